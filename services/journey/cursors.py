@@ -1,0 +1,82 @@
+"""Cursors: where a reader of a list stopped, as an opaque text.
+
+A cursor carries a position in an order that no later write changes, so a walk over pages sees everything that was there
+from its start to its end exactly once, whatever is written meanwhile. It is bound to the list and the filters it came
+from, and it is checked, not trusted: a cursor that was cut, edited, or taken to another list or filter is refused.
+It is no secret (it says nothing that the page did not say), so its seal guards against accidents, not against people.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+_SEAL_BYTES: Final = 8
+_MAX_TEXT: Final = 1024
+
+
+class CursorError(ValueError):
+    """The cursor was not made here, was damaged, or belongs to another list or other filters."""
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True, kw_only=False):
+    """The sort key of the last row of a page: texts and whole numbers, in the order of the columns."""
+
+    scope: str
+    key: tuple[str | int, ...]
+
+
+def scope(list_name: str, filters: Sequence[tuple[str, object]]) -> str:
+    """A short digest of a list and the filters that shape it; the page size is not among them."""
+    canonical = "\x1f".join([list_name, *(f"{name}={value}" for name, value in sorted(filters, key=lambda f: f[0]))])
+    return hashlib.blake2b(canonical.encode(), digest_size=6).hexdigest()
+
+
+def encode(position: Position) -> str:
+    """The opaque text of a position (URL-safe, no padding)."""
+    body = msgspec.msgpack.encode(position)
+    return base64.urlsafe_b64encode(_seal(body) + body).rstrip(b"=").decode()
+
+
+def decode(text: str, expected_scope: str, shape: tuple[type, ...]) -> tuple[str | int, ...]:
+    """The sort key inside ``text``.
+
+    Args:
+        text: what the caller sent back.
+        expected_scope: `scope` of the list being read now.
+        shape: the type of each part of the sort key.
+
+    Raises:
+        CursorError: see the class.
+    """
+    position = _open(text)
+    if position.scope != expected_scope:
+        raise CursorError("the cursor belongs to another list or other filters")
+    if len(position.key) != len(shape) or not all(
+        type(part) is kind for part, kind in zip(position.key, shape, strict=True)
+    ):
+        raise CursorError("the cursor has another shape")
+    return position.key
+
+
+def _open(text: str) -> Position:
+    if not text or len(text) > _MAX_TEXT:
+        raise CursorError("the cursor has an impossible length")
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise CursorError("the cursor is not base64url") from error
+    seal, body = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:]
+    if seal != _seal(body):
+        raise CursorError("the cursor was damaged or edited")
+    try:
+        return msgspec.msgpack.decode(body, type=Position)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CursorError("the cursor cannot be read") from error
+
+
+def _seal(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=_SEAL_BYTES, person=b"waymark-cursor").digest()
