@@ -1,0 +1,54 @@
+# Everything a person does here has a name here; CI calls the same names. `make help` lists them.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-kafka check fmt lint size bench lock contract clean
+
+help:  ## print this
+	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## make .venv with everything in it and the `waymark` command (Python 3.11+ and PyPI are enough)
+	@echo "ready: $(BIN)/waymark"
+
+$(STAMP): requirements.lock pyproject.toml .ci/setup
+	@PYTHON="$(PYTHON)" .ci/setup "$(VENV)"
+	@touch $@
+
+demo: $(STAMP)  ## see it work: local stack, traffic, a friction, a signed alert; ends by itself
+	@$(BIN)/waymark demo
+
+up: $(STAMP)  ## run everything on this machine until Ctrl-C
+	@$(BIN)/waymark up
+
+test: $(STAMP)  ## every test that needs nothing but PyPI: unit, contract, stories, architecture, local integration
+	@$(PYTEST) -m "not kafka" $(ARGS)
+
+test-kafka: $(STAMP)  ## the tests against Apache Kafka 4 (Java 17 and mvn; jars from Maven Central)
+	@$(PYTEST) -m kafka $(ARGS)
+
+check: $(STAMP)  ## format, lint, types, import contracts, size budget: what CI refuses, in under a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.architecture.size_budget
+
+fmt: $(STAMP)  ## format and sort imports
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --select I --fix .
+
+bench: $(STAMP)  ## speed, side by side with peers; writes benchmarks/results
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(STAMP)  ## resolve requirements.lock again (names in pyproject.toml, exact versions and hashes in the lock)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --upgrade --python-version 3.11 \
+		--no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+
+clean:  ## remove what can be made again (not .venv, not your data)
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
