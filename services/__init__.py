@@ -1,0 +1,1 @@
+"""The three services of Waymark, and the runtime they stand on."""

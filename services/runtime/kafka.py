@@ -1,0 +1,276 @@
+"""Kafka: an idempotent producer that is rebuilt when it wedges, topics as declared, and the end of a log.
+
+Leaves consuming to the services: the journey worker has Faust, alerts a loop of its own.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError
+
+from services.runtime.health import CheckResult
+from services.runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One record to write."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class PublishFailed(Exception):  # noqa: N818  the event's name, as the callers say it
+    """At least one record was not acknowledged. It may have been written all the same: send the same id again.
+
+    `failed` holds the positions of the unacknowledged records in the sequence that was given.
+    """
+
+    def __init__(self, reason: str, failed: frozenset[int]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.failed = failed
+
+
+class Publisher(Protocol):
+    """Whatever can write records and say that they are safe."""
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Return once every record is acknowledged by all in-sync replicas.
+
+        Raises:
+            PublishFailed: some were not; the rest were.
+        """
+
+
+class Producer:
+    """An `acks=all` producer. After an error that leaves aiokafka's own unusable, a new one takes its place.
+
+    aiokafka's idempotent producer ends its sender routine for good on OutOfOrderSequenceNumber and its like; every later
+    send then raises the stored exception (aio-libs/aiokafka#1017). Only a new producer, with a new producer id, helps.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        client_id: str,
+        idempotent: bool = True,
+        request_timeout_s: float = 10.0,
+        linger_ms: int = 2,
+        max_request_bytes: int = 4 * 1024 * 1024,
+    ) -> None:
+        self._options: dict[str, Any] = {
+            "bootstrap_servers": bootstrap,
+            "client_id": client_id,
+            "acks": "all",
+            "enable_idempotence": idempotent,
+            "request_timeout_ms": int(request_timeout_s * 1000),
+            "linger_ms": linger_ms,
+            "max_request_size": max_request_bytes,
+            "max_batch_size": 128 * 1024,
+        }
+        self._request_timeout_s = request_timeout_s
+        self._producer: AIOKafkaProducer | None = None
+        self._building = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            aiokafka.errors.KafkaConnectionError: no broker answers.
+        """
+        await self._current()
+
+    async def stop(self) -> None:
+        """Send what is waiting and close."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Write `records`, in order within each partition, and return once all are acknowledged.
+
+        Raises:
+            PublishFailed: with the positions of those that were not.
+        """
+        if not records:
+            return
+        try:
+            async with asyncio.timeout(self._request_timeout_s):
+                producer = await self._current()
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise PublishFailed(type(error).__name__, frozenset(range(len(records)))) from error
+        outcomes = await self._send(producer, records)
+        failures = {at: error for at, error in enumerate(outcomes) if error is not None}
+        if failures:
+            first = next(iter(failures.values()))
+            await self._discard(producer, first)
+            raise PublishFailed(type(first).__name__, frozenset(failures)) from first
+
+    async def check(self) -> CheckResult:
+        """Check that a usable producer stands; for `/readyz`."""
+        try:
+            async with asyncio.timeout(2.0):
+                await self._current()
+        except (KafkaError, OSError, TimeoutError) as error:
+            return CheckResult(name="kafka", ok=False, detail=type(error).__name__)
+        return CheckResult(name="kafka", ok=True)
+
+    async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> list[BaseException | None]:
+        waiting: list[asyncio.Future[Any]] = []
+        outcomes: list[BaseException | None] = []
+        try:
+            async with asyncio.timeout(self._request_timeout_s * 1.5):
+                for record in records:
+                    waiting.append(
+                        await producer.send(
+                            record.topic, value=record.value, key=record.key, headers=list(record.headers)
+                        )
+                    )
+                results = await asyncio.gather(*waiting, return_exceptions=True)
+        except (KafkaError, OSError, TimeoutError) as error:
+            results = [_outcome(future, error) for future in waiting]
+            results += [error] * (len(records) - len(waiting))
+        for result in results:
+            outcomes.append(result if isinstance(result, BaseException) else None)
+        return outcomes
+
+    async def _current(self) -> AIOKafkaProducer:
+        if self._producer is not None:
+            return self._producer
+        async with self._building:
+            if self._producer is None:
+                producer = AIOKafkaProducer(**self._options)
+                try:
+                    await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def _discard(self, producer: AIOKafkaProducer, error: BaseException) -> None:
+        """Put a failed producer away; the next call builds a new one."""
+        if self._producer is not producer:
+            return  # another call that failed with it did so already
+        self._producer = None
+        _log.warning("producer discarded", reason=type(error).__name__)
+        try:
+            async with asyncio.timeout(2.0):
+                await producer.stop()
+        except (KafkaError, OSError, TimeoutError) as closing:
+            _log.warning("discarded producer did not close", reason=type(closing).__name__)
+
+
+def _outcome(future: asyncio.Future[Any], otherwise: BaseException) -> BaseException | None:
+    if not future.done() or future.cancelled():
+        return otherwise
+    return future.exception()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSpec:
+    """A topic as it is to be. `config` holds Kafka's own names and values."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
+
+
+async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec], *, configure: bool = True) -> list[str]:
+    """Create the topics that are missing and return the problems of those that are there, one line each.
+
+    `configure=False` leaves the configuration out: the embedded broker knows none.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        wanted = [
+            NewTopic(
+                name=spec.name,
+                num_partitions=spec.partitions,
+                replication_factor=spec.replication,
+                topic_configs=dict(spec.config) if configure else {},
+            )
+            for spec in specs
+        ]
+        existing = set(await admin.list_topics())
+        missing = [topic for topic in wanted if topic.name not in existing]
+        if missing:
+            try:
+                response = await admin.create_topics(missing)
+            except TopicAlreadyExistsError:
+                response = None  # another process was quicker
+            _raise_for(response)
+        described = await admin.describe_topics([spec.name for spec in specs])
+    finally:
+        await admin.close()
+    found = {topic["topic"]: len(topic["partitions"]) for topic in described}
+    return [
+        f"topic {spec.name} has {found.get(spec.name, 0)} partitions, {spec.partitions} are declared"
+        for spec in specs
+        if found.get(spec.name, 0) != spec.partitions
+    ]
+
+
+def _raise_for(response: Any) -> None:
+    for name, code, *rest in getattr(response, "topic_errors", ()):
+        if code not in {0, TopicAlreadyExistsError.errno}:
+            raise KafkaError(f"topic {name} could not be created: error {code} {rest}")
+
+
+async def cluster_line(bootstrap: str, override: str = "") -> str:
+    """Return the name of the life of the log: `override`, else the cluster's id.
+
+    Raises:
+        aiokafka.errors.KafkaConnectionError: no broker answers, or it names no cluster.
+    """
+    if override:
+        return override
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        cluster = await admin.describe_cluster()
+    finally:
+        await admin.close()
+    name = cluster.get("cluster_id") if isinstance(cluster, dict) else None
+    if not name:
+        raise KafkaConnectionError("the broker names no cluster id; set WAYMARK_KAFKA_LINE")
+    return str(name)
+
+
+class LogEnds:
+    """Asks the beginnings and ends of partitions, over a consumer of its own that joins no group."""
+
+    def __init__(self, bootstrap: str, *, client_id: str) -> None:
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id=client_id, enable_auto_commit=False)
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Close."""
+        await self._consumer.stop()
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the offset after the last record of each partition."""
+        found = await self._consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
+        return {tp.partition: offset for tp, offset in found.items()}
+
+    async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the offset of the first record that each partition still keeps."""
+        found = await self._consumer.beginning_offsets([TopicPartition(topic, partition) for partition in partitions])
+        return {tp.partition: offset for tp, offset in found.items()}
