@@ -15,14 +15,14 @@ SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS ingest;
 
 CREATE TABLE ingest.sources (
-    name        text PRIMARY KEY CHECK (name ~ '^[a-z0-9][a-z0-9_.-]{0,63}$'),
+    name        text PRIMARY KEY CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'),
     channels    text[] NOT NULL DEFAULT '{}',         -- empty: every channel
     scopes      text[] NOT NULL DEFAULT '{write}' CHECK (scopes <@ ARRAY['write', 'replay']),
     defaults    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(defaults) = 'object'),
     created_at  timestamptz NOT NULL DEFAULT now(),
     disabled_at timestamptz
 );
-COMMENT ON TABLE ingest.sources IS 'Producer systems: allowed channels, scopes, and defaults for fields they leave out.';
+COMMENT ON TABLE ingest.sources IS 'Producer systems: allowed channels, scopes, defaults for what they leave out.';
 
 CREATE TABLE ingest.source_keys (
     key_id       text PRIMARY KEY,
