@@ -56,8 +56,9 @@ class Publisher(Protocol):
 class Producer:
     """An `acks=all` producer. After an error that leaves aiokafka's own unusable, a new one takes its place.
 
-    aiokafka's idempotent producer ends its sender routine for good on OutOfOrderSequenceNumber and its like; every later
-    send then raises the stored exception (aio-libs/aiokafka#1017). Only a new producer, with a new producer id, helps.
+    aiokafka's idempotent producer ends its sender routine for good on OutOfOrderSequenceNumber and its like; every
+    later send then raises the stored exception (aio-libs/aiokafka#1017). Only a new producer, with a new producer id,
+    helps.
     """
 
     def __init__(
@@ -94,7 +95,8 @@ class Producer:
 
     async def stop(self) -> None:
         """Send what is waiting and close."""
-        producer, self._producer = self._producer, None
+        producer = self._producer
+        self._producer = None
         if producer is not None:
             await producer.stop()
 
@@ -128,41 +130,41 @@ class Producer:
         return CheckResult(name="kafka", ok=True)
 
     async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> list[BaseException | None]:
+        """Return, per record, None where it was acknowledged, else why not."""
         waiting: list[asyncio.Future[Any]] = []
-        outcomes: list[BaseException | None] = []
+        failure: BaseException = TimeoutError("not acknowledged in time")
         try:
             async with asyncio.timeout(self._request_timeout_s * 1.5):
                 for record in records:
-                    waiting.append(
-                        await producer.send(
-                            record.topic, value=record.value, key=record.key, headers=list(record.headers)
-                        )
+                    future = await producer.send(
+                        record.topic, value=record.value, key=record.key, headers=list(record.headers)
                     )
-                results = await asyncio.gather(*waiting, return_exceptions=True)
+                    waiting.append(future)  # what was handed over must be known when a later one fails
+                await asyncio.wait(waiting)  # unlike gather, leaves the futures alone when time runs out
         except (KafkaError, OSError, TimeoutError) as error:
-            results = [_outcome(future, error) for future in waiting]
-            results += [error] * (len(records) - len(waiting))
-        for result in results:
-            outcomes.append(result if isinstance(result, BaseException) else None)
-        return outcomes
+            failure = error
+        handed_over = [_outcome(future, failure) for future in waiting]
+        return handed_over + [failure] * (len(records) - len(waiting))
 
     async def _current(self) -> AIOKafkaProducer:
         if self._producer is not None:
             return self._producer
         async with self._building:
-            if self._producer is None:
-                producer = AIOKafkaProducer(**self._options)
-                try:
-                    await producer.start()
-                except BaseException:
-                    await producer.stop()
-                    raise
-                self._producer = producer
-            return self._producer
+            if self._producer is not None:
+                return self._producer
+            producer: AIOKafkaProducer = AIOKafkaProducer(**self._options)
+            try:
+                await producer.start()
+            except BaseException:
+                await producer.stop()
+                raise
+            self._producer = producer
+            return producer
 
     async def _discard(self, producer: AIOKafkaProducer, error: BaseException) -> None:
         """Put a failed producer away; the next call builds a new one."""
-        if self._producer is not producer:
+        current: object = self._producer
+        if current is not producer:
             return  # another call that failed with it did so already
         self._producer = None
         _log.warning("producer discarded", reason=type(error).__name__)

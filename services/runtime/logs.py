@@ -29,12 +29,8 @@ FORBIDDEN_FIELDS = frozenset(
 )
 """Fields that must not reach a log; an engineer who adds one sees `<withheld>` at once."""
 
-_QUIETER = {
-    "aiokafka": logging.WARNING,
-    "faust": logging.WARNING,
-    "mode": logging.WARNING,
-    "uvicorn.access": logging.WARNING,
-}
+_QUIETER = ("aiohttp.access", "aiokafka", "faust", "httpcore2", "httpx2", "mode", "uvicorn.access", "uvicorn.error")
+"""Libraries whose info lines repeat ours, or name URLs, where identifiers stand."""
 
 
 def configure(service: str, level: str = "info", log_format: str = "json") -> None:
@@ -77,8 +73,8 @@ def configure(service: str, level: str = "info", log_format: str = "json") -> No
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
-    for name, least in _QUIETER.items():
-        logging.getLogger(name).setLevel(max(least, number))
+    for name in _QUIETER:
+        logging.getLogger(name).setLevel(max(logging.WARNING, number))
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

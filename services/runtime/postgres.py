@@ -34,9 +34,10 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""Failures of the moment: connection, restart, failover, deadlock, serialization, locks, resources (SQLSTATE classes 08,
-40, 53, 57P and 55P03, 25P03, 25006). asyncpg's error for a value it cannot encode is an `InterfaceError` too but will
-never succeed: `is_transient` tells them apart."""
+"""Failures of the moment: connection, restart, failover, deadlock, serialization, locks, resources.
+
+SQLSTATE classes 08, 40, 53, 57P and 55P03, 25P03, 25006. asyncpg's error for a value it cannot encode is an
+`InterfaceError` too but will never succeed: `is_transient` tells them apart."""
 
 T = TypeVar("T")
 
