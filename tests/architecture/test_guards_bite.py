@@ -1,0 +1,108 @@
+"""Each guard is shown a violation, in a copy of the tree, and must refuse it: what never bites guards nothing."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import PACKAGES, ROOT, modules
+
+_BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the packages and of the guards' configuration."""
+    root = tmp_path_factory.mktemp("tree")
+    for path in modules(*PACKAGES):
+        target = root / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    for name in (".importlinter", "pyproject.toml"):
+        shutil.copyfile(ROOT / name, root / name)
+    return root
+
+
+def _run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([_BIN / command[0], *command[1:]], cwd=root, capture_output=True, text=True, check=False)
+
+
+class _Smuggled:
+    """A line added to a module of the copy, or a new module with that line; taken away on leaving."""
+
+    def __init__(self, path: Path, line: str) -> None:
+        self._path = path
+        self._line = line
+        self._before = path.read_text(encoding="utf-8") if path.exists() else None
+
+    def __enter__(self) -> None:
+        self._path.write_text((self._before or "") + f"\n{self._line}\n", encoding="utf-8")
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is None:
+            self._path.unlink()
+        else:
+            self._path.write_text(self._before, encoding="utf-8")
+
+
+def test_the_copy_keeps_every_import_contract(copy: Path) -> None:
+    done = _run(copy, "lint-imports", "--no-cache", "--no-logo")
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("contract", "module", "line"),
+    [
+        ("independent-services", "services/alerts/stray.py", "import services.journey.domain"),
+        ("ground", "services/runtime/stray.py", "import waymark"),
+        ("ground", "schemas/stray.py", "import services.runtime.clock"),
+        ("pure-domain", "services/journey/domain/stray.py", "import asyncio"),
+        ("pure-domain", "services/journey/domain/stray.py", "import services.runtime.clock"),
+        ("no-cycles", "services/runtime/health.py", "import services.runtime.kafka"),
+    ],
+)
+def test_lint_imports_refuses_a_smuggled_import(copy: Path, contract: str, module: str, line: str) -> None:
+    with _Smuggled(copy / module, line):
+        done = _run(copy, "lint-imports", "--no-cache", "--no-logo", "--contract", contract)
+
+    assert done.returncode == 1, done.stdout
+    assert "BROKEN" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [
+        ("import time\n\n\ndef f() -> float:\n    return time.time()", "TID251"),
+        ("import os\n\nHOME = os.environ", "TID251"),
+        ("from datetime import datetime\n\nNOW = datetime.now()", "DTZ005"),
+        ("def f() -> None:\n    try:\n        g()\n    except Exception:\n        pass", "BLE001"),
+        ("import asyncio\n\n\nasync def f() -> None:\n    asyncio.create_task(g())", "RUF006"),
+        ("import time\n\n\nasync def f() -> None:\n    time.sleep(1)", "ASYNC251"),
+        ("print('here')", "T201"),
+        ("from . import clock", "TID252"),
+    ],
+)
+def test_ruff_refuses_a_smuggled_habit(copy: Path, code: str, rule: str) -> None:
+    with _Smuggled(copy / "services/runtime/stray.py", code):
+        done = _run(copy, "ruff", "check", "--no-cache", "--output-format", "concise", "services/runtime/stray.py")
+
+    assert done.returncode == 1
+    assert rule in done.stdout
+
+
+@pytest.fixture
+def untyped(tmp_path: Path) -> Path:
+    """Return a folder with one module that mypy's strictness must refuse."""
+    shutil.copyfile(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
+    (tmp_path / "stray.py").write_text("def f(x):\n    return x\n")
+    return tmp_path
+
+
+def test_mypy_refuses_an_untyped_function(untyped: Path) -> None:
+    done = _run(untyped, "mypy", "--cache-dir", "cache", "stray.py")
+
+    assert done.returncode == 1
+    assert "no-untyped-def" in done.stdout

@@ -1,0 +1,45 @@
+"""The files that the house rules look at, and what every rule has to read: modules, texts, the words in them."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("schemas", "services", "waymark")
+CODE = (*PACKAGES, "tests", "benchmarks")
+_SKIPPED = {"__pycache__", "node_modules", "results", "vendor"}
+_TEXT = {".cfg", ".css", ".html", ".ini", ".js", ".json", ".md", ".py", ".sh", ".sql", ".toml", ".xml", ".yaml", ".yml"}
+_TEXT_NAMES = {"Makefile", "Dockerfile", "run", "setup", ".env.example", ".importlinter", ".dockerignore", ".gitignore"}
+
+
+def modules(*folders: str, root: Path = ROOT) -> Iterator[Path]:
+    """Yield every Python file below `folders`, in order."""
+    for folder in folders:
+        for path in sorted((root / folder).rglob("*.py")):
+            if not _SKIPPED & set(path.relative_to(root).parts):
+                yield path
+
+
+def texts(root: Path = ROOT) -> Iterator[Path]:
+    """Yield every file that a person reads: code, documents, configuration; not the lock, not vendored assets."""
+    for path in sorted(root.rglob("*")):
+        parts = path.relative_to(root).parts
+        if _SKIPPED & set(parts) or _is_hidden_folder(parts) or any(part.endswith(".egg-info") for part in parts):
+            continue
+        if path.is_file() and (path.suffix in _TEXT or path.name in _TEXT_NAMES or path.suffix == ".Dockerfile"):
+            yield path
+
+
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a module."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def dotted(path: Path, root: Path = ROOT) -> str:
+    """Return a module's import name."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _is_hidden_folder(parts: tuple[str, ...]) -> bool:
+    return any(part.startswith(".") and part != ".ci" for part in parts[:-1]) or parts[0] in {"var", "build", "dist"}
