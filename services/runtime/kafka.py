@@ -163,8 +163,8 @@ class Producer:
 
     async def _discard(self, producer: AIOKafkaProducer, error: BaseException) -> None:
         """Put a failed producer away; the next call builds a new one."""
-        current: object = self._producer
-        if current is not producer:
+        superseded = self._producer is not producer
+        if superseded:
             return  # another call that failed with it did so already
         self._producer = None
         _log.warning("producer discarded", reason=type(error).__name__)

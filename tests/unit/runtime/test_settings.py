@@ -1,0 +1,37 @@
+import pytest
+from pydantic import Field
+
+from services.runtime.settings import CommonSettings, Settings, SettingsError
+
+
+class _Sample(Settings):
+    env_prefix = "WAYMARK_SAMPLE_"
+
+    port: int = Field(8080, ge=1, le=65535)
+    host: str = "127.0.0.1"
+
+
+def test_absent_variables_leave_the_defaults() -> None:
+    assert _Sample.load({}) == _Sample(port=8080, host="127.0.0.1")
+
+
+def test_an_empty_variable_counts_as_absent() -> None:
+    assert _Sample.load({"WAYMARK_SAMPLE_PORT": ""}).port == 8080
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        _Sample.load({"WAYMARK_SAMPLE_PORT": "99999", "WAYMARK_SAMPLE_HOTS": "::1"})
+    assert len(caught.value.problems) == 2
+    assert any("WAYMARK_SAMPLE_PORT" in problem for problem in caught.value.problems)
+    assert "WAYMARK_SAMPLE_HOTS: no such setting; did you mean WAYMARK_SAMPLE_HOST?" in caught.value.problems
+
+
+def test_the_shared_prefix_tolerates_the_names_of_services() -> None:
+    settings = CommonSettings.load({"WAYMARK_SAMPLE_PORT": "1", "WAYMARK_KAFKA": "broker:9092"})
+    assert settings.kafka == "broker:9092"
+
+
+def test_the_database_url_does_not_show_in_a_log() -> None:
+    settings = CommonSettings.load({"WAYMARK_POSTGRES": "postgresql://user:hidden@host/db"})
+    assert "hidden" not in repr(settings)

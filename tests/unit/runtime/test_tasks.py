@@ -1,0 +1,76 @@
+import asyncio
+
+import pytest
+
+from services.runtime.tasks import TaskOwner, UnexpectedEndError
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_failing_task_ends_the_body_and_its_siblings() -> None:
+    stopped = asyncio.Event()
+
+    async def sibling() -> None:
+        try:
+            await forever()
+        finally:
+            stopped.set()
+
+    async def fails() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        async with TaskOwner() as owner:
+            owner.start("sibling", sibling)
+            owner.start("fails", fails)
+            await forever()
+    assert stopped.is_set()
+
+
+async def test_a_task_that_ends_without_leave_is_a_failure() -> None:
+    async def ends() -> None:
+        return None
+
+    with pytest.raises(UnexpectedEndError, match="ends"):
+        async with TaskOwner() as owner:
+            owner.start("ends", ends)
+            await forever()
+
+
+async def test_a_task_that_may_end_ends_in_peace() -> None:
+    done = asyncio.Event()
+
+    async def once() -> None:
+        done.set()
+
+    async with TaskOwner() as owner:
+        owner.start("once", once, may_end=True)
+        await done.wait()
+
+
+async def test_stopping_takes_the_youngest_first() -> None:
+    order: list[str] = []
+
+    def recording(name: str):  # type: ignore[no-untyped-def]  # a factory of jobs; its type says less than its name
+        async def job() -> None:
+            try:
+                await forever()
+            finally:
+                order.append(name)
+
+        return job
+
+    async with TaskOwner() as owner:
+        owner.start("first", recording("first"))
+        owner.start("second", recording("second"))
+        await asyncio.sleep(0)
+    assert order == ["second", "first"]
+
+
+async def test_an_error_of_the_body_is_not_replaced() -> None:
+    with pytest.raises(KeyError):
+        async with TaskOwner() as owner:
+            owner.start("background", forever)
+            raise KeyError("mine")
