@@ -1,0 +1,83 @@
+"""Bring a database up to date: every service's migrations, one Alembic branch each, under one lock.
+
+The version table stands in the schema `waymark`; what the migrations make stands in the services' own schemas.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.runtime.migration import RevisionStep
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
+
+import services
+
+SCHEMA = "waymark"
+LOCK_KEY = 7_294_601  # any constant; it names this lock among the database's advisory locks
+LOCK_WAIT_S = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationStatus:
+    """Revisions that the database has, and those that the code wants (one per service)."""
+
+    current: tuple[str, ...]
+    wanted: tuple[str, ...]
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the database is exactly where the code expects it."""
+        return set(self.current) == set(self.wanted)
+
+
+def migrate(url: str) -> MigrationStatus:
+    """Apply what is missing, in one transaction, and say where the database stands. Two at a time take turns."""
+    scripts = _scripts()
+    with _connected(url) as connection, connection.begin():
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        connection.execute(text("SET LOCAL lock_timeout = DEFAULT"))
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        context = _context(connection, scripts)
+        with Operations.context(context):
+            context.run_migrations()
+    return status(url)
+
+
+def status(url: str) -> MigrationStatus:
+    """Compare the database with the code, changing nothing."""
+    scripts = _scripts()
+    with _connected(url) as connection:
+        current = _context(connection, scripts).get_current_heads()
+    return MigrationStatus(current=tuple(sorted(current)), wanted=tuple(sorted(scripts.get_heads())))
+
+
+def _context(connection: Connection, scripts: ScriptDirectory) -> MigrationContext:
+    def steps(heads: tuple[str, ...], _: MigrationContext) -> list[RevisionStep]:
+        # What alembic.command.upgrade calls; its annotation forgets that there may be several heads.
+        return scripts._upgrade_revs("heads", heads)  # type: ignore[arg-type]
+
+    return MigrationContext.configure(
+        connection=connection,
+        opts={"script": scripts, "fn": steps, "version_table_schema": SCHEMA},
+    )
+
+
+def _scripts() -> ScriptDirectory:
+    root = Path(next(iter(services.__path__)))
+    folders = sorted(str(folder) for folder in root.glob("*/migrations") if folder.is_dir())
+    return ScriptDirectory(str(root), version_locations=folders)
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    engine: Engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
