@@ -293,7 +293,7 @@ CREATE INDEX feed_at ON alerts.feed (at);
 COMMENT ON TABLE alerts.feed IS 'What the live stream says; read in the order (xid, id), below every running xid.';
 
 CREATE TABLE alerts.feed_horizon (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    sole boolean PRIMARY KEY DEFAULT true CHECK (sole),
     xid  xid8 NOT NULL,
     id   bigint NOT NULL                              -- the last row that was pruned; older cursors cannot resume
 );
