@@ -1,0 +1,77 @@
+"""Values that look like an identifier and name nobody (`blocked_values.yaml`): they never link, and never key a record.
+
+One such value would weld thousands of strangers into one customer and put them all on one partition.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import StrEnum
+from functools import cache
+
+import msgspec
+
+from schemas import catalogue
+
+
+class BlockedBy(StrEnum):
+    """Why a value is blocked."""
+
+    BLANK = "blank"
+    WORD = "word"
+    EXACT = "exact"
+    PATTERN = "pattern"
+
+
+class _Values(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One list of the file: words in any case, exact values, patterns that match the whole value."""
+
+    words: tuple[str, ...] = ()
+    exact: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`every` type of identifier, and more for some of the `types`."""
+
+    every: _Values
+    types: dict[str, _Values] = {}
+
+
+class BlockList:
+    """The compiled lists for one type of identifier."""
+
+    def __init__(self, *lists: _Values) -> None:
+        """`lists` are joined."""
+        self._words = frozenset(word.casefold() for values in lists for word in values.words)
+        self._exact = frozenset(value for values in lists for value in values.exact)
+        self._patterns = tuple(re.compile(pattern) for values in lists for pattern in values.patterns)
+
+    def why(self, value: str) -> BlockedBy | None:
+        """The reason to block `value`, or None."""
+        plain = unicodedata.normalize("NFKC", value).strip()
+        if not plain:
+            return BlockedBy.BLANK
+        if plain in self._exact:
+            return BlockedBy.EXACT
+        if plain.casefold() in self._words:
+            return BlockedBy.WORD
+        return BlockedBy.PATTERN if any(pattern.fullmatch(plain) for pattern in self._patterns) else None
+
+
+def why(type: str, value: str) -> BlockedBy | None:  # noqa: A002 - an identifier is a type and a value
+    """Why an identifier of `type` with `value` names nobody; None when it is usable."""
+    every, types = _load()
+    return types.get(type, every).why(value)
+
+
+def is_blocked(type: str, value: str) -> bool:  # noqa: A002 - an identifier is a type and a value
+    """Whether an identifier of `type` with `value` names nobody."""
+    return why(type, value) is not None
+
+
+@cache
+def _load() -> tuple[BlockList, dict[str, BlockList]]:
+    file = catalogue.read(catalogue.FOLDER / "blocked_values.yaml", _File)
+    return BlockList(file.every), {name: BlockList(file.every, more) for name, more in file.types.items()}

@@ -1,0 +1,46 @@
+"""CloudEvents 1.0 in Kafka's binary mode: the attributes of a record stand in its headers, the value is the data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from schemas.codec import utc_text
+
+Headers: TypeAlias = tuple[tuple[str, bytes], ...]
+
+CONTENT_TYPE = "application/json"
+
+
+class Type(StrEnum):
+    """`ce_type`: the document in the value, with its version."""
+
+    TOUCHPOINT = "waymark.touchpoint.v1"
+    DEAD_LETTER = "waymark.dead_letter.v1"
+    FRICTION = "waymark.friction.v1"
+    ISSUE = "waymark.issue.v1"
+    JOURNEY = "waymark.journey.v1"
+
+
+def origin(service: str, source: str | None = None) -> str:
+    """`ce_source`: `/waymark/<service>`, and the producer behind it if there is one."""
+    return f"/waymark/{service}/{source}" if source else f"/waymark/{service}"
+
+
+def headers(type: Type, *, id: str, origin: str, time: datetime, traceparent: str | None = None) -> Headers:  # noqa: A002 - the standard's own words
+    """The headers of one record. (`origin`, `id`) names the event: two records with both equal are duplicates.
+
+    `time` is when it happened (aware); `traceparent` is W3C trace context, left out when there is none.
+    """
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_id": id,
+        "ce_source": origin,
+        "ce_type": type.value,
+        "ce_time": utc_text(time),
+        "content-type": CONTENT_TYPE,
+    }
+    if traceparent:
+        attributes["traceparent"] = traceparent
+    return tuple((name, value.encode()) for name, value in attributes.items())

@@ -1,0 +1,108 @@
+"""Bytes to values and back, the same way for every document of the contract.
+
+Reading is tolerant (unknown members are ignored, so an old reader survives a new writer), writing is exact: times are
+UTC with six digits (`2026-11-22T00:15:00.000000Z`, so text order is time order), text stands as it is (no `\\uXXXX`).
+What a document may hold is the JSON Schemas' business (`schemas.validation`); this module never echoes a value.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_WHERE = re.compile(r"`\$(?P<path>[^`]*)`")
+_NOT_JSON = "Send one JSON document in UTF-8, not nested too deeply, and nothing after it."
+_MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`")
+
+
+class UndecodableError(ValueError):
+    """The bytes are not this document.
+
+    `path` points to the member (`customer.phone`, empty: the whole document); `message` is safe to log and to
+    dead-letter, because it never quotes what was sent.
+    """
+
+    def __init__(self, path: str, message: str) -> None:
+        """`path` and `message` as described for the class."""
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+        self.message = message
+
+
+class Codec(Generic[T]):
+    """Reads and writes one type of document; built once, since msgspec compiles the type."""
+
+    def __init__(self, document: type[T]) -> None:
+        """`document` is the msgspec Struct that the bytes hold."""
+        self._document = document
+        self._decoder = msgspec.json.Decoder(document)
+        self._encoder = msgspec.json.Encoder()
+
+    def decode(self, raw: bytes) -> T:
+        """The document in `raw` (UTF-8 JSON); raises `UndecodableError`."""
+        try:
+            return self._decoder.decode(raw)
+        except msgspec.ValidationError:
+            return self._decode_slowly(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UndecodableError("", _NOT_JSON) from error
+
+    def encode(self, value: T) -> bytes:
+        """`value` as UTF-8 JSON in its published form."""
+        return self._encoder.encode(_published(msgspec.to_builtins(value, builtin_types=(datetime,))))
+
+    def _decode_slowly(self, raw: bytes) -> T:
+        """A second try that takes `2.0` for the whole number 2, as JSON Schema does and msgspec does not."""
+        try:
+            return msgspec.convert(_whole(msgspec.json.decode(raw)), self._document)
+        except msgspec.ValidationError as error:
+            raise _undecodable(str(error)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UndecodableError("", _NOT_JSON) from error
+
+
+def utc_text(moment: datetime) -> str:
+    """An aware `moment` as `2026-11-22T00:15:00.000000Z`."""
+    if moment.tzinfo is None:
+        msg = "A time without an offset says nothing: give an aware datetime."
+        raise ValueError(msg)
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def _published(node: dict[str, Any]) -> dict[str, Any]:
+    """Times as text, in place."""
+    for name, member in node.items():
+        if type(member) is datetime:
+            node[name] = utc_text(member)
+        elif type(member) is dict:
+            _published(member)
+        elif type(member) is list:
+            for element in member:
+                if type(element) is dict:
+                    _published(element)
+    return node
+
+
+def _whole(node: Any) -> Any:
+    """The same tree with 2.0 as 2; the two are one number in JSON."""
+    if isinstance(node, float):
+        return int(node) if node.is_integer() else node
+    if isinstance(node, dict):
+        return {name: _whole(member) for name, member in node.items()}
+    if isinstance(node, list):
+        return [_whole(element) for element in node]
+    return node
+
+
+def _undecodable(complaint: str) -> UndecodableError:
+    """What msgspec complained of, without the value that it may quote."""
+    where = _WHERE.search(complaint)
+    path = where["path"].lstrip(".") if where else ""
+    if missing := _MISSING.search(complaint):
+        return UndecodableError(f"{path}.{missing['name']}".lstrip("."), "Add this member.")
+    return UndecodableError(path, "Send this member with the type that the schema says.")

@@ -1,0 +1,94 @@
+"""Dead letter v1: what was refused for good, with the reason and the original bytes, so that it can be sent again.
+
+`code` and `errors` never quote the value; the value itself is in `value_base64` and is personal data.
+"""
+
+from __future__ import annotations
+
+import base64
+from enum import StrEnum
+
+import msgspec
+
+from schemas import cloudevents
+from schemas.codec import Codec
+from schemas.vocabulary import Moment
+
+SCHEMA = "dead_letter.v1"
+TOPIC = "touchpoints-rejected"
+
+MAX_VALUE_BYTES = 262_144
+"""Of a longer original only the first bytes are kept; `value_bytes` still says how long it was."""
+
+
+class Stage(StrEnum):
+    """Which part of the way refused it."""
+
+    INGEST = "ingest"
+    JOURNEY = "journey"
+    ALERTS = "alerts"
+
+
+class DeadLetterError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One thing that was wrong: where, and how to fix it."""
+
+    path: str
+    code: str
+    message: str
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One refused record. `topic`, `partition` and `offset` say where it stood if it had come from Kafka."""
+
+    id: str
+    stage: Stage
+    code: str
+    value_base64: str
+    value_bytes: int
+    first_seen: Moment
+    errors: tuple[DeadLetterError, ...] = ()
+    headers: dict[str, str] = {}
+    source: str | None = None
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    attempt: int = 1
+
+    @property
+    def value(self) -> bytes:
+        """The original bytes, cut at `MAX_VALUE_BYTES`."""
+        return base64.b64decode(self.value_base64, validate=True)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether bytes are missing, so that it cannot be sent again as it is."""
+        return len(self.value) < self.value_bytes
+
+
+_DEAD_LETTER = Codec(DeadLetter)
+
+
+def preserve(original: bytes) -> tuple[str, int]:
+    """`value_base64` and `value_bytes` for the refused bytes."""
+    return base64.b64encode(original[:MAX_VALUE_BYTES]).decode("ascii"), len(original)
+
+
+def decode(raw: bytes) -> DeadLetter:
+    """The dead letter in a record of the topic; raises `schemas.codec.UndecodableError`."""
+    return _DEAD_LETTER.decode(raw)
+
+
+def encode(letter: DeadLetter) -> bytes:
+    """The value of a record of the topic."""
+    return _DEAD_LETTER.encode(letter)
+
+
+def headers(letter: DeadLetter, traceparent: str | None = None) -> cloudevents.Headers:
+    """The headers of its record."""
+    return cloudevents.headers(
+        cloudevents.Type.DEAD_LETTER,
+        id=letter.id,
+        origin=cloudevents.origin(letter.stage.value, letter.source),
+        time=letter.first_seen,
+        traceparent=traceparent,
+    )

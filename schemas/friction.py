@@ -1,0 +1,89 @@
+"""Friction v1: a detected difficulty in a journey, detected or taken back; readers keep the highest revision.
+
+It carries what a message to a team needs, and no identifier in clear: customers by their opaque id, evidence by
+touchpoint ids.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from schemas import cloudevents
+from schemas.codec import Codec
+from schemas.vocabulary import Channel, Moment, ServiceLevel, Severity, Text, TimelineEntry, TouchpointRef
+
+SCHEMA = "friction.v1"
+TOPIC = "frictions"
+
+
+class State(StrEnum):
+    """A friction is there, or it was taken back because the data changed."""
+
+    DETECTED = "detected"
+    RETRACTED = "retracted"
+
+
+class Anchor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The contact or touchpoint that completes the condition: exactly one of the two ids is given."""
+
+    source: str
+    interaction_id: str | None = None
+    touchpoint_id: str | None = None
+
+
+class Friction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One difficulty of one customer.
+
+    `id` is a UUID made of rule and anchor alone. `revision` rises with every change of state, under the customer's
+    lock. `previous_customer_id` is given when a merge or unmerge moved it. `occurred_at` is the anchor's event time.
+    """
+
+    id: str
+    rule: str
+    rule_version: int
+    state: State
+    revision: int
+    severity: Severity
+    customer_id: str
+    anchor: Anchor
+    occurred_at: Moment
+    detected_at: Moment
+    channel: Channel
+    touchpoints: tuple[TouchpointRef, ...]
+    title: Text
+    explanation: Text
+    previous_customer_id: str | None = None
+    journey_id: str | None = None
+    journey_ids: tuple[str, ...] = ()
+    reason: str | None = None
+    service_level: ServiceLevel | None = None
+    refs: dict[str, str] = {}
+    evidence: dict[str, int | float | str | bool] = {}
+    timeline: tuple[TimelineEntry, ...] = ()
+    quiet: bool = False
+
+
+_FRICTION = Codec(Friction)
+
+
+def decode(raw: bytes) -> Friction:
+    """The friction in a record of the topic; raises `schemas.codec.UndecodableError`."""
+    return _FRICTION.decode(raw)
+
+
+def encode(friction: Friction) -> bytes:
+    """The value of a record of the topic."""
+    return _FRICTION.encode(friction)
+
+
+def headers(friction: Friction, traceparent: str | None = None) -> cloudevents.Headers:
+    """The headers of its record; each revision is an event of its own."""
+    return cloudevents.headers(
+        cloudevents.Type.FRICTION,
+        id=f"{friction.id}.{friction.revision}",
+        origin=cloudevents.origin("journey"),
+        time=friction.detected_at,
+        traceparent=traceparent,
+    )

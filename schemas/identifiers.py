@@ -1,0 +1,72 @@
+"""The catalogue of identifier types (`identifiers.yaml`): how strong, how trusted, shared or not.
+
+Types are an open vocabulary; an unknown one counts as asserted and stands between the social handles and the devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+
+import msgspec
+
+from schemas import blocked, catalogue
+from schemas.vocabulary import Text
+
+
+class Trust(StrEnum):
+    """Where the claim comes from: a person or a system said so, or a machine carried it."""
+
+    ASSERTED = "asserted"
+    DEVICE = "device"
+
+
+class IdentifierType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One type of identifier.
+
+    `strength` orders the types, the lowest number first: the strongest usable identifier keys the record. `shared`
+    says that many people use one value (a kiosk), so it never links. `unique` says that a customer has at most one.
+    """
+
+    title: Text
+    description: str
+    strength: int
+    trust: Trust
+    shared: bool = False
+    unique: bool = False
+
+
+UNKNOWN = IdentifierType(
+    title=Text(en="Other identifier", ko="기타 식별자"),
+    description="A type that the catalogue does not know.",
+    strength=500,
+    trust=Trust.ASSERTED,
+)
+
+
+@cache
+def load() -> Mapping[str, IdentifierType]:
+    """The catalogue by type, read once."""
+    return catalogue.read(catalogue.FOLDER / "identifiers.yaml", dict[str, IdentifierType])
+
+
+def get(type: str) -> IdentifierType:  # noqa: A002 - an identifier is a type and a value
+    """What is known of `type`."""
+    return load().get(type, UNKNOWN)
+
+
+def order(type: str) -> tuple[int, str]:  # noqa: A002 - an identifier is a type and a value
+    """The sort key of `type`: strongest first, then by name."""
+    return get(type).strength, type
+
+
+def strongest(values: Mapping[str, str]) -> tuple[str, str] | None:
+    """The (type, value) that keys the record: the strongest of `values` that is not blocked; None if all are.
+
+    A shared type is used only when there is nothing else, since its values gather many people on one partition.
+    """
+    usable = [
+        (get(name).shared, *order(name), value) for name, value in values.items() if not blocked.is_blocked(name, value)
+    ]
+    return min(usable)[2:] if usable else None

@@ -1,0 +1,84 @@
+"""Issue v1: what the alert service keeps open until a team resolves it; one record for every change of state."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from schemas import cloudevents
+from schemas.codec import Codec
+from schemas.vocabulary import Channel, Moment, ServiceLevel, Severity, Text, TimelineEntry
+
+SCHEMA = "issue.v1"
+TOPIC = "issues"
+
+
+class State(StrEnum):
+    """Open until someone takes it, acknowledged until it is resolved; new friction opens it again."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One matter for one team.
+
+    `version` rises with every change; readers keep the highest. `count` is how many frictions it holds, `frictions`
+    names the latest of them. `first_at` and `last_at` are event times of the frictions; `updated_at` is when this
+    version was written. `merged_into` names the issue that took this one over.
+    """
+
+    id: str
+    fingerprint: str
+    version: int
+    state: State
+    severity: Severity
+    title: Text
+    rules: tuple[str, ...]
+    customer_id: str
+    count: int
+    first_at: Moment
+    last_at: Moment
+    opened_at: Moment
+    updated_at: Moment
+    journey_id: str | None = None
+    channel: Channel | None = None
+    reason: str | None = None
+    service_level: ServiceLevel | None = None
+    team: str | None = None
+    refs: dict[str, str] = {}
+    frictions: tuple[str, ...] = ()
+    acknowledged_at: Moment | None = None
+    acknowledged_by: str | None = None
+    resolved_at: Moment | None = None
+    resolved_by: str | None = None
+    resolution: str | None = None
+    snoozed_until: Moment | None = None
+    merged_into: str | None = None
+    timeline: tuple[TimelineEntry, ...] = ()
+
+
+_ISSUE = Codec(Issue)
+
+
+def decode(raw: bytes) -> Issue:
+    """The issue in a record of the topic; raises `schemas.codec.UndecodableError`."""
+    return _ISSUE.decode(raw)
+
+
+def encode(issue: Issue) -> bytes:
+    """The value of a record of the topic."""
+    return _ISSUE.encode(issue)
+
+
+def headers(issue: Issue, traceparent: str | None = None) -> cloudevents.Headers:
+    """The headers of its record; each version is an event of its own."""
+    return cloudevents.headers(
+        cloudevents.Type.ISSUE,
+        id=f"{issue.id}.{issue.version}",
+        origin=cloudevents.origin("alerts"),
+        time=issue.updated_at,
+        traceparent=traceparent,
+    )

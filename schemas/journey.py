@@ -1,0 +1,74 @@
+"""Journey v1: the story of one customer's touchpoints towards one end, for downstream readers of the topic."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from schemas import cloudevents
+from schemas.codec import Codec
+from schemas.vocabulary import Channel, Moment, ServiceLevel
+
+SCHEMA = "journey.v1"
+TOPIC = "journeys"
+
+
+class State(StrEnum):
+    """Open, closed, taken over by another journey (`merged`), or gone because the data changed (`dissolved`)."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    MERGED = "merged"
+    DISSOLVED = "dissolved"
+
+
+class Journey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One journey as it stands now.
+
+    `version` rises with every change; readers keep the highest. Counts are recomputed from the ordered touchpoints.
+    `effort` is 0 (none) to 100. `merged_into` names the journey that holds this one's touchpoints now.
+    """
+
+    id: str
+    version: int
+    state: State
+    customer_id: str
+    opened_at: Moment
+    last_at: Moment
+    updated_at: Moment
+    touchpoint_count: int
+    contact_count: int
+    friction_count: int
+    effort: int | float
+    reason: str | None = None
+    refs: dict[str, str] = {}
+    channels: tuple[Channel, ...] = ()
+    service_level: ServiceLevel | None = None
+    outcome: str | None = None
+    closed_at: Moment | None = None
+    merged_into: str | None = None
+
+
+_JOURNEY = Codec(Journey)
+
+
+def decode(raw: bytes) -> Journey:
+    """The journey in a record of the topic; raises `schemas.codec.UndecodableError`."""
+    return _JOURNEY.decode(raw)
+
+
+def encode(journey: Journey) -> bytes:
+    """The value of a record of the topic."""
+    return _JOURNEY.encode(journey)
+
+
+def headers(journey: Journey, traceparent: str | None = None) -> cloudevents.Headers:
+    """The headers of its record; each version is an event of its own."""
+    return cloudevents.headers(
+        cloudevents.Type.JOURNEY,
+        id=f"{journey.id}.{journey.version}",
+        origin=cloudevents.origin("journey"),
+        time=journey.updated_at,
+        traceparent=traceparent,
+    )

@@ -1,0 +1,65 @@
+"""The catalogue of well-known kinds of touchpoints (`kinds.yaml`). `kind` is an open vocabulary: others are welcome.
+
+The catalogue says which kinds are a *contact* (the customer turning to us, when the direction is inbound) and which
+imply their direction, so that ingest can fill it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+import msgspec
+
+from schemas import catalogue
+from schemas.vocabulary import Channel, Direction, Text
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One well-known kind.
+
+    `channels` are the usual ones, not a limit. `fields` are members of a touchpoint that rules hope to find.
+    """
+
+    title: Text
+    description: str
+    contact: bool = False
+    implied_direction: Direction | None = None
+    channels: tuple[Channel, ...] = ()
+    fields: tuple[str, ...] = ()
+
+
+class Catalogue(Mapping[str, Kind]):
+    """Kinds by name, in the order of the file."""
+
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+        """`kinds` as read from the file."""
+        self._kinds = dict(kinds)
+
+    def __getitem__(self, name: str) -> Kind:
+        return self._kinds[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    @property
+    def contacts(self) -> frozenset[str]:
+        """Kinds that are a contact when their direction is inbound."""
+        return frozenset(name for name, kind in self._kinds.items() if kind.contact)
+
+    def is_contact(self, name: str) -> bool:
+        """Whether `name` is a contact kind; an unknown kind is not."""
+        return name in self._kinds and self._kinds[name].contact
+
+    def implied_direction(self, name: str) -> Direction | None:
+        """The direction that `name` cannot be without, if there is one."""
+        return self._kinds[name].implied_direction if name in self._kinds else None
+
+
+@cache
+def load() -> Catalogue:
+    """The catalogue, read once."""
+    return Catalogue(catalogue.read(catalogue.FOLDER / "kinds.yaml", dict[str, Kind]))

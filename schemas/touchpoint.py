@@ -1,0 +1,125 @@
+"""Touchpoint v1: one contact of one customer with the company, as posted and as it stands on the topic.
+
+`Posted` is what a producer sends. `Touchpoint` is the normal form on the topic `touchpoints`: every identifier is
+`{"value", "verified"}`, `source` and `received_at` are there, times are UTC. Making the one from the other
+(normalising phones, filling directions, choosing the key) is ingest's work.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from schemas import cloudevents
+from schemas.codec import Codec
+from schemas.vocabulary import Channel, Direction, Moment, ServiceLevel
+
+SCHEMA = "touchpoint.v1"
+TOPIC = "touchpoints"
+
+
+class IdentifierValue(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One identifier of the customer; `verified` when the source proved it (a login, an agent's check)."""
+
+    value: str
+    verified: bool = False
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An answer to a survey: `value` of at most `scale`, of the `metric` ces, csat or nps (others are allowed)."""
+
+    metric: str
+    value: int | float
+    scale: int | float
+
+
+class Money(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is at stake, in units (not cents) of an ISO 4217 `currency`; for priority, not for accounting."""
+
+    amount: int | float
+    currency: str
+
+
+class _Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What both forms share. Durations are seconds."""
+
+    id: str
+    occurred_at: Moment
+    channel: Channel
+    kind: str
+    direction: Direction | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    refs: dict[str, str] = {}
+    interaction_id: str | None = None
+    wait_s: int | float | None = None
+    duration_s: int | float | None = None
+    hold_s: int | float | None = None
+    transfers: int | None = None
+    queue: str | None = None
+    agent: str | None = None
+    sequence: int | None = None
+    text: str | None = None
+    sentiment: int | float | None = None
+    score: Score | None = None
+    value: Money | None = None
+    service_level: ServiceLevel | None = None
+    due_at: Moment | None = None
+    attributes: dict[str, Any] = {}
+
+
+class Posted(_Facts, frozen=True, kw_only=True, omit_defaults=True):
+    """What POST takes: an identifier may be bare text, and what ingest adds may be absent.
+
+    `received_at` is ingest's to set and ignored when sent; `replay` needs a source with the replay scope.
+    """
+
+    customer: dict[str, str | IdentifierValue]
+    source: str | None = None
+    received_at: Moment | None = None
+    replay: bool = False
+
+
+class Touchpoint(_Facts, frozen=True, kw_only=True, omit_defaults=True):
+    """The normal form that stands on the topic; its identity is `(source, id)`."""
+
+    customer: dict[str, IdentifierValue]
+    source: str
+    received_at: Moment
+    replay: bool = False
+
+
+_POSTED = Codec(Posted)
+_TOUCHPOINT = Codec(Touchpoint)
+
+
+def decode(raw: bytes) -> Touchpoint:
+    """The touchpoint in a record of the topic; raises `schemas.codec.UndecodableError`."""
+    return _TOUCHPOINT.decode(raw)
+
+
+def encode(touchpoint: Touchpoint) -> bytes:
+    """The value of a record of the topic."""
+    return _TOUCHPOINT.encode(touchpoint)
+
+
+def decode_posted(raw: bytes) -> Posted:
+    """What a producer posted; raises `schemas.codec.UndecodableError`. Check it with `schemas.validation` first."""
+    return _POSTED.decode(raw)
+
+
+def encode_posted(posted: Posted) -> bytes:
+    """A body for `POST /v1/touchpoints`."""
+    return _POSTED.encode(posted)
+
+
+def headers(touchpoint: Touchpoint, traceparent: str | None = None) -> cloudevents.Headers:
+    """The headers of its record; the CloudEvents identity (source, id) is the touchpoint's own."""
+    return cloudevents.headers(
+        cloudevents.Type.TOUCHPOINT,
+        id=touchpoint.id,
+        origin=cloudevents.origin("ingest", touchpoint.source),
+        time=touchpoint.occurred_at,
+        traceparent=traceparent,
+    )

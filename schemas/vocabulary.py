@@ -1,0 +1,92 @@
+"""Closed vocabularies that several documents share, and the small values made of them.
+
+Open vocabularies (kinds, reasons, outcomes, identifier types) are catalogues, not enums: `schemas.kinds`,
+`schemas.identifiers`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+import msgspec
+
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A point in time: always aware; written as UTC."""
+
+
+class Channel(StrEnum):
+    """Where a contact happened; always the customer's channel, never the way to reach a team."""
+
+    WEB = "web"
+    APP = "app"
+    PHONE = "phone"
+    IVR = "ivr"
+    CHAT = "chat"
+    EMAIL = "email"
+    SMS = "sms"
+    SOCIAL = "social"
+    MESSENGER = "messenger"
+    STORE = "store"
+    KIOSK = "kiosk"
+    FIELD = "field"
+    DEVICE = "device"
+    MAIL = "mail"
+    API = "api"
+
+
+class Direction(StrEnum):
+    """Who made the contact: inbound is the customer, outbound the company."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class ServiceLevel(StrEnum):
+    """What this customer was promised; thresholds and deadlines depend on it."""
+
+    BASIC = "basic"
+    ENHANCED = "enhanced"
+    PREMIUM = "premium"
+
+
+class Severity(StrEnum):
+    """How bad a friction or an issue is, mildest first."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 (low) to 3 (critical), for comparisons."""
+        return _RANK[self]
+
+
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One sentence in the two languages of the house."""
+
+    en: str
+    ko: str
+
+
+class TouchpointRef(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Names one touchpoint: a source and the id it gave."""
+
+    source: str
+    id: str
+
+
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One line of a timeline excerpt: what a message to a team may show of a touchpoint."""
+
+    occurred_at: Moment
+    channel: Channel
+    kind: str
+    outcome: str | None = None
+    reason: str | None = None
