@@ -1,0 +1,191 @@
+"""Play the hour: send each moment when its time comes, hear the alerts, and add up what was seen.
+
+The hour that is played ends now: a touchpoint's `occurred_at` lies in the last sixty minutes, its sending is squeezed into
+`Pace.play_s`. Rules see the true times. Only the promises that nobody kept (absence rules) wait for the stream to pass
+them by `late_grace`, which the demo's stack sets to a little more than the length of the play: so every follow-up of the
+hour has been heard before anybody is accused of having forgotten one.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from statistics import median, quantiles
+from typing import Any
+
+import httpx2
+
+from services.runtime.clock import Clock
+from waymark.demo.cast import Moment
+from waymark.demo.receiver import Alert, Receiver
+from waymark.demo.retailer import HOUR_S, Hour, document
+from waymark.demo.story import Story
+
+TICK_S = 0.1
+QUIET_S = 4.0
+"""With everything due heard, the story ends after this long without news."""
+
+
+class DemoError(Exception):
+    """The demo could not be played; the text says what to look at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The running stack, as addresses and keys. `source_keys` holds one key for each channel system."""
+
+    ingest: str
+    alerts: str
+    admin_key: str
+    source_keys: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast: `play_s` seconds for the hour, then up to `wait_s` for the promises that nobody kept."""
+
+    play_s: float = 30.0
+    wait_s: float = 60.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was sent and heard. `latencies_s` are from ingest's answer to the verified alert, where one can be named."""
+
+    accepted: int = 0
+    opened: int = 0
+    frictions: set[str] = field(default_factory=set)
+    rules: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    troubled: set[str] = field(default_factory=set)
+    latencies_s: list[float] = field(default_factory=list)
+    first_alert_at: datetime | None = None
+
+    def latency_ms(self) -> tuple[float, float] | None:
+        """Return p50 and p95 in milliseconds, or None where there are too few to speak of."""
+        if len(self.latencies_s) < 20:
+            return None
+        return median(self.latencies_s) * 1000, quantiles(self.latencies_s, n=20)[18] * 1000
+
+
+class Play:
+    """One performance of an hour on a stage."""
+
+    def __init__(self, stage: Stage, hour: Hour, story: Story, clock: Clock, *, run: str, began: datetime) -> None:
+        self._stage = stage
+        self._hour = hour
+        self._story = story
+        self._clock = clock
+        self._run = run
+        self._began = began
+        self._accepted_at: dict[str, datetime] = {}
+        self._last_news = clock.monotonic()
+        self._counted: set[tuple[str, str]] = set()
+        self._on_first_alert: Callable[[datetime], None] = lambda _at: None
+        self.tally = Tally()
+        self.receiver = Receiver(clock, self._hear)
+
+    async def perform(self, pace: Pace, *, on_first_alert: Callable[[datetime], None]) -> Tally:
+        """Play to the end.
+
+        Raises:
+            DemoError: the stack refused a touchpoint or the endpoint.
+        """
+        self._on_first_alert = on_first_alert
+        async with self.receiver.listening() as port, httpx2.AsyncClient(timeout=20.0) as session:
+            await self._open_endpoint(session, port)
+            await self._send_all(session, pace)
+            self._story.is_over()
+            await self._until_quiet(pace)
+        return self.tally
+
+    async def _open_endpoint(self, session: httpx2.AsyncClient, port: int) -> None:
+        answer = await session.post(
+            f"{self._stage.alerts}/v1/endpoints",
+            headers={"authorization": f"Bearer {self._stage.admin_key}"},
+            json={
+                "name": f"demo support team {self._run}",
+                "kind": "standard_webhook",
+                "url": f"http://127.0.0.1:{port}/alerts",
+                "catch_all": True,
+            },
+        )
+        if answer.status_code != 201:
+            raise DemoError(f"alerts did not take the endpoint: {answer.status_code} {answer.text[:300]}")
+        self.receiver.trust(str(answer.json()["secret"]))
+
+    async def _send_all(self, session: httpx2.AsyncClient, pace: Pace) -> None:
+        started = self._clock.monotonic()
+        speed = HOUR_S / pace.play_s
+        at = 0
+        moments = self._hour.moments
+        while at < len(moments):
+            reached_s = (self._clock.monotonic() - started) * speed
+            until = at
+            while until < len(moments) and moments[until].at_s <= reached_s:
+                until += 1
+            await self._send(session, at, moments[at:until])
+            at = until
+            self._story.moved_to(min(reached_s, HOUR_S))
+            await asyncio.sleep(TICK_S)
+        self._story.moved_to(HOUR_S)
+
+    async def _send(self, session: httpx2.AsyncClient, first: int, moments: Sequence[Moment]) -> None:
+        by_source: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for ordinal, moment in enumerate(moments, start=first):
+            by_source[moment.source].append(document(moment, ordinal, run=self._run, began=self._began))
+        await asyncio.gather(*(self._post(session, source, documents) for source, documents in by_source.items()))
+
+    async def _post(self, session: httpx2.AsyncClient, source: str, documents: list[dict[str, Any]]) -> None:
+        answer = await session.post(
+            f"{self._stage.ingest}/v1/touchpoints",
+            headers={"authorization": f"Bearer {self._stage.source_keys[source]}"},
+            json={"touchpoints": documents},
+        )
+        if answer.status_code != 202:
+            raise DemoError(f"ingest did not take touchpoints of {source}: {answer.status_code} {answer.text[:500]}")
+        now = self._clock.now()
+        for sent in documents:
+            self._accepted_at[f"{source}/{sent['id']}"] = now
+            self._story.accepted(str(sent["channel"]), 1)
+        self.tally.accepted += len(documents)
+
+    async def _until_quiet(self, pace: Pace) -> None:
+        deadline = self._clock.monotonic() + pace.wait_s
+        while self._clock.monotonic() < deadline:
+            broken = self.tally.rules.get("callback_missed", 0)
+            quiet = self._clock.monotonic() - self._last_news > QUIET_S
+            if quiet and broken >= self._hour.visits.get("promise_broken", 0):
+                return
+            await asyncio.sleep(TICK_S)
+
+    def _hear(self, alert: Alert) -> None:
+        self._last_news = self._clock.monotonic()
+        if self.tally.first_alert_at is None:
+            self.tally.first_alert_at = alert.received_at
+            self._on_first_alert(alert.received_at)
+        issue = alert.issue
+        if alert.kind == "issue.opened":
+            self.tally.opened += 1
+        for rule in issue.get("rules", ()):
+            self._count(str(rule), str(issue["id"]))
+        self.tally.troubled.add(str(issue.get("customer_id")))
+        self.tally.frictions.update(str(friction) for friction in issue.get("frictions", ()))
+        self._time(alert)
+        self._story.hears(alert)
+
+    def _count(self, rule: str, issue: str) -> None:
+        if (rule, issue) not in self._counted:
+            self._counted.add((rule, issue))
+            self.tally.rules[rule] += 1
+
+    def _time(self, alert: Alert) -> None:
+        """Measure from the acceptance of the last touchpoint of the evidence, unless a timer brought the news."""
+        evidence = [f"{entry['source']}/{entry['id']}" for entry in alert.issue.get("touchpoints", ())]
+        accepted = [self._accepted_at[name] for name in evidence if name in self._accepted_at]
+        if accepted and not ABSENCE_RULES & set(alert.issue.get("rules", ())):
+            self.tally.latencies_s.append((alert.received_at - max(accepted)) / timedelta(seconds=1))
+
+
+ABSENCE_RULES = frozenset({"callback_missed", "checkout_abandoned"})
+"""Rules whose news comes when the stream has passed a time, not when a touchpoint arrives."""

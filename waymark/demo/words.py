@@ -1,0 +1,105 @@
+"""What the demo says, in English and Korean."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """The sentences of one language."""
+
+    title: str
+    language: str
+    people: str
+    sent: str
+    alerts: str
+    outage: str
+    waiting: str
+    first_alert: str
+    nothing_yet: str
+    columns: tuple[str, str, str, str]
+    done: str
+    content: str
+    failed: str
+    look: str
+    news: Mapping[str, str]
+    severity: Mapping[str, str]
+    facts: Mapping[str, str]
+
+
+ENGLISH = Words(
+    title="Waymark demo: one hour at a Korean retailer",
+    language="en",
+    people="{people:,} customers, {moments:,} touchpoints, seed {seed}",
+    sent="touchpoints accepted, by channel",
+    alerts="what the support team hears",
+    outage="the card gateway is out",
+    waiting="the hour is over; promises that nobody kept show once the stream has passed them",
+    first_alert="first verified signed alert {seconds:.1f} s after the demo began",
+    nothing_yet="quiet so far",
+    columns=("time", "severity", "what happened", "customer's way"),
+    done="The hour in numbers",
+    content="{share:.0%} of the customers had no trouble, and nobody was told about them.",
+    failed="No verified alert arrived. `waymark doctor` may say why; the logs are in {logs}.",
+    look="Look around while it runs; Ctrl-C stops everything:",
+    news={
+        "issue.opened": "new",
+        "issue.updated": "worse",
+        "issue.resolved": "closed",
+        "issue.reopened": "again",
+        "issue.merged": "merged",
+        "issue.withdrawn": "withdrawn",
+    },
+    severity={"low": "low", "medium": "medium", "high": "high", "critical": "critical"},
+    facts={
+        "accepted": "touchpoints accepted",
+        "customers": "customers",
+        "frictions": "frictions found",
+        "issues": "issues opened",
+        "verified": "alerts delivered, signature verified",
+        "repeated": "alerts repeated (same webhook-id)",
+        "refused": "alerts with a bad signature",
+        "latency": "touchpoint accepted → alert received, p50 / p95",
+    },
+)
+
+KOREAN = Words(
+    title="Waymark 데모: 한국 유통사의 한 시간",
+    language="ko",
+    people="고객 {people:,}명, 접점 {moments:,}건, 시드 {seed}",
+    sent="채널별로 접수된 접점",
+    alerts="지원팀이 받는 알림",
+    outage="카드 결제 장애 중",
+    waiting="한 시간이 끝났습니다. 지켜지지 않은 약속은 스트림이 그 시각을 지난 뒤 드러납니다",
+    first_alert="데모 시작 {seconds:.1f}초 뒤 첫 서명 알림 검증",
+    nothing_yet="아직 조용합니다",
+    columns=("시각", "심각도", "무슨 일", "고객이 지나온 길"),
+    done="숫자로 보는 한 시간",
+    content="고객의 {share:.0%}는 불편이 없었고, 그에 대해서는 아무 알림도 가지 않았습니다.",
+    failed="검증된 알림이 오지 않았습니다. `waymark doctor`로 원인을 확인하세요. 로그: {logs}",
+    look="실행 중에 둘러보세요. Ctrl-C로 모두 멈춥니다:",
+    news={
+        "issue.opened": "새 이슈",
+        "issue.updated": "악화",
+        "issue.resolved": "종료",
+        "issue.reopened": "재발",
+        "issue.merged": "병합",
+        "issue.withdrawn": "취소",
+    },
+    severity={"low": "낮음", "medium": "보통", "high": "높음", "critical": "긴급"},
+    facts={
+        "accepted": "접수된 접점",
+        "customers": "고객",
+        "frictions": "발견된 불편",
+        "issues": "열린 이슈",
+        "verified": "전달되어 서명이 확인된 알림",
+        "repeated": "반복된 알림 (같은 webhook-id)",
+        "refused": "서명이 틀린 알림",
+        "latency": "접점 접수 → 알림 수신, p50 / p95",
+    },
+)
+
+
+def words_of(locale: str) -> Words:
+    """Return the words for a locale such as `ko_KR.UTF-8`; English where we have no others."""
+    return KOREAN if locale.lower().startswith("ko") else ENGLISH
