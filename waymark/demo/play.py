@@ -1,9 +1,9 @@
 """Play the hour: send each moment when its time comes, hear the alerts, and add up what was seen.
 
-The hour that is played ends now: a touchpoint's `occurred_at` lies in the last sixty minutes, its sending is squeezed into
-`Pace.play_s`. Rules see the true times. Only the promises that nobody kept (absence rules) wait for the stream to pass
-them by `late_grace`, which the demo's stack sets to a little more than the length of the play: so every follow-up of the
-hour has been heard before anybody is accused of having forgotten one.
+The hour that is played ends now: a touchpoint's `occurred_at` lies in the last sixty minutes, its sending is squeezed
+into `Pace.play_s`. Rules see the true times. Only the promises that nobody kept (absence rules) wait until the stream
+has passed them by `late_grace`, which the demo's stack sets to a little more than the length of the play: so every
+follow-up of the hour has been heard before anybody is accused of having forgotten one.
 """
 
 import asyncio
