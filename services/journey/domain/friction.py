@@ -1,0 +1,168 @@
+"""A friction: a difficulty that a rule found in a customer's touchpoints, with what a team needs to know about it.
+
+`Finding` is what the projection says, a pure function of the touchpoints. `Friction` is one published state of it, with
+a revision; its members are those of friction v1. How the one becomes the other is `services.journey.domain.changes`'s.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from hashlib import blake2b
+
+import msgspec
+
+from services.journey.domain.names import CustomerId, FrictionId, JourneyId
+from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
+
+MOST_EVIDENCE = 50
+"""How many touchpoints a friction names: the latest ones, oldest first."""
+
+MOST_TIMELINE = 10
+"""How many lines the timeline excerpt has: the anchor and what came before it."""
+
+Number = int | float | str
+
+
+class Severity(StrEnum):
+    """How bad, mildest first."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class State(StrEnum):
+    """There, or taken back because the data changed."""
+
+    DETECTED = "detected"
+    RETRACTED = "retracted"
+
+
+class Text(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One sentence in the two languages of the house."""
+
+    en: str
+    ko: str
+
+
+class Anchor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What completes the condition: a contact with an interaction id, or one touchpoint."""
+
+    source: str
+    interaction_id: str | None = None
+    touchpoint_id: str | None = None
+
+
+class TouchpointRef(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Names one touchpoint."""
+
+    source: str
+    id: str
+
+
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One line of the excerpt; nothing in it points to a person."""
+
+    occurred_at: datetime
+    channel: str
+    kind: str
+    outcome: str | None = None
+    reason: str | None = None
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a rule found, by the touchpoints alone: no revision, no clock, no customer.
+
+    `at` is the anchor's touchpoint. `journeys` are positions in the projection's list of journeys, the anchor's
+    first. `evidence` holds the rule's numbers (docs/rules.md). `stale_from` is when it could first be known: the due time
+    of an absence, else when the anchor happened.
+    """
+
+    id: FrictionId
+    rule: str
+    rule_version: int
+    severity: Severity
+    anchor: Anchor
+    at: Touchpoint
+    stale_from: datetime
+    journeys: tuple[int, ...]
+    touchpoints: tuple[TouchpointKey, ...]
+    evidence: dict[str, Number]
+    timeline: tuple[TimelineEntry, ...]
+    reason: str | None = None
+    service_level: str | None = None
+    refs: dict[str, str] = {}
+
+
+class Friction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One published state of a friction: readers keep the highest `revision`."""
+
+    id: FrictionId
+    rule: str
+    rule_version: int
+    state: State
+    revision: int
+    severity: Severity
+    customer_id: CustomerId
+    anchor: Anchor
+    occurred_at: datetime
+    detected_at: datetime
+    channel: str
+    touchpoints: tuple[TouchpointRef, ...]
+    title: Text
+    explanation: Text
+    previous_customer_id: CustomerId | None = None
+    journey_id: JourneyId | None = None
+    journey_ids: tuple[JourneyId, ...] = ()
+    reason: str | None = None
+    service_level: str | None = None
+    refs: dict[str, str] = {}
+    evidence: dict[str, Number] = {}
+    timeline: tuple[TimelineEntry, ...] = ()
+    quiet: bool = False
+
+
+class StoredFriction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A friction as it was last published. `payload` is its `Friction` as JSON, read only where it is needed."""
+
+    id: FrictionId
+    rule: str
+    customer_id: CustomerId
+    state: State
+    revision: int
+    quiet: bool
+    detected_at: datetime
+    digest: bytes
+    payload: bytes
+
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+_DECODER = msgspec.json.Decoder(Friction)
+
+
+def encode(friction: Friction) -> bytes:
+    """The JSON to keep as `StoredFriction.payload`."""
+    return _ENCODER.encode(friction)
+
+
+def decode(payload: bytes) -> Friction:
+    """The friction in a stored payload, in whichever published form of friction v1."""
+    return _DECODER.decode(payload)
+
+
+def digest(finding: Finding, journeys: tuple[JourneyId, ...]) -> bytes:
+    """16 bytes that change exactly when what is said about the friction changes; whose it is does not count."""
+    said = (
+        finding.rule_version,
+        finding.severity,
+        journeys,
+        finding.at.occurred_at,
+        finding.at.channel,
+        finding.touchpoints,
+        finding.evidence,
+        finding.timeline,
+        finding.reason,
+        finding.service_level,
+        finding.refs,
+    )
+    return blake2b(_ENCODER.encode(said), digest_size=16).digest()

@@ -1,0 +1,121 @@
+"""Touchpoints as the domain sees them: facts, never edited, in one order that everything rests on.
+
+The members are those of touchpoint v1 as it stands on the topic, so the JSON that is stored decodes straight into
+`Touchpoint`. Whether bytes are a valid touchpoint is decided at the edge; here it is taken for granted that times are
+aware and in UTC. Nothing below changes the dictionaries it is given.
+"""
+
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+ALLOWED_LATENESS = timedelta(hours=72)
+"""How long after it happened a touchpoint may be received and still count (design 3.2)."""
+
+TouchpointKey = tuple[str, str]
+"""`(source, id)`: what a touchpoint is known by."""
+
+OrderKey = tuple[datetime, int, str, str]
+"""`(occurred_at, sequence or 0, source, id)`: what touchpoints are sorted by."""
+
+
+class Identifier(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The value of one identifier of the customer; `verified` when the source proved it."""
+
+    value: str
+    verified: bool = False
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An answer to a survey: `value` of at most `scale`."""
+
+    metric: str
+    value: int | float
+    scale: int | float
+
+
+class Money(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is at stake, in units of an ISO 4217 `currency`."""
+
+    amount: int | float
+    currency: str
+
+
+class Touchpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One contact of one customer with the company. Durations (`…_s`) are seconds; `sentiment` is -1 to 1."""
+
+    source: str
+    id: str
+    occurred_at: datetime
+    received_at: datetime
+    channel: str
+    kind: str
+    customer: dict[str, Identifier] = {}
+    direction: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    refs: dict[str, str] = {}
+    interaction_id: str | None = None
+    wait_s: int | float | None = None
+    duration_s: int | float | None = None
+    hold_s: int | float | None = None
+    transfers: int | None = None
+    queue: str | None = None
+    agent: str | None = None
+    sequence: int | None = None
+    text: str | None = None
+    sentiment: int | float | None = None
+    score: Score | None = None
+    value: Money | None = None
+    service_level: str | None = None
+    due_at: datetime | None = None
+    attributes: dict[str, Any] = {}
+    replay: bool = False
+
+    @property
+    def key(self) -> TouchpointKey:
+        """What it is known by."""
+        return self.source, self.id
+
+    @property
+    def order(self) -> OrderKey:
+        """Where it stands among all touchpoints."""
+        return self.occurred_at, self.sequence or 0, self.source, self.id
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A touchpoint with what the service noted about it.
+
+    `appended_at` is the broker's time of its record. `late` ones are kept as history and not projected. `journey_id` is
+    where it was placed last, None if it is new.
+    """
+
+    touchpoint: Touchpoint
+    appended_at: datetime
+    late: bool = False
+    journey_id: UUID | None = None
+
+
+def in_order(recorded: Recorded) -> OrderKey:
+    """The key to sort a history by."""
+    return recorded.touchpoint.order
+
+
+def is_late(touchpoint: Touchpoint, allowed: timedelta = ALLOWED_LATENESS) -> bool:
+    """Whether it was received more than `allowed` after it happened; a replay never is."""
+    return not touchpoint.replay and touchpoint.received_at - touchpoint.occurred_at > allowed
+
+
+_CANONICAL = msgspec.json.Encoder(order="deterministic")
+
+
+def fingerprint(touchpoint: Touchpoint) -> bytes:
+    """16 bytes that are equal for equal content; what transport adds (`received_at`, `replay`) does not count.
+
+    Of two touchpoints with the same key, an equal fingerprint means a duplicate and another one a conflict.
+    """
+    content = msgspec.structs.replace(touchpoint, received_at=touchpoint.occurred_at, replay=False)
+    return blake2b(_CANONICAL.encode(content), digest_size=16).digest()
