@@ -1,0 +1,86 @@
+"""Checks a document against its JSON Schema and says what is wrong, where, and how to fix it, in English and Korean.
+
+Compiled once per schema. The messages never quote a value, because a value may be personal data. Which schemas there
+are is the folder's business; what an accepted document means is for the accessors (`schemas.touchpoint` …).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+
+from schemas import catalogue
+from schemas.complaints import ErrorCode, FieldError, complaints
+
+__all__ = ["MAX_ERRORS", "ErrorCode", "FieldError", "UnknownSchemaError", "errors", "names", "schema"]
+
+MAX_ERRORS = 20
+"""More would only bury the first ones."""
+
+_MAX_LOOKED_AT = 200
+"""One mistake can make several complaints; looking on for ever would be a gift to whoever sends a bad document."""
+
+
+class UnknownSchemaError(LookupError):
+    """There is no such schema; the message lists those there are."""
+
+
+def errors(name: str, instance: object, *, at: str = "") -> list[FieldError]:
+    """What is wrong with `instance` (decoded JSON) by schema `name`, at most 20 errors; empty when it is valid.
+
+    `name` is the file's stem (`touchpoint.v1`), with a definition of it after `#` (`touchpoint.v1#published`). `at` is
+    put before every path (`touchpoints[3]`). Raises `UnknownSchemaError`.
+    """
+    validator = _validator(name)
+    try:
+        found = list(islice(validator.iter_errors(instance), _MAX_LOOKED_AT))
+    except (ValueError, RecursionError):  # lone surrogates, bytes, nesting: nothing that JSON in UTF-8 can say
+        return [FieldError.of_whole(at)]
+    return list(islice(_distinct(found, schema(name.partition("#")[0]), at), MAX_ERRORS))
+
+
+def names() -> tuple[str, ...]:
+    """Every schema in the folder."""
+    return tuple(sorted(path.name.removesuffix(_SUFFIX) for path in catalogue.FOLDER.glob("*" + _SUFFIX)))
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema `name`; raises `UnknownSchemaError`."""
+    if name not in names():
+        msg = f"There is no schema {name!r}; there are {', '.join(names())}."
+        raise UnknownSchemaError(msg)
+    document: dict[str, Any] = json.loads((catalogue.FOLDER / (name + _SUFFIX)).read_text(encoding="utf-8"))
+    return document
+
+
+_SUFFIX = ".schema.json"
+
+
+@cache
+def _validator(name: str) -> jsonschema_rs.Draft202012Validator:
+    stem, _, definition = name.partition("#")
+    document = schema(stem)
+    if definition not in ("", *document.get("$defs", {})):
+        msg = f"{stem} defines no {definition!r}."
+        raise UnknownSchemaError(msg)
+    registry = jsonschema_rs.Registry([(document["$id"], document)])
+    reference = document["$id"] + (f"#/$defs/{definition}" if definition else "")
+    return jsonschema_rs.Draft202012Validator(
+        {"$ref": reference}, validate_formats=True, registry=registry, offline=True
+    )
+
+
+def _distinct(found: list[jsonschema_rs.ValidationError], document: dict[str, Any], at: str) -> Iterator[FieldError]:
+    """One error for each place and code: a bad date fails its pattern and its format, and is one mistake."""
+    seen = set()
+    for error in found:
+        for complaint in complaints(error, document, at):
+            if (key := (complaint.path, complaint.code)) not in seen:
+                seen.add(key)
+                yield complaint
