@@ -14,6 +14,7 @@ import pytest
 from psycopg import sql
 
 from waymark.migrate import migrate
+from waymark.stack.kafka import Kafka
 from waymark.stack.postgres import Postgres
 from waymark.stack.tansu import Tansu
 
@@ -90,6 +91,19 @@ def tansu(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tansu]:
 def broker(tansu: Tansu) -> str:
     """`host:port` of the embedded broker: memory only, no idempotent producer."""
     return tansu.bootstrap
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """Apache Kafka, one node. A test that stops or kills it starts it again. Only under the marker `kafka`."""
+    with Kafka(tmp_path_factory.mktemp("kafka")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kafka(kafka_cluster: Kafka) -> str:
+    """`host:port` of Apache Kafka: what every claim about durability is tested on. Only under the marker `kafka`."""
+    return kafka_cluster.bootstrap
 
 
 @pytest.fixture(scope="session")

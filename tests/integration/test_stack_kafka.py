@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from services.runtime.kafka import Producer, Record, TopicSpec, cluster_line, ensure_topics
+from waymark.stack.kafka import Kafka
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+
+async def test_acknowledged_records_survive_the_kill_of_the_node(kafka_cluster: Kafka) -> None:
+    topic = TopicSpec(name="kept-after-kill", partitions=1, replication=1, config={"retention.ms": "600000"})
+    assert await ensure_topics(kafka_cluster.bootstrap, [topic]) == []
+    producer = Producer(kafka_cluster.bootstrap, client_id="test", idempotent=True)
+    await producer.start()
+    await producer.publish([Record(topic=topic.name, key=b"k", value=str(n).encode()) for n in range(50)])
+    await producer.stop()
+    line = await cluster_line(kafka_cluster.bootstrap)
+
+    kafka_cluster.kill()
+    kafka_cluster.start()
+
+    assert await _values(kafka_cluster.bootstrap, topic.name, 50) == [str(n).encode() for n in range(50)]
+    assert await cluster_line(kafka_cluster.bootstrap) == line
+
+
+async def test_three_nodes_accept_while_one_is_down(tmp_path: Path) -> None:
+    with Kafka(tmp_path, nodes=3) as cluster:
+        topic = TopicSpec(name="three", partitions=3, replication=3, config={})
+        assert await ensure_topics(cluster.bootstrap, [topic]) == []
+        cluster.nodes[0].kill()
+        producer = Producer(cluster.bootstrap, client_id="test", idempotent=True, request_timeout_s=30)
+        await producer.start()
+        await producer.publish([Record(topic="three", key=str(n).encode(), value=b"x") for n in range(30)])
+        await producer.stop()
+        cluster.nodes[0].start()
+        assert all(node.alive for node in cluster.nodes)
+
+
+async def _values(bootstrap: str, topic: str, count: int) -> list[bytes]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partition = TopicPartition(topic, 0)
+        consumer.assign([partition])
+        await consumer.seek_to_beginning(partition)
+        return [(await consumer.getone()).value for _ in range(count)]
+    finally:
+        await consumer.stop()
