@@ -146,14 +146,6 @@ class Kafka:
         logging = f"-Dlog4j2.configurationFile={DEPLOY / 'log4j2.properties'}"
         command: list[str | Path] = [self._java, *options, logging, "-cp", f"{self._jars}/*", "kafka.Kafka"]
         command.append(home / "server.properties")
-            self._java,
-            *options,
-            logging,
-            "-cp",
-            f"{self._jars}/*",
-            "kafka.Kafka",
-            home / "server.properties",
-        ]
         return Child(f"Apache Kafka node {number}", command, log=self.folder / f"kafka-{number}.log")
 
     def _configure(self, number: int, port: int) -> None:
