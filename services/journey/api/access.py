@@ -1,0 +1,82 @@
+"""Who may read: reader, agent and admin keys of `journey.api_keys`, presented as a bearer token.
+
+How keys look and are compared is left to `services.runtime.keys`; the rows are read here, and nothing is written.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from services.journey.api.messages import Refusal
+from services.runtime.clock import Clock
+from services.runtime.keys import KeyKind, KeyRing, StoredKey, Verdict, parse
+from services.runtime.postgres import TRANSIENT, Pool, acquire
+
+_FIND: Final = """
+SELECT kind, key_id, label, secret_hash, expires_at, revoked_at IS NOT NULL AS revoked
+  FROM journey.api_keys
+ WHERE key_id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Whether a caller may read, and if not, why not."""
+
+    refusal: Refusal | None
+
+    @property
+    def granted(self) -> bool:
+        """Whether the caller may read."""
+        return self.refusal is None
+
+
+class Door:
+    """Looks at the `Authorization` header of a request."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+
+    async def admit(self, authorization: str | None) -> Admission:
+        """Decide on one request; every key of this table reads, whatever else it may do elsewhere."""
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            return Admission(refusal=Refusal.KEY_MISSING)
+        presented = parse(token)
+        if presented is not None and presented.kind is KeyKind.SOURCE:
+            return Admission(refusal=Refusal.KEY_OF_A_SOURCE)
+        verdict, key = await self._ring.check(token)
+        return Admission(refusal=_refusal(verdict, key))
+
+
+def _refusal(verdict: Verdict, key: StoredKey | None) -> Refusal | None:
+    if verdict is Verdict.UNVERIFIABLE:
+        return Refusal.KEYS_UNVERIFIABLE
+    if key is None or not key.kind.includes(KeyKind.READER):
+        return Refusal.KEY_INVALID
+    return None
+
+
+def open_door(pool: Pool, clock: Clock) -> Door:
+    """The door of this service: keys cached for ten seconds, and through an outage of the database."""
+    return Door(KeyRing(loader(pool), clock, outages=TRANSIENT))
+
+
+def loader(pool: Pool) -> Callable[[str], Awaitable[StoredKey | None]]:
+    """Read stored keys through ``pool``."""
+
+    async def load(key_id: str) -> StoredKey | None:
+        async with acquire(pool) as connection:
+            row = await connection.fetchrow(_FIND, key_id)
+        if row is None:
+            return None
+        return StoredKey(
+            kind=KeyKind(row["kind"]),
+            key_id=row["key_id"],
+            subject=row["label"],
+            secret_hash=row["secret_hash"],
+            expires_at=row["expires_at"],
+            revoked=row["revoked"],
+        )
+
+    return load

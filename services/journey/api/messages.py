@@ -1,0 +1,163 @@
+"""What the read API says when it cannot answer, in English and Korean.
+
+A closed list: each refusal has a stable `code` for programs and a sentence for people that says what to do next. No
+message repeats what the caller sent, because that is an identifier as often as not.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from services.runtime.http import Problem
+
+_LANGUAGES: Final = ("en", "ko")
+
+
+class Refusal(StrEnum):
+    """Why a request was not answered."""
+
+    KEY_MISSING = "key_missing"
+    KEY_INVALID = "key_invalid"
+    KEY_OF_A_SOURCE = "key_of_a_source"
+    KEYS_UNVERIFIABLE = "keys_unverifiable"
+    IDENTIFIER_MALFORMED = "identifier_malformed"
+    IDENTIFIER_BLOCKED = "identifier_blocked"
+    CUSTOMER_UNKNOWN = "customer_unknown"
+    JOURNEY_UNKNOWN = "journey_unknown"
+    JOURNEY_DISSOLVED = "journey_dissolved"
+    CURSOR_INVALID = "cursor_invalid"
+    RANGE_EMPTY = "range_empty"
+    STORE_UNAVAILABLE = "store_unavailable"
+    INVALID_REQUEST = "invalid_request"
+    NO_SUCH_ROUTE = "no_such_route"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    status: int
+    en: str
+    ko: str
+
+
+_SAID: Final = {
+    Refusal.KEY_MISSING: _Said(
+        status=401,
+        en="Send a reader, agent or admin key: `Authorization: Bearer wm_reader_…`.",
+        ko="조회 키를 보내 주세요: `Authorization: Bearer wm_reader_…` (reader, agent, admin).",
+    ),
+    Refusal.KEY_INVALID: _Said(
+        status=401,
+        en="This key is unknown, expired or revoked. An operator makes one with `waymark keys create --role reader`.",
+        ko="알 수 없거나 만료되었거나 취소된 키입니다. 운영자가 `waymark keys create --role reader`로 발급합니다.",
+    ),
+    Refusal.KEY_OF_A_SOURCE: _Said(
+        status=403,
+        en="This is a producer's key: it may send touchpoints, not read. Use a reader, agent or admin key.",
+        ko="이 키는 전송 전용 출처 키라서 조회할 수 없습니다. reader, agent, admin 키를 사용해 주세요.",
+    ),
+    Refusal.KEYS_UNVERIFIABLE: _Said(
+        status=503,
+        en="Keys cannot be checked at the moment. Try again shortly.",
+        ko="지금은 키를 확인할 수 없습니다. 잠시 후 다시 시도해 주세요.",
+    ),
+    Refusal.IDENTIFIER_MALFORMED: _Said(
+        status=400,
+        en="A customer is named as `type:value`, URL-encoded, for example `phone:%2B821012345678` or `id:` and a "
+        "customer id; this is not one, or the value does not have the form of its type.",
+        ko="고객은 URL 인코딩한 `유형:값`으로 지정합니다. 예: `phone:%2B821012345678`, `id:` 뒤에 고객 ID. "
+        "형식이 다르거나 값이 그 유형에 맞지 않습니다.",
+    ),
+    Refusal.IDENTIFIER_BLOCKED: _Said(
+        status=400,
+        en="This value is on the list of blocked values (placeholders that many people share): it names nobody.",
+        ko="여러 사람이 함께 쓰는 값으로 차단 목록에 있어 특정 고객을 가리키지 않습니다.",
+    ),
+    Refusal.CUSTOMER_UNKNOWN: _Said(
+        status=404,
+        en="No touchpoint with this identifier has been seen. Check its type and value (phone numbers with country "
+        "code); a touchpoint sent a moment ago appears within seconds.",
+        ko="이 식별자를 가진 접점이 아직 없습니다. 유형과 값(전화번호는 국가 번호 포함)을 확인해 주세요. "
+        "방금 보낸 접점은 몇 초 안에 나타납니다.",
+    ),
+    Refusal.JOURNEY_UNKNOWN: _Said(
+        status=404,
+        en="There is no journey with this id.",
+        ko="해당 ID의 여정이 없습니다.",
+    ),
+    Refusal.JOURNEY_DISSOLVED: _Said(
+        status=410,
+        en="This journey was dissolved: later touchpoints or a corrected identity showed that it was none.",
+        ko="이 여정은 해체되었습니다. 나중에 온 접점이나 정정된 고객 정보로 여정이 아님이 밝혀졌습니다.",
+    ),
+    Refusal.CURSOR_INVALID: _Said(
+        status=400,
+        en="This cursor cannot be used here. Send back `next_cursor` unchanged, with the same filters, or start again "
+        "without one.",
+        ko="이 커서는 사용할 수 없습니다. `next_cursor`를 그대로, 같은 필터와 함께 보내거나 "
+        "커서 없이 다시 시작해 주세요.",
+    ),
+    Refusal.RANGE_EMPTY: _Said(
+        status=400,
+        en="`from` must lie before `to`.",
+        ko="`from`은 `to`보다 앞서야 합니다.",
+    ),
+    Refusal.STORE_UNAVAILABLE: _Said(
+        status=503,
+        en="The database does not answer at the moment. Nothing is lost; try again shortly.",
+        ko="지금은 데이터베이스가 응답하지 않습니다. 유실된 것은 없으니 잠시 후 다시 시도해 주세요.",
+    ),
+    Refusal.INVALID_REQUEST: _Said(
+        status=422,
+        en="The request does not have the expected form; `errors` names each field.",
+        ko="요청 형식이 올바르지 않습니다. `errors`에서 각 필드를 확인해 주세요.",
+    ),
+    Refusal.NO_SUCH_ROUTE: _Said(
+        status=404,
+        en="There is nothing at this address; /docs lists what there is.",
+        ko="이 주소에는 아무것도 없습니다. /docs에서 목록을 볼 수 있습니다.",
+    ),
+    Refusal.METHOD_NOT_ALLOWED: _Said(
+        status=405,
+        en="This address does not take that method; see the Allow header.",
+        ko="이 주소는 그 메서드를 받지 않습니다. Allow 헤더를 확인해 주세요.",
+    ),
+}
+
+
+def refuse(refusal: Refusal, accept_language: str | None) -> Problem:
+    """The problem document of ``refusal`` in the language the caller prefers."""
+    said = _SAID[refusal]
+    language = preferred(accept_language)
+    headers = {"Content-Language": language, "Vary": "Accept-Language"}
+    if said.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="waymark"'
+    if said.status == 503:
+        headers["Retry-After"] = "5"
+    return Problem(said.status, str(refusal), said.ko if language == "ko" else said.en, headers=headers)
+
+
+def status_of(refusal: Refusal) -> int:
+    """The HTTP status that goes with ``refusal``."""
+    return _SAID[refusal].status
+
+
+def preferred(accept_language: str | None) -> str:
+    """`ko` where the caller ranks Korean above English, else `en` (RFC 9110 section 12.5.4)."""
+    ranks = dict.fromkeys(_LANGUAGES, 0.0)
+    for part in (accept_language or "")[:200].split(","):
+        tag, _, parameter = part.strip().lower().partition(";")
+        language = tag.split("-")[0].strip()
+        if language in ranks:
+            ranks[language] = max(ranks[language], _weight(parameter))
+    return "ko" if ranks["ko"] > ranks["en"] else "en"
+
+
+def _weight(parameter: str) -> float:
+    name, _, number = parameter.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(number)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,32 @@
+"""What the read API counts, beside the requests that every HTTP process counts."""
+
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter
+
+
+class Looked(StrEnum):
+    """How a look-up of a customer ended."""
+
+    FOUND = "found"
+    UNKNOWN = "unknown"
+    BLOCKED = "blocked"
+    MALFORMED = "malformed"
+
+
+class ApiMetrics:
+    """The counters, made once per process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._lookups = Counter(
+            "waymark_journey_api_lookups",
+            "Look-ups of a customer by identifier or id, by how they ended.",
+            ("outcome",),
+            registry=registry,
+        )
+        for outcome in Looked:
+            self._lookups.labels(outcome)
+
+    def looked_up(self, outcome: Looked) -> None:
+        """Count one look-up."""
+        self._lookups.labels(outcome).inc()

@@ -1,0 +1,276 @@
+"""The read API's addresses: customers, their timeline, journeys. GET only; nothing here changes anything.
+
+Parses what a caller sent and picks the refusal that fits; the reading itself is `services.journey.api.queries`.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Request, Response
+from fastapi.security import HTTPBearer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from schemas.vocabulary import Channel, Severity
+from services.journey.api import cursors, lookup
+from services.journey.api.access import Door
+from services.journey.api.messages import Refusal, refuse
+from services.journey.api.metrics import ApiMetrics, Looked
+from services.journey.api.queries import Dissolved, JourneyFilter, Place, Reader, Span, Who
+from services.journey.api.views import CustomerView, JourneyPage, JourneyState, JourneyView, TimelinePage
+from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+Reference = Annotated[
+    str,
+    Path(
+        description="`type:value`, URL-encoded: `phone:%2B821012345678`, `email:a%40b.example`, `customer_id:C-1009`, "
+        "or `id:` with a customer id that this API gave out. Values are normalised as they were when they came in.",
+        examples=["phone:%2B821012345678"],
+        max_length=1200,
+    ),
+]
+PlainText = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+
+
+class _PageQuery(BaseModel):
+    """What every list takes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    limit: int = Field(50, ge=1, le=200, description="Most items on the page.")
+    cursor: str | None = Field(None, description="`next_cursor` of the page before, unchanged, with the same filters.")
+
+
+class TimelineQuery(_PageQuery):
+    """Which part of a timeline."""
+
+    since: AwareDatetime | None = Field(None, alias="from", description="Event time, included.")
+    until: AwareDatetime | None = Field(None, alias="to", description="Event time, not included.")
+
+
+class JourneysQuery(_PageQuery):
+    """Which journeys; an aspect left out is open."""
+
+    state: JourneyState | None = Field(None, description="Open or closed.")
+    channel: Channel | None = Field(None, description="Used at least once.")
+    reason: PlainText | None = Field(None, description="What it is about.")
+    min_effort: int | None = Field(None, ge=0, le=100, description="Effort of at least this.")
+    rule: PlainText | None = Field(None, description="With a standing friction of this rule.")
+    severity: Severity | None = Field(None, description="With a standing friction of this severity.")
+    updated_since: AwareDatetime | None = Field(None, description="Changed at or after this time.")
+    customer: str | None = Field(None, max_length=1200, description="Of this customer: `type:value`.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadApi:
+    """What the routes stand on."""
+
+    reader: Reader
+    door: Door
+    metrics: ApiMetrics
+    phone_region: str
+
+
+def _api(request: Request) -> ReadApi:
+    api = request.app.state.read_api
+    assert isinstance(api, ReadApi)  # noqa: S101  the lifespan puts it there before the first request
+    return api
+
+
+Api = Annotated[ReadApi, Depends(_api)]
+Language = Annotated[str | None, Header(alias="Accept-Language", description="`ko` for messages in Korean.")]
+
+
+async def admitted(request: Request, api: Api, accept_language: Language = None) -> None:
+    """Let in whoever presents a key that may read."""
+    admission = await api.door.admit(request.headers.get("authorization"))
+    if admission.refusal is not None:
+        raise refuse(admission.refusal, accept_language)
+
+
+def _problems(*refusals: int) -> dict[int | str, dict[str, Any]]:
+    content = {PROBLEM_TYPE: {"schema": PROBLEM_SCHEMA}}
+    return {status: {"description": "A problem document (RFC 9457).", "content": content} for status in refusals}
+
+
+router = APIRouter(
+    prefix="/v1",
+    dependencies=[
+        Depends(HTTPBearer(auto_error=False, description="A reader, agent or admin key: `wm_reader_…`.")),
+        Depends(admitted),
+    ],
+    responses=_problems(400, 401, 403, 503),
+)
+
+
+@router.get(
+    "/customers/{reference:path}/timeline",
+    summary="A customer's touchpoints in event order",
+    tags=["customers"],
+    responses=_problems(404),
+    response_model_exclude_none=True,
+)
+async def read_timeline(
+    api: Api,
+    reference: Reference,
+    query: Annotated[TimelineQuery, Query()],
+    accept_language: Language = None,
+) -> TimelinePage:
+    """What happened to one customer, oldest first, with the journeys and frictions that this page is about.
+
+    Touchpoints that arrive while you page are not lost: they stand where they belong by event time.
+    """
+    span = Span(since=query.since, until=query.until)
+    if span.since is not None and span.until is not None and span.since >= span.until:
+        raise refuse(Refusal.RANGE_EMPTY, accept_language)
+    who = _who(api, reference, accept_language)
+    scope = cursors.scope("timeline", [("who", who), ("span", span)])
+    position = _position(query.cursor, scope, (int, int, str, str), accept_language)
+    page = await api.reader.timeline(who, span, None if position is None else _place(position), query.limit)
+    _count(api, found=page is not None)
+    if page is None:
+        raise refuse(Refusal.CUSTOMER_UNKNOWN, accept_language)
+    following = None
+    if page.next is not None:
+        key = (_microseconds(page.next.occurred_at), page.next.sequence, page.next.source, page.next.id)
+        following = cursors.encode(cursors.Position(scope, key))
+    return TimelinePage(
+        customer_id=page.customer_id,
+        touchpoints=page.touchpoints,
+        journeys=page.journeys,
+        frictions=page.frictions,
+        next_cursor=following,
+    )
+
+
+@router.get(
+    "/customers/{reference:path}",
+    summary="A customer by any identifier",
+    tags=["customers"],
+    responses=_problems(404),
+    response_model_exclude_none=True,
+)
+async def read_customer(api: Api, reference: Reference, accept_language: Language = None) -> CustomerView:
+    """Who they are, what they were promised, which journeys are open, how hard it has been, and every friction.
+
+    Identifiers that were found to be one person lead to the same customer, whichever of them you ask for.
+    """
+    customer = await api.reader.customer(_who(api, reference, accept_language))
+    _count(api, found=customer is not None)
+    if customer is None:
+        raise refuse(Refusal.CUSTOMER_UNKNOWN, accept_language)
+    return customer
+
+
+@router.get(
+    "/journeys",
+    summary="Journeys, latest first",
+    tags=["journeys"],
+    responses=_problems(404),
+    response_model_exclude_none=True,
+)
+async def list_journeys(
+    api: Api, query: Annotated[JourneysQuery, Query()], accept_language: Language = None
+) -> JourneyPage:
+    """Journeys that fit every filter given, in the reverse order in which they were first seen.
+
+    That order never changes, so paging meets every journey that was there when you began exactly once.
+    """
+    wanted = JourneyFilter(
+        state=query.state,
+        channel=query.channel,
+        reason=query.reason,
+        min_effort=query.min_effort,
+        rule=query.rule,
+        severity=query.severity,
+        updated_since=query.updated_since,
+        customer=None if query.customer is None else _who(api, query.customer, accept_language),
+    )
+    scope = cursors.scope("journeys", [("filter", wanted)])
+    position = _position(query.cursor, scope, (int, str), accept_language)
+    page = await api.reader.journeys(wanted, None if position is None else _creation(position), query.limit)
+    if page is None:
+        raise refuse(Refusal.CUSTOMER_UNKNOWN, accept_language)
+    following = None
+    if page.next is not None:
+        created_at, last = page.next
+        following = cursors.encode(cursors.Position(scope, (_microseconds(created_at), str(last))))
+    return JourneyPage(journeys=page.journeys, next_cursor=following)
+
+
+@router.get(
+    "/journeys/{journey_id}",
+    summary="One journey, explained",
+    tags=["journeys"],
+    responses=_problems(404, 410),
+    response_model_exclude_none=True,
+)
+async def read_journey(api: Api, journey_id: UUID, response: Response, accept_language: Language = None) -> JourneyView:
+    """One journey with its frictions, their evidence, and what its effort score is made of.
+
+    An id that was given out stays good: a journey that became part of another answers as that one, with `merged_into`;
+    one that turned out to be none answers 410.
+    """
+    journey = await api.reader.journey(journey_id)
+    if journey is None:
+        raise refuse(Refusal.JOURNEY_UNKNOWN, accept_language)
+    if isinstance(journey, Dissolved):
+        raise refuse(Refusal.JOURNEY_DISSOLVED, accept_language)
+    if journey.merged_into is not None:
+        response.headers["Content-Location"] = f"/v1/journeys/{journey.id}"
+    return journey
+
+
+def mount(app: FastAPI) -> None:
+    """Add the routes to `app`, whose lifespan must set `app.state.read_api`."""
+    app.include_router(router)
+
+
+def _who(api: ReadApi, reference: str, accept_language: str | None) -> Who:
+    match lookup.parse(reference, api.phone_region):
+        case lookup.LookupFault.BLOCKED:
+            raise _refused(api, Looked.BLOCKED, Refusal.IDENTIFIER_BLOCKED, accept_language)
+        case lookup.LookupFault.MALFORMED:
+            raise _refused(api, Looked.MALFORMED, Refusal.IDENTIFIER_MALFORMED, accept_language)
+        case lookup.Named(type=type_, value=value):
+            return type_, value
+        case UUID() as customer_id:
+            return customer_id
+
+
+def _refused(api: ReadApi, looked: Looked, refusal: Refusal, accept_language: str | None) -> Problem:
+    api.metrics.looked_up(looked)
+    return refuse(refusal, accept_language)
+
+
+def _count(api: ReadApi, *, found: bool) -> None:
+    api.metrics.looked_up(Looked.FOUND if found else Looked.UNKNOWN)
+
+
+def _position(
+    cursor: str | None, scope: str, shape: tuple[type, ...], accept_language: str | None
+) -> tuple[str | int, ...] | None:
+    if cursor is None:
+        return None
+    try:
+        return cursors.decode(cursor, scope, shape)
+    except cursors.CursorError as error:
+        raise refuse(Refusal.CURSOR_INVALID, accept_language) from error
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _place(key: tuple[Any, ...]) -> Place:
+    at, sequence, source, touchpoint_id = key
+    return Place(occurred_at=_EPOCH + at * _MICROSECOND, sequence=sequence, source=source, id=touchpoint_id)
+
+
+def _creation(key: tuple[Any, ...]) -> tuple[datetime, UUID]:
+    at, journey_id = key
+    return _EPOCH + at * _MICROSECOND, UUID(journey_id)

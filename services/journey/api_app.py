@@ -1,0 +1,137 @@
+"""The read API's process: where its parts are put together, started and stopped."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import asyncpg
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.journey.api.access import open_door
+from services.journey.api.messages import Refusal, refuse
+from services.journey.api.metrics import ApiMetrics
+from services.journey.api.queries import Reader
+from services.journey.api.routes import ReadApi, mount
+from services.journey.api_settings import ApiProcessSettings, ApiSettings
+from services.runtime import logs
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.health import Check, CheckResult, Health
+from services.runtime.http import FieldProblem, OnReady, build_api, problem_response, serving, until_stopped
+from services.runtime.postgres import TRANSIENT, Pool, close_pool, create_pool, ping
+
+_log = logs.get_logger(__name__)
+
+DESCRIPTION = """
+What Waymark knows about customers and their journeys, for agents, dashboards and other systems. Read only.
+
+Send a reader, agent or admin key as `Authorization: Bearer wm_reader_…`. Times are RFC 3339; answers are in UTC with
+microseconds. Errors are problem documents (RFC 9457) with a stable `code` and a `message` that says what to do, in
+Korean where `Accept-Language` prefers it. Lists are paged by `next_cursor`: send it back unchanged.
+"""
+TAGS = (
+    {"name": "customers", "description": "One person behind many identifiers, and what happened to them."},
+    {"name": "journeys", "description": "Stories towards one end, and how hard they were."},
+)
+
+
+def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRegistry) -> FastAPI:
+    """The application over an open `pool`."""
+    health = Health(registry=registry, ready=(_database(pool), _schema(pool)))
+    app = build_api(
+        title="Waymark journey API", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
+    )
+    app.state.health = health
+    app.state.read_api = ReadApi(
+        reader=Reader(pool),
+        door=open_door(pool, clock),
+        metrics=ApiMetrics(registry),
+        phone_region=settings.phone_region,
+    )
+    mount(app)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    for kind in TRANSIENT:
+        app.add_exception_handler(kind, _on_outage)  # type: ignore[arg-type]  # the tuple holds exceptions, not mere BaseExceptions
+    return app
+
+
+async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        OSError: the address cannot be had, or the database does not answer at the start.
+    """
+    logs.configure("journey-api", settings.common.log_level, settings.common.log_format)
+    async with _pool(settings) as pool:
+        app = build(pool, settings.api, SystemClock(), CollectorRegistry())
+        async with serving(app, settings.api.host, settings.api.port, drain_s=settings.api.drain_s) as port:
+            _log.info("journey api ready", host=settings.api.host, port=port)
+            if on_ready is not None:
+                await on_ready(port)
+            await until_stopped()
+            app.state.health.draining = True
+    _log.info("journey api stopped")
+
+
+@asynccontextmanager
+async def _pool(settings: ApiProcessSettings) -> AsyncIterator[Pool]:
+    pool = await create_pool(
+        settings.common.postgres.get_secret_value(),
+        application_name="waymark-journey-api",
+        size=settings.api.database_connections,
+        statement_timeout_s=settings.api.statement_timeout_s,
+    )
+    try:
+        yield pool
+    finally:
+        await close_pool(pool)
+
+
+def _database(pool: Pool) -> Check:
+    async def check() -> CheckResult:
+        return await ping(pool)
+
+    return check
+
+
+def _schema(pool: Pool) -> Check:
+    """Whether the journey schema is there: without it every answer would be an error."""
+
+    async def check() -> CheckResult:
+        try:
+            async with pool.acquire(timeout=2.0) as connection:
+                there = await connection.fetchval("SELECT to_regclass('journey.customers') IS NOT NULL", timeout=2.0)
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            return CheckResult(name="schema", ok=False, detail=type(error).__name__)
+        return CheckResult(name="schema", ok=bool(there), detail="" if there else "run `waymark migrate`")
+
+    return check
+
+
+async def _on_outage(request: Request, error: Exception) -> Response:
+    route = getattr(request.scope.get("route"), "path", "unrouted")
+    _log.warning("database does not answer", route=route, reason=type(error).__name__)
+    return problem_response(refuse(Refusal.STORE_UNAVAILABLE, request.headers.get("accept-language")))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    refusal = Refusal.METHOD_NOT_ALLOWED if status == 405 else Refusal.NO_SUCH_ROUTE
+    problem = refuse(refusal, request.headers.get("accept-language"))
+    problem.headers.update(getattr(error, "headers", None) or {})
+    return problem_response(problem)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    problem = refuse(Refusal.INVALID_REQUEST, request.headers.get("accept-language"))
+    if isinstance(error, RequestValidationError):
+        problem.errors = tuple(
+            FieldProblem(path=".".join(str(part) for part in item["loc"]), code=str(item["type"]), message=item["msg"])
+            for item in error.errors()[:20]
+        )
+    return problem_response(problem)

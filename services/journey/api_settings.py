@@ -1,0 +1,41 @@
+"""What the read API reads from its environment: `WAYMARK_JOURNEY_API_*`, each with its unit; the rest is shared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from pydantic import Field
+
+from services.runtime.settings import CommonSettings, Settings
+
+
+class ApiSettings(Settings):
+    """The settings of the read API alone."""
+
+    env_prefix = "WAYMARK_JOURNEY_API_"
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8081, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    database_connections: int = Field(8, ge=1, le=200, description="Size of the PostgreSQL pool.")
+    statement_timeout_s: float = Field(5.0, gt=0, description="Seconds after which PostgreSQL gives up on one query.")
+    phone_region: str = Field(
+        "KR", pattern="^[A-Z]{2}$", description="Region of phone numbers without a country code; the same as ingest's."
+    )
+    drain_s: float = Field(10.0, gt=0, description="Seconds that open requests have to finish after SIGTERM.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiProcessSettings:
+    """Everything that the read API's process reads."""
+
+    common: CommonSettings
+    api: ApiSettings
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read both parts from `environ`.
+
+        Raises:
+            SettingsError: with the problems of the first part that has any.
+        """
+        return cls(common=CommonSettings.load(environ), api=ApiSettings.load(environ))
