@@ -169,19 +169,18 @@ CREATE TABLE journey.journeys (
     version         bigint NOT NULL,
     state           text NOT NULL CHECK (state IN ('open', 'closed')),
     reason          text,
-    reference_type  text,
-    reference_value text,
     started_at      timestamptz NOT NULL,
     last_at         timestamptz NOT NULL,
     closed_at       timestamptz,
-    effort          integer NOT NULL DEFAULT 0,
+    effort          real NOT NULL DEFAULT 0,          -- 0 to 100
+    effort_parts    json NOT NULL DEFAULT '[]',       -- [{"factor", "count", "points"}, ...], heaviest first
     created_at      timestamptz NOT NULL DEFAULT now(),
     updated_at      timestamptz NOT NULL DEFAULT now(),
+    digest          bytea NOT NULL,                   -- of what the projection says, to see a change cheaply
     payload         json NOT NULL                     -- journey v1
 ) WITH (fillfactor = 70);
 CREATE INDEX journeys_customer ON journey.journeys (customer_id, started_at);
 CREATE INDEX journeys_created ON journey.journeys (created_at, journey_id);
-CREATE INDEX journeys_reference ON journey.journeys (reference_type, reference_value) WHERE reference_value IS NOT NULL;
 COMMENT ON TABLE journey.journeys IS 'Stories of customers towards one end.';
 
 CREATE TABLE journey.journey_aliases (

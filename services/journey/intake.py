@@ -1,0 +1,165 @@
+"""The intake: what the consumer fetched and nobody has applied yet, with the claims that make it ours to apply.
+
+A `Claim` is our right to one partition until somebody claims it after us; a `Chunk` is a run of records of one
+partition, delivered under one claim. The drain loop of `transport` fills the intake, the agent in `stream` empties it.
+Knows neither Kafka nor SQL: records are anything with an offset, a time, a key, a value and headers.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+RECLAIM_AFTER_S = 1.5
+"""How long a partition that was lost but is still assigned waits before it is claimed again (`faust.md`, trap 5): long
+enough for a frozen predecessor to notice, so that two workers do not fence each other in turns."""
+
+
+class Record(Protocol):
+    """One record as the consumer hands it over. `timestamp` is the broker's append time in milliseconds."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Claim:
+    """Our right to apply one partition; two claims are the same only if they are one object.
+
+    `applied` is the first offset whose effects are not committed, `cursor` the first that was not delivered yet.
+    """
+
+    partition: int
+    epoch: int
+    applied: int
+    cursor: int
+    rewinds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Consecutive records of one partition, oldest first, never empty."""
+
+    claim: Claim
+    records: Sequence[Record]
+
+    @property
+    def partition(self) -> int:
+        """The partition that the records come from."""
+        return self.claim.partition
+
+    def split(self, size: int) -> tuple["Chunk", "Chunk | None"]:
+        """Cut after `size` records; the second part is None where nothing is left."""
+        if len(self.records) <= size:
+            return self, None
+        head, tail = self.records[:size], self.records[size:]
+        return Chunk(claim=self.claim, records=head), Chunk(claim=self.claim, records=tail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hole:
+    """Records between `cursor` and `first` never arrived."""
+
+    cursor: int
+    first: int
+
+
+def fit(records: Sequence[Record], cursor: int) -> Sequence[Record] | Hole:
+    """Return the records from `cursor` on (none where all are repeats), or the hole before them."""
+    if not records or records[-1].offset < cursor:
+        return ()
+    first = records[0].offset
+    if first > cursor:
+        return Hole(cursor=cursor, first=first)
+    return records if first == cursor else [record for record in records if record.offset >= cursor]
+
+
+@dataclass(slots=True)
+class Intake:
+    """Claims and the bounded queue of chunks. One task fills, one empties, both in one event loop."""
+
+    capacity: int
+    """Records the queue holds before the consumer has to wait; one chunk more may be in it."""
+
+    claims: dict[int, Claim] = field(default_factory=dict)
+    _lost_until: dict[int, float] = field(default_factory=dict)
+    _queue: deque[Chunk] = field(default_factory=deque)
+    _waiting: int = 0
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def grant(self, claims: Iterable[Claim]) -> None:
+        """Hold these claims; chunks under an older claim of the same partition are worthless from now on."""
+        for claim in claims:
+            self.claims[claim.partition] = claim
+            self._lost_until.pop(claim.partition, None)
+
+    def revoke_all(self) -> None:
+        """Hold no claim any more: a rebalance has begun, or the drain loop starts afresh."""
+        self.claims.clear()
+        self._lost_until.clear()
+
+    def lose(self, claim: Claim, now: float) -> None:
+        """Somebody claimed the partition after us (`now`: monotonic seconds); wait before claiming it again."""
+        if self.claims.get(claim.partition) is claim:
+            del self.claims[claim.partition]
+            self._lost_until[claim.partition] = now + RECLAIM_AFTER_S
+
+    def unclaimed(self, assigned: Iterable[int], now: float) -> list[int]:
+        """Return the assigned partitions to claim now: not held, and not lost a moment ago."""
+        return sorted(
+            partition
+            for partition in assigned
+            if partition not in self.claims and self._lost_until.get(partition, now) <= now
+        )
+
+    def holds(self, claim: Claim) -> bool:
+        """Return whether a claim is still ours, as far as this process knows; the database has the last word."""
+        return self.claims.get(claim.partition) is claim
+
+    @property
+    def waiting(self) -> int:
+        """Records in the queue."""
+        return self._waiting
+
+    def applied(self) -> Mapping[int, int]:
+        """Return, per partition held, the first offset that is not applied."""
+        return {partition: claim.applied for partition, claim in self.claims.items()}
+
+    async def put(self, chunk: Chunk) -> None:
+        """Append a chunk, waiting while the queue is full: this is the back-pressure on the consumer."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._waiting < self.capacity)
+            self._queue.append(chunk)
+            self._waiting += len(chunk.records)
+            self._changed.notify_all()
+
+    async def batches(self, max_records: int) -> AsyncIterator[list[Chunk]]:
+        """Yield what waits, up to `max_records` at a time, leaving out chunks whose claim is gone; never ends."""
+        while True:
+            batch = [chunk for chunk in await self._take(max_records) if self.holds(chunk.claim)]
+            if batch:
+                yield batch
+
+    async def _take(self, max_records: int) -> list[Chunk]:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._waiting > 0)
+            taken: list[Chunk] = []
+            room = max_records
+            while self._queue and room > 0:
+                head, rest = self._queue.popleft().split(room)
+                taken.append(head)
+                room -= len(head.records)
+                if rest is not None:
+                    self._queue.appendleft(rest)
+            self._waiting -= max_records - room
+            self._changed.notify_all()
+            return taken

@@ -1,0 +1,319 @@
+"""The Faust transport that delivers whole fetched chunks: claim, seek, fetch, hand over, in one task.
+
+Faust keeps what it is good at (group membership, assignment, rebalance, commit timer, agents, life cycle); this module
+replaces its per-message machinery, which costs ten times the work it carries, and its idea of where to read on: offsets
+come from and go to PostgreSQL, Kafka's committed offset is only a lag indicator. It overrides private names of exactly
+faust-streaming 0.15.3; `tests/unit/journey/test_faust_internals.py` fails when any of them changes.
+
+Deciding (claims, trimming, holes, is it the same log) is left to `intake` and `line`, applying to `apply`.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, cast
+
+import faust
+from aiokafka.errors import IllegalStateError, KafkaError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.transports import ConsumerT, TransportT
+from mode import Service
+from yarl import URL
+
+from services.journey.intake import Chunk, Claim, Hole, Intake, Record, fit
+from services.journey.line import LogRefused, LogVerdict, Position, judge_bounds, judge_probe
+from services.runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+FETCH_WAIT_S = 1.0
+"""How long one fetch may take before the loop looks whether it should stop; Faust's own number."""
+
+PROBE_WITHIN_S = 10.0
+"""How long the broker has to return the last applied records when a log is compared with what was applied."""
+
+REWINDS_ALLOWED = 3
+"""How often the same hole is fetched again before it is taken for real."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What the database says about a partition just claimed."""
+
+    partition: int
+    epoch: int
+    next_offset: int
+    last_hash: bytes | None
+
+
+class Ledger(Protocol):
+    """Where claims are made; raises only what a retry cannot mend."""
+
+    async def claim(self, log_starts: Mapping[int, int]) -> Sequence[Grant]:
+        """Claim the partitions (each with the first offset its log still holds), raising their epochs."""
+
+
+class Log(Protocol):
+    """Where a log begins and ends."""
+
+    async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the first offset that each partition still holds."""
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the offset after the last record of each partition."""
+
+
+class HoleFound(Exception):  # noqa: N818  the event's name
+    """Records that the log should hold did not arrive, several times over: going on would lose them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What the transport is wired to. `fatal` is told the failure after which the worker must not go on."""
+
+    topic: str
+    intake: Intake
+    ledger: Ledger
+    log: Log
+    fatal: "Fatal"
+
+
+class Fatal(Protocol):
+    """The end of the worker, with the reason."""
+
+    def __call__(self, error: BaseException, /) -> None: ...
+
+
+class ChunkThread(driver.AIOKafkaConsumerThread):
+    """The thread with the Kafka client, asking brokers for less patience than Faust's hard-coded 1.5 s."""
+
+    fetch_max_wait_ms: ClassVar[int] = 250
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = self.fetch_max_wait_ms  # before start(), which builds the fetcher with it
+        return consumer
+
+
+class ChunkConsumer(driver.Consumer):
+    """Faust's consumer with a drain loop of our own. All methods run in the main thread's loop."""
+
+    _generation: int | None = None
+    """The group generation under which the present claims were made; None asks the drain loop to claim afresh."""
+
+    @property
+    def wiring(self) -> Wiring:
+        """What the app was wired to."""
+        return cast("JourneyApp", self.app).wiring
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return ChunkThread(self, loop=self.loop, beacon=self.beacon)
+
+    # Group membership: claims live no longer than the assignment they were made under.
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Drop every claim; a running transaction either commits before the successor's claim or is fenced by it."""
+        self._forget_claims()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Drop every claim: the drain loop makes new ones before it fetches."""
+        self._forget_claims()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """Only ask for a claim. Seeking here races with a fetch that is still under way (`faust.md`, trap 1)."""
+        self._generation = None
+
+    def _forget_claims(self) -> None:
+        self._generation = None
+        self.wiring.intake.revoke_all()
+
+    # The drain loop.
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        self._forget_claims()  # a drain loop that was cancelled may have swallowed records (trap 3)
+        fetcher_stopped = cast(Service, fetcher)._stopped
+        try:
+            while not (self._stopped.is_set() or fetcher_stopped.is_set()):
+                if await self._hold_claims():
+                    await self._fetch_chunks()
+        except self.consumer_stopped_errors:
+            if not self.transport.app.should_stop:
+                raise
+        except asyncio.CancelledError:
+            if not self.transport.app.should_stop:
+                raise
+        except Exception as error:  # noqa: BLE001  the outermost loop: a drain loop that dies silently would stall
+            self.wiring.fatal(error)
+
+    async def _hold_claims(self) -> bool:
+        """Claim what is assigned and not held; return whether it is safe to fetch."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # mode waits on asyncio's Event too
+        generation = self.app.consumer_generation_id
+        if self._stopped.is_set() or not self.flow_active:
+            return False
+        if generation != self._generation:
+            self.wiring.intake.revoke_all()
+        wanted = self.wiring.intake.unclaimed(self._assigned(), self.loop.time())
+        if wanted and not await self._claim(wanted):
+            self._generation = None
+            return False
+        self._generation = generation
+        return bool(generation == self.app.consumer_generation_id)
+
+    def _assigned(self) -> list[int]:
+        return [tp.partition for tp in self.assignment() if tp.topic == self.wiring.topic]
+
+    async def _claim(self, partitions: Sequence[int]) -> bool:
+        """Claim, compare the logs, seek; False where the assignment or the broker moved meanwhile: try again."""
+        generation = self.app.consumer_generation_id
+        wiring = self.wiring
+        try:
+            starts = await wiring.log.beginnings(wiring.topic, partitions)
+            ends = await wiring.log.ends(wiring.topic, partitions)
+            grants = await wiring.ledger.claim(starts)
+            positions = [_position(grant, starts, ends) for grant in grants]
+            await self._refuse_another_log(positions)
+            if generation != self.app.consumer_generation_id or not self.flow_active:
+                return False
+            await self.seek_wait({self._tp(p.partition): p.next_offset for p in positions})
+        except (KafkaError, IllegalStateError, TimeoutError, OSError) as error:
+            _log.warning("claim failed, will try again", reason=type(error).__name__, partitions=list(partitions))
+            await self.sleep(0.5)
+            return False
+        wiring.intake.grant(
+            Claim(partition=g.partition, epoch=g.epoch, applied=g.next_offset, cursor=g.next_offset) for g in grants
+        )
+        for grant in grants:
+            _log.info("partition claimed", partition=grant.partition, epoch=grant.epoch, next_offset=grant.next_offset)
+        return True
+
+    async def _refuse_another_log(self, positions: Sequence[Position]) -> None:
+        """Read the last applied record of each partition again and compare.
+
+        Raises:
+            LogRefused: one is not there, or is another.
+        """
+        for position in positions:
+            _refuse_unless_same(judge_bounds(position), position)
+        probed = {p.partition: p for p in positions if p.probe is not None}
+        if not probed:
+            return
+        await self.seek_wait({self._tp(p.partition): p.next_offset - 1 for p in probed.values()})
+        found = await self._first_records(set(probed))
+        for partition, position in probed.items():
+            _refuse_unless_same(judge_probe(position, found.get(partition)), position)
+
+    async def _first_records(self, partitions: set[int]) -> dict[int, Record]:
+        found: dict[int, Record] = {}
+        deadline = self.loop.time() + PROBE_WITHIN_S
+        while partitions - found.keys() and self.loop.time() < deadline and not self._stopped.is_set():
+            missing = {self._tp(partition) for partition in partitions - found.keys()}
+            for tp, records in (await self._getmany(active_partitions=missing, timeout=FETCH_WAIT_S)).items():
+                if records:
+                    found.setdefault(tp.partition, cast(Record, records[0]))
+        return found
+
+    async def _fetch_chunks(self) -> None:
+        generation = self._generation
+        fetched, _ = await self._wait_next_records(FETCH_WAIT_S)
+        if not self.flow_active or generation != self.app.consumer_generation_id:
+            self._generation = None  # whatever this fetch swallowed is read again after the next claim
+            return
+        for tp, records in (fetched or {}).items():
+            claim = self.wiring.intake.claims.get(tp.partition)
+            if claim is not None and tp.topic == self.wiring.topic:
+                await self._deliver(claim, cast("Sequence[Record]", records))
+
+    async def _deliver(self, claim: Claim, records: Sequence[Record]) -> None:
+        fresh = fit(records, claim.cursor)
+        if isinstance(fresh, Hole):
+            await self._rewind(claim, fresh)
+        elif fresh:
+            claim.cursor = fresh[-1].offset + 1
+            claim.rewinds = 0
+            await self.wiring.intake.put(Chunk(claim=claim, records=fresh))
+
+    async def _rewind(self, claim: Claim, hole: Hole) -> None:
+        """Fetch again from the cursor.
+
+        Raises:
+            HoleFound: it has been tried often enough.
+        """
+        claim.rewinds += 1
+        if claim.rewinds > REWINDS_ALLOWED:
+            message = f"partition {claim.partition}: offsets {hole.cursor} to {hole.first - 1} are missing from the log"
+            raise HoleFound(message)
+        _log.warning("hole in the delivery, reading again", partition=claim.partition, at=hole.cursor, got=hole.first)
+        try:
+            await self.seek_wait({self._tp(claim.partition): hole.cursor})
+        except (KafkaError, IllegalStateError, TimeoutError) as error:  # the partition has just gone
+            _log.info("cannot seek, will claim again", partition=claim.partition, reason=type(error).__name__)
+            self._generation = None
+
+    def _tp(self, partition: int) -> TP:
+        return TP(self.wiring.topic, partition)
+
+    # Kafka's commits: a lag indicator, derived from what the database committed.
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:  # noqa: ARG002  Faust's signature
+        return (self._tp(partition) for partition in sorted(self.wiring.intake.claims))
+
+    def _new_offset(self, tp: TP) -> int | None:
+        claim = self.wiring.intake.claims.get(tp.partition)
+        return claim.applied if claim is not None and tp.topic == self.wiring.topic else None
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Tell Kafka; a failure is noted and nothing else, where Faust's own would crash the worker (trap 9)."""
+        consumer = self._thread._ensure_consumer()
+        wanted = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items() if tp in self.assignment()}
+        try:
+            await self._thread.call_thread(consumer.commit, wanted)
+        except (KafkaError, IllegalStateError) as error:
+            _log.info("lag hint not committed", reason=type(error).__name__)
+            return False
+        return True
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Do nothing: Faust would miss the per-message sensors that we do not feed; `watchdog` watches instead."""
+
+
+class ChunkTransport(driver.Transport):
+    """Faust's aiokafka transport with our consumer."""
+
+    Consumer: ClassVar[type[ConsumerT]] = ChunkConsumer
+
+
+class JourneyApp(faust.App):
+    """A Faust app that reads through `ChunkTransport` and leaves no files behind."""
+
+    wiring: Wiring
+
+    def _new_transport(self) -> TransportT:
+        return ChunkTransport(self.conf.broker_consumer, self)
+
+    async def on_first_start(self) -> None:
+        """Create no data directory: there are no tables."""
+
+
+def broker_urls(bootstrap: str) -> list[URL]:
+    """Return `host:port,host:port` as the URLs that Faust asks for."""
+    return [URL(f"kafka://{server.strip()}") for server in bootstrap.split(",") if server.strip()]
+
+
+def _position(grant: Grant, starts: Mapping[int, int], ends: Mapping[int, int]) -> Position:
+    return Position(
+        partition=grant.partition,
+        next_offset=grant.next_offset,
+        last_hash=grant.last_hash,
+        log_start=starts[grant.partition],
+        log_end=ends[grant.partition],
+    )
+
+
+def _refuse_unless_same(verdict: LogVerdict, position: Position) -> None:
+    if verdict is not LogVerdict.SAME:
+        raise LogRefused(verdict, position)
