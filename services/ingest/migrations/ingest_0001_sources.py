@@ -15,7 +15,7 @@ SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS ingest;
 
 CREATE TABLE ingest.sources (
-    name        text PRIMARY KEY CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'),
+    name        text PRIMARY KEY CHECK (name ~ '^[a-z0-9][a-z0-9_.-]{0,63}$'),
     channels    text[] NOT NULL DEFAULT '{}',         -- empty: every channel
     scopes      text[] NOT NULL DEFAULT '{write}' CHECK (scopes <@ ARRAY['write', 'replay']),
     defaults    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(defaults) = 'object'),

@@ -1,0 +1,125 @@
+"""The decision about one touchpoint: accepted in its normal form, or rejected for a reason.
+
+Pure: values and `now` in, a named decision out. That it has the form the contract asks for was settled in
+`services.ingest.posted`; writing it to Kafka is the rest of the service.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from schemas import identifiers, kinds
+from schemas.touchpoint import IdentifierValue, Posted, Touchpoint
+from schemas.vocabulary import Direction
+from services.ingest import normalisation
+from services.ingest.reasons import Dropped, Rejection
+from services.ingest.sources import Scope, Source
+
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+
+_SHARED_FIELDS = tuple(
+    name
+    for name in Posted.__struct_fields__
+    if name not in {"customer", "direction", "due_at", "occurred_at", "received_at", "source"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What acceptance may be set to: how far ahead a clock may be, and where a bare phone number is from."""
+
+    future_tolerance: timedelta
+    phone_region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DroppedIdentifier:
+    """An identifier that was left out: its type and why."""
+
+    type: str
+    reason: Dropped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A touchpoint in its normal form; `key` is the (type, value) of the identifier that keys its record."""
+
+    touchpoint: Touchpoint
+    key: tuple[str, str]
+    dropped: tuple[DroppedIdentifier, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A touchpoint that will never be accepted as it is: why, which member, and the fact that the wording needs."""
+
+    reason: Rejection
+    field: str
+    fact: str = ""
+    dropped: tuple[DroppedIdentifier, ...] = ()
+
+
+def accept(posted: Posted, source: Source, now: datetime, policy: Policy) -> Accepted | Rejected:
+    """Decide about one touchpoint that `source` posted and that arrived at `now`."""
+    refused = _not_allowed(posted, source) or _untimely(posted, now, policy)
+    if refused is not None:
+        return refused
+    customer, dropped = _usable(posted, policy.phone_region)
+    if not customer:
+        return Rejected(reason=Rejection.NO_USABLE_IDENTIFIER, field="customer", dropped=dropped)
+    normal = Touchpoint(
+        **{name: getattr(posted, name) for name in _SHARED_FIELDS},
+        customer=customer,
+        direction=posted.direction or _implied_direction(posted.kind),
+        due_at=posted.due_at.astimezone(UTC) if posted.due_at is not None else None,
+        occurred_at=posted.occurred_at.astimezone(UTC),
+        received_at=now,
+        source=source.name,
+    )
+    strongest = min(customer, key=_strength)
+    return Accepted(touchpoint=normal, key=(strongest, customer[strongest].value), dropped=dropped)
+
+
+def _not_allowed(posted: Posted, source: Source) -> Rejected | None:
+    if posted.source is not None and posted.source != source.name:
+        return Rejected(reason=Rejection.SOURCE_MISMATCH, field="source")
+    if not source.allows(posted.channel):
+        allowed = ", ".join(sorted(source.channels or ()))
+        return Rejected(reason=Rejection.CHANNEL_NOT_ALLOWED, field="channel", fact=allowed)
+    if posted.replay and Scope.REPLAY not in source.scopes:
+        return Rejected(reason=Rejection.REPLAY_NOT_ALLOWED, field="replay")
+    if not posted.replay and Scope.WRITE not in source.scopes:
+        return Rejected(reason=Rejection.WRITE_NOT_ALLOWED, field="replay")
+    return None
+
+
+def _untimely(posted: Posted, now: datetime, policy: Policy) -> Rejected | None:
+    if posted.occurred_at > now + policy.future_tolerance:
+        limit = f"{policy.future_tolerance.total_seconds():g}"
+        return Rejected(reason=Rejection.OCCURRED_AT_IN_FUTURE, field="occurred_at", fact=limit)
+    if posted.occurred_at < _EARLIEST:  # the contract looks at the year as written, whatever its offset
+        return Rejected(reason=Rejection.OCCURRED_AT_TOO_OLD, field="occurred_at")
+    if posted.due_at is not None and not _EARLIEST <= posted.due_at <= _LATEST:
+        return Rejected(reason=Rejection.DUE_AT_OUT_OF_RANGE, field="due_at")
+    return None
+
+
+def _usable(posted: Posted, region: str) -> tuple[dict[str, IdentifierValue], tuple[DroppedIdentifier, ...]]:
+    usable: dict[str, IdentifierValue] = {}
+    dropped: list[DroppedIdentifier] = []
+    for type_, given in posted.customer.items():
+        whole = given if isinstance(given, IdentifierValue) else IdentifierValue(value=given)
+        spelt = normalisation.identifier(type_, whole.value, region)
+        if isinstance(spelt, Dropped):
+            dropped.append(DroppedIdentifier(type=type_, reason=spelt))
+        else:
+            usable[type_] = IdentifierValue(value=spelt.value, verified=whole.verified)
+    return usable, tuple(dropped)
+
+
+def _implied_direction(kind: str) -> Direction | None:
+    return kinds.load().implied_direction(kind)
+
+
+def _strength(type_: str) -> tuple[bool, int, str]:
+    return (identifiers.get(type_).shared, *identifiers.order(type_))

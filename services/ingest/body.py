@@ -1,0 +1,174 @@
+"""Reading a request's body: bounded in bytes, in time and, once inflated, in bytes again.
+
+Content-Length is only used to refuse early; what counts is what arrives. Inflation goes piece by piece, so a bomb is
+found out after `max_inflated_bytes` and never held. What the bytes mean is `services.ingest.document`'s business.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.types import Receive
+
+from services.ingest.errors import Refused
+from services.ingest.reasons import Refusal
+
+ACCEPTED_ENCODINGS = "gzip, deflate"
+_DISCARD_WITHIN_S = 1.0
+
+
+class ClientGone(Exception):  # noqa: N818  an event, not an error of ours
+    """The client hung up before its body was whole; nobody waits for an answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyLimits:
+    """How much body is too much: bytes on the wire, bytes once inflated, seconds to arrive."""
+
+    wire_bytes: int
+    inflated_bytes: int
+    timeout_s: float
+
+
+async def read(receive: Receive, headers: Mapping[bytes, bytes], limits: BodyLimits) -> bytes:
+    """Return the whole body, inflated.
+
+    Raises:
+        Refused: it is too large, too slow, or not what Content-Encoding says.
+        ClientGone: the client hung up.
+    """
+    inflater = _inflater(headers.get(b"content-encoding", b""), limits.inflated_bytes)
+    _check_declared_length(headers.get(b"content-length", b""), limits.wire_bytes)
+    try:
+        async with asyncio.timeout(limits.timeout_s):
+            pieces = await _pieces(receive, inflater, limits)
+    except TimeoutError:
+        raise Refused(Refusal.BODY_TIMEOUT, headers={"connection": "close"}, limit=f"{limits.timeout_s:g}") from None
+    inflater.finish()
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def discard(receive: Receive, at_most: int) -> bool:
+    """Read and drop what is left of a refused body, so that the client gets to read the answer; say if it ended."""
+    left = at_most
+    try:
+        async with asyncio.timeout(_DISCARD_WITHIN_S):
+            while left > 0:
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return True
+                left -= len(message.get("body", b""))
+    except TimeoutError:
+        return False
+    return False
+
+
+async def _pieces(receive: Receive, inflater: "_Inflater", limits: BodyLimits) -> list[bytes]:
+    pieces: list[bytes] = []
+    arrived = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        piece: bytes = message.get("body", b"")
+        arrived += len(piece)
+        if arrived > limits.wire_bytes:
+            raise Refused(Refusal.BODY_TOO_LARGE, limit=limits.wire_bytes)
+        if piece:
+            pieces.append(inflater.feed(piece))
+        if not message.get("more_body", False):
+            return pieces
+
+
+def _check_declared_length(declared: bytes, limit: int) -> None:
+    if declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
+        raise Refused(Refusal.BODY_TOO_LARGE, limit=limit)
+
+
+class _Inflater(Protocol):
+    def feed(self, piece: bytes) -> bytes:
+        """Return what `piece` inflates to."""
+
+    def finish(self) -> None:
+        """Refuse data that is cut off."""
+
+
+def _inflater(content_encoding: bytes, limit: int) -> _Inflater:
+    name = content_encoding.strip().lower()
+    if name in {b"", b"identity"}:
+        return _Verbatim()
+    if name in {b"gzip", b"x-gzip"}:
+        return _Zlib("gzip", limit)
+    if name == b"deflate":
+        return _Zlib("deflate", limit)
+    raise Refused(
+        Refusal.UNSUPPORTED_ENCODING, headers={"accept-encoding": ACCEPTED_ENCODINGS}, accepted=ACCEPTED_ENCODINGS
+    )
+
+
+class _Verbatim:
+    """No encoding."""
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return `piece`."""
+        return piece
+
+    def finish(self) -> None:
+        """Nothing can be missing."""
+
+
+_GZIP_BITS = 31
+_ZLIB_BITS = 15
+_RAW_BITS = -15
+_MOST_MEMBERS = 64
+"""Of one gzip body. Writers that flush make a few; a body of nothing but empty members would only burn our time."""
+
+
+class _Zlib:
+    """gzip, of several members if need be, or deflate, with the zlib wrapper (RFC 9110) or without (old clients)."""
+
+    def __init__(self, name: str, limit: int) -> None:
+        self._name = name
+        self._left = limit
+        self._limit = limit
+        self._stream = zlib.decompressobj(_GZIP_BITS) if name == "gzip" else None
+        self._begun = False
+        self._members = 1
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return what `piece` inflates to, refusing to go past the limit."""
+        out: list[bytes] = []
+        try:
+            while piece:
+                piece = self._step(piece, out)
+        except zlib.error:
+            raise Refused(Refusal.INVALID_ENCODING, encoding=self._name) from None
+        return b"".join(out)
+
+    def finish(self) -> None:
+        """Refuse a body whose last member is not complete; an empty body is `document`'s to refuse."""
+        if self._begun and (self._stream is None or not self._stream.eof):
+            raise Refused(Refusal.INVALID_ENCODING, encoding=self._name)
+
+    def _step(self, piece: bytes, out: list[bytes]) -> bytes:
+        stream = self._open(piece)
+        inflated = stream.decompress(piece, self._left + 1)
+        self._left -= len(inflated)
+        if self._left < 0:
+            raise Refused(Refusal.INFLATED_TOO_LARGE, limit=self._limit)
+        out.append(inflated)
+        return stream.unconsumed_tail or stream.unused_data
+
+    def _open(self, piece: bytes) -> "zlib._Decompress":
+        self._begun = True
+        if self._stream is None:
+            # A zlib header is 0x?8 first, and a multiple of 31 over both bytes; the first byte is enough in practice.
+            self._stream = zlib.decompressobj(_ZLIB_BITS if piece[0] & 0x0F == 8 else _RAW_BITS)
+        elif self._stream.eof:
+            self._members += 1
+            if self._name != "gzip" or self._members > _MOST_MEMBERS:
+                raise zlib.error("data after the end")
+            self._stream = zlib.decompressobj(_GZIP_BITS)
+        return self._stream

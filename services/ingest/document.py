@@ -1,0 +1,210 @@
+"""From bytes to one JSON object per touchpoint, each refused for itself; `services.ingest.posted` gives it its type.
+
+JSON is parsed once: the envelope into slices of the body, each slice into a plain object. What JSON allows and nobody
+downstream could keep is refused here: NUL and halves of surrogate pairs (PostgreSQL's text knows neither), numbers that
+are not finite or longer than 64 bits, doubled members, nesting beyond the limit.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import msgspec
+
+from services.ingest.errors import Refused
+from services.ingest.reasons import Refusal, Rejection
+
+JsonObject = dict[str, Any]
+
+_BOM = b"\xef\xbb\xbf"
+_BLANKS = b" \t\r\n"
+_INT64: Final = 1 << 63
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemLimits:
+    """How much is too much: touchpoints in a request, bytes of one, levels of one."""
+
+    items: int
+    item_bytes: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The touchpoints of a request as they were sent, one slice of bytes each, and the key if it stood in the body."""
+
+    items: tuple[bytes, ...]
+    write_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Why a slice is no object that we can keep; `limit` where there is one."""
+
+    reason: Rejection
+    limit: int = 0
+
+
+class _Outer(msgspec.Struct, rename={"write_key": "writeKey"}):
+    """The object around many touchpoints, or a bare touchpoint (then `touchpoints` is absent)."""
+
+    touchpoints: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+    write_key: str | None = None
+
+
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_OUTER = msgspec.json.Decoder(_Outer)
+_ANY = msgspec.json.Decoder()
+
+
+def open_envelope(body: bytes, limits: ItemLimits) -> Envelope:
+    """Take the body apart: `{…}`, `[{…}, …]` or `{"touchpoints": [{…}, …], "writeKey": …}`.
+
+    Raises:
+        Refused: the whole is no such document, is empty, or holds more than `limits.items`.
+    """
+    body = body.removeprefix(_BOM).strip(_BLANKS)
+    if not body:
+        raise Refused(Refusal.EMPTY_BODY)
+    envelope = _taken_apart(body, limits)
+    if not envelope.items:
+        raise Refused(Refusal.NO_TOUCHPOINTS)
+    if len(envelope.items) > limits.items:
+        raise Refused(Refusal.TOO_MANY_ITEMS, limit=limits.items)
+    return envelope
+
+
+def _taken_apart(body: bytes, limits: ItemLimits) -> Envelope:
+    # Half a surrogate pair is JSON by its grammar, but the parser stops at it and would lose the whole list for one
+    # cut-off emoji. A NUL of the same length stands in for it, which then refuses that touchpoint alone.
+    readable = _without_lone_surrogates(body)
+    try:
+        if readable.startswith(b"["):
+            return Envelope(items=_slices(body, readable, _LIST.decode(readable)))
+        if not readable.startswith(b"{"):
+            _ANY.decode(readable)
+            raise Refused(Refusal.INVALID_ENVELOPE)
+        outer = _OUTER.decode(readable)
+    except RecursionError:
+        raise Refused(Refusal.BODY_TOO_DEEP, limit=limits.depth) from None
+    except msgspec.ValidationError:
+        raise Refused(Refusal.INVALID_ENVELOPE) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Refused(Refusal.BODY_NOT_JSON) from None
+    if isinstance(outer.touchpoints, msgspec.UnsetType):
+        return Envelope(items=(body,), write_key=outer.write_key)
+    return Envelope(items=_slices(body, readable, outer.touchpoints), write_key=outer.write_key)
+
+
+def _slices(body: bytes, readable: bytes, raws: list[msgspec.Raw]) -> tuple[bytes, ...]:
+    if readable is body:
+        return tuple(bytes(raw) for raw in raws)
+    items = []
+    end = 0
+    for raw in raws:  # the two bodies are equally long, so a slice of the one has its place in the other
+        start = readable.index(bytes(raw), end)
+        end = start + len(bytes(raw))
+        items.append(body[start:end])
+    return tuple(items)
+
+
+def _without_lone_surrogates(text: bytes) -> bytes:
+    if _SURROGATE.search(text) is None or _LONE_SURROGATE.search(text) is None:
+        return text
+    return _ESCAPE.sub(lambda escape: b"\\u0000" if escape[1] else escape[0], text)
+
+
+def read_item(item: bytes, limits: ItemLimits) -> JsonObject | Unreadable:
+    """Parse one touchpoint's bytes into an object that can be kept, or say why not."""
+    if len(item) > limits.item_bytes:
+        return Unreadable(reason=Rejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
+    try:
+        found = _ANY.decode(item)
+    except RecursionError:
+        return Unreadable(reason=Rejection.TOO_DEEP, limit=limits.depth)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Unreadable(reason=_why_not_json(item, error))
+    reason = _unkeepable(item, found, limits.depth) if type(found) is dict else Rejection.NOT_AN_OBJECT
+    if reason is None:
+        return cast("JsonObject", found)
+    return Unreadable(reason=reason, limit=limits.depth if reason is Rejection.TOO_DEEP else 0)
+
+
+def _why_not_json(item: bytes, error: Exception) -> Rejection:
+    if isinstance(error, msgspec.ValidationError):  # the parser's word for a number that is no finite double
+        return Rejection.NUMBER_OUT_OF_RANGE
+    return Rejection.INVALID_JSON if _without_lone_surrogates(item) is item else Rejection.TEXT_NOT_ALLOWED
+
+
+def _unkeepable(item: bytes, found: JsonObject, depth: int) -> Rejection | None:
+    deepest, members, long_number = _shape(found, depth)
+    if deepest > depth:
+        return Rejection.TOO_DEEP
+    if long_number:
+        return Rejection.NUMBER_OUT_OF_RANGE
+    if b"\\u0000" in item and _holds_nul(found):
+        return Rejection.TEXT_NOT_ALLOWED
+    if _may_double_a_member(item, members) and _doubles_a_member(item):
+        return Rejection.DUPLICATE_MEMBER
+    return None
+
+
+def _shape(node: JsonObject | list[Any], depth: int) -> tuple[int, int, bool]:
+    """Return how deep `node` is nested (or one level too many), its members, and whether a number is too long."""
+    deepest, members, long_number = 1, len(node) if type(node) is dict else 0, False
+    if not depth:
+        return 1, members, False
+    children: Iterable[Any] = node.values() if isinstance(node, dict) else node
+    for child in children:
+        kind = type(child)
+        if kind is dict or kind is list:
+            below, more, long = _shape(child, depth - 1)
+            deepest, members, long_number = max(deepest, below + 1), members + more, long_number or long
+        elif kind is int and not -_INT64 <= child < _INT64:
+            long_number = True
+    return deepest, members, long_number
+
+
+def _may_double_a_member(item: bytes, members: int) -> bool:
+    """Whether there can be more names in the text than members in the object: quick, and wrong only towards yes.
+
+    A name ends in a quotation mark and a colon; with a blank between them it escapes the count, so any blank before a
+    colon, be it inside a text, asks for the close look as well.
+    """
+    blank_before_colon = b" :" in item or b"\n:" in item or b"\t:" in item or b"\r:" in item
+    return blank_before_colon or item.count(b'":') > members
+
+
+def _holds_nul(node: Any) -> bool:
+    if isinstance(node, str):
+        return "\0" in node
+    if isinstance(node, dict):
+        return any("\0" in name or _holds_nul(member) for name, member in node.items())
+    return isinstance(node, list) and any(_holds_nul(element) for element in node)
+
+
+class _DoubledError(Exception):
+    """A member's name came twice."""
+
+
+def _doubles_a_member(item: bytes) -> bool:
+    def object_of(pairs: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in pairs}) != len(pairs):
+            raise _DoubledError
+
+    try:
+        json.loads(item, object_pairs_hook=object_of)
+    except _DoubledError:
+        return True
+    return False

@@ -1,0 +1,71 @@
+"""From a JSON object to a typed touchpoint as posted: defaults filled in, text composed, held to the contract.
+
+The contract itself is `schemas/touchpoint.v1.schema.json`. What a source may say, and whether the times make sense, is
+`services.ingest.acceptance`'s to decide.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from schemas import touchpoint, validation
+from schemas.codec import Undecodable
+from schemas.touchpoint import Posted
+from schemas.validation import FieldError
+from services.ingest import normalisation
+from services.ingest.document import JsonObject
+
+_OBJECTS_OF_MANY = ("customer", "refs", "attributes")
+"""Members whose own members have defaults one by one."""
+
+
+def read(found: JsonObject, defaults: Mapping[str, Any], *, plain: bool) -> Posted | list[FieldError]:
+    """Return the touchpoint that `found` is, or what is wrong with it. `found` is used up.
+
+    A member that is null counts as absent: many producers write all the fields they know. `plain` says that the text
+    was ASCII throughout, so that there is nothing to compose.
+    """
+    _drop_nulls(found)
+    for name in ("customer", "refs"):
+        if type(found.get(name)) is dict:
+            _drop_nulls(found[name])
+    if defaults:
+        _fill_in(found, defaults)
+    if not plain:
+        normalisation.compose(found, verbatim="id")  # an id is its producer's, to the byte
+    errors = validation.errors(touchpoint.SCHEMA, found)
+    return errors or _typed(found)
+
+
+def _typed(found: JsonObject) -> Posted | list[FieldError]:
+    try:
+        return msgspec.convert(found, Posted)
+    except msgspec.ValidationError:
+        pass
+    try:
+        return touchpoint.decode_posted(msgspec.json.encode(found))  # takes 2.0 for 2, as the schema does
+    except Undecodable as error:
+        return [
+            FieldError(
+                path=error.path,
+                code=validation.ErrorCode.FORMAT,
+                message="Send it as the schema says.",
+                message_ko="스키마에 맞게 보내 주세요.",
+            )
+        ]
+
+
+def _drop_nulls(node: JsonObject) -> None:
+    if None in node.values():
+        for name in [name for name, member in node.items() if member is None]:
+            del node[name]
+
+
+def _fill_in(found: JsonObject, defaults: Mapping[str, Any]) -> None:
+    for name, default in defaults.items():
+        given = found.get(name)
+        if given is None:
+            found[name] = dict(default) if isinstance(default, dict) else default
+        elif name in _OBJECTS_OF_MANY and isinstance(given, dict) and isinstance(default, dict):
+            found[name] = {**default, **given}

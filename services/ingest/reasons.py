@@ -1,0 +1,100 @@
+"""Why ingest decides as it does: closed lists whose values are answer codes, log fields and metric labels at once.
+
+No value stands in two of the lists, so a code means one thing. The words for people are in `services.ingest.wording`.
+"""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of one touchpoint."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    UNAVAILABLE = "unavailable"
+
+
+class Rejection(StrEnum):
+    """Why one touchpoint is refused for good: sending it again unchanged never helps."""
+
+    ITEM_TOO_LARGE = "item_too_large"
+    TOO_DEEP = "too_deep"
+    INVALID_JSON = "invalid_json"
+    NOT_AN_OBJECT = "not_an_object"
+    DUPLICATE_MEMBER = "duplicate_member"
+    TEXT_NOT_ALLOWED = "text_not_allowed"
+    NUMBER_OUT_OF_RANGE = "number_out_of_range"
+    INVALID_FIELD = "invalid_field"
+    NO_USABLE_IDENTIFIER = "no_usable_identifier"
+    CHANNEL_NOT_ALLOWED = "channel_not_allowed"
+    SOURCE_MISMATCH = "source_mismatch"
+    OCCURRED_AT_IN_FUTURE = "occurred_at_in_future"
+    OCCURRED_AT_TOO_OLD = "occurred_at_too_old"
+    DUE_AT_OUT_OF_RANGE = "due_at_out_of_range"
+    REPLAY_NOT_ALLOWED = "replay_not_allowed"
+    WRITE_NOT_ALLOWED = "write_not_allowed"
+
+
+class Dropped(StrEnum):
+    """Why one identifier is left out of a touchpoint that is accepted all the same."""
+
+    BLOCKED = "identifier_blocked"
+    SERVICE_NUMBER = "identifier_service_number"
+    INVALID = "identifier_invalid"
+
+
+class Unavailability(StrEnum):
+    """Why a touchpoint could not be written, or nobody knows whether it was; sending the same id again is right."""
+
+    NOT_ACKNOWLEDGED = "not_acknowledged"
+
+
+class Refusal(StrEnum):
+    """Why a whole request is refused before any touchpoint of it is looked at."""
+
+    EMPTY_BODY = "empty_body"
+    BODY_NOT_JSON = "body_not_json"
+    INVALID_ENVELOPE = "invalid_envelope"
+    NO_TOUCHPOINTS = "no_touchpoints"
+    BODY_TOO_DEEP = "body_too_deep"
+    INVALID_ENCODING = "invalid_encoding"
+    KEY_MISSING = "key_missing"
+    KEY_INVALID = "key_invalid"
+    KEY_REVOKED = "key_revoked"
+    KEY_EXPIRED = "key_expired"
+    SOURCE_DISABLED = "source_disabled"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    BODY_TIMEOUT = "body_timeout"
+    BODY_TOO_LARGE = "body_too_large"
+    INFLATED_TOO_LARGE = "inflated_too_large"
+    TOO_MANY_ITEMS = "too_many_items"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    UNSUPPORTED_ENCODING = "unsupported_encoding"
+    OVERLOADED = "overloaded"
+    KEYS_UNAVAILABLE = "keys_unavailable"
+
+
+STATUS: dict[Refusal, int] = {
+    Refusal.EMPTY_BODY: 400,
+    Refusal.BODY_NOT_JSON: 400,
+    Refusal.INVALID_ENVELOPE: 400,
+    Refusal.NO_TOUCHPOINTS: 400,
+    Refusal.BODY_TOO_DEEP: 400,
+    Refusal.INVALID_ENCODING: 400,
+    Refusal.KEY_MISSING: 401,
+    Refusal.KEY_INVALID: 401,
+    Refusal.KEY_REVOKED: 401,
+    Refusal.KEY_EXPIRED: 401,
+    Refusal.SOURCE_DISABLED: 403,
+    Refusal.METHOD_NOT_ALLOWED: 405,
+    Refusal.BODY_TIMEOUT: 408,
+    Refusal.BODY_TOO_LARGE: 413,
+    Refusal.INFLATED_TOO_LARGE: 413,
+    Refusal.TOO_MANY_ITEMS: 413,
+    Refusal.UNSUPPORTED_MEDIA_TYPE: 415,
+    Refusal.UNSUPPORTED_ENCODING: 415,
+    Refusal.OVERLOADED: 503,
+    Refusal.KEYS_UNAVAILABLE: 503,
+}
+"""The HTTP status of each refusal."""

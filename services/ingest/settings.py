@@ -1,0 +1,77 @@
+"""What can be set about ingest: `WAYMARK_INGEST_*`, each with its unit, and the shared `WAYMARK_*`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from pydantic import Field, SecretStr
+
+from services.runtime.settings import CommonSettings, Settings, SettingsError
+
+
+class IngestSettings(Settings):
+    """The settings of ingest alone."""
+
+    env_prefix = "WAYMARK_INGEST_"
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Longest body on the wire, in bytes.")
+    max_inflated_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Longest body once inflated, in bytes.")
+    max_items: int = Field(1000, ge=1, description="Most touchpoints in one request.")
+    max_item_bytes: int = Field(64 * 1024, ge=1024, description="Longest single touchpoint, in bytes of its JSON.")
+    max_depth: int = Field(16, ge=4, le=100, description="Deepest nesting of one touchpoint, in levels.")
+    body_timeout_s: float = Field(10.0, gt=0, description="Seconds within which a body must have arrived.")
+    publish_timeout_s: float = Field(3.0, gt=0, description="Seconds that Kafka has to take a record, else 503.")
+    dead_letter_timeout_s: float = Field(1.0, gt=0, description="Most seconds an answer waits for its dead letters.")
+    retry_after_s: int = Field(5, ge=1, le=300, description="Seconds in the Retry-After of a 503.")
+    max_in_flight_requests: int = Field(1000, ge=1, description="Most requests being served at once, then 503.")
+    max_in_flight_bytes: int = Field(
+        128 * 1024 * 1024, ge=1024, description="Most bytes of bodies held at once, inflated, then 503."
+    )
+    remembered_ids: int = Field(
+        100_000, ge=0, description="How many acknowledged ids each replica remembers to answer `duplicate`; 0: none."
+    )
+    future_tolerance_s: float = Field(300.0, ge=0, description="Seconds that occurred_at may be ahead of our clock.")
+    phone_region: str = Field(
+        "KR", pattern="^[A-Z]{2}$", description="Region of phone numbers written without a country code."
+    )
+    key_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Secret of the HMAC that makes a Kafka key of an identifier; the same for all replicas, for ever. "
+        "Empty is for trying things out: keys can then be guessed from identifiers.",
+    )
+    keys_refresh_s: float = Field(
+        5.0, gt=0, description="Seconds between readings of the source keys: how long a revoked one lives."
+    )
+    drain_s: float = Field(15.0, gt=0, description="Seconds that open requests have to finish after SIGTERM.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSettings:
+    """Everything that the ingest process reads."""
+
+    common: CommonSettings
+    ingest: IngestSettings
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read both parts from `environ`.
+
+        Raises:
+            SettingsError: with the problems of both.
+        """
+        problems: list[str] = []
+        common: CommonSettings | None = None
+        ingest: IngestSettings | None = None
+        try:
+            common = CommonSettings.load(environ)
+        except SettingsError as error:
+            problems += error.problems
+        try:
+            ingest = IngestSettings.load(environ)
+        except SettingsError as error:
+            problems += error.problems
+        if common is None or ingest is None:
+            raise SettingsError(problems)
+        return cls(common=common, ingest=ingest)

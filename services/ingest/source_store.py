@@ -1,0 +1,82 @@
+"""The sources and their keys in PostgreSQL (`ingest.sources`, `ingest.source_keys`)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from schemas.vocabulary import Channel
+from services.ingest.sources import Scope, Source, SourceKey
+from services.runtime.keys import KeyKind, StoredKey
+from services.runtime.logs import get_logger
+from services.runtime.postgres import TRANSIENT, Pool, Row, acquire
+
+_log = get_logger(__name__)
+
+_KEYS = """
+SELECT k.key_id, k.secret_hash, k.expires_at, k.revoked_at IS NOT NULL AS revoked,
+       s.name, s.channels, s.scopes, s.defaults::text AS defaults, s.disabled_at IS NOT NULL AS disabled
+  FROM ingest.source_keys k JOIN ingest.sources s ON s.name = k.source
+"""
+
+
+class SourceStore:
+    """Reads keys with their sources. Satisfies `services.ingest.sources.KeyStore`."""
+
+    outages = TRANSIENT
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def all_keys(self) -> list[SourceKey]:
+        """Return every key that is not revoked."""
+        async with acquire(self._pool) as connection:
+            rows = await connection.fetch(_KEYS + " WHERE k.revoked_at IS NULL")
+        return [_key(row) for row in rows]
+
+    async def one_key(self, key_id: str) -> SourceKey | None:
+        """Return the key with that id, revoked or not."""
+        async with acquire(self._pool) as connection:
+            row = await connection.fetchrow(_KEYS + " WHERE k.key_id = $1", key_id)
+        return _key(row) if row is not None else None
+
+    async def mark_used(self, key_ids: frozenset[str], at: datetime) -> None:
+        """Note when keys were last used."""
+        async with acquire(self._pool) as connection:
+            await connection.execute(
+                "UPDATE ingest.source_keys SET last_used_at = $2 WHERE key_id = ANY ($1)", sorted(key_ids), at
+            )
+
+
+def _key(row: Row) -> SourceKey:
+    source = Source(
+        name=row["name"],
+        channels=_channels(row),
+        scopes=frozenset(Scope(scope) for scope in row["scopes"]),
+        defaults=_defaults(row["defaults"]),
+        disabled=row["disabled"],
+    )
+    key = StoredKey(
+        kind=KeyKind.SOURCE,
+        key_id=row["key_id"],
+        subject=source.name,
+        secret_hash=bytes(row["secret_hash"]),
+        expires_at=row["expires_at"],
+        revoked=row["revoked"],
+    )
+    return SourceKey(key=key, source=source)
+
+
+def _channels(row: Row) -> frozenset[Channel] | None:
+    if not row["channels"]:
+        return None
+    known = frozenset(Channel)
+    unknown = sorted(set(row["channels"]) - known)
+    if unknown:
+        _log.error("source names unknown channels", source=row["name"], channels=unknown)
+    return frozenset(Channel(name) for name in row["channels"] if name in known)
+
+
+def _defaults(text: str) -> Mapping[str, Any]:
+    return msgspec.json.decode(text, type=dict[str, Any])

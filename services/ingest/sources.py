@@ -1,0 +1,183 @@
+"""Who may send: a source, what it may say, and the keys of all of them, held in memory.
+
+All keys are read at the start and every few seconds; a request is checked against what is held, so an outage of
+PostgreSQL stops nobody who was known, and a request never waits for the database unless its key is new. Leaves SQL to
+`services.ingest.source_store`.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from schemas.vocabulary import Channel
+from services.ingest.errors import Refused
+from services.ingest.reasons import Refusal
+from services.runtime.clock import Clock
+from services.runtime.health import CheckResult
+from services.runtime.keys import PresentedKey, StoredKey, Verdict, judge, parse
+from services.runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+
+class Scope(StrEnum):
+    """What a source may do."""
+
+    WRITE = "write"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A producer system. `channels` None means all; `defaults` are members for touchpoints that lack them."""
+
+    name: str
+    channels: frozenset[Channel] | None = None
+    scopes: frozenset[Scope] = frozenset({Scope.WRITE})
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    disabled: bool = False
+
+    def allows(self, channel: Channel) -> bool:
+        """Return whether the source may send `channel`."""
+        return self.channels is None or channel in self.channels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceKey:
+    """A stored key with the source it belongs to."""
+
+    key: StoredKey
+    source: Source
+
+
+class KeyStore(Protocol):
+    """Where keys are kept. Both readings raise one of `outages` when it cannot be reached."""
+
+    outages: tuple[type[BaseException], ...]
+
+    async def all_keys(self) -> list[SourceKey]:
+        """Return every key that is not revoked."""
+
+    async def one_key(self, key_id: str) -> SourceKey | None:
+        """Return the key with that id, revoked or not."""
+
+    async def mark_used(self, key_ids: frozenset[str], at: datetime) -> None:
+        """Note when keys were last used."""
+
+
+_REFUSALS = {
+    Verdict.MALFORMED: Refusal.KEY_INVALID,
+    Verdict.UNKNOWN: Refusal.KEY_INVALID,
+    Verdict.REVOKED: Refusal.KEY_REVOKED,
+    Verdict.EXPIRED: Refusal.KEY_EXPIRED,
+    Verdict.UNVERIFIABLE: Refusal.KEYS_UNAVAILABLE,
+}
+
+_ASK_WITHIN_S = 1.0
+_UNKNOWN_IDS = 10_000
+_MARK_EVERY_S = 60.0
+
+
+class Sources:
+    """The keys of all sources in memory, refreshed by `run`.
+
+    A revoked key stops working within `refresh_s`. An unknown one is looked up at once, so a new key works at once;
+    the answer is remembered until the next refresh, and few look-ups run together, so that wrong keys cannot load the
+    database.
+    """
+
+    def __init__(self, store: KeyStore, clock: Clock, *, refresh_s: float, retry_after_s: int) -> None:
+        self._store = store
+        self._clock = clock
+        self._refresh_s = refresh_s
+        self._retry_after_s = retry_after_s
+        self._keys: dict[str, SourceKey] | None = None
+        self._looked_up: OrderedDict[str, SourceKey | None] = OrderedDict()
+        self._asking = asyncio.Semaphore(2)
+        self._used: set[str] = set()
+        self._marked_at = clock.monotonic()
+
+    async def source_of(self, text: str | None) -> Source:
+        """Return the source that a presented key belongs to.
+
+        Raises:
+            Refused: there is no key, it is not valid, its source is disabled, or it cannot be checked just now.
+        """
+        if not text:
+            raise self._refused(Refusal.KEY_MISSING)
+        presented = parse(text)
+        if presented is None:
+            raise self._refused(Refusal.KEY_INVALID)
+        found = await self._find(presented)
+        verdict = judge(presented, found.key if found is not None else None, self._clock.now())
+        if verdict is not Verdict.VALID or found is None:
+            raise self._refused(_REFUSALS[verdict])
+        if found.source.disabled:
+            raise self._refused(Refusal.SOURCE_DISABLED)
+        self._used.add(presented.key_id)
+        return found.source
+
+    async def refresh(self) -> None:
+        """Read all keys anew; raises one of the store's `outages`."""
+        keys = await self._store.all_keys()
+        self._keys = {found.key.key_id: found for found in keys}
+        self._looked_up.clear()
+
+    async def run(self) -> None:
+        """Refresh for ever, and note now and then which keys were used; an outage is logged when it begins and ends."""
+        away = False
+        while True:
+            try:
+                await self.refresh()
+                await self._mark_used()
+            except self._store.outages as error:
+                if not away:
+                    _log.warning("source keys cannot be read; those held serve on", reason=type(error).__name__)
+                away = True
+            else:
+                if away:
+                    _log.info("source keys are read again")
+                away = False
+            await asyncio.sleep(self._refresh_s)
+
+    async def check(self) -> CheckResult:
+        """Check that the keys have been read at least once; for `/readyz`."""
+        if self._keys is None:
+            return CheckResult(name="source_keys", ok=False, detail="not read yet")
+        return CheckResult(name="source_keys", ok=True, detail=f"{len(self._keys)} held")
+
+    async def _find(self, presented: PresentedKey) -> SourceKey | None:
+        key_id = presented.key_id
+        held = (self._keys or {}).get(key_id)
+        if held is not None:
+            return held
+        if key_id in self._looked_up:
+            return self._looked_up[key_id]
+        try:
+            async with asyncio.timeout(_ASK_WITHIN_S), self._asking:
+                found = await self._store.one_key(key_id)
+        except (*self._store.outages, TimeoutError):
+            # With all keys at hand an unknown one is most likely wrong, but it may be newer than the outage.
+            raise self._refused(Refusal.KEYS_UNAVAILABLE) from None
+        self._looked_up[key_id] = found
+        if len(self._looked_up) > _UNKNOWN_IDS:
+            self._looked_up.popitem(last=False)
+        return found
+
+    async def _mark_used(self) -> None:
+        if not self._used or self._clock.monotonic() - self._marked_at < _MARK_EVERY_S:
+            return
+        used, self._used = frozenset(self._used), set()
+        self._marked_at = self._clock.monotonic()
+        await self._store.mark_used(used, self._clock.now())
+
+    def _refused(self, refusal: Refusal) -> Refused:
+        if refusal is Refusal.KEYS_UNAVAILABLE:
+            after = self._retry_after_s
+            return Refused(refusal, headers={"retry-after": str(after)}, retry_after=after)
+        headers = {} if refusal is Refusal.SOURCE_DISABLED else {"www-authenticate": 'Bearer realm="waymark"'}
+        return Refused(refusal, headers=headers)

@@ -1,0 +1,222 @@
+"""What ingest says to people, in English and Korean, and which of the two a request asked for.
+
+Every sentence says what is wrong and how to put it right; limits stand in it as numbers. Sentences never quote what was
+sent: answers end up in producers' logs, and what was sent is personal.
+"""
+
+from enum import StrEnum
+from functools import lru_cache
+
+from services.ingest.reasons import Dropped, Refusal, Rejection, Unavailability
+
+Reason = Rejection | Dropped | Unavailability | Refusal
+
+
+class Language(StrEnum):
+    """The languages of the house."""
+
+    EN = "en"
+    KO = "ko"
+
+
+@lru_cache(maxsize=256)
+def preferred(accept_language: str) -> Language:
+    """Return the language that an Accept-Language header (RFC 9110 section 12.5.4) prefers; English when in doubt."""
+    best, best_weight = Language.EN, 0.0
+    for part in accept_language.split(","):
+        tag, _, parameter = part.partition(";")
+        primary = tag.strip().lower().partition("-")[0]
+        weight = _weight(parameter)
+        if primary in {Language.EN, Language.KO} and weight > best_weight:
+            best, best_weight = Language(primary), weight
+    return best
+
+
+def _weight(parameter: str) -> float:
+    name, _, number = parameter.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(number)
+    except ValueError:
+        return 0.0
+
+
+def say(reason: Reason, language: Language, **facts: str | int | float) -> str:
+    """Return the sentence for `reason`, with its `facts` filled in."""
+    return SENTENCES[reason][language].format(**facts)
+
+
+SENTENCES: dict[Reason, dict[Language, str]] = {
+    Rejection.ITEM_TOO_LARGE: {
+        Language.EN: "The touchpoint is larger than the limit of {limit} bytes. Shorten `text` or `attributes`.",
+        Language.KO: "터치포인트가 한도 {limit}바이트보다 큽니다. `text`나 `attributes`를 줄이세요.",
+    },
+    Rejection.TOO_DEEP: {
+        Language.EN: "The touchpoint is nested deeper than the limit of {limit} levels. Flatten `attributes`.",
+        Language.KO: "터치포인트의 중첩이 한도 {limit}단계보다 깊습니다. `attributes`를 평평하게 만드세요.",
+    },
+    Rejection.INVALID_JSON: {
+        Language.EN: "The touchpoint is not valid JSON in UTF-8. Send text as it is, or with correct \\u escapes.",
+        Language.KO: "터치포인트가 올바른 UTF-8 JSON이 아닙니다. 글자를 그대로 보내거나 \\u 이스케이프를 고치세요.",
+    },
+    Rejection.NOT_AN_OBJECT: {
+        Language.EN: "A touchpoint is a JSON object. Send {{...}}, not a list, text or number.",
+        Language.KO: "터치포인트는 JSON 객체입니다. 목록이나 글자, 숫자가 아니라 {{...}}를 보내세요.",
+    },
+    Rejection.DUPLICATE_MEMBER: {
+        Language.EN: "The touchpoint has a member twice, and readers would differ on which one counts. Send it once.",
+        Language.KO: "터치포인트에 같은 이름의 항목이 두 번 있어 해석이 갈립니다. 한 번만 보내세요.",
+    },
+    Rejection.TEXT_NOT_ALLOWED: {
+        Language.EN: "A text holds a NUL character or half of a surrogate pair. Remove it; cut between characters.",
+        Language.KO: "글자에 NUL 또는 짝이 없는 서로게이트가 있습니다. 지우고, 글자 사이에서 자르세요.",
+    },
+    Rejection.NUMBER_OUT_OF_RANGE: {
+        Language.EN: "A number is not finite or needs more than 64 bits. Send long numbers as text.",
+        Language.KO: "숫자가 유한하지 않거나 64비트를 넘습니다. 긴 숫자는 글자로 보내세요.",
+    },
+    Rejection.INVALID_FIELD: {
+        Language.EN: "A member is missing or wrong; `errors` names each one.",
+        Language.KO: "빠졌거나 잘못된 항목이 있습니다. `errors`에 하나씩 적었습니다.",
+    },
+    Rejection.NO_USABLE_IDENTIFIER: {
+        Language.EN: "Nothing in `customer` points to one person. Send at least one real identifier, "
+        "for example customer_id, email, phone or cookie.",
+        Language.KO: "`customer`에 한 사람을 가리키는 값이 없습니다. customer_id, email, phone, cookie 가운데 "
+        "실제 값을 하나 이상 보내세요.",
+    },
+    Rejection.CHANNEL_NOT_ALLOWED: {
+        Language.EN: "This source may not send this channel. Its channels are: {allowed}. "
+        "Use the right key, or ask the operator to allow the channel.",
+        Language.KO: "이 소스는 이 채널을 보낼 수 없습니다. 허용된 채널: {allowed}. "
+        "맞는 키를 쓰거나 운영자에게 채널 허용을 요청하세요.",
+    },
+    Rejection.SOURCE_MISMATCH: {
+        Language.EN: "`source` is not the source that the key belongs to. Leave `source` out; the key says it.",
+        Language.KO: "`source`가 키의 소스와 다릅니다. `source`를 빼세요. 키가 소스를 정합니다.",
+    },
+    Rejection.OCCURRED_AT_IN_FUTURE: {
+        Language.EN: "`occurred_at` is more than {limit} s ahead of our clock. Check the clock and the UTC offset.",
+        Language.KO: "`occurred_at`이 서버 시각보다 {limit}초 넘게 앞섭니다. 시계와 UTC 오프셋을 확인하세요.",
+    },
+    Rejection.OCCURRED_AT_TOO_OLD: {
+        Language.EN: "`occurred_at` is before the year 2000. Check the clock and the unit of the time.",
+        Language.KO: "`occurred_at`이 2000년보다 앞섭니다. 시계와 시간 단위를 확인하세요.",
+    },
+    Rejection.DUE_AT_OUT_OF_RANGE: {
+        Language.EN: "`due_at` is, in UTC, not in the years 2000 to 2100. Check the time and its offset.",
+        Language.KO: "`due_at`이 UTC로 2000~2100년을 벗어납니다. 시각과 오프셋을 확인하세요.",
+    },
+    Rejection.REPLAY_NOT_ALLOWED: {
+        Language.EN: "`replay` needs a source with the replay scope. Leave it out, or use the import's key.",
+        Language.KO: "`replay`에는 replay 권한이 있는 소스가 필요합니다. 빼거나, 가져오기용 키를 쓰세요.",
+    },
+    Rejection.WRITE_NOT_ALLOWED: {
+        Language.EN: "This source may only replay. Set `replay` to true, or use a key of a source that may write.",
+        Language.KO: "이 소스는 재생만 할 수 있습니다. `replay`를 true로 하거나 쓰기 권한이 있는 키를 쓰세요.",
+    },
+    Dropped.BLOCKED: {
+        Language.EN: "This identifier was left out: its value is a placeholder that many people share.",
+        Language.KO: "이 식별자는 뺐습니다. 여러 사람이 함께 쓰는 자리표시 값입니다.",
+    },
+    Dropped.SERVICE_NUMBER: {
+        Language.EN: "This identifier was left out: it is a company's or service number, not a customer's.",
+        Language.KO: "이 식별자는 뺐습니다. 고객 번호가 아니라 대표번호나 서비스 번호입니다.",
+    },
+    Dropped.INVALID: {
+        Language.EN: "This identifier was left out: it is not a valid {type}.",
+        Language.KO: "이 식별자는 뺐습니다. 올바른 {type} 값이 아닙니다.",
+    },
+    Unavailability.NOT_ACKNOWLEDGED: {
+        Language.EN: "Not confirmed as written. Send it again with the same id after {retry_after} s; "
+        "a repeat does no harm.",
+        Language.KO: "저장이 확인되지 않았습니다. {retry_after}초 뒤에 같은 id로 다시 보내세요. "
+        "거듭 보내도 괜찮습니다.",
+    },
+    Refusal.EMPTY_BODY: {
+        Language.EN: 'The body is empty. Send one touchpoint, or {{"touchpoints": [...]}}.',
+        Language.KO: '본문이 비었습니다. 터치포인트 하나 또는 {{"touchpoints": [...]}}를 보내세요.',
+    },
+    Refusal.BODY_NOT_JSON: {
+        Language.EN: "The body is not one JSON document in UTF-8 (with nothing after it).",
+        Language.KO: "본문이 UTF-8 JSON 문서 하나가 아닙니다. 문서 뒤에는 아무것도 없어야 합니다.",
+    },
+    Refusal.INVALID_ENVELOPE: {
+        Language.EN: "The body is neither a touchpoint nor a list of them. "
+        'Send {{...}}, [...] or {{"touchpoints": [...]}}.',
+        Language.KO: "본문이 터치포인트도 그 목록도 아닙니다. "
+        '{{...}}, [...], {{"touchpoints": [...]}} 가운데 하나를 보내세요.',
+    },
+    Refusal.NO_TOUCHPOINTS: {
+        Language.EN: "The list of touchpoints is empty. Send at least one, or do not send.",
+        Language.KO: "터치포인트 목록이 비었습니다. 하나 이상 보내거나 보내지 마세요.",
+    },
+    Refusal.BODY_TOO_DEEP: {
+        Language.EN: "The body is nested far too deeply; a touchpoint may have {limit} levels.",
+        Language.KO: "본문의 중첩이 지나치게 깊습니다. 터치포인트는 {limit}단계까지입니다.",
+    },
+    Refusal.INVALID_ENCODING: {
+        Language.EN: "The body is not whole, valid {encoding} data, though Content-Encoding says so.",
+        Language.KO: "Content-Encoding과 달리 본문이 온전한 {encoding} 데이터가 아닙니다.",
+    },
+    Refusal.KEY_MISSING: {
+        Language.EN: "No source key. Send it as `Authorization: Bearer`, as the Basic user name, "
+        "in `X-Write-Key`, or as `writeKey` in the body.",
+        Language.KO: "소스 키가 없습니다. `Authorization: Bearer`, Basic 사용자 이름, `X-Write-Key`, "
+        "본문의 `writeKey` 가운데 하나로 보내세요.",
+    },
+    Refusal.KEY_INVALID: {
+        Language.EN: "This is not a source key that we know. A source key starts with wm_src_.",
+        Language.KO: "등록된 소스 키가 아닙니다. 소스 키는 wm_src_로 시작합니다.",
+    },
+    Refusal.KEY_REVOKED: {
+        Language.EN: "This source key was revoked. Ask the operator for a new one.",
+        Language.KO: "폐기된 소스 키입니다. 운영자에게 새 키를 요청하세요.",
+    },
+    Refusal.KEY_EXPIRED: {
+        Language.EN: "This source key has expired. Ask the operator for a new one.",
+        Language.KO: "만료된 소스 키입니다. 운영자에게 새 키를 요청하세요.",
+    },
+    Refusal.SOURCE_DISABLED: {
+        Language.EN: "This source is disabled. Ask the operator.",
+        Language.KO: "사용이 중지된 소스입니다. 운영자에게 문의하세요.",
+    },
+    Refusal.METHOD_NOT_ALLOWED: {
+        Language.EN: "This address takes POST only.",
+        Language.KO: "이 주소는 POST만 받습니다.",
+    },
+    Refusal.BODY_TIMEOUT: {
+        Language.EN: "The body did not arrive within {limit} s. Send it again, faster or in smaller parts.",
+        Language.KO: "본문이 {limit}초 안에 도착하지 않았습니다. 더 빨리, 또는 작게 나누어 다시 보내세요.",
+    },
+    Refusal.BODY_TOO_LARGE: {
+        Language.EN: "The body is larger than the limit of {limit} bytes. Send fewer touchpoints at once, or gzip.",
+        Language.KO: "본문이 한도 {limit}바이트보다 큽니다. 나누어 보내거나 gzip으로 압축하세요.",
+    },
+    Refusal.INFLATED_TOO_LARGE: {
+        Language.EN: "The body inflates past the limit of {limit} bytes. Send fewer touchpoints at once.",
+        Language.KO: "압축을 풀면 한도 {limit}바이트를 넘습니다. 나누어 보내세요.",
+    },
+    Refusal.TOO_MANY_ITEMS: {
+        Language.EN: "There are more touchpoints than the limit of {limit} in one request. Send fewer at once.",
+        Language.KO: "한 요청의 터치포인트가 한도 {limit}개보다 많습니다. 나누어 보내세요.",
+    },
+    Refusal.UNSUPPORTED_MEDIA_TYPE: {
+        Language.EN: "Send `Content-Type: application/json` in UTF-8.",
+        Language.KO: "UTF-8 `Content-Type: application/json`으로 보내세요.",
+    },
+    Refusal.UNSUPPORTED_ENCODING: {
+        Language.EN: "This Content-Encoding is not known here. Use {accepted}, or none.",
+        Language.KO: "알 수 없는 Content-Encoding입니다. {accepted}을(를) 쓰거나 압축하지 마세요.",
+    },
+    Refusal.OVERLOADED: {
+        Language.EN: "Too much is in flight just now. Send the same request again after {retry_after} s.",
+        Language.KO: "지금 처리 중인 요청이 너무 많습니다. {retry_after}초 뒤에 같은 요청을 다시 보내세요.",
+    },
+    Refusal.KEYS_UNAVAILABLE: {
+        Language.EN: "Source keys cannot be checked just now. Send the same request again after {retry_after} s.",
+        Language.KO: "지금 소스 키를 확인할 수 없습니다. {retry_after}초 뒤에 같은 요청을 다시 보내세요.",
+    },
+}
+"""One sentence for every reason, in both languages."""
