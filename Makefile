@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-kafka check fmt lint size bench lock contract clean
+.PHONY: help setup demo up test test-kafka check fmt bench lock env-example clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: $(STAMP)  ## speed, side by side with peers; writes benchmarks/results
 lock: $(STAMP)  ## resolve requirements.lock again (names in pyproject.toml, exact versions and hashes in the lock)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --upgrade --python-version 3.11 \
 		--no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+
+env-example: $(STAMP)  ## write .env.example again from the settings that the services declare
+	$(BIN)/python -m tests.architecture.settings
 
 clean:  ## remove what can be made again (not .venv, not your data)
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -39,7 +39,4 @@ ORDER BY service, step
 GRANT USAGE ON SCHEMA waymark TO waymark_ingest, waymark_journey, waymark_alerts;
 GRANT SELECT ON ALL TABLES IN SCHEMA waymark TO waymark_ingest, waymark_journey, waymark_alerts;
 
--- The worker asks for next month's partition; making one is the owner's right, so the function acts as its owner.
-ALTER FUNCTION journey.ensure_months SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-
 COMMIT;
