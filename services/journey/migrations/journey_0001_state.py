@@ -50,15 +50,17 @@ END $$;
 
 IDENTITY = """
 CREATE TABLE journey.customers (
-    customer_id   uuid PRIMARY KEY,
-    seq           bigint GENERATED ALWAYS AS IDENTITY UNIQUE,   -- age: the lowest survives a merge
-    created_at    timestamptz NOT NULL DEFAULT now(),
-    merged_into   uuid REFERENCES journey.customers (customer_id),
-    merged_at     timestamptz,
-    version       bigint NOT NULL DEFAULT 1,          -- raised by every change of anything about this customer
-    service_level text,
-    first_at      timestamptz,                        -- earliest and latest touchpoint
-    last_at       timestamptz,
+    customer_id      uuid PRIMARY KEY,
+    seq              bigint GENERATED ALWAYS AS IDENTITY UNIQUE,   -- age: the lowest survives a merge
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    merged_into      uuid REFERENCES journey.customers (customer_id),   -- always a survivor, never a chain
+    merged_at        timestamptz,
+    version          bigint NOT NULL DEFAULT 1,       -- raised by every change of anything about this customer
+    service_level    text,
+    first_at         timestamptz,                     -- earliest and latest touchpoint
+    last_at          timestamptz,
+    identifier_count integer NOT NULL DEFAULT 0,      -- with those of the customers absorbed
+    merge_count      integer NOT NULL DEFAULT 0,      -- customers absorbed
     CHECK ((merged_into IS NULL) = (merged_at IS NULL)),
     CHECK (merged_into IS DISTINCT FROM customer_id)
 ) WITH (fillfactor = 80);
@@ -68,14 +70,14 @@ COMMENT ON TABLE journey.customers IS 'People as we believe them to be; an absor
 CREATE TABLE journey.identifiers (
     type        text NOT NULL,
     value       text NOT NULL,
-    customer_id uuid NOT NULL REFERENCES journey.customers (customer_id) DEFERRABLE INITIALLY DEFERRED,
+    customer_id uuid REFERENCES journey.customers (customer_id),   -- null only inside the transaction that makes it
     verified    boolean NOT NULL DEFAULT false,
     first_seen  timestamptz NOT NULL,                 -- by event time
     last_seen   timestamptz NOT NULL,
     PRIMARY KEY (type, value)
 ) WITH (fillfactor = 80);
 CREATE INDEX identifiers_customer ON journey.identifiers (customer_id);
-COMMENT ON TABLE journey.identifiers IS 'Which customer an identifier points to; follow merged_into to the root.';
+COMMENT ON TABLE journey.identifiers IS 'Which customer an identifier points to, perhaps through one merged_into.';
 
 CREATE TABLE journey.links (
     left_type     text NOT NULL,
@@ -95,6 +97,7 @@ CREATE TABLE journey.links (
     CHECK ((left_type, left_value) < (right_type, right_value))
 );
 CREATE INDEX links_right ON journey.links (right_type, right_value);
+CREATE INDEX links_retracted ON journey.links (left_type, left_value) WHERE state = 'retracted';
 COMMENT ON TABLE journey.links IS 'The ledger of identifiers seen together; customers are its components.';
 
 CREATE TABLE journey.merges (
