@@ -1,0 +1,106 @@
+"""The documents hold together: links lead somewhere, both READMEs have one shape, the glossary's types exist."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import PACKAGES, ROOT, modules, parsed, texts
+
+_LINK = re.compile(r"\]\((?!https?:|mailto:)(?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
+_CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+_PARTS = ("## Context", "## Decision", "## Consequences", "## Rejected")
+DOCUMENTS = [path for path in texts() if path.suffix == ".md"]
+
+
+def _headings(path: Path) -> list[str]:
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.findall(r"^#+ .*$", text, re.MULTILINE)
+
+
+def _anchors(path: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a document's headings."""
+    plain = (re.sub(r"[^\w\- ]", "", heading.lstrip("# ").lower()) for heading in _headings(path))
+    return {heading.strip().replace(" ", "-") for heading in plain}
+
+
+def broken_links(path: Path) -> Iterator[str]:
+    """Yield the links of a document that lead nowhere inside the repository."""
+    for link in _LINK.finditer(_CODE.sub("", path.read_text(encoding="utf-8"))):
+        target = (path.parent / link["target"]).resolve() if link["target"] else path
+        if not target.exists() or (
+            link["anchor"] and target.suffix == ".md" and link["anchor"] not in _anchors(target)
+        ):
+            yield link[0]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(path: Path) -> None:
+    assert list(broken_links(path)) == []
+
+
+def test_the_guard_of_links_bites(tmp_path: Path) -> None:
+    document = tmp_path / "here.md"
+    document.write_text("# One heading\n\n[good](#one-heading) [gone](gone.md) [lost](#another) `[code](gone.md)`\n")
+
+    assert list(broken_links(document)) == ["](gone.md)", "](#another)"]
+
+
+def test_both_readmes_have_the_same_shape() -> None:
+    english, korean = (
+        [heading.split(" ")[0] for heading in _headings(ROOT / name)] for name in ("README.md", "README.ko.md")
+    )
+
+    assert english == korean
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    english, korean = (
+        re.findall(r"^```sh\n(.*?)^```", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        for name in ("README.md", "README.ko.md")
+    )
+    commands = [[re.sub(r"\s*#.*", "", block) for block in blocks] for blocks in (english, korean)]
+
+    assert commands[0] == commands[1]
+
+
+def _glossary_types() -> list[str]:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    last_cells = re.findall(r"^\| \*\*.*\| ([^|]*) \|$", text, re.MULTILINE)
+    return sorted({name for cell in last_cells for name in re.findall(r"`(\w+)`", cell)})
+
+
+def _declared_types() -> set[str]:
+    names: set[str] = set()
+    for path in modules(*PACKAGES):
+        for node in parsed(path).body:
+            if isinstance(node, ast.ClassDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                names.add(node.targets[0].id)
+    return names
+
+
+@pytest.mark.parametrize("name", _glossary_types())
+def test_a_word_of_the_glossary_is_a_type_in_the_code(name: str) -> None:
+    assert name in _declared_types()
+
+
+def test_every_decision_stands_in_the_index() -> None:
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    missing = [path.name for path in sorted(folder.glob("[0-9]*.md")) if f"({path.name})" not in index]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")), ids=lambda path: path.stem)
+def test_a_decision_has_every_part(path: Path) -> None:
+    headings = _headings(path)
+    text = path.read_text(encoding="utf-8")
+
+    assert headings[0].startswith(f"# {path.name[:4]}: ")
+    assert [heading for heading in _PARTS if not any(given.startswith(heading) for given in headings)] == []
+    assert re.search(r"^\* Status: (proposed|accepted|superseded by .*)$", text, re.MULTILINE)
