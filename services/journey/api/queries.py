@@ -51,7 +51,7 @@ _JOURNEYS: Final = """
 SELECT j.* FROM journey.journeys j
  WHERE ($1::text IS NULL OR j.state = $1)
    AND ($2::text IS NULL OR j.reason = $2)
-   AND ($3::int IS NULL OR j.effort >= $3)
+   AND ($3::real IS NULL OR j.effort >= $3)
    AND ($4::timestamptz IS NULL OR j.updated_at >= $4)
    AND ($5::uuid[] IS NULL OR j.customer_id = ANY($5))
    AND ($6::text IS NULL OR EXISTS (
@@ -110,7 +110,7 @@ class JourneyFilter:
 
     state: str | None = None
     reason: str | None = None
-    min_effort: int | None = None
+    min_effort: float | None = None
     updated_since: datetime | None = None
     customer: Who | None = None
     channel: str | None = None
@@ -246,6 +246,7 @@ class Reader:
             aliases = await connection.fetch(_ALIASES_OF, current)
         return view_rows.whole_journey(
             view_rows.journey(row, owner),
+            row["effort_parts"],
             known_as=[one["journey_id"] for one in aliases],
             asked_as=journey_id,
             frictions=[view_rows.friction(one, owner) for one in frictions],

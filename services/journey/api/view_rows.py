@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
 from schemas import friction as friction_v1
 from schemas import journey as journey_v1
 from schemas import touchpoint as touchpoint_v1
@@ -15,6 +17,7 @@ from schemas.friction import State as FrictionState
 from schemas.vocabulary import ServiceLevel
 from services.journey.api.views import (
     CustomerView,
+    EffortPart,
     FrictionView,
     IdentifierView,
     JourneyState,
@@ -25,6 +28,8 @@ from services.journey.api.views import (
     TouchpointRef,
 )
 from services.runtime.postgres import Row
+
+_EFFORT_PARTS = TypeAdapter(list[EffortPart])
 
 FrictionsOf = Mapping[tuple[str, str], list[UUID]]
 """For each touchpoint `(source, id)`, the frictions it is evidence of."""
@@ -57,7 +62,7 @@ def journey(row: Row, owner: UUID) -> JourneySummary:
         touchpoint_count=stored.touchpoint_count,
         contact_count=stored.contact_count,
         friction_count=stored.friction_count,
-        effort=row["effort"],
+        effort=stored.effort,
         opened_at=row["started_at"],
         last_at=row["last_at"],
         closed_at=row["closed_at"],
@@ -128,19 +133,23 @@ def evidence_of(frictions: Iterable[FrictionView]) -> FrictionsOf:
 
 def whole_journey(
     summary: JourneySummary,
+    effort_parts: str,
     *,
     known_as: Sequence[UUID],
     asked_as: UUID,
     frictions: Sequence[FrictionView],
     touchpoints: Sequence[Row],
 ) -> JourneyView:
-    """A journey with its frictions and the rows of its touchpoints, told to whoever asked for the id `asked_as`."""
+    """A journey with its frictions and the rows of its touchpoints, told to whoever asked for the id `asked_as`.
+
+    `effort_parts` is the JSON of its column.
+    """
     evidence = evidence_of(frictions)
     return JourneyView(
         **dict(summary),
         merged_into=None if asked_as == summary.id else summary.id,
         aliases=list(known_as),
-        effort_parts=[],
+        effort_parts=_EFFORT_PARTS.validate_json(effort_parts),
         frictions=list(frictions),
         touchpoints=[touchpoint(row, evidence) for row in touchpoints],
     )

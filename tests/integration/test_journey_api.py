@@ -1,0 +1,416 @@
+"""The read API over a real database: what it finds, what it refuses, and how it pages."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.journey.api_app import build
+from services.journey.api_settings import ApiSettings
+from services.runtime.clock import SystemClock
+from services.runtime.keys import KeyKind, mint
+from services.runtime.postgres import Pool, acquire, close_pool, create_pool
+from tests.integration.journey_rows import Rows, at, named
+
+pytestmark = pytest.mark.local
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    opened = await create_pool(database, application_name="test-journey-api", size=4)
+    yield opened
+    await close_pool(opened)
+
+
+@pytest.fixture
+def rows(pool: Pool) -> Rows:
+    return Rows(pool)
+
+
+@pytest.fixture
+async def stranger(pool: Pool) -> AsyncIterator[httpx2.AsyncClient]:
+    """A caller without a key."""
+    app = build(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry())
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        yield client
+
+
+@pytest.fixture
+async def client(stranger: httpx2.AsyncClient, pool: Pool) -> httpx2.AsyncClient:
+    """A caller with a reader's key."""
+    stranger.headers["authorization"] = f"Bearer {await _store_key(pool, KeyKind.READER)}"
+    return stranger
+
+
+async def _store_key(pool: Pool, kind: KeyKind, *, revoked: bool = False) -> str:
+    key = mint(kind)
+    async with acquire(pool) as connection:
+        await connection.execute(
+            "INSERT INTO journey.api_keys (key_id, kind, secret_hash, revoked_at) "
+            "VALUES ($1, $2, $3, CASE WHEN $4 THEN now() END)",
+            key.key_id,
+            str(kind),
+            key.secret_hash,
+            revoked,
+        )
+    return key.text
+
+
+def _customer(reference: str, suffix: str = "") -> str:
+    return f"/v1/customers/{quote(reference, safe=':')}{suffix}"
+
+
+async def _story(rows: Rows) -> None:
+    """Min-seo calls twice in half an hour; the second time is friction."""
+    await rows.customer("minseo", level="premium")
+    await rows.identifier("minseo", "phone", "+821012345678", verified=True)
+    await rows.identifier("minseo", "email", "minseo@mail.example")
+    await rows.journey("minseo", "billing", reason="billing", refs={"case_id": "T-77"}, effort=35)
+    await rows.touchpoint("minseo", "call-1", 0, journey="billing", reason="billing", text="해결이 안 됐어요")
+    await rows.touchpoint("minseo", "call-2", 30, journey="billing", reason="billing", direction="inbound")
+    await rows.friction("minseo", "again", ["call-1", "call-2"], journey="billing")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        pytest.param("phone:+821012345678", id="as stored"),
+        pytest.param("phone:010-1234-5678", id="phone as Koreans write it"),
+        pytest.param("email:MinSeo@Mail.Example", id="e-mail in any case"),
+        pytest.param(f"id:{named('minseo')}", id="customer id"),
+    ],
+)
+async def test_a_customer_is_found_by_any_identifier(client: httpx2.AsyncClient, rows: Rows, reference: str) -> None:
+    await _story(rows)
+    answer = await client.get(_customer(reference))
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["customer_id"] == str(named("minseo"))
+
+
+async def test_a_customer_comes_with_identifiers_journeys_effort_and_frictions(
+    client: httpx2.AsyncClient, rows: Rows
+) -> None:
+    await _story(rows)
+    found = (await client.get(_customer("phone:+821012345678"))).json()
+    assert found["service_level"] == "premium"
+    assert [(one["type"], one["value"], one["verified"]) for one in found["identifiers"]] == [
+        ("email", "minseo@mail.example", False),
+        ("phone", "+821012345678", True),
+    ]
+    assert found["effort"] == 35
+    (journey,) = found["journeys"]
+    assert (journey["id"], journey["state"], journey["refs"]) == (str(named("billing")), "open", {"case_id": "T-77"})
+    (friction,) = found["frictions"]
+    assert friction["id"] == str(named("again"))
+    assert friction["rule"] == "repeat_contact_24h"
+    assert friction["state"] == "detected"
+    assert friction["journey_id"] == str(named("billing"))
+    assert friction["touchpoints"] == [{"source": "ivr", "id": "call-1"}, {"source": "ivr", "id": "call-2"}]
+    assert friction["refs"] == {"case_id": "T-77"}
+    assert friction["detected_at"] == "2026-11-20T09:31:00.000000Z"
+    assert friction["severity"] == "high"
+    assert friction["title"]["ko"] == "다시 연락함"
+
+
+async def test_an_absorbed_customer_leads_to_the_survivor_with_the_belongings_of_both(
+    client: httpx2.AsyncClient, rows: Rows
+) -> None:
+    await _story(rows)
+    await rows.customer("visitor", merged_into="minseo")
+    await rows.customer("earlier visitor", merged_into="visitor")
+    await rows.identifier("earlier visitor", "cookie", "ck-1")
+    await rows.touchpoint("visitor", "page-1", -5, source="web", channel="web", kind="page_viewed")
+    found = (await client.get(_customer("cookie:ck-1"))).json()
+    assert found["customer_id"] == str(named("minseo"))
+    assert len(found["identifiers"]) == 3
+    assert set(found["merged_from"]) == {str(named("visitor")), str(named("earlier visitor"))}
+    timeline = (await client.get(_customer(f"id:{named('visitor')}", "/timeline"))).json()
+    assert [one["id"] for one in timeline["touchpoints"]] == ["page-1", "call-1", "call-2"]
+
+
+async def test_an_unknown_customer_is_a_problem_that_helps_and_repeats_nothing(client: httpx2.AsyncClient) -> None:
+    answer = await client.get(_customer("email:nobody@mail.example"))
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "customer_unknown"
+    assert "nobody" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("reference", "code"),
+    [
+        pytest.param("phone", "identifier_malformed", id="no colon"),
+        pytest.param("phone:12", "identifier_malformed", id="no phone number"),
+        pytest.param("email:nobody", "identifier_malformed", id="no e-mail address"),
+        pytest.param("id:not-a-uuid", "identifier_malformed", id="no id"),
+        pytest.param("cookie:null", "identifier_blocked", id="a placeholder"),
+    ],
+)
+async def test_a_reference_that_can_name_nobody_is_refused_with_a_reason(
+    client: httpx2.AsyncClient, reference: str, code: str
+) -> None:
+    answer = await client.get(_customer(reference))
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+async def test_problems_speak_korean_to_those_who_prefer_it(client: httpx2.AsyncClient) -> None:
+    answer = await client.get(_customer("email:a@mail.example"), headers={"accept-language": "ko-KR,ko;q=0.9,en;q=0.8"})
+    assert answer.headers["content-language"] == "ko"
+    assert "식별자" in answer.json()["message"]
+
+
+async def test_without_a_key_nothing_is_told(stranger: httpx2.AsyncClient, rows: Rows) -> None:
+    await _story(rows)
+    answer = await stranger.get(_customer("phone:+821012345678"))
+    assert (answer.status_code, answer.json()["code"]) == (401, "key_missing")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("kind", [KeyKind.READER, KeyKind.AGENT, KeyKind.ADMIN])
+async def test_readers_agents_and_admins_may_read(stranger: httpx2.AsyncClient, pool: Pool, kind: KeyKind) -> None:
+    key = await _store_key(pool, kind)
+    answer = await stranger.get("/v1/journeys", headers={"authorization": f"Bearer {key}"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "expected"),
+    [
+        pytest.param(KeyKind.SOURCE, False, (403, "key_of_a_source"), id="a producer's"),
+        pytest.param(KeyKind.READER, False, (401, "key_invalid"), id="never stored"),
+        pytest.param(KeyKind.READER, True, (401, "key_invalid"), id="revoked"),
+    ],
+)
+async def test_other_keys_may_not_read(
+    stranger: httpx2.AsyncClient, pool: Pool, kind: KeyKind, stored: bool, expected: tuple[int, str]
+) -> None:
+    key = await _store_key(pool, kind, revoked=True) if stored else mint(kind).text
+    answer = await stranger.get("/v1/journeys", headers={"authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.json()["code"]) == expected
+
+
+async def _pages(client: httpx2.AsyncClient, address: str, **query: Any) -> list[dict[str, Any]]:
+    pages, cursor = [], None
+    while True:
+        answer = await client.get(address, params={**query, **({} if cursor is None else {"cursor": cursor})})
+        assert answer.status_code == 200, answer.text
+        pages.append(answer.json())
+        cursor = pages[-1].get("next_cursor")
+        if cursor is None:
+            return pages
+
+
+async def test_a_timeline_stands_in_event_order_with_its_journeys_and_frictions(
+    client: httpx2.AsyncClient, rows: Rows
+) -> None:
+    await _story(rows)
+    await rows.touchpoint("minseo", "same-moment-b", 30, sequence=2, source="web", channel="web", kind="page_viewed")
+    await rows.touchpoint("minseo", "same-moment-a", 30, sequence=1, source="web", channel="web", kind="page_viewed")
+    await rows.touchpoint("minseo", "long-ago", -9000, late=True)
+    (page,) = await _pages(client, _customer("phone:+821012345678", "/timeline"))
+    shown = [one["id"] for one in page["touchpoints"]]
+    assert shown == ["long-ago", "call-1", "call-2", "same-moment-a", "same-moment-b"]
+    assert page["touchpoints"][0]["late"] is True
+    assert page["touchpoints"][1]["friction_ids"] == [str(named("again"))]
+    assert page["touchpoints"][1]["text"] == "해결이 안 됐어요"
+    assert [one["id"] for one in page["journeys"]] == [str(named("billing"))]
+    assert [one["id"] for one in page["frictions"]] == [str(named("again"))]
+
+
+async def test_a_timeline_can_be_narrowed_to_a_stretch_of_event_time(client: httpx2.AsyncClient, rows: Rows) -> None:
+    await rows.customer("minseo")
+    await rows.identifier("minseo", "phone", "+821012345678")
+    for minute in range(5):
+        await rows.touchpoint("minseo", f"t{minute}", minute)
+    query = {"from": at(1).isoformat(), "to": at(3).isoformat()}
+    (page,) = await _pages(client, _customer("phone:+821012345678", "/timeline"), **query)
+    assert [one["id"] for one in page["touchpoints"]] == ["t1", "t2"]
+    answer = await client.get(
+        _customer("phone:+821012345678", "/timeline"), params={"from": query["to"], "to": query["from"]}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "range_empty")
+
+
+async def test_paging_a_timeline_meets_everything_once_though_touchpoints_arrive_meanwhile(
+    client: httpx2.AsyncClient, rows: Rows
+) -> None:
+    await rows.customer("minseo")
+    await rows.identifier("minseo", "phone", "+821012345678")
+    for number in range(10):
+        await rows.touchpoint("minseo", f"t{number}", number // 3)
+    address = _customer("phone:+821012345678", "/timeline")
+    first = (await client.get(address, params={"limit": 4})).json()
+    await rows.touchpoint("minseo", "came-late", -1)
+    shown = [one["id"] for one in first["touchpoints"]]
+    cursor = first["next_cursor"]
+    while cursor:
+        page = (await client.get(address, params={"limit": 4, "cursor": cursor})).json()
+        shown += [one["id"] for one in page["touchpoints"]]
+        cursor = page.get("next_cursor")
+    assert shown == [f"t{number}" for number in range(10)]
+
+
+async def test_paging_journeys_meets_everything_once_though_they_change_meanwhile(
+    client: httpx2.AsyncClient, rows: Rows, pool: Pool
+) -> None:
+    await rows.customer("minseo")
+    for number in range(7):
+        await rows.journey("minseo", f"j{number}")
+    first = (await client.get("/v1/journeys", params={"limit": 3})).json()
+    async with acquire(pool) as connection:
+        await connection.execute("UPDATE journey.journeys SET updated_at = now(), version = version + 1")
+    await rows.journey("minseo", "newcomer")
+    shown, cursor = [one["id"] for one in first["journeys"]], first["next_cursor"]
+    while cursor:
+        page = (await client.get("/v1/journeys", params={"limit": 3, "cursor": cursor})).json()
+        shown += [one["id"] for one in page["journeys"]]
+        cursor = page.get("next_cursor")
+    assert shown == [str(named(f"j{number}")) for number in reversed(range(7))]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param({"state": "closed"}, {"closed"}, id="state"),
+        pytest.param({"channel": "store"}, {"closed"}, id="channel"),
+        pytest.param({"reason": "billing"}, {"hard"}, id="reason"),
+        pytest.param({"min_effort": 50}, {"hard"}, id="effort"),
+        pytest.param({"rule": "repeat_contact_24h"}, {"hard"}, id="rule"),
+        pytest.param({"rule": "transfers"}, set(), id="a retracted friction does not count"),
+        pytest.param({"severity": "high"}, {"hard"}, id="severity"),
+        pytest.param({"severity": "low", "rule": "repeat_contact_24h"}, set(), id="rule and severity of one friction"),
+        pytest.param({"updated_since": at(1).isoformat()}, {"closed", "other's"}, id="updated since"),
+        pytest.param({"customer": "phone:+821012345678"}, {"hard", "closed"}, id="customer"),
+        pytest.param({"customer": "phone:+821012345678", "state": "open"}, {"hard"}, id="two filters"),
+    ],
+)
+async def test_journeys_can_be_filtered(
+    client: httpx2.AsyncClient, rows: Rows, query: dict[str, Any], expected: set[str]
+) -> None:
+    await rows.customer("minseo")
+    await rows.customer("other")
+    await rows.identifier("minseo", "phone", "+821012345678")
+    await rows.journey("minseo", "hard", effort=80, reason="billing")
+    await rows.journey("minseo", "closed", state="closed", channels=["web", "store"])
+    await rows.journey("other", "other's")
+    await rows.friction("minseo", "again", ["call-1"], journey="hard")
+    await rows.friction("minseo", "taken back", ["call-1"], journey="closed", state="retracted", rule="transfers")
+    (page,) = await _pages(client, "/v1/journeys", **query)
+    assert {one["id"] for one in page["journeys"]} == {str(named(name)) for name in expected}
+
+
+async def test_a_cursor_is_refused_with_other_filters_or_when_it_is_none(
+    client: httpx2.AsyncClient, rows: Rows
+) -> None:
+    await rows.customer("minseo")
+    for number in range(3):
+        await rows.journey("minseo", f"j{number}")
+    cursor = (await client.get("/v1/journeys", params={"limit": 1})).json()["next_cursor"]
+    for query in ({"cursor": cursor, "state": "open"}, {"cursor": "nonsense"}, {"cursor": cursor[:-2]}):
+        answer = await client.get("/v1/journeys", params=query)
+        assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid"), query
+
+
+async def test_a_misspelt_filter_is_refused_and_not_ignored(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/v1/journeys", params={"stat": "open"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_a_journey_is_told_whole(client: httpx2.AsyncClient, rows: Rows) -> None:
+    await _story(rows)
+    found = (await client.get(f"/v1/journeys/{named('billing')}")).json()
+    assert found["id"] == str(named("billing"))
+    assert "merged_into" not in found
+    assert found["effort_parts"] == [{"factor": "repeat_contact", "count": 1, "points": 35.0}]
+    assert [one["id"] for one in found["touchpoints"]] == ["call-1", "call-2"]
+    assert [one["id"] for one in found["frictions"]] == [str(named("again"))]
+    assert found["touchpoints"][1]["friction_ids"] == [str(named("again"))]
+
+
+async def test_the_id_of_a_merged_journey_leads_to_the_one_it_became(client: httpx2.AsyncClient, rows: Rows) -> None:
+    await _story(rows)
+    await rows.alias("minseo", "oldest", merged_into="older")
+    await rows.alias("minseo", "older", merged_into="billing")
+    answer = await client.get(f"/v1/journeys/{named('oldest')}")
+    assert answer.status_code == 200
+    assert answer.json()["id"] == answer.json()["merged_into"] == str(named("billing"))
+    assert answer.headers["content-location"] == f"/v1/journeys/{named('billing')}"
+
+
+async def test_a_dissolved_journey_is_gone_and_an_unknown_one_was_never_there(
+    client: httpx2.AsyncClient, rows: Rows
+) -> None:
+    await rows.customer("minseo")
+    await rows.alias("minseo", "nothing", merged_into=None)
+    assert (await client.get(f"/v1/journeys/{named('nothing')}")).status_code == 410
+    assert (await client.get(f"/v1/journeys/{named('never')}")).status_code == 404
+
+
+async def test_the_process_is_ready_and_documents_itself_without_a_key(stranger: httpx2.AsyncClient) -> None:
+    ready = await stranger.get("/readyz", params={"verbose": ""})
+    assert ready.status_code == 200, ready.text
+    assert "[+] postgres" in ready.text
+    docs = await stranger.get("/docs")
+    assert docs.status_code == 200
+    assert "//cdn" not in docs.text
+    paths = (await stranger.get("/openapi.json")).json()["paths"]
+    assert {"/v1/journeys", "/v1/journeys/{journey_id}", "/v1/customers/{reference}"} <= set(paths)
+
+
+async def test_lookups_are_counted_by_outcome_and_requests_by_template(client: httpx2.AsyncClient, rows: Rows) -> None:
+    await _story(rows)
+    await client.get(_customer("phone:+821012345678"))
+    await client.get(_customer("phone:+821099999999"))
+    metrics = (await client.get("/metrics")).text
+    assert 'waymark_journey_api_lookups_total{outcome="found"} 1.0' in metrics
+    assert 'waymark_journey_api_lookups_total{outcome="unknown"} 1.0' in metrics
+    assert "821012345678" not in metrics
+
+
+async def test_while_the_database_is_away_callers_are_asked_to_come_back(
+    client: httpx2.AsyncClient, pool: Pool
+) -> None:
+    assert (await client.get("/v1/journeys")).status_code == 200  # the key is known from now on
+    await pool.close()
+    answer = await client.get("/v1/journeys")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert answer.headers["retry-after"]
+    assert (await client.get("/livez")).status_code == 200
+    assert (await client.get("/readyz")).status_code == 503
+
+
+RUN = """
+import asyncio, os, sys
+from services.journey.api_app import run
+from services.journey.api_settings import ApiProcessSettings
+
+async def say(port):
+    print(port, flush=True)
+
+asyncio.run(run(ApiProcessSettings.load(os.environ), on_ready=say))
+"""
+
+
+async def test_the_process_says_its_port_and_ends_politely_on_sigterm(database: str) -> None:
+    environment = {**os.environ, "WAYMARK_POSTGRES": database, "WAYMARK_JOURNEY_API_PORT": "0"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", RUN, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        port = int(await process.stdout.readline())
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as caller:
+            assert (await caller.get("/readyz")).status_code == 200
+            assert (await caller.get("/v1/journeys")).status_code == 401
+        process.terminate()
+        _, errors = await process.communicate()
+    assert process.returncode == 0, errors
+    assert b"journey api stopped" in errors

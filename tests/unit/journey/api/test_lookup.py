@@ -1,0 +1,34 @@
+"""What a caller writes is brought to the form in which it was published."""
+
+from uuid import UUID
+
+import pytest
+
+from services.journey.api.lookup import LookupFault, Named, parse
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        pytest.param("phone:+82 10-1234-5678", Named(type="phone", value="+821012345678"), id="international"),
+        pytest.param("phone:010-1234-5678", Named(type="phone", value="+821012345678"), id="national"),
+        pytest.param("email: A.B@Mail.Example ", Named(type="email", value="a.b@mail.example"), id="e-mail"),
+        pytest.param("customer_id:C-1009", Named(type="customer_id", value="C-1009"), id="as it is"),
+        pytest.param("social:kakao:민서", Named(type="social", value="kakao:민서"), id="a colon in the value"),
+        pytest.param("wallet:0xAB", Named(type="wallet", value="0xAB"), id="a type nobody knows"),
+        pytest.param(
+            "id:01890a5d-ac96-774b-bcce-b302099a8057", UUID("01890a5d-ac96-774b-bcce-b302099a8057"), id="by id"
+        ),
+        pytest.param("cookie:undefined", LookupFault.BLOCKED, id="a placeholder"),
+        pytest.param("phone:", LookupFault.MALFORMED, id="no value"),
+        pytest.param(":x", LookupFault.MALFORMED, id="no type"),
+        pytest.param("cookie:a\x00b", LookupFault.MALFORMED, id="what PostgreSQL cannot hold"),
+        pytest.param("cookie:" + "x" * 2000, LookupFault.MALFORMED, id="longer than any identifier"),
+    ],
+)
+def test_a_reference_is_read(reference: str, expected: object) -> None:
+    assert parse(reference, "KR") == expected
+
+
+def test_a_number_without_country_code_belongs_to_the_region() -> None:
+    assert parse("phone:020 7946 0958", "GB") == Named(type="phone", value="+442079460958")
