@@ -53,38 +53,24 @@ CREATE TABLE alerts.fingerprints (
 COMMENT ON TABLE alerts.fingerprints IS 'One row per group, locked by whoever decides about its issues.';
 
 CREATE TABLE alerts.issues (
-    issue_id          uuid PRIMARY KEY,
-    fingerprint       text NOT NULL,
-    occurrence        integer NOT NULL,               -- 1 for the first issue of its fingerprint
-    version           bigint NOT NULL,                -- raised by every change; readers keep the highest
-    state             text NOT NULL CHECK (state IN ('open', 'acknowledged', 'resolved')),
-    severity          text NOT NULL CHECK (severity IN ('low', 'medium', 'high', 'critical')),
-    quiet             boolean NOT NULL,               -- holds quiet frictions only: shown, never told
-    rules             text[] NOT NULL,
-    customer_id       text NOT NULL,
-    journey_id        text,
-    channel           text NOT NULL,
-    reason            text,
-    service_level     text,
-    title             json NOT NULL,                  -- {"en", "ko"}
-    count             integer NOT NULL CHECK (count >= 0),  -- frictions that stand
-    first_at          timestamptz NOT NULL,           -- event times of the earliest and the latest friction
-    last_at           timestamptz NOT NULL,
-    opened_at         timestamptz NOT NULL,
-    acknowledged_at   timestamptz,
-    acknowledged_by   text,
-    resolved_at       timestamptz,
-    resolved_by       text,
-    resolution        text,
-    merged_into       uuid REFERENCES alerts.issues (issue_id) DEFERRABLE INITIALLY DEFERRED,
-    moved_to          uuid,                           -- where its last friction to leave went
-    snoozed_until     timestamptz,
-    told_severity     text,                           -- what the people were told last; null: nothing yet
-    told_resolved     boolean NOT NULL DEFAULT false,
-    told_at           timestamptz,
-    sequence          bigint NOT NULL DEFAULT 0,      -- notifications so far
-    document          json NOT NULL,                  -- issue v1, as last published
-    updated_at        timestamptz NOT NULL,
+    issue_id        uuid PRIMARY KEY,
+    document        json NOT NULL,                    -- the issue; the columns below are taken from it, for searching
+    fingerprint     text NOT NULL,
+    occurrence      integer NOT NULL,                 -- 1 for the first issue of its fingerprint
+    version         bigint NOT NULL,                  -- raised by every change; readers keep the highest
+    state           text NOT NULL CHECK (state IN ('open', 'acknowledged', 'resolved')),
+    severity        text NOT NULL CHECK (severity IN ('low', 'medium', 'high', 'critical')),
+    rules           text[] NOT NULL,
+    customer_id     text NOT NULL,
+    channel         text NOT NULL,
+    count           integer NOT NULL CHECK (count >= 0),  -- frictions that stand
+    last_at         timestamptz NOT NULL,             -- event time of the latest of them
+    opened_at       timestamptz NOT NULL,
+    acknowledged_at timestamptz,
+    resolved_at     timestamptz,
+    snoozed_until   timestamptz,
+    merged_into     uuid REFERENCES alerts.issues (issue_id) DEFERRABLE INITIALLY DEFERRED,
+    updated_at      timestamptz NOT NULL,
     CHECK ((state = 'resolved') = (resolved_at IS NOT NULL)),
     CHECK (merged_into IS NULL OR state = 'resolved')
 ) WITH (fillfactor = 70);
@@ -101,7 +87,7 @@ CREATE TABLE alerts.frictions (
     revision    bigint NOT NULL,                      -- the highest that was read
     state       text NOT NULL CHECK (state IN ('detected', 'retracted', 'awaited')),
     issue_id    uuid REFERENCES alerts.issues (issue_id) DEFERRABLE INITIALLY DEFERRED,
-    document    bytea,                                -- friction v1, as read
+    document    json,                                 -- friction v1, as read
     first_seen  timestamptz NOT NULL,
     updated_at  timestamptz NOT NULL,
     CHECK (state <> 'detected' OR issue_id IS NOT NULL)

@@ -1,0 +1,102 @@
+"""From a change to what is told: asks `notifying` whether and `routing` whom, and keeps both answers in the issue.
+
+The result is written in the transaction of the change, so "decided but not recorded" cannot be.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.alerts.domain.notifying import Decision, Reason, decide
+from services.alerts.domain.routing import Directory, Routing, facts, route
+from services.alerts.domain.values import SYSTEM, Change, Event, EventKind, Issue, Told
+
+WORTH_A_LINE = frozenset({Reason.QUIET, Reason.SNOOZED, Reason.NOT_WANTED, Reason.NO_ROUTE})
+"""Reasons not to tell that the audit keeps; that nothing is new would only fill it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One thing to tell, and to whom. `issue` is how it stood then."""
+
+    id: UUID
+    issue: Issue
+    sequence: int
+    type: str
+    reason: Reason
+    endpoints: tuple[UUID, ...]
+    detected_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A change with what was decided about telling it; `notification` is None where nobody is told."""
+
+    change: Change
+    decision: Decision
+    notification: Notification | None
+
+
+def announce(
+    change: Change,
+    directory: Directory,
+    *,
+    now: datetime,
+    notify_on: Collection[Reason],
+    new_id: Callable[[], UUID],
+) -> Announcement:
+    """Decide whom `change` is told to."""
+    decision = decide(change.before, change.after, now=now, notify_on=notify_on)
+    routing = route(facts(change.after), directory)
+    issue = replace(change.after, team=routing.team) if change.after.unresolved else change.after
+    audience = _audience(issue, routing, directory) if decision.tell else ()
+    if decision.tell and not audience:
+        decision = Decision(tell=False, reason=Reason.NO_ROUTE)
+    if not decision.tell:
+        return Announcement(change=_kept_silent(change, issue, decision), decision=decision, notification=None)
+    issue = replace(issue, told=_told(issue, audience, now))
+    event = Event(
+        kind=EventKind.TOLD,
+        actor=SYSTEM,
+        detail={"reason": decision.reason, "type": decision.type, "endpoints": [str(e) for e in audience]},
+    )
+    notification = Notification(
+        id=new_id(),
+        issue=issue,
+        sequence=issue.told.sequence,
+        type=decision.type,
+        reason=decision.reason,
+        endpoints=audience,
+        detected_at=change.detected_at,
+        created_at=now,
+    )
+    return Announcement(
+        change=replace(change, after=issue, events=(*change.events, event)),
+        decision=decision,
+        notification=notification,
+    )
+
+
+def _audience(issue: Issue, routing: Routing, directory: Directory) -> tuple[UUID, ...]:
+    """Whom the routes name now and everybody who was told before; of an end hear only the latter."""
+    before = [endpoint for endpoint in issue.told.endpoints if endpoint in directory.endpoints]
+    return tuple(dict.fromkeys([*before, *routing.endpoints] if issue.unresolved else before))
+
+
+def _told(issue: Issue, audience: tuple[UUID, ...], now: datetime) -> Told:
+    return Told(
+        severity=issue.loud_severity or issue.severity,
+        resolved=not issue.unresolved,
+        at=now,
+        endpoints=tuple(dict.fromkeys([*issue.told.endpoints, *audience])),
+        sequence=issue.told.sequence + 1,
+    )
+
+
+def _kept_silent(change: Change, issue: Issue, decision: Decision) -> Change:
+    events = change.events
+    if decision.reason in WORTH_A_LINE:
+        events = (*events, Event(kind=EventKind.NOT_TOLD, actor=SYSTEM, detail={"reason": decision.reason}))
+    return replace(change, after=issue, events=events)

@@ -1,0 +1,326 @@
+"""Which issue a friction is on: the decision that intake carries out.
+
+`place` takes a board (every friction and issue that the arrivals can touch, locked by the caller) and returns what to
+write. The rule is in the package's docstring. Leaves telling anybody to `notifying`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from services.alerts.domain.lifecycle import emptied, opened, reopened
+from services.alerts.domain.summary import latest_detection, severity_rose, summarised
+from services.alerts.domain.values import (
+    SYSTEM,
+    Change,
+    Event,
+    EventKind,
+    Friction,
+    Issue,
+    Placed,
+)
+
+REOPEN_WINDOW = timedelta(days=7)
+
+
+class Fate(StrEnum):
+    """What became of one arrival."""
+
+    STALE = "stale"
+    OPENED = "opened"
+    JOINED = "joined"
+    REOPENED = "reopened"
+    ADDED_SILENTLY = "added_silently"
+    UPDATED = "updated"
+    MOVED = "moved"
+    RETRACTED = "retracted"
+    FORESTALLED = "forestalled"
+    """Taken back before it was ever seen: remembered, on no issue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """What is known before: frictions by id, issues by id, and how many issues each fingerprint has had.
+
+    It must hold the arrivals' frictions, every issue these are on, every issue of the fingerprints involved that is
+    unresolved or resolved of late, and all frictions of those issues.
+    """
+
+    frictions: Mapping[str, Placed]
+    issues: Mapping[UUID, Issue]
+    occurrences: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """What to write: frictions with their issues, changed issues in an order that keeps fingerprints unique."""
+
+    fates: Mapping[str, Fate]
+    stale: int
+    frictions: tuple[Placed, ...]
+    changes: tuple[Change, ...]
+    occurrences: Mapping[str, int]
+
+
+def place(
+    board: Board,
+    arrivals: Sequence[Friction],
+    *,
+    now: datetime,
+    new_id: Callable[[], UUID],
+    reopen_window: timedelta = REOPEN_WINDOW,
+) -> Placement:
+    """Decide about `arrivals`, the frictions of one transaction in any order."""
+    table = _Table(board, now=now, new_id=new_id, reopen_window=reopen_window)
+    fresh = _newest(board, arrivals)
+    for issue_id in _held_by(board, fresh):
+        table.move_whole(issue_id, fresh)
+    for friction in sorted(fresh.values(), key=lambda f: (f.occurred_at, f.id)):
+        table.put(friction)
+    changes = table.finish()
+    return Placement(
+        fates=table.fates,
+        stale=len(arrivals) - len(fresh),
+        frictions=tuple(table.frictions[friction_id] for friction_id in fresh),
+        changes=changes,
+        occurrences={f: n for f, n in table.occurrences.items() if board.occurrences.get(f, 0) != n},
+    )
+
+
+def _newest(board: Board, arrivals: Sequence[Friction]) -> dict[str, Friction]:
+    """Of each friction the highest revision that arrived, if it is higher than the known one."""
+    newest: dict[str, Friction] = {}
+    for friction in arrivals:
+        known = board.frictions.get(friction.id)
+        seen = newest.get(friction.id)
+        floor = max(known.friction.revision if known else 0, seen.revision if seen else 0)
+        if friction.revision > floor:
+            newest[friction.id] = friction
+    return newest
+
+
+def _held_by(board: Board, fresh: Iterable[str]) -> list[UUID]:
+    """The issues that hold any of `fresh`, the oldest first."""
+    held = {placed.issue_id for fid in fresh if (placed := board.frictions.get(fid)) and placed.issue_id}
+    return sorted(held, key=lambda issue_id: (board.issues[issue_id].opened_at, issue_id))
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An issue under work, and what happened to it."""
+
+    before: Issue | None
+    issue: Issue
+    events: list[Event] = field(default_factory=list)
+    causes: list[Friction] = field(default_factory=list)
+
+    def note(self, kind: EventKind, **detail: str | int | list[str] | None) -> None:
+        self.events.append(Event(kind=kind, actor=SYSTEM, detail=detail))
+
+
+class _Table:
+    """The board while it is worked on: placements of this transaction on top of what was known."""
+
+    def __init__(self, board: Board, *, now: datetime, new_id: Callable[[], UUID], reopen_window: timedelta) -> None:
+        self.now = now
+        self.new_id = new_id
+        self.reopen_window = reopen_window
+        self.frictions: dict[str, Placed] = dict(board.frictions)
+        self.on_issue: dict[UUID, set[str]] = {}
+        for fid, placed in board.frictions.items():
+            if placed.issue_id is not None:
+                self.on_issue.setdefault(placed.issue_id, set()).add(fid)
+        self.drafts = {issue_id: _Draft(issue, issue) for issue_id, issue in board.issues.items()}
+        self.by_fingerprint: dict[str, dict[UUID, None]] = {}
+        for issue in board.issues.values():
+            self._index(issue)
+        self.touched: dict[UUID, None] = {}
+        self.occurrences: dict[str, int] = dict(board.occurrences)
+        self.fates: dict[str, Fate] = {}
+
+    def move_whole(self, issue_id: UUID, fresh: Mapping[str, Friction]) -> None:
+        """Move an issue to a new fingerprint when all that it holds goes there and nobody lives there yet."""
+        draft = self.drafts[issue_id]
+        target = self._common_destination(draft.issue, fresh)
+        if target is None or target.fingerprint == draft.issue.fingerprint:
+            return
+        if draft.issue.unresolved and self._unresolved(target.fingerprint) is not None:
+            return
+        draft.note(
+            EventKind.MOVED,
+            from_customer=draft.issue.customer_id,
+            to_customer=target.customer_id,
+            from_journey=draft.issue.journey_id,
+            to_journey=target.journey_id,
+        )
+        draft.issue = replace(
+            draft.issue,
+            fingerprint=target.fingerprint,
+            occurrence=self._next_occurrence(target.fingerprint),
+            customer_id=target.customer_id,
+            journey_id=target.journey_id,
+            reason=target.reason,
+        )
+        self._index(draft.issue)
+        self._touch(issue_id)
+
+    def _common_destination(self, issue: Issue, fresh: Mapping[str, Friction]) -> Friction | None:
+        """One of the frictions that will stand, if all of them agree on a fingerprint."""
+        held = [fresh.get(fid, self.frictions[fid].friction) for fid in self.on_issue.get(issue.id, ())]
+        standing = [f for f in held if f.stands]
+        if len({f.fingerprint for f in standing}) != 1:
+            return None
+        return max(standing, key=lambda f: (f.occurred_at, f.id))
+
+    def put(self, friction: Friction) -> None:
+        """Place one friction and note what that means for the issues it leaves and joins."""
+        known = self.frictions.get(friction.id)
+        home = known.issue_id if known else None
+        if not friction.stands:
+            self._retract(friction, known, home)
+        elif home is not None and known is not None and known.friction.stands and self._stays(friction, home):
+            self._update(friction, home)
+        else:
+            self._join(friction, home if known and known.friction.stands else None)
+        self._leave(friction.id, home)
+
+    def _retract(self, friction: Friction, known: Placed | None, home: UUID | None) -> None:
+        self._set(friction, home)
+        if home is None:
+            self.fates[friction.id] = Fate.FORESTALLED
+            return
+        self.fates[friction.id] = Fate.RETRACTED
+        if known is not None and known.friction.stands:
+            self._touch(home).note(EventKind.FRICTION_RETRACTED, friction=friction.id, rule=friction.rule)
+
+    def _stays(self, friction: Friction, home: UUID) -> bool:
+        """Whether a standing friction remains where it is: the same group, or its issue was dealt with."""
+        issue = self.drafts[home].issue
+        if issue.unresolved:
+            return issue.fingerprint == friction.fingerprint
+        return friction.quiet or not severity_rose(issue.severity, friction.severity)
+
+    def _update(self, friction: Friction, home: UUID) -> None:
+        self._set(friction, home)
+        self.fates[friction.id] = Fate.UPDATED
+        draft = self._touch(home)
+        draft.note(EventKind.FRICTION_UPDATED, friction=friction.id, revision=friction.revision)
+        draft.causes.append(friction)
+
+    def _join(self, friction: Friction, origin: UUID | None) -> None:
+        """Put a friction on the issue of its fingerprint. `origin` is the one it stands on until now."""
+        issue_id, fate = self._destination(friction, self.drafts[origin].issue if origin else None)
+        self.fates[friction.id] = Fate.MOVED if origin and origin != issue_id else fate
+        self._set(friction, issue_id)
+        draft = self._touch(issue_id)
+        draft.note(
+            EventKind.FRICTION_ADDED,
+            friction=friction.id,
+            rule=friction.rule,
+            severity=friction.severity,
+            moved_from=str(origin) if origin and origin != issue_id else None,
+        )
+        draft.causes.append(friction)
+
+    def _leave(self, friction_id: str, home: UUID | None) -> None:
+        """Note the departure on the issue that a friction was on."""
+        now_on = self.frictions[friction_id].issue_id
+        if home is None or now_on == home or now_on is None:
+            return
+        draft = self._touch(home)
+        draft.note(EventKind.FRICTION_LEFT, friction=friction_id, to_issue=str(now_on))
+        draft.issue = replace(draft.issue, moved_to=now_on)
+
+    def _destination(self, friction: Friction, origin: Issue | None) -> tuple[UUID, Fate]:
+        unresolved = self._unresolved(friction.fingerprint)
+        if unresolved is not None:
+            return unresolved, Fate.JOINED
+        recent = self._recently_resolved(friction.fingerprint)
+        if recent is None:
+            return self._open(friction, origin), Fate.OPENED
+        if friction.quiet:
+            return recent, Fate.ADDED_SILENTLY
+        self._reopen(recent, friction)
+        return recent, Fate.REOPENED
+
+    def _index(self, issue: Issue) -> None:
+        self.by_fingerprint.setdefault(issue.fingerprint, {})[issue.id] = None
+
+    def _of(self, fingerprint: str) -> list[Issue]:
+        """The issues that have this fingerprint now; the index also names those that have moved on."""
+        named = (self.drafts[issue_id].issue for issue_id in self.by_fingerprint.get(fingerprint, ()))
+        return [issue for issue in named if issue.fingerprint == fingerprint]
+
+    def _unresolved(self, fingerprint: str) -> UUID | None:
+        return next((issue.id for issue in self._of(fingerprint) if issue.unresolved), None)
+
+    def _recently_resolved(self, fingerprint: str) -> UUID | None:
+        candidates = [
+            issue
+            for issue in self._of(fingerprint)
+            if issue.resolved_at is not None
+            and issue.merged_into is None
+            and self.now - issue.resolved_at <= self.reopen_window
+        ]
+        latest = max(candidates, key=lambda i: (i.resolved_at or i.opened_at, i.occurrence), default=None)
+        return latest.id if latest else None
+
+    def _open(self, friction: Friction, origin: Issue | None) -> UUID:
+        occurrence = self._next_occurrence(friction.fingerprint)
+        issue = opened(friction, issue_id=self.new_id(), occurrence=occurrence, now=self.now, origin=origin)
+        self.drafts[issue.id] = _Draft(None, issue)
+        self._index(issue)
+        self._touch(issue.id).note(EventKind.OPENED, occurrence=occurrence)
+        return issue.id
+
+    def _reopen(self, issue_id: UUID, friction: Friction) -> None:
+        draft = self._touch(issue_id)
+        draft.issue = reopened(draft.issue, self.now)
+        draft.note(EventKind.REOPENED, friction=friction.id, rule=friction.rule)
+
+    def _next_occurrence(self, fingerprint: str) -> int:
+        self.occurrences[fingerprint] = self.occurrences.get(fingerprint, 0) + 1
+        return self.occurrences[fingerprint]
+
+    def _set(self, friction: Friction, issue_id: UUID | None) -> None:
+        known = self.frictions.get(friction.id)
+        if known is not None and known.issue_id is not None:
+            self.on_issue[known.issue_id].discard(friction.id)
+        if issue_id is not None:
+            self.on_issue.setdefault(issue_id, set()).add(friction.id)
+        self.frictions[friction.id] = Placed(friction=friction, issue_id=issue_id)
+
+    def _touch(self, issue_id: UUID) -> _Draft:
+        self.touched.setdefault(issue_id)
+        return self.drafts[issue_id]
+
+    def finish(self) -> tuple[Change, ...]:
+        """Compute the aggregates of every touched issue again, resolve those left empty, and number the versions."""
+        return tuple(self._finished(self.drafts[issue_id]) for issue_id in self.touched)
+
+    def _finished(self, draft: _Draft) -> Change:
+        held = (self.frictions[fid].friction for fid in self.on_issue.get(draft.issue.id, ()))
+        standing = [friction for friction in held if friction.stands]
+        was = draft.before
+        fresh_start = was is None or (not was.unresolved and draft.issue.unresolved)
+        issue = summarised(draft.issue, standing, keep_severity=not fresh_start)
+        if was is not None and not fresh_start and severity_rose(was.severity, issue.severity):
+            draft.note(EventKind.SEVERITY_RAISED, from_severity=was.severity, to_severity=issue.severity)
+        if not standing and issue.unresolved:
+            issue = emptied(issue, self.now)
+            draft.note(
+                EventKind.RESOLVED,
+                resolution=issue.resolution,
+                merged_into=str(issue.merged_into) if issue.merged_into else None,
+            )
+        version = was.version if was else 0
+        return Change(
+            before=was,
+            after=replace(issue, version=version + 1, updated_at=self.now),
+            events=tuple(draft.events),
+            detected_at=latest_detection(draft.causes),
+        )

@@ -1,0 +1,156 @@
+"""Which endpoints hear of an issue: an ordered list of routes, each asked in turn, and why each did or did not match.
+
+The first route that matches ends the search unless it `continues`. What no route takes goes to the endpoints that are
+`catch_all`. Leaves where routes are kept to the store.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from uuid import UUID
+
+from services.alerts.domain.values import Issue, Severity
+
+
+class Match(StrEnum):
+    """Why a route took an issue or not."""
+
+    MATCHED = "matched"
+    DISABLED = "disabled"
+    RULE = "rule_differs"
+    SEVERITY = "severity_too_low"
+    SERVICE_LEVEL = "service_level_differs"
+    CHANNEL = "channel_differs"
+    REASON = "reason_differs"
+    NOT_ASKED = "not_asked"
+    """An earlier route took it and did not continue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What routes look at."""
+
+    rules: tuple[str, ...]
+    severity: Severity
+    service_level: str | None
+    channel: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One line of the list. An empty list of words matches everything; rules may hold `*`."""
+
+    id: UUID
+    name: str
+    rules: tuple[str, ...] = ()
+    min_severity: Severity = Severity.LOW
+    service_levels: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    endpoints: tuple[UUID, ...] = ()
+    teams: tuple[UUID, ...] = ()
+    continues: bool = False
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachable:
+    """An endpoint as routing sees it; one that is disabled still gets its deliveries, which wait."""
+
+    id: UUID
+    team_id: UUID | None
+    catch_all: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """Whom there is: routes in their order, endpoints that are not deleted, names of teams, version of the routes."""
+
+    routes: tuple[Route, ...]
+    endpoints: Mapping[UUID, Reachable]
+    teams: Mapping[UUID, str]
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One route and its answer."""
+
+    route: Route
+    match: Match
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """Who hears of it, in a stable order, and the way there."""
+
+    endpoints: tuple[UUID, ...]
+    path: tuple[Asked, ...]
+    caught: bool
+    """No route took it: `endpoints` are the catch-all ones."""
+    team: str | None
+    """The team whose matter it is: of the first route that names one, else of the first endpoint that has one."""
+
+
+def facts(issue: Issue) -> Facts:
+    """Return what routes look at; of an issue with loud frictions, their severity counts."""
+    return Facts(
+        rules=issue.rules,
+        severity=issue.loud_severity or issue.severity,
+        service_level=issue.service_level,
+        channel=issue.channel,
+        reason=issue.reason,
+    )
+
+
+def route(about: Facts, directory: Directory) -> Routing:
+    """Ask the routes in their order and collect the endpoints of those that match."""
+    endpoints = directory.endpoints
+    path: list[Asked] = []
+    found: dict[UUID, None] = {}
+    ended = False
+    for candidate in directory.routes:
+        match = Match.NOT_ASKED if ended else matches(about, candidate)
+        path.append(Asked(route=candidate, match=match))
+        if match is Match.MATCHED:
+            found.update(dict.fromkeys(_targets(candidate, endpoints)))
+            ended = not candidate.continues
+    caught = not any(asked.match is Match.MATCHED for asked in path)
+    if caught:
+        found = dict.fromkeys(e.id for e in endpoints.values() if e.catch_all)
+    return Routing(endpoints=tuple(found), path=tuple(path), caught=caught, team=_team(path, tuple(found), directory))
+
+
+def _team(path: Sequence[Asked], found: Sequence[UUID], directory: Directory) -> str | None:
+    taken = (team for asked in path if asked.match is Match.MATCHED for team in asked.route.teams)
+    owners = (directory.endpoints[endpoint_id].team_id for endpoint_id in found)
+    named = (directory.teams[team] for team in (*taken, *owners) if team is not None and team in directory.teams)
+    return next(named, None)
+
+
+def matches(about: Facts, candidate: Route) -> Match:
+    """Return whether one route takes these facts, and else the first thing that differs."""
+    if not candidate.enabled:
+        return Match.DISABLED
+    if candidate.rules and not any(fnmatchcase(rule, pattern) for rule in about.rules for pattern in candidate.rules):
+        return Match.RULE
+    if about.severity.rank < candidate.min_severity.rank:
+        return Match.SEVERITY
+    return _of_words(about, candidate)
+
+
+def _of_words(about: Facts, candidate: Route) -> Match:
+    if candidate.service_levels and about.service_level not in candidate.service_levels:
+        return Match.SERVICE_LEVEL
+    if candidate.channels and about.channel not in candidate.channels:
+        return Match.CHANNEL
+    if candidate.reasons and about.reason not in candidate.reasons:
+        return Match.REASON
+    return Match.MATCHED
+
+
+def _targets(candidate: Route, endpoints: Mapping[UUID, Reachable]) -> list[UUID]:
+    named = [endpoint_id for endpoint_id in candidate.endpoints if endpoint_id in endpoints]
+    return named + [e.id for e in endpoints.values() if e.team_id is not None and e.team_id in candidate.teams]

@@ -1,0 +1,90 @@
+"""What an issue says of its frictions: severity, count, rules, title, timeline; nothing of its own state.
+
+Every aggregate is computed again from all frictions that stand, never added up, so order and repetition cannot change
+the result. The one exception is severity, which does not fall while an issue is unresolved.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.alerts.domain.values import Friction, Issue, Severity, Step, worst
+
+TIMELINE_LENGTH = 10
+FRICTIONS_NAMED = 100
+REFS_NAMED = 16
+RULES_NAMED = 50
+SERVICE_LEVELS = ("basic", "enhanced", "premium")
+
+
+def leading(frictions: Sequence[Friction]) -> Friction:
+    """Return the friction that speaks for all: the most severe, of these the latest, then by id."""
+    return max(frictions, key=lambda f: (f.severity.rank, f.occurred_at, f.id))
+
+
+def summarised(issue: Issue, standing: Sequence[Friction], *, keep_severity: bool) -> Issue:
+    """Return `issue` with the aggregates of `standing`; without any, everything stays but the count.
+
+    With `keep_severity` the severity does not fall.
+    """
+    if not standing:
+        return replace(issue, count=0, frictions=())
+    ordered = sorted(standing, key=lambda f: (f.occurred_at, f.id))
+    lead = leading(ordered)
+    highest = lead.severity
+    loud = worst(*(f.severity for f in ordered if not f.quiet))
+    if keep_severity:
+        highest = worst(highest, issue.severity) or highest
+        loud = worst(loud, issue.loud_severity)
+    return replace(
+        issue,
+        severity=highest,
+        loud_severity=loud,
+        rules=tuple(sorted({f.rule for f in ordered})[:RULES_NAMED]),
+        channel=ordered[-1].channel,
+        reason=issue.reason if issue.journey_id is None else _last(f.reason for f in ordered),
+        service_level=_best_level(ordered),
+        title=lead.title,
+        count=len(ordered),
+        frictions=tuple(f.id for f in ordered[-FRICTIONS_NAMED:]),
+        first_at=ordered[0].occurred_at,
+        last_at=ordered[-1].occurred_at,
+        refs=_refs(ordered),
+        timeline=_timeline(ordered),
+    )
+
+
+def latest_detection(frictions: Iterable[Friction]) -> datetime | None:
+    """Return when the newest of these was detected, None where there is none that counts for the push latency."""
+    return max((f.detected_at for f in frictions if not f.quiet), default=None)
+
+
+def _last(values: Iterable[str | None]) -> str | None:
+    found: str | None = None
+    for value in values:
+        found = value or found
+    return found
+
+
+def _best_level(frictions: Sequence[Friction]) -> str | None:
+    """The highest service level that any of them was promised; an unknown word counts least."""
+    levels = {f.service_level for f in frictions if f.service_level}
+    return max(levels, key=lambda v: (SERVICE_LEVELS.index(v) if v in SERVICE_LEVELS else -1, v), default=None)
+
+
+def _refs(frictions: Sequence[Friction]) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for friction in frictions:
+        merged.update(friction.refs)
+    return dict(sorted(merged.items())[:REFS_NAMED])
+
+
+def _timeline(frictions: Sequence[Friction]) -> tuple[Step, ...]:
+    steps = {step for friction in frictions for step in friction.timeline}
+    ordered = sorted(steps, key=lambda s: (s.occurred_at, s.channel, s.kind, s.outcome or "", s.reason or ""))
+    return tuple(ordered[-TIMELINE_LENGTH:])
+
+
+def severity_rose(before: Severity | None, after: Severity | None) -> bool:
+    """Whether `after` is worse than `before`; nothing is milder than low."""
+    return after is not None and (before is None or after.rank > before.rank)

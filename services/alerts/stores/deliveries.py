@@ -1,0 +1,198 @@
+"""Notifications and their deliveries: written with the change they tell of, claimed by lease, settled under a fence.
+
+A claim takes, per endpoint, at most what its concurrency leaves free, and of one issue only the oldest that is not
+delivered, so what an endpoint hears of one issue comes in order. While an endpoint's breaker is open nothing is taken;
+after it, one probe at a time. Leaves what an answer means to `domain.retry`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.alerts.domain.announcing import Notification
+from services.alerts.domain.retry import BREAKER_OPENS_AFTER
+from services.runtime.postgres import Connection, Row
+
+WAKE = "alerts_deliveries"
+"""Channel of LISTEN: something is due. It may be lost, so the dispatcher also looks by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A delivery that is ours for the length of its lease. `attempt` is the fence of its result."""
+
+    id: str
+    endpoint_id: UUID
+    url: str
+    kind: str
+    attempt: int
+    step: int
+    body: bytes
+    type: str
+    created_at: datetime
+    detected_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What became of an attempt: delivered, pending until `next_at` on `step`, or exhausted."""
+
+    delivery_id: str
+    attempt: int
+    state: str
+    step: int
+    next_at: datetime
+    outcome: str
+    reason: str
+    status: int | None
+    seconds: float
+    excerpt: str
+
+
+def delivery_id(number: UUID) -> str:
+    """Return the `webhook-id` made of a fresh UUID; it must not hold a full stop."""
+    return f"msg_{number.hex}"
+
+
+async def add(
+    connection: Connection,
+    notifications: Sequence[tuple[Notification, bytes]],
+    ids: Mapping[tuple[UUID, UUID], str],
+    *,
+    route_version: int | None,
+) -> None:
+    """Write notifications with their bodies, and one delivery for each endpoint, due at once.
+
+    `ids` holds the webhook-id by notification and endpoint.
+    """
+    await connection.executemany(
+        """
+        INSERT INTO alerts.notifications (
+            notification_id, issue_id, sequence, type, reason, route_version, body, detected_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        [
+            (n.id, n.issue.id, n.sequence, n.type, n.reason, route_version, body, n.detected_at, n.created_at)
+            for n, body in notifications
+        ],
+    )
+    await connection.executemany(
+        """
+        INSERT INTO alerts.deliveries (
+            delivery_id, notification_id, endpoint_id, issue_id, sequence, state, next_at, created_at)
+        VALUES ($1, $2, $3, $4, $5, 'pending', $6, $6)
+        """,
+        [
+            (ids[n.id, endpoint], n.id, endpoint, n.issue.id, n.sequence, n.created_at)
+            for n, _ in notifications
+            for endpoint in n.endpoints
+        ],
+    )
+
+
+async def wake(connection: Connection) -> None:
+    """Wake every dispatcher once this transaction is committed."""
+    await connection.execute("SELECT pg_notify($1, '')", WAKE)
+
+
+async def claim(connection: Connection, *, owner: str, limit: int, now: datetime, lease: timedelta) -> list[Due]:
+    """Take up to `limit` deliveries that are due."""
+    rows = await connection.fetch(
+        """
+        WITH taken AS (
+            SELECT head.delivery_id, e.url, e.kind
+              FROM alerts.endpoints e
+             CROSS JOIN LATERAL (
+                    SELECT count(*) AS flying FROM alerts.deliveries f
+                     WHERE f.endpoint_id = e.endpoint_id AND f.state = 'pending' AND f.lease_until > $1
+                   ) busy
+             CROSS JOIN LATERAL (
+                    SELECT d.delivery_id FROM alerts.deliveries d
+                     WHERE d.endpoint_id = e.endpoint_id AND d.state = 'pending' AND d.next_at <= $1
+                       AND (d.lease_until IS NULL OR d.lease_until <= $1)
+                       AND NOT EXISTS (
+                           SELECT FROM alerts.deliveries p
+                            WHERE p.endpoint_id = d.endpoint_id AND p.issue_id = d.issue_id
+                              AND p.sequence < d.sequence AND p.state = 'pending')
+                     ORDER BY d.next_at
+                     LIMIT greatest(0, (CASE WHEN e.consecutive_failures >= $5 THEN 1 ELSE e.max_in_flight END)
+                                       - busy.flying)
+                       FOR UPDATE SKIP LOCKED
+                   ) head
+             WHERE e.enabled AND e.deleted_at IS NULL AND (e.paused_until IS NULL OR e.paused_until <= $1)
+             LIMIT $2
+        )
+        UPDATE alerts.deliveries d
+           SET lease_until = $1::timestamptz + $3::interval, lease_owner = $4, attempt = d.attempt + 1
+          FROM taken, alerts.notifications n
+         WHERE d.delivery_id = taken.delivery_id AND n.notification_id = d.notification_id
+     RETURNING d.delivery_id, d.endpoint_id, taken.url, taken.kind, d.attempt, d.step, n.body, n.type,
+               d.created_at, n.detected_at
+        """,
+        *(now, limit, lease, owner, BREAKER_OPENS_AFTER),
+    )
+    return [_due(row) for row in rows]
+
+
+def _due(row: Row) -> Due:
+    return Due(
+        id=row["delivery_id"],
+        endpoint_id=row["endpoint_id"],
+        url=row["url"],
+        kind=row["kind"],
+        attempt=row["attempt"],
+        step=row["step"],
+        body=row["body"],
+        type=row["type"],
+        created_at=row["created_at"],
+        detected_at=row["detected_at"],
+    )
+
+
+async def settle(connection: Connection, result: Settled, now: datetime) -> bool:
+    """Write the result of an attempt; false where the lease had passed to somebody else, whose result counts."""
+    status = await connection.execute(
+        """
+        UPDATE alerts.deliveries
+           SET state = $3, step = $4, next_at = $5, lease_until = NULL, lease_owner = NULL,
+               delivered_at = CASE WHEN $3 = 'delivered' THEN $6::timestamptz END
+         WHERE delivery_id = $1 AND attempt = $2 AND state = 'pending'
+        """,
+        *(result.delivery_id, result.attempt, result.state, result.step, result.next_at, now),
+    )
+    await connection.execute(
+        """
+        INSERT INTO alerts.attempts (delivery_id, attempt, at, outcome, reason, status, seconds, excerpt)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+        """,
+        *(result.delivery_id, result.attempt, now, result.outcome, result.reason, result.status),
+        *(result.seconds, result.excerpt),
+    )
+    return status == "UPDATE 1"
+
+
+async def replay(connection: Connection, webhook_id: str, now: datetime) -> bool:
+    """Send a delivery again, under the id it always had; false where there is none."""
+    status = await connection.execute(
+        """
+        UPDATE alerts.deliveries SET state = 'pending', step = 0, next_at = $2, delivered_at = NULL
+         WHERE delivery_id = $1 AND (lease_until IS NULL OR lease_until <= $2)
+        """,
+        *(webhook_id, now),
+    )
+    return status == "UPDATE 1"
+
+
+async def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """Return when the next delivery to a working endpoint falls due, None where there is none."""
+    found: datetime | None = await connection.fetchval(
+        """
+        SELECT min(greatest(d.next_at, d.lease_until, e.paused_until))
+          FROM alerts.deliveries d JOIN alerts.endpoints e USING (endpoint_id)
+         WHERE d.state = 'pending' AND e.enabled AND e.deleted_at IS NULL
+           AND (d.next_at > $1 OR d.lease_until > $1 OR e.paused_until > $1)
+        """,
+        now,
+    )
+    return found

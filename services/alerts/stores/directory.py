@@ -1,0 +1,259 @@
+"""Teams, endpoints with their secrets, and routes: whom there is to tell, and in which order routes are asked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from services.alerts.domain.retry import Health
+from services.alerts.domain.routing import Directory, Reachable, Route
+from services.alerts.domain.values import Severity
+from services.alerts.stores.documents import encode_json
+from services.runtime.postgres import Connection, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """A name for the people behind some endpoints."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a team is reached. `disabled_reason` is by_hand, gone (it answered 410) or failing (for five days)."""
+
+    id: UUID
+    team_id: UUID | None
+    name: str
+    kind: str
+    url: str
+    catch_all: bool
+    enabled: bool
+    disabled_reason: str | None
+    max_in_flight: int
+    health: Health
+    last_success_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class _Matchers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The `matchers` column of a route."""
+
+    rules: tuple[str, ...] = ()
+    min_severity: Severity = Severity.LOW
+    service_levels: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+async def directory(connection: Connection) -> Directory:
+    """Return everybody and every route, as they stand in this transaction."""
+    rows = await connection.fetch(
+        "SELECT endpoint_id, team_id, catch_all FROM alerts.endpoints WHERE deleted_at IS NULL ORDER BY endpoint_id"
+    )
+    teams = await connection.fetch("SELECT team_id, name FROM alerts.teams")
+    return Directory(
+        routes=tuple(await routes(connection)),
+        endpoints={
+            row["endpoint_id"]: Reachable(id=row["endpoint_id"], team_id=row["team_id"], catch_all=row["catch_all"])
+            for row in rows
+        },
+        teams={row["team_id"]: row["name"] for row in teams},
+        version=await connection.fetchval("SELECT max(version) FROM alerts.route_versions"),
+    )
+
+
+async def routes(connection: Connection) -> list[Route]:
+    """Return the routes in the order in which they are asked."""
+    rows = await connection.fetch("SELECT * FROM alerts.routes ORDER BY position, route_id")
+    return [_route(row) for row in rows]
+
+
+def _route(row: Row) -> Route:
+    matchers = msgspec.json.decode(row["matchers"], type=_Matchers)
+    return Route(
+        id=row["route_id"],
+        name=row["name"],
+        rules=matchers.rules,
+        min_severity=matchers.min_severity,
+        service_levels=matchers.service_levels,
+        channels=matchers.channels,
+        reasons=matchers.reasons,
+        endpoints=tuple(row["endpoints"]),
+        teams=tuple(row["teams"]),
+        continues=row["continues"],
+        enabled=row["enabled"],
+    )
+
+
+async def replace_routes(
+    connection: Connection, ordered: Sequence[Route], *, actor: str, change: str, now: datetime
+) -> int:
+    """Write the whole list, as a new version, and return its number."""
+    await connection.execute("DELETE FROM alerts.routes")
+    await connection.executemany(
+        """
+        INSERT INTO alerts.routes (
+            route_id, position, name, matchers, endpoints, teams, continues, enabled, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """,
+        [
+            (
+                *(route.id, position, route.name, encode_json(_matchers(route)), list(route.endpoints)),
+                *(list(route.teams), route.continues, route.enabled, now),
+            )
+            for position, route in enumerate(ordered)
+        ],
+    )
+    version: int = await connection.fetchval(
+        "INSERT INTO alerts.route_versions (at, actor, change, document) VALUES ($1, $2, $3, $4) RETURNING version",
+        *(now, actor, change, encode_json(list(ordered))),
+    )
+    return version
+
+
+async def lock_routes(connection: Connection) -> list[Route]:
+    """Return the routes for a change: two administrators take turns."""
+    await connection.execute("LOCK TABLE alerts.routes IN SHARE ROW EXCLUSIVE MODE")
+    return await routes(connection)
+
+
+def _matchers(route: Route) -> _Matchers:
+    return _Matchers(
+        rules=route.rules,
+        min_severity=route.min_severity,
+        service_levels=route.service_levels,
+        channels=route.channels,
+        reasons=route.reasons,
+    )
+
+
+async def teams(connection: Connection) -> list[Team]:
+    """Return all teams by name."""
+    rows = await connection.fetch("SELECT * FROM alerts.teams ORDER BY name")
+    return [_team(row) for row in rows]
+
+
+async def add_team(connection: Connection, team: Team) -> bool:
+    """Write a new team; false where the name is taken."""
+    status = await connection.execute(
+        """
+        INSERT INTO alerts.teams (team_id, name, created_at, updated_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT DO NOTHING
+        """,
+        *(team.id, team.name, team.created_at, team.updated_at),
+    )
+    return status == "INSERT 0 1"
+
+
+async def rename_team(connection: Connection, team_id: UUID, name: str, now: datetime) -> Team | None:
+    """Give a team another name; None where there is no such team."""
+    row = await connection.fetchrow(
+        "UPDATE alerts.teams SET name = $2, updated_at = $3 WHERE team_id = $1 RETURNING *", team_id, name, now
+    )
+    return _team(row) if row else None
+
+
+async def remove_team(connection: Connection, team_id: UUID) -> bool:
+    """Delete a team that no endpoint and no route names; false where there is none to delete."""
+    status = await connection.execute(
+        """
+        DELETE FROM alerts.teams t WHERE team_id = $1
+           AND NOT EXISTS (SELECT FROM alerts.endpoints e WHERE e.team_id = t.team_id AND e.deleted_at IS NULL)
+           AND NOT EXISTS (SELECT FROM alerts.routes r WHERE t.team_id = ANY(r.teams))
+        """,
+        team_id,
+    )
+    return status == "DELETE 1"
+
+
+def _team(row: Row) -> Team:
+    return Team(id=row["team_id"], name=row["name"], created_at=row["created_at"], updated_at=row["updated_at"])
+
+
+async def endpoints(connection: Connection) -> list[Endpoint]:
+    """Return all endpoints that are not deleted, the oldest first."""
+    rows = await connection.fetch("SELECT * FROM alerts.endpoints WHERE deleted_at IS NULL ORDER BY endpoint_id")
+    return [_endpoint(row) for row in rows]
+
+
+async def endpoint(connection: Connection, endpoint_id: UUID) -> Endpoint | None:
+    """Return one endpoint, locked for a change."""
+    row = await connection.fetchrow(
+        "SELECT * FROM alerts.endpoints WHERE endpoint_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE", endpoint_id
+    )
+    return _endpoint(row) if row else None
+
+
+async def save_endpoint(connection: Connection, endpoint: Endpoint, *, disabled_at: datetime | None) -> None:
+    """Write an endpoint, new or changed."""
+    await connection.execute(
+        """
+        INSERT INTO alerts.endpoints (
+            endpoint_id, team_id, name, kind, url, catch_all, enabled, disabled_reason, disabled_at, max_in_flight,
+            consecutive_failures, failing_since, paused_until, last_success_at, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        ON CONFLICT (endpoint_id) DO UPDATE SET
+            team_id = excluded.team_id, name = excluded.name, url = excluded.url, catch_all = excluded.catch_all,
+            enabled = excluded.enabled, disabled_reason = excluded.disabled_reason, disabled_at = excluded.disabled_at,
+            max_in_flight = excluded.max_in_flight, consecutive_failures = excluded.consecutive_failures,
+            failing_since = excluded.failing_since, paused_until = excluded.paused_until,
+            last_success_at = excluded.last_success_at, updated_at = excluded.updated_at
+        """,
+        *(endpoint.id, endpoint.team_id, endpoint.name, endpoint.kind, endpoint.url, endpoint.catch_all),
+        *(endpoint.enabled, endpoint.disabled_reason, disabled_at, endpoint.max_in_flight),
+        *(endpoint.health.consecutive_failures, endpoint.health.failing_since, endpoint.health.paused_until),
+        *(endpoint.last_success_at, endpoint.created_at, endpoint.updated_at),
+    )
+
+
+async def remove_endpoint(connection: Connection, endpoint_id: UUID, now: datetime) -> bool:
+    """Delete an endpoint: its row stays for the deliveries that name it, its secrets go."""
+    status = await connection.execute(
+        """
+        UPDATE alerts.endpoints SET deleted_at = $2, enabled = false, team_id = NULL
+         WHERE endpoint_id = $1 AND deleted_at IS NULL
+        """,
+        *(endpoint_id, now),
+    )
+    await connection.execute("DELETE FROM alerts.endpoint_secrets WHERE endpoint_id = $1", endpoint_id)
+    return status == "UPDATE 1"
+
+
+async def note(
+    connection: Connection, endpoint_id: UUID, kind: str, *, actor: str, now: datetime, detail: Mapping[str, object]
+) -> None:
+    """Write a line of an endpoint's audit."""
+    await connection.execute(
+        "INSERT INTO alerts.endpoint_events (endpoint_id, at, actor, kind, detail) VALUES ($1, $2, $3, $4, $5)",
+        *(endpoint_id, now, actor, kind, encode_json(detail)),
+    )
+
+
+def _endpoint(row: Row) -> Endpoint:
+    return Endpoint(
+        id=row["endpoint_id"],
+        team_id=row["team_id"],
+        name=row["name"],
+        kind=row["kind"],
+        url=row["url"],
+        catch_all=row["catch_all"],
+        enabled=row["enabled"],
+        disabled_reason=row["disabled_reason"],
+        max_in_flight=row["max_in_flight"],
+        health=Health(
+            consecutive_failures=row["consecutive_failures"],
+            failing_since=row["failing_since"],
+            paused_until=row["paused_until"],
+        ),
+        last_success_at=row["last_success_at"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

@@ -1,0 +1,157 @@
+"""The live feed's log, read so that no late commit is skipped, and the outbox of the `issues` topic.
+
+Sequence numbers become visible out of order; a reader of `id > last` loses rows. Rows of the feed carry the id of their
+transaction and are read in the order (xid, id), only below every transaction that still runs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.runtime.postgres import Connection
+
+WAKE = "alerts_feed"
+"""Channel of LISTEN: the feed has grown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Cursor:
+    """A place in the feed: everything up to it was read."""
+
+    xid: int
+    id: int
+
+    def __str__(self) -> str:
+        """As it stands in an SSE `id:`."""
+        return f"{self.xid}-{self.id}"
+
+
+def parse_cursor(text: str) -> Cursor | None:
+    """Return the cursor in `text`, None where it is none of ours."""
+    xid, dash, number = text.partition("-")
+    if not dash or not (xid.isascii() and xid.isdigit() and number.isascii() and number.isdigit()) or len(text) > 40:
+        return None
+    return Cursor(xid=int(xid), id=int(number))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One change of an issue; `document` is issue v1."""
+
+    cursor: Cursor
+    type: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """One version of an issue, for the feed and for the topic."""
+
+    issue_id: UUID
+    version: int
+    type: str
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpublished:
+    """A row of the outbox that the topic lacks."""
+
+    id: int
+    issue_id: UUID
+    value: bytes
+
+
+async def add(connection: Connection, publications: Sequence[Publication], now: datetime) -> None:
+    """Write changes to the feed and to the outbox, and wake their readers."""
+    await connection.executemany(
+        "INSERT INTO alerts.feed (at, issue_id, type, document) VALUES ($1, $2, $3, $4)",
+        [(now, p.issue_id, p.type, p.document.decode()) for p in publications],
+    )
+    await connection.executemany(
+        "INSERT INTO alerts.issue_outbox (issue_id, version, value, created_at) VALUES ($1, $2, $3, $4)",
+        [(p.issue_id, p.version, p.document, now) for p in publications],
+    )
+    await connection.execute("SELECT pg_notify($1, '')", WAKE)
+
+
+async def end(connection: Connection) -> Cursor:
+    """Return the cursor behind everything that is committed and will be in order."""
+    horizon: str = await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
+    return Cursor(xid=int(horizon) - 1, id=2**62)
+
+
+async def after(connection: Connection, cursor: Cursor, limit: int) -> list[Entry]:
+    """Return up to `limit` entries behind `cursor`, in order."""
+    rows = await connection.fetch(
+        """
+        SELECT xid::text AS xid, id, type, document FROM alerts.feed
+         WHERE (xid, id) > ($1::text::xid8, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+         ORDER BY xid, id LIMIT $3
+        """,
+        *(str(cursor.xid), cursor.id, limit),
+    )
+    return [
+        Entry(cursor=Cursor(xid=int(row["xid"]), id=row["id"]), type=row["type"], document=row["document"])
+        for row in rows
+    ]
+
+
+async def resumable(connection: Connection, cursor: Cursor) -> bool:
+    """Whether everything behind `cursor` is still there, and the cursor is not from another life of the database."""
+    found: bool = await connection.fetchval(
+        """
+        SELECT ($1::text::xid8, $2) >= (h.xid, h.id) AND $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())
+          FROM alerts.feed_horizon h
+        """,
+        *(str(cursor.xid), cursor.id),
+    )
+    return found
+
+
+async def prune(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete the oldest entries written before a time, at most `limit`, and remember how far that went."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM alerts.feed WHERE (xid, id) IN (
+            SELECT xid, id FROM alerts.feed WHERE at < $1 ORDER BY xid, id LIMIT $2)
+        RETURNING xid::text AS xid, id
+        """,
+        *(before, limit),
+    )
+    if rows:
+        last = max(Cursor(xid=int(row["xid"]), id=row["id"]) for row in rows)
+        await connection.execute(
+            "UPDATE alerts.feed_horizon SET xid = $1::text::xid8, id = $2 WHERE (xid, id) < ($1::text::xid8, $2)",
+            *(str(last.xid), last.id),
+        )
+    return len(rows)
+
+
+async def unpublished(connection: Connection, limit: int) -> list[Unpublished]:
+    """Return the oldest changes that the topic lacks."""
+    rows = await connection.fetch(
+        "SELECT id, issue_id, value FROM alerts.issue_outbox WHERE published_at IS NULL ORDER BY id LIMIT $1", limit
+    )
+    return [Unpublished(id=row["id"], issue_id=row["issue_id"], value=row["value"]) for row in rows]
+
+
+async def mark_published(connection: Connection, ids: Sequence[int], line: str, now: datetime) -> None:
+    """Remember that rows are on the topic of `line`."""
+    await connection.execute(
+        "UPDATE alerts.issue_outbox SET published_at = $3, published_line = $2 WHERE id = ANY($1)", list(ids), line, now
+    )
+
+
+async def publish_again(connection: Connection, line: str) -> int:
+    """Queue the latest version of every issue that an older line has and `line` lacks."""
+    status = await connection.execute(
+        """
+        UPDATE alerts.issue_outbox SET published_at = NULL, published_line = NULL
+         WHERE id IN (SELECT DISTINCT ON (issue_id) id FROM alerts.issue_outbox ORDER BY issue_id, version DESC)
+           AND published_line <> $1
+        """,
+        line,
+    )
+    return int(status.rpartition(" ")[2])

@@ -1,0 +1,19 @@
+"""The keys of the API, by id."""
+
+from services.runtime.keys import KeyKind, StoredKey
+from services.runtime.postgres import Connection
+
+
+async def find(connection: Connection, key_id: str) -> StoredKey | None:
+    """Return a key, revoked or not; None where the id is unknown."""
+    row = await connection.fetchrow("SELECT * FROM alerts.api_keys WHERE key_id = $1", key_id)
+    if row is None:
+        return None
+    return StoredKey(
+        kind=KeyKind(row["kind"]),
+        key_id=row["key_id"],
+        subject=row["label"] or f"{row['kind']}:{row['key_id']}",
+        secret_hash=row["secret_hash"],
+        expires_at=row["expires_at"],
+        revoked=row["revoked_at"] is not None,
+    )

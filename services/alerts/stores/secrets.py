@@ -1,0 +1,59 @@
+"""What the signing secrets of endpoints are made from. Leaves making them to `signing`."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.runtime.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretMaterial:
+    """One secret of an endpoint; it signs until `expires_at`. `master_key` None: the material is the secret."""
+
+    id: UUID
+    endpoint_id: UUID
+    material: bytes = field(repr=False)
+    master_key: str | None
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+async def of_endpoint(connection: Connection, endpoint_id: UUID, now: datetime) -> list[SecretMaterial]:
+    """Return the secrets that sign `now`, the newest first."""
+    rows = await connection.fetch(
+        """
+        SELECT secret_id, material, master_key, created_at, expires_at FROM alerts.endpoint_secrets
+         WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > $2)
+         ORDER BY created_at DESC, secret_id DESC
+        """,
+        *(endpoint_id, now),
+    )
+    return [
+        SecretMaterial(
+            id=row["secret_id"],
+            endpoint_id=endpoint_id,
+            material=row["material"],
+            master_key=row["master_key"],
+            created_at=row["created_at"],
+            expires_at=row["expires_at"],
+        )
+        for row in rows
+    ]
+
+
+async def rotate(connection: Connection, fresh: SecretMaterial, *, overlap_until: datetime) -> None:
+    """Write a new secret; the others of its endpoint sign beside it until `overlap_until` at the latest."""
+    await connection.execute(
+        """
+        UPDATE alerts.endpoint_secrets SET expires_at = least(expires_at, $2) WHERE endpoint_id = $1
+        """,
+        *(fresh.endpoint_id, overlap_until),
+    )
+    await connection.execute(
+        """
+        INSERT INTO alerts.endpoint_secrets (secret_id, endpoint_id, material, master_key, created_at)
+        VALUES ($1, $2, $3, $4, $5)
+        """,
+        *(fresh.id, fresh.endpoint_id, fresh.material, fresh.master_key, fresh.created_at),
+    )

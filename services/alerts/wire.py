@@ -1,0 +1,122 @@
+"""The contract's documents and our values: friction v1 in, issue v1 out; the only module that knows both.
+
+A record that is not a friction becomes `Refused`, with a code and errors that quote nothing of it.
+"""
+
+from uuid import UUID
+
+import schemas.friction
+import schemas.issue
+from schemas.codec import UndecodableError
+from schemas.vocabulary import Channel, ServiceLevel, Text, TimelineEntry
+from schemas.vocabulary import Severity as WireSeverity
+from services.alerts.domain.values import Friction, Issue, Severity, Step, Title
+
+MAX_FRICTION_BYTES = 262_144
+"""A friction carries at most 50 touchpoints and 10 timeline lines; anything near this is not one."""
+
+
+class Refused(Exception):  # noqa: N818  an answer as much as an error
+    """A record that can never be applied: `code` for programs, `at` (a path in it) and `message` for people."""
+
+    def __init__(self, code: str, *, at: str = "", message: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.at = at
+        self.message = message
+
+
+def read_friction(value: bytes | None) -> Friction:
+    """Return the friction in a record's value; raises `Refused`."""
+    if value is None:
+        raise Refused("no_value", message="A friction is never deleted by a tombstone; retract it.")
+    if len(value) > MAX_FRICTION_BYTES:
+        raise Refused("too_large", message=f"At most {MAX_FRICTION_BYTES} bytes are read.")
+    if b"\\u0000" in value:
+        raise Refused("nul_character", message="PostgreSQL keeps no U+0000; leave it out.")
+    try:
+        wire = schemas.friction.decode(value)
+    except UndecodableError as error:
+        raise Refused("not_a_friction", at=error.path, message=error.message) from error
+    return _friction(wire)
+
+
+def _friction(wire: schemas.friction.Friction) -> Friction:
+    if wire.revision < 1:
+        raise Refused("not_a_friction", at="revision", message="Revisions start at 1.")
+    try:
+        UUID(wire.id)
+    except ValueError as error:
+        raise Refused("not_a_friction", at="id", message="The id of a friction is a UUID.") from error
+    return Friction(
+        id=wire.id,
+        revision=wire.revision,
+        stands=wire.state is schemas.friction.State.DETECTED,
+        rule=wire.rule,
+        severity=Severity(wire.severity.value),
+        customer_id=wire.customer_id,
+        journey_id=wire.journey_id,
+        reason=wire.reason,
+        channel=wire.channel.value,
+        service_level=wire.service_level.value if wire.service_level else None,
+        occurred_at=wire.occurred_at,
+        detected_at=wire.detected_at,
+        quiet=wire.quiet,
+        title=Title(en=wire.title.en, ko=wire.title.ko),
+        refs=wire.refs,
+        timeline=tuple(_step(entry) for entry in wire.timeline),
+    )
+
+
+def _step(entry: TimelineEntry) -> Step:
+    return Step(
+        occurred_at=entry.occurred_at,
+        channel=entry.channel.value,
+        kind=entry.kind,
+        outcome=entry.outcome,
+        reason=entry.reason,
+    )
+
+
+def write_issue(issue: Issue) -> schemas.issue.Issue:
+    """Return the issue as the contract has it."""
+    return schemas.issue.Issue(
+        id=str(issue.id),
+        fingerprint=issue.fingerprint,
+        version=issue.version,
+        state=schemas.issue.State(issue.state.value),
+        severity=WireSeverity(issue.severity.value),
+        title=Text(en=issue.title.en, ko=issue.title.ko),
+        rules=issue.rules,
+        customer_id=issue.customer_id,
+        journey_id=issue.journey_id,
+        channel=Channel(issue.channel),
+        reason=issue.reason,
+        service_level=ServiceLevel(issue.service_level) if issue.service_level else None,
+        team=issue.team,
+        refs=dict(issue.refs),
+        count=issue.count,
+        frictions=issue.frictions,
+        first_at=issue.first_at,
+        last_at=issue.last_at,
+        opened_at=issue.opened_at,
+        updated_at=issue.updated_at,
+        acknowledged_at=issue.acknowledged_at,
+        acknowledged_by=issue.acknowledged_by,
+        resolved_at=issue.resolved_at,
+        resolved_by=issue.resolved_by,
+        resolution=issue.resolution,
+        snoozed_until=issue.snoozed_until,
+        merged_into=str(issue.merged_into) if issue.merged_into else None,
+        timeline=tuple(_entry(step) for step in issue.timeline),
+    )
+
+
+def _entry(step: Step) -> TimelineEntry:
+    return TimelineEntry(
+        occurred_at=step.occurred_at,
+        channel=Channel(step.channel),
+        kind=step.kind,
+        outcome=step.outcome,
+        reason=step.reason,
+    )
