@@ -1,0 +1,145 @@
+"""`waymark keys`: make, list and revoke the keys of producers and of people."""
+
+import os
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from waymark.commands.options import AsJson, examples
+from waymark.console import CommandError, err, out, print_json, say
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from services.runtime.keys import KeyKind
+
+Name = Annotated[
+    str | None,
+    typer.Option("--source", metavar="NAME", help=say("A producer system.", "이벤트를 보내는 시스템입니다.")),
+]
+Role = Annotated[
+    str | None,
+    typer.Option("--role", metavar="ROLE", help=say("reader, agent or admin, for the APIs.", "API 역할입니다.")),
+]
+Channels = Annotated[
+    list[str] | None,
+    typer.Option("--channel", help=say("Channels this source may use; repeat it. None: all.", "허용할 채널입니다.")),
+]
+Scopes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scope", metavar="replay", help=say("`replay`: may send old touchpoints.", "과거 데이터 전송 허용.")
+    ),
+]
+Label = Annotated[str, typer.Option("--label", help=say("Whose key it is, for the list.", "키 설명입니다."))]
+Days = Annotated[
+    int | None,
+    typer.Option("--days", min=1, help=say("Expires after so many days.", "유효 기간(일).")),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(no_args_is_help=True)
+    group.command(
+        "create",
+        help=say("Make a key and show it once.", "키를 만들어 한 번만 보여 줍니다."),
+        epilog=examples(
+            "waymark keys create --source ivr --channel phone",
+            "waymark keys create --source crm-history --scope replay",
+            "waymark keys create --role agent --label 'support desk'",
+        ),
+    )(create)
+    group.command("list", help=say("Show the keys, never their secrets.", "키 목록을 보여 줍니다."))(show)
+    group.command(
+        "revoke",
+        help=say("Revoke a key; processes notice within seconds.", "키를 폐기합니다."),
+        epilog=examples("waymark keys revoke 8f0c2a91d3b4"),
+    )(revoke)
+    app.add_typer(group, name="keys", help=say("Keys of producers and of the APIs.", "API 키를 관리합니다."))
+
+
+def create(  # noqa: PLR0913 - a command's flags are its arguments
+    *,
+    source: Name = None,
+    role: Role = None,
+    channels: Channels = None,
+    scopes: Scopes = None,
+    label: Label = "",
+    days: Days = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make one key."""
+    from services.runtime.keys import KeyKind
+    from waymark.keys import SourceSpec, create_role_key, create_source_key
+
+    kind = _kind(source, role, channels, scopes)
+    with _database() as connection:
+        if kind is KeyKind.SOURCE:
+            spec = SourceSpec(name=source or "", channels=tuple(channels or ()), replay=bool(scopes))
+            key = create_source_key(connection, spec, label=label, days=days)
+        else:
+            key = create_role_key(connection, kind, label=label, days=days)
+    if as_json:
+        print_json({"key": key.text, "key_id": key.key_id, "kind": kind.value})
+        return
+    err.print(say("Shown once; keep it safe:", "한 번만 표시되니 안전하게 보관하세요:"), style="yellow")
+    out.print(key.text, highlight=False)
+
+
+def show(as_json: AsJson = False) -> None:
+    """List the keys."""
+    from dataclasses import asdict
+
+    from waymark.keys import list_keys
+
+    with _database() as connection:
+        found = list_keys(connection)
+    if as_json:
+        print_json([asdict(key) for key in found])
+        return
+    from rich.table import Table
+
+    table = Table("id", "kind", "subject", "channels", "scopes", "created", "last used", "state")
+    for key in found:
+        state = "revoked" if key.revoked_at else f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "valid"
+        used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "-"
+        lists = (", ".join(key.channels) or "-", ", ".join(key.scopes) or "-")
+        table.add_row(key.key_id, key.kind, key.subject, *lists, f"{key.created_at:%Y-%m-%d %H:%M}", used, state)
+    out.print(table)
+
+
+def revoke(key_id: Annotated[str, typer.Argument(help=say("Its id, as `list` shows it.", "키 식별자입니다."))]) -> None:
+    """Revoke one key."""
+    from waymark.keys import revoke_key
+
+    with _database() as connection:
+        if not revoke_key(connection, key_id):
+            raise CommandError(f"there is no key {key_id}; `waymark keys list` shows them")
+    out.print(say(f"revoked: {key_id}", f"폐기됨: {key_id}"), highlight=False)
+
+
+def _kind(source: str | None, role: str | None, channels: list[str] | None, scopes: list[str] | None) -> "KeyKind":
+    from schemas.vocabulary import Channel
+    from services.runtime.keys import KeyKind
+
+    if (source is None) == (role is None):
+        raise CommandError("give either --source NAME or --role reader|agent|admin", exit_code=2)
+    if role is not None:
+        if role not in {KeyKind.READER, KeyKind.AGENT, KeyKind.ADMIN}:
+            raise CommandError(f"--role is reader, agent or admin, not {role!r}", exit_code=2)
+        return KeyKind(role)
+    unknown = [name for name in channels or () if name not in set(Channel)]
+    if unknown:
+        raise CommandError(f"no such channel: {', '.join(unknown)}; there are {', '.join(Channel)}", exit_code=2)
+    if set(scopes or ()) - {"replay"}:
+        raise CommandError("the only scope that can be given is `replay`", exit_code=2)
+    return KeyKind.SOURCE
+
+
+def _database() -> "AbstractContextManager[Connection]":
+    from waymark.database import connected
+    from waymark.target import find_target
+
+    return connected(find_target(os.environ).postgres)

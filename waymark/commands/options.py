@@ -1,0 +1,26 @@
+"""Flags that several sub-commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from waymark.console import say
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help=say("Print JSON for programs.", "프로그램용 JSON으로 출력합니다."))
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="WAYMARK_DATA_DIR",
+        help=say("Folder of the local stack.", "로컬 스택의 데이터 폴더입니다."),
+        show_default=False,
+    ),
+]
+
+
+def examples(*lines: str) -> str:
+    """The end of a help page: each example on a line of its own."""
+    return "\n\n".join((say("Examples:", "예:"), *lines))

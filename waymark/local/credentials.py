@@ -1,0 +1,45 @@
+"""What the local stack keeps secret in its folder: demo keys, and the secret of ingest's Kafka keys. Mode 0600."""
+
+import os
+import secrets
+from pathlib import Path
+
+import orjson
+import psycopg
+
+from services.runtime.keys import KeyKind
+from waymark.keys import SourceSpec, create_role_key, create_source_key, still_valid
+
+DEMO_SOURCE = SourceSpec(name="demo", replay=True)
+ROLES = (KeyKind.READER, KeyKind.AGENT, KeyKind.ADMIN)
+
+
+def demo_keys(folder: Path, url: str) -> dict[str, str]:
+    """One key of each kind (`source`, `reader`, `agent`, `admin`), the same at each start while they are valid."""
+    path = folder / "keys.json"
+    known: dict[str, str] = orjson.loads(path.read_bytes()) if path.exists() else {}
+    with psycopg.connect(url) as connection:
+        keys = {name: text for name, text in known.items() if still_valid(connection, text)}
+        if "source" not in keys:
+            keys["source"] = create_source_key(connection, DEMO_SOURCE, label="waymark up").text
+        for role in ROLES:
+            if role.value not in keys:
+                keys[role.value] = create_role_key(connection, role, label=f"waymark up ({role.value})").text
+    write_private(path, orjson.dumps(keys, option=orjson.OPT_INDENT_2))
+    return keys
+
+
+def key_secret(folder: Path) -> str:
+    """The secret that makes Kafka keys of identifiers: made once, then the same for ever."""
+    path = folder / "ingest-key-secret"
+    if not path.exists():
+        write_private(path, secrets.token_hex(32).encode())
+    return path.read_text()
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, complete or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+    fresh.replace(path)

@@ -1,0 +1,67 @@
+"""What the local stack is to run, and where: decided once, before anything starts."""
+
+import re
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from waymark.console import CommandError
+from waymark.stack.process import accepts, free_port
+
+DEFAULT_PORTS = {"ingest": 8080, "journey-api": 8081, "alerts": 8082, "journey": 9101, "kafka": 9092, "postgres": 15432}
+OFFSETS = {"ingest": 0, "journey-api": 1, "alerts": 2, "journey": 3, "kafka": 4, "postgres": 5}
+ENGINES = ("kafka", "postgres")
+
+
+class BrokerKind(StrEnum):
+    """Which broker the stack uses."""
+
+    EMBEDDED = "embedded"
+    APACHE_KAFKA = "kafka"
+    GIVEN = "given"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One local stack. `kafka` and `postgres` are given addresses, or None for engines of its own."""
+
+    folder: Path
+    ports: Mapping[str, int]
+    broker: BrokerKind
+    kafka: str | None = None
+    postgres: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def choose_broker(flag: str | None, environ: Mapping[str, str]) -> tuple[BrokerKind, str | None]:
+    """The flag wins, then `WAYMARK_KAFKA`, then the embedded broker. Raises CommandError for what is no address."""
+    wanted = flag or environ.get("WAYMARK_KAFKA") or BrokerKind.EMBEDDED.value
+    if wanted in {BrokerKind.EMBEDDED, BrokerKind.APACHE_KAFKA}:
+        return BrokerKind(wanted), None
+    if not re.fullmatch(r"[^\s:,]+:\d+(,[^\s:,]+:\d+)*", wanted):
+        raise CommandError(f"--broker takes `embedded`, `kafka` or HOST:PORT, not {wanted!r}", exit_code=2)
+    return BrokerKind.GIVEN, wanted
+
+
+def choose_ports(
+    base: int | None, *, without: Set[str] = frozenset(), taken: Callable[[int], bool] = accepts
+) -> dict[str, int]:
+    """Ports from a base, or the documented ones, `without` those of engines that are given.
+
+    An engine whose usual port is taken moves to a free one; a service does not, because people know its port.
+
+    Raises:
+        CommandError: a service's port is taken.
+    """
+    if base is not None:
+        ports = {name: base + offset for name, offset in OFFSETS.items() if name not in without}
+    else:
+        usual = {name: port for name, port in DEFAULT_PORTS.items() if name not in without}
+        ports = {name: free_port() if name in ENGINES and taken(port) else port for name, port in usual.items()}
+    busy = [f"{port} ({name})" for name, port in ports.items() if taken(port)]
+    if busy:
+        raise CommandError(
+            f"in use already: port {', '.join(busy)}. Stop what listens there, or choose others with --port-base 18080."
+        )
+    return ports

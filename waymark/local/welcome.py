@@ -1,0 +1,80 @@
+"""What `waymark up` says once everything answers: addresses, keys, a first command, and what not to trust it with."""
+
+from collections.abc import Sequence
+
+from rich.cells import set_cell_size
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from waymark.console import say
+from waymark.local.plan import BrokerKind, Plan
+from waymark.target import Target
+
+NAME_CELLS = 16
+VALUE_CELLS = 24
+
+
+def welcome(plan: Plan, target: Target) -> RenderableType:
+    """The whole greeting."""
+    parts: list[RenderableType] = [Text(), _addresses(target), Text(), _keys(target), Text()]
+    if plan.broker is BrokerKind.EMBEDDED:
+        parts += [_warning(), Text()]
+    parts += [Text(say("Send a first touchpoint:", "첫 터치포인트 보내기:"), style="bold"), Text(curl(target)), Text()]
+    parts.append(Text(say(f"Logs and data: {plan.folder}. ", f"로그와 데이터: {plan.folder}. "), style="dim"))
+    parts.append(Text(say("Ctrl-C stops everything.", "Ctrl-C로 모두 멈춥니다."), style="bold"))
+    return Group(*parts)
+
+
+def curl(target: Target) -> str:
+    """A command to copy. The time is left to the shell, so that it is always now."""
+    document = (
+        '{"id": "first-\'$(date +%s)\'", "occurred_at": "\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'", "channel": "phone",'
+        ' "kind": "call_started", "direction": "inbound", "customer": {"phone": "+821012345678"}, "reason": "billing"}'
+    )
+    return (
+        f"curl -sS {target.ingest}/v1/touchpoints -H 'Content-Type: application/json' \\\n"
+        f"  -H 'Authorization: Bearer {target.keys.get('source', '')}' \\\n"
+        f"  -d '{document}'"
+    )
+
+
+def _addresses(target: Target) -> Text:
+    return _lines(
+        [
+            (say("console", "콘솔"), f"{target.alerts}/", say("the inbox of issues", "이슈 목록")),
+            ("ingest", target.ingest, "POST /v1/touchpoints, /docs"),
+            ("journey API", target.journey_api, "GET /v1/customers/…, /docs"),
+            ("alerts API", target.alerts, "GET /v1/issues, /v1/stream, /docs"),
+            ("journey worker", target.journey, "/readyz?verbose, /metrics"),
+            ("Kafka", target.kafka, ""),
+            ("PostgreSQL", target.postgres, ""),
+        ],
+        style="cyan",
+    )
+
+
+def _keys(target: Target) -> Text:
+    return _lines([(say(f"{name} key", f"{name} 키"), key, "") for name, key in target.keys.items()], style="magenta")
+
+
+def _lines(rows: Sequence[tuple[str, str, str]], *, style: str) -> Text:
+    """Aligned lines that are never cut: an address or a key must survive a narrow terminal to be copied."""
+    text = Text()
+    for name, value, use in rows:
+        text.append(set_cell_size(name, NAME_CELLS), "bold")
+        text.append(f"{value:<{VALUE_CELLS}}", style)
+        text.append(f" {use}".rstrip() + "\n", "dim")
+    text.rstrip()
+    return text
+
+
+def _warning() -> Text:
+    return Text(
+        say(
+            "THE EMBEDDED BROKER KEEPS RECORDS IN MEMORY ONLY and has no idempotent producer: what is not processed\n"
+            "yet is lost when it stops. For data that matter: waymark up --broker kafka, or --broker HOST:PORT.",
+            "내장 브로커는 데이터를 메모리에만 보관하며 멱등 프로듀서를 지원하지 않습니다. 멈추면 아직 처리되지 않은\n"
+            "데이터는 사라집니다. 중요한 데이터에는 waymark up --broker kafka 또는 --broker HOST:PORT를 쓰세요.",
+        ),
+        style="bold yellow",
+    )

@@ -1,0 +1,90 @@
+"""What the command talks to: flags first, then the environment, then the stack that `waymark up` runs, then defaults.
+
+`waymark up` leaves `up.json` in its data folder while it runs, so that `waymark send` in the next terminal needs
+neither address nor key.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from waymark.stack.places import data_home
+
+UP_FILE = "up.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Addresses and keys of one Waymark. `keys` may lack any of `source`, `reader`, `agent`, `admin`."""
+
+    ingest: str
+    journey: str
+    journey_api: str
+    alerts: str
+    kafka: str
+    postgres: str
+    line: str = ""
+    idempotent: bool = True
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    from_up: bool = False
+
+
+def data_dir(environ: Mapping[str, str]) -> Path:
+    """The folder of the local stack: `WAYMARK_DATA_DIR`, else one in the user's data folder."""
+    chosen = environ.get("WAYMARK_DATA_DIR")
+    return Path(chosen) if chosen else data_home()
+
+
+def find_target(environ: Mapping[str, str]) -> Target:
+    """Put together the target from the environment and, where it is silent, from the stack that runs here."""
+    running = running_stack(data_dir(environ)) or {}
+
+    def choose(variable: str, known: str, default: str) -> str:
+        return environ.get(variable) or str(running.get(known) or default)
+
+    return Target(
+        ingest=choose("WAYMARK_URL_INGEST", "ingest", _local(environ, "WAYMARK_INGEST_PORT", 8080)),
+        journey=choose("WAYMARK_URL_JOURNEY", "journey", _local(environ, "WAYMARK_JOURNEY_PORT", 9101)),
+        journey_api=choose("WAYMARK_URL_JOURNEY_API", "journey_api", _local(environ, "WAYMARK_JOURNEY_API_PORT", 8081)),
+        alerts=choose("WAYMARK_URL_ALERTS", "alerts", _local(environ, "WAYMARK_ALERTS_PORT", 8082)),
+        kafka=choose("WAYMARK_KAFKA", "kafka", "127.0.0.1:9092"),
+        postgres=choose("WAYMARK_POSTGRES", "postgres", "postgresql://waymark@127.0.0.1:5432/waymark"),
+        line=choose("WAYMARK_KAFKA_LINE", "line", ""),
+        idempotent=choose("WAYMARK_KAFKA_IDEMPOTENCE", "idempotence", "true").lower() not in {"false", "0", "no"},
+        keys=_keys(environ, running.get("keys", {})),
+        from_up=bool(running),
+    )
+
+
+def running_stack(folder: Path) -> dict[str, Any] | None:
+    """What `waymark up` wrote, if the process that wrote it still runs."""
+    try:
+        document: dict[str, Any] = orjson.loads((folder / UP_FILE).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return document if _runs(int(document.get("pid", 0))) else None
+
+
+def _keys(environ: Mapping[str, str], running: Mapping[str, str]) -> dict[str, str]:
+    """`WAYMARK_KEY_SOURCE`, `…_READER`, `…_AGENT`, `…_ADMIN`, each over what the local stack has."""
+    names = ("source", "reader", "agent", "admin")
+    chosen = {name: environ.get(f"WAYMARK_KEY_{name.upper()}") or running.get(name) for name in names}
+    return {name: key for name, key in chosen.items() if key}
+
+
+def _local(environ: Mapping[str, str], variable: str, default: int) -> str:
+    return f"http://127.0.0.1:{environ.get(variable) or default}"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return pid > 0
