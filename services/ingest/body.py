@@ -6,14 +6,13 @@ found out after `max_inflated_bytes` and never held. What the bytes mean is `ser
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.types import Receive
 
-from services.ingest.errors import Refused
-from services.ingest.reasons import Refusal
+from services.ingest.reasons import Refusal, Refused
 
 ACCEPTED_ENCODINGS = "gzip, deflate"
 _DISCARD_WITHIN_S = 1.0
@@ -32,8 +31,37 @@ class BodyLimits:
     timeout_s: float
 
 
-async def read(receive: Receive, headers: Mapping[bytes, bytes], limits: BodyLimits) -> bytes:
-    """Return the whole body, inflated.
+class Wire:
+    """A request's body as it arrives; knows whether its end was seen."""
+
+    __slots__ = ("ended", "receive")
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive = receive
+        self.ended = False
+
+    async def piece(self) -> bytes:
+        """Return the next piece; raises `ClientGone`."""
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            self.ended = True
+            raise ClientGone
+        self.ended = not message.get("more_body", False)
+        piece: bytes = message.get("body", b"")
+        return piece
+
+    async def discard(self, at_most: int) -> None:
+        """Read on and drop, within bounds: a client that is still sending would not read the answer."""
+        try:
+            async with asyncio.timeout(_DISCARD_WITHIN_S):
+                while at_most > 0 and not self.ended:
+                    at_most -= len(await self.piece())
+        except (TimeoutError, ClientGone):
+            return
+
+
+async def read(wire: Wire, headers: Mapping[bytes, bytes], limits: BodyLimits, hold: Callable[[int], None]) -> bytes:
+    """Return the whole body, inflated; `hold` is told of every piece's length, and may refuse it.
 
     Raises:
         Refused: it is too large, too slow, or not what Content-Encoding says.
@@ -41,45 +69,22 @@ async def read(receive: Receive, headers: Mapping[bytes, bytes], limits: BodyLim
     """
     inflater = _inflater(headers.get(b"content-encoding", b""), limits.inflated_bytes)
     _check_declared_length(headers.get(b"content-length", b""), limits.wire_bytes)
-    try:
-        async with asyncio.timeout(limits.timeout_s):
-            pieces = await _pieces(receive, inflater, limits)
-    except TimeoutError:
-        raise Refused(Refusal.BODY_TIMEOUT, headers={"connection": "close"}, limit=f"{limits.timeout_s:g}") from None
-    inflater.finish()
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-async def discard(receive: Receive, at_most: int) -> bool:
-    """Read and drop what is left of a refused body, so that the client gets to read the answer; say if it ended."""
-    left = at_most
-    try:
-        async with asyncio.timeout(_DISCARD_WITHIN_S):
-            while left > 0:
-                message = await receive()
-                if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                    return True
-                left -= len(message.get("body", b""))
-    except TimeoutError:
-        return False
-    return False
-
-
-async def _pieces(receive: Receive, inflater: "_Inflater", limits: BodyLimits) -> list[bytes]:
     pieces: list[bytes] = []
     arrived = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        piece: bytes = message.get("body", b"")
-        arrived += len(piece)
-        if arrived > limits.wire_bytes:
-            raise Refused(Refusal.BODY_TOO_LARGE, limit=limits.wire_bytes)
-        if piece:
-            pieces.append(inflater.feed(piece))
-        if not message.get("more_body", False):
-            return pieces
+    try:
+        async with asyncio.timeout(limits.timeout_s):
+            while not wire.ended:
+                piece = await wire.piece()
+                arrived += len(piece)
+                if arrived > limits.wire_bytes:
+                    raise Refused(Refusal.BODY_TOO_LARGE, limit=limits.wire_bytes)
+                if piece:
+                    pieces.append(inflater.feed(piece))
+                    hold(len(pieces[-1]))
+    except TimeoutError:
+        raise Refused(Refusal.BODY_TIMEOUT, limit=f"{limits.timeout_s:g}") from None
+    inflater.finish()
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _check_declared_length(declared: bytes, limit: int) -> None:

@@ -13,8 +13,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from services.ingest.errors import Refused
-from services.ingest.reasons import Refusal, Rejection
+from services.ingest.reasons import Refusal, Refused, Rejection
 
 JsonObject = dict[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from schemas import touchpoint, validation
-from schemas.codec import Undecodable
+from schemas.codec import UndecodableError
 from schemas.touchpoint import Posted
 from schemas.validation import FieldError
 from services.ingest import normalisation
@@ -45,7 +45,7 @@ def _typed(found: JsonObject) -> Posted | list[FieldError]:
         pass
     try:
         return touchpoint.decode_posted(msgspec.json.encode(found))  # takes 2.0 for 2, as the schema does
-    except Undecodable as error:
+    except UndecodableError as error:
         return [
             FieldError(
                 path=error.path,

@@ -1,8 +1,12 @@
 """Why ingest decides as it does: closed lists whose values are answer codes, log fields and metric labels at once.
 
 No value stands in two of the lists, so a code means one thing. The words for people are in `services.ingest.wording`.
+
+The one error that ingest raises on purpose stands here too: `Refused`, for a whole request. A touchpoint that is
+refused by itself is no exception but a value (`acceptance.Rejected`); a failed publication is the runtime's.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -48,6 +52,13 @@ class Unavailability(StrEnum):
     """Why a touchpoint could not be written, or nobody knows whether it was; sending the same id again is right."""
 
     NOT_ACKNOWLEDGED = "not_acknowledged"
+
+
+class Summary(StrEnum):
+    """What is said of a whole answer that is a problem document, when its touchpoints differ in their reasons."""
+
+    ALL_REJECTED = "all_rejected"
+    SOME_UNAVAILABLE = "some_unavailable"
 
 
 class Refusal(StrEnum):
@@ -98,3 +109,20 @@ STATUS: dict[Refusal, int] = {
     Refusal.KEYS_UNAVAILABLE: 503,
 }
 """The HTTP status of each refusal."""
+
+
+class Refused(Exception):  # noqa: N818  the decision's name, as the tests and the log say it
+    """A request is refused as a whole; `facts` fill the wording (limits, never what was sent)."""
+
+    def __init__(
+        self, refusal: Refusal, *, headers: Mapping[str, str] | None = None, **facts: str | int | float
+    ) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+        self.headers = dict(headers or {})
+        self.facts = facts
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return STATUS[self.refusal]

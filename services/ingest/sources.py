@@ -14,8 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from schemas.vocabulary import Channel
-from services.ingest.errors import Refused
-from services.ingest.reasons import Refusal
+from services.ingest.reasons import Refusal, Refused
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
 from services.runtime.keys import PresentedKey, StoredKey, Verdict, judge, parse
@@ -55,7 +54,7 @@ class SourceKey:
 
 
 class KeyStore(Protocol):
-    """Where keys are kept. Both readings raise one of `outages` when it cannot be reached."""
+    """Where keys are kept. Both readings raise one of `outages`, TimeoutError among them, when it cannot be reached."""
 
     outages: tuple[type[BaseException], ...]
 
@@ -160,7 +159,7 @@ class Sources:
         try:
             async with asyncio.timeout(_ASK_WITHIN_S), self._asking:
                 found = await self._store.one_key(key_id)
-        except (*self._store.outages, TimeoutError):
+        except self._store.outages:
             # With all keys at hand an unknown one is most likely wrong, but it may be newer than the outage.
             raise self._refused(Refusal.KEYS_UNAVAILABLE) from None
         self._looked_up[key_id] = found

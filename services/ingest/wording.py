@@ -7,9 +7,9 @@ sent: answers end up in producers' logs, and what was sent is personal.
 from enum import StrEnum
 from functools import lru_cache
 
-from services.ingest.reasons import Dropped, Refusal, Rejection, Unavailability
+from services.ingest.reasons import Dropped, Refusal, Rejection, Summary, Unavailability
 
-Reason = Rejection | Dropped | Unavailability | Refusal
+Reason = Rejection | Dropped | Unavailability | Summary | Refusal
 
 
 class Language(StrEnum):
@@ -133,6 +133,16 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
         "a repeat does no harm.",
         Language.KO: "저장이 확인되지 않았습니다. {retry_after}초 뒤에 같은 id로 다시 보내세요. "
         "거듭 보내도 괜찮습니다.",
+    },
+    Summary.ALL_REJECTED: {
+        Language.EN: "No touchpoint was accepted; `results` says why, one by one.",
+        Language.KO: "받아들인 터치포인트가 없습니다. 이유는 `results`에 하나씩 적었습니다.",
+    },
+    Summary.SOME_UNAVAILABLE: {
+        Language.EN: "Not all was confirmed as written. After {retry_after} s send again, with the same ids, "
+        "what `results` calls unavailable; sending everything again does no harm.",
+        Language.KO: "저장이 확인되지 않은 것이 있습니다. {retry_after}초 뒤에 `results`의 unavailable 항목을 "
+        "같은 id로 다시 보내세요. 모두 다시 보내도 괜찮습니다.",
     },
     Refusal.EMPTY_BODY: {
         Language.EN: 'The body is empty. Send one touchpoint, or {{"touchpoints": [...]}}.',

@@ -1,0 +1,61 @@
+"""How much is in flight at once: requests and bytes of bodies; beyond it, 503 rather than an ever longer queue."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from services.ingest.metrics import Metrics
+from services.ingest.reasons import Refusal, Refused
+
+
+class Admission:
+    """Counts what is in flight and refuses what is too much."""
+
+    def __init__(self, metrics: Metrics, *, most_requests: int, most_bytes: int, retry_after_s: int) -> None:
+        self._metrics = metrics
+        self._most_requests = most_requests
+        self._most_bytes = most_bytes
+        self._retry_after_s = retry_after_s
+        self._requests = 0
+        self._bytes = 0
+
+    @contextmanager
+    def request(self) -> Iterator["Held"]:
+        """Count one request for the length of the block; raises `Refused` when there are too many."""
+        if self._requests >= self._most_requests:
+            raise self._overloaded()
+        self._requests += 1
+        self._metrics.in_flight_requests.set(self._requests)
+        held = Held(self)
+        try:
+            yield held
+        finally:
+            self._requests -= 1
+            self._bytes -= held.bytes
+            self._metrics.in_flight_requests.set(self._requests)
+            self._metrics.in_flight_bytes.set(self._bytes)
+
+    def hold(self, amount: int) -> None:
+        """Count `amount` more bytes; raises `Refused` when there are too many."""
+        if self._bytes + amount > self._most_bytes:
+            raise self._overloaded()
+        self._bytes += amount
+        self._metrics.in_flight_bytes.set(self._bytes)
+
+    def _overloaded(self) -> Refused:
+        after = self._retry_after_s
+        return Refused(Refusal.OVERLOADED, headers={"retry-after": str(after)}, retry_after=after)
+
+
+class Held:
+    """What one request holds; let go of when its block ends."""
+
+    __slots__ = ("_admission", "bytes")
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self.bytes = 0
+
+    def more(self, amount: int) -> None:
+        """Hold `amount` more bytes; raises `Refused`."""
+        self._admission.hold(amount)
+        self.bytes += amount

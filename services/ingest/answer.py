@@ -1,0 +1,164 @@
+"""The answer to a request: a result per touchpoint in the caller's language, and the status over all of them.
+
+202 when all are accepted or duplicates, 207 when mixed, 422 when all are rejected, 503 with Retry-After when any is
+unavailable. 422 and 503 are RFC 9457 problem documents that carry the results as well.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from schemas.validation import FieldError
+from services.ingest.reasons import Outcome, Rejection, Summary
+from services.ingest.verdict import Verdict
+from services.ingest.wording import Language, say
+from services.runtime.http import PROBLEM_TYPE, TITLES
+
+JSON_TYPE = "application/json"
+
+_KNOWN_ID_LENGTH = 255
+"""Characters; a longer id is not the contract's, and is not sent back."""
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One thing about one member: an error to fix, or a warning about what was left out."""
+
+    path: str
+    code: str
+    message: str
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of the touchpoint at `index`."""
+
+    index: int
+    status: Outcome
+    id: str | None = None
+    code: str | None = None
+    field: str | None = None
+    message: str | None = None
+    errors: tuple[Note, ...] = ()
+    warnings: tuple[Note, ...] = ()
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of an answer; the first six members only in a problem document."""
+
+    results: list[Result]
+    accepted: int
+    duplicate: int
+    rejected: int
+    unavailable: int
+    type: str | None = None
+    title: str | None = None
+    status: int | None = None
+    detail: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An HTTP answer in full."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int) -> Reply:
+    """Return the answer to a request whose touchpoints had these verdicts."""
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    status = status_of(counts)
+    results = [_result(at, verdict, language, retry_after_s) for at, verdict in enumerate(verdicts)]
+    body = Answer(
+        results=results,
+        accepted=counts[Outcome.ACCEPTED],
+        duplicate=counts[Outcome.DUPLICATE],
+        rejected=counts[Outcome.REJECTED],
+        unavailable=counts[Outcome.UNAVAILABLE],
+    )
+    if status < 400:
+        return _reply(status, body, JSON_TYPE, language)
+    code, message = _summary(status, results, language, retry_after_s)
+    problem = msgspec.structs.replace(
+        body, type="about:blank", title=TITLES[status], status=status, detail=message, code=code, message=message
+    )
+    after = {"retry-after": str(retry_after_s)} if status == 503 else {}
+    return _reply(status, problem, PROBLEM_TYPE, language, after)
+
+
+def status_of(counts: Counter[Outcome]) -> int:
+    """Return the HTTP status for so many touchpoints of each outcome."""
+    if counts[Outcome.UNAVAILABLE]:
+        return 503
+    if not counts[Outcome.REJECTED]:
+        return 202
+    return 207 if counts[Outcome.ACCEPTED] or counts[Outcome.DUPLICATE] else 422
+
+
+def _summary(status: int, results: list[Result], language: Language, retry_after_s: int) -> tuple[str, str]:
+    only = results[0] if len(results) == 1 else None
+    if only is not None and only.code and only.message:
+        return only.code, only.message
+    summary = Summary.SOME_UNAVAILABLE if status == 503 else Summary.ALL_REJECTED
+    return str(summary), say(summary, language, retry_after=retry_after_s)
+
+
+def _result(at: int, verdict: Verdict, language: Language, retry_after_s: int) -> Result:
+    if verdict.reason is None and not verdict.dropped:
+        return Result(index=at, status=verdict.outcome, id=verdict.id)
+    return Result(
+        index=at,
+        status=verdict.outcome,
+        id=verdict.id if len(verdict.id or "") <= _KNOWN_ID_LENGTH else None,
+        code=str(verdict.reason) if verdict.reason is not None else None,
+        field=verdict.field or None,
+        message=_message(verdict, language, retry_after_s),
+        errors=tuple(_error(error, language) for error in verdict.errors),
+        warnings=tuple(
+            Note(
+                path=f"customer.{dropped.type}",
+                code=str(dropped.reason),
+                message=say(dropped.reason, language, type=dropped.type),
+            )
+            for dropped in verdict.dropped
+        ),
+    )
+
+
+def _message(verdict: Verdict, language: Language, retry_after_s: int) -> str | None:
+    if verdict.reason is None:
+        return None
+    if verdict.reason is Rejection.INVALID_FIELD and len(verdict.errors) == 1:
+        return _error(verdict.errors[0], language).message
+    return say(verdict.reason, language, **{"retry_after": retry_after_s, **verdict.facts})
+
+
+def _error(error: FieldError, language: Language) -> Note:
+    return Note(
+        path=error.path,
+        code=str(error.code),
+        message=error.message_ko if language is Language.KO else error.message,
+    )
+
+
+def _reply(status: int, body: Answer, media_type: str, language: Language, more: dict[str, str] | None = None) -> Reply:
+    encoded = _ENCODER.encode(body)
+    headers = {
+        "content-type": media_type,
+        "content-length": str(len(encoded)),
+        "content-language": str(language),
+        "vary": "accept-language",
+        **(more or {}),
+    }
+    return Reply(
+        status=status,
+        body=encoded,
+        headers=tuple((name.encode(), value.encode()) for name, value in headers.items()),
+    )

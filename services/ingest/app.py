@@ -1,0 +1,169 @@
+"""The ingest process: the one place that names what it is made of, and the order in which it starts and stops.
+
+On SIGTERM: not ready any more, no new connections, open requests to their end, the producer's buffer, the rest.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from services.ingest.acceptance import Policy
+from services.ingest.admission import Admission
+from services.ingest.body import BodyLimits
+from services.ingest.document import ItemLimits
+from services.ingest.duplicates import Duplicates
+from services.ingest.intake import Intake, IntakeRules
+from services.ingest.metrics import Metrics
+from services.ingest.openapi import SECURITY_SCHEMES
+from services.ingest.routes import PostTouchpoints, RouteRules, touchpoints_route
+from services.ingest.settings import IngestSettings, ProcessSettings
+from services.ingest.source_store import SourceStore
+from services.ingest.sources import KeyStore, Sources
+from services.runtime import logs, postgres
+from services.runtime.clock import Clock, SystemClock, new_id
+from services.runtime.health import CheckResult, Health
+from services.runtime.http import OnReady, build_api, serving, until_stopped
+from services.runtime.kafka import Producer, Publisher
+from services.runtime.settings import CommonSettings
+from services.runtime.tasks import TaskOwner
+
+_log = logs.get_logger(__name__)
+
+DESCRIPTION = "Takes touchpoints from every channel, checks and normalises them, and writes them to Kafka."
+
+
+async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` is called with the port once requests are answered.
+
+    Raises:
+        OSError: the address is taken, or PostgreSQL cannot be reached within half a minute.
+    """
+    common, ingest = settings.common, settings.ingest
+    logs.configure("ingest", common.log_level, common.log_format)
+    if not ingest.key_secret.get_secret_value():
+        _log.warning("no key secret is set: Kafka keys can be guessed from identifiers")
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        pool = await postgres.retrying(lambda: _open_pool(common), within_s=30.0)
+        stack.push_async_callback(postgres.close_pool, pool)
+        producer = Producer(
+            common.kafka,
+            client_id="waymark-ingest",
+            idempotent=common.kafka_idempotence,
+            request_timeout_s=ingest.publish_timeout_s,
+        )
+        stack.push_async_callback(producer.stop)
+        owner = await stack.enter_async_context(TaskOwner())
+        service = Service(ingest, SourceStore(pool), producer, clock, new_id)
+        health = service.health(producer.check, lambda: _database(pool))
+        owner.start("source keys", service.sources.run)
+        async with serving(service.app(health), ingest.host, ingest.port, drain_s=ingest.drain_s) as port:
+            _log.info("ingest serves", host=ingest.host, port=port)
+            if on_ready is not None:
+                await on_ready(port)
+            await until_stopped()
+            health.draining = True
+            _log.info("ingest drains")
+    _log.info("ingest stopped")
+
+
+class Service:
+    """Ingest without its process: everything between an HTTP request and a publisher."""
+
+    def __init__(
+        self,
+        settings: IngestSettings,
+        store: KeyStore,
+        publisher: Publisher,
+        clock: Clock,
+        fresh_id: Callable[[], UUID],
+    ) -> None:
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics.register(self.registry)
+        self.sources = Sources(store, clock, refresh_s=settings.keys_refresh_s, retry_after_s=settings.retry_after_s)
+        limits = ItemLimits(items=settings.max_items, item_bytes=settings.max_item_bytes, depth=settings.max_depth)
+        intake = Intake(
+            publisher,
+            _intake_rules(settings, limits),
+            Duplicates(settings.remembered_ids),
+            self.metrics,
+            clock,
+            fresh_id,
+        )
+        admission = Admission(
+            self.metrics,
+            most_requests=settings.max_in_flight_requests,
+            most_bytes=settings.max_in_flight_bytes,
+            retry_after_s=settings.retry_after_s,
+        )
+        body = BodyLimits(
+            wire_bytes=settings.max_body_bytes,
+            inflated_bytes=settings.max_inflated_bytes,
+            timeout_s=settings.body_timeout_s,
+        )
+        rules = RouteRules(body=body, items=limits, retry_after_s=settings.retry_after_s)
+        self._endpoint = PostTouchpoints(self.sources, intake, admission, self.metrics, rules)
+
+    def health(self, *ready: Any) -> Health:
+        """Return the health of the process, with the checks of its surroundings."""
+        return Health(registry=self.registry, ready=(self.sources.check, *ready))
+
+    def app(self, health: Health) -> FastAPI:
+        """Return the application to serve."""
+        app = build_api(
+            title="Waymark ingest",
+            description=DESCRIPTION,
+            version="1",
+            health=health,
+            lifespan=_lifespan,
+            tags=[{"name": "touchpoints", "description": "Touchpoints in, one result each out."}],
+        )
+        app.router.routes.append(touchpoints_route(self._endpoint))
+        app.openapi = _with_security(app)  # type: ignore[method-assign]  # the way FastAPI documents for extending it
+        return app
+
+
+def _intake_rules(settings: IngestSettings, limits: ItemLimits) -> IntakeRules:
+    return IntakeRules(
+        limits=limits,
+        policy=Policy(
+            future_tolerance=timedelta(seconds=settings.future_tolerance_s), phone_region=settings.phone_region
+        ),
+        key_secret=settings.key_secret.get_secret_value().encode(),
+        dead_letter_timeout_s=settings.dead_letter_timeout_s,
+    )
+
+
+@asynccontextmanager
+async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+def _with_security(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = plain()
+        document.setdefault("components", {})["securitySchemes"] = SECURITY_SCHEMES
+        return document
+
+    return openapi
+
+
+async def _open_pool(common: CommonSettings) -> postgres.Pool:
+    return await postgres.create_pool(
+        common.postgres.get_secret_value(), application_name="waymark-ingest", size=4, statement_timeout_s=5.0
+    )
+
+
+async def _database(pool: postgres.Pool) -> CheckResult:
+    """Show whether PostgreSQL answers; without it the keys that are held still serve, so it is not essential."""
+    async with asyncio.timeout(3.0):
+        found = await postgres.ping(pool)
+    return CheckResult(name=found.name, ok=found.ok, detail=found.detail, essential=False)

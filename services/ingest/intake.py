@@ -1,0 +1,224 @@
+"""Accept, publish, answer: what happens to the touchpoints of one request, from their bytes to one verdict each.
+
+A touchpoint is *accepted* only after Kafka acknowledged it. What could not be written, or nobody knows, is
+*unavailable*; the producer sends the same id again. Rejected ones go to `touchpoints-rejected` with their bytes: best
+effort, bounded in time, and what is lost is counted. Leaves HTTP to `services.ingest.routes`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from schemas.dead_letter import DeadLetterError
+from services.ingest import acceptance, document, posted, records
+from services.ingest.acceptance import Accepted, Policy, Rejected
+from services.ingest.document import ItemLimits, Unreadable
+from services.ingest.duplicates import Duplicates, fingerprint
+from services.ingest.metrics import Metrics
+from services.ingest.reasons import Outcome, Rejection, Unavailability
+from services.ingest.sources import Source
+from services.ingest.verdict import Verdict, reject, reject_fields, reject_unreadable
+from services.ingest.wording import Language, say
+from services.runtime.clock import Clock
+from services.runtime.kafka import Publisher, PublishFailed, Record
+from services.runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+_PAUSE_EVERY_BYTES = 128 * 1024
+"""After deciding about so many bytes others get their turn: about 5 ms of work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeRules:
+    """What the intake may be set to."""
+
+    limits: ItemLimits
+    policy: Policy
+    key_secret: bytes
+    dead_letter_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The touchpoints of one request, as they were sent, and whose they are."""
+
+    items: Sequence[bytes]
+    source: Source
+    traceparent: str = ""
+    carries_key: bool = False
+    """Whether a bare touchpoint has `writeKey` beside its own members."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is to be published for one request. Positions are those of the items."""
+
+    verdicts: list[Verdict | None]
+    records: list[Record]
+    positions: list[int]
+    prints: dict[str, tuple[bytes, int]]
+    repeats: list[tuple[int, int]]
+
+
+class Intake:
+    """Takes requests in, one after the other or many at once."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        rules: IntakeRules,
+        duplicates: Duplicates,
+        metrics: Metrics,
+        clock: Clock,
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._publisher = publisher
+        self._rules = rules
+        self._duplicates = duplicates
+        self._metrics = metrics
+        self._clock = clock
+        self._new_id = new_id
+
+    async def take(self, request: Request) -> list[Verdict]:
+        """Return one verdict per item of `request`, in order."""
+        trace = records.traceparent(request.traceparent, self._new_id().hex + self._new_id().hex[::-1])
+        plan = await self._decide(request, trace)
+        letters = self._dead_letters(request, plan, trace)
+        if letters:
+            failed, _ = await asyncio.gather(self._publish(plan), self._bury(letters, request.source))
+        else:
+            failed = await self._publish(plan)
+        return self._conclude(request, plan, failed)
+
+    async def _decide(self, request: Request, trace: str) -> _Plan:
+        plan = _Plan([None] * len(request.items), [], [], {}, [])
+        decided_bytes = 0
+        for at, item in enumerate(request.items):
+            self._decide_one(request, at, item, plan, trace)
+            decided_bytes += len(item)
+            if decided_bytes > _PAUSE_EVERY_BYTES:
+                decided_bytes = 0
+                await asyncio.sleep(0)
+        return plan
+
+    def _decide_one(self, request: Request, at: int, item: bytes, plan: _Plan, trace: str) -> None:
+        decision = self._decision(request, item)
+        if isinstance(decision, Verdict):
+            plan.verdicts[at] = decision
+            return
+        id_, print_ = decision.touchpoint.id, fingerprint(item)
+        if self._duplicates.holds(request.source.name, id_, print_):
+            plan.verdicts[at] = Verdict(outcome=Outcome.DUPLICATE, id=id_, dropped=decision.dropped)
+            return
+        earlier = plan.prints.setdefault(id_, (print_, at))
+        if earlier != (print_, at) and earlier[0] == print_:
+            plan.repeats.append((at, earlier[1]))
+            return
+        plan.verdicts[at] = Verdict(outcome=Outcome.ACCEPTED, id=id_, dropped=decision.dropped)
+        plan.records.append(records.record(decision, self._rules.key_secret, trace))
+        plan.positions.append(at)
+        if not decision.touchpoint.replay:
+            age = decision.touchpoint.received_at - decision.touchpoint.occurred_at
+            self._metrics.received_age_seconds.observe(age.total_seconds())
+
+    def _decision(self, request: Request, item: bytes) -> Accepted | Verdict:
+        found = document.read_item(item, self._rules.limits)
+        if isinstance(found, Unreadable):
+            return reject_unreadable(found)
+        if request.carries_key:
+            found.pop("writeKey", None)
+        id_ = found.get("id")
+        known_id = id_ if isinstance(id_, str) else None
+        plain = item.isascii() and b"\\u" not in item
+        read = posted.read(found, request.source.defaults, plain=plain)
+        if isinstance(read, list):
+            return reject_fields(known_id, read)
+        decided = acceptance.accept(read, request.source, self._clock.now(), self._rules.policy)
+        return reject(read.id, decided) if isinstance(decided, Rejected) else decided
+
+    async def _publish(self, plan: _Plan) -> frozenset[int]:
+        """Return the positions of the items that Kafka did not acknowledge."""
+        if not plan.records:
+            return frozenset()
+        started = self._clock.monotonic()
+        try:
+            await self._publisher.publish(plan.records)
+        except PublishFailed as error:
+            self._metrics.publish_failures.inc()
+            _log.warning("touchpoints not acknowledged", reason=error.reason, count=len(error.failed))
+            return frozenset(plan.positions[at] for at in error.failed)
+        finally:
+            self._metrics.publish_seconds.observe(self._clock.monotonic() - started)
+        return frozenset()
+
+    async def _bury(self, letters: list[Record], source: Source) -> None:
+        lost = 0
+        try:
+            async with asyncio.timeout(self._rules.dead_letter_timeout_s):
+                await self._publisher.publish(letters)
+        except PublishFailed as error:
+            lost = len(error.failed)
+        except TimeoutError:
+            lost = len(letters)
+        if lost:
+            _log.warning("dead letters lost", source=source.name, count=lost)
+            self._metrics.dead_letters.labels("lost").inc(lost)
+        self._metrics.dead_letters.labels("written").inc(len(letters) - lost)
+
+    def _dead_letters(self, request: Request, plan: _Plan, trace: str) -> list[Record]:
+        return [
+            records.rejected(
+                id_=self._new_id().hex,
+                item=request.items[at],
+                source=request.source.name,
+                code=str(verdict.reason),
+                errors=_errors(verdict),
+                now=self._clock.now(),
+                headers={"traceparent": trace},
+                trace=trace,
+            )
+            for at, verdict in enumerate(plan.verdicts)
+            if verdict is not None and verdict.outcome is Outcome.REJECTED
+        ]
+
+    def _conclude(self, request: Request, plan: _Plan, failed: frozenset[int]) -> list[Verdict]:
+        for at in failed:
+            plan.verdicts[at] = self._unavailable(plan.verdicts[at])
+        for id_, (print_, at) in plan.prints.items():
+            if at not in failed:
+                self._duplicates.remember(request.source.name, id_, print_)
+        for at, earlier in plan.repeats:
+            first = plan.verdicts[earlier]
+            assert first is not None  # noqa: S101  an earlier item with this id was planned, so it has its verdict
+            again = Verdict(outcome=Outcome.DUPLICATE, id=first.id, dropped=first.dropped)
+            plan.verdicts[at] = first if earlier in failed else again
+        verdicts = [verdict for verdict in plan.verdicts if verdict is not None]
+        self._count(verdicts)
+        return verdicts
+
+    def _unavailable(self, verdict: Verdict | None) -> Verdict:
+        return Verdict(
+            outcome=Outcome.UNAVAILABLE,
+            id=verdict.id if verdict is not None else None,
+            reason=Unavailability.NOT_ACKNOWLEDGED,
+        )
+
+    def _count(self, verdicts: list[Verdict]) -> None:
+        counts: dict[tuple[str, str], int] = {}
+        for verdict in verdicts:
+            labels = (str(verdict.outcome), str(verdict.reason or ""))
+            counts[labels] = counts.get(labels, 0) + 1
+            for dropped in verdict.dropped:
+                self._metrics.identifiers_dropped.labels(str(dropped.reason)).inc()
+        for labels, count in counts.items():
+            self._metrics.touchpoints.labels(*labels).inc(count)
+
+
+def _errors(verdict: Verdict) -> tuple[DeadLetterError, ...]:
+    if verdict.errors:
+        return tuple(DeadLetterError(path=e.path, code=str(e.code), message=e.message) for e in verdict.errors)
+    assert isinstance(verdict.reason, Rejection)  # noqa: S101  only rejected touchpoints come here
+    sentence = say(verdict.reason, Language.EN, **verdict.facts)
+    return (DeadLetterError(path=verdict.field, code=str(verdict.reason), message=sentence),)

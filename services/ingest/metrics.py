@@ -1,0 +1,78 @@
+"""Every metric of ingest, declared once. Labels are values of closed lists, never ids."""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BYTES = (256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """What ingest counts."""
+
+    touchpoints: Counter
+    refused: Counter
+    identifiers_dropped: Counter
+    dead_letters: Counter
+    publish_seconds: Histogram
+    publish_failures: Counter
+    body_bytes: Histogram
+    in_flight_requests: Gauge
+    in_flight_bytes: Gauge
+    received_age_seconds: Histogram
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "Metrics":
+        """Declare all of them in `registry`."""
+        return cls(
+            touchpoints=Counter(
+                "waymark_ingest_touchpoints",
+                "Touchpoints answered, by outcome and, where there is one, reason.",
+                ("outcome", "reason"),
+                registry=registry,
+            ),
+            refused=Counter(
+                "waymark_ingest_requests_refused",
+                "Requests refused as a whole, by reason.",
+                ("reason",),
+                registry=registry,
+            ),
+            identifiers_dropped=Counter(
+                "waymark_ingest_identifiers_dropped",
+                "Identifiers left out of touchpoints, by reason.",
+                ("reason",),
+                registry=registry,
+            ),
+            dead_letters=Counter(
+                "waymark_ingest_dead_letters",
+                "Dead letters of rejected touchpoints: written, or lost because Kafka did not take them in time.",
+                ("outcome",),
+                registry=registry,
+            ),
+            publish_seconds=Histogram(
+                "waymark_ingest_publish_seconds",
+                "Seconds that Kafka took to acknowledge the touchpoints of one request, or to fail.",
+                buckets=SECONDS,
+                registry=registry,
+            ),
+            publish_failures=Counter(
+                "waymark_ingest_publish_failures", "Requests of which Kafka did not take all.", registry=registry
+            ),
+            body_bytes=Histogram(
+                "waymark_ingest_body_bytes", "Bytes of a request's body, inflated.", buckets=BYTES, registry=registry
+            ),
+            in_flight_requests=Gauge(
+                "waymark_ingest_in_flight_requests", "Requests being served now.", registry=registry
+            ),
+            in_flight_bytes=Gauge(
+                "waymark_ingest_in_flight_bytes", "Bytes of bodies held now, inflated.", registry=registry
+            ),
+            received_age_seconds=Histogram(
+                "waymark_ingest_received_age_seconds",
+                "Seconds from when a touchpoint happened to when it arrived; replays are left out.",
+                buckets=(1, 5, 30, 60, 300, 900, 3600, 21_600, 86_400, 259_200, 604_800),
+                registry=registry,
+            ),
+        )

@@ -1,0 +1,260 @@
+"""What `/docs` says about `POST /v1/touchpoints`: written by hand, with an example for every status.
+
+The schema of a touchpoint is the contract's own. The test suite holds the examples to what the service answers.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas import validation
+from services.ingest.answer import JSON_TYPE
+from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
+
+EXAMPLE: dict[str, Any] = {
+    "id": "call-8841-end",
+    "occurred_at": "2026-11-22T09:15:00+09:00",
+    "channel": "phone",
+    "kind": "call_ended",
+    "customer": {"phone": "+821012345678", "customer_id": {"value": "C-1009", "verified": True}},
+    "direction": "inbound",
+    "outcome": "unresolved",
+    "reason": "billing",
+    "refs": {"case_id": "T-77"},
+    "interaction_id": "call-8841",
+    "wait_s": 412,
+    "text": "세 번째 전화인데 아직 해결이 안 됐어요",
+}
+
+_WARNING = {
+    "path": "customer.phone",
+    "code": "identifier_service_number",
+    "message": "This identifier was left out: it is a company's or service number, not a customer's.",
+}
+_REJECTED = {
+    "index": 1,
+    "status": "rejected",
+    "id": "web-77",
+    "code": "no_usable_identifier",
+    "field": "customer",
+    "message": "Nothing in `customer` points to one person. Send at least one real identifier, "
+    "for example customer_id, email, phone or cookie.",
+}
+_INVALID: dict[str, Any] = {
+    "index": 0,
+    "status": "rejected",
+    "id": "web-78",
+    "code": "invalid_field",
+    "field": "channel",
+    "message": "Use one of: web, app, phone, …",
+    "errors": [{"path": "channel", "code": "not_allowed", "message": "Use one of: web, app, phone, …"}],
+}
+_UNAVAILABLE: dict[str, Any] = {
+    "index": 0,
+    "status": "unavailable",
+    "id": "call-8841-end",
+    "code": "not_acknowledged",
+    "message": "Not confirmed as written. Send it again with the same id after 5 s; a repeat does no harm.",
+}
+
+
+def _counted(results: list[dict[str, Any]]) -> dict[str, Any]:
+    outcomes = [result["status"] for result in results]
+    counts = {name: outcomes.count(name) for name in ("accepted", "duplicate", "rejected", "unavailable")}
+    return {"results": results, **counts}
+
+
+def _problem(status: int, title: str, code: str, message: str, **more: Any) -> dict[str, Any]:
+    document = {"type": "about:blank", "title": title, "status": status, "detail": message}
+    return {**document, "code": code, "message": message, **more}
+
+
+_NOTE = {
+    "type": "object",
+    "required": ["path", "code", "message"],
+    "properties": {"path": {"type": "string"}, "code": {"type": "string"}, "message": {"type": "string"}},
+}
+_RESULT = {
+    "type": "object",
+    "required": ["index", "status"],
+    "properties": {
+        "index": {"type": "integer", "description": "Which touchpoint of the request, from 0."},
+        "status": {"enum": ["accepted", "duplicate", "rejected", "unavailable"]},
+        "id": {"type": "string", "description": "Its id, where it had one."},
+        "code": {"type": "string", "description": "Why, for programs; stable."},
+        "field": {"type": "string", "description": "Which member is wrong, the first if several are."},
+        "message": {"type": "string", "description": "What is wrong and how to fix it, in the language asked for."},
+        "errors": {"type": "array", "items": _NOTE, "description": "Every wrong member."},
+        "warnings": {"type": "array", "items": _NOTE, "description": "Identifiers that were left out, and why."},
+    },
+}
+_COUNTS = {name: {"type": "integer"} for name in ("accepted", "duplicate", "rejected", "unavailable")}
+_ANSWER = {
+    "type": "object",
+    "required": ["results", *_COUNTS],
+    "properties": {"results": {"type": "array", "items": _RESULT}, **_COUNTS},
+}
+_PROBLEM_WITH_RESULTS = {"allOf": [PROBLEM_SCHEMA, _ANSWER]}
+
+
+def _json(description: str, examples: Mapping[str, Any]) -> dict[str, Any]:
+    named = {name: {"value": value} for name, value in examples.items()}
+    return {"description": description, "content": {JSON_TYPE: {"schema": _ANSWER, "examples": named}}}
+
+
+def _refusal(description: str, schema: Mapping[str, Any] = PROBLEM_SCHEMA, **examples: Any) -> dict[str, Any]:
+    named = {name: {"value": value} for name, value in examples.items()}
+    return {"description": description, "content": {PROBLEM_TYPE: {"schema": dict(schema), "examples": named}}}
+
+
+def _inlined(node: Any, definitions: Mapping[str, Any], within: tuple[str, ...] = ()) -> Any:
+    """Return `node` with each `$ref` replaced by what it points to; a definition inside itself becomes "anything"."""
+    if isinstance(node, list):
+        return [_inlined(element, definitions, within) for element in node]
+    if not isinstance(node, dict):
+        return node
+    name = str(node.get("$ref", "")).removeprefix("#/$defs/")
+    if name in within:
+        return {}
+    target = _inlined(definitions[name], definitions, (*within, name)) if name else {}
+    own = {key: _inlined(value, definitions, within) for key, value in node.items() if not key.startswith(("$", "x-"))}
+    return {**target, **own}
+
+
+def touchpoint_schema() -> dict[str, Any]:
+    """Return the schema of a touchpoint as posted, whole in itself."""
+    document = validation.schema("touchpoint.v1")
+    inlined: dict[str, Any] = _inlined(dict(document), document["$defs"])
+    return inlined
+
+
+_MANY = {"touchpoints": [EXAMPLE, {**EXAMPLE, "id": "call-8842-end", "interaction_id": "call-8842"}]}
+
+_DESCRIPTION = """
+Takes one touchpoint, a list, or `{"touchpoints": [...]}`, and answers for each one. **Accepted** means that Kafka has
+it on all its replicas. Sending the same `id` again is always safe, and right after a 503 or a broken connection.
+
+| status | when | what to do |
+|---|---|---|
+| 202 | all accepted, or known already | nothing |
+| 207 | some rejected | mend those that `results` names |
+| 422 | all rejected | mend them; sending them again unchanged never helps |
+| 503 | some not confirmed | wait for `Retry-After` seconds, send again with the same ids |
+
+Keys: `Authorization: Bearer`, the Basic user name, `X-Write-Key`, or `writeKey` in the body. `Content-Encoding`
+gzip and deflate are taken. `Accept-Language: ko` answers in Korean.
+""".strip()
+
+OPERATION: dict[str, Any] = {
+    "operationId": "post_touchpoints",
+    "tags": ["touchpoints"],
+    "summary": "Send touchpoints",
+    "description": _DESCRIPTION,
+    "security": [{"bearer": []}, {"basic": []}, {"write_key": []}],
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON_TYPE: {
+                "schema": {
+                    "oneOf": [
+                        touchpoint_schema(),
+                        {"type": "array", "items": {"description": "A touchpoint."}},
+                        {
+                            "type": "object",
+                            "required": ["touchpoints"],
+                            "properties": {
+                                "touchpoints": {"type": "array", "items": {"description": "A touchpoint."}},
+                                "writeKey": {"type": "string", "description": "The source key, if no header has it."},
+                            },
+                        },
+                    ]
+                },
+                "examples": {"one": {"value": EXAMPLE}, "many": {"value": _MANY}},
+            }
+        },
+    },
+    "responses": {
+        202: _json(
+            "All accepted, or known already.",
+            {
+                "accepted": _counted([{"index": 0, "status": "accepted", "id": "call-8841-end"}]),
+                "duplicate": _counted([{"index": 0, "status": "duplicate", "id": "call-8841-end"}]),
+                "with a warning": _counted(
+                    [{"index": 0, "status": "accepted", "id": "call-8841-end", "warnings": [_WARNING]}]
+                ),
+            },
+        ),
+        207: _json(
+            "Some accepted, some rejected.",
+            {"mixed": _counted([{"index": 0, "status": "accepted", "id": "call-8841-end"}, _REJECTED])},
+        ),
+        400: _refusal(
+            "The body is no JSON document, empty, or not what Content-Encoding says.",
+            broken=_problem(
+                400,
+                "Bad request",
+                "body_not_json",
+                "The body is not one JSON document in UTF-8 (with nothing after it).",
+            ),
+        ),
+        401: _refusal(
+            "No source key, or not a valid one.",
+            unknown=_problem(
+                401,
+                "Unauthorized",
+                "key_invalid",
+                "This is not a source key that we know. A source key starts with wm_src_.",
+            ),
+        ),
+        403: _refusal(
+            "The source is disabled.",
+            disabled=_problem(403, "Forbidden", "source_disabled", "This source is disabled. Ask the operator."),
+        ),
+        408: _refusal(
+            "The body did not arrive in time.",
+            slow=_problem(
+                408,
+                "Request timeout",
+                "body_timeout",
+                "The body did not arrive within 10 s. Send it again, faster or in smaller parts.",
+            ),
+        ),
+        413: _refusal(
+            "Larger than a limit, which the message says.",
+            large=_problem(
+                413,
+                "Content too large",
+                "body_too_large",
+                "The body is larger than the limit of 4194304 bytes. Send fewer touchpoints at once, or gzip.",
+            ),
+        ),
+        415: _refusal(
+            "Not JSON, or an unknown Content-Encoding; Accept-Encoding says which are known.",
+            encoding=_problem(
+                415,
+                "Unsupported media type",
+                "unsupported_encoding",
+                "This Content-Encoding is not known here. Use gzip, deflate, or none.",
+            ),
+        ),
+        422: _refusal(
+            "All rejected.",
+            _PROBLEM_WITH_RESULTS,
+            rejected=_problem(
+                422, "Unprocessable content", "invalid_field", _INVALID["message"], **_counted([_INVALID])
+            ),
+        ),
+        503: _refusal(
+            "Some touchpoints were not confirmed, or too much is in flight. `Retry-After` says when to try again.",
+            _PROBLEM_WITH_RESULTS,
+            unavailable=_problem(
+                503, "Unavailable", "not_acknowledged", _UNAVAILABLE["message"], **_counted([_UNAVAILABLE])
+            ),
+        ),
+    },
+}
+
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The source key."},
+    "basic": {"type": "http", "scheme": "basic", "description": "The source key as the user name, no password."},
+    "write_key": {"type": "apiKey", "in": "header", "name": "X-Write-Key", "description": "The source key."},
+}

@@ -1,0 +1,74 @@
+"""What goes to Kafka: an accepted touchpoint as a record of `touchpoints`, a rejected one as a dead letter.
+
+The record's key is an HMAC of the strongest identifier: one customer stays on one partition, and who reads keys (tools,
+metrics of hot keys, logs of the broker) reads nobody's phone number.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from schemas import dead_letter, touchpoint
+from schemas.dead_letter import DeadLetter, DeadLetterError, Stage
+from services.ingest.acceptance import Accepted
+from services.runtime.kafka import Record
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_KEY_BYTES = 16
+_SEPARATOR = "\x1f"
+"""Between type and value; it stands in neither, since the contract allows no control characters there."""
+
+
+def traceparent(given: str, fresh: str) -> str:
+    """Return the caller's W3C trace context if it is valid, else one made of `fresh`: 48 hexadecimal digits."""
+    if _TRACEPARENT.fullmatch(given):
+        return given
+    return f"00-{fresh[:32]}-{fresh[32:48]}-01"
+
+
+def key_of(type_: str, value: str, secret: bytes) -> bytes:
+    """Return the record key of an identifier: 32 hexadecimal digits, always the same for the same identifier."""
+    return hmac.digest(secret, f"{type_}{_SEPARATOR}{value}".encode(), "sha256")[:_KEY_BYTES].hex().encode()
+
+
+def record(accepted: Accepted, secret: bytes, trace: str) -> Record:
+    """Return the record of an accepted touchpoint."""
+    return Record(
+        topic=touchpoint.TOPIC,
+        key=key_of(*accepted.key, secret),
+        value=touchpoint.encode(accepted.touchpoint),
+        headers=touchpoint.headers(accepted.touchpoint, trace),
+    )
+
+
+def rejected(  # noqa: PLR0913  a dead letter is all of this
+    *,
+    id_: str,
+    item: bytes,
+    source: str,
+    code: str,
+    errors: tuple[DeadLetterError, ...],
+    now: datetime,
+    headers: Mapping[str, str],
+    trace: str,
+) -> Record:
+    """Return the record of a rejected touchpoint, with the bytes that were sent."""
+    value_base64, value_bytes = dead_letter.preserve(item)
+    letter = DeadLetter(
+        id=id_,
+        stage=Stage.INGEST,
+        code=code,
+        value_base64=value_base64,
+        value_bytes=value_bytes,
+        first_seen=now,
+        errors=errors,
+        headers=dict(headers),
+        source=source,
+    )
+    return Record(
+        topic=dead_letter.TOPIC,
+        key=source.encode(),
+        value=dead_letter.encode(letter),
+        headers=dead_letter.headers(letter, trace),
+    )
