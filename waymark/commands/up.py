@@ -88,7 +88,7 @@ def up(
                 _tell(plan, stack.target, as_json=as_json)
                 if ready_file is not None:
                     write_ready_file(ready_file, stack.target)
-                _watch(stack, seconds)
+                watch(stack, seconds)
         except Stopped:
             pass
         finally:
@@ -181,7 +181,8 @@ class Progress:
             self._status.stop()
 
 
-def _watch(stack: "LocalStack", seconds: float | None) -> None:
+def watch(stack: "LocalStack", seconds: float | None) -> None:
+    """Keep the stack alive, for `seconds` or for ever."""
     end = None if seconds is None else time.monotonic() + seconds
     while end is None or time.monotonic() < end:
         stack.tend()

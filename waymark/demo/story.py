@@ -40,6 +40,12 @@ class Story:
         self._over = False
         self._first_alert_s: float | None = None
         self.plain = not console.is_terminal
+        self.silent = False
+
+    @property
+    def _tells(self) -> bool:
+        """Whether lines are told one by one."""
+        return self.plain and not self.silent
 
     def accepted(self, channel: str, count: int) -> None:
         """Note that ingest took `count` touchpoints of `channel`."""
@@ -47,27 +53,27 @@ class Story:
 
     def moved_to(self, at_s: float) -> None:
         """Note how far into the hour we are."""
-        if self.plain and self._at_s < OUTAGE_S[0] <= at_s:
+        if self._tells and self._at_s < OUTAGE_S[0] <= at_s:
             self._console.print(f"{self._clock(at_s)}  {self._words.outage}")
         self._at_s = at_s
 
     def is_over(self) -> None:
         """Note that the hour has been told and only promises are waited for."""
         self._over = True
-        if self.plain:
+        if self._tells:
             self._console.print(self._words.waiting)
 
     def first_alert_after(self, seconds: float) -> None:
         """Note how long the first verified alert took from the start of the demo."""
         self._first_alert_s = seconds
-        if self.plain:
+        if self._tells:
             self._console.print(self._words.first_alert.format(seconds=seconds))
 
     def hears(self, alert: Alert) -> None:
         """Note a verified alert."""
         self._alerts.append(alert)
         self._alert_count += 1
-        if self.plain and self._alert_count <= PLAIN_ALERTS:
+        if self._tells and self._alert_count <= PLAIN_ALERTS:
             when, severity, what, way = self._row(alert)
             self._console.print(f"{when}  [{severity.plain}] {what.plain}  ·  {way.plain}", markup=False)
 

@@ -21,7 +21,6 @@ class Words:
     done: str
     content: str
     failed: str
-    look: str
     news: Mapping[str, str]
     severity: Mapping[str, str]
     facts: Mapping[str, str]
@@ -41,7 +40,6 @@ ENGLISH = Words(
     done="The hour in numbers",
     content="{share:.0%} of the customers had no trouble, and nobody was told about them.",
     failed="No verified alert arrived. `waymark doctor` may say why; the logs are in {logs}.",
-    look="Look around while it runs; Ctrl-C stops everything:",
     news={
         "issue.opened": "new",
         "issue.updated": "worse",
@@ -53,6 +51,9 @@ ENGLISH = Words(
     severity={"low": "low", "medium": "medium", "high": "high", "critical": "critical"},
     facts={
         "accepted": "touchpoints accepted",
+        "applied": "touchpoints applied",
+        "first": "first verified signed alert after",
+        "memory": "peak memory of everything together",
         "customers": "customers",
         "frictions": "frictions found",
         "issues": "issues opened",
@@ -77,7 +78,6 @@ KOREAN = Words(
     done="숫자로 보는 한 시간",
     content="고객의 {share:.0%}는 불편이 없었고, 그에 대해서는 아무 알림도 가지 않았습니다.",
     failed="검증된 알림이 오지 않았습니다. `waymark doctor`로 원인을 확인하세요. 로그: {logs}",
-    look="실행 중에 둘러보세요. Ctrl-C로 모두 멈춥니다:",
     news={
         "issue.opened": "새 이슈",
         "issue.updated": "악화",
@@ -89,6 +89,9 @@ KOREAN = Words(
     severity={"low": "낮음", "medium": "보통", "high": "높음", "critical": "긴급"},
     facts={
         "accepted": "접수된 접점",
+        "applied": "반영된 접점",
+        "first": "첫 서명 알림 검증까지",
+        "memory": "전체 최대 메모리",
         "customers": "고객",
         "frictions": "발견된 불편",
         "issues": "열린 이슈",

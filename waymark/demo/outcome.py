@@ -1,0 +1,94 @@
+"""What the hour left behind, read from the database, and the memory that it took."""
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import psutil
+import psycopg
+
+SAMPLE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Counts from the tables of the services. `frictions` is by rule, those that stand."""
+
+    customers: int
+    touchpoints: int
+    troubled: int
+    issues: int
+    delivered: int
+    frictions: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_outcome(url: str) -> Outcome:
+    """Count what the services wrote."""
+    with psycopg.connect(url) as connection:
+        frictions = connection.execute(
+            "SELECT rule, count(*) FROM journey.frictions WHERE state = 'detected' GROUP BY rule ORDER BY 2 DESC, 1"
+        ).fetchall()
+        return Outcome(
+            customers=_count(connection, "SELECT count(*) FROM journey.customers WHERE merged_into IS NULL"),
+            touchpoints=_count(connection, "SELECT count(*) FROM journey.touchpoints"),
+            troubled=_count(
+                connection, "SELECT count(DISTINCT customer_id) FROM journey.frictions WHERE state = 'detected'"
+            ),
+            issues=_count(connection, "SELECT count(*) FROM alerts.issues"),
+            delivered=_count(connection, "SELECT count(*) FROM alerts.deliveries WHERE state = 'delivered'"),
+            frictions={str(rule): int(count) for rule, count in frictions},
+        )
+
+
+def _count(connection: psycopg.Connection, query: "psycopg.abc.QueryNoTemplate") -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+class PeakMemory:
+    """Watches this process and all below it for the length of a `with`; `mib` is the largest sum of PSS seen.
+
+    PSS (proportional set size) shares each shared page among its users, so that the sum over PostgreSQL's processes
+    counts their common buffers once. Where the system does not tell it, resident memory stands in and `exact` is False.
+    """
+
+    def __init__(self) -> None:
+        self.mib = 0.0
+        self.exact = True
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="peak memory", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join(timeout=5)
+
+    def _watch(self) -> None:
+        me = psutil.Process(os.getpid())
+        while not self._done.wait(SAMPLE_S):
+            total = sum(self._size(process) for process in [me, *me.children(recursive=True)])
+            self.mib = max(self.mib, total / 2**20)
+
+    def _size(self, process: psutil.Process) -> int:
+        try:
+            memory = process.memory_full_info()
+            if hasattr(memory, "pss"):
+                return int(memory.pss)
+            self.exact = False
+            return int(memory.rss)
+        except psutil.AccessDenied:
+            self.exact = False
+        except psutil.NoSuchProcess:
+            return 0
+        try:
+            return int(process.memory_info().rss)
+        except psutil.Error:
+            return 0

@@ -1,0 +1,188 @@
+"""The demo from curtain to curtain: sources and keys, the play, the sums at the end."""
+
+import asyncio
+import os
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import psycopg
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from services.runtime.clock import SystemClock
+from waymark.console import is_korean, out, print_json
+from waymark.demo.outcome import Outcome, PeakMemory, read_outcome
+from waymark.demo.play import Pace, Play, Stage, Tally
+from waymark.demo.retailer import HOUR_S, SOURCES, Hour, invent
+from waymark.demo.story import Story
+from waymark.demo.words import words_of
+from waymark.keys import SourceSpec, create_source_key
+from waymark.local.plan import Plan
+from waymark.local.stack import LocalStack
+
+TEND_S = 1.0
+
+
+class Options(Protocol):
+    """What the show needs of the command's flags."""
+
+    @property
+    def customers(self) -> int:
+        """How many people."""
+
+    @property
+    def seed(self) -> int:
+        """Which hour."""
+
+    @property
+    def play_s(self) -> float:
+        """Seconds for the hour."""
+
+    @property
+    def as_json(self) -> bool:
+        """Whether a program reads the result."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of the show. Seconds count from the start of the command."""
+
+    first_alert_s: float | None
+    accepted: int
+    verified: int
+    repeated: int
+    refused: int
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    peak_mib: float
+    peak_is_pss: bool
+    outcome: Outcome
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every accepted touchpoint was applied and alerts arrived, all of them well signed."""
+        applied = self.outcome.touchpoints == self.accepted
+        return applied and self.verified > 0 and self.refused == 0
+
+
+class Show:
+    """One demo. Made before the stack is, so that the clock runs from the command's start."""
+
+    def __init__(self, plan: Plan, options: Options) -> None:
+        self._plan = plan
+        self._options = options
+        self._clock = SystemClock()
+        self._started = self._clock.now()
+        self._words = words_of("ko_KR" if is_korean() else "en")
+
+    def perform(self, stack: LocalStack, memory: PeakMemory) -> Result:
+        """Play the hour on the running stack and tell it.
+
+        Raises:
+            DemoError: the stack refused what it should take.
+        """
+        hour = invent(self._options.seed, self._options.customers)
+        began = self._clock.now() - timedelta(seconds=HOUR_S)
+        story = Story(out, self._words, hour, seed=self._options.seed, began=began)
+        story.silent = self._options.as_json
+        play = Play(self._stage(stack), hour, story, self._clock, run=f"{self._started:%H%M%S}", began=began)
+        live = nullcontext() if story.plain or story.silent else Live(story, console=out, refresh_per_second=6)
+        with live:
+            tally = asyncio.run(self._run(play, stack, story))
+        result = self._sum_up(play, tally, read_outcome(stack.target.postgres), memory)
+        self._tell(result, hour)
+        return result
+
+    async def _run(self, play: Play, stack: LocalStack, story: Story) -> Tally:
+        def first_alert(at: datetime) -> None:
+            story.first_alert_after((at - self._started) / timedelta(seconds=1))
+
+        tending = asyncio.create_task(_tend(stack), name="tend the stack")
+        playing = asyncio.create_task(play.perform(Pace(play_s=self._options.play_s), on_first_alert=first_alert))
+        done, _ = await asyncio.wait({tending, playing}, return_when=asyncio.FIRST_COMPLETED)
+        for task in {tending, playing} - done:
+            task.cancel()
+        if tending in done:
+            tending.result()  # it ends only by raising: an engine of the stack is gone
+        return await playing
+
+    def _stage(self, stack: LocalStack) -> Stage:
+        with psycopg.connect(stack.target.postgres) as connection:
+            keys = {
+                name: create_source_key(connection, SourceSpec(name=name, channels=channels), label="demo").text
+                for name, channels in SOURCES.items()
+            }
+        return Stage(
+            ingest=stack.target.ingest,
+            alerts=stack.target.alerts,
+            admin_key=stack.target.keys["admin"],
+            source_keys=keys,
+        )
+
+    def _sum_up(self, play: Play, tally: Tally, outcome: Outcome, memory: PeakMemory) -> Result:
+        latency = tally.latency_ms()
+        first = tally.first_alert_at
+        return Result(
+            first_alert_s=None if first is None else (first - self._started) / timedelta(seconds=1),
+            accepted=tally.accepted,
+            verified=play.receiver.verified,
+            repeated=play.receiver.repeated,
+            refused=play.receiver.refused,
+            latency_p50_ms=None if latency is None else latency[0],
+            latency_p95_ms=None if latency is None else latency[1],
+            peak_mib=memory.mib,
+            peak_is_pss=memory.exact,
+            outcome=outcome,
+        )
+
+    def _tell(self, result: Result, hour: Hour) -> None:
+        if self._options.as_json:
+            print_json({**_document(result), "succeeded": result.succeeded})
+            return
+        words = self._words
+        table = Table(title=words.done, title_justify="left", box=None, show_header=False)
+        for label, value in self._facts(result):
+            table.add_row(label, Text(value, style="bold"))
+        out.print()
+        out.print(table)
+        rules = Table(box=None, show_header=False, padding=(0, 1))
+        for rule, count in result.outcome.frictions.items():
+            rules.add_row(f"  {rule}", Text(f"{count:,}", style="bold"), Text("█" * min(40, count), style="red"))
+        out.print(rules)
+        if result.succeeded:
+            out.print(words.content.format(share=1 - result.outcome.troubled / hour.people), style="green")
+        else:
+            out.print(words.failed.format(logs=self._plan.folder / "logs"), style="bold red")
+
+    def _facts(self, result: Result) -> list[tuple[str, str]]:
+        names = self._words.facts
+        facts = [
+            (names["accepted"], f"{result.accepted:,}"),
+            (names["applied"], f"{result.outcome.touchpoints:,}"),
+            (names["customers"], f"{result.outcome.customers:,}"),
+            (names["frictions"], f"{sum(result.outcome.frictions.values()):,}"),
+            (names["issues"], f"{result.outcome.issues:,}"),
+            (names["verified"], f"{result.verified:,}"),
+            (names["repeated"], f"{result.repeated:,}"),
+            (names["refused"], f"{result.refused:,}"),
+        ]
+        if result.first_alert_s is not None:
+            facts.append((names["first"], f"{result.first_alert_s:.1f} s"))
+        if result.latency_p50_ms is not None and result.latency_p95_ms is not None:
+            facts.append((names["latency"], f"{result.latency_p50_ms:.0f} ms / {result.latency_p95_ms:.0f} ms"))
+        kind = "PSS" if result.peak_is_pss else "RSS"
+        facts.append((names["memory"], f"{result.peak_mib:.0f} MiB ({kind}, {os.cpu_count()} cores)"))
+        return facts
+
+
+async def _tend(stack: LocalStack) -> None:
+    while True:
+        stack.tend()
+        await asyncio.sleep(TEND_S)
+
+
+def _document(result: Result) -> dict[str, Any]:
+    return asdict(result)
