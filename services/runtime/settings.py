@@ -30,9 +30,6 @@ class Settings(BaseModel):
     env_prefix: ClassVar[str]
     """What the names of this service's variables start with, `WAYMARK_INGEST_` for example."""
 
-    foreign_prefixes: ClassVar[tuple[str, ...]] = ()
-    """Longer prefixes that belong to another process of the same service: their names are none of ours to judge."""
-
     @classmethod
     def variable_of(cls, field: str) -> str:
         """Return the name of the environment variable that sets `field`."""
@@ -63,7 +60,7 @@ class Settings(BaseModel):
             return []
         problems = []
         for name in sorted(environ):
-            if name.startswith(cls.env_prefix) and name not in known and not name.startswith(cls.foreign_prefixes):
+            if name.startswith(cls.env_prefix) and name not in known:
                 close = get_close_matches(name, known, n=1)
                 hint = f"; did you mean {close[0]}?" if close else ""
                 problems.append(f"{name}: no such setting{hint}")
