@@ -1,25 +1,132 @@
 """Effort: how hard a journey has been so far, 0 to 100, as a sum of named parts that saturates. It knows no clock.
 
 Only touchpoints are looked at, never frictions, so that a score can be explained by what happened and recomputed by
-anyone who has the touchpoints.
+anyone who has the touchpoints. The weights of digital trouble are those of the reference table (signals E5: error 5,
+rage click 4, dead click 2, transfer 5, repeat contact 6, channel switch 3); the rest are our own, in proportion.
 """
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from math import exp
 
 import msgspec
 
+from services.journey.domain.history import History, Unit
+from services.journey.domain.touchpoint import Recorded, Touchpoint
 
-class EffortPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One share of the score: what weighed, how often, and how many points it gave (heaviest parts first)."""
+REPEAT_CONTACT = 6
+TRANSFER = 5
+CHANNEL_SWITCH = 3
+UNRESOLVED = 4
+NEGATIVE_SENTIMENT = 3
+HARD_BY_SURVEY = 5
+MOST_FOR_WAIT = 15
+MOST_FOR_HOLD = 10
+SATURATION = 20
+"""Points that make a score of 63; three times as many make 95."""
+
+TROUBLE: Mapping[str, int] = {
+    "app_crashed": 5,
+    "complaint_made": 5,
+    "error_shown": 5,
+    "visit_missed": 5,
+    "delivery_attempt_failed": 4,
+    "escalated": 4,
+    "payment_declined": 4,
+    "rage_click": 4,
+    "delivery_delayed": 3,
+    "bot_no_match": 2,
+    "dead_click": 2,
+    "form_error": 2,
+    "login_failed": 2,
+    "otp_failed": 2,
+    "search_no_result": 1,
+}
+"""Points for each touchpoint of a kind that is trouble by itself."""
+
+_BAD_OUTCOMES = frozenset({"unresolved", "abandoned", "failed"})
+_NEGATIVE = -0.4  # of -1 to 1 (signals E3: -40 of -100 to 100)
+
+
+class EffortPart(msgspec.Struct, frozen=True, gc=False):
+    """One share of the score: what weighed, how often, and how many points it gave."""
 
     factor: str
     count: int
-    points: float
+    points: int
 
 
-class Effort(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Effort(msgspec.Struct, frozen=True, gc=False):
     """`score` is 0 (none) to 100 with one decimal; `parts` explain it, heaviest first."""
 
     score: float
     parts: tuple[EffortPart, ...]
 
 
-EASY = Effort(score=0.0, parts=())
+EASY = Effort(0.0, ())
+
+
+def of(touchpoints: Iterable[Recorded], contact_kinds: frozenset[str]) -> Effort:
+    """The effort of one journey, from its touchpoints in any order."""
+    history = History(touchpoints, contact_kinds)
+    return measure([unit.at for unit in history.units], history.contacts)
+
+
+def measure(touchpoints: Sequence[Touchpoint], contacts: Sequence[Unit]) -> Effort:
+    """The effort of one journey, from its `touchpoints` and the `contacts` among them, both in order."""
+    parts: list[EffortPart] = []
+    _weigh_contacts(contacts, parts)
+    _weigh_touchpoints(touchpoints, parts)
+    if not parts:
+        return EASY
+    parts.sort(key=lambda part: (-part.points, part.factor))
+    points = sum(part.points for part in parts)
+    return Effort(round(100 * (1 - exp(-points / SATURATION)), 1), tuple(parts))
+
+
+def _add(parts: list[EffortPart], factor: str, count: int, points: int) -> None:
+    if points:
+        parts.append(EffortPart(factor, count, points))
+
+
+def _weigh_contacts(contacts: Sequence[Unit], parts: list[EffortPart]) -> None:
+    if not contacts:
+        return
+    again = len(contacts) - 1
+    _add(parts, "repeat_contact", again, again * REPEAT_CONTACT)
+    if again:
+        switches = sum(a.view.channel != b.view.channel for a, b in pairwise(contacts))
+        _add(parts, "channel_switch", switches, switches * CHANNEL_SWITCH)
+    unresolved = sum(contact.view.outcome in _BAD_OUTCOMES for contact in contacts)
+    _add(parts, "unresolved", unresolved, unresolved * UNRESOLVED)
+
+
+def _weigh_touchpoints(touchpoints: Sequence[Touchpoint], parts: list[EffortPart]) -> None:
+    cells: dict[tuple[str, str, bool], tuple[float, float, float]] = {}
+    negative = hard = troubles = trouble_points = 0
+    for one in touchpoints:
+        if one.wait_s or one.hold_s or one.transfers:
+            _enlarge(cells, one)
+        if one.sentiment is not None and one.sentiment <= _NEGATIVE:
+            negative += 1
+        if one.score is not None and one.score.metric == "ces" and one.score.value * 7 <= one.score.scale * 3:
+            hard += 1
+        if points := TROUBLE.get(one.kind):
+            troubles += 1
+            trouble_points += points
+    _add(parts, "negative_sentiment", negative, negative * NEGATIVE_SENTIMENT)
+    _add(parts, "hard_by_survey", hard, hard * HARD_BY_SURVEY)
+    _add(parts, "trouble", troubles, trouble_points)
+    if cells:
+        wait, hold, transfers = (int(sum(column)) for column in zip(*cells.values(), strict=True))
+        _add(parts, "wait", wait // 60, min(wait // 60, MOST_FOR_WAIT))
+        _add(parts, "hold", hold // 60, min(hold // 60, MOST_FOR_HOLD))
+        _add(parts, "transfer", transfers, transfers * TRANSFER)
+
+
+def _enlarge(cells: dict[tuple[str, str, bool], tuple[float, float, float]], one: Touchpoint) -> None:
+    """Keeps the largest numbers of each interaction: its touchpoints repeat them."""
+    alone = one.interaction_id is None
+    key = (one.source, one.id if one.interaction_id is None else one.interaction_id, alone)
+    wait, hold, transfers = cells.get(key, (0, 0, 0))
+    cells[key] = (max(wait, one.wait_s or 0), max(hold, one.hold_s or 0), max(transfers, one.transfers or 0))

@@ -74,8 +74,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a rule found, by the touchpoints alone: no revision, no clock, no customer.
 
     `at` is the anchor's touchpoint. `journeys` are positions in the projection's list of journeys, the anchor's
-    first. `evidence` holds the rule's numbers (docs/rules.md). `stale_from` is when it could first be known: the due time
-    of an absence, else when the anchor happened.
+    first. `evidence` holds the rule's numbers (docs/rules.md). `stale_from` is when it could first be known: the
+    due time of an absence, else when the anchor happened.
     """
 
     id: FrictionId

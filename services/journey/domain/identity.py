@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from services.journey.domain.names import CustomerId
-from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
+from services.journey.domain.touchpoint import Identifier, Touchpoint, TouchpointKey
 
 MOST_IDENTIFIERS = 1_000
 """Identifiers of one customer (reference: Segment's limit of mappings per profile)."""
@@ -72,7 +72,6 @@ class QuarantineReason(StrEnum):
 
     TOO_MANY_IDENTIFIERS = "too_many_identifiers"
     TOO_MANY_MERGES = "too_many_merges"
-    RETRACTED = "retracted"
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -116,23 +115,187 @@ class KnownIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
 def usable(touchpoint: Touchpoint, policy: IdentityPolicy) -> tuple[IdentifierKey, ...]:
     """The identifiers that say whose it is, strongest first: those that may link, or else one that may not."""
-    raise NotImplementedError
+    present = [
+        (
+            policy.strength.get(type_, policy.unknown_strength),
+            type_,
+            identifier.value,
+            _may_link(type_, identifier, policy),
+        )
+        for type_, identifier in touchpoint.customer.items()
+        if not policy.blocked(type_, identifier.value)
+    ]
+    present.sort()
+    linking = tuple((type_, value) for _, type_, value, may_link in present if may_link)
+    return linking or tuple((type_, value) for _, type_, value, _ in present[:1])
+
+
+def _may_link(type_: str, identifier: Identifier, policy: IdentityPolicy) -> bool:
+    return type_ not in policy.shared_types and (identifier.verified or type_ not in policy.verified_types)
 
 
 def counted_links(touchpoint: Touchpoint, policy: IdentityPolicy) -> tuple[Link, ...]:
     """The links that it is evidence of: from its strongest usable identifier to each other."""
-    raise NotImplementedError
+    keys = usable(touchpoint, policy)
+    return tuple(_link(keys[0], other, touchpoint) for other in keys[1:])
+
+
+def _link(one: IdentifierKey, other: IdentifierKey, evidence: Touchpoint) -> Link:
+    left, right = min(one, other), max(one, other)
+    verified = evidence.customer[left[0]].verified and evidence.customer[right[0]].verified
+    return Link(left=left, right=right, verified=verified, evidence=evidence)
 
 
 def plan(
     touchpoints: Sequence[Touchpoint], known: KnownIdentity, policy: IdentityPolicy, new_id: Callable[[], UUID]
 ) -> IdentityPlan:
     """Customers, merges and links for a batch of `touchpoints` in event order."""
-    raise NotImplementedError
+    planning = _Planning(known, policy, new_id)
+    for touchpoint in touchpoints:
+        planning.take(touchpoint)
+    return planning.result()
+
+
+class _Planning:
+    """Follows links one by one; a customer is found by its root, as merges within the batch make it."""
+
+    def __init__(self, known: KnownIdentity, policy: IdentityPolicy, new_id: Callable[[], UUID]) -> None:
+        self._known = known
+        self._policy = policy
+        self._new_id = new_id
+        self._parent: dict[CustomerId, CustomerId] = {}
+        self._owners: dict[IdentifierKey, CustomerId] = {}
+        self._created: dict[CustomerId, int] = {}
+        self._identifiers: dict[CustomerId, int] = {}
+        self._merges: dict[CustomerId, int] = {}
+        self._absorbed: dict[CustomerId, Link] = {}
+        self._links: dict[LinkKey, Link] = {}
+        self._quarantined: dict[LinkKey, Quarantined] = {}
+        self._strongest: dict[TouchpointKey, IdentifierKey] = {}
+        self._nobody: list[TouchpointKey] = []
+
+    def take(self, touchpoint: Touchpoint) -> None:
+        """The next touchpoint in event order."""
+        keys = usable(touchpoint, self._policy)
+        if not keys:
+            self._nobody.append(touchpoint.key)
+            return
+        self._strongest[touchpoint.key] = keys[0]
+        for other in keys[1:]:
+            self._follow(_link(keys[0], other, touchpoint), keys[0], other)
+        if self._owner(keys[0]) is None:
+            self._attach(keys[0], self._create())
+
+    def _follow(self, link: Link, strongest: IdentifierKey, other: IdentifierKey) -> None:
+        if link.key in self._known.retracted:
+            return
+        reason = self._join(link, strongest, other)
+        if reason is None:
+            self._links.setdefault(link.key, link)
+            self._quarantined.pop(link.key, None)
+        elif link.key not in self._links:
+            self._quarantined.setdefault(link.key, Quarantined(link=link, reason=reason))
+
+    def _join(self, link: Link, one: IdentifierKey, other: IdentifierKey) -> QuarantineReason | None:
+        """Makes the owners of both one; says why not, if a cap forbids it."""
+        first, second = self._owner(one), self._owner(other)
+        if first is not None and second is not None:
+            return None if first == second else self._merge(link, first, second)
+        owner = first or second or self._create()
+        missing = [key for key, its in ((one, first), (other, second)) if its is None]
+        if self._identifiers[owner] + len(missing) > self._policy.most_identifiers:
+            return QuarantineReason.TOO_MANY_IDENTIFIERS
+        for key in missing:
+            self._attach(key, owner)
+        return None
+
+    def _merge(self, link: Link, first: CustomerId, second: CustomerId) -> QuarantineReason | None:
+        survivor, absorbed = sorted((first, second), key=self._age)
+        if self._identifiers[survivor] + self._identifiers[absorbed] > self._policy.most_identifiers:
+            return QuarantineReason.TOO_MANY_IDENTIFIERS
+        stored = absorbed not in self._created
+        merges = self._merges[survivor] + self._merges[absorbed] + stored
+        if merges > self._policy.most_merges:
+            return QuarantineReason.TOO_MANY_MERGES
+        self._parent[absorbed] = survivor
+        self._identifiers[survivor] += self._identifiers[absorbed]
+        self._merges[survivor] = merges
+        if stored:
+            self._absorbed[absorbed] = link
+        return None
+
+    def _age(self, customer: CustomerId) -> tuple[bool, int]:
+        """Stored customers are older than those of this batch."""
+        made = self._created.get(customer)
+        return (False, self._known.customers[customer].sequence) if made is None else (True, made)
+
+    def _owner(self, key: IdentifierKey) -> CustomerId | None:
+        customer = self._owners.get(key)
+        if customer is None:
+            customer = self._known.owners.get(key)
+            if customer is None:
+                return None
+            self._owners[key] = customer
+        if customer not in self._parent:
+            stored = self._known.customers[customer]
+            self._parent[customer] = customer
+            self._identifiers[customer] = stored.identifiers
+            self._merges[customer] = stored.merges
+        return self._root(customer)
+
+    def _root(self, customer: CustomerId) -> CustomerId:
+        while self._parent[customer] != customer:
+            customer = self._parent[customer] = self._parent[self._parent[customer]]
+        return customer
+
+    def _create(self) -> CustomerId:
+        customer = CustomerId(self._new_id())
+        self._created[customer] = len(self._created)
+        self._parent[customer] = customer
+        self._identifiers[customer] = self._merges[customer] = 0
+        return customer
+
+    def _attach(self, key: IdentifierKey, customer: CustomerId) -> None:
+        self._owners[key] = customer
+        self._identifiers[customer] += 1
+
+    def result(self) -> IdentityPlan:
+        """The plan, with everything at its final customer."""
+        new = [key for key in self._owners if key not in self._known.owners]
+        return IdentityPlan(
+            customers={key: self._root(self._owners[strongest]) for key, strongest in self._strongest.items()},
+            created=tuple(customer for customer in self._created if self._parent[customer] == customer),
+            attached=tuple((key, self._root(self._owners[key])) for key in new),
+            merges=tuple(
+                Merge(absorbed=absorbed, survivor=self._root(absorbed), link=link)
+                for absorbed, link in self._absorbed.items()
+            ),
+            links=tuple(self._links.values()),
+            quarantined=tuple(self._quarantined.values()),
+            nobody=tuple(self._nobody),
+        )
 
 
 def components(
     identifiers: Collection[IdentifierKey], links: Collection[LinkKey]
 ) -> tuple[frozenset[IdentifierKey], ...]:
     """The groups that `links` make of `identifiers`, sorted by their smallest member: what an unmerge leaves."""
-    raise NotImplementedError
+    neighbours: dict[IdentifierKey, list[IdentifierKey]] = {key: [] for key in identifiers}
+    for left, right in links:
+        if left in neighbours and right in neighbours:
+            neighbours[left].append(right)
+            neighbours[right].append(left)
+    groups: list[frozenset[IdentifierKey]] = []
+    seen: set[IdentifierKey] = set()
+    for start in sorted(neighbours):
+        if start in seen:
+            continue
+        group = {start}
+        waiting = [start]
+        while waiting:
+            fresh = [key for key in neighbours[waiting.pop()] if key not in group]
+            group.update(fresh)
+            waiting.extend(fresh)
+        seen |= group
+        groups.append(frozenset(group))
+    return tuple(groups)

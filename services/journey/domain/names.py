@@ -9,8 +9,8 @@ FrictionId = NewType("FrictionId", UUID)
 TimerId = NewType("TimerId", UUID)
 
 WAYMARK = UUID("c2f7dece-e263-50d8-ba81-6db6433833df")
-"""`uuid5(NAMESPACE_DNS, "waymark")`: the namespace of every deterministic id. It never changes, so that a friction found
-again is the same friction."""
+"""`uuid5(NAMESPACE_DNS, "waymark")`: the namespace of every deterministic id. It never changes, so that a
+friction found again is the same friction."""
 
 _SEPARATOR = "\x1f"  # a control character, so that no two names run into one another
 

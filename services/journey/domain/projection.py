@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from services.journey.domain.friction import Finding
-from services.journey.domain.journeys import JourneyPolicy, Segment
+from services.journey.domain.history import History
+from services.journey.domain.journeys import JourneyPolicy, Segment, segment
 from services.journey.domain.names import TimerId
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.shape import RuleFailed
@@ -24,22 +25,25 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     journeys: JourneyPolicy = JourneyPolicy()
 
 
-class Projection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Projection(msgspec.Struct, frozen=True, gc=False):
     """What the touchpoints of one customer say.
 
     `history` is what counted: ordered, each once, late ones left out. `timers` are those that ought to be waiting:
     not yet fired, their follow-up missing. `failures` name the rules that raised; nothing is known about those.
     """
 
-    history: tuple[Recorded, ...]
+    history: list[Recorded]
     journeys: tuple[Segment, ...]
-    findings: tuple[Finding, ...]
-    timers: tuple[Timer, ...]
-    failures: tuple[RuleFailed, ...]
+    findings: list[Finding]
+    timers: list[Timer]
+    failures: list[RuleFailed]
 
 
 def project(
-    history: Iterable[Recorded], *, fired: Collection[TimerId], rulebook: Rulebook, policy: Policy
+    history: Iterable[Recorded], *, fired: Collection[TimerId] = (), rulebook: Rulebook, policy: Policy
 ) -> Projection:
     """The projection of one customer's `history`, in any order; `fired` are the timers that the stream has passed."""
-    raise NotImplementedError
+    index = History(history, policy.contact_kinds, fired)
+    journeys = segment(index, policy.journeys)
+    said = rulebook.evaluate(index)
+    return Projection(index.recorded, journeys, said.findings, said.timers, said.failures)

@@ -40,5 +40,6 @@ class StoredTimer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     id: TimerId
     rule: str
+    armed_by: TouchpointKey
     state: TimerState
     due_at: datetime

@@ -1,13 +1,127 @@
 """The rulebook: rules made ready to run, evaluated one by one, each in isolation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
-from services.journey.domain.rules.shape import Rule
+import msgspec
+
+from services.journey.domain.friction import Finding, Text
+from services.journey.domain.history import History
+from services.journey.domain.names import timer_id
+from services.journey.domain.rules.absence import AbsenceRule
+from services.journey.domain.rules.count import CountRule
+from services.journey.domain.rules.findings import finding, restrained
+from services.journey.domain.rules.matching import Senseless
+from services.journey.domain.rules.scope import Candidate
+from services.journey.domain.rules.sense import check
+from services.journey.domain.rules.sequence import PatternRule, StepsRule
+from services.journey.domain.rules.shape import Absence, Count, Rule, RuleFailed, Threshold
+from services.journey.domain.rules.threshold import ThresholdRule
+from services.journey.domain.rules.wording import Wording
+from services.journey.domain.timers import Timer
+
+
+class RuleRefused(ValueError):  # noqa: N818 - it says what happened to the rule
+    """A rule that makes no sense; the message names it and says why."""
+
+    def __init__(self, rule: str, why: str) -> None:
+        """`rule` is its id."""
+        super().__init__(f"{rule}: {why}")
+        self.rule = rule
+        self.why = why
+
+
+class Ready(Protocol):
+    """A rule made ready."""
+
+    def evaluate(self, history: History) -> Iterable[Candidate]:
+        """What it finds, anchors in any order."""
+        ...
+
+
+class Evaluation(msgspec.Struct, frozen=True, gc=False):
+    """What all rules say of one history."""
+
+    findings: list[Finding]
+    timers: list[Timer]
+    failures: list[RuleFailed]
 
 
 class Rulebook:
     """Rules in force. Built once and shared: it holds no state of any customer."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        """Compiles `rules`; raises `RuleRefused` naming the rule and the field that makes no sense."""
+        """Makes `rules` ready, disabled ones too; raises `RuleRefused`."""
         self.rules = tuple(rules)
+        self._wording: dict[str, Wording] = {}
+        self._ready: list[tuple[Rule, Ready]] = []
+        for rule in self.rules:
+            if rule.id in self._wording:
+                raise RuleRefused(rule.id, "this id is given twice")
+            try:
+                check(rule)
+                self._wording[rule.id] = Wording(rule)
+                ready = _ready(rule)
+            except Senseless as error:
+                raise RuleRefused(rule.id, str(error)) from error
+            if rule.enabled:
+                self._ready.append((rule, ready))
+
+    def evaluate(self, history: History) -> Evaluation:
+        """Every rule over `history`; one that raises is reported and does not touch the others."""
+        evaluation = Evaluation([], [], [])
+        for rule, ready in self._ready:
+            try:
+                candidates = list(ready.evaluate(history))
+                if candidates:
+                    self._settle(rule, candidates, history, evaluation)
+            except Exception as error:  # noqa: BLE001 - a rule's failure is a value (style 5.7): the worker counts it by name
+                evaluation.failures.append(
+                    RuleFailed(rule=rule.id, rule_version=rule.version, error=type(error).__name__)
+                )
+        return evaluation
+
+    def words(self, found: Finding) -> tuple[Text, Text]:
+        """The title and the explanation of `found`."""
+        wording = self._wording[found.rule]
+        return wording.title(found), wording.explanation(found)
+
+    @staticmethod
+    def _settle(rule: Rule, candidates: list[Candidate], history: History, into: Evaluation) -> None:
+        """Candidates become timers while the stream has not passed their due time, else findings."""
+        timers = []
+        standing = []
+        for candidate in candidates:
+            timer = _timer(rule, candidate, history)
+            if timer is None or timer.id in history.fired:
+                standing.append(candidate)
+            else:
+                timers.append(timer)
+        findings = [finding(rule, candidate, history) for candidate in restrained(rule, standing)]
+        into.timers.extend(timers)
+        into.findings.extend({found.id: found for found in reversed(findings)}.values())
+
+
+def _ready(rule: Rule) -> Ready:
+    if isinstance(rule, Count):
+        return CountRule(rule)
+    if isinstance(rule, Threshold):
+        return ThresholdRule(rule)
+    if isinstance(rule, Absence):
+        return AbsenceRule(rule)
+    return PatternRule(rule) if rule.pattern else StepsRule(rule)
+
+
+def _timer(rule: Rule, candidate: Candidate, history: History) -> Timer | None:
+    """The timer that an absence waits for."""
+    if candidate.due_at is None:
+        return None
+    armed_by = candidate.anchor.at
+    return Timer(
+        id=timer_id(rule.id, armed_by.source, armed_by.id),
+        rule=rule.id,
+        armed_by=armed_by.key,
+        due_at=candidate.due_at,
+        appended_at=history.recorded[candidate.anchor.position].appended_at,
+        replay=armed_by.replay,
+    )

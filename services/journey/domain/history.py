@@ -1,0 +1,119 @@
+"""One customer's touchpoints made ready to be looked at by many rules: ordered once, indexed once.
+
+A `Unit` is what rules count: a touchpoint, or a contact (all inbound touchpoints of one call, chat or visit). What a
+contact is, field by field, is defined in docs/semantics.md.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from operator import attrgetter, itemgetter
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.journey.domain.touchpoint import OrderKey, Recorded, Touchpoint
+
+
+class Unit(msgspec.Struct, frozen=True, gc=False):
+    """A touchpoint or a contact.
+
+    `view` holds the fields that rules look at; `at` is the touchpoint that stands for it, at `position` in the history.
+    """
+
+    view: Touchpoint
+    at: Touchpoint
+    position: int
+    time: datetime
+    order: OrderKey
+    contact: bool = False
+
+
+class History:
+    """The touchpoints of one customer that count: ordered, each once, late ones left out.
+
+    `journey_of` gives the journey of each position, and is filled by whoever segments. `fired` are timers' ids.
+    """
+
+    __slots__ = ("by_kind", "contacts", "fired", "interactions", "journey_of", "recorded", "units")
+
+    def __init__(
+        self, recorded: Iterable[Recorded], contact_kinds: frozenset[str], fired: Collection[UUID] = ()
+    ) -> None:
+        """Orders and indexes `recorded`, which may come in any order and hold doubles."""
+        self.fired = fired
+        self.recorded, self.units = _ordered(recorded)
+        self.journey_of: Sequence[int] = ()
+        self.by_kind: dict[str, list[Unit]] = {}
+        self.interactions: dict[tuple[str, str], list[Touchpoint]] = {}
+        members: dict[tuple[str, str, bool], list[Unit]] = {}
+        for unit in self.units:
+            touchpoint = unit.at
+            self.by_kind.setdefault(touchpoint.kind, []).append(unit)
+            interaction = touchpoint.interaction_id
+            if interaction is not None:
+                self.interactions.setdefault((touchpoint.source, interaction), []).append(touchpoint)
+            if touchpoint.direction == "inbound" and touchpoint.kind in contact_kinds:
+                name = touchpoint.id if interaction is None else interaction
+                members.setdefault((touchpoint.source, name, interaction is not None), []).append(unit)
+        self.contacts = self._contacts(members)
+
+    def _contacts(self, members: dict[tuple[str, str, bool], list[Unit]]) -> list[Unit]:
+        """The contacts made of `members`, in order."""
+        contacts = []
+        for (source, name, by_interaction), units in members.items():
+            first = units[0]
+            everything = self.interactions[source, name] if by_interaction else (first.at,)
+            view = first.at if len(everything) == 1 else merged(first.at, [unit.at for unit in units], everything)
+            contacts.append(Unit(view, first.at, first.position, first.time, (first.time, 0, source, name), True))
+        contacts.sort(key=attrgetter("order"))
+        return contacts
+
+    def service_level_at(self, position: int) -> str | None:
+        """The last service level known at or before `position`."""
+        for unit in reversed(self.units[: position + 1]):
+            if unit.at.service_level is not None:
+                return unit.at.service_level
+        return None
+
+
+def _ordered(recorded: Iterable[Recorded]) -> tuple[list[Recorded], list[Unit]]:
+    keyed = [(one.touchpoint.order, one) for one in recorded if not one.late]
+    keyed.sort(key=itemgetter(0))
+    kept: list[Recorded] = []
+    units: list[Unit] = []
+    last: OrderKey | None = None
+    for order, one in keyed:
+        if order != last:
+            last = order
+            units.append(Unit(one.touchpoint, one.touchpoint, len(kept), order[0], order))
+            kept.append(one)
+    return kept, units
+
+
+_LARGEST = ("wait_s", "duration_s", "hold_s", "transfers")
+_FIRST = ("queue", "agent", "text", "sentiment", "score", "value", "service_level", "due_at")
+_EACH = ("refs", "attributes", "customer")
+
+
+def merged(first: Touchpoint, members: Sequence[Touchpoint], everything: Sequence[Touchpoint]) -> Touchpoint:
+    """The fields of a contact whose touchpoint is `first`.
+
+    `members` are its inbound touchpoints; `everything` are all of the same interaction, in order.
+    """
+    fields: dict[str, Any] = {
+        "reason": _known("reason", members),
+        "outcome": _known("outcome", tuple(reversed(everything))),
+    }
+    for name in _LARGEST:
+        fields[name] = max((v for one in everything if (v := getattr(one, name)) is not None), default=None)
+    for name in _FIRST:
+        fields[name] = _known(name, everything)
+    for name in _EACH:
+        fields[name] = {key: v for one in reversed(everything) for key, v in getattr(one, name).items()}
+    return msgspec.structs.replace(first, **fields)
+
+
+def _known(name: str, touchpoints: Sequence[Touchpoint]) -> Any:
+    """The first known value of the field `name`."""
+    return next((value for one in touchpoints if (value := getattr(one, name)) is not None), None)

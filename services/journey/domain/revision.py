@@ -1,0 +1,166 @@
+"""The life of a friction: when it is detected, updated, moved, retracted and restored, and with which revision.
+
+What stands is said by a projection; this compares it with what was published last and says what to publish now.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from services.journey.domain.friction import (
+    Finding,
+    Friction,
+    State,
+    StoredFriction,
+    TouchpointRef,
+    decode,
+    digest,
+)
+from services.journey.domain.names import CustomerId, JourneyId
+from services.journey.domain.projection import Projection
+from services.journey.domain.rules.book import Rulebook
+
+STALE_AFTER = timedelta(hours=24)
+"""A friction found longer than this after it could first be known is kept quiet (design 3.2)."""
+
+
+class FrictionEvent(StrEnum):
+    """Why a friction is published."""
+
+    DETECTED = "detected"
+    UPDATED = "updated"
+    MOVED = "moved"
+    RETRACTED = "retracted"
+    RESTORED = "restored"
+
+
+class FrictionChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A friction to store and to publish; `digest` is stored with it."""
+
+    event: FrictionEvent
+    friction: Friction
+    digest: bytes
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """What the comparison needs beside the frictions: whose they are, the time, the ids of journeys."""
+
+    customer_id: CustomerId
+    now: datetime
+    stale_after_s: float
+    journey_ids: Sequence[JourneyId]
+    aliased: Mapping[JourneyId, JourneyId]
+    truncated: bool
+
+
+def revise(
+    projection: Projection, stored: Sequence[StoredFriction], rulebook: Rulebook, circumstances: Circumstances
+) -> list[FrictionChange]:
+    """What to publish, in the order of the findings, then of `stored`."""
+    if not projection.findings and not stored:
+        return []
+    revising = _Revising(projection, rulebook, circumstances)
+    kept = {friction.id: friction for friction in stored}
+    found = {finding.id for finding in projection.findings}
+    changes = [revising.found(finding, kept.get(finding.id)) for finding in projection.findings]
+    changes += [revising.missing(friction) for friction in stored if friction.id not in found]
+    return [change for change in changes if change is not None]
+
+
+class _Revising:
+    """One comparison."""
+
+    def __init__(self, projection: Projection, rulebook: Rulebook, circumstances: Circumstances) -> None:
+        self._rulebook = rulebook
+        self._at = circumstances
+        self._failed = {failure.rule for failure in projection.failures}
+        self._history = projection.history
+        self._looked_at = {one.touchpoint.key for one in projection.history} if circumstances.truncated else None
+
+    def found(self, finding: Finding, kept: StoredFriction | None) -> FrictionChange | None:
+        """What to publish of a friction that stands."""
+        journeys = tuple(self._at.journey_ids[number] for number in finding.journeys)
+        now_said = digest(finding, journeys)
+        event = self._event(kept, now_said)
+        if event is None:
+            return None
+        friction = self._friction(finding, journeys, kept)
+        return FrictionChange(event=event, friction=friction, digest=now_said)
+
+    def missing(self, kept: StoredFriction) -> FrictionChange | None:
+        """What to publish of a stored friction that was not found."""
+        if kept.state is State.RETRACTED:
+            return None
+        if kept.rule not in self._failed and not self._rests_on_older(kept):
+            return self._again(kept, FrictionEvent.RETRACTED)
+        return self._again(kept, FrictionEvent.MOVED) if kept.customer_id != self._at.customer_id else None
+
+    def _event(self, kept: StoredFriction | None, now_said: bytes) -> FrictionEvent | None:
+        if kept is None:
+            return FrictionEvent.DETECTED
+        if kept.state is State.RETRACTED:
+            return FrictionEvent.RESTORED
+        if kept.customer_id != self._at.customer_id:
+            return FrictionEvent.MOVED
+        if kept.digest != now_said and not self._rests_on_older(kept):
+            return FrictionEvent.UPDATED
+        return None
+
+    def _friction(self, finding: Finding, journeys: tuple[JourneyId, ...], kept: StoredFriction | None) -> Friction:
+        title, explanation = self._rulebook.words(finding)
+        return Friction(
+            id=finding.id,
+            rule=finding.rule,
+            rule_version=finding.rule_version,
+            state=State.DETECTED,
+            revision=1 if kept is None else kept.revision + 1,
+            severity=finding.severity,
+            customer_id=self._at.customer_id,
+            previous_customer_id=None if kept is None else self._previous(kept),
+            journey_id=journeys[0],
+            journey_ids=journeys if len(journeys) > 1 else (),
+            anchor=finding.anchor,
+            occurred_at=finding.at.occurred_at,
+            detected_at=self._at.now if kept is None else kept.detected_at,
+            reason=finding.reason,
+            channel=finding.at.channel,
+            service_level=finding.service_level,
+            refs=finding.refs,
+            touchpoints=tuple(TouchpointRef(source=source, id=id_) for source, id_ in finding.touchpoints),
+            evidence=finding.evidence,
+            timeline=finding.timeline,
+            quiet=self._is_quiet(finding) if kept is None else kept.quiet,
+            title=title,
+            explanation=explanation,
+        )
+
+    def _again(self, kept: StoredFriction, event: FrictionEvent) -> FrictionChange:
+        """The friction as it was said last, in another state or of another customer."""
+        said = decode(kept.payload)
+        friction = msgspec.structs.replace(
+            said,
+            state=State.RETRACTED if event is FrictionEvent.RETRACTED else said.state,
+            revision=kept.revision + 1,
+            customer_id=self._at.customer_id,
+            previous_customer_id=self._previous(kept),
+            journey_id=None if said.journey_id is None else self._at.aliased.get(said.journey_id, said.journey_id),
+        )
+        return FrictionChange(event=event, friction=friction, digest=kept.digest)
+
+    def _previous(self, kept: StoredFriction) -> CustomerId | None:
+        return kept.customer_id if kept.customer_id != self._at.customer_id else None
+
+    def _is_quiet(self, finding: Finding) -> bool:
+        age_s = (self._at.now - finding.stale_from).total_seconds()
+        return finding.at.replay or age_s > self._at.stale_after_s
+
+    def _rests_on_older(self, kept: StoredFriction) -> bool:
+        """Whether it rests on touchpoints before the ones that were looked at, so that nothing can be said about it."""
+        if self._looked_at is None:
+            return False
+        said = decode(kept.payload)
+        if any((one.source, one.id) not in self._looked_at for one in said.touchpoints):
+            return True
+        return bool(said.timeline) and said.timeline[0].occurred_at < self._history[0].touchpoint.occurred_at

@@ -1,0 +1,51 @@
+"""The shape *absence*: something that did not follow (docs/semantics.md, absence)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from services.journey.domain.history import History, Unit
+from services.journey.domain.rules.scope import Agreement, Candidate, Picker
+from services.journey.domain.rules.shape import Absence
+
+
+class AbsenceRule:
+    """An absence rule made ready. Its candidates have a due time: whether that has passed is not decided here."""
+
+    def __init__(self, rule: Absence) -> None:
+        """Raises `Senseless`."""
+        self._after = Picker(rule.after)
+        self._expect = Picker(rule.expect)
+        self._within = rule.within
+        self._grace = rule.grace
+        self._agreement = Agreement(rule.same)
+
+    def evaluate(self, history: History) -> Iterable[Candidate]:
+        """Its candidates: arming touchpoints without a follow-up."""
+        arming = self._after.pick(history)
+        if not arming:
+            return
+        expected = self._expect.pick(history)
+        for unit in arming:
+            due_at = self._due_at(unit)
+            if due_at is not None and not any(self._satisfies(other, unit, due_at) for other in expected):
+                waited_s = (due_at - unit.time).total_seconds()
+                numbers: dict[str, int | float | str] = {"due_at": _text(due_at), "waited_s": waited_s}
+                yield Candidate(unit, (unit,), numbers, due_at)
+
+    def _due_at(self, unit: Unit) -> datetime | None:
+        """The last moment at which a follow-up counts; None if the touchpoint does not arm."""
+        if self._within is not None:
+            return unit.time + self._within
+        promised = unit.at.due_at
+        return None if promised is None or promised < unit.time else promised + self._grace
+
+    def _satisfies(self, other: Unit, arming: Unit, due_at: datetime) -> bool:
+        if other is arming or not arming.time <= other.time <= due_at:
+            return False
+        agrees = self._agreement.with_(arming)
+        return agrees is None or agrees(other)
+
+
+def _text(moment: datetime) -> str:
+    """UTC as it stands in every document."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

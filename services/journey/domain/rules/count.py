@@ -1,0 +1,84 @@
+"""The shape *count*: too many of the same within a time (docs/semantics.md, count)."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from services.journey.domain.history import History, Unit
+from services.journey.domain.rules.matching import getter
+from services.journey.domain.rules.scope import Agreement, Barrier, Candidate, Picker, grouped, key_of
+from services.journey.domain.rules.shape import Count
+
+MOST_COUNTED = 200
+"""Units that one anchor counts, itself included; it bounds the work on a customer who never stops."""
+
+
+class CountRule:
+    """A count rule made ready."""
+
+    def __init__(self, rule: Count) -> None:
+        """Raises `Senseless`."""
+        self._at_least = rule.at_least
+        self._within = rule.within
+        self._picker = Picker(rule.of, contacts=rule.contacts)
+        self._key = key_of(rule.per)
+        self._agreement = Agreement(rule.same)
+        self._barrier = Barrier(rule.without, self._key, self._agreement)
+        self._distinct = getter(rule.distinct) if rule.distinct else None
+        self._changes = getter(rule.changes) if rule.changes else None
+        self._fewest = rule.at_least + (1 if rule.changes else 0)
+
+    def evaluate(self, history: History) -> Iterable[Candidate]:
+        """Its candidates."""
+        units = self._picker.pick(history)
+        if len(units) < self._fewest:
+            return
+        for group in grouped(units, self._key, history):
+            for index in range(self._fewest - 1, len(group)):
+                window = self._window(group, index, history)
+                count = self._count(window) if len(window) >= self._fewest else 0
+                if count >= self._at_least:
+                    yield Candidate(group[index], window, self._numbers(window, count))
+
+    def _window(self, group: Sequence[Unit], index: int, history: History) -> list[Unit]:
+        """The unit at `index` and what counts with it, oldest first."""
+        anchor = group[index]
+        agrees = self._agreement.with_(anchor)
+        barrier = self._barrier.before(anchor, history)
+        earliest = None if self._within is None else anchor.time - self._within
+        window = [anchor]
+        for unit in (group[i] for i in range(index - 1, -1, -1)):
+            if (earliest is not None and unit.time < earliest) or (barrier is not None and unit.order < barrier.order):
+                break
+            if agrees is None or agrees(unit):
+                window.append(unit)
+                if len(window) == MOST_COUNTED:
+                    break
+        window.reverse()
+        return window
+
+    def _count(self, window: Sequence[Unit]) -> int:
+        if self._distinct is not None:
+            values = [value for unit in window if (value := self._distinct(unit.view)) is not None]
+            return sum(value not in values[:index] for index, value in enumerate(values))
+        if self._changes is not None:
+            return self._count_changes(window)
+        return len(window)
+
+    def _count_changes(self, window: Sequence[Unit]) -> int:
+        """How often the value changed; 0 unless the anchor itself is a change."""
+        assert self._changes is not None  # noqa: S101 - asked for only by _count, which has looked
+        if self._changes(window[-1].view) is None:
+            return 0
+        values = [value for unit in window if (value := self._changes(unit.view)) is not None]
+        if len(values) < 2 or values[-1] == values[-2]:
+            return 0
+        return sum(one != other for one, other in pairwise(values))
+
+    def _numbers(self, window: Sequence[Unit], count: int) -> dict[str, int | float | str]:
+        numbers: dict[str, int | float | str] = {
+            "count": count,
+            "span_s": (window[-1].time - window[0].time).total_seconds(),
+        }
+        if self._within is not None:
+            numbers["within_s"] = self._within.total_seconds()
+        return numbers

@@ -1,0 +1,97 @@
+"""From candidates to findings: which of them stand under cool-down and cap, and what is said about each."""
+
+from collections.abc import Iterable, Sequence
+
+from services.journey.domain.friction import (
+    MOST_EVIDENCE,
+    MOST_TIMELINE,
+    Anchor,
+    Finding,
+    Severity,
+    TimelineEntry,
+)
+from services.journey.domain.history import History, Unit
+from services.journey.domain.names import friction_id
+from services.journey.domain.rules.scope import Candidate
+from services.journey.domain.rules.shape import Count, Rule, Scope, Threshold
+from services.journey.domain.rules.shape import Sequence as SequenceShape
+
+
+def restrained(rule: Rule, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
+    """Those that the cool-down and the cap of `rule` let stand, in order of their anchors."""
+    ordered = sorted(candidates, key=lambda candidate: candidate.anchor.order)
+    if rule.cooldown is None and rule.cap is None:
+        return ordered
+    accepted: list[Candidate] = []
+    for candidate in ordered:
+        time = candidate.anchor.time
+        if rule.cooldown is not None and accepted and time - accepted[-1].anchor.time < rule.cooldown:
+            continue
+        if rule.cap is not None:
+            recent = sum(time - earlier.anchor.time < rule.cap.within for earlier in accepted)
+            if recent >= rule.cap.max:
+                continue
+        accepted.append(candidate)
+    return accepted
+
+
+def finding(rule: Rule, candidate: Candidate, history: History) -> Finding:
+    """What `rule` says of `candidate`."""
+    anchor = candidate.anchor
+    interaction_id = _interaction_id(rule, anchor)
+    service_level = anchor.view.service_level or history.service_level_at(anchor.position)
+    evidence = candidate.evidence[-MOST_EVIDENCE:]
+    return Finding(
+        id=friction_id(rule.id, anchor.at.source, interaction_id=interaction_id, touchpoint_id=anchor.at.id),
+        rule=rule.id,
+        rule_version=rule.version,
+        severity=_severity(rule, service_level),
+        anchor=_anchor(anchor, interaction_id),
+        at=anchor.at,
+        stale_from=candidate.due_at or anchor.time,
+        journeys=_journeys(anchor, evidence, history),
+        touchpoints=tuple(unit.at.key for unit in evidence),
+        evidence=candidate.numbers,
+        timeline=_timeline(anchor.position, history),
+        reason=anchor.view.reason,
+        service_level=service_level,
+        refs=anchor.view.refs,
+    )
+
+
+def _interaction_id(rule: Rule, anchor: Unit) -> str | None:
+    """The interaction that anchors it; None if a touchpoint does."""
+    by_interaction = isinstance(rule, Count | SequenceShape | Threshold) and rule.per is Scope.INTERACTION
+    return anchor.at.interaction_id if anchor.contact or by_interaction else None
+
+
+def _anchor(anchor: Unit, interaction_id: str | None) -> Anchor:
+    if interaction_id is None:
+        return Anchor(source=anchor.at.source, touchpoint_id=anchor.at.id)
+    return Anchor(source=anchor.at.source, interaction_id=interaction_id)
+
+
+def _severity(rule: Rule, service_level: str | None) -> Severity:
+    if service_level is None:
+        return rule.severity
+    return rule.severity_by_service_level.get(service_level, rule.severity)
+
+
+def _journeys(anchor: Unit, evidence: Iterable[Unit], history: History) -> tuple[int, ...]:
+    """The anchor's journey first, then those of the evidence, each once."""
+    of = history.journey_of
+    return tuple(dict.fromkeys((of[anchor.position], *(of[unit.position] for unit in evidence))))
+
+
+def _timeline(position: int, history: History) -> tuple[TimelineEntry, ...]:
+    units = history.units[max(0, position + 1 - MOST_TIMELINE) : position + 1]
+    return tuple(
+        TimelineEntry(
+            occurred_at=unit.at.occurred_at,
+            channel=unit.at.channel,
+            kind=unit.at.kind,
+            outcome=unit.at.outcome,
+            reason=unit.at.reason,
+        )
+        for unit in units
+    )

@@ -1,0 +1,205 @@
+"""Reading fields and testing conditions: matchers compiled once into closures that run often.
+
+Every field of a touchpoint can be named: `kind`, `wait_s`, `refs.case_id`, `attributes.ivr_path`, `customer.email`,
+`score.value`, `value.amount`, and `score.on_7` for a score brought to a scale of seven.
+"""
+
+import re
+from collections.abc import Callable
+from operator import attrgetter
+
+import msgspec
+
+from services.journey.domain.rules.shape import Clause, Condition, Matcher, Scalar
+from services.journey.domain.touchpoint import Touchpoint
+
+Get = Callable[[Touchpoint], object]
+Test = Callable[[Touchpoint], bool]
+
+_PLAIN = frozenset(Touchpoint.__struct_fields__) - {"refs", "attributes", "customer", "score", "value"}
+_TIMES = frozenset({"occurred_at", "received_at", "due_at"})
+_ON_SCALE = re.compile(r"score\.on_(?P<scale>[1-9][0-9]{0,2})")
+_MONEY_AND_SCORE = frozenset({"score.metric", "score.value", "score.scale", "value.amount", "value.currency"})
+
+
+class Senseless(ValueError):  # noqa: N818 - it says what is wrong with the rule
+    """A part of a rule that cannot mean anything; the message says which and why."""
+
+
+class Selector(msgspec.Struct, frozen=True):
+    """A compiled matcher: only touchpoints of `kinds` can match (None: any kind), and `test`, if any, decides."""
+
+    kinds: frozenset[str] | None
+    test: Test | None
+
+    def matches(self, touchpoint: Touchpoint) -> bool:
+        """Whether `touchpoint` matches."""
+        return (self.kinds is None or touchpoint.kind in self.kinds) and (self.test is None or self.test(touchpoint))
+
+
+def getter(field: str) -> Get:
+    """Reads `field` of a touchpoint; None where it is not known. Raises `Senseless` for a field there is not."""
+    if field in _PLAIN:
+        return attrgetter(field)
+    if field in _MONEY_AND_SCORE:
+        return _of_struct(*field.split("."))
+    if scale := _ON_SCALE.fullmatch(field):
+        return _score_on(int(scale["scale"]))
+    family, _, name = field.partition(".")
+    if not name:
+        raise Senseless(f"a touchpoint has no field {field!r}")
+    if family == "refs":
+        return lambda touchpoint: touchpoint.refs.get(name)
+    if family == "attributes":
+        return _nested(name)
+    if family == "customer":
+        return _identifier(name)
+    raise Senseless(f"a touchpoint has no field {field!r}")
+
+
+def number(get: Get) -> Callable[[Touchpoint], int | float | None]:
+    """Reads a number; None where the field is not known or something else."""
+
+    def read(touchpoint: Touchpoint) -> int | float | None:
+        value = get(touchpoint)
+        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    return read
+
+
+def compiled(matcher: Matcher) -> Selector:
+    """`matcher` made ready; raises `Senseless`."""
+    clauses = matcher if isinstance(matcher, tuple) else (matcher,)
+    if not clauses or not all(clauses):
+        return Selector(None, None)
+    kinds = [_kinds(clause) for clause in clauses]
+    common = None if None in kinds else frozenset().union(*(found for found in kinds if found is not None))
+    if all(found is not None and len(clause) == 1 for found, clause in zip(kinds, clauses, strict=True)):
+        return Selector(common, None)
+    if len(clauses) == 1:
+        return Selector(
+            common, _all({field: want for field, want in clauses[0].items() if field != "kind" or not common})
+        )
+    tests = [_all(clause) for clause in clauses]
+    return Selector(common, lambda touchpoint: any(test(touchpoint) for test in tests))
+
+
+def _kinds(clause: Clause) -> frozenset[str] | None:
+    """The kinds that `clause` demands by name; None if it does not."""
+    want = clause.get("kind")
+    if isinstance(want, str):
+        return frozenset({want})
+    if isinstance(want, tuple):
+        return frozenset(str(kind) for kind in want)
+    return None
+
+
+def _all(clause: Clause) -> Test:
+    tests = [_test(field, want) for field, want in clause.items()]
+    if len(tests) == 1:
+        return tests[0]
+    return lambda touchpoint: all(test(touchpoint) for test in tests)
+
+
+def _test(field: str, want: Scalar | tuple[Scalar, ...] | Condition) -> Test:
+    get = getter(field)
+    if isinstance(want, Condition):
+        return _condition(field, get, want)
+    if field in _TIMES:
+        raise Senseless(f"{field} is a time: it can only be asked for with exists")
+    return _is_one_of(get, want if isinstance(want, tuple) else (want,))
+
+
+def _condition(field: str, get: Get, want: Condition) -> Test:
+    tests = [*_bounds(get, want)]
+    if want.exists is not None:
+        exists = want.exists
+        tests.append(lambda touchpoint: (get(touchpoint) is not None) == exists)
+    if want.is_not is not None:
+        unwanted = _is_one_of(get, want.is_not if isinstance(want.is_not, tuple) else (want.is_not,))
+        tests.append(lambda touchpoint: get(touchpoint) is not None and not unwanted(touchpoint))
+    if want.contains is not None:
+        tests.append(_contains(get, want.contains.casefold()))
+    if not tests:
+        raise Senseless(f"nothing is asked of {field}")
+    if field in _TIMES and (len(tests) > 1 or want.exists is None):
+        raise Senseless(f"{field} is a time: it can only be asked for with exists")
+    return tests[0] if len(tests) == 1 else lambda touchpoint: all(test(touchpoint) for test in tests)
+
+
+def _bounds(get: Get, want: Condition) -> list[Test]:
+    read = number(get)
+    tests: list[Test] = []
+    if (gt := want.gt) is not None:
+        tests.append(lambda touchpoint: (n := read(touchpoint)) is not None and n > gt)
+    if (gte := want.gte) is not None:
+        tests.append(lambda touchpoint: (n := read(touchpoint)) is not None and n >= gte)
+    if (lt := want.lt) is not None:
+        tests.append(lambda touchpoint: (n := read(touchpoint)) is not None and n < lt)
+    if (lte := want.lte) is not None:
+        tests.append(lambda touchpoint: (n := read(touchpoint)) is not None and n <= lte)
+    return tests
+
+
+def _is_one_of(get: Get, wanted: tuple[Scalar, ...]) -> Test:
+    if all(isinstance(want, str) for want in wanted):
+        if len(wanted) == 1:
+            only = wanted[0]
+            return lambda touchpoint: get(touchpoint) == only
+        return lambda touchpoint: get(touchpoint) in wanted
+    return lambda touchpoint: any(_same(get(touchpoint), want) for want in wanted)
+
+
+def _same(value: object, want: Scalar) -> bool:
+    """Equal and of one sort: 1 is 1.0, but true is not 1."""
+    return value == want and isinstance(value, bool) == isinstance(want, bool)
+
+
+def _contains(get: Get, want: str) -> Test:
+    def test(touchpoint: Touchpoint) -> bool:
+        value = get(touchpoint)
+        return isinstance(value, str) and want in value.casefold()
+
+    return test
+
+
+def _of_struct(member: str, name: str) -> Get:
+    def read(touchpoint: Touchpoint) -> object:
+        struct = getattr(touchpoint, member)
+        return None if struct is None else getattr(struct, name)
+
+    return read
+
+
+def _score_on(scale: int) -> Get:
+    def read(touchpoint: Touchpoint) -> object:
+        score = touchpoint.score
+        return None if score is None or not score.scale else score.value * scale / score.scale
+
+    return read
+
+
+def _nested(path: str) -> Get:
+    names = path.split(".")
+
+    def read(touchpoint: Touchpoint) -> object:
+        node: object = touchpoint.attributes
+        for name in names:
+            node = node.get(name) if isinstance(node, dict) else None
+        return node
+
+    return read
+
+
+def _identifier(name: str) -> Get:
+    type_, _, member = name.partition(".")
+    if member not in {"", "verified"}:
+        raise Senseless(f"an identifier has no member {member!r}")
+
+    def read(touchpoint: Touchpoint) -> object:
+        identifier = touchpoint.customer.get(type_)
+        if identifier is None:
+            return None
+        return identifier.verified if member else identifier.value
+
+    return read

@@ -1,0 +1,128 @@
+"""The shape *sequence*: one thing after another, by steps or by a pattern of values (docs/semantics.md, sequence)."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from operator import attrgetter
+
+from services.journey.domain.history import History, Unit
+from services.journey.domain.rules import shape
+from services.journey.domain.rules.matching import getter
+from services.journey.domain.rules.scope import Agreement, Barrier, Candidate, KeyOf, Picker, grouped, key_of
+
+
+class StepsRule:
+    """A sequence by steps made ready."""
+
+    def __init__(self, rule: shape.Sequence) -> None:
+        """Raises `Senseless`."""
+        self._steps = tuple(Picker(step.of, contacts=step.contacts) for step in rule.steps)
+        self._within = rule.within
+        self._once = rule.once
+        self._key = key_of(rule.per)
+        self._agreement = Agreement(rule.same)
+        self._barrier = Barrier(rule.without, self._key, self._agreement)
+
+    def evaluate(self, history: History) -> Iterable[Candidate]:
+        """Its candidates."""
+        picked: list[dict[object, Sequence[Unit]]] = []
+        for step in self._steps:
+            units = step.pick(history)
+            if not units:
+                return
+            picked.append(_by_scope(units, self._key, history))
+        for name, anchors in picked[-1].items():
+            steps = [units.get(name, ()) for units in picked]
+            for anchor in anchors:
+                chain = self._chain(anchor, steps)
+                if chain is not None and self._unbroken(chain, history):
+                    yield Candidate(anchor, chain, _numbers(chain))
+
+    def _chain(self, anchor: Unit, steps: Sequence[Sequence[Unit]]) -> list[Unit] | None:
+        """One unit for each step, the latest that there are, ending in `anchor`; None if one is missing."""
+        agrees = self._agreement.with_(anchor)
+        chain = [anchor]
+        for units in reversed(steps[:-1]):
+            unit = next((one for one in _before(chain[-1], units) if agrees is None or agrees(one)), None)
+            if unit is None or not _is_within((unit, anchor), self._within):
+                return None
+            chain.append(unit)
+        chain.reverse()
+        return None if self._once and self._came_before(anchor, chain[-2], steps[-1]) else chain
+
+    def _came_before(self, anchor: Unit, after: Unit, completions: Sequence[Unit]) -> bool:
+        """Whether another completion lies between the step before and `anchor`."""
+        agrees = self._agreement.with_(anchor)
+        for other in _before(anchor, completions):
+            if other.order <= after.order:
+                return False
+            if agrees is None or agrees(other):
+                return True
+        return False
+
+    def _unbroken(self, chain: Sequence[Unit], history: History) -> bool:
+        barrier = self._barrier.before(chain[-1], history)
+        return barrier is None or barrier.order < chain[0].order
+
+
+class PatternRule:
+    """A sequence by a pattern of values made ready."""
+
+    def __init__(self, rule: shape.Sequence) -> None:
+        """Raises `Senseless`; `field` is given."""
+        self._picker = Picker(rule.of)
+        self._value = getter(rule.field or "")
+        self._pattern = rule.pattern
+        self._within = rule.within
+        self._key = key_of(rule.per)
+
+    def evaluate(self, history: History) -> Iterable[Candidate]:
+        """Its candidates."""
+        value = self._value
+        units = [unit for unit in self._picker.pick(history) if value(unit.view) is not None]
+        if len(units) < len(self._pattern):
+            return
+        for group in grouped(units, self._key, history):
+            if len(group) >= len(self._pattern):
+                yield from self._in_group(group)
+
+    def _in_group(self, group: Sequence[Unit]) -> Iterable[Candidate]:
+        runs: list[tuple[Unit, Unit]] = []  # first and last unit of each
+        for unit in group:
+            if runs and self._value(runs[-1][1].view) == self._value(unit.view):
+                runs[-1] = (runs[-1][0], unit)
+            else:
+                runs.append((unit, unit))
+        length = len(self._pattern)
+        for end in range(length, len(runs) + 1):
+            chain = [*(last for _, last in runs[end - length : end - 1]), runs[end - 1][0]]
+            values = [self._value(unit.view) for unit in chain]
+            if self._fits(values) and _is_within(chain, self._within):
+                yield Candidate(chain[-1], chain, {**_numbers(chain), "values": " > ".join(map(str, values))})
+
+    def _fits(self, values: Sequence[object]) -> bool:
+        """Equal letters for equal values, different letters for different ones."""
+        letters = self._pattern
+        return all(
+            (values[i] == values[j]) == (letters[i] == letters[j]) for j in range(len(letters)) for i in range(j)
+        )
+
+
+def _before(unit: Unit, units: Sequence[Unit]) -> Iterable[Unit]:
+    """Those of `units` that come before `unit`, latest first."""
+    end = bisect_left(units, unit.order, key=attrgetter("order"))
+    return (units[index] for index in range(end - 1, -1, -1))
+
+
+def _by_scope(units: Sequence[Unit], key: KeyOf | None, history: History) -> dict[object, Sequence[Unit]]:
+    if key is None:
+        return {None: units}
+    return {key(group[0], history): group for group in grouped(units, key, history)}
+
+
+def _is_within(chain: Sequence[Unit], within: timedelta | None) -> bool:
+    return within is None or chain[-1].time - chain[0].time <= within
+
+
+def _numbers(chain: Sequence[Unit]) -> dict[str, int | float | str]:
+    return {"span_s": (chain[-1].time - chain[0].time).total_seconds()}

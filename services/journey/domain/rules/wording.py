@@ -1,0 +1,148 @@
+"""Titles and explanations: templates with named places, filled in English and in Korean.
+
+A template is plain text with places in braces. Only the names below may stand in them, so that a rules file can neither
+reach into the program nor print anything that points to a person.
+"""
+
+from collections.abc import Callable, Mapping
+from string import Formatter
+
+from services.journey.domain.friction import Finding, Number, Text
+from services.journey.domain.rules.matching import Senseless
+from services.journey.domain.rules.shape import Absence, Count, Rule, Sequence, Threshold
+
+Fill = Callable[[Finding, str], str]
+"""The words for one place, of a finding, in a language."""
+
+_UNITS = {
+    "en": (
+        (86_400, " day", " days"),
+        (3_600, " hour", " hours"),
+        (60, " minute", " minutes"),
+        (1, " second", " seconds"),
+    ),
+    "ko": ((86_400, "일", "일"), (3_600, "시간", "시간"), (60, "분", "분"), (1, "초", "초")),
+}
+
+_CHANNELS = {
+    "web": ("web", "웹"),
+    "app": ("app", "앱"),
+    "phone": ("phone", "전화"),
+    "ivr": ("IVR", "ARS"),
+    "chat": ("chat", "채팅"),
+    "email": ("e-mail", "이메일"),
+    "sms": ("text message", "문자"),
+    "social": ("social media", "소셜 미디어"),
+    "messenger": ("messenger", "메신저"),
+    "store": ("store", "매장"),
+    "kiosk": ("kiosk", "키오스크"),
+    "field": ("field service", "방문 서비스"),
+    "device": ("device", "기기"),
+    "mail": ("mail", "우편"),
+    "api": ("API", "API"),
+}
+
+_UNKNOWN = {"en": "not known", "ko": "알 수 없음"}
+
+
+def duration(seconds: float, language: str) -> str:
+    """`seconds` in words, the two largest units: "6 minutes 52 seconds", "6분 52초"."""
+    rest = int(seconds)
+    words = []
+    for size, one, many in _UNITS[language]:
+        number, rest = divmod(rest, size)
+        if number:
+            words.append(f"{number}{one if number == 1 else many}")
+    return " ".join(words[:2]) or f"0{_UNITS[language][-1][2]}"
+
+
+def _number(value: Number) -> str:
+    if isinstance(value, float):
+        return f"{value:.1f}".removesuffix(".0")
+    return str(value)
+
+
+def _plain(name: str) -> Fill:
+    return lambda finding, language: _number(finding.evidence.get(name, _UNKNOWN[language]))
+
+
+def _time(name: str) -> Fill:
+    def fill(finding: Finding, language: str) -> str:
+        value = finding.evidence.get(name)
+        return duration(value, language) if isinstance(value, int | float) else _UNKNOWN[language]
+
+    return fill
+
+
+def _channel(finding: Finding, language: str) -> str:
+    names = _CHANNELS.get(finding.at.channel, (finding.at.channel, finding.at.channel))
+    return names[1 if language == "ko" else 0]
+
+
+def _reason(finding: Finding, language: str) -> str:
+    return finding.reason or _UNKNOWN[language]
+
+
+def _due_at(finding: Finding, language: str) -> str:  # noqa: ARG001 - one signature for all places
+    return f"{finding.stale_from:%Y-%m-%d %H:%M} UTC"
+
+
+_EVERYWHERE: Mapping[str, Fill] = {"channel": _channel, "reason": _reason}
+
+PLACES: Mapping[type, Mapping[str, Fill]] = {
+    Count: {**_EVERYWHERE, "count": _plain("count"), "span": _time("span_s"), "within": _time("within_s")},
+    Sequence: {**_EVERYWHERE, "span": _time("span_s"), "values": _plain("values")},
+    Threshold: {
+        **_EVERYWHERE,
+        "value": _plain("value"),
+        "limit": _plain("limit"),
+        "value_time": _time("value"),
+        "limit_time": _time("limit"),
+    },
+    Absence: {**_EVERYWHERE, "due_at": _due_at, "waited": _time("waited_s")},
+}
+"""What may stand in braces, by shape."""
+
+
+class Wording:
+    """The title and explanation of one rule, made ready."""
+
+    __slots__ = ("_explanation", "_title")
+
+    def __init__(self, rule: Rule) -> None:
+        """Raises `Senseless` for a template that does not parse or names another place."""
+        places = PLACES[type(rule)]
+        self._title = {"en": _parsed(rule.title.en, places), "ko": _parsed(rule.title.ko, places)}
+        self._explanation = {"en": _parsed(rule.explanation.en, places), "ko": _parsed(rule.explanation.ko, places)}
+
+    def title(self, finding: Finding) -> Text:
+        """One line for people."""
+        return _text(self._title, finding)
+
+    def explanation(self, finding: Finding) -> Text:
+        """Why the rule fired, with its numbers."""
+        return _text(self._explanation, finding)
+
+
+_Template = tuple[tuple[str, Fill | None], ...]
+
+
+def _parsed(template: str, places: Mapping[str, Fill]) -> _Template:
+    try:
+        pieces = list(Formatter().parse(template))
+    except ValueError as error:
+        raise Senseless(f"the text {template!r} has a stray brace") from error
+    parsed = []
+    for literal, name, spec, conversion in pieces:
+        if name is not None and (name not in places or spec or conversion):
+            raise Senseless(f"{{{name}}} is not one of {', '.join(sorted(places))}")
+        parsed.append((literal, None if name is None else places[name]))
+    return tuple(parsed)
+
+
+def _text(templates: Mapping[str, _Template], finding: Finding) -> Text:
+    words = {
+        language: "".join(literal + (fill(finding, language) if fill else "") for literal, fill in template)
+        for language, template in templates.items()
+    }
+    return Text(en=words["en"], ko=words["ko"])
