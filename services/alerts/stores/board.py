@@ -21,19 +21,20 @@ class WidenedError(Exception):
 
 async def load(
     connection: Connection,
-    arrivals: Mapping[str, str],
+    friction_ids: Iterable[str],
+    arriving: Iterable[str],
     *,
     now: datetime,
     reopen_window: timedelta,
 ) -> Board:
-    """Lock and return everything that can be touched by frictions, given as fingerprint by friction id.
+    """Lock and return everything that can be touched by frictions with these ids, `arriving` with these fingerprints.
 
     Raises:
         WidenedError: the set changed under our hands; roll back and call again.
     """
-    frictions = await _lock_frictions(connection, sorted(arrivals), now)
+    frictions = await _lock_frictions(connection, sorted(set(friction_ids)), now)
     homes = {placed.issue_id for placed in frictions.values() if placed.issue_id is not None}
-    fingerprints = set(arrivals.values()) | await _fingerprints_of(connection, homes)
+    fingerprints = set(arriving) | await _fingerprints_of(connection, homes)
     occurrences = await lock_fingerprints(connection, fingerprints)
     issues = await _lock_issues(connection, homes, fingerprints, since=now - reopen_window)
     if any(issue.fingerprint not in occurrences for issue in issues.values()):

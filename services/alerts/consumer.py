@@ -1,0 +1,270 @@
+"""Reads `frictions` as one of a group and hands batches to intake; the only module that knows aiokafka here.
+
+The group only shares partitions out. Where to read on stands in PostgreSQL: after an assignment the loop itself claims
+each partition, compares the log with what was read before, seeks, and only then takes its records. Kafka's own commits
+are made for the sake of lag tools and never read.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.alerts.domain.line import Delivery, LogVerdict, examine, receive
+from services.alerts.intake import Applied, Arrival, Intake
+from services.alerts.metrics import IntakeMetrics
+from services.alerts.stores import progress
+from services.alerts.stores.progress import Claim, Position
+from services.runtime.clock import Clock
+from services.runtime.health import CheckResult
+from services.runtime.kafka import cluster_line
+from services.runtime.logs import get_logger
+from services.runtime.postgres import Pool, is_transient, retrying, transaction
+
+_log = get_logger(__name__)
+
+TOPIC = "frictions"
+POLL_MS = 200
+COMMIT_EVERY_S = 5.0
+PAUSE_S = 1.0
+STALLED_AFTER_S = 30.0
+
+
+class PoisonStormError(Exception):
+    """So many records in a row were refused that the fault is more likely ours: stop before the topic is drained."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerSettings:
+    """What the consumer needs to know. `line`: empty means the cluster's id."""
+
+    bootstrap: str
+    line: str
+    group: str
+    owner: str
+    session_timeout_s: float
+    batch: int
+    poison_limit: int
+    topic: str = TOPIC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """A partition that is ours: its claim, what comes next, and a record to compare before anything is taken."""
+
+    claim: Claim
+    expected: int
+    compare: bytes | None = None
+    asked_again: bool = False
+
+
+class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Runs until cancelled."""
+
+    def __init__(
+        self, settings: ConsumerSettings, intake: Intake, *, pool: Pool, clock: Clock, metrics: IntakeMetrics
+    ) -> None:
+        self._settings = settings
+        self._intake = intake
+        self._pool = pool
+        self._clock = clock
+        self._metrics = metrics
+        self._line = ""
+        self._held: dict[int, _Held] = {}
+        self._unclaimed: dict[int, float] = {}
+        self._refused: dict[int, LogVerdict] = {}
+        self._poison_run = 0
+        self._joined = False
+        self._alive_at = clock.monotonic()
+        self._committed_at = clock.monotonic()
+
+    async def run(self) -> None:
+        """Join the group and apply what comes; starts over when Kafka goes away."""
+        while True:
+            self._alive_at = self._clock.monotonic()
+            try:
+                await self._member()
+            except (KafkaError, OSError, TimeoutError) as error:
+                _log.warning("kafka is away", reason=type(error).__name__)
+                await asyncio.sleep(PAUSE_S)
+
+    async def check(self) -> CheckResult:
+        """For `/readyz`: the loop turns, and every partition of ours is read."""
+        idle = self._clock.monotonic() - self._alive_at
+        if self._refused:
+            named = ", ".join(f"{partition}: {verdict}" for partition, verdict in sorted(self._refused.items()))
+            return CheckResult(name="intake", ok=False, detail=f"partitions refused ({named})")
+        if not self._joined:
+            return CheckResult(name="intake", ok=False, detail="not a member of the group yet")
+        return CheckResult(name="intake", ok=idle < STALLED_AFTER_S, detail=f"{len(self._held)} partitions")
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Forget partitions; a batch under way finds out by the epoch."""
+        for tp in revoked:
+            self._held.pop(tp.partition, None)
+            self._unclaimed.pop(tp.partition, None)
+            self._refused.pop(tp.partition, None)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Remember what to claim; the loop does it."""
+        self._metrics.rebalances.inc()
+        self._joined = True
+        for tp in assigned:
+            self._held.pop(tp.partition, None)
+            self._unclaimed[tp.partition] = 0.0
+
+    async def _member(self) -> None:
+        self._line = await cluster_line(self._settings.bootstrap, self._settings.line)
+        session_ms = int(self._settings.session_timeout_s * 1000)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap,
+            group_id=self._settings.group,
+            client_id=self._settings.owner,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=session_ms // 4,
+            max_poll_interval_ms=3_600_000,  # an outage of PostgreSQL must not empty the group
+            metadata_max_age_ms=10_000,
+            fetch_max_wait_ms=POLL_MS,
+        )
+        self._held.clear()
+        self._unclaimed.clear()
+        self._joined = False
+        consumer.subscribe([self._settings.topic], listener=self)
+        await consumer.start()
+        try:
+            while True:
+                await self._turn(consumer)
+        finally:
+            await consumer.stop()
+
+    async def _turn(self, consumer: AIOKafkaConsumer) -> None:
+        self._alive_at = self._clock.monotonic()
+        await self._claim_new(consumer)
+        fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.batch)
+        arrivals: list[Arrival] = []
+        for tp, records in fetched.items():
+            arrivals += self._sift(consumer, tp, records)
+        if arrivals:
+            await self._apply(arrivals)
+        self._metrics.lag.set(self._lag(consumer))
+        self._metrics.refused_partitions.set(len(self._refused))
+        await self._commit(consumer)
+
+    async def _claim_new(self, consumer: AIOKafkaConsumer) -> None:
+        now = self._clock.monotonic()
+        for partition in [p for p, at in self._unclaimed.items() if at <= now]:
+            try:
+                held = await self._claim(consumer, TopicPartition(self._settings.topic, partition))
+            except Exception as error:
+                if not (is_transient(error) or isinstance(error, KafkaError)):
+                    raise
+                _log.warning("partition not claimed", partition=partition, reason=type(error).__name__)
+                self._unclaimed[partition] = now + PAUSE_S
+                continue
+            if partition in self._unclaimed and held is not None:
+                del self._unclaimed[partition]
+                self._held[partition] = held
+                consumer.seek(TopicPartition(self._settings.topic, partition), held.expected)
+
+    async def _claim(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> _Held | None:
+        """Claim a partition; None where its log is not the one that we know."""
+        beginning = (await consumer.beginning_offsets([tp]))[tp]
+        end = (await consumer.end_offsets([tp]))[tp]
+        position = Position(line=self._line, topic=tp.topic, partition=tp.partition)
+        async with transaction(self._pool) as connection:
+            claim = await progress.claim(
+                connection, position, owner=self._settings.owner, start=beginning, now=self._clock.now()
+            )
+        verdict = examine(claim.next_offset, beginning=beginning, end=end)
+        if verdict is not LogVerdict.SAME:
+            self._refuse(tp.partition, verdict)
+            return None
+        self._refused.pop(tp.partition, None)
+        _log.info("partition claimed", partition=tp.partition, epoch=claim.epoch, next_offset=claim.next_offset)
+        if claim.last_hash is not None and claim.next_offset > beginning:
+            return _Held(claim=claim, expected=claim.next_offset - 1, compare=claim.last_hash)
+        return _Held(claim=claim, expected=claim.next_offset)
+
+    def _refuse(self, partition: int, verdict: LogVerdict) -> None:
+        """Leave a partition unread, say so, and look again later: an operator may have decided by then."""
+        self._refused[partition] = verdict
+        self._held.pop(partition, None)
+        self._unclaimed[partition] = self._clock.monotonic() + STALLED_AFTER_S
+        _log.error("partition refused", topic=self._settings.topic, partition=partition, reason=verdict)
+
+    def _sift(self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[Any]) -> list[Arrival]:
+        """Keep what comes next: drop repeats, seek back over a hole, compare the record at our place."""
+        held = self._held.get(tp.partition)
+        if held is None or not records:
+            return []
+        match receive(records[0].offset, expected=held.expected, asked_again=held.asked_again):
+            case Delivery.SEEK_BACK:
+                _log.warning("offsets missing, asking again", partition=tp.partition, expected=held.expected)
+                self._held[tp.partition] = replace(held, asked_again=True)
+                consumer.seek(tp, held.expected)
+                return []
+            case Delivery.TRIM:
+                records = [record for record in records if record.offset >= held.expected]
+            case Delivery.TAKE:
+                pass
+        arrivals = [_arrival(record) for record in records]
+        if held.compare is not None and arrivals:
+            first = arrivals[0]
+            if first.offset == held.expected and first.digest != held.compare:
+                self._refuse(tp.partition, LogVerdict.OTHER_RECORD)
+                return []
+            arrivals = [arrival for arrival in arrivals if arrival.offset > held.expected]
+            self._held[tp.partition] = replace(held, expected=held.expected + 1, compare=None)
+        return arrivals
+
+    async def _apply(self, arrivals: Sequence[Arrival]) -> None:
+        claims = {partition: held.claim for partition, held in self._held.items()}
+        with self._metrics.processing_seconds.time():
+            applied = await retrying(lambda: self._intake.apply(claims, arrivals))
+        self._watch_poison(applied, len(arrivals))
+        for partition, next_offset in applied.next_offsets.items():
+            held = self._held.get(partition)
+            if held is not None and held.claim is claims[partition]:
+                self._held[partition] = _Held(claim=held.claim, expected=next_offset)
+        for partition in applied.lost & self._held.keys():
+            _log.warning("partition lost", partition=partition)
+            del self._held[partition]
+            self._unclaimed[partition] = self._clock.monotonic() + PAUSE_S
+
+    def _watch_poison(self, applied: Applied, size: int) -> None:
+        self._poison_run = self._poison_run + applied.refused if applied.refused == size else 0
+        if self._poison_run >= self._settings.poison_limit:
+            raise PoisonStormError(f"{self._poison_run} records in a row were refused")
+
+    def _lag(self, consumer: AIOKafkaConsumer) -> int:
+        lag = 0
+        for partition, held in self._held.items():
+            highwater = consumer.highwater(TopicPartition(self._settings.topic, partition))
+            lag += max(0, (highwater or 0) - held.expected)
+        return lag
+
+    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+        now = self._clock.monotonic()
+        if now - self._committed_at < COMMIT_EVERY_S or not self._held:
+            return
+        self._committed_at = now
+        offsets = {TopicPartition(self._settings.topic, p): held.expected for p, held in self._held.items()}
+        try:
+            await consumer.commit(offsets)
+        except KafkaError as error:
+            _log.info("lag indicator not committed", reason=type(error).__name__)
+
+
+def _arrival(record: Any) -> Arrival:
+    return Arrival(
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers or ()),
+    )

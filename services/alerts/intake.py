@@ -1,0 +1,213 @@
+"""A batch of records in one transaction: progress checked, frictions placed, everything written, progress moved on.
+
+So `kill -9` at any instant loses nothing and doubles nothing. Transient failures are raised to the consumer, which
+tries again; a record that can never be applied becomes a dead letter in the same transaction. Leaves Kafka to
+`consumer`.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.alerts.domain.announcing import Announcement
+from services.alerts.domain.placing import Placement, place
+from services.alerts.domain.values import Friction
+from services.alerts.metrics import Metrics
+from services.alerts.publishing import Publishing
+from services.alerts.stores import board, dead_letters, progress
+from services.alerts.stores.dead_letters import DeadLetter, UnstorableError, recognising
+from services.alerts.stores.progress import Advance, Claim
+from services.alerts.wire import Refused, read_friction
+from services.runtime.clock import Clock
+from services.runtime.logs import get_logger
+from services.runtime.postgres import Connection, Pool, transaction
+
+_log = get_logger(__name__)
+
+WIDENINGS = 10
+"""How often a batch starts over because an issue moved under its hands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A record as it came from Kafka."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def digest(self) -> bytes:
+        """What tells this record from any other at its place."""
+        return record_digest(self.offset, self.key, self.value)
+
+
+def record_digest(offset: int, key: bytes | None, value: bytes | None) -> bytes:
+    """Return the hash that progress keeps of the last applied record."""
+    parts = (str(offset).encode(), key or b"", value or b"")
+    return hashlib.sha256(b"".join(len(p).to_bytes(8, "big") + p for p in parts)).digest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What a batch came to: the next offset of each partition, the partitions that are not ours any more, poison."""
+
+    next_offsets: Mapping[int, int]
+    lost: frozenset[int]
+    refused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """An arrival that is a friction, and its document."""
+
+    friction: Friction
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """Applies batches."""
+
+    pool: Pool
+    clock: Clock
+    publishing: Publishing
+    metrics: Metrics
+    new_id: Callable[[], UUID]
+    reopen_window: timedelta
+
+    async def apply(self, claims: Mapping[int, Claim], arrivals: Sequence[Arrival]) -> Applied:
+        """Apply `arrivals`, in offset order within each partition, whose claims are given by partition.
+
+        A batch that the database refuses for its content is halved until the record is found.
+
+        Raises:
+            services.alerts.stores.progress.OffsetMismatchError: the stored offset is not ours; a bug.
+        """
+        try:
+            return await self._apply(claims, arrivals)
+        except UnstorableError:
+            if len(arrivals) == 1:
+                return await self._apply(claims, arrivals, refuse_all=True)
+        half = len(arrivals) // 2
+        first = await self.apply(claims, arrivals[:half])
+        rest = [a for a in arrivals[half:] if a.partition not in first.lost]
+        if not rest:
+            return first
+        second = await self.apply(claims, rest)
+        return Applied(
+            next_offsets={**first.next_offsets, **second.next_offsets},
+            lost=first.lost | second.lost,
+            refused=first.refused + second.refused,
+        )
+
+    async def _apply(
+        self, claims: Mapping[int, Claim], arrivals: Sequence[Arrival], *, refuse_all: bool = False
+    ) -> Applied:
+        for _ in range(WIDENINGS):
+            try:
+                return await self._once(claims, arrivals, refuse_all=refuse_all)
+            except board.WidenedError:
+                continue
+        raise board.WidenedError
+
+    async def _once(self, claims: Mapping[int, Claim], arrivals: Sequence[Arrival], *, refuse_all: bool) -> Applied:
+        now = self.clock.now()
+        wanted = sorted({a.partition for a in arrivals})
+        with recognising():
+            async with transaction(self.pool) as connection:
+                held = await progress.held(connection, [claims[p] for p in wanted])
+                ours = [a for a in arrivals if a.partition in held and a.offset >= held[a.partition]]
+                read, letters = _read_all(ours, refuse_all=refuse_all)
+                placement, announcements = await self._place(connection, read, now)
+                await dead_letters.add(connection, [_letter(claims, a, why) for a, why in letters], now)
+                advances = _advances(claims, ours, held)
+                await progress.advance(connection, advances, now)
+        self._count(placement, announcements, letters)
+        return Applied(
+            next_offsets={**held, **{a.claim.position.partition: a.next_offset for a in advances}},
+            lost=frozenset(wanted) - held.keys(),
+            refused=len(letters),
+        )
+
+    async def _place(
+        self, connection: Connection, read: Sequence[_Read], now: datetime
+    ) -> tuple[Placement | None, list[Announcement]]:
+        if not read:
+            return None, []
+        frictions = [r.friction for r in read]
+        known = await board.load(
+            connection,
+            (f.id for f in frictions),
+            (f.fingerprint for f in frictions),
+            now=now,
+            reopen_window=self.reopen_window,
+        )
+        placement = place(known, frictions, now=now, new_id=self.new_id, reopen_window=self.reopen_window)
+        announcements = await self.publishing.write(connection, placement.changes, now)
+        documents = {(r.friction.id, r.friction.revision): r.document for r in reversed(read)}  # the first counts
+        await board.save_frictions(connection, placement.frictions, documents, now)
+        await board.save_occurrences(connection, placement.occurrences)
+        return placement, announcements
+
+    def _count(
+        self,
+        placement: Placement | None,
+        announcements: Sequence[Announcement],
+        letters: Sequence[tuple[Arrival, Refused]],
+    ) -> None:
+        """Count and log what was committed."""
+        self.publishing.count(announcements)
+        if placement is not None:
+            for fate in placement.fates.values():
+                self.metrics.intake.frictions.labels(fate).inc()
+            self.metrics.intake.frictions.labels("stale").inc(placement.stale)
+        for arrival, why in letters:
+            self.metrics.intake.dead_lettered.labels(why.code).inc()
+            _log.warning("friction dead-lettered", code=why.code, partition=arrival.partition, offset=arrival.offset)
+
+
+def _read_all(arrivals: Sequence[Arrival], *, refuse_all: bool) -> tuple[list[_Read], list[tuple[Arrival, Refused]]]:
+    read: list[_Read] = []
+    letters: list[tuple[Arrival, Refused]] = []
+    for arrival in arrivals:
+        try:
+            if refuse_all:
+                raise Refused("unstorable", message="PostgreSQL refuses a value in it.")
+            friction = read_friction(arrival.value)
+        except Refused as refused:
+            letters.append((arrival, refused))
+        else:
+            read.append(_Read(friction=friction, document=(arrival.value or b"").decode()))
+    return read, letters
+
+
+def _letter(claims: Mapping[int, Claim], arrival: Arrival, refused: Refused) -> DeadLetter:
+    return DeadLetter(
+        position=claims[arrival.partition].position,
+        offset=arrival.offset,
+        code=refused.code,
+        at=refused.at,
+        message=refused.message,
+        key=arrival.key,
+        value=arrival.value,
+        headers=[(name, base64.b64encode(value or b"").decode()) for name, value in arrival.headers],
+    )
+
+
+def _advances(claims: Mapping[int, Claim], ours: Sequence[Arrival], held: Mapping[int, int]) -> list[Advance]:
+    last = {arrival.partition: arrival for arrival in ours}
+    return [
+        Advance(
+            claim=claims[partition],
+            expected=held[partition],
+            next_offset=arrival.offset + 1,
+            last_hash=arrival.digest,
+        )
+        for partition, arrival in sorted(last.items())
+    ]

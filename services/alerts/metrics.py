@@ -1,0 +1,202 @@
+"""Every metric of the alert service, declared once. Labels are values of closed lists, never ids."""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+LATENCY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+"""Around the objective of the push latency, which is 30 s."""
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
+PATIENCE = (60, 300, 900, 1800, 3600, 4 * 3600, 12 * 3600, 86_400, 3 * 86_400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeMetrics:
+    """Frictions in."""
+
+    frictions: Counter
+    dead_lettered: Counter
+    issues_opened: Counter
+    processing_seconds: Histogram
+    lag: Gauge
+    refused_partitions: Gauge
+    rebalances: Counter
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "IntakeMetrics":
+        """Declare them in `registry`."""
+        return cls(
+            frictions=Counter(
+                "waymark_alerts_frictions", "Frictions read, by what became of them.", ("fate",), registry=registry
+            ),
+            dead_lettered=Counter(
+                "waymark_alerts_dead_letters", "Records that can never be applied.", ("code",), registry=registry
+            ),
+            issues_opened=Counter(
+                "waymark_alerts_issues_opened", "Issues opened, by severity.", ("severity",), registry=registry
+            ),
+            processing_seconds=Histogram(
+                "waymark_alerts_intake_seconds",
+                "Seconds that a batch of frictions took, from Kafka to the commit.",
+                buckets=SECONDS,
+                registry=registry,
+            ),
+            lag=Gauge(
+                "waymark_alerts_lag_records",
+                "Frictions in the partitions of this process that are not applied.",
+                registry=registry,
+            ),
+            refused_partitions=Gauge(
+                "waymark_alerts_refused_partitions",
+                "Partitions that are not read, because their log is not the one that was read before.",
+                registry=registry,
+            ),
+            rebalances=Counter(
+                "waymark_alerts_rebalances", "Times that this process got other partitions.", registry=registry
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryMetrics:
+    """Notifications out."""
+
+    notifications: Counter
+    suppressed: Counter
+    attempts: Counter
+    failures: Counter
+    attempt_seconds: Histogram
+    push_latency: Histogram
+    in_flight: Gauge
+    late_results: Counter
+    disabled: Counter
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "DeliveryMetrics":
+        """Declare them in `registry`."""
+        return cls(
+            notifications=Counter(
+                "waymark_alerts_notifications", "Notifications decided, by reason.", ("reason",), registry=registry
+            ),
+            suppressed=Counter(
+                "waymark_alerts_notifications_suppressed",
+                "Changes of issues that nobody was told of, by reason.",
+                ("reason",),
+                registry=registry,
+            ),
+            attempts=Counter(
+                "waymark_alerts_delivery_attempts", "Delivery attempts, by outcome.", ("outcome",), registry=registry
+            ),
+            failures=Counter(
+                "waymark_alerts_delivery_failures",
+                "Delivery attempts that failed, by reason.",
+                ("reason",),
+                registry=registry,
+            ),
+            attempt_seconds=Histogram(
+                "waymark_alerts_delivery_attempt_seconds",
+                "Seconds that an attempt took.",
+                ("kind",),
+                buckets=SECONDS,
+                registry=registry,
+            ),
+            push_latency=Histogram(
+                "waymark_alerts_push_latency_seconds",
+                "Seconds from the detection of a friction to the first 2xx of an endpoint.",
+                buckets=LATENCY,
+                registry=registry,
+            ),
+            in_flight=Gauge("waymark_alerts_deliveries_in_flight", "Webhooks under way now.", registry=registry),
+            late_results=Counter(
+                "waymark_alerts_late_results",
+                "Results that did not count, because the lease had passed to another process.",
+                registry=registry,
+            ),
+            disabled=Counter(
+                "waymark_alerts_endpoints_disabled",
+                "Endpoints that were disabled because of their answers, by reason.",
+                ("reason",),
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateMetrics:
+    """How things stand in the database, and who is listening."""
+
+    issues: Gauge
+    oldest_unacknowledged: Gauge
+    time_to_acknowledge: Histogram
+    deliveries: Gauge
+    oldest_due: Gauge
+    endpoints: Gauge
+    unpublished: Gauge
+    live_clients: Gauge
+    live_clients_dropped: Counter
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "StateMetrics":
+        """Declare them in `registry`."""
+        return cls(
+            issues=Gauge(
+                "waymark_alerts_issues",
+                "Unresolved issues, by state and severity.",
+                ("state", "severity"),
+                registry=registry,
+            ),
+            oldest_unacknowledged=Gauge(
+                "waymark_alerts_oldest_unacknowledged_timestamp_seconds",
+                "When the oldest issue that is still open was opened, by severity; NaN where there is none.",
+                ("severity",),
+                registry=registry,
+            ),
+            time_to_acknowledge=Histogram(
+                "waymark_alerts_time_to_acknowledge_seconds",
+                "Seconds from the opening of an issue to its acknowledgement.",
+                buckets=PATIENCE,
+                registry=registry,
+            ),
+            deliveries=Gauge(
+                "waymark_alerts_deliveries",
+                "Deliveries that are not done: due, scheduled, in_flight, parked, exhausted.",
+                ("state",),
+                registry=registry,
+            ),
+            oldest_due=Gauge(
+                "waymark_alerts_oldest_due_timestamp_seconds",
+                "When the oldest delivery that waits fell due; NaN where none waits.",
+                registry=registry,
+            ),
+            endpoints=Gauge(
+                "waymark_alerts_endpoints", "Endpoints: active, paused, disabled.", ("state",), registry=registry
+            ),
+            unpublished=Gauge(
+                "waymark_alerts_unpublished_changes", "Changes of issues that the topic lacks.", registry=registry
+            ),
+            live_clients=Gauge("waymark_alerts_live_clients", "Clients of the live stream.", registry=registry),
+            live_clients_dropped=Counter(
+                "waymark_alerts_live_clients_dropped",
+                "Clients of the live stream that were let go, by reason.",
+                ("reason",),
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """All of it."""
+
+    intake: IntakeMetrics
+    delivery: DeliveryMetrics
+    state: StateMetrics
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "Metrics":
+        """Declare all of them in `registry`."""
+        return cls(
+            intake=IntakeMetrics.register(registry),
+            delivery=DeliveryMetrics.register(registry),
+            state=StateMetrics.register(registry),
+        )

@@ -1,0 +1,87 @@
+"""From changes to rows: issues, audit, live feed, topic outbox, notifications, deliveries; in the caller's transaction.
+
+Intake and people's actions both end here, so nothing can change an issue without its audit and its messages.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import schemas.issue
+from services.alerts.domain.announcing import Announcement, Notification, announce
+from services.alerts.domain.notifying import Reason
+from services.alerts.domain.values import Change, EventKind
+from services.alerts.metrics import Metrics
+from services.alerts.rendering import webhook_body
+from services.alerts.stores import board, deliveries, directory, feed
+from services.alerts.wire import write_issue
+from services.runtime.postgres import Connection
+
+_FEED_TYPES = (
+    (EventKind.OPENED, "issue.opened"),
+    (EventKind.REOPENED, "issue.reopened"),
+    (EventKind.RESOLVED, "issue.resolved"),
+    (EventKind.ACKNOWLEDGED, "issue.acknowledged"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """Writes changes of issues with all that follows from them."""
+
+    notify_on: Collection[Reason]
+    public_url: str
+    new_id: Callable[[], UUID]
+    metrics: Metrics
+
+    async def write(self, connection: Connection, changes: Sequence[Change], now: datetime) -> list[Announcement]:
+        """Decide who is told, write everything, and return the decisions; `count` them once committed."""
+        if not changes:
+            return []
+        whom = await directory.directory(connection)
+        announcements = [
+            announce(change, whom, now=now, notify_on=self.notify_on, new_id=self.new_id) for change in changes
+        ]
+        await board.save_changes(connection, [a.change for a in announcements])
+        await feed.add(connection, [_publication(a.change) for a in announcements], now)
+        told = [a.notification for a in announcements if a.notification is not None]
+        if told:
+            await self._deliver(connection, told, whom.version)
+        return announcements
+
+    async def _deliver(self, connection: Connection, told: Sequence[Notification], route_version: int | None) -> None:
+        bodies = [(notification, webhook_body(notification, public_url=self.public_url)) for notification in told]
+        ids = {(n.id, endpoint): deliveries.delivery_id(self.new_id()) for n in told for endpoint in n.endpoints}
+        await deliveries.add(connection, bodies, ids, route_version=route_version)
+        await deliveries.wake(connection)
+
+    def count(self, announcements: Sequence[Announcement]) -> None:
+        """Count what was committed."""
+        for announcement in announcements:
+            issue = announcement.change.after
+            if announcement.change.before is None:
+                self.metrics.intake.issues_opened.labels(issue.severity).inc()
+            if announcement.decision.tell:
+                self.metrics.delivery.notifications.labels(announcement.decision.reason).inc()
+            else:
+                self.metrics.delivery.suppressed.labels(announcement.decision.reason).inc()
+
+
+def _publication(change: Change) -> feed.Publication:
+    return feed.Publication(
+        issue_id=change.after.id,
+        version=change.after.version,
+        type=_feed_type(change),
+        document=schemas.issue.encode(write_issue(change.after)),
+    )
+
+
+def _feed_type(change: Change) -> str:
+    """The last turn that the change took; a merge is a resolution with a successor."""
+    kinds = {event.kind for event in change.events}
+    if EventKind.RESOLVED in kinds and change.after.merged_into is not None:
+        return "issue.merged"
+    if EventKind.RESOLVED in kinds:
+        return "issue.resolved"
+    return next((name for kind, name in _FEED_TYPES if kind in kinds), "issue.updated")

@@ -1,0 +1,60 @@
+"""The body of a webhook: `{type, timestamp, data}` of Standard Webhooks, `data` being issue v1, under 20 kB.
+
+Beside these stand `reason` (why anybody is told), `sequence` (1, 2, … within the issue: a receiver that sees 3 after 5
+drops it) and `url` where the console's address is known. The bytes are made once; they are what is signed and sent.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+import schemas.issue
+from schemas.codec import utc_text
+from schemas.vocabulary import Text
+from services.alerts.domain.announcing import Notification
+from services.alerts.wire import write_issue
+
+MAX_BYTES = 20_000
+
+_CUTS = ((20, 10, 16), (10, 5, 4), (1, 0, 0))
+"""Frictions named, timeline lines and references that stay, in steps, while a body is too long."""
+_TITLE = 200
+
+
+def webhook_body(notification: Notification, *, public_url: str) -> bytes:
+    """Return the bytes to sign and send."""
+    issue = write_issue(notification.issue)
+    body = _body(notification, issue, public_url)
+    for frictions, lines, refs in _CUTS:
+        if len(body) <= MAX_BYTES:
+            return body
+        issue = msgspec.structs.replace(
+            issue,
+            frictions=issue.frictions[-frictions:],
+            timeline=issue.timeline[-lines:] if lines else (),
+            refs=dict(list(issue.refs.items())[:refs]),
+            rules=issue.rules[:10],
+            title=Text(en=issue.title.en[:_TITLE], ko=issue.title.ko[:_TITLE]),
+        )
+        body = _body(notification, issue, public_url)
+    return body
+
+
+def _body(notification: Notification, issue: schemas.issue.Issue, public_url: str) -> bytes:
+    head: dict[str, object] = {
+        "type": notification.type,
+        "timestamp": utc_text(notification.created_at),
+        "reason": notification.reason,
+        "sequence": notification.sequence,
+        "data": msgspec.Raw(schemas.issue.encode(issue)),
+    }
+    if public_url:
+        head["url"] = f"{public_url.rstrip('/')}/#{issue.id}"
+    return msgspec.json.encode(head)
+
+
+def test_body(now: datetime, endpoint: str) -> bytes:
+    """Return the body of a test message."""
+    return msgspec.json.encode(
+        {"type": "endpoint.test", "timestamp": utc_text(now), "data": {"test": True, "endpoint": endpoint}}
+    )

@@ -1,0 +1,174 @@
+"""One HTTP attempt: signed bytes out, an answer back, within a hard limit of time and size; never an exception.
+
+No redirects, no proxies and no `.netrc` from the environment, no cookies, no decompression, a new connection every time
+so that the guard sees every address. Leaves what the answer means to `domain.retry`.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from services.alerts.domain.retry import Answer, Failure
+from services.alerts.guard import ForbiddenTargetError, Guard
+from services.runtime.clock import Clock
+
+TOTAL_S = 15.0
+CONNECT_S = 5.0
+BODY_BYTES = 16 * 1024
+EXCERPT_BYTES = 1024
+USER_AGENT = "Waymark-Alerts/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What came of an attempt. `excerpt` starts the receiver's answer, untrusted; `refusal` is the guard's reason."""
+
+    answer: Answer
+    seconds: float
+    excerpt: str = ""
+    refusal: str | None = None
+
+
+class _GuardedResolver(AbstractResolver):
+    """The system's resolver, refusing an answer that holds any forbidden address."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        self._guard.check_addresses([entry["host"] for entry in found])
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+class Sender:
+    """Sends to any URL that the guard allows. Use as an async context manager."""
+
+    def __init__(self, guard: Guard, clock: Clock, *, total_s: float = TOTAL_S) -> None:
+        self._guard = guard
+        self._clock = clock
+        self._total_s = total_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(
+            resolver=_GuardedResolver(self._guard),
+            socket_factory=self._guard.dial,
+            use_dns_cache=False,
+            force_close=True,
+            limit=0,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=self._total_s, connect=CONNECT_S),
+            trust_env=False,
+            auto_decompress=False,
+            headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Sent:
+        """POST `body`; every failure is an answer."""
+        started = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(self._total_s):
+                answer, excerpt = await self._post(url, body, headers)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            refused = next((e for e in _causes(error) if isinstance(e, ForbiddenTargetError)), None)
+            failure = Failure.FORBIDDEN_TARGET if refused else _failure(error)
+            return Sent(
+                answer=Answer(failure=failure),
+                seconds=self._clock.monotonic() - started,
+                refusal=refused.refusal if refused else None,
+            )
+        return Sent(answer=answer, seconds=self._clock.monotonic() - started, excerpt=excerpt)
+
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[Answer, str]:
+        if self._session is None:
+            raise RuntimeError("the sender was not started")
+        target = self._guard.check_url(url)
+        async with self._session.post(
+            target, data=body, headers={"content-type": "application/json", **headers}, allow_redirects=False
+        ) as response:
+            start = await _start_of(response)
+            answer = Answer(
+                status=response.status,
+                retry_after=retry_after(response.headers.get("retry-after"), self._clock.now()),
+            )
+            return answer, start[:EXCERPT_BYTES].decode("utf-8", "replace").replace("\0", "�")
+
+
+async def _start_of(response: aiohttp.ClientResponse) -> bytes:
+    """At most the first 16 KiB; what comes after is not read, the connection is closed."""
+    start = bytearray()
+    while len(start) < BODY_BYTES:
+        chunk = await response.content.read(BODY_BYTES - len(start))
+        if not chunk:
+            break
+        start += chunk
+    response.close()
+    return bytes(start)
+
+
+def retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Return the wait that a Retry-After header asks for, in seconds or as a date; None where it says nothing."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return timedelta(seconds=int(text))
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(moment - now, timedelta())
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and everything behind it, through groups and aiohttp's wrappers."""
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        found = waiting.pop()
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        waiting += [found.__cause__, found.__context__]
+        waiting += found.exceptions if isinstance(found, BaseExceptionGroup) else []
+
+
+_FAILURES: tuple[tuple[type[BaseException], Failure], ...] = (
+    (TimeoutError, Failure.TIMEOUT),
+    (aiohttp.ClientConnectorDNSError, Failure.DNS),
+    (aiohttp.ClientSSLError, Failure.TLS),
+    (aiohttp.ClientConnectorError, Failure.CONNECT),
+    (aiohttp.ServerDisconnectedError, Failure.PROTOCOL),
+    (aiohttp.ClientOSError, Failure.CONNECT),
+    (OSError, Failure.CONNECT),
+)
+"""Asked in this order: some of them are kinds of one another."""
+
+
+def _failure(error: BaseException) -> Failure:
+    return next((failure for kind, failure in _FAILURES if isinstance(error, kind)), Failure.PROTOCOL)

@@ -1,0 +1,159 @@
+"""What can be set about alerts: `WAYMARK_ALERTS_*`, each with its unit, and the shared `WAYMARK_*`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, TYPES, Reason
+from services.runtime.settings import CommonSettings, Settings, SettingsError
+
+
+class AlertsSettings(Settings):
+    """The settings of the alert service alone."""
+
+    env_prefix = "WAYMARK_ALERTS_"
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8082, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    public_url: str = Field("", description="Address of the console as people reach it; messages link to it.")
+    group: str = Field("waymark-alerts", description="Kafka consumer group; it shares partitions, and no offsets.")
+    session_timeout_s: float = Field(
+        6.0, ge=1, description="Seconds after which a silent replica loses its partitions."
+    )
+    batch: int = Field(500, ge=1, le=5000, description="Most frictions in one transaction.")
+    poison_limit: int = Field(
+        200, ge=1, description="Refused records in a row after which the process stops: more likely it is at fault."
+    )
+    reopen_window_s: float = Field(
+        7 * 86_400.0, ge=0, description="Seconds after a resolution in which new friction reopens the issue."
+    )
+    notify_on: str = Field(
+        ",".join(sorted(DEFAULT_NOTIFY_ON)), description="What people are told of, comma separated; see docs/alerts.md."
+    )
+    secret_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Master keys of signing secrets, comma separated, 32 characters or more each; the first is for "
+        "new secrets. Empty: secrets stand in the database as they are.",
+    )
+    allow_private_targets: bool = Field(
+        False, description="Let webhooks go to this machine (127.0.0.0/8, ::1), over http too. For the local stack."
+    )
+    allow_http: bool = Field(False, description="Let webhooks go over plain http.")
+    allowed_networks: str = Field(
+        "", description="Private networks that webhooks may go to, CIDR, comma separated: receivers inside the company."
+    )
+    target_ports: str = Field("80,443,8443", description="Ports that webhooks may go to, comma separated.")
+    lease_s: float = Field(60.0, gt=20, description="Seconds that a claimed delivery is ours; above the 15 s of a try.")
+    in_flight: int = Field(64, ge=1, le=1000, description="Most webhooks under way at once in this process.")
+    poll_s: float = Field(1.0, gt=0, description="Seconds between looks for due deliveries, should a wake-up be lost.")
+    heartbeat_s: float = Field(15.0, gt=0, description="Seconds between signs of life on the live stream.")
+    stream_clients: int = Field(500, ge=1, description="Most clients of the live stream in this process.")
+    stream_queue: int = Field(256, ge=1, description="Events a slow client may be behind before it is let go.")
+    feed_days: float = Field(7.0, gt=0, description="Days that the live stream can be resumed over.")
+    history_days: float = Field(90.0, gt=0, description="Days that attempts and delivered messages are kept.")
+    keys_refresh_s: float = Field(5.0, gt=0, description="Seconds until a revoked key is noticed.")
+    drain_s: float = Field(10.0, gt=0, le=25, description="Seconds that requests and webhooks have to end on SIGTERM.")
+
+    @field_validator("notify_on")
+    @classmethod
+    def _known_reasons(cls, text: str) -> str:
+        unknown = sorted(set(_words(text)) - {reason.value for reason in TYPES})
+        if unknown:
+            raise ValueError(f"no such reason to tell: {', '.join(unknown)}")
+        return text
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _long_keys(cls, keys: SecretStr) -> SecretStr:
+        if any(len(key) < 32 for key in _words(keys.get_secret_value())):
+            raise ValueError("a master key has at least 32 characters")
+        return keys
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for word in _words(text):
+            ip_network(word)
+        return text
+
+    @field_validator("target_ports")
+    @classmethod
+    def _ports(cls, text: str) -> str:
+        if any(not word.isdigit() or not 0 < int(word) < 65_536 for word in _words(text)):
+            raise ValueError("ports are numbers from 1 to 65535")
+        return text
+
+    @model_validator(mode="after")
+    def _private_targets_stay_private(self) -> Self:
+        if self.allow_private_targets and not _is_loopback(self.host):
+            raise ValueError(
+                "allow_private_targets is for a stack on one machine: it is refused where the API listens to others. "
+                "For receivers inside the company set WAYMARK_ALERTS_ALLOWED_NETWORKS"
+            )
+        return self
+
+    @property
+    def reasons(self) -> frozenset[Reason]:
+        """`notify_on` as values."""
+        return frozenset(Reason(word) for word in _words(self.notify_on))
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """`allowed_networks` as values."""
+        return tuple(ip_network(word) for word in _words(self.allowed_networks))
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """`target_ports` as values."""
+        return frozenset(int(word) for word in _words(self.target_ports))
+
+    @property
+    def master_keys(self) -> tuple[str, ...]:
+        """`secret_keys` as values; the first is for new secrets."""
+        return tuple(_words(self.secret_keys.get_secret_value()))
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSettings:
+    """Everything that the alerts process reads."""
+
+    common: CommonSettings
+    alerts: AlertsSettings
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Self:
+        """Read both parts from `environ`.
+
+        Raises:
+            SettingsError: with the problems of both.
+        """
+        problems: list[str] = []
+        common: CommonSettings | None = None
+        alerts: AlertsSettings | None = None
+        try:
+            common = CommonSettings.load(environ)
+        except SettingsError as error:
+            problems += error.problems
+        try:
+            alerts = AlertsSettings.load(environ)
+        except SettingsError as error:
+            problems += error.problems
+        if common is None or alerts is None:
+            raise SettingsError(problems)
+        return cls(common=common, alerts=alerts)
