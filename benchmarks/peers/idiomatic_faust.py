@@ -7,6 +7,7 @@ in twenty, keep the state in the changelog. Prints a line `processed N` every so
 """
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,7 @@ def main(bootstrap: str, topic_name: str, count: int, datadir: Path) -> None:
                 await frictions.send(key=event.key, value={"rules": broken, "touchpoint": event.value.id})
             processed += 1
             if processed == 1 or processed % 250 == 0 or processed == count:
-                sys.__stdout__.write(f"processed {processed}\n")
-                sys.__stdout__.flush()
+                os.write(1, f"processed {processed}\n".encode())  # Faust redirects sys.stdout into its log
 
     logging.getLogger("aiokafka").setLevel(logging.INFO)
     worker = faust.Worker(app, loglevel="WARN")
