@@ -55,6 +55,8 @@ class Failure(StrEnum):
     TIMEOUT = "timeout"
     FORBIDDEN_TARGET = "ssrf"
     PROTOCOL = "protocol"
+    SIGNING = "signing"
+    """Its secret cannot be made: a master key is missing from the settings."""
     REDIRECT = "http_3xx"
     GONE = "http_410"
     THROTTLED = "http_429"

@@ -184,15 +184,23 @@ async def replay(connection: Connection, webhook_id: str, now: datetime) -> bool
     return status == "UPDATE 1"
 
 
-async def next_due(connection: Connection, now: datetime) -> datetime | None:
-    """Return when the next delivery to a working endpoint falls due, None where there is none."""
-    found: datetime | None = await connection.fetchval(
+async def add_operational(
+    connection: Connection, *, type_: str, reason: str, body: bytes, ids: Mapping[UUID, str], now: datetime
+) -> None:
+    """Write a message about the service itself for some endpoints; `ids` holds the webhook-id by endpoint."""
+    notification_id: UUID = await connection.fetchval(
         """
-        SELECT min(greatest(d.next_at, d.lease_until, e.paused_until))
-          FROM alerts.deliveries d JOIN alerts.endpoints e USING (endpoint_id)
-         WHERE d.state = 'pending' AND e.enabled AND e.deleted_at IS NULL
-           AND (d.next_at > $1 OR d.lease_until > $1 OR e.paused_until > $1)
+        INSERT INTO alerts.notifications (notification_id, sequence, type, reason, body, created_at)
+        VALUES (gen_random_uuid(), 0, $1, $2, $3, $4) RETURNING notification_id
         """,
-        now,
+        *(type_, reason, body, now),
     )
-    return found
+    await connection.executemany(
+        """
+        INSERT INTO alerts.deliveries (
+            delivery_id, notification_id, endpoint_id, sequence, state, next_at, created_at)
+        VALUES ($1, $2, $3, 0, 'pending', $4, $4)
+        """,
+        [(webhook_id, notification_id, endpoint_id, now) for endpoint_id, webhook_id in ids.items()],
+    )
+    await wake(connection)

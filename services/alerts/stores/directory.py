@@ -36,6 +36,7 @@ class Endpoint:
     catch_all: bool
     enabled: bool
     disabled_reason: str | None
+    disabled_at: datetime | None
     max_in_flight: int
     health: Health
     last_success_at: datetime | None
@@ -192,7 +193,20 @@ async def endpoint(connection: Connection, endpoint_id: UUID) -> Endpoint | None
     return _endpoint(row) if row else None
 
 
-async def save_endpoint(connection: Connection, endpoint: Endpoint, *, disabled_at: datetime | None) -> None:
+async def is_well(connection: Connection, endpoint_id: UUID, now: datetime) -> bool:
+    """Whether one more success would change nothing worth writing: no failure is on record, the last success is new."""
+    found: bool | None = await connection.fetchval(
+        """
+        SELECT consecutive_failures = 0 AND failing_since IS NULL AND paused_until IS NULL
+               AND last_success_at > $2::timestamptz - interval '1 minute'
+          FROM alerts.endpoints WHERE endpoint_id = $1
+        """,
+        *(endpoint_id, now),
+    )
+    return bool(found)
+
+
+async def save_endpoint(connection: Connection, endpoint: Endpoint) -> None:
     """Write an endpoint, new or changed."""
     await connection.execute(
         """
@@ -208,7 +222,7 @@ async def save_endpoint(connection: Connection, endpoint: Endpoint, *, disabled_
             last_success_at = excluded.last_success_at, updated_at = excluded.updated_at
         """,
         *(endpoint.id, endpoint.team_id, endpoint.name, endpoint.kind, endpoint.url, endpoint.catch_all),
-        *(endpoint.enabled, endpoint.disabled_reason, disabled_at, endpoint.max_in_flight),
+        *(endpoint.enabled, endpoint.disabled_reason, endpoint.disabled_at, endpoint.max_in_flight),
         *(endpoint.health.consecutive_failures, endpoint.health.failing_since, endpoint.health.paused_until),
         *(endpoint.last_success_at, endpoint.created_at, endpoint.updated_at),
     )
@@ -247,6 +261,7 @@ def _endpoint(row: Row) -> Endpoint:
         catch_all=row["catch_all"],
         enabled=row["enabled"],
         disabled_reason=row["disabled_reason"],
+        disabled_at=row["disabled_at"],
         max_in_flight=row["max_in_flight"],
         health=Health(
             consecutive_failures=row["consecutive_failures"],

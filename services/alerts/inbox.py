@@ -1,0 +1,72 @@
+"""What people and the clock do to one issue, each in a transaction of its own. Leaves HTTP to `api`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from services.alerts.domain.actions import Outcome, Verdict
+from services.alerts.domain.values import Change, Event, EventKind, Issue, State
+from services.alerts.metrics import StateMetrics
+from services.alerts.publishing import Publishing
+from services.alerts.stores import board
+from services.runtime.clock import Clock
+from services.runtime.postgres import Pool, retrying, transaction
+
+Action = Callable[[Issue, bool], Outcome]
+"""Decides about an issue; the flag says whether a later one of its fingerprint is unresolved."""
+
+WIDENINGS = 5
+RETRY_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acted:
+    """How the issue stands after the action, and what came of that."""
+
+    verdict: Verdict
+    issue: Issue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """Carries actions out."""
+
+    pool: Pool
+    clock: Clock
+    publishing: Publishing
+    metrics: StateMetrics
+
+    async def act(self, issue_id: UUID, action: Action) -> Acted | None:
+        """Do `action` to an issue; None where there is no such issue."""
+        for _ in range(WIDENINGS):
+            try:
+                return await retrying(lambda: self._act(issue_id, action), within_s=RETRY_WITHIN_S)
+            except board.WidenedError:
+                continue
+        raise board.WidenedError
+
+    async def note(self, issue_id: UUID, *, actor: str, text: str) -> Acted | None:
+        """Write a note into the audit; it is a change, so that everybody who looks sees it."""
+
+        def action(issue: Issue, _superseded: bool) -> Outcome:
+            event = Event(kind=EventKind.NOTE, actor=actor, detail={"text": text})
+            after = replace(issue, version=issue.version + 1, updated_at=self.clock.now())
+            return Outcome(verdict=Verdict.DONE, change=Change(before=issue, after=after, events=(event,)))
+
+        return await self.act(issue_id, action)
+
+    async def _act(self, issue_id: UUID, action: Action) -> Acted | None:
+        async with transaction(self.pool) as connection:
+            found = await board.lock_issue(connection, issue_id)
+            if found is None:
+                return None
+            issue, superseded = found
+            outcome = action(issue, superseded)
+            if outcome.change is None:
+                return Acted(verdict=outcome.verdict, issue=issue)
+            announcements = await self.publishing.write(connection, [outcome.change], self.clock.now())
+        self.publishing.count(announcements)
+        after = announcements[0].change.after
+        if issue.state is State.OPEN and after.state is State.ACKNOWLEDGED:
+            self.metrics.time_to_acknowledge.observe((self.clock.now() - issue.opened_at).total_seconds())
+        return Acted(verdict=outcome.verdict, issue=after)

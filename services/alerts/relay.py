@@ -1,0 +1,77 @@
+"""Publishes changes of issues on the topic `issues`: one relay at a time, in order, marked after the acknowledgement.
+
+A change that was published and not marked is published again; readers keep the highest version. On a new line (a new
+life of the log) the latest version of every issue is published again. Leaves writing the outbox to `publishing`.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import schemas.issue
+from services.alerts.stores import feed
+from services.runtime.clock import Clock
+from services.runtime.kafka import Publisher, PublishFailed, Record
+from services.runtime.logs import get_logger
+from services.runtime.postgres import Connection, Pool, acquire, is_transient
+
+_log = get_logger(__name__)
+
+TOPIC = schemas.issue.TOPIC
+LOCK = 7_294_611  # any constant; it names the relay's lock among the database's advisory locks
+BATCH = 500
+POLL_S = 0.5
+PAUSE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """Runs until cancelled; of several replicas the one that has the lock works, the others wait for it."""
+
+    pool: Pool
+    clock: Clock
+    publisher: Publisher
+    line: str
+    topic: str = TOPIC
+
+    async def run(self) -> None:
+        """Take turns with the other replicas, and publish while it is ours."""
+        while True:
+            try:
+                async with acquire(self.pool) as connection:
+                    await self._serve(connection)
+            except PublishFailed as error:
+                _log.warning("issues not published", reason=error.reason)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                _log.warning("relay interrupted", reason=type(error).__name__)
+            await asyncio.sleep(PAUSE_S)
+
+    async def _serve(self, connection: Connection) -> None:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            return
+        try:
+            again = await feed.publish_again(connection, self.line)
+            if again:
+                _log.info("issues queued for a new line", count=again)
+            while True:
+                if not await self.publish(connection):
+                    await asyncio.sleep(POLL_S)
+        finally:
+            if not connection.is_closed():
+                await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
+
+    async def publish(self, connection: Connection) -> int:
+        """Publish one batch of what the topic lacks and return how many changes that were."""
+        rows = await feed.unpublished(connection, BATCH)
+        if not rows:
+            return 0
+        issues = [schemas.issue.decode(row.value) for row in rows]
+        await self.publisher.publish(
+            [
+                Record(topic=self.topic, key=issue.id.encode(), value=row.value, headers=schemas.issue.headers(issue))
+                for row, issue in zip(rows, issues, strict=True)
+            ]
+        )
+        await feed.mark_published(connection, [row.id for row in rows], self.line, self.clock.now())
+        return len(rows)

@@ -1,0 +1,75 @@
+"""How endpoints are doing, kept in the database: breakers open and close, endpoints are disabled, others are told.
+
+Leaves the rules to `domain.retry`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from schemas.codec import utc_text
+from services.alerts.domain.retry import Outcome, Turn, Verdict, after
+from services.alerts.domain.values import SYSTEM
+from services.alerts.metrics import DeliveryMetrics
+from services.alerts.stores import deliveries, directory
+from services.alerts.stores.directory import Endpoint
+from services.runtime.logs import get_logger
+from services.runtime.postgres import Connection
+
+_log = get_logger(__name__)
+
+_DISABLING = frozenset({Turn.DISABLED_GONE, Turn.DISABLED_FAILING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Writes what attempts do to their endpoints, in the transaction of the result."""
+
+    new_id: Callable[[], UUID]
+    metrics: DeliveryMetrics
+
+    async def after(self, connection: Connection, endpoint_id: UUID, verdict: Verdict, now: datetime) -> Turn:
+        """Write the endpoint's health after an attempt; return what turned."""
+        if verdict.outcome is Outcome.DELIVERED and await directory.is_well(connection, endpoint_id, now):
+            return Turn.UNCHANGED
+        endpoint = await directory.endpoint(connection, endpoint_id)
+        if endpoint is None:
+            return Turn.UNCHANGED
+        health, turn = after(endpoint.health, verdict, now=now)
+        succeeded = now if verdict.outcome is Outcome.DELIVERED else endpoint.last_success_at
+        changed = replace(endpoint, health=health, last_success_at=succeeded)
+        disabled = turn in _DISABLING and endpoint.enabled
+        if disabled:
+            changed = replace(changed, enabled=False, disabled_reason=turn, disabled_at=now)
+        await directory.save_endpoint(connection, changed)
+        if turn is not Turn.UNCHANGED:
+            detail = {"reason": verdict.failure, "failures": health.consecutive_failures}
+            await directory.note(connection, endpoint_id, turn, actor=SYSTEM, now=now, detail=detail)
+        if disabled:
+            await self._tell_others(connection, changed, turn, now)
+        return turn
+
+    async def _tell_others(self, connection: Connection, endpoint: Endpoint, turn: Turn, now: datetime) -> None:
+        """An endpoint that was disabled cannot tell so itself: the catch-all ones that work do."""
+        _log.error("endpoint disabled", endpoint=str(endpoint.id), reason=turn)
+        self.metrics.disabled.labels(turn).inc()
+        others = [
+            other.id
+            for other in await directory.endpoints(connection)
+            if other.catch_all and other.enabled and other.id != endpoint.id
+        ]
+        body = msgspec.json.encode(
+            {
+                "type": "endpoint.disabled",
+                "timestamp": utc_text(now),
+                "data": {"endpoint": str(endpoint.id), "name": endpoint.name, "reason": turn},
+            }
+        )
+        ids = {other: deliveries.delivery_id(self.new_id()) for other in others}
+        if ids:
+            await deliveries.add_operational(
+                connection, type_="endpoint.disabled", reason=turn, body=body, ids=ids, now=now
+            )

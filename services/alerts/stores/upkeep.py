@@ -1,0 +1,95 @@
+"""What keeps the tables small, and what the gauges show. All deletions are bounded; the caller repeats them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.runtime.postgres import Connection
+
+ATTEMPTS = """
+DELETE FROM alerts.attempts WHERE ctid = ANY (ARRAY(
+    SELECT a.ctid FROM alerts.attempts a JOIN alerts.deliveries d USING (delivery_id)
+     WHERE a.at < $1 AND d.state <> 'pending' LIMIT $2))
+"""
+DELIVERIES = """
+DELETE FROM alerts.deliveries WHERE delivery_id IN (
+    SELECT d.delivery_id FROM alerts.deliveries d
+     WHERE d.state = 'delivered' AND d.delivered_at < $1
+       AND NOT EXISTS (SELECT FROM alerts.attempts a WHERE a.delivery_id = d.delivery_id) LIMIT $2)
+"""
+NOTIFICATIONS = """
+DELETE FROM alerts.notifications WHERE notification_id IN (
+    SELECT n.notification_id FROM alerts.notifications n
+     WHERE n.created_at < $1
+       AND NOT EXISTS (SELECT FROM alerts.deliveries d WHERE d.notification_id = n.notification_id) LIMIT $2)
+"""
+OUTBOX = """
+DELETE FROM alerts.issue_outbox WHERE id IN (
+    SELECT o.id FROM alerts.issue_outbox o
+     WHERE o.published_at < $1
+       AND EXISTS (SELECT FROM alerts.issue_outbox n WHERE n.issue_id = o.issue_id AND n.version > o.version) LIMIT $2)
+"""
+
+
+async def prune(connection: Connection, statement: str, before: datetime, limit: int) -> int:
+    """Run one of the deletions above and return how many rows went."""
+    status = await connection.execute(statement, before, limit)
+    return int(status.rpartition(" ")[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """How things stand."""
+
+    issues: Mapping[tuple[str, str], int]
+    oldest_open: Mapping[str, datetime]
+    deliveries: Mapping[str, int]
+    oldest_due: datetime | None
+    endpoints: Mapping[str, int]
+    unpublished: int
+
+
+async def figures(connection: Connection, now: datetime) -> Figures:
+    """Count what the gauges show."""
+    issues = await connection.fetch(
+        """
+        SELECT state, severity, count(*) AS n, min(opened_at) AS oldest FROM alerts.issues
+         WHERE state <> 'resolved' GROUP BY state, severity
+        """
+    )
+    deliveries = await connection.fetch(
+        """
+        SELECT CASE WHEN d.state = 'exhausted' THEN 'exhausted'
+                    WHEN NOT e.enabled THEN 'parked'
+                    WHEN d.lease_until > $1 THEN 'in_flight'
+                    WHEN d.next_at > $1 OR e.paused_until > $1 THEN 'scheduled'
+                    ELSE 'due' END AS state, count(*) AS n, min(d.next_at) AS oldest
+          FROM alerts.deliveries d JOIN alerts.endpoints e USING (endpoint_id)
+         WHERE d.state <> 'delivered' AND e.deleted_at IS NULL GROUP BY 1
+        """,
+        now,
+    )
+    endpoints = await connection.fetch(
+        """
+        SELECT CASE WHEN NOT enabled THEN 'disabled' WHEN paused_until > $1 THEN 'paused' ELSE 'active' END AS state,
+               count(*) AS n FROM alerts.endpoints WHERE deleted_at IS NULL GROUP BY 1
+        """,
+        now,
+    )
+    return Figures(
+        issues={(row["state"], row["severity"]): row["n"] for row in issues},
+        oldest_open={row["severity"]: row["oldest"] for row in issues if row["state"] == "open"},
+        deliveries={row["state"]: row["n"] for row in deliveries},
+        oldest_due=next((row["oldest"] for row in deliveries if row["state"] == "due"), None),
+        endpoints={row["state"]: row["n"] for row in endpoints},
+        unpublished=await connection.fetchval("SELECT count(*) FROM alerts.issue_outbox WHERE published_at IS NULL"),
+    )
+
+
+async def snoozes_over(connection: Connection, now: datetime, limit: int) -> list[UUID]:
+    """Return issues whose snooze has run out."""
+    rows = await connection.fetch(
+        "SELECT issue_id FROM alerts.issues WHERE snoozed_until <= $1 ORDER BY snoozed_until LIMIT $2", now, limit
+    )
+    return [row["issue_id"] for row in rows]

@@ -1,0 +1,68 @@
+"""LISTEN: wakes whoever waits for a channel as soon as a transaction that notified it is committed.
+
+A notification can be lost (a connection breaks), so every waiter also looks by itself now and then; after a loss all
+are woken.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from services.runtime.logs import get_logger
+from services.runtime.postgres import Pool, acquire, is_transient
+
+_log = get_logger(__name__)
+
+PAUSE_S = 1.0
+
+
+class Wakeups:
+    """Events by channel; `run` keeps them fed until it is cancelled."""
+
+    def __init__(self, pool: Pool, channels: Iterable[str]) -> None:
+        self._pool = pool
+        self._events = {channel: asyncio.Event() for channel in channels}
+
+    def wake(self, channel: str) -> None:
+        """Wake the waiter of `channel`, from within this process."""
+        self._events[channel].set()
+
+    async def wait(self, channel: str, within_s: float) -> bool:
+        """Wait until `channel` is notified or time is up; one waiter a channel."""
+        event = self._events[channel]
+        try:
+            async with asyncio.timeout(within_s):
+                await event.wait()
+        except TimeoutError:
+            return False
+        event.clear()
+        return True
+
+    async def run(self) -> None:
+        """Listen, and listen again when the connection breaks."""
+        while True:
+            try:
+                await self._listen()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                _log.warning("not listening", reason=type(error).__name__)
+            for event in self._events.values():
+                event.set()
+            await asyncio.sleep(PAUSE_S)
+
+    async def _listen(self) -> None:
+        broken = asyncio.Event()
+        async with acquire(self._pool) as connection:
+            connection.add_termination_listener(lambda _connection: broken.set())
+            for channel in self._events:
+                await connection.add_listener(channel, self._notified)
+            try:
+                await broken.wait()
+            finally:
+                if not connection.is_closed():
+                    for channel in self._events:
+                        await connection.remove_listener(channel, self._notified)
+
+    def _notified(self, _connection: Any, _pid: int, channel: str, _payload: object) -> None:
+        self._events[channel].set()

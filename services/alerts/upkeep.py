@@ -1,0 +1,92 @@
+"""What the clock does: ends snoozes, refreshes the gauges, deletes what is too old. Leaves SQL to `stores.upkeep`."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.alerts.domain.actions import wake
+from services.alerts.domain.values import Severity, State
+from services.alerts.inbox import Inbox
+from services.alerts.metrics import StateMetrics
+from services.alerts.stores import feed
+from services.alerts.stores import upkeep as store
+from services.runtime.clock import Clock
+from services.runtime.logs import get_logger
+from services.runtime.postgres import Pool, acquire, is_transient, transaction
+
+_log = get_logger(__name__)
+
+EVERY_S = 5.0
+PRUNE_EVERY_S = 300.0
+AT_ONCE = 1000
+OUTBOX_KEPT = timedelta(days=30)
+NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """Runs until cancelled; replicas may all do so, what one did the others find done."""
+
+    pool: Pool
+    clock: Clock
+    inbox: Inbox
+    metrics: StateMetrics
+    feed_kept: timedelta
+    history_kept: timedelta
+
+    async def run(self) -> None:
+        """Do it all, again and again."""
+        prune_at = self.clock.monotonic()
+        while True:
+            try:
+                await self.end_snoozes()
+                await self.refresh()
+                if self.clock.monotonic() >= prune_at:
+                    prune_at = self.clock.monotonic() + PRUNE_EVERY_S
+                    await self.prune()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                _log.warning("upkeep interrupted", reason=type(error).__name__)
+            await asyncio.sleep(EVERY_S)
+
+    async def end_snoozes(self) -> None:
+        """Wake the issues whose time has come."""
+        async with acquire(self.pool) as connection:
+            due = await store.snoozes_over(connection, self.clock.now(), AT_ONCE)
+        for issue_id in due:
+            await self.inbox.act(issue_id, lambda issue, _: wake(issue, now=self.clock.now()))
+
+    async def refresh(self) -> None:
+        """Set the gauges to how things stand."""
+        async with acquire(self.pool) as connection:
+            figures = await store.figures(connection, self.clock.now())
+        for severity in Severity:
+            for state in (State.OPEN, State.ACKNOWLEDGED):
+                self.metrics.issues.labels(state, severity).set(figures.issues.get((state, severity), 0))
+            self.metrics.oldest_unacknowledged.labels(severity).set(_timestamp(figures.oldest_open.get(severity)))
+        for name in ("due", "scheduled", "in_flight", "parked", "exhausted"):
+            self.metrics.deliveries.labels(name).set(figures.deliveries.get(name, 0))
+        for name in ("active", "paused", "disabled"):
+            self.metrics.endpoints.labels(name).set(figures.endpoints.get(name, 0))
+        self.metrics.oldest_due.set(_timestamp(figures.oldest_due))
+        self.metrics.unpublished.set(figures.unpublished)
+
+    async def prune(self) -> None:
+        """Delete what nobody needs any more, a bounded number of rows at a time."""
+        now = self.clock.now()
+        await self._prune(store.OUTBOX, now - OUTBOX_KEPT)
+        for statement in (store.ATTEMPTS, store.DELIVERIES, store.NOTIFICATIONS):
+            await self._prune(statement, now - self.history_kept)
+        async with transaction(self.pool) as connection:
+            await feed.prune(connection, now - self.feed_kept, AT_ONCE * 10)
+
+    async def _prune(self, statement: str, before: datetime) -> None:
+        gone = AT_ONCE
+        while gone == AT_ONCE:
+            async with acquire(self.pool) as connection:
+                gone = await store.prune(connection, statement, before, AT_ONCE)
+
+
+def _timestamp(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else NAN
