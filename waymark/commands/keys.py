@@ -60,7 +60,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="keys", help=say("Keys of producers and of the APIs.", "API 키를 관리합니다."))
 
 
-def create(  # noqa: PLR0913 - a command's flags are its arguments
+def create(
     *,
     source: Name = None,
     role: Role = None,

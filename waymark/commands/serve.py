@@ -48,7 +48,6 @@ def serve(
 
 def _ingest() -> Coroutine[Any, Any, None]:
     from services.ingest.app import run
-
     from services.ingest.settings import ProcessSettings
 
     return run(ProcessSettings.load(os.environ))
@@ -57,9 +56,9 @@ def _ingest() -> Coroutine[Any, Any, None]:
 def _journey() -> Coroutine[Any, Any, None]:
     from services.journey.worker import run
 
-    from services.journey.settings import JourneySettings
+    from services.journey.settings import ProcessSettings
 
-    return run(JourneySettings.load(os.environ))
+    return run(ProcessSettings.load(os.environ))
 
 
 def _journey_api() -> Coroutine[Any, Any, None]:
@@ -72,9 +71,9 @@ def _journey_api() -> Coroutine[Any, Any, None]:
 def _alerts() -> Coroutine[Any, Any, None]:
     from services.alerts.app import run
 
-    from services.alerts.settings import AlertsSettings
+    from services.alerts.settings import ProcessSettings
 
-    return run(AlertsSettings.load(os.environ))
+    return run(ProcessSettings.load(os.environ))
 
 
 _MAKERS: dict[Process, Callable[[], Coroutine[Any, Any, None]]] = {

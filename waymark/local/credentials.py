@@ -29,9 +29,9 @@ def demo_keys(folder: Path, url: str) -> dict[str, str]:
     return keys
 
 
-def key_secret(folder: Path) -> str:
-    """The secret that makes Kafka keys of identifiers: made once, then the same for ever."""
-    path = folder / "ingest-key-secret"
+def kept_secret(folder: Path, name: str) -> str:
+    """A secret of this stack, 64 characters: made once, then the same for ever."""
+    path = folder / name
     if not path.exists():
         write_private(path, secrets.token_hex(32).encode())
     return path.read_text()

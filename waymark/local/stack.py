@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 import orjson
 
 from waymark.console import CommandError
-from waymark.local.credentials import demo_keys, key_secret, write_private
+from waymark.local.credentials import demo_keys, kept_secret, write_private
 from waymark.local.engines import Broker, Database, prepare, start_broker, start_database
 from waymark.local.plan import Plan
 from waymark.local.services import PREFIXES, READY_S, Fate, Service, fate_of, make_service
@@ -143,7 +143,9 @@ class LocalStack:
             "WAYMARK_KAFKA_IDEMPOTENCE": str(broker.idempotent).lower(),
             "WAYMARK_KAFKA_LINE": broker.line,
             "WAYMARK_POSTGRES": database.url,
-            "WAYMARK_INGEST_KEY_SECRET": key_secret(self._plan.folder),
+            "WAYMARK_INGEST_KEY_SECRET": kept_secret(self._plan.folder, "ingest-key-secret"),
+            "WAYMARK_ALERTS_SECRET_KEYS": kept_secret(self._plan.folder, "alerts-secret-key"),
+            "WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true",  # receivers on this machine are what one tries first
         }
         return {**os.environ, **own, **self._plan.environment}
 

@@ -1,0 +1,62 @@
+"""How far an import came, so that the same command goes on where it was stopped. Ids make a repeat harmless anyway."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import orjson
+
+from services.runtime.keys import parse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What became of the touchpoints so far. `sent` is the position in event order; `reasons` counts rejections."""
+
+    sent: int = 0
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def reject(self, code: str, count: int = 1) -> "Tally":
+        """One more (or some more) rejected for a reason."""
+        reasons = {**self.reasons, code: self.reasons.get(code, 0) + count}
+        return replace(self, rejected=self.rejected + count, reasons=reasons)
+
+
+class Checkpoint:
+    """One import of one file by one mapping into one Waymark, remembered in a file of its own."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.path = folder / f"{name}.json"
+
+    def load(self) -> Tally | None:
+        """What was done before, or None when this is the first time (or the note is spoilt)."""
+        try:
+            return Tally(**orjson.loads(self.path.read_bytes()))
+        except (OSError, orjson.JSONDecodeError, TypeError):
+            return None
+
+    def save(self, tally: Tally) -> None:
+        """Note how far it is; whole or not at all."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".new")
+        fresh.write_bytes(orjson.dumps(asdict(tally)))
+        fresh.replace(self.path)
+
+    def clear(self) -> None:
+        """Forget: it is done, or starts again."""
+        self.path.unlink(missing_ok=True)
+
+
+def name_of(files: Sequence[Path], target: str, key: str) -> str:
+    """A name for file contents, address and key together: with any of them changed it is another import."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    presented = parse(key)
+    digest.update(f"{target}\0{presented.key_id if presented else ''}".encode())
+    return digest.hexdigest()[:20]
