@@ -12,7 +12,7 @@ class AbsenceRule:
     """An absence rule made ready. Its candidates have a due time: whether that has passed is not decided here."""
 
     def __init__(self, rule: Absence) -> None:
-        """Raises `Senseless`."""
+        """Raises `SenselessError`."""
         self._after = Picker(rule.after)
         self._expect = Picker(rule.expect)
         self._within = rule.within

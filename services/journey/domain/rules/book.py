@@ -11,7 +11,7 @@ from services.journey.domain.names import timer_id
 from services.journey.domain.rules.absence import AbsenceRule
 from services.journey.domain.rules.count import CountRule
 from services.journey.domain.rules.findings import finding, restrained
-from services.journey.domain.rules.matching import Senseless
+from services.journey.domain.rules.matching import SenselessError
 from services.journey.domain.rules.scope import Candidate
 from services.journey.domain.rules.sense import check
 from services.journey.domain.rules.sequence import PatternRule, StepsRule
@@ -21,7 +21,7 @@ from services.journey.domain.rules.wording import Wording
 from services.journey.domain.timers import Timer
 
 
-class RuleRefused(ValueError):  # noqa: N818 - it says what happened to the rule
+class RuleRefusedError(ValueError):
     """A rule that makes no sense; the message names it and says why."""
 
     def __init__(self, rule: str, why: str) -> None:
@@ -51,19 +51,19 @@ class Rulebook:
     """Rules in force. Built once and shared: it holds no state of any customer."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        """Makes `rules` ready, disabled ones too; raises `RuleRefused`."""
+        """Makes `rules` ready, disabled ones too; raises `RuleRefusedError`."""
         self.rules = tuple(rules)
         self._wording: dict[str, Wording] = {}
         self._ready: list[tuple[Rule, Ready]] = []
         for rule in self.rules:
             if rule.id in self._wording:
-                raise RuleRefused(rule.id, "this id is given twice")
+                raise RuleRefusedError(rule.id, "this id is given twice")
             try:
                 check(rule)
                 self._wording[rule.id] = Wording(rule)
                 ready = _ready(rule)
-            except Senseless as error:
-                raise RuleRefused(rule.id, str(error)) from error
+            except SenselessError as error:
+                raise RuleRefusedError(rule.id, str(error)) from error
             if rule.enabled:
                 self._ready.append((rule, ready))
 

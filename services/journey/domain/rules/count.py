@@ -16,7 +16,7 @@ class CountRule:
     """A count rule made ready."""
 
     def __init__(self, rule: Count) -> None:
-        """Raises `Senseless`."""
+        """Raises `SenselessError`."""
         self._at_least = rule.at_least
         self._within = rule.within
         self._picker = Picker(rule.of, contacts=rule.contacts)

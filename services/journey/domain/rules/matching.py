@@ -22,7 +22,7 @@ _ON_SCALE = re.compile(r"score\.on_(?P<scale>[1-9][0-9]{0,2})")
 _MONEY_AND_SCORE = frozenset({"score.metric", "score.value", "score.scale", "value.amount", "value.currency"})
 
 
-class Senseless(ValueError):  # noqa: N818 - it says what is wrong with the rule
+class SenselessError(ValueError):
     """A part of a rule that cannot mean anything; the message says which and why."""
 
 
@@ -38,7 +38,7 @@ class Selector(msgspec.Struct, frozen=True):
 
 
 def getter(field: str) -> Get:
-    """Reads `field` of a touchpoint; None where it is not known. Raises `Senseless` for a field there is not."""
+    """Reads `field` of a touchpoint; None where it is not known. Raises `SenselessError` for a field there is not."""
     if field in _PLAIN:
         return attrgetter(field)
     if field in _MONEY_AND_SCORE:
@@ -47,14 +47,14 @@ def getter(field: str) -> Get:
         return _score_on(int(scale["scale"]))
     family, _, name = field.partition(".")
     if not name:
-        raise Senseless(f"a touchpoint has no field {field!r}")
+        raise SenselessError(f"a touchpoint has no field {field!r}")
     if family == "refs":
         return lambda touchpoint: touchpoint.refs.get(name)
     if family == "attributes":
         return _nested(name)
     if family == "customer":
         return _identifier(name)
-    raise Senseless(f"a touchpoint has no field {field!r}")
+    raise SenselessError(f"a touchpoint has no field {field!r}")
 
 
 def number(get: Get) -> Callable[[Touchpoint], int | float | None]:
@@ -68,7 +68,7 @@ def number(get: Get) -> Callable[[Touchpoint], int | float | None]:
 
 
 def compiled(matcher: Matcher) -> Selector:
-    """`matcher` made ready; raises `Senseless`."""
+    """`matcher` made ready; raises `SenselessError`."""
     clauses = matcher if isinstance(matcher, tuple) else (matcher,)
     if not clauses or not all(clauses):
         return Selector(None, None)
@@ -106,7 +106,7 @@ def _test(field: str, want: Scalar | tuple[Scalar, ...] | Condition) -> Test:
     if isinstance(want, Condition):
         return _condition(field, get, want)
     if field in _TIMES:
-        raise Senseless(f"{field} is a time: it can only be asked for with exists")
+        raise SenselessError(f"{field} is a time: it can only be asked for with exists")
     return _is_one_of(get, want if isinstance(want, tuple) else (want,))
 
 
@@ -121,9 +121,9 @@ def _condition(field: str, get: Get, want: Condition) -> Test:
     if want.contains is not None:
         tests.append(_contains(get, want.contains.casefold()))
     if not tests:
-        raise Senseless(f"nothing is asked of {field}")
+        raise SenselessError(f"nothing is asked of {field}")
     if field in _TIMES and (len(tests) > 1 or want.exists is None):
-        raise Senseless(f"{field} is a time: it can only be asked for with exists")
+        raise SenselessError(f"{field} is a time: it can only be asked for with exists")
     return tests[0] if len(tests) == 1 else lambda touchpoint: all(test(touchpoint) for test in tests)
 
 
@@ -194,7 +194,7 @@ def _nested(path: str) -> Get:
 def _identifier(name: str) -> Get:
     type_, _, member = name.partition(".")
     if member not in {"", "verified"}:
-        raise Senseless(f"an identifier has no member {member!r}")
+        raise SenselessError(f"an identifier has no member {member!r}")
 
     def read(touchpoint: Touchpoint) -> object:
         identifier = touchpoint.customer.get(type_)

@@ -28,7 +28,7 @@ class Picker:
     __slots__ = ("_contacts", "_only", "_selector")
 
     def __init__(self, matcher: Matcher, *, contacts: bool = False) -> None:
-        """Contacts if `contacts`, else touchpoints; raises `Senseless`."""
+        """Contacts if `contacts`, else touchpoints; raises `SenselessError`."""
         self._selector: Selector = compiled(matcher)
         self._contacts = contacts
         kinds = self._selector.kinds
@@ -105,7 +105,7 @@ class Agreement:
     __slots__ = ("_gets",)
 
     def __init__(self, fields: Sequence[str]) -> None:
-        """Raises `Senseless` for a field there is not."""
+        """Raises `SenselessError` for a field there is not."""
         self._gets: tuple[Get, ...] = tuple(getter(field) for field in fields)
 
     def with_(self, anchor: Unit) -> Callable[[Unit], bool] | None:

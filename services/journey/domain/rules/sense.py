@@ -4,14 +4,14 @@ from datetime import timedelta
 from itertools import pairwise
 
 from services.journey.domain.rules.count import MOST_COUNTED
-from services.journey.domain.rules.matching import Senseless
+from services.journey.domain.rules.matching import SenselessError
 from services.journey.domain.rules.shape import Absence, Count, Rule, Scope, Sequence, Threshold
 
 NOTHING = timedelta(0)
 
 
 def check(rule: Rule) -> None:
-    """Raises `Senseless` if the parts of `rule` do not go together."""
+    """Raises `SenselessError` if the parts of `rule` do not go together."""
     _positive("cooldown", rule.cooldown)
     if rule.cap is not None:
         _positive("cap.within", rule.cap.within)
@@ -64,4 +64,4 @@ def _positive(name: str, value: timedelta | None) -> None:
 
 def _demand(holds: bool, otherwise: str) -> None:
     if not holds:
-        raise Senseless(otherwise)
+        raise SenselessError(otherwise)

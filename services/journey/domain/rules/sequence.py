@@ -15,7 +15,7 @@ class StepsRule:
     """A sequence by steps made ready."""
 
     def __init__(self, rule: shape.Sequence) -> None:
-        """Raises `Senseless`."""
+        """Raises `SenselessError`."""
         self._steps = tuple(Picker(step.of, contacts=step.contacts) for step in rule.steps)
         self._within = rule.within
         self._once = rule.once
@@ -69,7 +69,7 @@ class PatternRule:
     """A sequence by a pattern of values made ready."""
 
     def __init__(self, rule: shape.Sequence) -> None:
-        """Raises `Senseless`; `field` is given."""
+        """Raises `SenselessError`; `field` is given."""
         self._picker = Picker(rule.of)
         self._value = getter(rule.field or "")
         self._pattern = rule.pattern

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import ge, gt, le, lt
 
 from services.journey.domain.history import History, Unit
-from services.journey.domain.rules.matching import Selector, Senseless, compiled, getter, number
+from services.journey.domain.rules.matching import Selector, SenselessError, compiled, getter, number
 from services.journey.domain.rules.scope import Candidate, Picker, grouped, key_of
 from services.journey.domain.rules.shape import Limit, Scope, Threshold
 
@@ -17,12 +17,12 @@ class ThresholdRule:
     """A threshold rule made ready."""
 
     def __init__(self, rule: Threshold) -> None:
-        """Raises `Senseless`."""
+        """Raises `SenselessError`."""
         self._picker = Picker(rule.of, contacts=rule.contacts)
         self._number = number(getter(rule.field))
         self._limits = [_limit(limit) for limit in rule.limits]
         if not self._limits:
-            raise Senseless("limits is empty")
+            raise SenselessError("limits is empty")
         self._key = key_of(rule.per)
         self._alone = rule.per is Scope.TOUCHPOINT
         self._total = rule.total
@@ -59,5 +59,5 @@ class ThresholdRule:
 def _limit(limit: Limit) -> tuple[Selector, Crossed, float]:
     given = [(_SIDES[side], bound) for side in _SIDES if (bound := getattr(limit, side)) is not None]
     if len(given) != 1:
-        raise Senseless("a limit has exactly one of gt, gte, lt, lte")
+        raise SenselessError("a limit has exactly one of gt, gte, lt, lte")
     return compiled(limit.when), *given[0]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 
 from services.journey.domain.friction import Finding, Number, Text
-from services.journey.domain.rules.matching import Senseless
+from services.journey.domain.rules.matching import SenselessError
 from services.journey.domain.rules.shape import Absence, Count, Rule, Sequence, Threshold
 
 Fill = Callable[[Finding, str], str]
@@ -110,7 +110,7 @@ class Wording:
     __slots__ = ("_explanation", "_title")
 
     def __init__(self, rule: Rule) -> None:
-        """Raises `Senseless` for a template that does not parse or names another place."""
+        """Raises `SenselessError` for a template that does not parse or names another place."""
         places = PLACES[type(rule)]
         self._title = {"en": _parsed(rule.title.en, places), "ko": _parsed(rule.title.ko, places)}
         self._explanation = {"en": _parsed(rule.explanation.en, places), "ko": _parsed(rule.explanation.ko, places)}
@@ -131,11 +131,11 @@ def _parsed(template: str, places: Mapping[str, Fill]) -> _Template:
     try:
         pieces = list(Formatter().parse(template))
     except ValueError as error:
-        raise Senseless(f"the text {template!r} has a stray brace") from error
+        raise SenselessError(f"the text {template!r} has a stray brace") from error
     parsed = []
     for literal, name, spec, conversion in pieces:
         if name is not None and (name not in places or spec or conversion):
-            raise Senseless(f"{{{name}}} is not one of {', '.join(sorted(places))}")
+            raise SenselessError(f"{{{name}}} is not one of {', '.join(sorted(places))}")
         parsed.append((literal, None if name is None else places[name]))
     return tuple(parsed)
 
