@@ -1,0 +1,137 @@
+"""Touchpoints as the oracle reads them: JSON documents of the topic, with times as whole microseconds.
+
+Part of the oracle: it imports nothing of Waymark, on purpose. A mistake that two programs share proves nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+Json = dict[str, Any]
+Key = tuple[str, str]
+"""`(source, id)` of a touchpoint."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+SECOND: Final = 1_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+LATE_AFTER: Final = 72 * HOUR
+CONTACT_KINDS: Final = frozenset(
+    {
+        "call_started",
+        "call_ended",
+        "chat_started",
+        "chat_ended",
+        "email_received",
+        "message_received",
+        "store_visited",
+        "case_opened",
+    }
+)
+
+
+def microseconds(text: str) -> int:
+    """An RFC 3339 time as microseconds since 1970."""
+    return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One touchpoint. `order` is where it stands among all of them."""
+
+    key: Key
+    at: int
+    order: tuple[int, int, str, str]
+    late: bool
+    doc: Json = field(repr=False, compare=False)
+
+    def get(self, name: str) -> Any:
+        """A field of the document; null and absent are the same."""
+        return self.doc.get(name)
+
+    def ref(self, name: str) -> str | None:
+        """A reference, None where it has none of that type."""
+        return (self.doc.get("refs") or {}).get(name)
+
+    @property
+    def interaction(self) -> Key | None:
+        """`(source, interaction_id)`, where it is part of one."""
+        inner = self.doc.get("interaction_id")
+        return None if inner is None else (self.key[0], inner)
+
+
+def fact(doc: Json) -> Fact:
+    """Read one document."""
+    at, received = microseconds(doc["occurred_at"]), microseconds(doc["received_at"])
+    return Fact(
+        key=(doc["source"], doc["id"]),
+        at=at,
+        order=(at, doc.get("sequence") or 0, doc["source"], doc["id"]),
+        late=received - at > LATE_AFTER and not doc.get("replay", False),
+        doc=doc,
+    )
+
+
+def agree(one: Any, other: Any) -> bool:
+    """Equal, or at least one unknown."""
+    return one is None or other is None or one == other
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contact:
+    """The customer turning to us once: a call, a chat, a letter. `first` is its touchpoint."""
+
+    first: Fact
+    interaction: Key | None
+    reason: str | None
+    outcome: str | None
+    transfers: float | None
+    refs: dict[str, str]
+
+    @property
+    def at(self) -> int:
+        """When it began."""
+        return self.first.at
+
+    @property
+    def order(self) -> tuple[int, str, str]:
+        """Where it stands among the contacts."""
+        source, inner = self.interaction or self.first.key
+        return self.at, source, inner
+
+
+def contacts(history: list[Fact]) -> list[Contact]:
+    """The contacts of one customer, in order; `history` is ordered and without late ones."""
+    members: dict[tuple[str, Key], list[Fact]] = {}
+    everything: dict[tuple[str, Key], list[Fact]] = {}
+    for one in history:
+        name = ("i", one.interaction) if one.interaction else ("t", one.key)
+        everything.setdefault(name, []).append(one)
+        if one.get("kind") in CONTACT_KINDS and one.get("direction") == "inbound":
+            members.setdefault(name, []).append(one)
+    return sorted((_contact(found, everything[name]) for name, found in members.items()), key=lambda one: one.order)
+
+
+def _contact(members: list[Fact], everything: list[Fact]) -> Contact:
+    refs: dict[str, str] = {}
+    for one in everything:
+        refs = {**(one.get("refs") or {}), **refs}
+    transfers = [one.get("transfers") for one in everything if one.get("transfers") is not None]
+    return Contact(
+        first=members[0],
+        interaction=members[0].interaction,
+        reason=first_known(one.get("reason") for one in members),
+        outcome=first_known(one.get("outcome") for one in reversed(everything)),
+        transfers=max(transfers, default=None),
+        refs=refs,
+    )
+
+
+def first_known(values: Iterable[Any]) -> Any:
+    """The first value that is not None, if there is one."""
+    return next((value for value in values if value is not None), None)

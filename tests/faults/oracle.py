@@ -1,0 +1,77 @@
+"""The oracle: what Waymark must have found once everything is applied and every due time has passed.
+
+Written from docs/semantics.md alone, single-threaded, from the set of accepted touchpoints; it imports nothing of
+Waymark and shares no code with it, so that a mistake would have to be made twice to go unnoticed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tests.faults.facts import Fact, Json, Key, fact
+from tests.faults.oracle_identity import Components, Identifier
+from tests.faults.oracle_journeys import journeys
+from tests.faults.oracle_rules import Found, find, history
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What must stand in the end. Ids of customers and journeys are opaque, so only who belongs together is said."""
+
+    customers: frozenset[frozenset[Identifier]]
+    """Identifiers by person."""
+
+    touchpoints: dict[Key, bool]
+    """Every touchpoint, and whether it is late."""
+
+    journeys: frozenset[frozenset[Key]]
+    """Touchpoints by journey; late ones are in none."""
+
+    frictions: dict[str, Found]
+    """By id: those that are not retracted."""
+
+    person_of: dict[str, frozenset[Identifier]]
+    """Whose each friction is."""
+
+    groups: frozenset[frozenset[str]]
+    """Frictions by issue: one issue for each customer and journey."""
+
+
+def expect(documents: Iterable[Json]) -> Expected:
+    """Work out what must stand, from accepted touchpoints in any order, each once."""
+    facts = [fact(one) for one in documents]
+    components = Components(facts)
+    people = {root: frozenset(held) for root, held in components.all().items()}
+    told: dict[Identifier, list[Fact]] = {}
+    for one in facts:
+        if not one.late:
+            told.setdefault(components.owner(one), []).append(one)
+    stories: list[frozenset[Key]] = []
+    frictions: dict[str, Found] = {}
+    person_of: dict[str, frozenset[Identifier]] = {}
+    groups: list[frozenset[str]] = []
+    for root, mine in told.items():
+        mine.sort(key=lambda one: one.order)
+        journey_of = journeys(mine)
+        found = find(history(mine, journey_of))
+        frictions.update(found)
+        person_of.update(dict.fromkeys(found, people[root]))
+        stories += _grouped((one.key, journey_of[one.key]) for one in mine)
+        groups += _grouped((name, journey_of[one.anchor.key]) for name, one in found.items())
+    return Expected(
+        customers=frozenset(people.values()),
+        touchpoints={one.key: one.late for one in facts},
+        journeys=frozenset(stories),
+        frictions=frictions,
+        person_of=person_of,
+        groups=frozenset(groups),
+    )
+
+
+def _grouped(pairs: Iterable[tuple[T, int]]) -> list[frozenset[T]]:
+    found: dict[int, set[T]] = {}
+    for one, group in pairs:
+        found.setdefault(group, set()).add(one)
+    return [frozenset(members) for members in found.values()]

@@ -1,0 +1,224 @@
+"""The twelve shipped rules by the oracle, each written down by itself, without an engine.
+
+Part of the oracle: it imports nothing of Waymark, on purpose. Every timer counts as fired.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+from uuid import UUID, uuid5
+
+from tests.faults.facts import DAY, MINUTE, Contact, Fact, Key, agree, contacts, microseconds
+
+NAMESPACE: Final = UUID("c2f7dece-e263-50d8-ba81-6db6433833df")
+MOST_UNITS: Final = 200
+MOST_EVIDENCE: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A friction as a rule found it: `anchor` is the touchpoint it hangs on."""
+
+    id: str
+    rule: str
+    severity: str
+    anchor: Fact
+    evidence: tuple[Key, ...]
+    reason: str | None
+    refs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One customer: touchpoints in order without late ones, their contacts, and the journey of each touchpoint."""
+
+    facts: list[Fact]
+    contacts: list[Contact]
+    journey_of: dict[Key, int]
+
+
+def history(facts: list[Fact], journey_of: dict[Key, int]) -> History:
+    """What the rules look at."""
+    return History(facts=facts, contacts=contacts(facts), journey_of=journey_of)
+
+
+def find(customer: History) -> dict[str, Found]:
+    """Every friction of one customer by its id; of several with one id the first in order."""
+    found: dict[str, Found] = {}
+    for rule in RULES:
+        for one in rule(customer):
+            found.setdefault(one.id, one)
+    return found
+
+
+def _named(rule: str, severity: str, anchor: Contact | Fact, evidence: list[Fact], *, call: bool = False) -> Found:
+    """A finding; `call` names it after the interaction of a touchpoint."""
+    first = anchor.first if isinstance(anchor, Contact) else anchor
+    interaction = anchor.interaction if call or isinstance(anchor, Contact) else None
+    parts = ("t", first.key[1]) if interaction is None else ("i", interaction[1])
+    refs = anchor.refs if isinstance(anchor, Contact) else (first.get("refs") or {})
+    reason = anchor.reason if isinstance(anchor, Contact) else first.get("reason")
+    return Found(
+        id=str(uuid5(NAMESPACE, "\x1f".join((rule, first.key[0], *parts)))),
+        rule=rule,
+        severity=severity,
+        anchor=first,
+        evidence=tuple(one.key for one in evidence[-MOST_EVIDENCE:]),
+        reason=reason,
+        refs=tuple(sorted(refs.items())),
+    )
+
+
+def _repeat_contact(rule: str, severity: str, window: int) -> Callable[[History], Iterator[Found]]:
+    def look(customer: History) -> Iterator[Found]:
+        for place, again in enumerate(customer.contacts):
+            earlier = [
+                one
+                for one in customer.contacts[:place]
+                if again.at - one.at <= window and agree(one.reason, again.reason)
+            ]
+            if earlier:
+                units = [*earlier, again][-MOST_UNITS:]
+                yield _named(rule, severity, again, [one.first for one in units])
+
+    return look
+
+
+def _fcr_failed(customer: History) -> Iterator[Found]:
+    for place, again in enumerate(customer.contacts):
+        solved = [
+            one for one in customer.contacts[:place] if one.outcome == "resolved" and agree(one.reason, again.reason)
+        ]
+        if solved and again.at - solved[-1].at <= 7 * DAY:
+            yield _named("fcr_failed", "high", again, [solved[-1].first, again.first])
+
+
+def _case_reopened(customer: History) -> Iterator[Found]:
+    resolved: dict[str, Fact] = {}
+    for one in customer.facts:
+        case = one.ref("case_id")
+        if case is None:
+            continue
+        if one.get("kind") == "case_resolved":
+            resolved[case] = one
+        elif one.get("kind") in {"case_worked", "case_waiting"} and case in resolved:
+            yield _named("case_reopened", "high", one, [resolved.pop(case), one])
+
+
+def _transfers(customer: History) -> Iterator[Found]:
+    for one in customer.contacts:
+        if one.transfers is not None and one.transfers >= 2:
+            yield _named("transfers", "medium", one, [one.first])
+
+
+def _group_ping_pong(customer: History) -> Iterator[Found]:
+    matters: dict[tuple[str, object], list[tuple[str, Fact]]] = {}
+    for one in customer.facts:
+        case, queue = one.ref("case_id"), one.get("queue")
+        if queue is None:
+            continue
+        matter = ("case", case) if case is not None else ("journey", customer.journey_of[one.key])
+        runs = matters.setdefault(matter, [])  # (queue, last touchpoint of the run)
+        if runs and runs[-1][0] == queue:
+            runs[-1] = (queue, one)
+            continue
+        runs.append((queue, one))
+        if len(runs) >= 3 and runs[-3][0] == queue:
+            yield _named("group_ping_pong", "medium", one, [run[1] for run in runs[-3:]])
+
+
+def _long_wait(customer: History) -> Iterator[Found]:
+    told: set[Key] = set()
+    for one in customer.facts:
+        waited = one.get("wait_s")
+        if one.get("channel") != "phone" or waited is None or waited <= 120:
+            continue
+        if one.interaction is not None:
+            if one.interaction in told:
+                continue
+            told.add(one.interaction)
+        yield _named("long_wait", "low", one, [one], call=True)
+
+
+def _channel_switch(customer: History) -> Iterator[Found]:
+    for place, last in enumerate(customer.contacts):
+        units = [
+            one
+            for one in customer.contacts[:place]
+            if last.at - one.at <= DAY
+            and agree(one.reason, last.reason)
+            and agree(one.refs.get("case_id"), last.refs.get("case_id"))
+        ]
+        units = [*units, last][-MOST_UNITS:]
+        channels = [one.first.get("channel") for one in units]
+        switches = sum(before != after for before, after in pairwise(channels))
+        if switches >= 2 and channels[-1] != channels[-2]:
+            yield _named("channel_switch", "medium", last, [one.first for one in units])
+
+
+def _low_ces(customer: History) -> Iterator[Found]:
+    for one in customer.facts:
+        score = one.get("score")
+        if score and score["metric"] == "ces" and score["value"] * 7 / score["scale"] <= 3:
+            yield _named("low_ces", "high", one, [one])
+
+
+def _payment_declines(customer: History) -> Iterator[Found]:
+    declined: list[Fact] = []
+    for one in customer.facts:
+        if one.get("kind") == "order_placed":
+            declined = []
+        elif one.get("kind") == "payment_declined":
+            declined = [*(before for before in declined if one.at - before.at <= 30 * MINUTE), one]
+            if len(declined) >= 2:
+                yield _named("payment_declines", "high", one, declined[-MOST_UNITS:])
+
+
+def _callback_missed(customer: History) -> Iterator[Found]:
+    for promise in customer.facts:
+        due_at = promise.get("due_at")
+        if promise.get("kind") != "callback_promised" or due_at is None or microseconds(due_at) < promise.at:
+            continue
+        due = microseconds(due_at) + 15 * MINUTE
+        if not any(_calls_back(one, promise, due) for one in customer.facts):
+            yield _named("callback_missed", "high", promise, [promise])
+
+
+def _calls_back(one: Fact, promise: Fact, due: int) -> bool:
+    outbound = one.get("kind") in {"call_started", "call_ended"} and one.get("direction") == "outbound"
+    return (
+        (one.get("kind") == "callback_made" or outbound)
+        and promise.at <= one.at <= due
+        and all(agree(one.ref(name), promise.ref(name)) for name in ("case_id", "order_id"))
+    )
+
+
+def _checkout_abandoned(customer: History) -> Iterator[Found]:
+    for start in customer.facts:
+        if start.get("kind") == "checkout_started" and not any(_orders(one, start) for one in customer.facts):
+            yield _named("checkout_abandoned", "medium", start, [start])
+
+
+def _orders(one: Fact, start: Fact) -> bool:
+    return (
+        one.get("kind") == "order_placed"
+        and 0 <= one.at - start.at <= 30 * MINUTE
+        and all(agree(one.ref(name), start.ref(name)) for name in ("order_id", "case_id", "cart_id"))
+    )
+
+
+RULES: Final[tuple[Callable[[History], Iterator[Found]], ...]] = (
+    _repeat_contact("repeat_contact_24h", "high", DAY),
+    _repeat_contact("repeat_contact_7d", "medium", 7 * DAY),
+    _fcr_failed,
+    _case_reopened,
+    _transfers,
+    _group_ping_pong,
+    _long_wait,
+    _channel_switch,
+    _low_ces,
+    _payment_declines,
+    _callback_missed,
+    _checkout_abandoned,
+)
