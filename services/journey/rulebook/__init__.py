@@ -49,10 +49,14 @@ def read(text: str, *, name: str) -> Rulebook:
         document = catalogue.parse(text, dict[str, Any], name=name)
     except catalogue.MalformedError as error:
         raise RulesRefusedError(name, [str(error)]) from error
-    problems = [f"{error.path}: {error.message}" for error in validation.errors(SCHEMA, document)]
+    problems = _complaints(SCHEMA, document)
     if problems:
         raise RulesRefusedError(name, problems)
     return _compiled(_resolved(document, name), name)
+
+
+def _complaints(schema: str, document: dict[str, Any], at: str = "") -> list[str]:
+    return [f"{error.path}: {error.message}" for error in validation.errors(schema, document, at=at)]
 
 
 def _resolved(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -61,11 +65,18 @@ def _resolved(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
     if document.get("extends") == "default":
         shipped = catalogue.parse(DEFAULT.read_text(encoding="utf-8"), dict[str, Any], name=DEFAULT.name)
         rules = {rule["id"]: rule for rule in shipped["rules"]}
-    unknown = [f"change: there is no shipped rule {rule!r}" for rule in document.get("change", {}) if rule not in rules]
-    if unknown:
-        raise RulesRefusedError(name, unknown)
-    for rule, members in document.get("change", {}).items():
+    elif "rules" not in document:
+        raise RulesRefusedError(name, ["there is nothing in it: give rules, or extend the shipped ones"])
+    changes: dict[str, dict[str, Any]] = document.get("change", {})
+    problems = [f"change.{rule}: there is no shipped rule of this id" for rule in changes if rule not in rules]
+    problems += [f"change.{rule}: id and shape stay" for rule, new in changes.items() if new.keys() & {"id", "shape"}]
+    if problems:
+        raise RulesRefusedError(name, problems)
+    for rule, members in changes.items():
         rules[rule] = {**rules[rule], **members}
+        problems += _complaints(f"{SCHEMA}#rule", rules[rule], at=f"change.{rule}")
+    if problems:
+        raise RulesRefusedError(name, problems)
     own = document.get("rules", [])
     doubled = [rule["id"] for rule in own if rule["id"] in rules]
     if doubled:
