@@ -40,6 +40,7 @@ CREATE TABLE alerts.dead_letters (
     value      bytea,                                 -- as it stood in the log
     headers    json NOT NULL DEFAULT '[]',            -- [[name, base64 value], ...]
     first_seen timestamptz NOT NULL,
+    requeued_at timestamptz,                          -- set by `waymark dlq requeue`
     PRIMARY KEY (line, topic, partition, "offset")
 );
 COMMENT ON TABLE alerts.dead_letters IS 'Frictions that can never be applied; written as they are passed over.';
