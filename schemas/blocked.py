@@ -71,6 +71,11 @@ def is_blocked(type: str, value: str) -> bool:  # noqa: A002 - an identifier is 
     return why(type, value) is not None
 
 
+def types() -> frozenset[str]:
+    """The types that have values of their own on the list."""
+    return frozenset(_load()[1])
+
+
 @cache
 def _load() -> tuple[BlockList, dict[str, BlockList]]:
     file = catalogue.read(catalogue.FOLDER / "blocked_values.yaml", _File)

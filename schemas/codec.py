@@ -81,7 +81,7 @@ def _published(node: dict[str, Any]) -> dict[str, Any]:
             node[name] = utc_text(member)
         elif type(member) is dict:
             _published(member)
-        elif type(member) is list:
+        elif type(member) in (list, tuple):
             for element in member:
                 if type(element) is dict:
                     _published(element)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
+from typing import Annotated
 
 import msgspec
 
@@ -16,6 +17,8 @@ from schemas import catalogue
 FOLDER = catalogue.FOLDER / "topics"
 
 HOUR_MS = 3_600_000
+
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class Cleanup(StrEnum):
@@ -37,14 +40,14 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     description: str
     key: str
-    schema: str
-    partitions: int
-    replication: int
-    min_insync_replicas: int
+    schema: Annotated[str, msgspec.Meta(pattern=r"^[a-z_]+\.v[1-9][0-9]*$")]
+    partitions: _Positive
+    replication: _Positive
+    min_insync_replicas: _Positive
     cleanup: Cleanup
-    retention_hours: int | None
+    retention_hours: _Positive | None
     message_timestamp_type: TimestampType
-    max_message_bytes: int
+    max_message_bytes: _Positive
     owner: str
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
