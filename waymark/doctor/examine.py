@@ -1,0 +1,22 @@
+"""Runs every check, from what the others rest on upwards."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+
+from services.runtime.clock import SystemClock
+from waymark.doctor.finding import Finding
+from waymark.doctor.kafka import examine_kafka
+from waymark.doctor.postgres import examine_postgres
+from waymark.doctor.processes import examine_processes
+from waymark.doctor.surroundings import examine_surroundings
+from waymark.target import data_dir, find_target
+
+
+def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Every finding, in the order of the report."""
+    target = find_target(environ)
+    yield from examine_surroundings(environ, data_dir(environ))
+    kafka, line = asyncio.run(examine_kafka(target))
+    yield from kafka
+    yield from examine_postgres(target.postgres, line, SystemClock().now)
+    yield from examine_processes(target)

@@ -1,0 +1,73 @@
+"""Checks of Kafka: does it answer, are the topics as declared."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+
+from services.runtime.kafka import TopicSpec, cluster_line
+from waymark.doctor.finding import Finding, broken, fine, look
+from waymark.target import Target
+from waymark.topics import declared
+
+TIMEOUT_S = 8.0
+
+
+async def examine_kafka(target: Target) -> tuple[list[Finding], str]:
+    """Every finding about Kafka, and the line of its log (empty when it does not answer)."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            line = await cluster_line(target.kafka, target.line)
+            found = await _topics(target)
+    except (KafkaError, OSError, TimeoutError) as error:
+        fix = "start it (`waymark up` brings one), or set WAYMARK_KAFKA to where it is"
+        return [broken("kafka", f"{target.kafka} does not answer: {type(error).__name__}", fix)], ""
+    return [fine("kafka", f"{target.kafka} answers, line {line}"), *_compare(found, configured=target.idempotent)], line
+
+
+async def _topics(target: Target) -> dict[str, tuple[int, Mapping[str, str]]]:
+    """Partitions and configuration of the declared topics that exist."""
+    names = [spec.name for spec in declared()]
+    admin = AIOKafkaAdminClient(bootstrap_servers=target.kafka, request_timeout_ms=int(TIMEOUT_S * 1000))
+    await admin.start()
+    try:
+        there = set(await admin.list_topics()) & set(names)
+        partitions = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics(sorted(there))}
+        configs = await _configs(admin, sorted(there)) if target.idempotent else {}
+    finally:
+        await admin.close()
+    return {name: (count, configs.get(name, {})) for name, count in partitions.items() if name in there}
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    answers: Any = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    resources = [resource for answer in answers for resource in answer.resources]
+    return {resource[3]: {entry[0]: entry[1] for entry in resource[4]} for resource in resources}
+
+
+def _compare(found: Mapping[str, tuple[int, Mapping[str, str]]], *, configured: bool) -> Iterable[Finding]:
+    problems = [problem for spec in declared() for problem in _differences(spec, found.get(spec.name), configured)]
+    missing = [spec.name for spec in declared() if spec.name not in found]
+    if missing:
+        yield broken("topics", f"missing: {', '.join(missing)}", "run `waymark topics`")
+    if problems:
+        yield look("topics", "; ".join(problems), "alter them with kafka-configs, or declare them as they are")
+    if not missing and not problems:
+        yield fine("topics", f"{len(found)} as declared")
+
+
+def _differences(spec: TopicSpec, found: tuple[int, Mapping[str, str]] | None, configured: bool) -> list[str]:
+    if found is None:
+        return []
+    partitions, config = found
+    problems = [] if partitions == spec.partitions else [f"{spec.name}: {partitions} partitions, not {spec.partitions}"]
+    if configured:
+        problems += [
+            f"{spec.name}: {name} is {config.get(name)}, not {value}"
+            for name, value in spec.config.items()
+            if config.get(name) != value
+        ]
+    return problems
