@@ -1,7 +1,7 @@
 """The decision about one touchpoint: accepted in its normal form, or rejected for a reason.
 
-Pure: values and `now` in, a named decision out. That it has the form the contract asks for was settled in
-`services.ingest.posted`; writing it to Kafka is the rest of the service.
+Pure: values and `now` in, a named decision out. That it has the form the contract asks for (its years included) was
+settled in `services.ingest.posted`; writing it to Kafka is the rest of the service.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,6 @@ from schemas.vocabulary import Direction
 from services.ingest import normalisation
 from services.ingest.reasons import Dropped, Rejection
 from services.ingest.sources import Scope, Source
-
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2100, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 _SHARED_FIELDS = tuple(
     name
@@ -97,10 +94,6 @@ def _untimely(posted: Posted, now: datetime, policy: Policy) -> Rejected | None:
     if posted.occurred_at > now + policy.future_tolerance:
         limit = f"{policy.future_tolerance.total_seconds():g}"
         return Rejected(reason=Rejection.OCCURRED_AT_IN_FUTURE, field="occurred_at", fact=limit)
-    if posted.occurred_at < _EARLIEST:  # the contract looks at the year as written, whatever its offset
-        return Rejected(reason=Rejection.OCCURRED_AT_TOO_OLD, field="occurred_at")
-    if posted.due_at is not None and not _EARLIEST <= posted.due_at <= _LATEST:
-        return Rejected(reason=Rejection.DUE_AT_OUT_OF_RANGE, field="due_at")
     return None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from schemas.dead_letter import DeadLetterError
-from services.ingest import acceptance, document, posted, records
+from services.ingest import acceptance, document, normalisation, posted, records
 from services.ingest.acceptance import Accepted, Policy, Rejected
 from services.ingest.document import ItemLimits, Unreadable
 from services.ingest.duplicates import Duplicates, fingerprint
@@ -131,8 +131,7 @@ class Intake:
             found.pop("writeKey", None)
         id_ = found.get("id")
         known_id = id_ if isinstance(id_, str) else None
-        plain = item.isascii() and b"\\u" not in item
-        read = posted.read(found, request.source.defaults, plain=plain)
+        read = posted.read(found, request.source.defaults, composed=normalisation.is_composed(item))
         if isinstance(read, list):
             return reject_fields(known_id, read)
         decided = acceptance.accept(read, request.source, self._clock.now(), self._rules.policy)

@@ -20,11 +20,11 @@ _OBJECTS_OF_MANY = ("customer", "refs", "attributes")
 """Members whose own members have defaults one by one."""
 
 
-def read(found: JsonObject, defaults: Mapping[str, Any], *, plain: bool) -> Posted | list[FieldError]:
+def read(found: JsonObject, defaults: Mapping[str, Any], *, composed: bool) -> Posted | list[FieldError]:
     """Return the touchpoint that `found` is, or what is wrong with it. `found` is used up.
 
-    A member that is null counts as absent: many producers write all the fields they know. `plain` says that the text
-    was ASCII throughout, so that there is nothing to compose.
+    A member that is null counts as absent: many producers write all the fields they know. `composed` says that all
+    of its text is in NFC already.
     """
     _drop_nulls(found)
     for name in ("customer", "refs"):
@@ -32,7 +32,7 @@ def read(found: JsonObject, defaults: Mapping[str, Any], *, plain: bool) -> Post
             _drop_nulls(found[name])
     if defaults:
         _fill_in(found, defaults)
-    if not plain:
+    if not composed:
         normalisation.compose(found, verbatim="id")  # an id is its producer's, to the byte
     errors = validation.errors(touchpoint.SCHEMA, found)
     return errors or _typed(found)

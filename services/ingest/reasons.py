@@ -34,8 +34,6 @@ class Rejection(StrEnum):
     CHANNEL_NOT_ALLOWED = "channel_not_allowed"
     SOURCE_MISMATCH = "source_mismatch"
     OCCURRED_AT_IN_FUTURE = "occurred_at_in_future"
-    OCCURRED_AT_TOO_OLD = "occurred_at_too_old"
-    DUE_AT_OUT_OF_RANGE = "due_at_out_of_range"
     REPLAY_NOT_ALLOWED = "replay_not_allowed"
     WRITE_NOT_ALLOWED = "write_not_allowed"
 

@@ -100,14 +100,6 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
         Language.EN: "`occurred_at` is more than {limit} s ahead of our clock. Check the clock and the UTC offset.",
         Language.KO: "`occurred_at`이 서버 시각보다 {limit}초 넘게 앞섭니다. 시계와 UTC 오프셋을 확인하세요.",
     },
-    Rejection.OCCURRED_AT_TOO_OLD: {
-        Language.EN: "`occurred_at` is before the year 2000. Check the clock and the unit of the time.",
-        Language.KO: "`occurred_at`이 2000년보다 앞섭니다. 시계와 시간 단위를 확인하세요.",
-    },
-    Rejection.DUE_AT_OUT_OF_RANGE: {
-        Language.EN: "`due_at` is, in UTC, not in the years 2000 to 2100. Check the time and its offset.",
-        Language.KO: "`due_at`이 UTC로 2000~2100년을 벗어납니다. 시각과 오프셋을 확인하세요.",
-    },
     Rejection.REPLAY_NOT_ALLOWED: {
         Language.EN: "`replay` needs a source with the replay scope. Leave it out, or use the import's key.",
         Language.KO: "`replay`에는 replay 권한이 있는 소스가 필요합니다. 빼거나, 가져오기용 키를 쓰세요.",
