@@ -15,6 +15,7 @@ from starlette.responses import Response
 from services.journey.api.access import open_door
 from services.journey.api.messages import Refusal, refuse
 from services.journey.api.metrics import ApiMetrics
+from services.journey.api.pulse import PulseMetrics, keep
 from services.journey.api.queries import Reader
 from services.journey.api.routes import ReadApi, mount
 from services.journey.api_settings import ApiProcessSettings, ApiSettings
@@ -23,6 +24,7 @@ from services.runtime.clock import Clock, SystemClock
 from services.runtime.health import Check, CheckResult, Health
 from services.runtime.http import FieldProblem, OnReady, build_api, problem_response, serving, until_stopped
 from services.runtime.postgres import TRANSIENT, Pool, close_pool, create_pool, ping
+from services.runtime.tasks import TaskOwner
 
 _log = logs.get_logger(__name__)
 
@@ -68,8 +70,14 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
     """
     logs.configure("journey-api", settings.common.log_level, settings.common.log_format)
     async with _pool(settings) as pool:
-        app = build(pool, settings.api, SystemClock(), CollectorRegistry())
-        async with serving(app, settings.api.host, settings.api.port, drain_s=settings.api.drain_s) as port:
+        clock, registry = SystemClock(), CollectorRegistry()
+        app = build(pool, settings.api, clock, registry)
+        pulse = PulseMetrics.register(registry)
+        async with (
+            TaskOwner() as owner,
+            serving(app, settings.api.host, settings.api.port, drain_s=settings.api.drain_s) as port,
+        ):
+            owner.start("pulse", lambda: keep(pool, pulse, clock))
             _log.info("journey api ready", host=settings.api.host, port=port)
             if on_ready is not None:
                 await on_ready(port)

@@ -1,0 +1,151 @@
+"""How the journeys are doing, as metrics: what the dashboard for customer experience is made of.
+
+Read from the tables every half minute and shown as gauges, because a count that the worker adds up would be wrong
+after a late touchpoint, a merge or a retraction, and the tables never are. Every replica shows the same numbers, so a
+query takes their maximum, never their sum. Each query here is served by an index; none looks at touchpoints.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from services.runtime.clock import Clock
+from services.runtime.logs import get_logger
+from services.runtime.postgres import TRANSIENT, Pool, transaction
+
+_log = get_logger(__name__)
+
+EVERY_S: Final = 30.0
+WINDOWS: Final[Mapping[str, timedelta]] = {"1h": timedelta(hours=1), "24h": timedelta(hours=24)}
+EFFORT_BANDS: Final = ("0-19", "20-39", "40-59", "60-79", "80-100")
+
+_OPEN: Final = """
+SELECT least(floor(effort / 20)::integer, 4) AS band, count(*) AS journeys
+  FROM journey.journeys WHERE state = 'open' GROUP BY 1
+"""
+_BEGUN: Final = "SELECT count(*) FROM journey.journeys WHERE created_at > $1"
+_FRICTIONS: Final = """
+SELECT rule, severity, channel, count(*) AS frictions
+  FROM journey.frictions WHERE detected_at > $1 AND state = 'detected' AND NOT quiet GROUP BY 1, 2, 3
+"""
+_CUSTOMERS: Final = """
+SELECT count(DISTINCT customer_id) FROM journey.frictions WHERE detected_at > $1 AND state = 'detected' AND NOT quiet
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Friction:
+    """How many frictions of one kind stand."""
+
+    rule: str
+    severity: str
+    channel: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """What happened within a window that ends now."""
+
+    journeys: int
+    customers: int
+    frictions: tuple[Friction, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulse:
+    """One reading: open journeys by effort band, and what happened in each window."""
+
+    open_journeys: Mapping[str, int]
+    recent: Mapping[str, Recent]
+
+
+async def read(pool: Pool, now: datetime) -> Pulse:
+    """Read the pulse as it stands, from one transaction."""
+    async with transaction(pool) as connection:
+        bands = {EFFORT_BANDS[row["band"]]: row["journeys"] for row in await connection.fetch(_OPEN)}
+        recent = {}
+        for name, window in WINDOWS.items():
+            since = now - window
+            rows = await connection.fetch(_FRICTIONS, since)
+            recent[name] = Recent(
+                journeys=await connection.fetchval(_BEGUN, since),
+                customers=await connection.fetchval(_CUSTOMERS, since),
+                frictions=tuple(Friction(rule=row[0], severity=row[1], channel=row[2], count=row[3]) for row in rows),
+            )
+    return Pulse(open_journeys={band: bands.get(band, 0) for band in EFFORT_BANDS}, recent=recent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PulseMetrics:
+    """The gauges."""
+
+    open_journeys: Gauge
+    recent_journeys: Gauge
+    recent_customers: Gauge
+    recent_frictions: Gauge
+    read_at: Gauge
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "PulseMetrics":
+        """Declare them in `registry`."""
+        return cls(
+            open_journeys=Gauge(
+                "waymark_journey_open_journeys",
+                "Journeys that are open, by effort score. Every replica shows the same number.",
+                ("effort",),
+                registry=registry,
+            ),
+            recent_journeys=Gauge(
+                "waymark_journey_recent_journeys",
+                "Journeys that began within the window. Every replica shows the same number.",
+                ("window",),
+                registry=registry,
+            ),
+            recent_customers=Gauge(
+                "waymark_journey_recent_customers",
+                "Customers who met friction within the window. Every replica shows the same number.",
+                ("window",),
+                registry=registry,
+            ),
+            recent_frictions=Gauge(
+                "waymark_journey_recent_frictions",
+                "Frictions detected within the window that still stand. Every replica shows the same number.",
+                ("window", "rule", "severity", "channel"),
+                registry=registry,
+            ),
+            read_at=Gauge(
+                "waymark_journey_pulse_timestamp_seconds",
+                "When these numbers were read; NaN before the first time.",
+                registry=registry,
+            ),
+        )
+
+    def show(self, pulse: Pulse, now: datetime) -> None:
+        """Show a reading; what is not in it any more goes away."""
+        for band, journeys in pulse.open_journeys.items():
+            self.open_journeys.labels(band).set(journeys)
+        self.recent_frictions.clear()
+        for window, recent in pulse.recent.items():
+            self.recent_journeys.labels(window).set(recent.journeys)
+            self.recent_customers.labels(window).set(recent.customers)
+            for friction in recent.frictions:
+                labels = (window, friction.rule, friction.severity, friction.channel)
+                self.recent_frictions.labels(*labels).set(friction.count)
+        self.read_at.set(now.timestamp())
+
+
+async def keep(pool: Pool, metrics: PulseMetrics, clock: Clock, *, every_s: float = EVERY_S) -> None:
+    """Read and show for ever; while the database is away the last reading stays, and its age tells."""
+    metrics.read_at.set(float("nan"))
+    while True:
+        now = clock.now()
+        try:
+            metrics.show(await read(pool, now), now)
+        except TRANSIENT as error:
+            _log.warning("pulse not read", reason=type(error).__name__)
+        await asyncio.sleep(every_s)
