@@ -7,7 +7,7 @@ import msgspec
 
 from services.journey.domain.friction import Finding, Text
 from services.journey.domain.history import History
-from services.journey.domain.names import timer_id
+from services.journey.domain.names import FrictionId, timer_id
 from services.journey.domain.rules.absence import AbsenceRule
 from services.journey.domain.rules.count import CountRule
 from services.journey.domain.rules.findings import finding, restrained
@@ -97,9 +97,12 @@ class Rulebook:
                 standing.append(candidate)
             else:
                 timers.append(timer)
-        findings = [finding(rule, candidate, history) for candidate in restrained(rule, standing)]
+        findings: dict[FrictionId, Finding] = {}
+        for candidate in restrained(rule, standing):
+            found = finding(rule, candidate, history)
+            findings.setdefault(found.id, found)  # of several at one anchor the first stands
         into.timers.extend(timers)
-        into.findings.extend({found.id: found for found in reversed(findings)}.values())
+        into.findings.extend(findings.values())
 
 
 def _ready(rule: Rule) -> Ready:

@@ -1,0 +1,173 @@
+"""Touchpoints for tests of the domain: sensible defaults, override what matters. Time counts in minutes from `DAY`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from schemas import kinds
+from services.journey import rulebook
+from services.journey.domain import friction
+from services.journey.domain.changes import Changes, Moment, Stored
+from services.journey.domain.friction import Finding, StoredFriction
+from services.journey.domain.journeys import StoredJourney
+from services.journey.domain.names import CustomerId, TimerId
+from services.journey.domain.projection import Policy, Projection, project
+from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.timers import StoredTimer, TimerState
+from services.journey.domain.touchpoint import Identifier, Recorded, Touchpoint, TouchpointKey
+
+DAY = datetime(2026, 11, 22, tzinfo=UTC)
+POLICY = Policy(contact_kinds=kinds.load().contacts)
+SHIPPED = rulebook.load()
+
+HOURS = 60
+DAYS = 24 * HOURS
+SECOND = 1 / 60
+
+
+def at(minutes: float) -> datetime:
+    """The moment `minutes` after the start of the day."""
+    return DAY + timedelta(minutes=minutes)
+
+
+def seen(id_: str, minutes: float = 0, kind: str = "page_viewed", **fields: Any) -> Recorded:
+    """A touchpoint as it is kept; `late` and `journey_id` go to the record, everything else to the touchpoint."""
+    noted = {name: fields.pop(name) for name in ("late", "journey_id") if name in fields}
+    given: dict[str, Any] = {
+        "source": "test",
+        "id": id_,
+        "occurred_at": at(minutes),
+        "received_at": at(minutes),
+        "channel": "web",
+        "kind": kind,
+        "customer": {"customer_id": Identifier(value="C-1")},
+        **fields,
+    }
+    return Recorded(touchpoint=Touchpoint(**given), appended_at=at(minutes), **noted)
+
+
+def call(id_: str, minutes: float = 0, **fields: Any) -> Recorded:
+    """An inbound call: a contact."""
+    given: dict[str, Any] = {"kind": "call_ended", "channel": "phone", "direction": "inbound", **fields}
+    return seen(id_, minutes, **given)
+
+
+def told(*history: Recorded, rules: Rulebook = SHIPPED, fired: Sequence[TimerId] = ()) -> Projection:
+    """The projection of `history`; a rule that failed fails the test."""
+    projection = project(history, fired=fired, rulebook=rules, policy=POLICY)
+    assert not projection.failures, projection.failures
+    return projection
+
+
+def found(rule: str, *history: Recorded, rules: Rulebook = SHIPPED) -> list[Finding]:
+    """What `rule` finds when every timer has fired."""
+    waiting = [timer.id for timer in told(*history, rules=rules).timers]
+    return [finding for finding in told(*history, rules=rules, fired=waiting).findings if finding.rule == rule]
+
+
+def anchors(rule: str, *history: Recorded, rules: Rulebook = SHIPPED) -> list[str]:
+    """The touchpoint ids at which `rule` finds something."""
+    return [finding.at.id for finding in found(rule, *history, rules=rules)]
+
+
+def a_rule(**members: Any) -> Rulebook:
+    """A rulebook of one rule called `mine`, as a file would say it; texts and severity are filled in."""
+    words = {"en": "a title", "ko": "제목"}
+    whole = {"id": "mine", "severity": "low", "title": words, "explanation": words, **members}
+    return rulebook.read(msgspec.json.encode({"rules": [whole]}).decode(), name="mine.yaml")
+
+
+class Shelf:
+    """What the worker would have stored about one customer, kept by doing exactly what `Changes` say."""
+
+    def __init__(self, customer: int = 1) -> None:
+        self.customer = CustomerId(UUID(int=customer))
+        self.frictions: dict[UUID, StoredFriction] = {}
+        self.journeys: dict[UUID, StoredJourney] = {}
+        self.timers: dict[UUID, StoredTimer] = {}
+        self.placed: dict[TouchpointKey, UUID] = {}
+        self.gone: dict[UUID, UUID | None] = {}
+        self._ids = count(customer * 1_000_000)
+
+    def stored(self, *, truncated: bool = False) -> Stored:
+        """As `diff` wants it."""
+        return Stored(
+            frictions=tuple(self.frictions.values()),
+            journeys=tuple(self.journeys.values()),
+            timers=tuple(self.timers.values()),
+            truncated=truncated,
+        )
+
+    def moment(self, now: datetime) -> Moment:
+        """The circumstances of a comparison at `now`."""
+        return Moment(customer_id=self.customer, now=now, new_id=lambda: UUID(int=next(self._ids)))
+
+    def placed_history(self, history: Sequence[Recorded]) -> list[Recorded]:
+        """`history` with the journeys that were stored."""
+        return [msgspec.structs.replace(one, journey_id=self.placed.get(one.touchpoint.key)) for one in history]
+
+    def fired(self) -> list[TimerId]:
+        """Timers that have fired."""
+        return [timer.id for timer in self.timers.values() if timer.state is TimerState.FIRED]
+
+    def fire(self, now: datetime) -> None:
+        """Fires what is due: in these tests the stream has passed everything."""
+        for timer in list(self.timers.values()):
+            if timer.state is TimerState.PENDING and timer.due_at <= now:
+                self.timers[timer.id] = msgspec.structs.replace(timer, state=TimerState.FIRED)
+
+    def absorb(self, other: "Shelf") -> None:
+        """A merge: the other's rows are loaded with ours."""
+        self.frictions |= other.frictions
+        self.journeys |= other.journeys
+        self.timers |= other.timers
+        self.placed |= other.placed
+
+    def write(self, changes: Changes, now: datetime) -> None:
+        """Does what `changes` say."""
+        for change in changes.frictions:
+            one = change.friction
+            self.frictions[one.id] = StoredFriction(
+                id=one.id,
+                rule=one.rule,
+                customer_id=one.customer_id,
+                state=one.state,
+                revision=one.revision,
+                quiet=one.quiet,
+                detected_at=one.detected_at,
+                digest=change.digest,
+                payload=friction.encode(one),
+            )
+        for row in changes.journeys:
+            journey = row.journey
+            old = self.journeys.get(journey.id)
+            self.journeys[journey.id] = StoredJourney(
+                id=journey.id,
+                customer_id=journey.customer_id,
+                version=journey.version,
+                created_at=now if old is None else old.created_at,
+                last_at=journey.last_at,
+                digest=row.digest,
+            )
+        for alias in changes.aliased:
+            del self.journeys[alias.id]
+            self.gone[alias.id] = alias.merged_into
+        for tombstone in changes.dissolved:
+            del self.journeys[tombstone.id]
+            self.gone[tombstone.id] = None
+        for placement in changes.placements:
+            self.placed[placement.touchpoint] = placement.journey_id
+        for timer in changes.armed:
+            self.timers[timer.id] = StoredTimer(
+                id=timer.id,
+                rule=timer.rule,
+                armed_by=timer.armed_by,
+                state=TimerState.PENDING,
+                due_at=timer.due_at,
+            )
+        for timer_id in changes.cancelled:
+            self.timers[timer_id] = msgspec.structs.replace(self.timers[timer_id], state=TimerState.CANCELLED)

@@ -1,0 +1,57 @@
+import pytest
+
+from services.journey.domain import effort
+from services.journey.domain.touchpoint import Recorded, Score
+from tests.unit.journey.domain.making import POLICY, call, seen
+
+
+def parts(*history: Recorded) -> dict[str, tuple[int, int]]:
+    return {part.factor: (part.count, part.points) for part in effort.of(history, POLICY.contact_kinds).parts}
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        pytest.param([seen("a")], {}, id="looking around is no effort"),
+        pytest.param([call("a")], {}, id="one contact is no effort"),
+        pytest.param([call("a"), call("b", 1), call("c", 2)], {"repeat_contact": (2, 12)}, id="contacting again"),
+        pytest.param(
+            [call("a"), call("b", 1, channel="chat")],
+            {"repeat_contact": (1, 6), "channel_switch": (1, 3)},
+            id="changing channel",
+        ),
+        pytest.param(
+            [call("a", interaction_id="c", transfers=2), call("b", 1, interaction_id="c", transfers=3)],
+            {"transfer": (3, 15)},
+            id="an interaction counts its transfers once",
+        ),
+        pytest.param([call("a", wait_s=119)], {"wait": (1, 1)}, id="waiting counts whole minutes"),
+        pytest.param([call("a", wait_s=59)], {}, id="less than a minute is nothing"),
+        pytest.param([call("a", wait_s=7200)], {"wait": (120, 15)}, id="waiting weighs 15 at most"),
+        pytest.param([call("a", hold_s=900)], {"hold": (15, 10)}, id="holding weighs 10 at most"),
+        pytest.param([call("a", outcome="unresolved")], {"unresolved": (1, 4)}, id="an unresolved contact"),
+        pytest.param([seen("a", outcome="failed")], {}, id="outcomes of contacts only"),
+        pytest.param(
+            [seen("a", sentiment=-0.4), seen("b", 1, sentiment=-0.3)], {"negative_sentiment": (1, 3)}, id="-0.4"
+        ),
+        pytest.param([seen("a", score=Score(metric="ces", value=3, scale=7))], {"hard_by_survey": (1, 5)}, id="ces 3"),
+        pytest.param([seen("a", score=Score(metric="ces", value=4, scale=7))], {}, id="ces 4"),
+        pytest.param([seen("a", score=Score(metric="nps", value=0, scale=10))], {}, id="another metric"),
+        pytest.param(
+            [seen("a", 0, "rage_click"), seen("b", 1, "dead_click")], {"trouble": (2, 6)}, id="digital trouble"
+        ),
+    ],
+)
+def test_what_weighs(history: list[Recorded], expected: dict[str, tuple[int, int]]) -> None:
+    assert parts(*history) == expected
+
+
+def test_the_score_saturates() -> None:
+    assert effort.of([call("a"), call("b", 1)], POLICY.contact_kinds).score == 25.9
+    many = [call(f"c{n}", n) for n in range(100)]
+    assert effort.of(many, POLICY.contact_kinds).score == 100.0
+
+
+def test_the_heaviest_part_comes_first() -> None:
+    measured = effort.of([call("a", wait_s=60), call("b", 1)], POLICY.contact_kinds)
+    assert [part.factor for part in measured.parts] == ["repeat_contact", "wait"]

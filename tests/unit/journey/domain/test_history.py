@@ -1,0 +1,71 @@
+from services.journey.domain.history import History, Unit
+from services.journey.domain.touchpoint import Recorded
+from tests.unit.journey.domain.making import POLICY, at, call, seen
+
+
+def contacts(*history: Recorded) -> list[Unit]:
+    return History(history, POLICY.contact_kinds).contacts
+
+
+def test_touchpoints_of_one_interaction_are_one_contact_at_the_time_of_the_first() -> None:
+    (contact,) = contacts(call("end", 7, interaction_id="c"), call("start", 5, kind="call_started", interaction_id="c"))
+    assert (contact.at.id, contact.time) == ("start", at(5))
+
+
+def test_the_same_interaction_id_of_another_source_is_another_contact() -> None:
+    assert len(contacts(call("a", interaction_id="c"), call("b", source="other", interaction_id="c"))) == 2
+
+
+def test_without_interaction_each_touchpoint_is_its_own_contact() -> None:
+    assert len(contacts(call("a"), call("b", 1))) == 2
+
+
+def test_an_outbound_call_is_no_contact() -> None:
+    assert contacts(call("a", direction="outbound")) == []
+
+
+def test_a_call_without_direction_is_no_contact() -> None:
+    assert contacts(call("a", direction=None)) == []
+
+
+def test_a_kind_that_is_not_marked_is_no_contact() -> None:
+    assert contacts(seen("a", direction="inbound")) == []
+
+
+def test_the_reason_is_the_first_known_among_inbound_touchpoints() -> None:
+    (contact,) = contacts(
+        seen("menu", 0, interaction_id="c", reason="from the menu"),
+        call("start", 1, kind="call_started", interaction_id="c"),
+        call("end", 2, interaction_id="c", reason="billing"),
+        call("more", 3, interaction_id="c", reason="delivery"),
+    )
+    assert contact.view.reason == "billing"
+
+
+def test_the_outcome_is_the_last_known_of_the_interaction() -> None:
+    (contact,) = contacts(
+        call("start", 1, interaction_id="c", outcome="unresolved"),
+        seen("wrap-up", 9, interaction_id="c", outcome="resolved"),
+        seen("survey", 10, interaction_id="c"),
+    )
+    assert contact.view.outcome == "resolved"
+
+
+def test_numbers_are_the_largest_and_references_are_gathered() -> None:
+    (contact,) = contacts(
+        call("start", 1, interaction_id="c", wait_s=30, refs={"case_id": "1"}),
+        call("end", 2, interaction_id="c", wait_s=12, transfers=2, refs={"case_id": "2", "order_id": "3"}),
+    )
+    view = contact.view
+    assert (view.wait_s, view.transfers, view.refs) == (30, 2, {"case_id": "1", "order_id": "3"})
+
+
+def test_late_touchpoints_and_doubles_are_left_out() -> None:
+    once = call("a", 1)
+    history = History([once, call("b", 0, late=True), once], POLICY.contact_kinds)
+    assert [unit.at.id for unit in history.units] == ["a"]
+
+
+def test_contacts_at_one_time_go_by_source_and_key() -> None:
+    found = contacts(call("a", sequence=9), call("z", interaction_id="0"), call("b", source="alpha"))
+    assert [contact.at.id for contact in found] == ["b", "z", "a"]

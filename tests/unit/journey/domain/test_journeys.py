@@ -1,0 +1,149 @@
+from datetime import timedelta
+
+import pytest
+
+from services.journey.domain.journeys import Segment
+from services.journey.domain.touchpoint import Recorded
+from tests.unit.journey.domain.making import DAYS, HOURS, SECOND, at, call, seen, told
+
+
+def partition(*history: Recorded) -> list[str]:
+    """The ids of each journey, joined: `a b | c` as two strings."""
+    projection = told(*history)
+    return [
+        " ".join(projection.history[position].touchpoint.id for position in journey.members)
+        for journey in projection.journeys
+    ]
+
+
+def only(*history: Recorded) -> Segment:
+    (journey,) = told(*history).journeys
+    return journey
+
+
+CASE, ORDER = {"case_id": "1"}, {"order_id": "9"}
+
+
+@pytest.mark.parametrize(
+    ("history", "journeys"),
+    [
+        pytest.param([seen("a", refs=CASE), seen("b", 90 * DAYS, refs=CASE)], ["a b"], id="one case, however long"),
+        pytest.param([seen("a", refs=CASE), seen("b", 1, refs=ORDER)], ["a", "b"], id="two references"),
+        pytest.param(
+            [seen("a", refs=CASE), seen("b", 1, refs=ORDER), seen("c", 2, refs=CASE | ORDER)],
+            ["a b c"],
+            id="a touchpoint with both joins them",
+        ),
+        pytest.param(
+            [seen("a", refs={"case_id": "7"}), seen("b", 1, refs={"order_id": "7"})],
+            ["a", "b"],
+            id="the same value of another type is another reference",
+        ),
+        pytest.param(
+            [seen("a", refs={"store_id": "7"}, reason="x"), seen("b", 1, refs={"store_id": "7"}, reason="y")],
+            ["a", "b"],
+            id="a circumstance is no reference",
+        ),
+        pytest.param(
+            [call("a", interaction_id="c"), call("b", 1, interaction_id="c", refs=CASE), seen("z", 9, refs=CASE)],
+            ["a b z"],
+            id="an interaction goes where its reference is",
+        ),
+        pytest.param(
+            [call("a", reason="billing"), seen("b", 1, refs=CASE, reason="billing")],
+            ["a", "b"],
+            id="a reference does not join by reason",
+        ),
+        pytest.param(
+            [call("a", reason="billing"), call("b", 14 * DAYS, reason="billing")], ["a b"], id="14 days are within"
+        ),
+        pytest.param(
+            [call("a", reason="billing"), call("b", 14 * DAYS + SECOND, reason="billing")],
+            ["a", "b"],
+            id="a second more is another journey",
+        ),
+        pytest.param(
+            [call("a", reason="billing"), call("b", 1, reason="delivery"), call("c", 2, reason="billing")],
+            ["a c", "b"],
+            id="reasons run side by side",
+        ),
+        pytest.param(
+            [call("a", reason="billing"), call("b", 5, reason="delivery"), seen("c", 24 * HOURS)],
+            ["a", "b c"],
+            id="without reason: the latest journey within a day",
+        ),
+        pytest.param(
+            [call("a", reason="billing"), seen("b", 24 * HOURS + SECOND)],
+            ["a", "b"],
+            id="without reason, after a day: alone",
+        ),
+        pytest.param(
+            [seen("a"), seen("b", 20 * HOURS), seen("c", 40 * HOURS)], ["a b c"], id="visits follow one another"
+        ),
+        pytest.param(
+            [seen("a"), call("b", 24 * HOURS, reason="billing"), call("c", 13 * DAYS, reason="billing")],
+            ["a b c"],
+            id="a reason that comes up later names the journey",
+        ),
+        pytest.param(
+            [seen("a"), call("b", 24 * HOURS + SECOND, reason="billing")], ["a", "b"], id="but not after a day"
+        ),
+        pytest.param(
+            [
+                call("a", reason="billing"),
+                seen("b", 20 * DAYS),
+                call("c", 20 * DAYS + 60, reason="billing"),
+                call("d", 33 * DAYS, reason="billing"),
+            ],
+            ["a", "b c d"],
+            id="a named journey becomes the one of its reason",
+        ),
+        pytest.param(
+            [
+                call("a", interaction_id="c"),
+                call("b", 5, interaction_id="c", reason="billing"),
+                call("d", 9, reason="x"),
+            ],
+            ["a b", "d"],
+            id="an interaction is one group with one reason",
+        ),
+        pytest.param([seen("a", late=True)], [], id="late touchpoints are in no journey"),
+    ],
+)
+def test_how_touchpoints_fall_into_journeys(history: list[Recorded], journeys: list[str]) -> None:
+    assert partition(*history) == journeys
+    assert partition(*reversed(history)) == journeys
+
+
+def test_a_journey_tells_what_its_touchpoints_know() -> None:
+    journey = only(
+        seen("a", 0, refs=CASE),
+        call("b", 1, refs=CASE | ORDER, reason="billing", service_level="premium", outcome="unresolved"),
+        seen("c", 2, refs={**CASE, "store_id": "3"}, reason="other", outcome="resolved"),
+        call("d", 3, refs=CASE, channel="chat", kind="chat_started"),
+    )
+    assert (journey.opened_at, journey.last_at) == (at(0), at(3))
+    assert (journey.reason, journey.refs) == ("billing", CASE | ORDER)
+    assert (journey.service_level, journey.outcome) == ("premium", "resolved")
+    assert journey.channels == ("web", "phone", "chat")
+    assert journey.contact_count == 2
+
+
+@pytest.mark.parametrize(
+    ("kinds", "closed_at"),
+    [
+        pytest.param(["case_opened", "case_closed"], at(1), id="closed"),
+        pytest.param(["case_closed", "case_worked"], None, id="taken up again"),
+        pytest.param(["case_closed", "survey_answered"], at(0), id="a survey does not open it"),
+        pytest.param(["case_closed", "case_worked", "case_closed", "case_closed"], at(2), id="closed for good"),
+        pytest.param(["survey_answered"], None, id="a survey does not close it"),
+    ],
+)
+def test_when_a_journey_is_closed(kinds: list[str], closed_at: object) -> None:
+    journey = only(*(seen(f"t{n}", n, kind, refs=CASE) for n, kind in enumerate(kinds)))
+    assert journey.closed_at == closed_at
+
+
+def test_silence_closes_a_journey_after_thirty_days() -> None:
+    journey = only(seen("a"), seen("b", 9))
+    assert journey.idle_at == at(9) + timedelta(days=30)

@@ -1,0 +1,56 @@
+import msgspec
+import pytest
+
+from schemas import touchpoint as wire
+from services.journey.domain.touchpoint import Touchpoint, fingerprint, is_late
+from tests.unit.journey.domain.making import HOURS, SECOND, at, seen
+
+
+@pytest.mark.parametrize(
+    ("after", "replay", "late"),
+    [
+        pytest.param(72 * HOURS, False, False, id="exactly 72 hours is in time"),
+        pytest.param(72 * HOURS + SECOND, False, True, id="a second more is late"),
+        pytest.param(900 * HOURS, True, False, id="a replay is never late"),
+        pytest.param(-5, False, False, id="a clock ahead is in time"),
+    ],
+)
+def test_lateness(after: float, replay: bool, late: bool) -> None:
+    assert is_late(seen("t", received_at=at(after), replay=replay).touchpoint) is late
+
+
+def test_order_is_time_then_sequence_then_source_then_id() -> None:
+    first = seen("b", 1)
+    by_sequence = seen("a", 2, sequence=1)
+    by_source = seen("z", 2, source="alpha")
+    by_id = seen("a", 2)
+    in_order = sorted([by_sequence, by_id, by_source, first], key=lambda one: one.touchpoint.order)
+    assert in_order == [first, by_source, by_id, by_sequence]
+
+
+def test_what_transport_adds_does_not_change_the_fingerprint() -> None:
+    once = seen("t", text="환불해 주세요").touchpoint
+    again = msgspec.structs.replace(once, received_at=at(99), replay=True)
+    assert fingerprint(once) == fingerprint(again)
+
+
+def test_the_order_of_members_does_not_change_the_fingerprint() -> None:
+    one = seen("t", refs={"case_id": "1", "order_id": "2"}).touchpoint
+    other = seen("t", refs={"order_id": "2", "case_id": "1"}).touchpoint
+    assert fingerprint(one) == fingerprint(other)
+
+
+@pytest.mark.parametrize("field", ["reason", "queue", "text", "interaction_id"])
+def test_other_content_has_another_fingerprint(field: str) -> None:
+    one = seen("t").touchpoint
+    assert fingerprint(one) != fingerprint(msgspec.structs.replace(one, **{field: "x"}))
+
+
+def test_the_domain_reads_what_the_contract_writes() -> None:
+    ours = seen("t", 3, refs={"case_id": "T-1"}, due_at=at(9), wait_s=2.5, text="안녕하세요").touchpoint
+    published = msgspec.convert(msgspec.to_builtins(ours, builtin_types=()), wire.Touchpoint)
+    assert msgspec.json.decode(wire.encode(published), type=Touchpoint) == ours
+
+
+def test_the_domain_knows_every_field_of_the_contract() -> None:
+    assert set(Touchpoint.__struct_fields__) == set(wire.Touchpoint.__struct_fields__)
