@@ -51,7 +51,7 @@ class Position:
         return last if self.last_hash is not None and last >= self.log_start else None
 
 
-class LogRefused(Exception):  # noqa: N818  the event's name
+class LogRefusedError(Exception):
     """The log is not the one whose offsets we keep; an operator must decide."""
 
     def __init__(self, verdict: LogVerdict, position: Position) -> None:

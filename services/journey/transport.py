@@ -22,10 +22,13 @@ from mode import Service
 from yarl import URL
 
 from services.journey.intake import Chunk, Claim, Hole, Intake, Record, fit
-from services.journey.line import LogRefused, LogVerdict, Position, judge_bounds, judge_probe
+from services.journey.line import LogRefusedError, LogVerdict, Position, judge_bounds, judge_probe
 from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)
+
+KAFKA_FAILURES: tuple[type[Exception], ...] = (KafkaError, OSError, TimeoutError)
+"""What asking the broker may raise when it is away."""
 
 FETCH_WAIT_S = 1.0
 """How long one fetch may take before the loop looks whether it should stop; Faust's own number."""
@@ -64,7 +67,7 @@ class Log(Protocol):
         """Return the offset after the last record of each partition."""
 
 
-class HoleFound(Exception):  # noqa: N818  the event's name
+class HoleFoundError(Exception):
     """Records that the log should hold did not arrive, several times over: going on would lose them."""
 
 
@@ -89,6 +92,7 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
     """The thread with the Kafka client, asking brokers for less patience than Faust's hard-coded 1.5 s."""
 
     fetch_max_wait_ms: ClassVar[int] = 250
+    mundane_level = "debug"
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -99,6 +103,7 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
 class ChunkConsumer(driver.Consumer):
     """Faust's consumer with a drain loop of our own. All methods run in the main thread's loop."""
 
+    mundane_level = "debug"
     _generation: int | None = None
     """The group generation under which the present claims were made; None asks the drain loop to claim afresh."""
 
@@ -180,7 +185,7 @@ class ChunkConsumer(driver.Consumer):
             if generation != self.app.consumer_generation_id or not self.flow_active:
                 return False
             await self.seek_wait({self._tp(p.partition): p.next_offset for p in positions})
-        except (KafkaError, IllegalStateError, TimeoutError, OSError) as error:
+        except (*KAFKA_FAILURES, IllegalStateError) as error:
             _log.warning("claim failed, will try again", reason=type(error).__name__, partitions=list(partitions))
             await self.sleep(0.5)
             return False
@@ -195,7 +200,7 @@ class ChunkConsumer(driver.Consumer):
         """Read the last applied record of each partition again and compare.
 
         Raises:
-            LogRefused: one is not there, or is another.
+            LogRefusedError: one is not there, or is another.
         """
         for position in positions:
             _refuse_unless_same(judge_bounds(position), position)
@@ -241,12 +246,12 @@ class ChunkConsumer(driver.Consumer):
         """Fetch again from the cursor.
 
         Raises:
-            HoleFound: it has been tried often enough.
+            HoleFoundError: it has been tried often enough.
         """
         claim.rewinds += 1
         if claim.rewinds > REWINDS_ALLOWED:
             message = f"partition {claim.partition}: offsets {hole.cursor} to {hole.first - 1} are missing from the log"
-            raise HoleFound(message)
+            raise HoleFoundError(message)
         _log.warning("hole in the delivery, reading again", partition=claim.partition, at=hole.cursor, got=hole.first)
         try:
             await self.seek_wait({self._tp(claim.partition): hole.cursor})
@@ -290,6 +295,7 @@ class ChunkTransport(driver.Transport):
 class JourneyApp(faust.App):
     """A Faust app that reads through `ChunkTransport` and leaves no files behind."""
 
+    mundane_level = "debug"
     wiring: Wiring
 
     def _new_transport(self) -> TransportT:
@@ -316,4 +322,4 @@ def _position(grant: Grant, starts: Mapping[int, int], ends: Mapping[int, int]) 
 
 def _refuse_unless_same(verdict: LogVerdict, position: Position) -> None:
     if verdict is not LogVerdict.SAME:
-        raise LogRefused(verdict, position)
+        raise LogRefusedError(verdict, position)

@@ -33,8 +33,8 @@ CREATE TABLE journey.progress (
 COMMENT ON TABLE journey.progress IS 'How far each partition is applied; the only authority, Kafka commits are a hint.';
 
 CREATE TABLE journey.seen (
-    source      text NOT NULL,
-    id          text NOT NULL,
+    source      text COLLATE "C" NOT NULL,
+    id          text COLLATE "C" NOT NULL,
     fingerprint bytea NOT NULL,                       -- of the content without what transport adds
     occurred_at timestamptz NOT NULL,                 -- so that it goes when its touchpoint's month goes
     PRIMARY KEY (source, id)
@@ -68,8 +68,8 @@ CREATE INDEX customers_merged_into ON journey.customers (merged_into) WHERE merg
 COMMENT ON TABLE journey.customers IS 'People as we believe them to be; an absorbed one keeps its id as an alias.';
 
 CREATE TABLE journey.identifiers (
-    type        text NOT NULL,
-    value       text NOT NULL,
+    type        text COLLATE "C" NOT NULL,            -- C: the order in which the workers sort and lock
+    value       text COLLATE "C" NOT NULL,
     customer_id uuid REFERENCES journey.customers (customer_id),   -- null only inside the transaction that makes it
     verified    boolean NOT NULL DEFAULT false,
     first_seen  timestamptz NOT NULL,                 -- by event time
@@ -80,10 +80,10 @@ CREATE INDEX identifiers_customer ON journey.identifiers (customer_id);
 COMMENT ON TABLE journey.identifiers IS 'Which customer an identifier points to, perhaps through one merged_into.';
 
 CREATE TABLE journey.links (
-    left_type     text NOT NULL,
-    left_value    text NOT NULL,
-    right_type    text NOT NULL,
-    right_value   text NOT NULL,
+    left_type     text COLLATE "C" NOT NULL,
+    left_value    text COLLATE "C" NOT NULL,
+    right_type    text COLLATE "C" NOT NULL,
+    right_value   text COLLATE "C" NOT NULL,
     state         text NOT NULL CHECK (state IN ('active', 'quarantined', 'retracted')),
     reason        text NOT NULL,                      -- why it counts, or why it does not
     verified      boolean NOT NULL DEFAULT false,
@@ -113,8 +113,8 @@ COMMENT ON TABLE journey.merges IS 'Which customer was absorbed by which, and on
 
 TOUCHPOINTS = """
 CREATE TABLE journey.touchpoints (
-    source      text NOT NULL,
-    id          text NOT NULL,
+    source      text COLLATE "C" NOT NULL,
+    id          text COLLATE "C" NOT NULL,
     customer_id uuid NOT NULL,
     journey_id  uuid,
     occurred_at timestamptz NOT NULL,
@@ -183,6 +183,7 @@ CREATE TABLE journey.journeys (
     payload         json NOT NULL                     -- journey v1
 ) WITH (fillfactor = 70);
 CREATE INDEX journeys_customer ON journey.journeys (customer_id, started_at);
+CREATE INDEX journeys_open ON journey.journeys (last_at) WHERE state = 'open';
 CREATE INDEX journeys_created ON journey.journeys (created_at, journey_id);
 COMMENT ON TABLE journey.journeys IS 'Stories of customers towards one end.';
 

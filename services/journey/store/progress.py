@@ -68,7 +68,7 @@ SELECT partition, epoch, next_offset, last_hash FROM journey.progress
 
 
 async def lock(connection: Connection, line: Line, partitions: Iterable[int]) -> dict[int, Held]:
-    """Lock the rows of these partitions, in their order, and return them."""
+    """Lock the rows of these partitions, in their order, and return them; a missing one was never claimed."""
     rows = await connection.fetch(_LOCK, line.name, line.topic, sorted(partitions))
     return {row["partition"]: _held(row) for row in rows}
 

@@ -1,0 +1,178 @@
+"""Whose touchpoints are these? Reads and locks what is known, lets the domain plan, and writes the plan.
+
+What may link, and who survives a merge, is `services.journey.domain.identity`'s.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.journey.domain.identity import (
+    IdentifierKey,
+    IdentityPlan,
+    IdentityPolicy,
+    KnownCustomer,
+    KnownIdentity,
+    Link,
+    LinkKey,
+    Quarantined,
+    counted_links,
+    plan,
+    usable,
+)
+from services.journey.domain.names import CustomerId
+from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
+from services.journey.store import customers, identifiers
+from services.journey.store.customers import Absorption, LockedCustomer
+from services.journey.store.identifiers import LinkRow, Mention
+from services.runtime.postgres import Connection
+
+
+class WidenedError(Exception):
+    """A merge elsewhere has changed who must be locked: roll back and start over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """Whose the touchpoints are. All customers named are locked, and none of them is merged away."""
+
+    owners: Mapping[TouchpointKey, CustomerId] = field(default_factory=dict)
+    absorbed: Mapping[CustomerId, Sequence[UUID]] = field(default_factory=dict)
+    new_identifiers: Mapping[CustomerId, int] = field(default_factory=dict)
+    nobody: frozenset[TouchpointKey] = frozenset()
+    quarantined: Sequence[Quarantined] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolver:
+    """Resolves the touchpoints of one transaction after the other."""
+
+    policy: IdentityPolicy
+    new_id: Callable[[], UUID]
+
+    async def resolve(self, connection: Connection, touchpoints: Sequence[Touchpoint]) -> Resolution:
+        """Return whose each touchpoint is, with identifiers, links, customers and merges written.
+
+        Raises:
+            WidenedError: see the class.
+        """
+        if not touchpoints:
+            return Resolution()
+        ordered = sorted(touchpoints, key=lambda touchpoint: touchpoint.order)
+        pointed = await identifiers.touch(connection, _mentions(ordered, self.policy))
+        known, roots = await self._known(connection, ordered, pointed)
+        planned = plan(ordered, known, self.policy, self.new_id)
+        absorptions = [_absorption(merge.absorbed, merge.survivor, merge.link) for merge in planned.merges]
+        await self._write(connection, planned, absorptions)
+        finals = {absorption.absorbed: absorption.survivor for absorption in absorptions}
+        owners: dict[IdentifierKey, UUID] = {
+            key: final for key, raw in pointed.items() if (final := finals.get(roots[raw], roots[raw])) != raw
+        }
+        owners.update(planned.attached)
+        if owners:
+            await identifiers.point(connection, owners)
+        await self._drop_unclaimed(connection, ordered, pointed, planned)
+        return Resolution(
+            owners=planned.customers,
+            absorbed=_by_survivor(planned),
+            new_identifiers=Counter(customer for _, customer in planned.attached),
+            nobody=frozenset(planned.nobody),
+            quarantined=planned.quarantined,
+        )
+
+    async def _known(
+        self, connection: Connection, touchpoints: Sequence[Touchpoint], pointed: Mapping[IdentifierKey, UUID]
+    ) -> tuple[KnownIdentity, Mapping[UUID, UUID]]:
+        links = {link.key for touchpoint in touchpoints for link in counted_links(touchpoint, self.policy)}
+        retracted: set[LinkKey] = await identifiers.retracted(connection, links) if links else set()
+        roots = await customers.roots(connection, set(pointed.values())) if pointed else {}
+        wanted = set(roots.values())
+        locked = await customers.lock(connection, wanted) if wanted else {}
+        if locked.keys() != wanted:
+            raise WidenedError
+        known = KnownIdentity(
+            owners={key: CustomerId(roots[customer]) for key, customer in pointed.items()},
+            customers={CustomerId(customer): _known_customer(row) for customer, row in locked.items()},
+            retracted=retracted,
+        )
+        return known, roots
+
+    async def _write(self, connection: Connection, planned: IdentityPlan, absorptions: Sequence[Absorption]) -> None:
+        if planned.created:
+            await customers.create(connection, planned.created)
+        if absorptions:
+            await customers.absorb(connection, absorptions)
+        links = _link_rows(planned)
+        if links:
+            await identifiers.keep_links(connection, links)
+
+    async def _drop_unclaimed(
+        self,
+        connection: Connection,
+        touchpoints: Sequence[Touchpoint],
+        pointed: Mapping[IdentifierKey, UUID],
+        planned: IdentityPlan,
+    ) -> None:
+        attached = {key for key, _ in planned.attached}
+        mentioned = {key for touchpoint in touchpoints for key in usable(touchpoint, self.policy)}
+        unclaimed = mentioned - pointed.keys() - attached
+        if unclaimed:
+            await identifiers.drop_new(connection, unclaimed)
+
+
+def _mentions(touchpoints: Sequence[Touchpoint], policy: IdentityPolicy) -> dict[IdentifierKey, Mention]:
+    """What `touchpoints`, in event order, say about each identifier that may point to somebody."""
+    mentions: dict[IdentifierKey, Mention] = {}
+    for touchpoint in touchpoints:
+        for key in usable(touchpoint, policy):
+            verified = touchpoint.customer[key[0]].verified
+            mention = mentions.get(key)
+            if mention is None:
+                when = touchpoint.occurred_at
+                mentions[key] = Mention(verified=verified, first_seen=when, last_seen=when)
+            else:
+                mention.verified = mention.verified or verified
+                mention.last_seen = touchpoint.occurred_at
+    return mentions
+
+
+def _known_customer(row: LockedCustomer) -> KnownCustomer:
+    return KnownCustomer(
+        id=CustomerId(row.customer_id),
+        sequence=row.seq,
+        identifiers=row.identifier_count,
+        merges=row.merge_count,
+    )
+
+
+def _by_survivor(planned: IdentityPlan) -> dict[CustomerId, list[UUID]]:
+    grouped: dict[CustomerId, list[UUID]] = {}
+    for merge in planned.merges:
+        grouped.setdefault(merge.survivor, []).append(merge.absorbed)
+    return grouped
+
+
+def _absorption(absorbed: UUID, survivor: UUID, link: Link) -> Absorption:
+    evidence = link.evidence
+    return Absorption(absorbed=absorbed, survivor=survivor, source=evidence.source, touchpoint_id=evidence.id)
+
+
+def _link_rows(planned: IdentityPlan) -> list[LinkRow]:
+    rows = {link.key: _link_row(link, "active", "counted") for link in planned.links}
+    for one in planned.quarantined:
+        rows[one.link.key] = _link_row(one.link, "quarantined", one.reason)
+    return list(rows.values())
+
+
+def _link_row(link: Link, state: str, reason: str) -> LinkRow:
+    evidence = link.evidence
+    return LinkRow(
+        key=link.key,
+        state=state,
+        reason=reason,
+        verified=link.verified,
+        source=evidence.source,
+        touchpoint_id=evidence.id,
+        occurred_at=evidence.occurred_at,
+    )

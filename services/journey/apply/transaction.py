@@ -1,0 +1,148 @@
+"""One attempt to apply a batch: every statement of its transaction, in the lock order.
+
+Everything here commits together with the progress, or not at all. When to try again is `applier`'s business.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.journey.apply.batch import Batch, Item, Run, judge
+from services.journey.apply.failpoints import Failpoint, Failpoints
+from services.journey.apply.renewal import Renewer
+from services.journey.apply.resolution import Resolution, Resolver
+from services.journey.apply.sifting import Sifted, buried, sift
+from services.journey.apply.wire import PoisonCode, Readable
+from services.journey.apply.writing import Fresh, News, Written
+from services.journey.domain.names import CustomerId
+from services.journey.domain.touchpoint import is_late
+from services.journey.intake import Record
+from services.journey.line import fingerprint
+from services.journey.store import dead_letters, progress
+from services.journey.store.progress import Advance, Line
+from services.runtime.postgres import Connection
+
+
+@dataclass(slots=True, kw_only=True)
+class Applied:
+    """What a transaction did, for metrics and for the claims, once it is committed.
+
+    `dead` has one flag for each record in order: is it a dead letter that says the reader is broken?
+    """
+
+    runs: Sequence[Run]
+    touchpoints: int = 0
+    late: int = 0
+    duplicates: int = 0
+    merges: int = 0
+    refused: Counter[PoisonCode] = field(default_factory=Counter)
+    quarantined: Counter[str] = field(default_factory=Counter)
+    dead: Sequence[bool] = ()
+    written: Written = field(default_factory=Written)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchTransaction:
+    """Applies batches of one line; `admit` is told the dead letters before the commit and may refuse them."""
+
+    line: Line
+    resolver: Resolver
+    renewer: Renewer
+    late_after: timedelta
+    failpoints: Failpoints
+    admit: Callable[[Sequence[bool]], object]
+
+    async def apply(self, connection: Connection, batch: Batch, *, bury: bool = False) -> Applied:
+        """Apply what of `batch` is not applied yet; with `bury`, only bury its records.
+
+        Raises:
+            FencedError, HoleInProgressError, WidenedError, DeadLetterLimitError: roll back.
+        """
+        held = await progress.lock(connection, self.line, [run.claim.partition for run in batch.runs])
+        batch = judge(batch, held)
+        if not batch.runs:
+            return Applied(runs=())
+        now = await progress.database_time(connection)
+        sifted = buried(batch) if bury else await sift(connection, batch)
+        resolution = await self._resolve(connection, sifted)
+        await self.failpoints.reached(Failpoint.MID_TRANSACTION)
+        news = self._news(sifted, resolution)
+        written = await self.renewer.renew(connection, news, now) if news else Written()
+        applied = _account(batch, sifted, resolution, news, written)
+        self.admit(applied.dead)
+        if sifted.letters:
+            await dead_letters.add(connection, self.line, list(sifted.letters.values()))
+        if not await progress.advance(connection, self.line, [_advance(run) for run in batch.runs]):
+            raise AssertionError("the progress moved under our lock")
+        await self.failpoints.reached(Failpoint.BEFORE_COMMIT)
+        return applied
+
+    async def _resolve(self, connection: Connection, sifted: Sifted) -> Resolution:
+        points = [content.touchpoint for _, content in sifted.fresh.values()]
+        resolution = await self.resolver.resolve(connection, points)
+        for key in resolution.nobody:
+            item, _ = sifted.fresh.pop(key)
+            sifted.refuse(item, PoisonCode.NO_USABLE_IDENTIFIER)
+        return resolution
+
+    def _news(self, sifted: Sifted, resolution: Resolution) -> dict[CustomerId, News]:
+        fresh: dict[CustomerId, list[Fresh]] = {customer: [] for customer in resolution.absorbed}
+        latest: dict[CustomerId, Item] = {}
+        for key, (item, content) in sifted.fresh.items():
+            customer = resolution.owners[key]
+            fresh.setdefault(customer, []).append(self._fresh(item, content))
+            latest[customer] = item
+        return {
+            customer: News(
+                fresh=points,
+                absorbed=resolution.absorbed.get(customer, ()),
+                new_identifiers=resolution.new_identifiers.get(customer, 0),
+                trace=_trace(latest[customer].record) if customer in latest else None,
+            )
+            for customer, points in fresh.items()
+        }
+
+    def _fresh(self, item: Item, content: Readable) -> Fresh:
+        late = is_late(content.touchpoint, self.late_after)
+        return Fresh(content=content, appended_at=item.appended_at, late=late)
+
+
+def _account(
+    batch: Batch, sifted: Sifted, resolution: Resolution, news: dict[CustomerId, News], written: Written
+) -> Applied:
+    broken = {place for place, letter in sifted.letters.items() if letter.code != PoisonCode.ID_CONFLICT}
+    return Applied(
+        runs=batch.runs,
+        touchpoints=len(sifted.fresh),
+        late=sum(one.late for customer in news.values() for one in customer.fresh),
+        duplicates=sifted.duplicates,
+        merges=sum(len(absorbed) for absorbed in resolution.absorbed.values()),
+        refused=Counter(PoisonCode(letter.code) for letter in sifted.letters.values()),
+        quarantined=Counter(str(one.reason) for one in resolution.quarantined),
+        dead=[item.place in broken for item in batch.items],
+        written=written,
+    )
+
+
+def _advance(run: Run) -> Advance:
+    replayed = [
+        item.appended_at for item in run.items if isinstance(item.content, Readable) and item.content.touchpoint.replay
+    ]
+    last = run.items[-1]
+    return Advance(
+        partition=run.claim.partition,
+        epoch=run.claim.epoch,
+        was=run.first,
+        next_offset=run.end,
+        last_hash=fingerprint(last.record),
+        appended_at=last.appended_at,
+        replayed_at=max(replayed, default=None),
+    )
+
+
+def _trace(record: Record) -> str | None:
+    for name, value in record.headers:
+        if name == "traceparent":
+            return value.decode("ascii", "replace")
+    return None

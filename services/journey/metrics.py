@@ -1,0 +1,155 @@
+"""Every metric of the journey worker, declared once. Labels are closed lists, rules or partitions, never ids."""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+AGES = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86_400)
+SIZES = (1, 5, 10, 50, 100, 250, 500, 1000, 2500, 5000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamMetrics:
+    """From the log to the database."""
+
+    records: Counter
+    dead_letters: Counter
+    merges: Counter
+    links_quarantined: Counter
+    batch_retries: Counter
+    partitions_fenced: Counter
+    batch_seconds: Histogram
+    batch_records: Histogram
+    applied_age_seconds: Histogram
+    waiting_records: Gauge
+    partitions_claimed: Gauge
+    lag_records: Gauge
+    lag_seconds: Gauge
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "StreamMetrics":
+        """Declare them in `registry`."""
+        return cls(
+            records=Counter(
+                "waymark_journey_records",
+                "Records applied, by outcome: fresh, late, duplicate or refused.",
+                ("outcome",),
+                registry=registry,
+            ),
+            dead_letters=Counter(
+                "waymark_journey_dead_letters", "Records that can never be applied.", ("reason",), registry=registry
+            ),
+            merges=Counter("waymark_journey_merges", "Customers absorbed by another.", registry=registry),
+            links_quarantined=Counter(
+                "waymark_journey_links_quarantined", "Links seen and not followed.", ("reason",), registry=registry
+            ),
+            batch_retries=Counter(
+                "waymark_journey_batch_retries", "Batches tried again.", ("reason",), registry=registry
+            ),
+            partitions_fenced=Counter(
+                "waymark_journey_partitions_fenced", "Partitions found claimed by somebody else.", registry=registry
+            ),
+            batch_seconds=Histogram(
+                "waymark_journey_batch_seconds", "Seconds one batch took.", buckets=SECONDS, registry=registry
+            ),
+            batch_records=Histogram(
+                "waymark_journey_batch_records", "Records in one batch.", buckets=SIZES, registry=registry
+            ),
+            applied_age_seconds=Histogram(
+                "waymark_journey_applied_age_seconds",
+                "Seconds from the append of a record to the commit of its effects; the oldest of each batch.",
+                buckets=AGES,
+                registry=registry,
+            ),
+            waiting_records=Gauge(
+                "waymark_journey_waiting_records", "Records fetched and not applied.", registry=registry
+            ),
+            partitions_claimed=Gauge(
+                "waymark_journey_partitions_claimed", "Partitions this worker holds.", registry=registry
+            ),
+            lag_records=Gauge(
+                "waymark_journey_lag_records", "Records in the log not applied.", ("partition",), registry=registry
+            ),
+            lag_seconds=Gauge(
+                "waymark_journey_lag_seconds",
+                "Seconds that the applied part of the log is behind the present; 0 without lag.",
+                ("partition",),
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrictionMetrics:
+    """From the rules to Kafka."""
+
+    frictions: Counter
+    rule_failures: Counter
+    rules_failed: Gauge
+    timers_fired: Counter
+    horizon_age_seconds: Gauge
+    horizon_blocked: Gauge
+    replay_held: Gauge
+    published: Counter
+    publish_failures: Counter
+    outbox_records: Gauge
+    outbox_age_seconds: Gauge
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "FrictionMetrics":
+        """Declare them in `registry`."""
+        return cls(
+            frictions=Counter(
+                "waymark_journey_frictions",
+                "Frictions decided, by rule, event and whether they are quiet.",
+                ("rule", "event", "quiet"),
+                registry=registry,
+            ),
+            rule_failures=Counter(
+                "waymark_journey_rule_failures", "Evaluations in which a rule raised.", ("rule",), registry=registry
+            ),
+            rules_failed=Gauge(
+                "waymark_journey_rules_failed", "Customers without an answer, by rule.", ("rule",), registry=registry
+            ),
+            timers_fired=Counter(
+                "waymark_journey_timers_fired", "Timers that the stream has passed.", registry=registry
+            ),
+            horizon_age_seconds=Gauge(
+                "waymark_journey_horizon_age_seconds",
+                "Seconds that the slowest partition is behind the present; timers wait for it.",
+                registry=registry,
+            ),
+            horizon_blocked=Gauge(
+                "waymark_journey_horizon_blocked",
+                "1 where nothing is known of a partition: it holds up all timers.",
+                ("partition",),
+                registry=registry,
+            ),
+            replay_held=Gauge(
+                "waymark_journey_replay_held", "1 while an import holds up the timers it set.", registry=registry
+            ),
+            published=Counter(
+                "waymark_journey_published", "Records that Kafka acknowledged.", ("topic",), registry=registry
+            ),
+            publish_failures=Counter(
+                "waymark_journey_publish_failures", "Publications that failed.", ("reason",), registry=registry
+            ),
+            outbox_records=Gauge("waymark_journey_outbox_records", "Records to publish.", registry=registry),
+            outbox_age_seconds=Gauge(
+                "waymark_journey_outbox_age_seconds", "Seconds the oldest record to publish waits.", registry=registry
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """What the worker counts."""
+
+    stream: StreamMetrics
+    friction: FrictionMetrics
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "Metrics":
+        """Declare all of them in `registry`."""
+        return cls(stream=StreamMetrics.register(registry), friction=FrictionMetrics.register(registry))

@@ -1,0 +1,21 @@
+"""What the contract's catalogues mean to the domain: which kinds are contacts, which identifiers may link."""
+
+from schemas import blocked, identifiers, kinds
+from services.journey.domain.identity import IdentityPolicy
+from services.journey.domain.projection import Policy
+
+
+def projection() -> Policy:
+    """Return what a projection must know of the world."""
+    return Policy(contact_kinds=kinds.load().contacts)
+
+
+def identity() -> IdentityPolicy:
+    """Return what may link two identifiers."""
+    catalogue = identifiers.load()
+    return IdentityPolicy(
+        blocked=blocked.is_blocked,
+        shared_types=frozenset(name for name, known in catalogue.items() if known.shared),
+        strength={name: known.strength for name, known in catalogue.items()},
+        unknown_strength=identifiers.UNKNOWN.strength,
+    )

@@ -1,0 +1,140 @@
+"""Customers: locked in the order of their ids, created, merged, and noted as changed.
+
+Whoever holds a customer's lock may change everything about that customer; nobody else may change anything.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.runtime.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedCustomer:
+    """A customer under our lock."""
+
+    customer_id: UUID
+    seq: int
+    version: int
+    identifier_count: int
+    merge_count: int
+
+
+_ROOTS = """
+SELECT customer_id, coalesce(merged_into, customer_id) AS root FROM journey.customers WHERE customer_id = ANY($1)"""
+
+
+async def roots(connection: Connection, customers: Collection[UUID]) -> dict[UUID, UUID]:
+    """Return who each customer is now, read without a lock."""
+    rows = await connection.fetch(_ROOTS, list(customers))
+    return {row["customer_id"]: row["root"] for row in rows}
+
+
+_LOCK = """
+SELECT customer_id, seq, version, identifier_count, merge_count FROM journey.customers
+ WHERE customer_id = ANY($1) AND merged_into IS NULL ORDER BY customer_id FOR UPDATE"""
+
+
+async def lock(connection: Connection, customers: Collection[UUID]) -> dict[UUID, LockedCustomer]:
+    """Lock customers in the order of their ids; one that was merged away meanwhile is missing from the answer."""
+    rows = await connection.fetch(_LOCK, sorted(customers))
+    return {row["customer_id"]: LockedCustomer(**dict(row)) for row in rows}
+
+
+_CREATE = """
+INSERT INTO journey.customers (customer_id)
+SELECT c.id FROM unnest($1::uuid[]) WITH ORDINALITY AS c (id, place) ORDER BY c.place"""
+
+
+async def create(connection: Connection, customers: Sequence[UUID]) -> None:
+    """Insert new customers, ageing in this order."""
+    await connection.execute(_CREATE, list(customers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absorption:
+    """One customer becoming part of another, and the touchpoint that showed it."""
+
+    absorbed: UUID
+    survivor: UUID
+    source: str
+    touchpoint_id: str
+
+
+_ABSORB = """
+UPDATE journey.customers AS c SET merged_into = m.survivor, merged_at = now(), version = c.version + 1
+  FROM unnest($1::uuid[], $2::uuid[]) AS m (absorbed, survivor)
+ WHERE c.customer_id = m.absorbed OR c.merged_into = m.absorbed"""
+_INHERIT = """
+UPDATE journey.customers AS c
+   SET identifier_count = c.identifier_count + s.identifiers, merge_count = c.merge_count + s.merges,
+       first_at = least(c.first_at, s.first_at), last_at = greatest(c.last_at, s.last_at)
+  FROM (SELECT m.survivor, sum(a.identifier_count) AS identifiers, sum(a.merge_count) + count(*) AS merges,
+               min(a.first_at) AS first_at, max(a.last_at) AS last_at
+          FROM unnest($1::uuid[], $2::uuid[]) AS m (absorbed, survivor)
+          JOIN journey.customers AS a ON a.customer_id = m.absorbed GROUP BY m.survivor) AS s
+ WHERE c.customer_id = s.survivor"""
+_NOTE_MERGES = """
+INSERT INTO journey.merges (absorbed, survivor, source, touchpoint_id)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])"""
+_REKEY = (
+    """UPDATE journey.touchpoints AS t SET customer_id = m.survivor
+  FROM unnest($1::uuid[], $2::uuid[]) AS m (absorbed, survivor) WHERE t.customer_id = m.absorbed""",
+    """UPDATE journey.timers AS t SET customer_id = m.survivor, updated_at = now()
+  FROM unnest($1::uuid[], $2::uuid[]) AS m (absorbed, survivor) WHERE t.customer_id = m.absorbed""",
+    """UPDATE journey.journey_aliases AS a SET customer_id = m.survivor
+  FROM unnest($1::uuid[], $2::uuid[]) AS m (absorbed, survivor) WHERE a.customer_id = m.absorbed""",
+)
+_FORGET_FAILURES = "DELETE FROM journey.rule_failures WHERE customer_id = ANY($1::uuid[])"
+
+
+async def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> None:
+    """Merge: survivors must be final. Touchpoints and timers change hands here; journeys and frictions when projected.
+
+    What an absorbed customer had absorbed before is pointed to the new survivor, so that there are no chains.
+    """
+    pairs = ([a.absorbed for a in absorptions], [a.survivor for a in absorptions])
+    await connection.execute(_ABSORB, *pairs)
+    await connection.execute(_INHERIT, *pairs)
+    await connection.execute(
+        _NOTE_MERGES, *pairs, [a.source for a in absorptions], [a.touchpoint_id for a in absorptions]
+    )
+    for statement in _REKEY:
+        await connection.execute(statement, *pairs)
+    await connection.execute(_FORGET_FAILURES, pairs[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerNote:
+    """What is known about a customer after a change. The times are of the earliest and latest touchpoint."""
+
+    customer_id: UUID
+    service_level: str | None
+    first_at: datetime | None
+    last_at: datetime | None
+    new_identifiers: int = 0
+
+
+_NOTE = """
+UPDATE journey.customers AS c
+   SET version = c.version + 1, service_level = coalesce(n.service_level, c.service_level),
+       first_at = least(c.first_at, n.first_at), last_at = greatest(c.last_at, n.last_at),
+       identifier_count = c.identifier_count + n.identifiers
+  FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::int[])
+       AS n (customer_id, service_level, first_at, last_at, identifiers)
+ WHERE c.customer_id = n.customer_id"""
+
+
+async def note(connection: Connection, notes: Collection[CustomerNote]) -> None:
+    """Raise the version of each customer and note what is known now."""
+    ordered = sorted(notes, key=lambda note: note.customer_id)
+    await connection.execute(
+        _NOTE,
+        [n.customer_id for n in ordered],
+        [n.service_level for n in ordered],
+        [n.first_at for n in ordered],
+        [n.last_at for n in ordered],
+        [n.new_identifiers for n in ordered],
+    )

@@ -1,0 +1,152 @@
+"""Frictions as last published, and the rules that raised instead of answering."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.journey.domain.friction import Friction, State, StoredFriction
+from services.journey.domain.names import CustomerId, FrictionId
+from services.runtime.postgres import Connection
+
+_LOAD = """
+SELECT friction_id, customer_id, rule, state, revision, quiet, detected_at, digest, payload
+  FROM journey.frictions WHERE customer_id = ANY($1)"""
+
+
+async def load(connection: Connection, customers: Collection[UUID]) -> Mapping[UUID, list[StoredFriction]]:
+    """Return the frictions of each of these customers (absorbed ones too: frictions change hands when projected)."""
+    found: defaultdict[UUID, list[StoredFriction]] = defaultdict(list)
+    for row in await connection.fetch(_LOAD, list(customers)):
+        found[row["customer_id"]].append(
+            StoredFriction(
+                id=FrictionId(row["friction_id"]),
+                rule=row["rule"],
+                customer_id=CustomerId(row["customer_id"]),
+                state=State(row["state"]),
+                revision=row["revision"],
+                quiet=row["quiet"],
+                detected_at=row["detected_at"],
+                digest=row["digest"],
+                payload=row["payload"].encode(),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrictionRow:
+    """A friction to write, with its published form."""
+
+    friction: Friction
+    digest: bytes
+    payload: str
+
+
+_WRITE = """
+INSERT INTO journey.frictions AS f (friction_id, customer_id, journey_id, rule, rule_version, state, revision, severity,
+                                    channel, occurred_at, detected_at, updated_at, quiet, digest, payload)
+SELECT w.friction_id, w.customer_id, w.journey_id, w.rule, w.rule_version, w.state, w.revision, w.severity,
+       w.channel, w.occurred_at, w.detected_at, $15, w.quiet, w.digest, w.payload
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::text[], $7::bigint[], $8::text[],
+              $9::text[], $10::timestamptz[], $11::timestamptz[], $12::bool[], $13::bytea[], $14::json[])
+       AS w (friction_id, customer_id, journey_id, rule, rule_version, state, revision, severity,
+             channel, occurred_at, detected_at, quiet, digest, payload)
+ON CONFLICT (friction_id) DO UPDATE
+   SET customer_id = excluded.customer_id, journey_id = excluded.journey_id, rule_version = excluded.rule_version,
+       state = excluded.state, revision = excluded.revision, severity = excluded.severity, channel = excluded.channel,
+       occurred_at = excluded.occurred_at, detected_at = excluded.detected_at, updated_at = excluded.updated_at,
+       quiet = excluded.quiet, digest = excluded.digest, payload = excluded.payload
+ WHERE f.customer_id = excluded.customer_id OR f.customer_id = ANY($16::uuid[])
+RETURNING f.friction_id"""
+
+
+async def write(
+    connection: Connection, rows: Sequence[FrictionRow], now: datetime, absorbed: Collection[UUID]
+) -> set[UUID]:
+    """Insert new frictions, replace changed ones, and return which were written.
+
+    One that another customer holds (who is not `absorbed` now) stays theirs: an interaction that two customers share
+    gives both the same anchor, and a friction is on one issue only.
+    """
+    ordered = sorted(rows, key=lambda row: row.friction.id)
+    said = [row.friction for row in ordered]
+    written = await connection.fetch(
+        _WRITE,
+        [friction.id for friction in said],
+        [friction.customer_id for friction in said],
+        [friction.journey_id for friction in said],
+        [friction.rule for friction in said],
+        [friction.rule_version for friction in said],
+        [friction.state for friction in said],
+        [friction.revision for friction in said],
+        [friction.severity for friction in said],
+        [friction.channel for friction in said],
+        [friction.occurred_at for friction in said],
+        [friction.detected_at for friction in said],
+        [friction.quiet for friction in said],
+        [row.digest for row in ordered],
+        [row.payload for row in ordered],
+        now,
+        list(absorbed),
+    )
+    return {row["friction_id"] for row in written}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A rule raised for a customer; `error` is the exception's type."""
+
+    rule: str
+    rule_version: int
+    customer_id: UUID
+    error: str
+
+
+_CLEAR = "DELETE FROM journey.rule_failures WHERE customer_id = ANY($1::uuid[])"
+_FAIL = """
+INSERT INTO journey.rule_failures AS f (rule, customer_id, rule_version, error)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[], $4::text[])
+ON CONFLICT (rule, customer_id) DO UPDATE
+   SET rule_version = excluded.rule_version, error = excluded.error, failures = f.failures + 1, last_seen = now()"""
+
+
+async def note_failures(connection: Connection, customers: Collection[UUID], failures: Sequence[Failure]) -> None:
+    """Keep for these customers exactly the failures of their latest evaluation."""
+    failed = {failure.customer_id for failure in failures}
+    await connection.execute(_CLEAR, [customer for customer in customers if customer not in failed])
+    if failures:
+        await connection.execute(
+            _FAIL,
+            [failure.rule for failure in failures],
+            [failure.customer_id for failure in failures],
+            [failure.rule_version for failure in failures],
+            [failure.error for failure in failures],
+        )
+
+
+_FAILED = "SELECT DISTINCT customer_id FROM journey.rule_failures ORDER BY customer_id LIMIT $1"
+
+
+async def failed_customers(connection: Connection, most: int) -> list[UUID]:
+    """Return customers for whom a rule has raised."""
+    return [row["customer_id"] for row in await connection.fetch(_FAILED, most)]
+
+
+_FAILING = "SELECT rule, count(*) AS customers FROM journey.rule_failures GROUP BY rule"
+
+
+async def failing_rules(connection: Connection) -> dict[str, int]:
+    """Return for how many customers each rule has raised and not answered since."""
+    return {row["rule"]: row["customers"] for row in await connection.fetch(_FAILING)}
+
+
+_REKEY = """
+UPDATE journey.frictions AS f SET customer_id = m.survivor
+  FROM unnest($1::uuid[], $2::uuid[]) AS m (absorbed, survivor) WHERE f.customer_id = m.absorbed"""
+
+
+async def rekey(connection: Connection, absorbed: Sequence[UUID], survivors: Sequence[UUID]) -> None:
+    """Hand over what the projection left as it was: frictions older than the history that is looked at."""
+    await connection.execute(_REKEY, absorbed, survivors)

@@ -1,0 +1,134 @@
+"""Identifiers, the customers they point to, and the ledger of links between them.
+
+Identifiers are locked before customers, in their own order. A merge leaves the identifiers of the absorbed customer
+as they are (their rows may be locked by somebody who waits for us); they are pointed to the survivor when next seen.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.runtime.postgres import Connection
+
+IdentifierKey = tuple[str, str]
+LinkKey = tuple[IdentifierKey, IdentifierKey]
+
+
+@dataclass(slots=True, kw_only=True)
+class Mention:
+    """What the touchpoints at hand say about an identifier."""
+
+    verified: bool
+    first_seen: datetime
+    last_seen: datetime
+
+
+_TOUCH = """
+INSERT INTO journey.identifiers AS i (type, value, verified, first_seen, last_seen)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::timestamptz[], $5::timestamptz[])
+ON CONFLICT (type, value) DO UPDATE
+   SET verified = i.verified OR excluded.verified, first_seen = least(i.first_seen, excluded.first_seen),
+       last_seen = greatest(i.last_seen, excluded.last_seen)
+RETURNING i.type, i.value, i.customer_id"""
+
+
+async def touch(connection: Connection, mentions: Mapping[IdentifierKey, Mention]) -> dict[IdentifierKey, UUID]:
+    """Lock these identifiers, making those that are new, and return the customer that each known one points to.
+
+    Two transactions that meet the same new identifier take turns here, so that only one of them makes its customer.
+    """
+    keys = sorted(mentions)
+    said = [mentions[key] for key in keys]
+    rows = await connection.fetch(
+        _TOUCH,
+        [type_ for type_, _ in keys],
+        [value for _, value in keys],
+        [mention.verified for mention in said],
+        [mention.first_seen for mention in said],
+        [mention.last_seen for mention in said],
+    )
+    return {(row["type"], row["value"]): row["customer_id"] for row in rows if row["customer_id"] is not None}
+
+
+_POINT = """
+UPDATE journey.identifiers AS i SET customer_id = p.customer_id
+  FROM unnest($1::text[], $2::text[], $3::uuid[]) AS p (type, value, customer_id)
+ WHERE i.type = p.type AND i.value = p.value"""
+
+
+async def point(connection: Connection, owners: Mapping[IdentifierKey, UUID]) -> None:
+    """Let identifiers that this transaction has locked point to these customers."""
+    keys = list(owners)
+    await connection.execute(
+        _POINT, [type_ for type_, _ in keys], [value for _, value in keys], [owners[key] for key in keys]
+    )
+
+
+_DROP_NEW = """
+DELETE FROM journey.identifiers AS i USING unnest($1::text[], $2::text[]) AS k (type, value)
+ WHERE i.type = k.type AND i.value = k.value AND i.customer_id IS NULL"""
+
+
+async def drop_new(connection: Connection, keys: Collection[IdentifierKey]) -> None:
+    """Take back identifiers that `touch` made and that found no customer (their links are quarantined)."""
+    ordered = sorted(keys)
+    await connection.execute(_DROP_NEW, [type_ for type_, _ in ordered], [value for _, value in ordered])
+
+
+_RETRACTED = """
+SELECT l.left_type, l.left_value, l.right_type, l.right_value
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS k (left_type, left_value, right_type, right_value)
+  JOIN journey.links AS l USING (left_type, left_value, right_type, right_value) WHERE l.state = 'retracted'"""
+
+
+async def retracted(connection: Connection, keys: Collection[LinkKey]) -> set[LinkKey]:
+    """Return those of these links that somebody has taken back."""
+    rows = await connection.fetch(_RETRACTED, *_columns(list(keys)))
+    return {((row[0], row[1]), (row[2], row[3])) for row in rows}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRow:
+    """A link to keep: `state` is `active` or `quarantined`, `reason` why; the touchpoint is the evidence."""
+
+    key: LinkKey
+    state: str
+    reason: str
+    verified: bool
+    source: str
+    touchpoint_id: str
+    occurred_at: datetime
+
+
+_KEEP = """
+INSERT INTO journey.links AS l (left_type, left_value, right_type, right_value,
+                                state, reason, verified, source, touchpoint_id, occurred_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[],
+                     $5::text[], $6::text[], $7::bool[], $8::text[], $9::text[], $10::timestamptz[])
+ON CONFLICT (left_type, left_value, right_type, right_value)
+DO UPDATE SET verified = true, changed_at = now() WHERE excluded.verified AND NOT l.verified"""
+
+
+async def keep_links(connection: Connection, links: Collection[LinkRow]) -> None:
+    """Add links to the ledger; one that is there keeps its state and its first evidence."""
+    ordered = sorted(links, key=lambda link: link.key)
+    await connection.execute(
+        _KEEP,
+        *_columns([link.key for link in ordered]),
+        [link.state for link in ordered],
+        [link.reason for link in ordered],
+        [link.verified for link in ordered],
+        [link.source for link in ordered],
+        [link.touchpoint_id for link in ordered],
+        [link.occurred_at for link in ordered],
+    )
+
+
+def _columns(keys: Sequence[LinkKey]) -> tuple[list[str], list[str], list[str], list[str]]:
+    return (
+        [left[0] for left, _ in keys],
+        [left[1] for left, _ in keys],
+        [right[0] for _, right in keys],
+        [right[1] for _, right in keys],
+    )

@@ -1,0 +1,145 @@
+"""Journeys as kept: what a projection is compared with, and what the comparison has us write."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from services.journey.domain.changes import Alias, Dissolved
+from services.journey.domain.journeys import Journey, StoredJourney
+from services.journey.domain.names import CustomerId, JourneyId
+from services.runtime.postgres import Connection
+
+_LOAD = """
+SELECT journey_id, customer_id, version, created_at, last_at, digest
+  FROM journey.journeys WHERE customer_id = ANY($1)"""
+
+
+async def load(connection: Connection, customers: Collection[UUID]) -> Mapping[UUID, list[StoredJourney]]:
+    """Return the journeys of each of these customers (absorbed ones too: journeys change hands when projected)."""
+    found: defaultdict[UUID, list[StoredJourney]] = defaultdict(list)
+    for row in await connection.fetch(_LOAD, list(customers)):
+        found[row["customer_id"]].append(
+            StoredJourney(
+                id=JourneyId(row["journey_id"]),
+                customer_id=CustomerId(row["customer_id"]),
+                version=row["version"],
+                created_at=row["created_at"],
+                last_at=row["last_at"],
+                digest=row["digest"],
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyRow:
+    """A journey to write, with its published form."""
+
+    journey: Journey
+    digest: bytes
+    payload: str
+
+
+_WRITE = """
+INSERT INTO journey.journeys AS j (journey_id, customer_id, version, state, reason, started_at, last_at, closed_at,
+                                   effort, effort_parts, created_at, updated_at, digest, payload)
+SELECT w.journey_id, w.customer_id, w.version, w.state, w.reason, w.started_at, w.last_at, w.closed_at,
+       w.effort, w.effort_parts, $13, $13, w.digest, w.payload
+  FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
+              $8::timestamptz[], $9::real[], $10::json[], $11::bytea[], $12::json[])
+       AS w (journey_id, customer_id, version, state, reason, started_at, last_at, closed_at,
+             effort, effort_parts, digest, payload)
+ON CONFLICT (journey_id) DO UPDATE
+   SET customer_id = excluded.customer_id, version = excluded.version, state = excluded.state,
+       reason = excluded.reason, started_at = excluded.started_at, last_at = excluded.last_at,
+       closed_at = excluded.closed_at, effort = excluded.effort, effort_parts = excluded.effort_parts,
+       updated_at = excluded.updated_at, digest = excluded.digest, payload = excluded.payload"""
+
+
+async def write(connection: Connection, rows: Sequence[JourneyRow], now: datetime) -> None:
+    """Insert new journeys and replace changed ones; `now` is when an id is given out."""
+    ordered = sorted(rows, key=lambda row: row.journey.id)
+    said = [row.journey for row in ordered]
+    await connection.execute(
+        _WRITE,
+        [journey.id for journey in said],
+        [journey.customer_id for journey in said],
+        [journey.version for journey in said],
+        [journey.state for journey in said],
+        [journey.reason for journey in said],
+        [journey.opened_at for journey in said],
+        [journey.last_at for journey in said],
+        [journey.closed_at for journey in said],
+        [journey.effort.score for journey in said],
+        [msgspec.json.encode(journey.effort.parts).decode() for journey in said],
+        [row.digest for row in ordered],
+        [row.payload for row in ordered],
+        now,
+    )
+
+
+_PAYLOADS = "SELECT journey_id, payload FROM journey.journeys WHERE journey_id = ANY($1::uuid[])"
+
+
+async def payloads(connection: Connection, journeys: Collection[UUID]) -> dict[UUID, str]:
+    """Return the published form of these journeys."""
+    rows = await connection.fetch(_PAYLOADS, list(journeys))
+    return {row["journey_id"]: row["payload"] for row in rows}
+
+
+_REMOVE = "DELETE FROM journey.journeys WHERE journey_id = ANY($1::uuid[])"
+_REDIRECT = """
+UPDATE journey.journey_aliases AS a SET merged_into = n.merged_into, changed_at = $3
+  FROM unnest($1::uuid[], $2::uuid[]) AS n (journey_id, merged_into) WHERE a.merged_into = n.journey_id"""
+_ALIAS = """
+INSERT INTO journey.journey_aliases AS a (journey_id, merged_into, customer_id, changed_at)
+SELECT n.journey_id, n.merged_into, n.customer_id, $4
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS n (journey_id, merged_into, customer_id)
+ON CONFLICT (journey_id) DO UPDATE
+   SET merged_into = excluded.merged_into, customer_id = excluded.customer_id, changed_at = excluded.changed_at"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A journey that is no more: part of another one (an alias), or dissolved (a tombstone)."""
+
+    what: Alias | Dissolved
+    customer_id: UUID
+
+    @property
+    def merged_into(self) -> UUID | None:
+        """The journey that holds its touchpoints now, if one does."""
+        return self.what.merged_into if isinstance(self.what, Alias) else None
+
+
+async def retire(connection: Connection, gone: Sequence[Gone], now: datetime) -> None:
+    """Replace journeys by aliases or tombstones; what pointed to them points on, so that there are no chains."""
+    ids = [one.what.id for one in gone]
+    targets = [one.merged_into for one in gone]
+    await connection.execute(_REMOVE, ids)
+    await connection.execute(_REDIRECT, ids, targets, now)
+    await connection.execute(_ALIAS, ids, targets, [one.customer_id for one in gone], now)
+
+
+_REKEY = """
+UPDATE journey.journeys AS j SET customer_id = m.survivor
+  FROM unnest($1::uuid[], $2::uuid[]) AS m (absorbed, survivor) WHERE j.customer_id = m.absorbed"""
+
+
+async def rekey(connection: Connection, absorbed: Sequence[UUID], survivors: Sequence[UUID]) -> None:
+    """Hand over what the projection left as it was: journeys older than the history that is looked at."""
+    await connection.execute(_REKEY, absorbed, survivors)
+
+
+_IDLE = """
+SELECT DISTINCT customer_id FROM journey.journeys
+ WHERE state = 'open' AND last_at <= clock_timestamp() - $1::interval LIMIT $2"""
+
+
+async def idle_customers(connection: Connection, idle_after: timedelta, most: int) -> list[UUID]:
+    """Return customers with an open journey in which nothing has happened for so long."""
+    return [row["customer_id"] for row in await connection.fetch(_IDLE, idle_after, most)]

@@ -1,0 +1,138 @@
+"""The outbox: records to publish, written with the effects they tell of.
+
+Whole customers are claimed at a time, so that the records of one customer leave in the order of their ids. Never read
+by `id > last`: ids become visible out of order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+
+from services.runtime.kafka import Headers, Record
+from services.runtime.postgres import Connection
+
+_CLAIM_LOCK = 7_215_309  # any number that nothing else in this database uses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A record to publish, and whose it is."""
+
+    customer_id: UUID
+    record: Record
+
+
+_ADD = """
+INSERT INTO journey.outbox (topic, key, customer_id, headers, value)
+SELECT o.topic, o.key, o.customer_id, o.headers, o.value
+  FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::json[], $5::bytea[]) WITH ORDINALITY
+       AS o (topic, key, customer_id, headers, value, place) ORDER BY o.place"""
+
+
+async def add(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
+    """Append records, in this order."""
+    records = [one.record for one in outgoing]
+    await connection.execute(
+        _ADD,
+        [record.topic for record in records],
+        [record.key for record in records],
+        [one.customer_id for one in outgoing],
+        [_headers_text(record.headers) for record in records],
+        [record.value for record in records],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leased:
+    """A record that is ours to publish until the lease ends."""
+
+    id: int
+    record: Record
+
+
+_CLAIM = """
+WITH free AS (
+    SELECT customer_id FROM journey.outbox WHERE published_at IS NULL
+     GROUP BY customer_id
+    HAVING bool_and(lease_until IS NULL OR lease_until < clock_timestamp())
+     ORDER BY min(id) LIMIT $1
+)
+UPDATE journey.outbox AS o SET lease_until = clock_timestamp() + make_interval(secs => $2)
+  FROM free WHERE o.customer_id = free.customer_id AND o.published_at IS NULL
+RETURNING o.id, o.topic, o.key, o.headers, o.value"""
+
+
+async def claim(connection: Connection, customers: int, lease_s: float) -> list[Leased]:
+    """Lease what waits for up to `customers` customers, oldest first, in the order of the ids.
+
+    Claims take turns (the statement after the lock sees what the others leased), publishing does not.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _CLAIM_LOCK)
+    rows = await connection.fetch(_CLAIM, customers, lease_s)
+    return [
+        Leased(
+            id=row["id"],
+            record=Record(topic=row["topic"], key=row["key"], value=row["value"], headers=_headers(row["headers"])),
+        )
+        for row in sorted(rows, key=lambda row: row["id"])
+    ]
+
+
+_MARK = """
+UPDATE journey.outbox SET published_at = clock_timestamp(), published_line = $2, lease_until = NULL
+ WHERE id = ANY($1::bigint[]) AND topic <> ALL($3::text[])"""
+_DROP = "DELETE FROM journey.outbox WHERE id = ANY($1::bigint[]) AND topic = ANY($2::text[])"
+
+
+async def mark(connection: Connection, ids: Sequence[int], line: str, not_kept: Sequence[str]) -> None:
+    """Note that records are acknowledged on `line`; those of the topics `not_kept` are not needed any more."""
+    await connection.execute(_MARK, ids, line, not_kept)
+    await connection.execute(_DROP, ids, not_kept)
+
+
+_RELEASE = "UPDATE journey.outbox SET lease_until = NULL WHERE id = ANY($1::bigint[]) AND published_at IS NULL"
+
+
+async def release(connection: Connection, ids: Sequence[int]) -> None:
+    """Give leases back, so that the records are tried again soon."""
+    await connection.execute(_RELEASE, ids)
+
+
+_AGAIN = """
+UPDATE journey.outbox SET published_at = NULL, published_line = NULL, lease_until = NULL
+ WHERE published_at IS NOT NULL AND published_line IS DISTINCT FROM $1"""
+
+
+async def publish_again(connection: Connection, line: str) -> int:
+    """Queue again what was published on another line, whose log is gone; return how much."""
+    return int((await connection.execute(_AGAIN, line)).split()[-1])
+
+
+_FORGET = "DELETE FROM journey.outbox WHERE published_at < now() - make_interval(days => $1)"
+
+
+async def forget(connection: Connection, days: int) -> int:
+    """Delete what was published longer ago; return how much."""
+    return int((await connection.execute(_FORGET, days)).split()[-1])
+
+
+_WAITING = """
+SELECT count(*) AS records, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS age_s
+  FROM journey.outbox WHERE published_at IS NULL"""
+
+
+async def waiting(connection: Connection) -> tuple[int, float]:
+    """Return how many records wait, and for how many seconds the oldest has."""
+    row = await connection.fetchrow(_WAITING)
+    return (row["records"], row["age_s"]) if row is not None else (0, 0.0)
+
+
+def _headers_text(headers: Headers) -> str:
+    return msgspec.json.encode([[name, value.decode()] for name, value in headers]).decode()
+
+
+def _headers(text: str) -> Headers:
+    pairs = msgspec.json.decode(text, type=list[tuple[str, str]])
+    return tuple((name, value.encode()) for name, value in pairs)

@@ -1,0 +1,55 @@
+"""Which touchpoints were ever applied: the second line of defence, against producers that send again."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.runtime.postgres import Connection
+
+Key = tuple[str, str]
+"""`(source, id)` of a touchpoint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A touchpoint met in the log: its key, and the fingerprint of its content."""
+
+    source: str
+    id: str
+    fingerprint: bytes
+    occurred_at: datetime
+
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return self.source, self.id
+
+
+_INSERT = """
+INSERT INTO journey.seen (source, id, fingerprint, occurred_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[])
+ON CONFLICT DO NOTHING RETURNING source, id"""
+
+
+async def remember(connection: Connection, sightings: Collection[Sighting]) -> set[Key]:
+    """Insert what is new and return its keys. The keys must differ; they are locked in their order."""
+    ordered = sorted(sightings, key=lambda sighting: sighting.key)
+    rows = await connection.fetch(
+        _INSERT,
+        [sighting.source for sighting in ordered],
+        [sighting.id for sighting in ordered],
+        [sighting.fingerprint for sighting in ordered],
+        [sighting.occurred_at for sighting in ordered],
+    )
+    return {(row["source"], row["id"]) for row in rows}
+
+
+_FINGERPRINTS = """
+SELECT s.source, s.id, s.fingerprint
+  FROM unnest($1::text[], $2::text[]) AS k (source, id) JOIN journey.seen AS s USING (source, id)"""
+
+
+async def fingerprints(connection: Connection, keys: Sequence[Key]) -> dict[Key, bytes]:
+    """Return the fingerprints under which these keys were first applied."""
+    rows = await connection.fetch(_FINGERPRINTS, [source for source, _ in keys], [id_ for _, id_ in keys])
+    return {(row["source"], row["id"]): row["fingerprint"] for row in rows}

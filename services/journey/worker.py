@@ -1,0 +1,346 @@
+"""The journey worker: the one place that names what it is made of, and the order in which it starts and stops.
+
+On SIGTERM: not ready any more, no new records, the running transaction to its end or back, the rest. Whatever does not
+stop in time is left behind: nothing is acknowledged outside the database, so nothing can be lost by ending.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from schemas import touchpoint as touchpoint_v1
+from services.journey import policies, rulebook
+from services.journey.apply.applier import Applier, LimitKeeper
+from services.journey.apply.batch import HoleInProgressError
+from services.journey.apply.failpoints import NO_FAILPOINTS, Failpoints
+from services.journey.apply.limit import DeadLetterLimit
+from services.journey.apply.renewal import Renewer
+from services.journey.apply.resolution import Resolver
+from services.journey.apply.transaction import BatchTransaction
+from services.journey.apply.writing import Writer
+from services.journey.intake import Intake
+from services.journey.metrics import Metrics
+from services.journey.relay import Relay
+from services.journey.settings import ProcessSettings, WorkerSettings
+from services.journey.store import progress, touchpoints
+from services.journey.store.progress import Line
+from services.journey.stream import add_agent, build_app
+from services.journey.tide import Tide
+from services.journey.timers import Patience, TimerLoop
+from services.journey.transport import KAFKA_FAILURES, Grant, HoleFoundError, JourneyApp, Wiring
+from services.journey.watchdog import ExitCode, LoopWatch, end_process
+from services.runtime import logs, postgres
+from services.runtime.clock import SystemClock, new_id
+from services.runtime.health import CheckResult, Health
+from services.runtime.http import OnReady, ops_app, serving, until_stopped
+from services.runtime.kafka import LogEnds, Producer, cluster_line
+from services.runtime.postgres import Pool, acquire
+from services.runtime.settings import CommonSettings
+from services.runtime.tasks import TaskOwner
+
+_log = logs.get_logger(__name__)
+
+START_WITHIN_S = 60.0
+"""How long PostgreSQL and Kafka have to answer at the start; then the process ends and its supervisor tries again."""
+
+MONTHS_BEHIND, MONTHS_AHEAD = 3, 6
+MONTHS_EVERY_S = 6 * 3600.0
+
+
+async def run(
+    settings: ProcessSettings,
+    *,
+    on_ready: OnReady | None = None,
+    failpoints: Failpoints = NO_FAILPOINTS,
+    topic: str = touchpoint_v1.TOPIC,
+) -> None:
+    """Work until SIGTERM or SIGINT; `on_ready` is called with the port of health and metrics once that is open.
+
+    Raises:
+        LogRefusedError: the log is not the one whose offsets are kept; an operator must decide.
+        DeadLetterLimitError: too many records cannot be read.
+        OSError: PostgreSQL or Kafka cannot be reached, or the port is taken.
+    """
+    common, own = settings.common, settings.worker
+    logs.configure("journey", common.log_level, common.log_format)
+    async with AsyncExitStack() as stack:
+        pool = await postgres.retrying(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
+        stack.push_async_callback(postgres.close_pool, pool)
+        line = Line(name=await _line(common), topic=topic)
+        ends = LogEnds(common.kafka, client_id="waymark-journey-ends")
+        await ends.start()
+        stack.push_async_callback(ends.stop)
+        producer = Producer(common.kafka, client_id="waymark-journey-outbox", idempotent=common.kafka_idempotence)
+        stack.push_async_callback(producer.stop)
+        worker = Worker(settings, Surroundings(pool=pool, ends=ends, producer=producer, line=line), failpoints)
+        await worker.work(on_ready)
+    _log.info("worker stopped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the worker is connected to."""
+
+    pool: Pool
+    ends: LogEnds
+    producer: Producer
+    line: Line
+
+
+class Worker:
+    """The worker without its connections: built in one place, started and stopped in one order."""
+
+    def __init__(self, settings: ProcessSettings, around: Surroundings, failpoints: Failpoints) -> None:
+        own = settings.worker
+        self._own = own
+        self._around = around
+        self._clock = SystemClock()
+        self._registry = CollectorRegistry()
+        self._metrics = Metrics.register(self._registry)
+        self._failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self._stopping = False
+        self.intake = Intake(capacity=own.queue_records)
+        renewer = _renewer(own)
+        self.relay = self._relay(failpoints)
+        self._applier = self._build_applier(renewer, failpoints)
+        self._wiring = Wiring(
+            topic=around.line.topic,
+            intake=self.intake,
+            ledger=PoolLedger(around.pool, around.line, f"{os.uname().nodename}:{os.getpid()}"),
+            log=around.ends,
+            fatal=self.fail,
+        )
+        self.app: JourneyApp = build_app(settings, self._wiring)
+        add_agent(self.app, self._applier.apply, batch_records=own.batch_records)
+        self.timers = self._timer_loop(renewer, failpoints)
+        self._loop_watch = LoopWatch(self._clock, blocked_after_s=own.stuck_after_s)
+
+    async def work(self, on_ready: OnReady | None) -> None:
+        """Serve health, start everything, and go on until asked to stop or until something fails for good."""
+        health = Health(registry=self._registry, ready=(self._database, self._around.producer.check, self._stream))
+        async with AsyncExitStack() as stack:
+            port = await stack.enter_async_context(
+                serving(ops_app(health), self._own.host, self._own.port, drain_s=1.0)
+            )
+            await self._ensure_months()
+            owner = await stack.enter_async_context(TaskOwner())
+            self._start(owner)
+            _log.info("worker works", line=self._around.line.name, topic=self._around.line.topic, port=port)
+            if on_ready is not None:
+                await on_ready(port)
+            try:
+                await self._until_over()
+            finally:
+                health.draining = True
+                self._bound_the_stop()
+                await self.app.stop()
+        if self._failure.done():
+            raise self._failure.result()
+
+    def fail(self, error: BaseException) -> None:
+        """End the worker because of `error`; a hole ends the process on the spot, before anything can go over it."""
+        _log.critical("worker cannot go on", reason=type(error).__name__, detail=str(error), exc_info=error)
+        if isinstance(error, HoleFoundError | HoleInProgressError):
+            end_process(ExitCode.HOLE)
+        if not self._failure.done():
+            self._failure.set_result(error)
+
+    def _start(self, owner: TaskOwner) -> None:
+        self._loop_watch.start()
+        owner.start("tide", self._tide().run)
+        owner.start("relay", self.relay.run)
+        owner.start("timers", self.timers.run)
+        owner.start("months", self._keep_months)
+        owner.start("stream", self._run_stream)
+
+    async def _run_stream(self) -> None:
+        """Run the Faust app; when it crashes, so does the worker."""
+        await self.app.start()
+        await self.app.wait_until_stopped()
+        if not self._stopping and not self._failure.done():
+            reason = self.app.crash_reason
+            self.fail(reason if reason is not None else RuntimeError("the stream stopped by itself"))
+        await asyncio.Event().wait()
+
+    async def _until_over(self) -> None:
+        stop: asyncio.Future[None] = asyncio.create_task(until_stopped(), name="signals")
+        try:
+            over: list[asyncio.Future[Any]] = [stop, self._failure]
+            await asyncio.wait(over, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+
+    def _bound_the_stop(self) -> None:
+        """End the process when an orderly stop takes too long; what was not committed is read again."""
+        self._stopping = True
+        code = 1 if self._failure.done() else 0
+        deadline = threading.Timer(self._own.stop_within_s, os._exit, args=[code])
+        deadline.daemon = True
+        deadline.start()
+        self._loop_watch.stop()
+
+    async def _keep_months(self) -> None:
+        while True:
+            await asyncio.sleep(MONTHS_EVERY_S)
+            await postgres.retrying(self._ensure_months)
+
+    async def _ensure_months(self) -> None:
+        async with acquire(self._around.pool) as connection:
+            await touchpoints.ensure_months(connection, MONTHS_BEHIND, MONTHS_AHEAD)
+
+    # Checks.
+
+    async def _database(self) -> CheckResult:
+        return await postgres.ping(self._around.pool)
+
+    async def _stream(self) -> CheckResult:
+        """Ready with partitions claimed, and also without any where others have them all."""
+        assigned, claimed = len(self._assigned()), len(self.intake.claims)
+        detail = f"{claimed} of {assigned} assigned partitions claimed"
+        joined = self.app.consumer_generation_id > 0
+        return CheckResult(name="stream", ok=joined and claimed == assigned, detail=detail)
+
+    # What the parts ask about the topic.
+
+    def _assigned(self) -> Collection[int]:
+        consumer = self.app._consumer
+        if consumer is None or (not self.intake.claims and not self.app.consumer_generation_id):
+            return ()
+        return [tp.partition for tp in consumer.assignment() if tp.topic == self._wiring.topic]
+
+    def _topic_partitions(self) -> Collection[int]:
+        consumer = self.app._consumer
+        return range((consumer.topic_partitions(self._wiring.topic) or 0) if consumer is not None else 0)
+
+    async def _partitions(self) -> Collection[int]:
+        return self._topic_partitions()
+
+    # Parts.
+
+    def _relay(self, failpoints: Failpoints) -> Relay:
+        own, around = self._own, self._around
+        return Relay(
+            pool=around.pool,
+            publisher=around.producer,
+            line=around.line.name,
+            metrics=self._metrics.friction,
+            failpoints=failpoints,
+            every_s=own.relay_every_s,
+            lease_s=own.lease_s,
+            keep_days=own.keep_published_days,
+        )
+
+    def _build_applier(self, renewer: Renewer, failpoints: Failpoints) -> Applier:
+        own, around = self._own, self._around
+        limit = LimitKeeper(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))
+        attempt = BatchTransaction(
+            line=around.line,
+            resolver=Resolver(policy=policies.identity(), new_id=new_id),
+            renewer=renewer,
+            late_after=timedelta(seconds=own.late_after_s),
+            failpoints=failpoints,
+            admit=limit.admit,
+        )
+        return Applier(
+            pool=around.pool,
+            attempt=attempt,
+            intake=self.intake,
+            limit=limit,
+            metrics=self._metrics,
+            clock=self._clock,
+            failpoints=failpoints,
+            after_commit=self.relay.kick,
+        )
+
+    def _timer_loop(self, renewer: Renewer, failpoints: Failpoints) -> TimerLoop:
+        own = self._own
+        return TimerLoop(
+            pool=self._around.pool,
+            line=self._around.line,
+            renewer=renewer,
+            metrics=self._metrics.friction,
+            clock=self._clock,
+            failpoints=failpoints,
+            patience=Patience(
+                late_grace=timedelta(seconds=own.late_grace_s),
+                replay_quiet=timedelta(seconds=own.replay_quiet_s),
+                idle_after=renewer.policy.journeys.idle_after,
+                every_s=own.timers_every_s,
+            ),
+            partitions=self._partitions,
+            after_commit=self.relay.kick,
+        )
+
+    def _tide(self) -> Tide:
+        return Tide(
+            pool=self._around.pool,
+            line=self._around.line,
+            intake=self.intake,
+            log=self._around.ends,
+            metrics=self._metrics.stream,
+            clock=self._clock,
+            stuck_after_s=self._own.stuck_after_s,
+            topic_partitions=self._topic_partitions,
+            assigned=self._assigned,
+            stuck=lambda partitions: end_process(ExitCode.STUCK, partitions=partitions),
+            beat=self._loop_watch.beat,
+        )
+
+
+class PoolLedger:
+    """Makes claims in the database, waiting for it as long as it takes."""
+
+    def __init__(self, pool: Pool, line: Line, owner: str) -> None:
+        self._pool = pool
+        self._line = line
+        self._owner = owner
+
+    async def claim(self, log_starts: Mapping[int, int]) -> Sequence[Grant]:
+        """Claim the partitions; each with the first offset its log still holds."""
+        return await postgres.retrying(lambda: self._claim(log_starts))
+
+    async def _claim(self, log_starts: Mapping[int, int]) -> Sequence[Grant]:
+        async with acquire(self._pool) as connection:
+            held = await progress.claim(connection, self._line, log_starts, self._owner)
+        return [
+            Grant(partition=one.partition, epoch=one.epoch, next_offset=one.next_offset, last_hash=one.last_hash)
+            for one in held
+        ]
+
+
+def _renewer(own: WorkerSettings) -> Renewer:
+    return Renewer(
+        rulebook=rulebook.load(Path(own.rules) if own.rules else None),
+        policy=policies.projection(),
+        new_id=new_id,
+        stale_after_s=own.stale_after_s,
+        history=own.history_touchpoints,
+        writer=Writer(publish_journeys=own.publish_journeys),
+    )
+
+
+async def _open_pool(common: CommonSettings, own: WorkerSettings) -> Pool:
+    return await postgres.create_pool(
+        common.postgres.get_secret_value(), application_name="waymark-journey", size=own.database_connections
+    )
+
+
+async def _line(common: CommonSettings) -> str:
+    """Ask the cluster for its name, giving it time to start."""
+    deadline = asyncio.get_running_loop().time() + START_WITHIN_S
+    while True:
+        try:
+            return await cluster_line(common.kafka, common.kafka_line)
+        except KAFKA_FAILURES as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            _log.warning("Kafka does not answer yet", reason=type(error).__name__)
+            await asyncio.sleep(1.0)
