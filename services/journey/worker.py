@@ -205,7 +205,7 @@ class Worker:
         """Ready with partitions claimed, and also without any where others have them all."""
         assigned, claimed = len(self._assigned()), len(self.intake.claims)
         detail = f"{claimed} of {assigned} assigned partitions claimed"
-        joined = self.app.consumer_generation_id > 0
+        joined = bool(self.intake.claims) or self.app.consumer_generation_id > 0  # the embedded broker counts from 0
         return CheckResult(name="stream", ok=joined and claimed == assigned, detail=detail)
 
     # What the parts ask about the topic.
