@@ -17,10 +17,13 @@ import jsonschema_rs
 from schemas import catalogue
 from schemas.complaints import ErrorCode, FieldError, complaints
 
-__all__ = ["MAX_ERRORS", "ErrorCode", "FieldError", "UnknownSchemaError", "errors", "names", "schema"]
+__all__ = ["MAX_DEPTH", "MAX_ERRORS", "ErrorCode", "FieldError", "UnknownSchemaError", "errors", "names", "schema"]
 
 MAX_ERRORS = 20
 """More would only bury the first ones."""
+
+MAX_DEPTH = 64
+"""The validator walks on the machine's stack, which a document nested deeply enough would overflow."""
 
 _MAX_LOOKED_AT = 200
 """One mistake can make several complaints; looking on for ever would be a gift to whoever sends a bad document."""
@@ -37,10 +40,14 @@ def errors(name: str, instance: object, *, at: str = "") -> list[FieldError]:
     put before every path (`touchpoints[3]`). Raises `UnknownSchemaError`.
     """
     validator = _validator(name)
+    if _too_deep(instance):
+        return [FieldError.of_whole(at)]
     try:
         found = list(islice(validator.iter_errors(instance), _MAX_LOOKED_AT))
-    except (ValueError, RecursionError):  # lone surrogates, bytes, nesting: nothing that JSON in UTF-8 can say
+    except ValueError:  # lone surrogates, bytes: nothing that JSON in UTF-8 can say
         return [FieldError.of_whole(at)]
+    if not found:
+        return []
     return list(islice(_distinct(found, schema(name.partition("#")[0]), at), MAX_ERRORS))
 
 
@@ -74,6 +81,24 @@ def _validator(name: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(
         {"$ref": reference}, validate_formats=True, registry=registry, offline=True
     )
+
+
+def _too_deep(instance: Any) -> bool:
+    """Whether `instance` nests deeper than `MAX_DEPTH`; looks at one level after the other, so it cannot overflow."""
+    level = [instance] if type(instance) in _CONTAINERS else []
+    for _ in range(MAX_DEPTH):
+        below = []
+        for node in level:
+            for inner in node.values() if type(node) is dict else node:
+                if type(inner) in _CONTAINERS:
+                    below.append(inner)  # noqa: PERF401 - as one comprehension nobody could read it
+        if not below:
+            return False
+        level = below
+    return True
+
+
+_CONTAINERS = frozenset({dict, list})
 
 
 def _distinct(found: list[jsonschema_rs.ValidationError], document: dict[str, Any], at: str) -> Iterator[FieldError]:
