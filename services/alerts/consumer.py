@@ -268,3 +268,12 @@ def _arrival(record: Any) -> Arrival:
         value=record.value,
         headers=tuple(record.headers or ()),
     )
+
+
+async def current_line(bootstrap: str, override: str) -> str | None:
+    """Return the name of the present life of the log, None while no broker answers."""
+    try:
+        return await cluster_line(bootstrap, override)
+    except (KafkaError, OSError, TimeoutError) as error:
+        _log.warning("kafka is away", reason=type(error).__name__)
+        return None

@@ -1,11 +1,11 @@
 """What people and the clock do to one issue, each in a transaction of its own. Leaves HTTP to `api`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from services.alerts.domain.actions import Outcome, Verdict
-from services.alerts.domain.values import Change, Event, EventKind, Issue, State
+from services.alerts.domain.values import Issue, State
 from services.alerts.metrics import StateMetrics
 from services.alerts.publishing import Publishing
 from services.alerts.stores import board
@@ -44,16 +44,6 @@ class Inbox:
             except board.WidenedError:
                 continue
         raise board.WidenedError
-
-    async def note(self, issue_id: UUID, *, actor: str, text: str) -> Acted | None:
-        """Write a note into the audit; it is a change, so that everybody who looks sees it."""
-
-        def action(issue: Issue, _superseded: bool) -> Outcome:
-            event = Event(kind=EventKind.NOTE, actor=actor, detail={"text": text})
-            after = replace(issue, version=issue.version + 1, updated_at=self.clock.now())
-            return Outcome(verdict=Verdict.DONE, change=Change(before=issue, after=after, events=(event,)))
-
-        return await self.act(issue_id, action)
 
     async def _act(self, issue_id: UUID, action: Action) -> Acted | None:
         async with transaction(self.pool) as connection:

@@ -5,6 +5,7 @@ life of the log) the latest version of every issue is published again. Leaves wr
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import schemas.issue
@@ -30,15 +31,18 @@ class Relay:
     pool: Pool
     clock: Clock
     publisher: Publisher
-    line: str
+    line: Callable[[], Awaitable[str | None]]
+    """Names the line to publish on, None while no broker answers."""
     topic: str = TOPIC
 
     async def run(self) -> None:
         """Take turns with the other replicas, and publish while it is ours."""
         while True:
             try:
-                async with acquire(self.pool) as connection:
-                    await self._serve(connection)
+                line = await self.line()
+                if line is not None:
+                    async with acquire(self.pool) as connection:
+                        await self._serve(connection, line)
             except PublishFailed as error:
                 _log.warning("issues not published", reason=error.reason)
             except Exception as error:
@@ -47,21 +51,21 @@ class Relay:
                 _log.warning("relay interrupted", reason=type(error).__name__)
             await asyncio.sleep(PAUSE_S)
 
-    async def _serve(self, connection: Connection) -> None:
+    async def _serve(self, connection: Connection, line: str) -> None:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
             return
         try:
-            again = await feed.publish_again(connection, self.line)
+            again = await feed.publish_again(connection, line)
             if again:
                 _log.info("issues queued for a new line", count=again)
             while True:
-                if not await self.publish(connection):
+                if not await self.publish(connection, line):
                     await asyncio.sleep(POLL_S)
         finally:
             if not connection.is_closed():
                 await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
 
-    async def publish(self, connection: Connection) -> int:
+    async def publish(self, connection: Connection, line: str) -> int:
         """Publish one batch of what the topic lacks and return how many changes that were."""
         rows = await feed.unpublished(connection, BATCH)
         if not rows:
@@ -73,5 +77,5 @@ class Relay:
                 for row, issue in zip(rows, issues, strict=True)
             ]
         )
-        await feed.mark_published(connection, [row.id for row in rows], self.line, self.clock.now())
+        await feed.mark_published(connection, [row.id for row in rows], line, self.clock.now())
         return len(rows)

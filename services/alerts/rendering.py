@@ -53,7 +53,7 @@ def _body(notification: Notification, issue: schemas.issue.Issue, public_url: st
     return msgspec.json.encode(head)
 
 
-def test_body(now: datetime, endpoint: str) -> bytes:
+def trial_body(now: datetime, endpoint: str) -> bytes:
     """Return the body of a test message."""
     return msgspec.json.encode(
         {"type": "endpoint.test", "timestamp": utc_text(now), "data": {"test": True, "endpoint": endpoint}}

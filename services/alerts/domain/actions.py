@@ -34,14 +34,14 @@ class Outcome:
     change: Change | None = None
 
 
-def acknowledge(issue: Issue, *, actor: str, now: datetime) -> Outcome:
+def acknowledge(issue: Issue, *, actor: str, now: datetime, note: str | None = None) -> Outcome:
     """Take the issue: somebody is on it."""
     if issue.state is State.ACKNOWLEDGED:
         return Outcome(verdict=Verdict.ALREADY)
     if issue.state is State.RESOLVED:
         return Outcome(verdict=Verdict.RESOLVED)
     after = replace(issue, state=State.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=actor)
-    return _done(issue, after, Event(kind=EventKind.ACKNOWLEDGED, actor=actor), now)
+    return _done(issue, after, _event(EventKind.ACKNOWLEDGED, actor, note), now)
 
 
 def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: str | None = None) -> Outcome:
@@ -56,13 +56,10 @@ def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: s
         resolution=resolution,
         snoozed_until=None,
     )
-    detail: dict[str, str | int | list[str] | None] = {"resolution": resolution}
-    if note:
-        detail["note"] = note
-    return _done(issue, after, Event(kind=EventKind.RESOLVED, actor=actor, detail=detail), now)
+    return _done(issue, after, _event(EventKind.RESOLVED, actor, note, resolution=resolution), now)
 
 
-def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool) -> Outcome:
+def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool, note: str | None = None) -> Outcome:
     """Take a resolution back. `superseded`: another issue of the same fingerprint is unresolved."""
     if issue.unresolved:
         return Outcome(verdict=Verdict.ALREADY)
@@ -70,10 +67,10 @@ def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool) -> Outc
         return Outcome(verdict=Verdict.MERGED)
     if superseded:
         return Outcome(verdict=Verdict.SUPERSEDED)
-    return _done(issue, reopened(issue, now), Event(kind=EventKind.REOPENED, actor=actor), now)
+    return _done(issue, reopened(issue, now), _event(EventKind.REOPENED, actor, note), now)
 
 
-def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime) -> Outcome:
+def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: str | None = None) -> Outcome:
     """Keep the issue silent until a time; only a raise to critical breaks through."""
     if issue.state is State.RESOLVED:
         return Outcome(verdict=Verdict.RESOLVED)
@@ -81,7 +78,7 @@ def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime) -> Outco
         return Outcome(verdict=Verdict.IN_THE_PAST)
     if issue.snoozed_until == until:
         return Outcome(verdict=Verdict.ALREADY)
-    event = Event(kind=EventKind.SNOOZED, actor=actor, detail={"until": until.isoformat()})
+    event = _event(EventKind.SNOOZED, actor, note, until=until.isoformat())
     return _done(issue, replace(issue, snoozed_until=until), event, now)
 
 
@@ -90,6 +87,15 @@ def wake(issue: Issue, *, now: datetime) -> Outcome:
     if issue.snoozed_until is None or issue.snoozed_until > now:
         return Outcome(verdict=Verdict.ALREADY)
     return _done(issue, replace(issue, snoozed_until=None), Event(kind=EventKind.SNOOZE_ENDED, actor=SYSTEM), now)
+
+
+def note(issue: Issue, *, actor: str, now: datetime, text: str) -> Outcome:
+    """Write something down; a change like any other, so that everybody who looks sees it."""
+    return _done(issue, issue, _event(EventKind.NOTE, actor, text), now)
+
+
+def _event(kind: EventKind, actor: str, note: str | None, **detail: str) -> Event:
+    return Event(kind=kind, actor=actor, detail={**detail, "note": note} if note else detail)
 
 
 def _done(before: Issue, after: Issue, event: Event, now: datetime) -> Outcome:

@@ -1,0 +1,104 @@
+"""Who may do what: bearer keys with roles, and the parts of the service that routes stand on.
+
+Keys come in the Authorization header alone: one in an address would stand in logs and histories.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
+
+from services.alerts.guard import Guard
+from services.alerts.inbox import Inbox
+from services.alerts.live import Live
+from services.alerts.people import People
+from services.runtime.clock import Clock
+from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
+from services.runtime.keys import KeyKind, KeyRing, Verdict
+from services.runtime.postgres import Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the routes stand on; in `app.state.parts`."""
+
+    pool: Pool
+    clock: Clock
+    keys: KeyRing
+    inbox: Inbox
+    people: People
+    live: Live
+    guard: Guard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Whose key it was; the label is the actor in the audit."""
+
+    label: str
+    kind: KeyKind
+
+
+def parts_of(request: Request) -> Parts:
+    """Return the parts that the application was built with."""
+    parts = request.app.state.parts
+    if not isinstance(parts, Parts):
+        raise TypeError("the application was built without its parts")
+    return parts
+
+
+Ground = Annotated[Parts, Depends(parts_of)]
+
+_bearer = HTTPBearer(auto_error=False, description="A key made by `waymark keys create --role …`: `wm_agent_…`.")
+
+_REFUSALS = {
+    Verdict.EXPIRED: "This key has expired.",
+    Verdict.REVOKED: "This key was revoked.",
+}
+
+
+def requires(role: KeyKind) -> Callable[..., Awaitable[Caller]]:
+    """Return a dependency that lets in keys which include `role`."""
+
+    async def admitted(request: Request, parts: Ground, _: Annotated[object, Security(_bearer)]) -> Caller:
+        scheme, _space, text = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not text.strip():
+            raise _unauthorized("key_missing", "Send your key in the header `Authorization: Bearer wm_…`.")
+        verdict, key = await parts.keys.check(text)
+        if verdict is Verdict.UNVERIFIABLE:
+            raise Problem(
+                503, "keys_unverifiable", "Keys cannot be checked now; try again.", headers={"retry-after": "5"}
+            )
+        if key is None:
+            raise _unauthorized(f"key_{verdict}", _REFUSALS.get(verdict, "This key is not one of ours."))
+        if not key.kind.includes(role):
+            raise Problem(403, "role_insufficient", f"This needs a key of the role {role}; yours is {key.kind}.")
+        return Caller(label=key.subject, kind=key.kind)
+
+    return admitted
+
+
+def _unauthorized(code: str, message: str) -> Problem:
+    return Problem(401, code, message, headers={"www-authenticate": "Bearer"})
+
+
+Reader = Annotated[Caller, Depends(requires(KeyKind.READER))]
+Agent = Annotated[Caller, Depends(requires(KeyKind.AGENT))]
+Admin = Annotated[Caller, Depends(requires(KeyKind.ADMIN))]
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses for refusals."""
+    content = {PROBLEM_TYPE: {"schema": PROBLEM_SCHEMA}}
+    return {status: {"description": "A problem document (RFC 9457).", "content": content} for status in statuses}
+
+
+def not_found(what: str) -> Problem:
+    """Return the refusal for an id that names nothing."""
+    return Problem(404, f"{what}_unknown", f"There is no {what} with this id.")
+
+
+Now = Callable[[], datetime]

@@ -1,0 +1,221 @@
+"""The documents of administration: teams, endpoints, routes. Leaves finding them to the routes."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from services.alerts.api.views import Given, Name, Taken, Words
+from services.alerts.domain.routing import Match, Route
+from services.alerts.domain.values import Severity
+from services.alerts.stores.directory import Endpoint
+
+
+class TeamBody(Taken):
+    """A team."""
+
+    name: Name
+
+
+class TeamView(Given):
+    """A team."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class EndpointBody(Taken):
+    """A new endpoint."""
+
+    name: Name
+    kind: Literal["standard_webhook"] = "standard_webhook"
+    url: Annotated[str, StringConstraints(max_length=2048)]
+    team_id: UUID | None = None
+    catch_all: bool = Field(False, description="It hears of every issue that no route takes.")
+    max_in_flight: int = Field(8, ge=1, le=64, description="Most webhooks under way to it at once.")
+
+
+class EndpointPatch(Taken):
+    """What to change; members left out stay. `enabled: true` starts a disabled endpoint afresh."""
+
+    name: Name | None = None
+    url: Annotated[str, StringConstraints(max_length=2048)] | None = None
+    team_id: UUID | None = None
+    catch_all: bool | None = None
+    enabled: bool | None = None
+    max_in_flight: int | None = Field(None, ge=1, le=64)
+
+
+class EndpointView(Given):
+    """An endpoint, and how it is doing."""
+
+    id: UUID
+    name: str
+    kind: str
+    url: str
+    team_id: UUID | None
+    catch_all: bool
+    enabled: bool
+    disabled_reason: str | None = Field(description="by_hand, gone (it answered 410), failing (for five days).")
+    disabled_at: datetime | None
+    max_in_flight: int
+    consecutive_failures: int
+    failing_since: datetime | None
+    paused_until: datetime | None
+    last_success_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, endpoint: Endpoint) -> Self:
+        """Show `endpoint`."""
+        return cls.model_validate(endpoint_members(endpoint))
+
+
+def endpoint_members(endpoint: Endpoint) -> dict[str, Any]:
+    """Return what is shown of an endpoint."""
+    names = ("id", "name", "kind", "url", "team_id", "catch_all", "enabled", "disabled_reason", "disabled_at")
+    more = ("max_in_flight", "last_success_at", "created_at", "updated_at")
+    health = ("consecutive_failures", "failing_since", "paused_until")
+    return {name: getattr(endpoint, name) for name in (*names, *more)} | {
+        name: getattr(endpoint.health, name) for name in health
+    }
+
+
+class EndpointCreated(EndpointView):
+    """A new endpoint with its signing secret, which is shown this once."""
+
+    secret: str = Field(description="`whsec_…`; receivers verify with it.")
+
+
+class RotateBody(Taken):
+    """How long the old secret signs beside the new one."""
+
+    overlap_s: int = Field(86_400, ge=0, le=7 * 86_400)
+
+
+class RotatedView(Given):
+    """The new secret, shown this once."""
+
+    secret: str
+    overlap_until: datetime
+
+
+class TrialView(Given):
+    """What came of a test message. `excerpt` is the receiver's own text: do not trust it."""
+
+    delivered: bool
+    reason: str = Field(description="none, or why it was not delivered: dns, connect, tls, timeout, ssrf, http_5xx …")
+    refusal: str | None = Field(None, description="Which rule of the target guard refused it.")
+    status: int | None
+    latency_ms: int
+    excerpt: str
+
+
+class Matchers(Taken):
+    """What a route takes; an empty list takes everything."""
+
+    rules: Words = Field([], description="Rule ids; `*` stands for anything: `repeat_contact_*`.")
+    min_severity: Severity = Severity.LOW
+    service_levels: Words = Field([])
+    channels: Words = Field([])
+    reasons: Words = Field([])
+
+
+class RouteBody(Taken):
+    """A route: what it takes, and who hears of it."""
+
+    name: Name
+    matchers: Matchers = Matchers()
+    endpoints: list[UUID] = Field([], max_length=100)
+    teams: list[UUID] = Field([], max_length=100, description="Every endpoint of these.")
+    continues: bool = Field(False, alias="continue", description="A match does not end the search.")
+    enabled: bool = True
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class NewRoute(RouteBody):
+    """A new route; without a position it is asked last."""
+
+    position: int | None = Field(None, ge=0, description="0 is asked first.")
+
+
+class RoutePatch(Taken):
+    """What to change; members left out stay. `position` moves it."""
+
+    name: Name | None = None
+    matchers: Matchers | None = None
+    endpoints: list[UUID] | None = Field(None, max_length=100)
+    teams: list[UUID] | None = Field(None, max_length=100)
+    continues: bool | None = Field(None, alias="continue")
+    enabled: bool | None = None
+    position: int | None = Field(None, ge=0)
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class RouteView(RouteBody):
+    """A route, as it is asked."""
+
+    id: UUID
+    position: int
+
+    @classmethod
+    def of(cls, route: Route, position: int) -> Self:
+        """Show `route`."""
+        matchers = Matchers(
+            rules=list(route.rules),
+            min_severity=route.min_severity,
+            service_levels=list(route.service_levels),
+            channels=list(route.channels),
+            reasons=list(route.reasons),
+        )
+        return cls(
+            id=route.id,
+            position=position,
+            name=route.name,
+            matchers=matchers,
+            endpoints=list(route.endpoints),
+            teams=list(route.teams),
+            continues=route.continues,
+            enabled=route.enabled,
+        )
+
+
+class RoutesView(Given):
+    """The routes in the order in which they are asked."""
+
+    routes: list[RouteView]
+    version: int | None = Field(description="Raised by every change; notifications name the version they went by.")
+
+
+class RouteQuestion(Taken):
+    """An issue that is there, or the facts of one that could be."""
+
+    issue_id: UUID | None = None
+    rules: Words = Field([])
+    severity: Severity = Severity.MEDIUM
+    service_level: str | None = None
+    channel: str | None = None
+    reason: str | None = None
+
+
+class AskedView(Given):
+    """One route and its answer."""
+
+    route_id: UUID
+    name: str
+    match: Match
+
+
+class RouteAnswer(Given):
+    """Who would hear of it, and why."""
+
+    endpoints: list[UUID]
+    team: str | None
+    caught: bool = Field(description="No route takes it: these are the catch-all endpoints.")
+    path: list[AskedView]

@@ -1,0 +1,48 @@
+"""The application: every router of this package over the parts that the process gives it."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.alerts.api import console, endpoints, issues, routing, stream
+from services.alerts.api.access import Parts
+from services.runtime.health import Health
+from services.runtime.http import Problem, build_api, problem_response
+from services.runtime.logs import get_logger
+from services.runtime.postgres import TRANSIENT
+
+_log = get_logger(__name__)
+
+DESCRIPTION = """
+Issues, and who is told of them. Send a key as `Authorization: Bearer wm_…`: a reader looks, an agent acts on issues, an
+admin also says who is told. Keys in addresses are not accepted. Times are RFC 3339 in UTC. Errors are problem documents
+(RFC 9457) with a stable `code` and a `message` that says what to do. Lists are paged by `next_cursor`.
+"""
+TAGS = (
+    {"name": "issues", "description": "The inbox."},
+    {"name": "endpoints", "description": "Where teams are reached, and what was sent there."},
+    {"name": "routes", "description": "Who hears of which issues."},
+    {"name": "teams", "description": "Names for the people behind endpoints."},
+)
+
+
+def build(parts: Parts, health: Health) -> FastAPI:
+    """Return the application."""
+    app = build_api(
+        title="Waymark alerts", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
+    )
+    app.state.parts = parts
+    for router in (issues.router, stream.router, endpoints.router, routing.router, console.router):
+        app.include_router(router)
+    for kind in TRANSIENT:
+        app.add_exception_handler(kind, _on_outage)  # type: ignore[arg-type]  # the tuple holds exceptions only
+    return app
+
+
+async def _on_outage(request: Request, error: Exception) -> Response:
+    route = getattr(request.scope.get("route"), "path", "unrouted")
+    _log.warning("database does not answer", route=route, reason=type(error).__name__)
+    message = "The database does not answer; try again."
+    return problem_response(Problem(503, "store_unavailable", message, headers={"retry-after": "5"}))

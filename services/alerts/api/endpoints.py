@@ -1,0 +1,198 @@
+"""Endpoints over HTTP: where teams are reached, their secrets, what was sent to them. For administrators."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from services.alerts.api.access import Admin, Agent, Ground, Parts, not_found, problems
+from services.alerts.api.admin_views import (
+    EndpointBody,
+    EndpointCreated,
+    EndpointPatch,
+    EndpointView,
+    RotateBody,
+    RotatedView,
+    TrialView,
+    endpoint_members,
+)
+from services.alerts.api.pages import cursor_of, place_of
+from services.alerts.api.views import AttemptView, DeliveryDetail, DeliveryPage, DeliveryView
+from services.alerts.domain.retry import Health, Outcome, judge
+from services.alerts.guard import ForbiddenTargetError
+from services.alerts.people import UnknownTargetError
+from services.alerts.signing import MissingMasterKeyError
+from services.alerts.stores import directory, reading
+from services.alerts.stores.directory import Endpoint
+from services.alerts.stores.reading import Place
+from services.runtime.http import FieldProblem, Problem
+from services.runtime.postgres import acquire
+
+router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(401, 403, 422, 503))
+
+
+@router.get("/endpoints", summary="List endpoints")
+async def list_endpoints(parts: Ground, _: Admin) -> list[EndpointView]:
+    """All of them, the oldest first, and how each is doing."""
+    async with acquire(parts.pool) as connection:
+        return [EndpointView.of(endpoint) for endpoint in await directory.endpoints(connection)]
+
+
+@router.post("/endpoints", summary="Add an endpoint", status_code=201)
+async def add_endpoint(parts: Ground, caller: Admin, body: EndpointBody) -> EndpointCreated:
+    """The answer holds the signing secret, this once."""
+    _check_target(parts, body.url)
+    now = parts.clock.now()
+    endpoint = Endpoint(
+        id=parts.people.new_id(),
+        team_id=body.team_id,
+        name=body.name,
+        kind=body.kind,
+        url=body.url,
+        catch_all=body.catch_all,
+        enabled=True,
+        disabled_reason=None,
+        disabled_at=None,
+        max_in_flight=body.max_in_flight,
+        health=Health(),
+        last_success_at=None,
+        created_at=now,
+        updated_at=now,
+    )
+    try:
+        revealed = await parts.people.add_endpoint(endpoint, actor=caller.label)
+    except UnknownTargetError:
+        raise _unknown_team() from None
+    return EndpointCreated.model_validate({**endpoint_members(revealed.endpoint), "secret": revealed.secret})
+
+
+@router.get("/endpoints/{endpoint_id}", summary="Read an endpoint", responses=problems(404))
+async def read_endpoint(parts: Ground, _: Admin, endpoint_id: UUID) -> EndpointView:
+    """One endpoint, and how it is doing."""
+    async with acquire(parts.pool) as connection:
+        found = await directory.endpoint(connection, endpoint_id)
+    if found is None:
+        raise not_found("endpoint")
+    return EndpointView.of(found)
+
+
+@router.patch("/endpoints/{endpoint_id}", summary="Change an endpoint", responses=problems(404))
+async def change_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID, body: EndpointPatch) -> EndpointView:
+    """Change what is given. `enabled: true` starts a disabled endpoint afresh; what waited for it is sent then."""
+    changes: dict[str, Any] = body.model_dump(exclude_unset=True)
+    if "team_id" not in changes:
+        changes = {name: value for name, value in changes.items() if value is not None}
+    if body.url is not None:
+        _check_target(parts, body.url)
+    try:
+        changed = await parts.people.change_endpoint(
+            endpoint_id, lambda endpoint: replace(endpoint, **changes), actor=caller.label
+        )
+    except UnknownTargetError:
+        raise _unknown_team() from None
+    if changed is None:
+        raise not_found("endpoint")
+    return EndpointView.of(changed)
+
+
+@router.delete("/endpoints/{endpoint_id}", summary="Delete an endpoint", status_code=204, responses=problems(404))
+async def remove_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID) -> Response:
+    """It is taken out of every route; what waited for it is not sent any more."""
+    if not await parts.people.remove_endpoint(endpoint_id, actor=caller.label):
+        raise not_found("endpoint")
+    return Response(status_code=204)
+
+
+@router.post("/endpoints/{endpoint_id}/test", summary="Send a test message", responses=problems(404, 409))
+async def try_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID) -> TrialView:
+    """A message of the type `endpoint.test`, signed and guarded as every other; the answer is what came of it."""
+    try:
+        sent = await parts.people.try_endpoint(endpoint_id, actor=caller.label)
+    except MissingMasterKeyError:
+        message = "The master key of its secret is not in the settings; add it, or rotate the secret."
+        raise Problem(409, "master_key_missing", message) from None
+    if sent is None:
+        raise not_found("endpoint")
+    verdict = judge(sent.answer)
+    return TrialView(
+        delivered=verdict.outcome is Outcome.DELIVERED,
+        reason=verdict.failure,
+        refusal=sent.refusal,
+        status=sent.answer.status,
+        latency_ms=round(sent.seconds * 1000),
+        excerpt=sent.excerpt,
+    )
+
+
+@router.post("/endpoints/{endpoint_id}/secret/rotate", summary="Rotate the signing secret", responses=problems(404))
+async def rotate_secret(parts: Ground, caller: Admin, endpoint_id: UUID, body: RotateBody | None = None) -> RotatedView:
+    """The old secret signs beside the new one for a while, so that the receiver can change over."""
+    overlap = timedelta(seconds=(body or RotateBody(overlap_s=86_400)).overlap_s)
+    revealed = await parts.people.rotate_secret(endpoint_id, overlap, actor=caller.label)
+    if revealed is None:
+        raise not_found("endpoint")
+    return RotatedView(secret=revealed.secret, overlap_until=parts.clock.now() + overlap)
+
+
+@router.get("/endpoints/{endpoint_id}/deliveries", summary="List what was sent to an endpoint")
+async def list_deliveries(
+    parts: Ground,
+    _: Admin,
+    endpoint_id: UUID,
+    state: Literal["pending", "delivered", "exhausted"] | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> DeliveryPage:
+    """Its deliveries, the latest first."""
+    behind = place_of(cursor)
+    async with acquire(parts.pool) as connection:
+        found = await reading.deliveries_of_endpoint(connection, endpoint_id, state, behind, limit + 1)
+    page = found[:limit]
+    return DeliveryPage(
+        deliveries=[DeliveryView.of(row) for row in page],
+        next_cursor=cursor_of(Place(at=page[-1].created_at, id=page[-1].id)) if len(found) > limit else None,
+    )
+
+
+@router.get("/deliveries/{delivery_id}", summary="Read a delivery", responses=problems(404))
+async def read_delivery(parts: Ground, _: Admin, delivery_id: str) -> DeliveryDetail:
+    """One delivery, its body and every attempt. The id is the `webhook-id`."""
+    async with acquire(parts.pool) as connection:
+        found = await reading.delivery(connection, delivery_id)
+    if found is None:
+        raise not_found("delivery")
+    row, body, attempts = found
+    return DeliveryDetail(
+        **DeliveryView.of(row).model_dump(), body=body, tries=[AttemptView.of(attempt) for attempt in attempts]
+    )
+
+
+@router.post("/deliveries/{delivery_id}/replay", summary="Send a delivery again", status_code=202)
+async def replay(parts: Ground, _: Agent, delivery_id: str) -> DeliveryView:
+    """It goes out again at once, with the same `webhook-id` and body and a fresh signature."""
+    replayed = await parts.people.replay(delivery_id)
+    async with acquire(parts.pool) as connection:
+        found = await reading.delivery(connection, delivery_id)
+    if found is None:
+        raise not_found("delivery")
+    if not replayed:
+        raise Problem(409, "delivery_under_way", "It is being sent right now.")
+    return DeliveryView.of(found[0])
+
+
+def _check_target(parts: Parts, url: str) -> None:
+    try:
+        parts.guard.check_url(url)
+    except ForbiddenTargetError as error:
+        message = "Webhooks may not go to this address; docs/alerts.md says which are allowed, and why."
+        problem = FieldProblem(path="url", code=error.refusal, message=message)
+        raise Problem(422, "target_forbidden", message, errors=[problem]) from None
+
+
+def _unknown_team() -> Problem:
+    message = "There is no team with this id."
+    return Problem(
+        422, "team_unknown", message, errors=[FieldProblem(path="team_id", code="team_unknown", message=message)]
+    )

@@ -1,0 +1,183 @@
+"""The inbox over HTTP: issues, everything about one, and what people do to it."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.alerts.api.access import Agent, Ground, Reader, not_found, problems
+from services.alerts.api.pages import cursor_of, place_of
+from services.alerts.api.views import (
+    ActionBody,
+    DeliveryView,
+    EventView,
+    IssueDetail,
+    IssuePage,
+    IssueView,
+    NoteBody,
+    ResolveBody,
+    SnoozeBody,
+)
+from services.alerts.domain import actions
+from services.alerts.domain.actions import Verdict
+from services.alerts.domain.values import Severity, State
+from services.alerts.inbox import Acted
+from services.alerts.stores import reading
+from services.alerts.stores.reading import IssueFilter, Place
+from services.runtime.http import Problem
+from services.runtime.postgres import acquire
+
+router = APIRouter(prefix="/v1/issues", tags=["issues"], responses=problems(401, 403, 422, 503))
+
+
+class IssuesQuery(BaseModel):
+    """Which issues; an aspect left out is open. Lists are given by repeating the name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    state: list[State | Literal["unresolved"]] = Field([], description="`unresolved` is open and acknowledged.")
+    severity: list[Severity] = []
+    rule: str | None = Field(None, max_length=200)
+    channel: str | None = Field(None, max_length=40)
+    customer: str | None = Field(None, max_length=200, description="The opaque id of a customer.")
+    team: str | None = Field(None, max_length=200, description="The name of a team.")
+    quiet: bool | None = Field(None, description="Issues that nobody is told of: only these, or none of them.")
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str | None = Field(None, max_length=200)
+
+    def states(self) -> tuple[str, ...]:
+        """The states that are meant."""
+        meant = {s.value for s in self.state if isinstance(s, State)}
+        if "unresolved" in self.state:
+            meant |= {State.OPEN.value, State.ACKNOWLEDGED.value}
+        return tuple(sorted(meant))
+
+
+@router.get("", summary="List issues", response_model_exclude_none=True)
+async def list_issues(parts: Ground, _: Reader, query: Annotated[IssuesQuery, Query()]) -> IssuePage:
+    """Issues, those with the latest friction first."""
+    wanted = IssueFilter(
+        states=query.states(),
+        severities=tuple(query.severity),
+        rule=query.rule,
+        channel=query.channel,
+        customer_id=query.customer,
+        team=query.team,
+        quiet=query.quiet,
+    )
+    behind = place_of(query.cursor)
+    async with acquire(parts.pool) as connection:
+        found = await reading.issues(connection, wanted, behind, query.limit + 1)
+    page = found[: query.limit]
+    more = len(found) > query.limit
+    return IssuePage(
+        issues=[IssueView.of(issue) for issue in page],
+        next_cursor=cursor_of(Place(at=page[-1].last_at, id=str(page[-1].id))) if more else None,
+    )
+
+
+@router.get("/{issue_id}", summary="Read one issue", responses=problems(404), response_model_exclude_none=True)
+async def read_issue(parts: Ground, _: Reader, issue_id: UUID) -> IssueDetail:
+    """One issue with its frictions, its timeline, its audit and what was sent about it."""
+    async with acquire(parts.pool) as connection:
+        issue = await reading.issue(connection, issue_id)
+        if issue is None:
+            raise not_found("issue")
+        evidence = await reading.frictions(connection, issue_id)
+        events = await reading.events(connection, issue_id)
+        deliveries = await reading.deliveries_of_issue(connection, issue_id)
+    return IssueDetail(
+        **IssueView.of(issue).model_dump(),
+        evidence=evidence,
+        events=[EventView.of(event) for event in events],
+        deliveries=[DeliveryView.of(row) for row in deliveries],
+    )
+
+
+@router.post(
+    "/{issue_id}/acknowledge", summary="Take an issue", responses=problems(404, 409), response_model_exclude_none=True
+)
+async def acknowledge(parts: Ground, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
+    """Say that somebody is on it. Twice is once."""
+    note = body.note if body else None
+    acted = await parts.inbox.act(
+        issue_id,
+        lambda issue, _: actions.acknowledge(issue, actor=caller.label, now=parts.clock.now(), note=note),
+    )
+    return _shown(acted)
+
+
+@router.post(
+    "/{issue_id}/resolve", summary="Resolve an issue", responses=problems(404, 409), response_model_exclude_none=True
+)
+async def resolve(parts: Ground, caller: Agent, issue_id: UUID, body: ResolveBody | None = None) -> IssueView:
+    """Say that it is dealt with. Twice is once; new friction within the reopen window opens it again."""
+    said = body or ResolveBody(note=None, resolution="resolved")
+    acted = await parts.inbox.act(
+        issue_id,
+        lambda issue, _: actions.resolve(
+            issue, actor=caller.label, now=parts.clock.now(), resolution=said.resolution, note=said.note
+        ),
+    )
+    return _shown(acted)
+
+
+@router.post(
+    "/{issue_id}/reopen",
+    summary="Take a resolution back",
+    responses=problems(404, 409),
+    response_model_exclude_none=True,
+)
+async def reopen(parts: Ground, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
+    """Open it again, unless it was merged or a later issue of the same fingerprint is unresolved."""
+    note = body.note if body else None
+    acted = await parts.inbox.act(
+        issue_id,
+        lambda issue, superseded: actions.reopen(
+            issue, actor=caller.label, now=parts.clock.now(), superseded=superseded, note=note
+        ),
+    )
+    return _shown(acted)
+
+
+@router.post(
+    "/{issue_id}/snooze",
+    summary="Keep an issue silent for a while",
+    responses=problems(404, 409),
+    response_model_exclude_none=True,
+)
+async def snooze(parts: Ground, caller: Agent, issue_id: UUID, body: SnoozeBody) -> IssueView:
+    """Nobody is told anything until then, but for a raise to critical; then people are reminded."""
+    until = body.until or parts.clock.now() + timedelta(seconds=body.for_s or 0)
+    acted = await parts.inbox.act(
+        issue_id,
+        lambda issue, _: actions.snooze(issue, actor=caller.label, now=parts.clock.now(), until=until, note=body.note),
+    )
+    return _shown(acted)
+
+
+@router.post("/{issue_id}/note", summary="Write a note", responses=problems(404), response_model_exclude_none=True)
+async def note(parts: Ground, caller: Agent, issue_id: UUID, body: NoteBody) -> IssueView:
+    """Leave something that the next person should know. It stands in the audit for good."""
+    acted = await parts.inbox.act(
+        issue_id, lambda issue, _: actions.note(issue, actor=caller.label, now=parts.clock.now(), text=body.text)
+    )
+    return _shown(acted)
+
+
+_CONFLICTS = {
+    Verdict.RESOLVED: "It is resolved; reopen it first.",
+    Verdict.MERGED: "It was merged; `merged_into` names the issue that it lives on in.",
+    Verdict.SUPERSEDED: "A later issue of the same matter is unresolved; work on that one.",
+    Verdict.IN_THE_PAST: "Give a time that lies ahead.",
+}
+
+
+def _shown(acted: Acted | None) -> IssueView:
+    if acted is None:
+        raise not_found("issue")
+    if acted.verdict in _CONFLICTS:
+        raise Problem(409, acted.verdict, _CONFLICTS[acted.verdict])
+    return IssueView.of(acted.issue)

@@ -1,0 +1,191 @@
+"""Teams and routes over HTTP: who hears of which issues, and a way to ask before it matters. For administrators."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from services.alerts.api.access import Admin, Ground, Parts, not_found, problems
+from services.alerts.api.admin_views import (
+    AskedView,
+    NewRoute,
+    RouteAnswer,
+    RouteBody,
+    RoutePatch,
+    RouteQuestion,
+    RoutesView,
+    RouteView,
+    TeamBody,
+    TeamView,
+)
+from services.alerts.domain.routing import Facts, Route, facts, route
+from services.alerts.people import Edit, RouteList, UnknownTargetError
+from services.alerts.stores import directory, reading
+from services.runtime.http import Problem
+from services.runtime.postgres import acquire
+
+router = APIRouter(prefix="/v1", responses=problems(401, 403, 422, 503))
+
+
+@router.get("/teams", summary="List teams", tags=["teams"])
+async def list_teams(parts: Ground, _: Admin) -> list[TeamView]:
+    """All teams, by name."""
+    async with acquire(parts.pool) as connection:
+        found = await directory.teams(connection)
+    return [TeamView.model_validate(team, from_attributes=True) for team in found]
+
+
+@router.post("/teams", summary="Add a team", tags=["teams"], status_code=201, responses=problems(409))
+async def add_team(parts: Ground, _: Admin, body: TeamBody) -> TeamView:
+    """A name for the people behind some endpoints."""
+    team = await parts.people.add_team(body.name)
+    if team is None:
+        raise Problem(409, "team_exists", "There is a team of this name already.")
+    return TeamView.model_validate(team, from_attributes=True)
+
+
+@router.patch("/teams/{team_id}", summary="Rename a team", tags=["teams"], responses=problems(404))
+async def rename_team(parts: Ground, _: Admin, team_id: UUID, body: TeamBody) -> TeamView:
+    """Issues that it was told of keep the old name."""
+    team = await parts.people.rename_team(team_id, body.name)
+    if team is None:
+        raise not_found("team")
+    return TeamView.model_validate(team, from_attributes=True)
+
+
+@router.delete("/teams/{team_id}", summary="Delete a team", tags=["teams"], status_code=204, responses=problems(409))
+async def remove_team(parts: Ground, _: Admin, team_id: UUID) -> Response:
+    """Only a team that no endpoint and no route names."""
+    if not await parts.people.remove_team(team_id):
+        raise Problem(409, "team_in_use", "There is no such team, or an endpoint or a route still names it.")
+    return Response(status_code=204)
+
+
+@router.get("/routes", summary="List routes", tags=["routes"])
+async def list_routes(parts: Ground, _: Admin) -> RoutesView:
+    """The routes in the order in which they are asked."""
+    async with acquire(parts.pool) as connection:
+        whom = await directory.directory(connection)
+    return _shown(RouteList(routes=whom.routes, version=whom.version))
+
+
+@router.post("/routes", summary="Add a route", tags=["routes"], status_code=201)
+async def add_route(parts: Ground, caller: Admin, body: NewRoute) -> RouteView:
+    """Asked last, unless a position is given."""
+    fresh = _route(parts.people.new_id(), body)
+    changed = await _edit(parts, lambda routes: _placed(routes, fresh, body.position), caller.label, "route added")
+    return _one(changed, fresh.id)
+
+
+@router.patch("/routes/{route_id}", summary="Change a route", tags=["routes"], responses=problems(404))
+async def change_route(parts: Ground, caller: Admin, route_id: UUID, body: RoutePatch) -> RouteView:
+    """Change what is given; `position` moves it."""
+
+    def edit(routes: list[Route]) -> list[Route] | None:
+        at = next((index for index, candidate in enumerate(routes) if candidate.id == route_id), None)
+        if at is None:
+            return None
+        changed = _patched(routes[at], body)
+        rest = [*routes[:at], *routes[at + 1 :]]
+        return _placed(rest, changed, at if body.position is None else body.position)
+
+    return _one(await _edit(parts, edit, caller.label, "route changed"), route_id)
+
+
+@router.delete(
+    "/routes/{route_id}", summary="Delete a route", tags=["routes"], status_code=204, responses=problems(404)
+)
+async def remove_route(parts: Ground, caller: Admin, route_id: UUID) -> Response:
+    """What it took goes on to the routes behind it."""
+
+    def edit(routes: list[Route]) -> list[Route] | None:
+        left = [candidate for candidate in routes if candidate.id != route_id]
+        return left if len(left) < len(routes) else None
+
+    await _edit(parts, edit, caller.label, "route deleted")
+    return Response(status_code=204)
+
+
+@router.post("/routes/test", summary="Ask who would hear of an issue", tags=["routes"], responses=problems(404))
+async def ask_routes(parts: Ground, _: Admin, body: RouteQuestion) -> RouteAnswer:
+    """Which routes match, which do not, and why; nothing is sent."""
+    about = Facts(
+        rules=tuple(body.rules),
+        severity=body.severity,
+        service_level=body.service_level,
+        channel=body.channel,
+        reason=body.reason,
+    )
+    async with acquire(parts.pool) as connection:
+        whom = await directory.directory(connection)
+        if body.issue_id is not None:
+            issue = await reading.issue(connection, body.issue_id)
+            if issue is None:
+                raise not_found("issue")
+            about = facts(issue)
+    routing = route(about, whom)
+    path = [AskedView(route_id=asked.route.id, name=asked.route.name, match=asked.match) for asked in routing.path]
+    return RouteAnswer(endpoints=list(routing.endpoints), team=routing.team, caught=routing.caught, path=path)
+
+
+async def _edit(parts: Parts, edit: Edit, actor: str, change: str) -> RouteList:
+    try:
+        changed = await parts.people.edit_routes(edit, actor=actor, change=change)
+    except UnknownTargetError:
+        raise Problem(422, "target_unknown", "A route names an endpoint or a team that does not exist.") from None
+    if changed is None:
+        raise not_found("route")
+    return changed
+
+
+def _placed(routes: Sequence[Route], fresh: Route, position: int | None) -> list[Route]:
+    at = len(routes) if position is None else min(position, len(routes))
+    return [*routes[:at], fresh, *routes[at:]]
+
+
+def _route(route_id: UUID, body: RouteBody) -> Route:
+    return Route(
+        id=route_id,
+        name=body.name,
+        rules=tuple(body.matchers.rules),
+        min_severity=body.matchers.min_severity,
+        service_levels=tuple(body.matchers.service_levels),
+        channels=tuple(body.matchers.channels),
+        reasons=tuple(body.matchers.reasons),
+        endpoints=tuple(body.endpoints),
+        teams=tuple(body.teams),
+        continues=body.continues,
+        enabled=body.enabled,
+    )
+
+
+def _patched(before: Route, body: RoutePatch) -> Route:
+    after = before
+    if body.matchers is not None:
+        words = body.matchers
+        after = replace(
+            after,
+            rules=tuple(words.rules),
+            min_severity=words.min_severity,
+            service_levels=tuple(words.service_levels),
+            channels=tuple(words.channels),
+            reasons=tuple(words.reasons),
+        )
+    return replace(
+        after,
+        name=before.name if body.name is None else body.name,
+        endpoints=before.endpoints if body.endpoints is None else tuple(body.endpoints),
+        teams=before.teams if body.teams is None else tuple(body.teams),
+        continues=before.continues if body.continues is None else body.continues,
+        enabled=before.enabled if body.enabled is None else body.enabled,
+    )
+
+
+def _shown(listed: RouteList) -> RoutesView:
+    views = [RouteView.of(found, position) for position, found in enumerate(listed.routes)]
+    return RoutesView(routes=views, version=listed.version)
+
+
+def _one(listed: RouteList, route_id: UUID) -> RouteView:
+    return next(view for view in _shown(listed).routes if view.id == route_id)

@@ -1,0 +1,212 @@
+"""The documents that the API takes and gives. Leaves finding them to the routes."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+import msgspec
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from services.alerts.domain.values import Issue, Severity, State
+from services.alerts.stores.reading import AttemptRow, DeliveryRow, IssueEvent
+from services.alerts.wire import write_issue
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Words = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=200)]], Field(max_length=100)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
+
+
+class Taken(BaseModel):
+    """What comes in: nothing unknown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Given(BaseModel):
+    """What goes out."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class TitleView(Given):
+    """One sentence in the two languages of the house."""
+
+    en: str
+    ko: str
+
+
+class StepView(Given):
+    """One line of the timeline excerpt."""
+
+    occurred_at: datetime
+    channel: str
+    kind: str
+    outcome: str | None = None
+    reason: str | None = None
+
+
+class IssueView(Given):
+    """Issue v1, with the number of times this matter has come up and whether anybody is told of it."""
+
+    id: UUID
+    fingerprint: str = Field(description="What groups frictions into this issue; docs/alerts.md gives the rule.")
+    occurrence: int = Field(description="1 for the first issue of this fingerprint.")
+    version: int
+    state: State
+    severity: Severity
+    quiet: bool = Field(description="It holds replayed or old frictions only: shown, and nobody is told.")
+    title: TitleView
+    rules: list[str]
+    customer_id: str
+    journey_id: str | None = None
+    channel: str | None = None
+    reason: str | None = None
+    service_level: str | None = None
+    team: str | None = None
+    refs: dict[str, str] = {}
+    count: int = Field(description="Frictions that stand.")
+    frictions: list[str] = []
+    first_at: datetime
+    last_at: datetime
+    opened_at: datetime
+    updated_at: datetime
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    resolution: str | None = None
+    snoozed_until: datetime | None = None
+    merged_into: UUID | None = None
+    timeline: list[StepView] = []
+
+    @classmethod
+    def of(cls, issue: Issue) -> Self:
+        """Show `issue`."""
+        return cls.model_validate(_members(issue))
+
+
+def _members(issue: Issue) -> dict[str, Any]:
+    shown: dict[str, Any] = msgspec.to_builtins(write_issue(issue))
+    return shown | {"occurrence": issue.occurrence, "quiet": issue.quiet}
+
+
+class IssuePage(Given):
+    """A page of issues, those with the latest friction first."""
+
+    issues: list[IssueView]
+    next_cursor: str | None = Field(None, description="Send it back as `cursor`; absent on the last page.")
+
+
+class EventView(Given):
+    """One line of the audit."""
+
+    at: datetime
+    actor: str = Field(description="Label of the key that acted, or `waymark`.")
+    kind: str
+    version: int
+    detail: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: IssueEvent) -> Self:
+        """Show `event`."""
+        return cls(at=event.at, actor=event.actor, kind=event.kind, version=event.version, detail=event.detail)
+
+
+class DeliveryView(Given):
+    """One notification for one endpoint. `id` is the `webhook-id`, the same in every attempt and replay."""
+
+    id: str
+    issue_id: UUID | None
+    endpoint_id: UUID
+    endpoint: str
+    type: str
+    reason: str
+    sequence: int
+    state: Literal["pending", "delivered", "exhausted"]
+    attempts: int
+    next_at: datetime | None = None
+    created_at: datetime
+    delivered_at: datetime | None = None
+
+    @classmethod
+    def of(cls, row: DeliveryRow) -> Self:
+        """Show `row`."""
+        return cls.model_validate(row, from_attributes=True)
+
+
+class AttemptView(Given):
+    """One try, and what the receiver said. `excerpt` is the receiver's own text: do not trust it."""
+
+    attempt: int
+    at: datetime
+    outcome: str
+    reason: str
+    status: int | None
+    seconds: float
+    excerpt: str
+
+    @classmethod
+    def of(cls, row: AttemptRow) -> Self:
+        """Show `row`."""
+        return cls.model_validate(row, from_attributes=True)
+
+
+class DeliveryDetail(DeliveryView):
+    """A delivery with its body and its attempts."""
+
+    body: str
+    tries: list[AttemptView]
+
+
+class DeliveryPage(Given):
+    """A page of deliveries, the latest first."""
+
+    deliveries: list[DeliveryView]
+    next_cursor: str | None = None
+
+
+class IssueDetail(IssueView):
+    """Everything about one issue."""
+
+    evidence: list[dict[str, Any]] = Field(description="Its frictions, as friction v1, retracted ones too.")
+    events: list[EventView] = Field(description="The audit, the latest first.")
+    deliveries: list[DeliveryView]
+
+
+class ActionBody(Taken):
+    """What can be said with an action."""
+
+    note: Text | None = Field(None, description="Kept in the audit.")
+
+
+class ResolveBody(ActionBody):
+    """How it ended."""
+
+    resolution: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")] = Field(
+        "resolved", description="A word of your own: `called_back`, `refunded`, `false_alarm` …"
+    )
+
+    @model_validator(mode="after")
+    def _not_ours(self) -> Self:
+        if self.resolution in {"retracted", "merged"}:
+            raise ValueError("`retracted` and `merged` are said by the service alone")
+        return self
+
+
+class SnoozeBody(ActionBody):
+    """Until when; one of the two."""
+
+    until: AwareDatetime | None = None
+    for_s: int | None = Field(None, ge=60, le=30 * 86_400, description="Seconds from now.")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.until is None) == (self.for_s is None):
+            raise ValueError("give either `until` or `for_s`")
+        return self
+
+
+class NoteBody(Taken):
+    """Something that the next person should know."""
+
+    text: Text

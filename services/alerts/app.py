@@ -1,0 +1,222 @@
+"""The alerts process: consumer, dispatcher, relay, upkeep, live stream and API, put together, started and stopped.
+
+On SIGTERM: not ready any more, streams end, no new frictions and no new webhooks, requests and webhooks under way to
+their end, the rest. What is cut off is in the database: a batch not committed is read again, a lease runs out.
+"""
+
+import os
+import secrets
+import socket
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from functools import partial
+from random import SystemRandom
+
+from prometheus_client import CollectorRegistry
+
+from services.alerts.api.access import Parts
+from services.alerts.api.application import build
+from services.alerts.consumer import Consumer, ConsumerSettings, current_line
+from services.alerts.dispatcher import Dispatcher, DispatcherSettings
+from services.alerts.guard import Guard, TargetPolicy
+from services.alerts.inbox import Inbox
+from services.alerts.intake import Intake
+from services.alerts.live import Live
+from services.alerts.metrics import Metrics
+from services.alerts.people import People
+from services.alerts.publishing import Publishing
+from services.alerts.relay import Relay
+from services.alerts.sender import Sender
+from services.alerts.settings import AlertsSettings, ProcessSettings
+from services.alerts.signing import Signer
+from services.alerts.standing import Standing
+from services.alerts.stores import deliveries, feed, keys
+from services.alerts.stores.wakeups import Wakeups
+from services.alerts.upkeep import Upkeep
+from services.runtime import logs, postgres
+from services.runtime.clock import Clock, SystemClock, new_id
+from services.runtime.health import CheckResult, Health
+from services.runtime.http import OnReady, serving, until_stopped
+from services.runtime.kafka import Producer
+from services.runtime.keys import KeyRing, StoredKey
+from services.runtime.postgres import Pool
+from services.runtime.settings import CommonSettings
+from services.runtime.tasks import TaskOwner
+
+_log = logs.get_logger(__name__)
+
+POOL_SIZE = 16
+
+
+async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` is called with the port once requests are answered.
+
+    Raises:
+        OSError: the address is taken, or PostgreSQL cannot be reached within half a minute.
+    """
+    common, alerts = settings.common, settings.alerts
+    logs.configure("alerts", common.log_level, common.log_format)
+    if not alerts.master_keys:
+        _log.warning("no master key is set: signing secrets stand in the database as they are")
+    async with AsyncExitStack() as stack:
+        pool = await postgres.retrying(lambda: _open_pool(common), within_s=30.0)
+        stack.push_async_callback(postgres.close_pool, pool)
+        producer = Producer(common.kafka, client_id="waymark-alerts", idempotent=common.kafka_idempotence)
+        stack.push_async_callback(producer.stop)
+        service = Service(settings, pool, producer, SystemClock())
+        await stack.enter_async_context(service.sender)
+        webhooks = await stack.enter_async_context(TaskOwner(stop_within_s=2.0))
+        owner = await stack.enter_async_context(TaskOwner(stop_within_s=5.0))
+        dispatcher = service.dispatcher(webhooks)
+        service.start(owner, dispatcher)
+        health = service.health()
+        async with serving(build(service.parts, health), alerts.host, alerts.port, drain_s=alerts.drain_s) as port:
+            _log.info("alerts serves", host=alerts.host, port=port)
+            if on_ready is not None:
+                await on_ready(port)
+            await until_stopped()
+            health.draining = True
+            _log.info("alerts drains")
+            service.live.close()
+            await dispatcher.drain(alerts.drain_s)
+    _log.info("alerts stopped")
+
+
+class Service:
+    """The parts of the process, wired; `start` sets them going."""
+
+    def __init__(self, settings: ProcessSettings, pool: Pool, producer: Producer, clock: Clock) -> None:
+        alerts = settings.alerts
+        self._settings = settings
+        self._pool = pool
+        self._producer = producer
+        self._clock = clock
+        self._owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics.register(self.registry)
+        self._signer = Signer(alerts.master_keys)
+        self._guard = Guard(_policy(alerts))
+        self._publishing = Publishing(
+            notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
+        )
+        self._wakeups = Wakeups(pool, (deliveries.WAKE, feed.WAKE))
+        self._inbox = Inbox(pool=pool, clock=clock, publishing=self._publishing, metrics=self.metrics.state)
+        self._consumer = self._make_consumer()
+        self.sender = Sender(self._guard, clock)
+        self.live = Live(
+            pool=pool,
+            wakeups=self._wakeups,
+            metrics=self.metrics.state,
+            heartbeat_s=alerts.heartbeat_s,
+            most_clients=alerts.stream_clients,
+            queue_length=alerts.stream_queue,
+        )
+        self.parts = self._make_parts()
+
+    def start(self, owner: TaskOwner, dispatcher: Dispatcher) -> None:
+        """Start every loop."""
+        alerts = self._settings.alerts
+        upkeep = Upkeep(
+            pool=self._pool,
+            clock=self._clock,
+            inbox=self._inbox,
+            metrics=self.metrics.state,
+            feed_kept=timedelta(days=alerts.feed_days),
+            history_kept=timedelta(days=alerts.history_days),
+        )
+        relay = Relay(
+            pool=self._pool,
+            clock=self._clock,
+            publisher=self._producer,
+            line=partial(current_line, self._settings.common.kafka, self._settings.common.kafka_line),
+        )
+        owner.start("wakeups", self._wakeups.run)
+        owner.start("dispatcher", dispatcher.run, may_end=True)
+        owner.start("live", self.live.run)
+        owner.start("relay", relay.run)
+        owner.start("upkeep", upkeep.run)
+        owner.start("consumer", self._consumer.run)
+
+    def dispatcher(self, webhooks: TaskOwner) -> Dispatcher:
+        """Return the dispatcher, whose webhooks `webhooks` owns."""
+        alerts = self._settings.alerts
+        return Dispatcher(
+            settings=DispatcherSettings(
+                owner=self._owner,
+                lease=timedelta(seconds=alerts.lease_s),
+                in_flight=alerts.in_flight,
+                poll_s=alerts.poll_s,
+            ),
+            pool=self._pool,
+            clock=self._clock,
+            sender=self.sender,
+            signer=self._signer,
+            standing=Standing(new_id=new_id, metrics=self.metrics.delivery),
+            wakeups=self._wakeups,
+            metrics=self.metrics.delivery,
+            jitter=SystemRandom().random,
+            tasks=webhooks,
+        )
+
+    def health(self) -> Health:
+        """Return the health of the process."""
+
+        async def database() -> CheckResult:
+            return await postgres.ping(self._pool)
+
+        return Health(registry=self.registry, ready=(database, self._consumer.check))
+
+    def _make_consumer(self) -> Consumer:
+        alerts, common = self._settings.alerts, self._settings.common
+        intake = Intake(
+            pool=self._pool,
+            clock=self._clock,
+            publishing=self._publishing,
+            metrics=self.metrics,
+            new_id=new_id,
+            reopen_window=timedelta(seconds=alerts.reopen_window_s),
+        )
+        settings = ConsumerSettings(
+            bootstrap=common.kafka,
+            line=common.kafka_line,
+            group=alerts.group,
+            owner=self._owner,
+            session_timeout_s=alerts.session_timeout_s,
+            batch=alerts.batch,
+            poison_limit=alerts.poison_limit,
+        )
+        return Consumer(settings, intake, pool=self._pool, clock=self._clock, metrics=self.metrics.intake)
+
+    def _make_parts(self) -> Parts:
+        async def load(key_id: str) -> StoredKey | None:
+            async with postgres.acquire(self._pool) as connection:
+                return await keys.find(connection, key_id)
+
+        return Parts(
+            pool=self._pool,
+            clock=self._clock,
+            keys=KeyRing(load, self._clock, outages=postgres.TRANSIENT, fresh_s=self._settings.alerts.keys_refresh_s),
+            inbox=self._inbox,
+            people=People(
+                pool=self._pool,
+                clock=self._clock,
+                signer=self._signer,
+                sender=self.sender,
+                new_id=new_id,
+                random_bytes=secrets.token_bytes,
+            ),
+            live=self.live,
+            guard=self._guard,
+        )
+
+
+def _policy(alerts: AlertsSettings) -> TargetPolicy:
+    return TargetPolicy(
+        loopback=alerts.allow_private_targets, http=alerts.allow_http, networks=alerts.networks, ports=alerts.ports
+    )
+
+
+async def _open_pool(common: CommonSettings) -> Pool:
+    return await postgres.create_pool(
+        common.postgres.get_secret_value(), application_name="waymark-alerts", size=POOL_SIZE
+    )

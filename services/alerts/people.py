@@ -1,0 +1,201 @@
+"""What administrators do: teams, endpoints with their secrets, routes; each change in one transaction with its audit.
+
+Leaves HTTP to `api`, and which targets are allowed to `guard`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.alerts.domain.retry import Health
+from services.alerts.domain.routing import Route
+from services.alerts.rendering import trial_body
+from services.alerts.sender import Sender, Sent
+from services.alerts.signing import MATERIAL_BYTES, Signer
+from services.alerts.stores import deliveries, directory, secrets
+from services.alerts.stores.directory import Endpoint, Team
+from services.runtime.clock import Clock
+from services.runtime.postgres import Connection, Pool, transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revealed:
+    """An endpoint with its new secret, which is shown this once."""
+
+    endpoint: Endpoint
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteList:
+    """All routes in order, and the version that they make."""
+
+    routes: tuple[Route, ...]
+    version: int | None
+
+
+class UnknownTargetError(Exception):
+    """A route names an endpoint or a team that does not exist, or an endpoint such a team."""
+
+
+Edit = Callable[[list[Route]], list[Route] | None]
+"""Makes a new list of routes of the present one; None: what it was to change is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Carries administration out. `random_bytes` makes secrets."""
+
+    pool: Pool
+    clock: Clock
+    signer: Signer
+    sender: Sender
+    new_id: Callable[[], UUID]
+    random_bytes: Callable[[int], bytes]
+
+    async def add_endpoint(self, endpoint: Endpoint, *, actor: str) -> Revealed:
+        """Write a new endpoint with its first secret.
+
+        Raises:
+            UnknownTargetError: its team does not exist.
+        """
+        now = self.clock.now()
+        async with transaction(self.pool) as connection:
+            await self._check_targets(connection, (), [endpoint.team_id] if endpoint.team_id else [])
+            await directory.save_endpoint(connection, endpoint)
+            secret = await self._new_secret(connection, endpoint.id, now, overlap=timedelta())
+            await directory.note(connection, endpoint.id, "created", actor=actor, now=now, detail={})
+        return Revealed(endpoint=endpoint, secret=secret)
+
+    async def change_endpoint(
+        self, endpoint_id: UUID, change: Callable[[Endpoint], Endpoint], *, actor: str
+    ) -> Endpoint | None:
+        """Change an endpoint. A new address or a fresh start clears its health; a new address is in the audit.
+
+        Raises:
+            UnknownTargetError: its new team does not exist.
+        """
+        now = self.clock.now()
+        async with transaction(self.pool) as connection:
+            before = await directory.endpoint(connection, endpoint_id)
+            if before is None:
+                return None
+            after = _restarted(before, replace(change(before), updated_at=now), now)
+            await self._check_targets(connection, (), [after.team_id] if after.team_id else [])
+            await directory.save_endpoint(connection, after)
+            changed = _differences(before, after)
+            await directory.note(connection, endpoint_id, "changed", actor=actor, now=now, detail={"members": changed})
+            await deliveries.wake(connection)
+        return after
+
+    async def remove_endpoint(self, endpoint_id: UUID, *, actor: str) -> bool:
+        """Delete an endpoint, and take it out of every route."""
+        now = self.clock.now()
+        async with transaction(self.pool) as connection:
+            if not await directory.remove_endpoint(connection, endpoint_id, now):
+                return False
+            await directory.note(connection, endpoint_id, "deleted", actor=actor, now=now, detail={})
+            routes = await directory.lock_routes(connection)
+            if any(endpoint_id in route.endpoints for route in routes):
+                left = [
+                    replace(route, endpoints=tuple(e for e in route.endpoints if e != endpoint_id)) for route in routes
+                ]
+                await directory.replace_routes(connection, left, actor=actor, change="endpoint deleted", now=now)
+        return True
+
+    async def rotate_secret(self, endpoint_id: UUID, overlap: timedelta, *, actor: str) -> Revealed | None:
+        """Give an endpoint a new secret; the old one signs beside it for `overlap`."""
+        now = self.clock.now()
+        async with transaction(self.pool) as connection:
+            endpoint = await directory.endpoint(connection, endpoint_id)
+            if endpoint is None:
+                return None
+            secret = await self._new_secret(connection, endpoint_id, now, overlap=overlap)
+            detail = {"overlap_s": int(overlap.total_seconds())}
+            await directory.note(connection, endpoint_id, "secret_rotated", actor=actor, now=now, detail=detail)
+        return Revealed(endpoint=endpoint, secret=secret)
+
+    async def try_endpoint(self, endpoint_id: UUID, *, actor: str) -> Sent | None:
+        """Send a test message the way every message goes: same signer, same guard, same limits."""
+        now = self.clock.now()
+        async with transaction(self.pool) as connection:
+            endpoint = await directory.endpoint(connection, endpoint_id)
+            if endpoint is None:
+                return None
+            signing = await secrets.of_endpoint(connection, endpoint_id, now)
+            await directory.note(connection, endpoint_id, "tested", actor=actor, now=now, detail={})
+        body = trial_body(now, endpoint.name)
+        headers = self.signer.headers(deliveries.delivery_id(self.new_id()), body, signing, now)
+        return await self.sender.send(endpoint.url, body, headers)
+
+    async def replay(self, webhook_id: str) -> bool:
+        """Send a delivery again under its old id; false where there is none, or it is under way."""
+        async with transaction(self.pool) as connection:
+            found = await deliveries.replay(connection, webhook_id, self.clock.now())
+            await deliveries.wake(connection)
+        return found
+
+    async def add_team(self, name: str) -> Team | None:
+        """Write a team; None where the name is taken."""
+        now = self.clock.now()
+        team = Team(id=self.new_id(), name=name, created_at=now, updated_at=now)
+        async with transaction(self.pool) as connection:
+            return team if await directory.add_team(connection, team) else None
+
+    async def rename_team(self, team_id: UUID, name: str) -> Team | None:
+        """Give a team another name; None where there is no such team."""
+        async with transaction(self.pool) as connection:
+            return await directory.rename_team(connection, team_id, name, self.clock.now())
+
+    async def remove_team(self, team_id: UUID) -> bool:
+        """Delete a team that nothing names any more."""
+        async with transaction(self.pool) as connection:
+            return await directory.remove_team(connection, team_id)
+
+    async def edit_routes(self, edit: Edit, *, actor: str, change: str) -> RouteList | None:
+        """Change the list of routes, as a whole and as a new version.
+
+        Raises:
+            UnknownTargetError: a route names an endpoint or a team that does not exist.
+        """
+        async with transaction(self.pool) as connection:
+            edited = edit(await directory.lock_routes(connection))
+            if edited is None:
+                return None
+            await self._check_targets(
+                connection,
+                [endpoint for route in edited for endpoint in route.endpoints],
+                [team for route in edited for team in route.teams],
+            )
+            version = await directory.replace_routes(
+                connection, edited, actor=actor, change=change, now=self.clock.now()
+            )
+        return RouteList(routes=tuple(edited), version=version)
+
+    async def _new_secret(self, connection: Connection, endpoint_id: UUID, now: datetime, *, overlap: timedelta) -> str:
+        fresh = self.signer.fresh(
+            secret_id=self.new_id(), endpoint_id=endpoint_id, material=self.random_bytes(MATERIAL_BYTES), now=now
+        )
+        await secrets.rotate(connection, fresh, overlap_until=now + overlap)
+        return self.signer.reveal(fresh)
+
+    async def _check_targets(self, connection: Connection, endpoints: Sequence[UUID], teams: Sequence[UUID]) -> None:
+        whom = await directory.directory(connection)
+        if set(endpoints) - whom.endpoints.keys() or set(teams) - whom.teams.keys():
+            raise UnknownTargetError
+
+
+def _restarted(before: Endpoint, after: Endpoint, now: datetime) -> Endpoint:
+    """Clear the record of failures where it does not say anything about what comes."""
+    if after.enabled and not before.enabled:
+        return replace(after, health=Health(), disabled_reason=None, disabled_at=None)
+    if before.enabled and not after.enabled:
+        return replace(after, disabled_reason="by_hand", disabled_at=now)
+    return replace(after, health=Health()) if after.url != before.url else after
+
+
+def _differences(before: Endpoint, after: Endpoint) -> list[str]:
+    """Names of what changed; never the address itself, which can hold a token."""
+    members = ("name", "url", "team_id", "catch_all", "enabled", "max_in_flight")
+    return [member for member in members if getattr(before, member) != getattr(after, member)]

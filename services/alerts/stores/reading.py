@@ -1,0 +1,215 @@
+"""What the API shows: lists of issues and deliveries by cursor, and everything about one of them. Reads only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.alerts.domain.values import Issue
+from services.alerts.stores.documents import decode_issue
+from services.runtime.postgres import Connection, Row
+
+FRICTIONS_SHOWN = 100
+DELIVERIES_SHOWN = 200
+EVENTS_SHOWN = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a page of a list begins: behind this item."""
+
+    at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueFilter:
+    """Which issues; an aspect that is None or empty is open."""
+
+    states: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    rule: str | None = None
+    channel: str | None = None
+    customer_id: str | None = None
+    team: str | None = None
+    quiet: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueEvent:
+    """One line of the audit."""
+
+    version: int
+    at: datetime
+    actor: str
+    kind: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """One try of a delivery. `excerpt` is the receiver's text: untrusted."""
+
+    attempt: int
+    at: datetime
+    outcome: str
+    reason: str
+    status: int | None
+    seconds: float
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRow:
+    """One notification for one endpoint."""
+
+    id: str
+    issue_id: UUID | None
+    endpoint_id: UUID
+    endpoint: str
+    type: str
+    reason: str
+    sequence: int
+    state: str
+    attempts: int
+    next_at: datetime | None
+    created_at: datetime
+    delivered_at: datetime | None
+
+
+async def issues(connection: Connection, wanted: IssueFilter, behind: Place | None, limit: int) -> list[Issue]:
+    """Return issues, those with the latest friction first."""
+    rows = await connection.fetch(
+        """
+        SELECT document FROM alerts.issues
+         WHERE ($1::text[] = '{}' OR state = ANY($1))
+           AND ($2::text[] = '{}' OR severity = ANY($2))
+           AND ($3::text IS NULL OR $3 = ANY(rules))
+           AND ($4::text IS NULL OR channel = $4)
+           AND ($5::text IS NULL OR customer_id = $5)
+           AND ($6::text IS NULL OR document ->> 'team' = $6)
+           AND ($7::bool IS NULL OR (document ->> 'loud_severity' IS NULL) = $7)
+           AND ($8::timestamptz IS NULL OR (last_at, issue_id) < ($8, $9::uuid))
+         ORDER BY last_at DESC, issue_id DESC LIMIT $10
+        """,
+        *(list(wanted.states), list(wanted.severities), wanted.rule, wanted.channel, wanted.customer_id),
+        *(wanted.team, wanted.quiet, behind.at if behind else None, UUID(behind.id) if behind else None, limit),
+    )
+    return [decode_issue(row["document"]) for row in rows]
+
+
+async def issue(connection: Connection, issue_id: UUID) -> Issue | None:
+    """Return one issue."""
+    document = await connection.fetchval("SELECT document FROM alerts.issues WHERE issue_id = $1", issue_id)
+    return decode_issue(document) if document is not None else None
+
+
+async def frictions(connection: Connection, issue_id: UUID) -> list[dict[str, Any]]:
+    """Return the frictions of an issue, retracted ones too, as friction v1, the latest first."""
+    rows = await connection.fetch(
+        """
+        SELECT document FROM alerts.frictions WHERE issue_id = $1 AND document IS NOT NULL
+         ORDER BY document ->> 'occurred_at' DESC, friction_id LIMIT $2
+        """,
+        *(issue_id, FRICTIONS_SHOWN),
+    )
+    return [msgspec.json.decode(row["document"]) for row in rows]
+
+
+async def events(connection: Connection, issue_id: UUID) -> list[IssueEvent]:
+    """Return the audit of an issue, the latest first."""
+    rows = await connection.fetch(
+        """
+        SELECT version, at, actor, kind, detail FROM alerts.issue_events
+         WHERE issue_id = $1 ORDER BY id DESC LIMIT $2
+        """,
+        *(issue_id, EVENTS_SHOWN),
+    )
+    return [
+        IssueEvent(
+            version=row["version"],
+            at=row["at"],
+            actor=row["actor"],
+            kind=row["kind"],
+            detail=msgspec.json.decode(row["detail"], type=dict[str, Any]),
+        )
+        for row in rows
+    ]
+
+
+_DELIVERY = """
+SELECT d.*, n.type, n.reason, e.name AS endpoint
+  FROM alerts.deliveries d
+  JOIN alerts.notifications n USING (notification_id)
+  JOIN alerts.endpoints e USING (endpoint_id)
+"""
+
+
+async def deliveries_of_issue(connection: Connection, issue_id: UUID) -> list[DeliveryRow]:
+    """Return what was sent, or is to be sent, about an issue."""
+    rows = await connection.fetch(
+        _DELIVERY + " WHERE d.issue_id = $1 ORDER BY d.sequence DESC, d.delivery_id LIMIT $2",
+        *(issue_id, DELIVERIES_SHOWN),
+    )
+    return [_delivery(row) for row in rows]
+
+
+async def deliveries_of_endpoint(
+    connection: Connection, endpoint_id: UUID, state: str | None, behind: Place | None, limit: int
+) -> list[DeliveryRow]:
+    """Return the deliveries to an endpoint, the latest first."""
+    rows = await connection.fetch(
+        _DELIVERY
+        + """
+         WHERE d.endpoint_id = $1 AND ($2::text IS NULL OR d.state = $2)
+           AND ($3::timestamptz IS NULL OR (d.created_at, d.delivery_id) < ($3, $4))
+         ORDER BY d.created_at DESC, d.delivery_id DESC LIMIT $5
+        """,
+        *(endpoint_id, state, behind.at if behind else None, behind.id if behind else None, limit),
+    )
+    return [_delivery(row) for row in rows]
+
+
+async def delivery(connection: Connection, webhook_id: str) -> tuple[DeliveryRow, str, list[AttemptRow]] | None:
+    """Return one delivery, the body that is sent, and its attempts."""
+    row = await connection.fetchrow(_DELIVERY + " WHERE d.delivery_id = $1", webhook_id)
+    if row is None:
+        return None
+    body: bytes = await connection.fetchval(
+        "SELECT body FROM alerts.notifications WHERE notification_id = $1", row["notification_id"]
+    )
+    attempts = await connection.fetch(
+        "SELECT * FROM alerts.attempts WHERE delivery_id = $1 ORDER BY attempt", webhook_id
+    )
+    return _delivery(row), body.decode(), [_attempt(attempt) for attempt in attempts]
+
+
+def _delivery(row: Row) -> DeliveryRow:
+    return DeliveryRow(
+        id=row["delivery_id"],
+        issue_id=row["issue_id"],
+        endpoint_id=row["endpoint_id"],
+        endpoint=row["endpoint"],
+        type=row["type"],
+        reason=row["reason"],
+        sequence=row["sequence"],
+        state=row["state"],
+        attempts=row["attempt"],
+        next_at=row["next_at"] if row["state"] == "pending" else None,
+        created_at=row["created_at"],
+        delivered_at=row["delivered_at"],
+    )
+
+
+def _attempt(row: Row) -> AttemptRow:
+    return AttemptRow(
+        attempt=row["attempt"],
+        at=row["at"],
+        outcome=row["outcome"],
+        reason=row["reason"],
+        status=row["status"],
+        seconds=row["seconds"],
+        excerpt=row["excerpt"],
+    )
