@@ -112,11 +112,12 @@ def _contents(expected: Expected, observed: Observed) -> Check:
     problems: list[str] = []
     shared = expected.frictions.keys() & observed.frictions.keys()
     for name in shared:
-        problems += _unlike(expected.frictions[name], observed.frictions[name])
+        problems += unlike(expected.frictions[name], observed.frictions[name])
     return _verdict("frictions say the same: rule, severity, evidence, refs", problems, f"{len(shared)} compared")
 
 
-def _unlike(wanted: Found, found: Standing) -> Iterator[str]:
+def unlike(wanted: Found, found: Standing) -> Iterator[str]:
+    """What one friction says otherwise than the oracle, in words."""
     said = found.document
     for what, one, other in (
         ("rule", wanted.rule, found.rule),
@@ -124,6 +125,7 @@ def _unlike(wanted: Found, found: Standing) -> Iterator[str]:
         ("evidence", wanted.evidence, found.evidence),
         ("reason", wanted.reason, said.get("reason")),
         ("refs", wanted.refs, tuple(sorted((said.get("refs") or {}).items()))),
+        ("service level", wanted.service_level, said.get("service_level")),
         ("channel", wanted.anchor.get("channel"), said["channel"]),
     ):
         if one != other:

@@ -5,9 +5,13 @@ Asked of the database and the broker, never of the processes under fault.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from tests.faults.log_reading import LogReader
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 POLL_S = 0.25
 
@@ -23,12 +27,10 @@ async def settled(database: str, bootstrap: str, *, within_s: float) -> None:
         UnsettledError: they had not within `within_s` seconds.
     """
     connection = await asyncpg.connect(database)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
     try:
-        await until(lambda: _missing(connection, consumer), within_s=within_s)
+        async with LogReader(bootstrap, "touchpoints") as touchpoints, LogReader(bootstrap, "frictions") as frictions:
+            await until(lambda: _missing(connection, touchpoints, frictions), within_s=within_s)
     finally:
-        await consumer.stop()
         await connection.close()
 
 
@@ -42,32 +44,27 @@ async def until(missing: Callable[[], Awaitable[list[str]]], *, within_s: float)
         await asyncio.sleep(POLL_S)
 
 
-async def _missing(connection: "asyncpg.Connection[asyncpg.Record]", consumer: AIOKafkaConsumer) -> list[str]:
+async def _missing(connection: Connection, touchpoints: LogReader, frictions: LogReader) -> list[str]:
     """What is still to be done; each stage only once the one before is through, since it can make work for the next."""
-    for what, count in (
-        ("touchpoints not applied", await behind(connection, consumer, "journey", "touchpoints")),
-        ("timers pending", await connection.fetchval("SELECT count(*) FROM journey.timers WHERE state = 'pending'")),
-        (
-            "records not published",
-            await connection.fetchval("SELECT count(*) FROM journey.outbox WHERE published_at IS NULL"),
-        ),
-        ("frictions not placed", await behind(connection, consumer, "alerts", "frictions")),
-    ):
-        if count:
+    behind = await _behind(connection, _JOURNEY_PROGRESS, touchpoints)
+    if behind:
+        return [f"{behind} touchpoints not applied"]
+    for what, statement in _LEFT.items():
+        if count := await connection.fetchval(statement):
             return [f"{count} {what}"]
-    return []
+    behind = await _behind(connection, _ALERTS_PROGRESS, frictions)
+    return [f"{behind} frictions not placed"] if behind else []
 
 
-async def behind(
-    connection: "asyncpg.Connection[asyncpg.Record]", consumer: AIOKafkaConsumer, schema: str, topic: str
-) -> int:
+_JOURNEY_PROGRESS = "SELECT partition, next_offset FROM journey.progress WHERE topic = 'touchpoints'"
+_ALERTS_PROGRESS = "SELECT partition, next_offset FROM alerts.progress WHERE topic = 'frictions'"
+_LEFT = {
+    "timers pending": "SELECT count(*) FROM journey.timers WHERE state = 'pending'",
+    "records not published": "SELECT count(*) FROM journey.outbox WHERE published_at IS NULL",
+}
+
+
+async def _behind(connection: Connection, statement: str, log: LogReader) -> int:
     """How many records of a topic a service has not applied."""
-    await consumer.topics()
-    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-    ends = await consumer.end_offsets(partitions)
-    table = {"journey": "journey.progress", "alerts": "alerts.progress"}[schema]
-    rows = await connection.fetch(
-        f"SELECT partition, max(next_offset) AS next FROM {table} WHERE topic = $1 GROUP BY partition", topic
-    )
-    applied = {row["partition"]: row["next"] for row in rows}
-    return sum(max(0, end - applied.get(one.partition, 0)) for one, end in ends.items())
+    applied = {row["partition"]: row["next_offset"] for row in await connection.fetch(statement)}
+    return sum(max(0, end - applied.get(partition, 0)) for partition, end in (await log.ends()).items())

@@ -92,6 +92,7 @@ class Contact:
     outcome: str | None
     transfers: float | None
     refs: dict[str, str]
+    service_level: str | None
 
     @property
     def at(self) -> int:
@@ -129,6 +130,7 @@ def _contact(members: list[Fact], everything: list[Fact]) -> Contact:
         outcome=first_known(one.get("outcome") for one in reversed(everything)),
         transfers=max(transfers, default=None),
         refs=refs,
+        service_level=first_known(one.get("service_level") for one in everything),
     )
 
 

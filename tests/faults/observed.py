@@ -3,13 +3,13 @@
 Reads SQL and Kafka and decides nothing; comparing with the oracle is left to `tests.faults.checker`.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import asyncpg
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from tests.faults.log_reading import LogReader
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Key = tuple[str, str]
@@ -165,33 +165,9 @@ async def _pairs(connection: Connection, statement: str) -> dict[str, str]:
 
 async def read_frictions(bootstrap: str) -> list[Published]:
     """The whole topic, partition by partition."""
-    return [
-        Published(id=one["id"], revision=one["revision"], state=one["state"], document=one)
-        for one in map(orjson.loads, await read_topic(bootstrap, "frictions"))
-    ]
-
-
-async def read_topic(bootstrap: str, topic: str) -> list[bytes]:
-    """Every value of a topic, each partition in its order."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(topic, number) for number in sorted(await _partitions(consumer, topic))]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        values: list[bytes] = []
-        while any([await consumer.position(one) < ends[one] for one in partitions]):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                values += [record.value for record in records if record.value is not None]
-        return values
-    finally:
-        await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> Iterable[int]:
-    await consumer.topics()
-    return consumer.partitions_for_topic(topic) or ()
+    async with LogReader(bootstrap, "frictions") as log:
+        documents = [orjson.loads(value) for value in await log.values()]
+    return [Published(id=one["id"], revision=one["revision"], state=one["state"], document=one) for one in documents]
 
 
 def _text(value: object) -> str | None:

@@ -4,14 +4,22 @@ Part of the oracle: it imports nothing of Waymark, on purpose. Every timer count
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 from uuid import UUID, uuid5
 
-from tests.faults.facts import DAY, MINUTE, Contact, Fact, Key, agree, contacts, microseconds
+from tests.faults.facts import DAY, MINUTE, Contact, Fact, Key, agree, contacts, first_known, microseconds
 
 NAMESPACE: Final = UUID("c2f7dece-e263-50d8-ba81-6db6433833df")
+PREMIUM: Final = {
+    "repeat_contact_24h": "critical",
+    "repeat_contact_7d": "high",
+    "long_wait": "medium",
+    "callback_missed": "critical",
+}
+"""Severities for customers who were promised the premium level."""
+
 MOST_UNITS: Final = 200
 MOST_EVIDENCE: Final = 50
 
@@ -27,6 +35,7 @@ class Found:
     evidence: tuple[Key, ...]
     reason: str | None
     refs: tuple[tuple[str, str], ...]
+    service_level: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +57,18 @@ def find(customer: History) -> dict[str, Found]:
     found: dict[str, Found] = {}
     for rule in RULES:
         for one in rule(customer):
-            found.setdefault(one.id, one)
+            if one.id not in found:
+                level = one.service_level or _level_at(customer, one.anchor)
+                severity = PREMIUM.get(one.rule, one.severity) if level == "premium" else one.severity
+                found[one.id] = replace(one, severity=severity, service_level=level)
     return found
+
+
+def _level_at(customer: History, anchor: Fact) -> str | None:
+    """The last known service level up to the anchor."""
+    upto = [one for one in customer.facts if one.order <= anchor.order]
+    level: str | None = first_known(one.get("service_level") for one in reversed(upto))
+    return level
 
 
 def _named(rule: str, severity: str, anchor: Contact | Fact, evidence: list[Fact], *, call: bool = False) -> Found:
@@ -67,6 +86,7 @@ def _named(rule: str, severity: str, anchor: Contact | Fact, evidence: list[Fact
         evidence=tuple(one.key for one in evidence[-MOST_EVIDENCE:]),
         reason=reason,
         refs=tuple(sorted(refs.items())),
+        service_level=anchor.service_level if isinstance(anchor, Contact) else anchor.get("service_level"),
     )
 
 

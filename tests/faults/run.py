@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.faults.control import run_control
 from tests.faults.fleet import Engines
 from tests.faults.scenario import Report, Size, run
 
@@ -32,6 +33,8 @@ def main() -> int:
     console = Console(soft_wrap=True)
     folder = Path(options.folder or tempfile.mkdtemp(prefix="waymark-faults-"))
     engines = Engines.start(folder)
+    if options.control:
+        return _control(console, engines, folder, size)
     try:
         report = asyncio.run(run(size, engines, folder, say=lambda line: console.print(line, style="dim")))
     finally:
@@ -44,6 +47,23 @@ def main() -> int:
     return 0 if report.ok else 1
 
 
+def _control(console: Console, engines: Engines, folder: Path, size: Size) -> int:
+    """Run stock Faust instead; ends 0 when it lost data, as it is known to."""
+    work = run_control(engines, folder, seed=size.seed, touchpoints=size.touchpoints, seconds=size.seconds)
+    try:
+        loss = asyncio.run(work)
+    finally:
+        engines.stop()
+    table = Table(title="The control: stock Faust, take(), the same faults", show_header=False)
+    table.add_row("records accepted", str(loss.accepted))
+    table.add_row("SIGTERM, SIGKILL", f"{loss.polite}, {loss.killed}")
+    table.add_row("Kafka's offsets say that all was handled", str(loss.committed_to_the_end))
+    table.add_row("never handled", f"[red]{loss.lost}[/]")
+    console.print(table)
+    console.print("VERDICT: the control loses data" if loss.lost else "VERDICT: the control lost nothing this time")
+    return 0 if loss.lost else 1
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.run", description=__doc__)
     parser.add_argument("--seed", type=int, default=7, help="makes the workload and the kills repeatable (default 7)")
@@ -52,6 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=None, help="how long to write (default: 7 s for each kill)")
     parser.add_argument("--workers", type=int, default=2, help="journey workers (default 2)")
     parser.add_argument("--settle", type=float, default=240.0, help="seconds to wait for the rest (default 240)")
+    parser.add_argument("--control", action="store_true", help="run stock Faust instead, which loses data")
     parser.add_argument("--folder", default="", help="where logs and data go and stay (default: a temporary folder)")
     return parser.parse_args()
 

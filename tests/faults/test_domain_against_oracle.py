@@ -1,0 +1,118 @@
+"""The pure domain against the oracle: two programs, one page of definitions, the same journeys and frictions.
+
+No engine runs here: what the fault tests show for the whole, this shows for the part that decides, in seconds.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas import kinds
+from services.journey.domain.names import timer_id
+from services.journey.domain.projection import Policy, Projection, project
+from services.journey.domain.touchpoint import Recorded, Touchpoint, is_late
+from services.journey.rulebook import load
+from tests.faults.checker import unlike
+from tests.faults.facts import fact
+from tests.faults.observed import Standing
+from tests.faults.oracle import Expected, expect
+from tests.faults.oracle_identity import Components
+from tests.faults.workload import NOON, make
+
+Json = dict[str, Any]
+
+
+def _recorded(document: Json) -> Recorded:
+    touchpoint = msgspec.convert(document, Touchpoint)
+    return Recorded(touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint))
+
+
+def _people(documents: list[Json]) -> list[list[Recorded]]:
+    facts = {(one["source"], one["id"]): fact(one) for one in documents}
+    components = Components(facts.values())
+    people: dict[object, list[Recorded]] = {}
+    for one in documents:
+        owner = components.owner(facts[one["source"], one["id"]])
+        people.setdefault(owner, []).append(_recorded(one))
+    return list(people.values())
+
+
+def _projections(documents: list[Json]) -> list[Projection]:
+    rulebook, policy = load(), Policy(contact_kinds=kinds.load().contacts)
+    found = []
+    for history in _people(documents):
+        fired = {
+            timer_id(rule, *one.touchpoint.key) for one in history for rule in ("callback_missed", "checkout_abandoned")
+        }
+        found.append(project(history, fired=fired, rulebook=rulebook, policy=policy))
+    return found
+
+
+@pytest.fixture(scope="module", params=[11, 12, 13])
+def both(request: pytest.FixtureRequest) -> tuple[Expected, list[Projection]]:
+    documents = make(request.param, 6000, NOON).touchpoints
+    return expect(documents), _projections(documents)
+
+
+def test_journeys_are_the_same(both: tuple[Expected, list[Projection]]) -> None:
+    expected, projections = both
+    found = {
+        frozenset(projection.history[member].touchpoint.key for member in segment.members)
+        for projection in projections
+        for segment in projection.journeys
+    }
+    assert found == expected.journeys
+
+
+def test_frictions_are_the_same(both: tuple[Expected, list[Projection]]) -> None:
+    expected, projections = both
+    found = {str(finding.id): finding.rule for one in projections for finding in one.findings}
+    assert found == {name: one.rule for name, one in expected.frictions.items()}
+    assert [one.failures for one in projections if one.failures] == []
+
+
+def test_frictions_say_the_same(both: tuple[Expected, list[Projection]]) -> None:
+    expected, projections = both
+    differences = [
+        difference
+        for one in projections
+        for finding in one.findings
+        for difference in unlike(
+            expected.frictions[str(finding.id)],
+            Standing(
+                rule=finding.rule,
+                severity=finding.severity,
+                customer="",
+                journey=None,
+                revision=1,
+                document={
+                    "touchpoints": [{"source": source, "id": name} for source, name in finding.touchpoints],
+                    "reason": finding.reason,
+                    "refs": finding.refs,
+                    "service_level": finding.service_level,
+                    "channel": finding.at.channel,
+                },
+            ),
+        )
+    ]
+    assert differences == []
+
+
+def test_frictions_are_grouped_the_same(both: tuple[Expected, list[Projection]]) -> None:
+    expected, projections = both
+    groups: dict[tuple[int, int], set[str]] = {}
+    for number, projection in enumerate(projections):
+        for finding in projection.findings:
+            groups.setdefault((number, finding.journeys[0]), set()).add(str(finding.id))
+    assert {frozenset(held) for held in groups.values()} == expected.groups
+
+
+def test_nothing_waits_for_a_timer_that_has_fired(both: tuple[Expected, list[Projection]]) -> None:
+    _, projections = both
+    assert [timer for one in projections for timer in one.timers] == []
+
+
+def test_times_are_read_alike() -> None:
+    assert datetime.fromisoformat("2026-11-22T03:00:00.000000Z") == NOON

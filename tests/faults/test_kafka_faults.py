@@ -1,0 +1,37 @@
+"""On Apache Kafka: nothing is lost, doubled or invented while workers are killed; stock Faust does lose."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.control import run_control
+from tests.faults.fleet import Engines
+from tests.faults.scenario import Size, run
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def engines(tmp_path: Path) -> Iterator[Engines]:
+    """Fresh ones for each run: a run begins with empty topics and tables."""
+    started = Engines.start(tmp_path / "engines")
+    yield started
+    started.stop()
+
+
+@pytest.mark.timeout(240)
+async def test_killing_workers_changes_nothing_that_the_oracle_can_see(engines: Engines, tmp_path: Path) -> None:
+    size = Size(seed=7, touchpoints=5000, kills=5, seconds=40, settle_s=120)
+    report = await run(size, engines, tmp_path)
+    assert [f"{one.name}: {one.detail}" for one in report.checks if not one.ok] == []
+    assert len(report.kills) == 5
+
+
+@pytest.mark.timeout(240)
+async def test_the_same_faults_make_stock_faust_lose_data(engines: Engines, tmp_path: Path) -> None:
+    loss = await run_control(engines, tmp_path, seed=7, touchpoints=5000, seconds=60)
+    assert loss.accepted > 5000
+    assert loss.lost < loss.accepted / 2, "it did not work at all, which shows nothing"
+    assert loss.committed_to_the_end, "what is missing might still come"
+    assert loss.lost > 0, "if Faust's own path loses nothing any more, ours may be simpler"
