@@ -46,7 +46,6 @@ def build(bootstrap: str, database: str, folder: str) -> faust.App:
         stream_wait_empty=False,
     )
     topic = app.topic("touchpoints", key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-    rng = Random(seed)
 
     async def remember(stream: Any) -> None:
         pool = await asyncpg.create_pool(database, min_size=1, max_size=2)
