@@ -97,7 +97,8 @@ class PostTouchpoints:
         reason = refused.refusal
         self._metrics.refused.labels(str(reason)).inc()
         _log.info("request refused", reason=str(reason))
-        await wire.discard(2 * self._rules.body.wire_bytes)
+        if reason is not Refusal.BODY_TIMEOUT:
+            await wire.discard(2 * self._rules.body.wire_bytes)
         headers = {"content-language": str(language), **refused.headers}
         if not wire.ended:
             headers["connection"] = "close"

@@ -88,6 +88,7 @@ class KeysInMemory:
         self.rows: dict[str, SourceKey] = {}
         self.away = False
         self.lookups = 0
+        self.all_reads = 0
         self.used: dict[str, datetime] = {}
 
     def add(self, source: Source, *, expires_at: datetime | None = None, revoked: bool = False) -> MintedKey:
@@ -117,6 +118,7 @@ class KeysInMemory:
         self.rows[minted.key_id] = SourceKey(key=key, source=row.source)
 
     async def all_keys(self) -> list[SourceKey]:
+        self.all_reads += 1
         self._answer()
         return [row for row in self.rows.values() if not row.key.revoked]
 
@@ -185,10 +187,16 @@ class Bench:
         return await self.call("POST", [body], {"authorization": f"Bearer {self.key.text}", **headers})
 
     async def call(
-        self, method: str, pieces: Iterable[bytes | None], headers: dict[str, str], at: str = "/v1/touchpoints"
+        self,
+        method: str,
+        pieces: Iterable[bytes | None],
+        headers: dict[str, str],
+        *,
+        at: str = "/v1/touchpoints",
+        ends: bool = True,
     ) -> Response:
-        """Make one request whose body comes in `pieces`; None stands for the client hanging up."""
-        raw = [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in headers.items()]
+        """Make one request whose body comes in `pieces`; None is the client hanging up, `ends=False` a silent one."""
+        raw = [(name.replace("_", "-").lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -204,7 +212,7 @@ class Bench:
             "server": ("127.0.0.1", 8080),
         }
         messages: list[dict[str, Any]] = []
-        coming = _messages(pieces)
+        coming = _messages(pieces, ends=ends)
 
         async def receive() -> dict[str, Any]:
             try:
@@ -229,10 +237,10 @@ class Bench:
         return self.service.registry.get_sample_value(name, labels) or 0.0
 
 
-def _messages(pieces: Iterable[bytes | None]) -> Any:
+def _messages(pieces: Iterable[bytes | None], *, ends: bool) -> Any:
     held = list(pieces) or [b""]
     for at, piece in enumerate(held):
         if piece is None:
             yield {"type": "http.disconnect"}
             return
-        yield {"type": "http.request", "body": piece, "more_body": at < len(held) - 1}
+        yield {"type": "http.request", "body": piece, "more_body": not ends or at < len(held) - 1}

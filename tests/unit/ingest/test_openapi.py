@@ -1,0 +1,68 @@
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from services.ingest import openapi
+from services.ingest.reasons import STATUS, Refusal
+from services.ingest.wording import Language, say
+from tests.unit.ingest.fakes import Bench
+
+RESPONSES: dict[int, Any] = openapi.OPERATION["responses"]
+EXAMPLES = [
+    pytest.param(status, content["schema"], example["value"], id=f"{status} {name}")
+    for status, response in RESPONSES.items()
+    for content in response["content"].values()
+    for name, example in content["examples"].items()
+]
+
+
+async def test_the_operation_is_documented_and_the_docs_stand(bench: Bench) -> None:
+    document = (await bench.call("GET", [b""], {}, at="/openapi.json")).json
+    operation = document["paths"]["/v1/touchpoints"]["post"]
+
+    assert {int(status) for status in operation["responses"]} == set(RESPONSES)
+    assert operation["security"] == [{"bearer": []}, {"basic": []}, {"write_key": []}]
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "basic", "write_key"}
+    assert (await bench.call("GET", [b""], {}, at="/docs")).status == 200
+
+
+@pytest.mark.parametrize(("status", "schema", "example"), EXAMPLES)
+def test_every_example_keeps_its_schema(status: int, schema: dict[str, Any], example: dict[str, Any]) -> None:
+    jsonschema_rs.validate(schema, example)
+    assert example.get("status", status) == status
+
+
+def test_every_status_of_a_refusal_is_documented() -> None:
+    assert set(STATUS.values()) - set(RESPONSES) == {405}  # documented by its being POST
+
+
+@pytest.mark.parametrize("name", ["one", "many"])
+async def test_the_examples_of_requests_are_accepted(bench: Bench, name: str) -> None:
+    content = openapi.OPERATION["requestBody"]["content"]["application/json"]
+    answer = await bench.post(content["examples"][name]["value"])
+
+    assert answer.status == 202
+    jsonschema_rs.validate(RESPONSES[202]["content"]["application/json"]["schema"], answer.json)
+
+
+async def test_a_real_mixed_answer_keeps_the_documented_schema(bench: Bench) -> None:
+    bench.publisher.refuse = {"touchpoints"}
+    answer = await bench.post([openapi.EXAMPLE, {**openapi.EXAMPLE, "customer": {"phone": "114"}}, 3])
+
+    jsonschema_rs.validate(RESPONSES[503]["content"]["application/problem+json"]["schema"], answer.json)
+
+
+def test_the_messages_of_the_examples_are_the_services_own() -> None:
+    shown = RESPONSES[401]["content"]["application/problem+json"]["examples"]["unknown"]["value"]
+
+    assert shown["message"] == say(Refusal.KEY_INVALID, Language.EN)
+
+
+def test_the_schema_of_a_touchpoint_stands_by_itself() -> None:
+    schema = openapi.touchpoint_schema()
+
+    assert "$ref" not in str(schema)
+    jsonschema_rs.validate(schema, openapi.EXAMPLE)
+    with pytest.raises(jsonschema_rs.ValidationError):
+        jsonschema_rs.validate(schema, {**openapi.EXAMPLE, "channel": "fax"})

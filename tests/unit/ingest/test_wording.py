@@ -1,0 +1,64 @@
+import re
+import string
+from enum import StrEnum
+
+import pytest
+
+from services.ingest.reasons import STATUS, Dropped, Outcome, Refusal, Rejection, Summary, Unavailability
+from services.ingest.wording import SENTENCES, Language, Reason, preferred, say
+
+LISTS: list[type[StrEnum]] = [Rejection, Dropped, Unavailability, Summary, Refusal]
+REASONS = [reason for list_ in LISTS for reason in list_]
+
+
+def test_no_reason_stands_in_two_lists() -> None:
+    values = [str(reason) for reason in [*REASONS, *Outcome]]
+
+    assert sorted(values) == sorted(set(values))
+
+
+def test_every_reason_has_its_words_and_every_refusal_its_status() -> None:
+    assert set(SENTENCES) == set(REASONS)
+    assert set(STATUS) == set(Refusal)
+
+
+@pytest.mark.parametrize("reason", SENTENCES, ids=str)
+def test_both_languages_say_the_same_facts_and_codes(reason: Reason) -> None:
+    facts, codes = [], []
+    for language in Language:
+        text = SENTENCES[reason][language]
+        facts.append({name for _, name, _, _ in string.Formatter().parse(text) if name})
+        codes.append(set(re.findall(r"`[^`]+`", text)))
+
+    assert facts[0] == facts[1]
+    assert codes[0] == codes[1]
+    assert re.search("[가-힣]", SENTENCES[reason][Language.KO])
+
+
+def test_a_sentence_is_filled_in() -> None:
+    assert "at" not in say(Rejection.ITEM_TOO_LARGE, Language.KO, limit=7).split()
+    assert "7" in say(Rejection.ITEM_TOO_LARGE, Language.KO, limit=7)
+    assert '{"touchpoints": [...]}' in say(Refusal.EMPTY_BODY, Language.EN)
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("ko", "ko"),
+        ("ko-KR", "ko"),
+        ("KO", "ko"),
+        ("en-US,en;q=0.9,ko;q=0.8", "en"),
+        ("ko;q=0.5,en;q=0.4", "ko"),
+        ("ko;q=0.4, en;q=0.5", "en"),
+        ("ko;q=0", "en"),
+        ("fr,de", "en"),
+        ("fr,ko;q=0.1", "ko"),
+        ("*", "en"),
+        ("ko;q=nonsense", "en"),
+        ("ko;level=1", "ko"),
+        (";;;,,,=", "en"),
+    ],
+)
+def test_the_language_is_the_one_preferred(header: str, language: str) -> None:
+    assert preferred(header) == language
