@@ -7,7 +7,8 @@ their end, the rest. What is cut off is in the database: a batch not committed i
 import os
 import secrets
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from random import SystemRandom
@@ -54,8 +55,18 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
     Raises:
         OSError: the address is taken, or PostgreSQL cannot be reached within half a minute.
     """
+    logs.configure("alerts", settings.common.log_level, settings.common.log_format)
+    async with running(settings) as port:
+        if on_ready is not None:
+            await on_ready(port)
+        await until_stopped()
+    _log.info("alerts stopped")
+
+
+@asynccontextmanager
+async def running(settings: ProcessSettings) -> AsyncIterator[int]:
+    """Run everything for the length of the block and yield the port; on leaving, drain."""
     common, alerts = settings.common, settings.alerts
-    logs.configure("alerts", common.log_level, common.log_format)
     if not alerts.master_keys:
         _log.warning("no master key is set: signing secrets stand in the database as they are")
     async with AsyncExitStack() as stack:
@@ -72,14 +83,11 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
         health = service.health()
         async with serving(build(service.parts, health), alerts.host, alerts.port, drain_s=alerts.drain_s) as port:
             _log.info("alerts serves", host=alerts.host, port=port)
-            if on_ready is not None:
-                await on_ready(port)
-            await until_stopped()
+            yield port
             health.draining = True
             _log.info("alerts drains")
             service.live.close()
             await dispatcher.drain(alerts.drain_s)
-    _log.info("alerts stopped")
 
 
 class Service:
@@ -129,6 +137,7 @@ class Service:
             clock=self._clock,
             publisher=self._producer,
             line=partial(current_line, self._settings.common.kafka, self._settings.common.kafka_line),
+            topic=alerts.issues_topic,
         )
         owner.start("wakeups", self._wakeups.run)
         owner.start("dispatcher", dispatcher.run, may_end=True)
@@ -184,6 +193,7 @@ class Service:
             session_timeout_s=alerts.session_timeout_s,
             batch=alerts.batch,
             poison_limit=alerts.poison_limit,
+            topic=alerts.frictions_topic,
         )
         return Consumer(settings, intake, pool=self._pool, clock=self._clock, metrics=self.metrics.intake)
 

@@ -26,7 +26,6 @@ from services.runtime.postgres import Pool, is_transient, retrying, transaction
 
 _log = get_logger(__name__)
 
-TOPIC = "frictions"
 POLL_MS = 200
 COMMIT_EVERY_S = 5.0
 PAUSE_S = 1.0
@@ -48,7 +47,7 @@ class ConsumerSettings:
     session_timeout_s: float
     batch: int
     poison_limit: int
-    topic: str = TOPIC
+    topic: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ from services.runtime.postgres import Connection, Pool, acquire, is_transient
 
 _log = get_logger(__name__)
 
-TOPIC = schemas.issue.TOPIC
 LOCK = 7_294_611  # any constant; it names the relay's lock among the database's advisory locks
 BATCH = 500
 POLL_S = 0.5
@@ -33,7 +32,7 @@ class Relay:
     publisher: Publisher
     line: Callable[[], Awaitable[str | None]]
     """Names the line to publish on, None while no broker answers."""
-    topic: str = TOPIC
+    topic: str
 
     async def run(self) -> None:
         """Take turns with the other replicas, and publish while it is ours."""

@@ -20,6 +20,8 @@ class AlertsSettings(Settings):
     port: int = Field(8082, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     public_url: str = Field("", description="Address of the console as people reach it; messages link to it.")
     group: str = Field("waymark-alerts", description="Kafka consumer group; it shares partitions, and no offsets.")
+    frictions_topic: str = Field("frictions", min_length=1, description="Topic to read frictions from.")
+    issues_topic: str = Field("issues", min_length=1, description="Topic to publish issues on.")
     session_timeout_s: float = Field(
         6.0, ge=1, description="Seconds after which a silent replica loses its partitions."
     )
