@@ -1,0 +1,241 @@
+"""Who is who: by content alone, whatever the order, up to the caps."""
+
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.journey import policies
+from services.journey.domain.identity import (
+    IdentifierKey,
+    IdentityPlan,
+    IdentityPolicy,
+    KnownCustomer,
+    KnownIdentity,
+    LinkKey,
+    QuarantineReason,
+    components,
+    counted_links,
+    plan,
+    usable,
+)
+from services.journey.domain.names import CustomerId
+from services.journey.domain.touchpoint import Identifier, Touchpoint
+from tests.unit.journey.domain.making import seen
+
+STRENGTH = {"customer_id": 10, "email": 40, "phone": 50, "cookie": 710}
+
+
+def policy(**members: Any) -> IdentityPolicy:
+    return IdentityPolicy(blocked=lambda type_, value: value == "null", strength=STRENGTH, **members)
+
+
+POLICY = policy()
+NOBODY = KnownIdentity(owners={}, customers={})
+
+
+def who(id_: str, minutes: float = 0, *, verified: Iterable[str] = (), **identifiers: str) -> Touchpoint:
+    given_ = {type_: Identifier(value=value, verified=type_ in verified) for type_, value in identifiers.items()}
+    return seen(id_, minutes, customer=given_).touchpoint
+
+
+class Registry:
+    """What the worker would have stored about who is who, kept by doing exactly what plans say."""
+
+    def __init__(self, identity: IdentityPolicy = POLICY, retracted: frozenset[LinkKey] = frozenset()) -> None:
+        self.policy = identity
+        self.retracted = retracted
+        self.owners: dict[IdentifierKey, CustomerId] = {}
+        self.customers: dict[CustomerId, KnownCustomer] = {}
+        self.links: set[LinkKey] = set()
+        self._ids = count(1)
+
+    def take(self, *touchpoints: Touchpoint) -> IdentityPlan:
+        known = KnownIdentity(owners=self.owners, customers=self.customers, retracted=self.retracted)
+        planned = plan(touchpoints, known, self.policy, lambda: UUID(int=next(self._ids)))
+        merged = {merge.absorbed: merge.survivor for merge in planned.merges}
+        merges = {id_: one.merges for id_, one in self.customers.items()}
+        for absorbed, survivor in merged.items():
+            merges[survivor] += merges.pop(absorbed) + 1
+        order = {id_: one.sequence for id_, one in self.customers.items()}
+        order |= {id_: len(order) + number for number, id_ in enumerate(planned.created)}
+        self.owners = {key: merged.get(owner, owner) for key, owner in (self.owners | dict(planned.attached)).items()}
+        self.links |= {link.key for link in planned.links}
+        owners = list(self.owners.values())
+        self.customers = {
+            id_: KnownCustomer(id=id_, sequence=order[id_], identifiers=owners.count(id_), merges=merges.get(id_, 0))
+            for id_ in [*merges, *planned.created]
+        }
+        return planned
+
+    def partition(self) -> set[frozenset[IdentifierKey]]:
+        groups: dict[CustomerId, set[IdentifierKey]] = {}
+        for key, owner in self.owners.items():
+            groups.setdefault(owner, set()).add(key)
+        return {frozenset(group) for group in groups.values()}
+
+
+@pytest.mark.parametrize(
+    ("touchpoint", "identity", "expected"),
+    [
+        pytest.param(
+            who("t", phone="1", email="a", customer_id="C"), POLICY, "customer_id email phone", id="strongest"
+        ),
+        pytest.param(who("t", zebra="1", cookie="2"), POLICY, "zebra cookie", id="an unknown type before devices"),
+        pytest.param(who("t", phone="null", cookie="2"), POLICY, "cookie", id="blocked values are not there"),
+        pytest.param(who("t", phone="null"), POLICY, "", id="nothing but a blocked value"),
+        pytest.param(
+            who("t", phone="1", cookie="2"),
+            policy(shared_types=frozenset({"cookie"})),
+            "phone",
+            id="shared types are left out",
+        ),
+        pytest.param(
+            who("t", cookie="2", kiosk="3"),
+            policy(shared_types=frozenset({"cookie", "kiosk"})),
+            "kiosk",
+            id="unless there is nothing else, then the strongest",
+        ),
+        pytest.param(
+            who("t", phone="1", email="a", verified=["email"]),
+            policy(verified_types=frozenset({"phone", "email"})),
+            "email",
+            id="only verified",
+        ),
+    ],
+)
+def test_which_identifiers_say_whose_it_is(touchpoint: Touchpoint, identity: IdentityPolicy, expected: str) -> None:
+    assert [type_ for type_, _ in usable(touchpoint, identity)] == expected.split()
+
+
+def test_the_strongest_identifier_is_linked_with_each_other_one() -> None:
+    links = counted_links(who("t", phone="1", email="a", customer_id="C", verified=["phone", "customer_id"]), POLICY)
+    assert [(link.left[0], link.right[0], link.verified) for link in links] == [
+        ("customer_id", "email", False),
+        ("customer_id", "phone", True),
+    ]
+
+
+def test_a_link_names_the_smaller_identifier_first() -> None:
+    (link,) = counted_links(who("t", cookie="9", phone="1"), POLICY)
+    assert link.key == (("cookie", "9"), ("phone", "1"))
+
+
+def test_a_new_customer_gets_all_identifiers_of_the_touchpoint() -> None:
+    planned = Registry().take(who("t", phone="1", cookie="2"))
+    (customer,) = planned.created
+    assert dict(planned.attached) == {("phone", "1"): customer, ("cookie", "2"): customer}
+    assert planned.customers == {("test", "t"): customer}
+
+
+def test_the_oldest_customer_survives_a_merge() -> None:
+    registry = Registry()
+    (older,) = registry.take(who("a", phone="1")).created
+    (younger,) = registry.take(who("b", email="a")).created
+    planned = registry.take(who("c", phone="1", email="a"))
+    assert [(merge.absorbed, merge.survivor) for merge in planned.merges] == [(younger, older)]
+    assert planned.customers == {("test", "c"): older}
+    assert planned.created == ()
+
+
+def test_a_chain_of_merges_in_one_batch_leads_to_one_survivor() -> None:
+    registry = Registry()
+    customers = [registry.take(who(name, cookie=name)).created[0] for name in "abc"]
+    planned = registry.take(*(who(f"x{name}", cookie=name, phone="1") for name in "bca"))
+    assert {(merge.absorbed, merge.survivor) for merge in planned.merges} == {
+        (customers[1], customers[0]),
+        (customers[2], customers[0]),
+    }
+    assert set(planned.customers.values()) == {customers[0]}
+
+
+def test_touchpoints_of_one_batch_meet_before_a_customer_is_made_twice() -> None:
+    planned = Registry().take(who("a", cookie="1"), who("b", phone="2"), who("c", cookie="1", phone="2"))
+    assert len(planned.created) == 1
+    assert planned.merges == ()
+    assert len(set(planned.customers.values())) == 1
+
+
+def test_a_touchpoint_without_usable_identifiers_is_nobodys() -> None:
+    planned = Registry().take(who("a", phone="null"))
+    assert (planned.nobody, planned.created, planned.customers) == ((("test", "a"),), (), {})
+
+
+def test_a_shared_device_does_not_join_two_people() -> None:
+    registry = Registry(policy(shared_types=frozenset({"kiosk"})))
+    registry.take(who("a", phone="1", kiosk="k"), who("b", phone="2", kiosk="k"), who("c", kiosk="k"))
+    assert registry.partition() == {
+        frozenset({("phone", "1")}),
+        frozenset({("phone", "2")}),
+        frozenset({("kiosk", "k")}),
+    }
+
+
+def test_a_link_beyond_the_most_identifiers_is_quarantined_and_the_touchpoint_still_finds_its_customer() -> None:
+    registry = Registry(policy(most_identifiers=2))
+    (customer,) = registry.take(who("a", phone="1", cookie="1")).created
+    planned = registry.take(who("b", phone="1", cookie="2"))
+    assert [one.reason for one in planned.quarantined] == [QuarantineReason.TOO_MANY_IDENTIFIERS]
+    assert planned.customers == {("test", "b"): customer}
+    assert planned.attached == ()
+
+
+def test_a_merge_beyond_the_most_merges_is_quarantined() -> None:
+    registry = Registry(policy(most_merges=1))
+    first, second, third = (registry.take(who(name, cookie=name)).created[0] for name in "abc")
+    assert registry.take(who("x", cookie="a", phone="1"), who("y", cookie="b", phone="1")).merges
+    planned = registry.take(who("z", cookie="c", phone="1"))
+    assert [one.reason for one in planned.quarantined] == [QuarantineReason.TOO_MANY_MERGES]
+    assert planned.customers == {("test", "z"): first}
+    assert {second, third, first} >= set(registry.owners.values())
+
+
+def test_a_retracted_link_is_not_followed_again() -> None:
+    cut = (("cookie", "1"), ("phone", "1"))
+    registry = Registry(retracted=frozenset({cut}))
+    planned = registry.take(who("a", phone="1", cookie="1"), who("b", cookie="1"))
+    assert (planned.links, planned.quarantined) == ((), ())
+    assert len(planned.created) == 2
+
+
+def test_what_an_unmerge_leaves() -> None:
+    a, b, c = ("cookie", "a"), ("email", "b"), ("phone", "c")
+    assert components([a, b, c], [(a, b), (b, c)]) == (frozenset({a, b, c}),)
+    assert components([a, b, c], [(a, b)]) == (frozenset({a, b}), frozenset({c}))
+    assert components([a, b], [(a, c)]) == (frozenset({a}), frozenset({b}))
+
+
+def test_the_catalogue_says_that_a_customer_number_is_stronger_than_a_cookie() -> None:
+    keys = usable(who("t", cookie="1", customer_id="C", newfangled="x"), policies.identity())
+    assert [type_ for type_, _ in keys] == ["customer_id", "newfangled", "cookie"]
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> list[Touchpoint]:
+    """Touchpoints of few people with few identifiers, so that they meet; a kiosk is shared."""
+    types = st.sampled_from(["customer_id", "email", "phone", "cookie", "kiosk"])
+    few = st.dictionaries(types, st.sampled_from("123"), min_size=1, max_size=3)
+    return [who(f"t{number}", number, **draw(few)) for number in range(draw(st.integers(0, 12)))]
+
+
+SHARED = policy(shared_types=frozenset({"kiosk"}))
+
+
+@given(crowds(), st.randoms(use_true_random=False))
+def test_people_are_the_components_of_the_links_however_they_arrive(crowd: list[Touchpoint], random: Any) -> None:
+    identifiers = {key for one in crowd for key in usable(one, SHARED)}
+    expected = components(identifiers, {link.key for one in crowd for link in counted_links(one, SHARED)})
+    arriving = [*crowd, *(one for one in crowd if random.random() < 0.3)]
+    random.shuffle(arriving)
+    registry = Registry(SHARED)
+    while arriving:
+        size = random.randint(1, 5)
+        registry.take(*arriving[:size])
+        del arriving[:size]
+    assert registry.partition() == set(expected)
+    assert registry.links == {link.key for one in crowd for link in counted_links(one, SHARED)}
+    assert set(registry.owners.values()) == set(registry.customers)
