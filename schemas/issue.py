@@ -27,7 +27,8 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `version` rises with every change; readers keep the highest. `count` is how many frictions it holds, `frictions`
     names the latest of them. `first_at` and `last_at` are event times of the frictions; `updated_at` is when this
-    version was written. `merged_into` names the issue that took this one over.
+    version was written. `resolution` is a word: resolved, retracted, merged or a team's own. `merged_into` names the
+    issue that took this one over.
     """
 
     id: str

@@ -69,7 +69,6 @@ def test_the_leaves_that_are_personal_data_are_these() -> None:
         "friction.v1/$defs/id",
         "issue.v1/$defs/id",
         "issue.v1/$defs/person",
-        "issue.v1/resolution",
         "journey.v1/$defs/id",
         "dead_letter.v1/value_base64",
         "dead_letter.v1/headers/additionalProperties",
