@@ -60,7 +60,8 @@ class Resolver:
         if not touchpoints:
             return Resolution()
         ordered = sorted(touchpoints, key=lambda touchpoint: touchpoint.order)
-        pointed = await identifiers.touch(connection, _mentions(ordered, self.policy))
+        mentions = _mentions(ordered, self.policy)
+        pointed = await identifiers.touch(connection, mentions)
         known, roots = await self._known(connection, ordered, pointed)
         planned = plan(ordered, known, self.policy, self.new_id)
         absorptions = [_absorption(merge.absorbed, merge.survivor, merge.link) for merge in planned.merges]
@@ -72,7 +73,9 @@ class Resolver:
         owners.update(planned.attached)
         if owners:
             await identifiers.point(connection, owners)
-        await self._drop_unclaimed(connection, ordered, pointed, planned)
+        unclaimed = mentions.keys() - pointed.keys() - {key for key, _ in planned.attached}
+        if unclaimed:
+            await identifiers.drop_new(connection, unclaimed)
         return Resolution(
             owners=planned.customers,
             absorbed=_by_survivor(planned),
@@ -106,19 +109,6 @@ class Resolver:
         links = _link_rows(planned)
         if links:
             await identifiers.keep_links(connection, links)
-
-    async def _drop_unclaimed(
-        self,
-        connection: Connection,
-        touchpoints: Sequence[Touchpoint],
-        pointed: Mapping[IdentifierKey, UUID],
-        planned: IdentityPlan,
-    ) -> None:
-        attached = {key for key, _ in planned.attached}
-        mentioned = {key for touchpoint in touchpoints for key in usable(touchpoint, self.policy)}
-        unclaimed = mentioned - pointed.keys() - attached
-        if unclaimed:
-            await identifiers.drop_new(connection, unclaimed)
 
 
 def _mentions(touchpoints: Sequence[Touchpoint], policy: IdentityPolicy) -> dict[IdentifierKey, Mention]:

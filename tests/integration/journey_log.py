@@ -1,0 +1,213 @@
+"""A log in memory and the real applier on a real database: what the worker does to records, without Kafka or Faust.
+
+`Log.append` puts touchpoints on partitions, `Bench.apply` applies what was appended since, in batches, under claims.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from schemas import touchpoint as touchpoint_v1
+from schemas.touchpoint import IdentifierValue
+from services.journey import policies, rulebook
+from services.journey.apply.applier import Applier, LimitKeeper
+from services.journey.apply.failpoints import NO_FAILPOINTS, Failpoints
+from services.journey.apply.limit import DeadLetterLimit
+from services.journey.apply.renewal import Renewer
+from services.journey.apply.resolution import Resolver
+from services.journey.apply.transaction import BatchTransaction
+from services.journey.apply.writing import Writer
+from services.journey.intake import Chunk, Claim, Intake
+from services.journey.metrics import Metrics
+from services.journey.store import progress
+from services.journey.store.progress import Line
+from services.journey.timers import Patience, TimerLoop
+from services.runtime import postgres
+from services.runtime.clock import SystemClock, new_id
+from services.runtime.postgres import Pool, acquire
+
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+"""When the stories begin: a little while ago, so that nothing in them is late or stale."""
+
+
+def at(minutes: float) -> datetime:
+    """So many minutes after the story begins."""
+    return START + timedelta(minutes=minutes)
+
+
+def touchpoint(id_: str, minutes: float = 0.0, **members: Any) -> touchpoint_v1.Touchpoint:
+    """A touchpoint of the customer C-1 unless `customer` (type: value) says otherwise; an inbound call by default."""
+    customer = members.pop("customer", {"customer_id": "C-1"})
+    facts: dict[str, Any] = {
+        "source": "ivr",
+        "occurred_at": at(minutes),
+        "received_at": at(minutes),
+        "channel": "phone",
+        "kind": "call_started",
+        "direction": "inbound",
+        **members,
+    }
+    identifiers = {kind: IdentifierValue(value=value, verified=True) for kind, value in customer.items()}
+    return touchpoint_v1.Touchpoint(id=id_, customer=identifiers, **facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedRecord:
+    """A record as the Kafka client hands it over."""
+
+    offset: int
+    timestamp: int
+    value: bytes | None
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass(slots=True)
+class Log:
+    """Partitions of records; the broker's time is that of the story unless told otherwise."""
+
+    partitions: int = 2
+    records: dict[int, list[LoggedRecord]] = field(default_factory=dict)
+
+    def append(
+        self, partition: int, value: touchpoint_v1.Touchpoint | bytes | None, appended: datetime | None = None
+    ) -> int:
+        """Append one record and return its offset."""
+        raw = touchpoint_v1.encode(value) if isinstance(value, touchpoint_v1.Touchpoint) else value
+        when = appended or (value.received_at if isinstance(value, touchpoint_v1.Touchpoint) else START)
+        run = self.records.setdefault(partition, [])
+        run.append(LoggedRecord(offset=len(run), timestamp=int(when.timestamp() * 1000), value=raw))
+        return len(run) - 1
+
+
+@dataclass(slots=True)
+class Bench:
+    """The applier, the timer loop and their database."""
+
+    pool: Pool
+    log: Log
+    line: Line
+    intake: Intake
+    limit: LimitKeeper
+    applier: Applier
+    timers: TimerLoop
+    registry: CollectorRegistry
+
+    async def claim(self) -> dict[int, Claim]:
+        """Claim every partition, as a worker does after an assignment."""
+        starts = dict.fromkeys(range(self.log.partitions), 0)
+        async with acquire(self.pool) as connection:
+            held = await progress.claim(connection, self.line, starts, "bench")
+        claims = {
+            one.partition: Claim(
+                partition=one.partition, epoch=one.epoch, applied=one.next_offset, cursor=one.next_offset
+            )
+            for one in held
+        }
+        self.intake.grant(claims.values())
+        return claims
+
+    async def apply(self, *, batch: int = 1000) -> None:
+        """Claim and apply all that was appended and not applied, `batch` records of each partition at a time."""
+        claims = await self.claim()
+        left = {p: self.log.records.get(p, [])[claims[p].applied :] for p in claims}
+        while any(left.values()):
+            chunks = [Chunk(claim=claims[p], records=run[:batch]) for p, run in left.items() if run]
+            left = {p: run[batch:] for p, run in left.items()}
+            await self.applier.apply(chunks)
+
+    async def rows(self, query: str, *arguments: object) -> list[Any]:
+        """Read."""
+        async with acquire(self.pool) as connection:
+            return list(await connection.fetch(query, *arguments))
+
+    async def value(self, query: str, *arguments: object) -> Any:
+        """Read one value."""
+        async with acquire(self.pool) as connection:
+            return await connection.fetchval(query, *arguments)
+
+    async def execute(self, statement: str, *arguments: object) -> None:
+        """Change something by hand."""
+        async with acquire(self.pool) as connection:
+            await connection.execute(statement, *arguments)
+
+
+@asynccontextmanager
+async def open_bench(
+    database: str,
+    *,
+    partitions: int = 2,
+    failpoints: Failpoints = NO_FAILPOINTS,
+    history: int = 2_000,
+    limit: DeadLetterLimit | None = None,
+    late_grace: timedelta = timedelta(minutes=5),
+) -> AsyncIterator[Bench]:
+    """Everything between chunks and tables, with the shipped rules."""
+    pool = await postgres.create_pool(database, application_name="bench", size=4)
+    try:
+        line = Line(name="line-1", topic="touchpoints")
+        registry = CollectorRegistry()
+        metrics = Metrics.register(registry)
+        intake = Intake(capacity=10_000)
+        keeper = LimitKeeper(limit or DeadLetterLimit(ratio=0.5, run=200))
+        renewer = Renewer(
+            rulebook=rulebook.load(),
+            policy=policies.projection(),
+            new_id=new_id,
+            stale_after_s=24 * 3600.0,
+            history=history,
+            writer=Writer(publish_journeys=True),
+        )
+        attempt = BatchTransaction(
+            line=line,
+            resolver=Resolver(policy=policies.identity(), new_id=new_id),
+            renewer=renewer,
+            late_after=timedelta(hours=72),
+            failpoints=failpoints,
+            admit=keeper.admit,
+        )
+        log = Log(partitions=partitions)
+        applier = Applier(
+            pool=pool,
+            attempt=attempt,
+            intake=intake,
+            limit=keeper,
+            metrics=metrics,
+            clock=SystemClock(),
+            failpoints=failpoints,
+            after_commit=_nothing,
+        )
+        timers = TimerLoop(
+            pool=pool,
+            line=line,
+            renewer=renewer,
+            metrics=metrics.friction,
+            clock=SystemClock(),
+            failpoints=failpoints,
+            patience=Patience(
+                late_grace=late_grace,
+                replay_quiet=timedelta(minutes=1),
+                idle_after=timedelta(days=30),
+                every_s=0.05,
+            ),
+            partitions=_range_of(partitions),
+            after_commit=_nothing,
+        )
+        yield Bench(pool, log, line, intake, keeper, applier, timers, registry)
+    finally:
+        await postgres.close_pool(pool)
+
+
+def _nothing() -> None:
+    return None
+
+
+def _range_of(partitions: int) -> Any:
+    async def of_topic() -> range:
+        return range(partitions)
+
+    return of_topic

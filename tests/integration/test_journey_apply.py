@@ -1,0 +1,251 @@
+"""Batches on a real database: applied once, whatever comes twice, comes broken, or comes between."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from services.journey.apply.batch import HoleInProgressError
+from services.journey.apply.failpoints import Failpoint
+from services.journey.apply.limit import DeadLetterLimit, DeadLetterLimitError
+from services.journey.intake import Chunk
+from tests.integration.journey_log import Bench, open_bench, touchpoint
+
+pytestmark = pytest.mark.local
+
+
+@pytest_asyncio.fixture
+async def bench(database: str) -> AsyncIterator[Bench]:
+    async with open_bench(database) as opened:
+        yield opened
+
+
+STATE = """
+SELECT (SELECT count(*) FROM journey.touchpoints) AS touchpoints,
+       (SELECT count(*) FROM journey.customers WHERE merged_into IS NULL) AS customers,
+       (SELECT count(*) FROM journey.frictions WHERE state = 'detected') AS frictions,
+       (SELECT count(*) FROM journey.dead_letters) AS dead_letters,
+       (SELECT count(*) FROM journey.outbox WHERE topic = 'frictions') AS outgoing
+"""
+
+
+async def state(bench: Bench) -> dict[str, int]:
+    return dict((await bench.rows(STATE))[0])
+
+
+async def test_a_second_call_within_a_day_becomes_a_friction_on_its_way_out(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("a", 0, reason="billing"))
+    bench.log.append(0, touchpoint("b", 30, reason="billing"))
+    await bench.apply()
+    rules = [row["rule"] for row in await bench.rows("SELECT rule FROM journey.frictions ORDER BY rule")]
+    assert rules == ["repeat_contact_24h", "repeat_contact_7d"]
+    assert await state(bench) == {
+        "touchpoints": 2, "customers": 1, "frictions": 2, "dead_letters": 0, "outgoing": 2,
+    }  # fmt: skip
+
+
+async def test_the_same_touchpoint_again_changes_nothing(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("a", 0))
+    bench.log.append(0, touchpoint("b", 30))
+    await bench.apply()
+    before = await state(bench)
+    for partition in (0, 1):
+        bench.log.append(partition, touchpoint("a", 0))
+        bench.log.append(partition, touchpoint("b", 30))
+    await bench.apply()
+    assert await state(bench) == before
+    assert bench.registry.get_sample_value("waymark_journey_records_total", {"outcome": "duplicate"}) == 4
+
+
+async def test_transport_details_do_not_make_a_duplicate_a_conflict(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("a", 0))
+    bench.log.append(0, touchpoint("a", 0, received_at=touchpoint("x", 5).received_at, replay=True))
+    await bench.apply()
+    assert (await state(bench))["dead_letters"] == 0
+
+
+async def test_the_same_id_with_other_content_is_a_conflict_and_the_first_stands(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("a", 0, reason="billing"))
+    offset = bench.log.append(0, touchpoint("a", 0, reason="delivery"))
+    await bench.apply()
+    letters = await bench.rows('SELECT "offset", code, source, touchpoint_id, value FROM journey.dead_letters')
+    assert [tuple(row)[:4] for row in letters] == [(offset, "id_conflict", "ivr", "a")]
+    assert letters[0]["value"] == bench.log.records[0][offset].value
+    assert (await state(bench))["touchpoints"] == 1
+
+
+POISON = {
+    "empty": None,
+    "not_a_touchpoint": b"{",
+    "not_utf8": b'{"id": "\xff"}',
+    "nul": b'{"id":"n","source":"s","occurred_at":"2026-11-22T00:00:00Z","received_at":"2026-11-22T00:00:00Z",'
+    b'"channel":"web","kind":"page_viewed","customer":{"customer_id":{"value":"a\\u0000b"}}}',
+    "time_out_of_range": b'{"id":"t","source":"s","occurred_at":"1826-11-22T00:00:00Z",'
+    b'"received_at":"2026-11-22T00:00:00Z","channel":"web","kind":"page_viewed",'
+    b'"customer":{"customer_id":{"value":"C-1"}}}',
+    "nameless": b'{"id":"","source":"s","occurred_at":"2026-11-22T00:00:00Z","received_at":"2026-11-22T00:00:00Z",'
+    b'"channel":"web","kind":"page_viewed","customer":{"customer_id":{"value":"C-1"}}}',
+    "no_usable_identifier": b'{"id":"u","source":"s","occurred_at":"2026-11-22T00:00:00Z",'
+    b'"received_at":"2026-11-22T00:00:00Z","channel":"web","kind":"page_viewed",'
+    b'"customer":{"email":{"value":"null"}}}',
+    "too_large": b'{"id": "' + b"x" * 1_100_000 + b'"}',
+}
+
+
+@pytest.mark.parametrize("code", POISON)
+async def test_poison_is_buried_in_its_place_and_its_neighbours_live(bench: Bench, code: str) -> None:
+    bench.log.append(0, touchpoint("before", 0))
+    offset = bench.log.append(0, POISON[code])
+    bench.log.append(0, touchpoint("after", 1))
+    await bench.apply()
+    letters = await bench.rows('SELECT partition, "offset", code FROM journey.dead_letters')
+    assert [tuple(row) for row in letters] == [(0, offset, code)]
+    assert (await state(bench))["touchpoints"] == 2
+
+
+async def test_deep_nesting_is_buried_and_not_a_crash(bench: Bench) -> None:
+    bench.log.append(0, b'{"attributes":' + b'{"a":' * 20_000 + b"1" + b"}" * 20_000 + b"}")
+    bench.log.append(0, touchpoint("after", 1))
+    await bench.apply()
+    assert (await state(bench))["dead_letters"] == 1
+
+
+async def test_what_only_the_database_refuses_is_found_among_many(bench: Bench) -> None:
+    long = "x" * 200_000  # a value that no index takes
+    for number in range(40):
+        customer = {
+            "customer_id": f"C-{number}"
+            if number != 17
+            else "".join(chr(33 + (i * 7919) % 9000) for i in range(len(long) // 20))
+        }
+        bench.log.append(number % 2, touchpoint(f"t{number}", number, customer=customer))
+    await bench.apply()
+    letters = await bench.rows("SELECT code, touchpoint_id FROM journey.dead_letters")
+    assert [tuple(row) for row in letters] == [("not_storable", "t17")]
+    assert (await state(bench))["touchpoints"] == 39
+
+
+async def test_too_many_dead_letters_in_a_row_stop_the_worker_and_nothing_is_buried(database: str) -> None:
+    async with open_bench(database, limit=DeadLetterLimit(ratio=1.0, run=10)) as bench:
+        for _ in range(10):
+            bench.log.append(0, b"{")
+        with pytest.raises(DeadLetterLimitError):
+            await bench.apply()
+        assert (await state(bench))["dead_letters"] == 0
+        assert await bench.value("SELECT next_offset FROM journey.progress WHERE partition = 0") == 0
+
+
+async def test_identifiers_that_arrive_on_different_partitions_become_one_customer(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("web", 0, customer={"cookie": "k-1"}, channel="web"))
+    bench.log.append(1, touchpoint("call", 10, customer={"phone": "+821012345678"}))
+    await bench.apply()
+    assert (await state(bench))["customers"] == 2
+    assert (await state(bench))["frictions"] == 0
+    bench.log.append(0, touchpoint("login", 20, kind="signed_in", customer={"cookie": "k-1", "phone": "+821012345678"}))
+    await bench.apply()
+    seen = await state(bench)
+    assert (seen["customers"], seen["frictions"]) == (1, 2)
+    owners = await bench.value("SELECT count(DISTINCT customer_id) FROM journey.touchpoints")
+    merges = await bench.rows("SELECT source, touchpoint_id FROM journey.merges")
+    assert owners == 1
+    assert [tuple(row) for row in merges] == [("ivr", "login")]
+
+
+async def test_a_merge_sends_open_frictions_again_under_the_survivor(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("old", 0, customer={"customer_id": "C-0"}))
+    await bench.apply()
+    bench.log.append(1, touchpoint("a", 1, customer={"phone": "+821012345678"}))
+    bench.log.append(1, touchpoint("b", 2, customer={"phone": "+821012345678"}))
+    await bench.apply()
+    bench.log.append(
+        0, touchpoint("link", 3, kind="signed_in", customer={"customer_id": "C-0", "phone": "+821012345678"})
+    )
+    await bench.apply()
+    rows = await bench.rows(
+        "SELECT f.revision, f.payload ->> 'previous_customer_id' AS previous, c.merged_into "
+        "FROM journey.frictions f JOIN journey.customers c USING (customer_id) WHERE f.rule = 'repeat_contact_24h'"
+        " AND f.payload -> 'anchor' ->> 'touchpoint_id' = 'b'"
+    )
+    assert [(row["revision"], row["previous"] is not None, row["merged_into"]) for row in rows] == [(2, True, None)]
+
+
+async def test_a_claim_by_somebody_else_fences_us_out(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("a", 0))
+    bench.log.append(1, touchpoint("b", 0, customer={"customer_id": "C-2"}))
+    claims = await bench.claim()
+    await bench.execute("UPDATE journey.progress SET epoch = epoch + 1, owner = 'other' WHERE partition = 0")
+    await bench.applier.apply([Chunk(claim=claims[p], records=bench.log.records[p]) for p in (0, 1)])
+    offsets = await bench.rows("SELECT next_offset FROM journey.progress ORDER BY partition")
+    assert [row["next_offset"] for row in offsets] == [0, 1]
+    assert (bench.intake.holds(claims[0]), bench.intake.holds(claims[1])) == (False, True)
+
+
+async def test_a_batch_that_was_committed_before_is_passed_over(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("a", 0))
+    claims = await bench.claim()
+    chunk = Chunk(claim=claims[0], records=bench.log.records[0])
+    await bench.applier.apply([chunk])
+    await bench.applier.apply([chunk])
+    assert (await state(bench))["touchpoints"] == 1
+    assert claims[0].applied == 1
+
+
+async def test_records_beyond_a_hole_are_never_applied(bench: Bench) -> None:
+    for number in range(3):
+        bench.log.append(0, touchpoint(f"t{number}", number))
+    claims = await bench.claim()
+    with pytest.raises(HoleInProgressError):
+        await bench.applier.apply([Chunk(claim=claims[0], records=bench.log.records[0][1:])])
+    assert (await state(bench))["touchpoints"] == 0
+
+
+class CutConnections:
+    """Ends every connection of the bench, once, at one failpoint."""
+
+    def __init__(self, point: Failpoint) -> None:
+        self.point = point
+        self.bench: Bench | None = None
+        self.cuts = 0
+
+    async def reached(self, point: Failpoint) -> None:
+        if point is self.point and self.bench is not None and self.cuts == 0:
+            self.cuts += 1
+            await self.bench.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'bench' AND pid <> pg_backend_pid()"
+            )
+
+
+@pytest.mark.parametrize("point", [Failpoint.MID_TRANSACTION, Failpoint.BEFORE_COMMIT, Failpoint.BEFORE_TRANSACTION])
+async def test_a_lost_connection_is_tried_again_and_counts_once(database: str, point: Failpoint) -> None:
+    cut = CutConnections(point)
+    async with open_bench(database, failpoints=cut) as bench:
+        cut.bench = bench
+        for number in range(10):
+            bench.log.append(0, touchpoint(f"t{number}", number))
+        await bench.apply()
+        assert cut.cuts == 1
+        assert (await state(bench))["touchpoints"] == 10
+        assert await bench.value("SELECT next_offset FROM journey.progress WHERE partition = 0") == 10
+
+
+async def test_two_workers_that_meet_the_same_people_agree(database: str) -> None:
+    async with open_bench(database) as one, open_bench(database) as other:
+        for number in range(120):
+            customer = {"customer_id": f"C-{number % 12}", "email": f"c{number % 12}@example.com"}
+            other.log.append(1, touchpoint(f"b{number}", number, customer={"email": customer["email"]}))
+            one.log.append(0, touchpoint(f"a{number}", number, customer=customer))
+        claims, more = await one.claim(), await other.claim()
+        claims[0].epoch = more[0].epoch
+        ones = [Chunk(claim=claims[0], records=one.log.records[0][n : n + 10]) for n in range(0, 120, 10)]
+        others = [Chunk(claim=more[1], records=other.log.records[1][n : n + 10]) for n in range(0, 120, 10)]
+
+        async def work(bench: Bench, chunks: list[Chunk]) -> None:
+            for chunk in chunks:
+                await bench.applier.apply([chunk])
+
+        await asyncio.gather(work(one, ones), work(other, others))
+        assert await one.value("SELECT count(*) FROM journey.customers WHERE merged_into IS NULL") == 12
+        assert await one.value("SELECT count(DISTINCT customer_id) FROM journey.touchpoints") == 12
+        assert await one.value("SELECT count(*) FROM journey.touchpoints") == 240
