@@ -99,15 +99,13 @@ def show(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(key) for key in found])
         return
-    from rich.table import Table
-
-    table = Table("id", "kind", "subject", "channels", "scopes", "created", "last used", "state")
     for key in found:
-        state = "revoked" if key.revoked_at else f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "valid"
+        state = f"{say('until', '만료')} {key.expires_at:%Y-%m-%d}" if key.expires_at else say("valid", "유효")
+        state = say("revoked", "폐기됨") if key.revoked_at else state
         used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "-"
-        lists = (", ".join(key.channels) or "-", ", ".join(key.scopes) or "-")
-        table.add_row(key.key_id, key.kind, key.subject, *lists, f"{key.created_at:%Y-%m-%d %H:%M}", used, state)
-    out.print(table)
+        allowed = " ".join([*key.scopes, *(key.channels or (["*"] if key.scopes else []))])
+        row = f"{key.key_id}  {key.kind:<7} {key.subject:<28} {allowed:<20} {key.created_at:%Y-%m-%d %H:%M}  {used:<16}"
+        out.print(f"{row}  {state}", markup=False, highlight=False)
 
 
 def revoke(key_id: Annotated[str, typer.Argument(help=say("Its id, as `list` shows it.", "키 식별자입니다."))]) -> None:

@@ -95,7 +95,7 @@ def _state(connection: psycopg.Connection, line: str) -> Iterable[Finding]:
 def _counted(connection: psycopg.Connection, name: str, question: str, what: str, fix: str) -> Finding:
     row = connection.execute(question.encode()).fetchone()
     count = int(row[0]) if row else 0
-    return look(name, f"{count} {what}", fix) if count else fine(name, "none waiting")
+    return look(name, f"{count} {what}", fix) if count else fine(name, f"0 {what}")
 
 
 def _partitions(connection: psycopg.Connection, line: str) -> Finding:

@@ -1,0 +1,99 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from waymark.console import CommandError
+from waymark.imports.mapping import parse
+from waymark.imports.rows import format_of, jsonl_rows, read_csv, read_parquet
+from waymark.imports.run import Source, make
+from waymark.imports.spool import Spool
+
+
+def rows_of(path: Path, encoding: str = "utf-8-sig") -> list[tuple[int, dict[str, str] | None, str]]:
+    """Line number, row and problem of each line of a CSV file."""
+    lines = read_csv(path, encoding=encoding, delimiter=",", on_columns=lambda _: None)
+    return [(line.number, None if line.row is None else dict(line.row), line.problem) for line in lines]
+
+
+def test_csv_rows_carry_the_line_where_they_begin(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('a,b\n1,"two\nlines"\n\n3,4\n')
+    assert rows_of(path) == [(2, {"a": "1", "b": "two\nlines"}, ""), (5, {"a": "3", "b": "4"}, "")]
+
+
+def test_a_csv_line_with_too_many_cells_is_a_problem_and_the_next_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2,3\n4,5\n")
+    assert rows_of(path) == [(2, None, "3 cells, the header has 2"), (3, {"a": "4", "b": "5"}, "")]
+
+
+def test_a_byte_order_mark_and_korean_encodings_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("사유\n환불\n".encode("utf-8-sig"))
+    assert rows_of(path) == [(2, {"사유": "환불"}, "")]
+    path.write_bytes("사유\n환불\n".encode("cp949"))
+    assert rows_of(path, "cp949") == [(2, {"사유": "환불"}, "")]
+
+
+def test_json_members_of_members_are_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": 7, "who": {"phone": "010"}, "ok": true, "none": null}\n[]\n{\n')
+    lines = list(jsonl_rows(path, frozenset({"id", "note"})))
+    assert lines[0].row == {"id": "7", "who.phone": "010", "ok": "true", "none": "", "note": ""}
+    assert [(line.number, line.problem) for line in lines[1:]] == [(2, "not a JSON object"), (3, "not JSON in UTF-8")]
+
+
+def test_parquet_rows_are_text_with_times_in_iso(tmp_path: Path) -> None:
+    from datetime import UTC, datetime
+
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    at = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
+    parquet.write_table(pyarrow.table({"id": ["x", "y"], "n": [1, None], "at": [at, at]}), path)
+    seen: list[Sequence[str]] = []
+    lines = list(read_parquet(path, on_columns=seen.append))
+    assert seen == [["id", "n", "at"]]
+    assert [line.row for line in lines] == [
+        {"id": "x", "n": "1", "at": "2026-11-22T00:15:00+00:00"},
+        {"id": "y", "n": "", "at": "2026-11-22T00:15:00+00:00"},
+    ]
+
+
+def test_the_format_is_the_mapping_s_or_the_file_name_s() -> None:
+    assert format_of(Path("a.CSV")) == "csv"
+    assert format_of(Path("a.txt"), "jsonl") == "jsonl"
+    with pytest.raises(CommandError, match=r"a\.xlsx"):
+        format_of(Path("a.xlsx"))
+
+
+def test_native_lines_need_no_mapping_and_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    good = (
+        '{"id": "1", "occurred_at": "2026-11-22T00:15:00Z", "channel": "web", "kind": "x", "customer": {"sms": "e"}}'
+    )
+    path.write_text(f'{good}\n{{"id": "2"}}\nnope\n')
+    made = list(make(Source(path=path)))
+    assert [len(documents) for _, (documents, _) in made] == [1, 0, 0]
+    assert made[0][1][0][0]["replay"] is True
+    assert {problem.line for _, (_, problems) in made for problem in problems} == {2, 3}
+
+
+def test_touchpoints_leave_in_event_order_whatever_the_order_of_the_file() -> None:
+    times = ["2026-01-02T00:00:00Z", "2026-01-01T10:00:00+09:00", "2026-01-01T02:00:00Z", "2026-01-01T02:00:00Z"]
+    with Spool() as spool:
+        for line, (at, sequence) in enumerate(zip(times, [0, 0, 2, 1], strict=True), start=2):
+            spool.add(line, {"occurred_at": at, "sequence": sequence})
+        spool.sort()
+        assert [item.line for item in spool.read()] == [3, 5, 4, 2]
+        assert [item.line for item in spool.read(2)] == [4, 2]
+
+
+def test_a_parquet_mapping_must_fit_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "empty.csv"
+    path.write_text("case\n")
+    fields = {"id": "{case}", "occurred_at": "{at}", "channel": "web", "kind": "k", "customer": {"email": "{case}"}}
+    with pytest.raises(Exception, match="no column 'at'"):
+        list(make(Source(path=path, mapping=parse({"touchpoints": [{"fields": fields}]}))))

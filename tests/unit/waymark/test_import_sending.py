@@ -1,0 +1,90 @@
+from collections.abc import Callable, Iterator
+
+import httpx2
+import orjson
+import pytest
+
+from waymark.console import CommandError
+from waymark.imports.sending import IngestSender, batches
+from waymark.imports.spool import Spooled
+
+Answer = Callable[[list[str]], httpx2.Response]
+
+
+def spooled(*ids: str) -> list[Spooled]:
+    """Touchpoints that are nothing but an id; the line is the position, from 2."""
+    return [Spooled(line=line, raw=orjson.dumps({"id": id_})) for line, id_ in enumerate(ids, start=2)]
+
+
+def results(status: int, statuses: dict[str, str]) -> httpx2.Response:
+    """An answer of ingest."""
+    found = [
+        {"index": n, "status": said, "id": id_, "code": "late" if said == "rejected" else None}
+        for n, (id_, said) in enumerate(statuses.items())
+    ]
+    return httpx2.Response(status, json={"results": found}, headers={"retry-after": "7"} if status == 503 else {})
+
+
+class Ingest:
+    """An ingest that answers from a script, and remembers what it was asked and how long the sender waited."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self._answers: Iterator[Answer] = iter(answers)
+        self.asked: list[list[str]] = []
+        self.waits: list[float] = []
+
+    def sender(self) -> IngestSender:
+        client = httpx2.Client(transport=httpx2.MockTransport(self._handle))
+        return IngestSender(client, "http://ingest", "wm_src_a_b", sleep=self.waits.append)
+
+    def _handle(self, request: httpx2.Request) -> httpx2.Response:
+        assert request.headers["authorization"] == "Bearer wm_src_a_b"
+        ids = [item["id"] for item in orjson.loads(request.content)["touchpoints"]]
+        self.asked.append(ids)
+        return next(self._answers)(ids)
+
+
+def all_accepted(ids: list[str]) -> httpx2.Response:
+    return results(202, dict.fromkeys(ids, "accepted"))
+
+
+def unreachable(_: list[str]) -> httpx2.Response:
+    raise httpx2.ConnectError("no")
+
+
+def test_only_what_was_unavailable_is_sent_again() -> None:
+    ingest = Ingest(lambda _: results(503, {"a": "accepted", "b": "unavailable", "c": "rejected"}), all_accepted)
+    outcomes = ingest.sender().send(spooled("a", "b", "c"))
+    assert ingest.asked == [["a", "b", "c"], ["b"]]
+    assert {(outcome.line, outcome.status) for outcome in outcomes} == {
+        (2, "accepted"),
+        (3, "accepted"),
+        (4, "rejected"),
+    }
+    assert ingest.waits == [7.0]
+
+
+def test_an_ingest_that_is_away_is_waited_for_with_growing_pauses() -> None:
+    ingest = Ingest(unreachable, unreachable, lambda _: httpx2.Response(502), all_accepted)
+    outcomes = ingest.sender().send(spooled("a"))
+    assert [outcome.status for outcome in outcomes] == ["accepted"]
+    assert ingest.waits == [0.5, 1.0, 2.0]
+
+
+def test_patience_ends_after_minutes_without_any_success() -> None:
+    ingest = Ingest(*[unreachable] * 100)
+    with pytest.raises(CommandError, match="the same command goes on from here"):
+        ingest.sender().send(spooled("a"))
+    assert 200 < sum(ingest.waits) <= 300
+
+
+def test_a_refused_key_ends_the_import_at_once() -> None:
+    ingest = Ingest(lambda _: httpx2.Response(401, json={"code": "unauthorised", "message": "Send a key."}))
+    with pytest.raises(CommandError, match=r"401 unauthorised.*Send a key"):
+        ingest.sender().send(spooled("a"))
+
+
+def test_batches_keep_to_a_number_and_to_a_size() -> None:
+    items = [Spooled(line=n, raw=b"x" * size) for n, size in enumerate([10, 10, 10, 95, 10, 200, 10])]
+    cut = [[item.line for item in batch] for batch in batches(items, most=2, most_bytes=100)]
+    assert cut == [[0, 1], [2], [3], [4], [5], [6]]
