@@ -236,6 +236,7 @@ CREATE TABLE alerts.deliveries (
 ) WITH (fillfactor = 70);
 CREATE INDEX deliveries_due ON alerts.deliveries (endpoint_id, next_at) WHERE state = 'pending';
 CREATE INDEX deliveries_line ON alerts.deliveries (endpoint_id, issue_id, sequence) WHERE state = 'pending';
+CREATE INDEX deliveries_leased ON alerts.deliveries (endpoint_id) WHERE state = 'pending' AND lease_until IS NOT NULL;
 CREATE INDEX deliveries_issue ON alerts.deliveries (issue_id, sequence);
 CREATE INDEX deliveries_created ON alerts.deliveries (endpoint_id, created_at DESC, delivery_id DESC);
 COMMENT ON TABLE alerts.deliveries IS 'One notification for one endpoint; claimed by lease, oldest of an issue first.';

@@ -68,9 +68,10 @@ def _placed(row: Row) -> Placed:
 
 
 async def _fingerprints_of(connection: Connection, issue_ids: Iterable[UUID]) -> set[str]:
-    rows = await connection.fetch(
-        "SELECT DISTINCT fingerprint FROM alerts.issues WHERE issue_id = ANY($1)", list(issue_ids)
-    )
+    wanted = list(issue_ids)
+    if not wanted:
+        return set()
+    rows = await connection.fetch("SELECT DISTINCT fingerprint FROM alerts.issues WHERE issue_id = ANY($1)", wanted)
     return {row["fingerprint"] for row in rows}
 
 
@@ -109,12 +110,15 @@ async def _lock_issues(
 
 
 async def _frictions_on(connection: Connection, issue_ids: Iterable[UUID]) -> dict[str, Placed]:
+    wanted = list(issue_ids)
+    if not wanted:
+        return {}
     rows = await connection.fetch(
         """
         SELECT friction_id, issue_id, document FROM alerts.frictions
          WHERE issue_id = ANY($1) AND document IS NOT NULL
         """,
-        list(issue_ids),
+        wanted,
     )
     return {row["friction_id"]: _placed(row) for row in rows}
 
@@ -169,6 +173,8 @@ async def save_frictions(
 
 async def save_occurrences(connection: Connection, occurrences: Mapping[str, int]) -> None:
     """Write how many issues each fingerprint has had."""
+    if not occurrences:
+        return
     await connection.executemany(
         "UPDATE alerts.fingerprints SET occurrences = $2 WHERE fingerprint = $1", sorted(occurrences.items())
     )

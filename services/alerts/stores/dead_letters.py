@@ -41,6 +41,8 @@ def recognising() -> Iterator[None]:
 
 async def add(connection: Connection, letters: Sequence[DeadLetter], now: datetime) -> None:
     """Write dead letters; one that is there already stays as it is."""
+    if not letters:
+        return
     await connection.executemany(
         """
         INSERT INTO alerts.dead_letters (

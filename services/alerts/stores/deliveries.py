@@ -105,7 +105,8 @@ async def claim(connection: Connection, *, owner: str, limit: int, now: datetime
               FROM alerts.endpoints e
              CROSS JOIN LATERAL (
                     SELECT count(*) AS flying FROM alerts.deliveries f
-                     WHERE f.endpoint_id = e.endpoint_id AND f.state = 'pending' AND f.lease_until > $1
+                     WHERE f.endpoint_id = e.endpoint_id AND f.state = 'pending' AND f.lease_until IS NOT NULL
+                       AND f.lease_until > $1
                    ) busy
              CROSS JOIN LATERAL (
                     SELECT d.delivery_id FROM alerts.deliveries d

@@ -54,43 +54,60 @@ class _Matchers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reasons: tuple[str, ...] = ()
 
 
+class _RouteRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `routes`, as PostgreSQL writes it in JSON."""
+
+    route_id: UUID
+    name: str
+    matchers: _Matchers
+    endpoints: tuple[UUID, ...]
+    teams: tuple[UUID, ...]
+    continues: bool
+    enabled: bool
+
+
 async def directory(connection: Connection) -> Directory:
     """Return everybody and every route, as they stand in this transaction."""
-    rows = await connection.fetch(
-        "SELECT endpoint_id, team_id, catch_all FROM alerts.endpoints WHERE deleted_at IS NULL ORDER BY endpoint_id"
+    [found] = await connection.fetch(
+        """
+        SELECT coalesce((SELECT json_agg(json_build_object(
+                    'id', endpoint_id, 'team_id', team_id, 'catch_all', catch_all) ORDER BY endpoint_id)
+                           FROM alerts.endpoints WHERE deleted_at IS NULL), '[]') AS endpoints,
+               coalesce((SELECT json_object_agg(team_id, name) FROM alerts.teams), '{}') AS teams,
+               coalesce((SELECT json_agg(r ORDER BY position, route_id) FROM alerts.routes r), '[]') AS routes,
+               (SELECT max(version) FROM alerts.route_versions) AS version
+        """
     )
-    teams = await connection.fetch("SELECT team_id, name FROM alerts.teams")
+    reachable = msgspec.json.decode(found["endpoints"], type=list[Reachable])
     return Directory(
-        routes=tuple(await routes(connection)),
-        endpoints={
-            row["endpoint_id"]: Reachable(id=row["endpoint_id"], team_id=row["team_id"], catch_all=row["catch_all"])
-            for row in rows
-        },
-        teams={row["team_id"]: row["name"] for row in teams},
-        version=await connection.fetchval("SELECT max(version) FROM alerts.route_versions"),
+        routes=tuple(_route(row) for row in msgspec.json.decode(found["routes"], type=list[_RouteRow])),
+        endpoints={endpoint.id: endpoint for endpoint in reachable},
+        teams=msgspec.json.decode(found["teams"], type=dict[UUID, str]),
+        version=found["version"],
     )
 
 
 async def routes(connection: Connection) -> list[Route]:
     """Return the routes in the order in which they are asked."""
-    rows = await connection.fetch("SELECT * FROM alerts.routes ORDER BY position, route_id")
-    return [_route(row) for row in rows]
+    rows: str = await connection.fetchval(
+        "SELECT coalesce(json_agg(r ORDER BY position, route_id), '[]') FROM alerts.routes r"
+    )
+    return [_route(row) for row in msgspec.json.decode(rows, type=list[_RouteRow])]
 
 
-def _route(row: Row) -> Route:
-    matchers = msgspec.json.decode(row["matchers"], type=_Matchers)
+def _route(row: _RouteRow) -> Route:
     return Route(
-        id=row["route_id"],
-        name=row["name"],
-        rules=matchers.rules,
-        min_severity=matchers.min_severity,
-        service_levels=matchers.service_levels,
-        channels=matchers.channels,
-        reasons=matchers.reasons,
-        endpoints=tuple(row["endpoints"]),
-        teams=tuple(row["teams"]),
-        continues=row["continues"],
-        enabled=row["enabled"],
+        id=row.route_id,
+        name=row.name,
+        rules=row.matchers.rules,
+        min_severity=row.matchers.min_severity,
+        service_levels=row.matchers.service_levels,
+        channels=row.matchers.channels,
+        reasons=row.matchers.reasons,
+        endpoints=row.endpoints,
+        teams=row.teams,
+        continues=row.continues,
+        enabled=row.enabled,
     )
 
 
