@@ -1,0 +1,221 @@
+"""What the four shapes can say beyond the shipped rules."""
+
+from typing import Any
+
+import pytest
+
+from services.journey.domain.friction import Severity
+from services.journey.domain.rules.count import MOST_COUNTED
+from services.journey.domain.touchpoint import Recorded
+from tests.unit.journey.domain.making import DAYS, HOURS, a_rule, anchors, call, found, seen
+
+
+def finds(history: list[Recorded], **members: Any) -> list[str]:
+    return anchors("mine", *history, rules=a_rule(**members))
+
+
+def errors(*minutes: float, **fields: Any) -> list[Recorded]:
+    return [seen(f"e{number}", minute, "error_shown", **fields) for number, minute in enumerate(minutes)]
+
+
+ERRORS = {"shape": "count", "of": {"kind": "error_shown"}, "at_least": 2}
+
+
+def test_a_count_without_a_window_looks_at_everything() -> None:
+    assert finds(errors(0, 900 * DAYS), **ERRORS) == ["e1"]
+
+
+def test_a_count_of_one_fires_at_every_unit() -> None:
+    assert finds(errors(0, 1), **{**ERRORS, "at_least": 1}) == ["e0", "e1"]
+
+
+def test_distinct_counts_values_that_are_known() -> None:
+    history = [
+        seen(f"t{number}", number, "case_worked", agent=agent)
+        for number, agent in enumerate(["kim", "kim", None, "lee", "park", "kim"])
+    ]
+    assert finds(history, shape="count", of={"kind": "case_worked"}, distinct="agent", at_least=3) == ["t4", "t5"]
+
+
+def test_cooldown_lets_the_next_one_through_when_it_is_over() -> None:
+    assert finds(errors(0, 1, 30, 61), **ERRORS, cooldown="1h") == ["e1", "e3"]
+
+
+def test_a_dropped_friction_does_not_start_a_cooldown() -> None:
+    assert finds(errors(0, 1, 60, 61, 62), **ERRORS, cooldown="1h") == ["e1", "e3"]
+
+
+def test_a_cap_counts_what_was_let_through() -> None:
+    history = errors(0, 1, 2, 3, 4, 24 * HOURS + 1)
+    assert finds(history, **ERRORS, cap={"max": 2, "within": "24h"}) == ["e1", "e2", "e5"]
+
+
+@pytest.mark.parametrize(
+    ("per", "expected"),
+    [
+        pytest.param("customer", ["b", "c", "d"], id="customer"),
+        pytest.param("case", ["c"], id="case: those without one are left out"),
+        pytest.param("interaction", ["d"], id="interaction: those without one stand alone"),
+        pytest.param("journey", ["c", "d"], id="journey"),
+        pytest.param("matter", ["c", "d"], id="matter: the case, else the journey"),
+    ],
+)
+def test_scopes(per: str, expected: list[str]) -> None:
+    history = [
+        seen("a", 0, "error_shown", refs={"case_id": "1"}),
+        seen("b", 1, "error_shown", interaction_id="i", reason="x"),
+        seen("c", 2, "error_shown", refs={"case_id": "1"}),
+        seen("d", 3, "error_shown", interaction_id="i"),
+    ]
+    assert finds(history, **ERRORS, per=per) == expected
+
+
+def test_a_scope_of_interaction_anchors_at_the_interaction_once() -> None:
+    history = errors(0, 1, 2, interaction_id="i")
+    (finding,) = found("mine", *history, rules=a_rule(**ERRORS, per="interaction"))
+    assert (finding.anchor.interaction_id, finding.at.id) == ("i", "e1")
+
+
+def test_a_barrier_counts_only_where_it_agrees() -> None:
+    history = [
+        seen("a", 0, "error_shown", refs={"order_id": "1"}),
+        seen("o", 1, "order_placed", refs={"order_id": "2"}),
+        seen("b", 2, "error_shown", refs={"order_id": "1"}),
+    ]
+    rule = {**ERRORS, "without": {"kind": "order_placed"}}
+    assert finds(history, **rule) == []
+    assert finds(history, **rule, same=["refs.order_id"]) == ["b"]
+
+
+def test_one_anchor_counts_at_most_two_hundred() -> None:
+    (*_, last) = found("mine", *errors(*range(MOST_COUNTED + 50)), rules=a_rule(**ERRORS))
+    assert last.evidence["count"] == MOST_COUNTED
+    assert len(last.touchpoints) == 50
+    assert last.touchpoints[-1] == ("test", f"e{MOST_COUNTED + 49}")
+
+
+STEPS = {
+    "shape": "sequence",
+    "steps": [{"of": {"kind": "order_placed"}}, {"of": {"kind": "payment_declined"}}, {"contacts": True}],
+}
+
+
+def story(*kinds: str, **fields: Any) -> list[Recorded]:
+    return [
+        call(f"t{number}", number) if kind == "call" else seen(f"t{number}", number, kind, **fields)
+        for number, kind in enumerate(kinds)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        pytest.param("order_placed payment_declined call", ["t2"], id="in order"),
+        pytest.param("payment_declined order_placed call", [], id="out of order"),
+        pytest.param("order_placed page_viewed payment_declined page_viewed call", ["t4"], id="with others between"),
+        pytest.param("order_placed call payment_declined", [], id="the last one is missing"),
+        pytest.param("order_placed payment_declined call call", ["t2", "t3"], id="every completion"),
+    ],
+)
+def test_steps(kinds: str, expected: list[str]) -> None:
+    assert finds(story(*kinds.split()), **STEPS) == expected
+
+
+def test_steps_have_to_lie_within() -> None:
+    history = story("order_placed", "payment_declined", "call")
+    assert finds(history, **STEPS, within="2m") == ["t2"]
+    assert finds(history, **STEPS, within="1m") == []
+
+
+def test_steps_are_broken_by_what_must_not_lie_between() -> None:
+    history = story("order_placed", "order_cancelled", "payment_declined", "call")
+    assert finds(history, **STEPS, without={"kind": "order_cancelled"}) == []
+    history = story("order_cancelled", "order_placed", "payment_declined", "call")
+    assert finds(history, **STEPS, without={"kind": "order_cancelled"}) == ["t3"]
+
+
+def test_the_evidence_of_steps_is_the_latest_of_each() -> None:
+    history = story("order_placed", "order_placed", "payment_declined", "call")
+    (finding,) = found("mine", *history, rules=a_rule(**STEPS))
+    assert [id_ for _, id_ in finding.touchpoints] == ["t1", "t2", "t3"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        pytest.param("ab", ["t1", "t2", "t4", "t5"], id="any change"),
+        pytest.param("aba", ["t2", "t5"], id="there and back"),
+        pytest.param("abc", ["t4"], id="three different ones"),
+    ],
+)
+def test_patterns(pattern: str, expected: list[str]) -> None:
+    history = [seen(f"t{n}", n, "case_worked", queue=queue) for n, queue in enumerate("ABAACA")]
+    assert finds(history, shape="sequence", field="queue", pattern=list(pattern)) == expected
+
+
+def test_a_pattern_lies_within_from_when_its_first_value_was_left() -> None:
+    history = [seen(f"t{n}", n, "case_worked", queue=queue) for n, queue in enumerate("AABA")]
+    assert finds(history, shape="sequence", field="queue", pattern=["a", "b", "a"], within="2m") == ["t3"]
+    assert finds(history, shape="sequence", field="queue", pattern=["a", "b", "a"], within="1m") == []
+
+
+HOLD = {"shape": "threshold", "field": "hold_s", "limits": [{"gte": 300}]}
+
+
+def test_a_total_is_added_up_in_its_scope_and_fires_once() -> None:
+    history = [seen(f"t{n}", n, hold_s=100, interaction_id="i" if n % 2 else "j") for n in range(9)]
+    rules = a_rule(**HOLD, per="interaction", total=True)
+    first, second = found("mine", *history, rules=rules)
+    assert [finding.at.id for finding in (first, second)] == ["t4", "t5"]
+    assert first.evidence == {"value": 300, "limit": 300}
+    assert [id_ for _, id_ in first.touchpoints] == ["t0", "t2", "t4"]
+
+
+def test_the_first_limit_that_applies_is_the_one() -> None:
+    limits = [{"when": {"service_level": "premium"}, "gt": 60}, {"when": {"channel": ["phone", "chat"]}, "gt": 120}]
+    history = [
+        call("promised", 0, wait_s=61, service_level="premium"),
+        call("ordinary", 1, wait_s=61),
+        call("long", 2, wait_s=121, channel="chat"),
+        call("web", 3, wait_s=999, channel="web"),
+    ]
+    assert finds(history, shape="threshold", field="wait_s", limits=limits) == ["promised", "long"]
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"),
+    [("gt", ["t2"]), ("gte", ["t1", "t2"]), ("lt", ["t0"]), ("lte", ["t0", "t1"])],
+)
+def test_sides_of_a_limit(side: str, expected: list[str]) -> None:
+    history = [seen(f"t{n}", n, attributes={"stars": n}) for n in range(3)]
+    assert finds(history, shape="threshold", field="attributes.stars", limits=[{side: 1}]) == expected
+
+
+def test_a_number_that_is_text_or_a_truth_value_is_no_number() -> None:
+    history = [seen("a", attributes={"stars": "5"}), seen("b", 1, attributes={"stars": True})]
+    assert finds(history, shape="threshold", field="attributes.stars", limits=[{"gt": 0}]) == []
+
+
+def test_an_absence_of_anything_at_all() -> None:
+    of = {"after": {"kind": "complaint_made"}, "expect": {"direction": "outbound"}}
+    rule = {"shape": "absence", "within": "2d", **of}
+    complaint = seen("c", 0, "complaint_made")
+    assert finds([complaint], **rule) == ["c"]
+    assert finds([complaint, seen("m", 5, "message_sent", direction="outbound")], **rule) == []
+
+
+def test_a_touchpoint_does_not_satisfy_itself() -> None:
+    rule = {"shape": "absence", "after": {"kind": "page_viewed"}, "expect": {"kind": "page_viewed"}, "within": "1h"}
+    assert finds([seen("a"), seen("b", 60)], **rule) == ["b"]
+
+
+def test_a_service_level_changes_the_severity() -> None:
+    rules = a_rule(**ERRORS, severity_by_service_level={"premium": "critical"})
+    level = seen("l", -5, service_level="premium")
+    (before,) = found("mine", *errors(0, 1), seen("l", 5, service_level="premium"), rules=rules)
+    (after,) = found("mine", level, *errors(0, 1), rules=rules)
+    assert (before.severity, after.severity) == (Severity.LOW, Severity.CRITICAL)
+
+
+def test_a_disabled_rule_finds_nothing() -> None:
+    assert finds(errors(0, 1), **ERRORS, enabled=False) == []

@@ -1,0 +1,67 @@
+"""Rules files: every example is read or refused as it says, and the shipped file is the first of them."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.journey import rulebook
+from services.journey.domain.rules.shape import Count, Threshold
+from services.journey.rulebook import RulesRefusedError
+
+EXAMPLES = rulebook.DEFAULT.parent / "examples"
+VALID = {path.stem: path for path in sorted((EXAMPLES / "valid").glob("*.yaml"))}
+INVALID = {path.stem: path for path in sorted((EXAMPLES / "invalid").glob("*.yaml"))}
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_a_valid_example_is_read(name: str) -> None:
+    assert rulebook.load(VALID[name]).rules
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_an_invalid_example_is_refused_with_the_words_it_expects(name: str) -> None:
+    expected = INVALID[name].read_text(encoding="utf-8").splitlines()[0].removeprefix("# expect: ")
+    with pytest.raises(RulesRefusedError) as refused:
+        rulebook.load(INVALID[name])
+    assert expected in str(refused.value)
+    assert str(refused.value).startswith(f"{name}.yaml cannot be used:")
+
+
+def test_every_problem_is_told_at_once() -> None:
+    words = "title: {en: a, ko: b}, explanation: {en: a, ko: b}"
+    rules = [
+        f"{{id: one, shape: count, severity: low, at_least: 2, of: {{colour: red}}, {words}}}",
+        f"{{id: two, shape: count, severity: low, at_least: 2, distinct: shade, {words}}}",
+    ]
+    with pytest.raises(RulesRefusedError) as refused:
+        rulebook.read(f"rules: [{', '.join(rules)}]", name="mine.yaml")
+    assert [problem.partition(":")[0] for problem in refused.value.problems] == ["one", "two"]
+
+
+def test_a_change_replaces_members_and_leaves_the_others() -> None:
+    rules = {rule.id: rule for rule in rulebook.load(VALID["shipped-rules-changed"]).rules}
+    shipped = {rule.id: rule for rule in rulebook.load().rules}
+    changed, before = rules["long_wait"], shipped["long_wait"]
+    assert isinstance(changed, Threshold)
+    assert ([limit.gt for limit in changed.limits], changed.version) == ([60, 40], 2)
+    assert (changed.title, changed.severity) == (before.title, before.severity)
+    assert not rules["channel_switch"].enabled
+    assert rules.keys() - shipped.keys() == {"device_offline"}
+
+
+def test_durations_add_up() -> None:
+    (rule,) = rulebook.read(
+        "rules: [{id: x, shape: count, severity: low, at_least: 2, within: 1d 2h 3m 4s,"
+        " cap: {max: 1, within: 90s}, title: {en: a, ko: b}, explanation: {en: a, ko: b}}]",
+        name="x",
+    ).rules
+    assert isinstance(rule, Count)
+    assert rule.within == timedelta(days=1, hours=2, minutes=3, seconds=4)
+    assert rule.cap is not None
+    assert rule.cap.within == timedelta(seconds=90)
+
+
+def test_a_missing_file_says_so() -> None:
+    with pytest.raises(FileNotFoundError):
+        rulebook.load(Path("/nowhere/rules.yaml"))
