@@ -62,6 +62,11 @@ def test_durations_add_up() -> None:
     assert rule.cap.within == timedelta(seconds=90)
 
 
+def test_a_key_given_twice_is_refused() -> None:
+    with pytest.raises(RulesRefusedError, match="severity is given twice"):
+        rulebook.read("rules: [{id: x, shape: count, severity: low, severity: high}]", name="x")
+
+
 def test_a_missing_file_says_so() -> None:
     with pytest.raises(FileNotFoundError):
         rulebook.load(Path("/nowhere/rules.yaml"))
