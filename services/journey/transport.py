@@ -115,6 +115,12 @@ class ChunkConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return ChunkThread(self, loop=self.loop, beacon=self.beacon)
 
+    def topic_partitions(self, topic: str) -> int | None:
+        """Return how many partitions a topic has; None until the client knows. Faust's own knows only in the leader."""
+        client = cast(ChunkThread, self._thread)._consumer
+        known = client.partitions_for_topic(topic) if client is not None else None
+        return len(known) if known else None
+
     # Group membership: claims live no longer than the assignment they were made under.
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
