@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-kafka check fmt bench lock env-example clean
+.PHONY: help setup demo up test test-kafka check fmt bench lock env-example dashboards clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ lock: $(STAMP)  ## resolve requirements.lock again (names in pyproject.toml, exa
 
 env-example: $(STAMP)  ## write .env.example again from the settings that the services declare
 	$(BIN)/python -m tests.architecture.settings
+
+dashboards: $(STAMP)  ## write the dashboards' JSON again from deploy/grafana/sources
+	$(BIN)/python -m deploy.grafana.build
 
 clean:  ## remove what can be made again (not .venv, not your data)
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -74,7 +74,7 @@ class Panel:
         }
 
     def _defaults(self) -> dict[str, Any]:
-        steps = [{"color": "#73BFB8", "value": None}]
+        steps: list[dict[str, object]] = [{"color": "#73BFB8", "value": None}]
         steps += [{"color": colour, "value": start} for start, colour in self.thresholds]
         defaults: dict[str, Any] = {
             "unit": self.unit,
