@@ -15,7 +15,9 @@ from starlette.types import Receive
 from services.ingest.reasons import Refusal, Refused
 
 ACCEPTED_ENCODINGS = "gzip, deflate"
-_DISCARD_WITHIN_S = 1.0
+
+_IDLE_S = 2.0
+"""Seconds of silence after which a client whose body is refused is taken to have stopped sending."""
 
 
 class ClientGone(Exception):  # noqa: N818  an event, not an error of ours
@@ -50,12 +52,15 @@ class Wire:
         piece: bytes = message.get("body", b"")
         return piece
 
-    async def discard(self, at_most: int) -> None:
+    async def discard(self, at_most: int, within_s: float) -> None:
         """Read on and drop, within bounds: a client that is still sending would not read the answer."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within_s
         try:
-            async with asyncio.timeout(_DISCARD_WITHIN_S):
+            async with asyncio.timeout_at(min(end, loop.time() + _IDLE_S)) as deadline:
                 while at_most > 0 and not self.ended:
                     at_most -= len(await self.piece())
+                    deadline.reschedule(min(end, loop.time() + _IDLE_S))
         except (TimeoutError, ClientGone):
             return
 

@@ -65,6 +65,8 @@ class PostTouchpoints:
         try:
             reply = await self._reply(scope["method"], headers, wire, language)
         except Refused as refused:
+            if refused.refusal is not Refusal.BODY_TIMEOUT and b"expect" not in headers:
+                await wire.discard(2 * self._rules.body.wire_bytes, self._rules.body.timeout_s)
             await self._refuse(refused, language, wire, scope, send)
         except ClientGone:
             await _send(send, Reply(status=408, body=b"", headers=()))  # heard by nobody, but counted
@@ -97,8 +99,6 @@ class PostTouchpoints:
         reason = refused.refusal
         self._metrics.refused.labels(str(reason)).inc()
         _log.info("request refused", reason=str(reason))
-        if reason is not Refusal.BODY_TIMEOUT:
-            await wire.discard(2 * self._rules.body.wire_bytes)
         headers = {"content-language": str(language), **refused.headers}
         if not wire.ended:
             headers["connection"] = "close"

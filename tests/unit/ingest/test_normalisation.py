@@ -4,7 +4,7 @@ from typing import Any
 import phonenumbers
 import pytest
 from email_validator import validate_email
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingest.normalisation import _KOREAN_MOBILE, _PLAIN_EMAIL, Normalised, compose, identifier, is_composed
@@ -116,6 +116,7 @@ def test_other_identifiers_are_trimmed_and_folded_to_nfkc(type_: str, sent: str,
 _words = st.text("abz019_+.-", min_size=1, max_size=12)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(_words, st.text("abz019.-", min_size=1, max_size=12), st.sampled_from(["com", "net", "org", "kr", "test"]))
 def test_the_short_way_for_addresses_agrees_with_the_validator(user: str, domain: str, top: str) -> None:
     address = f"{user}@{domain}.{top}"
@@ -123,6 +124,7 @@ def test_the_short_way_for_addresses_agrees_with_the_validator(user: str, domain
         assert validate_email(address, check_deliverability=False, test_environment=True).normalized == address
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.from_regex(_KOREAN_MOBILE, fullmatch=True))
 def test_the_short_way_for_korean_mobiles_agrees_with_the_library(number: str) -> None:
     parsed = phonenumbers.parse(number, "KR")
@@ -131,6 +133,7 @@ def test_the_short_way_for_korean_mobiles_agrees_with_the_library(number: str) -
     assert phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.sampled_from(["email", "phone", "customer_id", "cookie", "acme_id"]), st.text(max_size=30))
 def test_a_normal_identifier_is_its_own_normal_form(type_: str, value: str) -> None:
     once = normal(type_, value)
@@ -172,6 +175,7 @@ def test_a_composed_document_is_known_at_a_glance(document: bytes, composed: boo
     assert is_composed(document) is composed
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=20))
 def test_composing_makes_nfc(text: str) -> None:
     node = {"text": text}

@@ -474,6 +474,13 @@ async def test_a_body_that_does_not_come_is_408_and_the_connection_closes(clock:
     assert answer.headers["connection"] == "close"
 
 
+async def test_a_client_that_waits_to_be_told_to_go_on_is_refused_at_once(bench: Bench) -> None:
+    async with asyncio.timeout(1.0):
+        answer = await bench.call("POST", [b""], {"expect": "100-continue", "x-write-key": "x"}, ends=False)
+
+    assert (answer.status, answer.headers["connection"]) == (401, "close")
+
+
 async def test_a_client_that_hangs_up_halfway_leaves_nothing_behind(bench: Bench) -> None:
     await bench.call("POST", [b'{"id":', None], {"authorization": f"Bearer {bench.key.text}"})
 
