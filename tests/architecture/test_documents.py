@@ -83,9 +83,11 @@ def _declared_types() -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("name", _glossary_types())
-def test_a_word_of_the_glossary_is_a_type_in_the_code(name: str) -> None:
-    assert name in _declared_types()
+def test_the_types_that_the_glossary_names_exist() -> None:
+    named = _glossary_types()
+
+    assert len(named) > 10
+    assert sorted(set(named) - _declared_types()) == []
 
 
 def test_every_decision_stands_in_the_index() -> None:
@@ -96,11 +98,12 @@ def test_every_decision_stands_in_the_index() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")), ids=lambda path: path.stem)
-def test_a_decision_has_every_part(path: Path) -> None:
-    headings = _headings(path)
-    text = path.read_text(encoding="utf-8")
+def test_every_decision_has_its_parts() -> None:
+    for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        headings = _headings(path)
 
-    assert headings[0].startswith(f"# {path.name[:4]}: ")
-    assert [heading for heading in _PARTS if not any(given.startswith(heading) for given in headings)] == []
-    assert re.search(r"^\* Status: (proposed|accepted|superseded by .*)$", text, re.MULTILINE)
+        assert headings[0].startswith(f"# {path.name[:4]}: "), path.name
+        assert [part for part in _PARTS if not any(given.startswith(part) for given in headings)] == [], path.name
+        assert re.search(r"^\* Status: (proposed|accepted|superseded by .*)$", path.read_text("utf-8"), re.MULTILINE), (
+            path.name
+        )
