@@ -108,7 +108,7 @@ class Worker:
         self._failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._stopping = False
         self.intake = Intake(capacity=own.queue_records)
-        renewer = _renewer(own)
+        renewer = build_renewer(own)
         self.relay = self._relay(failpoints)
         self._applier = self._build_applier(renewer, failpoints)
         self._wiring = Wiring(
@@ -316,7 +316,8 @@ class PoolLedger:
         ]
 
 
-def _renewer(own: WorkerSettings) -> Renewer:
+def build_renewer(own: WorkerSettings) -> Renewer:
+    """Return what projects customers and writes the difference, as the settings ask."""
     return Renewer(
         rulebook=rulebook.load(Path(own.rules) if own.rules else None),
         policy=policies.projection(),

@@ -1,0 +1,110 @@
+"""The worker's own job in a plain aiokafka loop: the same domain code, the same SQL, the same relay, no Faust.
+
+Manual assignment of every partition, `getmany`, the same transaction per batch. What this leaves out is what Faust
+gives (group membership, rebalances) and the loops that do not depend on the volume (timers, horizon, watchdog).
+
+    WAYMARK_… python -m benchmarks.peers.plain_loop TOPIC
+"""
+
+import asyncio
+import os
+import sys
+from datetime import timedelta
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from prometheus_client import CollectorRegistry
+
+from benchmarks.ground import PARTITIONS
+from services.journey import worker
+from services.journey.apply.applier import Applier, LimitKeeper
+from services.journey.apply.failpoints import NO_FAILPOINTS
+from services.journey.apply.limit import DeadLetterLimit
+from services.journey.apply.resolution import Resolver
+from services.journey.apply.transaction import BatchTransaction
+from services.journey.intake import Chunk, Claim, Intake
+from services.journey.metrics import Metrics
+from services.journey.policies import identity
+from services.journey.relay import Relay
+from services.journey.settings import ProcessSettings
+from services.journey.store import progress, touchpoints
+from services.journey.store.progress import Line
+from services.runtime import logs
+from services.runtime.clock import SystemClock, new_id
+from services.runtime.kafka import LogEnds, Producer, cluster_line
+from services.runtime.postgres import Pool, acquire, create_pool
+from services.runtime.tasks import TaskOwner
+
+
+async def main(topic: str) -> None:
+    """Apply the topic until the process is ended."""
+    settings = ProcessSettings.load(os.environ)
+    common, own = settings.common, settings.worker
+    logs.configure("plain-loop", "warning", "text")
+    pool = await create_pool(common.postgres.get_secret_value(), application_name="plain-loop")
+    line = Line(name=await cluster_line(common.kafka, common.kafka_line), topic=topic)
+    metrics = Metrics.register(CollectorRegistry())
+    relay = Relay(
+        pool=pool,
+        publisher=Producer(common.kafka, client_id="plain-loop", idempotent=common.kafka_idempotence),
+        line=line.name,
+        metrics=metrics.friction,
+        failpoints=NO_FAILPOINTS,
+        every_s=own.relay_every_s,
+        lease_s=own.lease_s,
+        keep_days=own.keep_published_days,
+    )
+    async with acquire(pool) as connection:
+        await touchpoints.ensure_months(connection, worker.MONTHS_BEHIND, worker.MONTHS_AHEAD)
+    applier = _applier(pool, line, relay, metrics, settings)
+    async with TaskOwner() as owner:
+        owner.start("relay", relay.run)
+        await _consume(applier, pool, line, common.kafka, own.batch_records)
+
+
+async def _consume(applier: Applier, pool: Pool, line: Line, bootstrap: str, batch_records: int) -> None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    consumer.assign([TopicPartition(line.topic, partition) for partition in range(PARTITIONS)])
+    ends = LogEnds(bootstrap, client_id="plain-loop-ends")
+    await ends.start()
+    starts = await ends.beginnings(line.topic, range(PARTITIONS))
+    async with acquire(pool) as connection:
+        held = await progress.claim(connection, line, starts, "plain-loop")
+    claims = {}
+    for one in held:
+        claims[one.partition] = Claim(
+            partition=one.partition, epoch=one.epoch, applied=one.next_offset, cursor=one.next_offset
+        )
+        consumer.seek(TopicPartition(line.topic, one.partition), one.next_offset)
+    while True:
+        fetched = await consumer.getmany(timeout_ms=1000, max_records=batch_records)
+        chunks = [Chunk(claim=claims[tp.partition], records=records) for tp, records in fetched.items()]
+        if chunks:
+            await applier.apply(chunks)
+
+
+def _applier(pool: Pool, line: Line, relay: Relay, metrics: Metrics, settings: ProcessSettings) -> Applier:
+    own = settings.worker
+    limit = LimitKeeper(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))
+    attempt = BatchTransaction(
+        line=line,
+        resolver=Resolver(policy=identity(), new_id=new_id),
+        renewer=worker.build_renewer(own),
+        late_after=timedelta(seconds=own.late_after_s),
+        failpoints=NO_FAILPOINTS,
+        admit=limit.admit,
+    )
+    return Applier(
+        pool=pool,
+        attempt=attempt,
+        intake=Intake(capacity=own.queue_records),
+        limit=limit,
+        metrics=metrics,
+        clock=SystemClock(),
+        failpoints=NO_FAILPOINTS,
+        after_commit=relay.kick,
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
