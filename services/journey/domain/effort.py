@@ -11,7 +11,7 @@ from math import exp
 
 import msgspec
 
-from services.journey.domain.history import History, Unit
+from services.journey.domain.history import Contact, History
 from services.journey.domain.touchpoint import Recorded, Touchpoint
 
 REPEAT_CONTACT = 6
@@ -72,7 +72,7 @@ def of(touchpoints: Iterable[Recorded], contact_kinds: frozenset[str]) -> Effort
     return measure([unit.at for unit in history.units], history.contacts)
 
 
-def measure(touchpoints: Sequence[Touchpoint], contacts: Sequence[Unit]) -> Effort:
+def measure(touchpoints: Sequence[Touchpoint], contacts: Sequence[Contact]) -> Effort:
     """The effort of one journey, from its `touchpoints` and the `contacts` among them, both in order."""
     parts: list[EffortPart] = []
     _weigh_contacts(contacts, parts)
@@ -89,7 +89,7 @@ def _add(parts: list[EffortPart], factor: str, count: int, points: int) -> None:
         parts.append(EffortPart(factor, count, points))
 
 
-def _weigh_contacts(contacts: Sequence[Unit], parts: list[EffortPart]) -> None:
+def _weigh_contacts(contacts: Sequence[Contact], parts: list[EffortPart]) -> None:
     if not contacts:
         return
     again = len(contacts) - 1

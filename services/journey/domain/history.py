@@ -16,7 +16,7 @@ from services.journey.domain.touchpoint import OrderKey, Recorded, Touchpoint
 
 
 class Unit(msgspec.Struct, frozen=True, gc=False):
-    """A touchpoint or a contact.
+    """A touchpoint, or a `Contact`.
 
     `view` holds the fields that rules look at; `at` is the touchpoint that stands for it, at `position` in the history.
     """
@@ -26,7 +26,10 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     position: int
     time: datetime
     order: OrderKey
-    contact: bool = False
+
+
+class Contact(Unit, frozen=True, gc=False):
+    """The customer turning to us once: the inbound touchpoints of one call, chat or visit."""
 
 
 class History:
@@ -58,14 +61,14 @@ class History:
                 members.setdefault((touchpoint.source, name, interaction is not None), []).append(unit)
         self.contacts = self._contacts(members)
 
-    def _contacts(self, members: dict[tuple[str, str, bool], list[Unit]]) -> list[Unit]:
+    def _contacts(self, members: dict[tuple[str, str, bool], list[Unit]]) -> list[Contact]:
         """The contacts made of `members`, in order."""
         contacts = []
         for (source, name, by_interaction), units in members.items():
             first = units[0]
             everything = self.interactions[source, name] if by_interaction else (first.at,)
             view = first.at if len(everything) == 1 else merged(first.at, [unit.at for unit in units], everything)
-            contacts.append(Unit(view, first.at, first.position, first.time, (first.time, 0, source, name), True))
+            contacts.append(Contact(view, first.at, first.position, first.time, (first.time, 0, source, name)))
         contacts.sort(key=attrgetter("order"))
         return contacts
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from services.journey.domain.effort import Effort, measure
-from services.journey.domain.history import History, Unit
+from services.journey.domain.history import Contact, History, Unit
 from services.journey.domain.names import CustomerId, JourneyId
 from services.journey.domain.touchpoint import Touchpoint
 
@@ -100,7 +100,7 @@ def segment(history: History, policy: JourneyPolicy) -> tuple[Segment, ...]:
         for position in members:
             journey_of[position] = number
     history.journey_of = journey_of
-    contacts: list[list[Unit]] = [[] for _ in journeys]
+    contacts: list[list[Contact]] = [[] for _ in journeys]
     for contact in history.contacts:
         contacts[journey_of[contact.position]].append(contact)
     return tuple(
@@ -208,7 +208,7 @@ class _LooseWalk:
 
 
 def _told(
-    members: list[int], touchpoints: Sequence[Touchpoint], contacts: Sequence[Unit], policy: JourneyPolicy
+    members: list[int], touchpoints: Sequence[Touchpoint], contacts: Sequence[Contact], policy: JourneyPolicy
 ) -> Segment:
     """What the touchpoints of one journey, in order, say of it."""
     reason = service_level = outcome = None

@@ -17,7 +17,7 @@ import msgspec
 
 from schemas import catalogue, validation
 from services.journey.domain.rules.book import Rulebook, RuleRefusedError
-from services.journey.domain.rules.shape import Rule
+from services.journey.domain.rules.shape import AnyRule
 
 SCHEMA = "rules.v1"
 DEFAULT = Path(__file__).parent / "default.yaml"
@@ -86,10 +86,10 @@ def _resolved(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 def _compiled(rules: list[dict[str, Any]], name: str) -> Rulebook:
     problems = []
-    shaped: list[Rule] = []
+    shaped: list[AnyRule] = []
     for raw in rules:
         try:
-            rule = msgspec.convert(_with_durations(raw), Rule)
+            rule = msgspec.convert(_with_durations(raw), AnyRule)
             Rulebook([rule])
             shaped.append(rule)
         except msgspec.ValidationError as error:

@@ -15,7 +15,7 @@ from services.journey.domain.rules.matching import SenselessError
 from services.journey.domain.rules.scope import Candidate
 from services.journey.domain.rules.sense import check
 from services.journey.domain.rules.sequence import PatternRule, StepsRule
-from services.journey.domain.rules.shape import Absence, Count, Rule, RuleFailed, Threshold
+from services.journey.domain.rules.shape import Absence, AnyRule, Count, RuleFailed, Threshold
 from services.journey.domain.rules.threshold import ThresholdRule
 from services.journey.domain.rules.wording import Wording
 from services.journey.domain.timers import Timer
@@ -50,11 +50,11 @@ class Evaluation(msgspec.Struct, frozen=True, gc=False):
 class Rulebook:
     """Rules in force. Built once and shared: it holds no state of any customer."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[AnyRule]) -> None:
         """Makes `rules` ready, disabled ones too; raises `RuleRefusedError`."""
         self.rules = tuple(rules)
         self._wording: dict[str, Wording] = {}
-        self._ready: list[tuple[Rule, Ready]] = []
+        self._ready: list[tuple[AnyRule, Ready]] = []
         for rule in self.rules:
             if rule.id in self._wording:
                 raise RuleRefusedError(rule.id, "this id is given twice")
@@ -87,7 +87,7 @@ class Rulebook:
         return wording.title(found), wording.explanation(found)
 
     @staticmethod
-    def _settle(rule: Rule, candidates: list[Candidate], history: History, into: Evaluation) -> None:
+    def _settle(rule: AnyRule, candidates: list[Candidate], history: History, into: Evaluation) -> None:
         """Candidates become timers while the stream has not passed their due time, else findings."""
         timers = []
         standing = []
@@ -105,7 +105,7 @@ class Rulebook:
         into.findings.extend(findings.values())
 
 
-def _ready(rule: Rule) -> Ready:
+def _ready(rule: AnyRule) -> Ready:
     if isinstance(rule, Count):
         return CountRule(rule)
     if isinstance(rule, Threshold):
@@ -115,7 +115,7 @@ def _ready(rule: Rule) -> Ready:
     return PatternRule(rule) if rule.pattern else StepsRule(rule)
 
 
-def _timer(rule: Rule, candidate: Candidate, history: History) -> Timer | None:
+def _timer(rule: AnyRule, candidate: Candidate, history: History) -> Timer | None:
     """The timer that an absence waits for."""
     if candidate.due_at is None:
         return None

@@ -10,14 +10,14 @@ from services.journey.domain.friction import (
     Severity,
     TimelineEntry,
 )
-from services.journey.domain.history import History, Unit
+from services.journey.domain.history import Contact, History, Unit
 from services.journey.domain.names import friction_id
 from services.journey.domain.rules.scope import Candidate
-from services.journey.domain.rules.shape import Count, Rule, Scope, Threshold
+from services.journey.domain.rules.shape import AnyRule, Count, Scope, Threshold
 from services.journey.domain.rules.shape import Sequence as SequenceShape
 
 
-def restrained(rule: Rule, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
+def restrained(rule: AnyRule, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
     """Those that the cool-down and the cap of `rule` let stand, in order of their anchors."""
     ordered = sorted(candidates, key=lambda candidate: candidate.anchor.order)
     if rule.cooldown is None and rule.cap is None:
@@ -35,7 +35,7 @@ def restrained(rule: Rule, candidates: Iterable[Candidate]) -> Sequence[Candidat
     return accepted
 
 
-def finding(rule: Rule, candidate: Candidate, history: History) -> Finding:
+def finding(rule: AnyRule, candidate: Candidate, history: History) -> Finding:
     """What `rule` says of `candidate`."""
     anchor = candidate.anchor
     interaction_id = _interaction_id(rule, anchor)
@@ -59,10 +59,10 @@ def finding(rule: Rule, candidate: Candidate, history: History) -> Finding:
     )
 
 
-def _interaction_id(rule: Rule, anchor: Unit) -> str | None:
+def _interaction_id(rule: AnyRule, anchor: Unit) -> str | None:
     """The interaction that anchors it; None if a touchpoint does."""
     by_interaction = isinstance(rule, Count | SequenceShape | Threshold) and rule.per is Scope.INTERACTION
-    return anchor.at.interaction_id if anchor.contact or by_interaction else None
+    return anchor.at.interaction_id if isinstance(anchor, Contact) or by_interaction else None
 
 
 def _anchor(anchor: Unit, interaction_id: str | None) -> Anchor:
@@ -71,7 +71,7 @@ def _anchor(anchor: Unit, interaction_id: str | None) -> Anchor:
     return Anchor(source=anchor.at.source, interaction_id=interaction_id)
 
 
-def _severity(rule: Rule, service_level: str | None) -> Severity:
+def _severity(rule: AnyRule, service_level: str | None) -> Severity:
     if service_level is None:
         return rule.severity
     return rule.severity_by_service_level.get(service_level, rule.severity)

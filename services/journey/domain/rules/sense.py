@@ -5,12 +5,12 @@ from itertools import pairwise
 
 from services.journey.domain.rules.count import MOST_COUNTED
 from services.journey.domain.rules.matching import SenselessError
-from services.journey.domain.rules.shape import Absence, Count, Rule, Scope, Sequence, Threshold
+from services.journey.domain.rules.shape import Absence, AnyRule, Count, Scope, Sequence, Threshold
 
 NOTHING = timedelta(0)
 
 
-def check(rule: Rule) -> None:
+def check(rule: AnyRule) -> None:
     """Raises `SenselessError` if the parts of `rule` do not go together."""
     _positive("cooldown", rule.cooldown)
     if rule.cap is not None:

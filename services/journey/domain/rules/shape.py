@@ -55,8 +55,8 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     within: timedelta
 
 
-class _Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="shape"):
-    """What all shapes share.
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="shape"):
+    """One reason to call something friction: what all shapes share.
 
     `version` is raised by whoever changes the meaning. `cooldown` is how long after a friction of the rule the customer
     gets no other one. `severity_by_service_level` overrides `severity`.
@@ -73,7 +73,7 @@ class _Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     cap: Cap | None = None
 
 
-class Count(_Rule, frozen=True, kw_only=True, tag="count"):
+class Count(Rule, frozen=True, kw_only=True, tag="count"):
     """Too many of the same: `at_least` units that match `of`, `within` a time, the last one being the anchor.
 
     `distinct` counts different values of a field instead, `changes` counts how often it changed from one unit to the
@@ -98,7 +98,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     contacts: bool = False
 
 
-class Sequence(_Rule, frozen=True, kw_only=True, tag="sequence"):
+class Sequence(Rule, frozen=True, kw_only=True, tag="sequence"):
     """One thing after another: `steps` in order, or a `pattern` in the values of `field`; the last is the anchor.
 
     In a pattern, equal letters are equal values and different letters different ones, repeats taken together:
@@ -126,7 +126,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     lte: int | float | None = None
 
 
-class Threshold(_Rule, frozen=True, kw_only=True, tag="threshold"):
+class Threshold(Rule, frozen=True, kw_only=True, tag="threshold"):
     """A number over (or under) the line: `field` against the first of `limits` that applies to the unit.
 
     With `total` the numbers of all units in the scope are added up, in order. In a scope wider than the touchpoint only
@@ -141,7 +141,7 @@ class Threshold(_Rule, frozen=True, kw_only=True, tag="threshold"):
     total: bool = False
 
 
-class Absence(_Rule, frozen=True, kw_only=True, tag="absence"):
+class Absence(Rule, frozen=True, kw_only=True, tag="absence"):
     """Something that did not follow: a touchpoint that matches `after` arms it, one that matches `expect` satisfies it.
 
     The follow-up counts until `within` after the arming touchpoint, or, without `within`, until that touchpoint's own
@@ -155,7 +155,8 @@ class Absence(_Rule, frozen=True, kw_only=True, tag="absence"):
     same: tuple[str, ...] = ()
 
 
-Rule: TypeAlias = Count | Sequence | Threshold | Absence
+AnyRule: TypeAlias = Count | Sequence | Threshold | Absence
+"""A rule of one of the four shapes."""
 
 
 class RuleFailed(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -9,7 +9,7 @@ from string import Formatter
 
 from services.journey.domain.friction import Finding, Number, Text
 from services.journey.domain.rules.matching import SenselessError
-from services.journey.domain.rules.shape import Absence, Count, Rule, Sequence, Threshold
+from services.journey.domain.rules.shape import Absence, AnyRule, Count, Sequence, Threshold
 
 Fill = Callable[[Finding, str], str]
 """The words for one place, of a finding, in a language."""
@@ -109,7 +109,7 @@ class Wording:
 
     __slots__ = ("_explanation", "_title")
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: AnyRule) -> None:
         """Raises `SenselessError` for a template that does not parse or names another place."""
         places = PLACES[type(rule)]
         self._title = {"en": _parsed(rule.title.en, places), "ko": _parsed(rule.title.ko, places)}

@@ -1,9 +1,9 @@
-from services.journey.domain.history import History, Unit
+from services.journey.domain.history import Contact, History
 from services.journey.domain.touchpoint import Recorded
 from tests.unit.journey.domain.making import POLICY, at, call, seen
 
 
-def contacts(*history: Recorded) -> list[Unit]:
+def contacts(*history: Recorded) -> list[Contact]:
     return History(history, POLICY.contact_kinds).contacts
 
 

@@ -1,5 +1,6 @@
 """Rules files: every example is read or refused as it says, and the shipped file is the first of them."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -70,3 +71,19 @@ def test_a_key_given_twice_is_refused() -> None:
 def test_a_missing_file_says_so() -> None:
     with pytest.raises(FileNotFoundError):
         rulebook.load(Path("/nowhere/rules.yaml"))
+
+
+DOCUMENT = (Path(__file__).parents[4] / "docs" / "rules.md").read_text(encoding="utf-8")
+IN_DOCUMENT = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
+
+
+@pytest.mark.parametrize("text", IN_DOCUMENT, ids=[f"example {number}" for number in range(1, len(IN_DOCUMENT) + 1)])
+def test_every_example_for_analysts_works(text: str) -> None:
+    assert rulebook.read(text, name="docs/rules.md").rules
+
+
+def test_the_document_for_analysts_lists_every_shipped_rule_and_every_member() -> None:
+    for rule in rulebook.load().rules:
+        assert f"| `{rule.id}` |" in DOCUMENT
+        for member in rule.__struct_fields__:
+            assert f"`{member}`" in DOCUMENT
