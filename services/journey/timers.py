@@ -13,8 +13,9 @@ from uuid import UUID
 
 from services.journey.apply.accounts import count_written
 from services.journey.apply.failpoints import Failpoint, Failpoints
+from services.journey.apply.news import News
 from services.journey.apply.renewal import Renewer
-from services.journey.apply.writing import News, Written
+from services.journey.apply.writing import Written
 from services.journey.domain.names import CustomerId
 from services.journey.horizon import Horizon, horizon
 from services.journey.metrics import FrictionMetrics

@@ -11,7 +11,8 @@ from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
-from services.journey.apply.writing import Comparison, News, Writer, Written
+from services.journey.apply.news import Comparison, News
+from services.journey.apply.writing import Writer, Written
 from services.journey.domain.changes import Moment, Stored, diff
 from services.journey.domain.friction import StoredFriction
 from services.journey.domain.journeys import StoredJourney

@@ -10,11 +10,12 @@ from datetime import timedelta
 
 from services.journey.apply.batch import Batch, Item, Run, judge
 from services.journey.apply.failpoints import Failpoint, Failpoints
+from services.journey.apply.news import Fresh, News
 from services.journey.apply.renewal import Renewer
 from services.journey.apply.resolution import Resolution, Resolver
 from services.journey.apply.sifting import Sifted, buried, sift
 from services.journey.apply.wire import PoisonCode, Readable
-from services.journey.apply.writing import Fresh, News, Written
+from services.journey.apply.writing import Written
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import is_late
 from services.journey.intake import Record

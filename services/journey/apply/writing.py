@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from services.journey.apply import publication
+from services.journey.apply import contested, publication
+from services.journey.apply.contested import Said as SaidChange
+from services.journey.apply.news import Comparison, Fresh
 from services.journey.apply.publication import Said
-from services.journey.apply.wire import Readable
-from services.journey.domain.changes import Alias, Changes, Dissolved, JourneyChange
-from services.journey.domain.names import CustomerId
-from services.journey.domain.projection import Projection
+from services.journey.domain.changes import Alias, Dissolved, JourneyChange
 from services.journey.domain.revision import FrictionChange, FrictionEvent
-from services.journey.domain.touchpoint import Recorded
 from services.journey.store import customers, frictions, journeys, outbox, timers, touchpoints
 from services.journey.store.customers import CustomerNote
 from services.journey.store.frictions import Failure, FrictionRow
@@ -25,43 +23,6 @@ from services.journey.store.outbox import Outgoing
 from services.journey.store.timers import Armed
 from services.journey.store.touchpoints import Placed, TouchpointRow
 from services.runtime.postgres import Connection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fresh:
-    """A touchpoint not stored yet."""
-
-    content: Readable
-    appended_at: datetime
-    late: bool
-
-    @property
-    def recorded(self) -> Recorded:
-        """As the domain wants it."""
-        return Recorded(touchpoint=self.content.touchpoint, appended_at=self.appended_at, late=self.late)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """What is new about a customer: touchpoints, customers absorbed, how many identifiers; nothing, for a timer.
-
-    `trace` is the W3C context of the latest record among them.
-    """
-
-    fresh: Sequence[Fresh] = ()
-    absorbed: Sequence[UUID] = ()
-    new_identifiers: int = 0
-    trace: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """One customer: what its touchpoints say now, and what is different from what is stored."""
-
-    customer_id: CustomerId
-    news: News
-    projection: Projection
-    changes: Changes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -173,19 +134,35 @@ def _gone(comparison: Comparison) -> list[Alias | Dissolved]:
 async def _write_frictions(
     connection: Connection, comparisons: Sequence[Comparison], now: datetime, written: Written
 ) -> list[Outgoing]:
-    changes = [(one, change) for one in comparisons for change in one.changes.frictions]
+    changes = contested.one_each((one, change) for one in comparisons for change in one.changes.frictions)
     if not changes:
         return []
+    absorbed = [absorbed for one in comparisons for absorbed in one.news.absorbed]
+    outgoing, lost = await _say(connection, changes, now, absorbed, written)
+    if lost:
+        holders = await frictions.holders(connection, [change.friction.id for _, change in lost])
+        won = contested.taken_over(lost, holders)
+        more, _ = await _say(connection, won, now, [holder.customer_id for holder in holders.values()], written)
+        outgoing += more
+    return outgoing
+
+
+async def _say(
+    connection: Connection, changes: Sequence[SaidChange], now: datetime, yielding: Sequence[UUID], written: Written
+) -> tuple[list[Outgoing], list[SaidChange]]:
+    """Write changes; return what to publish, and those whose friction is held by a customer not `yielding`."""
     said = [publication.friction(change.friction, one.news.trace) for one, change in changes]
     rows = [_friction_row(change, one) for (_, change), one in zip(changes, said, strict=True)]
-    absorbed = [absorbed for one in comparisons for absorbed in one.news.absorbed]
-    ours = await frictions.write(connection, rows, now, absorbed)
-    outgoing = []
-    for (comparison, change), one in zip(changes, said, strict=True):
+    ours = await frictions.write(connection, rows, now, yielding) if rows else set()
+    outgoing, lost = [], []
+    for one, document in zip(changes, said, strict=True):
+        comparison, change = one
         if change.friction.id in ours:
             written.frictions[change.friction.rule, change.event, change.friction.quiet] += 1
-            outgoing.append(one.to(comparison.customer_id))
-    return outgoing
+            outgoing.append(document.to(comparison.customer_id))
+        else:
+            lost.append(one)
+    return outgoing, lost
 
 
 def _friction_row(change: FrictionChange, said: Said) -> FrictionRow:

@@ -63,12 +63,11 @@ RETURNING f.friction_id"""
 
 
 async def write(
-    connection: Connection, rows: Sequence[FrictionRow], now: datetime, absorbed: Collection[UUID]
+    connection: Connection, rows: Sequence[FrictionRow], now: datetime, yielding: Collection[UUID]
 ) -> set[UUID]:
     """Insert new frictions, replace changed ones, and return which were written.
 
-    One that another customer holds (who is not `absorbed` now) stays theirs: an interaction that two customers share
-    gives both the same anchor, and a friction is on one issue only.
+    One that another customer holds stays theirs, unless they are `yielding`: absorbed, or not its rightful holder.
     """
     ordered = sorted(rows, key=lambda row: row.friction.id)
     said = [row.friction for row in ordered]
@@ -89,9 +88,37 @@ async def write(
         [row.digest for row in ordered],
         [row.payload for row in ordered],
         now,
-        list(absorbed),
+        list(yielding),
     )
     return {row["friction_id"] for row in written}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a friction, and what was said of it last."""
+
+    customer_id: CustomerId
+    state: State
+    revision: int
+    payload: bytes
+
+
+_HOLDERS = """
+SELECT friction_id, customer_id, state, revision, payload FROM journey.frictions
+ WHERE friction_id = ANY($1) ORDER BY friction_id FOR UPDATE"""
+
+
+async def holders(connection: Connection, friction_ids: Collection[UUID]) -> dict[UUID, Holder]:
+    """Lock frictions that other customers hold, and return what is said of them."""
+    return {
+        row["friction_id"]: Holder(
+            customer_id=CustomerId(row["customer_id"]),
+            state=State(row["state"]),
+            revision=row["revision"],
+            payload=row["payload"].encode(),
+        )
+        for row in await connection.fetch(_HOLDERS, list(friction_ids))
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

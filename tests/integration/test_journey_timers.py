@@ -1,0 +1,145 @@
+"""Timers on a real database: an absence is judged by how far the stream was read, never by what time it is."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from services.journey.store import progress
+from services.runtime.postgres import acquire
+from tests.integration.journey_log import Bench, at, open_bench, touchpoint
+
+pytestmark = pytest.mark.local
+
+PROMISE = {"kind": "callback_promised", "direction": "outbound"}
+
+
+@pytest_asyncio.fixture
+async def bench(database: str) -> AsyncIterator[Bench]:
+    async with open_bench(database) as opened:
+        yield opened
+
+
+async def read_up_to(bench: Bench, minutes: float, *, partitions: tuple[int, ...] = (0, 1)) -> None:
+    """Both partitions, or some, are found read to their end at this time of the story."""
+    claims = await bench.claim()
+    epochs = {partition: claims[partition].epoch for partition in partitions}
+    ends = {partition: len(bench.log.records.get(partition, [])) for partition in partitions}
+    async with acquire(bench.pool) as connection:
+        await progress.mark_caught_up(connection, bench.line, epochs, at(minutes), ends)
+
+
+async def missed(bench: Bench) -> list[str]:
+    rows = await bench.rows("SELECT state FROM journey.frictions WHERE rule = 'callback_missed'")
+    return [row["state"] for row in rows]
+
+
+async def test_a_promise_that_nobody_kept_is_found_once_the_stream_has_passed_it(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("promise", 0, due_at=at(10), **PROMISE))
+    await bench.apply()
+    await read_up_to(bench, 25)  # due 10 + grace 15 of the rule, and 5 for late records
+    assert await bench.timers.once() == 0
+    await read_up_to(bench, 31)
+    assert await bench.timers.once() == 1
+    assert await missed(bench) == ["detected"]
+    assert await bench.timers.once() == 0
+
+
+async def test_no_false_alarm_while_the_call_waits_unread_on_a_partition_that_lags(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("promise", 0, due_at=at(10), **PROMISE))
+    await bench.apply()
+    bench.log.append(1, touchpoint("call", 9, kind="callback_made", direction="outbound"))
+    await read_up_to(bench, 90, partitions=(0,))
+    assert await bench.timers.once() == 0  # nothing is known of partition 1
+    assert bench.registry.get_sample_value("waymark_journey_horizon_blocked", {"partition": "1"}) == 1
+    await bench.apply()
+    await read_up_to(bench, 90)
+    await bench.timers.once()
+    assert await missed(bench) == []
+    states = await bench.rows("SELECT state FROM journey.timers WHERE rule = 'callback_missed'")
+    assert [row["state"] for row in states] == ["cancelled"]
+
+
+async def test_a_partition_that_lags_holds_the_horizon_at_what_it_has_read(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("promise", 0, due_at=at(10), **PROMISE))
+    bench.log.append(1, touchpoint("other", 5, customer={"customer_id": "C-2"}))
+    await bench.apply()
+    await read_up_to(bench, 90, partitions=(0,))
+    assert await bench.timers.once() == 0
+    bench.log.append(1, touchpoint("later", 40, customer={"customer_id": "C-2"}))
+    await bench.apply()
+    assert await bench.timers.once() == 1
+
+
+async def test_the_call_that_was_made_in_time_and_heard_of_late_takes_the_friction_back(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("promise", 0, due_at=at(10), **PROMISE))
+    await bench.apply()
+    await read_up_to(bench, 40)
+    await bench.timers.once()
+    late = touchpoint("call", 8, kind="callback_made", direction="outbound", received_at=at(50))
+    bench.log.append(1, late)
+    await bench.apply()
+    assert await missed(bench) == ["retracted"]
+    published = await bench.rows(
+        "SELECT convert_from(value, 'utf8')::json ->> 'state' AS state FROM journey.outbox "
+        "WHERE topic = 'frictions' ORDER BY id"
+    )
+    assert [row["state"] for row in published] == ["detected", "retracted"]
+
+
+async def test_a_timer_fires_for_the_survivor_of_a_merge(bench: Bench) -> None:
+    bench.log.append(0, touchpoint("old", 0, kind="page_viewed", customer={"customer_id": "C-0"}))
+    await bench.apply()
+    bench.log.append(1, touchpoint("promise", 1, due_at=at(10), customer={"phone": "+821012345678"}, **PROMISE))
+    await bench.apply()
+    both = {"customer_id": "C-0", "phone": "+821012345678"}
+    bench.log.append(0, touchpoint("link", 2, kind="page_viewed", customer=both))
+    await bench.apply()
+    await read_up_to(bench, 60)
+    assert await bench.timers.once() == 1
+    owners = await bench.rows(
+        "SELECT c.merged_into FROM journey.frictions f JOIN journey.customers c USING (customer_id)"
+        " WHERE rule = 'callback_missed'"
+    )
+    assert [row["merged_into"] for row in owners] == [None]
+
+
+async def test_an_import_holds_its_timers_until_the_stream_has_passed_its_end(bench: Bench) -> None:
+    now = datetime.now(UTC)
+    old = {"occurred_at": now - timedelta(days=400), "received_at": now, "replay": True}
+    bench.log.append(0, touchpoint("promise", due_at=now - timedelta(days=400), **PROMISE, **old), appended=at(0))
+    await bench.apply()
+    bench.log.append(1, touchpoint("more", **old | {"customer": {"customer_id": "C-2"}}), appended=at(30))
+    await bench.apply()
+    await read_up_to(bench, 30.5)
+    assert await bench.timers.once() == 0
+    assert bench.registry.get_sample_value("waymark_journey_replay_held") == 1
+    bench.log.append(1, touchpoint("call", kind="callback_made", direction="outbound", **old), appended=at(30.4))
+    await bench.apply()
+    await read_up_to(bench, 60)
+    await bench.timers.once()
+    assert await missed(bench) == []
+
+
+async def test_what_an_import_finds_is_kept_quiet(bench: Bench) -> None:
+    now = datetime.now(UTC)
+    old = {"occurred_at": now - timedelta(days=400), "received_at": now, "replay": True}
+    bench.log.append(0, touchpoint("promise", due_at=now - timedelta(days=400), **PROMISE, **old), appended=at(0))
+    await bench.apply()
+    await read_up_to(bench, 60)
+    assert await bench.timers.once() == 1
+    assert await bench.value("SELECT quiet FROM journey.frictions") is True
+
+
+async def test_a_timer_that_fired_stays_fired_when_its_promise_comes_again(bench: Bench) -> None:
+    promise = touchpoint("promise", 0, due_at=at(10), **PROMISE)
+    bench.log.append(0, promise)
+    await bench.apply()
+    await read_up_to(bench, 60)
+    await bench.timers.once()
+    bench.log.append(1, promise)
+    await bench.apply()
+    await read_up_to(bench, 90)
+    assert await bench.timers.once() == 0
+    assert await missed(bench) == ["detected"]
