@@ -11,6 +11,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Self
@@ -25,6 +26,8 @@ SUPERUSER = "waymark"
 DATABASE = "waymark"
 SYSTEM_USER = "embedded_postgres"
 START_S = 60.0
+HERE = "/proc/self/cwd" if sys.platform == "linux" else "."
+"""The working directory as a data folder, reached without its parents: the system user may not search those of root."""
 
 _SETTINGS = (
     "listen_addresses=127.0.0.1",
@@ -61,6 +64,7 @@ class Postgres:
             log=folder / "postgres.log",
             env=_ENV,
             user=self._user,
+            cwd=self.data,
             stop_signal=signal.SIGINT,  # SIGTERM would wait for the last client to go
         )
 
@@ -96,8 +100,8 @@ class Postgres:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
-        elif self._user is not None:
-            _let_through(self.data, self._bin)
+        if self._user is not None:
+            _let_through(self._bin)
         self._child.start()
         await_ready(self._child, self._answers, within_s=START_S)
         self._make_database()
@@ -125,7 +129,7 @@ class Postgres:
 
     def _args(self) -> list[str | Path]:
         settings = [part for setting in (*_SETTINGS, f"port={self.port}") for part in ("-c", setting)]
-        return [self._bin / "postgres", "-D", self.data, *settings]
+        return [self._bin / "postgres", "-D", HERE, *settings]
 
     def _answers(self) -> bool:
         try:
@@ -150,26 +154,30 @@ class Postgres:
         password.write_text(secrets.token_urlsafe(24) + "\n")
         if self._user is not None:
             _ensure_user(self._user)
-            _let_through(fresh, self._bin)
+            _let_through(self._bin)
             shutil.chown(fresh, self._user, self._user)
             shutil.chown(password, self._user, self._user)
         self._initdb(fresh, password)
         fresh.rename(self.data)
 
     def _initdb(self, data: Path, password: Path) -> None:
-        outcome = subprocess.run(
-            [
-                *(self._bin / "initdb", "-D", data, "-U", SUPERUSER, "--pwfile", password, "--auth=scram-sha-256"),
-                *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-            ],
-            env=_ENV,
-            user=self._user,
-            group=self._user,
-            extra_groups=None if self._user is None else [],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with password.open("rb") as secret:
+            outcome = subprocess.run(
+                [
+                    *(self._bin / "initdb", "-D", HERE, "-U", SUPERUSER, "--auth=scram-sha-256"),
+                    *(f"--pwfile=/dev/fd/{secret.fileno()}", "--encoding=UTF8"),
+                    *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+                ],
+                env=_ENV,
+                cwd=data,
+                pass_fds=[secret.fileno()],
+                user=self._user,
+                group=self._user,
+                extra_groups=None if self._user is None else [],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         if outcome.returncode:
             raise StackError(f"initdb failed:\n{outcome.stderr.strip()}")
 
@@ -199,13 +207,12 @@ def _ensure_user(name: str) -> None:
             ) from None
 
 
-def _let_through(data: Path, binaries: Path) -> None:
-    """Let the system user reach the folders: search permission (not reading) on the way, reading on the binaries."""
-    for place in (data.resolve(), binaries.resolve()):
-        for parent in place.parents:
-            mode = parent.stat().st_mode
-            if not mode & stat.S_IXOTH:
-                parent.chmod(mode | stat.S_IXOTH)
+def _let_through(binaries: Path) -> None:
+    """Let the system user run the binaries: search permission (not reading) on the way, reading on themselves."""
+    for parent in binaries.resolve().parents:
+        mode = parent.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            parent.chmod(mode | stat.S_IXOTH)
     if (binaries / "postgres").stat().st_mode & stat.S_IROTH:
         return
     for path in binaries.parent.rglob("*"):  # installed under a strict umask

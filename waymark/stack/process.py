@@ -25,7 +25,7 @@ class StackError(Exception):
 class Child:
     """A process of ours. Not started yet, running, or ended; `start` may be called again after an end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a process is started with
         self,
         name: str,
         args: Sequence[str | Path],
@@ -33,6 +33,7 @@ class Child:
         log: Path,
         env: Mapping[str, str] | None = None,
         user: str | None = None,
+        cwd: Path | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.name = name
@@ -40,6 +41,7 @@ class Child:
         self.log = log
         self._env = None if env is None else dict(env)
         self._user = user
+        self._cwd = cwd
         self._stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -77,6 +79,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self._env,
+                cwd=self._cwd,
                 user=self._user,
                 group=self._user,
                 extra_groups=None if self._user is None else [],
