@@ -1,13 +1,15 @@
 """Each guard is shown a violation, in a copy of the tree, and must refuse it: what never bites guards nothing."""
 
+import ast
 import shutil
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import PACKAGES, ROOT, modules
+from tests.architecture.tree import PACKAGES, ROOT, modules, parsed
 
 _BIN = Path(sys.executable).parent
 
@@ -53,17 +55,42 @@ def test_the_copy_keeps_every_import_contract(copy: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize(
-    ("contract", "module", "line"),
-    [
-        ("independent-services", "services/alerts/stray.py", "import services.journey.domain"),
-        ("ground", "services/runtime/stray.py", "import waymark"),
-        ("ground", "schemas/stray.py", "import services.runtime.clock"),
-        ("pure-domain", "services/journey/domain/stray.py", "import asyncio"),
-        ("pure-domain", "services/journey/domain/stray.py", "import services.runtime.clock"),
-        ("no-cycles", "services/runtime/health.py", "import services.runtime.kafka"),
-    ],
-)
+_SMUGGLED = [
+    ("independent-services", "services/alerts/stray.py", "import services.journey.domain"),
+    ("ground", "services/runtime/stray.py", "import waymark"),
+    ("ground", "schemas/stray.py", "import services.runtime.clock"),
+    ("every-service", "services/stray.py", "import schemas"),
+    ("no-cycles", "services/runtime/health.py", "import services.runtime.kafka"),
+    ("pure-domain", "services/journey/domain/stray.py", "import asyncio"),
+    ("pure-domain", "services/alerts/domain/stray.py", "import services.runtime.clock"),
+    ("pure-domain", "services/journey/domain/effort.py", "import schemas.kinds"),
+    ("schemas", "schemas/vocabulary.py", "import schemas.friction"),
+    ("runtime", "services/runtime/kafka.py", "import services.runtime.postgres"),
+    ("ingest", "services/ingest/helpers.py", "import schemas"),
+    ("ingest", "services/ingest/acceptance.py", "import services.ingest.routes"),
+    ("journey", "services/journey/store/seen.py", "import services.journey.apply.applier"),
+    ("journey", "services/journey/helpers.py", "import schemas"),
+    ("read-only", "services/journey/api/views.py", "import services.journey.store.customers"),
+    ("alerts", "services/alerts/stores/feed.py", "import services.alerts.intake"),
+    ("alerts", "services/alerts/helpers.py", "import schemas"),
+    ("faust", "services/journey/timers.py", "import faust"),
+    ("aiokafka", "services/ingest/intake.py", "import aiokafka"),
+    ("asyncpg", "services/journey/timers.py", "import asyncpg"),
+    ("fastapi", "services/ingest/acceptance.py", "import fastapi"),
+    ("prometheus", "services/ingest/intake.py", "import prometheus_client"),
+    ("outbound-http", "services/alerts/people.py", "import httpx2"),
+]
+
+
+def test_every_contract_is_shown_a_violation() -> None:
+    config = ConfigParser()
+    config.read(ROOT / ".importlinter")
+    contracts = {section.rpartition(":")[2] for section in config.sections() if "contract" in section}
+
+    assert {contract for contract, _, _ in _SMUGGLED} == contracts
+
+
+@pytest.mark.parametrize(("contract", "module", "line"), _SMUGGLED)
 def test_lint_imports_refuses_a_smuggled_import(copy: Path, contract: str, module: str, line: str) -> None:
     with _Smuggled(copy / module, line):
         done = _run(copy, "lint-imports", "--no-cache", "--no-logo", "--contract", contract)
@@ -106,3 +133,24 @@ def test_mypy_refuses_an_untyped_function(untyped: Path) -> None:
 
     assert done.returncode == 1
     assert "no-untyped-def" in done.stdout
+
+
+def imports_of_the_project(path: Path) -> set[str]:
+    """Return which of the project's packages a module imports."""
+    names = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return {name for name in names if name.split(".")[0] in PACKAGES}
+
+
+def test_black_box_tests_import_nothing_of_what_they_test() -> None:
+    assert [str(path) for path in modules("tests/e2e") if imports_of_the_project(path)] == []
+
+
+def test_the_guard_of_black_box_tests_bites(tmp_path: Path) -> None:
+    (tmp_path / "test_peeking.py").write_text("def test_it():\n    from services.ingest import app\n")
+
+    assert imports_of_the_project(tmp_path / "test_peeking.py") == {"services.ingest"}
