@@ -27,7 +27,7 @@ _PLAIN_EMAIL = re.compile(
 """Addresses that need no second look; too short for any limit of the standard. A property test holds that
 email-validator leaves them as they are."""
 
-_KOREAN_MOBILE = re.compile(r"\+8210[2-9][0-9]{7}")
+_KOREAN_MOBILE = re.compile(r"\+8210[2-46-9][0-9]{7}")
 """Numbers that are in E.164 already; a property test holds that phonenumbers agrees."""
 
 _PERSONAL_LINES = frozenset(

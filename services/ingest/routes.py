@@ -7,11 +7,13 @@ What happens to the touchpoints is `services.ingest.intake`'s business.
 
 import base64
 import binascii
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi.routing import APIRoute
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest import answer, body, document
@@ -159,7 +161,8 @@ class RawRoute(APIRoute):
             responses=dict(operation["responses"]),
             openapi_extra={"requestBody": operation["requestBody"], "security": operation["security"]},
         )
-        self.app = app
+        # Lifts the limit that the framework sets for all routes: services.ingest.body counts, up to what is set there.
+        self.app = RequestBodyLimitMiddleware(app, max_body_size=sys.maxsize)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve any method: the application answers the wrong ones in its own words."""

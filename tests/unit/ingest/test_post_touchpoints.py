@@ -409,6 +409,12 @@ async def test_a_gzipped_body_in_pieces_is_taken(bench: Bench) -> None:
     assert answer.json["accepted"] == 50
 
 
+async def test_a_body_of_nearly_the_limit_is_taken(bench: Bench) -> None:
+    answer = await bench.post([a_touchpoint(id=str(at), text="x" * 8000) for at in range(480)])
+
+    assert answer.json["accepted"] == 480
+
+
 @pytest.mark.parametrize(
     ("settings", "document", "code", "limit"),
     [
