@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.journey.domain.friction import TimelineEntry
 from services.journey.domain.touchpoint import OrderKey, Recorded, Touchpoint
 
 
@@ -35,10 +36,11 @@ class Contact(Unit, frozen=True, gc=False):
 class History:
     """The touchpoints of one customer that count: ordered, each once, late ones left out.
 
-    `journey_of` gives the journey of each position, and is filled by whoever segments. `fired` are timers' ids.
+    `journey_of` gives the journey of each position, and is filled by whoever segments; `timelines` keeps excerpts that
+    were made once. `fired` are timers' ids.
     """
 
-    __slots__ = ("by_kind", "contacts", "fired", "interactions", "journey_of", "recorded", "units")
+    __slots__ = ("by_kind", "contacts", "fired", "interactions", "journey_of", "recorded", "timelines", "units")
 
     def __init__(
         self, recorded: Iterable[Recorded], contact_kinds: frozenset[str], fired: Collection[UUID] = ()
@@ -47,6 +49,7 @@ class History:
         self.fired = fired
         self.recorded, self.units = _ordered(recorded)
         self.journey_of: Sequence[int] = ()
+        self.timelines: dict[int, tuple[TimelineEntry, ...]] = {}
         self.by_kind: dict[str, list[Unit]] = {}
         self.interactions: dict[tuple[str, str], list[Touchpoint]] = {}
         members: dict[tuple[str, str, bool], list[Unit]] = {}

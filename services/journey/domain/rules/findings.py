@@ -15,6 +15,7 @@ from services.journey.domain.names import friction_id
 from services.journey.domain.rules.scope import Candidate
 from services.journey.domain.rules.shape import AnyRule, Count, Scope, Threshold
 from services.journey.domain.rules.shape import Sequence as SequenceShape
+from services.journey.domain.touchpoint import Touchpoint
 
 
 def restrained(rule: AnyRule, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
@@ -84,14 +85,19 @@ def _journeys(anchor: Unit, evidence: Iterable[Unit], history: History) -> tuple
 
 
 def _timeline(position: int, history: History) -> tuple[TimelineEntry, ...]:
-    units = history.units[max(0, position + 1 - MOST_TIMELINE) : position + 1]
-    return tuple(
-        TimelineEntry(
-            occurred_at=unit.at.occurred_at,
-            channel=unit.at.channel,
-            kind=unit.at.kind,
-            outcome=unit.at.outcome,
-            reason=unit.at.reason,
-        )
-        for unit in units
+    """The excerpt that ends at `position`; rules that meet at one touchpoint share it."""
+    timeline = history.timelines.get(position)
+    if timeline is None:
+        units = history.units[max(0, position + 1 - MOST_TIMELINE) : position + 1]
+        timeline = history.timelines[position] = tuple(_entry(unit.at) for unit in units)
+    return timeline
+
+
+def _entry(touchpoint: Touchpoint) -> TimelineEntry:
+    return TimelineEntry(
+        occurred_at=touchpoint.occurred_at,
+        channel=touchpoint.channel,
+        kind=touchpoint.kind,
+        outcome=touchpoint.outcome,
+        reason=touchpoint.reason,
     )

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 
 from services.journey.domain.history import History, Unit
@@ -41,10 +41,11 @@ class StepsRule:
     def _chain(self, anchor: Unit, steps: Sequence[Sequence[Unit]]) -> list[Unit] | None:
         """One unit for each step, the latest that there are, ending in `anchor`; None if one is missing."""
         agrees = self._agreement.with_(anchor)
+        earliest = None if self._within is None else anchor.time - self._within
         chain = [anchor]
         for units in reversed(steps[:-1]):
-            unit = next((one for one in _before(chain[-1], units) if agrees is None or agrees(one)), None)
-            if unit is None or not _is_within((unit, anchor), self._within):
+            unit = next((one for one in _before(chain[-1], units, earliest) if agrees is None or agrees(one)), None)
+            if unit is None:
                 return None
             chain.append(unit)
         chain.reverse()
@@ -108,10 +109,12 @@ class PatternRule:
         )
 
 
-def _before(unit: Unit, units: Sequence[Unit]) -> Iterable[Unit]:
-    """Those of `units` that come before `unit`, latest first."""
-    end = bisect_left(units, unit.order, key=attrgetter("order"))
-    return (units[index] for index in range(end - 1, -1, -1))
+def _before(unit: Unit, units: Sequence[Unit], earliest: datetime | None = None) -> Iterable[Unit]:
+    """Those of `units` that come before `unit`, latest first, down to `earliest`."""
+    for index in range(bisect_left(units, unit.order, key=attrgetter("order")) - 1, -1, -1):
+        if earliest is not None and units[index].time < earliest:
+            return
+        yield units[index]
 
 
 def _by_scope(units: Sequence[Unit], key: KeyOf | None, history: History) -> dict[object, Sequence[Unit]]:
