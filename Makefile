@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-kafka check fmt bench lock env-example dashboards clean
+.PHONY: help setup demo up test test-kafka test-panels check fmt bench lock env-example dashboards clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,10 +26,13 @@ up: $(STAMP)  ## run everything on this machine until Ctrl-C
 	@$(BIN)/waymark up
 
 test: $(STAMP)  ## every test that needs nothing but PyPI: unit, contract, stories, architecture, local integration
-	@$(PYTEST) -m "not kafka" $(ARGS)
+	@$(PYTEST) -m "not kafka and not prometheus" $(ARGS)
 
 test-kafka: $(STAMP)  ## the tests against Apache Kafka 4 (Java 17 and mvn; jars from Maven Central)
 	@$(PYTEST) -m kafka $(ARGS)
+
+test-panels: $(STAMP)  ## every panel shows something: the stack, a real Prometheus (PROMETHEUS=path) and traffic
+	@$(PYTEST) -m prometheus $(ARGS)
 
 check: $(STAMP)  ## format, lint, types, import contracts, size budget: what CI refuses, in under a minute
 	$(BIN)/ruff format --check .
