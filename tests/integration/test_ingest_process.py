@@ -3,8 +3,10 @@
 import asyncio
 import gzip
 import json
+import os
 import signal
 import socket
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -198,3 +200,16 @@ async def test_a_body_far_over_the_limit_still_gets_its_answer(ingest: IngestPro
 async def test_head_gets_no_body(ingest: IngestProcess) -> None:
     async with aiohttp.ClientSession() as session, session.head(ingest.url) as answer:
         assert (answer.status, answer.headers["allow"], await answer.read()) == (405, "POST", b"")
+
+
+async def test_the_curl_example_is_answered_as_it_expects(ingest: IngestProcess, database: str) -> None:
+    example = Path(__file__).parents[2] / "examples/producers/curl.sh"
+    environment = {"PATH": os.environ["PATH"], "WAYMARK_SOURCE_KEY": make_key(database, "ivr")}
+    run = await asyncio.create_subprocess_exec(
+        example, f"http://127.0.0.1:{ingest.port}", env=environment, stdout=PIPE, stderr=STDOUT
+    )
+    output, _ = await run.communicate()
+
+    assert run.returncode == 0, output.decode()
+    assert b"duplicate" in output
+    assert "대표번호".encode() in output
