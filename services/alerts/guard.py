@@ -91,6 +91,7 @@ _NETWORKS: tuple[tuple[Network, Refusal], ...] = tuple((ip_network(text), refusa
 _GLOBAL_UNICAST = ip_network("2000::/3")
 _LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
+_USERINFO = re.compile(r"[^/?#]*//[^/?#]*@")
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)\.?\Z")
 
 
@@ -177,7 +178,7 @@ class Guard:
         host = url.raw_host  # punycode already, where it was not ASCII
         if url.scheme not in {"https", "http"} or (url.scheme == "http" and not self._http_allowed(host)):
             return Refusal.SCHEME
-        if "@" in url.raw_authority:
+        if _USERINFO.match(text):
             return Refusal.USERINFO
         if "#" in text:
             return Refusal.FRAGMENT

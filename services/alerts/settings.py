@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, TYPES, Reason
 from services.runtime.settings import CommonSettings, Settings, SettingsError
@@ -88,14 +88,15 @@ class AlertsSettings(Settings):
             raise ValueError("ports are numbers from 1 to 65535")
         return text
 
-    @model_validator(mode="after")
-    def _private_targets_stay_private(self) -> Self:
-        if self.allow_private_targets and not _is_loopback(self.host):
+    @field_validator("allow_private_targets")
+    @classmethod
+    def _private_targets_stay_private(cls, allowed: bool, info: ValidationInfo) -> bool:
+        if allowed and not _is_loopback(str(info.data.get("host", ""))):
             raise ValueError(
-                "allow_private_targets is for a stack on one machine: it is refused where the API listens to others. "
-                "For receivers inside the company set WAYMARK_ALERTS_ALLOWED_NETWORKS"
+                "this is for a stack on one machine and is refused where the API listens to others; for receivers "
+                "inside the company set WAYMARK_ALERTS_ALLOWED_NETWORKS"
             )
-        return self
+        return allowed
 
     @property
     def reasons(self) -> frozenset[Reason]:

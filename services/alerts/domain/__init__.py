@@ -19,7 +19,7 @@ friction that stands is on exactly one issue:
 
 * on the unresolved issue of its fingerprint, if there is one;
 * else on the latest resolved one, which it reopens, if that was resolved within the reopen window (7 days) and was not
-  merged away; a quiet friction is only added to it;
+  merged away; to one that a person resolved, a quiet friction is only added;
 * else on a new issue, the next occurrence of the fingerprint.
 
 A friction that moves (a merge, an unmerge, a journey joined to another) leaves its issue for the one of its new

@@ -84,7 +84,7 @@ def _standing(before: Issue | None, issue: Issue, now: datetime) -> Reason:
     if told.severity is None:
         return Reason.QUIET if issue.quiet else Reason.FIRST
     if told.resolved:
-        return Reason.REOPENED
+        return Reason.QUIET if issue.quiet else Reason.REOPENED
     if severity_rose(told.severity, issue.loud_severity):
         snoozed = issue.snoozed_until is not None and issue.snoozed_until > now
         return Reason.SNOOZED if snoozed and issue.severity is not Severity.CRITICAL else Reason.SEVERITY_RAISED

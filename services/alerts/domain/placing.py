@@ -22,6 +22,7 @@ from services.alerts.domain.values import (
     Friction,
     Issue,
     Placed,
+    Resolution,
 )
 
 REOPEN_WINDOW = timedelta(days=7)
@@ -242,7 +243,7 @@ class _Table:
         recent = self._recently_resolved(friction.fingerprint)
         if recent is None:
             return self._open(friction, origin), Fate.OPENED
-        if friction.quiet:
+        if friction.quiet and self.drafts[recent].issue.resolution != Resolution.RETRACTED:
             return recent, Fate.ADDED_SILENTLY
         self._reopen(recent, friction)
         return recent, Fate.REOPENED

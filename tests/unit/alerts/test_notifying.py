@@ -1,0 +1,89 @@
+"""Whether a change is told, one row a case."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, Reason, decide
+from services.alerts.domain.values import Issue, Severity, State, Told
+from tests.unit.alerts.builders import NOW, an_issue
+
+NOTHING_YET = Told()
+TOLD_MEDIUM = Told(severity=Severity.MEDIUM, at=NOW, sequence=1)
+TOLD_END = Told(severity=Severity.MEDIUM, resolved=True, at=NOW, sequence=2)
+RESOLVED = {"state": State.RESOLVED, "resolved_at": NOW}
+SNOOZED = {"snoozed_until": NOW + timedelta(hours=1)}
+CRITICAL = {"severity": Severity.CRITICAL, "loud_severity": Severity.CRITICAL}
+HIGH = {"severity": Severity.HIGH, "loud_severity": Severity.HIGH}
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        # nobody knows of it yet
+        pytest.param({"told": NOTHING_YET}, Reason.FIRST, id="the first time, at once"),
+        pytest.param({"told": NOTHING_YET, "loud_severity": None}, Reason.QUIET, id="quiet frictions only"),
+        pytest.param({"told": NOTHING_YET, **RESOLVED}, Reason.NEVER_TOLD, id="it ended before anybody knew"),
+        # people know of it
+        pytest.param({"told": TOLD_MEDIUM}, Reason.NOTHING_NEW, id="one more friction of the same severity"),
+        pytest.param({"told": TOLD_MEDIUM, **HIGH}, Reason.SEVERITY_RAISED, id="it became worse"),
+        pytest.param(
+            {"told": TOLD_MEDIUM, "severity": Severity.HIGH}, Reason.NOTHING_NEW, id="only a quiet friction is worse"
+        ),
+        pytest.param({"told": TOLD_MEDIUM, **HIGH, **SNOOZED}, Reason.SNOOZED, id="it became worse while snoozed"),
+        pytest.param(
+            {"told": TOLD_MEDIUM, **CRITICAL, **SNOOZED}, Reason.SEVERITY_RAISED, id="critical breaks through a snooze"
+        ),
+        pytest.param({"told": TOLD_MEDIUM, **RESOLVED, "resolution": "called_back"}, Reason.RESOLVED, id="resolved"),
+        pytest.param({"told": TOLD_MEDIUM, **RESOLVED, "resolution": "retracted"}, Reason.WITHDRAWN, id="withdrawn"),
+        pytest.param(
+            {"told": TOLD_MEDIUM, **RESOLVED, "resolution": "merged", "merged_into": UUID(int=9)},
+            Reason.MERGED,
+            id="merged",
+        ),
+        # people know that it ended
+        pytest.param({"told": TOLD_END}, Reason.REOPENED, id="it is back"),
+        pytest.param({"told": TOLD_END, "loud_severity": None}, Reason.QUIET, id="it is back, quietly"),
+        pytest.param({"told": TOLD_END, **RESOLVED}, Reason.NOTHING_NEW, id="it is still resolved"),
+    ],
+)
+def test_a_change_is_told_for_a_reason(after: dict[str, object], reason: Reason) -> None:
+    decision = decide(an_issue(), an_issue(**after), now=NOW, notify_on=DEFAULT_NOTIFY_ON)
+
+    assert decision.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        pytest.param({}, {"state": State.ACKNOWLEDGED}, Reason.ACKNOWLEDGED, id="somebody takes it"),
+        pytest.param(SNOOZED, {}, Reason.SNOOZE_ENDED, id="the snooze is over"),
+    ],
+)
+def test_what_people_do_is_told_where_wanted(
+    before: dict[str, object], after: dict[str, object], reason: Reason
+) -> None:
+    wanted = DEFAULT_NOTIFY_ON | {Reason.ACKNOWLEDGED}
+
+    decision = decide(
+        an_issue(told=TOLD_MEDIUM, **before), an_issue(told=TOLD_MEDIUM, **after), now=NOW, notify_on=wanted
+    )
+
+    assert (decision.tell, decision.reason) == (True, reason)
+
+
+def test_what_is_not_wanted_is_not_told() -> None:
+    decision = decide(None, an_issue(), now=NOW, notify_on={Reason.RESOLVED})
+
+    assert (decision.tell, decision.reason) == (False, Reason.NOT_WANTED)
+
+
+def test_an_acknowledgement_is_not_told_unless_asked_for() -> None:
+    before: Issue = an_issue(told=TOLD_MEDIUM)
+
+    decision = decide(
+        before, an_issue(told=TOLD_MEDIUM, state=State.ACKNOWLEDGED), now=NOW, notify_on=DEFAULT_NOTIFY_ON
+    )
+
+    assert not decision.tell

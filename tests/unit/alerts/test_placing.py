@@ -1,0 +1,350 @@
+"""Which issue a friction is on: the cases one by one, then the laws for any order, repetition and batching."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.alerts.domain.placing import Fate
+from services.alerts.domain.values import EventKind, Friction, Severity, State, fingerprint
+from tests.unit.alerts.builders import NOW, World, a_friction, all_standing_counted
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_friction_opens_an_issue(world: World) -> None:
+    friction = a_friction()
+
+    placement = world.take(friction)
+
+    issue = world.issue_of(friction)
+    assert placement.fates == {friction.id: Fate.OPENED}
+    assert (issue.state, issue.count, issue.occurrence, issue.version) == (State.OPEN, 1, 1, 1)
+    assert issue.fingerprint == friction.fingerprint
+
+
+def test_frictions_of_one_journey_share_an_issue_whatever_their_rule(world: World) -> None:
+    world.take(a_friction(1), a_friction(2, rule="repeat_contact_7d"))
+    world.take(a_friction(3, rule="long_wait", reason="delivery"))
+
+    [issue] = world.issues.values()
+    assert issue.count == 3
+    assert issue.rules == ("long_wait", "repeat_contact_24h", "repeat_contact_7d")
+
+
+def test_without_a_journey_the_reason_groups(world: World) -> None:
+    billing, again, delivery = (
+        a_friction(1, journey_id=None, reason="billing"),
+        a_friction(2, journey_id=None, reason="billing"),
+        a_friction(3, journey_id=None, reason="delivery"),
+    )
+
+    world.take(billing, again, delivery)
+
+    assert world.issue_of(billing) == world.issue_of(again)
+    assert world.issue_of(delivery).id != world.issue_of(billing).id
+    assert world.issue_of(delivery).reason == "delivery"
+
+
+def test_an_older_or_equal_revision_changes_nothing(world: World) -> None:
+    world.take(a_friction(1, revision=3, severity=Severity.HIGH))
+
+    placement = world.take(a_friction(1, revision=3, severity=Severity.LOW), a_friction(1, revision=2, stands=False))
+
+    assert (placement.stale, placement.changes) == (2, ())
+
+
+def test_within_one_batch_the_highest_revision_counts(world: World) -> None:
+    world.take(a_friction(1, revision=2, stands=False), a_friction(1, revision=3), a_friction(1, revision=1))
+
+    assert world.issue_of(a_friction(1)).count == 1
+
+
+def test_severity_is_the_highest_and_does_not_fall_while_unresolved(world: World) -> None:
+    world.take(a_friction(1, severity=Severity.LOW), a_friction(2, severity=Severity.CRITICAL))
+    world.take(a_friction(2, revision=2, stands=False, severity=Severity.CRITICAL))
+
+    [issue] = world.issues.values()
+    assert (issue.severity, issue.count) == (Severity.CRITICAL, 1)
+
+
+def test_a_raise_is_in_the_audit(world: World) -> None:
+    world.take(a_friction(1, severity=Severity.LOW))
+
+    placement = world.take(a_friction(2, severity=Severity.HIGH))
+
+    kinds = [event.kind for event in placement.changes[0].events]
+    assert kinds == [EventKind.FRICTION_ADDED, EventKind.SEVERITY_RAISED]
+
+
+def test_when_every_friction_is_taken_back_the_issue_is_withdrawn(world: World) -> None:
+    world.take(a_friction(1), a_friction(2))
+    world.take(a_friction(1, revision=2, stands=False))
+    assert world.unresolved()
+
+    world.take(a_friction(2, revision=2, stands=False))
+
+    [issue] = world.issues.values()
+    assert (issue.state, issue.resolution, issue.resolved_by, issue.count) == (
+        State.RESOLVED,
+        "retracted",
+        "waymark",
+        0,
+    )
+
+
+def test_a_retraction_that_comes_first_forestalls_the_friction(world: World) -> None:
+    first = world.take(a_friction(1, revision=2, stands=False))
+    second = world.take(a_friction(1, revision=1))
+
+    assert first.fates[a_friction(1).id] is Fate.FORESTALLED
+    assert (second.stale, world.issues) == (1, {})
+
+
+def test_new_friction_within_the_window_reopens(world: World) -> None:
+    world.take(a_friction(1))
+    world.resolve(world.issue_of(a_friction(1)), at=NOW - timedelta(days=7))
+
+    placement = world.take(a_friction(2))
+
+    [issue] = world.issues.values()
+    assert placement.fates == {a_friction(2).id: Fate.REOPENED}
+    assert (issue.state, issue.count, issue.resolved_by, issue.opened_at) == (State.OPEN, 2, None, NOW)
+
+
+def test_new_friction_after_the_window_is_another_occurrence(world: World) -> None:
+    world.take(a_friction(1))
+    old = world.resolve(world.issue_of(a_friction(1)), at=NOW - timedelta(days=7, seconds=1))
+
+    world.take(a_friction(2))
+
+    fresh = world.issue_of(a_friction(2))
+    assert (fresh.id != old.id, fresh.occurrence, fresh.fingerprint == old.fingerprint) == (True, 2, True)
+    assert world.issues[old.id].state is State.RESOLVED
+
+
+def test_a_known_friction_that_grows_does_not_wake_what_was_dealt_with(world: World) -> None:
+    world.take(a_friction(1))
+    world.resolve(world.issue_of(a_friction(1)))
+
+    world.take(a_friction(1, revision=2))
+
+    assert world.unresolved() == []
+
+
+def test_a_known_friction_that_turns_worse_than_its_issue_was_does(world: World) -> None:
+    world.take(a_friction(1))
+    world.resolve(world.issue_of(a_friction(1)))
+
+    world.take(a_friction(1, revision=2, severity=Severity.CRITICAL))
+
+    [issue] = world.unresolved()
+    assert issue.severity is Severity.CRITICAL
+
+
+def test_a_friction_detected_again_after_its_retraction_reopens_the_withdrawn_issue(world: World) -> None:
+    world.take(a_friction(1))
+    world.take(a_friction(1, revision=2, stands=False))
+
+    world.take(a_friction(1, revision=3))
+
+    [issue] = world.issues.values()
+    assert (issue.state, issue.resolution, issue.count) == (State.OPEN, None, 1)
+
+
+def test_a_quiet_friction_opens_a_quiet_issue(world: World) -> None:
+    world.take(a_friction(1, quiet=True))
+    assert world.issue_of(a_friction(1)).quiet
+
+    world.take(a_friction(2))
+    assert not world.issue_of(a_friction(1)).quiet
+
+
+def test_a_quiet_friction_is_added_to_what_was_dealt_with_and_wakes_nobody(world: World) -> None:
+    world.take(a_friction(1))
+    world.resolve(world.issue_of(a_friction(1)))
+
+    placement = world.take(a_friction(2, quiet=True))
+
+    [issue] = world.issues.values()
+    assert placement.fates == {a_friction(2).id: Fate.ADDED_SILENTLY}
+    assert (issue.state, issue.count) == (State.RESOLVED, 2)
+
+
+def test_a_quiet_friction_does_not_raise_what_people_are_told(world: World) -> None:
+    world.take(a_friction(1, severity=Severity.LOW), a_friction(2, severity=Severity.CRITICAL, quiet=True))
+
+    [issue] = world.issues.values()
+    assert (issue.severity, issue.loud_severity) == (Severity.CRITICAL, Severity.LOW)
+
+
+def moved(friction: Friction, **members: object) -> Friction:
+    """The same friction, sent again after a merge."""
+    return replace(friction, revision=friction.revision + 1, **members)  # type: ignore[arg-type]  # members by name
+
+
+def test_when_all_of_an_issue_moves_the_issue_itself_moves(world: World) -> None:
+    frictions = [a_friction(1, customer_id="bob"), a_friction(2, customer_id="bob")]
+    world.take(*frictions)
+    before = world.set(world.issue_of(frictions[0]), state=State.ACKNOWLEDGED, acknowledged_by="kim")
+
+    world.take(*(moved(f, customer_id="ann") for f in frictions))
+
+    [issue] = world.issues.values()
+    assert (issue.id, issue.state, issue.customer_id) == (before.id, State.ACKNOWLEDGED, "ann")
+    assert issue.fingerprint == fingerprint("ann", "j1", None)
+
+
+def test_the_issue_of_an_absorbed_customer_is_merged_into_the_survivors(world: World) -> None:
+    ann, bob = a_friction(1), a_friction(2, customer_id="bob", severity=Severity.HIGH)
+    world.take(ann)
+    world.take(bob)
+    absorbed = world.issue_of(bob)
+
+    world.take(moved(bob, customer_id="ann"))
+
+    survivor, gone = world.issue_of(ann), world.issues[absorbed.id]
+    assert (survivor.count, survivor.severity) == (2, Severity.HIGH)
+    assert (gone.state, gone.resolution, gone.merged_into, gone.count) == (State.RESOLVED, "merged", survivor.id, 0)
+
+
+def test_a_merge_that_comes_in_two_batches_ends_the_same_way(world: World) -> None:
+    first, second = a_friction(1, customer_id="bob"), a_friction(2, customer_id="bob")
+    world.take(first, second)
+    absorbed = world.issue_of(first)
+
+    world.take(moved(first, customer_id="ann"))
+    world.take(moved(second, customer_id="ann"))
+
+    [issue] = world.unresolved()
+    assert issue.count == 2
+    assert world.issues[absorbed.id].merged_into == issue.id
+
+
+def test_an_issue_that_is_split_off_an_acknowledged_one_is_acknowledged_too(world: World) -> None:
+    first, second = a_friction(1), a_friction(2)
+    world.take(first, second)
+    world.set(world.issue_of(first), state=State.ACKNOWLEDGED, acknowledged_by="kim", acknowledged_at=NOW)
+
+    world.take(moved(second, customer_id="bob"))
+
+    assert [(i.customer_id, i.state, i.acknowledged_by) for i in world.unresolved()] == [
+        ("ann", State.ACKNOWLEDGED, "kim"),
+        ("bob", State.ACKNOWLEDGED, "kim"),
+    ]
+
+
+def test_what_was_dealt_with_follows_its_customer_without_waking_anybody(world: World) -> None:
+    friction = a_friction(1, customer_id="bob")
+    world.take(friction)
+    world.resolve(world.issue_of(friction))
+
+    world.take(moved(friction, customer_id="ann"))
+
+    [issue] = world.issues.values()
+    assert (issue.customer_id, issue.state) == ("ann", State.RESOLVED)
+
+
+def test_a_friction_older_than_the_merge_that_comes_late_finds_its_way(world: World) -> None:
+    """Its first revision still names the absorbed customer and is read after the merge, from another partition."""
+    early, late = a_friction(1, customer_id="bob"), a_friction(2, customer_id="bob")
+    world.take(early)
+    world.take(moved(early, customer_id="ann"))
+    world.take(late)
+
+    world.take(moved(late, customer_id="ann"))
+
+    assert world.issue_of(early) == world.issue_of(late)
+
+
+CUSTOMERS, JOURNEYS = ("ann", "bob", "eve"), ("j1", "j2", None)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Friction]:
+    """Every revision of up to six frictions: detected, changed, moved by merges, taken back, detected again."""
+    records: list[Friction] = []
+    for number in range(1, draw(st.integers(1, 6)) + 1):
+        for revision in range(1, draw(st.integers(1, 4)) + 1):
+            records.append(  # noqa: PERF401  clearer than a comprehension of draws
+                a_friction(
+                    number,
+                    revision=revision,
+                    stands=draw(st.booleans()) or revision == 1,
+                    customer_id=draw(st.sampled_from(CUSTOMERS)),
+                    journey_id=draw(st.sampled_from(JOURNEYS)),
+                    severity=draw(st.sampled_from(list(Severity))),
+                    quiet=draw(st.booleans()),
+                )
+            )
+    return records
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> tuple[list[Friction], list[list[Friction]]]:
+    """A history, and one way to read it: any order, some of it twice, cut into batches."""
+    history = draw(histories())
+    repeated = history + draw(st.lists(st.sampled_from(history), max_size=6))
+    order = draw(st.permutations(repeated))
+    cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=5)))
+    edges = [0, *cuts, len(order)]
+    return history, [list(order[a:b]) for a, b in pairwise(edges)]
+
+
+def expected_grouping(history: list[Friction]) -> dict[str, frozenset[str]]:
+    latest: dict[str, Friction] = {}
+    for friction in history:
+        if friction.id not in latest or latest[friction.id].revision < friction.revision:
+            latest[friction.id] = friction
+    groups: dict[str, set[str]] = {}
+    for friction in latest.values():
+        if friction.stands:
+            groups.setdefault(friction.fingerprint, set()).add(friction.id)
+    return {name: frozenset(members) for name, members in groups.items()}
+
+
+@settings(max_examples=150, deadline=None)
+@given(deliveries())
+def test_the_grouping_depends_on_the_frictions_alone(given_: tuple[list[Friction], list[list[Friction]]]) -> None:
+    history, batches = given_
+    world = World()
+    for batch in batches:
+        world.take(*batch)
+
+    assert world.grouping() == expected_grouping(history)
+
+
+@settings(max_examples=150, deadline=None)
+@given(deliveries())
+def test_every_issue_tells_the_truth_at_every_time(given_: tuple[list[Friction], list[list[Friction]]]) -> None:
+    _, batches = given_
+    world = World()
+    for batch in batches:
+        world.take(*batch)
+        for issue, held in all_standing_counted(world):
+            assert issue.count == held > 0
+        for issue in world.issues.values():
+            assert issue.fingerprint == fingerprint(issue.customer_id, issue.journey_id, issue.reason)
+            assert (issue.merged_into is None) or issue.resolution == "merged"
+        for placed in world.frictions.values():
+            if placed.friction.stands:
+                assert placed.issue_id is not None
+                assert world.issues[placed.issue_id].unresolved
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories())
+def test_reading_everything_a_second_time_changes_nothing(history: list[Friction]) -> None:
+    world = World()
+    world.take(*history)
+    before = dict(world.issues)
+
+    placement = world.take(*history)
+
+    assert (placement.changes, world.issues) == ((), before)

@@ -1,0 +1,62 @@
+"""The body of a webhook: its shape, and that it stays below the limit whatever an issue holds."""
+
+import json
+from datetime import timedelta
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.alerts.domain.announcing import Notification
+from services.alerts.domain.notifying import Reason
+from services.alerts.domain.values import Issue, Step, Title
+from services.alerts.rendering import MAX_BYTES, webhook_body
+from tests.unit.alerts.builders import NOW, an_issue
+
+
+def a_notification(issue: Issue) -> Notification:
+    return Notification(
+        id=UUID(int=1),
+        issue=issue,
+        sequence=3,
+        type="issue.updated",
+        reason=Reason.SEVERITY_RAISED,
+        endpoints=(),
+        detected_at=NOW,
+        created_at=NOW,
+    )
+
+
+def test_it_is_type_timestamp_and_the_issue() -> None:
+    document = json.loads(webhook_body(a_notification(an_issue()), public_url="https://waymark.example/"))
+
+    assert document.pop("data")["id"] == str(UUID(int=7))
+    assert document == {
+        "type": "issue.updated",
+        "timestamp": "2026-11-22T09:00:00.000000Z",
+        "reason": "severity_raised",
+        "sequence": 3,
+        "url": f"https://waymark.example/#{UUID(int=7)}",
+    }
+
+
+def test_korean_stands_as_it_is() -> None:
+    assert "두 번 전화".encode() in webhook_body(a_notification(an_issue()), public_url="")
+
+
+@given(title=st.integers(0, 4000), refs=st.integers(0, 20), steps=st.integers(0, 10), frictions=st.integers(1, 100))
+def test_it_never_grows_beyond_the_limit(title: int, refs: int, steps: int, frictions: int) -> None:
+    issue = an_issue(
+        title=Title(en="a" * title, ko="요" * title),
+        refs={f"ref_{n}": "값" * 200 for n in range(refs)},
+        timeline=tuple(
+            Step(occurred_at=NOW + timedelta(minutes=n), channel="phone", kind="k" * 100, reason="이" * 200)
+            for n in range(steps)
+        ),
+        frictions=tuple(str(UUID(int=n)) for n in range(frictions)),
+    )
+
+    body = webhook_body(a_notification(issue), public_url="https://waymark.example")
+
+    assert len(body) <= MAX_BYTES
+    assert json.loads(body)["data"]["id"] == str(issue.id)
