@@ -1,5 +1,6 @@
 """Records as touchpoints: the one place where bytes from the log become a value of the domain, or a reason why not."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,6 +22,9 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """Times outside are a producer's mistake; arithmetic on them overflows."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+"""Digits enough for a number of more than 64 bits: looked for first, since to look at every value takes time."""
+
 _DECODER = msgspec.json.Decoder(Touchpoint)
 
 
@@ -34,6 +38,7 @@ class PoisonCode(StrEnum):
     NAMELESS = "nameless"
     NUL = "nul"
     TIME_OUT_OF_RANGE = "time_out_of_range"
+    NUMBER_OUT_OF_RANGE = "number_out_of_range"
     NO_USABLE_IDENTIFIER = "no_usable_identifier"
     ID_CONFLICT = "id_conflict"
     NOT_STORABLE = "not_storable"
@@ -99,6 +104,8 @@ def _refuse(touchpoint: Touchpoint, value: bytes) -> Poison | None:
         code, where = PoisonCode.NAMELESS, "id" if touchpoint.source else "source"
     elif b"\\u0000" in value and _holds_nul(msgspec.to_builtins(touchpoint)):
         code = PoisonCode.NUL
+    elif _LONG_NUMBER.search(value) and _holds_huge(msgspec.to_builtins(touchpoint)):
+        code = PoisonCode.NUMBER_OUT_OF_RANGE
     else:
         where = _odd_time(touchpoint)
         code = PoisonCode.TIME_OUT_OF_RANGE if where else None
@@ -112,6 +119,7 @@ _MESSAGES = {
     PoisonCode.NAMELESS: "Give the touchpoint a source and an id.",
     PoisonCode.NUL: "Leave out the character U+0000, which cannot be stored.",
     PoisonCode.TIME_OUT_OF_RANGE: "Give a time between the years 2000 and 2100.",
+    PoisonCode.NUMBER_OUT_OF_RANGE: "Send numbers of more than 64 bits as text.",
 }
 
 
@@ -129,6 +137,15 @@ def _holds_nul(node: Any) -> bool:
     if isinstance(node, dict):
         return any(_holds_nul(name) or _holds_nul(member) for name, member in node.items())
     return isinstance(node, list) and any(_holds_nul(element) for element in node)
+
+
+def _holds_huge(node: Any) -> bool:
+    """Whether a whole number in it needs more than 64 bits: such a one turns arithmetic into an error far from here."""
+    if isinstance(node, int):
+        return not -(2**63) <= node < 2**63
+    if isinstance(node, dict):
+        return any(_holds_huge(member) for member in node.values())
+    return isinstance(node, list | tuple) and any(_holds_huge(element) for element in node)
 
 
 class _Names(msgspec.Struct):
