@@ -59,6 +59,7 @@ KINDS: Final[tuple[tuple[str, Callable[[int], bytes | None]], ...]] = (
     ("NUL in an identifier", lambda n: _with(n, customer={"cookie": {"value": f"a\x00{n}", "verified": False}})),
     ("a number that is none", lambda n: _raw(n, b'"kind"', b'"wait_s":NaN,"kind"')),
     ("an endless number", lambda n: _raw(n, b'"kind"', b'"transfers":' + b"9" * 400 + b',"kind"')),
+    ("a number beyond reason", lambda n: _raw(n, b'"kind"', b'"wait_s":1e300,"kind"')),
     (
         "nested without end",
         lambda n: _raw(n, b'"kind"', b'"attributes":{"a":' + b"[" * 5000 + b"]" * 5000 + b'},"kind"'),

@@ -22,8 +22,8 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 """Times outside are a producer's mistake; arithmetic on them overflows."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
-"""Digits enough for a number of more than 64 bits: looked for first, since to look at every value takes time."""
+_LONG_NUMBER = re.compile(rb"[0-9]{19}|[0-9.][eE]\+?[0-9]{2}")
+"""What a number of more than 64 bits looks like: searched for first, since to look at every value takes time."""
 
 _DECODER = msgspec.json.Decoder(Touchpoint)
 
@@ -140,8 +140,8 @@ def _holds_nul(node: Any) -> bool:
 
 
 def _holds_huge(node: Any) -> bool:
-    """Whether a whole number in it needs more than 64 bits: such a one turns arithmetic into an error far from here."""
-    if isinstance(node, int):
+    """Whether a number in it needs more than 64 bits: such a one turns arithmetic into an error far from here."""
+    if isinstance(node, int | float):
         return not -(2**63) <= node < 2**63
     if isinstance(node, dict):
         return any(_holds_huge(member) for member in node.values())
