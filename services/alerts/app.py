@@ -107,13 +107,21 @@ class Service:
         self._publishing = Publishing(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
         )
-        self._wakeups = Wakeups(pool, (deliveries.WAKE, feed.WAKE))
-        self._inbox = Inbox(pool=pool, clock=clock, publishing=self._publishing, metrics=self.metrics.state)
+        self.wakeups = Wakeups(pool, (deliveries.WAKE, feed.WAKE))
+        self.inbox = Inbox(pool=pool, clock=clock, publishing=self._publishing, metrics=self.metrics.state)
+        self.intake = Intake(
+            pool=pool,
+            clock=clock,
+            publishing=self._publishing,
+            metrics=self.metrics,
+            new_id=new_id,
+            reopen_window=timedelta(seconds=alerts.reopen_window_s),
+        )
         self._consumer = self._make_consumer()
         self.sender = Sender(self._guard, clock)
         self.live = Live(
             pool=pool,
-            wakeups=self._wakeups,
+            wakeups=self.wakeups,
             metrics=self.metrics.state,
             heartbeat_s=alerts.heartbeat_s,
             most_clients=alerts.stream_clients,
@@ -127,7 +135,7 @@ class Service:
         upkeep = Upkeep(
             pool=self._pool,
             clock=self._clock,
-            inbox=self._inbox,
+            inbox=self.inbox,
             metrics=self.metrics.state,
             feed_kept=timedelta(days=alerts.feed_days),
             history_kept=timedelta(days=alerts.history_days),
@@ -139,7 +147,7 @@ class Service:
             line=partial(current_line, self._settings.common.kafka, self._settings.common.kafka_line),
             topic=alerts.issues_topic,
         )
-        owner.start("wakeups", self._wakeups.run)
+        owner.start("wakeups", self.wakeups.run)
         owner.start("dispatcher", dispatcher.run, may_end=True)
         owner.start("live", self.live.run)
         owner.start("relay", relay.run)
@@ -161,7 +169,7 @@ class Service:
             sender=self.sender,
             signer=self._signer,
             standing=Standing(new_id=new_id, metrics=self.metrics.delivery),
-            wakeups=self._wakeups,
+            wakeups=self.wakeups,
             metrics=self.metrics.delivery,
             jitter=SystemRandom().random,
             tasks=webhooks,
@@ -177,14 +185,6 @@ class Service:
 
     def _make_consumer(self) -> Consumer:
         alerts, common = self._settings.alerts, self._settings.common
-        intake = Intake(
-            pool=self._pool,
-            clock=self._clock,
-            publishing=self._publishing,
-            metrics=self.metrics,
-            new_id=new_id,
-            reopen_window=timedelta(seconds=alerts.reopen_window_s),
-        )
         settings = ConsumerSettings(
             bootstrap=common.kafka,
             line=common.kafka_line,
@@ -195,7 +195,7 @@ class Service:
             poison_limit=alerts.poison_limit,
             topic=alerts.frictions_topic,
         )
-        return Consumer(settings, intake, pool=self._pool, clock=self._clock, metrics=self.metrics.intake)
+        return Consumer(settings, self.intake, pool=self._pool, clock=self._clock, metrics=self.metrics.intake)
 
     def _make_parts(self) -> Parts:
         async def load(key_id: str) -> StoredKey | None:
@@ -206,7 +206,7 @@ class Service:
             pool=self._pool,
             clock=self._clock,
             keys=KeyRing(load, self._clock, outages=postgres.TRANSIENT, fresh_s=self._settings.alerts.keys_refresh_s),
-            inbox=self._inbox,
+            inbox=self.inbox,
             people=People(
                 pool=self._pool,
                 clock=self._clock,

@@ -37,11 +37,11 @@ class Sent:
 
 
 class _GuardedResolver(AbstractResolver):
-    """The system's resolver, refusing an answer that holds any forbidden address."""
+    """A resolver that refuses an answer which holds any forbidden address."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, resolver: AbstractResolver) -> None:
         self._guard = guard
-        self._resolver = aiohttp.ThreadedResolver()
+        self._resolver = resolver
 
     async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
         found = await self._resolver.resolve(host, port, family)
@@ -53,17 +53,23 @@ class _GuardedResolver(AbstractResolver):
 
 
 class Sender:
-    """Sends to any URL that the guard allows. Use as an async context manager."""
+    """Sends to any URL that the guard allows. Use as an async context manager.
 
-    def __init__(self, guard: Guard, clock: Clock, *, total_s: float = TOTAL_S) -> None:
+    `resolver` is the system's own unless another is given.
+    """
+
+    def __init__(
+        self, guard: Guard, clock: Clock, *, total_s: float = TOTAL_S, resolver: AbstractResolver | None = None
+    ) -> None:
         self._guard = guard
+        self._resolver = resolver
         self._clock = clock
         self._total_s = total_s
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
-            resolver=_GuardedResolver(self._guard),
+            resolver=_GuardedResolver(self._guard, self._resolver or aiohttp.ThreadedResolver()),
             socket_factory=self._guard.dial,
             use_dns_cache=False,
             force_close=True,

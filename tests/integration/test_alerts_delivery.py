@@ -1,0 +1,368 @@
+"""Delivery: signed, retried on the ladder, in order, isolated, guarded; whatever receivers do."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from itertools import count
+
+import pytest
+import standardwebhooks
+from aiohttp import web
+
+from schemas.friction import State
+from schemas.vocabulary import Severity
+from services.alerts.domain.retry import LADDER, Failure
+from services.alerts.guard import Guard, TargetPolicy
+from services.alerts.sender import Sender
+from services.runtime.clock import SystemClock
+from tests.conftest import SteppingClock
+from tests.integration.alerts_engine import Engine, an_engine
+from tests.integration.alerts_world import Answer, Call, a_friction, a_receiver, again, fine
+from tests.waiting import until
+
+pytestmark = pytest.mark.local
+
+PENDING = "SELECT count(*) FROM alerts.deliveries WHERE state = 'pending'"
+
+NEXT_DUE = """
+SELECT min(greatest(d.next_at, e.paused_until)) FROM alerts.deliveries d JOIN alerts.endpoints e USING (endpoint_id)
+ WHERE d.state = 'pending' AND d.sequence = (
+     SELECT min(sequence) FROM alerts.deliveries WHERE state = 'pending' AND issue_id = d.issue_id)
+"""
+
+
+def answering(*statuses: int, headers: dict[str, str] | None = None) -> Answer:
+    """Answers with each status in turn, the last one for ever."""
+    turns = count()
+
+    async def answer(_call: Call) -> web.StreamResponse:
+        status = statuses[min(next(turns), len(statuses) - 1)]
+        return web.Response(status=status, text="said the receiver", headers=headers or {})
+
+    return answer
+
+
+async def settled(engine: Engine, attempts: int) -> None:
+    """Wait until so many attempts are written."""
+    await until(lambda: engine.value("SELECT count(*) = $1 FROM alerts.attempts", attempts))
+
+
+async def test_the_first_message_goes_at_once_and_verifies(database: str, clock: SteppingClock) -> None:
+    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+        _, secret = await engine.endpoint(receiver.url)
+        await engine.take(a_friction())
+        await until(lambda: receiver.calls)
+
+    [call] = receiver.calls
+    assert call.type == "issue.opened"
+    assert call.headers["webhook-timestamp"] == str(int(clock.now().timestamp()))
+    webhook = standardwebhooks.Webhook(secret)
+    signature = webhook.sign(call.webhook_id, clock.now(), call.body.decode())
+    assert call.headers["webhook-signature"] == signature
+
+
+async def test_failures_go_down_the_ladder_under_one_id(database: str, clock: SteppingClock) -> None:
+    async with a_receiver(answering(500)) as receiver, an_engine(database, clock) as engine:
+        await engine.endpoint(receiver.url)
+        await engine.take(a_friction())
+        waits = []
+        for attempt in range(1, len(LADDER) + 1):
+            await settled(engine, attempt)
+            due = await engine.value(
+                "SELECT greatest(d.next_at, e.paused_until) FROM alerts.deliveries d, alerts.endpoints e"
+            )
+            waits.append(due - clock.now())
+            clock.set(due)
+        state = await engine.value("SELECT state FROM alerts.deliveries")
+
+    assert {call.webhook_id for call in receiver.calls} == {receiver.calls[0].webhook_id}
+    assert len({call.body for call in receiver.calls}) == 1
+    assert (len(receiver.calls), state) == (len(LADDER), "exhausted")
+    for wait, step in zip(waits, LADDER[1:], strict=False):
+        assert step <= wait <= step * 1.2 + timedelta(milliseconds=1)
+
+
+async def test_a_receiver_that_recovers_gets_everything_once_and_in_order(database: str, clock: SteppingClock) -> None:
+    async with (
+        a_receiver(answering(500, 500, 500, 500, 500, 500, 200)) as receiver,
+        an_engine(database, clock) as engine,
+    ):
+        await engine.endpoint(receiver.url)
+        friction = a_friction()
+        await engine.take(friction)
+        await settled(engine, 1)
+        await engine.take(again(friction, severity=Severity.HIGH))
+        await engine.take(again(friction, revision=3, severity=Severity.HIGH, state=State.RETRACTED))
+
+        while due := await engine.value(NEXT_DUE):
+            clock.set(max(due, clock.now()))
+            await until(partial(engine.value, f"SELECT ({NEXT_DUE}) IS DISTINCT FROM $1", due))
+
+    delivered = receiver.calls[6:]
+    assert [call.document["sequence"] for call in delivered] == [1, 2, 3]
+    assert [call.type for call in delivered] == ["issue.opened", "issue.updated", "issue.resolved"]
+    assert {call.document["sequence"] for call in receiver.calls[:6]} == {1}
+
+
+async def test_gone_disables_the_endpoint_and_tells_the_others(database: str, clock: SteppingClock) -> None:
+    async with a_receiver(answering(410)) as gone, a_receiver() as other, an_engine(database, clock) as engine:
+        endpoint, _ = await engine.endpoint(gone.url, name="gone")
+        await engine.endpoint(other.url, name="other")
+        await engine.take(a_friction())
+        await until(lambda: "endpoint.disabled" in other.types())
+        await engine.take(a_friction())
+        await until(lambda: len(other.calls) == 3)
+
+        row = await engine.value(
+            "SELECT (enabled, disabled_reason) FROM alerts.endpoints WHERE endpoint_id = $1", endpoint
+        )
+        parked = await engine.value(PENDING)
+
+    assert tuple(row) == (False, "gone")
+    assert (len(gone.calls), parked) == (1, 2)
+
+
+async def test_five_days_of_failures_disable_and_what_waits_is_sent_after_enabling(
+    database: str, clock: SteppingClock
+) -> None:
+    async with a_receiver(answering(503)) as receiver, an_engine(database, clock) as engine:
+        endpoint, _ = await engine.endpoint(receiver.url)
+        await engine.take(a_friction())
+        await settled(engine, 1)
+        clock.advance(timedelta(days=5))
+        await until(lambda: engine.value("SELECT NOT enabled FROM alerts.endpoints"))
+        await engine.take(a_friction())
+        seen = len(receiver.calls)
+
+        receiver.answer = fine
+        people = engine.service.parts.people
+        clock.advance(timedelta(minutes=1))
+        await people.change_endpoint(endpoint, lambda e: replace(e, enabled=True), actor="test")
+        await until(lambda: engine.value(f"SELECT ({PENDING}) = 0"))
+
+    assert len(receiver.calls) == seen + 2
+
+
+async def test_a_receiver_that_asks_for_time_gets_it_and_loses_no_step(database: str, clock: SteppingClock) -> None:
+    async with (
+        a_receiver(answering(429, 200, headers={"retry-after": "120"})) as receiver,
+        an_engine(database, clock) as engine,
+    ):
+        await engine.endpoint(receiver.url)
+        await engine.take(a_friction())
+        await settled(engine, 1)
+        step, wait = await engine.value("SELECT (step, next_at - created_at) FROM alerts.deliveries")
+        clock.advance(wait)
+        await settled(engine, 2)
+
+    assert step == 0
+    assert timedelta(seconds=120) <= wait <= timedelta(seconds=144)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_is_a_failure_and_is_not_followed(database: str, clock: SteppingClock, status: int) -> None:
+    async with a_receiver() as canary, an_engine(database, clock) as engine:
+        async with a_receiver(answering(status, headers={"location": canary.url})) as receiver:
+            await engine.endpoint(receiver.url)
+            await engine.take(a_friction())
+            await settled(engine, 1)
+        outcome = await engine.value("SELECT (outcome, reason) FROM alerts.attempts")
+
+    assert (tuple(outcome), canary.calls) == (("retry", "http_3xx"), [])
+
+
+async def test_a_slow_receiver_does_not_hold_up_the_others(database: str, clock: SteppingClock) -> None:
+    stuck = asyncio.Event()
+
+    async def never(_call: Call) -> web.StreamResponse:
+        await stuck.wait()
+        return web.Response()
+
+    async with a_receiver(never) as slow, a_receiver() as quick, an_engine(database, clock) as engine:
+        await engine.endpoint(slow.url, name="slow", max_in_flight=4)
+        await engine.endpoint(quick.url, name="quick")
+        await engine.take(*(a_friction() for _ in range(40)))
+        await until(lambda: len(quick.calls) == 40)
+        under_way = len(slow.calls)
+        stuck.set()
+        await until(lambda: len(slow.calls) == 40)
+
+    assert under_way <= 4
+
+
+async def test_messages_of_one_issue_wait_for_one_another(database: str, clock: SteppingClock) -> None:
+    let_go = asyncio.Event()
+
+    async def hesitant(call: Call) -> web.StreamResponse:
+        if call.document["sequence"] == 1:
+            await let_go.wait()
+        return web.Response()
+
+    async with a_receiver(hesitant) as receiver, an_engine(database, clock) as engine:
+        await engine.endpoint(receiver.url)
+        friction = a_friction()
+        await engine.take(friction)
+        await until(lambda: receiver.calls)
+        await engine.take(again(friction, severity=Severity.CRITICAL))
+        await engine.take(a_friction())
+        await until(lambda: len(receiver.calls) == 2)
+        let_go.set()
+        await until(lambda: len(receiver.calls) == 3)
+
+    assert [call.document["sequence"] for call in receiver.calls] == [1, 1, 2]
+
+
+async def test_replicas_share_the_work_and_send_nothing_twice(database: str, clock: SteppingClock) -> None:
+    async with (
+        a_receiver() as receiver,
+        an_engine(database, clock) as one,
+        an_engine(database, clock, partition=1),
+        an_engine(database, clock, partition=2),
+    ):
+        await one.endpoint(receiver.url, max_in_flight=32)
+        await one.take(*(a_friction() for _ in range(120)))
+        await until(lambda: one.value(f"SELECT ({PENDING}) = 0"), within=30)
+
+    assert len(receiver.calls) == len({call.webhook_id for call in receiver.calls}) == 120
+
+
+async def test_a_lease_that_ran_out_is_taken_over_and_the_late_result_does_not_count(
+    database: str, clock: SteppingClock
+) -> None:
+    let_go = asyncio.Event()
+
+    async def first_hangs(call: Call) -> web.StreamResponse:
+        if len(receiver.calls) == 1:
+            await let_go.wait()
+            return web.Response(status=500)
+        return web.Response()
+
+    async with a_receiver(first_hangs) as receiver, an_engine(database, clock) as engine:
+        await engine.endpoint(receiver.url)
+        await engine.take(a_friction())
+        await until(lambda: receiver.calls)
+        clock.advance(seconds=61)
+        await until(lambda: engine.value(f"SELECT ({PENDING}) = 0"))
+        let_go.set()
+        await settled(engine, 2)
+        state, attempt = await engine.value("SELECT (state, attempt) FROM alerts.deliveries")
+        failures = await engine.value("SELECT consecutive_failures FROM alerts.endpoints")
+
+    assert (state, attempt, failures) == ("delivered", 2, 0)
+    assert len({call.webhook_id for call in receiver.calls}) == 1
+
+
+async def test_a_rotation_signs_with_both_secrets_until_the_overlap_ends(database: str, clock: SteppingClock) -> None:
+    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+        endpoint, _ = await engine.endpoint(receiver.url)
+        await engine.service.parts.people.rotate_secret(endpoint, timedelta(hours=1), actor="test")
+        await engine.take(a_friction())
+        await until(lambda: len(receiver.calls) == 1)
+        clock.advance(timedelta(hours=1))
+        await engine.take(a_friction())
+        await until(lambda: len(receiver.calls) == 2)
+
+    assert [call.headers["webhook-signature"].count("v1,") for call in receiver.calls] == [2, 1]
+
+
+class FakeDns:
+    """Answers with the addresses it was given, one answer after the other; the last for ever."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self._answers = list(answers)
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[dict[str, object]]:
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return [
+            {"hostname": host, "host": address, "port": port, "family": 2, "proto": 0, "flags": 0} for address in answer
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param([["127.0.0.1"]], id="a name that points inside"),
+        pytest.param([["192.0.2.1", "127.0.0.1"]], id="a mixed answer"),
+        pytest.param([["169.254.169.254"]], id="a name of the metadata service"),
+    ],
+)
+async def test_a_name_that_resolves_to_the_inside_reaches_nothing(
+    answers: list[list[str]], clock: SteppingClock
+) -> None:
+    guard = Guard(TargetPolicy(http=True, ports=frozenset(range(1, 65_536))))
+    async with a_receiver() as canary:
+        port = canary.url.rsplit(":", 1)[1].partition("/")[0]
+        resolver = FakeDns(*answers)
+        async with Sender(guard, clock, resolver=resolver) as sender:  # type: ignore[arg-type]  # has the shape
+            sent = await sender.send(f"http://evil.example:{port}/", b"{}", {})
+
+    assert (sent.answer.failure, canary.calls) == (Failure.FORBIDDEN_TARGET, [])
+    assert sent.refusal is not None
+
+
+async def raw_server(script: bytes, *, every_s: float, chunks: int, head: bytes = b"") -> tuple[asyncio.Server, str]:
+    """A server that sends `script` again and again, slowly, and never ends by itself."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        try:
+            writer.write(head)
+            for _ in range(chunks):
+                writer.write(script)
+                await writer.drain()
+                if every_s:
+                    await asyncio.sleep(every_s)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
+@pytest.mark.parametrize(
+    ("script", "every_s", "chunks", "failure"),
+    [
+        pytest.param(b"a", 0.2, 50, Failure.TIMEOUT, id="headers that drip"),
+        pytest.param(b"\r\n\r\n" + b"a", 0.2, 50, Failure.TIMEOUT, id="a body that drips"),
+        pytest.param(b"a" * 100_000, 0.0, 1, Failure.PROTOCOL, id="an endless header"),
+    ],
+)
+async def test_a_hostile_receiver_costs_a_bounded_time(
+    script: bytes, every_s: float, chunks: int, failure: Failure
+) -> None:
+    server, url = await raw_server(script, every_s=every_s, chunks=chunks, head=b"HTTP/1.1 200 OK\r\nX: a")
+    async with server, Sender(Guard(TargetPolicy(loopback=True)), SystemClock(), total_s=1.0) as sender:
+        sent = await sender.send(url, b"{}", {})
+
+    assert sent.answer.failure is failure
+    assert sent.seconds < 1.5
+
+
+async def test_of_an_endless_body_only_the_start_is_read(clock: SteppingClock) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
+    server, url = await raw_server(head + b"x" * 65_536, every_s=0.0, chunks=1000)
+    async with server, Sender(Guard(TargetPolicy(loopback=True)), clock) as sender:
+        sent = await sender.send(url, b"{}", {})
+
+    assert (sent.answer.status, sent.excerpt) == (200, "x" * 1024)
+
+
+async def test_what_is_not_http_is_a_failure(clock: SteppingClock) -> None:
+    server, url = await raw_server(b"\x00\x01 not http\r\n\r\n", every_s=0.0, chunks=1)
+    async with server, Sender(Guard(TargetPolicy(loopback=True)), clock) as sender:
+        sent = await sender.send(url, b"{}", {})
+
+    assert sent.answer.failure is Failure.PROTOCOL
+
+
+async def test_nothing_listens(clock: SteppingClock) -> None:
+    async with Sender(Guard(TargetPolicy(loopback=True)), clock) as sender:
+        sent = await sender.send("http://127.0.0.1:1/", b"{}", {})
+
+    assert sent.answer.failure is Failure.CONNECT
