@@ -45,7 +45,7 @@ for module in (up, demo, send, imports, doctor, dlq, keys, migrate, topics, serv
 def main() -> None:
     """Run the command line and exit."""
     try:
-        app()
+        app(prog_name="waymark")
     except (CommandError, StackError) as error:
         _complain(str(error))
         sys.exit(getattr(error, "exit_code", 1))

@@ -71,9 +71,7 @@ def test_the_format_is_the_mapping_s_or_the_file_name_s() -> None:
 
 def test_native_lines_need_no_mapping_and_are_checked(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    good = (
-        '{"id": "1", "occurred_at": "2026-11-22T00:15:00Z", "channel": "web", "kind": "x", "customer": {"sms": "e"}}'
-    )
+    good = '{"id": "1", "occurred_at": "2026-11-22T00:15:00Z", "channel": "web", "kind": "x", "customer": {"sms": "e"}}'
     path.write_text(f'{good}\n{{"id": "2"}}\nnope\n')
     made = list(make(Source(path=path)))
     assert [len(documents) for _, (documents, _) in made] == [1, 0, 0]

@@ -1,0 +1,81 @@
+import base64
+import json
+from uuid import uuid4
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
+from waymark.database import connected
+from waymark.dead_letters import Selection, find_letters, requeue
+
+pytestmark = pytest.mark.local
+
+
+def add_letter(connection: psycopg.Connection, topic: str, offset: int, *, code: str = "undecodable") -> None:
+    """A dead letter of the journey worker."""
+    connection.execute(
+        """INSERT INTO journey.dead_letters
+               (line, topic, partition, "offset", code, errors, source, key, value, headers, appended_at)
+           VALUES ('line-1', %s, 0, %s, %s, '[{"path": "id", "message": "too long"}]', 'ivr', %s, %s, %s, now())""",
+        (topic, offset, code, b"key", b"value \xff", json.dumps([["ce_id", base64.b64encode(b"7").decode()]])),
+    )
+
+
+async def published(bootstrap: str, topic: str, count: int) -> list[ConsumerRecord]:
+    """The first records of a topic."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partition = TopicPartition(topic, 0)
+        consumer.assign([partition])
+        await consumer.seek_to_beginning(partition)
+        return [await consumer.getone() for _ in range(count)]
+    finally:
+        await consumer.stop()
+
+
+async def test_a_requeued_letter_is_the_original_record_and_is_sent_once(database: str, broker: str) -> None:
+    topic = f"requeued-{uuid4()}"
+    await ensure_topics(broker, [TopicSpec(name=topic, partitions=1, replication=1, config={})], configure=False)
+    producer = Producer(broker, client_id="test", idempotent=False)
+    with connected(database) as connection:
+        add_letter(connection, topic, 5)
+        add_letter(connection, topic, 9, code="conflict")
+        letters = find_letters(connection, Selection(code="undecodable"))
+        assert await requeue(connection, letters, producer) == 1
+        assert [letter.offset for letter in find_letters(connection, Selection())] == [9]
+        assert [letter.offset for letter in find_letters(connection, Selection(requeued=True))] == [5, 9]
+    await producer.stop()
+    (record,) = await published(broker, topic, 1)
+    assert (record.key, record.value, list(record.headers)) == (b"key", b"value \xff", [("ce_id", b"7")])
+
+
+async def test_what_kafka_does_not_take_stays_a_dead_letter(database: str) -> None:
+    producer = Producer("127.0.0.1:1", client_id="test", idempotent=False, request_timeout_s=0.5)
+    with connected(database) as connection:
+        add_letter(connection, "nowhere", 1)
+    with pytest.raises(PublishFailed), connected(database) as connection:
+        await requeue(connection, find_letters(connection, Selection()), producer)
+    with connected(database) as connection:
+        assert [letter.requeued_at for letter in find_letters(connection, Selection())] == [None]
+
+
+def test_letters_are_found_by_ref_stage_code_and_source(database: str) -> None:
+    with connected(database) as connection:
+        add_letter(connection, "t", 1)
+        add_letter(connection, "t", 2, code="conflict")
+        connection.execute(
+            """INSERT INTO alerts.dead_letters (line, topic, partition, "offset", code, value, first_seen)
+               VALUES ('line-1', 'frictions', 3, 4, 'undecodable', 'x', now())"""
+        )
+        every = find_letters(connection, Selection())
+        assert len({letter.ref for letter in every}) == 3
+        by_stage = find_letters(connection, Selection(stage="alerts"))
+        assert [(letter.topic, letter.offset) for letter in by_stage] == [("frictions", 4)]
+        assert len(find_letters(connection, Selection(source="ivr"))) == 2
+        assert [letter.code for letter in find_letters(connection, Selection(code="conflict"))] == ["conflict"]
+        chosen = find_letters(connection, Selection(refs=[every[0].ref]))
+        assert [letter.ref for letter in chosen] == [every[0].ref]
+        assert len(find_letters(connection, Selection(limit=2))) == 2

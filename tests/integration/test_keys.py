@@ -1,0 +1,69 @@
+import psycopg
+import pytest
+
+from services.runtime.keys import KeyKind, parse
+from waymark.console import CommandError
+from waymark.database import connected
+from waymark.keys import SourceSpec, create_role_key, create_source_key, list_keys, revoke_key, still_valid
+
+pytestmark = pytest.mark.local
+
+
+def test_a_source_key_is_stored_hashed_and_listed_without_its_secret(database: str) -> None:
+    with connected(database) as connection:
+        key = create_source_key(connection, SourceSpec(name="ivr", channels=["phone"], replay=True), label="night")
+        presented = parse(key.text)
+        assert presented is not None
+        assert presented.kind is KeyKind.SOURCE
+        row = connection.execute("SELECT secret_hash, label FROM ingest.source_keys").fetchone()
+        assert row == (key.secret_hash, "night")
+        (listed,) = list_keys(connection)
+    assert (listed.subject, listed.channels, listed.scopes) == ("ivr", ["phone"], ["write", "replay"])
+    assert key.text.rpartition("_")[2] not in str(listed)
+
+
+def test_a_second_key_of_a_source_takes_over_what_the_source_may_do(database: str) -> None:
+    with connected(database) as connection:
+        create_source_key(connection, SourceSpec(name="ivr", channels=["phone"]))
+        create_source_key(connection, SourceSpec(name="ivr", channels=["phone", "ivr"]))
+        assert [key.channels for key in list_keys(connection)] == [["phone", "ivr"]] * 2
+
+
+def test_a_role_key_opens_both_apis_and_a_revocation_closes_both(database: str) -> None:
+    with connected(database) as connection:
+        key = create_role_key(connection, KeyKind.AGENT, label="support desk", days=30)
+        assert still_valid(connection, key.text)
+        assert [listed.kind for listed in list_keys(connection)] == ["agent"]
+        assert revoke_key(connection, key.key_id)
+        assert not still_valid(connection, key.text)
+        for table in ("journey.api_keys", "alerts.api_keys"):
+            row = connection.execute(f"SELECT revoked_at IS NOT NULL FROM {table}".encode()).fetchone()
+            assert row == (True,)
+        assert not revoke_key(connection, "nobody")
+
+
+def test_a_key_with_another_secret_is_not_valid(database: str) -> None:
+    with connected(database) as connection:
+        key = create_source_key(connection, SourceSpec(name="web"))
+        assert still_valid(connection, key.text)
+        assert not still_valid(connection, key.text[:-1] + ("0" if key.text[-1] != "0" else "1"))
+        assert not still_valid(connection, "no key at all")
+
+
+def test_a_source_s_name_must_be_a_name(database: str) -> None:
+    with pytest.raises(CommandError, match="no name for a source"), connected(database) as connection:
+        create_source_key(connection, SourceSpec(name="call centre!"))
+
+
+def test_a_database_without_tables_says_what_to_run(postgres_url: str) -> None:
+    with pytest.raises(CommandError, match="waymark migrate"), connected(postgres_url) as connection:
+        list_keys(connection)
+
+
+def test_an_unreachable_database_is_named_without_its_password() -> None:
+    with (
+        pytest.raises(CommandError, match=r"postgresql://waymark@127\.0\.0\.1:1/waymark") as caught,
+        connected("postgresql://waymark:secret@127.0.0.1:1/waymark") as connection,
+    ):
+        assert isinstance(connection, psycopg.Connection)
+    assert "secret" not in str(caught.value)
