@@ -6,6 +6,7 @@ settled in `services.ingest.posted`; writing it to Kafka is the rest of the serv
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from schemas import identifiers, kinds
 from schemas.touchpoint import IdentifierValue, Posted, Touchpoint
@@ -110,9 +111,11 @@ def _usable(posted: Posted, region: str) -> tuple[dict[str, IdentifierValue], tu
     return usable, tuple(dropped)
 
 
+@lru_cache(maxsize=1024)
 def _implied_direction(kind: str) -> Direction | None:
     return kinds.load().implied_direction(kind)
 
 
+@lru_cache(maxsize=1024)
 def _strength(type_: str) -> tuple[bool, int, str]:
     return (identifiers.get(type_).shared, *identifiers.order(type_))

@@ -11,12 +11,13 @@ class Admission:
     """Counts what is in flight and refuses what is too much."""
 
     def __init__(self, metrics: Metrics, *, most_requests: int, most_bytes: int, retry_after_s: int) -> None:
-        self._metrics = metrics
         self._most_requests = most_requests
         self._most_bytes = most_bytes
         self._retry_after_s = retry_after_s
         self._requests = 0
         self._bytes = 0
+        metrics.in_flight_requests.set_function(lambda: self._requests)
+        metrics.in_flight_bytes.set_function(lambda: self._bytes)
 
     @contextmanager
     def request(self) -> Iterator["Held"]:
@@ -24,22 +25,18 @@ class Admission:
         if self._requests >= self._most_requests:
             raise self._overloaded()
         self._requests += 1
-        self._metrics.in_flight_requests.set(self._requests)
         held = Held(self)
         try:
             yield held
         finally:
             self._requests -= 1
             self._bytes -= held.bytes
-            self._metrics.in_flight_requests.set(self._requests)
-            self._metrics.in_flight_bytes.set(self._bytes)
 
     def hold(self, amount: int) -> None:
         """Count `amount` more bytes; raises `Refused` when there are too many."""
         if self._bytes + amount > self._most_bytes:
             raise self._overloaded()
         self._bytes += amount
-        self._metrics.in_flight_bytes.set(self._bytes)
 
     def _overloaded(self) -> Refused:
         after = self._retry_after_s

@@ -89,8 +89,7 @@ def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int) 
     problem = msgspec.structs.replace(
         body, type="about:blank", title=TITLES[status], status=status, detail=message, code=code, message=message
     )
-    after = {"retry-after": str(retry_after_s)} if status == 503 else {}
-    return _reply(status, problem, PROBLEM_TYPE, language, after)
+    return _reply(status, problem, PROBLEM_TYPE, language, retry_after_s if status == 503 else None)
 
 
 def status_of(counts: Counter[Outcome]) -> int:
@@ -148,17 +147,14 @@ def _error(error: FieldError, language: Language) -> Note:
     )
 
 
-def _reply(status: int, body: Answer, media_type: str, language: Language, more: dict[str, str] | None = None) -> Reply:
+def _reply(status: int, body: Answer, media_type: str, language: Language, after: int | None = None) -> Reply:
     encoded = _ENCODER.encode(body)
-    headers = {
-        "content-type": media_type,
-        "content-length": str(len(encoded)),
-        "content-language": str(language),
-        "vary": "accept-language",
-        **(more or {}),
-    }
-    return Reply(
-        status=status,
-        body=encoded,
-        headers=tuple((name.encode(), value.encode()) for name, value in headers.items()),
-    )
+    headers = [
+        (b"content-type", media_type.encode()),
+        (b"content-length", b"%d" % len(encoded)),
+        (b"content-language", language.encode()),
+        (b"vary", b"accept-language"),
+    ]
+    if after is not None:
+        headers.append((b"retry-after", b"%d" % after))
+    return Reply(status=status, body=encoded, headers=tuple(headers))

@@ -21,7 +21,7 @@ from services.ingest.duplicates import Duplicates
 from services.ingest.intake import Intake, IntakeRules
 from services.ingest.metrics import Metrics
 from services.ingest.openapi import SECURITY_SCHEMES
-from services.ingest.routes import PostTouchpoints, RouteRules, touchpoints_route
+from services.ingest.routes import PostTouchpoints, RouteRules, add_touchpoints
 from services.ingest.settings import IngestSettings, ProcessSettings
 from services.ingest.source_store import SourceStore
 from services.ingest.sources import KeyStore, Sources
@@ -124,7 +124,7 @@ class Service:
             lifespan=_lifespan,
             tags=[{"name": "touchpoints", "description": "Touchpoints in, one result each out."}],
         )
-        app.router.routes.append(touchpoints_route(self._endpoint))
+        add_touchpoints(app, self._endpoint)
         app.openapi = _with_security(app)  # type: ignore[method-assign]  # the way FastAPI documents for extending it
         return app
 

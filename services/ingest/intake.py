@@ -83,7 +83,7 @@ class Intake:
 
     async def take(self, request: Request) -> list[Verdict]:
         """Return one verdict per item of `request`, in order."""
-        trace = records.traceparent(request.traceparent, self._new_id().hex + self._new_id().hex[::-1])
+        trace = records.traceparent(request.traceparent, self._new_id)
         plan = await self._decide(request, trace)
         letters = self._dead_letters(request, plan, trace)
         if letters:

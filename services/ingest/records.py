@@ -6,8 +6,9 @@ metrics of hot keys, logs of the broker) reads nobody's phone number.
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from uuid import UUID
 
 from schemas import dead_letter, touchpoint
 from schemas.dead_letter import DeadLetter, DeadLetterError, Stage
@@ -20,11 +21,12 @@ _SEPARATOR = "\x1f"
 """Between type and value; it stands in neither, since the contract allows no control characters there."""
 
 
-def traceparent(given: str, fresh: str) -> str:
-    """Return the caller's W3C trace context if it is valid, else one made of `fresh`: 48 hexadecimal digits."""
+def traceparent(given: str, fresh: Callable[[], UUID]) -> str:
+    """Return the caller's W3C trace context if it is valid, else a fresh one."""
     if _TRACEPARENT.fullmatch(given):
         return given
-    return f"00-{fresh[:32]}-{fresh[32:48]}-01"
+    trace = fresh().hex
+    return f"00-{trace}-{trace[16:]}-01"
 
 
 def key_of(type_: str, value: str, secret: bytes) -> bytes:

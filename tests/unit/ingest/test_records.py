@@ -1,6 +1,7 @@
 import base64
 import json
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -14,7 +15,7 @@ from services.ingest.sources import Source
 from tests.unit.ingest.fakes import NOW, a_touchpoint
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-FRESH = "0123456789abcdef" * 3
+FRESH = UUID("0123456789abcdeffedcba9876543210")
 
 
 def an_accepted(**members: object) -> Accepted:
@@ -79,9 +80,9 @@ def test_a_key_is_fixed_for_ever() -> None:
     ],
 )
 def test_a_valid_trace_context_is_passed_on_and_any_other_replaced(given: str, kept: bool) -> None:
-    assert records.traceparent(given, FRESH) == (
-        given if kept else "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
-    )
+    fresh = "00-0123456789abcdeffedcba9876543210-fedcba9876543210-01"
+
+    assert records.traceparent(given, lambda: FRESH) == (given if kept else fresh)
 
 
 def test_a_dead_letter_keeps_the_bytes_that_were_sent() -> None:
