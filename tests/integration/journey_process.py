@@ -1,0 +1,71 @@
+"""A journey worker as a process of its own, for tests that hurt it: `python -m tests.integration.journey_process`.
+
+Settings come from the environment, as for the real one. `--topic` is the test's own; `--kill-at POINT:N` kills the
+process with SIGKILL when it reaches that failpoint for the N-th time, `--freeze-at` stops it there with SIGSTOP.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass
+
+from services.journey import worker
+from services.journey.apply.failpoints import Failpoint
+from services.journey.settings import ProcessSettings
+
+
+@dataclass(slots=True)
+class Hurt:
+    """Sends this process a signal at the N-th arrival at a failpoint."""
+
+    point: Failpoint
+    left: int
+    number: signal.Signals
+
+    async def reached(self, point: Failpoint) -> None:
+        """Count, and hit."""
+        if point is self.point:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), self.number)
+
+
+@dataclass(slots=True)
+class Hurts:
+    """All of them."""
+
+    hurts: list[Hurt]
+
+    async def reached(self, point: Failpoint) -> None:
+        """Tell each."""
+        for hurt in self.hurts:
+            await hurt.reached(point)
+
+
+def _hurt(text: str, number: signal.Signals) -> Hurt:
+    point, _, count = text.partition(":")
+    return Hurt(point=Failpoint(point), left=int(count or 1), number=number)
+
+
+def main() -> None:
+    """Run the worker until it is told to stop."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--topic", required=True)
+    parser.add_argument("--kill-at", action="append", default=[])
+    parser.add_argument("--freeze-at", action="append", default=[])
+    told = parser.parse_args()
+    hurts = [_hurt(text, signal.SIGKILL) for text in told.kill_at]
+    hurts += [_hurt(text, signal.SIGSTOP) for text in told.freeze_at]
+    settings = ProcessSettings.load(os.environ)
+    asyncio.run(worker.run(settings, topic=told.topic, failpoints=Hurts(hurts), on_ready=_say))
+
+
+async def _say(port: int) -> None:
+    sys.stdout.write(f"port {port}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The whole worker as a process: killed at every failpoint, stopped, frozen, cut off, and nothing lost or doubled."""
+
+import itertools
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from schemas import touchpoint as touchpoint_v1
+from services.journey.apply.failpoints import Failpoint
+from tests.integration.journey_log import touchpoint
+from tests.integration.journey_workers import Stage, open_stage
+from tests.waiting import until
+from waymark.stack.postgres import Postgres, StopMode
+
+pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
+
+CALLS_EACH = 3
+FRICTIONS_EACH = 2 * (CALLS_EACH - 1)
+"""Two rules (within a day, within a week) for every call after the first."""
+
+_PEOPLE = itertools.count(1)
+
+
+def calls(people: int) -> Iterator[touchpoint_v1.Touchpoint]:
+    """Each of so many new people calls three times about the same thing; the second time from a known number only."""
+    numbers = [next(_PEOPLE) for _ in range(people)]
+    for call in range(CALLS_EACH):
+        for number in numbers:
+            who = {"customer_id": f"C-{number}", "phone": f"+8210{number:08d}"}
+            if call == 1:
+                del who["customer_id"]
+            yield touchpoint(f"c{number}-{call}", number % 60 + call, customer=who, reason="billing")
+
+
+@pytest_asyncio.fixture
+async def stage(broker: str, database: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    async with open_stage(broker, database, tmp_path, idempotent=False) as opened:
+        yield opened
+
+
+async def verify(stage: Stage, people: int) -> None:
+    """Every touchpoint once, every person one, every friction once, every friction published."""
+    await stage.all_applied()
+    assert await stage.value("SELECT count(*) FROM journey.touchpoints") == people * CALLS_EACH
+    assert await stage.value("SELECT count(*) FROM journey.customers WHERE merged_into IS NULL") == people
+    assert (
+        await stage.value("SELECT count(*) FROM journey.frictions WHERE state = 'detected'") == people * FRICTIONS_EACH
+    )
+    assert await stage.value("SELECT count(*) FROM journey.dead_letters") == 0
+    assert await stage.applied() == stage.sent
+    await stage.until("SELECT count(*) = 0 FROM journey.outbox WHERE published_at IS NULL")
+
+
+POINTS = (
+    Failpoint.AFTER_FETCH,
+    Failpoint.BEFORE_TRANSACTION,
+    Failpoint.MID_TRANSACTION,
+    Failpoint.BEFORE_COMMIT,
+    Failpoint.AFTER_COMMIT,
+    Failpoint.AFTER_PUBLISH,
+)
+
+
+async def test_a_worker_killed_at_every_failpoint_loses_nothing_and_doubles_nothing(stage: Stage) -> None:
+    people = 0
+    for point in POINTS:
+        await stage.send(calls(20))
+        people += 20
+        doomed = await stage.start("--kill-at", f"{point}:2", batch_records=8)
+        assert await doomed.ended(60) == -signal.SIGKILL
+    await stage.start(lease_s=1)
+    await verify(stage, people)
+
+
+async def test_a_worker_asked_to_stop_in_the_middle_ends_well_and_another_goes_on(stage: Stage) -> None:
+    await stage.send(calls(400))
+    first = await stage.start(batch_records=10)
+    await stage.until("SELECT sum(next_offset) > 100 FROM journey.progress")
+    first.signal(signal.SIGTERM)
+    assert await first.ended(30) == 0
+    assert await stage.applied() < stage.sent
+    await stage.start()
+    await verify(stage, 400)
+
+
+async def test_a_frozen_worker_is_fenced_by_its_successor_and_does_no_harm(stage: Stage) -> None:
+    await stage.send(calls(30))
+    zombie = await stage.start("--freeze-at", f"{Failpoint.BEFORE_COMMIT}:2", batch_records=8)
+    await stage.until("SELECT sum(next_offset) > 0 FROM journey.progress")
+    await stage.start()
+    await verify(stage, 30)
+    zombie.signal(signal.SIGCONT)
+    await until(lambda: zombie.says("partition lost") or zombie.says("batch will be tried again"), within=30)
+    await stage.send(calls(10))
+    await verify(stage, 40)
+
+
+async def test_two_workers_share_the_topic_and_one_takes_over_when_the_other_dies(stage: Stage) -> None:
+    one = await stage.start(group="shared")
+    await stage.send(calls(20))
+    await stage.all_applied()
+    await stage.start(group="shared")
+    await stage.until("SELECT count(DISTINCT owner) = 2 FROM journey.progress")
+    await stage.send(calls(20))
+    await stage.all_applied()
+    one.signal(signal.SIGKILL)
+    await stage.send(calls(20))
+    await verify(stage, 60)
+
+
+async def test_a_claim_taken_away_and_given_up_is_made_again(stage: Stage) -> None:
+    await stage.start(batch_records=20)
+    await stage.send(calls(20))
+    await stage.all_applied()
+    await stage.execute("UPDATE journey.progress SET epoch = epoch + 1, owner = 'somebody'")
+    await stage.send(calls(20))
+    await verify(stage, 40)
+    assert await stage.value("SELECT count(*) FROM journey.progress WHERE owner = 'somebody'") == 0
+
+
+async def test_a_worker_waits_for_a_database_that_comes_back(stage: Stage, postgres_server: Postgres) -> None:
+    worker = await stage.start(batch_records=20)
+    await stage.send(calls(20))
+    await stage.all_applied()
+    postgres_server.stop(StopMode.IMMEDIATE)
+    await stage.send(calls(20))
+    await until(lambda: worker.says("batch will be tried again"), within=30)
+    postgres_server.start()
+    await verify(stage, 40)
+    assert worker.alive
+
+
+async def test_a_worker_asked_to_stop_while_the_database_is_away_ends_in_time(
+    stage: Stage, postgres_server: Postgres
+) -> None:
+    worker = await stage.start(batch_records=20)
+    await stage.send(calls(20))
+    await stage.all_applied()
+    postgres_server.stop(StopMode.IMMEDIATE)
+    await stage.send(calls(20))
+    await until(lambda: worker.says("batch will be tried again"), within=30)
+    worker.signal(signal.SIGTERM)
+    try:
+        assert await worker.ended(30) == 0
+    finally:
+        postgres_server.start()
+
+
+async def test_a_log_that_was_made_anew_is_refused_with_advice(stage: Stage) -> None:
+    first = await stage.start()
+    await stage.send(calls(10))
+    await stage.all_applied()
+    first.signal(signal.SIGTERM)
+    assert await first.ended() == 0
+    await stage.execute("UPDATE journey.progress SET last_hash = '\\x00' WHERE next_offset > 0")
+    second = await stage.start()
+    assert await second.ended(60) == 1
+    assert second.says("recreated")
+    assert second.says("WAYMARK_KAFKA_LINE")
+
+
+async def test_the_same_log_under_a_new_line_is_read_again_and_published_again(stage: Stage) -> None:
+    first = await stage.start()
+    await stage.send(calls(10))
+    await verify(stage, 10)
+    first.signal(signal.SIGTERM)
+    assert await first.ended() == 0
+    stage.environ["WAYMARK_KAFKA_LINE"] = "another-life"
+    await stage.start()
+    await stage.until("SELECT sum(next_offset) = $1 FROM journey.progress WHERE line = 'another-life'", stage.sent)
+    assert await stage.value("SELECT count(*) FROM journey.touchpoints") == 30
+    wanted = 10 * FRICTIONS_EACH
+    await stage.until("SELECT count(*) = $1 FROM journey.outbox WHERE published_line = 'another-life'", wanted)
