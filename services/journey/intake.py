@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 RECLAIM_AFTER_S = 1.5
-"""How long a partition that was lost but is still assigned waits before it is claimed again (`faust.md`, trap 5): long
+"""How long a partition that was lost but is still assigned waits before it is claimed again: long
 enough for a frozen predecessor to notice, so that two workers do not fence each other in turns."""
 
 

@@ -134,7 +134,7 @@ class ChunkConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
-        """Only ask for a claim. Seeking here races with a fetch that is still under way (`faust.md`, trap 1)."""
+        """Only ask for a claim. Seeking here races with a fetch that is still under way."""
         self._generation = None
 
     def _forget_claims(self) -> None:
