@@ -1,5 +1,7 @@
 """Dead letters of the journey worker and of alerts: find them, look at them, publish them again.
 
+What ingest rejected stands in a topic and is `waymark.rejections`' to read.
+
 A letter's `ref` names its place in the log (line, topic, partition, offset) in ten characters. To requeue is to publish
 the original bytes under the original key again; doing it twice is harmless, because applying is idempotent.
 """
@@ -16,7 +18,8 @@ from psycopg.rows import class_row
 
 from services.runtime.kafka import Producer, Record
 
-STAGES = ("journey", "alerts")
+AT_A_TIME = 200
+STAGES = ("ingest", "journey", "alerts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,17 +94,21 @@ def find_letters(connection: psycopg.Connection, selection: Selection) -> list[L
 
 
 async def requeue(connection: psycopg.Connection, letters: Sequence[Letter], producer: Producer) -> int:
-    """Publish the letters again, then note it; answers how many.
+    """Publish the letters again, some at a time, each time noting it; answers how many.
 
     Raises:
-        PublishFailed: not all were acknowledged; none is noted, so the same call may be made again.
+        PublishFailed: some were not acknowledged; those before them are noted, so the same call may be made again.
     """
-    await producer.publish([letter.record() for letter in letters])
-    for letter in letters:
-        connection.execute(
-            sql.SQL(
-                'UPDATE {} SET requeued_at = now() WHERE line = %s AND topic = %s AND partition = %s AND "offset" = %s'
-            ).format(sql.Identifier(letter.stage, "dead_letters")),
-            (letter.line, letter.topic, letter.partition, letter.offset),
-        )
+    for start in range(0, len(letters), AT_A_TIME):
+        some = letters[start : start + AT_A_TIME]
+        await producer.publish([letter.record() for letter in some])
+        for letter in some:
+            _note(connection, letter)
+        connection.commit()
     return len(letters)
+
+
+def _note(connection: psycopg.Connection, letter: Letter) -> None:
+    statement = 'UPDATE {} SET requeued_at = now() WHERE line = %s AND topic = %s AND partition = %s AND "offset" = %s'
+    place = (letter.line, letter.topic, letter.partition, letter.offset)
+    connection.execute(sql.SQL(statement).format(sql.Identifier(letter.stage, "dead_letters")), place)

@@ -1,14 +1,19 @@
 import base64
 import json
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
+from schemas import dead_letter
+from schemas.dead_letter import DeadLetter, DeadLetterError, Stage
+from services.runtime.kafka import Producer, PublishFailed, Record, TopicSpec, ensure_topics
 from waymark.database import connected
 from waymark.dead_letters import Selection, find_letters, requeue
+from waymark.rejections import find_rejections
+from waymark.topics import declared
 
 pytestmark = pytest.mark.local
 
@@ -60,6 +65,34 @@ async def test_what_kafka_does_not_take_stays_a_dead_letter(database: str) -> No
         await requeue(connection, find_letters(connection, Selection()), producer)
     with connected(database) as connection:
         assert [letter.requeued_at for letter in find_letters(connection, Selection())] == [None]
+
+
+async def test_what_ingest_rejected_is_read_from_its_topic(broker: str) -> None:
+    (topic,) = (spec for spec in declared(1) if spec.name == dead_letter.TOPIC)
+    await ensure_topics(broker, [topic], configure=False)
+    source = f"ivr-{uuid4()}"
+    producer = Producer(broker, client_id="test", idempotent=False)
+    for number in range(3):
+        letter = DeadLetter(
+            id=f"call-{number}",
+            stage=Stage.INGEST,
+            code="invalid_field",
+            value_base64=base64.b64encode(b"{}").decode(),
+            value_bytes=2,
+            first_seen=datetime(2026, 11, 22, 0, number, tzinfo=UTC),
+            errors=(DeadLetterError(path="kind", code="missing", message="Send `kind`."),),
+            source=source,
+        )
+        await producer.publish([Record(topic=topic.name, key=source.encode(), value=dead_letter.encode(letter))])
+    await producer.publish([Record(topic=topic.name, key=b"odd", value=b"not a letter")])
+    await producer.stop()
+
+    letters = await find_rejections(broker, Selection(source=source))
+
+    assert [letter.touchpoint_id for letter in letters] == ["call-0", "call-1", "call-2"]
+    assert letters[0].errors == [{"path": "kind", "message": "Send `kind`."}]
+    (chosen,) = await find_rejections(broker, Selection(refs=[letters[1].ref]))
+    assert chosen.touchpoint_id == "call-1"
 
 
 def test_letters_are_found_by_ref_stage_code_and_source(database: str) -> None:

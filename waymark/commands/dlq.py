@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from waymark.dead_letters import Letter, Selection
     from waymark.target import Target
 
+SHOWN_ERRORS = 3
+
 Refs = Annotated[list[str] | None, typer.Argument(help=say("Refs, as `list` shows them.", "`list`가 보여 주는 ref."))]
-Stage = Annotated[str | None, typer.Option(metavar="journey|alerts", help=say("Whose.", "어느 단계의 것인지."))]
+Stage = Annotated[str | None, typer.Option(metavar="ingest|journey|alerts", help=say("Whose.", "어느 단계의 것인지."))]
 Code = Annotated[str | None, typer.Option(help=say("Only with this reason.", "이 사유만."))]
 SourceName = Annotated[str | None, typer.Option("--source", help=say("Only from this source.", "이 소스만."))]
 Requeued = Annotated[bool, typer.Option("--all", help=say("Also those sent again already.", "다시 보낸 것도 포함."))]
@@ -75,6 +77,8 @@ def show_list(
             markup=False,
             highlight=False,
         )
+        for error in letter.errors[:SHOWN_ERRORS]:
+            out.print(f"            {error['path']}: {error['message']}", markup=False, highlight=False, style="dim")
     err.print(say(f"{len(letters)} dead letters", f"{len(letters)}건"), style="dim")
 
 
@@ -110,10 +114,15 @@ def requeue(
 
     if not (refs or stage or code or source or everything):
         raise CommandError("say which: refs, --stage, --code, --source or --everything", exit_code=2)
+    if stage == "ingest":
+        raise CommandError(
+            "what ingest rejected is for its producer to mend and to send again, with the same id", exit_code=2
+        )
     selection = Selection(refs=refs or [], stage=stage, code=code, source=source, limit=100_000)
+    _check(selection)
     target = find_target(os.environ)
     if dry_run:
-        letters = _find(selection)
+        letters = _find(selection, rejections=False)
         count, verb = len(letters), say("would be published again", "재발행 예정")
     else:
         count, verb = _requeue(target, selection), say("published again", "재발행됨")
@@ -126,13 +135,31 @@ def requeue(
         raise CommandError(f"{missing} of the refs are not waiting: unknown, or sent again already")
 
 
-def _find(selection: "Selection") -> "list[Letter]":
+def _find(selection: "Selection", *, rejections: bool = True) -> "list[Letter]":
+    """The selected letters of all stages, or without what ingest rejected."""
+    import asyncio
+
     from waymark.database import connected
     from waymark.dead_letters import find_letters
+    from waymark.rejections import find_rejections
     from waymark.target import find_target
 
-    with connected(find_target(os.environ).postgres) as connection:
-        return find_letters(connection, selection)
+    _check(selection)
+    target = find_target(os.environ)
+    letters: list[Letter] = []
+    if selection.stage != "ingest":
+        with connected(target.postgres) as connection:
+            letters = find_letters(connection, selection)
+    if rejections and selection.stage in {None, "ingest"}:
+        letters += asyncio.run(find_rejections(target.kafka, selection))
+    return sorted(letters, key=lambda letter: letter.first_seen)
+
+
+def _check(selection: "Selection") -> None:
+    from waymark.dead_letters import STAGES
+
+    if selection.stage not in {None, *STAGES}:
+        raise CommandError(f"--stage is one of {', '.join(STAGES)}, not {selection.stage!r}", exit_code=2)
 
 
 def _requeue(target: "Target", selection: "Selection") -> int:
