@@ -29,7 +29,6 @@ class ExitCode(IntEnum):
 class StuckReason(StrEnum):
     """What the watchdog found."""
 
-    MOVING = "moving"
     IDLE = "idle"
     WAITING = "waiting"
     STUCK = "stuck"
@@ -37,7 +36,7 @@ class StuckReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """When each partition last moved, or had nothing left to do (monotonic seconds), and where it stood then."""
+    """Since when each partition has had work and not moved (monotonic seconds), and where all of them stood."""
 
     since: Mapping[int, float] = field(default_factory=dict)
     applied: Mapping[int, int] = field(default_factory=dict)
@@ -51,15 +50,12 @@ class Watch:
         its time now.
         """
         since = {}
-        lagging = []
         for partition, position in applied.items():
-            behind = position < ends.get(partition, 0)
-            moved = self.applied.get(partition) != position
-            since[partition] = now if moved or not behind else self.since.get(partition, now)
-            if behind:
-                lagging.append(partition)
-        still = [partition for partition in lagging if now - since[partition] >= stuck_after_s]
-        reason = StuckReason.STUCK if still else StuckReason.WAITING if lagging else StuckReason.IDLE
+            if position < ends.get(partition, 0):
+                moved = self.applied.get(partition) != position
+                since[partition] = now if moved else self.since.get(partition, now)
+        still = [partition for partition, start in since.items() if now - start >= stuck_after_s]
+        reason = StuckReason.STUCK if still else StuckReason.WAITING if since else StuckReason.IDLE
         return Watch(since=since, applied=dict(applied)), reason, still
 
 

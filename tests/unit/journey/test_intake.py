@@ -1,0 +1,92 @@
+"""The intake: what is delivered, trimmed, refused and kept waiting."""
+
+import asyncio
+
+import pytest
+
+from services.journey.intake import RECLAIM_AFTER_S, Hole, Intake, fit
+from tests.unit.journey.records import chunk, claim, records
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "cursor", "expected"),
+    [
+        pytest.param(5, 3, 5, [5, 6, 7], id="what comes next is delivered"),
+        pytest.param(3, 5, 5, [5, 6, 7], id="what was delivered before is cut off"),
+        pytest.param(0, 5, 5, [], id="nothing but repeats"),
+        pytest.param(0, 0, 5, [], id="nothing at all"),
+    ],
+)
+def test_records_are_fitted_to_the_cursor(first: int, count: int, cursor: int, expected: list[int]) -> None:
+    fitted = fit(records(first, count), cursor)
+    assert not isinstance(fitted, Hole)
+    assert expected == [record.offset for record in fitted]
+
+
+def test_a_gap_before_the_first_record_is_a_hole() -> None:
+    assert fit(records(8, 2), 5) == Hole(cursor=5, first=8)
+
+
+async def test_batches_take_no_more_than_asked_and_leave_the_rest() -> None:
+    intake = Intake(capacity=100)
+    held = claim()
+    intake.grant([held])
+    await intake.put(chunk(held, 0, 7))
+    await intake.put(chunk(held, 7, 3))
+    batches = intake.batches(5)
+    first = await anext(batches)
+    second = await anext(batches)
+    assert [[len(one.records) for one in batch] for batch in (first, second)] == [[5], [2, 3]]
+    assert [record.offset for one in (*first, *second) for record in one.records] == list(range(10))
+    assert intake.waiting == 0
+
+
+async def test_a_full_queue_makes_the_consumer_wait() -> None:
+    intake = Intake(capacity=4)
+    held = claim()
+    intake.grant([held])
+    await intake.put(chunk(held, 0, 4))
+    waiting = asyncio.create_task(intake.put(chunk(held, 4, 1)))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await anext(intake.batches(4))
+    await waiting
+    assert intake.waiting == 1
+
+
+async def test_chunks_of_a_claim_that_is_gone_are_dropped() -> None:
+    intake = Intake(capacity=100)
+    old, new = claim(epoch=1), claim(epoch=2)
+    intake.grant([old])
+    await intake.put(chunk(old, 0, 3))
+    intake.grant([new])
+    await intake.put(chunk(new, 0, 2))
+    batch = await anext(intake.batches(10))
+    assert [one.claim for one in batch] == [new]
+
+
+def test_a_lost_partition_is_claimed_again_only_after_a_pause() -> None:
+    intake = Intake(capacity=100)
+    held, other = claim(0), claim(1)
+    intake.grant([held, other])
+    intake.lose(held, now=10.0)
+    assert intake.unclaimed([0, 1], now=10.0) == []
+    assert intake.unclaimed([0, 1], now=10.0 + RECLAIM_AFTER_S) == [0]
+
+
+def test_losing_an_older_claim_leaves_the_present_one_alone() -> None:
+    intake = Intake(capacity=100)
+    old, new = claim(epoch=1), claim(epoch=2)
+    intake.grant([old])
+    intake.grant([new])
+    intake.lose(old, now=0.0)
+    assert intake.holds(new)
+
+
+def test_a_rebalance_takes_every_claim_and_every_pause() -> None:
+    intake = Intake(capacity=100)
+    held = claim(0)
+    intake.grant([held, claim(1)])
+    intake.lose(held, now=10.0)
+    intake.revoke_all()
+    assert intake.unclaimed([0, 1], now=10.0) == [0, 1]

@@ -1,0 +1,64 @@
+"""The watchdog: lag and standstill together, for long, and nothing else."""
+
+import threading
+
+import pytest
+
+from services.journey.watchdog import ExitCode, LoopWatch, StuckReason, Watch
+from services.runtime.clock import SystemClock
+
+AFTER_S = 60.0
+
+
+def reasons(*looks: tuple[float, dict[int, int], dict[int, int]]) -> list[StuckReason]:
+    watch, found = Watch(), []
+    for now, applied, ends in looks:
+        watch, reason, _ = watch.observe(applied, ends, now, AFTER_S)
+        found.append(reason)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("looks", "last"),
+    [
+        pytest.param([(0, {0: 5}, {0: 9}), (60, {0: 5}, {0: 12})], StuckReason.STUCK, id="lag and no progress"),
+        pytest.param([(0, {0: 5}, {0: 9}), (59, {0: 5}, {0: 12})], StuckReason.WAITING, id="not long enough"),
+        pytest.param([(0, {0: 5}, {0: 9}), (60, {0: 6}, {0: 99})], StuckReason.WAITING, id="slow is not stuck"),
+        pytest.param([(0, {0: 9}, {0: 9}), (600, {0: 9}, {0: 9})], StuckReason.IDLE, id="nothing to do"),
+        pytest.param(
+            [(0, {0: 9}, {0: 9}), (600, {0: 9}, {0: 10}), (630, {0: 9}, {0: 10})],
+            StuckReason.WAITING,
+            id="time without work does not count",
+        ),
+        pytest.param([(600, {0: 5}, {0: 9})], StuckReason.WAITING, id="a partition seen for the first time"),
+        pytest.param(
+            [(0, {0: 5, 1: 5}, {0: 9, 1: 9}), (60, {0: 5, 1: 7}, {0: 9, 1: 9})],
+            StuckReason.STUCK,
+            id="one partition stands while another moves",
+        ),
+    ],
+)
+def test_a_worker_is_stuck_only_with_work_and_without_movement(
+    looks: list[tuple[float, dict[int, int], dict[int, int]]], last: StuckReason
+) -> None:
+    assert reasons(*looks)[-1] is last
+
+
+def test_the_partitions_that_stand_still_are_named() -> None:
+    watch, _, _ = Watch().observe({0: 5, 1: 5}, {0: 9, 1: 9}, 0.0, AFTER_S)
+    _, _, still = watch.observe({0: 5, 1: 6}, {0: 9, 1: 9}, AFTER_S, AFTER_S)
+    assert still == [0]
+
+
+def test_a_loop_that_does_not_turn_ends_the_process() -> None:
+    ended: list[ExitCode] = []
+    called = threading.Event()
+
+    def end(code: ExitCode) -> None:
+        ended.append(code)
+        called.set()
+
+    watch = LoopWatch(SystemClock(), blocked_after_s=0.05, end=end)
+    watch.start()
+    assert called.wait(5.0)
+    assert ended == [ExitCode.LOOP_BLOCKED]
