@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -29,7 +31,8 @@ class Tally:
         """Send batch after batch, each until it is accepted, as a producer should."""
         for number in itertools.count():
             batch = [a_touchpoint(f"{name}-{number}-{at}") for at in range(BATCH)]
-            await until(lambda: self._sent(session, url, key, batch), within=100.0)  # noqa: B023  called in this round
+            attempt: Callable[[], Awaitable[bool]] = partial(self._sent, session, url, key, batch)
+            await until(attempt, within=100.0)
             if self.stop:
                 return
 
