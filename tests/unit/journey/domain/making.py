@@ -1,6 +1,6 @@
 """Touchpoints for tests of the domain: sensible defaults, override what matters. Time counts in minutes from `DAY`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -91,7 +91,7 @@ class Shelf:
         self.timers: dict[UUID, StoredTimer] = {}
         self.placed: dict[TouchpointKey, UUID] = {}
         self.gone: dict[UUID, UUID | None] = {}
-        self._ids = count(customer * 1_000_000)
+        self.ids: Iterator[UUID] = (UUID(int=number) for number in count(customer * 1_000_000))
 
     def stored(self, *, truncated: bool = False) -> Stored:
         """As `diff` wants it."""
@@ -104,7 +104,7 @@ class Shelf:
 
     def moment(self, now: datetime) -> Moment:
         """The circumstances of a comparison at `now`."""
-        return Moment(customer_id=self.customer, now=now, new_id=lambda: UUID(int=next(self._ids)))
+        return Moment(customer_id=self.customer, now=now, new_id=lambda: next(self.ids))
 
     def placed_history(self, history: Sequence[Recorded]) -> list[Recorded]:
         """`history` with the journeys that were stored."""

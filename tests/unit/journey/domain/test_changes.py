@@ -1,5 +1,8 @@
 """What is written and published when a customer changes, told step by step."""
 
+from datetime import timedelta
+from uuid import UUID
+
 import msgspec
 import pytest
 
@@ -197,6 +200,43 @@ def test_two_journeys_that_become_one_keep_the_oldest_id() -> None:
     assert {(placed.touchpoint[1], placed.journey_id) for placed in changes.placements} == {("a", kept), ("c", kept)}
 
 
+def test_age_decides_and_not_the_id() -> None:
+    shelf = Shelf()
+    shelf.ids = iter([UUID(int=9), UUID(int=3)])
+    case, order = seen("a", 0, refs={"case_id": "1"}), seen("b", 1, refs={"order_id": "2"})
+    step(shelf, order, minutes=10)
+    step(shelf, order, case, minutes=20)
+    step(shelf, order, case, seen("c", 2, refs={"case_id": "1", "order_id": "2"}), minutes=30)
+    assert shelf.gone == {UUID(int=3): UUID(int=9)}
+
+
+def test_an_id_whose_beginning_went_to_an_older_journey_stays_with_the_rest() -> None:
+    shelf = Shelf()
+    a = seen("a", 0, refs={"case_id": "1"})
+    b, c = seen("b", 1, refs={"order_id": "2"}), seen("c", 2, refs={"claim_id": "3"})
+    step(shelf, a, minutes=10)
+    step(shelf, a, b, c, seen("b-c", 3, refs={"order_id": "2", "claim_id": "3"}), minutes=20)
+    rest = shelf.placed["test", "c"]
+    changes = step(shelf, a, b, c, seen("a-b", 4, refs={"case_id": "1", "order_id": "2"}), minutes=30)
+    assert shelf.placed["test", "b"] == shelf.placed["test", "a"]
+    assert shelf.placed["test", "c"] == rest
+    assert (changes.aliased, changes.dissolved) == ([], [])
+
+
+def test_what_is_taken_back_names_the_journey_by_its_present_id() -> None:
+    shelf = Shelf()
+    case, order = {"case_id": "1"}, {"order_id": "2"}
+    step(shelf, seen("a", 0, refs=case), minutes=10)
+    first, second = call("b", 1, refs=order), call("c", 2, refs=order, interaction_id="i", reason="billing")
+    step(shelf, seen("a", 0, refs=case), first, second, minutes=20)
+    of_delivery = msgspec.structs.replace(
+        first, touchpoint=call("b", 1, refs=case | order, reason="delivery").touchpoint
+    )
+    (change,) = step(shelf, seen("a", 0, refs=case), of_delivery, second, minutes=30).frictions
+    assert change.event is FrictionEvent.RETRACTED
+    assert change.friction.journey_id == shelf.placed["test", "a"]
+
+
 def test_a_journey_that_falls_apart_keeps_its_id_where_it_began() -> None:
     shelf = Shelf()
     case, order = seen("a", 0, refs={"case_id": "1"}), seen("b", 1, refs={"order_id": "2"})
@@ -232,6 +272,31 @@ def test_what_rests_on_touchpoints_that_were_not_loaded_is_left_alone() -> None:
     assert events(gone) == [(FrictionEvent.RETRACTED, 2)]
     assert gone.cancelled
     assert gone.dissolved
+
+
+def test_a_shorter_excerpt_is_no_news_when_the_rest_was_not_loaded() -> None:
+    shelf = Shelf()
+    step(shelf, seen("before", -5), FIRST, SECOND)
+    assert events(step(shelf, FIRST, SECOND, truncated=True)) == []
+    assert events(step(shelf, FIRST, SECOND)) == [(FrictionEvent.UPDATED, 2)]
+
+
+def test_a_failing_rule_cancels_no_timer() -> None:
+    shelf = Shelf()
+    step(shelf, seen("p", 0, "callback_promised", due_at=at(60)), rules=ABSENT)
+    projection = project([], rulebook=ABSENT, policy=POLICY)
+    failed = msgspec.structs.replace(projection, failures=[RuleFailed(rule="mine", rule_version=1, error="TypeError")])
+    assert diff(failed, shelf.stored(), ABSENT, shelf.moment(at(HOURS))).cancelled == []
+
+
+def test_a_timer_is_armed_again_for_another_time() -> None:
+    shelf = Shelf()
+    promise = seen("p", 0, "callback_promised", due_at=at(60))
+    step(shelf, promise, rules=ABSENT)
+    patient = Rulebook([msgspec.structs.replace(rule, grace=timedelta(minutes=30)) for rule in ABSENT.rules])
+    (timer,) = step(shelf, promise, rules=patient).armed
+    assert timer.due_at == at(90)
+    assert not step(shelf, promise, rules=patient)
 
 
 def test_a_stored_friction_reads_back_as_it_was_published() -> None:

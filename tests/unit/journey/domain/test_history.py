@@ -67,5 +67,7 @@ def test_late_touchpoints_and_doubles_are_left_out() -> None:
 
 
 def test_contacts_at_one_time_go_by_source_and_key() -> None:
-    found = contacts(call("a", sequence=9), call("z", interaction_id="0"), call("b", source="alpha"))
-    assert [contact.at.id for contact in found] == ["b", "z", "a"]
+    found = contacts(
+        call("a", interaction_id="z"), call("m", sequence=9), call("c", interaction_id="b"), call("z", source="alpha")
+    )
+    assert [contact.at.id for contact in found] == ["z", "c", "m", "a"]

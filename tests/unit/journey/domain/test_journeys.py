@@ -72,6 +72,27 @@ CASE, ORDER = {"case_id": "1"}, {"order_id": "9"}
             ["a", "b c"],
             id="without reason: the latest journey within a day",
         ),
+        pytest.param([call("a", reason="billing"), seen("b", 24 * HOURS)], ["a b"], id="a day is within"),
+        pytest.param(
+            [call("a", reason="billing"), call("b", reason="delivery"), seen("c", 1)],
+            ["a", "b c"],
+            id="of two at the same time the one touched last",
+        ),
+        pytest.param(
+            [seen("a"), call("b", 60, reason="billing"), call("c", 120, reason="delivery")],
+            ["a b", "c"],
+            id="a journey is named once",
+        ),
+        pytest.param(
+            [
+                call("a", 0, reason="x", interaction_id="c"),
+                call("b", 10 * HOURS, interaction_id="c"),
+                call("d", 60, reason="x"),
+                call("e", 14 * DAYS + 10 * HOURS, reason="x"),
+            ],
+            ["a d b e"],
+            id="the end of a long interaction counts",
+        ),
         pytest.param(
             [call("a", reason="billing"), seen("b", 24 * HOURS + SECOND)],
             ["a", "b"],

@@ -87,6 +87,16 @@ def test_a_barrier_counts_only_where_it_agrees() -> None:
     assert finds(history, **rule, same=["refs.order_id"]) == ["b"]
 
 
+def test_a_barrier_counts_only_in_its_scope() -> None:
+    one, other = {"case_id": "1"}, {"case_id": "2"}
+    history = [
+        seen("a", 0, "error_shown", refs=one),
+        seen("o", 1, "order_placed", refs=other),
+        seen("b", 2, "error_shown", refs=one),
+    ]
+    assert finds(history, **ERRORS, without={"kind": "order_placed"}, per="case") == ["b"]
+
+
 def test_one_anchor_counts_at_most_two_hundred() -> None:
     (*_, last) = found("mine", *errors(*range(MOST_COUNTED + 50)), rules=a_rule(**ERRORS))
     assert last.evidence["count"] == MOST_COUNTED

@@ -165,6 +165,11 @@ ROWS: dict[str, Row] = {
         [declined("a", 0), seen("o", 5, "order_placed"), declined("b", 10)],
         [],
     ),
+    "an order after": (
+        "payment_declines",
+        [declined("a", 0), declined("b", 10), seen("o", 11, "order_placed")],
+        ["b"],
+    ),
     "an order before": (
         "payment_declines",
         [seen("o", 0, "order_placed"), declined("a", 1), declined("b", 10)],
