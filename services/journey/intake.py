@@ -152,14 +152,31 @@ class Intake:
     async def _take(self, max_records: int) -> list[Chunk]:
         async with self._changed:
             await self._changed.wait_for(lambda: self._waiting > 0)
-            taken: list[Chunk] = []
-            room = max_records
-            while self._queue and room > 0:
-                head, rest = self._queue.popleft().split(room)
-                taken.append(head)
-                room -= len(head.records)
-                if rest is not None:
-                    self._queue.appendleft(rest)
-            self._waiting -= max_records - room
+            taken, self._queue = _fair_share(self._queue, max_records)
+            self._waiting -= sum(len(chunk.records) for chunk in taken)
             self._changed.notify_all()
             return taken
+
+
+def _fair_share(queue: Iterable[Chunk], max_records: int) -> tuple[list[Chunk], deque[Chunk]]:
+    """Cut the queue into a batch and the rest, giving every waiting partition the same room in the batch.
+
+    First come, first served would let one partition wait behind the whole backlog of another: long enough for the
+    watchdog to take it for stuck, and for every timer to wait with it.
+    """
+    waiting = list(queue)
+    share = max(1, max_records // max(1, len({chunk.partition for chunk in waiting})))
+    room: dict[int, int] = {}
+    taken: list[Chunk] = []
+    left: deque[Chunk] = deque()
+    for chunk in waiting:
+        free = room.get(chunk.partition, share)
+        if free == 0:
+            left.append(chunk)
+            continue
+        head, rest = chunk.split(free)
+        taken.append(head)
+        room[chunk.partition] = free - len(head.records) if rest is None else 0
+        if rest is not None:
+            left.append(rest)
+    return taken, left
