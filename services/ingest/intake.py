@@ -80,6 +80,7 @@ class Intake:
         self._metrics = metrics
         self._clock = clock
         self._new_id = new_id
+        self._failing = False
 
     async def take(self, request: Request) -> list[Verdict]:
         """Return one verdict per item of `request`, in order."""
@@ -146,10 +147,15 @@ class Intake:
             await self._publisher.publish(plan.records)
         except PublishFailed as error:
             self._metrics.publish_failures.inc()
-            _log.warning("touchpoints not acknowledged", reason=error.reason, count=len(error.failed))
+            if not self._failing:  # once an outage, not once a request
+                _log.warning("touchpoints not acknowledged", reason=error.reason, count=len(error.failed))
+            self._failing = True
             return frozenset(plan.positions[at] for at in error.failed)
         finally:
             self._metrics.publish_seconds.observe(self._clock.monotonic() - started)
+        if self._failing:
+            _log.info("touchpoints acknowledged again")
+            self._failing = False
         return frozenset()
 
     async def _bury(self, letters: list[Record], source: Source) -> None:
@@ -162,7 +168,7 @@ class Intake:
         except TimeoutError:
             lost = len(letters)
         if lost:
-            _log.warning("dead letters lost", source=source.name, count=lost)
+            _log.debug("dead letters lost", source=source.name, count=lost)
             self._metrics.dead_letters.labels("lost").inc(lost)
         self._metrics.dead_letters.labels("written").inc(len(letters) - lost)
 

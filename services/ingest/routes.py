@@ -100,7 +100,7 @@ class PostTouchpoints:
     async def _refuse(self, refused: Refused, language: Language, wire: Wire, scope: Scope, send: Send) -> None:
         reason = refused.refusal
         self._metrics.refused.labels(str(reason)).inc()
-        _log.info("request refused", reason=str(reason))
+        _log.debug("request refused", reason=str(reason))
         headers = {"content-language": str(language), **refused.headers}
         if not wire.ended:
             headers["connection"] = "close"

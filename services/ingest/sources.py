@@ -76,7 +76,7 @@ _REFUSALS = {
     Verdict.UNVERIFIABLE: Refusal.KEYS_UNAVAILABLE,
 }
 
-_ASK_WITHIN_S = 1.0
+_ASK_WITHIN_S = 2.0
 _UNKNOWN_IDS = 10_000
 _MARK_EVERY_S = 60.0
 
@@ -158,6 +158,8 @@ class Sources:
             return self._looked_up[key_id]
         try:
             async with asyncio.timeout(_ASK_WITHIN_S), self._asking:
+                if key_id in self._looked_up:  # another request asked while this one waited for its turn
+                    return self._looked_up[key_id]
                 found = await self._store.one_key(key_id)
         except self._store.outages:
             # With all keys at hand an unknown one is most likely wrong, but it may be newer than the outage.

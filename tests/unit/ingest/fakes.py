@@ -124,6 +124,7 @@ class KeysInMemory:
 
     async def one_key(self, key_id: str) -> SourceKey | None:
         self.lookups += 1
+        await asyncio.sleep(0)  # as any database, it lets others run meanwhile
         self._answer()
         return self.rows.get(key_id)
 

@@ -46,6 +46,14 @@ async def test_a_new_key_works_at_once_and_is_asked_for_once(sources: Sources, s
     assert store.lookups == 1
 
 
+async def test_many_requests_with_a_new_key_ask_once_or_twice(sources: Sources, store: KeysInMemory) -> None:
+    await sources.refresh()
+    key = store.add(IVR)
+
+    assert await asyncio.gather(*[sources.source_of(key.text) for _ in range(50)]) == [IVR] * 50
+    assert store.lookups <= 2
+
+
 async def test_a_wrong_key_is_asked_for_once(sources: Sources, store: KeysInMemory) -> None:
     await sources.refresh()
     wrong = mint(KeyKind.SOURCE).text
