@@ -137,7 +137,17 @@ class Dashboard:
             "time": {"from": self.since, "to": "now"},
             "timezone": "browser",
             "links": [
-                {"type": "dashboards", "title": "Waymark", "tags": ["waymark"], "asDropdown": False, "keepTime": True}
+                {
+                    "type": "dashboards",
+                    "title": "Waymark",
+                    "icon": "external link",
+                    "tooltip": "",
+                    "tags": ["waymark"],
+                    "asDropdown": False,
+                    "includeVars": False,
+                    "keepTime": True,
+                    "targetBlank": False,
+                }
             ],
             "annotations": {"list": [_annotation(name, expr) for name, expr in self.annotations]},
             "templating": {"list": [_datasource_variable(), _job_variable(self.jobs)]},
@@ -229,8 +239,7 @@ def _annotation(name: str, expr: str) -> dict[str, Any]:
         "enable": True,
         "hide": False,
         "iconColor": "#5794F2",
-        "expr": expr,
-        "step": "1m",
+        "target": {"refId": "Anno", "expr": expr, "interval": "1m"},
         "titleFormat": name,
     }
 
@@ -257,7 +266,6 @@ def _job_variable(jobs: str) -> dict[str, Any]:
         "type": "query",
         "datasource": DATASOURCE,
         "query": {"query": "label_values(up, job)", "refId": "job"},
-        "definition": "label_values(up, job)",
         "current": {"text": "All", "value": "$__all"},
         "hide": 0,
         "includeAll": True,

@@ -47,7 +47,7 @@ def dashboard_expressions() -> list[Expression]:
             place = f"{path.stem}: {panel['title']}"
             found += [Expression(text=target["expr"], place=place) for target in panel["targets"]]
         for note in dashboard(path)["annotations"]["list"]:
-            found.append(Expression(text=note["expr"], place=f"{path.stem}: annotation {note['name']}"))
+            found.append(Expression(text=note["target"]["expr"], place=f"{path.stem}: annotation {note['name']}"))
     return found
 
 
