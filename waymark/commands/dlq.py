@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
     group.command(
         "list",
         help=say("List dead letters, oldest first.", "처리하지 못한 레코드를 오래된 순으로 보여 줍니다."),
-        epilog=examples("waymark dlq list", "waymark dlq list --stage journey --code conflict"),
+        epilog=examples("waymark dlq list", "waymark dlq list --stage journey --code id_conflict"),
     )(show_list)
     group.command(
         "show",
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
         ),
         epilog=examples(
             "waymark dlq requeue 3f2a91c04b",
-            "waymark dlq requeue --code undecodable --dry-run",
+            "waymark dlq requeue --code not_a_touchpoint --dry-run",
             "waymark dlq requeue --everything",
         ),
     )(requeue)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,8 @@ from waymark.stack.process import Child, StackError, wait_until
 from waymark.target import UP_FILE, Target
 
 STOP_S = 30.0
+STOP_WITHOUT_ENGINES_S = 5.0
+"""With Kafka or PostgreSQL gone there is nothing to finish; what is not committed is read again."""
 
 
 class Report(Protocol):
@@ -72,10 +75,16 @@ class LocalStack:
 
     def stop(self) -> None:
         """Stop what runs: first who takes in, then who works on it, then what they stand on."""
-        for service in self._services:
-            self._report.step(f"stopping {service.name}")
-            if not service.child.stop(within_s=STOP_S):
-                self._report.trouble(f"{service.name} did not stop within {STOP_S:.0f} s and was killed")
+        patience = STOP_S if all(engine.alive for engine in self._engines()) else STOP_WITHOUT_ENGINES_S
+        taking_in = [service for service in self._services if service.name == "ingest"]
+        for wave in (taking_in, [service for service in self._services if service.name != "ingest"]):
+            for service in wave:
+                service.child.send(signal.SIGTERM)
+            for service in wave:
+                self._report.step(f"stopping {service.name}")
+                if not service.child.wait(patience):  # a second signal would mean: at once
+                    service.child.kill()
+                    self._report.trouble(f"{service.name} did not stop within {patience:.0f} s and was killed")
         self._services.clear()
         self._report.step("stopping PostgreSQL and the broker")
         self._until.close()
