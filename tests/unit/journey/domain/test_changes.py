@@ -229,9 +229,7 @@ def test_what_is_taken_back_names_the_journey_by_its_present_id() -> None:
     step(shelf, seen("a", 0, refs=case), minutes=10)
     first, second = call("b", 1, refs=order), call("c", 2, refs=order, interaction_id="i", reason="billing")
     step(shelf, seen("a", 0, refs=case), first, second, minutes=20)
-    of_delivery = msgspec.structs.replace(
-        first, touchpoint=call("b", 1, refs=case | order, reason="delivery").touchpoint
-    )
+    of_delivery = call("b", 1, refs=case | order, reason="delivery")
     (change,) = step(shelf, seen("a", 0, refs=case), of_delivery, second, minutes=30).frictions
     assert change.event is FrictionEvent.RETRACTED
     assert change.friction.journey_id == shelf.placed["test", "a"]

@@ -25,6 +25,14 @@ def parts(*history: Recorded) -> dict[str, tuple[int, int]]:
             {"transfer": (3, 15)},
             id="an interaction counts its transfers once",
         ),
+        pytest.param(
+            [
+                call("a", interaction_id="c", wait_s=60, hold_s=60),
+                call("b", 1, interaction_id="c", wait_s=60, hold_s=60),
+            ],
+            {"wait": (1, 1), "hold": (1, 1)},
+            id="an interaction counts its waiting once",
+        ),
         pytest.param([call("a", wait_s=119)], {"wait": (1, 1)}, id="waiting counts whole minutes"),
         pytest.param([call("a", wait_s=59)], {}, id="less than a minute is nothing"),
         pytest.param([call("a", wait_s=7200)], {"wait": (120, 15)}, id="waiting weighs 15 at most"),

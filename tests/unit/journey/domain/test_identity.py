@@ -52,7 +52,7 @@ class Registry:
         self.owners: dict[IdentifierKey, CustomerId] = {}
         self.customers: dict[CustomerId, KnownCustomer] = {}
         self.links: set[LinkKey] = set()
-        self._ids = count(1)
+        self._ids = count(10_000, -1)  # falling, so that an older customer does not have the smaller id
 
     def take(self, *touchpoints: Touchpoint) -> IdentityPlan:
         known = KnownIdentity(owners=self.owners, customers=self.customers, retracted=self.retracted)
