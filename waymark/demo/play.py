@@ -78,7 +78,7 @@ class Play:
         self._clock = clock
         self._run = run
         self._began = began
-        self._accepted_at: dict[str, datetime] = {}
+        self._accepted_at: dict[tuple[str, datetime], datetime] = {}
         self._last_news = clock.monotonic()
         self._counted: set[tuple[str, str]] = set()
         self._on_first_alert: Callable[[datetime], None] = lambda _at: None
@@ -146,7 +146,7 @@ class Play:
             raise DemoError(f"ingest did not take touchpoints of {source}: {answer.status_code} {answer.text[:500]}")
         now = self._clock.now()
         for sent in documents:
-            self._accepted_at[f"{source}/{sent['id']}"] = now
+            self._accepted_at[str(sent["channel"]), _instant(sent["occurred_at"])] = now
             self._story.accepted(str(sent["channel"]), 1)
         self.tally.accepted += len(documents)
 
@@ -180,12 +180,17 @@ class Play:
             self.tally.rules[rule] += 1
 
     def _time(self, alert: Alert) -> None:
-        """Measure from the acceptance of the last touchpoint of the evidence, unless a timer brought the news."""
-        evidence = [f"{entry['source']}/{entry['id']}" for entry in alert.issue.get("touchpoints", ())]
-        accepted = [self._accepted_at[name] for name in evidence if name in self._accepted_at]
-        if accepted and not ABSENCE_RULES & set(alert.issue.get("rules", ())):
-            self.tally.latencies_s.append((alert.received_at - max(accepted)) / timedelta(seconds=1))
+        """Measure from the acceptance of the contact that completed a repeat; other news may be of something older."""
+        issue = alert.issue
+        if alert.kind == "issue.opened" and set(issue.get("rules", ())) == REPEATS:
+            accepted = self._accepted_at.get((str(issue.get("channel")), _instant(str(issue["last_at"]))))
+            if accepted is not None:
+                self.tally.latencies_s.append((alert.received_at - accepted) / timedelta(seconds=1))
 
 
-ABSENCE_RULES = frozenset({"callback_missed", "checkout_abandoned"})
-"""Rules whose news comes when the stream has passed a time, not when a touchpoint arrives."""
+REPEATS = {"repeat_contact_24h", "repeat_contact_7d"}
+"""Rules whose friction is complete with the first touchpoint of the second contact."""
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
