@@ -15,7 +15,7 @@ KINDS = (
     ("web", "page_viewed", 0.55),
     ("web", "checkout_started", 0.10),
     ("web", "order_placed", 0.10),
-    ("app", "logged_in", 0.10),
+    ("app", "login_succeeded", 0.10),
     ("phone", "call_ended", 0.08),
     ("chat", "chat_started", 0.04),
     ("web", "payment_declined", 0.03),

@@ -80,7 +80,7 @@ def browsing(person: Person, start: float, dice: Random) -> Iterator[Moment]:
 def buying(person: Person, start: float, dice: Random) -> Iterator[Moment]:
     """Look, log in, pay, and be content. The login is what ties cookie and customer together."""
     yield _web(person.browser, start, "page_viewed", attributes={"page": "product"})
-    yield _web(person.browser | person.account, start + 40, "logged_in", **_level(person))
+    yield _web(person.browser | person.account, start + 40, "login_succeeded", **_level(person))
     order = {"order_id": f"A-{person.number:05d}"}
     yield _web(person.account, start + 90, "checkout_started", refs=order, value=_won(dice))
     yield _web(person.account, start + 90 + dice.uniform(40, 400), "order_placed", refs=order, value=_won(dice))
@@ -182,7 +182,7 @@ def promise_broken(person: Person, start: float, dice: Random) -> Iterator[Momen
 def payment_down(person: Person, start: float, dice: Random) -> Iterator[Moment]:
     """Want to pay while the card gateway is out: declined, declined again, gone; some call about it."""
     order = {"order_id": f"A-{person.number:05d}"}
-    yield _web(person.browser | person.account, start, "logged_in", **_level(person))
+    yield _web(person.browser | person.account, start, "login_succeeded", **_level(person))
     yield _web(person.account, start + 30, "checkout_started", refs=order, value=_won(dice))
     for attempt in range(dice.choice((2, 2, 3))):
         yield _web(
