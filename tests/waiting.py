@@ -4,12 +4,20 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.1
+
+
+@overload
+async def until(condition: Callable[[], Awaitable[T]], within: float = 10.0) -> T: ...
+
+
+@overload
+async def until(condition: Callable[[], T], within: float = 10.0) -> T: ...
 
 
 async def until(condition: Callable[[], T | Awaitable[T]], within: float = 10.0) -> T:

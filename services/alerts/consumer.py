@@ -134,8 +134,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._unclaimed.clear()
         self._joined = False
         consumer.subscribe([self._settings.topic], listener=self)
-        await consumer.start()
         try:
+            await consumer.start()
             while True:
                 await self._turn(consumer)
         finally:

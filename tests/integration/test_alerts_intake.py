@@ -1,0 +1,222 @@
+"""Intake over a real database: exactly once whatever is read twice, by whomever, in whatever order."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+import schemas.friction
+from schemas.friction import State
+from schemas.vocabulary import Severity
+from services.alerts.intake import Arrival
+from services.alerts.stores import progress
+from services.alerts.stores.progress import OffsetMismatchError, Position
+from services.runtime.postgres import transaction
+from tests.conftest import SteppingClock
+from tests.integration.alerts_engine import an_engine
+from tests.integration.alerts_world import a_friction, a_receiver, again
+from tests.waiting import until
+
+pytestmark = pytest.mark.local
+
+ISSUES = "SELECT count(*) FROM alerts.issues"
+SENT = "SELECT type FROM alerts.notifications ORDER BY issue_id, sequence"
+
+
+@pytest.mark.parametrize("line", ["test", "another life of the log"])
+async def test_reading_the_log_again_changes_nothing(database: str, clock: SteppingClock, line: str) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.endpoint("http://127.0.0.1:1/")
+        frictions = [a_friction() for _ in range(5)]
+        values = [schemas.friction.encode(f) for f in [*frictions, again(frictions[0], severity=Severity.HIGH)]]
+        await engine.take_raw(values)
+        before = await engine.column("SELECT document::text FROM alerts.issues ORDER BY issue_id")
+
+        position = Position(line=line, topic="frictions", partition=0)
+        async with transaction(engine.pool) as connection:
+            claim = await progress.claim(connection, position, owner="test", start=0, now=clock.now())
+        arrivals = [Arrival(partition=0, offset=at, key=b"key", value=value) for at, value in enumerate(values)]
+        await engine.service.intake.apply({0: claim}, arrivals)
+
+        assert await engine.column("SELECT document::text FROM alerts.issues ORDER BY issue_id") == before
+        assert await engine.value("SELECT count(*) FROM alerts.deliveries") == 5
+
+
+async def test_one_notification_for_many_frictions_of_one_journey(database: str, clock: SteppingClock) -> None:
+    customer, journey = str(uuid4()), str(uuid4())
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.endpoint("http://127.0.0.1:1/")
+        for _ in range(4):
+            await engine.take(a_friction(customer_id=customer, journey_id=journey))
+
+        assert await engine.column(SENT) == ["issue.opened"]
+        assert await engine.value("SELECT count FROM alerts.issues") == 4
+
+
+async def test_a_retraction_withdraws_what_was_told(database: str, clock: SteppingClock) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.endpoint("http://127.0.0.1:1/")
+        friction = a_friction()
+        await engine.take(friction)
+        await engine.take(again(friction, state=State.RETRACTED))
+        body = await engine.value("SELECT body FROM alerts.notifications WHERE sequence = 2")
+
+    document = json.loads(body)
+    assert (document["type"], document["reason"]) == ("issue.resolved", "withdrawn")
+    assert (document["data"]["state"], document["data"]["resolution"]) == ("resolved", "retracted")
+
+
+async def test_what_nobody_was_told_is_not_withdrawn(database: str, clock: SteppingClock) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.endpoint("http://127.0.0.1:1/")
+        friction = a_friction(quiet=True)
+        await engine.take(friction)
+        await engine.take(again(friction, state=State.RETRACTED))
+
+        assert await engine.column(SENT) == []
+        assert await engine.value("SELECT state FROM alerts.issues") == "resolved"
+
+
+async def test_a_merge_moves_frictions_and_tells_where_the_issue_went(database: str, clock: SteppingClock) -> None:
+    survivor, absorbed = a_friction(), a_friction()
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.endpoint("http://127.0.0.1:1/")
+        await engine.take(survivor)
+        await engine.take(absorbed)
+        await engine.take(
+            again(
+                absorbed,
+                customer_id=survivor.customer_id,
+                journey_id=survivor.journey_id,
+                previous_customer_id=absorbed.customer_id,
+            )
+        )
+        bodies = [
+            json.loads(b) for b in await engine.column("SELECT body FROM alerts.notifications ORDER BY created_at")
+        ]
+        on_one = await engine.value(
+            "SELECT count(DISTINCT issue_id) = 1 AND count(*) = 2 FROM alerts.frictions WHERE state = 'detected'"
+        )
+
+    assert on_one
+    [merged] = [body for body in bodies if body["type"] == "issue.merged"]
+    opened = next(body for body in bodies if body["data"]["customer_id"] == survivor.customer_id)
+    assert merged["data"]["merged_into"] == opened["data"]["id"]
+
+
+async def test_a_group_that_moves_as_a_whole_wakes_nobody(database: str, clock: SteppingClock) -> None:
+    first, customer, journey = a_friction(), str(uuid4()), str(uuid4())
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.endpoint("http://127.0.0.1:1/")
+        await engine.take(first)
+        await engine.take(again(first, customer_id=customer, journey_id=journey))
+
+        assert await engine.value(ISSUES) == 1
+        assert await engine.value("SELECT customer_id FROM alerts.issues") == customer
+        assert await engine.column(SENT) == ["issue.opened"]
+
+
+WHOLE = schemas.friction.encode(a_friction())
+POISON = {
+    "no JSON": b"{",
+    "not an object": b"[]",
+    "an older schema": b'{"id": "x", "state": "detected"}',
+    "NaN": WHOLE.replace(b'"revision":1', b'"revision":NaN'),
+    "a lone surrogate": WHOLE.replace(b"billing", b"\\ud800"),
+    "not UTF-8": WHOLE.replace(b"billing", b"\xff\xfe"),
+    "U+0000": WHOLE.replace(b"billing", b"\\u0000"),
+    "two megabytes": WHOLE.replace(b"Called twice", b"x" * 2_000_000),
+    "revision nought": WHOLE.replace(b'"revision":1', b'"revision":0'),
+    "an id that is none": schemas.friction.encode(a_friction(id="friction-1")),
+    "a year that PostgreSQL has and Python has not": WHOLE.replace(b'"occurred_at":"2', b'"occurred_at":"92'),
+    "an impossible revision": WHOLE.replace(b'"revision":1', b'"revision":9223372036854775808'),
+    "a tombstone": None,
+}
+
+
+@pytest.mark.parametrize("name", POISON)
+async def test_poison_is_set_aside_and_the_partition_goes_on(database: str, clock: SteppingClock, name: str) -> None:
+    before, behind = a_friction(), a_friction()
+    async with an_engine(database, clock, dispatching=False) as engine:
+        applied = await engine.take_raw(
+            [schemas.friction.encode(before), POISON[name], schemas.friction.encode(behind)]
+        )
+        letters = await engine.column('SELECT ("offset", value) FROM alerts.dead_letters')
+
+        assert (applied.refused, applied.next_offsets) == (1, {0: 3})
+        assert [tuple(letter) for letter in letters] == [(1, POISON[name])]
+        assert await engine.value(ISSUES) == 2
+
+
+async def test_a_partition_that_was_claimed_by_another_is_left_to_it(database: str, clock: SteppingClock) -> None:
+    async with (
+        an_engine(database, clock, dispatching=False) as old,
+        an_engine(database, clock, dispatching=False) as new,
+    ):
+        mine, theirs = a_friction(), a_friction()
+        await new.take(theirs)
+
+        applied = await old.take(mine)
+
+        assert applied.lost == {0}
+        assert await old.value(ISSUES) == 1
+
+
+async def test_an_offset_that_somebody_changed_stops_us(database: str, clock: SteppingClock) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.take(a_friction())
+        async with transaction(engine.pool) as connection:
+            with pytest.raises(OffsetMismatchError):
+                await progress.advance(
+                    connection,
+                    [progress.Advance(claim=engine.claim, expected=7, next_offset=8, last_hash=b"x")],
+                    clock.now(),
+                )
+
+
+async def test_replicas_that_read_one_journey_at_once_open_one_issue(database: str, clock: SteppingClock) -> None:
+    """The same journey from two partitions, which a merge makes possible, many times over and all at once."""
+    customer, journey = str(uuid4()), str(uuid4())
+    async with (
+        an_engine(database, clock, dispatching=False) as one,
+        an_engine(database, clock, dispatching=False, partition=1) as two,
+    ):
+        claim = replace(two.claim, position=Position(line="test", topic="frictions", partition=1))
+
+        async def from_two(at: int) -> None:
+            friction = a_friction(customer_id=customer, journey_id=journey)
+            arrival = Arrival(partition=1, offset=at, key=b"key", value=schemas.friction.encode(friction))
+            await two.service.intake.apply({1: claim}, [arrival])
+
+        for at in range(20):
+            await asyncio.gather(
+                one.take(a_friction(customer_id=customer, journey_id=journey)),
+                from_two(at),
+            )
+        assert await one.value(ISSUES) == 1
+        assert await one.value("SELECT count FROM alerts.issues") == 40
+
+
+async def test_the_audit_cannot_be_rewritten(database: str, clock: SteppingClock) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.take(a_friction())
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await engine.value("UPDATE alerts.issue_events SET actor = 'nobody'")
+
+
+async def test_endpoints_added_later_hear_of_an_open_issue_with_its_next_friction(
+    database: str, clock: SteppingClock
+) -> None:
+    first = a_friction()
+    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+        await engine.take(first)
+        await engine.endpoint(receiver.url)
+        clock.advance(timedelta(minutes=5))
+        await engine.take(a_friction(customer_id=first.customer_id, journey_id=first.journey_id))
+        await until(lambda: receiver.calls)
+
+    assert (receiver.calls[0].type, receiver.calls[0].issue["count"]) == ("issue.opened", 2)

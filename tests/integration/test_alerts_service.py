@@ -1,0 +1,317 @@
+"""The whole service over PostgreSQL and a broker: from a friction on Kafka to a team that knows, and back."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import standardwebhooks
+from aiohttp import web
+from aiokafka import AIOKafkaConsumer
+
+import schemas.issue
+from schemas import validation
+from schemas.friction import State
+from schemas.vocabulary import Severity
+from services.runtime.kafka import Record
+from tests.integration.alerts_world import (
+    Api,
+    Call,
+    Log,
+    a_friction,
+    a_receiver,
+    again,
+    alerts,
+    client_of,
+    environment,
+    make_log,
+    rows,
+)
+from tests.waiting import until
+from waymark.stack.tansu import Tansu
+
+pytestmark = pytest.mark.local
+
+
+@pytest.fixture
+async def log(tansu: Tansu) -> Log:
+    return await make_log(tansu.bootstrap, tansu.line)
+
+
+async def test_a_friction_becomes_an_issue_and_a_signed_webhook(database: str, log: Log) -> None:
+    async with a_receiver() as receiver, alerts(database, log) as api:
+        endpoint = await api.endpoint(receiver.url)
+        friction = a_friction(service_level="premium")
+        await log.write([friction])
+        await until(lambda: receiver.calls)
+        [issue] = await api.issues()
+        detail = await api.issue(issue["id"])
+
+    [call] = receiver.calls
+    verified = standardwebhooks.Webhook(endpoint["secret"]).verify(call.body, call.headers)
+    assert verified["type"] == "issue.opened"
+    assert validation.errors(schemas.issue.SCHEMA, verified["data"]) == []
+    assert verified["data"]["frictions"] == [friction.id]
+    assert (issue["state"], issue["count"], issue["service_level"]) == ("open", 1, "premium")
+    assert [f["id"] for f in detail["evidence"]] == [friction.id]
+    assert detail["timeline"][0]["kind"] == "call_ended"
+    assert {event["kind"] for event in detail["events"]} == {"opened", "friction_added", "told"}
+    assert [d["id"] for d in detail["deliveries"]] == [call.webhook_id]
+
+
+async def test_every_change_is_on_the_topic_of_issues(database: str, log: Log) -> None:
+    friction = a_friction()
+    async with alerts(database, log) as api:
+        await log.write([friction])
+        await until(lambda: at_least(api, 1))
+        await log.write([again(friction, severity=Severity.HIGH)])
+        await log.write([again(friction, revision=3, severity=Severity.HIGH, state=State.RETRACTED)])
+        records = await until_resolved(log)
+        published = [json.loads(record.value) for record in records]
+
+    assert {record.key.decode() for record in records} == {published[0]["id"]}
+    assert all(validation.errors(schemas.issue.SCHEMA, document) == [] for document in published)
+    versions = [document["version"] for document in published]
+    assert versions == sorted(set(versions))
+    assert (published[-1]["state"], published[-1]["resolution"]) == ("resolved", "retracted")
+    assert dict(records[0].headers)["ce_type"] == b"waymark.issue.v1"
+
+
+async def until_resolved(log: Log) -> list[Any]:
+    """Records of the topic of issues, until one says that its issue is resolved."""
+    consumer = AIOKafkaConsumer(log.issues, bootstrap_servers=log.bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    found: list[Any] = []
+    try:
+        async with asyncio.timeout(20):
+            while not found or json.loads(found[-1].value)["state"] != "resolved":
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    found += batch
+    finally:
+        await consumer.stop()
+    return found
+
+
+async def test_poison_on_the_topic_does_not_hold_it_up(database: str, log: Log) -> None:
+    async with alerts(database, log) as api:
+        await log.append([Record(topic=log.frictions, key=b"k", value=b"{")] * 3)
+        await log.write([a_friction(), a_friction()])
+        await until(lambda: at_least(api, 2))
+        async with rows(database) as connection:
+            letters = await until(lambda: connection.fetchval("SELECT count(*) FROM alerts.dead_letters"))
+
+    assert letters == 3
+
+
+async def at_least(api: Api, count: int) -> bool:
+    return len(await api.issues()) >= count
+
+
+async def test_a_restart_goes_on_where_the_last_one_was(database: str, log: Log) -> None:
+    async with a_receiver() as receiver:
+        async with alerts(database, log) as api:
+            await api.endpoint(receiver.url)
+            await log.write([a_friction() for _ in range(5)])
+            await until(lambda: len(receiver.calls) == 5)
+        await log.write([a_friction() for _ in range(5)])
+        async with alerts(database, log) as api:
+            await until(lambda: len(receiver.calls) == 10, within=30)
+            issues = await api.issues()
+
+    assert len(issues) == len({call.webhook_id for call in receiver.calls}) == 10
+
+
+async def test_replicas_share_partitions_and_nothing_is_done_twice(database: str, log: Log) -> None:
+    async with a_receiver() as receiver, alerts(database, log) as one:
+        await one.endpoint(receiver.url)
+        first = [a_friction() for _ in range(30)]
+        await log.write(first)
+        async with alerts(database, log) as two:
+            await log.write([a_friction() for _ in range(30)])
+            await until(lambda: both_own(database), within=30)
+            await log.write([a_friction() for _ in range(30)])
+            await until(lambda: at_least(two, 90), within=30)
+        await log.write([a_friction() for _ in range(30)] + [again(friction) for friction in first])
+        await until(lambda: len(receiver.calls) >= 120, within=30)
+        issues = await one.issues()
+
+    assert len(issues) == len(receiver.calls) == len({call.webhook_id for call in receiver.calls}) == 120
+    assert {issue["count"] for issue in issues} == {1}
+
+
+async def both_own(database: str) -> bool:
+    async with rows(database) as connection:
+        return bool(await connection.fetchval("SELECT count(DISTINCT owner) = 2 FROM alerts.progress"))
+
+
+async def test_a_log_that_was_made_anew_is_refused_loudly(database: str, log: Log) -> None:
+    async with rows(database) as connection:
+        for partition in (0, 1):
+            await connection.execute(
+                "INSERT INTO alerts.progress (line, topic, partition, next_offset, epoch, owner,"
+                " claimed_at, updated_at) VALUES ($1, $2, $3, 1000, 1, 'before', now(), now())",
+                *(log.line, log.frictions, partition),
+            )
+    async with alerts(database, log) as api:
+        await log.write([a_friction()])
+
+        async def refused() -> bool:
+            status, text, _ = await api.raw("/readyz?verbose")
+            return status == 503 and "shorter_than_progress" in text
+
+        await until(refused, within=30)
+        assert await api.issues() == []
+
+
+async def test_another_record_at_our_place_is_refused(database: str, log: Log) -> None:
+    async with rows(database) as connection:
+        for partition in (0, 1):
+            await connection.execute(
+                "INSERT INTO alerts.progress (line, topic, partition, next_offset, epoch, owner, last_hash,"
+                " claimed_at, updated_at) VALUES ($1, $2, $3, 1, 1, 'before', '\\x00', now(), now())",
+                *(log.line, log.frictions, partition),
+            )
+    await log.write([a_friction() for _ in range(20)])
+    async with alerts(database, log) as api:
+
+        async def refused() -> bool:
+            status, text, _ = await api.raw("/readyz?verbose")
+            return status == 503 and "another_record_at_our_place" in text
+
+        await until(refused, within=30)
+        assert await api.issues() == []
+
+
+SERVE = """
+import asyncio, os, sys
+from services.alerts.app import run
+from services.alerts.settings import ProcessSettings
+async def ready(port):
+    with open(sys.argv[1] + ".new", "w") as file:
+        file.write(str(port))
+    os.rename(sys.argv[1] + ".new", sys.argv[1])
+asyncio.run(run(ProcessSettings.load(dict(os.environ)), on_ready=ready))
+"""
+
+
+@asynccontextmanager
+async def a_process(database: str, log: Log, folder: Path, **more: str) -> AsyncIterator[tuple[Any, str]]:
+    """A process of its own that a test may kill, and the base of its addresses.
+
+    Each joins a group of its own: the embedded broker is slow to notice that a member died, and where to read on does
+    not depend on the group.
+    """
+    more = {"WAYMARK_ALERTS_GROUP": f"alerts-{uuid4().hex}"} | more
+    ready = folder / f"ready-{uuid4().hex}"
+    with (folder / "alerts.log").open("ab") as output:
+        process = subprocess.Popen(  # noqa: ASYNC220  starting it takes no time worth mentioning
+            [sys.executable, "-c", SERVE, str(ready)],
+            env=os.environ | environment(database, log, **more),
+            stderr=output,
+        )
+    try:
+        await until(ready.exists, within=30)
+        yield process, f"http://127.0.0.1:{ready.read_text()}"
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+async def test_kill_between_the_2xx_and_the_record_repeats_the_same_id(database: str, log: Log, tmp_path: Path) -> None:
+    victim: list[Any] = []
+
+    async def kill_first(_call: Call) -> web.StreamResponse:
+        if victim:
+            os.kill(victim.pop().pid, signal.SIGKILL)
+        return web.Response()
+
+    quick = {"WAYMARK_ALERTS_LEASE_S": "20.5"}
+    async with a_receiver(kill_first) as receiver:
+        async with (
+            a_process(database, log, tmp_path, **quick) as (process, base),
+            client_of(base, database) as api,
+        ):
+            victim.append(process)
+            await api.endpoint(receiver.url)
+            await log.write([a_friction()])
+            await until(lambda: process.poll() is not None)
+        async with rows(database) as connection:  # rather than wait for the lease
+            await connection.execute("UPDATE alerts.deliveries SET lease_until = now() - interval '1 second'")
+        async with a_process(database, log, tmp_path, **quick) as (_, base), client_of(base, database) as api:
+            await until(lambda: len(receiver.calls) == 2, within=30)
+            [issue] = await api.issues()
+            [delivery] = await until(lambda: delivered(api, issue["id"]))
+
+    assert {call.webhook_id for call in receiver.calls} == {delivery["id"]}
+    assert len({call.body for call in receiver.calls}) == 1
+    assert delivery["attempts"] == 2
+
+
+async def delivered(api: Api, issue_id: str) -> list[dict[str, Any]]:
+    deliveries = (await api.issue(issue_id))["deliveries"]
+    return [delivery for delivery in deliveries if delivery["state"] == "delivered"]
+
+
+async def test_kill_at_any_time_loses_nothing_and_doubles_no_issue(database: str, log: Log, tmp_path: Path) -> None:
+    quick = {"WAYMARK_ALERTS_BATCH": "7"}
+    frictions = [a_friction() for _ in range(120)]
+    async with a_receiver() as receiver:
+        for turn in range(4):
+            async with a_process(database, log, tmp_path, **quick) as (process, base):
+                if turn == 0:
+                    async with client_of(base, database) as api:
+                        await api.endpoint(receiver.url)
+                await log.write(frictions[turn * 30 : turn * 30 + 30])
+                seen = len(receiver.calls)
+                await until(partial(receiver.got, seen + 4), within=30)
+                process.kill()
+        async with rows(database) as connection:
+            await connection.execute("UPDATE alerts.deliveries SET lease_until = now() WHERE lease_until > now()")
+        async with a_process(database, log, tmp_path, **quick) as (_, base), client_of(base, database) as api:
+            await until(lambda: at_least(api, 120), within=30)
+            await until(lambda: len({call.webhook_id for call in receiver.calls}) == 120, within=30)
+            issues = await api.issues()
+
+    assert len(issues) == 120
+    assert len(receiver.calls) - 120 <= 4 * 8  # at most what was under way at each kill
+
+
+async def test_sigterm_drains_and_ends_with_zero(database: str, log: Log, tmp_path: Path) -> None:
+    started, let_go = asyncio.Event(), asyncio.Event()
+
+    async def slow(_call: Call) -> web.StreamResponse:
+        started.set()
+        await let_go.wait()
+        return web.Response()
+
+    async with (
+        a_receiver(slow) as receiver,
+        a_process(database, log, tmp_path) as (process, base),
+        client_of(base, database) as api,
+        api.stream() as stream,
+    ):
+        assert (await stream.next()).event == "ready"
+        await api.endpoint(receiver.url)
+        await log.write([a_friction()])
+        async with asyncio.timeout(20):
+            await started.wait()
+        process.send_signal(signal.SIGTERM)
+        while (event := await stream.next()).event != "bye":
+            pass
+        let_go.set()
+        await until(lambda: process.poll() is not None, within=30)
+        async with rows(database) as connection:
+            state = await connection.fetchval("SELECT state FROM alerts.deliveries")
+
+    assert json.loads(event.data) == {"reason": "restart"}
+    assert (process.returncode, state) == (0, "delivered")
