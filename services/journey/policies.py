@@ -1,8 +1,14 @@
 """What the contract's catalogues mean to the domain: which kinds are contacts, which identifiers may link."""
 
+from functools import lru_cache
+from typing import Final
+
 from schemas import blocked, identifiers, kinds
 from services.journey.domain.identity import IdentityPolicy
 from services.journey.domain.projection import Policy
+
+REMEMBERED: Final = 65_536
+"""Identifiers of which it is remembered whether they are blocked: the same ones come again and again."""
 
 
 def projection() -> Policy:
@@ -14,7 +20,7 @@ def identity() -> IdentityPolicy:
     """Return what may link two identifiers."""
     catalogue = identifiers.load()
     return IdentityPolicy(
-        blocked=blocked.is_blocked,
+        blocked=lru_cache(maxsize=REMEMBERED)(blocked.is_blocked),
         shared_types=frozenset(name for name, known in catalogue.items() if known.shared),
         strength={name: known.strength for name, known in catalogue.items()},
         unknown_strength=identifiers.UNKNOWN.strength,

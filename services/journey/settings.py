@@ -25,7 +25,7 @@ class WorkerSettings(Settings):
     group: str = Field("waymark-journey", description="Kafka consumer group; no offsets are kept in it, it may change.")
     rules: str = Field("", description="File with the rule book; empty means the one that comes with Waymark.")
     session_timeout_s: float = Field(6.0, gt=0, description="Silence after which the group takes a worker for dead.")
-    batch_records: int = Field(1_000, ge=1, description="Most records in one transaction.")
+    batch_records: int = Field(2_500, ge=1, description="Most records in one transaction.")
     queue_records: int = Field(20_000, ge=1, description="Records fetched ahead of the database.")
     history_touchpoints: int = Field(2_000, ge=10, description="Latest touchpoints of a customer that are projected.")
     database_connections: int = Field(8, ge=3, description="Size of the PostgreSQL pool.")

@@ -9,12 +9,13 @@ Deciding (claims, trimming, holes, is it the same log) is left to `intake` and `
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, cast
 
 import faust
 from aiokafka.errors import IllegalStateError, KafkaError
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.transports import ConsumerT, TransportT
@@ -309,6 +310,21 @@ class JourneyApp(faust.App):
 
     async def on_first_start(self) -> None:
         """Create no data directory: there are no tables."""
+
+    def partitions(self) -> Collection[int]:
+        """Return the partitions of the topic; none before the broker has told."""
+        consumer = self._consumer
+        return range((consumer.topic_partitions(self.wiring.topic) or 0) if consumer is not None else 0)
+
+    def assigned(self) -> Collection[int]:
+        """Return the partitions of the topic that the group has given us; none before it has met."""
+        consumer = self._consumer
+        if consumer is None:
+            return ()
+        try:
+            return [tp.partition for tp in consumer.assignment() if tp.topic == self.wiring.topic]
+        except ConsumerNotStarted:
+            return ()
 
 
 def broker_urls(bootstrap: str) -> list[URL]:

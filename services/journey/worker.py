@@ -203,25 +203,13 @@ class Worker:
 
     async def _stream(self) -> CheckResult:
         """Ready with partitions claimed, and also without any where others have them all."""
-        assigned, claimed = len(self._assigned()), len(self.intake.claims)
+        assigned, claimed = len(self.app.assigned()), len(self.intake.claims)
         detail = f"{claimed} of {assigned} assigned partitions claimed"
         joined = bool(self.intake.claims) or self.app.consumer_generation_id > 0  # the embedded broker counts from 0
         return CheckResult(name="stream", ok=joined and claimed == assigned, detail=detail)
 
-    # What the parts ask about the topic.
-
-    def _assigned(self) -> Collection[int]:
-        consumer = self.app._consumer
-        if consumer is None or (not self.intake.claims and not self.app.consumer_generation_id):
-            return ()
-        return [tp.partition for tp in consumer.assignment() if tp.topic == self._wiring.topic]
-
-    def _topic_partitions(self) -> Collection[int]:
-        consumer = self.app._consumer
-        return range((consumer.topic_partitions(self._wiring.topic) or 0) if consumer is not None else 0)
-
     async def _partitions(self) -> Collection[int]:
-        return self._topic_partitions()
+        return self.app.partitions()
 
     # Parts.
 
@@ -288,8 +276,8 @@ class Worker:
             metrics=self._metrics.stream,
             clock=self._clock,
             stuck_after_s=self._own.stuck_after_s,
-            topic_partitions=self._topic_partitions,
-            assigned=self._assigned,
+            topic_partitions=self.app.partitions,
+            assigned=self.app.assigned,
             stuck=lambda partitions: end_process(ExitCode.STUCK, partitions=partitions),
             beat=self._loop_watch.beat,
         )
