@@ -63,9 +63,7 @@ class Metrics:
             body_bytes=Histogram(
                 "waymark_ingest_body_bytes", "Bytes of a request's body, inflated.", buckets=BYTES, registry=registry
             ),
-            in_flight_requests=Gauge(
-                "waymark_ingest_in_flight_requests", "Requests being served now.", registry=registry
-            ),
+            in_flight_requests=Gauge("waymark_ingest_in_flight_requests", "Requests served now.", registry=registry),
             in_flight_bytes=Gauge(
                 "waymark_ingest_in_flight_bytes", "Bytes of bodies held now, inflated.", registry=registry
             ),

@@ -238,6 +238,12 @@ class Bench:
         return self.service.registry.get_sample_value(name, labels) or 0.0
 
 
+def bench_with(clock: SteppingClock, **settings: str) -> Bench:
+    """Return a bench with these settings, each given as its variable without the prefix."""
+    environ = {f"WAYMARK_INGEST_{name.upper()}": value for name, value in settings.items()}
+    return Bench(clock=clock, settings=IngestSettings.load(environ))
+
+
 def _messages(pieces: Iterable[bytes | None], *, ends: bool) -> Any:
     held = list(pieces) or [b""]
     for at, piece in enumerate(held):
