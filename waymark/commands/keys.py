@@ -108,14 +108,20 @@ def show(as_json: AsJson = False) -> None:
         out.print(f"{row}  {state}", markup=False, highlight=False)
 
 
-def revoke(key_id: Annotated[str, typer.Argument(help=say("Its id, as `list` shows it.", "키 식별자입니다."))]) -> None:
+def revoke(
+    key_id: Annotated[str, typer.Argument(help=say("Its id, as `list` shows it.", "키 식별자입니다."))],
+    as_json: AsJson = False,
+) -> None:
     """Revoke one key."""
     from waymark.keys import revoke_key
 
     with _database() as connection:
         if not revoke_key(connection, key_id):
             raise CommandError(f"there is no key {key_id}; `waymark keys list` shows them")
-    out.print(say(f"revoked: {key_id}", f"폐기됨: {key_id}"), highlight=False)
+    if as_json:
+        print_json({"key_id": key_id, "revoked": True})
+    else:
+        out.print(say(f"revoked: {key_id}", f"폐기됨: {key_id}"), highlight=False)
 
 
 def _kind(source: str | None, role: str | None, channels: list[str] | None, scopes: list[str] | None) -> "KeyKind":

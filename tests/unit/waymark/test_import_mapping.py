@@ -6,7 +6,9 @@ import pytest
 
 from waymark.imports.mapping import MappingError, load, parse
 from waymark.imports.recipe import Recipe
+from waymark.imports.run import Source, make
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 MINIMAL: dict[str, Any] = {
     "id": "{case}",
     "occurred_at": "{at}",
@@ -163,6 +165,17 @@ def test_a_mapping_that_is_not_yaml_is_refused_with_its_place(tmp_path: Path) ->
         load(path)
 
 
-@pytest.mark.parametrize("name", ["mapping.yaml", "mapping-with-reason.yaml"])
+@pytest.mark.parametrize("name", ["helpdesk/mapping.yaml", "helpdesk/mapping-with-reason.yaml"])
 def test_the_example_mappings_are_good(name: str) -> None:
-    Recipe(load(Path(__file__).parents[3] / "examples" / "helpdesk" / name))
+    Recipe(load(EXAMPLES / name))
+
+
+def test_the_call_centre_example_becomes_two_touchpoints_a_call_without_a_problem() -> None:
+    folder = EXAMPLES / "callcentre"
+    lines = list(make(Source(path=folder / "calls.csv", mapping=load(folder / "mapping.yaml"))))
+    assert [problems for _, (_, problems) in lines] == [[]] * 6
+    first, second = lines[1][1][0]
+    assert (first["id"], second["id"]) == ("2026112200031/start", "2026112200031/end")
+    assert first["occurred_at"] == "2026-11-20T01:05:02Z"
+    assert first["customer"] == {"phone": "010-8765-1234"}
+    assert (second["wait_s"], second["transfers"], second["reason"]) == (415, 2, "delivery")
