@@ -29,14 +29,15 @@ def test_one_environment_serves_every_process(settings: type[Settings]) -> None:
     assert settings.load(whole)
 
 
-def test_compose_sets_only_what_a_process_reads() -> None:
+def test_deployments_set_only_what_a_process_reads() -> None:
     known = {cls.variable_of(name) for cls in declared() for name in cls.model_fields}
-    # The password files' names are roles.sql's, and no process's.
+    # The names of the passwords are roles.sql's, and no process's.
     known |= {f"WAYMARK_DB_PASSWORD_{service}" for service in ("INGEST", "JOURNEY", "ALERTS")}
-    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    given = set(re.findall(r"^\s+(WAYMARK_\w+):", text, re.MULTILINE))
+    files = [ROOT / "docker-compose.yml", *sorted((ROOT / "deploy" / "kubernetes").glob("*.yaml"))]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    given = set(re.findall(r"^\s+(WAYMARK_\w+):", text, re.MULTILINE)) | set(re.findall(r"name: (WAYMARK_\w+)", text))
 
-    assert given
+    assert {"WAYMARK_KAFKA", "WAYMARK_INGEST_HOST"} <= given
     assert given - known == set()
 
 
