@@ -1,0 +1,130 @@
+"""The alert service with its tables in memory, and a team's receiver that believes nothing unsigned.
+
+Placing, announcing, rendering and signing are the service's own; locks, SQL and sockets are left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import standardwebhooks
+
+from services.alerts.domain.announcing import Announcement, Notification, announce
+from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, Reason
+from services.alerts.domain.retry import Answer, Outcome, judge
+from services.alerts.domain.routing import Directory, Reachable, Route
+from services.alerts.domain.values import Issue
+from services.alerts.guard import Guard, TargetPolicy
+from services.alerts.rendering import webhook_body
+from services.alerts.sender import Sender
+from services.alerts.signing import Signer
+from services.alerts.stores.deliveries import delivery_id
+from services.alerts.wire import read_friction
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.kafka import Record
+from tests.unit.alerts.builders import World
+
+BILLING, EVERYBODY = UUID(int=11), UUID(int=12)
+TEAM = UUID(int=21)
+URL = "https://desk.example/waymark"
+
+DIRECTORY = Directory(
+    routes=(Route(id=UUID(int=1), name="billing", reasons=("billing",), endpoints=(BILLING,), teams=(TEAM,)),),
+    endpoints={
+        BILLING: Reachable(id=BILLING, team_id=TEAM, catch_all=False),
+        EVERYBODY: Reachable(id=EVERYBODY, team_id=None, catch_all=True),
+    },
+    teams={TEAM: "요금상담팀"},
+)
+"""Billing matters go to the billing team, all others to the endpoint that catches all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """What a receiver got and believed."""
+
+    headers: Mapping[str, str]
+    document: dict[str, Any]
+
+
+class Desk(Sender):
+    """A sender whose webhooks end at a receiver in the same process; around the POST it is the service's own.
+
+    The receiver knows the endpoint's secret, verifies with the library of Standard Webhooks, and answers 400 to what it
+    does not believe. `busy` makes it answer 503.
+    """
+
+    def __init__(self, secret: str) -> None:
+        super().__init__(Guard(TargetPolicy()), SystemClock())
+        self.received: list[Webhook] = []
+        self.busy = False
+        self._verifier = standardwebhooks.Webhook(secret)
+
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[Answer, str]:
+        self._guard.check_url(url)
+        if self.busy:
+            return Answer(status=503), ""
+        try:
+            document = self._verifier.verify(body, dict(headers))
+        except standardwebhooks.WebhookVerificationError:
+            return Answer(status=400), "who are you?"
+        self.received.append(Webhook(headers=headers, document=document))
+        return Answer(status=204), ""
+
+
+class AlertTables:
+    """Everything that the alert service keeps. `apply` is one of its transactions, `deliver` the dispatcher's work."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.board = World()
+        self.said: list[Announcement] = []
+        self.signer = Signer(("a master key of thirty-two letters",))
+        self.secret = self.signer.fresh(
+            secret_id=UUID(int=31), endpoint_id=BILLING, material=bytes(range(32)), now=clock.now()
+        )
+        self.desk = Desk(self.signer.reveal(self.secret))
+        self._due: list[tuple[str, bytes]] = []
+        self._clock = clock
+        self._numbers = count(1)
+
+    @property
+    def issues(self) -> list[Issue]:
+        """All issues, the oldest first."""
+        return list(self.board.issues.values())
+
+    @property
+    def told(self) -> list[Reason]:
+        """Why people were told something, in order."""
+        return [one.decision.reason for one in self.said if one.decision.tell]
+
+    def apply(self, records: Sequence[Record]) -> list[Notification]:
+        """Place the frictions in `records`, decide who is told, and return what is to be told."""
+        self.board.now = now = self._clock.now()
+        placement = self.board.take(*(read_friction(record.value) for record in records))
+        told = []
+        for change in placement.changes:
+            said = announce(change, DIRECTORY, now=now, notify_on=DEFAULT_NOTIFY_ON, new_id=self._new_id)
+            self.board.issues[said.change.after.id] = said.change.after
+            self.said.append(said)
+            if said.notification is not None:
+                told.append(said.notification)
+                body = webhook_body(said.notification, public_url="https://waymark.example")
+                self._due += [(delivery_id(self._new_id()), body) for _ in said.notification.endpoints]
+        return told
+
+    async def deliver(self) -> list[Outcome]:
+        """Sign and send what is due; what was not delivered stays due."""
+        outcomes = []
+        for webhook_id, body in list(self._due):
+            now = SystemClock().now()  # an attempt is dated by the real clock: receivers refuse what is old
+            headers = self.signer.headers(webhook_id, body, [self.secret], now)
+            sent = await self.desk.send(URL, body, headers)
+            outcomes.append(judge(sent.answer).outcome)
+            if outcomes[-1] is Outcome.DELIVERED:
+                self._due.remove((webhook_id, body))
+        return outcomes
+
+    def _new_id(self) -> UUID:
+        return UUID(int=5000 + next(self._numbers))

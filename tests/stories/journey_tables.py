@@ -1,0 +1,207 @@
+"""The journey worker with its tables in memory: what a story needs instead of Kafka and PostgreSQL.
+
+Every decision is the worker's own code. Locks, SQL, the outbox, and what two customers contest are left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from uuid import UUID
+
+from services.journey import policies
+from services.journey.apply import publication
+from services.journey.apply.batch import Batch, Item, gather, judge
+from services.journey.apply.wire import Poison, PoisonCode, Readable
+from services.journey.domain.changes import diff
+from services.journey.domain.identity import (
+    IdentifierKey,
+    IdentityPlan,
+    KnownCustomer,
+    KnownIdentity,
+    plan,
+)
+from services.journey.domain.names import CustomerId
+from services.journey.domain.projection import Projection, project
+from services.journey.domain.touchpoint import Recorded, Touchpoint, TouchpointKey, is_late
+from services.journey.horizon import horizon
+from services.journey.intake import Chunk, Claim
+from services.journey.store.progress import Held, Mark
+from services.runtime.clock import Clock
+from services.runtime.kafka import Record
+from tests.unit.journey.domain.making import POLICY, SHIPPED, Shelf
+
+LATE_GRACE = timedelta(minutes=5)
+"""How far the stream must be past a due time: the worker's default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """A record at its place in the log. Satisfies `services.journey.intake.Record`."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Kept:
+    """A customer: its touchpoints, what is stored about it, and what its touchpoints say now."""
+
+    id: CustomerId
+    sequence: int
+    shelf: Shelf
+    history: list[Recorded] = field(default_factory=list)
+    merges: int = 0
+    projection: Projection | None = None
+
+
+class JourneyTables:
+    """One partition of the log, and everything that the worker keeps. `apply` is one of its transactions."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.log: list[Appended] = []
+        self.next_offset = 0
+        self.seen: dict[TouchpointKey, Readable] = {}
+        self.duplicates = 0
+        self.dead_letters: list[PoisonCode] = []
+        self.owners: dict[IdentifierKey, CustomerId] = {}
+        self.customers: dict[CustomerId, Kept] = {}
+        self._clock = clock
+        self._numbers = count(1)
+
+    def append(self, record: Record) -> None:
+        """Put a record at the end of the log, as the broker does."""
+        self.log.append(
+            Appended(
+                offset=len(self.log),
+                timestamp=int(self._clock.now().timestamp() * 1000),
+                key=record.key,
+                value=record.value,
+                headers=record.headers,
+            )
+        )
+
+    def read_on(self, *, rewind: int = 0) -> list[Record]:
+        """Deliver what waits in the log, and `rewind` records before it once more."""
+        return self.apply(self.log[max(self.next_offset - rewind, 0) :])
+
+    def apply(self, records: Sequence[Appended]) -> list[Record]:
+        """Apply records in the steps of `BatchTransaction.apply`; return the frictions to publish."""
+        claim = Claim(partition=0, epoch=1, applied=self.next_offset, cursor=self.next_offset)
+        held = Held(partition=0, epoch=1, next_offset=self.next_offset, last_hash=None)
+        batch = judge(gather([Chunk(claim=claim, records=records)] if records else []), {0: held})
+        fresh = self._sift(batch)
+        touched = self._resolve(fresh)
+        published = self._renew(touched)
+        self._advance(batch)
+        return published
+
+    def stream_passes(self, moment: datetime) -> list[Record]:
+        """Read the log up to `moment` with nothing left in it: timers that are due fire."""
+        mark = Mark(
+            partition=0,
+            next_offset=self.next_offset,
+            applied_append_time=None,
+            caught_up_at=moment,
+            replay_append_time=None,
+        )
+        reach = horizon([mark], [0], timedelta(0)).reach(LATE_GRACE)
+        assert reach is not None
+        for kept in self.customers.values():
+            kept.shelf.fire(reach.passed)
+        return self._renew(dict.fromkeys(self.customers))
+
+    def of(self, type_: str, value: str) -> Kept:
+        """Return the customer behind an identifier."""
+        return self.customers[self.owners[type_, value]]
+
+    def _sift(self, batch: Batch) -> list[tuple[Item, Readable]]:
+        """Keep what was never seen; the same content again is a duplicate, other content a conflict."""
+        fresh = []
+        for item in batch.items:
+            content = item.content
+            if isinstance(content, Poison):
+                self.dead_letters.append(content.code)
+                continue
+            known = self.seen.setdefault(content.touchpoint.key, content)
+            if known is content:
+                fresh.append((item, content))
+            elif known.fingerprint == content.fingerprint:
+                self.duplicates += 1
+            else:
+                self.dead_letters.append(PoisonCode.ID_CONFLICT)
+        return fresh
+
+    def _resolve(self, fresh: Sequence[tuple[Item, Readable]]) -> dict[CustomerId, str | None]:
+        """Find whose each touchpoint is, merging customers; return the touched ones with their trace."""
+        ordered = sorted((content.touchpoint for _, content in fresh), key=lambda one: one.order)
+        planned = plan(ordered, self._known(), policies.identity(), lambda: UUID(int=next(self._numbers)))
+        self._write_identity(planned)
+        traces: dict[CustomerId, str | None] = {}
+        for item, content in fresh:
+            customer = planned.customers[content.touchpoint.key]
+            self.customers[customer].history.append(_recorded(item, content.touchpoint))
+            traces[customer] = dict(item.record.headers).get("traceparent", b"").decode() or None
+        return traces
+
+    def _known(self) -> KnownIdentity:
+        identifiers = list(self.owners.values())
+        customers = {
+            kept.id: KnownCustomer(
+                id=kept.id, sequence=kept.sequence, identifiers=identifiers.count(kept.id), merges=kept.merges
+            )
+            for kept in self.customers.values()
+        }
+        return KnownIdentity(owners=dict(self.owners), customers=customers)
+
+    def _write_identity(self, planned: IdentityPlan) -> None:
+        for created in planned.created:
+            shelf = Shelf(created.int)
+            self.customers[created] = Kept(id=created, sequence=created.int, shelf=shelf)
+        self.owners.update(planned.attached)
+        for merge in planned.merges:
+            survivor, absorbed = self.customers[merge.survivor], self.customers.pop(merge.absorbed)
+            survivor.shelf.absorb(absorbed.shelf)
+            survivor.history += absorbed.history
+            survivor.merges += absorbed.merges + 1
+            owned = [key for key, owner in self.owners.items() if owner == merge.absorbed]
+            self.owners.update(dict.fromkeys(owned, merge.survivor))
+
+    def _renew(self, touched: dict[CustomerId, str | None]) -> list[Record]:
+        """Project each customer anew and write the difference."""
+        published: list[Record] = []
+        for customer, trace in touched.items():
+            kept = self.customers[customer]
+            history = kept.shelf.placed_history(kept.history)
+            projection = project(history, fired=kept.shelf.fired(), rulebook=SHIPPED, policy=POLICY)
+            assert not projection.failures, projection.failures
+            now = self._clock.now()
+            changes = diff(projection, kept.shelf.stored(), SHIPPED, kept.shelf.moment(now))
+            kept.shelf.write(changes, now)
+            kept.projection = projection
+            published += [publication.friction(change.friction, trace).record for change in changes.frictions]
+        return published
+
+    def _advance(self, batch: Batch) -> None:
+        for run in batch.runs:
+            self.next_offset = run.end
+
+
+def _recorded(item: Item, touchpoint: Touchpoint) -> Recorded:
+    return Recorded(touchpoint=touchpoint, appended_at=item.appended_at, late=is_late(touchpoint))
+
+
+def rules_of(kept: Kept) -> list[str]:
+    """Return the rules that find something in a customer's touchpoints now, in the order of their anchors."""
+    findings = kept.projection.findings if kept.projection is not None else []
+    return [found.rule for found in sorted(findings, key=lambda found: (found.at.order, found.rule))]
+
+
+def effort_of(kept: Kept) -> float:
+    """Return the effort of the customer's only journey, 0 to 100."""
+    assert kept.projection is not None
+    (journey,) = kept.projection.journeys
+    return journey.effort.score
