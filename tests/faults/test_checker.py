@@ -80,9 +80,15 @@ def _without(observed: Observed, name: str) -> dict[str, Standing]:
     return {one: found for one, found in observed.frictions.items() if one != name}
 
 
+def _linked(observed: Observed) -> tuple[str, str]:
+    """An identifier that is not its customer's only one."""
+    members = Counter(observed.identifiers.values())
+    return next(one for one, customer in observed.identifiers.items() if members[customer] > 1)
+
+
 def _in_another_journey(observed: Observed) -> Observed:
-    members = Counter(row[3] for row in observed.touchpoints if row[3] is not None)
-    place = next(index for index, row in enumerate(observed.touchpoints) if members[row[3]] > 1)
+    members = Counter(journey for _, _, _, journey in observed.touchpoints if journey is not None)
+    place = next(index for index, row in enumerate(observed.touchpoints) if row[3] and members[row[3]] > 1)
     key, late, customer, _ = observed.touchpoints[place]
     return replace(
         observed,
@@ -106,7 +112,7 @@ WRONGS: list[tuple[str, str, Callable[[Observed], Observed]]] = [
     (
         "a merge missed",
         "customers are",
-        lambda o: replace(o, identifiers={**o.identifiers, next(iter(o.identifiers)): "new"}),
+        lambda o: replace(o, identifiers={**o.identifiers, _linked(o): "new"}),
     ),
     ("a touchpoint in another journey", "journeys hold", _in_another_journey),
     ("a friction missed", "standing frictions", lambda o: replace(o, frictions=_without(o, _first(o)))),
