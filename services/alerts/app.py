@@ -107,7 +107,7 @@ class Service:
         self._publishing = Publishing(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
         )
-        self.wakeups = Wakeups(pool, (deliveries.WAKE, feed.WAKE))
+        self.wakeups = Wakeups(pool, (deliveries.WAKE, feed.WAKE), owner=self._owner)
         self.inbox = Inbox(pool=pool, clock=clock, publishing=self._publishing, metrics=self.metrics.state)
         self.intake = Intake(
             pool=pool,
@@ -137,6 +137,7 @@ class Service:
             clock=self._clock,
             inbox=self.inbox,
             metrics=self.metrics.state,
+            owner=self._owner,
             feed_kept=timedelta(days=alerts.feed_days),
             history_kept=timedelta(days=alerts.history_days),
         )

@@ -79,7 +79,7 @@ class Dispatcher:
     async def _take(self) -> int:
         """Start what is due, as far as there is room; return how much that was."""
         room = self.settings.in_flight - len(self._flying)
-        if room <= 0:
+        if room <= 0 or not self.wakeups.alive:
             return 0
         try:
             async with acquire(self.pool) as connection:

@@ -1,4 +1,7 @@
-"""What the clock does: ends snoozes, refreshes the gauges, deletes what is too old. Leaves SQL to `stores.upkeep`."""
+"""What the clock does: ends snoozes and the leases of the dead, refreshes the gauges, deletes what is too old.
+
+Leaves SQL to `stores.upkeep`.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ from services.alerts.domain.actions import wake
 from services.alerts.domain.values import Severity, State
 from services.alerts.inbox import Inbox
 from services.alerts.metrics import StateMetrics
-from services.alerts.stores import feed
+from services.alerts.stores import deliveries, feed
 from services.alerts.stores import upkeep as store
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
@@ -16,7 +19,7 @@ from services.runtime.postgres import Pool, acquire, is_transient, transaction
 
 _log = get_logger(__name__)
 
-EVERY_S = 5.0
+EVERY_S = 2.0
 PRUNE_EVERY_S = 300.0
 AT_ONCE = 1000
 OUTBOX_KEPT = timedelta(days=30)
@@ -31,6 +34,7 @@ class Upkeep:
     clock: Clock
     inbox: Inbox
     metrics: StateMetrics
+    owner: str
     feed_kept: timedelta
     history_kept: timedelta
 
@@ -40,6 +44,7 @@ class Upkeep:
         while True:
             try:
                 await self.end_snoozes()
+                await self.release_dead()
                 await self.refresh()
                 if self.clock.monotonic() >= prune_at:
                     prune_at = self.clock.monotonic() + PRUNE_EVERY_S
@@ -56,6 +61,14 @@ class Upkeep:
             due = await store.snoozes_over(connection, self.clock.now(), AT_ONCE)
         for issue_id in due:
             await self.inbox.act(issue_id, lambda issue, _: wake(issue, now=self.clock.now()))
+
+    async def release_dead(self) -> None:
+        """Take over from processes that died, before their leases run out."""
+        async with transaction(self.pool) as connection:
+            released = await deliveries.release_dead(connection, self.owner)
+            if released:
+                _log.warning("leases of a dead process ended", count=released)
+                await deliveries.wake(connection)
 
     async def refresh(self) -> None:
         """Set the gauges to how things stand."""

@@ -173,6 +173,24 @@ async def settle(connection: Connection, result: Settled, now: datetime) -> bool
     return status == "UPDATE 1"
 
 
+async def release_dead(connection: Connection, owner: str) -> int:
+    """End the leases of processes that show no sign of life (see `wakeups`), other than our own; return how many."""
+    status = await connection.execute(
+        """
+        WITH others AS MATERIALIZED (
+            SELECT DISTINCT lease_owner FROM alerts.deliveries
+             WHERE state = 'pending' AND lease_until IS NOT NULL AND lease_owner <> $1
+        ), dead AS MATERIALIZED (
+            SELECT lease_owner FROM others WHERE pg_try_advisory_xact_lock(hashtextextended(lease_owner, 0))
+        )
+        UPDATE alerts.deliveries d SET lease_until = NULL, lease_owner = NULL
+          FROM dead WHERE d.lease_owner = dead.lease_owner AND d.state = 'pending'
+        """,
+        owner,
+    )
+    return int(status.rpartition(" ")[2])
+
+
 async def replay(connection: Connection, webhook_id: str, now: datetime) -> bool:
     """Send a delivery again, under the id it always had; false where there is none."""
     status = await connection.execute(

@@ -1,7 +1,8 @@
-"""LISTEN: wakes whoever waits for a channel as soon as a transaction that notified it is committed.
+"""LISTEN: wakes whoever waits for a channel as soon as a transaction that notified it is committed; and a sign of life.
 
 A notification can be lost (a connection breaks), so every waiter also looks by itself now and then; after a loss all
-are woken.
+are woken. The same connection holds an advisory lock in the name of this process: once PostgreSQL gives it to somebody
+else, the process is dead, or cut off, and its leases need not run out first.
 """
 
 import asyncio
@@ -16,12 +17,23 @@ _log = get_logger(__name__)
 PAUSE_S = 1.0
 
 
-class Wakeups:
-    """Events by channel; `run` keeps them fed until it is cancelled."""
+ALIVE = "SELECT pg_advisory_lock(hashtextextended($1, 0))"
+"""The sign of life; `deliveries.release_dead` tries the same lock."""
 
-    def __init__(self, pool: Pool, channels: Iterable[str]) -> None:
+
+class Wakeups:
+    """Events by channel; `run` keeps them fed until it is cancelled. `owner` is the name that leases bear."""
+
+    def __init__(self, pool: Pool, channels: Iterable[str], *, owner: str) -> None:
         self._pool = pool
+        self._owner = owner
+        self._alive = asyncio.Event()
         self._events = {channel: asyncio.Event() for channel in channels}
+
+    @property
+    def alive(self) -> bool:
+        """Whether others can see that this process lives; without that it should take no leases."""
+        return self._alive.is_set()
 
     def wake(self, channel: str) -> None:
         """Wake the waiter of `channel`, from within this process."""
@@ -55,11 +67,16 @@ class Wakeups:
         broken = asyncio.Event()
         async with acquire(self._pool) as connection:
             connection.add_termination_listener(lambda _connection: broken.set())
+            await connection.execute(ALIVE, self._owner)
             for channel in self._events:
                 await connection.add_listener(channel, self._notified)
+            self._alive.set()
+            for event in self._events.values():
+                event.set()
             try:
                 await broken.wait()
             finally:
+                self._alive.clear()
                 if not connection.is_closed():
                     for channel in self._events:
                         await connection.remove_listener(channel, self._notified)
