@@ -5,16 +5,18 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from schemas import touchpoint as touchpoint_v1
+from services.journey.apply.failpoints import Failpoint
 from services.runtime import postgres
 from services.runtime.kafka import Producer, Record, TopicSpec, ensure_topics
 from services.runtime.postgres import Pool, acquire
+from tests.integration.journey_log import touchpoint
 from tests.waiting import until
 
 PARTITIONS = 4
@@ -147,3 +149,56 @@ async def open_stage(bootstrap: str, database: str, folder: Path, *, idempotent:
                 await process.ended()
         await producer.stop()
         await postgres.close_pool(pool)
+
+
+CALLS_EACH = 3
+FRICTIONS_EACH = 2 * (CALLS_EACH - 1)
+"""Two rules (within a day, within a week) for every call after the first."""
+
+_PEOPLE = itertools.count(1)
+
+
+def calls(people: int) -> Iterator[touchpoint_v1.Touchpoint]:
+    """Each of so many new people calls three times about the same thing; the second time from a known number only."""
+    numbers = [next(_PEOPLE) for _ in range(people)]
+    for call in range(CALLS_EACH):
+        for number in numbers:
+            who = {"customer_id": f"C-{number}", "phone": f"+8210{number:08d}"}
+            if call == 1:
+                del who["customer_id"]
+            yield touchpoint(f"c{number}-{call}", number % 60 + call, customer=who, reason="billing")
+
+
+async def verify(stage: Stage, people: int) -> None:
+    """Every touchpoint once, every person one, every friction once, every friction published."""
+    await stage.all_applied()
+    assert await stage.value("SELECT count(*) FROM journey.touchpoints") == people * CALLS_EACH
+    assert await stage.value("SELECT count(*) FROM journey.customers WHERE merged_into IS NULL") == people
+    assert (
+        await stage.value("SELECT count(*) FROM journey.frictions WHERE state = 'detected'") == people * FRICTIONS_EACH
+    )
+    assert await stage.value("SELECT count(*) FROM journey.dead_letters") == 0
+    assert await stage.applied() == stage.sent
+    await stage.until("SELECT count(*) = 0 FROM journey.outbox WHERE published_at IS NULL")
+
+
+POINTS = (
+    Failpoint.AFTER_FETCH,
+    Failpoint.BEFORE_TRANSACTION,
+    Failpoint.MID_TRANSACTION,
+    Failpoint.BEFORE_COMMIT,
+    Failpoint.AFTER_COMMIT,
+    Failpoint.AFTER_PUBLISH,
+)
+
+
+async def survive_every_failpoint(stage: Stage) -> None:
+    """Kill one worker after the other, each at another point, and let the last one finish."""
+    people = 0
+    for point in POINTS:
+        await stage.send(calls(20))
+        people += 20
+        doomed = await stage.start("--kill-at", f"{point}:2", batch_records=8)
+        assert await doomed.ended(60) == -signal.SIGKILL
+    await stage.start(lease_s=1)
+    await verify(stage, people)

@@ -1,38 +1,18 @@
 """The whole worker as a process: killed at every failpoint, stopped, frozen, cut off, and nothing lost or doubled."""
 
-import itertools
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from schemas import touchpoint as touchpoint_v1
 from services.journey.apply.failpoints import Failpoint
-from tests.integration.journey_log import touchpoint
-from tests.integration.journey_workers import Stage, open_stage
+from tests.integration.journey_workers import FRICTIONS_EACH, Stage, calls, open_stage, survive_every_failpoint, verify
 from tests.waiting import until
 from waymark.stack.postgres import Postgres, StopMode
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
-
-CALLS_EACH = 3
-FRICTIONS_EACH = 2 * (CALLS_EACH - 1)
-"""Two rules (within a day, within a week) for every call after the first."""
-
-_PEOPLE = itertools.count(1)
-
-
-def calls(people: int) -> Iterator[touchpoint_v1.Touchpoint]:
-    """Each of so many new people calls three times about the same thing; the second time from a known number only."""
-    numbers = [next(_PEOPLE) for _ in range(people)]
-    for call in range(CALLS_EACH):
-        for number in numbers:
-            who = {"customer_id": f"C-{number}", "phone": f"+8210{number:08d}"}
-            if call == 1:
-                del who["customer_id"]
-            yield touchpoint(f"c{number}-{call}", number % 60 + call, customer=who, reason="billing")
 
 
 @pytest_asyncio.fixture
@@ -41,38 +21,8 @@ async def stage(broker: str, database: str, tmp_path: Path) -> AsyncIterator[Sta
         yield opened
 
 
-async def verify(stage: Stage, people: int) -> None:
-    """Every touchpoint once, every person one, every friction once, every friction published."""
-    await stage.all_applied()
-    assert await stage.value("SELECT count(*) FROM journey.touchpoints") == people * CALLS_EACH
-    assert await stage.value("SELECT count(*) FROM journey.customers WHERE merged_into IS NULL") == people
-    assert (
-        await stage.value("SELECT count(*) FROM journey.frictions WHERE state = 'detected'") == people * FRICTIONS_EACH
-    )
-    assert await stage.value("SELECT count(*) FROM journey.dead_letters") == 0
-    assert await stage.applied() == stage.sent
-    await stage.until("SELECT count(*) = 0 FROM journey.outbox WHERE published_at IS NULL")
-
-
-POINTS = (
-    Failpoint.AFTER_FETCH,
-    Failpoint.BEFORE_TRANSACTION,
-    Failpoint.MID_TRANSACTION,
-    Failpoint.BEFORE_COMMIT,
-    Failpoint.AFTER_COMMIT,
-    Failpoint.AFTER_PUBLISH,
-)
-
-
 async def test_a_worker_killed_at_every_failpoint_loses_nothing_and_doubles_nothing(stage: Stage) -> None:
-    people = 0
-    for point in POINTS:
-        await stage.send(calls(20))
-        people += 20
-        doomed = await stage.start("--kill-at", f"{point}:2", batch_records=8)
-        assert await doomed.ended(60) == -signal.SIGKILL
-    await stage.start(lease_s=1)
-    await verify(stage, people)
+    await survive_every_failpoint(stage)
 
 
 async def test_a_worker_asked_to_stop_in_the_middle_ends_well_and_another_goes_on(stage: Stage) -> None:
