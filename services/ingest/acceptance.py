@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from schemas import identifiers, kinds
+from schemas import identifiers, kinds, spelling
+from schemas.spelling import Dropped
 from schemas.touchpoint import IdentifierValue, Posted, Touchpoint
 from schemas.vocabulary import Direction
-from services.ingest import normalisation
-from services.ingest.reasons import Dropped, Rejection
+from services.ingest.reasons import Rejection
 from services.ingest.sources import Scope, Source
 
 _SHARED_FIELDS = tuple(
@@ -103,7 +103,7 @@ def _usable(posted: Posted, region: str) -> tuple[dict[str, IdentifierValue], tu
     dropped: list[DroppedIdentifier] = []
     for type_, given in posted.customer.items():
         whole = given if isinstance(given, IdentifierValue) else IdentifierValue(value=given)
-        spelt = normalisation.identifier(type_, whole.value, region)
+        spelt = spelling.identifier(type_, whole.value, region)
         if isinstance(spelt, Dropped):
             dropped.append(DroppedIdentifier(type=type_, reason=spelt))
         else:

@@ -38,14 +38,6 @@ class Rejection(StrEnum):
     WRITE_NOT_ALLOWED = "write_not_allowed"
 
 
-class Dropped(StrEnum):
-    """Why one identifier is left out of a touchpoint that is accepted all the same."""
-
-    BLOCKED = "identifier_blocked"
-    SERVICE_NUMBER = "identifier_service_number"
-    INVALID = "identifier_invalid"
-
-
 class Unavailability(StrEnum):
     """Why a touchpoint could not be written, or nobody knows whether it was; sending the same id again is right."""
 

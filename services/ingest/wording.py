@@ -7,7 +7,8 @@ sent: answers end up in producers' logs, and what was sent is personal.
 from enum import StrEnum
 from functools import lru_cache
 
-from services.ingest.reasons import Dropped, Refusal, Rejection, Summary, Unavailability
+from schemas.spelling import Dropped
+from services.ingest.reasons import Refusal, Rejection, Summary, Unavailability
 
 Reason = Rejection | Dropped | Unavailability | Summary | Refusal
 

@@ -1,6 +1,6 @@
 """Which customer a caller means: `type:value` in the address, brought to the form in which ingest published the value.
 
-A mirror of ingest's normalisation, because services share no code: `tests/contract` holds the two together.
+The spelling is the contract's, which ingest writes by.
 """
 
 from dataclasses import dataclass
@@ -8,9 +8,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-import phonenumbers
-
-from schemas import blocked
+from schemas import spelling
 
 BY_ID: Final = "id"
 _MAX_TYPE: Final = 64
@@ -45,29 +43,13 @@ def parse(reference: str, phone_region: str) -> UUID | Named | LookupFault:
         return LookupFault.MALFORMED
     if type_ == BY_ID:
         return _customer_id(value)
-    if blocked.is_blocked(type_, value):
-        return LookupFault.BLOCKED
-    normal = normalise(type_, value, phone_region)
-    return LookupFault.MALFORMED if normal is None else Named(type=type_, value=normal)
-
-
-def normalise(type_: str, value: str, phone_region: str) -> str | None:
-    """The value as ingest would publish it; None where it does not have the form of its type."""
-    if type_ == "email":
-        return value.lower() if "@" in value else None
-    if type_ == "phone":
-        return _e164(value, phone_region)
-    return value
-
-
-def _e164(value: str, region: str) -> str | None:
-    try:
-        number = phonenumbers.parse(value, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    match spelling.identifier(type_, value, phone_region):
+        case spelling.Normalised(value=normal):
+            return Named(type=type_, value=normal)
+        case spelling.Dropped.INVALID:
+            return LookupFault.MALFORMED
+        case spelling.Dropped():
+            return LookupFault.BLOCKED
 
 
 def _customer_id(value: str) -> UUID | LookupFault:

@@ -3,11 +3,12 @@ from typing import Any
 
 import pytest
 
+from schemas.spelling import Dropped
 from schemas.touchpoint import IdentifierValue, Posted
 from schemas.vocabulary import Channel
 from services.ingest.acceptance import Accepted, DroppedIdentifier, Policy, Rejected, accept
 from services.ingest.posted import read
-from services.ingest.reasons import Dropped, Rejection
+from services.ingest.reasons import Rejection
 from services.ingest.sources import Scope, Source
 from tests.unit.ingest.fakes import NOW, a_touchpoint
 

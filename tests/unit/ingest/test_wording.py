@@ -4,7 +4,8 @@ from enum import StrEnum
 
 import pytest
 
-from services.ingest.reasons import STATUS, Dropped, Outcome, Refusal, Rejection, Summary, Unavailability
+from schemas.spelling import Dropped
+from services.ingest.reasons import STATUS, Outcome, Refusal, Rejection, Summary, Unavailability
 from services.ingest.wording import SENTENCES, Language, Reason, preferred, say
 
 LISTS: list[type[StrEnum]] = [Rejection, Dropped, Unavailability, Summary, Refusal]

@@ -19,7 +19,9 @@ from services.journey.api.lookup import LookupFault, Named, parse
         pytest.param(
             "id:01890a5d-ac96-774b-bcce-b302099a8057", UUID("01890a5d-ac96-774b-bcce-b302099a8057"), id="by id"
         ),
+        pytest.param("phone:０１０－１２３４－５６７８", Named(type="phone", value="+821012345678"), id="full width"),
         pytest.param("cookie:undefined", LookupFault.BLOCKED, id="a placeholder"),
+        pytest.param("phone:1588-1234", LookupFault.BLOCKED, id="a company's number"),
         pytest.param("phone:", LookupFault.MALFORMED, id="no value"),
         pytest.param(":x", LookupFault.MALFORMED, id="no type"),
         pytest.param("cookie:a\x00b", LookupFault.MALFORMED, id="what PostgreSQL cannot hold"),
