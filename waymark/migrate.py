@@ -58,8 +58,8 @@ def status(url: str) -> MigrationStatus:
 
 def _context(connection: Connection, scripts: ScriptDirectory) -> MigrationContext:
     def steps(heads: tuple[str, ...], _: MigrationContext) -> list[RevisionStep]:
-        # What alembic.command.upgrade calls; its annotation forgets that there may be several heads.
-        return scripts._upgrade_revs("heads", heads)  # type: ignore[arg-type]
+        # What alembic.command.upgrade calls.
+        return scripts._upgrade_revs("heads", heads)  # type: ignore[arg-type]  # it forgets that there may be several
 
     return MigrationContext.configure(
         connection=connection,
