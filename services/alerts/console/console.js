@@ -1,0 +1,329 @@
+// The console: lists issues, follows /v1/stream, and lets people act. Everything shown is set as text, never as HTML.
+"use strict";
+
+const WORDS = {
+  en: {
+    title: "Open the console", hint: "With a reader key you look, with an agent key you act.", key: "Key",
+    enter: "Open", leave: "Leave", other: "한국어", live: "live", connecting: "connecting", lost: "connection lost",
+    resolvedToo: "resolved too", quietToo: "quiet too", nothing: "Nothing is open. Nobody is waiting.",
+    acknowledge: "Take it", resolve: "Resolve", reopen: "Reopen", snooze: "Snooze 1 h", note: "Note",
+    noteAsk: "What should the next person know?", open: "open", acknowledged: "taken", resolved: "resolved",
+    critical: "critical", high: "high", medium: "medium", low: "low", quiet: "quiet", frictions: "frictions",
+    since: "since", last: "last", by: "by", timeline: "Timeline", evidence: "Why", audit: "What was done",
+    deliveries: "Who was told", customer: "customer", none: "none", mergedInto: "lives on in", snoozed: "silent until",
+    badKey: "This key does not open the console.", offline: "The service does not answer.",
+    notAllowed: "Your key may look, but not act.", conflict: "Somebody was quicker; look again.", retracted: "taken back",
+    pending: "waiting", delivered: "delivered", exhausted: "given up",
+  },
+  ko: {
+    title: "콘솔 열기", hint: "reader 키로는 보고, agent 키로는 처리합니다.", key: "키",
+    enter: "열기", leave: "나가기", other: "English", live: "실시간", connecting: "연결 중", lost: "연결 끊김",
+    resolvedToo: "해결된 것도", quietToo: "조용한 것도", nothing: "열린 이슈가 없습니다. 기다리는 고객이 없습니다.",
+    acknowledge: "맡기", resolve: "해결", reopen: "다시 열기", snooze: "1시간 조용히", note: "메모",
+    noteAsk: "다음 사람이 알아야 할 것은?", open: "열림", acknowledged: "처리 중", resolved: "해결됨",
+    critical: "위급", high: "높음", medium: "보통", low: "낮음", quiet: "조용함", frictions: "건의 마찰",
+    since: "시작", last: "최근", by: "담당", timeline: "여정", evidence: "이유", audit: "처리 기록",
+    deliveries: "알린 곳", customer: "고객", none: "없음", mergedInto: "합쳐진 이슈", snoozed: "조용히",
+    badKey: "이 키로는 콘솔을 열 수 없습니다.", offline: "서비스가 응답하지 않습니다.",
+    notAllowed: "이 키로는 볼 수만 있습니다.", conflict: "다른 사람이 먼저 처리했습니다. 다시 확인해 주세요.",
+    retracted: "취소됨", pending: "대기", delivered: "전달됨", exhausted: "포기",
+  },
+};
+const RANK = { critical: 0, high: 1, medium: 2, low: 3 };
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+const $ = (id) => document.getElementById(id);
+const state = {
+  language: localStorage.getItem("language") || (navigator.language.startsWith("ko") ? "ko" : "en"),
+  key: sessionStorage.getItem("key"), issues: new Map(), fresh: new Set(), stream: null, lastId: null, shown: null,
+};
+const say = (word) => WORDS[state.language][word] ?? word;
+
+function element(tag, members = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(members)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name === "data") Object.assign(made.dataset, value);
+    else if (value !== undefined && value !== null) made[name] = value;
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+function clock(text) {
+  const moment = new Date(text);
+  const day = moment.toDateString() === new Date().toDateString() ? {} : { month: "short", day: "numeric" };
+  const shown = moment.toLocaleString(state.language, { ...day, hour: "2-digit", minute: "2-digit" });
+  return element("time", { dateTime: text, title: `${moment.toLocaleString(state.language)} ${ZONE}` }, shown);
+}
+
+async function call(method, path, body) {
+  const response = await fetch(path, {
+    method, cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer",
+    headers: { authorization: `Bearer ${state.key}`, ...(body ? { "content-type": "application/json" } : {}) },
+    body: body ? JSON.stringify(body) : undefined,
+  });
+  if (!response.ok) throw Object.assign(new Error("refused"), { status: response.status });
+  return response.json();
+}
+
+function explain(error) {
+  const words = { 401: "badKey", 403: "notAllowed", 409: "conflict" };
+  return say(words[error.status] ?? "offline");
+}
+
+// -- the list
+
+function wanted(issue) {
+  if (issue.state === "resolved" && !$("with-resolved").checked) return false;
+  return !issue.quiet || $("with-quiet").checked;
+}
+
+async function load() {
+  const unresolved = await every("/v1/issues?state=unresolved&limit=200");
+  const resolved = $("with-resolved").checked ? (await call("GET", "/v1/issues?state=resolved&limit=100")).issues : [];
+  state.issues = new Map([...unresolved, ...resolved].map((issue) => [issue.id, issue]));
+  draw();
+}
+
+async function every(path) {
+  const found = [];
+  for (let cursor = ""; found.length < 2000;) {
+    const page = await call("GET", path + cursor);
+    found.push(...page.issues);
+    if (!page.next_cursor) break;
+    cursor = `&cursor=${encodeURIComponent(page.next_cursor)}`;
+  }
+  return found;
+}
+
+function take(issue) {
+  const known = state.issues.get(issue.id);
+  if (known && known.version >= issue.version) return;
+  if (!known) state.fresh.add(issue.id);
+  state.issues.set(issue.id, { quiet: known?.quiet ?? false, ...issue });
+  schedule();
+}
+
+let drawing = 0;
+function schedule() {
+  if (!drawing) drawing = requestAnimationFrame(() => { drawing = 0; draw(); });
+}
+
+function draw() {
+  const issues = [...state.issues.values()].filter(wanted).sort((a, b) =>
+    (a.state === "resolved") - (b.state === "resolved") || (a.state === "acknowledged") - (b.state === "acknowledged") ||
+    RANK[a.severity] - RANK[b.severity] || (a.last_at < b.last_at ? 1 : -1));
+  $("issues").replaceChildren(...issues.slice(0, 500).map(line));
+  $("nothing").hidden = issues.length > 0;
+  const open = issues.filter((issue) => issue.state === "open");
+  $("counts").replaceChildren(...Object.keys(RANK).map((severity) => element("li", { data: { severity } },
+    element("b", {}, String(open.filter((issue) => issue.severity === severity).length)), " ",
+    element("span", { className: "severity" }, say(severity)))));
+  document.title = open.length ? `(${open.length}) Waymark` : "Waymark";
+  state.fresh.clear();
+}
+
+function line(issue) {
+  const facts = [
+    element("span", { className: "severity" }, say(issue.severity)),
+    element("span", {}, issue.state === "open" ? say("open") : `${say(issue.state)}${who(issue)}`),
+    issue.quiet ? element("span", { className: "chip" }, say("quiet")) : null,
+    issue.service_level ? element("span", { className: "chip" }, issue.service_level) : null,
+    element("span", {}, [issue.channel, issue.reason].filter(Boolean).join(" · ")),
+    element("span", {}, state.language === "ko" ? `${issue.count}${say("frictions")}` : `${issue.count} ${say("frictions")}`),
+    element("span", {}, `${say("last")} `, clock(issue.last_at)),
+    issue.team ? element("span", { className: "chip" }, issue.team) : null,
+  ];
+  const item = element("li", { data: { severity: issue.severity, state: issue.state, quiet: String(issue.quiet) } },
+    element("button", { type: "button", className: "title", onclick: () => show(issue.id) }, issue.title[state.language]),
+    element("p", { className: "facts" }, ...facts.filter(Boolean)),
+    element("div", { className: "actions" }, ...actions(issue)));
+  if (state.fresh.has(issue.id)) item.classList.add("fresh");
+  return item;
+}
+
+function who(issue) {
+  const name = issue.state === "resolved" ? issue.resolution : issue.acknowledged_by;
+  return name ? ` (${say(name)})` : "";
+}
+
+function actions(issue) {
+  const button = (action, primary, body) => element("button",
+    { type: "button", className: primary ? "primary" : "", onclick: () => act(issue, action, body) }, say(action));
+  if (issue.state === "resolved") return issue.merged_into ? [] : [button("reopen")];
+  return [issue.state === "open" ? button("acknowledge", true) : null,
+    button("resolve", issue.state === "acknowledged")].filter(Boolean);
+}
+
+async function act(issue, action, body) {
+  $("problem").textContent = "";
+  try {
+    take(await call("POST", `/v1/issues/${issue.id}/${action}`, body));
+    if (state.shown === issue.id) await show(issue.id);
+  } catch (error) {
+    $("problem").textContent = explain(error);
+    if (error.status === 409) await load();
+  }
+}
+
+// -- one issue
+
+async function show(id) {
+  let issue;
+  try {
+    issue = await call("GET", `/v1/issues/${id}`);
+  } catch (error) {
+    $("problem").textContent = explain(error);
+    return;
+  }
+  state.shown = id;
+  location.hash = id;
+  $("detail-title").textContent = issue.title[state.language];
+  $("detail-body").replaceChildren(...detail(issue));
+  if (!$("detail").open) $("detail").showModal();
+}
+
+function detail(issue) {
+  const list = (items) => items.length ? element("ul", {}, ...items) : element("p", { className: "code" }, say("none"));
+  const head = element("p", { className: "facts", data: { severity: issue.severity } },
+    element("span", { className: "severity" }, say(issue.severity)), element("span", {}, say(issue.state) + who(issue)),
+    element("span", {}, `${say("since")} `, clock(issue.first_at)),
+    issue.snoozed_until ? element("span", {}, `${say("snoozed")} `, clock(issue.snoozed_until)) : null,
+    element("span", { className: "code" }, `${say("customer")} ${issue.customer_id}`),
+    issue.merged_into ? element("span", { className: "code" }, `${say("mergedInto")} ${issue.merged_into}`) : null);
+  const frictions = issue.evidence.map((f) => element("li", {}, f.explanation[state.language],
+    f.state === "retracted" ? ` (${say("retracted")})` : "", " ", element("span", { className: "code" }, f.rule)));
+  const steps = (issue.timeline ?? []).map((s) => element("li", {}, clock(s.occurred_at), " ",
+    [s.channel, s.kind, s.outcome, s.reason].filter(Boolean).join(" · ")));
+  const events = issue.events.map((e) => element("li", {}, clock(e.at), ` ${e.actor}: ${e.kind}`,
+    e.detail.note ? ` “${e.detail.note}”` : e.detail.reason ? ` (${e.detail.reason})` : ""));
+  const told = issue.deliveries.map((d) => element("li", {}, clock(d.created_at),
+    ` ${d.endpoint}: ${d.type}, ${say(d.state)}, ${d.attempts}×`));
+  const extra = issue.state === "resolved" ? [] : [
+    element("button", { type: "button", onclick: () => act(issue, "snooze", { for_s: 3600 }) }, say("snooze"))];
+  const note = element("button", { type: "button", onclick: () => {
+    const text = prompt(say("noteAsk"));
+    if (text) act(issue, "note", { text });
+  } }, say("note"));
+  return [head, element("div", { className: "row" }, ...actions(issue), ...extra, note),
+    element("h3", {}, say("evidence")), list(frictions), element("h3", {}, say("timeline")), list(steps),
+    element("h3", {}, say("audit")), list(events), element("h3", {}, say("deliveries")), list(told)];
+}
+
+// -- live
+
+function light(word) {
+  $("live").dataset.state = { live: "on", lost: "lost" }[word] ?? "off";
+  $("live").textContent = word ? say(word) : "";
+  $("live").dataset.word = word;
+}
+
+async function follow() {
+  const control = new AbortController();
+  state.stream = control;
+  for (let pause = 500; !control.signal.aborted; pause = Math.min(pause * 2, 15000)) {
+    light("connecting");
+    try {
+      const headers = { authorization: `Bearer ${state.key}`, ...(state.lastId ? { "last-event-id": state.lastId } : {}) };
+      const response = await fetch("/v1/stream", { headers, signal: control.signal, cache: "no-store" });
+      if (response.status === 401) return leave(say("badKey"));
+      if (response.ok) {
+        await read(response.body.getReader(), () => { pause = 500; });
+      }
+    } catch (error) {
+      if (control.signal.aborted) return;
+    }
+    light("lost");
+    await new Promise((done) => setTimeout(done, pause));
+  }
+}
+
+async function read(reader, alive) {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (;;) {
+    const silence = setTimeout(() => reader.cancel(), 40000); // a sign of life comes every 15 seconds
+    const { value, done } = await reader.read();
+    clearTimeout(silence);
+    if (done) return;
+    alive();
+    rest += decoder.decode(value, { stream: true });
+    const blocks = rest.split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) await receive(block);
+  }
+}
+
+async function receive(block) {
+  const members = Object.fromEntries(block.split("\n").filter((text) => text && !text.startsWith(":"))
+    .map((text) => [text.slice(0, text.indexOf(":")), text.slice(text.indexOf(":") + 2)]));
+  if (!members.event) return;
+  if (members.event === "ready" || members.event === "resync") await load();
+  light("live");
+  if (members.id) state.lastId = members.id;
+  if (members.event.startsWith("issue.")) {
+    const issue = JSON.parse(members.data);
+    take(issue);
+    if (state.shown === issue.id && $("detail").open) await show(issue.id);
+  }
+}
+
+// -- the door
+
+function enter(key) {
+  state.key = key;
+  sessionStorage.setItem("key", key);
+  $("door").hidden = true;
+  $("inbox").hidden = $("leave").hidden = false;
+  follow();
+  if (location.hash.length > 30) show(location.hash.slice(1));
+}
+
+function leave(problem = "") {
+  state.stream?.abort();
+  state.key = state.lastId = null;
+  state.issues.clear();
+  sessionStorage.removeItem("key");
+  $("inbox").hidden = $("leave").hidden = true;
+  $("door").hidden = false;
+  $("door-problem").textContent = problem;
+  light("");
+  $("key").focus();
+}
+
+function speak() {
+  document.documentElement.lang = state.language;
+  const texts = { "door-title": "title", "door-hint": "hint", "door-label": "key", enter: "enter", leave: "leave",
+    language: "other", "with-resolved-label": "resolvedToo", "with-quiet-label": "quietToo", nothing: "nothing" };
+  for (const [id, word] of Object.entries(texts)) $(id).textContent = say(word);
+  $("language").lang = state.language === "ko" ? "en" : "ko";
+  if ($("live").dataset.word) light($("live").dataset.word);
+  draw();
+}
+
+$("door").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  state.key = $("key").value.trim();
+  $("key").value = "";
+  try {
+    await call("GET", "/v1/issues?limit=1");
+    enter(state.key);
+  } catch (error) {
+    leave(explain(error));
+  }
+});
+$("language").addEventListener("click", () => {
+  state.language = state.language === "ko" ? "en" : "ko";
+  localStorage.setItem("language", state.language);
+  speak();
+  if (state.shown && $("detail").open) show(state.shown);
+});
+$("leave").addEventListener("click", () => leave());
+$("close").addEventListener("click", () => $("detail").close());
+$("detail").addEventListener("close", () => { state.shown = null; history.replaceState(null, "", location.pathname); });
+for (const id of ["with-resolved", "with-quiet"]) $(id).addEventListener("change", () => load().catch(() => {}));
+setInterval(() => { if (state.key) schedule(); }, 60000);
+
+speak();
+if (state.key) enter(state.key); else leave();
