@@ -26,7 +26,9 @@ def main() -> int:
         seed=options.seed,
         touchpoints=options.touchpoints,
         kills=options.kills,
-        seconds=options.seconds or max(20.0, 7.0 * options.kills, options.touchpoints / 1000),
+        seconds=options.seconds or max(20.0, 7.0 * (options.kills + 2 * options.freezes), options.touchpoints / 1000),
+        freezes=options.freezes,
+        alerts_kills=options.alerts_kills,
         workers=options.workers,
         settle_s=options.settle,
     )
@@ -69,6 +71,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7, help="makes the workload and the kills repeatable (default 7)")
     parser.add_argument("--touchpoints", type=int, default=50_000, help="different touchpoints (default 50000)")
     parser.add_argument("--kills", type=int, default=20, help="SIGKILLs of journey workers (default 20)")
+    parser.add_argument("--freezes", type=int, default=0, help="SIGSTOPs longer than a session, of workers (default 0)")
+    parser.add_argument("--alerts-kills", type=int, default=0, help="SIGKILLs of the alert service (default 0)")
     parser.add_argument("--seconds", type=float, default=None, help="how long to write (default: 7 s for each kill)")
     parser.add_argument("--workers", type=int, default=2, help="journey workers (default 2)")
     parser.add_argument("--settle", type=float, default=240.0, help="seconds to wait for the rest (default 240)")
@@ -78,12 +82,13 @@ def _options() -> argparse.Namespace:
 
 
 def _show(console: Console, report: Report) -> None:
-    inside = sum(kill.in_transaction for kill in report.kills)
+    inside = sum(one.in_transaction for one in report.blows)
     facts = Table(title="The run", show_header=False)
     facts.add_row("seed", str(report.size.seed))
     facts.add_row("records", ", ".join(f"{count} × {what}" for what, count in report.records.items()))
     facts.add_row("workers", str(report.size.workers))
-    facts.add_row("kill -9", f"{len(report.kills)}, {inside} of them inside a transaction")
+    struck = f"{report.size.kills} of workers, {report.size.alerts_kills} of alerts, {report.size.freezes} freezes"
+    facts.add_row("kill -9", f"{struck}; {inside} of all inside a transaction")
     facts.add_row("seconds", f"{report.seconds:.0f} from the first record to the last effect")
     console.print(facts)
     checks = Table(title="What must be true")

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from tests.faults.chaos import Kill, Plan, rage
+from tests.faults.chaos import Blow, Plan, Struck, rage
 from tests.faults.checker import Check, check
 from tests.faults.conditions import settled
-from tests.faults.fleet import Engines, Fleet
+from tests.faults.fleet import Engines, Fleet, Process
 from tests.faults.observed import observe
 from tests.faults.oracle import expect
 from tests.faults.people import LIVE
@@ -33,6 +33,8 @@ class Size:
     touchpoints: int
     kills: int
     seconds: float
+    freezes: int = 0
+    alerts_kills: int = 0
     workers: int = 2
     settle_s: float = SETTLE_S
 
@@ -43,11 +45,15 @@ class Report:
 
     size: Size
     records: dict[str, int]
-    kills: list[Kill]
+    blows: list[Struck]
     own_ends: int
     polite: dict[str, bool]
     seconds: float
     checks: list[Check]
+
+    def count(self, blow: Blow) -> int:
+        """How many blows of one sort."""
+        return sum(one.blow is blow for one in self.blows)
 
     @property
     def ok(self) -> bool:
@@ -70,13 +76,12 @@ async def run(size: Size, engines: Engines, folder: Path, say: Say = lambda _: N
         say(f"{len(fleet.all)} processes are ready; writing and killing for {size.seconds:.0f} s")
         started = loop.time()
         keeper = asyncio.create_task(fleet.keep())
-        plan = Plan(kills=size.kills, seconds=size.seconds)
-        rng = Random(size.seed + 1)
-        ledger, kills = await asyncio.gather(
+        ledger, blows, more_blows = await asyncio.gather(
             produce(engines.kafka.bootstrap, workload.sendings, size.seconds),
-            rage(plan, fleet.workers, engines.database, engines.postgres.port, rng),
+            _rage(size, Plan(kills=size.kills, freezes=size.freezes, seconds=size.seconds), fleet.workers, engines),
+            _rage(size, Plan(kills=size.alerts_kills, seconds=size.seconds), fleet.others, engines),
         )
-        say(f"{ledger.acknowledged} records acknowledged, {len(kills)} kills; waiting for the rest")
+        say(f"{ledger.acknowledged} records acknowledged; waiting for the rest")
         await settled(engines.database, engines.kafka.bootstrap, within_s=size.settle_s)
         seconds = loop.time() - started
         keeper.cancel()
@@ -85,7 +90,7 @@ async def run(size: Size, engines: Engines, folder: Path, say: Say = lambda _: N
         return Report(
             size=size,
             records=described(workload.sendings),
-            kills=kills,
+            blows=[*blows, *more_blows],
             own_ends=sum(process.own_ends for process in fleet.all),
             polite=polite,
             seconds=seconds,
@@ -93,6 +98,11 @@ async def run(size: Size, engines: Engines, folder: Path, say: Say = lambda _: N
         )
     finally:
         fleet.kill()
+
+
+async def _rage(size: Size, plan: Plan, victims: list[Process], engines: Engines) -> list[Struck]:
+    rng = Random(f"{size.seed} {[victim.name for victim in victims]}")
+    return await rage(plan, victims, engines.database, engines.postgres.port, rng)
 
 
 def _orderly(polite: dict[str, bool]) -> Check:

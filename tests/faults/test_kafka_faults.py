@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.chaos import Blow
 from tests.faults.control import run_control
 from tests.faults.fleet import Engines
+from tests.faults.outage import BROKEN, run_outage
 from tests.faults.scenario import Size, run
 
 pytestmark = pytest.mark.kafka
@@ -22,10 +24,10 @@ def engines(tmp_path: Path) -> Iterator[Engines]:
 
 @pytest.mark.timeout(240)
 async def test_killing_workers_changes_nothing_that_the_oracle_can_see(engines: Engines, tmp_path: Path) -> None:
-    size = Size(seed=7, touchpoints=5000, kills=5, seconds=40, settle_s=120)
+    size = Size(seed=7, touchpoints=5000, kills=5, freezes=1, alerts_kills=2, seconds=50, settle_s=120)
     report = await run(size, engines, tmp_path)
     assert [f"{one.name}: {one.detail}" for one in report.checks if not one.ok] == []
-    assert len(report.kills) == 5
+    assert (report.count(Blow.KILL), report.count(Blow.FREEZE)) == (7, 1)
 
 
 @pytest.mark.timeout(240)
@@ -35,3 +37,11 @@ async def test_the_same_faults_make_stock_faust_lose_data(engines: Engines, tmp_
     assert loss.lost < loss.accepted / 2, "it did not work at all, which shows nothing"
     assert loss.committed_to_the_end, "what is missing might still come"
     assert loss.lost > 0, "if Faust's own path loses nothing any more, ours may be simpler"
+
+
+@pytest.mark.timeout(240)
+async def test_after_an_outage_no_promise_that_was_kept_is_called_missed(engines: Engines, tmp_path: Path) -> None:
+    alarms = await run_outage(engines, tmp_path)
+    assert alarms.false == set()
+    assert alarms.unnoticed == set()
+    assert len(alarms.true) == BROKEN
