@@ -30,6 +30,8 @@ from services.runtime import postgres
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.postgres import Pool, acquire
 
+LINE = Line(name="line-1", topic="touchpoints")
+
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 """When the stories begin: a little while ago, so that nothing in them is late or stale."""
 
@@ -95,6 +97,7 @@ class Bench:
     limit: LimitKeeper
     applier: Applier
     timers: TimerLoop
+    renewer: Renewer
     registry: CollectorRegistry
 
     async def claim(self) -> dict[int, Claim]:
@@ -136,70 +139,81 @@ class Bench:
             await connection.execute(statement, *arguments)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a bench may do otherwise than a worker."""
+
+    partitions: int = 2
+    failpoints: Failpoints = NO_FAILPOINTS
+    history: int = 2_000
+    limit: DeadLetterLimit = field(default_factory=lambda: DeadLetterLimit(ratio=0.5, run=200))
+    late_grace: timedelta = timedelta(minutes=5)
+
+
 @asynccontextmanager
-async def open_bench(
-    database: str,
-    *,
-    partitions: int = 2,
-    failpoints: Failpoints = NO_FAILPOINTS,
-    history: int = 2_000,
-    limit: DeadLetterLimit | None = None,
-    late_grace: timedelta = timedelta(minutes=5),
-) -> AsyncIterator[Bench]:
-    """Everything between chunks and tables, with the shipped rules."""
+async def open_bench(database: str, terms: Terms | None = None, **changes: Any) -> AsyncIterator[Bench]:
+    """Everything between chunks and tables, with the shipped rules; `changes` are members of `Terms`."""
     pool = await postgres.create_pool(database, application_name="bench", size=4)
     try:
-        line = Line(name="line-1", topic="touchpoints")
-        registry = CollectorRegistry()
-        metrics = Metrics.register(registry)
-        intake = Intake(capacity=10_000)
-        keeper = LimitKeeper(limit or DeadLetterLimit(ratio=0.5, run=200))
-        renewer = Renewer(
-            rulebook=rulebook.load(),
-            policy=policies.projection(),
-            new_id=new_id,
-            stale_after_s=24 * 3600.0,
-            history=history,
-            writer=Writer(publish_journeys=True),
-        )
-        attempt = BatchTransaction(
-            line=line,
-            resolver=Resolver(policy=policies.identity(), new_id=new_id),
-            renewer=renewer,
-            late_after=timedelta(hours=72),
-            failpoints=failpoints,
-            admit=keeper.admit,
-        )
-        log = Log(partitions=partitions)
-        applier = Applier(
-            pool=pool,
-            attempt=attempt,
-            intake=intake,
-            limit=keeper,
-            metrics=metrics,
-            clock=SystemClock(),
-            failpoints=failpoints,
-            after_commit=_nothing,
-        )
-        timers = TimerLoop(
-            pool=pool,
-            line=line,
-            renewer=renewer,
-            metrics=metrics.friction,
-            clock=SystemClock(),
-            failpoints=failpoints,
-            patience=Patience(
-                late_grace=late_grace,
-                replay_quiet=timedelta(minutes=1),
-                idle_after=timedelta(days=30),
-                every_s=0.05,
-            ),
-            partitions=_range_of(partitions),
-            after_commit=_nothing,
-        )
-        yield Bench(pool, log, line, intake, keeper, applier, timers, registry)
+        yield _build(pool, terms or Terms(**changes))
     finally:
         await postgres.close_pool(pool)
+
+
+def _build(pool: Pool, terms: Terms) -> Bench:
+    registry = CollectorRegistry()
+    metrics = Metrics.register(registry)
+    intake = Intake(capacity=10_000)
+    keeper = LimitKeeper(terms.limit)
+    renewer = _renewer(terms)
+    attempt = BatchTransaction(
+        line=LINE,
+        resolver=Resolver(policy=policies.identity(), new_id=new_id),
+        renewer=renewer,
+        late_after=timedelta(hours=72),
+        failpoints=terms.failpoints,
+        admit=keeper.admit,
+    )
+    applier = Applier(
+        pool=pool,
+        attempt=attempt,
+        intake=intake,
+        limit=keeper,
+        metrics=metrics,
+        clock=SystemClock(),
+        failpoints=terms.failpoints,
+        after_commit=_nothing,
+    )
+    timers = TimerLoop(
+        pool=pool,
+        line=LINE,
+        renewer=renewer,
+        metrics=metrics.friction,
+        clock=SystemClock(),
+        failpoints=terms.failpoints,
+        patience=_patience(terms),
+        partitions=_range_of(terms.partitions),
+        after_commit=_nothing,
+    )
+    log = Log(partitions=terms.partitions)
+    return Bench(pool, log, LINE, intake, keeper, applier, timers, renewer, registry)
+
+
+def _renewer(terms: Terms) -> Renewer:
+    return Renewer(
+        rulebook=rulebook.load(),
+        policy=policies.projection(),
+        new_id=new_id,
+        stale_after_s=24 * 3600.0,
+        history=terms.history,
+        writer=Writer(publish_journeys=True),
+    )
+
+
+def _patience(terms: Terms) -> Patience:
+    return Patience(
+        late_grace=terms.late_grace, replay_quiet=timedelta(minutes=1), idle_after=timedelta(days=30), every_s=0.05
+    )
 
 
 def _nothing() -> None:

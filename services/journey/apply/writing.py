@@ -58,8 +58,10 @@ class Writer:
 
 
 def _note(comparison: Comparison) -> CustomerNote:
+    counted = comparison.projection.history
     times = [fresh.content.touchpoint.occurred_at for fresh in comparison.news.fresh]
-    levels = (one.touchpoint.service_level for one in reversed(comparison.projection.history))
+    times += [one.touchpoint.occurred_at for one in (*counted[:1], *counted[-1:])]
+    levels = (one.touchpoint.service_level for one in reversed(counted))
     return CustomerNote(
         customer_id=comparison.customer_id,
         service_level=next((level for level in levels if level is not None), None),
