@@ -21,6 +21,7 @@ from services.journey.apply.renewal import Renewer
 from services.journey.apply.resolution import Resolver
 from services.journey.apply.transaction import BatchTransaction
 from services.journey.apply.writing import Writer
+from services.journey.domain.rules.book import Rulebook
 from services.journey.intake import Chunk, Claim, Intake
 from services.journey.metrics import Metrics
 from services.journey.store import progress
@@ -148,6 +149,7 @@ class Terms:
     history: int = 2_000
     limit: DeadLetterLimit = field(default_factory=lambda: DeadLetterLimit(ratio=0.5, run=200))
     late_grace: timedelta = timedelta(minutes=5)
+    rules: Rulebook = field(default_factory=rulebook.load)
 
 
 @asynccontextmanager
@@ -201,7 +203,7 @@ def _build(pool: Pool, terms: Terms) -> Bench:
 
 def _renewer(terms: Terms) -> Renewer:
     return Renewer(
-        rulebook=rulebook.load(),
+        rulebook=terms.rules,
         policy=policies.projection(),
         new_id=new_id,
         stale_after_s=24 * 3600.0,

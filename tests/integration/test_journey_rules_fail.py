@@ -1,0 +1,75 @@
+"""A rule that raises: isolated, counted by name, kept in mind, and evaluated again once it is mended."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from services.journey import rulebook
+from services.journey.domain.history import History
+from services.journey.domain.rules.book import Evaluation, Rulebook
+from services.journey.domain.rules.shape import RuleFailed
+from tests.integration.journey_log import Bench, open_bench, touchpoint
+
+pytestmark = pytest.mark.local
+
+RULE = "repeat_contact_24h"
+
+
+class FragileRulebook(Rulebook):
+    """The shipped rules, of which one raises while `broken`."""
+
+    broken = True
+
+    def evaluate(self, history: History) -> Evaluation:
+        """All but the broken one."""
+        said = super().evaluate(history)
+        if not self.broken:
+            return said
+        findings = [finding for finding in said.findings if finding.rule != RULE]
+        return Evaluation(findings, said.timers, [RuleFailed(rule=RULE, rule_version=1, error="ZeroDivisionError")])
+
+
+@pytest.fixture
+def rules() -> FragileRulebook:
+    return FragileRulebook(rulebook.load().rules)
+
+
+@pytest_asyncio.fixture
+async def bench(database: str, rules: FragileRulebook) -> AsyncIterator[Bench]:
+    async with open_bench(database, rules=rules) as opened:
+        opened.log.append(0, touchpoint("a", 0))
+        opened.log.append(0, touchpoint("b", 30))
+        yield opened
+
+
+async def found(bench: Bench) -> list[str]:
+    rows = await bench.rows("SELECT rule FROM journey.frictions WHERE state = 'detected' ORDER BY rule")
+    return [row["rule"] for row in rows]
+
+
+async def test_the_other_rules_answer_and_the_failure_is_told_by_name(bench: Bench) -> None:
+    await bench.apply()
+    assert await found(bench) == ["repeat_contact_7d"]
+    assert bench.registry.get_sample_value("waymark_journey_rule_failures_total", {"rule": RULE}) == 1
+    failures = await bench.rows("SELECT rule, error, failures FROM journey.rule_failures")
+    assert [tuple(row) for row in failures] == [(RULE, "ZeroDivisionError", 1)]
+    await bench.timers.keep_up()
+    assert bench.registry.get_sample_value("waymark_journey_rules_failed", {"rule": RULE}) == 1
+
+
+async def test_a_mended_rule_is_evaluated_again_without_new_touchpoints(bench: Bench, rules: FragileRulebook) -> None:
+    await bench.apply()
+    rules.broken = False
+    await bench.timers.keep_up()
+    assert await found(bench) == [RULE, "repeat_contact_7d"]
+    assert await bench.value("SELECT count(*) FROM journey.rule_failures") == 0
+
+
+async def test_a_friction_is_not_taken_back_because_its_rule_raised(bench: Bench, rules: FragileRulebook) -> None:
+    rules.broken = False
+    await bench.apply()
+    rules.broken = True
+    bench.log.append(0, touchpoint("c", 60, kind="page_viewed", direction=None))
+    await bench.apply()
+    assert await found(bench) == [RULE, "repeat_contact_7d"]
