@@ -186,7 +186,7 @@ async def test_8_an_older_revision_changes_nothing(company: Company) -> None:
     assert company.alerts.apply(frictions) == []
 
 
-async def test_9_a_receiver_that_is_away_is_tried_again_under_the_same_id(company: Company) -> None:
+async def test_9_a_receiver_that_is_away_is_tried_again_and_told_once(company: Company) -> None:
     company.clock.set(at("09:16"))
     await company.post("ivr", CALL)
     company.alerts.apply(company.follow())
@@ -196,6 +196,7 @@ async def test_9_a_receiver_that_is_away_is_tried_again_under_the_same_id(compan
     company.alerts.desk.busy = False
     assert await company.alerts.deliver() == [Outcome.DELIVERED]
     assert await company.alerts.deliver() == []
+    assert len(company.alerts.desk.received) == 1
 
 
 # --- the document ------------------------------------------------------------------------------------------------
