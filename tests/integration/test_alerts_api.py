@@ -12,7 +12,7 @@ from aiohttp import web
 from schemas.vocabulary import Channel, Severity
 from services.alerts.domain import actions
 from tests.conftest import SteppingClock
-from tests.integration.alerts_engine import Engine, an_engine
+from tests.integration.alerts_engine import an_engine
 from tests.integration.alerts_world import Api, Call, Log, a_friction, a_receiver, alerts, make_log, rows
 from tests.waiting import until
 from waymark.stack.tansu import Tansu
@@ -336,88 +336,6 @@ async def test_a_team_in_use_cannot_be_deleted(database: str, log: Log) -> None:
         await api.call("DELETE", f"/v1/teams/{team['id']}", expect=204)
 
 
-async def test_the_stream_goes_on_where_it_was_left(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
-        async with api.stream() as stream:
-            ready = await stream.next()
-            await log.write([a_friction()])
-            first = await stream.next()
-        await log.write([a_friction()])
-        await log.write([a_friction()])
-
-        async def three() -> bool:
-            return len(await api.issues()) == 3
-
-        await until(three)
-        async with api.stream(first.id) as stream:
-            missed = [await stream.next(), await stream.next()]
-            [issue] = await api.issues(f"&customer={json.loads(first.data)['customer_id']}")
-            await api.call("POST", f"/v1/issues/{issue['id']}/acknowledge", role="agent")
-            live = await stream.next()
-        async with api.stream(ready.id) as stream:
-            everything = [await stream.next() for _ in range(4)]
-
-    assert (ready.event, first.event) == ("ready", "issue.opened")
-    assert [event.event for event in everything] == ["issue.opened"] * 3 + ["issue.acknowledged"]
-    assert [event.id for event in everything] == [first.id, *(event.id for event in missed), live.id]
-
-
-@pytest.mark.parametrize("last", ["nonsense", "1-1", "99999999999-1"])
-async def test_a_place_that_is_not_there_any_more_means_start_over(database: str, log: Log, last: str) -> None:
-    async with rows(database) as connection:
-        await connection.execute("UPDATE alerts.feed_horizon SET xid = '2', id = 5")
-    async with alerts(database, log) as api, api.stream(last) as stream:
-        resync = await stream.next()
-        await log.write([a_friction()])
-        live = await stream.next()
-
-    assert (resync.event, live.event) == ("resync", "issue.opened")
-
-
-INSERT = "INSERT INTO alerts.feed (at, issue_id, type, document) VALUES (now(), gen_random_uuid(), $1, '{}')"
-
-
-async def test_a_late_commit_is_not_skipped(database: str, log: Log) -> None:
-    """Two writers; the one that wrote first commits last."""
-    async with alerts(database, log) as api, api.stream() as stream, rows(database) as slow, rows(database) as quick:
-        await stream.next()
-        transaction = slow.transaction()
-        await transaction.start()
-        await slow.execute(INSERT, "written.first")
-        await quick.execute(INSERT, "written.second")
-        await quick.execute("SELECT pg_notify('alerts_feed', '')")
-        with pytest.raises(TimeoutError):
-            await stream.next(within=1.5)
-        await transaction.commit()
-        events = [(await stream.next()).event, (await stream.next()).event]
-
-    assert events == ["written.first", "written.second"]
-
-
-async def test_a_client_that_does_not_read_is_let_go(database: str, clock: SteppingClock) -> None:
-    """Straight on the hub: what a socket buffers is the operating system's affair."""
-    async with an_engine(database, clock, dispatching=False, WAYMARK_ALERTS_STREAM_QUEUE="3") as engine:
-        task = asyncio.create_task(engine.service.live.run())
-        stream = engine.service.live.stream(None)
-        frames = [await anext(stream), await anext(stream)]
-        await write_feed(engine, 10)
-        while not frames[-1].startswith(b"event: bye"):
-            frames.append(await anext(stream))
-        task.cancel()
-
-    assert frames[-1] == b'event: bye\ndata: {"reason":"slow"}\n\n'
-    assert engine.service.live.has_room
-
-
-async def write_feed(engine: Engine, count: int) -> None:
-    async with engine.pool.acquire() as connection:
-        for _ in range(count):
-            await connection.execute(INSERT, "issue.updated")
-        await connection.execute("SELECT pg_notify('alerts_feed', '')")
-    dropped = engine.service.metrics.state.live_clients_dropped.labels("slow")
-    await until(lambda: dropped._value.get() == 1)  # the client library offers no other way to read a counter
-
-
 async def test_a_snooze_is_silent_and_ends_by_itself(database: str, clock: SteppingClock) -> None:
     friction = a_friction()
     worse = a_friction(customer_id=friction.customer_id, journey_id=friction.journey_id, severity=Severity.HIGH)
@@ -428,9 +346,7 @@ async def test_a_snooze_is_silent_and_ends_by_itself(database: str, clock: Stepp
         issue_id = await engine.value("SELECT issue_id FROM alerts.issues")
         inbox, until_then = engine.service.inbox, clock.now() + timedelta(hours=1)
         await inbox.act(issue_id, lambda i, _: actions.snooze(i, actor="kim", now=clock.now(), until=until_then))
-        await engine.take(
-            a_friction(customer_id=friction.customer_id, journey_id=friction.journey_id, severity=Severity.HIGH)
-        )
+        await engine.take(worse)
         silent = await engine.value("SELECT count(*) FROM alerts.notifications")
         clock.advance(timedelta(hours=1))
         await inbox.act(issue_id, lambda i, _: actions.wake(i, now=clock.now()))

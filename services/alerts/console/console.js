@@ -13,7 +13,11 @@ const WORDS = {
     deliveries: "Who was told", customer: "customer", none: "none", mergedInto: "lives on in", snoozed: "silent until",
     badKey: "This key does not open the console.", offline: "The service does not answer.",
     notAllowed: "Your key may look, but not act.", conflict: "Somebody was quicker; look again.", retracted: "taken back",
-    pending: "waiting", delivered: "delivered", exhausted: "given up",
+    pending: "waiting", delivered: "delivered", exhausted: "given up", friction: "friction",
+    opened: "opened", friction_added: "friction added", friction_updated: "friction changed",
+    friction_retracted: "friction taken back", friction_left: "friction moved away", severity_raised: "became worse",
+    moved: "moved with the customer", reopened: "opened again", snoozed_: "snoozed", snooze_ended: "snooze ended",
+    note_: "noted", told: "people told", not_told: "nobody told",
   },
   ko: {
     title: "콘솔 열기", hint: "reader 키로는 보고, agent 키로는 처리합니다.", key: "키",
@@ -26,7 +30,10 @@ const WORDS = {
     deliveries: "알린 곳", customer: "고객", none: "없음", mergedInto: "합쳐진 이슈", snoozed: "조용히",
     badKey: "이 키로는 콘솔을 열 수 없습니다.", offline: "서비스가 응답하지 않습니다.",
     notAllowed: "이 키로는 볼 수만 있습니다.", conflict: "다른 사람이 먼저 처리했습니다. 다시 확인해 주세요.",
-    retracted: "취소됨", pending: "대기", delivered: "전달됨", exhausted: "포기",
+    retracted: "취소됨", pending: "대기", delivered: "전달됨", exhausted: "포기", friction: "건의 마찰",
+    opened: "이슈 열림", friction_added: "마찰 추가", friction_updated: "마찰 변경", friction_retracted: "마찰 취소",
+    friction_left: "마찰 이동", severity_raised: "심각도 상승", moved: "고객과 함께 이동", reopened: "다시 열림",
+    snoozed_: "조용히 함", snooze_ended: "다시 알림", note_: "메모", told: "알림 보냄", not_told: "알리지 않음",
   },
 };
 const RANK = { critical: 0, high: 1, medium: 2, low: 3 };
@@ -131,7 +138,7 @@ function line(issue) {
     issue.quiet ? element("span", { className: "chip" }, say("quiet")) : null,
     issue.service_level ? element("span", { className: "chip" }, issue.service_level) : null,
     element("span", {}, [issue.channel, issue.reason].filter(Boolean).join(" · ")),
-    element("span", {}, state.language === "ko" ? `${issue.count}${say("frictions")}` : `${issue.count} ${say("frictions")}`),
+    element("span", {}, counted(issue.count)),
     element("span", {}, `${say("last")} `, clock(issue.last_at)),
     issue.team ? element("span", { className: "chip" }, issue.team) : null,
   ];
@@ -141,6 +148,10 @@ function line(issue) {
     element("div", { className: "actions" }, ...actions(issue)));
   if (state.fresh.has(issue.id)) item.classList.add("fresh");
   return item;
+}
+
+function counted(count) {
+  return state.language === "ko" ? `${count}${say("frictions")}` : `${count} ${say(count === 1 ? "friction" : "frictions")}`;
 }
 
 function who(issue) {
@@ -196,7 +207,7 @@ function detail(issue) {
     f.state === "retracted" ? ` (${say("retracted")})` : "", " ", element("span", { className: "code" }, f.rule)));
   const steps = (issue.timeline ?? []).map((s) => element("li", {}, clock(s.occurred_at), " ",
     [s.channel, s.kind, s.outcome, s.reason].filter(Boolean).join(" · ")));
-  const events = issue.events.map((e) => element("li", {}, clock(e.at), ` ${e.actor}: ${e.kind}`,
+  const events = issue.events.map((e) => element("li", {}, clock(e.at), ` ${e.actor}: ${say({ snoozed: "snoozed_", note: "note_" }[e.kind] ?? e.kind)}`,
     e.detail.note ? ` “${e.detail.note}”` : e.detail.reason ? ` (${e.detail.reason})` : ""));
   const told = issue.deliveries.map((d) => element("li", {}, clock(d.created_at),
     ` ${d.endpoint}: ${d.type}, ${say(d.state)}, ${d.attempts}×`));
@@ -264,7 +275,8 @@ async function receive(block) {
   if (members.id) state.lastId = members.id;
   if (members.event.startsWith("issue.")) {
     const issue = JSON.parse(members.data);
-    take(issue);
+    // The stream carries issue v1; whether an issue is quiet is known to the API alone.
+    take(state.issues.has(issue.id) ? issue : await call("GET", `/v1/issues/${issue.id}`).catch(() => issue));
     if (state.shown === issue.id && $("detail").open) await show(issue.id);
   }
 }

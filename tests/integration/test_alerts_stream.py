@@ -1,0 +1,101 @@
+"""The live stream: resumed without a gap, honest about what is gone, and rid of clients that do not read."""
+
+import asyncio
+import json
+
+import pytest
+
+from tests.conftest import SteppingClock
+from tests.integration.alerts_engine import Engine, an_engine
+from tests.integration.alerts_world import Log, a_friction, alerts, make_log, rows
+from tests.waiting import until
+from waymark.stack.tansu import Tansu
+
+pytestmark = pytest.mark.local
+
+
+@pytest.fixture
+async def log(tansu: Tansu) -> Log:
+    return await make_log(tansu.bootstrap, tansu.line)
+
+
+async def test_the_stream_goes_on_where_it_was_left(database: str, log: Log) -> None:
+    async with alerts(database, log) as api:
+        async with api.stream() as stream:
+            ready = await stream.next()
+            await log.write([a_friction()])
+            first = await stream.next()
+        await log.write([a_friction()])
+        await log.write([a_friction()])
+
+        async def three() -> bool:
+            return len(await api.issues()) == 3
+
+        await until(three)
+        async with api.stream(first.id) as stream:
+            missed = [await stream.next(), await stream.next()]
+            [issue] = await api.issues(f"&customer={json.loads(first.data)['customer_id']}")
+            await api.call("POST", f"/v1/issues/{issue['id']}/acknowledge", role="agent")
+            live = await stream.next()
+        async with api.stream(ready.id) as stream:
+            everything = [await stream.next() for _ in range(4)]
+
+    assert (ready.event, first.event) == ("ready", "issue.opened")
+    assert [event.event for event in everything] == ["issue.opened"] * 3 + ["issue.acknowledged"]
+    assert [event.id for event in everything] == [first.id, *(event.id for event in missed), live.id]
+
+
+@pytest.mark.parametrize("last", ["nonsense", "1-1", "99999999999-1"])
+async def test_a_place_that_is_not_there_any_more_means_start_over(database: str, log: Log, last: str) -> None:
+    async with rows(database) as connection:
+        await connection.execute("UPDATE alerts.feed_horizon SET xid = '2', id = 5")
+    async with alerts(database, log) as api, api.stream(last) as stream:
+        resync = await stream.next()
+        await log.write([a_friction()])
+        live = await stream.next()
+
+    assert (resync.event, live.event) == ("resync", "issue.opened")
+
+
+INSERT = "INSERT INTO alerts.feed (at, issue_id, type, document) VALUES (now(), gen_random_uuid(), $1, '{}')"
+
+
+async def test_a_late_commit_is_not_skipped(database: str, log: Log) -> None:
+    """Two writers; the one that wrote first commits last."""
+    async with alerts(database, log) as api, api.stream() as stream, rows(database) as slow, rows(database) as quick:
+        await stream.next()
+        transaction = slow.transaction()
+        await transaction.start()
+        await slow.execute(INSERT, "written.first")
+        await quick.execute(INSERT, "written.second")
+        await quick.execute("SELECT pg_notify('alerts_feed', '')")
+        with pytest.raises(TimeoutError):
+            await stream.next(within=1.5)
+        await transaction.commit()
+        events = [(await stream.next()).event, (await stream.next()).event]
+
+    assert events == ["written.first", "written.second"]
+
+
+async def test_a_client_that_does_not_read_is_let_go(database: str, clock: SteppingClock) -> None:
+    """Straight on the hub: what a socket buffers is the operating system's affair."""
+    async with an_engine(database, clock, dispatching=False, WAYMARK_ALERTS_STREAM_QUEUE="3") as engine:
+        task = asyncio.create_task(engine.service.live.run())
+        stream = engine.service.live.stream(None)
+        frames = [await anext(stream), await anext(stream)]
+        await write_feed(engine, 10)
+        while not frames[-1].startswith(b"event: bye"):
+            frames.append(await anext(stream))
+        task.cancel()
+
+    assert frames[-1] == b'event: bye\ndata: {"reason":"slow"}\n\n'
+    assert engine.service.live.has_room
+
+
+async def write_feed(engine: Engine, count: int) -> None:
+    async with engine.pool.acquire() as connection:
+        for _ in range(count):
+            await connection.execute(INSERT, "issue.updated")
+        await connection.execute("SELECT pg_notify('alerts_feed', '')")
+    dropped = engine.service.metrics.state.live_clients_dropped.labels("slow")
+    await until(lambda: dropped._value.get() == 1)  # the client library offers no other way to read a counter
