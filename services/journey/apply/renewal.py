@@ -7,7 +7,7 @@ What a projection says, and what is new about it, is the domain's; writing it is
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -26,6 +26,10 @@ from services.runtime.postgres import Connection
 
 GROUP = 200
 """Customers whose histories are in memory together."""
+
+MARGIN = timedelta(days=31)
+"""How far before the first touchpoint that is looked at something may lie that still has to do with it: a contact that
+went on for weeks."""
 
 BREATH_S = 0.5
 """After so long without a word the server is spoken to: it ends transactions that idle for 3 s, and others want the
@@ -103,10 +107,20 @@ class Renewer:
 async def _load(
     connection: Connection, group: Sequence[CustomerId], news: Mapping[CustomerId, News], latest: int
 ) -> _Kept:
-    everyone = [*group, *(absorbed for customer in group for absorbed in news[customer].absorbed)]
+    histories = await touchpoints.history(connection, group, latest)
+    since: dict[UUID, datetime | None] = {
+        customer: _floor(histories[customer]) if len(histories.get(customer, ())) >= latest else None
+        for customer in group
+    }
+    absorbed = dict.fromkeys(one for customer in group for one in news[customer].absorbed)
     return _Kept(
-        histories=await touchpoints.history(connection, group, latest),
-        journeys=await journeys.load(connection, everyone),
-        frictions=await frictions.load(connection, everyone),
-        timers=await timers.load(connection, group),
+        histories=histories,
+        journeys=await journeys.load(connection, {**since, **absorbed}),
+        frictions=await frictions.load(connection, {**since, **absorbed}),
+        timers=await timers.load(connection, since),
     )
+
+
+def _floor(history: Sequence[Recorded]) -> datetime:
+    """From when on the past of a customer matters of whom only the latest touchpoints are looked at."""
+    return min(one.touchpoint.occurred_at for one in history) - MARGIN

@@ -8,17 +8,19 @@ from uuid import UUID
 
 from services.journey.domain.friction import Friction, State, StoredFriction
 from services.journey.domain.names import CustomerId, FrictionId
+from services.journey.store.touchpoints import Since
 from services.runtime.postgres import Connection
 
 _LOAD = """
-SELECT friction_id, customer_id, rule, state, revision, quiet, detected_at, digest, payload
-  FROM journey.frictions WHERE customer_id = ANY($1)"""
+SELECT f.friction_id, f.customer_id, f.rule, f.state, f.revision, f.quiet, f.detected_at, f.digest, f.payload
+  FROM unnest($1::uuid[], $2::timestamptz[]) AS w (customer_id, since)
+  JOIN journey.frictions AS f ON f.customer_id = w.customer_id AND (w.since IS NULL OR f.occurred_at >= w.since)"""
 
 
-async def load(connection: Connection, customers: Collection[UUID]) -> Mapping[UUID, list[StoredFriction]]:
+async def load(connection: Connection, since: Since) -> Mapping[UUID, list[StoredFriction]]:
     """Return the frictions of each of these customers (absorbed ones too: frictions change hands when projected)."""
     found: defaultdict[UUID, list[StoredFriction]] = defaultdict(list)
-    for row in await connection.fetch(_LOAD, list(customers)):
+    for row in await connection.fetch(_LOAD, list(since), list(since.values())):
         found[row["customer_id"]].append(
             StoredFriction(
                 id=FrictionId(row["friction_id"]),
@@ -58,7 +60,8 @@ ON CONFLICT (friction_id) DO UPDATE
        state = excluded.state, revision = excluded.revision, severity = excluded.severity, channel = excluded.channel,
        occurred_at = excluded.occurred_at, detected_at = excluded.detected_at, updated_at = excluded.updated_at,
        quiet = excluded.quiet, digest = excluded.digest, payload = excluded.payload
- WHERE f.customer_id = excluded.customer_id OR f.customer_id = ANY($16::uuid[])
+ WHERE excluded.revision > f.revision
+   AND (f.customer_id = excluded.customer_id OR f.customer_id = ANY($16::uuid[]))
 RETURNING f.friction_id"""
 
 

@@ -11,17 +11,19 @@ import msgspec
 from services.journey.domain.changes import Alias, Dissolved
 from services.journey.domain.journeys import Journey, StoredJourney
 from services.journey.domain.names import CustomerId, JourneyId
+from services.journey.store.touchpoints import Since
 from services.runtime.postgres import Connection
 
 _LOAD = """
-SELECT journey_id, customer_id, version, created_at, last_at, digest
-  FROM journey.journeys WHERE customer_id = ANY($1)"""
+SELECT j.journey_id, j.customer_id, j.version, j.created_at, j.last_at, j.digest
+  FROM unnest($1::uuid[], $2::timestamptz[]) AS w (customer_id, since)
+  JOIN journey.journeys AS j ON j.customer_id = w.customer_id AND (w.since IS NULL OR j.last_at >= w.since)"""
 
 
-async def load(connection: Connection, customers: Collection[UUID]) -> Mapping[UUID, list[StoredJourney]]:
+async def load(connection: Connection, since: Since) -> Mapping[UUID, list[StoredJourney]]:
     """Return the journeys of each of these customers (absorbed ones too: journeys change hands when projected)."""
     found: defaultdict[UUID, list[StoredJourney]] = defaultdict(list)
-    for row in await connection.fetch(_LOAD, list(customers)):
+    for row in await connection.fetch(_LOAD, list(since), list(since.values())):
         found[row["customer_id"]].append(
             StoredJourney(
                 id=JourneyId(row["journey_id"]),

@@ -8,17 +8,19 @@ from uuid import UUID
 
 from services.journey.domain.names import TimerId
 from services.journey.domain.timers import StoredTimer, Timer, TimerState
+from services.journey.store.touchpoints import Since
 from services.runtime.postgres import Connection
 
 _LOAD = """
-SELECT timer_id, customer_id, rule, source, touchpoint_id, state, due_at
-  FROM journey.timers WHERE customer_id = ANY($1)"""
+SELECT t.timer_id, t.customer_id, t.rule, t.source, t.touchpoint_id, t.state, t.due_at
+  FROM unnest($1::uuid[], $2::timestamptz[]) AS w (customer_id, since)
+  JOIN journey.timers AS t ON t.customer_id = w.customer_id AND (w.since IS NULL OR t.due_at >= w.since)"""
 
 
-async def load(connection: Connection, customers: Collection[UUID]) -> Mapping[UUID, list[StoredTimer]]:
+async def load(connection: Connection, since: Since) -> Mapping[UUID, list[StoredTimer]]:
     """Return the timers of each of these customers, in whatever state."""
     found: defaultdict[UUID, list[StoredTimer]] = defaultdict(list)
-    for row in await connection.fetch(_LOAD, list(customers)):
+    for row in await connection.fetch(_LOAD, list(since), list(since.values())):
         timer = StoredTimer(
             id=TimerId(row["timer_id"]),
             rule=row["rule"],

@@ -11,6 +11,9 @@ import msgspec
 from services.journey.domain.touchpoint import Recorded, Touchpoint
 from services.runtime.postgres import Connection
 
+Since = Mapping[UUID, datetime | None]
+"""Customers, and from when on their past matters: None for all of it."""
+
 _DECODER = msgspec.json.Decoder(Touchpoint)
 
 
