@@ -147,6 +147,10 @@ class Fleet:
         """Start all and wait until each is ready."""
         for process in self.all:
             process.start()
+        self.await_ready()
+
+    def await_ready(self) -> None:
+        """Wait until each is ready; a killed one comes back to its work."""
         for process in self.all:
             await_ready(process.child, process.answers, within_s=READY_WITHIN_S)
 

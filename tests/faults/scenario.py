@@ -84,6 +84,7 @@ async def run(size: Size, engines: Engines, folder: Path, say: Say = lambda _: N
         say(f"{ledger.acknowledged} records acknowledged; waiting for the rest")
         await settled(engines.database, engines.kafka.bootstrap, within_s=size.settle_s)
         seconds = loop.time() - started
+        await asyncio.to_thread(fleet.await_ready)
         keeper.cancel()
         polite = await asyncio.to_thread(fleet.stop)
         observed = await observe(engines.database, engines.kafka.bootstrap)
