@@ -7,7 +7,7 @@ check with `?verbose`. A database that is away must not fail `/livez`: restartin
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -35,6 +35,9 @@ class Health:
     live: Sequence[Check] = ()
     ready: Sequence[Check] = ()
     draining: bool = field(default=False)
+
+    def __post_init__(self) -> None:
+        ProcessCollector(registry=self.registry)  # processor time, memory, open files: the process speaks for itself
 
     def routes(self) -> list[Route]:
         """Return `/livez`, `/readyz`, its alias `/health`, and `/metrics`."""

@@ -99,16 +99,22 @@ def prometheus(stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
         f"--web.listen-address={address}",
     )
     with _running(*command, log=folder / "prometheus.log"):
+        until_sync(lambda: _answers(f"http://{address}/-/ready"), within=60)
         until_sync(lambda: _query(address, "sum(up) == 4"), within=60)
         yield address
 
 
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
 def _query(address: str, expression: str) -> list[dict[str, Any]]:
     url = f"http://{address}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
-    try:
-        answer = _call(url)
-    except OSError:
-        return []
+    answer = _call(url)
     assert answer["status"] == "success", answer
     result: list[dict[str, Any]] = answer["data"]["result"]
     return [series for series in result if math.isfinite(float(series["value"][1]))]
