@@ -1,9 +1,5 @@
 """The read API over a real database: what it finds, what it refuses, and how it pages."""
 
-import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
@@ -385,32 +381,3 @@ async def test_while_the_database_is_away_callers_are_asked_to_come_back(
     assert answer.headers["retry-after"]
     assert (await client.get("/livez")).status_code == 200
     assert (await client.get("/readyz")).status_code == 503
-
-
-RUN = """
-import asyncio, os, sys
-from services.journey.api_app import run
-from services.journey.api_settings import ApiProcessSettings
-
-async def say(port):
-    print(port, flush=True)
-
-asyncio.run(run(ApiProcessSettings.load(os.environ), on_ready=say))
-"""
-
-
-async def test_the_process_says_its_port_and_ends_politely_on_sigterm(database: str) -> None:
-    environment = {**os.environ, "WAYMARK_POSTGRES": database, "WAYMARK_JOURNEY_API_PORT": "0"}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", RUN, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    async with asyncio.timeout(30):
-        port = int(await process.stdout.readline())
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as caller:
-            assert (await caller.get("/readyz")).status_code == 200
-            assert (await caller.get("/v1/journeys")).status_code == 401
-        process.terminate()
-        _, errors = await process.communicate()
-    assert process.returncode == 0, errors
-    assert b"journey api stopped" in errors

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -12,7 +13,7 @@ from tests.integration.journey_log import Bench, at, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
 
-PROMISE = {"kind": "callback_promised", "direction": "outbound"}
+PROMISE: dict[str, Any] = {"kind": "callback_promised", "direction": "outbound"}
 
 
 @pytest_asyncio.fixture
@@ -107,7 +108,7 @@ async def test_a_timer_fires_for_the_survivor_of_a_merge(bench: Bench) -> None:
 
 async def test_an_import_holds_its_timers_until_the_stream_has_passed_its_end(bench: Bench) -> None:
     now = datetime.now(UTC)
-    old = {"occurred_at": now - timedelta(days=400), "received_at": now, "replay": True}
+    old: dict[str, Any] = {"occurred_at": now - timedelta(days=400), "received_at": now, "replay": True}
     bench.log.append(0, touchpoint("promise", due_at=now - timedelta(days=400), **PROMISE, **old), appended=at(0))
     await bench.apply()
     bench.log.append(1, touchpoint("more", **old | {"customer": {"customer_id": "C-2"}}), appended=at(30))
@@ -124,7 +125,7 @@ async def test_an_import_holds_its_timers_until_the_stream_has_passed_its_end(be
 
 async def test_what_an_import_finds_is_kept_quiet(bench: Bench) -> None:
     now = datetime.now(UTC)
-    old = {"occurred_at": now - timedelta(days=400), "received_at": now, "replay": True}
+    old: dict[str, Any] = {"occurred_at": now - timedelta(days=400), "received_at": now, "replay": True}
     bench.log.append(0, touchpoint("promise", due_at=now - timedelta(days=400), **PROMISE, **old), appended=at(0))
     await bench.apply()
     await read_up_to(bench, 60)
