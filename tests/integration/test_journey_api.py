@@ -144,7 +144,8 @@ async def test_an_unknown_customer_is_a_problem_that_helps_and_repeats_nothing(c
     ("reference", "code"),
     [
         pytest.param("phone", "identifier_malformed", id="no colon"),
-        pytest.param("phone:12", "identifier_malformed", id="no phone number"),
+        pytest.param("phone:ring-me", "identifier_malformed", id="no phone number"),
+        pytest.param("phone:12", "identifier_blocked", id="a service number"),
         pytest.param("email:nobody", "identifier_malformed", id="no e-mail address"),
         pytest.param("id:not-a-uuid", "identifier_malformed", id="no id"),
         pytest.param("cookie:null", "identifier_blocked", id="a placeholder"),
