@@ -36,6 +36,8 @@ class Claim:
     """Our right to apply one partition; two claims are the same only if they are one object.
 
     `applied` is the first offset whose effects are not committed, `cursor` the first that was not delivered yet.
+    `rewinds` counts how often a hole at the cursor was fetched again, `starved` in how many fetches in a row nothing
+    came although the log goes on.
     """
 
     partition: int
@@ -43,6 +45,7 @@ class Claim:
     applied: int
     cursor: int
     rewinds: int = 0
+    starved: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,9 @@ FETCH_WAIT_S = 1.0
 PROBE_WITHIN_S = 10.0
 """How long the broker has to return the last applied records when a log is compared with what was applied."""
 
+STARVED_AFTER = 2
+"""Fetches in a row that may bring nothing of a partition whose log goes on; one may be a matter of timing."""
+
 REWINDS_ALLOWED = 3
 """How often the same hole is fetched again before it is taken for real."""
 
@@ -235,10 +238,14 @@ class ChunkConsumer(driver.Consumer):
         if not self.flow_active or generation != self.app.consumer_generation_id:
             self._generation = None  # whatever this fetch swallowed is read again after the next claim
             return
+        claims = self.wiring.intake.claims
         for tp, records in (fetched or {}).items():
-            claim = self.wiring.intake.claims.get(tp.partition)
+            claim = claims.get(tp.partition)
             if claim is not None and tp.topic == self.wiring.topic:
                 await self._deliver(claim, cast("Sequence[Record]", records))
+        arrived = {tp.partition for tp in fetched or {}}
+        for claim in [claim for partition, claim in claims.items() if partition not in arrived]:
+            await self._feed(claim)
 
     async def _deliver(self, claim: Claim, records: Sequence[Record]) -> None:
         fresh = fit(records, claim.cursor)
@@ -246,8 +253,16 @@ class ChunkConsumer(driver.Consumer):
             await self._rewind(claim, fresh)
         elif fresh:
             claim.cursor = fresh[-1].offset + 1
-            claim.rewinds = 0
+            claim.rewinds = claim.starved = 0
             await self.wiring.intake.put(Chunk(claim=claim, records=fresh))
+
+    async def _feed(self, claim: Claim) -> None:
+        """Nothing came: fetch again from the cursor if the log goes on, for then the end of it was swallowed."""
+        end = self.highwater(self._tp(claim.partition)) or 0
+        claim.starved = claim.starved + 1 if end > claim.cursor else 0
+        if claim.starved >= STARVED_AFTER:
+            claim.starved = 0
+            await self._rewind(claim, Hole(cursor=claim.cursor, first=end))
 
     async def _rewind(self, claim: Claim, hole: Hole) -> None:
         """Fetch again from the cursor.

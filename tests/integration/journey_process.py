@@ -1,7 +1,8 @@
 """A journey worker as a process of its own, for tests that hurt it: `python -m tests.integration.journey_process`.
 
 Settings come from the environment, as for the real one. `--topic` is the test's own; `--kill-at POINT:N` kills the
-process with SIGKILL when it reaches that failpoint for the N-th time, `--freeze-at` stops it there with SIGSTOP.
+process with SIGKILL when it reaches that failpoint for the N-th time, `--freeze-at` stops it there with SIGSTOP;
+`--lose N` loses every N-th chunk between the Kafka client and the intake.
 """
 
 import argparse
@@ -9,11 +10,15 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from services.journey import worker
 from services.journey.apply.failpoints import Failpoint
+from services.journey.intake import Claim, Record
 from services.journey.settings import ProcessSettings
+from services.journey.transport import ChunkConsumer, ChunkTransport
 
 
 @dataclass(slots=True)
@@ -44,6 +49,18 @@ class Hurts:
             await hurt.reached(point)
 
 
+class LosingConsumer(ChunkConsumer):
+    """Fetches, and loses every N-th chunk."""
+
+    every: ClassVar[int] = 0
+    fetched = 0
+
+    async def _deliver(self, claim: Claim, records: Sequence[Record]) -> None:
+        self.fetched += 1
+        if self.fetched % self.every:
+            await super()._deliver(claim, records)
+
+
 def _hurt(text: str, number: signal.Signals) -> Hurt:
     point, _, count = text.partition(":")
     return Hurt(point=Failpoint(point), left=int(count or 1), number=number)
@@ -55,7 +72,11 @@ def main() -> None:
     parser.add_argument("--topic", required=True)
     parser.add_argument("--kill-at", action="append", default=[])
     parser.add_argument("--freeze-at", action="append", default=[])
+    parser.add_argument("--lose", type=int, default=0)
     told = parser.parse_args()
+    if told.lose:
+        LosingConsumer.every = told.lose
+        ChunkTransport.Consumer = LosingConsumer
     hurts = [_hurt(text, signal.SIGKILL) for text in told.kill_at]
     hurts += [_hurt(text, signal.SIGSTOP) for text in told.freeze_at]
     settings = ProcessSettings.load(os.environ)

@@ -43,6 +43,12 @@ class Process:
         """Wait for its end and return the exit code, negative for a signal."""
         return await asyncio.wait_for(self.child.wait(), within)
 
+    async def port(self) -> int:
+        """Wait until it says where health and metrics are, and return the port."""
+        await until(lambda: self.says("port "), within=30)
+        line = next(line for line in self.log.read_text().splitlines() if line.startswith("port "))
+        return int(line.split()[1])
+
     def says(self, words: str) -> bool:
         """Whether its log holds these words."""
         return words in self.log.read_text()

@@ -4,10 +4,12 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
 import pytest_asyncio
 
 from services.journey.apply.failpoints import Failpoint
+from services.runtime.kafka import Record
 from tests.integration.journey_workers import FRICTIONS_EACH, Stage, calls, open_stage, survive_every_failpoint, verify
 from tests.waiting import until
 from waymark.stack.postgres import Postgres, StopMode
@@ -124,3 +126,42 @@ async def test_the_same_log_under_a_new_line_is_read_again_and_published_again(s
     assert await stage.value("SELECT count(*) FROM journey.touchpoints") == 30
     wanted = 10 * FRICTIONS_EACH
     await stage.until("SELECT count(*) = $1 FROM journey.outbox WHERE published_line = 'another-life'", wanted)
+
+
+async def test_chunks_lost_on_the_way_are_fetched_again(stage: Stage) -> None:
+    worker = await stage.start("--lose", "3", batch_records=20)
+    for _ in range(8):
+        await stage.send(calls(10))
+        await stage.all_applied()
+    await verify(stage, 80)
+    assert worker.says("hole in the delivery")
+
+
+async def test_too_many_dead_letters_stop_the_worker_and_a_higher_limit_lets_it_go_on(stage: Stage) -> None:
+    await stage.producer.publish([Record(topic=stage.topic, key=b"k", value=b"{") for _ in range(50)])
+    stage.sent += 50
+    first = await stage.start(dead_letter_run=20)
+    assert await first.ended(60) == 1
+    assert first.says("dead letters (run)")
+    assert await stage.applied() == 0
+    await stage.start(dead_letter_run=100, dead_letter_ratio=1.0)
+    await stage.all_applied()
+    assert await stage.value("SELECT count(*) FROM journey.dead_letters") == 50
+
+
+async def test_health_and_metrics_tell_how_it_stands(stage: Stage) -> None:
+    worker = await stage.start()
+    port = await worker.port()
+    await stage.send(calls(5))
+    await stage.all_applied()
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        ready = await client.get("/readyz?verbose")
+        live = await client.get("/livez")
+        metrics = (await client.get("/metrics")).text
+    assert (live.status_code, ready.status_code) == (200, 200)
+    assert "4 of 4 assigned partitions claimed" in ready.text
+    assert 'waymark_journey_records_total{outcome="fresh"} 15.0' in metrics
+    assert (
+        f'waymark_journey_frictions_total{{event="detected",quiet="false",rule="repeat_contact_24h"}} {5 * 2}.0'
+        in metrics
+    )

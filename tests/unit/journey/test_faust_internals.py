@@ -90,7 +90,8 @@ def test_the_versions_are_the_ones_that_were_read() -> None:
 def test_every_override_overrides_something(ours: type, theirs: type) -> None:
     own = {"wiring", "fetch_max_wait_ms", "partitions", "assigned"}
     private_helpers = {
-        "_assigned", "_claim", "_deliver", "_fetch_chunks", "_first_records", "_forget_claims", "_generation",
+        "_assigned", "_claim", "_deliver",
+        "_feed", "_fetch_chunks", "_first_records", "_forget_claims", "_generation",
         "_hold_claims", "_refuse_another_log", "_rewind", "_tp",
     }  # fmt: skip
     names = {name for name in vars(ours) if not name.startswith("__") and name != "_abc_impl"}
