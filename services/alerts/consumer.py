@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.alerts.domain.line import Delivery, LogVerdict, examine, receive
-from services.alerts.intake import Applied, Arrival, Intake
+from services.alerts.intake import Applied, Arrival, Intake, Owned
 from services.alerts.metrics import IntakeMetrics
 from services.alerts.stores import progress
 from services.alerts.stores.progress import Claim, Position
@@ -72,6 +72,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._clock = clock
         self._metrics = metrics
         self._line = ""
+        self._kafka: AIOKafkaConsumer | None = None
         self._held: dict[int, _Held] = {}
         self._unclaimed: dict[int, float] = {}
         self._refused: dict[int, LogVerdict] = {}
@@ -114,6 +115,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         for tp in assigned:
             self._held.pop(tp.partition, None)
             self._unclaimed[tp.partition] = 0.0
+            self._rest(tp.partition)
 
     async def _member(self) -> None:
         self._line = await cluster_line(self._settings.bootstrap, self._settings.line)
@@ -130,6 +132,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             metadata_max_age_ms=10_000,
             fetch_max_wait_ms=POLL_MS,
         )
+        self._kafka = consumer
         self._held.clear()
         self._unclaimed.clear()
         self._joined = False
@@ -169,6 +172,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 del self._unclaimed[partition]
                 self._held[partition] = held
                 consumer.seek(TopicPartition(self._settings.topic, partition), held.expected)
+                consumer.resume(TopicPartition(self._settings.topic, partition))
 
     async def _claim(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> _Held | None:
         """Claim a partition; None where its log is not the one that we know."""
@@ -194,7 +198,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._refused[partition] = verdict
         self._held.pop(partition, None)
         self._unclaimed[partition] = self._clock.monotonic() + STALLED_AFTER_S
+        self._rest(partition)
         _log.error("partition refused", topic=self._settings.topic, partition=partition, reason=verdict)
+
+    def _rest(self, partition: int) -> None:
+        """Fetch nothing of a partition until it is claimed."""
+        tp = TopicPartition(self._settings.topic, partition)
+        if self._kafka is not None and tp in self._kafka.assignment():
+            self._kafka.pause(tp)
 
     def _sift(self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[Any]) -> list[Arrival]:
         """Keep what comes next: drop repeats, seek back over a hole, compare the record at our place."""
@@ -222,18 +233,19 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         return arrivals
 
     async def _apply(self, arrivals: Sequence[Arrival]) -> None:
-        claims = {partition: held.claim for partition, held in self._held.items()}
+        owned = {p: Owned(claim=held.claim, applied=held.expected) for p, held in self._held.items()}
         with self._metrics.processing_seconds.time():
-            applied = await retrying(lambda: self._intake.apply(claims, arrivals))
+            applied = await retrying(lambda: self._intake.apply(owned, arrivals))
         self._watch_poison(applied, len(arrivals))
         for partition, next_offset in applied.next_offsets.items():
             held = self._held.get(partition)
-            if held is not None and held.claim is claims[partition]:
+            if held is not None and held.claim is owned[partition].claim:
                 self._held[partition] = _Held(claim=held.claim, expected=next_offset)
         for partition in applied.lost & self._held.keys():
             _log.warning("partition lost", partition=partition)
             del self._held[partition]
             self._unclaimed[partition] = self._clock.monotonic() + PAUSE_S
+            self._rest(partition)
 
     def _watch_poison(self, applied: Applied, size: int) -> None:
         self._poison_run = self._poison_run + applied.refused if applied.refused == size else 0

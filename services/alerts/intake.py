@@ -19,7 +19,7 @@ from services.alerts.metrics import Metrics
 from services.alerts.publishing import Publishing
 from services.alerts.stores import board, dead_letters, progress
 from services.alerts.stores.dead_letters import DeadLetter, UnstorableError, recognising
-from services.alerts.stores.progress import Advance, Claim
+from services.alerts.stores.progress import Advance, Claim, OffsetMismatchError
 from services.alerts.wire import Refused, read_friction
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
@@ -54,6 +54,14 @@ def record_digest(offset: int, key: bytes | None, value: bytes | None) -> bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """The claim of a partition, and the offset up to which its owner knows everything to be applied."""
+
+    claim: Claim
+    applied: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
     """What a batch came to: the next offset of each partition, the partitions that are not ours any more, poison."""
 
@@ -81,25 +89,25 @@ class Intake:
     new_id: Callable[[], UUID]
     reopen_window: timedelta
 
-    async def apply(self, claims: Mapping[int, Claim], arrivals: Sequence[Arrival]) -> Applied:
-        """Apply `arrivals`, in offset order within each partition, whose claims are given by partition.
+    async def apply(self, owned: Mapping[int, Owned], arrivals: Sequence[Arrival]) -> Applied:
+        """Apply `arrivals`, in offset order within each partition; `owned` says by which right.
 
         A batch that the database refuses for its content is halved until the record is found.
 
         Raises:
-            services.alerts.stores.progress.OffsetMismatchError: the stored offset is not ours; a bug.
+            services.alerts.stores.progress.OffsetMismatchError: our claim holds, and there is a hole before the batch.
         """
         try:
-            return await self._apply(claims, arrivals)
+            return await self._apply(owned, arrivals)
         except UnstorableError:
             if len(arrivals) == 1:
-                return await self._apply(claims, arrivals, refuse_all=True)
+                return await self._apply(owned, arrivals, refuse_all=True)
         half = len(arrivals) // 2
-        first = await self.apply(claims, arrivals[:half])
+        first = await self.apply(owned, arrivals[:half])
         rest = [a for a in arrivals[half:] if a.partition not in first.lost]
         if not rest:
             return first
-        second = await self.apply(claims, rest)
+        second = await self.apply(owned, rest)
         return Applied(
             next_offsets={**first.next_offsets, **second.next_offsets},
             lost=first.lost | second.lost,
@@ -107,21 +115,23 @@ class Intake:
         )
 
     async def _apply(
-        self, claims: Mapping[int, Claim], arrivals: Sequence[Arrival], *, refuse_all: bool = False
+        self, owned: Mapping[int, Owned], arrivals: Sequence[Arrival], *, refuse_all: bool = False
     ) -> Applied:
         for _ in range(WIDENINGS):
             try:
-                return await self._once(claims, arrivals, refuse_all=refuse_all)
+                return await self._once(owned, arrivals, refuse_all=refuse_all)
             except board.WidenedError:
                 continue
         raise board.WidenedError
 
-    async def _once(self, claims: Mapping[int, Claim], arrivals: Sequence[Arrival], *, refuse_all: bool) -> Applied:
+    async def _once(self, owned: Mapping[int, Owned], arrivals: Sequence[Arrival], *, refuse_all: bool) -> Applied:
         now = self.clock.now()
         wanted = sorted({a.partition for a in arrivals})
+        claims = {partition: owned[partition].claim for partition in wanted}
         with recognising():
             async with transaction(self.pool) as connection:
-                held = await progress.held(connection, [claims[p] for p in wanted])
+                held = await progress.held(connection, list(claims.values()))
+                _refuse_holes(owned, held)
                 ours = [a for a in arrivals if a.partition in held and a.offset >= held[a.partition]]
                 read, letters = _read_all(ours, refuse_all=refuse_all)
                 placement, announcements = await self._place(connection, read, now)
@@ -170,6 +180,13 @@ class Intake:
         for arrival, why in letters:
             self.metrics.intake.dead_lettered.labels(why.code).inc()
             _log.warning("friction dead-lettered", code=why.code, partition=arrival.partition, offset=arrival.offset)
+
+
+def _refuse_holes(owned: Mapping[int, Owned], held: Mapping[int, int]) -> None:
+    """More than we know may be applied (a commit whose answer was lost), less may not: something was never applied."""
+    for partition, stored in held.items():
+        if stored < owned[partition].applied:
+            raise OffsetMismatchError(f"partition {partition} is at {stored}, not {owned[partition].applied}")
 
 
 def _read_all(arrivals: Sequence[Arrival], *, refuse_all: bool) -> tuple[list[_Read], list[tuple[Arrival, Refused]]]:

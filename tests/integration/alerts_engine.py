@@ -10,7 +10,7 @@ import schemas.friction
 from schemas.friction import Friction
 from services.alerts.app import Service
 from services.alerts.domain.retry import Health
-from services.alerts.intake import Applied, Arrival
+from services.alerts.intake import Applied, Arrival, Owned
 from services.alerts.settings import ProcessSettings
 from services.alerts.stores import progress
 from services.alerts.stores.directory import Endpoint
@@ -40,7 +40,7 @@ class Engine:
         arrivals = [
             Arrival(partition=0, offset=self._next + at, key=b"key", value=value) for at, value in enumerate(values)
         ]
-        applied = await self.service.intake.apply({0: self.claim}, arrivals)
+        applied = await self.service.intake.apply({0: Owned(claim=self.claim, applied=self._next)}, arrivals)
         self._next = applied.next_offsets.get(0, self._next)
         return applied
 
