@@ -122,6 +122,9 @@ class Fleet:
 
     engines: Engines
     folder: Path
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """More settings for every process."""
+
     workers: list[Process] = field(default_factory=list)
     others: list[Process] = field(default_factory=list)
 
@@ -176,6 +179,7 @@ class Fleet:
         environment = {
             **os.environ,
             **SHORTENED,
+            **self.extra,
             "WAYMARK_KAFKA": self.engines.kafka.bootstrap,
             "WAYMARK_POSTGRES": self.engines.database,
             "WAYMARK_LOG_FORMAT": "text",

@@ -22,6 +22,8 @@ GRACE = timedelta(minutes=15)
 """What the shipped rule gives a promise beyond its due time."""
 
 KEPT, BROKEN = 300, 30
+CROWD = 5000
+"""Touchpoints of others between the promises and the calls: seconds of work before the first call is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +42,16 @@ class Alarms:
 
 async def run_outage(engines: Engines, folder: Path) -> Alarms:
     """Write promises and calls, let the due times pass, and only then start two workers."""
-    now = datetime.now(UTC)
-    due = now - GRACE + timedelta(seconds=3)
+    over = datetime.now(UTC) + timedelta(seconds=15)  # when the last grace ends; everything is in the log by then
+    due = over - GRACE
     promises = [_touchpoint(n, "callback_promised", due - timedelta(hours=1), due_at=instant(due)) for n in _all()]
     calls = [_touchpoint(n, "callback_made", due - timedelta(minutes=5)) for n in range(KEPT)]
-    await produce(engines.kafka.bootstrap, [_sending(one) for one in promises], 1.0)
-    await asyncio.sleep(10.0)  # the outage itself: due times and every grace pass while nobody reads
-    fillers = [_touchpoint(n, "page_viewed", due - timedelta(hours=2), id=f"page-{n}") for n in _all()]
-    await produce(engines.kafka.bootstrap, [_sending(one) for one in (*fillers, *calls)], 1.0)
-    fleet = Fleet(engines=engines, folder=folder)
+    crowd = [_passer_by(n, due - timedelta(hours=2)) for n in range(CROWD)]
+    await produce(engines.kafka.bootstrap, [_sending(one) for one in (*promises, *crowd, *calls)], 1.0)
+    left = (over - datetime.now(UTC)).total_seconds()
+    assert left > 0, "the log took too long to write: the calls would come after the due time"
+    await asyncio.sleep(left + 5.0)  # the outage itself: due times and every grace pass while nobody reads
+    fleet = Fleet(engines=engines, folder=folder, extra={"WAYMARK_JOURNEY_BATCH_RECORDS": "100"})
     fleet.add_worker()
     fleet.add_worker()
     fleet.add_alerts()
@@ -84,6 +87,11 @@ def _touchpoint(number: int, kind: str, at: datetime, **rest: object) -> Json:
         "customer": known,
         **rest,
     }
+
+
+def _passer_by(number: int, at: datetime) -> Json:
+    cookie = {"cookie": {"value": f"passer-by-{number}", "verified": False}}
+    return {**_touchpoint(number, "page_viewed", at), "channel": "web", "customer": cookie}
 
 
 def _sending(touchpoint: Json) -> Sending:
