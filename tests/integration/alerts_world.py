@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +26,7 @@ from services.alerts.app import running
 from services.alerts.settings import ProcessSettings
 from services.runtime.kafka import Producer, Record
 from services.runtime.keys import KeyKind, mint
+from tests.waiting import until
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -320,3 +325,39 @@ async def rows(database: str) -> AsyncIterator[asyncpg.Connection]:
     finally:
         with contextlib.suppress(OSError, asyncpg.PostgresError):
             await connection.close()
+
+
+SERVE = """
+import asyncio, os, sys
+from services.alerts.app import run
+from services.alerts.settings import ProcessSettings
+async def ready(port):
+    with open(sys.argv[1] + ".new", "w") as file:
+        file.write(str(port))
+    os.rename(sys.argv[1] + ".new", sys.argv[1])
+asyncio.run(run(ProcessSettings.load(dict(os.environ)), on_ready=ready))
+"""
+
+
+@asynccontextmanager
+async def a_process(database: str, log: Log, folder: Path, **more: str) -> AsyncIterator[tuple[Any, str]]:
+    """A process of its own that a test may kill, and the base of its addresses.
+
+    Each joins a group of its own: the embedded broker is slow to notice that a member died, and where to read on does
+    not depend on the group.
+    """
+    more = {"WAYMARK_ALERTS_GROUP": f"alerts-{uuid4().hex}"} | more
+    ready = folder / f"ready-{uuid4().hex}"
+    with (folder / "alerts.log").open("ab") as output:
+        process = subprocess.Popen(  # noqa: ASYNC220  starting it takes no time worth mentioning
+            [sys.executable, "-c", SERVE, str(ready)],
+            env=os.environ | environment(database, log, **more),
+            stderr=output,
+        )
+    try:
+        await until(ready.exists, within=30)
+        yield process, f"http://127.0.0.1:{ready.read_text()}"
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()

@@ -4,14 +4,9 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import standardwebhooks
@@ -28,11 +23,11 @@ from tests.integration.alerts_world import (
     Call,
     Log,
     a_friction,
+    a_process,
     a_receiver,
     again,
     alerts,
     client_of,
-    environment,
     make_log,
     rows,
 )
@@ -189,42 +184,6 @@ async def test_another_record_at_our_place_is_refused(database: str, log: Log) -
 
         await until(refused, within=30)
         assert await api.issues() == []
-
-
-SERVE = """
-import asyncio, os, sys
-from services.alerts.app import run
-from services.alerts.settings import ProcessSettings
-async def ready(port):
-    with open(sys.argv[1] + ".new", "w") as file:
-        file.write(str(port))
-    os.rename(sys.argv[1] + ".new", sys.argv[1])
-asyncio.run(run(ProcessSettings.load(dict(os.environ)), on_ready=ready))
-"""
-
-
-@asynccontextmanager
-async def a_process(database: str, log: Log, folder: Path, **more: str) -> AsyncIterator[tuple[Any, str]]:
-    """A process of its own that a test may kill, and the base of its addresses.
-
-    Each joins a group of its own: the embedded broker is slow to notice that a member died, and where to read on does
-    not depend on the group.
-    """
-    more = {"WAYMARK_ALERTS_GROUP": f"alerts-{uuid4().hex}"} | more
-    ready = folder / f"ready-{uuid4().hex}"
-    with (folder / "alerts.log").open("ab") as output:
-        process = subprocess.Popen(  # noqa: ASYNC220  starting it takes no time worth mentioning
-            [sys.executable, "-c", SERVE, str(ready)],
-            env=os.environ | environment(database, log, **more),
-            stderr=output,
-        )
-    try:
-        await until(ready.exists, within=30)
-        yield process, f"http://127.0.0.1:{ready.read_text()}"
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
 
 
 async def test_kill_between_the_2xx_and_the_record_repeats_the_same_id(database: str, log: Log, tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Replicas in one group on Apache Kafka, killed and frozen while they work: nothing is lost, nothing is doubled."""
+
+import signal
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.alerts_world import (
+    Api,
+    Log,
+    a_friction,
+    a_process,
+    a_receiver,
+    again,
+    client_of,
+    make_log,
+    rows,
+)
+from tests.waiting import until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+
+REAL = {"WAYMARK_KAFKA_IDEMPOTENCE": "true", "WAYMARK_ALERTS_SESSION_TIMEOUT_S": "6", "WAYMARK_ALERTS_BATCH": "11"}
+
+
+@pytest.fixture
+async def log(kafka: str) -> Log:
+    return await make_log(kafka, "", partitions=4)
+
+
+@pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
+async def test_a_replica_that_goes_away_is_replaced(
+    database: str, log: Log, tmp_path: Path, harm: signal.Signals
+) -> None:
+    group = REAL | {"WAYMARK_ALERTS_GROUP": f"alerts-{log.frictions}"}
+    frictions = [a_friction() for _ in range(300)]
+    async with (
+        a_receiver() as receiver,
+        a_process(database, log, tmp_path, **group) as (victim, base),
+        a_process(database, log, tmp_path, **group) as (_, other),
+        client_of(other, database) as api,
+    ):
+        await api.endpoint(receiver.url, max_in_flight=16)
+        await until(partial(owners, database, 2), within=60)
+        await log.write(frictions[:150])
+        await until(partial(receiver.got, 20), within=60)
+        victim.send_signal(harm)
+        await log.write(frictions[150:] + [again(friction) for friction in frictions[:150]])
+        await until(partial(all_of, api, 300), within=90)
+        await until(lambda: len({call.webhook_id for call in receiver.calls}) == 300, within=60)
+        if harm is signal.SIGSTOP:
+            victim.send_signal(signal.SIGCONT)  # a ghost that wakes up must not write anything
+        await log.write([a_friction() for _ in range(20)])
+        await until(partial(all_of, api, 320), within=90)
+        async with rows(database) as connection:
+            counts = await connection.fetch("SELECT count, count(*) AS n FROM alerts.issues GROUP BY count")
+            notified = await connection.fetchval("SELECT count(*) FROM alerts.notifications")
+        assert base
+
+    assert {row["count"]: row["n"] for row in counts} == {1: 320}
+    assert notified == 320
+    repeats = Counter(call.webhook_id for call in receiver.calls)
+    assert max(repeats.values()) <= 2  # at most once more for what was under way
+
+
+async def owners(database: str, count: int) -> bool:
+    async with rows(database) as connection:
+        found: Any = await connection.fetchval("SELECT count(DISTINCT owner) FROM alerts.progress")
+    return bool(found == count)
+
+
+async def all_of(api: Api, count: int) -> bool:
+    """Whether there are so many issues; a page holds 200."""
+    first = await api.call("GET", "/v1/issues?limit=200", role="reader")
+    if "next_cursor" not in first:
+        return len(first["issues"]) >= count
+    rest = await api.call("GET", f"/v1/issues?limit=200&cursor={first['next_cursor']}", role="reader")
+    return len(first["issues"]) + len(rest["issues"]) >= count
