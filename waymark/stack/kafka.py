@@ -174,7 +174,7 @@ class Kafka:
         """Write each new node's identity, all nodes at the same time (a JVM each)."""
         identity = self.folder / "cluster.id"
         if not identity.exists():
-            identity.write_text(base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("="))
+            identity.write_text(_cluster_id())
         new = [home for n in range(1, len(self.nodes) + 1) if not (home := self._home(n)).joinpath("data").exists()]
         tool = [self._java, "-Xmx128m", "-cp", f"{self._jars}/*", "kafka.tools.StorageTool", "format"]
         started = [
@@ -190,3 +190,10 @@ class Kafka:
         for process, output in said:
             if process.returncode:
                 raise StackError(f"Apache Kafka's folder could not be formatted:\n{output}")
+
+
+def _cluster_id() -> str:
+    """A fresh id as Kafka makes them: one that begins with `-` would be taken for an option of its tools."""
+    while (made := base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
