@@ -40,6 +40,7 @@ async def main(topic: str) -> None:
     settings = ProcessSettings.load(os.environ)
     common, own = settings.common, settings.worker
     logs.configure("plain-loop", "warning", "text")
+    worker.calm_the_collector()
     pool = await create_pool(common.postgres.get_secret_value(), application_name="plain-loop")
     line = Line(name=await cluster_line(common.kafka, common.kafka_line), topic=topic)
     metrics = Metrics.register(CollectorRegistry())

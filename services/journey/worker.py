@@ -75,7 +75,7 @@ async def run(
     """
     common, own = settings.common, settings.worker
     logs.configure("journey", common.log_level, common.log_format)
-    _calm_the_collector()
+    calm_the_collector()
     async with AsyncExitStack() as stack:
         pool = await postgres.retrying(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
         stack.push_async_callback(postgres.close_pool, pool)
@@ -309,7 +309,7 @@ class PoolLedger:
         ]
 
 
-def _calm_the_collector() -> None:
+def calm_the_collector() -> None:
     """Look for cycles less often, and never again among what was imported.
 
     A batch makes many values that live until its commit and no cycles worth the search; with Python's own threshold the
