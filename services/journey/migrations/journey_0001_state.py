@@ -260,6 +260,7 @@ CREATE TABLE journey.outbox (
     published_line text                               -- the life of the log it was written to
 ) WITH (fillfactor = 70);
 CREATE INDEX outbox_unpublished ON journey.outbox (customer_id, id) WHERE published_at IS NULL;
+CREATE INDEX outbox_waiting ON journey.outbox (id) WHERE published_at IS NULL;
 CREATE INDEX outbox_published ON journey.outbox (published_at) WHERE published_at IS NOT NULL;
 COMMENT ON TABLE journey.outbox IS 'Records to publish; kept 30 days after, and published again on a new line.';
 

@@ -52,12 +52,20 @@ class Leased:
     record: Record
 
 
+_LOOK_AT = 2_000
+"""Of how many waiting records the customers to claim are picked, the oldest first."""
+
 _CLAIM = """
-WITH free AS (
-    SELECT customer_id FROM journey.outbox WHERE published_at IS NULL
-     GROUP BY customer_id
-    HAVING bool_and(lease_until IS NULL OR lease_until < clock_timestamp())
-     ORDER BY min(id) LIMIT $1
+WITH waiting AS (
+    SELECT customer_id, id FROM journey.outbox
+     WHERE published_at IS NULL AND (lease_until IS NULL OR lease_until < clock_timestamp())
+     ORDER BY id LIMIT $3
+), free AS (
+    SELECT w.customer_id FROM waiting AS w GROUP BY w.customer_id
+    HAVING NOT EXISTS (
+        SELECT FROM journey.outbox AS o
+         WHERE o.customer_id = w.customer_id AND o.published_at IS NULL AND o.lease_until >= clock_timestamp())
+     ORDER BY min(w.id) LIMIT $1
 )
 UPDATE journey.outbox AS o SET lease_until = clock_timestamp() + make_interval(secs => $2)
   FROM free WHERE o.customer_id = free.customer_id AND o.published_at IS NULL
@@ -70,7 +78,7 @@ async def claim(connection: Connection, customers: int, lease_s: float) -> list[
     Claims take turns (the statement after the lock sees what the others leased), publishing does not.
     """
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _CLAIM_LOCK)
-    rows = await connection.fetch(_CLAIM, customers, lease_s)
+    rows = await connection.fetch(_CLAIM, customers, lease_s, _LOOK_AT)
     return [
         Leased(
             id=row["id"],

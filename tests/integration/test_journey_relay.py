@@ -1,0 +1,156 @@
+"""The relay on a real outbox: in order, at least once, never two at a time for one customer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+from prometheus_client import CollectorRegistry
+
+from services.journey.apply.failpoints import NO_FAILPOINTS
+from services.journey.metrics import FrictionMetrics
+from services.journey.relay import Relay
+from services.journey.store import outbox
+from services.journey.store.outbox import Outgoing
+from services.runtime import postgres
+from services.runtime.kafka import PublishFailed, Record
+from services.runtime.postgres import Pool, transaction
+from tests.waiting import until
+
+pytestmark = pytest.mark.local
+
+ONE, OTHER = uuid4(), uuid4()
+
+
+@dataclass(slots=True)
+class RecordingPublisher:
+    """Takes records, but for those it is told to refuse; waits where it is told to."""
+
+    taken: list[Record] = field(default_factory=list)
+    refuse: set[bytes] = field(default_factory=set)
+    hold: asyncio.Event | None = None
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        if self.hold is not None:
+            await self.hold.wait()
+        failed = frozenset(place for place, record in enumerate(records) if record.value in self.refuse)
+        self.taken += [record for place, record in enumerate(records) if place not in failed]
+        if failed:
+            raise PublishFailed("refused", failed)
+
+    @property
+    def values(self) -> list[bytes | None]:
+        return [record.value for record in self.taken]
+
+
+@pytest_asyncio.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    opened = await postgres.create_pool(database, application_name="relay", size=4)
+    yield opened
+    await postgres.close_pool(opened)
+
+
+def relay(pool: Pool, publisher: RecordingPublisher, *, line: str = "line-1", lease_s: float = 30.0) -> Relay:
+    return Relay(
+        pool=pool,
+        publisher=publisher,
+        line=line,
+        metrics=FrictionMetrics.register(CollectorRegistry()),
+        failpoints=NO_FAILPOINTS,
+        every_s=0.05,
+        lease_s=lease_s,
+        keep_days=30,
+    )
+
+
+async def queue(pool: Pool, customer: UUID, *values: bytes, topic: str = "frictions") -> None:
+    records = [Record(topic=topic, key=customer.bytes, value=value, headers=(("a", b"1"),)) for value in values]
+    async with transaction(pool) as connection:
+        await outbox.add(connection, [Outgoing(customer_id=customer, record=record) for record in records])
+
+
+async def answers(pool: Pool, question: str) -> None:
+    """Wait until the database answers yes."""
+
+    async def ask() -> bool:
+        return bool(await pool.fetchval(question))
+
+    condition: Callable[[], bool | Awaitable[bool]] = ask
+    await until(condition)
+
+
+async def test_records_of_a_customer_leave_in_their_order_with_their_headers(pool: Pool) -> None:
+    publisher = RecordingPublisher()
+    await queue(pool, ONE, b"1", b"2")
+    await queue(pool, OTHER, b"x")
+    await queue(pool, ONE, b"3")
+    assert await relay(pool, publisher).once() == 4
+    assert [value for value in publisher.values if value != b"x"] == [b"1", b"2", b"3"]
+    assert publisher.taken[0].headers == (("a", b"1"),)
+    assert await relay(pool, publisher).once() == 0
+
+
+async def test_what_is_being_published_holds_up_what_comes_after_for_the_same_customer(pool: Pool) -> None:
+    slow, quick = RecordingPublisher(hold=asyncio.Event()), RecordingPublisher()
+    await queue(pool, ONE, b"1")
+    first = asyncio.create_task(relay(pool, slow).once())
+    await answers(pool, "SELECT count(*) = 1 FROM journey.outbox WHERE lease_until IS NOT NULL")
+    await queue(pool, ONE, b"2")
+    await queue(pool, OTHER, b"x")
+    assert await relay(pool, quick).once() == 1
+    assert quick.values == [b"x"]
+    assert slow.hold is not None
+    slow.hold.set()
+    await first
+    await relay(pool, quick).once()
+    assert quick.values == [b"x", b"2"]
+
+
+async def test_what_was_not_acknowledged_is_sent_again_and_nothing_overtakes_it(pool: Pool) -> None:
+    publisher = RecordingPublisher(refuse={b"2"})
+    await queue(pool, ONE, b"1", b"2", b"3")
+    await queue(pool, OTHER, b"x")
+    sender = relay(pool, publisher)
+    with pytest.raises(PublishFailed):
+        await sender.once()
+    publisher.refuse.clear()
+    await sender.once()
+    assert publisher.values == [b"1", b"3", b"x", b"2", b"3"]
+
+
+async def test_what_a_dead_relay_had_claimed_is_sent_when_its_lease_ends(pool: Pool) -> None:
+    await queue(pool, ONE, b"1")
+    async with transaction(pool) as connection:
+        assert len(await outbox.claim(connection, 10, 0.2)) == 1
+    publisher = RecordingPublisher()
+    sender = relay(pool, publisher)
+    assert await sender.once() == 0
+    await answers(pool, "SELECT lease_until < clock_timestamp() FROM journey.outbox")
+    await sender.once()
+    assert publisher.values == [b"1"]
+
+
+async def test_a_new_line_gets_the_frictions_again_but_not_the_journeys(pool: Pool) -> None:
+    first, second = RecordingPublisher(), RecordingPublisher()
+    await queue(pool, ONE, b"friction")
+    await queue(pool, ONE, b"journey", topic="journeys")
+    await relay(pool, first).once()
+    again = relay(pool, second, line="line-2")
+    await again._sweep()
+    await again.once()
+    assert sorted(value or b"" for value in first.values) == [b"friction", b"journey"]
+    assert second.values == [b"friction"]
+
+
+async def test_a_commit_wakes_the_relay_at_once(pool: Pool) -> None:
+    publisher = RecordingPublisher()
+    sender = relay(pool, publisher)
+    running = asyncio.create_task(sender.run())
+    await queue(pool, ONE, b"1")
+    sender.kick()
+    await until(lambda: publisher.taken)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert publisher.values == [b"1"]
