@@ -51,23 +51,23 @@ def say(reason: Reason, language: Language, **facts: str | int | float) -> str:
 SENTENCES: dict[Reason, dict[Language, str]] = {
     Rejection.ITEM_TOO_LARGE: {
         Language.EN: "The touchpoint is larger than the limit of {limit} bytes. Shorten `text` or `attributes`.",
-        Language.KO: "터치포인트가 한도 {limit}바이트보다 큽니다. `text`나 `attributes`를 줄이세요.",
+        Language.KO: "접점이 한도 {limit}바이트보다 큽니다. `text`나 `attributes`를 줄이세요.",
     },
     Rejection.TOO_DEEP: {
         Language.EN: "The touchpoint is nested deeper than the limit of {limit} levels. Flatten `attributes`.",
-        Language.KO: "터치포인트의 중첩이 한도 {limit}단계보다 깊습니다. `attributes`를 평평하게 만드세요.",
+        Language.KO: "접점의 중첩이 한도 {limit}단계보다 깊습니다. `attributes`를 평평하게 만드세요.",
     },
     Rejection.INVALID_JSON: {
         Language.EN: "The touchpoint is not valid JSON in UTF-8. Send text as it is, or with correct \\u escapes.",
-        Language.KO: "터치포인트가 올바른 UTF-8 JSON이 아닙니다. 글자를 그대로 보내거나 \\u 이스케이프를 고치세요.",
+        Language.KO: "접점이 올바른 UTF-8 JSON이 아닙니다. 글자를 그대로 보내거나 \\u 이스케이프를 고치세요.",
     },
     Rejection.NOT_AN_OBJECT: {
         Language.EN: "A touchpoint is a JSON object. Send {{...}}, not a list, text or number.",
-        Language.KO: "터치포인트는 JSON 객체입니다. 목록이나 글자, 숫자가 아니라 {{...}}를 보내세요.",
+        Language.KO: "접점은 JSON 객체입니다. 목록이나 글자, 숫자가 아니라 {{...}}를 보내세요.",
     },
     Rejection.DUPLICATE_MEMBER: {
         Language.EN: "The touchpoint has a member twice, and readers would differ on which one counts. Send it once.",
-        Language.KO: "터치포인트에 같은 이름의 항목이 두 번 있어 해석이 갈립니다. 한 번만 보내세요.",
+        Language.KO: "접점에 같은 이름의 항목이 두 번 있어 해석이 갈립니다. 한 번만 보내세요.",
     },
     Rejection.TEXT_NOT_ALLOWED: {
         Language.EN: "A text holds a NUL character or half of a surrogate pair. Remove it; cut between characters.",
@@ -129,7 +129,7 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
     },
     Summary.ALL_REJECTED: {
         Language.EN: "No touchpoint was accepted; `results` says why, one by one.",
-        Language.KO: "받아들인 터치포인트가 없습니다. 이유는 `results`에 하나씩 적었습니다.",
+        Language.KO: "받아들인 접점이 없습니다. 이유는 `results`에 하나씩 적었습니다.",
     },
     Summary.SOME_UNAVAILABLE: {
         Language.EN: "Not all was confirmed as written. After {retry_after} s send again, with the same ids, "
@@ -139,7 +139,7 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
     },
     Refusal.EMPTY_BODY: {
         Language.EN: 'The body is empty. Send one touchpoint, or {{"touchpoints": [...]}}.',
-        Language.KO: '본문이 비었습니다. 터치포인트 하나 또는 {{"touchpoints": [...]}}를 보내세요.',
+        Language.KO: '본문이 비었습니다. 접점 하나 또는 {{"touchpoints": [...]}}를 보내세요.',
     },
     Refusal.BODY_NOT_JSON: {
         Language.EN: "The body is not one JSON document in UTF-8 (with nothing after it).",
@@ -148,16 +148,16 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
     Refusal.INVALID_ENVELOPE: {
         Language.EN: "The body is neither a touchpoint nor a list of them. "
         'Send {{...}}, [...] or {{"touchpoints": [...]}}.',
-        Language.KO: "본문이 터치포인트도 그 목록도 아닙니다. "
+        Language.KO: "본문이 접점도 그 목록도 아닙니다. "
         '{{...}}, [...], {{"touchpoints": [...]}} 가운데 하나를 보내세요.',
     },
     Refusal.NO_TOUCHPOINTS: {
         Language.EN: "The list of touchpoints is empty. Send at least one, or do not send.",
-        Language.KO: "터치포인트 목록이 비었습니다. 하나 이상 보내거나 보내지 마세요.",
+        Language.KO: "접점 목록이 비었습니다. 하나 이상 보내거나 보내지 마세요.",
     },
     Refusal.BODY_TOO_DEEP: {
         Language.EN: "The body is nested far too deeply; a touchpoint may have {limit} levels.",
-        Language.KO: "본문의 중첩이 지나치게 깊습니다. 터치포인트는 {limit}단계까지입니다.",
+        Language.KO: "본문의 중첩이 지나치게 깊습니다. 접점은 {limit}단계까지입니다.",
     },
     Refusal.INVALID_ENCODING: {
         Language.EN: "The body is not whole, valid {encoding} data, though Content-Encoding says so.",
@@ -203,7 +203,7 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
     },
     Refusal.TOO_MANY_ITEMS: {
         Language.EN: "There are more touchpoints than the limit of {limit} in one request. Send fewer at once.",
-        Language.KO: "한 요청의 터치포인트가 한도 {limit}개보다 많습니다. 나누어 보내세요.",
+        Language.KO: "한 요청의 접점이 한도 {limit}개보다 많습니다. 나누어 보내세요.",
     },
     Refusal.UNSUPPORTED_MEDIA_TYPE: {
         Language.EN: "Send `Content-Type: application/json` in UTF-8.",

@@ -114,7 +114,7 @@ def _rehearse(source: "Source", *, as_json: bool) -> None:
         out.print(
             say(
                 f"{count} touchpoints, {bad_lines} lines with problems; nothing was sent",
-                f"터치포인트 {count}개, 문제 있는 줄 {bad_lines}개, 전송하지 않음",
+                f"접점 {count}개, 문제 있는 줄 {bad_lines}개, 전송하지 않음",
             )
         )
     if bad_lines:

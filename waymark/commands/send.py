@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
         "send",
         help=say(
             "Send a touchpoint made of flags, or many from JSON Lines. Beside a running `waymark up` no key is needed.",
-            "터치포인트를 하나 또는 여러 개 보냅니다. `waymark up`이 실행 중이면 키가 필요 없습니다.",
+            "접점을 하나 또는 여러 개 보냅니다. `waymark up`이 실행 중이면 키가 필요 없습니다.",
         ),
         epilog=examples(
             "waymark send --kind call_started --customer phone=010-1234-5678 --reason billing",

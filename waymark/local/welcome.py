@@ -19,7 +19,7 @@ def welcome(plan: Plan, target: Target) -> RenderableType:
     parts: list[RenderableType] = [Text(), _addresses(target), Text(), _keys(target), Text()]
     if plan.broker is BrokerKind.EMBEDDED:
         parts += [_warning(), Text()]
-    parts += [Text(say("Send a first touchpoint:", "첫 터치포인트 보내기:"), style="bold"), Text(curl(target)), Text()]
+    parts += [Text(say("Send a first touchpoint:", "첫 접점 보내기:"), style="bold"), Text(curl(target)), Text()]
     parts.append(Text(say(f"Logs and data: {plan.folder}. ", f"로그와 데이터: {plan.folder}. "), style="dim"))
     parts.append(Text(say("Ctrl-C stops everything.", "Ctrl-C로 모두 멈춥니다."), style="bold"))
     return Group(*parts)

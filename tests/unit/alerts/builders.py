@@ -38,7 +38,7 @@ def a_friction(number: int = 1, **members: Any) -> Friction:
         "occurred_at": NOW - timedelta(hours=1) + timedelta(minutes=number),
         "detected_at": NOW,
         "quiet": False,
-        "title": Title(en=f"Friction {number}", ko=f"마찰 {number}"),
+        "title": Title(en=f"Friction {number}", ko=f"불편 {number}"),
     }
     return Friction(**given | members)
 
