@@ -20,7 +20,7 @@ from services.alerts.stores.deliveries import Due, Settled
 from services.alerts.stores.wakeups import Wakeups
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, acquire, is_transient, retrying, transaction
+from services.runtime.postgres import Pool, acquire, is_transient, retrying
 from services.runtime.tasks import TaskOwner
 
 _log = get_logger(__name__)
@@ -149,11 +149,15 @@ class Dispatcher:
         )
 
     async def _write(self, due: Due, settled: Settled, verdict: Verdict, now: datetime) -> tuple[bool, Turn]:
-        async with transaction(self.pool) as connection:
-            counted = await deliveries.settle(connection, settled, now)
-            turn = Turn.UNCHANGED
-            if counted:
-                turn = await self.standing.after(connection, due.endpoint_id, verdict, now)
+        """Write the result and what it does to the endpoint: together, but for a success that only confirms health."""
+        async with acquire(self.pool) as connection:
+            if verdict.outcome is Outcome.DELIVERED and await self.standing.is_well(connection, due.endpoint_id, now):
+                return await deliveries.settle(connection, settled, now), Turn.UNCHANGED
+            async with connection.transaction():
+                counted = await deliveries.settle(connection, settled, now)
+                turn = Turn.UNCHANGED
+                if counted:
+                    turn = await self.standing.after(connection, due.endpoint_id, verdict, now)
         return counted, turn
 
     def _count(self, due: Due, sent: Sent, verdict: Verdict, now: datetime, *, counted: bool) -> None:

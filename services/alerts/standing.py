@@ -31,10 +31,12 @@ class Standing:
     new_id: Callable[[], UUID]
     metrics: DeliveryMetrics
 
+    async def is_well(self, connection: Connection, endpoint_id: UUID, now: datetime) -> bool:
+        """Whether one more success would change nothing worth writing; asked for almost every webhook."""
+        return await directory.is_well(connection, endpoint_id, now)
+
     async def after(self, connection: Connection, endpoint_id: UUID, verdict: Verdict, now: datetime) -> Turn:
         """Write the endpoint's health after an attempt; return what turned."""
-        if verdict.outcome is Outcome.DELIVERED and await directory.is_well(connection, endpoint_id, now):
-            return Turn.UNCHANGED
         endpoint = await directory.endpoint(connection, endpoint_id)
         if endpoint is None:
             return Turn.UNCHANGED

@@ -153,24 +153,24 @@ def _due(row: Row) -> Due:
 
 async def settle(connection: Connection, result: Settled, now: datetime) -> bool:
     """Write the result of an attempt; false where the lease had passed to somebody else, whose result counts."""
-    status = await connection.execute(
+    counted: bool = await connection.fetchval(
         """
-        UPDATE alerts.deliveries
-           SET state = $3, step = $4, next_at = $5, lease_until = NULL, lease_owner = NULL,
-               delivered_at = CASE WHEN $3 = 'delivered' THEN $6::timestamptz END
-         WHERE delivery_id = $1 AND attempt = $2 AND state = 'pending'
+        WITH settled AS (
+            UPDATE alerts.deliveries
+               SET state = $3, step = $4, next_at = $5, lease_until = NULL, lease_owner = NULL,
+                   delivered_at = CASE WHEN $3 = 'delivered' THEN $6::timestamptz END
+             WHERE delivery_id = $1 AND attempt = $2 AND state = 'pending'
+         RETURNING delivery_id
+        ), tried AS (
+            INSERT INTO alerts.attempts (delivery_id, attempt, at, outcome, reason, status, seconds, excerpt)
+            VALUES ($1, $2, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING
+        )
+        SELECT EXISTS (SELECT FROM settled)
         """,
         *(result.delivery_id, result.attempt, result.state, result.step, result.next_at, now),
+        *(result.outcome, result.reason, result.status, result.seconds, result.excerpt),
     )
-    await connection.execute(
-        """
-        INSERT INTO alerts.attempts (delivery_id, attempt, at, outcome, reason, status, seconds, excerpt)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
-        """,
-        *(result.delivery_id, result.attempt, now, result.outcome, result.reason, result.status),
-        *(result.seconds, result.excerpt),
-    )
-    return status == "UPDATE 1"
+    return counted
 
 
 async def release_dead(connection: Connection, owner: str) -> int:
