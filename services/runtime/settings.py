@@ -48,11 +48,16 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
-            problems += [f"{cls.variable_of(str(item['loc'][0]))}: {item['msg']}" for item in error.errors()]
+            problems += [f"{cls._named(item['loc'])}: {item['msg']}" for item in error.errors()]
             raise SettingsError(problems) from None
         if problems:
             raise SettingsError(problems)
         return settings
+
+    @classmethod
+    def _named(cls, location: tuple[int | str, ...]) -> str:
+        """Return the variable that is wrong, or all of them where they do not fit together."""
+        return cls.variable_of(str(location[0])) if location else f"{cls.env_prefix}*"
 
     @classmethod
     def _unknown(cls, environ: Mapping[str, str], known: Mapping[str, str]) -> list[str]:

@@ -1,5 +1,5 @@
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from services.runtime.settings import CommonSettings, Settings, SettingsError
 
@@ -35,3 +35,21 @@ def test_the_shared_prefix_tolerates_the_names_of_services() -> None:
 def test_the_database_url_does_not_show_in_a_log() -> None:
     settings = CommonSettings.load({"WAYMARK_POSTGRES": "postgresql://user:hidden@host/db"})
     assert "hidden" not in repr(settings)
+
+
+class _Pair(Settings):
+    env_prefix = "WAYMARK_PAIR_"
+
+    low: int = 1
+    high: int = 2
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "_Pair":
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
+def test_variables_that_do_not_fit_together_are_named_by_their_prefix() -> None:
+    with pytest.raises(SettingsError, match=r"WAYMARK_PAIR_\*: .*low is above high"):
+        _Pair.load({"WAYMARK_PAIR_LOW": "3"})
