@@ -54,9 +54,8 @@ def _ingest() -> Coroutine[Any, Any, None]:
 
 
 def _journey() -> Coroutine[Any, Any, None]:
-    from services.journey.worker import run
-
     from services.journey.settings import ProcessSettings
+    from services.journey.worker import run
 
     return run(ProcessSettings.load(os.environ))
 
@@ -70,7 +69,6 @@ def _journey_api() -> Coroutine[Any, Any, None]:
 
 def _alerts() -> Coroutine[Any, Any, None]:
     from services.alerts.app import run
-
     from services.alerts.settings import ProcessSettings
 
     return run(ProcessSettings.load(os.environ))
