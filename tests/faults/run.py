@@ -36,17 +36,23 @@ def main() -> int:
     folder = Path(options.folder or tempfile.mkdtemp(prefix="waymark-faults-"))
     engines = Engines.start(folder)
     if options.control:
-        return _control(console, engines, folder, size)
+        ended = _control(console, engines, folder, size)
+        _tidy(console, folder, keep=bool(options.folder))
+        return ended
     try:
         report = asyncio.run(run(size, engines, folder, say=lambda line: console.print(line, style="dim")))
     finally:
         engines.stop()
     _show(console, report)
-    if report.ok and not options.folder:
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        console.print(f"logs and data: {folder}", style="dim")
+    _tidy(console, folder, keep=bool(options.folder) or not report.ok)
     return 0 if report.ok else 1
+
+
+def _tidy(console: Console, folder: Path, *, keep: bool) -> None:
+    if keep:
+        console.print(f"logs and data: {folder}", style="dim")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _control(console: Console, engines: Engines, folder: Path, size: Size) -> int:

@@ -34,7 +34,7 @@ async def test_killing_workers_changes_nothing_that_the_oracle_can_see(engines: 
 async def test_the_same_faults_make_stock_faust_lose_data(engines: Engines, tmp_path: Path) -> None:
     loss = await run_control(engines, tmp_path, seed=7, touchpoints=5000, seconds=60)
     assert loss.accepted > 5000
-    assert loss.lost < loss.accepted / 2, "it did not work at all, which shows nothing"
+    assert loss.lost < loss.accepted * 0.9, "it did not work at all, which shows nothing"
     assert loss.committed_to_the_end, "what is missing might still come"
     assert loss.lost > 0, "if Faust's own path loses nothing any more, ours may be simpler"
 
