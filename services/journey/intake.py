@@ -155,31 +155,38 @@ class Intake:
     async def _take(self, max_records: int) -> list[Chunk]:
         async with self._changed:
             await self._changed.wait_for(lambda: self._waiting > 0)
-            taken, self._queue = _fair_share(self._queue, max_records)
+            taken, self._queue = _in_turn(self._queue, max_records)
             self._waiting -= sum(len(chunk.records) for chunk in taken)
             self._changed.notify_all()
             return taken
 
 
-def _fair_share(queue: Iterable[Chunk], max_records: int) -> tuple[list[Chunk], deque[Chunk]]:
-    """Cut the queue into a batch and the rest, giving every waiting partition the same room in the batch.
+def _in_turn(queue: Iterable[Chunk], max_records: int) -> tuple[list[Chunk], deque[Chunk]]:
+    """Cut the queue into a batch and the rest: whole partitions in turn, the one that has waited longest first.
 
-    First come, first served would let one partition wait behind the whole backlog of another: long enough for the
-    watchdog to take it for stuck, and for every timer to wait with it.
+    A customer's records stand in one partition, and most of a batch's cost is per customer: a batch of one partition's
+    backlog costs a third of one that takes a little of each. A partition whose turn is over goes to the end, so that
+    none waits for more than one batch of each other: long waits would hold every timer, and alarm the watchdog.
     """
-    waiting = list(queue)
-    share = max(1, max_records // max(1, len({chunk.partition for chunk in waiting})))
-    room: dict[int, int] = {}
+    by_partition: dict[int, list[Chunk]] = {}
+    for chunk in queue:
+        by_partition.setdefault(chunk.partition, []).append(chunk)
     taken: list[Chunk] = []
-    left: deque[Chunk] = deque()
-    for chunk in waiting:
-        free = room.get(chunk.partition, share)
-        if free == 0:
-            left.append(chunk)
+    untouched: deque[Chunk] = deque()
+    interrupted: list[Chunk] = []
+    room = max_records
+    for chunks in by_partition.values():
+        if room == 0:
+            untouched.extend(chunks)
             continue
-        head, rest = chunk.split(free)
-        taken.append(head)
-        room[chunk.partition] = free - len(head.records) if rest is None else 0
-        if rest is not None:
-            left.append(rest)
-    return taken, left
+        for chunk in chunks:
+            if room == 0:
+                interrupted.append(chunk)
+                continue
+            head, rest = chunk.split(room)
+            taken.append(head)
+            room -= len(head.records)
+            if rest is not None:
+                interrupted.append(rest)
+    untouched.extend(interrupted)
+    return taken, untouched

@@ -41,6 +41,23 @@ async def test_batches_take_no_more_than_asked_and_leave_the_rest() -> None:
     assert intake.waiting == 0
 
 
+async def test_a_batch_takes_one_partition_after_the_other_and_each_gets_its_turn() -> None:
+    intake = Intake(capacity=100)
+    deep, shallow = claim(0), claim(1)
+    intake.grant([deep, shallow])
+    await intake.put(chunk(deep, 0, 9))
+    await intake.put(chunk(shallow, 0, 2))
+    await intake.put(chunk(deep, 9, 3))
+    batches = intake.batches(6)
+    taken = [await anext(batches) for _ in range(3)]
+    told = [[(one.partition, [record.offset for record in one.records]) for one in batch] for batch in taken]
+    assert told == [
+        [(0, [0, 1, 2, 3, 4, 5])],
+        [(1, [0, 1]), (0, [6, 7, 8]), (0, [9])],
+        [(0, [10, 11])],
+    ]
+
+
 async def test_a_full_queue_makes_the_consumer_wait() -> None:
     intake = Intake(capacity=4)
     held = claim()
