@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, TYPES, Reason
-from services.runtime.settings import CommonSettings, Settings, SettingsError
+from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 
 class AlertsSettings(Settings):
@@ -146,17 +146,5 @@ class ProcessSettings:
         Raises:
             SettingsError: with the problems of both.
         """
-        problems: list[str] = []
-        common: CommonSettings | None = None
-        alerts: AlertsSettings | None = None
-        try:
-            common = CommonSettings.load(environ)
-        except SettingsError as error:
-            problems += error.problems
-        try:
-            alerts = AlertsSettings.load(environ)
-        except SettingsError as error:
-            problems += error.problems
-        if common is None or alerts is None:
-            raise SettingsError(problems)
+        common, alerts = load_with_common(environ, AlertsSettings)
         return cls(common=common, alerts=alerts)

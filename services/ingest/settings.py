@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr
 
-from services.runtime.settings import CommonSettings, Settings, SettingsError
+from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 
 class IngestSettings(Settings):
@@ -61,17 +61,5 @@ class ProcessSettings:
         Raises:
             SettingsError: with the problems of both.
         """
-        problems: list[str] = []
-        common: CommonSettings | None = None
-        ingest: IngestSettings | None = None
-        try:
-            common = CommonSettings.load(environ)
-        except SettingsError as error:
-            problems += error.problems
-        try:
-            ingest = IngestSettings.load(environ)
-        except SettingsError as error:
-            problems += error.problems
-        if common is None or ingest is None:
-            raise SettingsError(problems)
+        common, ingest = load_with_common(environ, IngestSettings)
         return cls(common=common, ingest=ingest)

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field
 
-from services.runtime.settings import CommonSettings, Settings
+from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 
 class ApiSettings(Settings):
@@ -36,6 +36,7 @@ class ApiProcessSettings:
         """Read both parts from `environ`.
 
         Raises:
-            SettingsError: with the problems of the first part that has any.
+            SettingsError: with the problems of both.
         """
-        return cls(common=CommonSettings.load(environ), api=ApiSettings.load(environ))
+        common, api = load_with_common(environ, ApiSettings)
+        return cls(common=common, api=api)

@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field
 
-from services.runtime.settings import CommonSettings, Settings, SettingsError
+from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 API_PREFIX = "WAYMARK_JOURNEY_API_"
 """Names that belong to the read API's settings, which the worker must not take for misspelt ones of its own."""
@@ -66,17 +66,5 @@ class ProcessSettings:
         Raises:
             SettingsError: with the problems of both.
         """
-        problems: list[str] = []
-        common: CommonSettings | None = None
-        worker: WorkerSettings | None = None
-        try:
-            common = CommonSettings.load(environ)
-        except SettingsError as error:
-            problems += error.problems
-        try:
-            worker = WorkerSettings.load(environ)
-        except SettingsError as error:
-            problems += error.problems
-        if common is None or worker is None:
-            raise SettingsError(problems)
+        common, worker = load_with_common(environ, WorkerSettings)
         return cls(common=common, worker=worker)

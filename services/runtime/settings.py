@@ -7,7 +7,7 @@ refused: a misspelt variable must not silently leave a default in force.
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -91,3 +91,25 @@ class CommonSettings(Settings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["json", "text"] = Field("json", description="`json`, one object a line, or `text` for people.")
+
+
+Own = TypeVar("Own", bound=Settings)
+
+
+def load_with_common(environ: Mapping[str, str], own: type[Own]) -> tuple[CommonSettings, Own]:
+    """Read what every process reads and a service's `own` settings.
+
+    Raises:
+        SettingsError: with the problems of both.
+    """
+    problems: list[str] = []
+    loaded: list[Settings] = []
+    for part in (CommonSettings, own):
+        try:
+            loaded.append(part.load(environ))
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(problems)
+    common, service = loaded
+    return cast(CommonSettings, common), cast(Own, service)

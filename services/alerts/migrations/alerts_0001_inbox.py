@@ -1,6 +1,6 @@
 """The alert service's state: what was read, the issues it made, who is to be told, and what was sent to whom.
 
-Progress stands beside the effects, so that both commit together (design 3.3). Lock order of every writer: progress,
+Progress stands beside the effects, so that both commit together. Lock order of every writer: progress,
 frictions (by id), fingerprints (sorted), issues (by id), endpoints. Times are parameters, never `now()`: the service's
 clock decides, so that tests can move it; a default of `now()` marks rows that no decision reads.
 """

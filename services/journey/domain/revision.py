@@ -23,7 +23,7 @@ from services.journey.domain.projection import Projection
 from services.journey.domain.rules.book import Rulebook
 
 STALE_AFTER = timedelta(hours=24)
-"""A friction found longer than this after it could first be known is kept quiet (design 3.2)."""
+"""A friction found longer than this after it could first be known is kept quiet."""
 
 
 class FrictionEvent(StrEnum):

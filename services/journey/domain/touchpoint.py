@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 ALLOWED_LATENESS = timedelta(hours=72)
-"""How long after it happened a touchpoint may be received and still count (design 3.2)."""
+"""How long after it happened a touchpoint may be received and still count."""
 
 TouchpointKey = tuple[str, str]
 """`(source, id)`: what a touchpoint is known by."""

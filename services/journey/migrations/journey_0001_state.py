@@ -1,6 +1,6 @@
 """The journey service's state: what was applied, who is who, what happened to them, and what must still be sent.
 
-Progress stands beside the effects, so that both commit together (design 3.2). Everything about one customer can be
+Progress stands beside the effects, so that both commit together. Everything about one customer can be
 computed again from `touchpoints` (and from which `timers` have fired); the other tables are its projection.
 Lock order of every writer: progress, seen, identifiers, customers, journeys, timers.
 """

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import Field, model_validator
 
-from services.runtime.settings import CommonSettings, Settings, SettingsError
+from services.runtime.settings import CommonSettings, Settings, SettingsError, load_with_common
 
 
 class _Sample(Settings):
@@ -53,3 +53,17 @@ class _Pair(Settings):
 def test_variables_that_do_not_fit_together_are_named_by_their_prefix() -> None:
     with pytest.raises(SettingsError, match=r"WAYMARK_PAIR_\*: .*low is above high"):
         _Pair.load({"WAYMARK_PAIR_LOW": "3"})
+
+
+def test_the_problems_of_both_parts_are_told_together() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_with_common({"WAYMARK_LOG_LEVEL": "loud", "WAYMARK_SAMPLE_PORT": "0"}, _Sample)
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "WAYMARK_LOG_LEVEL",
+        "WAYMARK_SAMPLE_PORT",
+    ]
+
+
+def test_both_parts_come_together() -> None:
+    common, sample = load_with_common({"WAYMARK_KAFKA": "b:1", "WAYMARK_SAMPLE_PORT": "9"}, _Sample)
+    assert (common.kafka, sample.port) == ("b:1", 9)

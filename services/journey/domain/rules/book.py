@@ -75,7 +75,7 @@ class Rulebook:
                 candidates = list(ready.evaluate(history))
                 if candidates:
                     self._settle(rule, candidates, history, evaluation)
-            except Exception as error:  # noqa: BLE001 - a rule's failure is a value (style 5.7): the worker counts it by name
+            except Exception as error:  # noqa: BLE001 - a rule's failure is a value: the worker counts it by name
                 evaluation.failures.append(
                     RuleFailed(rule=rule.id, rule_version=rule.version, error=type(error).__name__)
                 )
