@@ -25,9 +25,8 @@ def declared() -> list[type[Settings]]:
     for path in modules(*PACKAGES):
         if "Settings(" in path.read_text(encoding="utf-8"):
             importlib.import_module(dotted(path))
-    found = {
-        cls.env_prefix: cls for cls in _subclasses(Settings) if cls is not CommonSettings and hasattr(cls, "env_prefix")
-    }
+    ours = [cls for cls in _subclasses(Settings) if cls.__module__.split(".")[0] in PACKAGES]  # tests declare some, too
+    found = {cls.env_prefix: cls for cls in ours if cls is not CommonSettings and hasattr(cls, "env_prefix")}
     found.pop(CommonSettings.env_prefix, None)
     return [CommonSettings, *(found[prefix] for prefix in sorted(found))]
 
