@@ -72,7 +72,7 @@ def test_a_bare_number_belongs_to_the_region_that_is_set() -> None:
         ("ｋｉｍ@example.com", "kim@example.com"),
         ("STRASSE@example.com", "strasse@example.com"),
         ("straße@example.com", "strasse@example.com"),
-        ("김철수@한국.kr", "김철수@한국.kr"),
+        ("고객이름@한국.kr", "고객이름@한국.kr"),
         ("kim@xn--3e0b707e.kr", "kim@한국.kr"),
         ("kim@shop.test", "kim@shop.test"),
         ("kim+tag@example.com", "kim+tag@example.com"),

@@ -102,7 +102,7 @@ def test_the_path_of_an_item_in_a_batch_begins_with_its_place() -> None:
     assert [error.path for error in validation.errors("touchpoint.v1", b"", at="touchpoints[3]")] == ["touchpoints[3]"]
 
 
-@pytest.mark.parametrize("secret", ["minji@example.com", "010-1234-5678", "홍길동"])
+@pytest.mark.parametrize("secret", ["minji@example.com", "010-1234-5678", "고객이름"])
 def test_an_error_never_repeats_a_value_nor_a_name_that_may_be_one(secret: str) -> None:
     found = errors(
         occurred_at=secret,

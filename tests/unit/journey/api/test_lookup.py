@@ -14,7 +14,7 @@ from services.journey.api.lookup import LookupFault, Named, parse
         pytest.param("phone:010-1234-5678", Named(type="phone", value="+821012345678"), id="national"),
         pytest.param("email: A.B@Mail.Example ", Named(type="email", value="a.b@mail.example"), id="e-mail"),
         pytest.param("customer_id:C-1009", Named(type="customer_id", value="C-1009"), id="as it is"),
-        pytest.param("social:kakao:민서", Named(type="social", value="kakao:민서"), id="a colon in the value"),
+        pytest.param("social:kakao:회원-7", Named(type="social", value="kakao:회원-7"), id="a colon in the value"),
         pytest.param("wallet:0xAB", Named(type="wallet", value="0xAB"), id="a type nobody knows"),
         pytest.param(
             "id:01890a5d-ac96-774b-bcce-b302099a8057", UUID("01890a5d-ac96-774b-bcce-b302099a8057"), id="by id"
