@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from services.alerts.domain.line import Delivery, LogVerdict, examine, receive
 from services.alerts.intake import Applied, Arrival, Intake, Owned
@@ -25,6 +25,9 @@ from services.runtime.logs import get_logger
 from services.runtime.postgres import Pool, is_transient, retrying, transaction
 
 _log = get_logger(__name__)
+
+PROBE_MS = 5_000
+"""How long the broker has to return the last applied record."""
 
 POLL_MS = 200
 COMMIT_EVERY_S = 5.0
@@ -184,6 +187,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 connection, position, owner=self._settings.owner, start=beginning, now=self._clock.now()
             )
         verdict = examine(claim.next_offset, beginning=beginning, end=end)
+        if verdict is LogVerdict.SHORTER and await self._stands(tp, claim.next_offset - 1, claim.last_hash):
+            verdict = LogVerdict.SAME
         if verdict is not LogVerdict.SAME:
             self._refuse(tp.partition, verdict)
             return None
@@ -192,6 +197,30 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         if claim.last_hash is not None and claim.next_offset > beginning:
             return _Held(claim=claim, expected=claim.next_offset - 1, compare=claim.last_hash)
         return _Held(claim=claim, expected=claim.next_offset)
+
+    async def _stands(self, tp: TopicPartition, offset: int, digest: bytes | None) -> bool:
+        """Return whether the last applied record can still be read where it stood.
+
+        The embedded broker reports an end that is too low by up to one batch, so an end alone proves nothing.
+        """
+        if digest is None:
+            return False
+        prober = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap,
+            client_id=f"{self._settings.owner}-probe",
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+        )
+        await prober.start()
+        try:
+            prober.assign([tp])
+            prober.seek(tp, offset)
+            found = await prober.getmany(tp, timeout_ms=PROBE_MS, max_records=1)
+        except OffsetOutOfRangeError:
+            return False
+        finally:
+            await prober.stop()
+        return any(record.offset == offset and _arrival(record).digest == digest for record in found.get(tp, ()))
 
     def _refuse(self, partition: int, verdict: LogVerdict) -> None:
         """Leave a partition unread, say so, and look again later: an operator may have decided by then."""
