@@ -17,6 +17,7 @@ from typing import Any
 import httpx2
 
 from services.runtime.clock import Clock
+from waymark.console import CommandError
 from waymark.demo.cast import Moment
 from waymark.demo.receiver import Alert, Receiver
 from waymark.demo.retailer import HOUR_S, Hour, document
@@ -27,7 +28,7 @@ QUIET_S = 4.0
 """With everything due heard, the story ends after this long without news."""
 
 
-class DemoError(Exception):
+class DemoError(CommandError):
     """The demo could not be played; the text says what to look at."""
 
 
@@ -51,13 +52,13 @@ class Pace:
 
 @dataclass(slots=True)
 class Tally:
-    """What was sent and heard. `latencies_s` are from ingest's answer to the verified alert, where one can be named."""
+    """What was sent and heard. `missed` are the issues of promises that nobody kept.
+
+    `latencies_s` are from ingest's answer to the verified alert, where the touchpoint behind it can be named.
+    """
 
     accepted: int = 0
-    opened: int = 0
-    frictions: set[str] = field(default_factory=set)
-    rules: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    troubled: set[str] = field(default_factory=set)
+    missed: set[str] = field(default_factory=set)
     latencies_s: list[float] = field(default_factory=list)
     first_alert_at: datetime | None = None
 
@@ -80,7 +81,6 @@ class Play:
         self._began = began
         self._accepted_at: dict[tuple[str, datetime], datetime] = {}
         self._last_news = clock.monotonic()
-        self._counted: set[tuple[str, str]] = set()
         self._on_first_alert: Callable[[datetime], None] = lambda _at: None
         self.tally = Tally()
         self.receiver = Receiver(clock, self._hear)
@@ -153,9 +153,8 @@ class Play:
     async def _until_quiet(self, pace: Pace) -> None:
         deadline = self._clock.monotonic() + pace.wait_s
         while self._clock.monotonic() < deadline:
-            broken = self.tally.rules.get("callback_missed", 0)
             quiet = self._clock.monotonic() - self._last_news > QUIET_S
-            if quiet and broken >= self._hour.visits.get("promise_broken", 0):
+            if quiet and len(self.tally.missed) >= self._hour.visits.get("promise_broken", 0):
                 return
             await asyncio.sleep(TICK_S)
 
@@ -164,20 +163,10 @@ class Play:
         if self.tally.first_alert_at is None:
             self.tally.first_alert_at = alert.received_at
             self._on_first_alert(alert.received_at)
-        issue = alert.issue
-        if alert.kind == "issue.opened":
-            self.tally.opened += 1
-        for rule in issue.get("rules", ()):
-            self._count(str(rule), str(issue["id"]))
-        self.tally.troubled.add(str(issue.get("customer_id")))
-        self.tally.frictions.update(str(friction) for friction in issue.get("frictions", ()))
+        if "callback_missed" in alert.issue.get("rules", ()):
+            self.tally.missed.add(str(alert.issue["id"]))
         self._time(alert)
         self._story.hears(alert)
-
-    def _count(self, rule: str, issue: str) -> None:
-        if (rule, issue) not in self._counted:
-            self._counted.add((rule, issue))
-            self.tally.rules[rule] += 1
 
     def _time(self, alert: Alert) -> None:
         """Measure from the acceptance of the contact that completed a repeat; other news may be of something older."""

@@ -5,7 +5,7 @@ import os
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import psycopg
 from rich.live import Live
@@ -140,7 +140,7 @@ class Show:
 
     def _tell(self, result: Result, hour: Hour) -> None:
         if self._options.as_json:
-            print_json({**_document(result), "succeeded": result.succeeded})
+            print_json({**asdict(result), "succeeded": result.succeeded})
             return
         words = self._words
         table = Table(title=words.done, title_justify="left", box=None, show_header=False)
@@ -182,7 +182,3 @@ async def _tend(stack: LocalStack) -> None:
     while True:
         stack.tend()
         await asyncio.sleep(TEND_S)
-
-
-def _document(result: Result) -> dict[str, Any]:
-    return asdict(result)
