@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-kafka test-panels check fmt bench lock env-example dashboards clean
+.PHONY: help setup demo up test test-kafka faults faults-short test-panels check fmt bench lock env-example dashboards clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ test: $(STAMP)  ## every test that needs nothing but PyPI: unit, contract, stori
 
 test-kafka: $(STAMP)  ## the tests against Apache Kafka 4 (Java 17 and mvn; jars from Maven Central)
 	@$(PYTEST) -m kafka $(ARGS)
+
+faults: $(STAMP)  ## every fault of the fault lab, one table and a verdict (Java 17 and mvn; an hour; ARGS="--only F5 --seed 7")
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+faults-short: $(STAMP)  ## those faults that `make test-kafka` runs too
+	@$(BIN)/python -m tests.faults --short $(ARGS)
 
 test-panels: $(STAMP)  ## every panel shows something: the stack, a real Prometheus (PROMETHEUS=path) and traffic
 	@$(PYTEST) -m prometheus $(ARGS)

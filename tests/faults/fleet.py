@@ -16,7 +16,7 @@ import psutil
 
 from waymark.migrate import migrate
 from waymark.stack.kafka import Kafka
-from waymark.stack.postgres import Postgres
+from waymark.stack.postgres import Postgres, StopMode
 from waymark.stack.process import Child, StackError, await_ready, free_port
 from waymark.topics import make_topics
 
@@ -91,29 +91,55 @@ class Engines:
 
     kafka: Kafka
     postgres: Postgres
-    database: str
+
+    @classmethod
+    def prepare(cls, folder: Path, *, nodes: int = 1) -> Self:
+        """Both, not started yet, with their data under `folder`."""
+        return cls(kafka=Kafka(folder / "kafka", nodes=nodes), postgres=Postgres(folder / "postgres"))
 
     @classmethod
     def start(cls, folder: Path) -> Self:
         """Start both under `folder`, with topics and tables."""
-        kafka, postgres = Kafka(folder / "kafka"), Postgres(folder / "postgres")
-        kafka.start()
+        engines = cls.prepare(folder)
         try:
-            postgres.start()
-            migrate(postgres.url())
-            problems = make_topics(kafka.bootstrap, replication=1)
-            if problems:
-                raise StackError("; ".join(problems))
+            engines.start_all()
         except BaseException:
-            postgres.stop()
-            kafka.kill()
+            engines.kill()
             raise
-        return cls(kafka=kafka, postgres=postgres, database=postgres.url())
+        return engines
+
+    @property
+    def database(self) -> str:
+        """URL of the database, past whatever stands before it."""
+        return self.postgres.url()
+
+    def start_all(self) -> None:
+        """Start both and make topics and tables."""
+        self.kafka.start()
+        self.postgres.start()
+        migrate(self.database)
+        problems = make_topics(self.kafka.bootstrap, replication=self.kafka.replication)
+        if problems:
+            raise StackError("; ".join(problems))
+
+    def kafka_for(self, service: str) -> str:
+        """Bootstrap servers as a service is told them."""
+        return self.kafka.bootstrap
+
+    def postgres_for(self, service: str) -> str:
+        """URL of the database as a service is told it."""
+        return self.database
 
     def stop(self) -> None:
         """Stop both."""
         self.postgres.stop()
         self.kafka.stop()
+
+    def kill(self) -> None:
+        """End both at once, frozen or not, started or not."""
+        self.postgres.resume()
+        self.postgres.stop(StopMode.IMMEDIATE)
+        self.kafka.kill()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,25 +152,25 @@ class Fleet:
     """More settings for every process."""
 
     workers: list[Process] = field(default_factory=list)
-    others: list[Process] = field(default_factory=list)
+    alerts: list[Process] = field(default_factory=list)
+    ingests: list[Process] = field(default_factory=list)
 
     @property
     def all(self) -> list[Process]:
         """Every process."""
-        return [*self.workers, *self.others]
+        return [*self.workers, *self.alerts, *self.ingests]
 
-    def add_worker(self) -> Process:
-        """One more journey worker, not started yet."""
-        number = len(self.workers) + 1
-        worker = self._process(f"journey-{number}", "journey", "WAYMARK_JOURNEY_PORT")
-        self.workers.append(worker)
-        return worker
+    def add_worker(self, **settings: str) -> Process:
+        """One more journey worker, not started yet; `settings` for it alone."""
+        return self._add(self.workers, "journey", settings)
 
-    def add_alerts(self) -> Process:
-        """The alert service, not started yet."""
-        alerts = self._process("alerts", "alerts", "WAYMARK_ALERTS_PORT")
-        self.others.append(alerts)
-        return alerts
+    def add_alerts(self, **settings: str) -> Process:
+        """One more alert service, not started yet; `settings` for it alone."""
+        return self._add(self.alerts, "alerts", settings)
+
+    def add_ingest(self, **settings: str) -> Process:
+        """One more ingest, not started yet; `settings` for it alone."""
+        return self._add(self.ingests, "ingest", settings)
 
     def start(self) -> None:
         """Start all and wait until each is ready."""
@@ -174,17 +200,20 @@ class Fleet:
                 process.keep()
             await asyncio.sleep(0.3)
 
-    def _process(self, name: str, what: str, port_variable: str) -> Process:
-        port = free_port()
+    def _add(self, peers: list[Process], service: str, settings: Mapping[str, str]) -> Process:
+        name, port = f"{service}-{len(peers) + 1}", free_port()
         environment = {
             **os.environ,
             **SHORTENED,
             **self.extra,
-            "WAYMARK_KAFKA": self.engines.kafka.bootstrap,
-            "WAYMARK_POSTGRES": self.engines.database,
-            "WAYMARK_LOG_FORMAT": "text",
-            port_variable: str(port),
+            "WAYMARK_KAFKA": self.engines.kafka_for(service),
+            "WAYMARK_POSTGRES": self.engines.postgres_for(service),
+            "WAYMARK_LOG_FORMAT": "json",
+            f"WAYMARK_{service.upper()}_PORT": str(port),
+            **settings,
         }
-        command: list[str | Path] = [Path(sys.executable).with_name("waymark"), "serve", what]
+        command: list[str | Path] = [Path(sys.executable).with_name("waymark"), "serve", service]
         child = Child(name, command, log=self.folder / f"{name}.log", env=environment)
-        return Process(name=name, child=child, port=port)
+        process = Process(name=name, child=child, port=port)
+        peers.append(process)
+        return process

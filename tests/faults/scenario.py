@@ -79,7 +79,7 @@ async def run(size: Size, engines: Engines, folder: Path, say: Say = lambda _: N
         ledger, blows, more_blows = await asyncio.gather(
             produce(engines.kafka.bootstrap, workload.sendings, size.seconds),
             _rage(size, Plan(kills=size.kills, freezes=size.freezes, seconds=size.seconds), fleet.workers, engines),
-            _rage(size, Plan(kills=size.alerts_kills, seconds=size.seconds), fleet.others, engines),
+            _rage(size, Plan(kills=size.alerts_kills, seconds=size.seconds), fleet.alerts, engines),
         )
         say(f"{ledger.acknowledged} records acknowledged; waiting for the rest")
         await settled(engines.database, engines.kafka.bootstrap, within_s=size.settle_s)

@@ -1,47 +1,26 @@
-"""On Apache Kafka: nothing is lost, doubled or invented while workers are killed; stock Faust does lose."""
+"""On Apache Kafka: the short faults, each as `python -m tests.faults` runs it. The long ones are `make faults`."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.chaos import Blow
-from tests.faults.control import run_control
-from tests.faults.fleet import Engines
-from tests.faults.outage import BROKEN, run_outage
-from tests.faults.scenario import Size, run
+from tests.faults.__main__ import run_once
+from tests.faults.fault import Fault, Outcome
+from tests.faults.faults import registered
+from tests.faults.lab import Lab
 
-pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-def engines(tmp_path: Path) -> Iterator[Engines]:
-    """Fresh ones for each run: a run begins with empty topics and tables."""
-    started = Engines.start(tmp_path / "engines")
-    yield started
-    started.stop()
+SHORT = [fault for fault in registered().values() if fault.short]
+SEED = 7
 
 
-@pytest.mark.timeout(240)
-async def test_killing_workers_changes_nothing_that_the_oracle_can_see(engines: Engines, tmp_path: Path) -> None:
-    size = Size(seed=7, touchpoints=5000, kills=5, freezes=1, alerts_kills=2, seconds=50, settle_s=120)
-    report = await run(size, engines, tmp_path)
-    assert [f"{one.name}: {one.detail}" for one in report.checks if not one.ok] == []
-    assert (report.count(Blow.KILL), report.count(Blow.FREEZE)) == (7, 1)
+@pytest.mark.kafka
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("fault", SHORT, ids=[fault.id for fault in SHORT])
+async def test_every_short_fault_holds(fault: Fault, tmp_path: Path) -> None:
+    verdict = await run_once(fault, SEED, Lab(tmp_path))
+    assert [f"{one.name}: {one.detail}" for one in verdict.checks if not one.ok] == []
+    assert verdict.outcome is Outcome.HOLDS, verdict.not_run
 
 
-@pytest.mark.timeout(240)
-async def test_the_same_faults_make_stock_faust_lose_data(engines: Engines, tmp_path: Path) -> None:
-    loss = await run_control(engines, tmp_path, seed=7, touchpoints=5000, seconds=60)
-    assert loss.accepted > 5000
-    assert loss.lost < loss.accepted * 0.9, "it did not work at all, which shows nothing"
-    assert loss.committed_to_the_end, "what is missing might still come"
-    assert loss.lost > 0, "if Faust's own path loses nothing any more, ours may be simpler"
-
-
-@pytest.mark.timeout(240)
-async def test_after_an_outage_no_promise_that_was_kept_is_called_missed(engines: Engines, tmp_path: Path) -> None:
-    alarms = await run_outage(engines, tmp_path)
-    assert alarms.false == set()
-    assert alarms.unnoticed == set()
-    assert len(alarms.true) == BROKEN
+def test_every_fault_has_a_title_and_enough_time() -> None:
+    assert all(fault.title and fault.limit_s > 30 for fault in registered().values())
