@@ -6,13 +6,13 @@ unavailable. 422 and 503 are RFC 9457 problem documents that carry the results a
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
 from schemas.validation import FieldError
 from services.ingest.reasons import Outcome, Rejection, Summary
 from services.ingest.verdict import Verdict
+from services.ingest.wire.exchange import Reply
 from services.ingest.wording import Language, say
 from services.runtime.http import PROBLEM_TYPE, TITLES
 
@@ -57,15 +57,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str | None = None
     code: str | None = None
     message: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """An HTTP answer in full."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
 
 
 _ENCODER = msgspec.json.Encoder()

@@ -20,11 +20,13 @@ from services.ingest.document import ItemLimits
 from services.ingest.duplicates import Duplicates
 from services.ingest.intake import Intake, IntakeRules
 from services.ingest.metrics import Metrics
-from services.ingest.openapi import SECURITY_SCHEMES
-from services.ingest.routes import PostTouchpoints, RouteRules, add_touchpoints
+from services.ingest.openapi import OPERATION, SECURITY_SCHEMES
+from services.ingest.routes import PostTouchpoints
 from services.ingest.settings import IngestSettings, ProcessSettings
 from services.ingest.source_store import SourceStore
 from services.ingest.sources import KeyStore, Sources
+from services.ingest.wire.exchange import Exchange, Handler
+from services.ingest.wire.mounting import Operation, RawRoute, mount
 from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.health import CheckResult, Health
@@ -88,7 +90,7 @@ class Service:
         self.metrics = Metrics.register(self.registry)
         self.sources = Sources(store, clock, refresh_s=settings.keys_refresh_s, retry_after_s=settings.retry_after_s)
         limits = ItemLimits(items=settings.max_items, item_bytes=settings.max_item_bytes, depth=settings.max_depth)
-        intake = Intake(
+        self.intake = Intake(
             publisher,
             _intake_rules(settings, limits),
             Duplicates(settings.remembered_ids),
@@ -96,19 +98,18 @@ class Service:
             clock,
             fresh_id,
         )
-        admission = Admission(
+        self._admission = Admission(
             self.metrics,
             most_requests=settings.max_in_flight_requests,
             most_bytes=settings.max_in_flight_bytes,
             retry_after_s=settings.retry_after_s,
         )
-        body = BodyLimits(
+        self._body = BodyLimits(
             wire_bytes=settings.max_body_bytes,
             inflated_bytes=settings.max_inflated_bytes,
             timeout_s=settings.body_timeout_s,
         )
-        rules = RouteRules(body=body, items=limits, retry_after_s=settings.retry_after_s)
-        self._endpoint = PostTouchpoints(self.sources, intake, admission, self.metrics, rules)
+        self._touchpoints = PostTouchpoints(self.sources, self.intake, limits, settings.retry_after_s)
 
     def health(self, *ready: Any) -> Health:
         """Return the health of the process, with the checks of its surroundings."""
@@ -124,9 +125,15 @@ class Service:
             lifespan=_lifespan,
             tags=[{"name": "touchpoints", "description": "Touchpoints in, one result each out."}],
         )
-        add_touchpoints(app, self._endpoint)
+        mount(app, self._routes())
         app.openapi = _with_security(app)  # type: ignore[method-assign]  # the way FastAPI documents for extending it
         return app
+
+    def _routes(self) -> list[RawRoute]:
+        return [self._route("/v1/touchpoints", self._touchpoints, OPERATION)]
+
+    def _route(self, path: str, handler: Handler, operation: Operation | None = None) -> RawRoute:
+        return RawRoute(path, Exchange(handler, self._admission, self.metrics, self._body), operation)
 
 
 def _intake_rules(settings: IngestSettings, limits: ItemLimits) -> IntakeRules:

@@ -42,13 +42,23 @@ class IntakeRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """The touchpoints of one request, as they were sent, and whose they are."""
+    """The touchpoints of one request, and whose they are.
 
-    items: Sequence[bytes]
+    An item is the JSON of a native touchpoint, or the verdict of the wire form that could not make one. `originals`
+    are the bytes as sent, one for each item, where a wire form mapped them; dead letters carry these.
+    """
+
+    items: Sequence[bytes | Verdict]
     source: Source
+    originals: Sequence[bytes] | None = None
     traceparent: str = ""
     carries_key: bool = False
     """Whether a bare touchpoint has `writeKey` beside its own members."""
+
+    def original(self, at: int) -> bytes:
+        """Return the bytes that were sent for the item at `at`."""
+        item = self.items[at] if self.originals is None else self.originals[at]
+        return b"" if isinstance(item, Verdict) else item
 
 
 @dataclass(slots=True)
@@ -97,6 +107,9 @@ class Intake:
         plan = _Plan([None] * len(request.items), [], [], {}, [])
         decided_bytes = 0
         for at, item in enumerate(request.items):
+            if isinstance(item, Verdict):
+                plan.verdicts[at] = item
+                continue
             self._decide_one(request, at, item, plan, trace)
             decided_bytes += len(item)
             if decided_bytes > _PAUSE_EVERY_BYTES:
@@ -176,7 +189,7 @@ class Intake:
         return [
             records.rejected(
                 id_=self._new_id().hex,
-                item=request.items[at],
+                item=request.original(at),
                 source=request.source.name,
                 code=str(verdict.reason),
                 errors=_errors(verdict),

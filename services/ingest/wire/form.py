@@ -1,0 +1,31 @@
+"""The seam for wire forms: whatever came is taken apart and mapped to native touchpoints, then all goes one way.
+
+A form says per item either the JSON bytes of a native touchpoint or the verdict that it cannot be one; the bytes as
+sent go along, for dead letters and for whoever looks into what came.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.ingest.sources import Source
+from services.ingest.verdict import Verdict
+from services.ingest.wire.exchange import Headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The items of one request: native JSON or the verdict at once, and each one's bytes as sent (equally many)."""
+
+    items: Sequence[bytes | Verdict]
+    originals: Sequence[bytes]
+
+
+class Form(Protocol):
+    """Another way to write touchpoints to `POST /v1/touchpoints`, told by the request's headers."""
+
+    def claims(self, headers: Headers) -> bool:
+        """Return whether a request with these headers is written in this form."""
+
+    def open(self, headers: Headers, body: bytes, source: Source) -> Opened:
+        """Take `body` apart; raises `Refused` when the whole is not in this form after all."""

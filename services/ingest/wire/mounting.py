@@ -1,0 +1,109 @@
+"""Raw routes in the application: documented like all others, found by one look into a table.
+
+The middleware stands innermost, so that requests are measured and failures answered like all others; what lies further
+in (exception handlers, exit stacks, matching route after route, the limit of the APIs' bodies) is not needed for raw
+routes and costs as much as the work itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+Operation = Mapping[str, Any]
+"""An OpenAPI operation: `summary`, `description`, `operationId`, `tags`, `responses` (the first is the good one),
+`requestBody`, `security`."""
+
+_NO_PARAMS: Mapping[str, str] = {}
+
+
+class RawRoute(APIRoute):
+    """A route of FastAPI's for its documentation, served by an ASGI application of ours; without one undocumented.
+
+    `path` may have whole segments as parameters: `/v1/sources/{source}/webhook`.
+    """
+
+    def __init__(self, path: str, app: ASGIApp, operation: Operation | None = None) -> None:
+        shown = operation or {"operationId": None, "responses": {200: {}}}
+        extra = {name: shown[name] for name in ("requestBody", "security", "parameters") if name in shown}
+        super().__init__(
+            path,
+            _documented,
+            methods=["POST"],
+            summary=shown.get("summary"),
+            description=shown.get("description"),
+            operation_id=shown["operationId"],
+            tags=list(shown.get("tags", ())),
+            status_code=next(iter(shown["responses"])),
+            responses=dict(shown["responses"]),
+            openapi_extra=extra,
+            include_in_schema=operation is not None,
+        )
+        self.app = app
+
+
+class RouteTable:
+    """Raw routes by path: one look for a fixed path, one more for each shape of paths with parameters."""
+
+    def __init__(self, routes: Iterable[RawRoute]) -> None:
+        self._fixed: dict[str, RawRoute] = {}
+        self._shapes: dict[tuple[int, tuple[int, ...]], dict[tuple[str, ...], RawRoute]] = {}
+        for route in routes:
+            self._add(route)
+
+    def find(self, path: str) -> tuple[RawRoute, Mapping[str, str]] | None:
+        """Return the route for `path` with the values of its parameters."""
+        fixed = self._fixed.get(path)
+        if fixed is not None:
+            return fixed, _NO_PARAMS
+        if not self._shapes:
+            return None
+        segments = path.split("/")
+        for (length, open_at), known in self._shapes.items():
+            if length == len(segments):
+                route = known.get(tuple(part for at, part in enumerate(segments) if at not in open_at))
+                if route is not None:
+                    names = route.path.split("/")
+                    return route, {names[at].strip("{}"): segments[at] for at in open_at}
+        return None
+
+    def _add(self, route: RawRoute) -> None:
+        segments = route.path.split("/")
+        open_at = tuple(at for at, part in enumerate(segments) if part.startswith("{"))
+        if not open_at:
+            self._fixed[route.path] = route
+            return
+        fixed = tuple(part for at, part in enumerate(segments) if at not in open_at)
+        self._shapes.setdefault((len(segments), open_at), {})[fixed] = route
+
+
+class Shortcut:
+    """Middleware that takes requests for raw routes straight to their applications, whatever their method."""
+
+    def __init__(self, app: ASGIApp, table: RouteTable) -> None:
+        self._app = app
+        self._table = table
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a raw route, or pass the request on."""
+        found = self._table.find(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"], scope["path_params"] = found  # the first is what the request metrics go by
+        await found[0].app(scope, receive, send)
+
+
+async def _documented() -> None:
+    """Stand in for the endpoint, of which FastAPI reads the documentation only."""
+
+
+def mount(api: FastAPI, routes: Iterable[RawRoute]) -> None:
+    """Serve `routes`, and show them in the documentation of `api`; once for an application."""
+    listed = list(routes)
+    api.max_body_size = None  # services.ingest.body counts bodies, up to larger limits than those of the APIs
+    api.router.routes.extend(listed)
+    api.user_middleware.append(Middleware(Shortcut, table=RouteTable(listed)))
