@@ -13,7 +13,7 @@ import msgspec
 
 from schemas import cloudevents
 from schemas.codec import Codec
-from schemas.vocabulary import Channel, Direction, Moment, ServiceLevel
+from schemas.vocabulary import Channel, Direction, Moment, ServiceLevel, TimeQuality
 
 SCHEMA = "touchpoint.v1"
 TOPIC = "touchpoints"
@@ -67,12 +67,16 @@ class _Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service_level: ServiceLevel | None = None
     due_at: Moment | None = None
     attributes: dict[str, Any] = {}
+    sent_at: Moment | None = None
+    reported_at: Moment | None = None
+    time_quality: TimeQuality | None = None
 
 
 class Posted(_Facts, frozen=True, kw_only=True, omit_defaults=True):
     """What POST takes: an identifier may be bare text, and what ingest adds may be absent.
 
-    `received_at` is ingest's to set and ignored when sent; `replay` needs a source with the replay scope.
+    `received_at`, `reported_at` and `time_quality` are ingest's to set and ignored when sent; `replay` needs a source
+    with the replay scope.
     """
 
     customer: dict[str, str | IdentifierValue]

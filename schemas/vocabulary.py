@@ -51,6 +51,17 @@ class ServiceLevel(StrEnum):
     PREMIUM = "premium"
 
 
+class TimeQuality(StrEnum):
+    """How `occurred_at` came about, where anything is known about it."""
+
+    AGREED = "agreed"
+    CORRECTED = "corrected"
+    COMPUTED = "computed"
+    TRUSTED = "trusted"
+    CLAMPED = "clamped"
+    RECEIVED = "received"
+
+
 class Severity(StrEnum):
     """How bad a friction or an issue is, mildest first."""
 

@@ -15,10 +15,10 @@ from schemas.vocabulary import Direction
 from services.ingest.reasons import Rejection
 from services.ingest.sources import Scope, Source
 
+_SET_BELOW = frozenset({"occurred_at", "received_at", "sent_at", "reported_at", "time_quality"})
+
 _SHARED_FIELDS = tuple(
-    name
-    for name in Posted.__struct_fields__
-    if name not in {"customer", "direction", "due_at", "occurred_at", "received_at", "source"}
+    name for name in Posted.__struct_fields__ if name not in {*_SET_BELOW, "customer", "direction", "due_at", "source"}
 )
 
 
@@ -71,6 +71,7 @@ def accept(posted: Posted, source: Source, now: datetime, policy: Policy) -> Acc
         direction=posted.direction or _implied_direction(posted.kind),
         due_at=posted.due_at.astimezone(UTC) if posted.due_at is not None else None,
         occurred_at=posted.occurred_at.astimezone(UTC),
+        sent_at=posted.sent_at.astimezone(UTC) if posted.sent_at is not None else None,
         received_at=now,
         source=source.name,
     )

@@ -13,7 +13,7 @@ import yaml
 from schemas.touchpoint import Posted
 
 REQUIRED = frozenset({"id", "occurred_at", "channel", "kind", "customer"})
-FIELDS = frozenset(Posted.__struct_fields__) - {"source", "received_at", "replay"}
+FIELDS = frozenset(Posted.__struct_fields__) - {"source", "received_at", "replay", "reported_at", "time_quality"}
 NESTED = frozenset({"customer", "refs", "attributes", "score", "value"})
 
 

@@ -124,7 +124,7 @@ _MESSAGES = {
 
 
 def _odd_time(touchpoint: Touchpoint) -> str:
-    for name in ("occurred_at", "received_at", "due_at"):
+    for name in ("occurred_at", "received_at", "due_at", "sent_at", "reported_at"):
         moment = getattr(touchpoint, name)
         if moment is not None and not EARLIEST <= moment < LATEST:
             return name

@@ -5,7 +5,7 @@ The members are those of touchpoint v1 as it stands on the topic, so the JSON th
 aware and in UTC. Nothing below changes the dictionaries it is given.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -73,6 +73,9 @@ class Touchpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     service_level: str | None = None
     due_at: datetime | None = None
     attributes: dict[str, Any] = {}
+    sent_at: datetime | None = None
+    reported_at: datetime | None = None
+    time_quality: str | None = None
     replay: bool = False
 
     @property
@@ -109,13 +112,31 @@ def is_late(touchpoint: Touchpoint, allowed: timedelta = ALLOWED_LATENESS) -> bo
     return not touchpoint.replay and touchpoint.received_at - touchpoint.occurred_at > allowed
 
 
+_UNTOLD = "received"
+"""The `time_quality` of a touchpoint whose producer said no time."""
+
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
 
 
 def fingerprint(touchpoint: Touchpoint) -> bytes:
-    """16 bytes that are equal for equal content; what transport adds (`received_at`, `replay`) does not count.
+    """16 bytes that are equal for equal content; what transport adds does not count.
 
-    Of two touchpoints with the same key, an equal fingerprint means a duplicate and another one a conflict.
+    That is `received_at` and `replay`, and of the times everything but what the producer said: a message that is sent
+    again has another `sent_at`, and what its clock is off may have been learnt in between. Of two touchpoints with the
+    same key, an equal fingerprint means a duplicate and another one a conflict.
     """
-    content = msgspec.structs.replace(touchpoint, received_at=touchpoint.occurred_at, replay=False)
+    said = touchpoint.reported_at or touchpoint.occurred_at
+    if touchpoint.time_quality == _UNTOLD:
+        said = _ANY_TIME
+    content = msgspec.structs.replace(
+        touchpoint,
+        occurred_at=said,
+        received_at=said,
+        sent_at=None,
+        reported_at=None,
+        time_quality=None,
+        replay=False,
+    )
     return blake2b(_CANONICAL.encode(content), digest_size=16).digest()

@@ -17,7 +17,7 @@ Get = Callable[[Touchpoint], object]
 Test = Callable[[Touchpoint], bool]
 
 _PLAIN = frozenset(Touchpoint.__struct_fields__) - {"refs", "attributes", "customer", "score", "value"}
-_TIMES = frozenset({"occurred_at", "received_at", "due_at"})
+_TIMES = frozenset({"occurred_at", "received_at", "due_at", "sent_at", "reported_at"})
 _ON_SCALE = re.compile(r"score\.on_(?P<scale>[1-9][0-9]{0,2})")
 _MONEY_AND_SCORE = frozenset({"score.metric", "score.value", "score.scale", "value.amount", "value.currency"})
 

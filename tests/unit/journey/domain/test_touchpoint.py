@@ -1,3 +1,5 @@
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -38,6 +40,39 @@ def test_the_order_of_members_does_not_change_the_fingerprint() -> None:
     one = seen("t", refs={"case_id": "1", "order_id": "2"}).touchpoint
     other = seen("t", refs={"order_id": "2", "case_id": "1"}).touchpoint
     assert fingerprint(one) == fingerprint(other)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param({"sent_at": at(1)}, {"sent_at": at(2)}, id="sent again"),
+        pytest.param(
+            {}, {"occurred_at": at(3), "reported_at": at(0), "time_quality": "corrected"}, id="corrected later"
+        ),
+        pytest.param(
+            {"occurred_at": at(5), "reported_at": at(0), "time_quality": "clamped"},
+            {"occurred_at": at(9), "reported_at": at(0), "time_quality": "clamped"},
+            id="clamped to another receipt",
+        ),
+        pytest.param(
+            {"occurred_at": at(5), "time_quality": "received"},
+            {"occurred_at": at(9), "time_quality": "received"},
+            id="without a time of its own",
+        ),
+    ],
+)
+def test_a_touchpoint_sent_again_by_a_clock_that_is_known_better_is_the_same(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    once = seen("t", 0).touchpoint
+    one, other = msgspec.structs.replace(once, **first), msgspec.structs.replace(once, **second)
+    assert fingerprint(one) == fingerprint(other)
+
+
+def test_another_time_said_by_the_producer_is_other_content() -> None:
+    once = seen("t", 0).touchpoint
+    other = msgspec.structs.replace(once, occurred_at=at(0), reported_at=at(1), time_quality="corrected")
+    assert fingerprint(once) != fingerprint(other)
 
 
 @pytest.mark.parametrize("field", ["reason", "queue", "text", "interaction_id"])
