@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from services.runtime.keys import KeyKind, MintedKey, mint, parse
 from waymark.console import CommandError
 
-API_TABLES = (sql.Identifier("journey", "api_keys"), sql.Identifier("alerts", "api_keys"))
+API_TABLES = tuple(sql.Identifier(service, "api_keys") for service in ("ingest", "journey", "alerts"))
 SOURCE_TABLE = sql.Identifier("ingest", "source_keys")
 
 
@@ -44,7 +44,7 @@ class SourceSpec:
     @property
     def scopes(self) -> list[str]:
         """The scopes as they are stored."""
-        return ["write", "replay"] if self.replay else ["write"]
+        return ["write", "inspect", "replay"] if self.replay else ["write", "inspect"]
 
 
 def create_source_key(
@@ -96,7 +96,8 @@ def list_keys(connection: psycopg.Connection) -> list[ListedKey]:
                UNION ALL
                SELECT key_id, min(kind), min(label), '{}', '{}', min(created_at), min(expires_at), min(revoked_at),
                       max(last_used_at)
-                 FROM (SELECT * FROM journey.api_keys UNION ALL SELECT * FROM alerts.api_keys) AS both_apis
+                 FROM (SELECT * FROM ingest.api_keys UNION ALL SELECT * FROM journey.api_keys
+                       UNION ALL SELECT * FROM alerts.api_keys) AS of_all
                 GROUP BY key_id
                ORDER BY created_at DESC, key_id"""
         ).fetchall()

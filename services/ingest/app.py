@@ -14,17 +14,20 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from services.ingest.acceptance import Policy
-from services.ingest.admission import Admission
 from services.ingest.body import BodyLimits
 from services.ingest.document import ItemLimits
 from services.ingest.duplicates import Duplicates
-from services.ingest.intake import Intake, IntakeRules
+from services.ingest.intake import Intake, IntakeRules, Surroundings
 from services.ingest.metrics import Metrics
 from services.ingest.openapi import OPERATION, SECURITY_SCHEMES
+from services.ingest.protection.admission import Admission
+from services.ingest.protection.rates import RateRules, Rates
+from services.ingest.protection.wrong_keys import WrongKeys
 from services.ingest.routes import PostTouchpoints
 from services.ingest.settings import IngestSettings, ProcessSettings
 from services.ingest.source_store import SourceStore
 from services.ingest.sources import KeyStore, Sources
+from services.ingest.wire.door import Door
 from services.ingest.wire.exchange import Exchange, Handler
 from services.ingest.wire.mounting import Operation, RawRoute, mount
 from services.runtime import logs, postgres
@@ -36,6 +39,9 @@ from services.runtime.settings import CommonSettings
 from services.runtime.tasks import TaskOwner
 
 _log = logs.get_logger(__name__)
+
+_ADDRESSES = 20_000
+"""Of clients with wrong keys that are remembered, the latest."""
 
 DESCRIPTION = "Takes touchpoints from every channel, checks and normalises them, and writes them to Kafka."
 
@@ -89,14 +95,15 @@ class Service:
         self.registry = CollectorRegistry()
         self.metrics = Metrics.register(self.registry)
         self.sources = Sources(store, clock, refresh_s=settings.keys_refresh_s, retry_after_s=settings.retry_after_s)
+        rates = Rates(_rate_rules(settings), clock)
+        wrong_keys = WrongKeys(clock, per_minute=settings.wrong_keys_per_minute, capacity=_ADDRESSES)
+        self._door = Door(self.sources, rates, wrong_keys, settings.trusted_networks)
         limits = ItemLimits(items=settings.max_items, item_bytes=settings.max_item_bytes, depth=settings.max_depth)
         self.intake = Intake(
             publisher,
             _intake_rules(settings, limits),
             Duplicates(settings.remembered_ids),
-            self.metrics,
-            clock,
-            fresh_id,
+            Surroundings(metrics=self.metrics, clock=clock, new_id=fresh_id, rates=rates),
         )
         self._admission = Admission(
             self.metrics,
@@ -109,7 +116,7 @@ class Service:
             inflated_bytes=settings.max_inflated_bytes,
             timeout_s=settings.body_timeout_s,
         )
-        self._touchpoints = PostTouchpoints(self.sources, self.intake, limits, settings.retry_after_s)
+        self._touchpoints = PostTouchpoints(self.intake, limits, settings.retry_after_s)
 
     def health(self, *ready: Any) -> Health:
         """Return the health of the process, with the checks of its surroundings."""
@@ -133,7 +140,15 @@ class Service:
         return [self._route("/v1/touchpoints", self._touchpoints, OPERATION)]
 
     def _route(self, path: str, handler: Handler, operation: Operation | None = None) -> RawRoute:
-        return RawRoute(path, Exchange(handler, self._admission, self.metrics, self._body), operation)
+        return RawRoute(path, Exchange(handler, self._door, self._admission, self.metrics, self._body), operation)
+
+
+def _rate_rules(settings: IngestSettings) -> RateRules:
+    return RateRules(
+        requests_per_s=settings.requests_per_s,
+        touchpoints_per_s=settings.touchpoints_per_s,
+        burst_s=settings.burst_s,
+    )
 
 
 def _intake_rules(settings: IngestSettings, limits: ItemLimits) -> IntakeRules:

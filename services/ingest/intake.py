@@ -16,6 +16,7 @@ from services.ingest.acceptance import Accepted, Policy, Rejected
 from services.ingest.document import ItemLimits, Unreadable
 from services.ingest.duplicates import Duplicates, fingerprint
 from services.ingest.metrics import Metrics
+from services.ingest.protection.rates import Rates
 from services.ingest.reasons import Outcome, Rejection, Unavailability
 from services.ingest.sources import Source
 from services.ingest.verdict import Verdict, reject, reject_fields, reject_unreadable
@@ -38,6 +39,16 @@ class IntakeRules:
     policy: Policy
     key_secret: bytes
     dead_letter_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the intake shares with the rest of the process."""
+
+    metrics: Metrics
+    clock: Clock
+    new_id: Callable[[], UUID]
+    rates: Rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +91,20 @@ class Intake:
         publisher: Publisher,
         rules: IntakeRules,
         duplicates: Duplicates,
-        metrics: Metrics,
-        clock: Clock,
-        new_id: Callable[[], UUID],
+        surroundings: Surroundings,
     ) -> None:
         self._publisher = publisher
         self._rules = rules
         self._duplicates = duplicates
-        self._metrics = metrics
-        self._clock = clock
-        self._new_id = new_id
+        self._rates = surroundings.rates
+        self._metrics = surroundings.metrics
+        self._clock = surroundings.clock
+        self._new_id = surroundings.new_id
         self._failing = False
 
     async def take(self, request: Request) -> list[Verdict]:
-        """Return one verdict per item of `request`, in order."""
+        """Return one verdict per item of `request`, in order; raises `Refused` when its source sends too many."""
+        self._rates.take_touchpoints(request.source, len(request.items))
         trace = records.traceparent(request.traceparent, self._new_id)
         plan = await self._decide(request, trace)
         letters = self._dead_letters(request, plan, trace)

@@ -138,6 +138,7 @@ it on all its replicas. Sending the same `id` again is always safe, and right af
 | 202 | all accepted, or known already | nothing |
 | 207 | some rejected | mend those that `results` names |
 | 422 | all rejected | mend them; sending them again unchanged never helps |
+| 429 | faster than this source may send | wait for `Retry-After` seconds, send again with the same ids |
 | 503 | some not confirmed | wait for `Retry-After` seconds, send again with the same ids |
 
 Keys: `Authorization: Bearer`, the Basic user name, `X-Write-Key`, or `writeKey` in the body. `Content-Encoding`
@@ -241,6 +242,18 @@ OPERATION: dict[str, Any] = {
             _PROBLEM_WITH_RESULTS,
             rejected=_problem(
                 422, "Unprocessable content", "invalid_field", _INVALID["message"], **_counted([_INVALID])
+            ),
+        ),
+        429: _refusal(
+            "The source, or its key, sends faster than it may, or its address presented too many wrong keys. "
+            "`Retry-After` says when to try again; `RateLimit` and `RateLimit-Policy` (a draft of the IETF) stand on "
+            "every answer.",
+            rate=_problem(
+                429,
+                "Too many requests",
+                "too_many_touchpoints",
+                "This source sends more touchpoints than it may (`RateLimit` says how many are left). "
+                "Send the same again after 3 s, or ask the operator for a higher limit.",
             ),
         ),
         503: _refusal(

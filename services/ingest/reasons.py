@@ -57,6 +57,8 @@ class Refusal(StrEnum):
     EMPTY_BODY = "empty_body"
     BODY_NOT_JSON = "body_not_json"
     INVALID_ENVELOPE = "invalid_envelope"
+    INVALID_EVENT = "invalid_event"
+    INVALID_BATCH = "invalid_batch"
     NO_TOUCHPOINTS = "no_touchpoints"
     BODY_TOO_DEEP = "body_too_deep"
     INVALID_ENCODING = "invalid_encoding"
@@ -74,12 +76,20 @@ class Refusal(StrEnum):
     UNSUPPORTED_ENCODING = "unsupported_encoding"
     OVERLOADED = "overloaded"
     KEYS_UNAVAILABLE = "keys_unavailable"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    TOO_MANY_TOUCHPOINTS = "too_many_touchpoints"
+    TOO_MANY_WRONG_KEYS = "too_many_wrong_keys"
+    TOO_MANY_STREAMS = "too_many_streams"
+    INSPECT_NOT_ALLOWED = "inspect_not_allowed"
+    INVALID_QUERY = "invalid_query"
 
 
 STATUS: dict[Refusal, int] = {
     Refusal.EMPTY_BODY: 400,
     Refusal.BODY_NOT_JSON: 400,
     Refusal.INVALID_ENVELOPE: 400,
+    Refusal.INVALID_EVENT: 400,
+    Refusal.INVALID_BATCH: 400,
     Refusal.NO_TOUCHPOINTS: 400,
     Refusal.BODY_TOO_DEEP: 400,
     Refusal.INVALID_ENCODING: 400,
@@ -97,6 +107,12 @@ STATUS: dict[Refusal, int] = {
     Refusal.UNSUPPORTED_ENCODING: 415,
     Refusal.OVERLOADED: 503,
     Refusal.KEYS_UNAVAILABLE: 503,
+    Refusal.TOO_MANY_REQUESTS: 429,
+    Refusal.TOO_MANY_TOUCHPOINTS: 429,
+    Refusal.TOO_MANY_WRONG_KEYS: 429,
+    Refusal.TOO_MANY_STREAMS: 503,
+    Refusal.INSPECT_NOT_ALLOWED: 403,
+    Refusal.INVALID_QUERY: 400,
 }
 """The HTTP status of each refusal."""
 

@@ -10,7 +10,6 @@ from services.ingest import answer, document
 from services.ingest.document import ItemLimits
 from services.ingest.intake import Intake, Request
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources import Sources
 from services.ingest.wire.exchange import Call, Headers, Inlet, Reply
 from services.ingest.wire.form import Form
 from services.ingest.wire.presented_key import presented_key
@@ -24,10 +23,7 @@ class PostTouchpoints:
 
     methods = ("POST",)
 
-    def __init__(
-        self, sources: Sources, intake: Intake, limits: ItemLimits, retry_after_s: int, forms: Sequence[Form] = ()
-    ) -> None:
-        self._sources = sources
+    def __init__(self, intake: Intake, limits: ItemLimits, retry_after_s: int, forms: Sequence[Form] = ()) -> None:
         self._intake = intake
         self._limits = limits
         self._retry_after_s = retry_after_s
@@ -41,19 +37,19 @@ class PostTouchpoints:
         return answer.answer(verdicts, call.language, self._retry_after_s)
 
     async def _native(self, call: Call, inlet: Inlet) -> Request:
-        _check_media_type(call.headers)
         key = presented_key(call.headers)
-        source = await self._sources.source_of(key) if key is not None else None
+        source = await call.enter(key) if key is not None else None
+        _check_media_type(call.headers)
         envelope = document.open_envelope(await inlet.read(), self._limits)
         return Request(
             items=envelope.items,
-            source=source if source is not None else await self._sources.source_of(envelope.write_key),
+            source=source if source is not None else await call.enter(envelope.write_key),
             traceparent=call.header(b"traceparent"),
             carries_key=envelope.write_key is not None,
         )
 
     async def _in(self, form: Form, call: Call, inlet: Inlet) -> Request:
-        source = await self._sources.source_of(presented_key(call.headers))
+        source = await call.enter(presented_key(call.headers))
         opened = form.open(call.headers, await inlet.read(), source)
         return Request(
             items=opened.items,

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
@@ -29,6 +30,19 @@ class IngestSettings(Settings):
     max_in_flight_bytes: int = Field(
         128 * 1024 * 1024, ge=1024, description="Most bytes of bodies held at once, inflated, then 503."
     )
+    requests_per_s: float = Field(
+        5_000.0, ge=0, description="Requests a second that one source may send to one replica, then 429; 0: no limit."
+    )
+    touchpoints_per_s: float = Field(
+        50_000.0, ge=0, description="Touchpoints a second that one source may send to one replica; 0: no limit."
+    )
+    burst_s: float = Field(2.0, ge=0.1, le=3600, description="Seconds' worth of those that may come at once.")
+    wrong_keys_per_minute: int = Field(
+        60, ge=0, description="Wrong keys that one address may present in a minute, then 429; 0: no limit."
+    )
+    trusted_proxies: str = Field(
+        "", description="Networks of the proxies whose X-Forwarded-For is believed, `10.0.0.0/8, 192.0.2.7`."
+    )
     remembered_ids: int = Field(
         100_000, ge=0, description="How many acknowledged ids each replica remembers to answer `duplicate`; 0: none."
     )
@@ -45,6 +59,21 @@ class IngestSettings(Settings):
         5.0, gt=0, description="Seconds between readings of the source keys: how long a revoked one lives."
     )
     drain_s: float = Field(15.0, gt=0, description="Seconds that open requests have to finish after SIGTERM.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        _networks(text)
+        return text
+
+    @property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `trusted_proxies`."""
+        return _networks(self.trusted_proxies)
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from schemas.vocabulary import Channel
-from services.ingest.sources import Scope, Source, SourceKey
+from services.ingest.sources import Pace, Scope, Source, SourceKey
 from services.runtime.keys import KeyKind, StoredKey
 from services.runtime.logs import get_logger
 from services.runtime.postgres import TRANSIENT, Pool, Row, acquire
@@ -16,7 +16,9 @@ _log = get_logger(__name__)
 
 _KEYS = """
 SELECT k.key_id, k.secret_hash, k.expires_at, k.revoked_at IS NOT NULL AS revoked,
-       s.name, s.channels, s.scopes, s.defaults::text AS defaults, s.disabled_at IS NOT NULL AS disabled
+       coalesce(k.scopes, s.scopes) AS scopes,
+       k.requests_per_s AS key_requests, k.touchpoints_per_s AS key_touchpoints, s.requests_per_s, s.touchpoints_per_s,
+       s.name, s.channels, s.defaults::text AS defaults, s.disabled_at IS NOT NULL AS disabled
   FROM ingest.source_keys k JOIN ingest.sources s ON s.name = k.source
 """
 
@@ -56,6 +58,9 @@ def _key(row: Row) -> SourceKey:
         scopes=frozenset(Scope(scope) for scope in row["scopes"]),
         defaults=_defaults(row["defaults"]),
         disabled=row["disabled"],
+        pace=Pace(requests=row["requests_per_s"], touchpoints=row["touchpoints_per_s"]),
+        key_id=row["key_id"],
+        key_pace=Pace(requests=row["key_requests"], touchpoints=row["key_touchpoints"]),
     )
     key = StoredKey(
         kind=KeyKind.SOURCE,

@@ -24,21 +24,36 @@ _log = get_logger(__name__)
 
 
 class Scope(StrEnum):
-    """What a source may do."""
+    """What a source may do: send what happens, send what happened long ago, look into what it sent."""
 
     WRITE = "write"
     REPLAY = "replay"
+    INSPECT = "inspect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How much a second is allowed on average; None means that the settings say it."""
+
+    requests: float | None = None
+    touchpoints: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A producer system. `channels` None means all; `defaults` are members for touchpoints that lack them."""
+    """A producer system. `channels` None means all; `defaults` are members for touchpoints that lack them.
+
+    `scopes`, `key_id` and `key_pace` are those of the key that was presented, where one was.
+    """
 
     name: str
     channels: frozenset[Channel] | None = None
-    scopes: frozenset[Scope] = frozenset({Scope.WRITE})
+    scopes: frozenset[Scope] = frozenset({Scope.WRITE, Scope.INSPECT})
     defaults: Mapping[str, Any] = field(default_factory=dict)
     disabled: bool = False
+    pace: Pace = Pace()
+    key_id: str = ""
+    key_pace: Pace = Pace()
 
     def allows(self, channel: Channel) -> bool:
         """Return whether the source may send `channel`."""
@@ -100,8 +115,8 @@ class Sources:
         self._used: set[str] = set()
         self._marked_at = clock.monotonic()
 
-    async def source_of(self, text: str | None) -> Source:
-        """Return the source that a presented key belongs to.
+    async def source_of(self, text: str | None, *, ask: bool = True) -> Source:
+        """Return the source that a presented key belongs to; without `ask` an unknown key is not looked up.
 
         Raises:
             Refused: there is no key, it is not valid, its source is disabled, or it cannot be checked just now.
@@ -111,7 +126,7 @@ class Sources:
         presented = parse(text)
         if presented is None:
             raise self._refused(Refusal.KEY_INVALID)
-        found = await self._find(presented)
+        found = await self._find(presented) if ask else (self._keys or {}).get(presented.key_id)
         verdict = judge(presented, found.key if found is not None else None, self._clock.now())
         if verdict is not Verdict.VALID or found is None:
             raise self._refused(_REFUSALS[verdict])

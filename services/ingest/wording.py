@@ -151,6 +151,18 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
         Language.KO: "본문이 접점도 그 목록도 아닙니다. "
         '{{...}}, [...], {{"touchpoints": [...]}} 가운데 하나를 보내세요.',
     },
+    Refusal.INVALID_EVENT: {
+        Language.EN: "The body is not one CloudEvent as a JSON object in UTF-8. Several go as a list, with "
+        "Content-Type application/cloudevents-batch+json.",
+        Language.KO: "본문이 UTF-8 JSON 객체로 된 CloudEvent 하나가 아닙니다. 여러 개는 "
+        "Content-Type application/cloudevents-batch+json으로 목록을 보내세요.",
+    },
+    Refusal.INVALID_BATCH: {
+        Language.EN: "A batch of CloudEvents is a JSON list. One alone goes with "
+        "Content-Type application/cloudevents+json.",
+        Language.KO: "CloudEvents 묶음은 JSON 목록입니다. 하나만 보낼 때는 "
+        "Content-Type application/cloudevents+json을 쓰세요.",
+    },
     Refusal.NO_TOUCHPOINTS: {
         Language.EN: "The list of touchpoints is empty. Send at least one, or do not send.",
         Language.KO: "접점 목록이 비었습니다. 하나 이상 보내거나 보내지 마세요.",
@@ -206,8 +218,10 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
         Language.KO: "한 요청의 접점이 한도 {limit}개보다 많습니다. 나누어 보내세요.",
     },
     Refusal.UNSUPPORTED_MEDIA_TYPE: {
-        Language.EN: "Send `Content-Type: application/json` in UTF-8.",
-        Language.KO: "UTF-8 `Content-Type: application/json`으로 보내세요.",
+        Language.EN: "Send `Content-Type: application/json` in UTF-8, or CloudEvents: application/cloudevents+json, "
+        "application/cloudevents-batch+json, or `ce-*` headers.",
+        Language.KO: "UTF-8 `Content-Type: application/json`으로, CloudEvents는 application/cloudevents+json, "
+        "application/cloudevents-batch+json 또는 `ce-*` 헤더로 보내세요.",
     },
     Refusal.UNSUPPORTED_ENCODING: {
         Language.EN: "This Content-Encoding is not known here. Use {accepted}, or none.",
@@ -220,6 +234,36 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
     Refusal.KEYS_UNAVAILABLE: {
         Language.EN: "Source keys cannot be checked just now. Send the same request again after {retry_after} s.",
         Language.KO: "지금 소스 키를 확인할 수 없습니다. {retry_after}초 뒤에 같은 요청을 다시 보내세요.",
+    },
+    Refusal.TOO_MANY_REQUESTS: {
+        Language.EN: "This source sends more requests than it may (`RateLimit` says how many are left). "
+        "Send the same again after {retry_after} s, or several touchpoints in one request.",
+        Language.KO: "이 소스가 허용된 수보다 많은 요청을 보냅니다(남은 수는 `RateLimit`에 있습니다). "
+        "{retry_after}초 뒤에 다시 보내거나, 여러 접점을 한 요청에 담으세요.",
+    },
+    Refusal.TOO_MANY_TOUCHPOINTS: {
+        Language.EN: "This source sends more touchpoints than it may (`RateLimit` says how many are left). "
+        "Send the same again after {retry_after} s, or ask the operator for a higher limit.",
+        Language.KO: "이 소스가 허용된 수보다 많은 접점을 보냅니다(남은 수는 `RateLimit`에 있습니다). "
+        "{retry_after}초 뒤에 다시 보내거나, 운영자에게 한도를 높여 달라고 하세요.",
+    },
+    Refusal.TOO_MANY_WRONG_KEYS: {
+        Language.EN: "Too many wrong keys came from this address. Check the key, and try again after {retry_after} s.",
+        Language.KO: "이 주소에서 잘못된 키가 너무 많이 왔습니다. 키를 확인하고 {retry_after}초 뒤에 다시 시도하세요.",
+    },
+    Refusal.TOO_MANY_STREAMS: {
+        Language.EN: "Too many people watch just now. Try again after {retry_after} s, or close another window.",
+        Language.KO: "지금 보고 있는 사람이 너무 많습니다. {retry_after}초 뒤에 다시 열거나 다른 창을 닫으세요.",
+    },
+    Refusal.INSPECT_NOT_ALLOWED: {
+        Language.EN: "This key may not look into what was sent. Use a key with the inspect scope, "
+        "or an operator's key with `source`.",
+        Language.KO: "이 키로는 보낸 내용을 볼 수 없습니다. inspect 권한이 있는 키를 쓰거나, "
+        "운영자 키를 `source`와 함께 쓰세요.",
+    },
+    Refusal.INVALID_QUERY: {
+        Language.EN: "The query parameter `{name}` is not what is expected here. Allowed: {allowed}.",
+        Language.KO: "쿼리 매개변수 `{name}`의 값이 잘못되었습니다. 쓸 수 있는 값: {allowed}.",
     },
 }
 """One sentence for every reason, in both languages."""

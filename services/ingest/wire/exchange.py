@@ -12,10 +12,13 @@ from typing import Protocol
 from starlette.types import Receive, Scope, Send
 
 from services.ingest import body
-from services.ingest.admission import Admission, Held
 from services.ingest.body import BodyLimits, ClientGone, Wire
 from services.ingest.metrics import Metrics
+from services.ingest.protection.address import client_address
+from services.ingest.protection.admission import Admission, Held
 from services.ingest.reasons import Refusal, Refused
+from services.ingest.sources import Source
+from services.ingest.wire.door import Door
 from services.ingest.wording import Language, preferred, say
 from services.runtime.http import Problem, problem_response
 from services.runtime.logs import get_logger
@@ -36,11 +39,30 @@ class Reply:
 
 
 class Call:
-    """A request as it comes in. `added` are headers for the answer, whatever it will be: a refusal has them too."""
+    """A request as it comes in. `added` are headers for the answer, whatever it will be: a refusal has them too.
 
-    __slots__ = ("added", "headers", "language", "method", "params", "path", "query")
+    `source` is whose it is, once that is known.
+    """
 
-    def __init__(self, scope: Scope, language: Language, headers: Headers) -> None:
+    __slots__ = (
+        "_door",
+        "_held",
+        "_peer",
+        "added",
+        "headers",
+        "language",
+        "method",
+        "params",
+        "path",
+        "query",
+        "source",
+    )
+
+    def __init__(self, scope: Scope, language: Language, headers: Headers, door: Door) -> None:
+        self._door = door
+        self._held: Held | None = None
+        self._peer = scope.get("client")
+        self.source: Source | None = None
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
@@ -52,6 +74,31 @@ class Call:
     def header(self, name: bytes) -> str:
         """Return a header's value, empty when it did not come."""
         return self.headers.get(name, b"").decode("latin-1").strip()
+
+    @property
+    def address(self) -> str:
+        """Where it comes from."""
+        return client_address(self._peer, self.header(b"x-forwarded-for"), self._door.trusted)
+
+    async def enter(self, key: str | None) -> Source:
+        """Return the source that a presented key belongs to, which sends this request; raises `Refused`."""
+        return self.admit(await self._door.source_of(key, self.address))
+
+    def admit(self, source: Source) -> Source:
+        """Note that `source`, told by other means than a key, sends this request; raises `Refused`."""
+        self.source = source
+        if self._held is not None:
+            self._held.introduce()
+        self._door.rates.take_request(source)
+        return source
+
+    def holds(self, held: Held) -> None:
+        """Note what is counted as in flight for it."""
+        self._held = held
+
+    def left(self) -> dict[str, str]:
+        """Return the headers that say what the source may still send."""
+        return self._door.rates.headers(self.source) if self.source is not None else {}
 
 
 class Inlet:
@@ -87,8 +134,11 @@ class Handler(Protocol):
 class Exchange:
     """The ASGI application around a handler."""
 
-    def __init__(self, handler: Handler, admission: Admission, metrics: Metrics, limits: BodyLimits) -> None:
+    def __init__(
+        self, handler: Handler, door: Door, admission: Admission, metrics: Metrics, limits: BodyLimits
+    ) -> None:
         self._handler = handler
+        self._door = door
         self._admission = admission
         self._metrics = metrics
         self._limits = limits
@@ -96,7 +146,7 @@ class Exchange:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers: Headers = dict(reversed(scope["headers"]))
-        call = Call(scope, preferred(headers.get(b"accept-language", b"").decode("latin-1")), headers)
+        call = Call(scope, preferred(headers.get(b"accept-language", b"").decode("latin-1")), headers, self._door)
         wire = Wire(receive)
         try:
             reply = await self._reply(call, wire)
@@ -113,13 +163,14 @@ class Exchange:
         if call.method not in self._handler.methods:
             raise Refused(Refusal.METHOD_NOT_ALLOWED, headers={"allow": ", ".join(self._handler.methods)})
         with self._admission.request() as held:
+            call.holds(held)
             return await self._handler.answer(call, Inlet(call, wire, held, self._limits, self._metrics))
 
     async def _refuse(self, refused: Refused, call: Call, wire: Wire, scope: Scope, send: Send) -> None:
         reason = refused.refusal
         self._metrics.refused.labels(str(reason)).inc()
         _log.debug("request refused", reason=str(reason))
-        headers = {"content-language": str(call.language), **call.added, **refused.headers}
+        headers = {"content-language": str(call.language), **call.added, **call.left(), **refused.headers}
         if not wire.ended:
             headers["connection"] = "close"
         problem = Problem(refused.status, str(reason), say(reason, call.language, **refused.facts), headers=headers)
@@ -128,6 +179,6 @@ class Exchange:
 
 async def _send(send: Send, call: Call, reply: Reply) -> None:
     headers = list(reply.headers)
-    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in call.added.items()]
+    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (call.added | call.left()).items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

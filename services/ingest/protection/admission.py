@@ -1,10 +1,17 @@
-"""How much is in flight at once: requests and bytes of bodies; beyond it, 503 rather than an ever longer queue."""
+"""How much is in flight at once: requests and bytes of bodies; beyond it, 503 rather than an ever longer queue.
+
+Bodies whose sender is not known yet (the key stands in the body) share a quarter of the bytes: a stranger with a few
+small bombs must not be able to fill what known sources need.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.ingest.metrics import Metrics
 from services.ingest.reasons import Refusal, Refused
+
+STRANGERS_SHARE = 4
+"""The part of the bytes that senders who are not known yet may hold: one in so many."""
 
 
 class Admission:
@@ -16,6 +23,7 @@ class Admission:
         self._retry_after_s = retry_after_s
         self._requests = 0
         self._bytes = 0
+        self._strangers_bytes = 0
         metrics.in_flight_requests.set_function(lambda: self._requests)
         metrics.in_flight_bytes.set_function(lambda: self._bytes)
 
@@ -31,12 +39,22 @@ class Admission:
         finally:
             self._requests -= 1
             self._bytes -= held.bytes
+            if not held.known:
+                self._strangers_bytes -= held.bytes
 
-    def hold(self, amount: int) -> None:
+    def hold(self, amount: int, *, known: bool) -> None:
         """Count `amount` more bytes; raises `Refused` when there are too many."""
         if self._bytes + amount > self._most_bytes:
             raise self._overloaded()
+        if not known:
+            if self._strangers_bytes + amount > self._most_bytes // STRANGERS_SHARE:
+                raise self._overloaded()
+            self._strangers_bytes += amount
         self._bytes += amount
+
+    def introduce(self, amount: int) -> None:
+        """Note that `amount` bytes that a stranger held belong to a known source now."""
+        self._strangers_bytes -= amount
 
     def _overloaded(self) -> Refused:
         after = self._retry_after_s
@@ -46,13 +64,20 @@ class Admission:
 class Held:
     """What one request holds; let go of when its block ends."""
 
-    __slots__ = ("_admission", "bytes")
+    __slots__ = ("_admission", "bytes", "known")
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self.bytes = 0
+        self.known = False
 
     def more(self, amount: int) -> None:
         """Hold `amount` more bytes; raises `Refused`."""
-        self._admission.hold(amount)
+        self._admission.hold(amount, known=self.known)
         self.bytes += amount
+
+    def introduce(self) -> None:
+        """Note that the sender is known now."""
+        if not self.known:
+            self.known = True
+            self._admission.introduce(self.bytes)

@@ -1,0 +1,78 @@
+"""Token buckets: so much at once, so much a second on average. Pure: the monotonic time is an argument.
+
+What costs more than a bucket holds is let through when the bucket is full and leaves it in debt, so the average holds
+for any size of request and none is refused for ever.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """`per_s` on average, `burst` at once; both positive."""
+
+    per_s: float
+    burst: float
+
+    @property
+    def window_s(self) -> float:
+        """Seconds in which an empty bucket fills."""
+        return self.burst / self.per_s
+
+
+class Bucket:
+    """One bucket, full at first."""
+
+    __slots__ = ("_at", "_level", "quota")
+
+    def __init__(self, quota: Quota, now: float) -> None:
+        self.quota = quota
+        self._level = quota.burst
+        self._at = now
+
+    def level(self, now: float) -> float:
+        """Return what can be taken at once; negative while in debt."""
+        if now > self._at:
+            self._level = min(self.quota.burst, self._level + (now - self._at) * self.quota.per_s)
+            self._at = now
+        return self._level
+
+    def wait(self, amount: float, now: float) -> float:
+        """Return the seconds until `amount` can be taken, 0 when it can be now."""
+        missing = min(amount, self.quota.burst) - self.level(now)
+        return max(0.0, missing / self.quota.per_s)
+
+    def take(self, amount: float) -> None:
+        """Take `amount`, whether or not it is there; `wait` was asked before."""
+        self._level -= amount
+
+    def full_in(self, now: float) -> float:
+        """Return the seconds until it is full again."""
+        return (self.quota.burst - self.level(now)) / self.quota.per_s
+
+
+class Buckets:
+    """A bucket for each name, at most `capacity` of them: the one unused longest is forgotten, and is full again."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._known: OrderedDict[Hashable, Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def find(self, name: Hashable) -> Bucket | None:
+        """Return the bucket of that name if there is one."""
+        return self._known.get(name)
+
+    def of(self, name: Hashable, quota: Quota, now: float) -> Bucket:
+        """Return the bucket of that name, made anew when its quota is another one now."""
+        bucket = self._known.get(name)
+        if bucket is None or bucket.quota != quota:
+            bucket = self._known[name] = Bucket(quota, now)
+            if len(self._known) > self._capacity:
+                self._known.popitem(last=False)
+        self._known.move_to_end(name)
+        return bucket

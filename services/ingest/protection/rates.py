@@ -1,0 +1,117 @@
+"""How fast a source and each of its keys may send: requests and touchpoints a second, per replica.
+
+Refuses with 429 and an integer Retry-After; every answer says what is left, in the header fields of
+draft-ietf-httpapi-ratelimit-headers-10. What is in flight altogether is `admission`'s business.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from services.ingest.protection.buckets import Bucket, Buckets, Quota
+from services.ingest.reasons import Refusal, Refused
+from services.ingest.sources import Pace, Source
+from services.runtime.clock import Clock
+from services.runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+LONGEST_WAIT_S = 300
+"""Of a Retry-After: producers' libraries do not believe more."""
+
+_SAY_EVERY_S = 60.0
+_REMEMBERED = 4_096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateRules:
+    """What a source without limits of its own may do (0: no limit), and how many seconds of it at once."""
+
+    requests_per_s: float
+    touchpoints_per_s: float
+    burst_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """One bucket that applies, under the name that producers see."""
+
+    name: str
+    bucket: Bucket
+
+
+class Rates:
+    """The buckets of all sources and keys."""
+
+    def __init__(self, rules: RateRules, clock: Clock, *, capacity: int = 20_000) -> None:
+        self._rules = rules
+        self._clock = clock
+        self._buckets = Buckets(capacity)
+        self._said: dict[str, float] = {}
+
+    def take_request(self, source: Source) -> None:
+        """Count one request; raises `Refused`."""
+        self._take(source, self._limits(source, "requests"), 1, Refusal.TOO_MANY_REQUESTS)
+
+    def take_touchpoints(self, source: Source, count: int) -> None:
+        """Count the touchpoints of one request; raises `Refused`, and then none is counted."""
+        self._take(source, self._limits(source, "touchpoints"), count, Refusal.TOO_MANY_TOUCHPOINTS)
+
+    def headers(self, source: Source) -> dict[str, str]:
+        """Return the fields for an answer to `source`; none where nothing is limited."""
+        now = self._clock.monotonic()
+        limits = [*self._limits(source, "requests"), *self._limits(source, "touchpoints")]
+        if not limits:
+            return {}
+        return {
+            "ratelimit-policy": ", ".join(_policy(limit) for limit in limits),
+            "ratelimit": ", ".join(_remaining(limit, now) for limit in limits),
+        }
+
+    def _take(self, source: Source, limits: tuple[_Limit, ...], amount: int, refusal: Refusal) -> None:
+        now = self._clock.monotonic()
+        wait = max((limit.bucket.wait(amount, now) for limit in limits), default=0.0)
+        if wait > 0.0:
+            self._say(source.name, refusal, now)
+            after = min(LONGEST_WAIT_S, max(1, math.ceil(wait)))
+            raise Refused(refusal, headers={"retry-after": str(after)}, retry_after=after)
+        for limit in limits:
+            limit.bucket.take(amount)
+
+    def _limits(self, source: Source, what: str) -> tuple[_Limit, ...]:
+        return tuple(self._found(source, what))
+
+    def _found(self, source: Source, what: str) -> Iterator[_Limit]:
+        now = self._clock.monotonic()
+        default = self._rules.requests_per_s if what == "requests" else self._rules.touchpoints_per_s
+        own = _per_s(source.pace, what) or default
+        if own:
+            quota = Quota(per_s=own, burst=max(1.0, own * self._rules.burst_s))
+            yield _Limit(what, self._buckets.of((source.name, what), quota, now))
+        if of_key := _per_s(source.key_pace, what):
+            quota = Quota(per_s=of_key, burst=max(1.0, of_key * self._rules.burst_s))
+            yield _Limit(f"key-{what}", self._buckets.of((source.name, source.key_id, what), quota, now))
+
+    def _say(self, source: str, refusal: Refusal, now: float) -> None:
+        """Log once a minute which source is slowed down: metrics carry no names."""
+        if now - self._said.get(source, -_SAY_EVERY_S) < _SAY_EVERY_S:
+            return
+        if len(self._said) >= _REMEMBERED:
+            self._said.clear()
+        self._said[source] = now
+        _log.warning("source sends faster than it may", source=source, reason=str(refusal))
+
+
+def _per_s(pace: Pace, what: str) -> float | None:
+    return pace.requests if what == "requests" else pace.touchpoints
+
+
+def _policy(limit: _Limit) -> str:
+    quota = limit.bucket.quota
+    unit = "" if limit.name.endswith("requests") else ';qu="touchpoints"'
+    return f'"{limit.name}";q={int(quota.burst)};w={max(1, math.ceil(quota.window_s))}{unit}'
+
+
+def _remaining(limit: _Limit, now: float) -> str:
+    left = max(0, int(limit.bucket.level(now)))
+    return f'"{limit.name}";r={left};t={math.ceil(limit.bucket.full_in(now))}'

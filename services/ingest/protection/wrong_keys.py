@@ -1,0 +1,38 @@
+"""How often one address may present a wrong key: after that, unknown keys from there are not even looked up.
+
+A key that is held in memory and valid is never refused for what its neighbours do: many producers share one address.
+"""
+
+import math
+
+from services.ingest.protection.buckets import Buckets, Quota
+from services.ingest.protection.rates import LONGEST_WAIT_S
+from services.runtime.clock import Clock
+
+_BURST_S = 60.0
+
+
+class WrongKeys:
+    """A bucket of failures for each address; `per_minute` 0 counts nothing."""
+
+    def __init__(self, clock: Clock, *, per_minute: int, capacity: int) -> None:
+        self._clock = clock
+        self._quota = Quota(per_s=per_minute / _BURST_S, burst=float(per_minute)) if per_minute else None
+        self._buckets = Buckets(capacity)
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def wait_s(self, address: str) -> int:
+        """Return for how many seconds `address` has to leave off presenting unknown keys; 0 when it may go on."""
+        bucket = self._buckets.find(address)
+        if bucket is None:
+            return 0
+        return min(LONGEST_WAIT_S, math.ceil(bucket.wait(1.0, self._clock.monotonic())))
+
+    def count(self, address: str) -> None:
+        """Count one failure; a bucket does not go into debt, so leaving off for a moment is enough."""
+        if self._quota is not None:
+            bucket = self._buckets.of(address, self._quota, self._clock.monotonic())
+            if bucket.level(self._clock.monotonic()) >= 1.0:
+                bucket.take(1.0)
