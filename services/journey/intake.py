@@ -7,7 +7,7 @@ Knows neither Kafka nor SQL: records are anything with an offset, a time, a key,
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -60,6 +60,11 @@ class Chunk:
         """The partition that the records come from."""
         return self.claim.partition
 
+    @property
+    def size(self) -> int:
+        """Bytes of the values."""
+        return sum(len(record.value or b"") for record in self.records)
+
     def split(self, size: int) -> tuple["Chunk", "Chunk | None"]:
         """Cut after `size` records; the second part is None where nothing is left."""
         if len(self.records) <= size:
@@ -93,10 +98,14 @@ class Intake:
     capacity: int
     """Records the queue holds before the consumer has to wait; one chunk more may be in it."""
 
+    capacity_bytes: int = 64 * 1024 * 1024
+    """The same in bytes of their values."""
+
     claims: dict[int, Claim] = field(default_factory=dict)
     _lost_until: dict[int, float] = field(default_factory=dict)
     _queue: deque[Chunk] = field(default_factory=deque)
     _waiting: int = 0
+    _waiting_bytes: int = 0
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def grant(self, claims: Iterable[Claim]) -> None:
@@ -140,23 +149,28 @@ class Intake:
     async def put(self, chunk: Chunk) -> None:
         """Append a chunk, waiting while the queue is full: this is the back-pressure on the consumer."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._waiting < self.capacity)
+            await self._changed.wait_for(self._has_room)
             self._queue.append(chunk)
             self._waiting += len(chunk.records)
+            self._waiting_bytes += chunk.size
             self._changed.notify_all()
 
-    async def batches(self, max_records: int) -> AsyncIterator[list[Chunk]]:
-        """Yield what waits, up to `max_records` at a time, leaving out chunks whose claim is gone; never ends."""
+    async def batches(self, most: Callable[[], int]) -> AsyncIterator[list[Chunk]]:
+        """Yield what waits, up to `most()` records at a time, leaving out chunks whose claim is gone; never ends."""
         while True:
-            batch = [chunk for chunk in await self._take(max_records) if self.holds(chunk.claim)]
+            batch = [chunk for chunk in await self._take(most) if self.holds(chunk.claim)]
             if batch:
                 yield batch
 
-    async def _take(self, max_records: int) -> list[Chunk]:
+    def _has_room(self) -> bool:
+        return self._waiting < self.capacity and self._waiting_bytes < self.capacity_bytes
+
+    async def _take(self, most: Callable[[], int]) -> list[Chunk]:
         async with self._changed:
             await self._changed.wait_for(lambda: self._waiting > 0)
-            taken, self._queue = _in_turn(self._queue, max_records)
+            taken, self._queue = _in_turn(self._queue, most())
             self._waiting -= sum(len(chunk.records) for chunk in taken)
+            self._waiting_bytes -= sum(chunk.size for chunk in taken)
             self._changed.notify_all()
             return taken
 

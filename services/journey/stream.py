@@ -11,6 +11,7 @@ from typing import cast
 import faust
 from faust.types import TopicT
 
+from services.journey.batch_size import BatchSize
 from services.journey.intake import Chunk
 from services.journey.settings import ProcessSettings
 from services.journey.transport import JourneyApp, Wiring, broker_urls
@@ -47,15 +48,17 @@ def build_app(settings: ProcessSettings, wiring: Wiring) -> JourneyApp:
     return app
 
 
-def add_agent(app: JourneyApp, work: BatchWork, *, batch_records: int) -> None:
+def add_agent(app: JourneyApp, work: BatchWork, *, batch_size: BatchSize) -> None:
     """Subscribe to the topic and hand `work` one batch of chunks after the other."""
     topic = app.topic(app.wiring.topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     async def journey(stream: faust.StreamT[bytes]) -> None:
         app.topics.add(cast(TopicT, stream.channel))  # subscribes; the stream itself is never read
         try:
-            async for chunks in app.wiring.intake.batches(batch_records):
+            async for chunks in app.wiring.intake.batches(lambda: batch_size.records):
+                started = app.loop.time()
                 await work(chunks)
+                batch_size.learn(sum(len(chunk.records) for chunk in chunks), app.loop.time() - started)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001  the outermost loop: an agent that raises loses what it held

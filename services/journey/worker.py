@@ -27,6 +27,7 @@ from services.journey.apply.renewal import Renewer
 from services.journey.apply.resolution import Resolver
 from services.journey.apply.transaction import BatchTransaction
 from services.journey.apply.writing import Writer
+from services.journey.batch_size import BatchSize
 from services.journey.intake import Intake
 from services.journey.metrics import Metrics
 from services.journey.relay import Relay
@@ -112,7 +113,7 @@ class Worker:
         self._metrics = Metrics.register(self._registry)
         self._failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._stopping = False
-        self.intake = Intake(capacity=own.queue_records)
+        self.intake = Intake(capacity=own.queue_records, capacity_bytes=own.queue_bytes)
         renewer = build_renewer(own)
         self.relay = self._relay(failpoints)
         self._applier = self._build_applier(renewer, failpoints)
@@ -124,7 +125,8 @@ class Worker:
             fatal=self.fail,
         )
         self.app: JourneyApp = build_app(settings, self._wiring)
-        add_agent(self.app, self._applier.apply, batch_records=own.batch_records)
+        batch_size = BatchSize(most=own.batch_records, target_s=own.batch_target_s)
+        add_agent(self.app, self._applier.apply, batch_size=batch_size)
         self.timers = self._timer_loop(renewer, failpoints)
         self._loop_watch = LoopWatch(self._clock, blocked_after_s=own.stuck_after_s)
 

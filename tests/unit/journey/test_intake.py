@@ -33,7 +33,7 @@ async def test_batches_take_no_more_than_asked_and_leave_the_rest() -> None:
     intake.grant([held])
     await intake.put(chunk(held, 0, 7))
     await intake.put(chunk(held, 7, 3))
-    batches = intake.batches(5)
+    batches = intake.batches(lambda: 5)
     first = await anext(batches)
     second = await anext(batches)
     assert [[len(one.records) for one in batch] for batch in (first, second)] == [[5], [2, 3]]
@@ -48,7 +48,7 @@ async def test_a_batch_takes_one_partition_after_the_other_and_each_gets_its_tur
     await intake.put(chunk(deep, 0, 9))
     await intake.put(chunk(shallow, 0, 2))
     await intake.put(chunk(deep, 9, 3))
-    batches = intake.batches(6)
+    batches = intake.batches(lambda: 6)
     taken = [await anext(batches) for _ in range(3)]
     told = [[(one.partition, [record.offset for record in one.records]) for one in batch] for batch in taken]
     assert told == [
@@ -66,7 +66,7 @@ async def test_a_full_queue_makes_the_consumer_wait() -> None:
     waiting = asyncio.create_task(intake.put(chunk(held, 4, 1)))
     await asyncio.sleep(0)
     assert not waiting.done()
-    await anext(intake.batches(4))
+    await anext(intake.batches(lambda: 4))
     await waiting
     assert intake.waiting == 1
 
@@ -78,7 +78,7 @@ async def test_chunks_of_a_claim_that_is_gone_are_dropped() -> None:
     await intake.put(chunk(old, 0, 3))
     intake.grant([new])
     await intake.put(chunk(new, 0, 2))
-    batch = await anext(intake.batches(10))
+    batch = await anext(intake.batches(lambda: 10))
     assert [one.claim for one in batch] == [new]
 
 
@@ -107,3 +107,17 @@ def test_a_rebalance_takes_every_claim_and_every_pause() -> None:
     intake.lose(held, now=10.0)
     intake.revoke_all()
     assert intake.unclaimed([0, 1], now=10.0) == [0, 1]
+
+
+async def test_the_consumer_waits_for_space_in_bytes_too() -> None:
+    held = claim(0)
+    first = chunk(held, 0, 1)
+    intake = Intake(capacity=100, capacity_bytes=first.size)
+    intake.grant([held])
+    await intake.put(first)
+    waiting = asyncio.create_task(intake.put(chunk(held, 1, 1)))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await anext(intake.batches(lambda: 1))
+    await waiting
+    assert intake.waiting == 1

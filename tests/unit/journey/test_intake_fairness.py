@@ -11,7 +11,7 @@ async def test_a_calm_partition_waits_for_one_batch_of_a_busy_one() -> None:
     for first in range(0, 90, 10):
         await intake.put(chunk(busy, first, 10))
     await intake.put(chunk(calm, 0, 5))
-    batches = intake.batches(20)
+    batches = intake.batches(lambda: 20)
     taken = [await anext(batches), await anext(batches)]
     sizes = [[(one.partition, len(one.records)) for one in batch] for batch in taken]
     assert sizes == [[(0, 10), (0, 10)], [(1, 5), (0, 10), (0, 5)]]
@@ -27,6 +27,6 @@ async def test_every_partition_is_served_once_before_any_is_served_twice() -> No
     intake.grant(claims)
     for one in claims:
         await intake.put(chunk(one, 0, 4))
-    batches = intake.batches(2)
+    batches = intake.batches(lambda: 2)
     turns = [[one.partition for one in await anext(batches)] for _ in range(10)]
     assert turns == [[0], [1], [2], [3], [4]] * 2
