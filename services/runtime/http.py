@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.runtime.heads import GuardedProtocol
 from services.runtime.health import Health
 from services.runtime.logs import get_logger
 
@@ -261,7 +262,7 @@ async def serving(app: ASGIApp, host: str, port: int, *, drain_s: float = 10.0) 
         server_header=False,
         timeout_graceful_shutdown=int(drain_s),
         timeout_keep_alive=30,
-        h11_max_incomplete_event_size=64 * 1024,
+        http=GuardedProtocol,
         proxy_headers=False,
     )
     server = _Server(config)
