@@ -85,7 +85,7 @@ def table(ran: Sequence[Ran]) -> Table:
         made.add_column(column, overflow="fold", justify="right" if column in {"seed", "seconds"} else "left")
     for one in ran:
         style = STYLES[one.verdict.outcome]
-        counts = ", ".join(f"{value:g} {name}" for name, value in one.verdict.counts.items())
+        counts = ", ".join(f"{value:g} {name}" for name, value in one.verdict.counts.items() if value)
         verdict = f"[{style}]{one.verdict.outcome}[/]"
         made.add_row(one.fault.id, one.fault.title, str(one.seed), f"{one.seconds:.0f}", counts, verdict)
     return made

@@ -55,7 +55,7 @@ def _touchpoints(expected: Expected, observed: Observed) -> Check:
             "wrongly late or not", {key for key, late in stored.items() if expected.touchpoints.get(key) != late}
         ),
     ]
-    return _verdict("no accepted touchpoint missing, none twice", problems, f"{len(stored)} touchpoints")
+    return verdict("no accepted touchpoint missing, none twice", problems, f"{len(stored)} touchpoints")
 
 
 def _dead_letters(ledger: Ledger, observed: Observed) -> Check:
@@ -65,7 +65,7 @@ def _dead_letters(ledger: Ledger, observed: Observed) -> Check:
         *_difference("refused though sound", refused - ledger.refusable),
         *_difference("refused twice", _doubles(observed.dead_letters)),
     ]
-    return _verdict("every poison dead-lettered once, nothing else", problems, f"{len(refused)} dead letters")
+    return verdict("every poison dead-lettered once, nothing else", problems, f"{len(refused)} dead letters")
 
 
 def _customers(expected: Expected, observed: Observed) -> Check:
@@ -78,7 +78,7 @@ def _customers(expected: Expected, observed: Observed) -> Check:
         *_difference("not found", expected.customers - found),
         *_difference("found instead", found - expected.customers),
     ]
-    return _verdict("customers are the components of the links", problems, f"{len(found)} customers")
+    return verdict("customers are the components of the links", problems, f"{len(found)} customers")
 
 
 def _journeys(expected: Expected, observed: Observed) -> Check:
@@ -91,7 +91,7 @@ def _journeys(expected: Expected, observed: Observed) -> Check:
         *_difference("not found", expected.journeys - found),
         *_difference("found instead", found - expected.journeys),
     ]
-    return _verdict("journeys hold the oracle's touchpoints", problems, f"{len(found)} journeys")
+    return verdict("journeys hold the oracle's touchpoints", problems, f"{len(found)} journeys")
 
 
 def _frictions(expected: Expected, observed: Observed) -> Check:
@@ -105,7 +105,7 @@ def _frictions(expected: Expected, observed: Observed) -> Check:
         ),
     ]
     counted = f"{len(observed.frictions)} stand, {len(observed.retracted)} were retracted"
-    return _verdict("standing frictions are the oracle's", problems, counted)
+    return verdict("standing frictions are the oracle's", problems, counted)
 
 
 def _contents(expected: Expected, observed: Observed) -> Check:
@@ -113,7 +113,7 @@ def _contents(expected: Expected, observed: Observed) -> Check:
     shared = expected.frictions.keys() & observed.frictions.keys()
     for name in shared:
         problems += unlike(expected.frictions[name], observed.frictions[name])
-    return _verdict("frictions say the same: rule, severity, evidence, refs", problems, f"{len(shared)} compared")
+    return verdict("frictions say the same: rule, severity, evidence, refs", problems, f"{len(shared)} compared")
 
 
 def unlike(wanted: Found, found: Standing) -> Iterator[str]:
@@ -139,7 +139,7 @@ def _owners(expected: Expected, observed: Observed) -> Check:
         owners = {observed.identifiers.get(identifier) for identifier in person}
         if person and owners != {standing.customer}:
             problems.append(f"{standing.rule} {name} belongs to somebody else")
-    return _verdict("frictions belong to the right customer", problems, f"{len(observed.frictions)} compared")
+    return verdict("frictions belong to the right customer", problems, f"{len(observed.frictions)} compared")
 
 
 def _revisions(observed: Observed) -> Check:
@@ -160,7 +160,7 @@ def _revisions(observed: Observed) -> Check:
     problems += _difference("standing but last published otherwise", observed.frictions.keys() - standing)
     problems += _difference("last published as standing", standing - observed.frictions.keys())
     counted = f"{len(observed.published)} records, {repeats} of them repeats"
-    return _verdict("the topic says what stands, each revision once or repeated alike", problems, counted)
+    return verdict("the topic says what stands, each revision once or repeated alike", problems, counted)
 
 
 def _one_issue_each(expected: Expected, observed: Observed) -> Check:
@@ -169,7 +169,7 @@ def _one_issue_each(expected: Expected, observed: Observed) -> Check:
         *_difference("on an issue but wrong", observed.issues.keys() - expected.frictions.keys()),
         *_difference("on a resolved issue", {n for n, i in observed.issues.items() if i not in observed.fingerprints}),
     ]
-    return _verdict("every friction is on exactly one issue", problems, f"{len(observed.issues)} frictions")
+    return verdict("every friction is on exactly one issue", problems, f"{len(observed.issues)} frictions")
 
 
 def _groups(expected: Expected, observed: Observed) -> Check:
@@ -182,7 +182,7 @@ def _groups(expected: Expected, observed: Observed) -> Check:
         *_difference("found instead", found - expected.groups),
         *_difference("two issues of one fingerprint", _doubles(observed.fingerprints.values())),
     ]
-    return _verdict("issues are the oracle's groups", problems, f"{len(found)} issues")
+    return verdict("issues are the oracle's groups", problems, f"{len(found)} issues")
 
 
 def _named(expected: Expected, name: str) -> tuple[str, str]:
@@ -203,7 +203,8 @@ def _some(values: Iterable[object]) -> str:
     return "; ".join(str(value)[:200] for value in list(values)[:EXAMPLES])
 
 
-def _verdict(name: str, problems: list[str], counted: str) -> Check:
+def verdict(name: str, problems: list[str], counted: str) -> Check:
+    """A check: it holds when there are no problems."""
     if not problems:
         return Check(name=name, ok=True, detail=counted)
     return Check(name=name, ok=False, detail=f"{counted}; {len(problems)} problems: {_some(problems)}")

@@ -53,7 +53,12 @@ async def _missing(connection: Connection, touchpoints: LogReader, frictions: Lo
         if count := await connection.fetchval(statement):
             return [f"{count} {what}"]
     behind = await _behind(connection, _ALERTS_PROGRESS, frictions)
-    return [f"{behind} frictions not placed"] if behind else []
+    if behind:
+        return [f"{behind} frictions not placed"]
+    for what, statement in _LEFT_OF_ALERTS.items():
+        if count := await connection.fetchval(statement):
+            return [f"{count} {what}"]
+    return []
 
 
 _JOURNEY_PROGRESS = "SELECT partition, next_offset FROM journey.progress WHERE topic = 'touchpoints'"
@@ -61,6 +66,11 @@ _ALERTS_PROGRESS = "SELECT partition, next_offset FROM alerts.progress WHERE top
 _LEFT = {
     "timers pending": "SELECT count(*) FROM journey.timers WHERE state = 'pending'",
     "records not published": "SELECT count(*) FROM journey.outbox WHERE published_at IS NULL",
+}
+
+_LEFT_OF_ALERTS = {
+    "webhooks not delivered": "SELECT count(*) FROM alerts.deliveries WHERE state = 'pending'",
+    "issues not published": "SELECT count(*) FROM alerts.issue_outbox WHERE published_at IS NULL",
 }
 
 

@@ -14,6 +14,7 @@ from urllib.request import urlopen
 
 import psutil
 
+from tests.faults.wires import Wires
 from waymark.migrate import migrate
 from waymark.stack.kafka import Kafka
 from waymark.stack.postgres import Postgres, StopMode
@@ -68,10 +69,15 @@ class Process:
         self.wanted = False
         return self.child.stop(within_s=35.0) and self.child.exit_code == 0
 
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
     def answers(self) -> bool:
         """Whether it says that it is ready."""
         try:
-            with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
+            with urlopen(f"{self.address}/readyz", timeout=2) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -87,15 +93,20 @@ class Process:
 
 @dataclass(slots=True, kw_only=True)
 class Engines:
-    """Apache Kafka and PostgreSQL, and one migrated database."""
+    """Apache Kafka and PostgreSQL, and one migrated database. With wires, services reach them only through these."""
 
     kafka: Kafka
     postgres: Postgres
+    wires: Wires | None = None
 
     @classmethod
-    def prepare(cls, folder: Path, *, nodes: int = 1) -> Self:
+    def prepare(cls, folder: Path, *, nodes: int = 1, wired: bool = False) -> Self:
         """Both, not started yet, with their data under `folder`."""
-        return cls(kafka=Kafka(folder / "kafka", nodes=nodes), postgres=Postgres(folder / "postgres"))
+        wires = Wires() if wired else None
+        doors = wires.doors if wires else {}
+        heap = "512m" if nodes == 1 else "256m"
+        kafka = Kafka(folder / "kafka", nodes=nodes, doors=doors, heap=heap)
+        return cls(kafka=kafka, postgres=Postgres(folder / "postgres"), wires=wires)
 
     @classmethod
     def start(cls, folder: Path) -> Self:
@@ -124,11 +135,13 @@ class Engines:
 
     def kafka_for(self, service: str) -> str:
         """Bootstrap servers as a service is told them."""
-        return self.kafka.bootstrap
+        return self.kafka.bootstrap if self.wires is None else f"127.0.0.1:{self.wires.kafka[service].port}"
 
     def postgres_for(self, service: str) -> str:
         """URL of the database as a service is told it."""
-        return self.database
+        if self.wires is None:
+            return self.database
+        return self.database.replace(f":{self.postgres.port}/", f":{self.wires.postgres[service].port}/")
 
     def stop(self) -> None:
         """Stop both."""

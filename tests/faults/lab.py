@@ -34,12 +34,15 @@ class Lab:
     ) -> None:
         await self.stack.aclose()
 
-    async def engines(self, *, nodes: int = 1) -> Engines:
-        """Apache Kafka of one node or three, and PostgreSQL, empty, with topics and tables."""
+    async def engines(self, *, nodes: int = 1, wired: bool = False) -> Engines:
+        """Apache Kafka of one node or three, and PostgreSQL, empty, with topics and tables; `wired`: behind proxies."""
         self.say(f"starting Apache Kafka ({nodes} nodes) and PostgreSQL")
-        engines = Engines.prepare(self.folder / "engines", nodes=nodes)
+        engines = Engines.prepare(self.folder / "engines", nodes=nodes, wired=wired)
         self.stack.callback(engines.kill)  # before the start: one that fails half-way leaves processes too
         await asyncio.to_thread(engines.start_all)
+        if engines.wires is not None:
+            await self.stack.enter_async_context(engines.wires)
+            await engines.wires.start(engines.postgres.port)
         return engines
 
     def fleet(self, engines: Engines, **settings: str) -> Fleet:

@@ -1,10 +1,20 @@
-"""Reads a topic's partitions, ends and values, without a group: what the harness must know of the log itself."""
+"""Reads a topic's partitions, ends and records, without a group: what the harness must know of the log itself."""
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stood:
+    """One record, where it stood."""
+
+    partition: int
+    offset: int
+    value: bytes | None
 
 
 class LogReader:
@@ -45,11 +55,15 @@ class LogReader:
 
     async def values(self) -> list[bytes]:
         """Every value up to now, each partition in its order; tombstones are left out."""
+        return [one.value for one in await self.records() if one.value is not None]
+
+    async def records(self) -> list[Stood]:
+        """Every record up to now, each partition in its order."""
         self._consumer.assign(self.partitions)
         await self._consumer.seek_to_beginning(*self.partitions)
         ends = await self.ends()
-        values: list[bytes] = []
+        found: list[Stood] = []
         while [one for one in self.partitions if await self._consumer.position(one) < ends[one.partition]]:
-            for records in (await self._consumer.getmany(timeout_ms=500)).values():
-                values += [record.value for record in records if record.value is not None]
-        return values
+            for place, records in (await self._consumer.getmany(timeout_ms=500)).items():
+                found += [Stood(partition=place.partition, offset=one.offset, value=one.value) for one in records]
+        return found

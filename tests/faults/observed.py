@@ -3,6 +3,7 @@
 Reads SQL and Kafka and decides nothing; comparing with the oracle is left to `tests.faults.checker`.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -40,6 +41,28 @@ class Standing:
     def evidence(self) -> tuple[Key, ...]:
         """The touchpoints it names."""
         return tuple((one["source"], one["id"]) for one in self.document["touchpoints"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far both services say that they are, and where the logs end; by topic and partition."""
+
+    applied: Mapping[tuple[str, int], int]
+    ends: Mapping[tuple[str, int], int]
+    lines: int
+    """How many lives of a log the services know, added up: one each, unless a fault made another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliveries:
+    """What the alert service says that it told: the state of each webhook-id, and the issues that were announced."""
+
+    states: Mapping[str, str]
+    announced: Collection[str]
+    """Issues with a notification that says that they were opened."""
+
+    open_issues: Collection[str]
+    """Issues that hold a standing friction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +146,46 @@ UNION ALL
 SELECT 'seen without touchpoint' FROM journey.seen s
  WHERE NOT EXISTS (SELECT FROM journey.touchpoints t WHERE t.source = s.source AND t.id = s.id)
 """
+
+
+_PROGRESS = """
+SELECT topic, partition, max(next_offset) AS applied FROM journey.progress GROUP BY 1, 2
+UNION ALL SELECT topic, partition, max(next_offset) FROM alerts.progress GROUP BY 1, 2
+"""
+_LINES = """
+SELECT (SELECT count(DISTINCT line) FROM journey.progress) + (SELECT count(DISTINCT line) FROM alerts.progress)
+"""
+_ANNOUNCED = (
+    "SELECT DISTINCT issue_id::text AS id FROM alerts.notifications WHERE type IN ('issue.opened', 'issue.reopened')"
+)
+
+
+async def read_progress(database: str, bootstrap: str) -> Progress:
+    """How far both services are, and where the logs end."""
+    ends: dict[tuple[str, int], int] = {}
+    for topic in ("touchpoints", "frictions"):
+        async with LogReader(bootstrap, topic) as log:
+            ends |= {(topic, partition): end for partition, end in (await log.ends()).items()}
+    connection = await asyncpg.connect(database)
+    try:
+        rows = await connection.fetch(_PROGRESS)
+        applied = {(row["topic"], row["partition"]): row["applied"] for row in rows}
+        return Progress(applied=applied, ends=ends, lines=await connection.fetchval(_LINES))
+    finally:
+        await connection.close()
+
+
+async def read_deliveries(database: str) -> Deliveries:
+    """What the alert service says that it told."""
+    connection = await asyncpg.connect(database)
+    try:
+        return Deliveries(
+            states=await _pairs(connection, "SELECT delivery_id, state FROM alerts.deliveries"),
+            announced={row["id"] for row in await connection.fetch(_ANNOUNCED)},
+            open_issues=set(await _pairs(connection, _FINGERPRINTS)),
+        )
+    finally:
+        await connection.close()
 
 
 async def _roots(connection: Connection) -> dict[str, str]:

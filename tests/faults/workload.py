@@ -62,10 +62,10 @@ class Workload:
         return sum(one.what is what for one in self.sendings)
 
 
-def make(seed: int, touchpoints: int, until: datetime) -> Workload:
-    """A workload of so many different touchpoints, whose stories end at `until`."""
+def make(seed: int, touchpoints: int, until: datetime, span: timedelta = SPAN) -> Workload:
+    """A workload of so many different touchpoints, whose stories reach from `span` before `until` up to it."""
     rng = Random(seed)
-    told = _told(rng, touchpoints, until)
+    told = _told(rng, touchpoints, until, span)
     _marry(rng, told)
     _hide(rng, told)
     for one in told:
@@ -74,9 +74,9 @@ def make(seed: int, touchpoints: int, until: datetime) -> Workload:
     return Workload(seed=seed, touchpoints=accepted, sendings=_sendings(rng, accepted))
 
 
-def _told(rng: Random, touchpoints: int, until: datetime) -> list[Json]:
+def _told(rng: Random, touchpoints: int, until: datetime, span: timedelta) -> list[Json]:
     told: list[Json] = []
-    for life in lives(rng, until, SPAN):
+    for life in lives(rng, until, span):
         told += life
         if len(told) >= touchpoints:
             return told[:touchpoints]

@@ -7,7 +7,10 @@ import base64
 import secrets
 import signal
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from waymark.stack.jars import DEPLOY, java, kafka_jars
@@ -78,13 +81,35 @@ class KafkaNode:
             return STARTED in log.read()
 
 
-class Kafka:
-    """A cluster of `nodes` nodes. With three, topics have three replicas and need two in sync."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A listener of its own: the port it listens on, and the one that it tells clients to use."""
 
-    def __init__(self, folder: Path, *, nodes: int = 1, port: int | None = None) -> None:
-        if port is not None and nodes != 1:
-            raise StackError("a fixed port is for a single node")
+    port: int
+    advertised: int
+
+
+class Kafka:
+    """A cluster of `nodes` nodes. With three, topics have three replicas and need two in sync.
+
+    `doors` are further listeners of a single node, each with the port that it advertises: who comes in through one is
+    told to come back to that port, where somebody may stand in between. `heap` is each node's, as `-Xmx` takes it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        nodes: int = 1,
+        port: int | None = None,
+        doors: Mapping[str, Door] = MappingProxyType({}),
+        heap: str = HEAP,
+    ) -> None:
+        if nodes != 1 and (port is not None or doors):
+            raise StackError("a fixed port and doors are for a single node")
         self.folder = folder
+        self._doors = doors
+        self._heap = heap
         self._java = java()
         self._jars = kafka_jars()
         ports = [port or free_port() for _ in range(nodes)]
@@ -142,7 +167,7 @@ class Kafka:
 
     def _child(self, number: int) -> Child:
         home = self._home(number)
-        options = [f"-Xms{HEAP}", f"-Xmx{HEAP}", "-XX:+UseG1GC", "-Djava.awt.headless=true"]
+        options = [f"-Xms{self._heap}", f"-Xmx{self._heap}", "-XX:+UseG1GC", "-Djava.awt.headless=true"]
         logging = f"-Dlog4j2.configurationFile={DEPLOY / 'log4j2.properties'}"
         command: list[str | Path] = [self._java, *options, logging, "-cp", f"{self._jars}/*", "kafka.Kafka"]
         command.append(home / "server.properties")
@@ -156,8 +181,12 @@ class Kafka:
         own = {
             "node.id": number,
             "controller.quorum.voters": ",".join(f"{voter}@127.0.0.1:{at}" for voter, at in self._voters),
-            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"
+            + "".join(f",{name}://127.0.0.1:{door.port}" for name, door in self._doors.items()),
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}"
+            + "".join(f",{name}://127.0.0.1:{door.advertised}" for name, door in self._doors.items()),
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT"
+            + "".join(f",{name}:PLAINTEXT" for name in self._doors),
             "log.dirs": home / "data",
             "default.replication.factor": self.replication,
             "min.insync.replicas": in_sync,
