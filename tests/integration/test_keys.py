@@ -18,7 +18,7 @@ def test_a_source_key_is_stored_hashed_and_listed_without_its_secret(database: s
         row = connection.execute("SELECT secret_hash, label FROM ingest.source_keys").fetchone()
         assert row == (key.secret_hash, "night")
         (listed,) = list_keys(connection)
-    assert (listed.subject, listed.channels, listed.scopes) == ("ivr", ["phone"], ["write", "replay"])
+    assert (listed.subject, listed.channels, listed.scopes) == ("ivr", ["phone"], ["write", "inspect", "replay"])
     assert key.text.rpartition("_")[2] not in str(listed)
 
 
@@ -36,7 +36,7 @@ def test_a_role_key_opens_both_apis_and_a_revocation_closes_both(database: str) 
         assert [listed.kind for listed in list_keys(connection)] == ["agent"]
         assert revoke_key(connection, key.key_id)
         assert not still_valid(connection, key.text)
-        for table in ("journey.api_keys", "alerts.api_keys"):
+        for table in ("ingest.api_keys", "journey.api_keys", "alerts.api_keys"):
             row = connection.execute(f"SELECT revoked_at IS NOT NULL FROM {table}".encode()).fetchone()
             assert row == (True,)
         assert not revoke_key(connection, "nobody")
