@@ -19,6 +19,7 @@ from services.alerts.api.access import Parts
 from services.alerts.api.application import build
 from services.alerts.consumer import Consumer, ConsumerSettings, current_line
 from services.alerts.dispatcher import Dispatcher, DispatcherSettings
+from services.alerts.failpoints import NO_FAILPOINTS, Failpoints
 from services.alerts.guard import Guard, TargetPolicy
 from services.alerts.inbox import Inbox
 from services.alerts.intake import Intake
@@ -49,14 +50,16 @@ _log = logs.get_logger(__name__)
 POOL_SIZE = 16
 
 
-async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> None:
+async def run(
+    settings: ProcessSettings, *, on_ready: OnReady | None = None, failpoints: Failpoints = NO_FAILPOINTS
+) -> None:
     """Serve until SIGTERM or SIGINT; `on_ready` is called with the port once requests are answered.
 
     Raises:
         OSError: the address is taken, or PostgreSQL cannot be reached within half a minute.
     """
     logs.configure("alerts", settings.common.log_level, settings.common.log_format)
-    async with running(settings) as port:
+    async with running(settings, failpoints) as port:
         if on_ready is not None:
             await on_ready(port)
         await until_stopped()
@@ -64,7 +67,7 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
 
 
 @asynccontextmanager
-async def running(settings: ProcessSettings) -> AsyncIterator[int]:
+async def running(settings: ProcessSettings, failpoints: Failpoints = NO_FAILPOINTS) -> AsyncIterator[int]:
     """Run everything for the length of the block and yield the port; on leaving, drain."""
     common, alerts = settings.common, settings.alerts
     if not alerts.master_keys:
@@ -74,7 +77,7 @@ async def running(settings: ProcessSettings) -> AsyncIterator[int]:
         stack.push_async_callback(postgres.close_pool, pool)
         producer = Producer(common.kafka, client_id="waymark-alerts", idempotent=common.kafka_idempotence)
         stack.push_async_callback(producer.stop)
-        service = Service(settings, pool, producer, SystemClock())
+        service = Service(settings, pool, producer, SystemClock(), failpoints)
         await stack.enter_async_context(service.sender)
         webhooks = await stack.enter_async_context(TaskOwner(stop_within_s=2.0))
         owner = await stack.enter_async_context(TaskOwner(stop_within_s=5.0))
@@ -93,8 +96,16 @@ async def running(settings: ProcessSettings) -> AsyncIterator[int]:
 class Service:
     """The parts of the process, wired; `start` sets them going."""
 
-    def __init__(self, settings: ProcessSettings, pool: Pool, producer: Producer, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: ProcessSettings,
+        pool: Pool,
+        producer: Producer,
+        clock: Clock,
+        failpoints: Failpoints = NO_FAILPOINTS,
+    ) -> None:
         alerts = settings.alerts
+        self._failpoints = failpoints
         self._settings = settings
         self._pool = pool
         self._producer = producer
@@ -115,6 +126,7 @@ class Service:
             publishing=self._publishing,
             metrics=self.metrics,
             new_id=new_id,
+            failpoints=self._failpoints,
             reopen_window=timedelta(seconds=alerts.reopen_window_s),
         )
         self._consumer = self._make_consumer()
@@ -145,6 +157,7 @@ class Service:
             pool=self._pool,
             clock=self._clock,
             publisher=self._producer,
+            failpoints=self._failpoints,
             line=partial(current_line, self._settings.common.kafka, self._settings.common.kafka_line),
             topic=alerts.issues_topic,
         )
@@ -172,6 +185,7 @@ class Service:
             standing=Standing(new_id=new_id, metrics=self.metrics.delivery),
             wakeups=self.wakeups,
             metrics=self.metrics.delivery,
+            failpoints=self._failpoints,
             jitter=SystemRandom().random,
             tasks=webhooks,
         )

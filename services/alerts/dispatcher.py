@@ -1,32 +1,38 @@
-"""Sends what is due: claims deliveries by lease, carries each out, writes the result under its fence.
+"""Sends what is due: claims deliveries by lease, carries each out, hands the result to `settling`.
 
 Any number of replicas share the work. HTTP happens outside any transaction. A process that dies between a receiver's
 2xx and the result leaves a lease behind; after it runs out the delivery is sent once more, under the same `webhook-id`.
-Leaves what answers mean to `domain.retry`, the sending itself to `sender`.
+Leaves the sending itself to `sender`, and results to `settling`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
+from uuid import UUID
 
-from services.alerts.domain.retry import Answer, Failure, Outcome, Turn, Verdict, judge, next_try
+from services.alerts.domain.retry import Answer, Failure
+from services.alerts.failpoints import Failpoint, Failpoints
 from services.alerts.metrics import DeliveryMetrics
 from services.alerts.sender import Sender, Sent
+from services.alerts.settling import Settling
 from services.alerts.signing import MissingMasterKeyError, Signer
 from services.alerts.standing import Standing
 from services.alerts.stores import deliveries, secrets
-from services.alerts.stores.deliveries import Due, Settled
+from services.alerts.stores.deliveries import Due
+from services.alerts.stores.secrets import SecretMaterial
 from services.alerts.stores.wakeups import Wakeups
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, acquire, is_transient, retrying
+from services.runtime.postgres import Pool, acquire, is_transient
 from services.runtime.tasks import TaskOwner
 
 _log = get_logger(__name__)
 
-SETTLE_WITHIN_S = 20.0
-"""Seconds that a result is worth writing: the lease is longer than this and the 15 s of a try together."""
+GATHER_S = 0.002
+"""While webhooks are under way, a claim waits so long for more to become due or to make room: fewer, larger claims."""
+
+Secrets = Mapping[UUID, Sequence[SecretMaterial]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +57,33 @@ class Dispatcher:
     standing: Standing
     wakeups: Wakeups
     metrics: DeliveryMetrics
+    failpoints: Failpoints
     jitter: Callable[[], float]
     tasks: TaskOwner
     _flying: set[str] = field(default_factory=set, init=False)
     _draining: bool = field(default=False, init=False)
     _landed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _settling: Settling = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._settling = Settling(
+            pool=self.pool,
+            clock=self.clock,
+            standing=self.standing,
+            metrics=self.metrics,
+            failpoints=self.failpoints,
+            jitter=self.jitter,
+            done=self._landed_for_good,
+        )
 
     async def run(self) -> None:
         """Claim and send until `drain`."""
+        self.tasks.start("settling", self._settling.run)
         while not self._draining:
-            taken = await self._take()
-            if not taken:
-                await self.wakeups.wait(deliveries.WAKE, self.settings.poll_s)
+            await self._take()  # whatever is due, or all there is room for: what lands makes room, and wakes
+            await self.wakeups.wait(deliveries.WAKE, self.settings.poll_s)
+            if self._flying:
+                await asyncio.sleep(GATHER_S)
 
     async def drain(self, within_s: float) -> None:
         """Claim no more, and wait for what is under way; what does not end in time is sent again after its lease."""
@@ -76,118 +97,54 @@ class Dispatcher:
         except TimeoutError:
             _log.warning("webhooks left under way", count=len(self._flying))
 
-    async def _take(self) -> int:
-        """Start what is due, as far as there is room; return how much that was."""
+    async def _take(self) -> None:
+        """Start what is due, as far as there is room."""
         room = self.settings.in_flight - len(self._flying)
         if room <= 0 or not self.wakeups.alive:
-            return 0
+            return
         try:
-            async with acquire(self.pool) as connection:
-                taken = await deliveries.claim(
-                    connection,
-                    owner=self.settings.owner,
-                    limit=room,
-                    now=self.clock.now(),
-                    lease=self.settings.lease,
-                )
+            taken, signing = await self._claim(room)
         except Exception as error:
             if not is_transient(error):
                 raise
             _log.warning("deliveries not claimed", reason=type(error).__name__)
-            return 0
+            return
+        if taken:
+            await self.failpoints.reached(Failpoint.DELIVERIES_CLAIMED)
         for due in taken:
-            self._start(due)
-        return len(taken)
+            self._start(due, signing.get(due.endpoint_id, ()))
 
-    def _start(self, due: Due) -> None:
-        self._flying.add(due.id)
-        self.metrics.in_flight.set(len(self._flying))
-        self.tasks.start(f"webhook {due.id}", lambda: self._carry_out(due), may_end=True)
-
-    async def _carry_out(self, due: Due) -> None:
-        try:
-            sent = await self._send(due)
-            await self._record(due, sent)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            _log.warning("result not written", delivery=due.id, attempt=due.attempt, reason=type(error).__name__)
-        finally:
-            self._flying.discard(due.id)
-            self.metrics.in_flight.set(len(self._flying))
-            self._landed.set()
-            self.wakeups.wake(deliveries.WAKE)
-
-    async def _send(self, due: Due) -> Sent:
+    async def _claim(self, room: int) -> tuple[list[Due], Secrets]:
+        """Take up to `room` deliveries, with the secrets that sign them."""
         now = self.clock.now()
         async with acquire(self.pool) as connection:
-            signing = await secrets.of_endpoint(connection, due.endpoint_id, now)
+            taken = await deliveries.claim(
+                connection, owner=self.settings.owner, limit=room, now=now, lease=self.settings.lease
+            )
+            if not taken:
+                return [], {}
+            return taken, await secrets.of_endpoints(connection, {due.endpoint_id for due in taken}, now)
+
+    def _start(self, due: Due, signing: Sequence[SecretMaterial]) -> None:
+        self._flying.add(due.id)
+        self.metrics.in_flight.set(len(self._flying))
+        self.tasks.start(f"webhook {due.id}", lambda: self._carry_out(due, signing), may_end=True)
+
+    async def _carry_out(self, due: Due, signing: Sequence[SecretMaterial]) -> None:
+        self._settling.land(due, await self._send(due, signing))
+
+    async def _send(self, due: Due, signing: Sequence[SecretMaterial]) -> Sent:
         try:
-            headers = self.signer.headers(due.id, due.body, signing, now)
+            headers = self.signer.headers(due.id, due.body, signing, self.clock.now())
         except MissingMasterKeyError as error:
             _log.error("secret cannot be made", endpoint=str(due.endpoint_id), master_key=str(error))
             return Sent(answer=Answer(failure=Failure.SIGNING), seconds=0.0)
-        return await self.sender.send(due.url, due.body, headers)
+        sent = await self.sender.send(due.url, due.body, headers)
+        await self.failpoints.reached(Failpoint.WEBHOOK_ANSWERED)
+        return sent
 
-    async def _record(self, due: Due, sent: Sent) -> None:
-        now = self.clock.now()
-        verdict = judge(sent.answer)
-        settled = _settled(due, sent, verdict, now=now, jitter=self.jitter())
-        counted, turn = await retrying(lambda: self._write(due, settled, verdict, now), within_s=SETTLE_WITHIN_S)
-        self._count(due, sent, verdict, now, counted=counted)
-        _log.info(
-            "webhook attempted",
-            delivery=due.id,
-            endpoint=str(due.endpoint_id),
-            type=due.type,
-            attempt=due.attempt,
-            outcome=verdict.outcome,
-            reason=verdict.failure,
-            status=sent.answer.status,
-            seconds=round(sent.seconds, 3),
-            turn=turn,
-        )
-
-    async def _write(self, due: Due, settled: Settled, verdict: Verdict, now: datetime) -> tuple[bool, Turn]:
-        """Write the result and what it does to the endpoint: together, but for a success that only confirms health."""
-        async with acquire(self.pool) as connection:
-            if verdict.outcome is Outcome.DELIVERED and await self.standing.is_well(connection, due.endpoint_id, now):
-                return await deliveries.settle(connection, settled, now), Turn.UNCHANGED
-            async with connection.transaction():
-                counted = await deliveries.settle(connection, settled, now)
-                turn = Turn.UNCHANGED
-                if counted:
-                    turn = await self.standing.after(connection, due.endpoint_id, verdict, now)
-        return counted, turn
-
-    def _count(self, due: Due, sent: Sent, verdict: Verdict, now: datetime, *, counted: bool) -> None:
-        self.metrics.attempts.labels(verdict.outcome).inc()
-        self.metrics.attempt_seconds.labels(due.kind).observe(sent.seconds)
-        if not counted:
-            self.metrics.late_results.inc()
-        if verdict.outcome is not Outcome.DELIVERED:
-            self.metrics.failures.labels(verdict.failure).inc()
-        elif due.detected_at is not None:
-            self.metrics.push_latency.observe(max(0.0, (now - due.detected_at).total_seconds()))
-
-
-def _settled(due: Due, sent: Sent, verdict: Verdict, *, now: datetime, jitter: float) -> Settled:
-    state, step, next_at = "delivered", due.step, now
-    if verdict.outcome is Outcome.GONE:
-        state = "pending"  # the endpoint is disabled: parked until somebody enables it
-    elif verdict.outcome is not Outcome.DELIVERED:
-        following = next_try(due.step, verdict, age=now - due.created_at, now=now, jitter=jitter)
-        state = "exhausted" if following.at is None else "pending"
-        step, next_at = following.step, following.at or now
-    return Settled(
-        delivery_id=due.id,
-        attempt=due.attempt,
-        state=state,
-        step=step,
-        next_at=next_at,
-        outcome=verdict.outcome,
-        reason=sent.refusal or verdict.failure,
-        status=sent.answer.status,
-        seconds=sent.seconds,
-        excerpt=sent.excerpt,
-    )
+    def _landed_for_good(self, done: Sequence[Due]) -> None:
+        self._flying.difference_update(due.id for due in done)
+        self.metrics.in_flight.set(len(self._flying))
+        self._landed.set()
+        self.wakeups.wake(deliveries.WAKE)

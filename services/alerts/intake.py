@@ -15,6 +15,7 @@ from uuid import UUID
 from services.alerts.domain.announcing import Announcement
 from services.alerts.domain.placing import Placement, place
 from services.alerts.domain.values import Friction
+from services.alerts.failpoints import Failpoint, Failpoints
 from services.alerts.metrics import Metrics
 from services.alerts.publishing import Publishing
 from services.alerts.stores import board, dead_letters, progress
@@ -87,6 +88,7 @@ class Intake:
     publishing: Publishing
     metrics: Metrics
     new_id: Callable[[], UUID]
+    failpoints: Failpoints
     reopen_window: timedelta
 
     async def apply(self, owned: Mapping[int, Owned], arrivals: Sequence[Arrival]) -> Applied:
@@ -128,6 +130,7 @@ class Intake:
         now = self.clock.now()
         wanted = sorted({a.partition for a in arrivals})
         claims = {partition: owned[partition].claim for partition in wanted}
+        await self.failpoints.reached(Failpoint.FRICTIONS_READ)
         with recognising():
             async with transaction(self.pool) as connection:
                 held = await progress.held(connection, list(claims.values()))
@@ -138,6 +141,7 @@ class Intake:
                 await dead_letters.add(connection, [_letter(claims, a, why) for a, why in letters], now)
                 advances = _advances(claims, ours, held)
                 await progress.advance(connection, advances, now)
+        await self.failpoints.reached(Failpoint.FRICTIONS_APPLIED)
         self._count(placement, announcements, letters)
         return Applied(
             next_offsets={**held, **{a.claim.position.partition: a.next_offset for a in advances}},

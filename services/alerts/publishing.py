@@ -44,15 +44,20 @@ class Publishing:
             announce(change, whom, now=now, notify_on=self.notify_on, new_id=self.new_id) for change in changes
         ]
         await board.save_changes(connection, [a.change for a in announcements])
-        await feed.add(connection, [_publication(a.change) for a in announcements], now)
-        told = [a.notification for a in announcements if a.notification is not None]
-        if told:
-            await self._deliver(connection, told, whom.version)
+        publications = [_publication(a.change) for a in announcements]
+        await feed.add(connection, publications, now)
+        told = [(a.notification, p.document) for a, p in zip(announcements, publications, strict=True)]
+        await self._deliver(connection, [(n, document) for n, document in told if n is not None], whom.version)
         return announcements
 
-    async def _deliver(self, connection: Connection, told: Sequence[Notification], route_version: int | None) -> None:
-        bodies = [(notification, webhook_body(notification, public_url=self.public_url)) for notification in told]
-        ids = {(n.id, endpoint): deliveries.delivery_id(self.new_id()) for n in told for endpoint in n.endpoints}
+    async def _deliver(
+        self, connection: Connection, told: Sequence[tuple[Notification, bytes]], route_version: int | None
+    ) -> None:
+        """Write notifications, each with its issue as it was published."""
+        if not told:
+            return
+        bodies = [(n, webhook_body(n, public_url=self.public_url, document=document)) for n, document in told]
+        ids = {(n.id, endpoint): deliveries.delivery_id(self.new_id()) for n, _ in told for endpoint in n.endpoints}
         await deliveries.add(connection, bodies, ids, route_version=route_version)
         await deliveries.wake(connection)
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import schemas.issue
+from services.alerts.failpoints import Failpoint, Failpoints
 from services.alerts.stores import feed
 from services.runtime.clock import Clock
 from services.runtime.kafka import Publisher, PublishFailed, Record
@@ -30,6 +31,7 @@ class Relay:
     pool: Pool
     clock: Clock
     publisher: Publisher
+    failpoints: Failpoints
     line: Callable[[], Awaitable[str | None]]
     """Names the line to publish on, None while no broker answers."""
     topic: str
@@ -76,5 +78,6 @@ class Relay:
                 for row, issue in zip(rows, issues, strict=True)
             ]
         )
+        await self.failpoints.reached(Failpoint.ISSUES_PUBLISHED)
         await feed.mark_published(connection, [row.id for row in rows], line, self.clock.now())
         return len(rows)

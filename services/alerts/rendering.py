@@ -21,13 +21,17 @@ _CUTS = ((20, 10, 16), (10, 5, 4), (1, 0, 0))
 _TITLE = 200
 
 
-def webhook_body(notification: Notification, *, public_url: str) -> bytes:
-    """Return the bytes to sign and send."""
+def webhook_body(notification: Notification, *, public_url: str, document: bytes | None = None) -> bytes:
+    """Return the bytes to sign and send. `document` is the issue as issue v1, where it is at hand."""
+    body = _body(notification, document or schemas.issue.encode(write_issue(notification.issue)), public_url)
+    return body if len(body) <= MAX_BYTES else _shorter(notification, public_url)
+
+
+def _shorter(notification: Notification, public_url: str) -> bytes:
+    """The body, with less of the issue until it is short enough."""
     issue = write_issue(notification.issue)
-    body = _body(notification, issue, public_url)
+    body = b""
     for frictions, lines, refs in _CUTS:
-        if len(body) <= MAX_BYTES:
-            return body
         issue = msgspec.structs.replace(
             issue,
             frictions=issue.frictions[-frictions:],
@@ -36,20 +40,22 @@ def webhook_body(notification: Notification, *, public_url: str) -> bytes:
             rules=issue.rules[:10],
             title=Text(en=issue.title.en[:_TITLE], ko=issue.title.ko[:_TITLE]),
         )
-        body = _body(notification, issue, public_url)
+        body = _body(notification, schemas.issue.encode(issue), public_url)
+        if len(body) <= MAX_BYTES:
+            break
     return body
 
 
-def _body(notification: Notification, issue: schemas.issue.Issue, public_url: str) -> bytes:
+def _body(notification: Notification, document: bytes, public_url: str) -> bytes:
     head: dict[str, object] = {
         "type": notification.type,
         "timestamp": utc_text(notification.created_at),
         "reason": notification.reason,
         "sequence": notification.sequence,
-        "data": msgspec.Raw(schemas.issue.encode(issue)),
+        "data": msgspec.Raw(document),
     }
     if public_url:
-        head["url"] = f"{public_url.rstrip('/')}/#{issue.id}"
+        head["url"] = f"{public_url.rstrip('/')}/#{notification.issue.id}"
     return msgspec.json.encode(head)
 
 

@@ -1,7 +1,8 @@
 """One HTTP attempt: signed bytes out, an answer back, within a hard limit of time and size; never an exception.
 
-No redirects, no proxies and no `.netrc` from the environment, no cookies, no decompression, a new connection every time
-so that the guard sees every address. Leaves what the answer means to `domain.retry`.
+No redirects, no proxies and no `.netrc` from the environment, no cookies, no decompression. Connections are kept for a
+moment and used again: the guard saw the address of each when it was made, and a connection stays with its address.
+Leaves what the answer means to `domain.retry`.
 """
 
 import asyncio
@@ -9,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from types import TracebackType
+from functools import lru_cache
+from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
 import aiohttp
@@ -23,6 +25,12 @@ TOTAL_S = 15.0
 CONNECT_S = 5.0
 BODY_BYTES = 16 * 1024
 EXCERPT_BYTES = 1024
+KEPT_S = 1.5
+"""How long an idle connection is kept: less than receivers keep theirs, so that hardly one dies as it is used again."""
+
+KEPT_AT_MOST = 256
+"""Idle or busy connections to one receiver; how many are busy is for each endpoint to say (`max_in_flight`)."""
+
 USER_AGENT = "Waymark-Alerts/1"
 
 
@@ -65,6 +73,7 @@ class Sender:
         self._resolver = resolver
         self._clock = clock
         self._total_s = total_s
+        self._targets = lru_cache(maxsize=1024)(guard.check_url)  # of the URL alone; addresses are asked at every dial
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -72,16 +81,18 @@ class Sender:
             resolver=_GuardedResolver(self._guard, self._resolver or aiohttp.ThreadedResolver()),
             socket_factory=self._guard.dial,
             use_dns_cache=False,
-            force_close=True,
+            keepalive_timeout=KEPT_S,
             limit=0,
+            limit_per_host=KEPT_AT_MOST,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._total_s, connect=CONNECT_S),
+            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),  # the total is `send`'s
             trust_env=False,
             auto_decompress=False,
-            headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
+            headers={"user-agent": USER_AGENT, "accept-encoding": "identity", "content-type": "application/json"},
+            trace_configs=[_noticing_reuse()],
         )
         return self
 
@@ -96,7 +107,7 @@ class Sender:
         started = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._total_s):
-                answer, excerpt = await self._post(url, body, headers)
+                answer, excerpt = await self._post_once_more(url, body, headers)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             refused = next((e for e in _causes(error) if isinstance(e, ForbiddenTargetError)), None)
             failure = Failure.FORBIDDEN_TARGET if refused else _failure(error)
@@ -107,12 +118,22 @@ class Sender:
             )
         return Sent(answer=answer, seconds=self._clock.monotonic() - started, excerpt=excerpt)
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[Answer, str]:
+    async def _post_once_more(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[Answer, str]:
+        """Post, and where a kept connection was closed before a word of answer, on a new one: it had been idle."""
+        way = _Way()
+        try:
+            return await self._post(url, body, headers, way)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if not way.reused:
+                raise
+        return await self._post(url, body, {**headers, "connection": "close"}, _Way())
+
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str], way: "_Way") -> tuple[Answer, str]:
         if self._session is None:
             raise RuntimeError("the sender was not started")
-        target = self._guard.check_url(url)
+        target = self._targets(url)
         async with self._session.post(
-            target, data=body, headers={"content-type": "application/json", **headers}, allow_redirects=False
+            target, data=body, headers=headers, allow_redirects=False, trace_request_ctx=way
         ) as response:
             start = await _start_of(response)
             answer = Answer(
@@ -122,15 +143,29 @@ class Sender:
             return answer, start[:EXCERPT_BYTES].decode("utf-8", "replace").replace("\0", "�")
 
 
+@dataclass(slots=True)
+class _Way:
+    """Which way a request went: whether over a connection that had been used before."""
+
+    reused: bool = False
+
+
+def _noticing_reuse() -> aiohttp.TraceConfig:
+    async def reused(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx.reused = True
+
+    noticing = aiohttp.TraceConfig()
+    noticing.on_connection_reuseconn.append(reused)
+    return noticing
+
+
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:
-    """At most the first 16 KiB; what comes after is not read, the connection is closed."""
+    """At most the first 16 KiB; where more comes, it is not read: the connection is closed instead of kept."""
     start = bytearray()
-    while len(start) < BODY_BYTES:
-        chunk = await response.content.read(BODY_BYTES - len(start))
-        if not chunk:
-            break
+    while len(start) < BODY_BYTES and (chunk := await response.content.read(BODY_BYTES - len(start))):
         start += chunk
-    response.close()
+    if not response.content.at_eof():
+        response.close()
     return bytes(start)
 
 

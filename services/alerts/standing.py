@@ -3,7 +3,7 @@
 Leaves the rules to `domain.retry`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from schemas.codec import utc_text
-from services.alerts.domain.retry import Outcome, Turn, Verdict, after
+from services.alerts.domain.retry import Health, Outcome, Turn, Verdict, after
 from services.alerts.domain.values import SYSTEM
 from services.alerts.metrics import DeliveryMetrics
 from services.alerts.stores import deliveries, directory
@@ -31,28 +31,31 @@ class Standing:
     new_id: Callable[[], UUID]
     metrics: DeliveryMetrics
 
-    async def is_well(self, connection: Connection, endpoint_id: UUID, now: datetime) -> bool:
-        """Whether one more success would change nothing worth writing; asked for almost every webhook."""
-        return await directory.is_well(connection, endpoint_id, now)
+    async def well(self, connection: Connection, endpoint_ids: Iterable[UUID], now: datetime) -> set[UUID]:
+        """Return those for which one more success would change nothing worth writing: almost always all of them."""
+        return await directory.well(connection, endpoint_ids, now)
 
-    async def after(self, connection: Connection, endpoint_id: UUID, verdict: Verdict, now: datetime) -> Turn:
-        """Write the endpoint's health after an attempt; return what turned."""
+    async def after(
+        self, connection: Connection, endpoint_id: UUID, verdicts: Sequence[Verdict], now: datetime
+    ) -> list[Turn]:
+        """Write the endpoint's health after attempts, in their order; return what each turned."""
         endpoint = await directory.endpoint(connection, endpoint_id)
         if endpoint is None:
-            return Turn.UNCHANGED
-        health, turn = after(endpoint.health, verdict, now=now)
-        succeeded = now if verdict.outcome is Outcome.DELIVERED else endpoint.last_success_at
-        changed = replace(endpoint, health=health, last_success_at=succeeded)
-        disabled = turn in _DISABLING and endpoint.enabled
-        if disabled:
-            changed = replace(changed, enabled=False, disabled_reason=turn, disabled_at=now)
-        await directory.save_endpoint(connection, changed)
-        if turn is not Turn.UNCHANGED:
-            detail = {"reason": verdict.failure, "failures": health.consecutive_failures}
-            await directory.note(connection, endpoint_id, turn, actor=SYSTEM, now=now, detail=detail)
-        if disabled:
-            await self._tell_others(connection, changed, turn, now)
-        return turn
+            return [Turn.UNCHANGED] * len(verdicts)
+        turns: list[Turn] = []
+        before = endpoint
+        for verdict in verdicts:
+            health, turn = after(endpoint.health, verdict, now=now)
+            endpoint = _changed(endpoint, health, verdict, turn, now)
+            turns.append(turn)
+            if turn is not Turn.UNCHANGED:
+                detail = {"reason": verdict.failure, "failures": health.consecutive_failures}
+                await directory.note(connection, endpoint_id, turn, actor=SYSTEM, now=now, detail=detail)
+        await directory.save_endpoint(connection, endpoint)
+        if before.enabled and not endpoint.enabled:
+            disabling = next(turn for turn in turns if turn in _DISABLING)
+            await self._tell_others(connection, endpoint, disabling, now)
+        return turns
 
     async def _tell_others(self, connection: Connection, endpoint: Endpoint, turn: Turn, now: datetime) -> None:
         """An endpoint that was disabled cannot tell so itself: the catch-all ones that work do."""
@@ -75,3 +78,11 @@ class Standing:
             await deliveries.add_operational(
                 connection, type_="endpoint.disabled", reason=turn, body=body, ids=ids, now=now
             )
+
+
+def _changed(endpoint: Endpoint, health: Health, verdict: Verdict, turn: Turn, now: datetime) -> Endpoint:
+    succeeded = now if verdict.outcome is Outcome.DELIVERED else endpoint.last_success_at
+    changed = replace(endpoint, health=health, last_success_at=succeeded)
+    if turn in _DISABLING and endpoint.enabled:
+        return replace(changed, enabled=False, disabled_reason=turn, disabled_at=now)
+    return changed

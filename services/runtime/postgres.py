@@ -4,7 +4,7 @@ Leaves all SQL to the stores of the services.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -132,6 +132,18 @@ async def ping(pool: Pool, *, within_s: float = 2.0) -> CheckResult:
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return CheckResult(name="postgres", ok=False, detail=type(error).__name__)
     return CheckResult(name="postgres", ok=True)
+
+
+def columns(rows: Iterable[Sequence[object]]) -> list[list[object]]:
+    """Turn rows into columns, for `unnest`: many rows in one statement, which is planned and executed once.
+
+    Raises:
+        ValueError: there is no row, so nobody knows how many columns there are.
+    """
+    turned = [list(column) for column in zip(*rows, strict=True)]
+    if not turned:
+        raise ValueError("no rows")
+    return turned
 
 
 async def close_pool(pool: Pool, *, within_s: float = 5.0) -> None:

@@ -50,7 +50,8 @@ def announce(
     """Decide whom `change` is told to."""
     decision = decide(change.before, change.after, now=now, notify_on=notify_on)
     routing = route(facts(change.after), directory)
-    issue = replace(change.after, team=routing.team) if change.after.unresolved else change.after
+    moved = change.after.unresolved and change.after.team != routing.team
+    issue = replace(change.after, team=routing.team) if moved else change.after
     audience = _audience(issue, routing, directory) if decision.tell else ()
     if decision.tell and not audience:
         decision = Decision(tell=False, reason=Reason.NO_ROUTE)

@@ -12,7 +12,7 @@ from services.alerts.domain.placing import Board
 from services.alerts.domain.values import Change, Issue, Placed
 from services.alerts.stores.documents import decode_issue, encode_issue, encode_json
 from services.alerts.wire import read_friction
-from services.runtime.postgres import Connection, Row
+from services.runtime.postgres import Connection, Row, columns
 
 
 class WidenedError(Exception):
@@ -152,22 +152,28 @@ async def save_frictions(
     connection: Connection, placed: Sequence[Placed], documents: Mapping[tuple[str, int], str], now: datetime
 ) -> None:
     """Write frictions with their issues; `documents` holds friction v1 by id and revision."""
-    await connection.executemany(
+    if not placed:
+        return
+    await connection.execute(
         """
-        UPDATE alerts.frictions SET revision = $2, state = $3, issue_id = $4, document = $5, updated_at = $6
-         WHERE friction_id = $1
+        UPDATE alerts.frictions f
+           SET revision = g.revision, state = g.state, issue_id = g.issue_id, document = g.document::json,
+               updated_at = $6
+          FROM unnest($1::text[], $2::bigint[], $3::text[], $4::uuid[], $5::text[])
+               AS g (friction_id, revision, state, issue_id, document)
+         WHERE f.friction_id = g.friction_id
         """,
-        [
+        *columns(
             (
                 p.friction.id,
                 p.friction.revision,
                 "detected" if p.friction.stands else "retracted",
                 p.issue_id,
                 documents[p.friction.id, p.friction.revision],
-                now,
             )
             for p in placed
-        ],
+        ),
+        now,
     )
 
 
@@ -175,48 +181,72 @@ async def save_occurrences(connection: Connection, occurrences: Mapping[str, int
     """Write how many issues each fingerprint has had."""
     if not occurrences:
         return
-    await connection.executemany(
-        "UPDATE alerts.fingerprints SET occurrences = $2 WHERE fingerprint = $1", sorted(occurrences.items())
+    await connection.execute(
+        """
+        UPDATE alerts.fingerprints f SET occurrences = g.occurrences
+          FROM unnest($1::text[], $2::int[]) AS g (fingerprint, occurrences) WHERE f.fingerprint = g.fingerprint
+        """,
+        *columns(sorted(occurrences.items())),
     )
 
 
 async def save_changes(connection: Connection, changes: Sequence[Change]) -> None:
-    """Write issues, one after the other in the given order (it keeps fingerprints unique), and their audit."""
-    await connection.executemany(
+    """Write issues in the given order (it keeps fingerprints unique: rows are written one by one), and their audit."""
+    if not changes:
+        return
+    await connection.execute(_SAVE_ISSUES, *columns(_columns(change.after) for change in changes))
+    events = [
+        (
+            *(change.after.id, change.after.version, change.after.updated_at),
+            *(event.actor, event.kind, encode_json(event.detail)),
+        )
+        for change in changes
+        for event in change.events
+    ]
+    if not events:
+        return
+    await connection.execute(
         """
-        INSERT INTO alerts.issues (
-            issue_id, document, fingerprint, occurrence, version, state, severity, rules, customer_id, channel, count,
-            last_at, opened_at, acknowledged_at, resolved_at, snoozed_until, merged_into, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-        ON CONFLICT (issue_id) DO UPDATE SET
-            document = excluded.document, fingerprint = excluded.fingerprint, occurrence = excluded.occurrence,
-            version = excluded.version, state = excluded.state, severity = excluded.severity, rules = excluded.rules,
-            customer_id = excluded.customer_id, channel = excluded.channel, count = excluded.count,
-            last_at = excluded.last_at, opened_at = excluded.opened_at, acknowledged_at = excluded.acknowledged_at,
-            resolved_at = excluded.resolved_at, snoozed_until = excluded.snoozed_until,
-            merged_into = excluded.merged_into, updated_at = excluded.updated_at
+        INSERT INTO alerts.issue_events (issue_id, version, at, actor, kind, detail)
+        SELECT issue_id, version, at, actor, kind, detail::json
+          FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::text[])
+               WITH ORDINALITY AS e (issue_id, version, at, actor, kind, detail, place)
+         ORDER BY place
         """,
-        [_columns(change.after) for change in changes],
+        *columns(events),
     )
-    await connection.executemany(
-        """
-        INSERT INTO alerts.issue_events (issue_id, version, at, actor, kind, detail) VALUES ($1, $2, $3, $4, $5, $6)
-        """,
-        [
-            (
-                *(change.after.id, change.after.version, change.after.updated_at),
-                *(event.actor, event.kind, encode_json(event.detail)),
-            )
-            for change in changes
-            for event in change.events
-        ],
-    )
+
+
+_SEPARATOR = "\x1f"
+
+_SAVE_ISSUES = """
+INSERT INTO alerts.issues (
+    issue_id, document, fingerprint, occurrence, version, state, severity, rules, customer_id, channel, count,
+    last_at, opened_at, acknowledged_at, resolved_at, snoozed_until, merged_into, updated_at)
+SELECT issue_id, document::json, fingerprint, occurrence, version, state, severity, string_to_array(rules, E'\\x1f'),
+       customer_id, channel, count, last_at, opened_at, acknowledged_at, resolved_at, snoozed_until, merged_into,
+       updated_at
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+              $9::text[], $10::text[], $11::int[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[],
+              $15::timestamptz[], $16::timestamptz[], $17::uuid[], $18::timestamptz[])
+       WITH ORDINALITY AS g (
+           issue_id, document, fingerprint, occurrence, version, state, severity, rules, customer_id, channel, count,
+           last_at, opened_at, acknowledged_at, resolved_at, snoozed_until, merged_into, updated_at, place)
+ ORDER BY place
+ON CONFLICT (issue_id) DO UPDATE SET
+    document = excluded.document, fingerprint = excluded.fingerprint, occurrence = excluded.occurrence,
+    version = excluded.version, state = excluded.state, severity = excluded.severity, rules = excluded.rules,
+    customer_id = excluded.customer_id, channel = excluded.channel, count = excluded.count,
+    last_at = excluded.last_at, opened_at = excluded.opened_at, acknowledged_at = excluded.acknowledged_at,
+    resolved_at = excluded.resolved_at, snoozed_until = excluded.snoozed_until,
+    merged_into = excluded.merged_into, updated_at = excluded.updated_at
+"""
 
 
 def _columns(issue: Issue) -> tuple[object, ...]:
     return (
         *(issue.id, encode_issue(issue), issue.fingerprint, issue.occurrence, issue.version, issue.state),
-        *(issue.severity, list(issue.rules), issue.customer_id, issue.channel, issue.count, issue.last_at),
+        *(issue.severity, _SEPARATOR.join(issue.rules), issue.customer_id, issue.channel, issue.count, issue.last_at),
         *(issue.opened_at, issue.acknowledged_at, issue.resolved_at, issue.snoozed_until, issue.merged_into),
         issue.updated_at,
     )

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from services.alerts.domain.announcing import Notification
 from services.alerts.domain.retry import BREAKER_OPENS_AFTER
-from services.runtime.postgres import Connection, Row
+from services.runtime.postgres import Connection, Row, columns
 
 WAKE = "alerts_deliveries"
 """Channel of LISTEN: something is due. It may be lost, so the dispatcher also looks by itself."""
@@ -40,6 +40,7 @@ class Settled:
 
     delivery_id: str
     attempt: int
+    at: datetime
     state: str
     step: int
     next_at: datetime
@@ -66,28 +67,33 @@ async def add(
 
     `ids` holds the webhook-id by notification and endpoint.
     """
-    await connection.executemany(
+    await connection.execute(
         """
         INSERT INTO alerts.notifications (
             notification_id, issue_id, sequence, type, reason, route_version, body, detected_at, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        SELECT id, issue_id, sequence, type, reason, $9, body, detected_at, created_at
+          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[],
+                      $8::timestamptz[]) AS n (id, issue_id, sequence, type, reason, body, detected_at, created_at)
         """,
-        [
-            (n.id, n.issue.id, n.sequence, n.type, n.reason, route_version, body, n.detected_at, n.created_at)
+        *columns(
+            (n.id, n.issue.id, n.sequence, n.type, n.reason, body, n.detected_at, n.created_at)
             for n, body in notifications
-        ],
+        ),
+        route_version,
     )
-    await connection.executemany(
+    await connection.execute(
         """
         INSERT INTO alerts.deliveries (
             delivery_id, notification_id, endpoint_id, issue_id, sequence, state, next_at, created_at)
-        VALUES ($1, $2, $3, $4, $5, 'pending', $6, $6)
+        SELECT id, notification_id, endpoint_id, issue_id, sequence, 'pending', created_at, created_at
+          FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::timestamptz[])
+               AS d (id, notification_id, endpoint_id, issue_id, sequence, created_at)
         """,
-        [
+        *columns(
             (ids[n.id, endpoint], n.id, endpoint, n.issue.id, n.sequence, n.created_at)
             for n, _ in notifications
             for endpoint in n.endpoints
-        ],
+        ),
     )
 
 
@@ -151,26 +157,38 @@ def _due(row: Row) -> Due:
     )
 
 
-async def settle(connection: Connection, result: Settled, now: datetime) -> bool:
-    """Write the result of an attempt; false where the lease had passed to somebody else, whose result counts."""
-    counted: bool = await connection.fetchval(
+async def settle(connection: Connection, results: Sequence[Settled]) -> set[str]:
+    """Write the results of attempts; return the deliveries whose result counts.
+
+    The others' lease had passed to somebody else, whose result counts.
+    """
+    rows = await connection.fetch(
         """
-        WITH settled AS (
-            UPDATE alerts.deliveries
-               SET state = $3, step = $4, next_at = $5, lease_until = NULL, lease_owner = NULL,
-                   delivered_at = CASE WHEN $3 = 'delivered' THEN $6::timestamptz END
-             WHERE delivery_id = $1 AND attempt = $2 AND state = 'pending'
-         RETURNING delivery_id
+        WITH given AS MATERIALIZED (
+            SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[], $4::text[], $5::int[], $6::timestamptz[],
+                                 $7::text[], $8::text[], $9::int[], $10::float8[], $11::text[])
+                AS g (delivery_id, attempt, at, state, step, next_at, outcome, reason, status, seconds, excerpt)
         ), tried AS (
             INSERT INTO alerts.attempts (delivery_id, attempt, at, outcome, reason, status, seconds, excerpt)
-            VALUES ($1, $2, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING
+            SELECT delivery_id, attempt, at, outcome, reason, status, seconds, excerpt FROM given
+                ON CONFLICT DO NOTHING
         )
-        SELECT EXISTS (SELECT FROM settled)
+        UPDATE alerts.deliveries d
+           SET state = g.state, step = g.step, next_at = g.next_at, lease_until = NULL, lease_owner = NULL,
+               delivered_at = CASE WHEN g.state = 'delivered' THEN g.at END
+          FROM given g
+         WHERE d.delivery_id = g.delivery_id AND d.attempt = g.attempt AND d.state = 'pending'
+     RETURNING d.delivery_id
         """,
-        *(result.delivery_id, result.attempt, result.state, result.step, result.next_at, now),
-        *(result.outcome, result.reason, result.status, result.seconds, result.excerpt),
+        *columns(
+            (
+                *(r.delivery_id, r.attempt, r.at, r.state, r.step, r.next_at),
+                *(r.outcome, r.reason, r.status, r.seconds, r.excerpt),
+            )
+            for r in sorted(results, key=lambda r: r.delivery_id)
+        ),
     )
-    return counted
+    return {row["delivery_id"] for row in rows}
 
 
 async def release_dead(connection: Connection, owner: str) -> int:

@@ -1,6 +1,6 @@
 """Teams, endpoints with their secrets, and routes: whom there is to tell, and in which order routes are asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -210,17 +210,20 @@ async def endpoint(connection: Connection, endpoint_id: UUID) -> Endpoint | None
     return _endpoint(row) if row else None
 
 
-async def is_well(connection: Connection, endpoint_id: UUID, now: datetime) -> bool:
-    """Whether one more success would change nothing worth writing: no failure is on record, the last success is new."""
-    found: bool | None = await connection.fetchval(
+async def well(connection: Connection, endpoint_ids: Iterable[UUID], now: datetime) -> set[UUID]:
+    """Return those for which one more success would change nothing worth writing.
+
+    No failure is on record, the last success is new.
+    """
+    rows = await connection.fetch(
         """
-        SELECT consecutive_failures = 0 AND failing_since IS NULL AND paused_until IS NULL
-               AND last_success_at > $2::timestamptz - interval '1 minute'
-          FROM alerts.endpoints WHERE endpoint_id = $1
+        SELECT endpoint_id FROM alerts.endpoints
+         WHERE endpoint_id = ANY($1) AND consecutive_failures = 0 AND failing_since IS NULL AND paused_until IS NULL
+           AND last_success_at > $2::timestamptz - interval '1 minute'
         """,
-        *(endpoint_id, now),
+        *(list(endpoint_ids), now),
     )
-    return bool(found)
+    return {row["endpoint_id"] for row in rows}
 
 
 async def save_endpoint(connection: Connection, endpoint: Endpoint) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.runtime.postgres import Connection
+from services.runtime.postgres import Connection, columns
 
 WAKE = "alerts_feed"
 """Channel of LISTEN: the feed has grown."""
@@ -65,15 +65,23 @@ class Unpublished:
 
 async def add(connection: Connection, publications: Sequence[Publication], now: datetime) -> None:
     """Write changes to the feed and to the outbox, and wake their readers."""
-    await connection.executemany(
-        "INSERT INTO alerts.feed (at, issue_id, type, document) VALUES ($1, $2, $3, $4)",
-        [(now, p.issue_id, p.type, p.document.decode()) for p in publications],
+    await connection.execute(
+        """
+        WITH given AS MATERIALIZED (
+            SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[])
+                   WITH ORDINALITY AS g (issue_id, version, type, document, place)
+        ), fed AS (
+            INSERT INTO alerts.feed (at, issue_id, type, document)
+            SELECT $5, issue_id, type, document FROM given ORDER BY place
+        ), queued AS (
+            INSERT INTO alerts.issue_outbox (issue_id, version, value, created_at)
+            SELECT issue_id, version, convert_to(document, 'UTF8'), $5 FROM given ORDER BY place
+        )
+        SELECT pg_notify($6, '')
+        """,
+        *columns((p.issue_id, p.version, p.type, p.document.decode()) for p in publications),
+        *(now, WAKE),
     )
-    await connection.executemany(
-        "INSERT INTO alerts.issue_outbox (issue_id, version, value, created_at) VALUES ($1, $2, $3, $4)",
-        [(p.issue_id, p.version, p.document, now) for p in publications],
-    )
-    await connection.execute("SELECT pg_notify($1, '')", WAKE)
 
 
 async def end(connection: Connection) -> Cursor:

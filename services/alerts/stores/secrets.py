@@ -1,10 +1,11 @@
 """What the signing secrets of endpoints are made from. Leaves making them to `signing`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from services.runtime.postgres import Connection
+from services.runtime.postgres import Connection, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,27 +20,38 @@ class SecretMaterial:
     expires_at: datetime | None = None
 
 
-async def of_endpoint(connection: Connection, endpoint_id: UUID, now: datetime) -> list[SecretMaterial]:
-    """Return the secrets that sign `now`, the newest first."""
+async def of_endpoints(
+    connection: Connection, endpoint_ids: Iterable[UUID], now: datetime
+) -> dict[UUID, list[SecretMaterial]]:
+    """Return the secrets that sign `now`, by endpoint, the newest first."""
     rows = await connection.fetch(
         """
-        SELECT secret_id, material, master_key, created_at, expires_at FROM alerts.endpoint_secrets
-         WHERE endpoint_id = $1 AND (expires_at IS NULL OR expires_at > $2)
+        SELECT secret_id, endpoint_id, material, master_key, created_at, expires_at FROM alerts.endpoint_secrets
+         WHERE endpoint_id = ANY($1) AND (expires_at IS NULL OR expires_at > $2)
          ORDER BY created_at DESC, secret_id DESC
         """,
-        *(endpoint_id, now),
+        *(list(endpoint_ids), now),
     )
-    return [
-        SecretMaterial(
-            id=row["secret_id"],
-            endpoint_id=endpoint_id,
-            material=row["material"],
-            master_key=row["master_key"],
-            created_at=row["created_at"],
-            expires_at=row["expires_at"],
-        )
-        for row in rows
-    ]
+    found: dict[UUID, list[SecretMaterial]] = {}
+    for row in rows:
+        found.setdefault(row["endpoint_id"], []).append(_secret(row))
+    return found
+
+
+async def of_endpoint(connection: Connection, endpoint_id: UUID, now: datetime) -> list[SecretMaterial]:
+    """Return the secrets of one endpoint that sign `now`, the newest first."""
+    return (await of_endpoints(connection, [endpoint_id], now)).get(endpoint_id, [])
+
+
+def _secret(row: Row) -> SecretMaterial:
+    return SecretMaterial(
+        id=row["secret_id"],
+        endpoint_id=row["endpoint_id"],
+        material=row["material"],
+        master_key=row["master_key"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+    )
 
 
 async def rotate(connection: Connection, fresh: SecretMaterial, *, overlap_until: datetime) -> None:
