@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from services.ingest.acceptance import Policy
 from services.ingest.body import BodyLimits
+from services.ingest.cloudevents.form import CloudEvents
 from services.ingest.document import ItemLimits
 from services.ingest.duplicates import Duplicates
 from services.ingest.intake import Intake, IntakeRules, Surroundings
@@ -116,7 +117,7 @@ class Service:
             inflated_bytes=settings.max_inflated_bytes,
             timeout_s=settings.body_timeout_s,
         )
-        self._touchpoints = PostTouchpoints(self.intake, limits, settings.retry_after_s)
+        self._touchpoints = PostTouchpoints(self.intake, limits, settings.retry_after_s, forms=(CloudEvents(limits),))
 
     def health(self, *ready: Any) -> Health:
         """Return the health of the process, with the checks of its surroundings."""

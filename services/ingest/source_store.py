@@ -18,7 +18,8 @@ _KEYS = """
 SELECT k.key_id, k.secret_hash, k.expires_at, k.revoked_at IS NOT NULL AS revoked,
        coalesce(k.scopes, s.scopes) AS scopes,
        k.requests_per_s AS key_requests, k.touchpoints_per_s AS key_touchpoints, s.requests_per_s, s.touchpoints_per_s,
-       s.name, s.channels, s.defaults::text AS defaults, s.disabled_at IS NOT NULL AS disabled
+       s.name, s.channels, s.defaults::text AS defaults, s.dialects::text AS dialects,
+       s.disabled_at IS NOT NULL AS disabled
   FROM ingest.source_keys k JOIN ingest.sources s ON s.name = k.source
 """
 
@@ -56,7 +57,8 @@ def _key(row: Row) -> SourceKey:
         name=row["name"],
         channels=_channels(row),
         scopes=frozenset(Scope(scope) for scope in row["scopes"]),
-        defaults=_defaults(row["defaults"]),
+        defaults=_object(row["defaults"]),
+        dialects=_object(row["dialects"]),
         disabled=row["disabled"],
         pace=Pace(requests=row["requests_per_s"], touchpoints=row["touchpoints_per_s"]),
         key_id=row["key_id"],
@@ -83,5 +85,5 @@ def _channels(row: Row) -> frozenset[Channel] | None:
     return frozenset(Channel(name) for name in row["channels"] if name in known)
 
 
-def _defaults(text: str) -> Mapping[str, Any]:
+def _object(text: str) -> Mapping[str, Any]:
     return msgspec.json.decode(text, type=dict[str, Any])

@@ -43,6 +43,7 @@ class Pace:
 class Source:
     """A producer system. `channels` None means all; `defaults` are members for touchpoints that lack them.
 
+    `dialects` says by wire form how what the source sends becomes touchpoints; each form checks its own.
     `scopes`, `key_id` and `key_pace` are those of the key that was presented, where one was.
     """
 
@@ -50,6 +51,7 @@ class Source:
     channels: frozenset[Channel] | None = None
     scopes: frozenset[Scope] = frozenset({Scope.WRITE, Scope.INSPECT})
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    dialects: Mapping[str, Any] = field(default_factory=dict)
     disabled: bool = False
     pace: Pace = Pace()
     key_id: str = ""

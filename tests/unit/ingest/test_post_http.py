@@ -109,7 +109,7 @@ async def test_any_other_method_is_405_with_allow(bench: Bench, method: str) -> 
         ("application/json; charset=euc-kr", 415),
         ("text/plain", 415),
         ("application/x-www-form-urlencoded", 415),
-        ("application/cloudevents+json", 415),
+        ("application/cloudevents+avro", 415),
         ("nonsense", 415),
     ],
 )

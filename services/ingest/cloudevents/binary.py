@@ -1,0 +1,118 @@
+"""Binary mode (HTTP binding, section 3.1): attributes in `ce-*` headers, the body is the data."""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import msgspec
+
+from schemas.validation import FieldError
+from services.ingest.cloudevents import values
+from services.ingest.cloudevents.event import Data, Event, Json, Opaque, Text, errors_in, event
+from services.ingest.cloudevents.faults import Fault, fault
+from services.ingest.document import ItemLimits, Unreadable, read_item
+from services.ingest.reasons import Rejection
+
+Found = Event | Unreadable | list[FieldError]
+"""What reading an event comes to: the event, bytes that cannot be kept, or what is wrong with its attributes."""
+
+PREFIX: Final = b"ce-"
+_CONTENT_TYPE: Final = "Content-Type"
+
+_QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})?")
+
+
+def read(headers: Mapping[bytes, bytes], body: bytes, limits: ItemLimits) -> Found:
+    """Return the event that a request in binary mode is; header names are in lower case."""
+    attributes: dict[str, str] = {}
+    found: list[FieldError] = []
+    for name, raw in headers.items():
+        if name.startswith(PREFIX):
+            shown = name.decode("latin-1")
+            value = header_value(raw)
+            if isinstance(value, Fault):
+                found.append(fault(shown, value))
+            attributes[shown.removeprefix("ce-")] = value if isinstance(value, str) else "?"
+    if "datacontenttype" in attributes:
+        found.append(fault("ce-datacontenttype", Fault.CONTENT_TYPE_TWICE))
+    content_type = headers.get(b"content-type", b"").decode("latin-1").strip()
+    if content_type and values.media_type(content_type) is not None:
+        found.append(fault(_CONTENT_TYPE, Fault.MEDIA_TYPE))
+    known = {error.path for error in found}
+    found += [error for error in errors_in(attributes, "ce-") if error.path not in known]
+    if found:
+        return found
+    data = _data(body, content_type, limits)
+    return data if isinstance(data, Unreadable) else event(attributes, data)
+
+
+def whole(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
+    """Return the request in structured mode, so that what is kept of a refused event can be sent again by itself."""
+    event_: dict[str, Any] = {}
+    for name, raw in headers.items():
+        if name.startswith(PREFIX):
+            value = header_value(raw)
+            event_[name.decode("latin-1").removeprefix("ce-")] = (
+                value if isinstance(value, str) else raw.decode("latin-1")
+            )
+    content_type = headers.get(b"content-type", b"").decode("latin-1")
+    if content_type:
+        event_["datacontenttype"] = content_type
+    if body:
+        event_["data_base64"] = base64.b64encode(body).decode()
+    return msgspec.json.encode(event_)
+
+
+def header_value(raw: bytes) -> str | Fault:
+    """Return what a header's value means: quotes off first, then one round of percent-decoding (section 3.1.3.2)."""
+    raw = raw.strip(b" \t")
+    quoted = _QUOTED.fullmatch(raw)
+    if quoted is not None:
+        raw = _ESCAPED.sub(rb"\1", quoted[1])
+    broken = False
+
+    def octet(escape: re.Match[bytes]) -> bytes:
+        nonlocal broken
+        if escape[1] is None:
+            broken = True
+            return b""
+        return bytes((int(escape[1], 16),))
+
+    decoded = _PERCENT.sub(octet, raw) if b"%" in raw else raw
+    try:
+        return Fault.ENCODING if broken else decoded.decode()
+    except UnicodeDecodeError:
+        return Fault.ENCODING
+
+
+def _data(body: bytes, content_type: str, limits: ItemLimits) -> Data | Unreadable:
+    if not body:
+        return None
+    if not values.is_json(content_type):
+        return text_of(body)
+    return json_of(body, limits)
+
+
+def text_of(raw: bytes) -> Text | Opaque:
+    """Return bytes that are not declared to be JSON, as text where they are UTF-8."""
+    try:
+        return Text(value=raw.decode())
+    except UnicodeDecodeError:
+        return Opaque()
+
+
+def json_of(raw: bytes, limits: ItemLimits) -> Json | Unreadable:
+    """Return the value of JSON that can be kept, be it an object or not, or say why it cannot."""
+    if len(raw) > limits.item_bytes:
+        return Unreadable(reason=Rejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
+    roomy = replace(limits, item_bytes=limits.item_bytes + 16, depth=limits.depth + 1)
+    found = read_item(b'{"data":' + raw.removeprefix(b"\xef\xbb\xbf") + b"}", roomy)
+    if isinstance(found, Unreadable):
+        return replace(found, limit=limits.depth) if found.reason is Rejection.TOO_DEEP else found
+    if len(found) != 1:  # the bytes closed the object that was put around them
+        return Unreadable(reason=Rejection.INVALID_JSON)
+    return Json(value=found["data"])

@@ -1,0 +1,117 @@
+"""A CloudEvent, read and found to be one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from schemas.validation import FieldError
+from services.ingest.cloudevents import values
+from services.ingest.cloudevents.faults import Fault, fault
+
+Attribute = str | bool | int
+Attributes = Mapping[str, Attribute]
+
+SPEC_VERSION: Final = "1.0"
+REQUIRED: Final = ("id", "source", "type")
+CORE: Final = frozenset({"specversion", "id", "source", "type", "time", "subject", "dataschema", "datacontenttype"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Json:
+    """Data that was declared to be JSON: the value itself."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """Data that was declared to be something else, as text."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opaque:
+    """Data as bytes that nothing is known about, or that are no text."""
+
+
+Data = Json | Text | Opaque | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A valid CloudEvent 1.0. `time` is RFC 3339 as the contract spells it; `data` None is none at all."""
+
+    id: str
+    source: str
+    type: str
+    time: str | None = None
+    subject: str | None = None
+    extensions: Attributes = field(default_factory=lambda: MappingProxyType({}))
+    data: Data = None
+
+
+_JUDGES: Mapping[str, Callable[[str], Fault | None]] = {
+    "source": values.uri_reference,
+    "dataschema": values.uri,
+    "datacontenttype": values.media_type,
+}
+
+_TIMES: Final = ("time", "recordedtime")
+
+
+def errors_in(attributes: Attributes, prefix: str) -> list[FieldError]:
+    """Return what is wrong with attributes that are present; `prefix` goes before their names (`ce-`)."""
+    version = attributes.get("specversion")
+    if version is None:
+        return [fault(f"{prefix}specversion", Fault.MISSING)]
+    if version != SPEC_VERSION:  # what another version means by the rest is not known
+        return [fault(f"{prefix}specversion", Fault.SPEC_VERSION)]
+    found = [fault(f"{prefix}{name}", Fault.MISSING) for name in REQUIRED if not attributes.get(name)]
+    for name, value in attributes.items():
+        kind = _fault_of(name, value)
+        if kind is not None:
+            found.append(fault(f"{prefix}{name}", kind))
+    return found
+
+
+def event(attributes: Attributes, data: Data) -> Event:
+    """Return the event that valid `attributes` make."""
+    time = attributes.get("time")
+    subject = attributes.get("subject")
+    return Event(
+        id=str(attributes["id"]),
+        source=str(attributes["source"]),
+        type=str(attributes["type"]),
+        time=_moment(time),
+        subject=str(subject) if subject is not None else None,
+        extensions={
+            name: (_moment(value) or value) if name in _TIMES else value
+            for name, value in attributes.items()
+            if name not in CORE
+        },
+        data=data,
+    )
+
+
+def _moment(value: Attribute | None) -> str | None:
+    judged = values.timestamp(value) if isinstance(value, str) else None
+    return judged if isinstance(judged, str) else None
+
+
+def _fault_of(name: str, value: Attribute) -> Fault | None:
+    if not values.is_name(name):
+        return Fault.NAME
+    if not isinstance(value, str):
+        return Fault.TEXT if name in CORE or name in _TIMES else None
+    if not value:
+        return None if name in REQUIRED else Fault.EMPTY if name in CORE else None
+    if name in _TIMES:
+        judged = values.timestamp(value)
+        return judged if isinstance(judged, Fault) else None
+    return values.text(value) or _JUDGES.get(name, _anything)(value)
+
+
+def _anything(_value: str) -> Fault | None:
+    return None

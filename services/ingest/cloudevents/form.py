@@ -1,0 +1,122 @@
+"""CloudEvents as a form of `POST /v1/touchpoints`: which requests are events, and what their items are.
+
+Satisfies `services.ingest.wire.form.Form`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from services.ingest import document
+from services.ingest.cloudevents import binary, mapping, structured
+from services.ingest.cloudevents.binary import Found
+from services.ingest.cloudevents.configuration import ConfigurationError, SourceRules
+from services.ingest.cloudevents.event import Event
+from services.ingest.document import ItemLimits, Unreadable
+from services.ingest.reasons import Refusal, Refused, Rejection
+from services.ingest.sources import Source
+from services.ingest.verdict import Verdict, reject_fields, reject_unreadable
+from services.ingest.wire.exchange import Headers
+from services.ingest.wire.form import Opened
+from services.runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+DIALECT: Final = "cloudevents"
+
+_FAMILY: Final = b"application/cloudevents"
+_STRUCTURED: Final = b"application/cloudevents+json"
+_BATCHED: Final = b"application/cloudevents-batch+json"
+_NOT_JSON: Final = frozenset({Rejection.INVALID_JSON, Rejection.NOT_AN_OBJECT})
+
+ACCEPTED: Final = f"application/json, {_STRUCTURED.decode()}, {_BATCHED.decode()}"
+
+
+_NO_RULES = SourceRules()
+
+
+class CloudEvents:
+    """Requests in any of the three modes."""
+
+    def __init__(self, limits: ItemLimits) -> None:
+        self._limits = limits
+        self._rules: dict[str, tuple[Any, SourceRules]] = {}
+
+    def claims(self, headers: Headers) -> bool:
+        """Return whether a request is an event or a batch of them, by Content-Type or a required attribute's header."""
+        if headers.get(b"content-type", b"")[:23].lower() == _FAMILY:
+            return True
+        # Spelt out: this is asked of every request, and a loop costs more than all the rest of it.
+        return b"ce-specversion" in headers or b"ce-id" in headers or b"ce-type" in headers or b"ce-source" in headers
+
+    def open(self, headers: Headers, body: bytes, source: Source) -> Opened:
+        """Take the events apart; raises `Refused` when the whole is of an unknown format, empty, or no JSON."""
+        rules = self._rules_of(source)
+        content_type = headers.get(b"content-type", b"").lower()
+        if not content_type.startswith(_FAMILY):
+            return _opened([binary.read(headers, body, self._limits)], [binary.whole(headers, body)], rules)
+        _check_charset(content_type)
+        match content_type.partition(b";")[0].strip():
+            case media_type if media_type == _STRUCTURED:
+                return self._structured(body, rules)
+            case media_type if media_type == _BATCHED:
+                return self._batched(body, rules)
+        raise _unsupported()
+
+    def _rules_of(self, source: Source) -> SourceRules:
+        dialect = source.dialects.get(DIALECT)
+        if dialect is None:
+            return _NO_RULES
+        held = self._rules.get(source.name)
+        if held is None or held[0] != dialect:
+            held = self._rules[source.name] = (dialect, _rules(dialect, source.name))
+        return held[1]
+
+    def _structured(self, body: bytes, rules: SourceRules) -> Opened:
+        raw = body.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
+        if not raw:
+            raise Refused(Refusal.EMPTY_BODY)
+        found = structured.read(raw, self._limits)
+        if isinstance(found, Unreadable) and found.reason in _NOT_JSON:
+            raise Refused(Refusal.INVALID_EVENT)
+        return _opened([found], [raw], rules)
+
+    def _batched(self, body: bytes, rules: SourceRules) -> Opened:
+        raw = body.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
+        if raw[:1] == b"[" and raw[1:].strip(b" \t\r\n") == b"]":  # a batch of none is one (section 4.3)
+            return Opened(items=(), originals=())
+        if raw and raw[:1] != b"[":
+            raise Refused(Refusal.INVALID_BATCH)
+        events = document.open_envelope(body, self._limits).items
+        return _opened([structured.read(one, self._limits) for one in events], events, rules)
+
+
+def _rules(dialect: Any, source: str) -> SourceRules:
+    try:
+        return SourceRules(dialect)
+    except ConfigurationError:  # it is checked when it is set, so somebody wrote to the table
+        _log.exception("a source's dialect is not valid; its events are taken without rules", source=source)
+        return _NO_RULES
+
+
+def _opened(read: Sequence[Found], originals: Sequence[bytes], rules: SourceRules) -> Opened:
+    return Opened(items=[_item(found, rules) for found in read], originals=originals)
+
+
+def _item(found: Found, rules: SourceRules) -> bytes | Verdict:
+    if isinstance(found, Event):
+        mapped = mapping.touchpoint(found, rules)
+        return reject_fields(found.id, mapped) if isinstance(mapped, list) else msgspec.json.encode(mapped)
+    return reject_unreadable(found) if isinstance(found, Unreadable) else reject_fields(None, found)
+
+
+def _check_charset(content_type: bytes) -> None:
+    for parameter in content_type.split(b";")[1:]:
+        name, _, value = parameter.partition(b"=")
+        if name.strip() == b"charset" and value.strip().strip(b'"') not in {b"utf-8", b"utf8", b"us-ascii"}:
+            raise _unsupported()
+
+
+def _unsupported() -> Refused:
+    return Refused(Refusal.UNSUPPORTED_MEDIA_TYPE, headers={"accept": ACCEPTED})

@@ -1,0 +1,85 @@
+"""Structured mode: one event as a JSON object (JSON format, sections 2 and 3); an element of a batch is the same."""
+
+import base64
+import binascii
+from dataclasses import replace
+from typing import Any
+
+from schemas.validation import FieldError
+from services.ingest.cloudevents import values
+from services.ingest.cloudevents.binary import Found, json_of, text_of
+from services.ingest.cloudevents.event import CORE, Attribute, Data, Json, Opaque, Text, errors_in, event
+from services.ingest.cloudevents.faults import Fault, fault
+from services.ingest.document import ItemLimits, JsonObject, Unreadable, read_item
+
+_DATA = ("data", "data_base64")
+_BROKEN: Attribute = "?"
+"""Stands in for a value that is complained of already."""
+
+
+def read(raw: bytes, limits: ItemLimits) -> Found:
+    """Return the event that a JSON object is."""
+    found = read_item(raw, replace(limits, depth=limits.depth + 1))  # the data may be as deep as a bare touchpoint
+    if isinstance(found, Unreadable):
+        return found
+    attributes, complaints = _attributes(found)
+    known = {error.path for error in complaints}
+    complaints += [error for error in errors_in(attributes, "") if error.path not in known]
+    if complaints:
+        return complaints
+    data = _data(found, str(attributes.get("datacontenttype", "")), limits)
+    if isinstance(data, Unreadable):
+        return data
+    return data if isinstance(data, list) else event(attributes, data)
+
+
+def _attributes(found: JsonObject) -> tuple[dict[str, Attribute], list[FieldError]]:
+    """Return the attributes that are set (null is unset) and complaints about values of no CloudEvents type."""
+    attributes: dict[str, Attribute] = {}
+    complaints: list[FieldError] = []
+    for name, value in found.items():
+        if value is None or name in _DATA:
+            continue
+        kind = _type_fault(name, value)
+        if kind is not None:
+            complaints.append(fault(name, kind))
+        attributes[name] = value if kind is None else _BROKEN
+    return attributes, complaints
+
+
+def _type_fault(name: str, value: Any) -> Fault | None:
+    if isinstance(value, str):
+        return None
+    if name in CORE:
+        return Fault.TEXT
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return None if values.MIN_INTEGER <= value <= values.MAX_INTEGER else Fault.INTEGER
+    return Fault.EXTENSION_TYPE
+
+
+def _data(found: JsonObject, content_type: str, limits: ItemLimits) -> Data | Unreadable | list[FieldError]:
+    encoded = found.get("data_base64")
+    if encoded is not None:
+        return [fault("data_base64", Fault.DATA_TWICE)] if "data" in found else _decoded(encoded, content_type, limits)
+    if "data" not in found:
+        return None
+    data = found["data"]
+    if not content_type or values.is_json(content_type):
+        return Json(value=data)
+    return Text(value=data) if isinstance(data, str) else [fault("data", Fault.DATA_NOT_TEXT)]
+
+
+def _decoded(
+    encoded: Any, content_type: str, limits: ItemLimits
+) -> Json | Text | Opaque | Unreadable | list[FieldError]:
+    if not isinstance(encoded, str):
+        return [fault("data_base64", Fault.TEXT)]
+    try:
+        raw = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return [fault("data_base64", Fault.BASE64)]
+    if content_type and values.is_json(content_type):  # without one, nothing is assumed (section 3.1.2)
+        return json_of(raw, limits)
+    return text_of(raw)
