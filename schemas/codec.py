@@ -71,7 +71,8 @@ def utc_text(moment: datetime) -> str:
     if moment.tzinfo is None:
         msg = "A time without an offset says nothing: give an aware datetime."
         raise ValueError(msg)
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _published(node: dict[str, Any]) -> dict[str, Any]:

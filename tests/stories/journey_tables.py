@@ -20,6 +20,7 @@ from services.journey.domain.identity import (
     KnownCustomer,
     KnownIdentity,
     plan,
+    sight,
 )
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import Projection, project
@@ -138,7 +139,12 @@ class JourneyTables:
     def _resolve(self, fresh: Sequence[tuple[Item, Readable]]) -> dict[CustomerId, str | None]:
         """Find whose each touchpoint is, merging customers; return the touched ones with their trace."""
         ordered = sorted((content.touchpoint for _, content in fresh), key=lambda one: one.order)
-        planned = plan(ordered, self._known(), policies.identity(), lambda: UUID(int=next(self._numbers)))
+        planned = plan(
+            [sight(one, policies.identity()) for one in ordered],
+            self._known(),
+            policies.identity(),
+            lambda: UUID(int=next(self._numbers)),
+        )
         self._write_identity(planned)
         traces: dict[CustomerId, str | None] = {}
         for item, content in fresh:

@@ -17,9 +17,10 @@ from services.journey.domain.identity import (
     Link,
     LinkKey,
     Quarantined,
+    Sighting,
     counted_links,
     plan,
-    usable,
+    sight,
 )
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
@@ -60,10 +61,11 @@ class Resolver:
         if not touchpoints:
             return Resolution()
         ordered = sorted(touchpoints, key=lambda touchpoint: touchpoint.order)
-        mentions = _mentions(ordered, self.policy)
+        sightings = [sight(touchpoint, self.policy) for touchpoint in ordered]
+        mentions = _mentions(sightings)
         pointed = await identifiers.touch(connection, mentions)
-        known, roots = await self._known(connection, ordered, pointed)
-        planned = plan(ordered, known, self.policy, self.new_id)
+        known, roots = await self._known(connection, sightings, pointed)
+        planned = plan(sightings, known, self.policy, self.new_id)
         absorptions = [_absorption(merge.absorbed, merge.survivor, merge.link) for merge in planned.merges]
         await self._write(connection, planned, absorptions)
         finals = {absorption.absorbed: absorption.survivor for absorption in absorptions}
@@ -85,9 +87,9 @@ class Resolver:
         )
 
     async def _known(
-        self, connection: Connection, touchpoints: Sequence[Touchpoint], pointed: Mapping[IdentifierKey, UUID]
+        self, connection: Connection, sightings: Sequence[Sighting], pointed: Mapping[IdentifierKey, UUID]
     ) -> tuple[KnownIdentity, Mapping[UUID, UUID]]:
-        links = {link.key for touchpoint in touchpoints for link in counted_links(touchpoint, self.policy)}
+        links = {link for keys in {sighting.keys for sighting in sightings} for link in counted_links(keys)}
         retracted: set[LinkKey] = await identifiers.retracted(connection, links) if links else set()
         roots = await customers.roots(connection, set(pointed.values())) if pointed else {}
         wanted = set(roots.values())
@@ -111,11 +113,12 @@ class Resolver:
             await identifiers.keep_links(connection, links)
 
 
-def _mentions(touchpoints: Sequence[Touchpoint], policy: IdentityPolicy) -> dict[IdentifierKey, Mention]:
-    """What `touchpoints`, in event order, say about each identifier that may point to somebody."""
+def _mentions(sightings: Sequence[Sighting]) -> dict[IdentifierKey, Mention]:
+    """What `sightings`, in event order, say about each identifier that may point to somebody."""
     mentions: dict[IdentifierKey, Mention] = {}
-    for touchpoint in touchpoints:
-        for key in usable(touchpoint, policy):
+    for sighting in sightings:
+        touchpoint = sighting.touchpoint
+        for key in sighting.keys:
             verified = touchpoint.customer[key[0]].verified
             mention = mentions.get(key)
             if mention is None:

@@ -134,25 +134,36 @@ def _may_link(type_: str, identifier: Identifier, policy: IdentityPolicy) -> boo
     return type_ not in policy.shared_types and (identifier.verified or type_ not in policy.verified_types)
 
 
-def counted_links(touchpoint: Touchpoint, policy: IdentityPolicy) -> tuple[Link, ...]:
-    """The links that it is evidence of: from its strongest usable identifier to each other."""
-    keys = usable(touchpoint, policy)
-    return tuple(_link(keys[0], other, touchpoint) for other in keys[1:])
+class Sighting(msgspec.Struct, frozen=True, gc=False):
+    """A touchpoint with the identifiers that say whose it is, strongest first."""
+
+    touchpoint: Touchpoint
+    keys: tuple[IdentifierKey, ...]
 
 
-def _link(one: IdentifierKey, other: IdentifierKey, evidence: Touchpoint) -> Link:
-    left, right = min(one, other), max(one, other)
+def sight(touchpoint: Touchpoint, policy: IdentityPolicy) -> Sighting:
+    """What a touchpoint says of identity."""
+    return Sighting(touchpoint, usable(touchpoint, policy))
+
+
+def counted_links(keys: Sequence[IdentifierKey]) -> tuple[LinkKey, ...]:
+    """The links that these identifiers of one touchpoint make: from the strongest to each other."""
+    return tuple((min(keys[0], other), max(keys[0], other)) for other in keys[1:])
+
+
+def _link(link: LinkKey, evidence: Touchpoint) -> Link:
+    left, right = link
     verified = evidence.customer[left[0]].verified and evidence.customer[right[0]].verified
     return Link(left=left, right=right, verified=verified, evidence=evidence)
 
 
 def plan(
-    touchpoints: Sequence[Touchpoint], known: KnownIdentity, policy: IdentityPolicy, new_id: Callable[[], UUID]
+    sightings: Sequence[Sighting], known: KnownIdentity, policy: IdentityPolicy, new_id: Callable[[], UUID]
 ) -> IdentityPlan:
-    """Customers, merges and links for a batch of `touchpoints` in event order."""
+    """Customers, merges and links for a batch of `sightings` in event order."""
     planning = _Planning(known, policy, new_id)
-    for touchpoint in touchpoints:
-        planning.take(touchpoint)
+    for sighting in sightings:
+        planning.take(sighting)
     return planning.result()
 
 
@@ -173,28 +184,35 @@ class _Planning:
         self._quarantined: dict[LinkKey, Quarantined] = {}
         self._strongest: dict[TouchpointKey, IdentifierKey] = {}
         self._nobody: list[TouchpointKey] = []
+        self._settled: set[tuple[IdentifierKey, ...]] = set()
 
-    def take(self, touchpoint: Touchpoint) -> None:
+    def take(self, sighting: Sighting) -> None:
         """The next touchpoint in event order."""
-        keys = usable(touchpoint, self._policy)
+        touchpoint, keys = sighting.touchpoint, sighting.keys
         if not keys:
             self._nobody.append(touchpoint.key)
             return
         self._strongest[touchpoint.key] = keys[0]
-        for other in keys[1:]:
-            self._follow(_link(keys[0], other, touchpoint), keys[0], other)
+        if keys in self._settled:
+            return
+        followed = [self._follow(link, touchpoint, keys[0]) for link in counted_links(keys)]
         if self._owner(keys[0]) is None:
             self._attach(keys[0], self._create())
+        if all(followed):
+            self._settled.add(keys)
 
-    def _follow(self, link: Link, strongest: IdentifierKey, other: IdentifierKey) -> None:
-        if link.key in self._known.retracted:
-            return
-        reason = self._join(link, strongest, other)
+    def _follow(self, link_key: LinkKey, evidence: Touchpoint, strongest: IdentifierKey) -> bool:
+        """Returns whether there is nothing more to say about the link, however often it is seen again."""
+        if link_key in self._known.retracted:
+            return True
+        link = _link(link_key, evidence)
+        reason = self._join(link, strongest, link.left if link.right == strongest else link.right)
         if reason is None:
-            self._links.setdefault(link.key, link)
-            self._quarantined.pop(link.key, None)
-        elif link.key not in self._links:
-            self._quarantined.setdefault(link.key, Quarantined(link=link, reason=reason))
+            self._links.setdefault(link_key, link)
+            self._quarantined.pop(link_key, None)
+        elif link_key not in self._links:
+            self._quarantined.setdefault(link_key, Quarantined(link=link, reason=reason))
+        return reason is None
 
     def _join(self, link: Link, one: IdentifierKey, other: IdentifierKey) -> QuarantineReason | None:
         """Makes the owners of both one; says why not, if a cap forbids it."""

@@ -1,5 +1,6 @@
 """Names that must be the same for ever and everywhere: made of content alone, never of a clock or an offset."""
 
+from functools import lru_cache
 from typing import NewType
 from uuid import UUID, uuid5
 
@@ -15,8 +16,12 @@ friction found again is the same friction."""
 _SEPARATOR = "\x1f"  # a control character, so that no two names run into one another
 
 
+@lru_cache(maxsize=65_536)
 def friction_id(rule: str, source: str, *, interaction_id: str | None, touchpoint_id: str) -> FrictionId:
-    """The id of what `rule` found at an anchor: an interaction where there is one, else a touchpoint."""
+    """The id of what `rule` found at an anchor: an interaction where there is one, else a touchpoint.
+
+    Kept, because a customer who comes back is projected anew, and the same frictions are found each time.
+    """
     kind, local = ("t", touchpoint_id) if interaction_id is None else ("i", interaction_id)
     return FrictionId(uuid5(WAYMARK, _SEPARATOR.join((rule, source, kind, local))))
 
