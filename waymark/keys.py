@@ -1,4 +1,4 @@
-"""Keys as the operator handles them: make, list, revoke. A source's key is one row; a role's key stands in both APIs.
+"""Keys as the operator handles them: made, listed, rotated, revoked. A source's is one row; a role's is in every API.
 
 The text of a key leaves this module once, as the answer of `create_*`; only its hash is stored.
 """
@@ -31,15 +31,23 @@ class ListedKey:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    rotated_to: str | None
+    requests_per_s: float | None
+    touchpoints_per_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
-    """A producer system: `channels` it may speak of (none: all) and whether it may send old touchpoints."""
+    """A producer system: `channels` it may speak of (none: all), whether it may send old touchpoints, and its pace.
+
+    A limit a second that is None stays as it is, 0 is the one of ingest's settings.
+    """
 
     name: str
     channels: Sequence[str] = ()
     replay: bool = False
+    requests_per_s: float | None = None
+    touchpoints_per_s: float | None = None
 
     @property
     def scopes(self) -> list[str]:
@@ -48,32 +56,93 @@ class SourceSpec:
 
 
 def create_source_key(
-    connection: psycopg.Connection, spec: SourceSpec, *, label: str = "", days: int | None = None
+    connection: psycopg.Connection,
+    spec: SourceSpec,
+    *,
+    label: str = "",
+    days: int | None = None,
+    only: Sequence[str] = (),
 ) -> MintedKey:
-    """Make a key for a source, and the source if it is new; a known one takes over the channels and scopes."""
+    """Make a key for a source, and the source if it is new; a known one takes over channels, scopes and pace.
+
+    `only` are the scopes of this key alone: a key that stands in a web page should only write.
+    """
     try:
-        connection.execute(
-            """INSERT INTO ingest.sources (name, channels, scopes) VALUES (%s, %s, %s)
-               ON CONFLICT (name) DO UPDATE SET channels = excluded.channels, scopes = excluded.scopes""",
-            (spec.name, list(spec.channels), spec.scopes),
-        )
+        connection.execute(_SOURCE, (spec.name, list(spec.channels), spec.scopes))
     except psycopg.errors.CheckViolation as error:
         raise CommandError(
             f"{spec.name!r} is no name for a source: letters, digits, dot, dash, underscore, at most 64", exit_code=2
         ) from error
+    for column, limit in (("requests_per_s", spec.requests_per_s), ("touchpoints_per_s", spec.touchpoints_per_s)):
+        if limit is not None:
+            statement = sql.SQL("UPDATE ingest.sources SET {} = nullif(%s, 0) WHERE name = %s")
+            connection.execute(statement.format(sql.Identifier(column)), (limit, spec.name))
     key = mint(KeyKind.SOURCE)
     connection.execute(
-        """INSERT INTO ingest.source_keys (key_id, source, secret_hash, label, expires_at)
-           VALUES (%s, %s, %s, %s, now() + %s * interval '1 day')""",
-        (key.key_id, spec.name, key.secret_hash, label, days),
+        """INSERT INTO ingest.source_keys (key_id, source, secret_hash, label, scopes, expires_at)
+           VALUES (%s, %s, %s, %s, %s, now() + %s * interval '1 day')""",
+        (key.key_id, spec.name, key.secret_hash, label, list(only) or None, days),
     )
     return key
+
+
+_SOURCE = """
+INSERT INTO ingest.sources (name, channels, scopes) VALUES (%s, %s, %s)
+ON CONFLICT (name) DO UPDATE SET channels = excluded.channels, scopes = excluded.scopes"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """A new key in place of an old one, which goes on until `old_ends`."""
+
+    key: MintedKey
+    subject: str
+    old_ends: datetime
+
+
+def rotate_key(connection: psycopg.Connection, key_id: str, *, overlap_h: float) -> Rotation:
+    """Make a key that may do what the old one may, and let the old one end after the overlap; both work until then.
+
+    Raises:
+        CommandError: there is no such key, it is revoked or expired, or it was rotated already.
+    """
+    with connection.cursor(row_factory=class_row(ListedKey)) as cursor:
+        old = cursor.execute(_LISTED + " WHERE key_id = %s", (key_id,)).fetchone()
+    if old is None:
+        raise CommandError(f"there is no key {key_id}; `waymark keys list` shows them")
+    if old.rotated_to is not None:
+        raise CommandError(f"{key_id} was rotated already: {old.rotated_to} takes its place")
+    usable = sql.SQL("SELECT %s::timestamptz IS NULL AND (%s::timestamptz IS NULL OR %s > now())")
+    if connection.execute(usable, (old.revoked_at, old.expires_at, old.expires_at)).fetchone() != (True,):
+        raise CommandError(f"{key_id} is revoked or has expired; make a new one with `waymark keys create`")
+    kind = KeyKind(old.kind)
+    key = mint(kind)
+    ends: list[datetime] = []
+    for table in (SOURCE_TABLE,) if kind is KeyKind.SOURCE else API_TABLES:
+        copied = _COPY_SOURCE_KEY if kind is KeyKind.SOURCE else _COPY_ROLE_KEY
+        connection.execute(sql.SQL(copied).format(table, table), (key.key_id, key.secret_hash, key_id))
+        row = connection.execute(sql.SQL(_END).format(table), (overlap_h, key_id)).fetchone()
+        ends += row if row is not None else []
+    if kind is KeyKind.SOURCE:
+        connection.execute("UPDATE ingest.source_keys SET rotated_to = %s WHERE key_id = %s", (key.key_id, key_id))
+    return Rotation(key=key, subject=old.subject, old_ends=min(ends))
+
+
+_COPY_SOURCE_KEY = """
+INSERT INTO {} (key_id, secret_hash, source, label, scopes, requests_per_s, touchpoints_per_s, expires_at)
+SELECT %s, %s, source, label, scopes, requests_per_s, touchpoints_per_s, now() + (expires_at - created_at)
+  FROM {} WHERE key_id = %s"""
+_COPY_ROLE_KEY = """
+INSERT INTO {} (key_id, secret_hash, kind, label, expires_at)
+SELECT %s, %s, kind, label, now() + (expires_at - created_at) FROM {} WHERE key_id = %s"""
+_END = """
+UPDATE {} SET expires_at = least(expires_at, now() + %s * interval '1 hour') WHERE key_id = %s RETURNING expires_at"""
 
 
 def create_role_key(
     connection: psycopg.Connection, role: KeyKind, *, label: str = "", days: int | None = None
 ) -> MintedKey:
-    """Make a key of one role for both APIs. The label names the actor in the audit of issues."""
+    """Make a key of one role for every API. The label names the actor in the audit of issues."""
     key = mint(role)
     for table in API_TABLES:
         connection.execute(
@@ -87,20 +156,26 @@ def create_role_key(
 
 
 def list_keys(connection: psycopg.Connection) -> list[ListedKey]:
-    """Every key, newest first; a role's key that stands in both APIs once."""
+    """Every key, newest first; a role's key that stands in several APIs once."""
     with connection.cursor(row_factory=class_row(ListedKey)) as cursor:
-        return cursor.execute(
-            """SELECT key_id, 'src' AS kind, source AS subject, channels, scopes,
-                      k.created_at, expires_at, coalesce(revoked_at, disabled_at) AS revoked_at, last_used_at
-                 FROM ingest.source_keys AS k JOIN ingest.sources AS s ON s.name = k.source
-               UNION ALL
-               SELECT key_id, min(kind), min(label), '{}', '{}', min(created_at), min(expires_at), min(revoked_at),
-                      max(last_used_at)
-                 FROM (SELECT * FROM ingest.api_keys UNION ALL SELECT * FROM journey.api_keys
-                       UNION ALL SELECT * FROM alerts.api_keys) AS of_all
-                GROUP BY key_id
-               ORDER BY created_at DESC, key_id"""
-        ).fetchall()
+        return cursor.execute(_LISTED + " ORDER BY created_at DESC, key_id").fetchall()
+
+
+_LISTED = """
+SELECT * FROM (
+    SELECT k.key_id, 'src' AS kind, k.source AS subject, s.channels, coalesce(k.scopes, s.scopes) AS scopes,
+           k.created_at, k.expires_at, coalesce(k.revoked_at, s.disabled_at) AS revoked_at, k.last_used_at,
+           k.rotated_to,
+           coalesce(k.requests_per_s, s.requests_per_s) AS requests_per_s,
+           coalesce(k.touchpoints_per_s, s.touchpoints_per_s) AS touchpoints_per_s
+      FROM ingest.source_keys AS k JOIN ingest.sources AS s ON s.name = k.source
+    UNION ALL
+    SELECT key_id, min(kind), min(label), '{}', '{}', min(created_at), min(expires_at), min(revoked_at),
+           max(last_used_at), NULL, NULL, NULL
+      FROM (SELECT * FROM ingest.api_keys UNION ALL SELECT * FROM journey.api_keys
+            UNION ALL SELECT * FROM alerts.api_keys) AS of_all
+     GROUP BY key_id
+) AS listed"""
 
 
 def revoke_key(connection: psycopg.Connection, key_id: str) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from services.runtime.keys import KeyKind, parse
 from waymark.console import CommandError
 from waymark.database import connected
-from waymark.keys import SourceSpec, create_role_key, create_source_key, list_keys, revoke_key, still_valid
+from waymark.keys import SourceSpec, create_role_key, create_source_key, list_keys, revoke_key, rotate_key, still_valid
 
 pytestmark = pytest.mark.local
 
@@ -40,6 +40,52 @@ def test_a_role_key_opens_both_apis_and_a_revocation_closes_both(database: str) 
             row = connection.execute(f"SELECT revoked_at IS NOT NULL FROM {table}".encode()).fetchone()
             assert row == (True,)
         assert not revoke_key(connection, "nobody")
+
+
+def test_a_rotated_key_and_its_successor_work_side_by_side_until_the_overlap_is_over(database: str) -> None:
+    with connected(database) as connection:
+        old = create_source_key(connection, SourceSpec(name="ivr"), label="night", days=30, only=["write"])
+        rotation = rotate_key(connection, old.key_id, overlap_h=1)
+
+        assert (rotation.subject, still_valid(connection, old.text)) == ("ivr", True)
+        assert still_valid(connection, rotation.key.text)
+        listed = {key.key_id: key for key in list_keys(connection)}
+        assert listed[rotation.key.key_id].scopes == ["write"]
+        assert listed[old.key_id].rotated_to == rotation.key.key_id
+        ages = connection.execute("SELECT expires_at - now() FROM ingest.source_keys ORDER BY expires_at").fetchall()
+        assert [round(age.total_seconds() / 3600) for (age,) in ages] == [1, 720]
+
+        with pytest.raises(CommandError, match="rotated already"):
+            rotate_key(connection, old.key_id, overlap_h=1)
+        rotate_key(connection, rotation.key.key_id, overlap_h=0)
+        assert not still_valid(connection, rotation.key.text)
+
+
+def test_a_role_s_key_is_rotated_in_every_api(database: str) -> None:
+    with connected(database) as connection:
+        old = create_role_key(connection, KeyKind.AGENT, label="support desk")
+        rotation = rotate_key(connection, old.key_id, overlap_h=0)
+
+        assert not still_valid(connection, old.text)
+        assert still_valid(connection, rotation.key.text)
+        assert {key.subject for key in list_keys(connection)} == {"support desk"}
+
+
+def test_what_is_gone_is_not_rotated(database: str) -> None:
+    with connected(database) as connection:
+        key = create_source_key(connection, SourceSpec(name="ivr"))
+        revoke_key(connection, key.key_id)
+        with pytest.raises(CommandError, match="revoked or has expired"):
+            rotate_key(connection, key.key_id, overlap_h=1)
+        with pytest.raises(CommandError, match="no key nobody"):
+            rotate_key(connection, "nobody", overlap_h=1)
+
+
+def test_a_source_s_pace_is_set_kept_and_taken_back(database: str) -> None:
+    with connected(database) as connection:
+        create_source_key(connection, SourceSpec(name="web", requests_per_s=50, touchpoints_per_s=200))
+        create_source_key(connection, SourceSpec(name="web", requests_per_s=0))
+        assert [(key.requests_per_s, key.touchpoints_per_s) for key in list_keys(connection)] == [(None, 200)] * 2
 
 
 def test_a_key_with_another_secret_is_not_valid(database: str) -> None:

@@ -1,4 +1,4 @@
-"""`waymark keys`: make, list and revoke the keys of producers and of people."""
+"""`waymark keys`: make, list, rotate and revoke the keys of producers and of people."""
 
 import os
 from contextlib import AbstractContextManager
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from services.runtime.keys import KeyKind
+    from waymark.keys import ListedKey
 
 Name = Annotated[
     str | None,
@@ -32,6 +33,25 @@ Scopes = Annotated[
         "--scope", metavar="replay", help=say("`replay`: may send old touchpoints.", "과거 데이터 전송 허용.")
     ),
 ]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="write|replay|inspect",
+        help=say("This key may do only that, whatever the source may; repeat it.", "이 키에만 줄 권한, 반복 가능."),
+    ),
+]
+Requests = Annotated[
+    float | None,
+    typer.Option("--requests-per-s", min=0, help=say("The source's limit; 0: the settings'.", "초당 요청 한도.")),
+]
+Touchpoints = Annotated[
+    float | None,
+    typer.Option("--touchpoints-per-s", min=0, help=say("As above, for touchpoints.", "초당 접점 한도.")),
+]
+Overlap = Annotated[
+    float, typer.Option("--overlap-h", min=0, help=say("Hours that the old key goes on.", "이전 키를 더 쓸 시간."))
+]
 Label = Annotated[str, typer.Option("--label", help=say("Whose key it is, for the list.", "키 설명입니다."))]
 Days = Annotated[
     int | None,
@@ -48,10 +68,19 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "waymark keys create --source ivr --channel phone",
             "waymark keys create --source crm-history --scope replay",
+            "waymark keys create --source shop --only write --requests-per-s 50",
             "waymark keys create --role agent --label 'support desk'",
         ),
     )(create)
     group.command("list", help=say("Show the keys, never their secrets.", "키 목록을 보여 줍니다."))(show)
+    group.command(
+        "rotate",
+        help=say(
+            "Make a key in place of another; both work for a while, then the old one ends.",
+            "새 키로 바꿉니다. 이전 키는 겹치는 시간이 지나면 끝납니다.",
+        ),
+        epilog=examples("waymark keys rotate 8f0c2a91d3b4", "waymark keys rotate 8f0c2a91d3b4 --overlap-h 168"),
+    )(rotate)
     group.command(
         "revoke",
         help=say("Revoke a key; processes notice within seconds.", "키를 폐기합니다."),
@@ -66,6 +95,9 @@ def create(
     role: Role = None,
     channels: Channels = None,
     scopes: Scopes = None,
+    only: Only = None,
+    requests_per_s: Requests = None,
+    touchpoints_per_s: Touchpoints = None,
     label: Label = "",
     days: Days = None,
     as_json: AsJson = False,
@@ -77,15 +109,49 @@ def create(
     kind = _kind(source, role, channels, scopes)
     with _database() as connection:
         if kind is KeyKind.SOURCE:
-            spec = SourceSpec(name=source or "", channels=tuple(channels or ()), replay=bool(scopes))
-            key = create_source_key(connection, spec, label=label, days=days)
+            spec = SourceSpec(
+                name=source or "",
+                channels=tuple(channels or ()),
+                replay=bool(scopes),
+                requests_per_s=requests_per_s,
+                touchpoints_per_s=touchpoints_per_s,
+            )
+            key = create_source_key(connection, spec, label=label, days=days, only=_scopes(only or []))
         else:
             key = create_role_key(connection, kind, label=label, days=days)
     if as_json:
         print_json({"key": key.text, "key_id": key.key_id, "kind": kind.value})
         return
+    _show_once(key.text)
+
+
+def rotate(
+    key_id: Annotated[str, typer.Argument(help=say("Its id, as `list` shows it.", "키 식별자입니다."))],
+    overlap_h: Overlap = 24.0,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key in place of another."""
+    from waymark.keys import rotate_key
+
+    with _database() as connection:
+        rotation = rotate_key(connection, key_id, overlap_h=overlap_h)
+    if as_json:
+        document = {"key": rotation.key.text, "key_id": rotation.key.key_id, "kind": rotation.key.kind.value}
+        print_json(document | {"replaces": key_id, "old_ends": rotation.old_ends})
+        return
+    _show_once(rotation.key.text)
+    ends = f"{rotation.old_ends:%Y-%m-%d %H:%M %Z}"
+    err.print(
+        say(
+            f"{key_id} of {rotation.subject} works until {ends}.", f"{rotation.subject}의 {key_id}는 {ends}까지입니다."
+        ),
+        highlight=False,
+    )
+
+
+def _show_once(key: str) -> None:
     err.print(say("Shown once; keep it safe:", "한 번만 표시되니 안전하게 보관하세요:"), style="yellow")
-    out.print(key.text, highlight=False)
+    out.print(key, highlight=False)
 
 
 def show(as_json: AsJson = False) -> None:
@@ -100,12 +166,27 @@ def show(as_json: AsJson = False) -> None:
         print_json([asdict(key) for key in found])
         return
     for key in found:
-        state = f"{say('until', '만료')} {key.expires_at:%Y-%m-%d}" if key.expires_at else say("valid", "유효")
-        state = say("revoked", "폐기됨") if key.revoked_at else state
         used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "-"
         allowed = " ".join([*key.scopes, *(key.channels or (["*"] if key.scopes else []))])
         row = f"{key.key_id}  {key.kind:<7} {key.subject:<28} {allowed:<20} {key.created_at:%Y-%m-%d %H:%M}  {used:<16}"
-        out.print(f"{row}  {state}", markup=False, highlight=False)
+        out.print(f"{row}  {_state(key)}", markup=False, highlight=False)
+
+
+def _state(key: "ListedKey") -> str:
+    """What is special about a key, in words."""
+    words = []
+    if key.revoked_at:
+        words.append(say("revoked", "폐기됨"))
+    elif key.expires_at:
+        words.append(f"{say('until', '만료')} {key.expires_at:%Y-%m-%d %H:%M}")
+    else:
+        words.append(say("valid", "유효"))
+    if key.rotated_to:
+        words.append(f"→ {key.rotated_to}")
+    for limit, unit in ((key.requests_per_s, say("requests/s", "요청/초")), (key.touchpoints_per_s, "touchpoints/s")):
+        if limit:
+            words.append(f"≤ {limit:g} {unit}")
+    return ", ".join(words)
 
 
 def revoke(
@@ -140,6 +221,13 @@ def _kind(source: str | None, role: str | None, channels: list[str] | None, scop
     if set(scopes or ()) - {"replay"}:
         raise CommandError("the only scope that can be given is `replay`", exit_code=2)
     return KeyKind.SOURCE
+
+
+def _scopes(only: list[str]) -> list[str]:
+    known = ("write", "replay", "inspect")
+    if set(only) - set(known):
+        raise CommandError(f"--only is one of {', '.join(known)}", exit_code=2)
+    return only
 
 
 def _database() -> "AbstractContextManager[Connection]":
