@@ -1,33 +1,36 @@
 """Reads `frictions` as one of a group and hands batches to intake; the only module that knows aiokafka here.
 
 The group only shares partitions out. Where to read on stands in PostgreSQL: after an assignment the loop itself claims
-each partition, compares the log with what was read before, seeks, and only then takes its records. Kafka's own commits
-are made for the sake of lag tools and never read.
+each partition, compares the log with what was read before (`runtime.log_line`), seeks, and only then takes its records.
+Kafka's own commits are made for the sake of lag tools and never read.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError
 
-from services.alerts.domain.line import Delivery, LogVerdict, examine, receive
+from services.alerts.domain.continuity import Asked, Delivery, receive
 from services.alerts.intake import Applied, Arrival, Intake, Owned
 from services.alerts.metrics import IntakeMetrics
 from services.alerts.stores import progress
 from services.alerts.stores.progress import Claim, Position
+from services.runtime import log_line
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
 from services.runtime.kafka import cluster_line
+from services.runtime.log_line import LogVerdict, examine
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Pool, is_transient, retrying, transaction
 
 _log = get_logger(__name__)
 
-PROBE_MS = 5_000
-"""How long the broker has to return the last applied record."""
+PROBE_WITHIN_S = 5.0
+"""How long the broker has to return the last applied records."""
 
 POLL_MS = 200
 COMMIT_EVERY_S = 5.0
@@ -55,12 +58,11 @@ class ConsumerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """A partition that is ours: its claim, what comes next, and a record to compare before anything is taken."""
+    """A partition that is ours: its claim, what comes next, and what was done about a hole before that."""
 
     claim: Claim
     expected: int
-    compare: bytes | None = None
-    asked_again: bool = False
+    asked: Asked = Asked.NOTHING
 
 
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -79,6 +81,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._held: dict[int, _Held] = {}
         self._unclaimed: dict[int, float] = {}
         self._refused: dict[int, LogVerdict] = {}
+        self._holes: dict[int, int] = {}
         self._poison_run = 0
         self._joined = False
         self._alive_at = clock.monotonic()
@@ -161,74 +164,101 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         await self._commit(consumer)
 
     async def _claim_new(self, consumer: AIOKafkaConsumer) -> None:
+        """Claim what is assigned and not held, compare the logs, and read on where they are the same."""
         now = self._clock.monotonic()
-        for partition in [p for p, at in self._unclaimed.items() if at <= now]:
-            try:
-                held = await self._claim(consumer, TopicPartition(self._settings.topic, partition))
-            except Exception as error:
-                if not (is_transient(error) or isinstance(error, KafkaError)):
-                    raise
-                _log.warning("partition not claimed", partition=partition, reason=type(error).__name__)
-                self._unclaimed[partition] = now + PAUSE_S
-                continue
-            if partition in self._unclaimed and held is not None:
-                del self._unclaimed[partition]
-                self._held[partition] = held
-                consumer.seek(TopicPartition(self._settings.topic, partition), held.expected)
-                consumer.resume(TopicPartition(self._settings.topic, partition))
-
-    async def _claim(self, consumer: AIOKafkaConsumer, tp: TopicPartition) -> _Held | None:
-        """Claim a partition; None where its log is not the one that we know."""
-        beginning = (await consumer.beginning_offsets([tp]))[tp]
-        end = (await consumer.end_offsets([tp]))[tp]
-        position = Position(line=self._line, topic=tp.topic, partition=tp.partition)
-        async with transaction(self._pool) as connection:
-            claim = await progress.claim(
-                connection, position, owner=self._settings.owner, start=beginning, now=self._clock.now()
-            )
-        verdict = examine(claim.next_offset, beginning=beginning, end=end)
-        if verdict is LogVerdict.SHORTER and await self._stands(tp, claim.next_offset - 1, claim.last_hash):
-            verdict = LogVerdict.SAME
-        if verdict is not LogVerdict.SAME:
-            self._refuse(tp.partition, verdict)
-            return None
-        self._refused.pop(tp.partition, None)
-        _log.info("partition claimed", partition=tp.partition, epoch=claim.epoch, next_offset=claim.next_offset)
-        if claim.last_hash is not None and claim.next_offset > beginning:
-            return _Held(claim=claim, expected=claim.next_offset - 1, compare=claim.last_hash)
-        return _Held(claim=claim, expected=claim.next_offset)
-
-    async def _stands(self, tp: TopicPartition, offset: int, digest: bytes | None) -> bool:
-        """Return whether the last applied record can still be read where it stood.
-
-        The embedded broker reports an end that is too low by up to one batch, so an end alone proves nothing.
-        """
-        if digest is None:
-            return False
-        prober = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap,
-            client_id=f"{self._settings.owner}-probe",
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-        )
-        await prober.start()
+        wanted = [partition for partition, at in self._unclaimed.items() if at <= now]
+        if not wanted:
+            return
         try:
-            prober.assign([tp])
-            prober.seek(tp, offset)
-            found = await prober.getmany(tp, timeout_ms=PROBE_MS, max_records=1)
-        except OffsetOutOfRangeError:
-            return False
-        finally:
-            await prober.stop()
-        return any(record.offset == offset and _arrival(record).digest == digest for record in found.get(tp, ()))
+            claims, positions = await self._claim(consumer, wanted)
+            verdicts = await examine(positions, partial(self._read_at, consumer))
+            for claim in claims:
+                self._begin(consumer, claim, verdicts[claim.position.partition])
+        except Exception as error:
+            if not (is_transient(error) or isinstance(error, KafkaError)):
+                raise
+            _log.warning("partitions not claimed", partitions=wanted, reason=type(error).__name__)
+            self._unclaimed |= dict.fromkeys(self._unclaimed.keys() & set(wanted), now + PAUSE_S)
+
+    async def _claim(
+        self, consumer: AIOKafkaConsumer, partitions: Sequence[int]
+    ) -> tuple[list[Claim], list[log_line.Position]]:
+        tps = {partition: TopicPartition(self._settings.topic, partition) for partition in partitions}
+        beginnings = await consumer.beginning_offsets(tps.values())
+        ends = await consumer.end_offsets(tps.values())
+        claims, positions = [], []
+        async with transaction(self._pool) as connection:
+            for partition, tp in sorted(tps.items()):
+                place = Position(line=self._line, topic=tp.topic, partition=partition)
+                claim = await progress.claim(
+                    connection, place, owner=self._settings.owner, start=beginnings[tp], now=self._clock.now()
+                )
+                claims.append(claim)
+                positions.append(
+                    log_line.Position(
+                        partition=partition,
+                        next_offset=claim.next_offset,
+                        last_hash=claim.last_hash,
+                        log_start=beginnings[tp],
+                        log_end=ends[tp],
+                    )
+                )
+        return claims, positions
+
+    async def _read_at(self, consumer: AIOKafkaConsumer, offsets: Mapping[int, int]) -> dict[int, Arrival]:
+        """Return the first record from an offset on, by partition; one whose log does not hold it starts over."""
+        missing = {TopicPartition(self._settings.topic, partition): offset for partition, offset in offsets.items()}
+        for tp, offset in missing.items():
+            consumer.seek(tp, offset)
+            consumer.resume(tp)
+        found: dict[int, Arrival] = {}
+        deadline = self._clock.monotonic() + PROBE_WITHIN_S
+        while missing and self._clock.monotonic() < deadline:
+            for tp, records in (await consumer.getmany(*missing, timeout_ms=POLL_MS, max_records=1)).items():
+                found[tp.partition] = _arrival(records[0])
+                del missing[tp]
+        for partition in offsets:
+            self._rest(partition)
+        return found
+
+    def _begin(self, consumer: AIOKafkaConsumer, claim: Claim, verdict: LogVerdict) -> None:
+        """Read on where what was applied ends, unless it is another log or the assignment has moved on."""
+        partition = claim.position.partition
+        if partition not in self._unclaimed:
+            return
+        if verdict.refused:
+            self._refuse(partition, verdict)
+            return
+        if verdict is LogVerdict.UNPROVEN:
+            _log.warning("last applied record not returned, will ask again", partition=partition)
+            self._unclaimed[partition] = self._clock.monotonic() + PAUSE_S
+            return
+        tp = TopicPartition(self._settings.topic, partition)
+        consumer.seek(tp, claim.next_offset)
+        consumer.resume(tp)
+        asked = Asked.EXAMINED if self._holes.pop(partition, None) == claim.next_offset else Asked.NOTHING
+        del self._unclaimed[partition]
+        self._refused.pop(partition, None)
+        self._held[partition] = _Held(claim=claim, expected=claim.next_offset, asked=asked)
+        _log.info("partition claimed", partition=partition, epoch=claim.epoch, next_offset=claim.next_offset)
 
     def _refuse(self, partition: int, verdict: LogVerdict) -> None:
         """Leave a partition unread, say so, and look again later: an operator may have decided by then."""
         self._refused[partition] = verdict
+        self._let_go(partition, for_s=STALLED_AFTER_S)
+        _log.error(
+            "partition refused",
+            topic=self._settings.topic,
+            partition=partition,
+            reason=verdict,
+            detail=log_line.explain(verdict),
+        )
+
+    def _let_go(self, partition: int, *, for_s: float) -> None:
+        """Read a partition no more until it is claimed again, at the earliest in so many seconds."""
         self._held.pop(partition, None)
-        self._unclaimed[partition] = self._clock.monotonic() + STALLED_AFTER_S
+        self._unclaimed[partition] = self._clock.monotonic() + for_s
         self._rest(partition)
-        _log.error("partition refused", topic=self._settings.topic, partition=partition, reason=verdict)
 
     def _rest(self, partition: int) -> None:
         """Fetch nothing of a partition until it is claimed."""
@@ -237,29 +267,26 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             self._kafka.pause(tp)
 
     def _sift(self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[Any]) -> list[Arrival]:
-        """Keep what comes next: drop repeats, seek back over a hole, compare the record at our place."""
+        """Keep what comes next: drop repeats, seek back over a hole."""
         held = self._held.get(tp.partition)
         if held is None or not records:
             return []
-        match receive(records[0].offset, expected=held.expected, asked_again=held.asked_again):
+        match receive(records[0].offset, expected=held.expected, asked=held.asked):
             case Delivery.SEEK_BACK:
                 _log.warning("offsets missing, asking again", partition=tp.partition, expected=held.expected)
-                self._held[tp.partition] = replace(held, asked_again=True)
+                self._held[tp.partition] = replace(held, asked=Asked.AGAIN)
                 consumer.seek(tp, held.expected)
+                return []
+            case Delivery.EXAMINE:
+                _log.warning("offsets missing, examining the log", partition=tp.partition, expected=held.expected)
+                self._holes[tp.partition] = held.expected
+                self._let_go(tp.partition, for_s=0.0)
                 return []
             case Delivery.TRIM:
                 records = [record for record in records if record.offset >= held.expected]
             case Delivery.TAKE:
                 pass
-        arrivals = [_arrival(record) for record in records]
-        if held.compare is not None and arrivals:
-            first = arrivals[0]
-            if first.offset == held.expected and first.digest != held.compare:
-                self._refuse(tp.partition, LogVerdict.OTHER_RECORD)
-                return []
-            arrivals = [arrival for arrival in arrivals if arrival.offset > held.expected]
-            self._held[tp.partition] = replace(held, expected=held.expected + 1, compare=None)
-        return arrivals
+        return [_arrival(record) for record in records]
 
     async def _apply(self, arrivals: Sequence[Arrival]) -> None:
         owned = {p: Owned(claim=held.claim, applied=held.expected) for p, held in self._held.items()}
@@ -272,9 +299,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 self._held[partition] = _Held(claim=held.claim, expected=next_offset)
         for partition in applied.lost & self._held.keys():
             _log.warning("partition lost", partition=partition)
-            del self._held[partition]
-            self._unclaimed[partition] = self._clock.monotonic() + PAUSE_S
-            self._rest(partition)
+            self._let_go(partition, for_s=PAUSE_S)
 
     def _watch_poison(self, applied: Applied, size: int) -> None:
         self._poison_run = self._poison_run + applied.refused if applied.refused == size else 0
@@ -304,6 +329,7 @@ def _arrival(record: Any) -> Arrival:
     return Arrival(
         partition=record.partition,
         offset=record.offset,
+        timestamp=record.timestamp,
         key=record.key,
         value=record.value,
         headers=tuple(record.headers or ()),

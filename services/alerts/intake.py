@@ -6,7 +6,6 @@ tries again; a record that can never be applied becomes a dead letter in the sam
 """
 
 import base64
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from services.alerts.stores.dead_letters import DeadLetter, UnstorableError, rec
 from services.alerts.stores.progress import Advance, Claim, OffsetMismatchError
 from services.alerts.wire import Refused, read_friction
 from services.runtime.clock import Clock
+from services.runtime.log_line import fingerprint
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Connection, Pool, transaction
 
@@ -34,24 +34,14 @@ WIDENINGS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A record as it came from Kafka."""
+    """A record as it came from Kafka. `timestamp` is in milliseconds since 1970."""
 
     partition: int
     offset: int
+    timestamp: int
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
-
-    @property
-    def digest(self) -> bytes:
-        """What tells this record from any other at its place."""
-        return record_digest(self.offset, self.key, self.value)
-
-
-def record_digest(offset: int, key: bytes | None, value: bytes | None) -> bytes:
-    """Return the hash that progress keeps of the last applied record."""
-    parts = (str(offset).encode(), key or b"", value or b"")
-    return hashlib.sha256(b"".join(len(p).to_bytes(8, "big") + p for p in parts)).digest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +218,7 @@ def _advances(claims: Mapping[int, Claim], ours: Sequence[Arrival], held: Mappin
             claim=claims[partition],
             expected=held[partition],
             next_offset=arrival.offset + 1,
-            last_hash=arrival.digest,
+            last_hash=fingerprint(arrival),
         )
         for partition, arrival in sorted(last.items())
     ]

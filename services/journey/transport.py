@@ -5,7 +5,7 @@ replaces its per-message machinery, which costs ten times the work it carries, a
 come from and go to PostgreSQL, Kafka's committed offset is only a lag indicator. It overrides private names of exactly
 faust-streaming 0.15.3; `tests/unit/journey/test_faust_internals.py` fails when any of them changes.
 
-Deciding (claims, trimming, holes, is it the same log) is left to `intake` and `line`, applying to `apply`.
+Deciding (claims, trimming, holes) is left to `intake`, is it the same log to `runtime.log_line`, applying to `apply`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from mode import Service
 from yarl import URL
 
 from services.journey.intake import Chunk, Claim, Hole, Intake, Record, fit
-from services.journey.line import LogRefusedError, LogVerdict, Position, judge_bounds, judge_probe
+from services.runtime.log_line import LogRefusedError, LogVerdict, Position, examine
 from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)
@@ -191,7 +191,8 @@ class ChunkConsumer(driver.Consumer):
             ends = await wiring.log.ends(wiring.topic, partitions)
             grants = await wiring.ledger.claim(starts)
             positions = [_position(grant, starts, ends) for grant in grants]
-            await self._refuse_another_log(positions)
+            if not await self._same_logs(positions):
+                return False
             if generation != self.app.consumer_generation_id or not self.flow_active:
                 return False
             await self.seek_wait({self._tp(p.partition): p.next_offset for p in positions})
@@ -206,21 +207,24 @@ class ChunkConsumer(driver.Consumer):
             _log.info("partition claimed", partition=grant.partition, epoch=grant.epoch, next_offset=grant.next_offset)
         return True
 
-    async def _refuse_another_log(self, positions: Sequence[Position]) -> None:
-        """Read the last applied record of each partition again and compare.
+    async def _same_logs(self, positions: Sequence[Position]) -> bool:
+        """Compare the logs with what was applied; False while the broker leaves one unproven.
 
         Raises:
-            LogRefusedError: one is not there, or is another.
+            LogRefusedError: one is another log.
         """
+        verdicts = await examine(positions, self._read_at)
         for position in positions:
-            _refuse_unless_same(judge_bounds(position), position)
-        probed = {p.partition: p for p in positions if p.probe is not None}
-        if not probed:
-            return
-        await self.seek_wait({self._tp(p.partition): p.next_offset - 1 for p in probed.values()})
-        found = await self._first_records(set(probed))
-        for partition, position in probed.items():
-            _refuse_unless_same(judge_probe(position, found.get(partition)), position)
+            if (verdict := verdicts[position.partition]).refused:
+                raise LogRefusedError(verdict, position)
+        unproven = sorted(p for p, verdict in verdicts.items() if verdict is LogVerdict.UNPROVEN)
+        if unproven:
+            _log.warning("last applied record not returned, will ask again", partitions=unproven)
+        return not unproven
+
+    async def _read_at(self, offsets: Mapping[int, int]) -> dict[int, Record]:
+        await self.seek_wait({self._tp(partition): offset for partition, offset in offsets.items()})
+        return await self._first_records(set(offsets))
 
     async def _first_records(self, partitions: set[int]) -> dict[int, Record]:
         found: dict[int, Record] = {}
@@ -355,8 +359,3 @@ def _position(grant: Grant, starts: Mapping[int, int], ends: Mapping[int, int]) 
         log_start=starts[grant.partition],
         log_end=ends[grant.partition],
     )
-
-
-def _refuse_unless_same(verdict: LogVerdict, position: Position) -> None:
-    if verdict is not LogVerdict.SAME:
-        raise LogRefusedError(verdict, position)

@@ -38,7 +38,8 @@ class Engine:
     async def take_raw(self, values: Sequence[bytes | None]) -> Applied:
         """Apply values as one batch of one partition."""
         arrivals = [
-            Arrival(partition=0, offset=self._next + at, key=b"key", value=value) for at, value in enumerate(values)
+            Arrival(partition=0, offset=self._next + at, timestamp=0, key=b"key", value=value)
+            for at, value in enumerate(values)
         ]
         applied = await self.service.intake.apply({0: Owned(claim=self.claim, applied=self._next)}, arrivals)
         self._next = applied.next_offsets.get(0, self._next)

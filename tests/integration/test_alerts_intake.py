@@ -39,7 +39,9 @@ async def test_reading_the_log_again_changes_nothing(database: str, clock: Stepp
         position = Position(line=line, topic="frictions", partition=0)
         async with transaction(engine.pool) as connection:
             claim = await progress.claim(connection, position, owner="test", start=0, now=clock.now())
-        arrivals = [Arrival(partition=0, offset=at, key=b"key", value=value) for at, value in enumerate(values)]
+        arrivals = [
+            Arrival(partition=0, offset=at, timestamp=0, key=b"key", value=value) for at, value in enumerate(values)
+        ]
         await engine.service.intake.apply({0: Owned(claim=claim, applied=0)}, arrivals)
 
         assert await engine.column("SELECT document::text FROM alerts.issues ORDER BY issue_id") == before
@@ -188,7 +190,7 @@ async def test_replicas_that_read_one_journey_at_once_open_one_issue(database: s
 
         async def from_two(at: int) -> None:
             friction = a_friction(customer_id=customer, journey_id=journey)
-            arrival = Arrival(partition=1, offset=at, key=b"key", value=schemas.friction.encode(friction))
+            arrival = Arrival(partition=1, offset=at, timestamp=0, key=b"key", value=schemas.friction.encode(friction))
             await two.service.intake.apply({1: Owned(claim=claim, applied=at)}, [arrival])
 
         for at in range(20):

@@ -161,13 +161,13 @@ async def test_a_log_that_was_made_anew_is_refused_loudly(database: str, log: Lo
 
         async def refused() -> bool:
             status, text, _ = await api.raw("/readyz?verbose")
-            return status == 503 and "shorter_than_progress" in text
+            return status == 503 and "truncated" in text
 
         await until(refused, within=30)
         assert await api.issues() == []
 
 
-async def test_another_record_at_our_place_is_refused(database: str, log: Log) -> None:
+async def test_recreated_is_refused(database: str, log: Log) -> None:
     async with rows(database) as connection:
         for partition in (0, 1):
             await connection.execute(
@@ -180,7 +180,7 @@ async def test_another_record_at_our_place_is_refused(database: str, log: Log) -
 
         async def refused() -> bool:
             status, text, _ = await api.raw("/readyz?verbose")
-            return status == 503 and "another_record_at_our_place" in text
+            return status == 503 and "recreated" in text
 
         await until(refused, within=30)
         assert await api.issues() == []

@@ -19,9 +19,9 @@ from services.journey.apply.writing import Written
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import is_late
 from services.journey.intake import Record
-from services.journey.line import fingerprint
 from services.journey.store import dead_letters, progress
 from services.journey.store.progress import Advance, Line
+from services.runtime.log_line import fingerprint
 from services.runtime.postgres import Connection
 
 

@@ -92,7 +92,7 @@ def test_every_override_overrides_something(ours: type, theirs: type) -> None:
     private_helpers = {
         "_assigned", "_claim", "_deliver",
         "_feed", "_fetch_chunks", "_first_records", "_forget_claims", "_generation",
-        "_hold_claims", "_refuse_another_log", "_rewind", "_tp",
+        "_hold_claims", "_read_at", "_rewind", "_same_logs", "_tp",
     }  # fmt: skip
     names = {name for name in vars(ours) if not name.startswith("__") and name != "_abc_impl"}
     assert {name for name in names - own - private_helpers if not hasattr(theirs, name)} == set()
