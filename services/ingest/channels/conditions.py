@@ -1,0 +1,70 @@
+"""Whether an event is of the kind that an entry is about: a fixed set of comparisons, nothing is evaluated. Pure."""
+
+from collections.abc import Callable
+
+from services.ingest.channels.paths import Getter, PathError, View, as_text, compile_path
+from services.ingest.channels.system import Condition, Scalar, Wanted, When
+from services.ingest.channels.values import SpecProblem
+
+Test = Callable[[View], bool]
+
+
+def test_of(when: When | list[When]) -> Test:
+    """Return the test that `when` means: all of its conditions, of a list any one group.
+
+    Raises:
+        SpecProblem: a path cannot be read.
+    """
+    groups = [[_test(path, wanted) for path, wanted in group.items()] for group in _groups(when)]
+    return lambda view: any(all(test(view) for test in tests) for tests in groups)
+
+
+def _groups(when: When | list[When]) -> list[When]:
+    return when if isinstance(when, list) else [when]
+
+
+def _test(path: str, wanted: Wanted) -> Test:
+    try:
+        get = compile_path(path)
+    except PathError as error:
+        raise SpecProblem(str(error)) from None
+    if isinstance(wanted, Condition):
+        return _condition(get, wanted)
+    values = _folded(wanted if isinstance(wanted, list) else [wanted])
+    return lambda view: _text(get, view) in values
+
+
+def _condition(get: Getter, wanted: Condition) -> Test:
+    tests: list[Callable[[str], bool]] = []
+    if wanted.one_of is not None:
+        included = _folded(list(wanted.one_of))
+        tests.append(lambda text: text in included)
+    if wanted.none_of is not None:
+        excluded = _folded(list(wanted.none_of))
+        tests.append(lambda text: text not in excluded)
+    if wanted.exists is not None:
+        tests.append(lambda text: bool(text) is wanted.exists)
+    if wanted.starts_with is not None:
+        tests.append(lambda text: text.startswith((wanted.starts_with or "").casefold()))
+    if wanted.ends_with is not None:
+        tests.append(lambda text: text.endswith((wanted.ends_with or "").casefold()))
+    if wanted.at_least is not None:
+        tests.append(lambda text: _number(text) >= (wanted.at_least or 0))
+    if not tests:
+        raise SpecProblem("a condition that says nothing")
+    return lambda view: all(test(_text(get, view)) for test in tests)
+
+
+def _text(get: Getter, view: View) -> str:
+    return as_text(get(view)).casefold()
+
+
+def _folded(values: list[Scalar]) -> frozenset[str]:
+    return frozenset(as_text(value).casefold() for value in values)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("-inf")

@@ -1,0 +1,138 @@
+"""Where a value stands in a delivery: `detail.contactId`, `contacts[0].email`, `parts[type=note].body`, `@header.Id`.
+
+A path without `@` looks into the event (one element of the body where it is split, else the body). A member whose name
+has dots or brackets stands in quotation marks: `tags."aws:name"`. Of several elements that satisfy a condition the
+first counts. Compiled once; nothing is ever evaluated. Pure.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.ingest.channels.delivery import Delivery, parameters
+
+
+class PathError(Exception):
+    """A path that cannot be read; the message shows where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One event with everything that a path may look into; `raw` is the event as sent, `at` its place, from 0."""
+
+    event: Any
+    whole: Any
+    delivery: Delivery
+    received_at: datetime
+    raw: bytes = b""
+    at: int = 0
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+Getter = Callable[[View], Any]
+Step = Callable[[Any], Any]
+
+ROOTS = ("header", "query", "body", "option", "received_at", "received_ms", "digest", "index")
+"""What may follow an `@`."""
+
+_STEP = re.compile(
+    r"""\[(?P<at>-?\d+)\] | \[(?P<member>[^\]=\s]+)=(?P<wanted>[^\]]*)\]
+      | (?P<dot>\.)?(?:"(?P<quoted>[^"]+)"|(?P<name>[^."\[\]{}@\s]+))""",
+    re.VERBOSE,
+)
+_DIGEST_BYTES = 16
+
+
+def compile_path(text: str) -> Getter:
+    """Return what reads the value at `text`; absent is None.
+
+    Raises:
+        PathError: it is no path.
+    """
+    if not text.startswith("@"):
+        steps = _steps(text, 0)
+        return lambda view: _walk(view.event, steps)
+    root, dot, rest = text[1:].partition(".")
+    if root not in ROOTS:
+        raise PathError(f"`{text}`: after @ comes one of {', '.join(ROOTS)}")
+    if (root in _NAMED) != bool(dot and rest):
+        wanted = "wants a name after a dot" if root in _NAMED else "stands alone"
+        raise PathError(f"`{text}`: @{root} {wanted}")
+    return _rooted(root, rest)
+
+
+_NAMED = frozenset({"header", "query", "body", "option"})
+
+
+def _rooted(root: str, rest: str) -> Getter:
+    if root == "body":
+        steps = _steps(rest, len("@body."))
+        return lambda view: _walk(view.whole, steps)
+    if root == "header":
+        return lambda view: view.delivery.header(rest)
+    if root == "query":
+        return lambda view: next(iter(parameters(view.delivery.query).get(rest, ())), None)
+    if root == "option":
+        return lambda view: view.options.get(rest)
+    return _FACTS[root]
+
+
+_FACTS: dict[str, Getter] = {
+    "received_at": lambda view: view.received_at,
+    "received_ms": lambda view: int(view.received_at.timestamp() * 1000),
+    "digest": lambda view: hashlib.blake2b(view.raw, digest_size=_DIGEST_BYTES).hexdigest(),
+    "index": lambda view: view.at,
+}
+
+
+def _steps(text: str, offset: int) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    end = 0
+    while end < len(text):
+        found = _STEP.match(text, end)
+        if found is None or (found["dot"] is None) != (end == 0 or found[0].startswith("[")):
+            raise PathError(f"`{text}` is no path: look at character {offset + end + 1}")
+        steps.append(_step(found))
+        end = found.end()
+    if not steps:
+        raise PathError("an empty path")
+    return tuple(steps)
+
+
+def _step(found: re.Match[str]) -> Step:
+    if found["at"] is not None:
+        at = int(found["at"])
+        return lambda node: node[at] if isinstance(node, list) and -len(node) <= at < len(node) else None
+    if found["member"] is not None:
+        member, wanted = found["member"], found["wanted"]
+        return lambda node: next((part for part in _objects(node) if as_text(part.get(member)) == wanted), None)
+    name = found["quoted"] or found["name"]
+    return lambda node: node.get(name) if isinstance(node, dict) else None
+
+
+def _objects(node: Any) -> list[dict[str, Any]]:
+    return [part for part in node if isinstance(part, dict)] if isinstance(node, list) else []
+
+
+def _walk(node: Any, steps: tuple[Step, ...]) -> Any:
+    for step in steps:
+        if node is None:
+            return None
+        node = step(node)
+    return node
+
+
+def as_text(value: Any) -> str:
+    """Return a value as a person would write it: JSON's true is `true`, 2.0 is `2`, nothing is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)

@@ -1,0 +1,226 @@
+"""Reads the files of channel systems: those that Waymark ships, and a company's own, and says all that is wrong in one.
+
+A company's file of the same name takes the place of ours.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from schemas.touchpoint import Posted
+from schemas.vocabulary import Channel
+from services.ingest.channels.assembly import SystemProblem, flat
+from services.ingest.channels.recipe import Recipe, UnusableSystemError
+from services.ingest.channels.system import PARTS, HmacSignature, System, TokenSignature
+from services.ingest.channels.values import SpecProblem
+
+SHIPPED = Path(__file__).parent / "systems"
+REQUIRED = frozenset({"id", "occurred_at", "channel", "kind", "customer"})
+MEMBERS = frozenset(Posted.__struct_fields__) - {"source", "received_at", "replay"}
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_SIGNED = re.compile(r"\{(?!body\}|timestamp\}|method\}|url\})[^{}]*\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileProblem:
+    """Something wrong in a file: which line (0 where there is none), where, and how to mend it."""
+
+    file: str
+    line: int
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        """Show it as a compiler would."""
+        at = f":{self.line}" if self.line else ""
+        return f"{self.file}{at}: {self.place + ': ' if self.place else ''}{self.message}"
+
+
+class UnreadableSystemError(Exception):
+    """Files cannot be used; `problems` are all that is wrong with them."""
+
+    def __init__(self, problems: Iterable[FileProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def load(folder: Path | None = None) -> dict[str, Recipe]:
+    """Return every system by name: those shipped, and over them those of `folder`.
+
+    Raises:
+        UnreadableSystemError: with the problems of all files.
+    """
+    found: dict[str, Recipe] = {}
+    problems: list[FileProblem] = []
+    for place in (SHIPPED, folder):
+        for path in _files(place):
+            try:
+                recipe = read(path)
+            except UnreadableSystemError as error:
+                problems += error.problems
+            else:
+                found[recipe.system.name] = recipe
+    if folder is not None and not folder.is_dir():
+        problems.append(FileProblem(file=str(folder), line=0, place="", message="there is no such folder"))
+    if problems:
+        raise UnreadableSystemError(problems)
+    return found
+
+
+def _files(folder: Path | None) -> list[Path]:
+    return sorted(folder.glob("*.yaml")) if folder is not None else []
+
+
+def read(path: Path) -> Recipe:
+    """Read one file.
+
+    Raises:
+        UnreadableSystemError: with everything that is wrong with it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, "", str(error)) from None
+    return parse(text, str(path), path.stem)
+
+
+def parse(text: str, file: str, stem: str) -> Recipe:
+    """Read one file's text; `stem` is the name that it must give its system. Raises as `read`."""
+    try:
+        document = yaml.safe_load(text)
+        lines = _Lines(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise UnreadableSystemError(
+            [FileProblem(file=file, line=mark.line + 1 if mark else 0, place="", message="this is no YAML")]
+        ) from None
+    try:
+        system = msgspec.convert(document, System)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        place = place.strip(".`")
+        raise UnreadableSystemError(
+            [_problem(file, lines, SystemProblem(place=place, message=_hinted(message)))]
+        ) from None
+    problems = list(_problems(system, stem))
+    try:
+        recipe = Recipe(system)
+    except UnusableSystemError as error:
+        problems += error.problems
+    if problems:
+        raise UnreadableSystemError(_problem(file, lines, problem) for problem in problems)
+    return recipe
+
+
+def _problem(file: str, lines: "_Lines", problem: SystemProblem) -> FileProblem:
+    return FileProblem(file=file, line=lines.of(problem.place), place=problem.place, message=problem.message)
+
+
+def _unreadable(path: Path, place: str, message: str) -> UnreadableSystemError:
+    return UnreadableSystemError([FileProblem(file=str(path), line=0, place=place, message=message)])
+
+
+def _hinted(message: str) -> str:
+    unknown = re.search(r"unknown field `(\w+)`", message)
+    if unknown is None:
+        return message
+    close = get_close_matches(unknown[1], _ALL_NAMES, n=1)
+    return f"there is no `{unknown[1]}` here" + (f"; did you mean `{close[0]}`?" if close else "")
+
+
+_ALL_NAMES = sorted({name for part in PARTS for name in part.__struct_fields__})
+
+
+def _problems(system: System, stem: str) -> Iterator[SystemProblem]:
+    if system.name != stem or not _NAME.fullmatch(system.name):
+        yield SystemProblem(
+            place="name", message=f"say {stem!r}, as the file is called: lower case, digits, underscores"
+        )
+    if not system.touchpoints:
+        yield SystemProblem(place="touchpoints", message="say at least one touchpoint that an event becomes")
+    for number, entry in enumerate(system.touchpoints):
+        try:
+            fields = {**flat(system.defaults), **flat(entry.fields)}
+        except SpecProblem:
+            continue  # the recipe says where
+        yield from _member_problems(f"touchpoints[{number}]", fields, native=entry.native is not None)
+    yield from _signature_problems(system)
+    for number, network in enumerate(system.addresses):
+        if not _is_network(network):
+            yield SystemProblem(place=f"addresses[{number}]", message="no network such as 203.0.113.0/24")
+    if set(system.methods) - {"GET", "HEAD", "POST"}:
+        yield SystemProblem(place="methods", message="only POST, GET and HEAD")
+
+
+def _member_problems(place: str, fields: Mapping[str, Any], *, native: bool) -> Iterator[SystemProblem]:
+    names = {name.partition(".")[0] for name, spec in fields.items() if spec is not None}
+    if not native:
+        for name in sorted(REQUIRED - names):
+            yield SystemProblem(place=f"{place}.fields", message=f"`{name}` is missing")
+    for name in sorted(names - MEMBERS):
+        close = get_close_matches(name, MEMBERS, n=1)
+        hint = f"; did you mean `{close[0]}`?" if close else ""
+        yield SystemProblem(place=f"{place}.fields.{name}", message=f"a touchpoint has no `{name}`{hint}")
+    channel = fields.get("channel")
+    if isinstance(channel, str) and "{" not in channel and channel not in set(Channel):
+        yield SystemProblem(place=f"{place}.fields.channel", message=f"use one of {', '.join(Channel)}")
+
+
+def _signature_problems(system: System) -> Iterator[SystemProblem]:
+    signature = system.signature
+    if isinstance(signature, HmacSignature):
+        unknown = _SIGNED.search(signature.signed)
+        if unknown is not None or "{body}" not in signature.signed:
+            message = "`signed` is made of {body}, which it needs, {timestamp}, {method} and {url}"
+            yield SystemProblem(place="signature.signed", message=message)
+        if ("{timestamp}" in signature.signed) != (signature.timestamp is not None):
+            yield SystemProblem(place="signature", message="`{timestamp}` in `signed` and `timestamp` go together")
+    if isinstance(signature, TokenSignature):
+        for number, carrier in enumerate(signature.carriers):
+            if bool(carrier.header) == carrier.path:
+                place = f"signature.carriers[{number}]"
+                yield SystemProblem(place=place, message="say either `header` or `path: true`")
+        if not signature.carriers:
+            yield SystemProblem(place="signature.carriers", message="say where the token stands")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+class _Lines:
+    """Which line of a YAML text a place is on."""
+
+    def __init__(self, text: str) -> None:
+        self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+
+    def of(self, place: str) -> int:
+        """Return the line of `touchpoints[0].fields.wait_s`, or of what is nearest to it."""
+        node = self._root
+        line = 1
+        for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", place):
+            node = _child(node, name, index)
+            if node is None:
+                break
+            line = node.start_mark.line + 1
+        return line
+
+
+def _child(node: Any, name: str, index: str) -> Any:
+    if isinstance(node, yaml.SequenceNode) and index and int(index) < len(node.value):
+        return node.value[int(index)]
+    if isinstance(node, yaml.MappingNode) and name:
+        return next((value for key, value in node.value if key.value == name), None)
+    return None

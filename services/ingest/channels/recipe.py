@@ -1,0 +1,184 @@
+"""A system made ready for work: from a delivery, the vendor's handshake answered or the touchpoints that it becomes.
+
+A member that cannot be read is left out and told; whether what remains is a touchpoint is for the intake to say, as
+with any other producer. Pure: the time of receipt is given.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from services.ingest.channels import delivery as deliveries
+from services.ingest.channels.assembly import Assembler, Given, Step, SystemProblem
+from services.ingest.channels.delivery import Delivery, MalformedError
+from services.ingest.channels.paths import View
+from services.ingest.channels.system import System
+from services.ingest.channels.values import ValueProblem
+
+
+class UnusableSystemError(Exception):
+    """A file cannot be followed; `problems` are all of them."""
+
+    def __init__(self, problems: Sequence[SystemProblem]) -> None:
+        super().__init__("; ".join(f"{problem.place}: {problem.message}" for problem in problems))
+        self.problems = tuple(problems)
+
+
+class TooManyError(Exception):
+    """More events than a request may hold: `most`."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A member that an event has and that cannot be read, and why."""
+
+    member: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """One touchpoint of a delivery: by which entry of the file, its document, and the event as sent."""
+
+    entry: int
+    document: dict[str, Any]
+    raw: bytes
+    unread: tuple[Unread, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What a delivery holds: its events, how many no entry is about, and the touchpoints of the others.
+
+    `answer` is what the vendor wants to hear, where its file says so.
+    """
+
+    events: int
+    ignored: int
+    mapped: Sequence[Mapped]
+    answer: Given | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known beside the delivery itself: when it came, and the options of its source."""
+
+    received_at: datetime
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Recipe:
+    """Opens the deliveries of one system.
+
+    Raises:
+        UnusableSystemError: the file cannot be followed.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        make = Assembler(system)
+        self._steps = [make.step(number, entry) for number, entry in enumerate(system.touchpoints)]
+        self._greetings = [make.greeting(number, shake) for number, shake in enumerate(system.handshakes)]
+        self._answer = make.answer("answer", system.answer) if system.answer is not None else None
+        self._split = [part for part in system.split.split(".") if part] if system.split is not None else None
+        if make.problems:
+            raise UnusableSystemError(make.problems)
+
+    def handshake(self, delivery: Delivery, facts: Facts, *, proven: bool) -> Given | None:
+        """Return the answer to a vendor that only tries the address; `proven` is whether its signature was right."""
+        near = [found for found in self._greetings if found.method == delivery.method and (proven or not found.signed)]
+        if not near:
+            return None
+        try:
+            whole = deliveries.document(delivery, self.system.body, self.system.unwrap)
+        except MalformedError:
+            return None
+        view = self._view(delivery, facts, whole)
+        return next((found.answer(view) for found in near if found.test(view)), None)
+
+    def open(self, delivery: Delivery, facts: Facts, most: int) -> Opened:
+        """Return the touchpoints that a delivery becomes, of at most `most` events.
+
+        Raises:
+            MalformedError: it is not what the system sends.
+            TooManyError: it holds more events.
+        """
+        whole = deliveries.document(delivery, self.system.body, self.system.unwrap)
+        view = self._view(delivery, facts, whole)
+        views = [view] if self._split is None else self._events(view, self._split, most)
+        mapped: list[Mapped] = []
+        ignored = 0
+        for each in views:
+            made = [_made(number, step, each) for number, step in enumerate(self._steps) if step.test(each)]
+            mapped += made
+            ignored += not made
+        answer = self._answer(view) if self._answer is not None else None
+        return Opened(events=len(views), ignored=ignored, mapped=mapped, answer=answer)
+
+    def _events(self, view: View, split: Sequence[str], most: int) -> list[View]:
+        raws = deliveries.slices(view.raw, split)
+        if len(raws) > most:
+            raise TooManyError(most)
+        return [
+            View(
+                event=msgspec.json.decode(raw),
+                whole=view.whole,
+                delivery=view.delivery,
+                received_at=view.received_at,
+                raw=raw,
+                at=at,
+                options=view.options,
+            )
+            for at, raw in enumerate(raws)
+        ]
+
+    def _view(self, delivery: Delivery, facts: Facts, whole: Any) -> View:
+        return View(
+            event=whole,
+            whole=whole,
+            delivery=delivery,
+            received_at=facts.received_at,
+            raw=delivery.body,
+            options={**self.system.options, **facts.options},
+        )
+
+
+def _made(entry: int, step: Step, view: View) -> Mapped:
+    document: dict[str, Any] = {}
+    unread: list[Unread] = []
+    for name, make in step.members.items():
+        try:
+            value = make(view)
+        except ValueProblem as problem:
+            unread.append(Unread(member=name, message=str(problem)))
+            continue
+        if value is not None:
+            _put(document, name, value)
+    given = step.native(view) if step.native is not None else None
+    if isinstance(given, dict):
+        document = _over(document, given)
+    return Mapped(entry=entry, document=document, raw=view.raw, unread=tuple(unread))
+
+
+def _put(document: dict[str, Any], name: str, value: Any) -> None:
+    outer, dot, inner = name.partition(".")
+    if dot:
+        document.setdefault(outer, {})[inner] = value
+    else:
+        document[name] = value
+
+
+def _over(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What the sender wrote over what the file says, members of members one by one."""
+    whole = {**defaults, **{name: value for name, value in given.items() if value is not None}}
+    for name, default in defaults.items():
+        if isinstance(default, dict) and isinstance(given.get(name), dict):
+            whole[name] = {**default, **given[name]}
+    return whole

@@ -1,0 +1,206 @@
+"""What a YAML file says of a channel system: how it signs, what it sends, and which touchpoints that becomes.
+
+This module is the shape of such a file and nothing else; docs/sources.md explains it, `reading` checks it, `recipe`
+gives it its meaning. Unknown members are refused everywhere: a misspelt one must not silently do nothing.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from services.ingest.channels.delivery import BodyForm
+
+Scalar = str | int | float | bool | None
+
+
+class Algorithm(StrEnum):
+    """The hash of an HMAC."""
+
+    SHA1 = "sha1"
+    SHA256 = "sha256"
+
+
+class Encoding(StrEnum):
+    """How a signature is written."""
+
+    HEX = "hex"
+    BASE64 = "base64"
+
+
+class SecretForm(StrEnum):
+    """How a secret is written; `text` is used as it is."""
+
+    TEXT = "text"
+    BASE64 = "base64"
+    HEX = "hex"
+
+
+class TimeUnit(StrEnum):
+    """How a header says a time."""
+
+    S = "s"
+    MS = "ms"
+    ISO = "iso"
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the file."""
+
+
+class Timestamp(_Part, frozen=True):
+    """The header with the time of signing, and how far from now it may be, in seconds."""
+
+    header: str
+    unit: TimeUnit = TimeUnit.S
+    tolerance_s: float = 300.0
+
+
+class HmacSignature(_Part, frozen=True, tag="hmac", tag_field="scheme"):
+    """An HMAC over `signed`, in which `{body}`, `{timestamp}`, `{method}` and `{url}` stand for the delivery's."""
+
+    header: str
+    algorithm: Algorithm = Algorithm.SHA256
+    encoding: Encoding = Encoding.BASE64
+    prefix: str = ""
+    signed: str = "{body}"
+    timestamp: Timestamp | None = None
+    secret: SecretForm = SecretForm.TEXT
+
+
+class TwilioSignature(_Part, frozen=True, tag="twilio", tag_field="scheme"):
+    """Twilio's own: the URL with the sorted fields of the form, or with the hash of the body in its query."""
+
+
+class StandardWebhooksSignature(_Part, frozen=True, tag="standard_webhooks", tag_field="scheme"):
+    """https://www.standardwebhooks.com, symmetric (`v1`); secrets as `whsec_…` or without."""
+
+    tolerance_s: float = 300.0
+
+
+class Carrier(_Part, frozen=True):
+    """Where a token may stand: a header after `prefix`, as Basic credentials (`user:password`), or the path's end."""
+
+    header: str = ""
+    prefix: str = ""
+    basic: bool = False
+    path: bool = False
+
+
+class TokenSignature(_Part, frozen=True, tag="token", tag_field="scheme"):
+    """No signature: a secret that the vendor repeats."""
+
+    carriers: tuple[Carrier, ...]
+
+
+Signature = HmacSignature | TwilioSignature | StandardWebhooksSignature | TokenSignature
+
+
+class Title(_Part, frozen=True):
+    """A name for people, in both languages."""
+
+    en: str
+    ko: str
+
+
+class Condition(_Part, frozen=True):
+    """A condition that is more than a value or a list of them. Case does not matter."""
+
+    one_of: tuple[Scalar, ...] | None = None
+    none_of: tuple[Scalar, ...] | None = None
+    exists: bool | None = None
+    starts_with: str | None = None
+    ends_with: str | None = None
+    at_least: float | None = None
+
+
+Wanted = Scalar | list[Scalar] | Condition
+When = dict[str, Wanted]
+"""Conditions by path; all must hold."""
+
+
+class Value(_Part, frozen=True):
+    """A value that is made: found at `path` (the first of several that is there) or by `template`, then worked on.
+
+    In this order: `html` takes tags off, `pattern` takes what its group holds, `map` translates (`otherwise` stands for
+    what it does not know), `time` reads a time, `since` gives the seconds from another time, `number` reads a number,
+    which is multiplied by `times`.
+    """
+
+    path: str | tuple[str, ...] = ()
+    template: str = ""
+    html: bool = False
+    pattern: str | None = None
+    map: dict[str, Scalar] | None = None
+    otherwise: Scalar | msgspec.UnsetType = msgspec.UNSET
+    time: str | None = None
+    zone: str = "UTC"
+    since: str | None = None
+    number: bool = False
+    times: float = 1.0
+
+
+class Entry(_Part, frozen=True):
+    """One touchpoint that an event becomes when `when` holds (of a list, any one).
+
+    `fields` are members of the touchpoint; `native` is the path of a touchpoint that the sender wrote itself (`.` is
+    the event), under which `fields` lie as defaults.
+    """
+
+    fields: dict[str, Any] = {}
+    when: When | list[When] = {}
+    native: str | None = None
+
+
+class Answer(_Part, frozen=True):
+    """What the vendor is answered. `body` is text in which `{path}` stands for a value, or anything else as JSON."""
+
+    status: int = 200
+    content_type: str = ""
+    body: Any = None
+
+
+class Handshake(_Part, frozen=True):
+    """A delivery that is no event: the vendor tries the address. With `signed: false` it need not prove its origin."""
+
+    answer: Answer
+    when: When = {}
+    method: str = "POST"
+    signed: bool = True
+
+
+class System(_Part, frozen=True):
+    """One channel system."""
+
+    name: str
+    title: Title
+    touchpoints: tuple[Entry, ...]
+    signature: Signature
+    documentation: str = ""
+    body: BodyForm = BodyForm.JSON
+    unwrap: str = ""
+    methods: tuple[str, ...] = ("POST",)
+    addresses: tuple[str, ...] = ()
+    split: str | None = None
+    handshakes: tuple[Handshake, ...] = ()
+    answer: Answer | None = None
+    defaults: dict[str, Any] = {}
+    options: dict[str, str] = {}
+
+
+PARTS = (
+    Timestamp,
+    HmacSignature,
+    TwilioSignature,
+    StandardWebhooksSignature,
+    Carrier,
+    TokenSignature,
+    Title,
+    Condition,
+    Value,
+    Entry,
+    Answer,
+    Handshake,
+    System,
+)
+"""Everything that has members."""

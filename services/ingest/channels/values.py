@@ -1,0 +1,266 @@
+"""Makes one member of a touchpoint from an event: constants, templates like `{CallSid}`, lookups, numbers, times.
+
+A maker answers None for "leave the member out" and raises `ValueProblem` for what it cannot read. The message never
+quotes what was sent: it may be personal data. Compiled once. Pure.
+"""
+
+import html
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from services.ingest.channels.paths import Getter, PathError, View, as_text, compile_path
+from services.ingest.channels.system import Value
+
+Maker = Callable[[View], Any]
+
+TIMES = frozenset({"occurred_at", "due_at"})
+NUMBERS = frozenset(
+    {"wait_s", "duration_s", "hold_s", "transfers", "sequence", "sentiment"}
+    | {"score.value", "score.scale", "value.amount"}
+)
+TEXT_LENGTH = 8192
+"""Characters of `text`; the sender cannot write shorter, so the rest is cut off."""
+
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
+
+
+class ValueProblem(Exception):  # noqa: N818  it names what is wrong with one value, which is then reported
+    """An event has a value that cannot be read as its system says."""
+
+
+class SpecProblem(Exception):  # noqa: N818  the same for the file itself
+    """The file says something that cannot be followed."""
+
+
+def maker(spec: Any, name: str) -> Maker:
+    """Return the maker for what a file says about the member `name` (`customer.phone`, `wait_s`, `attributes.x`).
+
+    Raises:
+        SpecProblem: that cannot be followed.
+    """
+    if isinstance(spec, dict) and spec.keys() & _FINDS:
+        return _made(_converted(spec), name)
+    if isinstance(spec, dict) and (name in _OBJECTS or name.startswith("attributes.") or _is_identifier(name)):
+        nested = {str(member): maker(said, f"{name}.{member}") for member, said in spec.items()}
+        return lambda view: _members(nested, view)
+    if isinstance(spec, dict | list):
+        raise SpecProblem("say `path` or `template`, or a constant")
+    if isinstance(spec, str) and "{" in spec:
+        return _made(Value(template=spec), name)
+    return lambda _: spec
+
+
+_FINDS = {"path", "template"}
+_OBJECTS = frozenset({"score", "value"})
+
+
+def _is_identifier(name: str) -> bool:
+    """Whether `{value: …, verified: …}` may stand here."""
+    return name.startswith("customer.") and name.count(".") == 1
+
+
+def _members(nested: Mapping[str, Maker], view: View) -> dict[str, Any] | None:
+    made = {member: make(view) for member, make in nested.items()}
+    return {member: value for member, value in made.items() if value is not None} or None
+
+
+def _converted(spec: Mapping[str, Any]) -> Value:
+    try:
+        value = msgspec.convert(spec, Value)
+    except msgspec.ValidationError as error:
+        raise SpecProblem(str(error)) from None
+    if bool(value.path) == bool(value.template):
+        raise SpecProblem("say either `path` or `template`")
+    return value
+
+
+def _made(value: Value, name: str) -> Maker:
+    find = template(value.template) if value.template else _first(value.path)
+    steps = _steps(value, name)
+
+    def make(view: View) -> Any:
+        found = find(view)
+        for step in steps:
+            if found is None or found == "":
+                return None
+            found = step(found, view)
+        return None if found == "" else found
+
+    return make
+
+
+Step = Callable[[Any, View], Any]
+
+
+def _steps(value: Value, name: str) -> list[Step]:
+    steps: list[Step] = [_plain] if value.html else []
+    if value.pattern is not None:
+        steps.append(_pattern(value.pattern))
+    if value.map is not None:
+        steps.append(_lookup(value))
+    if value.since is not None:
+        return [*steps, _since(value)]
+    if value.time is not None or name in TIMES:
+        return [*steps, _time(value)]
+    if value.number or value.times != 1.0 or name in NUMBERS:
+        return [*steps, _number(value)]
+    return [*steps, _cut if name == "text" else _leaf(name)]
+
+
+def _first(paths: str | tuple[str, ...]) -> Getter:
+    getters = [_getter(path) for path in ((paths,) if isinstance(paths, str) else paths)]
+
+    def find(view: View) -> Any:
+        for get in getters:
+            found = get(view)
+            if found is not None and found != "":
+                return found
+        return None
+
+    return find
+
+
+def _getter(path: str) -> Getter:
+    try:
+        return compile_path(path)
+    except PathError as error:
+        raise SpecProblem(str(error)) from None
+
+
+def template(text: str) -> Getter:
+    """Return what fills `{path}` in; `{{` is a brace. Absent when any of its values is.
+
+    Raises:
+        SpecProblem: a brace has no partner, or a path cannot be read.
+    """
+    pieces: list[str | Getter] = []
+    end = 0
+    for found in _PLACEHOLDER.finditer(text):
+        pieces.append(text[end : found.start()])
+        end = found.end()
+        if found[0] in "{}":
+            raise SpecProblem(f"a brace without its partner in {text!r}; write {{{{ for a brace")
+        pieces.append(_getter(found[1]) if found[1] else found[0][0])
+    pieces.append(text[end:])
+    return lambda view: _filled(pieces, view)
+
+
+def _filled(pieces: list[str | Getter], view: View) -> str | None:
+    made = []
+    for piece in pieces:
+        text = piece if isinstance(piece, str) else as_text(piece(view))
+        if not text and not isinstance(piece, str):
+            return None
+        made.append(text)
+    return "".join(made)
+
+
+_TAG = re.compile(r"<[^<>]*>")
+_BREAK = re.compile(r"<\s*(?:br|/p|/div|/li)\b[^<>]*>", re.IGNORECASE)
+
+
+def _plain(found: Any, _: View) -> str:
+    text = _TAG.sub("", _BREAK.sub("\n", as_text(found)))
+    return html.unescape(text).strip()
+
+
+def _pattern(text: str) -> Step:
+    try:
+        compiled = re.compile(text)
+    except re.error as error:
+        raise SpecProblem(f"`pattern` is no regular expression: {error}") from None
+    if compiled.groups != 1:
+        raise SpecProblem("`pattern` wants one group: what it holds is the value")
+
+    def step(found: Any, _: View) -> str | None:
+        matched = compiled.search(as_text(found))
+        return matched[1] if matched is not None else None
+
+    return step
+
+
+def _lookup(value: Value) -> Step:
+    known = {key.casefold(): meaning for key, meaning in (value.map or {}).items()}
+
+    def step(found: Any, _: View) -> Any:
+        key = as_text(found).casefold()
+        if key in known:
+            return known[key]
+        if value.otherwise is msgspec.UNSET:
+            raise ValueProblem("a value that `map` does not know (or say `otherwise`)")
+        return value.otherwise
+
+    return step
+
+
+def _number(value: Value) -> Step:
+    def step(found: Any, _: View) -> int | float:
+        try:
+            number = float(as_text(found).replace(",", "")) * value.times
+        except ValueError:
+            raise ValueProblem("no number") from None
+        return int(number) if number.is_integer() else round(number, 6)
+
+    return step
+
+
+def _since(value: Value) -> Step:
+    start = _first(value.since or "")
+
+    def step(found: Any, view: View) -> float | None:
+        begun = start(view)
+        if begun is None:
+            return None
+        seconds = (_moment(found, value) - _moment(begun, value)).total_seconds()
+        return round(seconds, 3) if seconds >= 0 else None
+
+    return step
+
+
+def _time(value: Value) -> Step:
+    if value.time not in (None, "iso", "s", "ms", "rfc2822") and "%" not in (value.time or ""):
+        raise SpecProblem("`time` is iso, s, ms, rfc2822, or a format such as %Y%m%d%H%M%S")
+    _zone(value.zone)
+    return lambda found, _: _moment(found, value).astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _moment(found: Any, value: Value) -> datetime:
+    if isinstance(found, datetime):
+        return found
+    try:
+        moment = _read(as_text(found), value.time or "iso")
+    except (ValueError, OverflowError, OSError, TypeError):
+        raise ValueProblem(f"no time of the form {value.time or 'iso'}") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=_zone(value.zone))
+
+
+def _read(text: str, form: str) -> datetime:
+    if form in {"s", "ms"}:
+        return datetime.fromtimestamp(float(text) / (1000 if form == "ms" else 1), UTC)
+    if form == "rfc2822":
+        return parsedate_to_datetime(text)
+    return datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007  zone follows
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SpecProblem(f"there is no time zone {name!r}; an IANA name like Asia/Seoul is wanted") from None
+
+
+def _cut(found: Any, _: View) -> str:
+    return as_text(found)[:TEXT_LENGTH]
+
+
+def _leaf(name: str) -> Step:
+    """Attributes keep their types; everything else that is not a number or a time is text."""
+    if name.startswith("attributes."):
+        return lambda found, _: found
+    return lambda found, _: as_text(found)
