@@ -17,6 +17,9 @@ from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)
 
+CLOSE_S = 2.0
+"""How long a discarded producer has to end in good order, and again to end by force."""
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -58,7 +61,7 @@ class Producer:
 
     aiokafka's idempotent producer ends its sender routine for good on OutOfOrderSequenceNumber and its like; every
     later send then raises the stored exception (aio-libs/aiokafka#1017). Only a new producer, with a new producer id,
-    helps.
+    helps. The old one is put away beside the work, since whoever waits for an answer has waited long enough.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Producer:
         self._request_timeout_s = request_timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._building = asyncio.Lock()
+        self._discarded: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connect.
@@ -99,6 +103,8 @@ class Producer:
         self._producer = None
         if producer is not None:
             await producer.stop()
+        if self._discarded:
+            await asyncio.wait(self._discarded)
 
     async def publish(self, records: Sequence[Record]) -> None:
         """Write `records`, in order within each partition, and return once all are acknowledged.
@@ -117,7 +123,7 @@ class Producer:
         failures = {at: error for at, error in enumerate(outcomes) if error is not None}
         if failures:
             first = next(iter(failures.values()))
-            await self._discard(producer, first)
+            self._discard(producer, first)
             raise PublishFailed(type(first).__name__, frozenset(failures)) from first
 
     async def check(self) -> CheckResult:
@@ -161,18 +167,42 @@ class Producer:
             self._producer = producer
             return producer
 
-    async def _discard(self, producer: AIOKafkaProducer, error: BaseException) -> None:
+    def _discard(self, producer: AIOKafkaProducer, error: BaseException) -> None:
         """Put a failed producer away; the next call builds a new one."""
         superseded = self._producer is not producer
         if superseded:
             return  # another call that failed with it did so already
         self._producer = None
         _log.warning("producer discarded", reason=type(error).__name__)
-        try:
-            async with asyncio.timeout(2.0):
-                await producer.stop()
-        except (KafkaError, OSError, TimeoutError) as closing:
-            _log.warning("discarded producer did not close", reason=type(closing).__name__)
+        task = asyncio.create_task(_put_away(producer), name="discarded producer")
+        self._discarded.add(task)
+        task.add_done_callback(self._discarded.discard)
+
+
+async def _put_away(producer: AIOKafkaProducer) -> None:
+    """Close a producer, by force where it cannot: `stop` waits until all is written, which may be never."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await producer.stop()
+    except (KafkaError, OSError, TimeoutError) as error:
+        _log.info("discarded producer is closed by force", reason=type(error).__name__)
+        await _abandon(producer)
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """End what a producer still does. Left alone it would reconnect for ever, and write what was given up long ago.
+
+    Only its private parts can be told so (aiokafka 0.14): `stop` does nothing when it is called again.
+    """
+    sender = producer._sender.sender_task
+    if sender is not None:
+        sender.cancel()
+    producer._message_accumulator.fail_all(KafkaConnectionError("the producer was discarded"))
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await producer.client.close()
+    except (KafkaError, OSError, TimeoutError) as error:
+        _log.warning("discarded producer did not close", reason=type(error).__name__)
 
 
 def _outcome(future: asyncio.Future[Any], otherwise: BaseException) -> BaseException | None:

@@ -1,0 +1,83 @@
+"""The producer of every service, when its broker dies: it says so, leaves nothing behind, and works again."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.runtime.kafka import Producer, PublishFailed, Record, TopicSpec, ensure_topics
+from tests.waiting import until
+from waymark.stack.tansu import Tansu
+
+pytestmark = pytest.mark.local
+
+RECORD = Record(topic="t", key=b"k", value=b"v")
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[Tansu]:
+    """A broker that the test may kill."""
+    with Tansu(tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture
+async def producer(own_broker: Tansu) -> Producer:
+    """A producer that has written already."""
+    await ensure_topics(
+        own_broker.bootstrap, [TopicSpec(name="t", partitions=1, replication=1, config={})], configure=False
+    )
+    made = Producer(own_broker.bootstrap, client_id="test", idempotent=False, request_timeout_s=0.5)
+    await made.publish([RECORD])
+    return made
+
+
+def running() -> list[str]:
+    """What aiokafka still does."""
+    tasks = ((task.get_name(), task.get_coro()) for task in asyncio.all_tasks())
+    return [name for name, coro in tasks if "aiokafka" in getattr(getattr(coro, "cr_code", None), "co_filename", "")]
+
+
+async def test_a_discarded_producer_leaves_nothing_running(own_broker: Tansu, producer: Producer) -> None:
+    before = asyncio.all_tasks()
+    own_broker.child.send(signal.SIGSTOP)  # connections stay open, nobody answers
+
+    with pytest.raises(PublishFailed) as failed:
+        await producer.publish([RECORD])
+
+    assert failed.value.failed == {0}
+    await until(lambda: not running(), within=10)
+    assert asyncio.all_tasks() <= before
+    own_broker.child.send(signal.SIGCONT)
+
+
+async def test_whoever_waits_for_an_answer_does_not_wait_for_the_funeral(own_broker: Tansu, producer: Producer) -> None:
+    own_broker.child.kill()
+    loop = asyncio.get_running_loop()
+
+    started = loop.time()
+    with pytest.raises(PublishFailed):
+        await producer.publish([RECORD])
+
+    assert loop.time() - started < 0.5 * 1.5 + 0.5  # what the records had, not what closing takes
+    await producer.stop()
+    assert running() == []
+
+
+async def test_a_new_producer_takes_the_place_of_a_discarded_one(own_broker: Tansu, producer: Producer) -> None:
+    own_broker.child.send(signal.SIGSTOP)
+    with pytest.raises(PublishFailed):
+        await producer.publish([RECORD])
+    own_broker.child.send(signal.SIGCONT)
+
+    async def works() -> bool:
+        try:
+            await producer.publish([RECORD])
+        except PublishFailed:
+            return False
+        return True
+
+    await until(works, within=20)
+    await producer.stop()
