@@ -1,6 +1,6 @@
 """The decision about one touchpoint: accepted in its normal form, or rejected for a reason.
 
-Pure: values and `now` in, a named decision out. That it has the form the contract asks for (its years included) was
+Pure: values in, a named decision out. That it has the form the contract asks for (its years included) was
 settled in `services.ingest.posted`; writing it to Kafka is the rest of the service.
 """
 
@@ -14,6 +14,7 @@ from schemas.touchpoint import IdentifierValue, Posted, Touchpoint
 from schemas.vocabulary import Direction
 from services.ingest.reasons import Rejection
 from services.ingest.sources import Scope, Source
+from services.ingest.timing.judgement import Timed
 
 _SET_BELOW = frozenset({"occurred_at", "received_at", "sent_at", "reported_at", "time_quality"})
 
@@ -28,6 +29,14 @@ class Policy:
 
     future_tolerance: timedelta
     phone_region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """When a touchpoint arrived, and the time that it was found to have happened at."""
+
+    at: datetime
+    timed: Timed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +66,9 @@ class Rejected:
     dropped: tuple[DroppedIdentifier, ...] = ()
 
 
-def accept(posted: Posted, source: Source, now: datetime, policy: Policy) -> Accepted | Rejected:
-    """Decide about one touchpoint that `source` posted and that arrived at `now`."""
-    refused = _not_allowed(posted, source) or _untimely(posted, now, policy)
+def accept(posted: Posted, source: Source, arrival: Arrival, policy: Policy) -> Accepted | Rejected:
+    """Decide about one touchpoint that `source` posted."""
+    refused = _not_allowed(posted, source) or _untimely(arrival, policy)
     if refused is not None:
         return refused
     customer, dropped = _usable(posted, policy.phone_region)
@@ -70,9 +79,11 @@ def accept(posted: Posted, source: Source, now: datetime, policy: Policy) -> Acc
         customer=customer,
         direction=posted.direction or _implied_direction(posted.kind),
         due_at=posted.due_at.astimezone(UTC) if posted.due_at is not None else None,
-        occurred_at=posted.occurred_at.astimezone(UTC),
+        occurred_at=arrival.timed.occurred_at,
+        reported_at=arrival.timed.reported_at,
+        time_quality=arrival.timed.quality,
         sent_at=posted.sent_at.astimezone(UTC) if posted.sent_at is not None else None,
-        received_at=now,
+        received_at=arrival.at,
         source=source.name,
     )
     strongest = min(customer, key=_strength)
@@ -92,8 +103,8 @@ def _not_allowed(posted: Posted, source: Source) -> Rejected | None:
     return None
 
 
-def _untimely(posted: Posted, now: datetime, policy: Policy) -> Rejected | None:
-    if posted.occurred_at > now + policy.future_tolerance:
+def _untimely(arrival: Arrival, policy: Policy) -> Rejected | None:
+    if arrival.timed.occurred_at > arrival.at + policy.future_tolerance:
         limit = f"{policy.future_tolerance.total_seconds():g}"
         return Rejected(reason=Rejection.OCCURRED_AT_IN_FUTURE, field="occurred_at", fact=limit)
     return None

@@ -28,6 +28,8 @@ from services.ingest.routes import PostTouchpoints
 from services.ingest.settings import IngestSettings, ProcessSettings
 from services.ingest.source_store import SourceStore
 from services.ingest.sources import KeyStore, Sources
+from services.ingest.timing.clocks import Clocks, TimingRules
+from services.ingest.timing.skew import SkewRules
 from services.ingest.wire.door import Door
 from services.ingest.wire.exchange import Exchange, Handler
 from services.ingest.wire.mounting import Operation, RawRoute, mount
@@ -104,7 +106,13 @@ class Service:
             publisher,
             _intake_rules(settings, limits),
             Duplicates(settings.remembered_ids),
-            Surroundings(metrics=self.metrics, clock=clock, new_id=fresh_id, rates=rates),
+            Surroundings(
+                metrics=self.metrics,
+                clock=clock,
+                new_id=fresh_id,
+                rates=rates,
+                clocks=Clocks(_timing_rules(settings)),
+            ),
         )
         self._admission = Admission(
             self.metrics,
@@ -149,6 +157,18 @@ def _rate_rules(settings: IngestSettings) -> RateRules:
         requests_per_s=settings.requests_per_s,
         touchpoints_per_s=settings.touchpoints_per_s,
         burst_s=settings.burst_s,
+    )
+
+
+def _timing_rules(settings: IngestSettings) -> TimingRules:
+    return TimingRules(
+        ahead=timedelta(seconds=settings.future_tolerance_s),
+        remembered=settings.remembered_clocks,
+        skew=SkewRules(
+            window=timedelta(seconds=settings.skew_window_s),
+            quantum=timedelta(seconds=settings.skew_quantum_s),
+            least=timedelta(seconds=settings.skew_least_s),
+        ),
     )
 
 

@@ -7,11 +7,20 @@ Kafka's acknowledgement, so a `duplicate` is never the only answer a touchpoint 
 import hashlib
 from collections import OrderedDict
 
+import msgspec
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _DIGEST_BYTES = 16
 
 
 def fingerprint(item: bytes) -> bytes:
-    """Return the fingerprint of a touchpoint as it was sent; another payload under a known id has another one."""
+    """Return the fingerprint of a touchpoint as it was sent; another payload under a known id has another one.
+
+    `sent_at` does not count: who sends again later says another one.
+    """
+    if b'"sent_at"' in item:
+        members = _MEMBERS.decode(item)
+        item = b"\n".join(name.encode() + b":" + bytes(members[name]) for name in sorted(members) if name != "sent_at")
     return hashlib.blake2b(item, digest_size=_DIGEST_BYTES).digest()
 
 

@@ -12,13 +12,16 @@ from uuid import UUID
 
 from schemas.dead_letter import DeadLetterError
 from services.ingest import acceptance, document, normalisation, posted, records
-from services.ingest.acceptance import Accepted, Policy, Rejected
+from services.ingest.acceptance import Accepted, Arrival, Policy, Rejected
 from services.ingest.document import ItemLimits, Unreadable
 from services.ingest.duplicates import Duplicates, fingerprint
 from services.ingest.metrics import Metrics
 from services.ingest.protection.rates import Rates
 from services.ingest.reasons import Outcome, Rejection, Unavailability
 from services.ingest.sources import Source
+from services.ingest.timing import judgement
+from services.ingest.timing.clocks import Clocks
+from services.ingest.timing.judgement import Timed
 from services.ingest.verdict import Verdict, reject, reject_fields, reject_unreadable
 from services.ingest.wording import Language, say
 from services.runtime.clock import Clock
@@ -49,6 +52,7 @@ class Surroundings:
     clock: Clock
     new_id: Callable[[], UUID]
     rates: Rates
+    clocks: Clocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,8 @@ class Request:
     traceparent: str = ""
     carries_key: bool = False
     """Whether a bare touchpoint has `writeKey` beside its own members."""
+    may_lack_time: bool = False
+    """Whether an item without `occurred_at` happened when it came: a wire form whose producers need not say it."""
 
     def original(self, at: int) -> bytes:
         """Return the bytes that were sent for the item at `at`."""
@@ -97,6 +103,7 @@ class Intake:
         self._rules = rules
         self._duplicates = duplicates
         self._rates = surroundings.rates
+        self._clocks = surroundings.clocks
         self._metrics = surroundings.metrics
         self._clock = surroundings.clock
         self._new_id = surroundings.new_id
@@ -154,12 +161,21 @@ class Intake:
             return reject_unreadable(found)
         if request.carries_key:
             found.pop("writeKey", None)
+        now = self._clock.now()
+        timed: Timed | None = None
+        if request.may_lack_time and "occurred_at" not in found:
+            found["occurred_at"] = now.isoformat()
+            timed = judgement.untold(now)
         id_ = found.get("id")
         known_id = id_ if isinstance(id_, str) else None
         read = posted.read(found, request.source.defaults, composed=normalisation.is_composed(item))
         if isinstance(read, list):
             return reject_fields(known_id, read)
-        decided = acceptance.accept(read, request.source, self._clock.now(), self._rules.policy)
+        source = request.source
+        timed = timed or self._clocks.time(read, source.name, source.clock, now)
+        if timed.quality is not None:
+            self._metrics.times.labels(str(timed.quality)).inc()
+        decided = acceptance.accept(read, source, Arrival(at=now, timed=timed), self._rules.policy)
         return reject(read.id, decided) if isinstance(decided, Rejected) else decided
 
     async def _publish(self, plan: _Plan) -> frozenset[int]:

@@ -22,6 +22,8 @@ class Metrics:
     in_flight_requests: Gauge
     in_flight_bytes: Gauge
     received_age_seconds: Histogram
+    times: Counter
+    ignored: Counter
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "Metrics":
@@ -43,6 +45,18 @@ class Metrics:
                 "waymark_ingest_identifiers_dropped",
                 "Identifiers left out of touchpoints, by reason.",
                 ("reason",),
+                registry=registry,
+            ),
+            times=Counter(
+                "waymark_ingest_times",
+                "Touchpoints of whose time more is known than what the producer said, by its quality.",
+                ("quality",),
+                registry=registry,
+            ),
+            ignored=Counter(
+                "waymark_ingest_messages_ignored",
+                "Messages that the mapping of their source leaves out, by dialect.",
+                ("dialect",),
                 registry=registry,
             ),
             dead_letters=Counter(

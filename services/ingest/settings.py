@@ -47,6 +47,10 @@ class IngestSettings(Settings):
         100_000, ge=0, description="How many acknowledged ids each replica remembers to answer `duplicate`; 0: none."
     )
     future_tolerance_s: float = Field(300.0, ge=0, description="Seconds that occurred_at may be ahead of our clock.")
+    skew_window_s: float = Field(3600.0, gt=0, description="Seconds that a request tells of its device's clock.")
+    skew_quantum_s: float = Field(300.0, gt=0, description="Steps in which the times of a device are shifted, seconds.")
+    skew_least_s: float = Field(60.0, ge=0, description="Seconds of skew below which nothing is shifted.")
+    remembered_clocks: int = Field(50_000, ge=1, description="How many devices' clocks each replica remembers.")
     phone_region: str = Field(
         "KR", pattern="^[A-Z]{2}$", description="Region of phone numbers written without a country code."
     )

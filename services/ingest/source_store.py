@@ -8,6 +8,7 @@ import msgspec
 
 from schemas.vocabulary import Channel
 from services.ingest.sources import Pace, Scope, Source, SourceKey
+from services.ingest.timing.judgement import ClockMode
 from services.runtime.keys import KeyKind, StoredKey
 from services.runtime.logs import get_logger
 from services.runtime.postgres import TRANSIENT, Pool, Row, acquire
@@ -18,7 +19,7 @@ _KEYS = """
 SELECT k.key_id, k.secret_hash, k.expires_at, k.revoked_at IS NOT NULL AS revoked,
        coalesce(k.scopes, s.scopes) AS scopes,
        k.requests_per_s AS key_requests, k.touchpoints_per_s AS key_touchpoints, s.requests_per_s, s.touchpoints_per_s,
-       s.name, s.channels, s.defaults::text AS defaults, s.dialects::text AS dialects,
+       s.name, s.channels, s.defaults::text AS defaults, s.dialects::text AS dialects, s.origins, s.clock,
        s.disabled_at IS NOT NULL AS disabled
   FROM ingest.source_keys k JOIN ingest.sources s ON s.name = k.source
 """
@@ -59,6 +60,8 @@ def _key(row: Row) -> SourceKey:
         scopes=frozenset(Scope(scope) for scope in row["scopes"]),
         defaults=_object(row["defaults"]),
         dialects=_object(row["dialects"]),
+        origins=frozenset(row["origins"]),
+        clock=ClockMode(row["clock"]),
         disabled=row["disabled"],
         pace=Pace(requests=row["requests_per_s"], touchpoints=row["touchpoints_per_s"]),
         key_id=row["key_id"],

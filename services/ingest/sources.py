@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from schemas.vocabulary import Channel
 from services.ingest.reasons import Refusal, Refused
+from services.ingest.timing.judgement import ClockMode
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
 from services.runtime.keys import PresentedKey, StoredKey, Verdict, judge, parse
@@ -43,7 +44,8 @@ class Pace:
 class Source:
     """A producer system. `channels` None means all; `defaults` are members for touchpoints that lack them.
 
-    `dialects` says by wire form how what the source sends becomes touchpoints; each form checks its own.
+    `origins` are those of web pages that may send (`*`: every one). `dialects` says by wire form how what the source
+    sends becomes touchpoints; each form checks its own.
     `scopes`, `key_id` and `key_pace` are those of the key that was presented, where one was.
     """
 
@@ -52,6 +54,8 @@ class Source:
     scopes: frozenset[Scope] = frozenset({Scope.WRITE, Scope.INSPECT})
     defaults: Mapping[str, Any] = field(default_factory=dict)
     dialects: Mapping[str, Any] = field(default_factory=dict)
+    origins: frozenset[str] = frozenset()
+    clock: ClockMode = ClockMode.ESTIMATE
     disabled: bool = False
     pace: Pace = Pace()
     key_id: str = ""
@@ -112,6 +116,7 @@ class Sources:
         self._refresh_s = refresh_s
         self._retry_after_s = retry_after_s
         self._keys: dict[str, SourceKey] | None = None
+        self._origins: frozenset[str] = frozenset()
         self._looked_up: OrderedDict[str, SourceKey | None] = OrderedDict()
         self._asking = asyncio.Semaphore(2)
         self._used: set[str] = set()
@@ -137,11 +142,17 @@ class Sources:
         self._used.add(presented.key_id)
         return found.source
 
+    @property
+    def origins(self) -> frozenset[str]:
+        """The web origins that any source may be sent from, as of the last refresh."""
+        return self._origins
+
     async def refresh(self) -> None:
         """Read all keys anew; raises one of the store's `outages`."""
         keys = await self._store.all_keys()
         self._keys = {found.key.key_id: found for found in keys}
         self._looked_up.clear()
+        self._origins = frozenset().union(*(found.source.origins for found in keys))
 
     async def run(self) -> None:
         """Refresh for ever, and note now and then which keys were used; an outage is logged when it begins and ends."""

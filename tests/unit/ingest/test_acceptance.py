@@ -6,10 +6,11 @@ import pytest
 from schemas.spelling import Dropped
 from schemas.touchpoint import IdentifierValue, Posted
 from schemas.vocabulary import Channel
-from services.ingest.acceptance import Accepted, DroppedIdentifier, Policy, Rejected, accept
+from services.ingest.acceptance import Accepted, Arrival, DroppedIdentifier, Policy, Rejected, accept
 from services.ingest.posted import read
 from services.ingest.reasons import Rejection
 from services.ingest.sources import Scope, Source
+from services.ingest.timing.judgement import as_said
 from tests.unit.ingest.fakes import NOW, a_touchpoint
 
 POLICY = Policy(future_tolerance=timedelta(minutes=5), phone_region="KR")
@@ -20,7 +21,7 @@ IMPORT = Source(name="import", scopes=frozenset({Scope.WRITE, Scope.REPLAY}))
 def decide(by: Source = IVR, /, **members: Any) -> Accepted | Rejected:
     posted = read(a_touchpoint(**members), by.defaults, composed=True)
     assert isinstance(posted, Posted), posted
-    return accept(posted, by, NOW, POLICY)
+    return accept(posted, by, Arrival(at=NOW, timed=as_said(posted)), POLICY)
 
 
 def accepted(by: Source = IVR, /, **members: Any) -> Accepted:

@@ -9,9 +9,10 @@ from schemas import validation
 from schemas.dead_letter import DeadLetterError
 from schemas.touchpoint import Posted
 from services.ingest import records
-from services.ingest.acceptance import Accepted, Policy, accept
+from services.ingest.acceptance import Accepted, Arrival, Policy, accept
 from services.ingest.posted import read
 from services.ingest.sources import Source
+from services.ingest.timing.judgement import as_said
 from tests.unit.ingest.fakes import NOW, a_touchpoint
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -21,7 +22,9 @@ FRESH = UUID("0123456789abcdeffedcba9876543210")
 def an_accepted(**members: object) -> Accepted:
     posted = read(a_touchpoint(**members), {}, composed=True)
     assert isinstance(posted, Posted)
-    found = accept(posted, Source(name="ivr"), NOW, Policy(future_tolerance=timedelta(minutes=5), phone_region="KR"))
+    arrival = Arrival(at=NOW, timed=as_said(posted))
+    policy = Policy(future_tolerance=timedelta(minutes=5), phone_region="KR")
+    found = accept(posted, Source(name="ivr"), arrival, policy)
     assert isinstance(found, Accepted)
     return found
 

@@ -1,0 +1,81 @@
+"""The clocks of all devices that sent lately, the ones used longest ago forgotten first.
+
+A device is (source, the strongest identifier that a machine carried, such as `device_id` or `anonymous_id`);
+touchpoints without one share the clock of their source: a server's. Nothing here is shared between replicas or kept:
+a new replica learns from the first request.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from schemas import identifiers
+from schemas.identifiers import Trust
+from schemas.touchpoint import IdentifierValue, Posted
+from schemas.vocabulary import TimeQuality
+from services.ingest.timing import judgement, skew
+from services.ingest.timing.judgement import ClockMode, Timed
+from services.ingest.timing.skew import Skew, SkewRules
+
+Device = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimingRules:
+    """`ahead` is how far a time may lie ahead of its receipt, `remembered` how many clocks are kept."""
+
+    ahead: timedelta = timedelta(minutes=5)
+    remembered: int = 50_000
+    skew: SkewRules = field(default_factory=SkewRules)
+
+
+class Clocks:
+    """Gives every touchpoint its time."""
+
+    def __init__(self, rules: TimingRules) -> None:
+        self._rules = rules
+        self._known: OrderedDict[Device, Skew] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def time(self, posted: Posted, source: str, mode: ClockMode, received_at: datetime) -> Timed:
+        """Return the time of a touchpoint of `source` that arrived at `received_at`."""
+        if posted.replay:
+            return judgement.as_said(posted)
+        if mode is ClockMode.TRUE_TIME:
+            return judgement.as_said(posted, TimeQuality.TRUSTED)
+        if posted.sent_at is None:
+            return judgement.as_said(posted)
+        if mode is ClockMode.FORMULA:
+            return judgement.computed(posted, posted.sent_at, received_at)
+        shift = self._learn((source, *device_of(posted)), posted.sent_at, received_at)
+        return judgement.shifted(posted, shift, received_at, self._rules.ahead)
+
+    def _learn(self, device: Device, sent_at: datetime, received_at: datetime) -> timedelta:
+        known = self._known.get(device)
+        if known is None:
+            now = skew.met(sent_at, received_at, self._rules.skew)
+        else:
+            now = skew.observed(known, sent_at, received_at, self._rules.skew)
+        self._known[device] = now
+        self._known.move_to_end(device)
+        if len(self._known) > self._rules.remembered:
+            self._known.popitem(last=False)
+        return now.shift
+
+
+def device_of(posted: Posted) -> tuple[str, str]:
+    """Return (type, value) of the strongest identifier of a device, empty where none is named."""
+    carried = [type_ for type_ in posted.customer if _is_device(type_)]
+    if not carried:
+        return "", ""
+    type_ = min(carried, key=identifiers.order)
+    given = posted.customer[type_]
+    return type_, given.value if isinstance(given, IdentifierValue) else given
+
+
+@lru_cache(maxsize=1024)
+def _is_device(type_: str) -> bool:
+    return identifiers.get(type_).trust is Trust.DEVICE

@@ -1,0 +1,64 @@
+"""The time that one touchpoint gets: as said, shifted, computed, or that of its receipt, and the word for it. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from schemas.touchpoint import Posted
+from schemas.vocabulary import TimeQuality
+
+_EARLIEST = datetime(2001, 1, 1, tzinfo=UTC)
+"""Published times lie in the years 2000 to 2100; a shift that leaves them is no knowledge."""
+
+
+class ClockMode(StrEnum):
+    """How a source's clock is taken."""
+
+    ESTIMATE = "estimate"
+    """Each device's skew is learnt from its requests; a device's touchpoints keep their order."""
+
+    FORMULA = "formula"
+    """`received_at - (sent_at - occurred_at)`, as Segment, RudderStack and Snowplow compute it."""
+
+    TRUE_TIME = "true_time"
+    """The source keeps its clock right: what it says stands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """When it happened; `reported_at` is what the producer said where that is not it."""
+
+    occurred_at: datetime
+    reported_at: datetime | None = None
+    quality: TimeQuality | None = None
+
+
+def untold(received_at: datetime) -> Timed:
+    """Return the time of a touchpoint whose producer said none."""
+    return Timed(occurred_at=received_at, quality=TimeQuality.RECEIVED)
+
+
+def as_said(posted: Posted, quality: TimeQuality | None = None) -> Timed:
+    """Return the time that the producer said."""
+    return Timed(occurred_at=posted.occurred_at.astimezone(UTC), quality=quality)
+
+
+def shifted(posted: Posted, shift: timedelta, received_at: datetime, ahead: timedelta) -> Timed:
+    """Return the time said, put right by `shift`; one that would lie more than `ahead` of its receipt is clamped."""
+    said = posted.occurred_at.astimezone(UTC)
+    right = said + shift
+    if right > received_at + ahead or right < _EARLIEST:
+        return Timed(occurred_at=received_at, reported_at=said, quality=TimeQuality.CLAMPED)
+    if not shift:
+        return as_said(posted, TimeQuality.AGREED)
+    return Timed(occurred_at=right, reported_at=said, quality=TimeQuality.CORRECTED)
+
+
+def computed(posted: Posted, sent_at: datetime, received_at: datetime) -> Timed:
+    """Return `received_at - (sent_at - occurred_at)` in plain time, never ahead of the receipt."""
+    said = posted.occurred_at.astimezone(UTC)
+    # In UTC on both sides: the same wall clock at two offsets, or across a change of them, is not the same duration.
+    right = received_at - (sent_at.astimezone(UTC) - said)
+    if right > received_at or right < _EARLIEST:
+        return Timed(occurred_at=received_at, reported_at=said, quality=TimeQuality.CLAMPED)
+    return Timed(occurred_at=right, reported_at=said, quality=TimeQuality.COMPUTED)
