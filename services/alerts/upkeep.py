@@ -20,6 +20,9 @@ from services.runtime.postgres import Pool, acquire, is_transient, transaction
 _log = get_logger(__name__)
 
 EVERY_S = 2.0
+REFRESH_EVERY_S = 10.0
+"""Seconds between looks at how things stand: counting what waits takes long when much does."""
+
 PRUNE_EVERY_S = 300.0
 AT_ONCE = 1000
 OUTBOX_KEPT = timedelta(days=30)
@@ -40,12 +43,14 @@ class Upkeep:
 
     async def run(self) -> None:
         """Do it all, again and again."""
-        prune_at = self.clock.monotonic()
+        prune_at = refresh_at = self.clock.monotonic()
         while True:
             try:
                 await self.end_snoozes()
                 await self.release_dead()
-                await self.refresh()
+                if self.clock.monotonic() >= refresh_at:
+                    refresh_at = self.clock.monotonic() + REFRESH_EVERY_S
+                    await self.refresh()
                 if self.clock.monotonic() >= prune_at:
                     prune_at = self.clock.monotonic() + PRUNE_EVERY_S
                     await self.prune()

@@ -60,13 +60,16 @@ async def figures(connection: Connection, now: datetime) -> Figures:
     )
     deliveries = await connection.fetch(
         """
-        SELECT CASE WHEN d.state = 'exhausted' THEN 'exhausted'
-                    WHEN NOT e.enabled THEN 'parked'
+        SELECT CASE WHEN NOT e.enabled THEN 'parked'
                     WHEN d.lease_until > $1 THEN 'in_flight'
                     WHEN d.next_at > $1 OR e.paused_until > $1 THEN 'scheduled'
                     ELSE 'due' END AS state, count(*) AS n, min(d.next_at) AS oldest
           FROM alerts.deliveries d JOIN alerts.endpoints e USING (endpoint_id)
-         WHERE d.state <> 'delivered' AND e.deleted_at IS NULL GROUP BY 1
+         WHERE d.state = 'pending' AND e.deleted_at IS NULL GROUP BY 1
+         UNION ALL
+        SELECT 'exhausted', count(*), NULL
+          FROM alerts.deliveries d JOIN alerts.endpoints e USING (endpoint_id)
+         WHERE d.state = 'exhausted' AND e.deleted_at IS NULL
         """,
         now,
     )
