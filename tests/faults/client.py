@@ -22,6 +22,9 @@ from waymark.keys import SourceSpec, create_source_key
 BATCH = 20
 IN_FLIGHT = 8
 ANSWER_WITHIN_S = 12.0
+SOUND_BY_HTTP = frozenset({"no source", "a list"})
+"""Poison on the topic, and yet what a producer may post: the key names the source, and a list is a batch."""
+
 RETRY_S = 0.5
 LONGEST_RETRY_S = 3.0
 
@@ -181,7 +184,7 @@ def _batches(sendings: Sequence[Sending]) -> list[Batch]:
     open_: defaultdict[str, list[Json]] = defaultdict(list)
     for sending in sendings:
         if sending.what is What.POISON:
-            if sending.value:
+            if sending.value and sending.note not in SOUND_BY_HTTP:
                 made.append(Batch(source="intruder", raw=sending.value, note=sending.note))
             continue
         source = orjson.loads(sending.value or b"{}")["source"]

@@ -83,7 +83,10 @@ class Scene:
     """What must be true beyond the invariants."""
 
     sending: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set while the workload is being sent."""
+    """Set once the workload is being sent."""
+
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once all of it has its final answer."""
 
 
 Harm = Callable[[Scene], Awaitable[None]]
@@ -132,6 +135,13 @@ async def _set(lab: Lab, engines: Engines, seed: int, course: Course) -> Scene:
 
 async def _send(scene: Scene, seed: int, course: Course) -> Ledger | None:
     until = datetime.now(UTC) + timedelta(seconds=AHEAD_S) - 2 * LIVE
+    try:
+        return await _send_all(scene, seed, course, until)
+    finally:
+        scene.sent.set()
+
+
+async def _send_all(scene: Scene, seed: int, course: Course, until: datetime) -> Ledger | None:
     if not course.over_http:
         workload = await asyncio.to_thread(make, seed, course.touchpoints, until)
         scene.sending.set()

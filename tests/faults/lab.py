@@ -36,8 +36,8 @@ class Lab:
 
     async def engines(self, *, nodes: int = 1, wired: bool = False) -> Engines:
         """Apache Kafka of one node or three, and PostgreSQL, empty, with topics and tables; `wired`: behind proxies."""
-        self.say(f"starting Apache Kafka ({nodes} nodes) and PostgreSQL")
         engines = Engines.prepare(self.folder / "engines", nodes=nodes, wired=wired)
+        self.say(f"starting Apache Kafka ({nodes} nodes) and PostgreSQL")
         self.stack.callback(engines.kill)  # before the start: one that fails half-way leaves processes too
         await asyncio.to_thread(engines.start_all)
         if engines.wires is not None:
