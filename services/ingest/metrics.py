@@ -22,8 +22,10 @@ class Metrics:
     in_flight_requests: Gauge
     in_flight_bytes: Gauge
     received_age_seconds: Histogram
+    suppressions: Gauge
     times: Counter
     ignored: Counter
+    webhooks: Counter
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "Metrics":
@@ -53,6 +55,12 @@ class Metrics:
                 ("quality",),
                 registry=registry,
             ),
+            webhooks=Counter(
+                "waymark_ingest_webhooks",
+                "Deliveries of channel systems, by system and what became of them.",
+                ("system", "outcome"),
+                registry=registry,
+            ),
             ignored=Counter(
                 "waymark_ingest_messages_ignored",
                 "Messages that the mapping of their source leaves out, by dialect.",
@@ -80,6 +88,11 @@ class Metrics:
             in_flight_requests=Gauge("waymark_ingest_in_flight_requests", "Requests served now.", registry=registry),
             in_flight_bytes=Gauge(
                 "waymark_ingest_in_flight_bytes", "Bytes of bodies held now, inflated.", registry=registry
+            ),
+            suppressions=Gauge(
+                "waymark_ingest_suppressions_held",
+                "Identifiers of people of whom nothing may be kept, as this replica knows them.",
+                registry=registry,
             ),
             received_age_seconds=Histogram(
                 "waymark_ingest_received_age_seconds",

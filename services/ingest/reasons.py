@@ -36,6 +36,9 @@ class Rejection(StrEnum):
     OCCURRED_AT_IN_FUTURE = "occurred_at_in_future"
     REPLAY_NOT_ALLOWED = "replay_not_allowed"
     WRITE_NOT_ALLOWED = "write_not_allowed"
+    SUPPRESSED = "suppressed"
+    UNKNOWN_CALL = "unknown_call"
+    NOT_OF_SYSTEM = "not_of_system"
 
 
 class Unavailability(StrEnum):
@@ -61,12 +64,16 @@ class Refusal(StrEnum):
     INVALID_BATCH = "invalid_batch"
     NO_TOUCHPOINTS = "no_touchpoints"
     BODY_TOO_DEEP = "body_too_deep"
+    INVALID_CALLS = "invalid_calls"
+    NO_CALLS = "no_calls"
     INVALID_ENCODING = "invalid_encoding"
     KEY_MISSING = "key_missing"
     KEY_INVALID = "key_invalid"
     KEY_REVOKED = "key_revoked"
     KEY_EXPIRED = "key_expired"
     SOURCE_DISABLED = "source_disabled"
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    SOURCE_MISCONFIGURED = "source_misconfigured"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TIMEOUT = "body_timeout"
     BODY_TOO_LARGE = "body_too_large"
@@ -76,6 +83,13 @@ class Refusal(StrEnum):
     UNSUPPORTED_ENCODING = "unsupported_encoding"
     OVERLOADED = "overloaded"
     KEYS_UNAVAILABLE = "keys_unavailable"
+    WEBHOOK_UNKNOWN = "webhook_unknown"
+    WEBHOOK_NOT_READY = "webhook_not_ready"
+    WEBHOOK_TIMEOUT = "webhook_timeout"
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
+    SIGNATURE_MISSING = "signature_missing"
+    SIGNATURE_WRONG = "signature_wrong"
+    SIGNATURE_STALE = "signature_stale"
     TOO_MANY_REQUESTS = "too_many_requests"
     TOO_MANY_TOUCHPOINTS = "too_many_touchpoints"
     TOO_MANY_WRONG_KEYS = "too_many_wrong_keys"
@@ -92,12 +106,16 @@ STATUS: dict[Refusal, int] = {
     Refusal.INVALID_BATCH: 400,
     Refusal.NO_TOUCHPOINTS: 400,
     Refusal.BODY_TOO_DEEP: 400,
+    Refusal.INVALID_CALLS: 400,
+    Refusal.NO_CALLS: 400,
     Refusal.INVALID_ENCODING: 400,
     Refusal.KEY_MISSING: 401,
     Refusal.KEY_INVALID: 401,
     Refusal.KEY_REVOKED: 401,
     Refusal.KEY_EXPIRED: 401,
     Refusal.SOURCE_DISABLED: 403,
+    Refusal.ORIGIN_NOT_ALLOWED: 403,
+    Refusal.SOURCE_MISCONFIGURED: 503,
     Refusal.METHOD_NOT_ALLOWED: 405,
     Refusal.BODY_TIMEOUT: 408,
     Refusal.BODY_TOO_LARGE: 413,
@@ -107,6 +125,13 @@ STATUS: dict[Refusal, int] = {
     Refusal.UNSUPPORTED_ENCODING: 415,
     Refusal.OVERLOADED: 503,
     Refusal.KEYS_UNAVAILABLE: 503,
+    Refusal.WEBHOOK_UNKNOWN: 404,
+    Refusal.WEBHOOK_NOT_READY: 503,
+    Refusal.WEBHOOK_TIMEOUT: 503,
+    Refusal.ADDRESS_NOT_ALLOWED: 403,
+    Refusal.SIGNATURE_MISSING: 401,
+    Refusal.SIGNATURE_WRONG: 401,
+    Refusal.SIGNATURE_STALE: 401,
     Refusal.TOO_MANY_REQUESTS: 429,
     Refusal.TOO_MANY_TOUCHPOINTS: 429,
     Refusal.TOO_MANY_WRONG_KEYS: 429,

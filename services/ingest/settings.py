@@ -62,7 +62,37 @@ class IngestSettings(Settings):
     keys_refresh_s: float = Field(
         5.0, gt=0, description="Seconds between readings of the source keys: how long a revoked one lives."
     )
+    systems: str = Field("", description="Folder with your own channel systems (YAML) besides those that are shipped.")
+    public_url: str = Field(
+        "",
+        pattern="^(https?://[^?#]+)?$",
+        description="Where vendors reach ingest from outside, such as https://waymark.example.com; some sign it.",
+    )
+    webhook_timeout_s: float = Field(
+        1.5,
+        gt=0,
+        description="Seconds that a webhook's touchpoints have to be written, else 503: vendors wait 2 to 15.",
+    )
+    secret_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Master keys that seal channel systems' secrets, comma separated, 32 characters or more each; the "
+        "first is for new secrets. Empty: secrets stand in the database as they are.",
+    )
+    secrets_dir: str = Field("", description="Folder with mounted secrets of channel systems, one file each.")
     drain_s: float = Field(15.0, gt=0, description="Seconds that open requests have to finish after SIGTERM.")
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _are_long(cls, keys: SecretStr) -> SecretStr:
+        if any(len(key) < 32 for key in _words(keys.get_secret_value())):
+            msg = "each master key needs 32 characters or more"
+            raise ValueError(msg)
+        return keys
+
+    @property
+    def master_keys(self) -> tuple[str, ...]:
+        """`secret_keys` as values; the first is for new secrets."""
+        return tuple(_words(self.secret_keys.get_secret_value()))
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -74,6 +104,10 @@ class IngestSettings(Settings):
     def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of `trusted_proxies`."""
         return _networks(self.trusted_proxies)
+
+
+def _words(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

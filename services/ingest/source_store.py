@@ -1,6 +1,7 @@
 """The sources and their keys in PostgreSQL (`ingest.sources`, `ingest.source_keys`)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,14 +16,16 @@ from services.runtime.postgres import TRANSIENT, Pool, Row, acquire
 
 _log = get_logger(__name__)
 
-_KEYS = """
+SOURCE_COLUMNS = """s.name, s.channels, s.defaults::text AS defaults, s.dialects::text AS dialects, s.origins, s.clock,
+       s.requests_per_s, s.touchpoints_per_s, s.disabled_at IS NOT NULL AS disabled"""
+"""What `source_of` reads of `ingest.sources s`, beside `scopes`."""
+
+_KEYS = f"""
 SELECT k.key_id, k.secret_hash, k.expires_at, k.revoked_at IS NOT NULL AS revoked,
-       coalesce(k.scopes, s.scopes) AS scopes,
-       k.requests_per_s AS key_requests, k.touchpoints_per_s AS key_touchpoints, s.requests_per_s, s.touchpoints_per_s,
-       s.name, s.channels, s.defaults::text AS defaults, s.dialects::text AS dialects, s.origins, s.clock,
-       s.disabled_at IS NOT NULL AS disabled
+       k.requests_per_s AS key_requests, k.touchpoints_per_s AS key_touchpoints,
+       coalesce(k.scopes, s.scopes) AS scopes, {SOURCE_COLUMNS}
   FROM ingest.source_keys k JOIN ingest.sources s ON s.name = k.source
-"""
+"""  # noqa: S608  the columns are ours
 
 
 class SourceStore:
@@ -45,16 +48,35 @@ class SourceStore:
             row = await connection.fetchrow(_KEYS + " WHERE k.key_id = $1", key_id)
         return _key(row) if row is not None else None
 
+    async def one_operator(self, key_id: str) -> StoredKey | None:
+        """Return the operator's key with that id, revoked or not."""
+        async with acquire(self._pool) as connection:
+            row = await connection.fetchrow("SELECT * FROM ingest.api_keys WHERE key_id = $1", key_id)
+        if row is None:
+            return None
+        return StoredKey(
+            kind=KeyKind(row["kind"]),
+            key_id=row["key_id"],
+            subject=row["label"],
+            secret_hash=bytes(row["secret_hash"]),
+            expires_at=row["expires_at"],
+            revoked=row["revoked_at"] is not None,
+        )
+
     async def mark_used(self, key_ids: frozenset[str], at: datetime) -> None:
         """Note when keys were last used."""
         async with acquire(self._pool) as connection:
-            await connection.execute(
-                "UPDATE ingest.source_keys SET last_used_at = $2 WHERE key_id = ANY ($1)", sorted(key_ids), at
-            )
+            for table in ("source_keys", "api_keys"):
+                await connection.execute(
+                    f"UPDATE ingest.{table} SET last_used_at = $2 WHERE key_id = ANY ($1)",  # noqa: S608  a constant
+                    sorted(key_ids),
+                    at,
+                )
 
 
-def _key(row: Row) -> SourceKey:
-    source = Source(
+def source_of(row: Row) -> Source:
+    """Return the source in a row of `scopes` and `SOURCE_COLUMNS`, without a key."""
+    return Source(
         name=row["name"],
         channels=_channels(row),
         scopes=frozenset(Scope(scope) for scope in row["scopes"]),
@@ -64,9 +86,12 @@ def _key(row: Row) -> SourceKey:
         clock=ClockMode(row["clock"]),
         disabled=row["disabled"],
         pace=Pace(requests=row["requests_per_s"], touchpoints=row["touchpoints_per_s"]),
-        key_id=row["key_id"],
-        key_pace=Pace(requests=row["key_requests"], touchpoints=row["key_touchpoints"]),
     )
+
+
+def _key(row: Row) -> SourceKey:
+    pace = Pace(requests=row["key_requests"], touchpoints=row["key_touchpoints"])
+    source = replace(source_of(row), key_id=row["key_id"], key_pace=pace)
     key = StoredKey(
         kind=KeyKind.SOURCE,
         key_id=row["key_id"],

@@ -109,6 +109,22 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
         Language.EN: "This source may only replay. Set `replay` to true, or use a key of a source that may write.",
         Language.KO: "이 소스는 재생만 할 수 있습니다. `replay`를 true로 하거나 쓰기 권한이 있는 키를 쓰세요.",
     },
+    Rejection.NOT_OF_SYSTEM: {
+        Language.EN: "The body is not what this channel system sends. Compare it with `waymark sources show`, "
+        "and check which system the source is set to.",
+        Language.KO: "본문이 이 채널 시스템의 형식이 아닙니다. `waymark sources show`와 비교하고, "
+        "소스에 설정된 시스템을 확인하세요.",
+    },
+    Rejection.UNKNOWN_CALL: {
+        Language.EN: "`type` names no call. Use track, identify, page, screen, group or alias.",
+        Language.KO: "`type`이 호출 이름이 아닙니다. track, identify, page, screen, group, alias 가운데 하나를 쓰세요.",
+    },
+    Rejection.SUPPRESSED: {
+        Language.EN: "Nothing may be kept of this customer, who asked for it. Stop sending their touchpoints; "
+        "nothing of this one was stored.",
+        Language.KO: "이 고객의 요청에 따라 아무것도 저장하지 않습니다. 이 고객의 접점을 더 보내지 마세요. "
+        "이 접점은 저장하지 않았습니다.",
+    },
     Dropped.BLOCKED: {
         Language.EN: "This identifier was left out: its value is a placeholder that many people share.",
         Language.KO: "이 식별자는 뺐습니다. 여러 사람이 함께 쓰는 자리표시 값입니다.",
@@ -171,6 +187,14 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
         Language.EN: "The body is nested far too deeply; a touchpoint may have {limit} levels.",
         Language.KO: "본문의 중첩이 지나치게 깊습니다. 접점은 {limit}단계까지입니다.",
     },
+    Refusal.INVALID_CALLS: {
+        Language.EN: 'The body is neither a call nor a batch of them. Send {{...}} or {{"batch": [...]}}.',
+        Language.KO: '본문이 호출도 그 묶음도 아닙니다. {{...}} 또는 {{"batch": [...]}}를 보내세요.',
+    },
+    Refusal.NO_CALLS: {
+        Language.EN: "`batch` is empty. Send at least one call, or do not send.",
+        Language.KO: "`batch`가 비었습니다. 호출을 하나 이상 보내거나 보내지 마세요.",
+    },
     Refusal.INVALID_ENCODING: {
         Language.EN: "The body is not whole, valid {encoding} data, though Content-Encoding says so.",
         Language.KO: "Content-Encoding과 달리 본문이 온전한 {encoding} 데이터가 아닙니다.",
@@ -196,6 +220,16 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
     Refusal.SOURCE_DISABLED: {
         Language.EN: "This source is disabled. Ask the operator.",
         Language.KO: "사용이 중지된 소스입니다. 운영자에게 문의하세요.",
+    },
+    Refusal.ORIGIN_NOT_ALLOWED: {
+        Language.EN: "This source may not be sent from this web page. Ask the operator to allow its origin.",
+        Language.KO: "이 웹 페이지에서는 이 소스를 보낼 수 없습니다. 운영자에게 출처(origin) 허용을 요청하세요.",
+    },
+    Refusal.SOURCE_MISCONFIGURED: {
+        Language.EN: "What this source sends cannot be mapped just now: the operator has to mend its mapping. "
+        "Send the same request again after {retry_after} s.",
+        Language.KO: "지금 이 소스의 매핑 설정이 잘못되어 처리할 수 없습니다. 운영자가 고쳐야 합니다. "
+        "{retry_after}초 뒤에 같은 요청을 다시 보내세요.",
     },
     Refusal.METHOD_NOT_ALLOWED: {
         Language.EN: "This address takes POST only.",
@@ -230,6 +264,45 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
     Refusal.OVERLOADED: {
         Language.EN: "Too much is in flight just now. Send the same request again after {retry_after} s.",
         Language.KO: "지금 처리 중인 요청이 너무 많습니다. {retry_after}초 뒤에 같은 요청을 다시 보내세요.",
+    },
+    Refusal.WEBHOOK_UNKNOWN: {
+        Language.EN: "No source of this name takes webhooks. Check the address; `waymark sources list` shows them.",
+        Language.KO: "이 이름으로 웹훅을 받는 소스가 없습니다. 주소를 확인하세요. "
+        "`waymark sources list`로 볼 수 있습니다.",
+    },
+    Refusal.WEBHOOK_NOT_READY: {
+        Language.EN: "This webhook is not set up completely. Ask the operator; the message can be sent again later.",
+        Language.KO: "이 웹훅의 설정이 끝나지 않았습니다. 운영자에게 문의하세요. 나중에 다시 보내도 됩니다.",
+    },
+    Refusal.WEBHOOK_TIMEOUT: {
+        Language.EN: "Not confirmed as written in time. Send the same request again after {retry_after} s; "
+        "a repeat does no harm.",
+        Language.KO: "제시간에 저장이 확인되지 않았습니다. {retry_after}초 뒤에 같은 요청을 다시 보내세요. "
+        "거듭 보내도 괜찮습니다.",
+    },
+    Refusal.ADDRESS_NOT_ALLOWED: {
+        Language.EN: "This webhook takes requests from its vendor's networks only. Behind a proxy, name it in "
+        "WAYMARK_INGEST_TRUSTED_PROXIES.",
+        Language.KO: "이 웹훅은 해당 서비스의 네트워크에서 온 요청만 받습니다. 프록시를 거친다면 "
+        "WAYMARK_INGEST_TRUSTED_PROXIES에 적으세요.",
+    },
+    Refusal.SIGNATURE_MISSING: {
+        Language.EN: "The request carries no signature (or token) where this channel system puts it. "
+        "Turn signing on at the vendor, and check that no proxy drops the header.",
+        Language.KO: "요청에 이 채널 시스템의 서명(또는 토큰)이 없습니다. 서비스에서 서명을 켜고, "
+        "프록시가 헤더를 지우지 않는지 확인하세요.",
+    },
+    Refusal.SIGNATURE_WRONG: {
+        Language.EN: "The signature (or token) is not right. Check the secret of the source and, where the URL is "
+        "signed, the public URL; the body must arrive unchanged.",
+        Language.KO: "서명(또는 토큰)이 맞지 않습니다. 소스의 비밀 값과, URL도 서명한다면 공개 URL을 확인하세요. "
+        "본문은 바뀌지 않은 채 도착해야 합니다.",
+    },
+    Refusal.SIGNATURE_STALE: {
+        Language.EN: "The signature is right in form, but its time is too far from ours. Check the clocks; "
+        "an old message sent again must be signed again.",
+        Language.KO: "서명 시각이 서버 시각과 너무 다릅니다. 시계를 확인하세요. "
+        "오래된 메시지를 다시 보낼 때는 새로 서명해야 합니다.",
     },
     Refusal.KEYS_UNAVAILABLE: {
         Language.EN: "Source keys cannot be checked just now. Send the same request again after {retry_after} s.",
