@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -89,21 +90,23 @@ class Sink:
             Told(
                 webhook_id=request.headers.get("webhook-id", ""),
                 document=orjson.loads(body),
-                signed=self._is_signed(request, body),
+                signed=is_signed(self.secret, request.headers, body),
                 at=time.monotonic(),
             )
         )
         return web.Response(status=204)
 
-    def _is_signed(self, request: web.Request, body: bytes) -> bool:
-        named = [request.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")]
-        webhook_id, timestamp, signatures = named
-        if not timestamp.isdigit() or abs(time.time() - int(timestamp)) > TOLERANCE_S:
-            return False
-        try:
-            secret = base64.b64decode(self.secret.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
-            return False
-        wanted = hmac.new(secret, b".".join((webhook_id.encode(), timestamp.encode(), body)), hashlib.sha256).digest()
-        proper = f"v1,{base64.b64encode(wanted).decode()}"
-        return any(hmac.compare_digest(one, proper) for one in signatures.split())
+
+def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether one of the signatures in `headers` (a mapping with names in lower case) is that of `secret`."""
+    named = [headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")]
+    webhook_id, timestamp, signatures = named
+    if not timestamp.isdigit() or abs(time.time() - int(timestamp)) > TOLERANCE_S:
+        return False
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        return False
+    wanted = hmac.new(key, b".".join((webhook_id.encode(), timestamp.encode(), body)), hashlib.sha256).digest()
+    proper = f"v1,{base64.b64encode(wanted).decode()}"
+    return any(hmac.compare_digest(one, proper) for one in signatures.split())
