@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -58,25 +59,30 @@ def load(folder: Path | None = None) -> dict[str, Recipe]:
     Raises:
         UnreadableSystemError: with the problems of all files.
     """
+    return dict(shipped()) if folder is None else {**shipped(), **_folder(folder)}
+
+
+@cache
+def shipped() -> Mapping[str, Recipe]:
+    """Return the systems that Waymark ships, by name."""
+    return _folder(SHIPPED)
+
+
+def _folder(folder: Path) -> dict[str, Recipe]:
     found: dict[str, Recipe] = {}
     problems: list[FileProblem] = []
-    for place in (SHIPPED, folder):
-        for path in _files(place):
-            try:
-                recipe = read(path)
-            except UnreadableSystemError as error:
-                problems += error.problems
-            else:
-                found[recipe.system.name] = recipe
-    if folder is not None and not folder.is_dir():
+    if not folder.is_dir():
         problems.append(FileProblem(file=str(folder), line=0, place="", message="there is no such folder"))
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            recipe = read(path)
+        except UnreadableSystemError as error:
+            problems += error.problems
+        else:
+            found[recipe.system.name] = recipe
     if problems:
         raise UnreadableSystemError(problems)
     return found
-
-
-def _files(folder: Path | None) -> list[Path]:
-    return sorted(folder.glob("*.yaml")) if folder is not None else []
 
 
 def read(path: Path) -> Recipe:

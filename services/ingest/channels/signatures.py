@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from services.ingest.channels.delivery import Delivery, parameters
@@ -67,15 +67,20 @@ def verify(signature: Signature, delivery: Delivery, secrets: Iterable[Secret], 
 
 
 def allowed(address: str, networks: Sequence[str]) -> bool:
-    """Return whether an address stands in one of `networks`; none at all allow every address."""
+    """Return whether an address (of IPv6, a network) stands in one of `networks`; none at all allow every address."""
     if not networks:
         return True
     try:
-        sender = ip_address(address)
+        sender = ip_network(address, strict=False)
     except ValueError:
         return False
-    mapped = getattr(sender, "ipv4_mapped", None)
-    return any((mapped or sender) in ip_network(network) for network in networks)
+    return any(_within(sender, ip_network(network)) for network in networks)
+
+
+def _within(sender: IPv4Network | IPv6Network, network: IPv4Network | IPv6Network) -> bool:
+    if isinstance(sender, IPv4Network) and isinstance(network, IPv4Network):
+        return sender.subnet_of(network)
+    return isinstance(sender, IPv6Network) and isinstance(network, IPv6Network) and sender.subnet_of(network)
 
 
 def _hmac(scheme: HmacSignature, delivery: Delivery, secrets: Sequence[str], now: datetime) -> Finding:

@@ -1,0 +1,45 @@
+"""Webhooks of sources in PostgreSQL: `ingest.sources.dialects`, and their secrets in `ingest.source_secrets`."""
+
+from collections import defaultdict
+
+from services.ingest.channels.bindings import DIALECT, StoredBinding, StoredSecret
+from services.ingest.source_store import SOURCE_COLUMNS, source_of
+from services.runtime.postgres import TRANSIENT, Pool, Row, acquire
+from services.runtime.sealing import Sealed
+
+_SOURCES = f"SELECT s.scopes, {SOURCE_COLUMNS} FROM ingest.sources s WHERE s.dialects ? $1"  # noqa: S608  columns are ours
+_SECRETS = """
+SELECT source, material, master_key, mounted, expires_at
+  FROM ingest.source_secrets
+ WHERE expires_at IS NULL OR expires_at > now()
+ ORDER BY id DESC
+"""
+
+
+class PostgresBindings:
+    """Reads bindings. Satisfies `services.ingest.channels.bindings.BindingStore`."""
+
+    outages = TRANSIENT
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def all_bindings(self) -> list[StoredBinding]:
+        """Return every source that has a channel system, with those of its secrets that still count."""
+        async with acquire(self._pool) as connection:
+            sources = await connection.fetch(_SOURCES, DIALECT)
+            rows = await connection.fetch(_SECRETS) if sources else []
+        secrets: defaultdict[str, list[StoredSecret]] = defaultdict(list)
+        for row in rows:
+            secrets[row["source"]].append(_secret(row))
+        found = [source_of(row) for row in sources]
+        return [
+            StoredBinding(source=source, setup=source.dialects[DIALECT], secrets=secrets[source.name])
+            for source in found
+        ]
+
+
+def _secret(row: Row) -> StoredSecret:
+    material = row["material"]
+    sealed = Sealed(material=bytes(material), master_key=row["master_key"]) if material is not None else None
+    return StoredSecret(sealed=sealed, mounted=row["mounted"], expires_at=row["expires_at"])

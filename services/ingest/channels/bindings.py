@@ -1,0 +1,197 @@
+"""Which source is which channel system, with its secrets: read from the store, held in memory, judged once.
+
+A source whose set-up cannot be followed (a system that no file describes, a secret that cannot be opened) stays known
+with its trouble, so that its vendor is told to come again rather than that nobody knows it. An outage of the store
+leaves what is held. Leaves SQL to `binding_store`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from services.ingest.channels import reading
+from services.ingest.channels.recipe import Recipe
+from services.ingest.channels.signatures import Secret
+from services.ingest.settings import IngestSettings
+from services.ingest.sources import Source
+from services.runtime.logs import get_logger
+from services.runtime.sealing import CannotUnsealError, Seal, Sealed
+
+_log = get_logger(__name__)
+
+DIALECT = "channels"
+"""The member of a source's dialects that says which system it is."""
+
+
+class Trouble(StrEnum):
+    """Why a source's webhook cannot be served."""
+
+    SETUP = "setup"
+    SYSTEM = "system"
+    SECRET = "secret"  # noqa: S105  the name of a trouble
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a source is set up: its system, the URL its vendor calls (where the common one does not fit), options.
+
+    `addresses` are networks in place of those that the system's file names.
+    """
+
+    system: str
+    public_url: str = ""
+    options: dict[str, str] = {}
+    addresses: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSecret:
+    """A secret as the store has it: sealed, or the name of a mounted file."""
+
+    sealed: Sealed | None = None
+    mounted: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBinding:
+    """A source with what the store says of its webhook."""
+
+    source: Source
+    setup: Mapping[str, Any]
+    secrets: Sequence[StoredSecret] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A source's webhook, ready; `url` is where its vendor calls it, empty when nobody said."""
+
+    source: Source
+    recipe: Recipe
+    secrets: Sequence[Secret]
+    url: str = ""
+    options: Mapping[str, str]
+    addresses: Sequence[str] = ()
+
+
+class BindingStore(Protocol):
+    """Where bindings are kept. Raises one of `outages`, TimeoutError among them, when it cannot be reached."""
+
+    outages: tuple[type[BaseException], ...]
+
+    async def all_bindings(self) -> list[StoredBinding]:
+        """Return every source that has a channel system."""
+
+
+class NoBindings:
+    """A store in which no source has a channel system. Satisfies `BindingStore`."""
+
+    outages: tuple[type[BaseException], ...] = (TimeoutError,)
+
+    async def all_bindings(self) -> list[StoredBinding]:
+        """Return none."""
+        return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What bindings are made on: systems by name, master keys, the folder of mounted secrets, our own public URL."""
+
+    systems: Mapping[str, Recipe]
+    seal: Seal
+    mounted: Path | None = None
+    public_url: str = ""
+
+
+def ground(settings: IngestSettings) -> Ground:
+    """Return what the settings say; raises `reading.UnreadableSystemError` when a company's own file cannot be used."""
+    return Ground(
+        systems=reading.load(Path(settings.systems) if settings.systems else None),
+        seal=Seal(settings.master_keys),
+        mounted=Path(settings.secrets_dir) if settings.secrets_dir else None,
+        public_url=settings.public_url,
+    )
+
+
+class Bindings:
+    """All bindings in memory, refreshed by `run`."""
+
+    def __init__(self, store: BindingStore, ground: Ground, *, refresh_s: float) -> None:
+        self._store = store
+        self._ground = ground
+        self._refresh_s = refresh_s
+        self._held: dict[str, Binding | Trouble] | None = None
+
+    @property
+    def read(self) -> bool:
+        """Whether the store has been read at least once."""
+        return self._held is not None
+
+    def find(self, source: str) -> Binding | Trouble | None:
+        """Return the webhook of `source`, what is wrong with it, or None when it has none."""
+        return (self._held or {}).get(source)
+
+    async def refresh(self) -> None:
+        """Read the store anew; raises one of its `outages`."""
+        stored = await self._store.all_bindings()
+        before = self._held or {}
+        self._held = {each.source.name: bound(each, self._ground) for each in stored}
+        for name, found in self._held.items():
+            if isinstance(found, Trouble) and before.get(name) != found:
+                _log.error("a webhook cannot be served", source=name, trouble=str(found))
+
+    async def run(self) -> None:
+        """Refresh for ever; an outage is logged when it begins and ends."""
+        away = False
+        while True:
+            try:
+                await self.refresh()
+            except self._store.outages as error:
+                if not away:
+                    _log.warning("webhooks cannot be read; those held serve on", reason=type(error).__name__)
+                away = True
+            else:
+                away = False
+            await asyncio.sleep(self._refresh_s)
+
+
+def bound(stored: StoredBinding, ground: Ground) -> Binding | Trouble:
+    """Return the binding that a source's set-up means, or what is wrong with it."""
+    try:
+        setup = msgspec.convert(stored.setup, Setup)
+    except msgspec.ValidationError:
+        return Trouble.SETUP
+    recipe = ground.systems.get(setup.system)
+    if recipe is None:
+        return Trouble.SYSTEM
+    secrets = [_opened(secret, stored.source.name, ground) for secret in stored.secrets]
+    usable = [secret for secret in secrets if secret is not None]
+    if secrets and not usable:
+        return Trouble.SECRET
+    base = ground.public_url.rstrip("/")
+    return Binding(
+        source=stored.source,
+        recipe=recipe,
+        secrets=usable,
+        url=setup.public_url or (f"{base}/v1/sources/{stored.source.name}/webhook" if base else ""),
+        options=setup.options,
+        addresses=recipe.system.addresses if setup.addresses is None else setup.addresses,
+    )
+
+
+def _opened(stored: StoredSecret, source: str, ground: Ground) -> Secret | None:
+    try:
+        if stored.sealed is not None:
+            value = ground.seal.open(stored.sealed, owner=source)
+        elif ground.mounted is not None and stored.mounted is not None:
+            value = (ground.mounted / Path(stored.mounted).name).read_text(encoding="utf-8").strip()
+        else:
+            return None
+    except (CannotUnsealError, OSError, UnicodeDecodeError):
+        return None
+    return Secret(value=value, expires_at=stored.expires_at) if value else None
