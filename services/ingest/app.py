@@ -21,6 +21,13 @@ from services.ingest.duplicates import Duplicates
 from services.ingest.intake import Intake, IntakeRules, Surroundings
 from services.ingest.metrics import Metrics
 from services.ingest.openapi import OPERATION, SECURITY_SCHEMES
+from services.ingest.privacy.policy import Policy as PrivacyPolicy
+from services.ingest.privacy.policy import PolicyError
+from services.ingest.privacy.screen import Screen
+from services.ingest.privacy.sealing import Sealer
+from services.ingest.privacy.suppression_store import SuppressionStore
+from services.ingest.privacy.suppressions import Suppressions
+from services.ingest.privacy.treatment import Treating
 from services.ingest.protection.admission import Admission
 from services.ingest.protection.rates import RateRules, Rates
 from services.ingest.protection.wrong_keys import WrongKeys
@@ -38,7 +45,7 @@ from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, build_api, serving, until_stopped
 from services.runtime.kafka import Producer, Publisher
-from services.runtime.settings import CommonSettings
+from services.runtime.settings import CommonSettings, SettingsError
 from services.runtime.tasks import TaskOwner
 
 _log = logs.get_logger(__name__)
@@ -72,8 +79,10 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
         stack.push_async_callback(producer.stop)
         owner = await stack.enter_async_context(TaskOwner())
         service = Service(ingest, SourceStore(pool), producer, clock, new_id)
+        await service.suppressions.watch(SuppressionStore(pool))  # before the first touchpoint, not soon after it
         health = service.health(producer.check, lambda: _database(pool))
         owner.start("source keys", service.sources.run)
+        owner.start("suppressions", service.suppressions.run)
         async with serving(service.app(health), ingest.host, ingest.port, drain_s=ingest.drain_s) as port:
             _log.info("ingest serves", host=ingest.host, port=port)
             if on_ready is not None:
@@ -101,6 +110,8 @@ class Service:
         rates = Rates(_rate_rules(settings), clock)
         wrong_keys = WrongKeys(clock, per_minute=settings.wrong_keys_per_minute, capacity=_ADDRESSES)
         self._door = Door(self.sources, rates, wrong_keys, settings.trusted_networks)
+        secret = settings.privacy_secret.get_secret_value().encode()
+        self.suppressions = Suppressions(self.metrics, secret, refresh_s=settings.keys_refresh_s)
         limits = ItemLimits(items=settings.max_items, item_bytes=settings.max_item_bytes, depth=settings.max_depth)
         self.intake = Intake(
             publisher,
@@ -112,6 +123,7 @@ class Service:
                 new_id=fresh_id,
                 rates=rates,
                 clocks=Clocks(_timing_rules(settings)),
+                screen=_screen(settings, self.suppressions),
             ),
         )
         self._admission = Admission(
@@ -129,7 +141,7 @@ class Service:
 
     def health(self, *ready: Any) -> Health:
         """Return the health of the process, with the checks of its surroundings."""
-        return Health(registry=self.registry, ready=(self.sources.check, *ready))
+        return Health(registry=self.registry, ready=(self.sources.check, self.suppressions.check, *ready))
 
     def app(self, health: Health) -> FastAPI:
         """Return the application to serve."""
@@ -170,6 +182,19 @@ def _timing_rules(settings: IngestSettings) -> TimingRules:
             least=timedelta(seconds=settings.skew_least_s),
         ),
     )
+
+
+def _screen(settings: IngestSettings, suppressions: Suppressions) -> Screen:
+    """Return what stands before publishing; raises `SettingsError` when the policy is wrong or lacks its secrets."""
+    secret, keys = settings.privacy_secret.get_secret_value().encode(), settings.sealing_keys
+    try:
+        policy = PrivacyPolicy.read(settings.privacy)
+    except PolicyError as error:
+        raise SettingsError(error.problems) from None
+    missing = policy.lacks(secret=bool(secret), keys=bool(keys))
+    if missing:
+        raise SettingsError(missing)
+    return Screen(policy, suppressions, Treating(secret, Sealer(keys)), phone_region=settings.phone_region)
 
 
 def _intake_rules(settings: IngestSettings, limits: ItemLimits) -> IntakeRules:

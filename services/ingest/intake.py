@@ -16,6 +16,7 @@ from services.ingest.acceptance import Accepted, Arrival, Policy, Rejected
 from services.ingest.document import ItemLimits, Unreadable
 from services.ingest.duplicates import Duplicates, fingerprint
 from services.ingest.metrics import Metrics
+from services.ingest.privacy.screen import Screen
 from services.ingest.protection.rates import Rates
 from services.ingest.reasons import Outcome, Rejection, Unavailability
 from services.ingest.sources import Source
@@ -53,6 +54,7 @@ class Surroundings:
     new_id: Callable[[], UUID]
     rates: Rates
     clocks: Clocks
+    screen: Screen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ class Intake:
         self._duplicates = duplicates
         self._rates = surroundings.rates
         self._clocks = surroundings.clocks
+        self._screen = surroundings.screen
         self._metrics = surroundings.metrics
         self._clock = surroundings.clock
         self._new_id = surroundings.new_id
@@ -176,6 +179,8 @@ class Intake:
         if timed.quality is not None:
             self._metrics.times.labels(str(timed.quality)).inc()
         decided = acceptance.accept(read, source, Arrival(at=now, timed=timed), self._rules.policy)
+        if not self._screen.open and isinstance(decided, Accepted):
+            decided = self._screen.pass_(decided)
         return reject(read.id, decided) if isinstance(decided, Rejected) else decided
 
     async def _publish(self, plan: _Plan) -> frozenset[int]:
@@ -216,7 +221,7 @@ class Intake:
         return [
             records.rejected(
                 id_=self._new_id().hex,
-                item=request.original(at),
+                item=self._screen.remains(request.original(at), verdict.reason, request.source.name),
                 source=request.source.name,
                 code=str(verdict.reason),
                 errors=_errors(verdict),

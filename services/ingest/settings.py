@@ -59,6 +59,19 @@ class IngestSettings(Settings):
         description="Secret of the HMAC that makes a Kafka key of an identifier; the same for all replicas, for ever. "
         "Empty is for trying things out: keys can then be guessed from identifiers.",
     )
+    privacy: str = Field(
+        "", description="YAML file that says what is kept, dropped, hashed or encrypted; empty keeps everything."
+    )
+    privacy_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Secret of the pseudonyms (hmac) and of the suppression list, 32 characters or more; the same for "
+        "all replicas and, as WAYMARK_JOURNEY_API_PRIVACY_SECRET, for the read API, for ever.",
+    )
+    privacy_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys of what the policy encrypts, comma separated, 32 characters or more; the first encrypts, "
+        "every one opens.",
+    )
     keys_refresh_s: float = Field(
         5.0, gt=0, description="Seconds between readings of the source keys: how long a revoked one lives."
     )
@@ -81,11 +94,11 @@ class IngestSettings(Settings):
     secrets_dir: str = Field("", description="Folder with mounted secrets of channel systems, one file each.")
     drain_s: float = Field(15.0, gt=0, description="Seconds that open requests have to finish after SIGTERM.")
 
-    @field_validator("secret_keys")
+    @field_validator("secret_keys", "privacy_secret", "privacy_keys")
     @classmethod
     def _are_long(cls, keys: SecretStr) -> SecretStr:
         if any(len(key) < 32 for key in _words(keys.get_secret_value())):
-            msg = "each master key needs 32 characters or more"
+            msg = "each key needs 32 characters or more"
             raise ValueError(msg)
         return keys
 
@@ -93,6 +106,11 @@ class IngestSettings(Settings):
     def master_keys(self) -> tuple[str, ...]:
         """`secret_keys` as values; the first is for new secrets."""
         return tuple(_words(self.secret_keys.get_secret_value()))
+
+    @property
+    def sealing_keys(self) -> tuple[str, ...]:
+        """`privacy_keys` as values; the first is for new values."""
+        return tuple(_words(self.privacy_keys.get_secret_value()))
 
     @field_validator("trusted_proxies")
     @classmethod

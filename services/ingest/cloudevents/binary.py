@@ -62,9 +62,19 @@ def whole(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
     content_type = headers.get(b"content-type", b"").decode("latin-1")
     if content_type:
         event_["datacontenttype"] = content_type
-    if body:
+    if body and values.is_json(content_type) and _is_valid_json(body):
+        event_["data"] = msgspec.Raw(body)
+    elif body:
         event_["data_base64"] = base64.b64encode(body).decode()
     return msgspec.json.encode(event_)
+
+
+def _is_valid_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def header_value(raw: bytes) -> str | Fault:

@@ -1,0 +1,200 @@
+"""What is done to personal data before it is published: a YAML file, read and checked when ingest starts.
+
+    default:
+      text: encrypt                # keep (the default), drop, hmac, encrypt
+      agent: hmac
+      refs: {card_no: drop}
+      attributes: {"*": keep, card_number: drop, data.buyer.name: encrypt}
+      identifiers: {phone: hmac, email: hmac, advertising_id: drop}
+      dead_letters: drop           # of what is refused no bytes are kept
+    sources:
+      survey: {text: drop}         # over the default, member by member
+
+Identifiers are for all sources alike: one that is in clear from one source and hidden from another would not link.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_ANY: Final = "*"
+
+
+class PolicyError(ValueError):
+    """The file cannot be read or makes no sense; `problems` says all that is wrong, one line each."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("; ".join(self.problems))
+
+
+class Treatment(StrEnum):
+    """What is done to a value."""
+
+    KEEP = "keep"
+    DROP = "drop"
+    HMAC = "hmac"
+    ENCRYPT = "encrypt"
+
+
+_Same = Literal[Treatment.KEEP, Treatment.DROP, Treatment.HMAC]
+"""Treatments after which equal values are still equal, for what links and groups."""
+
+Tree = Mapping[str, "Treatment | Tree"]
+"""Treatments by name, `*` for any other name, level by level."""
+
+
+class _Rules(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: Treatment | None = None
+    agent: _Same | None = None
+    refs: Mapping[str, _Same] = Field(default_factory=dict)
+    attributes: Mapping[str, Treatment] = Field(default_factory=dict)
+    dead_letters: Literal[Treatment.KEEP, Treatment.DROP] | None = None
+
+    @field_validator("refs")
+    @classmethod
+    def _names(cls, refs: Mapping[str, _Same]) -> Mapping[str, _Same]:
+        return _all_names(refs)
+
+    @field_validator("attributes")
+    @classmethod
+    def _paths(cls, attributes: Mapping[str, Treatment]) -> Mapping[str, Treatment]:
+        for path in attributes:
+            if not all(path.split(".")):
+                msg = f"{path!r} is no path; write names with single dots between them"
+                raise ValueError(msg)
+        _tree(attributes)
+        return attributes
+
+
+class _Default(_Rules):
+    identifiers: Mapping[str, _Same] = Field(default_factory=dict)
+
+    @field_validator("identifiers")
+    @classmethod
+    def _types(cls, identifiers: Mapping[str, _Same]) -> Mapping[str, _Same]:
+        return _all_names(identifiers)
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default: _Default = _Default()
+    sources: Mapping[str, _Rules] = Field(default_factory=dict)
+
+
+class Rules:
+    """What is done to the touchpoints of one source; `inert` when nothing is."""
+
+    def __init__(self, default: _Default, own: _Rules) -> None:
+        self.text = own.text or default.text or Treatment.KEEP
+        self.agent: Treatment = own.agent or default.agent or Treatment.KEEP
+        self.refs: Mapping[str, Treatment] = {**default.refs, **own.refs}
+        self.attributes = _tree({**default.attributes, **own.attributes})
+        self.identifiers: Mapping[str, Treatment] = default.identifiers
+        self.keeps_dead_letters = (own.dead_letters or default.dead_letters) is not Treatment.DROP
+
+    @property
+    def treatments(self) -> frozenset[Treatment]:
+        """Every treatment that is asked for."""
+        asked = {self.text, self.agent, *self.refs.values(), *self.identifiers.values(), *_leaves(self.attributes)}
+        return frozenset(asked)
+
+    @property
+    def inert(self) -> bool:
+        """Whether touchpoints stay as they are."""
+        return self.treatments == {Treatment.KEEP}
+
+
+class Policy:
+    """The rules of every source."""
+
+    def __init__(self, file: Any = None) -> None:
+        """Read what a file says, None being a file that says nothing; raises `PolicyError`."""
+        try:
+            read = _File.model_validate(file if file is not None else {})
+        except ValidationError as error:
+            raise PolicyError(_problem(one) for one in error.errors()) from None
+        self._others = Rules(read.default, _Rules())
+        self._sources = {name: Rules(read.default, own) for name, own in read.sources.items()}
+        every = [self._others, *self._sources.values()]
+        self.treatments = frozenset[Treatment]().union(*(rules.treatments for rules in every))
+        self.inert = all(rules.inert and rules.keeps_dead_letters for rules in every)
+
+    @classmethod
+    def read(cls, path: str) -> Self:
+        """Read the file at `path`; an empty path is the policy that keeps everything. Raises `PolicyError`."""
+        if not path:
+            return cls()
+        try:
+            return cls(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise PolicyError([f"{path}: {error.strerror}"]) from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise PolicyError([f"{path} is no YAML: {str(error).splitlines()[0]}"]) from None
+        except PolicyError as error:
+            raise PolicyError(f"{path}: {problem}" for problem in error.problems) from None
+
+    def of(self, source: str) -> Rules:
+        """Return the rules for the source called so."""
+        return self._sources.get(source, self._others)
+
+    def lacks(self, *, secret: bool, keys: bool) -> list[str]:
+        """Return what the settings must give for this policy to be carried out, one line each."""
+        missing = []
+        if Treatment.HMAC in self.treatments and not secret:
+            missing.append("the policy asks for hmac: set WAYMARK_INGEST_PRIVACY_SECRET (and the journey API's)")
+        if Treatment.ENCRYPT in self.treatments and not keys:
+            missing.append("the policy asks for encrypt: set WAYMARK_INGEST_PRIVACY_KEYS")
+        return missing
+
+
+def _all_names(named: Mapping[str, _Same]) -> Mapping[str, _Same]:
+    for name in named:
+        if name != _ANY and not _NAME.fullmatch(name):
+            msg = f"{name!r} is no name; use lower-case letters, digits and underscores, or '*'"
+            raise ValueError(msg)
+    return named
+
+
+def _tree(paths: Mapping[str, Treatment]) -> Tree:
+    tree: dict[str, Any] = {}
+    for path, treatment in sorted(paths.items()):
+        *way, last = path.split(".")
+        node = tree
+        for step in way:
+            below = node.setdefault(step, {})
+            if not isinstance(below, dict):
+                msg = f"{path!r} lies inside something that is treated as a whole already"
+                raise ValueError(msg)
+            node = below
+        if last in node:
+            msg = f"{path!r} is treated as a whole, and something inside it too"
+            raise ValueError(msg)
+        node[last] = treatment
+    return tree
+
+
+def _leaves(tree: Tree) -> Iterable[Treatment]:
+    for node in tree.values():
+        if isinstance(node, Treatment):
+            yield node
+        else:
+            yield from _leaves(node)
+
+
+def _problem(error: Any) -> str:
+    place = ".".join(str(step) for step in error["loc"])
+    if error["type"] == "extra_forbidden" and error["loc"][-1] == "identifiers":
+        return f"{place}: identifiers are treated alike for all sources; put them under `default`"
+    if error["type"] in {"literal_error", "enum"}:
+        return f"{place}: use one of {error['ctx']['expected']}"
+    return f"{place}: {error['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,52 @@
+"""What stands between an accepted touchpoint and its publication: the suppression list first, then the policy."""
+
+import re
+
+import msgspec
+
+from services.ingest.acceptance import Accepted, Rejected
+from services.ingest.privacy.policy import Policy
+from services.ingest.privacy.suppressions import Suppressions
+from services.ingest.privacy.treatment import Treating
+from services.ingest.reasons import Rejection, Unavailability
+
+_JSON = msgspec.json.Decoder()
+_TEXTS = re.compile(rb'"([^"\\]{3,255})"')
+"""What looks like a text in something that is no JSON."""
+_LOOKED_AT = 16 * 1024
+
+
+class Screen:
+    """Screens accepted touchpoints, and says what may be kept of those that were refused."""
+
+    def __init__(self, policy: Policy, suppressions: Suppressions, treating: Treating, *, phone_region: str) -> None:
+        self._policy = policy
+        self._suppressions = suppressions
+        self._treating = treating
+        self._phone_region = phone_region
+        self._open = policy.inert
+
+    @property
+    def open(self) -> bool:
+        """Whether everything passes as it is: there is no policy, and nobody is suppressed."""
+        return self._open and not self._suppressions
+
+    def pass_(self, accepted: Accepted) -> Accepted | Rejected:
+        """Return what may be published of an accepted touchpoint."""
+        found = accepted.touchpoint
+        if self._suppressions and self._suppressions.name((type_, one.value) for type_, one in found.customer.items()):
+            return Rejected(reason=Rejection.SUPPRESSED, field="customer")
+        rules = self._policy.of(found.source)
+        return accepted if rules.inert else self._treating.treat(accepted, rules)
+
+    def remains(self, original: bytes, reason: Rejection | Unavailability | None, source: str) -> bytes:
+        """Return what a dead letter may carry of the bytes that were sent: all of them, or none."""
+        if reason is Rejection.SUPPRESSED or not self._policy.of(source).keeps_dead_letters:
+            return b""
+        if not self._suppressions:
+            return original
+        try:
+            document = _JSON.decode(original)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            document = [text.decode(errors="replace") for text in _TEXTS.findall(original[:_LOOKED_AT])]
+        return b"" if self._suppressions.may_name(document, self._phone_region) else original

@@ -1,0 +1,155 @@
+"""Whom nothing may be kept of: pseudonyms of their identifiers, held in memory as source keys are.
+
+The list is read whole when its version changes, so a request never waits for the database and an outage stops nobody.
+Without the secret that the pseudonyms were made with, nobody on the list would be recognised: that is not ready.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from schemas import spelling
+from schemas.pseudonyms import pseudonym
+from schemas.spelling import MAX_IDENTIFIER_LENGTH, Normalised
+from services.ingest.metrics import Metrics
+from services.runtime.health import CheckResult
+from services.runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+PROBE: Final = (".probe", "nobody")
+"""What the list's probe is the pseudonym of; no identifier has such a type."""
+
+_MOST_TEXTS: Final = 32
+_DEEPEST: Final = 4
+_FEWEST_DIGITS: Final = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressionList:
+    """The list at one version: pseudonyms in force, their types, and the probe that whoever wrote it left."""
+
+    version: int
+    pseudonyms: frozenset[str] = field(repr=False)
+    types: frozenset[str]
+    probe: str
+
+
+class SuppressionSource(Protocol):
+    """Where the list is kept. Raises one of `outages` when it cannot be reached."""
+
+    outages: tuple[type[BaseException], ...]
+
+    async def read(self, known: int) -> SuppressionList | None:
+        """Return the list, or None when it is still at version `known`."""
+
+
+class Nobody:
+    """A list that is empty for ever. Satisfies `SuppressionSource`."""
+
+    outages: tuple[type[BaseException], ...] = ()
+
+    async def read(self, known: int) -> SuppressionList | None:
+        """Return the empty list once."""
+        empty = SuppressionList(version=0, pseudonyms=frozenset(), types=frozenset(), probe="")
+        return empty if known < 0 else None
+
+
+class Suppressions:
+    """The list in memory, refreshed by `run`; empty until it is told where the list is kept."""
+
+    def __init__(self, metrics: Metrics, secret: bytes, *, refresh_s: float) -> None:
+        self._source: SuppressionSource = Nobody()
+        self._secret = secret
+        self._refresh_s = refresh_s
+        self._version = -1
+        self._held: frozenset[str] = frozenset()
+        self._types: frozenset[str] = frozenset()
+        self._foreign = False
+        metrics.suppressions.set_function(lambda: len(self._held))
+
+    def __bool__(self) -> bool:
+        """Whether anybody is on the list."""
+        return bool(self._held)
+
+    def name(self, identifiers: Iterable[tuple[str, str]]) -> bool:
+        """Return whether one of these (type, spelt value) is on the list."""
+        held, types, secret = self._held, self._types, self._secret
+        return any(type_ in types and pseudonym(secret, type_, value) in held for type_, value in identifiers)
+
+    def may_name(self, document: Any, region: str) -> bool:
+        """Return whether a text in `document`, whatever it stands for, may be an identifier on the list.
+
+        For documents that were refused before anybody knew what in them is an identifier. Looks at the first few
+        texts only: what is refused must not cost more than what is accepted.
+        """
+        texts: list[str] = []
+        _gather(document, _DEEPEST, texts)
+        candidates = ((type_, text) for text in texts for type_ in self._types if _possible(type_, text))
+        spelt = ((type_, spelling.identifier(type_, text, region)) for type_, text in candidates)
+        return self.name((type_, found.value) for type_, found in spelt if isinstance(found, Normalised))
+
+    async def watch(self, source: SuppressionSource) -> None:
+        """Read the list from `source` now, and again whenever it changes; raises one of its `outages`."""
+        self._source, self._version = source, -1
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Read the list if it changed; raises one of the source's `outages`."""
+        found = await self._source.read(self._version)
+        if found is None:
+            return
+        self._version, self._held, self._types = found.version, found.pseudonyms, found.types
+        self._foreign = bool(found.pseudonyms) and found.probe != pseudonym(self._secret, *PROBE)
+        _log.info("suppressions read", count=len(found.pseudonyms))
+        if self._foreign:
+            _log.error("the suppression list was written with another privacy secret; nobody on it is recognised")
+
+    async def run(self) -> None:
+        """Refresh for ever; an outage is logged when it begins and when it ends."""
+        away = False
+        while True:
+            await asyncio.sleep(self._refresh_s)
+            try:
+                await self.refresh()
+            except self._source.outages as error:
+                if not away:
+                    _log.warning("suppressions cannot be read; those held stay in force", reason=type(error).__name__)
+                away = True
+            else:
+                if away:
+                    _log.info("suppressions are read again")
+                away = False
+
+    async def check(self) -> CheckResult:
+        """Check that the list was read, and with the right secret; for `/readyz`."""
+        if self._version < 0:
+            return CheckResult(name="suppressions", ok=False, detail="not read yet")
+        if self._foreign:
+            return CheckResult(name="suppressions", ok=False, detail="written with another privacy secret")
+        return CheckResult(name="suppressions", ok=True, detail=f"{len(self._held)} held")
+
+
+def _gather(node: Any, depth: int, texts: list[str]) -> None:
+    """Put the first texts inside `node` into `texts`."""
+    if isinstance(node, str):
+        if len(node) <= MAX_IDENTIFIER_LENGTH:
+            texts.append(node)
+    elif depth:
+        inner: Iterable[Any] = ()
+        if isinstance(node, Mapping):
+            inner = node.values()
+        elif isinstance(node, list):
+            inner = node
+        for one in inner:
+            if len(texts) >= _MOST_TEXTS:
+                return
+            _gather(one, depth - 1, texts)
+
+
+def _possible(type_: str, text: str) -> bool:
+    """Return whether `text` may be an identifier of that type: quick, and wrong only towards yes."""
+    if type_ == "email":
+        return "@" in text or "＠" in text
+    return type_ != "phone" or sum(map(str.isdigit, text)) >= _FEWEST_DIGITS

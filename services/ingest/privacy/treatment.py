@@ -1,0 +1,113 @@
+"""Carries a policy out on one accepted touchpoint. Pure but for the randomness of encryption.
+
+Identifiers are spelt already, so their pseudonyms link whatever way they were written. The record's key is made of what
+is published, so a pseudonym keys it too.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from schemas import identifiers
+from schemas.pseudonyms import pseudonym
+from schemas.touchpoint import IdentifierValue, Touchpoint
+from services.ingest.acceptance import Accepted, Rejected
+from services.ingest.privacy.policy import Rules, Treatment, Tree
+from services.ingest.privacy.sealing import TEXT, Sealer
+from services.ingest.reasons import Rejection
+
+_MAX_ATTRIBUTES = 100
+"""Of one touchpoint, by the contract."""
+
+_GONE = object()
+
+
+class Treating:
+    """Treats touchpoints with one secret for pseudonyms and one sealer."""
+
+    def __init__(self, secret: bytes, sealer: Sealer) -> None:
+        self._secret = secret
+        self._sealer = sealer
+
+    def treat(self, accepted: Accepted, rules: Rules) -> Accepted | Rejected:
+        """Return what may be published of an accepted touchpoint."""
+        found = accepted.touchpoint
+        customer = self._customer(found.customer, rules.identifiers)
+        strongest = identifiers.strongest({name: given.value for name, given in customer.items()})
+        if strongest is None:
+            return Rejected(reason=Rejection.NO_USABLE_IDENTIFIER, field="customer", dropped=accepted.dropped)
+        touchpoint = msgspec.structs.replace(
+            found,
+            customer=customer,
+            agent=self._member("agent", found.agent, rules.agent),
+            text=self._member("text", found.text, rules.text),
+            refs=self._refs(found.refs, rules.refs),
+            attributes=self._attributes(found, rules),
+        )
+        return Accepted(touchpoint=touchpoint, key=strongest, dropped=accepted.dropped)
+
+    def _customer(
+        self, customer: Mapping[str, IdentifierValue], treatments: Mapping[str, Treatment]
+    ) -> dict[str, IdentifierValue]:
+        kept = {}
+        for type_, given in customer.items():
+            match _chosen(treatments, type_):
+                case Treatment.HMAC:
+                    hidden = pseudonym(self._secret, type_, given.value)
+                    kept[type_] = IdentifierValue(value=hidden, verified=given.verified)
+                case Treatment.KEEP:
+                    kept[type_] = given
+        return kept
+
+    def _member(self, name: str, value: str | None, treatment: Treatment) -> str | None:
+        if value is None or treatment is Treatment.KEEP:
+            return value
+        return pseudonym(self._secret, f".{name}", value) if treatment is Treatment.HMAC else None
+
+    def _refs(self, refs: Mapping[str, str], treatments: Mapping[str, Treatment]) -> dict[str, str]:
+        kept = {name: self._member(f"refs.{name}", value, _chosen(treatments, name)) for name, value in refs.items()}
+        return {name: value for name, value in kept.items() if value is not None}
+
+    def _attributes(self, found: Touchpoint, rules: Rules) -> dict[str, Any]:
+        attributes = found.attributes
+        if rules.attributes:
+            attributes = self._walked(attributes, rules.attributes, found, "attributes")
+        if rules.text is not Treatment.ENCRYPT or found.text is None or len(attributes) >= _MAX_ATTRIBUTES:
+            return attributes
+        sealed = self._sealer.seal(found.text, source=found.source, id_=found.id, path="text")
+        return {**attributes, TEXT: sealed}
+
+    def _walked(self, node: Mapping[str, Any], tree: Tree, found: Touchpoint, path: str) -> dict[str, Any]:
+        kept = {}
+        for name, value in node.items():
+            below = tree.get(name, tree.get("*", Treatment.KEEP))
+            treated = self._value(value, below, found, f"{path}.{name}")
+            if treated is not _GONE:
+                kept[name] = treated
+        return kept
+
+    def _value(self, value: Any, rule: "Treatment | Tree", found: Touchpoint, path: str) -> Any:
+        if isinstance(rule, Treatment):
+            return self._treated(value, rule, found, path)
+        if isinstance(value, dict):
+            return self._walked(value, rule, found, path)
+        if isinstance(value, list):
+            return [self._value(one, rule, found, f"{path}[{at}]") for at, one in enumerate(value)]
+        return value
+
+    def _treated(self, value: Any, treatment: Treatment, found: Touchpoint, path: str) -> Any:
+        match treatment:
+            case Treatment.KEEP:
+                return value
+            case Treatment.HMAC:
+                text = value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
+                return pseudonym(self._secret, ".attributes", text)
+            case Treatment.ENCRYPT:
+                return self._sealer.seal(value, source=found.source, id_=found.id, path=path)
+            case Treatment.DROP:
+                return _GONE
+
+
+def _chosen(treatments: Mapping[str, Treatment], name: str) -> Treatment:
+    return treatments.get(name, treatments.get("*", Treatment.KEEP))
