@@ -53,6 +53,7 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
         door=open_door(pool, clock),
         metrics=ApiMetrics(registry),
         phone_region=settings.phone_region,
+        privacy_secret=settings.privacy_secret.get_secret_value().encode(),
     )
     mount(app)
     app.add_exception_handler(HTTPException, _on_http_exception)

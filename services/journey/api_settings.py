@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
@@ -20,6 +20,11 @@ class ApiSettings(Settings):
     statement_timeout_s: float = Field(5.0, gt=0, description="Seconds after which PostgreSQL gives up on one query.")
     phone_region: str = Field(
         "KR", pattern="^[A-Z]{2}$", description="Region of phone numbers without a country code; the same as ingest's."
+    )
+    privacy_secret: SecretStr = Field(
+        SecretStr(""),
+        description="The same as ingest's, where ingest publishes pseudonyms: then a lookup by the clear identifier "
+        "finds them. Empty: only what was published in clear.",
     )
     drain_s: float = Field(10.0, gt=0, description="Seconds that open requests have to finish after SIGTERM.")
 

@@ -1,6 +1,7 @@
 """Which customer a caller means: `type:value` in the address, brought to the form in which ingest published the value.
 
-The spelling is the contract's, which ingest writes by.
+The spelling is the contract's, which ingest writes by. Where ingest writes a pseudonym instead of the value, the caller
+still asks by the value: with the secret that both share, the pseudonym of what was asked for is looked for as well.
 """
 
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from schemas import spelling
+from schemas import pseudonyms, spelling
 
 BY_ID: Final = "id"
 _MAX_TYPE: Final = 64
@@ -24,18 +25,19 @@ class LookupFault(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """A customer by identifier, normalised."""
+    """A customer by identifier, in every form in which ingest may have published it, the likeliest first."""
 
     type: str
-    value: str
+    values: tuple[str, ...]
 
 
-def parse(reference: str, phone_region: str) -> UUID | Named | LookupFault:
+def parse(reference: str, phone_region: str, secret: bytes = b"") -> UUID | Named | LookupFault:
     """What `reference` (`type:value`, already URL-decoded) names.
 
     Args:
         reference: `phone:+821012345678`, `email:a@b.example`, or `id:` with a customer id.
         phone_region: region of phone numbers written without a country code, as ingest has it.
+        secret: what ingest makes pseudonyms with; empty where it makes none.
     """
     type_, colon, value = reference.partition(":")
     value = value.strip()
@@ -43,9 +45,12 @@ def parse(reference: str, phone_region: str) -> UUID | Named | LookupFault:
         return LookupFault.MALFORMED
     if type_ == BY_ID:
         return _customer_id(value)
+    if pseudonyms.is_pseudonym(value):
+        return Named(type=type_, values=(value,))
     match spelling.identifier(type_, value, phone_region):
         case spelling.Normalised(value=normal):
-            return Named(type=type_, value=normal)
+            hidden = (pseudonyms.pseudonym(secret, type_, normal),) if secret else ()
+            return Named(type=type_, values=(*hidden, normal))
         case spelling.Dropped.INVALID:
             return LookupFault.MALFORMED
         case spelling.Dropped():

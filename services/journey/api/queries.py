@@ -36,7 +36,10 @@ WITH RECURSIVE down AS (
 )
 SELECT customer_id FROM down ORDER BY customer_id
 """
-_OWNER: Final = "SELECT customer_id FROM journey.identifiers WHERE type = $1 AND value = $2"
+_OWNER: Final = """
+SELECT customer_id FROM journey.identifiers WHERE type = $1 AND value = ANY($2)
+ ORDER BY array_position($2, value) LIMIT 1
+"""
 _CUSTOMER: Final = "SELECT customer_id, service_level, first_at, last_at FROM journey.customers WHERE customer_id = $1"
 _IDENTIFIERS: Final = """
 SELECT type, value, verified, first_seen, last_seen FROM journey.identifiers
@@ -100,8 +103,8 @@ SELECT t.* FROM journey.touchpoints t
 """
 
 
-Who = UUID | tuple[str, str]
-"""A customer: by an id that was given out once, or by a normalised identifier `(type, value)`."""
+Who = UUID | tuple[str, tuple[str, ...]]
+"""A customer: by an id that was given out once, or by an identifier: its type, and the values it may stand under."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 Parses what a caller sent and picks the refusal that fits; the reading itself is `services.journey.api.queries`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -73,6 +73,7 @@ class ReadApi:
     door: Door
     metrics: ApiMetrics
     phone_region: str
+    privacy_secret: bytes = field(default=b"", repr=False)
 
 
 def _api(request: Request) -> ReadApi:
@@ -231,13 +232,13 @@ def mount(app: FastAPI) -> None:
 
 
 def _who(api: ReadApi, reference: str, accept_language: str | None) -> Who:
-    match lookup.parse(reference, api.phone_region):
+    match lookup.parse(reference, api.phone_region, api.privacy_secret):
         case lookup.LookupFault.BLOCKED:
             raise _refused(api, Looked.BLOCKED, Refusal.IDENTIFIER_BLOCKED, accept_language)
         case lookup.LookupFault.MALFORMED:
             raise _refused(api, Looked.MALFORMED, Refusal.IDENTIFIER_MALFORMED, accept_language)
-        case lookup.Named(type=type_, value=value):
-            return type_, value
+        case lookup.Named(type=type_, values=values):
+            return type_, values
         case UUID() as customer_id:
             return customer_id
 
