@@ -51,7 +51,7 @@ fmt: $(STAMP)  ## format and sort imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --select I --fix .
 
-bench: $(STAMP)  ## speed, side by side with peers; writes benchmarks/results
+bench: $(STAMP)  ## speed, side by side with peers (ARGS="ingest --quick"); writes benchmarks/results
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(STAMP)  ## resolve requirements.lock again (names in pyproject.toml, exact versions and hashes in the lock)

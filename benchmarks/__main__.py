@@ -1,114 +1,68 @@
-"""`python -m benchmarks`: measure, print a table, write JSON to benchmarks/results/."""
+"""`python -m benchmarks`: measure, print tables, write JSON to benchmarks/results, and the document from it."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
-from pathlib import Path
-from statistics import median
-from typing import Annotated, Any
+import logging
+import signal
+import sys
+from typing import Annotated, NoReturn
 
-import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import contest, latency, machine
-from benchmarks.contest import Contestant, Lap
+from benchmarks import display, suite
+from benchmarks.measuring import Plan
 
-RESULTS = Path(__file__).parent / "results"
-REAL, PLAIN, IDIOMATIC = "waymark worker (real job)", "plain aiokafka (real job)", "idiomatic Faust (reference job)"
-
-app = typer.Typer(
-    help="Speed, side by side with peers, in one run, on Apache Kafka and PostgreSQL.",
-    epilog="python -m benchmarks | python -m benchmarks worker --rounds 3 | python -m benchmarks latency --rate 500",
-    invoke_without_command=True,
+EPILOG = (
+    "python -m benchmarks | python -m benchmarks ingest --rounds 1 --quick | python -m benchmarks reference --only "
+    "waymark --only aiokafka | python -m benchmarks --document"
 )
-console = Console()
-
-Rounds = Annotated[int, typer.Option(help="Rounds; each runs every contestant once.")]
-Records = Annotated[int, typer.Option(help="Backlog of the fast contestants.")]
-SlowRecords = Annotated[int, typer.Option(help="Backlog of idiomatic Faust.")]
-Rate = Annotated[int, typer.Option(help="Touchpoints a second.")]
-Seconds = Annotated[float, typer.Option(help="Length of the measurement.")]
+console = Console() if sys.stdout.isatty() else Console(width=200)
 
 
-@app.callback()
-def everything(context: typer.Context) -> None:
-    """Without a sub-command: all of it."""
-    if context.invoked_subcommand is None:
-        worker()
-        alert_latency()
+def benchmark(  # noqa: PLR0913, PLR0917  a command's signature is its help: one argument a flag
+    names: Annotated[list[str] | None, typer.Argument(help="Which ones; none: all that are not long.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; each runs every contestant once.")] = 5,
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, for a first look.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Large sizes, and the long benchmarks too.")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="Only contestants with this in their name.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the traffic.")] = 1,
+    show: Annotated[bool, typer.Option("--list", help="Say which benchmarks there are.")] = False,
+    document: Annotated[
+        bool, typer.Option("--document", help="Only write docs/benchmarks.md from the results.")
+    ] = False,
+) -> None:
+    """Speed, side by side with peers, in one run, on Apache Kafka and PostgreSQL."""
+    if show:
+        display.benchmarks(console, suite.everything())
+        return
+    if document:
+        suite.write_document(console)
+        return
+    plan = Plan(rounds=rounds, quick=quick, full=full, seed=seed, only=tuple(only or ()))
+    try:
+        chosen = suite.choose(names or (), plan)
+    except suite.UnknownBenchmarkError as error:
+        console.print(str(error), style="red")
+        raise typer.Exit(2) from error
+    try:
+        failed = suite.run(chosen, plan, console)
+    except KeyboardInterrupt:
+        console.print("stopped; nothing is left running", style="yellow")
+        raise typer.Exit(130) from None
+    raise typer.Exit(1 if failed else 0)
 
 
-@app.command()
-def worker(rounds: Rounds = 5, records: Records = 60_000, slow_records: SlowRecords = 12_000) -> None:
-    """Throughput of the journey worker against a plain loop and against idiomatic Faust."""
-    contestants = [
-        Contestant(name=REAL, records=records, run=contest.real_worker),
-        Contestant(name=PLAIN, records=records, run=contest.plain_loop),
-        Contestant(name=IDIOMATIC, records=slow_records, run=contest.idiomatic_faust),
-    ]
-    laps = contest.rounds(contestants, rounds, console.print)
-    table = Table("contestant", "records/s (median)", "min … max", "CPU µs a record", "waymark is", title="Throughput")
-    for contestant in contestants:
-        table.add_row(*_row(contestant.name, laps))
-    console.print(table)
-    _write(
-        "worker", {"laps": [asdict(lap) for lap in laps], "ratios": {n: _ratio(n, laps) for n in (PLAIN, IDIOMATIC)}}
-    )
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
-@app.command(name="latency")
-def alert_latency(rate: Rate = 200, seconds: Seconds = 60.0) -> None:
-    """Time from acceptance to the verified webhook at a paced rate."""
-    import asyncio
-
-    async def measured() -> latency.Latency:
-        async with latency.running_stack("kafka") as stack:
-            return await latency.measure(stack, rate, seconds)
-
-    result = asyncio.run(measured())
-    table = Table(
-        "rate", "measured", "lost", "p50", "p95", "p99", "ingest p50", "ingest p99", title="Accepted → webhook"
-    )
-    table.add_row(
-        f"{result.rate}/s",
-        f"{result.measured:,}",
-        f"{result.lost}",
-        *(f"{ms:.0f} ms" for ms in (result.p50_ms, result.p95_ms, result.p99_ms)),
-        *(f"{ms:.1f} ms" for ms in (result.ingest_p50_ms, result.ingest_p99_ms)),
-    )
-    console.print(table)
-    _write("latency", asdict(result))
-
-
-def _row(name: str, laps: Sequence[Lap]) -> list[str]:
-    mine = [lap for lap in laps if lap.contestant == name]
-    speeds = [lap.per_s for lap in mine]
-    cpu = {part: median(lap.cpu_us[part] for lap in mine) for part in mine[0].cpu_us}
-    return [
-        name,
-        f"{median(speeds):,.0f}",
-        f"{min(speeds):,.0f} … {max(speeds):,.0f}",
-        ", ".join(f"{part} {microseconds:.0f}" for part, microseconds in cpu.items()),
-        "" if name == REAL else f"{_ratio(name, laps):.2f}×",
-    ]
-
-
-def _ratio(name: str, laps: Sequence[Lap]) -> float:
-    """Median over the rounds of Waymark's speed by that of `name`."""
-    ours = [lap.per_s for lap in laps if lap.contestant == REAL]
-    theirs = [lap.per_s for lap in laps if lap.contestant == name]
-    return median(our / their for our, their in zip(ours, theirs, strict=True))
-
-
-def _write(name: str, result: dict[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    document = {"measured_at": datetime.now(UTC), "machine": machine.describe(), **result}
-    path = RESULTS / f"{name}.json"
-    path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-    console.print(f"written to {path.relative_to(Path.cwd())}", style="dim")
+def main() -> None:
+    """Run the command; an interruption ends what was started, then this."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it warns of topics that are a moment old
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(epilog=EPILOG)(benchmark)
+    app(prog_name="python -m benchmarks")
 
 
 if __name__ == "__main__":
-    app()
+    main()

