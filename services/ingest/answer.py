@@ -66,7 +66,7 @@ def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int) 
     """Return the answer to a request whose touchpoints had these verdicts."""
     counts = Counter(verdict.outcome for verdict in verdicts)
     status = status_of(counts)
-    results = [_result(at, verdict, language, retry_after_s) for at, verdict in enumerate(verdicts)]
+    results = [result(at, verdict, language, retry_after_s) for at, verdict in enumerate(verdicts)]
     body = Answer(
         results=results,
         accepted=counts[Outcome.ACCEPTED],
@@ -100,7 +100,8 @@ def _summary(status: int, results: list[Result], language: Language, retry_after
     return str(summary), say(summary, language, retry_after=retry_after_s)
 
 
-def _result(at: int, verdict: Verdict, language: Language, retry_after_s: int) -> Result:
+def result(at: int, verdict: Verdict, language: Language, retry_after_s: int) -> Result:
+    """Return what is said of the touchpoint at `at`."""
     if verdict.reason is None and not verdict.dropped:
         return Result(index=at, status=verdict.outcome, id=verdict.id)
     return Result(
@@ -109,7 +110,7 @@ def _result(at: int, verdict: Verdict, language: Language, retry_after_s: int) -
         id=verdict.id if len(verdict.id or "") <= _KNOWN_ID_LENGTH else None,
         code=str(verdict.reason) if verdict.reason is not None else None,
         field=verdict.field or None,
-        message=_message(verdict, language, retry_after_s),
+        message=message_of(verdict, language, retry_after_s),
         errors=tuple(_error(error, language) for error in verdict.errors),
         warnings=tuple(
             Note(
@@ -122,7 +123,8 @@ def _result(at: int, verdict: Verdict, language: Language, retry_after_s: int) -
     )
 
 
-def _message(verdict: Verdict, language: Language, retry_after_s: int) -> str | None:
+def message_of(verdict: Verdict, language: Language, retry_after_s: int) -> str | None:
+    """Return the sentence for a verdict, None where there is nothing to say."""
     if verdict.reason is None:
         return None
     if verdict.reason is Rejection.INVALID_FIELD and len(verdict.errors) == 1:

@@ -5,19 +5,30 @@ On SIGTERM: not ready any more, no new connections, open requests to their end, 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from schemas import dead_letter
 from services.ingest.acceptance import Policy
 from services.ingest.body import BodyLimits
+from services.ingest.channels.binding_store import PostgresBindings
+from services.ingest.channels.bindings import Bindings, BindingStore, NoBindings, ground
+from services.ingest.channels.operation import ROUTES as WEBHOOK_ROUTES
+from services.ingest.channels.operation import TAG as WEBHOOK_TAG
+from services.ingest.channels.webhook import Webhook, WebhookLimits
 from services.ingest.cloudevents.form import CloudEvents
 from services.ingest.document import ItemLimits
 from services.ingest.duplicates import Duplicates
+from services.ingest.inspector.inspector import Inspector
+from services.ingest.inspector.logbook import Logbook, LogbookRules
+from services.ingest.inspector.others import BACK, Others
+from services.ingest.inspector.routes import routes as inspector_routes
 from services.ingest.intake import Intake, IntakeRules, Surroundings
 from services.ingest.metrics import Metrics
 from services.ingest.openapi import OPERATION, SECURITY_SCHEMES
@@ -32,6 +43,8 @@ from services.ingest.protection.admission import Admission
 from services.ingest.protection.rates import RateRules, Rates
 from services.ingest.protection.wrong_keys import WrongKeys
 from services.ingest.routes import PostTouchpoints
+from services.ingest.segment import openapi as segment_openapi
+from services.ingest.segment.calls import PATHS, SegmentCalls
 from services.ingest.settings import IngestSettings, ProcessSettings
 from services.ingest.source_store import SourceStore
 from services.ingest.sources import KeyStore, Sources
@@ -44,7 +57,8 @@ from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, build_api, serving, until_stopped
-from services.runtime.kafka import Producer, Publisher
+from services.runtime.kafka import TAIL_OUTAGES, Producer, Publisher, TopicTail, topic_tail
+from services.runtime.keys import KeyRing
 from services.runtime.settings import CommonSettings, SettingsError
 from services.runtime.tasks import TaskOwner
 
@@ -78,11 +92,14 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
         )
         stack.push_async_callback(producer.stop)
         owner = await stack.enter_async_context(TaskOwner())
-        service = Service(ingest, SourceStore(pool), producer, clock, new_id)
+        service = Service(ingest, SourceStore(pool), producer, clock, new_id, PostgresBindings(pool))
         await service.suppressions.watch(SuppressionStore(pool))  # before the first touchpoint, not soon after it
         health = service.health(producer.check, lambda: _database(pool))
         owner.start("source keys", service.sources.run)
+        service.inspector.others.read_from(partial(_rejected_tail, common.kafka), TAIL_OUTAGES)
+        owner.start("other replicas' rejections", service.inspector.others.run)
         owner.start("suppressions", service.suppressions.run)
+        owner.start("webhooks", service.bindings.run)
         async with serving(service.app(health), ingest.host, ingest.port, drain_s=ingest.drain_s) as port:
             _log.info("ingest serves", host=ingest.host, port=port)
             if on_ready is not None:
@@ -103,13 +120,17 @@ class Service:
         publisher: Publisher,
         clock: Clock,
         fresh_id: Callable[[], UUID],
+        webhooks: BindingStore | None = None,
     ) -> None:
         self.registry = CollectorRegistry()
         self.metrics = Metrics.register(self.registry)
         self.sources = Sources(store, clock, refresh_s=settings.keys_refresh_s, retry_after_s=settings.retry_after_s)
         rates = Rates(_rate_rules(settings), clock)
         wrong_keys = WrongKeys(clock, per_minute=settings.wrong_keys_per_minute, capacity=_ADDRESSES)
-        self._door = Door(self.sources, rates, wrong_keys, settings.trusted_networks)
+        operators = KeyRing(store.one_operator, clock, outages=store.outages)
+        self._door = Door(self.sources, operators, rates, wrong_keys, settings.trusted_networks)
+        self.inspector = _inspector(settings, clock, fresh_id)
+        self._measure(wrong_keys)
         secret = settings.privacy_secret.get_secret_value().encode()
         self.suppressions = Suppressions(self.metrics, secret, refresh_s=settings.keys_refresh_s)
         limits = ItemLimits(items=settings.max_items, item_bytes=settings.max_item_bytes, depth=settings.max_depth)
@@ -122,6 +143,8 @@ class Service:
                 clock=clock,
                 new_id=fresh_id,
                 rates=rates,
+                logbook=self.inspector.logbook,
+                replica=self.inspector.replica,
                 clocks=Clocks(_timing_rules(settings)),
                 screen=_screen(settings, self.suppressions),
             ),
@@ -137,6 +160,12 @@ class Service:
             inflated_bytes=settings.max_inflated_bytes,
             timeout_s=settings.body_timeout_s,
         )
+        self.bindings = Bindings(webhooks or NoBindings(), ground(settings), refresh_s=settings.keys_refresh_s)
+        heard = WebhookLimits(
+            most=settings.max_items, within_s=settings.webhook_timeout_s, retry_after_s=settings.retry_after_s
+        )
+        self._webhook = Webhook(self.bindings, self.intake, self.metrics, clock, heard)
+        self._segment = SegmentCalls(self.sources, self.intake, self.metrics, limits, settings.retry_after_s)
         self._touchpoints = PostTouchpoints(self.intake, limits, settings.retry_after_s, forms=(CloudEvents(limits),))
 
     def health(self, *ready: Any) -> Health:
@@ -145,23 +174,64 @@ class Service:
 
     def app(self, health: Health) -> FastAPI:
         """Return the application to serve."""
+        self.inspector.closing = lambda: health.draining
         app = build_api(
             title="Waymark ingest",
             description=DESCRIPTION,
             version="1",
             health=health,
             lifespan=_lifespan,
-            tags=[{"name": "touchpoints", "description": "Touchpoints in, one result each out."}],
+            tags=[
+                {"name": "touchpoints", "description": "Touchpoints in, one result each out."},
+                segment_openapi.TAG,
+                WEBHOOK_TAG,
+            ],
         )
         mount(app, self._routes())
         app.openapi = _with_security(app)  # type: ignore[method-assign]  # the way FastAPI documents for extending it
         return app
 
+    def _measure(self, wrong_keys: WrongKeys) -> None:
+        self.metrics.inspector_bytes.set_function(lambda: self.inspector.logbook.weight)
+        self.metrics.inspector_streams.set_function(lambda: self.inspector.streams)
+        self.metrics.throttled_addresses.set_function(lambda: len(wrong_keys))
+
     def _routes(self) -> list[RawRoute]:
-        return [self._route("/v1/touchpoints", self._touchpoints, OPERATION)]
+        calls = segment_openapi.operations()
+        return [
+            self._route("/v1/touchpoints", self._touchpoints, OPERATION),
+            *(self._route(path, self._segment, calls.get(path)) for path in PATHS),
+            *(self._looking(*route) for route in inspector_routes(self.inspector)),
+            *(self._route(path, self._webhook, said) for path, said in WEBHOOK_ROUTES),
+        ]
 
     def _route(self, path: str, handler: Handler, operation: Operation | None = None) -> RawRoute:
-        return RawRoute(path, Exchange(handler, self._door, self._admission, self.metrics, self._body), operation)
+        exchange = Exchange(
+            handler, self._door, self._admission, self.metrics, self._body, witness=self.inspector.witness
+        )
+        return RawRoute(path, exchange, operation)
+
+    def _looking(self, path: str, handler: Handler, operation: Operation | None) -> RawRoute:
+        exchange = Exchange(handler, self._door, self._admission, self.metrics, self._body)
+        return RawRoute(path, exchange, operation, method="GET")
+
+
+def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UUID]) -> Inspector:
+    logbook = Logbook(
+        LogbookRules(
+            entries=settings.inspector_entries,
+            ring_bytes=settings.inspector_bytes,
+            all_bytes=settings.inspector_all_bytes,
+        )
+    )
+    replica = fresh_id().hex[-8:]
+    return Inspector(
+        replica=replica,
+        logbook=logbook,
+        others=Others(logbook, replica),
+        most_streams=settings.inspector_streams,
+        now=clock.now,
+    )
 
 
 def _rate_rules(settings: IngestSettings) -> RateRules:
@@ -222,6 +292,10 @@ def _with_security(app: FastAPI) -> Callable[[], dict[str, Any]]:
         return document
 
     return openapi
+
+
+def _rejected_tail(bootstrap: str) -> AbstractAsyncContextManager[TopicTail]:
+    return topic_tail(bootstrap, dead_letter.TOPIC, client_id="waymark-ingest-inspector", back=BACK)
 
 
 async def _open_pool(common: CommonSettings) -> postgres.Pool:

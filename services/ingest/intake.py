@@ -7,7 +7,7 @@ effort, bounded in time, and what is lost is counted. Leaves HTTP to `services.i
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from schemas.dead_letter import DeadLetterError
@@ -15,6 +15,8 @@ from services.ingest import acceptance, document, normalisation, posted, records
 from services.ingest.acceptance import Accepted, Arrival, Policy, Rejected
 from services.ingest.document import ItemLimits, Unreadable
 from services.ingest.duplicates import Duplicates, fingerprint
+from services.ingest.inspector.logbook import Logbook
+from services.ingest.inspector.others import REPLICA_HEADER
 from services.ingest.metrics import Metrics
 from services.ingest.privacy.screen import Screen
 from services.ingest.protection.rates import Rates
@@ -53,6 +55,8 @@ class Surroundings:
     clock: Clock
     new_id: Callable[[], UUID]
     rates: Rates
+    logbook: Logbook
+    replica: str = ""
     clocks: Clocks
     screen: Screen
 
@@ -89,6 +93,7 @@ class _Plan:
     positions: list[int]
     prints: dict[str, tuple[bytes, int]]
     repeats: list[tuple[int, int]]
+    rejected: list[int] = field(default_factory=list)
 
 
 class Intake:
@@ -105,6 +110,8 @@ class Intake:
         self._rules = rules
         self._duplicates = duplicates
         self._rates = surroundings.rates
+        self._logbook = surroundings.logbook
+        self._letter_headers = {REPLICA_HEADER: surroundings.replica} if surroundings.replica else {}
         self._clocks = surroundings.clocks
         self._screen = surroundings.screen
         self._metrics = surroundings.metrics
@@ -218,6 +225,11 @@ class Intake:
         self._metrics.dead_letters.labels("written").inc(len(letters) - lost)
 
     def _dead_letters(self, request: Request, plan: _Plan, trace: str) -> list[Record]:
+        plan.rejected = [
+            at
+            for at, verdict in enumerate(plan.verdicts)
+            if verdict is not None and verdict.outcome is Outcome.REJECTED
+        ]
         return [
             records.rejected(
                 id_=self._new_id().hex,
@@ -226,11 +238,11 @@ class Intake:
                 code=str(verdict.reason),
                 errors=_errors(verdict),
                 now=self._clock.now(),
-                headers={"traceparent": trace},
+                headers={"traceparent": trace, **self._letter_headers},
                 trace=trace,
             )
-            for at, verdict in enumerate(plan.verdicts)
-            if verdict is not None and verdict.outcome is Outcome.REJECTED
+            for at in plan.rejected
+            if (verdict := plan.verdicts[at]) is not None
         ]
 
     def _conclude(self, request: Request, plan: _Plan, failed: frozenset[int]) -> list[Verdict]:
@@ -246,6 +258,13 @@ class Intake:
             plan.verdicts[at] = first if earlier in failed else again
         verdicts = [verdict for verdict in plan.verdicts if verdict is not None]
         self._count(verdicts)
+        self._logbook.taken(
+            request.source.name,
+            self._clock.now(),
+            verdicts,
+            dict(zip(plan.positions, plan.records, strict=True)),
+            {at: request.original(at) for at in plan.rejected},
+        )
         return verdicts
 
     def _unavailable(self, verdict: Verdict | None) -> Verdict:

@@ -22,6 +22,9 @@ class Metrics:
     in_flight_requests: Gauge
     in_flight_bytes: Gauge
     received_age_seconds: Histogram
+    inspector_bytes: Gauge
+    inspector_streams: Gauge
+    throttled_addresses: Gauge
     suppressions: Gauge
     times: Counter
     ignored: Counter
@@ -92,6 +95,17 @@ class Metrics:
             suppressions=Gauge(
                 "waymark_ingest_suppressions_held",
                 "Identifiers of people of whom nothing may be kept, as this replica knows them.",
+                registry=registry,
+            ),
+            inspector_bytes=Gauge(
+                "waymark_ingest_inspector_bytes", "Bytes that the inspector keeps alive, about.", registry=registry
+            ),
+            inspector_streams=Gauge(
+                "waymark_ingest_inspector_streams", "People who follow the inspector live.", registry=registry
+            ),
+            throttled_addresses=Gauge(
+                "waymark_ingest_addresses_with_wrong_keys",
+                "Addresses that presented a wrong key lately and are remembered for it.",
                 registry=registry,
             ),
             received_age_seconds=Histogram(

@@ -43,6 +43,18 @@ class IngestSettings(Settings):
     trusted_proxies: str = Field(
         "", description="Networks of the proxies whose X-Forwarded-For is believed, `10.0.0.0/8, 192.0.2.7`."
     )
+    inspector_entries: int = Field(
+        200,
+        ge=0,
+        description="Touchpoints taken, and as many refused, that the inspector keeps of each source; 0: none.",
+    )
+    inspector_bytes: int = Field(
+        256 * 1024, ge=1024, description="Bytes that it keeps of each source's taken touchpoints, and of the refused."
+    )
+    inspector_all_bytes: int = Field(
+        32 * 1024 * 1024, ge=1024, description="Bytes that it keeps of all sources; who sent least lately is forgotten."
+    )
+    inspector_streams: int = Field(50, ge=0, description="Most people who may follow the inspector live, per replica.")
     remembered_ids: int = Field(
         100_000, ge=0, description="How many acknowledged ids each replica remembers to answer `duplicate`; 0: none."
     )

@@ -85,6 +85,9 @@ class KeyStore(Protocol):
     async def one_key(self, key_id: str) -> SourceKey | None:
         """Return the key with that id, revoked or not."""
 
+    async def one_operator(self, key_id: str) -> StoredKey | None:
+        """Return the operator's key with that id."""
+
     async def mark_used(self, key_ids: frozenset[str], at: datetime) -> None:
         """Note when keys were last used."""
 
@@ -146,6 +149,10 @@ class Sources:
     def origins(self) -> frozenset[str]:
         """The web origins that any source may be sent from, as of the last refresh."""
         return self._origins
+
+    def note_use(self, key_id: str) -> None:
+        """Note that a key was used, of an operator's for example."""
+        self._used.add(key_id)
 
     async def refresh(self) -> None:
         """Read all keys anew; raises one of the store's `outages`."""

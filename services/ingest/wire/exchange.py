@@ -5,7 +5,8 @@ times fewer requests per second with its usual idiom). Here stand the language, 
 body, and the one way in which a request is refused.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +26,9 @@ from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)
 
+_UNREAD_S = 10.0
+"""How long a client may leave unread what a stream writes; then it is let go, and comes back with Last-Event-ID."""
+
 Headers = Mapping[bytes, bytes]
 """Lower-case names; of a header that came twice, the first counts."""
 
@@ -36,6 +40,14 @@ class Reply:
     status: int
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """An HTTP response without an end; `pieces` are written as they come, and closed when the client goes."""
+
+    headers: tuple[tuple[bytes, bytes], ...]
+    pieces: AsyncGenerator[bytes]
 
 
 class Call:
@@ -55,6 +67,7 @@ class Call:
         "params",
         "path",
         "query",
+        "route",
         "source",
     )
 
@@ -65,6 +78,7 @@ class Call:
         self.source: Source | None = None
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.route: str = getattr(scope.get("route"), "path", "")
         self.query: bytes = scope.get("query_string", b"")
         self.params: Mapping[str, str] = scope.get("path_params", {})
         self.headers = headers
@@ -79,6 +93,10 @@ class Call:
     def address(self) -> str:
         """Where it comes from."""
         return client_address(self._peer, self.header(b"x-forwarded-for"), self._door.trusted)
+
+    async def viewer(self, key: str | None) -> str | None:
+        """Return the source that the key may look into, None for every source; raises `Refused`."""
+        return await self._door.viewer_of(key, self.address)
 
     async def enter(self, key: str | None) -> Source:
         """Return the source that a presented key belongs to, which sends this request; raises `Refused`."""
@@ -127,16 +145,27 @@ class Handler(Protocol):
     def methods(self) -> tuple[str, ...]:
         """The methods it takes; all others are refused."""
 
-    async def answer(self, call: Call, inlet: Inlet) -> Reply:
+    async def answer(self, call: Call, inlet: Inlet) -> Reply | Stream:
         """Answer; raises `Refused`, or passes on `ClientGone`."""
+
+
+Witness = Callable[[Call, Refused], None]
+"""Is told of each request that is refused as a whole."""
 
 
 class Exchange:
     """The ASGI application around a handler."""
 
     def __init__(
-        self, handler: Handler, door: Door, admission: Admission, metrics: Metrics, limits: BodyLimits
+        self,
+        handler: Handler,
+        door: Door,
+        admission: Admission,
+        metrics: Metrics,
+        limits: BodyLimits,
+        witness: Witness | None = None,
     ) -> None:
+        self._witness = witness
         self._handler = handler
         self._door = door
         self._admission = admission
@@ -157,9 +186,9 @@ class Exchange:
         except ClientGone:
             await _send(send, call, Reply(status=408, body=b"", headers=()))  # heard by nobody, but counted
         else:
-            await _send(send, call, reply)
+            await (_send(send, call, reply) if isinstance(reply, Reply) else _stream(send, receive, call, reply))
 
-    async def _reply(self, call: Call, wire: Wire) -> Reply:
+    async def _reply(self, call: Call, wire: Wire) -> Reply | Stream:
         if call.method not in self._handler.methods:
             raise Refused(Refusal.METHOD_NOT_ALLOWED, headers={"allow": ", ".join(self._handler.methods)})
         with self._admission.request() as held:
@@ -168,6 +197,8 @@ class Exchange:
 
     async def _refuse(self, refused: Refused, call: Call, wire: Wire, scope: Scope, send: Send) -> None:
         reason = refused.refusal
+        if self._witness is not None:
+            self._witness(call, refused)
         self._metrics.refused.labels(str(reason)).inc()
         _log.debug("request refused", reason=str(reason))
         headers = {"content-language": str(call.language), **call.added, **call.left(), **refused.headers}
@@ -182,3 +213,33 @@ async def _send(send: Send, call: Call, reply: Reply) -> None:
     headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (call.added | call.left()).items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _stream(send: Send, receive: Receive, call: Call, stream: Stream) -> None:
+    """Write a stream until it ends, the client goes, or the client does not read what it is sent."""
+    headers = [
+        *stream.headers,
+        *((name.encode("latin-1"), value.encode("latin-1")) for name, value in call.added.items()),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    writing = asyncio.create_task(_write(send, stream.pieces), name="stream")
+    leaving = asyncio.create_task(_gone(receive), name="stream's client")
+    try:
+        await asyncio.wait({writing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (writing, leaving):
+            task.cancel()
+        await asyncio.gather(writing, leaving, return_exceptions=True)
+        await stream.pieces.aclose()
+
+
+async def _write(send: Send, pieces: AsyncGenerator[bytes]) -> None:
+    async for piece in pieces:
+        async with asyncio.timeout(_UNREAD_S):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

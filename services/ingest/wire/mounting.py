@@ -23,16 +23,16 @@ _NO_PARAMS: Mapping[str, str] = {}
 class RawRoute(APIRoute):
     """A route of FastAPI's for its documentation, served by an ASGI application of ours; without one undocumented.
 
-    `path` may have whole segments as parameters: `/v1/sources/{source}/webhook`.
+    `path` may have whole segments as parameters: `/v1/sources/{source}/webhook`. `method` is the one documented.
     """
 
-    def __init__(self, path: str, app: ASGIApp, operation: Operation | None = None) -> None:
+    def __init__(self, path: str, app: ASGIApp, operation: Operation | None = None, method: str = "POST") -> None:
         shown = operation or {"operationId": None, "responses": {200: {}}}
         extra = {name: shown[name] for name in ("requestBody", "security", "parameters") if name in shown}
         super().__init__(
             path,
             _documented,
-            methods=["POST"],
+            methods=[method],
             summary=shown.get("summary"),
             description=shown.get("description"),
             operation_id=shown["operationId"],

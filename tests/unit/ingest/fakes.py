@@ -86,6 +86,7 @@ class KeysInMemory:
 
     def __init__(self) -> None:
         self.rows: dict[str, SourceKey] = {}
+        self.operators: dict[str, StoredKey] = {}
         self.away = False
         self.lookups = 0
         self.all_reads = 0
@@ -103,6 +104,14 @@ class KeysInMemory:
             revoked=revoked,
         )
         self.rows[minted.key_id] = SourceKey(key=key, source=source)
+        return minted
+
+    def add_operator(self, kind: KeyKind = KeyKind.READER) -> MintedKey:
+        """Put a new key of an operator into the table and return it."""
+        minted = mint(kind)
+        self.operators[minted.key_id] = StoredKey(
+            kind=kind, key_id=minted.key_id, subject="support", secret_hash=minted.secret_hash
+        )
         return minted
 
     def revoke(self, minted: MintedKey) -> None:
@@ -127,6 +136,10 @@ class KeysInMemory:
         await asyncio.sleep(0)  # as any database, it lets others run meanwhile
         self._answer()
         return self.rows.get(key_id)
+
+    async def one_operator(self, key_id: str) -> StoredKey | None:
+        self._answer()
+        return self.operators.get(key_id)
 
     async def mark_used(self, key_ids: frozenset[str], at: datetime) -> None:
         self._answer()

@@ -1,0 +1,219 @@
+"""What this replica took and refused lately: two bounded rings for each source, kept by reference.
+
+One ring has what was taken, the other what was rejected or refused: a busy source's good touchpoints do not push out
+its bad ones. The hot path appends one page for a request; nothing is copied, decoded or masked there. Bytes as sent are
+kept for rejected touchpoints alone.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import takewhile
+
+from schemas.dead_letter import DeadLetter
+from services.ingest.reasons import Outcome, Refusal
+from services.ingest.verdict import Facts, Verdict
+from services.runtime.kafka import Record
+
+_PAGE_BYTES = 400
+_ENTRY_BYTES = 250
+"""What a page, and each of its entries, weighs besides the bytes that it refers to (measured, rounded up)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogbookRules:
+    """How much is kept: entries and bytes of one ring, bytes of all together; 0 entries keeps nothing."""
+
+    entries: int
+    ring_bytes: int
+    all_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of the touchpoints of one request. `written` are records by the position of their item."""
+
+    verdicts: Sequence[Verdict]
+    written: Mapping[int, Record] = field(default_factory=dict)
+    sent: Mapping[int, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """A request that was refused as a whole."""
+
+    refusal: Refusal
+    status: int
+    facts: Facts
+    route: str
+    content_type: str
+    content_length: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A touchpoint that another replica rejected, or this one before it was started again."""
+
+    letter: DeadLetter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What happened at one moment; `number` grows with every page of this replica."""
+
+    number: int
+    at: datetime
+    source: str
+    what: Taken | Turned | Elsewhere
+    entries: int
+    bytes: int
+
+
+class _Ring:
+    """The latest pages, so many entries and so many bytes of them; the latest one always."""
+
+    __slots__ = ("bytes", "entries", "pages")
+
+    def __init__(self) -> None:
+        self.pages: deque[Page] = deque()
+        self.entries = 0
+        self.bytes = 0
+
+    def append(self, page: Page, rules: LogbookRules) -> None:
+        self.pages.append(page)
+        self.entries += page.entries
+        self.bytes += page.bytes
+        while len(self.pages) > 1 and (self.entries > rules.entries or self.bytes > rules.ring_bytes):
+            gone = self.pages.popleft()
+            self.entries -= gone.entries
+            self.bytes -= gone.bytes
+
+    def after(self, number: int) -> Iterator[Page]:
+        """Yield the pages after `number`, newest first."""
+        return takewhile(lambda page: page.number > number, reversed(self.pages))
+
+
+class _Shelf:
+    """The two rings of one source."""
+
+    __slots__ = ("bad", "good")
+
+    def __init__(self) -> None:
+        self.good = _Ring()
+        self.bad = _Ring()
+
+    @property
+    def bytes(self) -> int:
+        return self.good.bytes + self.bad.bytes
+
+
+class Logbook:
+    """The pages of all sources. `""` stands for requests whose source is not known."""
+
+    def __init__(self, rules: LogbookRules) -> None:
+        self._rules = rules
+        self._shelves: OrderedDict[str, _Shelf] = OrderedDict()
+        self._bytes = 0
+        self._number = 0
+        self._watchers: set[asyncio.Event] = set()
+
+    @property
+    def weight(self) -> int:
+        """Bytes that are kept alive, about."""
+        return self._bytes
+
+    @property
+    def watchers(self) -> int:
+        """How many streams wait for the next page."""
+        return len(self._watchers)
+
+    @property
+    def newest(self) -> int:
+        """The number of the latest page."""
+        return self._number
+
+    def taken(
+        self,
+        source: str,
+        at: datetime,
+        verdicts: Sequence[Verdict],
+        written: Mapping[int, Record],
+        rejects: Mapping[int, bytes],
+    ) -> None:
+        """Note what became of a request's touchpoints; `rejects` are the bytes as sent of those rejected."""
+        if not self._rules.entries:
+            return
+        if len(verdicts) > len(rejects):
+            weight = sum(len(record.value or b"") for record in written.values())
+            self._add(source, at, Taken(verdicts=verdicts, written=written), len(verdicts), weight, bad=False)
+        if rejects:
+            weight = sum(len(item) for item in rejects.values())
+            self._add(source, at, Taken(verdicts=verdicts, sent=rejects), len(rejects), weight, bad=True)
+
+    def turned(self, source: str, at: datetime, what: Turned) -> None:
+        """Note a request that was refused as a whole."""
+        if self._rules.entries:
+            self._add(source, at, what, 1, len(what.content_type), bad=True)
+
+    def elsewhere(self, letter: DeadLetter) -> None:
+        """Note what another replica rejected."""
+        if self._rules.entries and letter.source is not None:
+            weight = len(letter.value_base64)
+            self._add(letter.source, letter.first_seen, Elsewhere(letter=letter), 1, weight, bad=True)
+
+    def pages(self, source: str | None, *, since: int = 0, good: bool = True, bad: bool = True) -> list[Page]:
+        """Return the pages after `since` of one source, or of all, newest first; a request can have two."""
+        shelves = list(self._shelves.values()) if source is None else [self._shelves.get(source)]
+        found: list[Page] = []
+        for shelf in shelves:
+            if shelf is not None:
+                found += shelf.good.after(since) if good else ()
+                found += shelf.bad.after(since) if bad else ()
+        return sorted(found, key=lambda page: page.number, reverse=True)
+
+    async def changed(self, since: int, within_s: float) -> None:
+        """Wait until there is a page newer than `since`, or `within_s` is over."""
+        if self._number > since:
+            return
+        event = asyncio.Event()
+        self._watchers.add(event)
+        try:
+            async with asyncio.timeout(within_s):
+                await event.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._watchers.discard(event)
+
+    def _add(
+        self, source: str, at: datetime, what: Taken | Turned | Elsewhere, entries: int, weight: int, *, bad: bool
+    ) -> None:
+        self._number += 1
+        weight += _PAGE_BYTES + _ENTRY_BYTES * entries
+        page = Page(number=self._number, at=at, source=source, what=what, entries=entries, bytes=weight)
+        shelf = self._shelves.get(source)
+        if shelf is None:
+            shelf = self._shelves[source] = _Shelf()
+        else:
+            self._shelves.move_to_end(source)
+        before = shelf.bytes
+        (shelf.bad if bad else shelf.good).append(page, self._rules)
+        self._bytes += shelf.bytes - before
+        while self._bytes > self._rules.all_bytes and len(self._shelves) > 1:
+            _, gone = self._shelves.popitem(last=False)
+            self._bytes -= gone.bytes
+        for event in self._watchers:
+            event.set()
+
+
+def outcomes(page: Page) -> Iterator[tuple[int, Outcome | None]]:
+    """Yield the positions of a page's entries with their outcomes; None for what was refused as a whole."""
+    what = page.what
+    if not isinstance(what, Taken):
+        yield 0, Outcome.REJECTED if isinstance(what, Elsewhere) else None
+        return
+    for at, verdict in enumerate(what.verdicts):
+        if (verdict.outcome is Outcome.REJECTED) == bool(what.sent):
+            yield at, verdict.outcome

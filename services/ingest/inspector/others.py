@@ -1,0 +1,112 @@
+"""What the other replicas rejected, read from `touchpoints-rejected` while somebody looks, and not otherwise.
+
+Every rejected touchpoint stands there, with the replica that wrote it in the letter's header `replica`. A reader starts
+with the first look, some hundred letters back, and ends a while after the last one: nobody looking costs nothing.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Protocol
+
+from schemas import dead_letter
+from schemas.codec import UndecodableError
+from services.ingest.inspector.logbook import Logbook
+from services.runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+REPLICA_HEADER = "replica"
+BACK = 500
+_NOTED = 20 * BACK
+_KEPT_S = 60.0
+_PATIENCE_S = 2.0
+_AGAIN_S = 2.0
+
+
+class Tail(Protocol):
+    """The end of a topic. Its pieces come as long as it is read: values of records, and now and then an empty list,
+    the first one when all that stood there at the start has been given."""
+
+    def pieces(self) -> AsyncIterator[list[bytes]]:
+        """Yield what comes; raises one of the outages."""
+
+
+OpenTail = Callable[[], AbstractAsyncContextManager[Tail]]
+
+
+class Others:
+    """Puts what others rejected into the logbook."""
+
+    def __init__(self, logbook: Logbook, replica: str) -> None:
+        self._logbook = logbook
+        self._replica = replica
+        self._open_tail: OpenTail | None = None
+        self._outages: tuple[type[BaseException], ...] = ()
+        self._looked_at = -_KEPT_S
+        self._wake = asyncio.Event()
+        self._there = asyncio.Event()
+        self._noted: OrderedDict[str, None] = OrderedDict()
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all that the others rejected lately is in the logbook."""
+        return self._there.is_set()
+
+    def read_from(self, open_tail: OpenTail, outages: tuple[type[BaseException], ...]) -> None:
+        """Set where they are read from, and what reading may raise; without it there are no others."""
+        self._open_tail = open_tail
+        self._outages = outages
+
+    def keep(self) -> None:
+        """Note that somebody looks."""
+        if self._open_tail is not None:
+            self._looked_at = asyncio.get_running_loop().time()
+            self._wake.set()
+
+    async def wanted(self) -> None:
+        """Note that somebody looks, and wait a moment for what the others rejected."""
+        if self._open_tail is None:
+            return
+        self.keep()
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._there.wait()
+        except TimeoutError:
+            return
+
+    async def run(self) -> None:
+        """Read while somebody looks, for ever."""
+        while self._open_tail is not None:
+            await self._wake.wait()
+            try:
+                async with self._open_tail() as tail:
+                    await self._follow(tail)
+            except self._outages as error:
+                _log.warning("other replicas' rejections cannot be read", reason=type(error).__name__)
+                await asyncio.sleep(_AGAIN_S)
+            finally:
+                self._there.clear()
+
+    async def _follow(self, tail: Tail) -> None:
+        async with aclosing(tail.pieces()) as pieces:  # type: ignore[type-var]  # every generator can be closed
+            async for values in pieces:
+                for value in values:
+                    self._note(value)
+                if not values:
+                    self._there.set()
+                if asyncio.get_running_loop().time() - self._looked_at > _KEPT_S:
+                    self._wake.clear()
+                    return
+
+    def _note(self, value: bytes) -> None:
+        try:
+            letter = dead_letter.decode(value)
+        except UndecodableError:
+            return
+        if letter.headers.get(REPLICA_HEADER) != self._replica and letter.id not in self._noted:
+            self._noted[letter.id] = None
+            if len(self._noted) > _NOTED:
+                self._noted.popitem(last=False)
+            self._logbook.elsewhere(letter)

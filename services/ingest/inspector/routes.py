@@ -1,0 +1,121 @@
+"""The inspector over HTTP: a listing, a live stream, and a page from the package that shows the same.
+
+The page holds no data. It asks for a key, keeps it in its own memory alone, and asks as everybody does.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.resources import files
+
+import msgspec
+
+from services.ingest.inspector import documented
+from services.ingest.inspector.inspector import Inspector
+from services.ingest.inspector.query import Query, parse
+from services.ingest.reasons import Refusal, Refused
+from services.ingest.wire.exchange import Call, Handler, Inlet, Reply, Stream
+from services.ingest.wire.mounting import Operation
+from services.ingest.wire.presented_key import presented_key
+
+_ENCODER = msgspec.json.Encoder()
+_PRIVATE = (b"cache-control", b"no-store")
+
+
+class _Looking:
+    """What listing and stream share: who looks, and at what."""
+
+    methods = ("GET",)
+
+    def __init__(self, inspector: Inspector) -> None:
+        self._inspector = inspector
+
+    async def _query(self, call: Call) -> Query:
+        own = await call.viewer(presented_key(call.headers))
+        query = parse(call.query, self._inspector.replica)
+        if own is None:
+            return query
+        if query.source not in {None, own}:
+            raise Refused(Refusal.INSPECT_NOT_ALLOWED)
+        return replace(query, source=own)
+
+
+class GetListing(_Looking):
+    """The handler behind `GET /v1/inspector`."""
+
+    async def answer(self, call: Call, _: Inlet) -> Reply:
+        """Answer with the newest entries."""
+        query = await self._query(call)
+        body = _ENCODER.encode(await self._inspector.listing(query, call.language))
+        headers = (
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"content-language", call.language.encode()),
+            (b"vary", b"accept-language"),
+            _PRIVATE,
+        )
+        return Reply(status=200, body=body, headers=headers)
+
+
+class GetStream(_Looking):
+    """The handler behind `GET /v1/inspector/stream`."""
+
+    async def answer(self, call: Call, _: Inlet) -> Stream:
+        """Answer with what comes."""
+        query = await self._query(call)
+        if not self._inspector.has_room:
+            raise Refused(Refusal.TOO_MANY_STREAMS, headers={"retry-after": "5"}, retry_after=5)
+        return Stream(
+            headers=(
+                (b"content-type", b"text/event-stream; charset=utf-8"),
+                (b"content-language", call.language.encode()),
+                (b"x-accel-buffering", b"no"),
+                _PRIVATE,
+            ),
+            pieces=self._inspector.stream(query, call.language, call.header(b"last-event-id")),
+        )
+
+
+_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+PAGES = {
+    "/inspector": ("index.html", b"text/html; charset=utf-8"),
+    "/inspector/inspector.css": ("inspector.css", b"text/css; charset=utf-8"),
+    "/inspector/inspector.js": ("inspector.js", b"text/javascript; charset=utf-8"),
+}
+"""The page's files by path: name in the package, media type."""
+
+
+class GetFile:
+    """The handler behind one file of the page."""
+
+    methods = ("GET", "HEAD")
+
+    def __init__(self, name: str, media_type: bytes) -> None:
+        content = (files("services.ingest.inspector") / "page" / name).read_bytes()
+        self._reply = Reply(
+            status=200,
+            body=content,
+            headers=(
+                (b"content-type", media_type),
+                (b"content-length", b"%d" % len(content)),
+                (b"content-security-policy", _POLICY),
+                (b"cache-control", b"no-cache"),
+                (b"referrer-policy", b"no-referrer"),
+                (b"x-content-type-options", b"nosniff"),
+                (b"x-frame-options", b"DENY"),
+            ),
+        )
+
+    async def answer(self, _call: Call, _inlet: Inlet) -> Reply:
+        """Answer with the file."""
+        return self._reply
+
+
+def routes(inspector: Inspector) -> Iterator[tuple[str, Handler, Operation | None]]:
+    """Yield path, handler and documentation of everything about the inspector."""
+    yield "/v1/inspector", GetListing(inspector), documented.LISTING
+    yield "/v1/inspector/stream", GetStream(inspector), documented.STREAM
+    for path, (name, media_type) in PAGES.items():
+        yield path, GetFile(name, media_type), None
