@@ -57,10 +57,11 @@ from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, build_api, serving, until_stopped
-from services.runtime.kafka import TAIL_OUTAGES, Producer, Publisher, TopicTail, topic_tail
+from services.runtime.kafka import Producer, Publisher
 from services.runtime.keys import KeyRing
 from services.runtime.settings import CommonSettings, SettingsError
 from services.runtime.tasks import TaskOwner
+from services.runtime.topic_tail import TAIL_OUTAGES, TopicTail, topic_tail
 
 _log = logs.get_logger(__name__)
 

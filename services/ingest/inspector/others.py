@@ -6,7 +6,7 @@ with the first look, some hundred letters back, and ends a while after the last 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Protocol
 
@@ -29,7 +29,7 @@ class Tail(Protocol):
     """The end of a topic. Its pieces come as long as it is read: values of records, and now and then an empty list,
     the first one when all that stood there at the start has been given."""
 
-    def pieces(self) -> AsyncIterator[list[bytes]]:
+    def pieces(self) -> AsyncGenerator[list[bytes]]:
         """Yield what comes; raises one of the outages."""
 
 
@@ -90,7 +90,7 @@ class Others:
                 self._there.clear()
 
     async def _follow(self, tail: Tail) -> None:
-        async with aclosing(tail.pieces()) as pieces:  # type: ignore[type-var]  # every generator can be closed
+        async with aclosing(tail.pieces()) as pieces:
             async for values in pieces:
                 for value in values:
                     self._note(value)
