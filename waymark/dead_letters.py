@@ -16,7 +16,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from services.runtime.kafka import Producer, Record
+from services.runtime.kafka import Producer
+from services.runtime.record import Record
 
 AT_A_TIME = 200
 STAGES = ("ingest", "journey", "alerts")

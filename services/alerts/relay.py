@@ -12,9 +12,10 @@ import schemas.issue
 from services.alerts.failpoints import Failpoint, Failpoints
 from services.alerts.stores import feed
 from services.runtime.clock import Clock
-from services.runtime.kafka import Publisher, PublishFailed, Record
+from services.runtime.kafka import Publisher, PublishFailed
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Connection, Pool, acquire, is_transient
+from services.runtime.record import Record
 
 _log = get_logger(__name__)
 

@@ -28,8 +28,9 @@ from services.ingest.timing.judgement import Timed
 from services.ingest.verdict import Verdict, reject, reject_fields, reject_unreadable
 from services.ingest.wording import Language, say
 from services.runtime.clock import Clock
-from services.runtime.kafka import Publisher, PublishFailed, Record
+from services.runtime.kafka import Publisher, PublishFailed
 from services.runtime.logs import get_logger
+from services.runtime.record import Record
 
 _log = get_logger(__name__)
 

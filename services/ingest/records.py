@@ -13,7 +13,7 @@ from uuid import UUID
 from schemas import dead_letter, touchpoint
 from schemas.dead_letter import DeadLetter, DeadLetterError, Stage
 from services.ingest.acceptance import Accepted
-from services.runtime.kafka import Record
+from services.runtime.record import Record
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _KEY_BYTES = 16

@@ -14,23 +14,12 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 
 from services.runtime.health import CheckResult
 from services.runtime.logs import get_logger
+from services.runtime.record import HandedOver, Record, hand_over
 
 _log = get_logger(__name__)
 
 CLOSE_S = 2.0
 """How long a discarded producer has to end in good order, and again to end by force."""
-
-Headers = tuple[tuple[str, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One record to write."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
 
 
 class PublishFailed(Exception):  # noqa: N818  the event's name, as the callers say it
@@ -137,20 +126,21 @@ class Producer:
 
     async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> list[BaseException | None]:
         """Return, per record, None where it was acknowledged, else why not."""
-        waiting: list[asyncio.Future[Any]] = []
+        handed_over: list[HandedOver] = []  # known one by one, for when a later one fails
         failure: BaseException = TimeoutError("not acknowledged in time")
         try:
             async with asyncio.timeout(self._request_timeout_s * 1.5):
-                for record in records:
-                    future = await producer.send(
-                        record.topic, value=record.value, key=record.key, headers=list(record.headers)
-                    )
-                    waiting.append(future)  # what was handed over must be known when a later one fails
-                await asyncio.wait(waiting)  # unlike gather, leaves the futures alone when time runs out
+                await hand_over(producer, records, handed_over)
+                # Unlike gather, this leaves the futures alone when time runs out.
+                await asyncio.wait([done.acknowledged for done in handed_over])
         except (KafkaError, OSError, TimeoutError) as error:
             failure = error
-        handed_over = [_outcome(future, failure) for future in waiting]
-        return handed_over + [failure] * (len(records) - len(waiting))
+        outcomes: list[BaseException | None] = [failure] * len(records)
+        for done in handed_over:
+            outcome = _outcome(done.acknowledged, failure)
+            for at in done.positions:
+                outcomes[at] = outcome
+        return outcomes
 
     async def _current(self) -> AIOKafkaProducer:
         if self._producer is not None:

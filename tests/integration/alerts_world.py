@@ -24,8 +24,9 @@ from schemas.friction import Anchor, Friction, State
 from schemas.vocabulary import Channel, Severity, Text, TimelineEntry, TouchpointRef
 from services.alerts.app import running
 from services.alerts.settings import ProcessSettings
-from services.runtime.kafka import Producer, Record
+from services.runtime.kafka import Producer
 from services.runtime.keys import KeyKind, mint
+from services.runtime.record import Record
 from tests.waiting import until
 
 NOW = datetime.now(UTC).replace(microsecond=0)

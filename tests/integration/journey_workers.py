@@ -14,8 +14,9 @@ from typing import Any
 from schemas import touchpoint as touchpoint_v1
 from services.journey.apply.failpoints import Failpoint
 from services.runtime import postgres
-from services.runtime.kafka import Producer, Record, TopicSpec, ensure_topics
+from services.runtime.kafka import Producer, TopicSpec, ensure_topics
 from services.runtime.postgres import Pool, acquire
+from services.runtime.record import Record
 from tests.integration.journey_log import touchpoint
 from tests.waiting import until
 

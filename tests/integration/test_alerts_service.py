@@ -17,7 +17,7 @@ import schemas.issue
 from schemas import validation
 from schemas.friction import State
 from schemas.vocabulary import Severity
-from services.runtime.kafka import Record
+from services.runtime.record import Record
 from tests.integration.alerts_world import (
     Api,
     Call,

@@ -9,7 +9,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas import dead_letter
 from schemas.dead_letter import DeadLetter, DeadLetterError, Stage
-from services.runtime.kafka import Producer, PublishFailed, Record, TopicSpec, ensure_topics
+from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
+from services.runtime.record import Record
 from waymark.database import connected
 from waymark.dead_letters import Selection, find_letters, requeue
 from waymark.rejections import find_rejections

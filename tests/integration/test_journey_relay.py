@@ -15,8 +15,9 @@ from services.journey.relay import Relay
 from services.journey.store import outbox
 from services.journey.store.outbox import Outgoing
 from services.runtime import postgres
-from services.runtime.kafka import PublishFailed, Record
+from services.runtime.kafka import PublishFailed
 from services.runtime.postgres import Pool, transaction
+from services.runtime.record import Record
 from tests.waiting import until
 
 pytestmark = pytest.mark.local

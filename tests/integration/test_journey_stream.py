@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from services.journey.apply.failpoints import Failpoint
-from services.runtime.kafka import Record
+from services.runtime.record import Record
 from tests.integration.journey_workers import FRICTIONS_EACH, Stage, calls, open_stage, survive_every_failpoint, verify
 from tests.waiting import until
 from waymark.stack.postgres import Postgres, StopMode

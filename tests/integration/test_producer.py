@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.kafka import Producer, PublishFailed, Record, TopicSpec, ensure_topics
+from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
+from services.runtime.record import Record
 from tests.waiting import until
 from waymark.stack.tansu import Tansu
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.runtime.kafka import Producer, Record, TopicSpec, cluster_line, ensure_topics
+from services.runtime.kafka import Producer, TopicSpec, cluster_line, ensure_topics
+from services.runtime.record import Record
 from waymark.stack.kafka import Kafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]

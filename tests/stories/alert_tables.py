@@ -23,7 +23,7 @@ from services.alerts.signing import Signer
 from services.alerts.stores.deliveries import delivery_id
 from services.alerts.wire import read_friction
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.kafka import Record
+from services.runtime.record import Record
 from tests.unit.alerts.builders import World
 
 BILLING, EVERYBODY = UUID(int=11), UUID(int=12)

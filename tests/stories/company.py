@@ -8,7 +8,7 @@ from schemas import touchpoint as touchpoint_v1
 from services.alerts.domain.announcing import Notification
 from services.alerts.domain.values import Issue
 from services.ingest.sources import Source
-from services.runtime.kafka import Record
+from services.runtime.record import Record
 from tests.conftest import SteppingClock
 from tests.stories.alert_tables import AlertTables
 from tests.stories.journey_tables import JourneyTables

@@ -29,7 +29,7 @@ from services.journey.horizon import horizon
 from services.journey.intake import Chunk, Claim
 from services.journey.store.progress import Held, Mark
 from services.runtime.clock import Clock
-from services.runtime.kafka import Record
+from services.runtime.record import Record
 from tests.unit.journey.domain.making import POLICY, SHIPPED, Shelf
 
 LATE_GRACE = timedelta(minutes=5)

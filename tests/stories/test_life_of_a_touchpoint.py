@@ -16,7 +16,7 @@ from services.alerts.domain.retry import Outcome
 from services.alerts.domain.values import Severity
 from services.journey.apply.wire import PoisonCode
 from services.journey.domain.names import friction_id
-from services.runtime.kafka import Record
+from services.runtime.record import Record
 from tests.stories.company import Company, at
 from tests.stories.hops import HOPS, IN_SQL, ROOT, STAND_IN, STEPS, Hop, calls, code_of, definition, length, watched
 from tests.stories.journey_tables import rules_of

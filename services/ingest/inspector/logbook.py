@@ -15,7 +15,7 @@ from itertools import takewhile
 from schemas.dead_letter import DeadLetter
 from services.ingest.reasons import Outcome, Refusal
 from services.ingest.verdict import Facts, Verdict
-from services.runtime.kafka import Record
+from services.runtime.record import Record
 
 _PAGE_BYTES = 400
 _ENTRY_BYTES = 250

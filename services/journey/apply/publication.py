@@ -17,7 +17,7 @@ from services.journey.domain.friction import Friction
 from services.journey.domain.journeys import Journey
 from services.journey.store.journeys import Gone
 from services.journey.store.outbox import Outgoing
-from services.runtime.kafka import Record
+from services.runtime.record import Record
 
 _ORIGIN = origin("journey")
 _FRICTION = Codec(Friction)

@@ -17,8 +17,9 @@ from services.ingest.settings import IngestSettings
 from services.ingest.sources import Source, SourceKey
 from services.runtime.clock import new_id
 from services.runtime.health import Health
-from services.runtime.kafka import PublishFailed, Record
+from services.runtime.kafka import PublishFailed
 from services.runtime.keys import KeyKind, MintedKey, StoredKey, mint
+from services.runtime.record import Record
 from tests.conftest import SteppingClock
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
