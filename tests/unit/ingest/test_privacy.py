@@ -1,0 +1,368 @@
+"""What is done to personal data before it is published, and of whom nothing is taken."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.pseudonyms import is_pseudonym, pseudonym
+from services.ingest.privacy.policy import Policy, PolicyError, Treatment
+from services.ingest.privacy.sealing import TEXT, Sealer, is_sealed
+from services.ingest.privacy.suppressions import PROBE, SuppressionList
+from services.ingest.records import key_of
+from services.ingest.sources import Source
+from services.runtime.sealing import CannotUnsealError
+from services.runtime.settings import SettingsError
+from tests.conftest import SteppingClock
+from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
+
+SECRET = "a-secret-for-pseudonyms-that-is-long-enough"
+KEY = "a-key-for-what-is-encrypted-long-enough"
+OLD_KEY = "a-key-that-was-used-before-long-enough"
+PHONE = "+821012345678"
+
+
+class ListInMemory:
+    """A suppression list that can be taken away. Satisfies `services.ingest.privacy.suppressions.SuppressionSource`."""
+
+    outages: tuple[type[BaseException], ...] = (ConnectionError,)
+
+    def __init__(self, *identifiers: tuple[str, str], secret: str = SECRET) -> None:
+        self.identifiers = list(identifiers)
+        self.secret = secret.encode()
+        self.version = 1
+        self.away = False
+
+    async def read(self, known: int) -> SuppressionList | None:
+        if self.away:
+            raise ConnectionRefusedError
+        if known == self.version:
+            return None
+        return SuppressionList(
+            version=self.version,
+            pseudonyms=frozenset(pseudonym(self.secret, *one) for one in self.identifiers),
+            types=frozenset(type_ for type_, _ in self.identifiers),
+            probe=pseudonym(self.secret, *PROBE),
+        )
+
+
+async def with_policy(clock: SteppingClock, folder: Path, policy: dict[str, Any], **settings: str) -> Bench:
+    """Return a bench whose ingest has that policy, with a secret and a key."""
+    file = folder / "privacy.yaml"
+    file.write_text(json.dumps(policy), encoding="utf-8")  # YAML holds JSON
+    chosen = {"privacy": str(file), "privacy_secret": SECRET, "privacy_keys": KEY, **settings}
+    return await bench_with(clock, **chosen).started()
+
+
+async def with_suppressed(clock: SteppingClock, *identifiers: tuple[str, str]) -> Bench:
+    bench = await bench_with(clock, privacy_secret=SECRET).started()
+    await bench.service.suppressions.watch(ListInMemory(*identifiers))
+    return bench
+
+
+# --- the policy --------------------------------------------------------------------------------------------------
+
+
+async def test_without_a_policy_everything_is_published_as_it_came(bench: Bench) -> None:
+    await bench.post(a_touchpoint(text="안녕", agent="a-1", refs={"case_id": "T-1"}, attributes={"a": 1}))
+
+    (found,) = bench.publisher.touchpoints
+    assert (found.text, found.agent, found.refs, found.attributes) == ("안녕", "a-1", {"case_id": "T-1"}, {"a": 1})
+    assert found.customer["phone"].value == PHONE
+
+
+async def test_each_treatment_does_what_it_says(clock: SteppingClock, tmp_path: Path) -> None:
+    bench = await with_policy(
+        clock,
+        tmp_path,
+        {
+            "default": {
+                "text": "drop",
+                "agent": "hmac",
+                "refs": {"card_no": "drop", "case_id": "hmac"},
+                "attributes": {"secret": "drop", "who.*": "hmac", "who.age": "keep", "rows.name": "drop"},
+            }
+        },
+    )
+    attributes = {
+        "secret": 1,
+        "plain": [1, 2],
+        "who": {"name": "somebody", "age": 40, "tags": ["a"]},
+        "rows": [{"name": "x", "n": 1}, {"n": 2}],
+    }
+    refs = {"card_no": "4111", "case_id": "T-1", "order_id": "A-1"}
+    await bench.post(a_touchpoint(text="personal", agent="a-1", refs=refs, attributes=attributes))
+
+    (found,) = bench.publisher.touchpoints
+    assert found.text is None
+    assert found.agent == pseudonym(SECRET.encode(), ".agent", "a-1")
+    assert set(found.refs) == {"case_id", "order_id"}
+    assert is_pseudonym(found.refs["case_id"])
+    assert found.refs["order_id"] == "A-1"
+    assert found.attributes == {
+        "plain": [1, 2],
+        "who": {
+            "name": pseudonym(SECRET.encode(), ".attributes", "somebody"),
+            "age": 40,
+            "tags": pseudonym(SECRET.encode(), ".attributes", '["a"]'),
+        },
+        "rows": [{"n": 1}, {"n": 2}],
+    }
+
+
+async def test_the_rules_of_a_source_lie_over_the_default_member_by_member(
+    clock: SteppingClock, tmp_path: Path
+) -> None:
+    bench = await with_policy(
+        clock,
+        tmp_path,
+        {
+            "default": {"text": "drop", "attributes": {"*": "drop"}},
+            "sources": {"ivr": {"text": "keep", "attributes": {"ok": "keep"}}},
+        },
+    )
+    other = bench.keys.add(Source(name="web"))
+    await bench.service.sources.refresh()
+    sent = a_touchpoint(text="words", attributes={"ok": 1, "not": 2})
+    await bench.post(sent)
+    await bench.post(sent, authorization=f"Bearer {other.text}")
+
+    own, default = bench.publisher.touchpoints
+    assert (own.text, own.attributes) == ("words", {"ok": 1})
+    assert (default.text, default.attributes) == (None, {})
+
+
+async def test_a_hidden_identifier_links_across_sources_and_spellings_and_keys_the_record(
+    clock: SteppingClock, tmp_path: Path
+) -> None:
+    bench = await with_policy(clock, tmp_path, {"default": {"identifiers": {"phone": "hmac"}}})
+    other = bench.keys.add(Source(name="web"))
+    await bench.service.sources.refresh()
+    await bench.post(a_touchpoint(customer={"phone": {"value": "010-1234-5678", "verified": True}}))
+    await bench.post(a_touchpoint(customer={"phone": "+82 10 1234 5678"}), authorization=f"Bearer {other.text}")
+
+    first, second = bench.publisher.touchpoints
+    hidden = pseudonym(SECRET.encode(), "phone", PHONE)
+    assert (first.customer["phone"].value, first.customer["phone"].verified) == (hidden, True)
+    assert second.customer["phone"].value == hidden
+    assert {record.key for record in bench.publisher.records} == {key_of("phone", hidden, b"")}
+
+
+async def test_the_key_is_made_of_what_is_left_when_the_strongest_identifier_is_dropped(
+    clock: SteppingClock, tmp_path: Path
+) -> None:
+    bench = await with_policy(clock, tmp_path, {"default": {"identifiers": {"customer_id": "drop"}}})
+    both = await bench.post(a_touchpoint(customer={"customer_id": "C-1", "phone": PHONE}))
+    alone = await bench.post(a_touchpoint(id="2", customer={"customer_id": "C-1"}))
+
+    assert both.status == 202
+    assert bench.publisher.records[0].key == key_of("phone", PHONE, b"")
+    assert alone.outcomes == ["no_usable_identifier"]
+
+
+async def test_a_repeat_is_a_duplicate_though_it_is_encrypted_anew(clock: SteppingClock, tmp_path: Path) -> None:
+    bench = await with_policy(clock, tmp_path, {"default": {"text": "encrypt"}})
+    outcomes = [(await bench.post(a_touchpoint(text="안녕"))).outcomes for _ in range(2)]
+
+    assert outcomes == [["accepted"], ["duplicate"]]
+
+
+async def test_dead_letters_of_a_source_may_carry_no_bytes(clock: SteppingClock, tmp_path: Path) -> None:
+    bench = await with_policy(clock, tmp_path, {"sources": {"ivr": {"dead_letters": "drop"}}})
+    await bench.post(a_touchpoint(channel="pigeon", text="marked"))
+
+    (letter,) = bench.publisher.dead_letters
+    assert (letter.code, letter.value_base64, letter.value) == ("invalid_field", "", b"")
+
+
+# --- encryption --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [1, 100, 8192])
+async def test_an_encrypted_text_opens_with_its_key_at_its_place_only(
+    clock: SteppingClock, tmp_path: Path, length: int
+) -> None:
+    bench = await with_policy(clock, tmp_path, {"default": {"text": "encrypt", "attributes": {"a.b": "encrypt"}}})
+    text = "가" * length
+    await bench.post(a_touchpoint(text=text, attributes={"a": {"b": {"c": [1, None]}}}))
+
+    (found,) = bench.publisher.touchpoints
+    sealed = found.attributes[TEXT]
+    assert found.text is None
+    assert is_sealed(sealed)
+    assert "가" not in json.dumps(found.attributes, ensure_ascii=False)
+    sealer = Sealer((KEY,))
+    assert sealer.open(sealed, source="ivr", id_="call-1", path="text") == text
+    assert sealer.open(found.attributes["a"]["b"], source="ivr", id_="call-1", path="attributes.a.b") == {
+        "c": [1, None]
+    }
+    for wrong in ({"source": "web"}, {"id_": "call-2"}, {"path": "attributes.a.b"}):
+        with pytest.raises(CannotUnsealError):
+            sealer.open(sealed, **{"source": "ivr", "id_": "call-1", "path": "text", **wrong})
+
+
+def test_a_rotated_key_still_opens_what_it_encrypted() -> None:
+    place = {"source": "ivr", "id_": "1", "path": "text"}
+    old = Sealer((OLD_KEY,)).seal("안녕", **place)
+    rotated = Sealer((KEY, OLD_KEY))
+
+    assert rotated.open(old, **place) == "안녕"
+    assert Sealer((KEY,)).open(rotated.seal("새", **place), **place) == "새"
+    with pytest.raises(CannotUnsealError):
+        Sealer((KEY,)).open(old, **place)
+
+
+def test_the_same_value_is_encrypted_differently_each_time() -> None:
+    sealer = Sealer((KEY,))
+
+    assert len({str(sealer.seal("x", source="a", id_="1", path="text")) for _ in range(10)}) == 10
+
+
+@pytest.mark.parametrize("sealed", ["sealed:v1:", "sealed:v1:abc:%%%", "sealed:v1:abc:AAAA", ["sealed:v1:", "x"]])
+def test_what_is_no_whole_sealed_value_is_refused(sealed: Any) -> None:
+    with pytest.raises(CannotUnsealError):
+        Sealer((KEY,)).open(sealed, source="a", id_="1", path="text")
+
+
+# --- the file ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        ({"default": {"text": "hide"}}, "default.text: use one of 'keep', 'drop', 'hmac' or 'encrypt'"),
+        ({"default": {"agent": "encrypt"}}, "default.agent: use one of"),
+        ({"default": {"identifiers": {"phone": "encrypt"}}}, "default.identifiers.phone: use one of"),
+        ({"default": {"refs": {"case_id": "encrypt"}}}, "default.refs.case_id: use one of"),
+        ({"default": {"dead_letters": "hmac"}}, "default.dead_letters: use one of"),
+        ({"default": {"identifiers": {"Phone": "drop"}}}, "'Phone' is no name"),
+        ({"default": {"attributes": {"a..b": "drop"}}}, "'a..b' is no path"),
+        ({"default": {"attributes": {"a": "drop", "a.b": "keep"}}}, "'a.b' lies inside"),
+        ({"default": {"texts": "drop"}}, "default.texts: Extra inputs are not permitted"),
+        ({"sources": {"web": {"identifiers": {"phone": "hmac"}}}}, "identifiers are treated alike for all sources"),
+        ({"defaults": {}}, "defaults: Extra inputs"),
+        ([], "valid dictionary"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_says_where(file: Any, problem: str) -> None:
+    with pytest.raises(PolicyError) as raised:
+        Policy(file)
+    assert problem in str(raised.value)
+
+
+@pytest.mark.parametrize(("text", "problem"), [("a: [", "is no YAML"), (None, "No such file")])
+def test_a_file_that_cannot_be_read_says_so_when_ingest_starts(
+    clock: SteppingClock, tmp_path: Path, text: str | None, problem: str
+) -> None:
+    file = tmp_path / "privacy.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(SettingsError) as raised:
+        bench_with(clock, privacy=str(file))
+    assert problem in str(raised.value)
+    assert str(file) in str(raised.value)
+
+
+@pytest.mark.parametrize(("treatment", "name"), [("hmac", "PRIVACY_SECRET"), ("encrypt", "PRIVACY_KEYS")])
+def test_a_policy_without_its_secret_does_not_start(
+    clock: SteppingClock, tmp_path: Path, treatment: str, name: str
+) -> None:
+    file = tmp_path / "privacy.yaml"
+    file.write_text(f"default: {{text: {treatment}}}")
+    with pytest.raises(SettingsError, match=f"WAYMARK_INGEST_{name}"):
+        bench_with(clock, privacy=str(file))
+
+
+@pytest.mark.parametrize("name", ["privacy_secret", "privacy_keys"])
+def test_a_secret_that_can_be_guessed_is_refused(clock: SteppingClock, name: str) -> None:
+    with pytest.raises(SettingsError, match="32 characters"):
+        bench_with(clock, **{name: "short"})
+
+
+def test_an_empty_policy_is_one_that_does_nothing() -> None:
+    for file in (None, {}, {"default": {"text": "keep", "attributes": {"a": "keep"}}}):
+        policy = Policy(file)
+        assert policy.inert
+        assert policy.treatments == {Treatment.KEEP}
+
+
+# --- suppression -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("customer", [{"phone": "010 1234 5678"}, {"email": "a@b.example", "phone": PHONE}])
+async def test_nothing_is_taken_of_who_is_suppressed(clock: SteppingClock, customer: dict[str, str]) -> None:
+    bench = await with_suppressed(clock, ("phone", PHONE), ("customer_id", "C-1"))
+    answer = await bench.post(
+        [a_touchpoint(customer=customer, text="marked"), a_touchpoint(id="2", customer={"phone": "010-9999-8888"})]
+    )
+
+    assert answer.outcomes == ["suppressed", "accepted"]
+    assert answer.results[0]["field"] == "customer"
+    (letter,) = bench.publisher.dead_letters
+    assert (letter.code, letter.value) == ("suppressed", b"")
+    assert bench.sample("waymark_ingest_suppressions_held") == 2
+    for text in ("marked", "1234", "a@b"):
+        assert text not in str(answer.body)
+        assert all(text.encode() not in (record.value or b"") for record in bench.publisher.records)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(json.dumps(a_touchpoint(channel="pigeon")).encode(), id="a wrong member"),
+        pytest.param(json.dumps({"userId": "x", "traits": {"phone": "010 1234 5678"}}).encode(), id="no touchpoint"),
+        pytest.param(b'[{"id": "1", "customer": {"phone": "010-1234-5678"}, "x": "\xff"}]', id="no UTF-8"),
+        pytest.param(json.dumps({"id": "1", "customer": ["C-1"]}).encode(), id="in a list"),
+    ],
+)
+async def test_of_who_is_suppressed_no_bytes_are_kept_whatever_else_is_wrong(clock: SteppingClock, body: bytes) -> None:
+    bench = await with_suppressed(clock, ("phone", PHONE), ("customer_id", "C-1"))
+    await bench.post(body)
+
+    assert all(letter.value == b"" for letter in bench.publisher.dead_letters)
+
+
+async def test_of_anybody_else_the_bytes_are_kept_as_ever(clock: SteppingClock) -> None:
+    bench = await with_suppressed(clock, ("phone", PHONE), ("email", "a@b.example"))
+    wrong = json.dumps(a_touchpoint(channel="pigeon", customer={"phone": "010-9999-8888"})).encode()
+    await bench.post(wrong)
+
+    assert [letter.value for letter in bench.publisher.dead_letters] == [wrong]
+
+
+async def test_a_change_of_the_list_counts_at_the_next_refresh_and_an_outage_changes_nothing(
+    clock: SteppingClock,
+) -> None:
+    bench = await bench_with(clock, privacy_secret=SECRET).started()
+    held = ListInMemory()
+    await bench.service.suppressions.watch(held)
+    before = await bench.post(a_touchpoint(id="1"))
+    held.identifiers, held.version = [("phone", PHONE)], 2
+    await bench.service.suppressions.refresh()
+    suppressed = await bench.post(a_touchpoint(id="2"))
+    held.away = True
+    with pytest.raises(ConnectionRefusedError):
+        await bench.service.suppressions.refresh()
+    still = await bench.post(a_touchpoint(id="3"))
+    held.away, held.identifiers, held.version = False, [], 3
+    await bench.service.suppressions.refresh()
+    lifted = await bench.post(a_touchpoint(id="4"))
+
+    outcomes = [answer.outcomes[0] for answer in (before, suppressed, still, lifted)]
+    assert outcomes == ["accepted", "suppressed", "suppressed", "accepted"]
+
+
+async def test_a_list_written_with_another_secret_is_not_ready(clock: SteppingClock) -> None:
+    bench = await bench_with(clock, privacy_secret=SECRET).started()
+    await bench.service.suppressions.watch(ListInMemory(("phone", PHONE), secret="another-secret-that-is-long-enough"))
+
+    found = await bench.service.suppressions.check()
+    assert (found.ok, found.detail) == (False, "written with another privacy secret")
+
+
+async def test_an_empty_list_needs_no_secret(clock: SteppingClock) -> None:
+    bench = await bench_with(clock).started()
+    await bench.service.suppressions.watch(ListInMemory(secret="another"))
+
+    assert (await bench.service.suppressions.check()).ok
