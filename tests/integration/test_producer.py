@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
+from services.runtime.partitioning import partition_of
 from services.runtime.record import Record
 from tests.waiting import until
 from waymark.stack.tansu import Tansu
@@ -88,3 +90,31 @@ async def test_a_new_producer_takes_the_place_of_a_discarded_one(own_broker: Tan
 
     await until(works, within=20)
     await producer.stop()
+
+
+async def test_many_records_arrive_whole_and_in_the_order_of_their_keys(own_broker: Tansu) -> None:
+    bootstrap = own_broker.bootstrap
+    await ensure_topics(bootstrap, [TopicSpec(name="many", partitions=3, replication=1, config={})], configure=False)
+    producer = Producer(bootstrap, client_id="test", idempotent=False)
+    values = [b"%d" % number for number in range(2_000)]
+    values[700] = b"x" * 300_000  # larger than a batch
+    records = [
+        Record(topic="many", key=b"k%d" % (at % 7), value=value, headers=(("n", b"%d" % at),))
+        for at, value in enumerate(values)
+    ]
+    await producer.publish(records)
+    await producer.stop()
+
+    consumer = AIOKafkaConsumer("many", bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        read = [await anext(consumer) for _ in records]
+    finally:
+        await consumer.stop()
+    assert {int(dict(one.headers)["n"]): (one.key, one.value) for one in read} == {
+        at: (record.key, record.value) for at, record in enumerate(records)
+    }
+    for key in {record.key for record in records}:
+        numbers = [int(dict(one.headers)["n"]) for one in read if one.key == key]
+        assert numbers == sorted(numbers)
+        assert {one.partition for one in read if one.key == key} == {partition_of(key or b"", 3)}
