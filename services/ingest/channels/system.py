@@ -88,9 +88,10 @@ class Carrier(_Part, frozen=True):
 
 
 class TokenSignature(_Part, frozen=True, tag="token", tag_field="scheme"):
-    """No signature: a secret that the vendor repeats."""
+    """No signature: a secret that the vendor repeats; ours, which it is told, or with `from_vendor` its own."""
 
     carriers: tuple[Carrier, ...]
+    from_vendor: bool = False
 
 
 Signature = HmacSignature | TwilioSignature | StandardWebhooksSignature | TokenSignature

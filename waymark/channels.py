@@ -1,0 +1,107 @@
+"""Channel systems as the command sees them: found, described for people, with the settings that ingest would have."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.ingest.channels import reading
+from services.ingest.channels.recipe import Recipe
+from services.ingest.channels.system import HmacSignature, TokenSignature
+from services.ingest.settings import IngestSettings
+from services.runtime.settings import SettingsError
+from waymark.console import CommandError, is_korean, say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemFacts:
+    """What is to be known of a channel system before connecting it."""
+
+    name: str
+    title: Mapping[str, str]
+    documentation: str
+    signature: str
+    addresses: tuple[str, ...]
+    options: Mapping[str, str]
+    kinds: tuple[str, ...]
+
+    @property
+    def shown_title(self) -> str:
+        """Its name in the operator's language."""
+        return self.title["ko" if is_korean() else "en"]
+
+
+def settings() -> IngestSettings:
+    """Return the settings that ingest would have in this environment; raises `CommandError`."""
+    try:
+        return IngestSettings.load(os.environ)
+    except SettingsError as error:
+        raise CommandError("\n".join(error.problems)) from error
+
+
+def systems() -> dict[str, Recipe]:
+    """Return every system by name; raises `CommandError` with all that is wrong in a company's own files."""
+    folder = settings().systems
+    try:
+        return reading.load(Path(folder) if folder else None)
+    except reading.UnreadableSystemError as error:
+        raise CommandError(str(error)) from error
+
+
+def system_of(name_or_file: str) -> Recipe:
+    """Return a system by its name or its file.
+
+    Raises:
+        CommandError: there is none, or its file cannot be used; says all that is wrong.
+    """
+    path = Path(name_or_file)
+    if path.suffix in {".yaml", ".yml"}:
+        try:
+            return reading.read(path)
+        except reading.UnreadableSystemError as error:
+            raise CommandError(str(error)) from error
+    known = systems()
+    if name_or_file not in known:
+        raise CommandError(f"there is no system {name_or_file!r}; there are {', '.join(sorted(known))}", exit_code=2)
+    return known[name_or_file]
+
+
+def facts_of(recipe: Recipe) -> SystemFacts:
+    """Return what is to be known of a system."""
+    system = recipe.system
+    return SystemFacts(
+        name=system.name,
+        title={"en": system.title.en, "ko": system.title.ko},
+        documentation=system.documentation,
+        signature=_signature(recipe),
+        addresses=system.addresses,
+        options=system.options,
+        kinds=_kinds(recipe),
+    )
+
+
+def url_of(source: str, recipe: Recipe, *, said: str = "", secret: str = "") -> str:
+    """Return where a source's vendor sends to; `secret` goes to its end where the system carries it there."""
+    url = said or f"{settings().public_url.rstrip('/')}/v1/sources/{source}/webhook"
+    signature = recipe.system.signature
+    in_path = isinstance(signature, TokenSignature) and any(carrier.path for carrier in signature.carriers)
+    return f"{url}/{secret or 'SECRET'}" if in_path else url
+
+
+def _kinds(recipe: Recipe) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for entry in recipe.system.touchpoints:
+        kind = entry.fields.get("kind", recipe.system.defaults.get("kind"))
+        for each in kind.get("map", {}).values() if isinstance(kind, dict) else [kind]:
+            found[str(each or say("whatever it says", "보낸 그대로"))] = None
+    return tuple(found)
+
+
+def _signature(recipe: Recipe) -> str:
+    signature = recipe.system.signature
+    if isinstance(signature, HmacSignature):
+        return f"hmac-{signature.algorithm} {signature.header}"
+    if isinstance(signature, TokenSignature):
+        places = [carrier.header or say("end of the URL", "URL 끝") for carrier in signature.carriers]
+        return f"token {', '.join(dict.fromkeys(places))}"
+    return type(signature).__name__.removesuffix("Signature")
