@@ -67,16 +67,21 @@ _OUTER = msgspec.json.Decoder(_Outer)
 _ANY = msgspec.json.Decoder()
 
 
+def bare(body: bytes) -> bytes:
+    """Return a body without what may stand around a document; raises `Refused` when nothing is left."""
+    stripped = body.removeprefix(_BOM).strip(_BLANKS)
+    if not stripped:
+        raise Refused(Refusal.EMPTY_BODY)
+    return stripped
+
+
 def open_envelope(body: bytes, limits: ItemLimits) -> Envelope:
     """Take the body apart: `{…}`, `[{…}, …]` or `{"touchpoints": [{…}, …], "writeKey": …}`.
 
     Raises:
         Refused: the whole is no such document, is empty, or holds more than `limits.items`.
     """
-    body = body.removeprefix(_BOM).strip(_BLANKS)
-    if not body:
-        raise Refused(Refusal.EMPTY_BODY)
-    envelope = _taken_apart(body, limits)
+    envelope = _taken_apart(bare(body), limits)
     if not envelope.items:
         raise Refused(Refusal.NO_TOUCHPOINTS)
     if len(envelope.items) > limits.items:
@@ -87,10 +92,10 @@ def open_envelope(body: bytes, limits: ItemLimits) -> Envelope:
 def _taken_apart(body: bytes, limits: ItemLimits) -> Envelope:
     # Half a surrogate pair is JSON by its grammar, but the parser stops at it and would lose the whole list for one
     # cut-off emoji. A NUL of the same length stands in for it, which then refuses that touchpoint alone.
-    readable = _without_lone_surrogates(body)
+    readable = without_lone_surrogates(body)
     try:
         if readable.startswith(b"["):
-            return Envelope(items=_slices(body, readable, _LIST.decode(readable)))
+            return Envelope(items=slices(body, readable, _LIST.decode(readable)))
         if not readable.startswith(b"{"):
             _ANY.decode(readable)
             raise Refused(Refusal.INVALID_ENVELOPE)
@@ -103,10 +108,11 @@ def _taken_apart(body: bytes, limits: ItemLimits) -> Envelope:
         raise Refused(Refusal.BODY_NOT_JSON) from None
     if isinstance(outer.touchpoints, msgspec.UnsetType):
         return Envelope(items=(body,), write_key=outer.write_key)
-    return Envelope(items=_slices(body, readable, outer.touchpoints), write_key=outer.write_key)
+    return Envelope(items=slices(body, readable, outer.touchpoints), write_key=outer.write_key)
 
 
-def _slices(body: bytes, readable: bytes, raws: list[msgspec.Raw]) -> tuple[bytes, ...]:
+def slices(body: bytes, readable: bytes, raws: list[msgspec.Raw]) -> tuple[bytes, ...]:
+    """Return the parts of `body` that the `raws`, decoded from `readable`, stand for; the two are equally long."""
     if readable is body:
         return tuple(bytes(raw) for raw in raws)
     items = []
@@ -118,7 +124,8 @@ def _slices(body: bytes, readable: bytes, raws: list[msgspec.Raw]) -> tuple[byte
     return tuple(items)
 
 
-def _without_lone_surrogates(text: bytes) -> bytes:
+def without_lone_surrogates(text: bytes) -> bytes:
+    """Return `text` with a NUL in the place of every half of a surrogate pair, as long as before."""
     if _SURROGATE.search(text) is None or _LONE_SURROGATE.search(text) is None:
         return text
     return _ESCAPE.sub(lambda escape: b"\\u0000" if escape[1] else escape[0], text)
@@ -143,7 +150,7 @@ def read_item(item: bytes, limits: ItemLimits) -> JsonObject | Unreadable:
 def _why_not_json(item: bytes, error: Exception) -> Rejection:
     if isinstance(error, msgspec.ValidationError):  # the parser's word for a number that is no finite double
         return Rejection.NUMBER_OUT_OF_RANGE
-    return Rejection.INVALID_JSON if _without_lone_surrogates(item) is item else Rejection.TEXT_NOT_ALLOWED
+    return Rejection.INVALID_JSON if without_lone_surrogates(item) is item else Rejection.TEXT_NOT_ALLOWED
 
 
 def _unkeepable(item: bytes, found: JsonObject, depth: int) -> Rejection | None:

@@ -1,0 +1,169 @@
+"""The handler behind Segment's, RudderStack's and Jitsu's addresses."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from services.ingest import document
+from services.ingest.document import ItemLimits, Unreadable
+from services.ingest.intake import Intake, Request
+from services.ingest.metrics import Metrics
+from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
+from services.ingest.segment import envelope, mapping, message, origins, outcome
+from services.ingest.segment.envelope import Calls
+from services.ingest.segment.mapping import CallType, MappingError, SegmentMapping
+from services.ingest.segment.message import Sender, Unmapped
+from services.ingest.segment.outcome import Told
+from services.ingest.sources import Scope, Source, Sources
+from services.ingest.verdict import Verdict, reject_unreadable
+from services.ingest.wire.exchange import Call, Inlet, Reply
+from services.ingest.wire.presented_key import presented_key
+from services.runtime.logs import get_logger
+
+_log = get_logger(__name__)
+
+DIALECT = "segment"
+
+_MEND_AFTER_S: Final = 60
+"""Seconds until a source whose mapping is broken is worth another try: an operator has to come."""
+
+_WORST_FIRST: Final = (Outcome.UNAVAILABLE, Outcome.REJECTED, Outcome.ACCEPTED, Outcome.DUPLICATE)
+
+_JSON = msgspec.json.Encoder()
+
+PATHS: Final[Mapping[str, CallType | None]] = {
+    "/v1/batch": None,
+    "/v1/b": None,
+    "/v1/import": None,
+    **{f"/v1/{call}": call for call in CallType},
+    **{f"/v1/{call[0]}": call for call in CallType},
+    "/api/s/s2s/batch": None,
+    **{f"/api/s/s2s/{call}": call for call in CallType},
+    **{f"/api/s/{call}": call for call in CallType},
+}
+"""Where calls are sent, and which they are; None where each message says it."""
+
+IMPORT_PATH: Final = "/v1/import"
+
+
+@dataclass(slots=True)
+class _Mapped:
+    """The messages of a request, and the touchpoints made of them: `of[i]` is the message that item `i` came from."""
+
+    ids: list[str | None]
+    items: list[bytes | Verdict]
+    originals: list[bytes]
+    of: list[int]
+
+
+class SegmentCalls:
+    """Takes calls, one or a batch."""
+
+    methods = ("POST", "OPTIONS")
+
+    def __init__(
+        self, sources: Sources, intake: Intake, metrics: Metrics, limits: ItemLimits, retry_after_s: int
+    ) -> None:
+        self._sources = sources
+        self._intake = intake
+        self._metrics = metrics
+        self._limits = limits
+        self._retry_after_s = retry_after_s
+        self._mappings: dict[str, tuple[object, SegmentMapping]] = {}
+
+    async def answer(self, call: Call, inlet: Inlet) -> Reply:
+        """Answer 200 with what became of the calls; raises `Refused`."""
+        origins.greet(call, self._sources.origins)
+        if call.method == "OPTIONS":
+            return origins.preflight(call)
+        key = presented_key(call.headers)
+        source = await call.enter(key) if key is not None else None
+        calls = envelope.open_calls(await inlet.read(), self._limits)
+        source = source if source is not None else await call.enter(calls.write_key)
+        origins.hold(call, source)
+        mapped = self._map(calls, source, call.path)
+        verdicts = await self._taken(mapped, source, call)
+        return outcome.reply([*_told(mapped, verdicts)], call.language, self._retry_after_s)
+
+    async def _taken(self, mapped: _Mapped, source: Source, call: Call) -> Sequence[Verdict]:
+        if not mapped.items:
+            return ()
+        request = Request(
+            items=mapped.items,
+            originals=mapped.originals,
+            source=source,
+            traceparent=call.header(b"traceparent"),
+            may_lack_time=True,
+        )
+        return await self._intake.take(request)
+
+    def _map(self, calls: Calls, source: Source, path: str) -> _Mapped:
+        sender = self._sender(source, path)
+        mapped = _Mapped([], [], [], [])
+        for at, original in enumerate(calls.messages):
+            found = document.read_item(original, self._limits)
+            if isinstance(found, Unreadable):
+                mapped.ids.append(None)
+                made: Sequence[bytes | Verdict] = (reject_unreadable(found),)
+            else:
+                whole = envelope.completed(found, calls.shared)
+                mapped.ids.append(message.message_id(whole))
+                made = self._made(whole, PATHS[path] if not calls.is_batch else None, sender)
+            mapped.items += made
+            mapped.originals += [original] * len(made)
+            mapped.of += [at] * len(made)
+        return mapped
+
+    def _made(self, whole: dict[str, Any], by_path: CallType | None, sender: Sender) -> Sequence[bytes | Verdict]:
+        made = message.touchpoints(whole, message.call_type(whole, by_path), sender)
+        if made is Unmapped.LEFT_OUT:
+            self._metrics.ignored.labels(DIALECT).inc()
+            return ()
+        if isinstance(made, Unmapped):
+            return (
+                Verdict(
+                    outcome=Outcome.REJECTED,
+                    id=message.message_id(whole),
+                    reason=Rejection.UNKNOWN_CALL,
+                    field="type",
+                ),
+            )
+        return [_JSON.encode(touchpoint) for touchpoint in made]
+
+    def _sender(self, source: Source, path: str) -> Sender:
+        channels = source.channels or ()
+        return Sender(
+            mapping=self._mapping(source),
+            only_channel=next(iter(channels)) if len(channels) == 1 else None,
+            has_default_channel="channel" in source.defaults,
+            replays=Scope.REPLAY in source.scopes and (path == IMPORT_PATH or Scope.WRITE not in source.scopes),
+        )
+
+    def _mapping(self, source: Source) -> SegmentMapping:
+        document = source.dialects.get(DIALECT)
+        if document is None:
+            return mapping.DEFAULT
+        held = self._mappings.get(source.name)
+        if held is not None and held[0] is document:  # the same object until sources are read again
+            return held[1]
+        try:
+            read = mapping.read(document)
+        except MappingError as error:
+            _log.error("segment mapping cannot be used", source=source.name, problem=str(error))
+            raise Refused(
+                Refusal.SOURCE_MISCONFIGURED, headers={"retry-after": str(_MEND_AFTER_S)}, retry_after=_MEND_AFTER_S
+            ) from None
+        self._mappings[source.name] = (document, read)
+        return read
+
+
+def _told(mapped: _Mapped, verdicts: Sequence[Verdict]) -> Iterator[Told]:
+    by_message: dict[int, list[Verdict]] = {}
+    for at, verdict in zip(mapped.of, verdicts, strict=True):
+        by_message.setdefault(at, []).append(verdict)
+    for at, message_id in enumerate(mapped.ids):
+        found = by_message.get(at)
+        worst = min(found, key=lambda verdict: _WORST_FIRST.index(verdict.outcome)) if found else None
+        yield Told(index=at, message_id=message_id, verdict=worst)

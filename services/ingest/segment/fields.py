@@ -1,0 +1,156 @@
+"""Reading a message: values by path, and the members of a touchpoint that its properties carry by their own name."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from schemas.vocabulary import Direction, ServiceLevel
+from services.ingest.segment.mapping import Expression, Scalar
+
+Message = Mapping[str, Any]
+
+_PATH = "$."
+_LABEL_LENGTH = 128
+_ID_LENGTH = 255
+_TEXT_LENGTH = 8192
+_LONGEST_S = 2_678_400
+
+_TEXTS = frozenset({"reason", "outcome", "interaction_id", "queue", "agent", "text", "service_level"})
+_NUMBERS = frozenset(
+    {"wait_s", "duration_s", "hold_s", "transfers", "sequence", "sentiment", "score.value", "score.scale"}
+)
+
+
+def at(message: Message, path: tuple[str, ...]) -> Any:
+    """Return what stands at `path`, None where nothing does."""
+    found: Any = message
+    for step in path:
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(step)
+    return found
+
+
+def evaluated(expression: Expression, message: Message) -> Any:
+    """Return the value of an expression in `message`: the first of its alternatives that is there."""
+    for alternative in expression if isinstance(expression, list) else (expression,):
+        found = _one(alternative, message)
+        if found is not None and found != "":
+            return found
+    return None
+
+
+def spelt(name: str, found: Any) -> Any:
+    """Return a value as the member `name` wants it: numbers of references and agents are text, amounts are numbers."""
+    if isinstance(found, bool):
+        return found
+    if isinstance(found, int | float) and (name in _TEXTS or name.startswith(("refs.", "customer."))):
+        return as_text(found)
+    if isinstance(found, str) and (name in _NUMBERS or name == "value.amount"):
+        return _as_number(found)
+    return found
+
+
+def as_text(found: Any) -> str | None:
+    """Return an id as text: ids may have been numbers; anything else is none."""
+    if isinstance(found, str):
+        return found or None
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return str(int(found)) if float(found).is_integer() else str(found)
+
+
+def put(touchpoint: dict[str, Any], name: str, found: Any) -> None:
+    """Put a value into the member `name`, which may be one of an object: `refs.order_id`."""
+    outer, _, inner = name.partition(".")
+    if inner:
+        touchpoint.setdefault(outer, {})[inner] = found
+    else:
+        touchpoint[outer] = found
+
+
+def carried(properties: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the members that properties carry by a touchpoint's own names, and the properties used up.
+
+    Only what fits: a property that happens to have such a name but holds something else stays what it is.
+    """
+    members: dict[str, Any] = {}
+    used: set[str] = set()
+    for name, (place, fits) in _OWN.items():
+        found = properties.get(name)
+        if found is not None and place not in members and fits(found):
+            members[place] = spelt(place, found)
+            used.add(name)
+    _add_value(properties, members, used)
+    return members, frozenset(used)
+
+
+def _add_value(properties: Mapping[str, Any], members: dict[str, Any], used: set[str]) -> None:
+    currency = properties.get("currency")
+    if not (isinstance(currency, str) and len(currency) == 3 and currency.isascii() and currency.isalpha()):
+        return
+    for name in ("total", "revenue", "value", "amount"):
+        if _is_number(properties.get(name)):
+            members |= {"value.amount": properties[name], "value.currency": currency.upper()}
+            used |= {name, "currency"}
+            return
+
+
+def _one(alternative: Scalar, message: Message) -> Any:
+    if isinstance(alternative, str) and alternative.startswith(_PATH):
+        return at(message, tuple(alternative.removeprefix(_PATH).split(".")))
+    return alternative
+
+
+def _as_number(text: str) -> Any:
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _is_number(found: Any) -> bool:
+    return isinstance(found, int | float) and not isinstance(found, bool)
+
+
+def _is_text(most: int) -> Callable[[Any], bool]:
+    return lambda found: isinstance(found, str) and 0 < len(found) <= most and found.isprintable()
+
+
+def _is_id(found: Any) -> bool:
+    return _is_number(found) or _is_text(_ID_LENGTH)(found)
+
+
+def _is_between(least: float, most: float) -> Callable[[Any], bool]:
+    return lambda found: _is_number(found) and least <= found <= most
+
+
+def _is_whole(most: int) -> Callable[[Any], bool]:
+    return lambda found: isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= most
+
+
+def _is_words(found: Any) -> bool:
+    return isinstance(found, str) and 0 < len(found) <= _TEXT_LENGTH and "\0" not in found
+
+
+_OWN: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
+    "direction": ("direction", lambda found: found in set(Direction)),
+    "service_level": ("service_level", lambda found: found in set(ServiceLevel)),
+    "reason": ("reason", _is_text(_LABEL_LENGTH)),
+    "outcome": ("outcome", _is_text(_LABEL_LENGTH)),
+    "queue": ("queue", _is_text(_LABEL_LENGTH)),
+    "agent": ("agent", _is_id),
+    "interaction_id": ("interaction_id", _is_id),
+    "text": ("text", _is_words),
+    "wait_s": ("wait_s", _is_between(0, _LONGEST_S)),
+    "duration_s": ("duration_s", _is_between(0, _LONGEST_S)),
+    "hold_s": ("hold_s", _is_between(0, _LONGEST_S)),
+    "transfers": ("transfers", _is_whole(1000)),
+    "sentiment": ("sentiment", _is_between(-1, 1)),
+    "order_id": ("refs.order_id", _is_id),
+    "orderId": ("refs.order_id", _is_id),
+    "case_id": ("refs.case_id", _is_id),
+    "ticket_id": ("refs.case_id", _is_id),
+}
+"""Property -> member, and what it has to look like."""

@@ -1,0 +1,195 @@
+"""One message becomes native touchpoints, is left out, or cannot be one. Pure.
+
+A message is one touchpoint, but for an alias of two numbers of one type, which are linked by two that share a third
+identifier. Traits are used for identifiers and then forgotten: they are about the person, not about what happened.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from schemas import kinds
+from schemas.vocabulary import Channel
+from services.ingest.segment import fields
+from services.ingest.segment.fields import Message
+from services.ingest.segment.mapping import KINDS, CallType, SegmentMapping, Target, slug
+
+_WELL_KNOWN: Mapping[str, str] = {
+    "order_completed": "order_placed",
+    "order_refunded": "refund_paid",
+    "product_added": "cart_updated",
+    "product_removed": "cart_updated",
+    "signed_in": "login_succeeded",
+    "application_crashed": "app_crashed",
+}
+"""Events of Segment's published specifications that say what one of our kinds says."""
+
+_PREFIX = "track."
+_LONGEST_KIND = 64
+_CANONICAL = msgspec.json.Encoder(order="deterministic")
+_BY_TRANSPORT = frozenset({"messageId", "sentAt", "receivedAt", "writeKey", "_metadata", "integrations"})
+_CHANNELS = frozenset(Channel)
+
+
+class Unmapped(StrEnum):
+    """Why a message becomes no touchpoint."""
+
+    LEFT_OUT = "left_out"
+    UNKNOWN_CALL = "unknown_call"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """What the mapping needs to know of who sends: its mapping, its only channel if it has but one, and a replay."""
+
+    mapping: SegmentMapping
+    only_channel: Channel | None = None
+    has_default_channel: bool = False
+    replays: bool = False
+
+
+def call_type(message: Message, by_path: CallType | None) -> CallType | None:
+    """Return which call a message is: the address says it, else its `type`."""
+    if by_path is not None:
+        return by_path
+    said = message.get("type")
+    return CallType(said.lower()) if isinstance(said, str) and said.lower() in set(CallType) else None
+
+
+def message_id(message: Message) -> str:
+    """Return a message's id; one without gets one made of its content, the same whenever it is sent again."""
+    given = fields.as_text(message.get("messageId"))
+    if given is not None:
+        return given
+    content = {name: member for name, member in message.items() if name not in _BY_TRANSPORT}
+    if said_time(message) is None:
+        content["sentAt"] = message.get("sentAt")
+    return "derived-" + hashlib.blake2b(_CANONICAL.encode(content), digest_size=16).hexdigest()
+
+
+def said_time(message: Message) -> Any:
+    """Return when it happened by the producer's clock: RudderStack's Node library says it in `originalTimestamp`."""
+    for name in ("originalTimestamp", "timestamp"):
+        if message.get(name) not in (None, ""):
+            return message[name]
+    return None
+
+
+def touchpoints(message: Message, call: CallType | None, sender: Sender) -> list[dict[str, Any]] | Unmapped:
+    """Return the touchpoints that a message becomes, as they could have been posted."""
+    if call is None:
+        return Unmapped.UNKNOWN_CALL
+    event = fields.as_text(message.get("event")) or ""
+    target = sender.mapping.target(call, event)
+    if target is None:
+        return Unmapped.LEFT_OUT
+    properties = _object(message.get("properties"))
+    members, used = fields.carried(properties)
+    touchpoint: dict[str, Any] = {
+        "id": message_id(message),
+        "kind": target.kind or KINDS.get(call) or _kind_of(event),
+        "customer": _customer(message, call, sender.mapping),
+        **_times(message),
+    }
+    channel = _channel(message, call, target, sender)
+    if channel is not None:
+        touchpoint["channel"] = channel
+    if sender.replays:
+        touchpoint["replay"] = True
+    for name, found in members.items():
+        fields.put(touchpoint, name, found)
+    _apply(target, message, touchpoint)
+    if target.attributes:
+        _keep(message, call, {name: held for name, held in properties.items() if name not in used}, touchpoint)
+    return _aliased(touchpoint, message, sender.mapping) if call is CallType.ALIAS else [touchpoint]
+
+
+def _apply(target: Target, message: Message, touchpoint: dict[str, Any]) -> None:
+    if target.direction is not None:
+        touchpoint["direction"] = target.direction
+    for name, expression in target.fields.items():
+        found = fields.evaluated(expression, message)
+        if found is not None:
+            fields.put(touchpoint, name, fields.spelt(name, found))
+
+
+def _times(message: Message) -> dict[str, Any]:
+    times = {"occurred_at": said_time(message), "sent_at": message.get("sentAt")}
+    if not isinstance(times["sent_at"], str):
+        del times["sent_at"]
+    return {name: held for name, held in times.items() if held is not None}
+
+
+def _customer(message: Message, call: CallType, mapping: SegmentMapping) -> dict[str, Any]:
+    customer: dict[str, Any] = {}
+    for path, to in mapping.identifiers:
+        if to.type in customer or (call is CallType.GROUP and path[0] == "traits"):  # those are the company's
+            continue
+        value = fields.as_text(fields.at(message, path))
+        if value is not None:
+            customer[to.type] = {"value": value, "verified": True} if to.verified else value
+    return customer
+
+
+def _channel(message: Message, call: CallType, target: Target, sender: Sender) -> str | None:
+    """Return the customer's channel; root `channel` and `context.channel` say how a library runs, not where it was."""
+    said = fields.at(message, ("properties", "channel"))
+    if isinstance(said, str) and said in _CHANNELS:
+        return said
+    settled = target.channel or sender.mapping.channel or sender.only_channel
+    if settled is not None or sender.has_default_channel:
+        return settled
+    return _likely_channel(message, call)
+
+
+def _likely_channel(message: Message, call: CallType) -> Channel:
+    context = _object(message.get("context"))
+    if call is CallType.SCREEN or "device" in context or "app" in context:
+        return Channel.APP
+    if call is CallType.PAGE or "page" in context:
+        return Channel.WEB
+    return Channel.API
+
+
+def _kind_of(event: str) -> str:
+    name = slug(event)
+    if name in kinds.load():
+        return name
+    return _WELL_KNOWN.get(name, (_PREFIX + (name or "event"))[:_LONGEST_KIND])
+
+
+def _keep(message: Message, call: CallType, properties: dict[str, Any], touchpoint: dict[str, Any]) -> None:
+    kept = properties
+    if kept.get("channel") == touchpoint.get("channel"):
+        kept.pop("channel", None)
+    named = {CallType.TRACK: ("event",), CallType.PAGE: ("name", "category"), CallType.SCREEN: ("name", "category")}
+    for name in named.get(call, ()):
+        if isinstance(message.get(name), str) and message[name]:
+            kept.setdefault(name, message[name])
+    if kept:
+        touchpoint["attributes"] = {**kept, **touchpoint.get("attributes", {})}
+
+
+def _aliased(touchpoint: dict[str, Any], message: Message, mapping: SegmentMapping) -> list[dict[str, Any]]:
+    previous = fields.as_text(message.get("previousId"))
+    if previous is None:
+        return [touchpoint]
+    taken = [type_ for type_ in mapping.previous_id if type_ in touchpoint["customer"] and type_ != "anonymous_id"]
+    for type_ in mapping.previous_id:
+        if type_ not in taken:
+            touchpoint["customer"][type_] = previous
+    if not taken:
+        return [touchpoint]
+    bond = hashlib.blake2b(touchpoint["id"].encode(), digest_size=16).hexdigest()
+    touchpoint["customer"]["alias_id"] = bond
+    earlier = {**touchpoint, "id": f"{touchpoint['id']}#previous"}
+    earlier["customer"] = {**dict.fromkeys(taken, previous), "alias_id": bond}
+    return [touchpoint, earlier]
+
+
+def _object(found: Any) -> dict[str, Any]:
+    return dict(found) if isinstance(found, Mapping) else {}

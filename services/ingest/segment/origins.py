@@ -1,0 +1,46 @@
+"""Browsers: which web pages may send, told to them by CORS, and held to on our side as well.
+
+A preflight carries no key, so it is answered for the origins of all sources together; the request itself is then held
+to those of its own source. A source without origins is not sent from web pages at all.
+"""
+
+from services.ingest.reasons import Refusal, Refused
+from services.ingest.sources import Source
+from services.ingest.wire.exchange import Call, Reply
+
+ANY = "*"
+
+_HEADERS = "authorization, content-type, content-encoding, x-retry-count, x-write-key, accept-language, traceparent"
+_EXPOSED = "retry-after, ratelimit, ratelimit-policy"
+_REMEMBERED_S = 7200
+"""Seconds that a browser may remember a preflight; none of them takes more."""
+
+
+def greet(call: Call, allowed: frozenset[str]) -> None:
+    """Let a page of an allowed origin read the answer, be it a refusal."""
+    origin = call.header(b"origin")
+    call.added["vary"] = "origin"
+    if origin and _allows(allowed, origin):
+        call.added["access-control-allow-origin"] = origin
+        call.added["access-control-expose-headers"] = _EXPOSED
+
+
+def hold(call: Call, source: Source) -> None:
+    """Refuse a page that this source is not sent from; who is no browser says no origin."""
+    origin = call.header(b"origin")
+    if origin and not _allows(source.origins, origin):
+        call.added.pop("access-control-allow-origin", None)
+        raise Refused(Refusal.ORIGIN_NOT_ALLOWED)
+
+
+def preflight(call: Call) -> Reply:
+    """Answer OPTIONS."""
+    if "access-control-allow-origin" in call.added:
+        call.added["access-control-allow-methods"] = "POST"
+        call.added["access-control-allow-headers"] = _HEADERS
+        call.added["access-control-max-age"] = str(_REMEMBERED_S)
+    return Reply(status=200, body=b"", headers=((b"content-length", b"0"), (b"allow", b"POST, OPTIONS")))
+
+
+def _allows(allowed: frozenset[str], origin: str) -> bool:
+    return ANY in allowed or origin in allowed

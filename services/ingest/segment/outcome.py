@@ -1,0 +1,142 @@
+"""The answer to calls: exactly 200 with JSON whenever the request was taken, for that is what the libraries understand.
+
+What was rejected stands in the body, in the words of the sender's own members. Only when something could not be
+written is the whole request refused, with 503 and Retry-After: a library sends a batch again whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from services.ingest import answer
+from services.ingest.answer import Note
+from services.ingest.reasons import Outcome, Summary
+from services.ingest.verdict import Verdict
+from services.ingest.wire.exchange import Reply
+from services.ingest.wording import Language, say
+from services.runtime.http import Problem, problem_response
+
+_ENCODER = msgspec.json.Encoder()
+
+_MEMBERS = {
+    "id": "messageId",
+    "occurred_at": "timestamp",
+    "sent_at": "sentAt",
+    "customer": "userId",
+    "customer.customer_id": "userId",
+    "customer.anonymous_id": "anonymousId",
+    "channel": "properties.channel",
+    "attributes": "properties",
+}
+"""What a member of a touchpoint is called in a message, as it is mapped by default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What became of the message at `index`; no verdict means that its mapping leaves it out."""
+
+    index: int
+    message_id: str | None
+    verdict: Verdict | None
+
+
+class RejectedCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"message_id": "messageId"}):
+    """A call that was refused for good."""
+
+    index: int
+    message_id: str | None = None
+    code: str
+    message: str
+    field: str | None = None
+    errors: tuple[Note, ...] = ()
+
+
+class Warned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"message_id": "messageId"}):
+    """An identifier of an accepted call that was left out."""
+
+    index: int
+    message_id: str | None = None
+    code: str
+    message: str
+    field: str
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of a 200."""
+
+    success: bool
+    accepted: int
+    duplicate: int
+    ignored: int
+    rejected: list[RejectedCall]
+    warnings: list[Warned] = []
+
+
+def reply(told: Sequence[Told], language: Language, retry_after_s: int) -> Reply:
+    """Return the answer to these calls."""
+    outcomes = [one.verdict.outcome if one.verdict is not None else None for one in told]
+    if Outcome.UNAVAILABLE in outcomes:
+        return _unavailable(language, retry_after_s)
+    body = Taken(
+        success=True,
+        accepted=outcomes.count(Outcome.ACCEPTED),
+        duplicate=outcomes.count(Outcome.DUPLICATE),
+        ignored=outcomes.count(None),
+        rejected=[_rejected(one, one.verdict, language, retry_after_s) for one in told if _is_rejected(one.verdict)],
+        warnings=[warned for one in told for warned in _warned(one, language)],
+    )
+    encoded = _ENCODER.encode(body)
+    headers = (
+        (b"content-type", answer.JSON_TYPE.encode()),
+        (b"content-length", b"%d" % len(encoded)),
+        (b"content-language", language.encode()),
+    )
+    return Reply(status=200, body=encoded, headers=headers)
+
+
+def _is_rejected(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.outcome is Outcome.REJECTED
+
+
+def _rejected(one: Told, verdict: Verdict | None, language: Language, retry_after_s: int) -> RejectedCall:
+    assert verdict is not None  # noqa: S101  only rejected ones come here
+    result = answer.result(one.index, verdict, language, retry_after_s)
+    return RejectedCall(
+        index=one.index,
+        message_id=one.message_id,
+        code=result.code or "",
+        message=result.message or "",
+        field=called(result.field) if result.field else None,
+        errors=tuple(msgspec.structs.replace(note, path=called(note.path)) for note in result.errors),
+    )
+
+
+def _warned(one: Told, language: Language) -> list[Warned]:
+    if one.verdict is None:
+        return []
+    return [
+        Warned(
+            index=one.index,
+            message_id=one.message_id,
+            code=str(dropped.reason),
+            message=say(dropped.reason, language, type=dropped.type),
+            field=called(f"customer.{dropped.type}"),
+        )
+        for dropped in one.verdict.dropped
+    ]
+
+
+def called(path: str) -> str:
+    """Return how a message calls the member at `path` of a touchpoint."""
+    outer, _, inner = path.partition(".")
+    if path in _MEMBERS or not inner:
+        return _MEMBERS.get(path, path)
+    return f"properties.{inner}" if outer == "attributes" else path
+
+
+def _unavailable(language: Language, retry_after_s: int) -> Reply:
+    message = say(Summary.SOME_UNAVAILABLE, language, retry_after=retry_after_s)
+    headers = {"retry-after": str(retry_after_s), "content-language": str(language)}
+    response = problem_response(Problem(503, str(Summary.SOME_UNAVAILABLE), message, headers=headers))
+    return Reply(status=503, body=bytes(response.body), headers=tuple(response.raw_headers))
