@@ -94,7 +94,8 @@ class _Plan:
     positions: list[int]
     prints: dict[str, tuple[bytes, int]]
     repeats: list[tuple[int, int]]
-    rejected: list[int] = field(default_factory=list)
+    rejected: dict[int, bytes] = field(default_factory=dict)
+    """What may be kept of the bytes that were sent."""
 
 
 class Intake:
@@ -226,23 +227,24 @@ class Intake:
         self._metrics.dead_letters.labels("written").inc(len(letters) - lost)
 
     def _dead_letters(self, request: Request, plan: _Plan, trace: str) -> list[Record]:
-        plan.rejected = [
-            at
+        name = request.source.name
+        plan.rejected = {
+            at: self._screen.remains(request.original(at), verdict.reason, name)
             for at, verdict in enumerate(plan.verdicts)
             if verdict is not None and verdict.outcome is Outcome.REJECTED
-        ]
+        }
         return [
             records.rejected(
                 id_=self._new_id().hex,
-                item=self._screen.remains(request.original(at), verdict.reason, request.source.name),
-                source=request.source.name,
+                item=kept,
+                source=name,
                 code=str(verdict.reason),
                 errors=_errors(verdict),
                 now=self._clock.now(),
                 headers={"traceparent": trace, **self._letter_headers},
                 trace=trace,
             )
-            for at in plan.rejected
+            for at, kept in plan.rejected.items()
             if (verdict := plan.verdicts[at]) is not None
         ]
 
@@ -264,7 +266,7 @@ class Intake:
             self._clock.now(),
             verdicts,
             dict(zip(plan.positions, plan.records, strict=True)),
-            {at: request.original(at) for at in plan.rejected},
+            plan.rejected,
         )
         return verdicts
 
