@@ -26,13 +26,14 @@ from services.journey.apply.limit import DeadLetterLimit
 from services.journey.apply.renewal import Renewer
 from services.journey.apply.resolution import Resolver
 from services.journey.apply.transaction import BatchTransaction
+from services.journey.apply.wire import PoisonCode
 from services.journey.apply.writing import Writer
 from services.journey.batch_size import BatchSize
 from services.journey.intake import Intake
 from services.journey.metrics import Metrics
 from services.journey.relay import Relay
 from services.journey.settings import ProcessSettings, WorkerSettings
-from services.journey.store import progress, touchpoints
+from services.journey.store import dead_letters, progress, touchpoints
 from services.journey.store.progress import Line
 from services.journey.stream import add_agent, build_app
 from services.journey.tide import Tide
@@ -138,6 +139,7 @@ class Worker:
                 serving(ops_app(health), self._own.host, self._own.port, drain_s=1.0)
             )
             await self._ensure_months()
+            await self._remember_dead_letters()
             owner = await stack.enter_async_context(TaskOwner())
             self._start(owner)
             _log.info("worker works", line=self._around.line.name, topic=self._around.line.topic, port=port)
@@ -202,6 +204,14 @@ class Worker:
     async def _ensure_months(self) -> None:
         async with acquire(self._around.pool) as connection:
             await touchpoints.ensure_months(connection, MONTHS_BEHIND, MONTHS_AHEAD)
+
+    async def _remember_dead_letters(self) -> None:
+        most = self._own.dead_letter_run
+        async with acquire(self._around.pool) as connection:
+            running = await dead_letters.trailing(
+                connection, self._around.line, besides=PoisonCode.ID_CONFLICT, most=most
+            )
+        self._applier.limit.remember(running)
 
     # Checks.
 

@@ -9,7 +9,10 @@ import pytest_asyncio
 from services.journey.apply.batch import HoleInProgressError
 from services.journey.apply.failpoints import Failpoint
 from services.journey.apply.limit import DeadLetterLimit, DeadLetterLimitError
+from services.journey.apply.wire import PoisonCode
 from services.journey.intake import Chunk
+from services.journey.store import dead_letters
+from services.runtime.postgres import acquire
 from tests.integration.journey_log import Bench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
@@ -134,6 +137,38 @@ async def test_too_many_dead_letters_in_a_row_stop_the_worker_and_nothing_is_bur
             await bench.apply()
         assert (await state(bench))["dead_letters"] == 0
         assert await bench.value("SELECT next_offset FROM journey.progress WHERE partition = 0") == 0
+
+
+async def test_a_restart_does_not_make_room_for_as_many_dead_letters_again(database: str) -> None:
+    async with open_bench(database, limit=DeadLetterLimit(ratio=1.0, run=10)) as bench:
+        for offset in range(9):
+            bench.log.append(offset % 2, b"{")
+        await bench.apply()
+    async with open_bench(database, limit=DeadLetterLimit(ratio=1.0, run=10)) as again:
+        again.log.records = bench.log.records
+        again.limit.remember(await trailing(again))
+        again.log.append(1, b"{")
+        with pytest.raises(DeadLetterLimitError):
+            await again.apply()
+        again.log.records[1][-1:] = []
+        again.log.append(1, touchpoint("sound", 0))
+        again.log.append(1, b"{")
+        await again.apply()
+        assert (await state(again))["dead_letters"] == 10
+
+
+async def test_only_an_unbroken_row_at_the_end_is_remembered(bench: Bench) -> None:
+    for value in (b"{", touchpoint("a", 0), b"{", b"{", touchpoint("a", 0, reason="delivery"), b"{"):
+        bench.log.append(0, value)
+    bench.log.append(1, b"{")
+    await bench.apply()
+    assert (await state(bench))["dead_letters"] == 6
+    assert await trailing(bench) == 2  # the conflict of the partition 0 breaks its row
+
+
+async def trailing(bench: Bench) -> int:
+    async with acquire(bench.pool) as connection:
+        return await dead_letters.trailing(connection, bench.line, besides=PoisonCode.ID_CONFLICT, most=10)
 
 
 async def test_identifiers_that_arrive_on_different_partitions_become_one_customer(bench: Bench) -> None:

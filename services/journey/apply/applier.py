@@ -8,7 +8,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 
@@ -45,6 +45,10 @@ class LimitKeeper:
 
     def __init__(self, limit: DeadLetterLimit) -> None:
         self._limit = limit
+
+    def remember(self, running: int) -> None:
+        """Go on from a row of dead letters that an earlier life left: a restart must not make room for another."""
+        self._limit = replace(self._limit, running=running)
 
     def admit(self, dead: Sequence[bool]) -> None:
         """Raise DeadLetterLimitError where these, if committed, would be too many."""
