@@ -120,9 +120,8 @@ class Child:
 
 def await_ready(child: Child, ready: Callable[[], bool], *, within_s: float) -> None:
     """Wait until a started child answers; raises StackError with the tail of its log when it ends or hangs instead."""
-    wait_until(lambda: not child.alive or ready(), within_s=within_s)
-    if child.alive and ready():
-        return
+    if wait_until(lambda: not child.alive or ready(), within_s=within_s) and child.alive:
+        return  # asked once: one that has just been ready may have work with its peers the moment after
     fate = "does not answer" if child.alive else f"ended with code {child.exit_code}"
     child.kill()
     raise StackError(f"{child.name} {fate}; the end of {child.log}:\n{child.log_tail()}")
