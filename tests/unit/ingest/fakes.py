@@ -218,9 +218,9 @@ class Bench:
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
-            "path": at,
-            "raw_path": at.encode(),
-            "query_string": b"",
+            "path": at.partition("?")[0],
+            "raw_path": at.partition("?")[0].encode(),
+            "query_string": at.partition("?")[2].encode(),
             "root_path": "",
             "headers": raw,
             "client": ("127.0.0.1", 50_000),
@@ -246,6 +246,11 @@ class Bench:
             headers={name.decode(): value.decode() for name, value in start["headers"]},
             body=b"".join(message.get("body", b"") for message in rest),
         )
+
+    async def inspect(self, query: str = "", key: str | None = None, **headers: str) -> Response:
+        """Look into what was sent, with the bench's key unless another is given."""
+        at = f"/v1/inspector?{query}" if query else "/v1/inspector"
+        return await self.call("GET", [b""], {"authorization": f"Bearer {key or self.key.text}", **headers}, at=at)
 
     def sample(self, name: str, **labels: str) -> float:
         """Return the present value of a metric, 0 where it has none yet."""
