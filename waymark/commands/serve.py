@@ -40,7 +40,8 @@ def serve(
     from services.runtime.settings import SettingsError
 
     try:
-        asyncio.run(_MAKERS[process]())
+        with asyncio.Runner(loop_factory=_loop_factory(process)) as runner:
+            runner.run(_MAKERS[process]())
     except SettingsError as error:  # of the environment, or of a file that it names
         raise CommandError("the settings are wrong:\n  " + "\n  ".join(error.problems), exit_code=2) from error
 
