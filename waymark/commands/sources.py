@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from waymark.commands import trials
+from waymark.commands import dialects, trials
 from waymark.commands.options import AsJson, examples
 from waymark.commands.trials import Options, SecretText
 from waymark.console import CommandError, err, out, print_json, say
@@ -84,6 +84,14 @@ def register(app: typer.Typer) -> None:
         epilog=examples("waymark sources rotate callcentre --secret - --overlap-h 48"),
     )(rotate)
     group.command("remove", help=say("Take a source's webhook away.", "소스의 웹훅 연결을 없앱니다."))(remove)
+    group.command(
+        "set",
+        help=say("Set how what a source sends is read.", "소스가 보낸 것을 읽는 방식을 정합니다."),
+        epilog=examples(
+            "waymark sources set web --segment-mapping web.yaml --origin https://shop.example.com",
+            "waymark sources set core --clock true_time",
+        ),
+    )(dialects.set_up)
     app.add_typer(
         group, name="sources", help=say("Channel systems and their webhooks.", "채널 시스템과 웹훅을 관리합니다.")
     )

@@ -1,0 +1,74 @@
+"""How a source is read: what the operator sets, and what ingest makes of it."""
+
+from pathlib import Path
+
+import pytest
+
+from services.ingest.source_store import SourceStore
+from services.ingest.sources import Source
+from services.ingest.timing.judgement import ClockMode
+from services.runtime import postgres
+from tests.integration.ingest_process import make_key
+from waymark.console import CommandError
+from waymark.database import connected
+from waymark.dialects import Reading, checked_origins, read_mapping, set_reading
+
+pytestmark = pytest.mark.local
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "segment" / "web.yaml"
+
+
+async def the_source(database: str) -> Source:
+    """The only source, as ingest reads it."""
+    pool = await postgres.create_pool(database, application_name="test", size=1, statement_timeout_s=5.0)
+    try:
+        (found,) = await SourceStore(pool).all_keys()
+        return found.source
+    finally:
+        await postgres.close_pool(pool)
+
+
+async def test_what_is_set_is_what_ingest_reads(database: str) -> None:
+    make_key(database, "web")
+    with connected(database) as connection:
+        connection.execute("""UPDATE ingest.sources SET dialects = '{"channels": {"system": "x"}}'""")
+        mapping = read_mapping(EXAMPLE)
+        origins = checked_origins(["https://Shop.example.com/", "https://shop.example.com"])
+        set_reading(connection, "web", Reading(segment=mapping, origins=origins, clock="formula"))
+
+    source = await the_source(database)
+
+    assert source.dialects == {"segment": mapping, "channels": {"system": "x"}}
+    assert (source.origins, source.clock) == (frozenset({"https://shop.example.com"}), ClockMode.FORMULA)
+
+
+async def test_what_is_not_said_stays_and_an_empty_mapping_takes_the_own_one_away(database: str) -> None:
+    make_key(database, "web")
+    with connected(database) as connection:
+        set_reading(connection, "web", Reading(segment={"channel": "web"}, origins=["*"], clock="true_time"))
+        set_reading(connection, "web", Reading(clock="estimate"))
+    assert (await the_source(database)).dialects == {"segment": {"channel": "web"}}
+    with connected(database) as connection:
+        set_reading(connection, "web", Reading(segment={}, origins=[]))
+
+    source = await the_source(database)
+    assert (source.dialects, source.origins, source.clock) == ({}, frozenset(), ClockMode.ESTIMATE)
+
+
+def test_a_source_that_is_not_there_is_told(database: str) -> None:
+    with connected(database) as connection, pytest.raises(CommandError, match="no source 'wab'"):
+        set_reading(connection, "wab", Reading(clock="estimate"))
+
+
+@pytest.mark.parametrize("text", ["channel: fax", "a: [", "events: {A: {kind: Not A Kind}}"])
+def test_a_mapping_is_checked_before_it_is_kept(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "mapping.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(CommandError, match="mapping"):
+        read_mapping(file)
+
+
+@pytest.mark.parametrize("origin", ["shop.example.com", "https://shop.example.com/path", "ftp://x", "https://*.x"])
+def test_an_origin_is_what_a_browser_sends(origin: str) -> None:
+    with pytest.raises(CommandError, match="no web origin"):
+        checked_origins([origin])

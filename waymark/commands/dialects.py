@@ -1,0 +1,70 @@
+"""`waymark sources set`: how what a source sends is read."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from waymark.console import CommandError, out, say
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help=say("The source.", "소스 이름입니다."))]
+Mapping = Annotated[
+    Path | None,
+    typer.Option(
+        "--segment-mapping",
+        metavar="FILE",
+        help=say("What its Segment calls become, JSON or YAML; `{}`: as by default.", "Segment 호출 매핑 파일입니다."),
+    ),
+]
+Origins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--origin",
+        metavar="URL",
+        help=say("Web pages that may send; repeat it, `*`: every one.", "보낼 수 있는 웹 출처, 반복 가능."),
+    ),
+]
+NoOrigins = Annotated[
+    bool, typer.Option("--no-origins", help=say("No web page may send.", "웹 페이지 전송을 막습니다."))
+]
+Clock = Annotated[
+    str | None,
+    typer.Option(
+        "--clock",
+        metavar="estimate|formula|true_time",
+        help=say("How its clock is taken; see docs/ingest.md.", "시각 보정 방식입니다."),
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help=say("Check only.", "검사만 합니다."))]
+
+
+def set_up(
+    name: Name,
+    segment_mapping: Mapping = None,
+    origins: Origins = None,
+    no_origins: NoOrigins = False,
+    clock: Clock = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Set how a source is read."""
+    from services.ingest.timing.judgement import ClockMode
+    from waymark.database import connected
+    from waymark.dialects import Reading, checked_origins, read_mapping, set_reading
+    from waymark.target import find_target
+
+    if clock is not None and clock not in set(ClockMode):
+        raise CommandError(f"--clock is one of {', '.join(ClockMode)}, not {clock!r}", exit_code=2)
+    if segment_mapping is None and not origins and not no_origins and clock is None:
+        raise CommandError("say what to set: --segment-mapping, --origin or --clock", exit_code=2)
+    reading = Reading(
+        segment=read_mapping(segment_mapping) if segment_mapping is not None else None,
+        origins=[] if no_origins else checked_origins(origins) if origins else None,
+        clock=clock,
+    )
+    if dry_run:
+        out.print(say("nothing is wrong with it", "문제가 없습니다"))
+        return
+    with connected(find_target(os.environ).postgres) as connection:
+        set_reading(connection, name, reading)
+    out.print(say(f"set: {name}", f"설정됨: {name}"), highlight=False)
