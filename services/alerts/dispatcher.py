@@ -131,6 +131,10 @@ class Dispatcher:
         self.tasks.start(f"webhook {due.id}", lambda: self._carry_out(due, signing), may_end=True)
 
     async def _carry_out(self, due: Due, signing: Sequence[SecretMaterial]) -> None:
+        if self.clock.now() >= due.lease_until:  # this process slept: it is somebody else's by now
+            _log.warning("lease ran out before sending", delivery=due.id, attempt=due.attempt)
+            self._landed_for_good([due])
+            return
         self._settling.land(due, await self._send(due, signing))
 
     async def _send(self, due: Due, signing: Sequence[SecretMaterial]) -> Sent:

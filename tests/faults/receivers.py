@@ -162,6 +162,9 @@ class Receiver:
     manner: Manner = fine
     secret: str = ""
     endpoint: str = ""
+    took_all: bool = True
+    """Whether it never refused anything, so that whatever comes twice is a repeat."""
+
     calls: list[Call] = field(default_factory=list)
     port: int = 0
     _server: asyncio.Server | None = None

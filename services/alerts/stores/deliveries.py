@@ -32,6 +32,7 @@ class Due:
     type: str
     created_at: datetime
     detected_at: datetime | None
+    lease_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ async def claim(connection: Connection, *, owner: str, limit: int, now: datetime
           FROM taken, alerts.notifications n
          WHERE d.delivery_id = taken.delivery_id AND n.notification_id = d.notification_id
      RETURNING d.delivery_id, d.endpoint_id, taken.url, taken.kind, d.attempt, d.step, n.body, n.type,
-               d.created_at, n.detected_at
+               d.created_at, n.detected_at, d.lease_until
         """,
         *(now, limit, lease, owner, BREAKER_OPENS_AFTER),
     )
@@ -154,6 +155,7 @@ def _due(row: Row) -> Due:
         type=row["type"],
         created_at=row["created_at"],
         detected_at=row["detected_at"],
+        lease_until=row["lease_until"],
     )
 
 
