@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from benchmarks import display, document, ingest, reference, results, worker
+from benchmarks import display, document, ingest, latency, reference, results, worker
 from benchmarks.environments import PeerMissingError
 from benchmarks.measuring import Benchmark, Plan
 from benchmarks.racing import RaceError
 from waymark.stack.process import StackError
 
-KNOWN = (ingest.BENCHMARK, reference.BENCHMARK, worker.BENCHMARK)
+KNOWN = (ingest.BENCHMARK, reference.BENCHMARK, worker.BENCHMARK, latency.BENCHMARK)
 
 
 class UnknownBenchmarkError(Exception):
