@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from enum import Enum
+from types import NoneType
+from typing import Any, Generic, TypeVar, get_args
+from uuid import UUID
 
 import msgspec
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 _WHERE = re.compile(r"`\$(?P<path>[^`]*)`")
 _NOT_JSON = "Send one JSON document in UTF-8, not nested too deeply, and nothing after it."
@@ -42,6 +45,7 @@ class Codec(Generic[T]):
         self._document = document
         self._decoder = msgspec.json.Decoder(document)
         self._encoder = msgspec.json.Encoder()
+        self._timed = [field.encode_name for field in msgspec.structs.fields(document) if _may_hold_times(field.type)]
 
     def decode(self, raw: bytes) -> T:
         """The document in `raw` (UTF-8 JSON); raises `UndecodableError`."""
@@ -54,7 +58,11 @@ class Codec(Generic[T]):
 
     def encode(self, value: T) -> bytes:
         """`value` as UTF-8 JSON in its published form."""
-        return self._encoder.encode(_published(msgspec.to_builtins(value, builtin_types=(datetime,))))
+        tree = msgspec.to_builtins(value, builtin_types=(datetime,))
+        for name in self._timed:
+            if name in tree:
+                tree[name] = _published(tree[name])
+        return self._encoder.encode(tree)
 
     def _decode_slowly(self, raw: bytes) -> T:
         """A second try that takes `2.0` for the whole number 2, as JSON Schema does and msgspec does not."""
@@ -75,17 +83,30 @@ def utc_text(moment: datetime) -> str:
     return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _published(node: dict[str, Any]) -> dict[str, Any]:
-    """Times as text, in place."""
-    for name, member in node.items():
-        if type(member) is datetime:
-            node[name] = utc_text(member)
-        elif type(member) is dict:
-            _published(member)
-        elif type(member) in (list, tuple):
-            for element in member:
-                if type(element) is dict:
-                    _published(element)
+_HOLDERS = frozenset({datetime, dict, list, tuple})
+_TIMELESS = frozenset({str, int, float, bool, bytes, UUID, NoneType})
+
+
+def _may_hold_times(kind: Any) -> bool:
+    """Whether a value of this type may be a time or hold one: asked once for each field, not for each value."""
+    if kind in _TIMELESS or (isinstance(kind, type) and issubclass(kind, Enum)):
+        return False
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return any(_may_hold_times(field.type) for field in msgspec.structs.fields(kind))
+    parts = [part for part in get_args(kind) if isinstance(part, type) or get_args(part) or part is Any]
+    return any(_may_hold_times(part) for part in parts) if parts else True
+
+
+def _published(node: Any) -> Any:
+    """The same tree, times as text; what is changed is changed in place."""
+    if type(node) is datetime:
+        return utc_text(node)
+    if type(node) is dict:
+        for name, member in node.items():
+            if type(member) in _HOLDERS:
+                node[name] = _published(member)
+    elif type(node) in (list, tuple):
+        return [_published(element) if type(element) in _HOLDERS else element for element in node]
     return node
 
 

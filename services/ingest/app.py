@@ -25,6 +25,7 @@ from services.ingest.channels.webhook import Webhook, WebhookLimits
 from services.ingest.cloudevents.form import CloudEvents
 from services.ingest.document import ItemLimits
 from services.ingest.duplicates import Duplicates
+from services.ingest.inspector.documented import TAG as INSPECTOR_TAG
 from services.ingest.inspector.inspector import Inspector
 from services.ingest.inspector.logbook import Logbook, LogbookRules
 from services.ingest.inspector.others import BACK, Others
@@ -55,6 +56,7 @@ from services.ingest.wire.exchange import Exchange, Handler
 from services.ingest.wire.mounting import Operation, RawRoute, mount
 from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
+from services.runtime.collector import calm_the_collector
 from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, build_api, serving, until_stopped
 from services.runtime.kafka import Producer, Publisher
@@ -78,6 +80,7 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
         OSError: the address is taken, or PostgreSQL cannot be reached within half a minute.
     """
     common, ingest = settings.common, settings.ingest
+    calm_the_collector()
     logs.configure("ingest", common.log_level, common.log_format)
     if not ingest.key_secret.get_secret_value():
         _log.warning("no key secret is set: Kafka keys can be guessed from identifiers")
@@ -185,6 +188,7 @@ class Service:
             tags=[
                 {"name": "touchpoints", "description": "Touchpoints in, one result each out."},
                 segment_openapi.TAG,
+                INSPECTOR_TAG,
                 WEBHOOK_TAG,
             ],
         )

@@ -5,7 +5,6 @@ stop in time is left behind: nothing is acknowledged outside the database, so no
 """
 
 import asyncio
-import gc
 import os
 import threading
 from collections.abc import Collection, Mapping, Sequence
@@ -42,6 +41,7 @@ from services.journey.transport import KAFKA_FAILURES, Grant, HoleFoundError, Jo
 from services.journey.watchdog import ExitCode, LoopWatch, end_process
 from services.runtime import logs, postgres
 from services.runtime.clock import SystemClock, new_id
+from services.runtime.collector import calm_the_collector
 from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, ops_app, serving, until_stopped
 from services.runtime.kafka import LogEnds, Producer, cluster_line
@@ -53,9 +53,6 @@ _log = logs.get_logger(__name__)
 
 START_WITHIN_S = 60.0
 """How long PostgreSQL and Kafka have to answer at the start; then the process ends and its supervisor tries again."""
-
-COLLECT_AFTER = 100_000
-"""Values made, less those gone, after which the youngest are searched for cycles; Python's own is 700."""
 
 MONTHS_BEHIND, MONTHS_AHEAD = 3, 6
 MONTHS_EVERY_S = 6 * 3600.0
@@ -319,17 +316,6 @@ class PoolLedger:
             Grant(partition=one.partition, epoch=one.epoch, next_offset=one.next_offset, last_hash=one.last_hash)
             for one in held
         ]
-
-
-def calm_the_collector() -> None:
-    """Look for cycles less often, and never again among what was imported.
-
-    A batch makes many values that live until its commit and no cycles worth the search; with Python's own threshold the
-    collector walked over them for a fifth of the processor time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 20, 20)
 
 
 def build_renewer(own: WorkerSettings) -> Renewer:
