@@ -30,6 +30,7 @@ from services.journey.store import progress, touchpoints
 from services.journey.store.progress import Line
 from services.runtime import logs
 from services.runtime.clock import SystemClock, new_id
+from services.runtime.collector import calm_the_collector
 from services.runtime.kafka import LogEnds, Producer, cluster_line
 from services.runtime.postgres import Pool, acquire, create_pool
 from services.runtime.tasks import TaskOwner
@@ -40,7 +41,7 @@ async def main(topic: str) -> None:
     settings = ProcessSettings.load(os.environ)
     common, own = settings.common, settings.worker
     logs.configure("plain-loop", "warning", "text")
-    worker.calm_the_collector()
+    calm_the_collector()
     pool = await create_pool(common.postgres.get_secret_value(), application_name="plain-loop")
     line = Line(name=await cluster_line(common.kafka, common.kafka_line), topic=topic)
     metrics = Metrics.register(CollectorRegistry())

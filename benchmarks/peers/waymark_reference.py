@@ -25,6 +25,7 @@ from services.journey.store.progress import Advance, Line
 from services.journey.stream import add_agent, build_app
 from services.journey.transport import Wiring
 from services.runtime import logs
+from services.runtime.collector import calm_the_collector
 from services.runtime.kafka import LogEnds, cluster_line
 from services.runtime.log_line import fingerprint
 from services.runtime.postgres import Pool, create_pool, transaction
@@ -86,7 +87,7 @@ async def main(topic: str, run: str) -> None:
     settings = ProcessSettings.load(os.environ)
     common = settings.common
     logs.configure("reference", "warning", "text")
-    worker.calm_the_collector()
+    calm_the_collector()
     pool = await create_pool(common.postgres.get_secret_value(), application_name="reference")
     producer = AIOKafkaProducer(bootstrap_servers=common.kafka, acks="all", linger_ms=2, max_batch_size=128 * 1024)
     await producer.start()

@@ -1,4 +1,4 @@
-"""Python's search for cycles, made rare: what a process of ours makes lives for one request or one batch, in no cycle."""
+"""Python's search for cycles, made rare: what our processes make lives for one request or batch, in no cycle."""
 
 import gc
 
