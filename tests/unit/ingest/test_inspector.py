@@ -18,8 +18,8 @@ from services.ingest.inspector.logbook import Logbook, LogbookRules, Turned
 from services.ingest.reasons import Outcome, Refusal, Rejection
 from services.ingest.sources import Scope, Source
 from services.ingest.verdict import Verdict
-from services.runtime.kafka import Record
 from services.runtime.keys import KeyKind
+from services.runtime.record import Record
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
 from tests.waiting import until
@@ -357,7 +357,7 @@ class Watching:
 
     async def _watch(self) -> None:
         raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in self._headers.items()]
-        scope = {"type": "http", "method": "GET", "path": "/v1/inspector/stream", "headers": raw}
+        scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/v1/inspector/stream", "headers": raw}
         scope |= {"query_string": self._query.encode(), "client": ("127.0.0.1", 1), "http_version": "1.1"}
         sent = False
 
