@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-kafka faults faults-short test-panels check fmt bench lock env-example dashboards clean
+.PHONY: help setup demo up test test-kafka faults faults-short soak test-panels check fmt bench lock env-example dashboards clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-kafka: $(STAMP)  ## the tests against Apache Kafka 4 (Java 17 and mvn; jars
 
 faults: $(STAMP)  ## every fault of the fault lab, one table and a verdict (Java 17 and mvn; an hour; ARGS="--only F5 --seed 7")
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+soak: $(STAMP)  ## 20 minutes (SOAK_MINUTES) of steady load and faults by chance; memory must stay flat; samples in soak.json
+	@$(BIN)/python -m tests.faults --only F27 $(ARGS)
 
 faults-short: $(STAMP)  ## those faults that `make test-kafka` runs too
 	@$(BIN)/python -m tests.faults --short $(ARGS)
