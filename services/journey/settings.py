@@ -46,7 +46,7 @@ class WorkerSettings(Settings):
         0.5, gt=0, le=1, description="Share of dead letters among the latest thousand records that stops the worker."
     )
     dead_letter_run: int = Field(200, ge=1, description="Dead letters in an unbroken row that stop the worker.")
-    stuck_after_s: float = Field(60.0, gt=0, description="Lag without progress after which a worker ends itself.")
+    stuck_after_s: float = Field(50.0, gt=0, description="Lag without progress after which a worker ends itself.")
     stop_within_s: float = Field(25.0, gt=0, description="Longest orderly shutdown; then the process ends anyway.")
 
     @classmethod
