@@ -1,0 +1,173 @@
+"""F12 and F13: records that nobody can read, and a release that can read none."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import psycopg
+
+from tests.faults.checker import Check, check
+from tests.faults.conditions import settled, until
+from tests.faults.course import AHEAD_S, Course, Scene, run_course
+from tests.faults.fault import Fault, Verdict
+from tests.faults.faults.workers import ready
+from tests.faults.fleet import Engines, Fleet
+from tests.faults.footprint import read_logs
+from tests.faults.hurt_worker import heal, hurt
+from tests.faults.lab import Lab
+from tests.faults.log_reading import LogReader
+from tests.faults.observed import observe
+from tests.faults.oracle import expect
+from tests.faults.people import LIVE
+from tests.faults.producing import Ledger, produce
+from tests.faults.workload import What, make
+
+RUN = 200
+"""What the shipped worker takes for a broken reader: so many dead letters in a row."""
+
+_LETTERS = 'SELECT partition, "offset", value, code FROM journey.dead_letters'
+
+
+async def poisoned(lab: Lab, seed: int) -> Verdict:
+    """F12: one record in a hundred is poison, and workers are killed meanwhile."""
+    scenes: list[Scene] = []
+
+    async def harm(scene: Scene) -> None:
+        scenes.append(scene)
+        await _kill_each(scene)
+
+    course = Course(touchpoints=6000, seconds=50.0, over_http=False, alerts=1)
+    verdict = await run_course(lab, seed, course, harm)
+    return Verdict(checks=[*verdict.checks, await _verbatim(scenes[0].engines)], counts=verdict.counts)
+
+
+async def _kill_each(scene: Scene) -> None:
+    await scene.sending.wait()
+    for worker in (*scene.fleet.workers, *scene.fleet.workers):
+        await asyncio.sleep(scene.rng.uniform(3.0, 6.0))
+        worker.kill()
+        worker.start()
+        scene.counts["killed"] += 1
+
+
+async def _verbatim(engines: Engines) -> Check:
+    """Each dead letter holds the bytes of the record that stands at its coordinates, and says why."""
+    async with LogReader(engines.kafka.bootstrap, "touchpoints") as log:
+        stood = {(one.partition, one.offset): one.value for one in await log.records()}
+    letters = _letters(engines.database)
+    wrong = [
+        f"{place}: {code}" for *place, value, code in letters if stood.get((place[0], place[1])) != value or not code
+    ]
+    codes = sorted({code for *_, code in letters})
+    return Check(
+        name="each dead letter holds the bytes at its coordinates, and a reason",
+        ok=not wrong and bool(letters),
+        detail="; ".join(wrong[:3]) or f"{len(letters)} letters: {', '.join(codes)}",
+    )
+
+
+async def misread(lab: Lab, seed: int) -> Verdict:
+    """F13: a bad release can read nothing. It stops before it drains the topic, however often it is started again."""
+    engines = await lab.engines()
+    fleet = lab.fleet(engines)
+    workers = [fleet.add_worker(), fleet.add_worker()]
+    fleet.add_alerts()
+    end = datetime.now(UTC) + timedelta(seconds=AHEAD_S) - 2 * LIVE
+    workload = make(seed, 3000, end)
+    sendings = [one for one in workload.sendings if one.what in {What.TOUCHPOINT, What.DUPLICATE}]
+    await asyncio.to_thread(fleet.start)
+    keeper = asyncio.create_task(fleet.keep())
+    try:
+        await produce(engines.kafka.bootstrap, sendings[:1000], 8.0)
+        lab.say("a bad release comes")
+        for worker in workers:
+            await asyncio.to_thread(worker.stop)
+            hurt(worker, "--misread")
+            worker.start()
+        sending = asyncio.create_task(produce(engines.kafka.bootstrap, sendings[1000:], 40.0))
+        stopped = await _watch_it_stop(fleet)
+        await sending
+        buried = len(_letters(engines.database))
+        ends = sum(worker.own_ends for worker in workers)
+        lab.say(f"it ended {ends} times and buried {buried}; now it is mended")
+        for worker in workers:
+            worker.kill()
+            heal(worker)
+            worker.start()
+        for worker in workers:
+            await ready(worker)
+        healed_at = sum(worker.own_ends for worker in workers)
+        await settled(engines.database, engines.kafka.bootstrap, within_s=120.0)
+        requeued = await asyncio.to_thread(_requeue, engines, "--stage", "journey", "--code", "not_a_touchpoint")
+        await settled(engines.database, engines.kafka.bootstrap, within_s=60.0)
+        ended_mended = sum(worker.own_ends for worker in workers) - healed_at
+    finally:
+        keeper.cancel()
+    await asyncio.to_thread(fleet.stop)
+    observed = await observe(engines.database, engines.kafka.bootstrap)
+    ledger = Ledger(acknowledged=len(sendings), refusable=set(observed.dead_letters))
+    left = len(sendings) - 1000 - buried
+    return Verdict(
+        checks=[
+            *stopped,
+            Check(
+                name="the bad release buries no more than a row, however often it is started again",
+                ok=0 < buried <= RUN * len(workers),
+                detail=f"{buried} of {len(sendings) - 1000}, at most {RUN} by each of {len(workers)} workers",
+            ),
+            Check(name="the rest waits for a better one", ok=left > 0, detail=f"{left} records"),
+            Check(name="the mended release goes on", ok=ended_mended == 0, detail=f"{ended_mended} ends by itself"),
+            Check(name="waymark dlq requeue brings back what was buried", ok=requeued == buried, detail=f"{requeued}"),
+            *check(expect(workload.touchpoints), observed, ledger),
+        ],
+        counts={
+            "records": len(sendings),
+            "buried": buried,
+            "ends of the bad release": ends,
+            "requeued": requeued,
+            "frictions": len(observed.frictions),
+        },
+    )
+
+
+async def _watch_it_stop(fleet: Fleet) -> list[Check]:
+    """Let an init system start it again and again; what it buries must not grow with the number of its lives."""
+
+    async def often_enough() -> list[str]:
+        ends = [worker.own_ends for worker in fleet.workers]
+        return [] if min(ends) >= 4 else [f"ended {ends} times"]
+
+    await until(often_enough, within_s=150.0)
+    said = [line for _, event, line in read_logs(fleet).serious if "worker cannot go on" in event]
+    return [
+        Check(
+            name="it says why it stops",
+            ok=bool(said) and all("DeadLetterLimitError" in line for line in said),
+            detail=said[-1][:200] if said else "nothing said",
+        )
+    ]
+
+
+def _requeue(engines: Engines, *arguments: str) -> int:
+    """The operator's own command, as the manual has it."""
+    command = [str(Path(sys.executable).with_name("waymark")), "dlq", "requeue", *arguments, "--json"]
+    environ = {**os.environ, "WAYMARK_KAFKA": engines.kafka.bootstrap, "WAYMARK_POSTGRES": engines.database}
+    outcome = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert outcome.returncode == 0, outcome.stderr[-500:]
+    return int(orjson.loads(outcome.stdout)["requeued"])
+
+
+def _letters(database: str) -> Sequence[tuple[int, int, bytes | None, str]]:
+    with psycopg.connect(database) as connection:
+        return [(row[0], row[1], row[2], row[3]) for row in connection.execute(_LETTERS)]
+
+
+FAULTS = (
+    Fault(id="F12", title="one record in a hundred is poison; workers killed four times", short=False, run=poisoned),
+    Fault(id="F13", title="a release that can read nothing, started again and again", short=False, run=misread),
+)
