@@ -99,7 +99,7 @@ class Recipe:
         try:
             whole = deliveries.document(delivery, self.system.body, self.system.unwrap)
         except MalformedError:
-            return None
+            whole = None  # a HEAD has no body, and needs none
         view = self._view(delivery, facts, whole)
         return next((found.answer(view) for found in near if found.test(view)), None)
 

@@ -201,7 +201,7 @@ def moment(stamp: str, unit: TimeUnit) -> datetime:
     if unit is TimeUnit.ISO:
         found = datetime.fromisoformat(stamp)
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-    if not re.fullmatch(r"\d{1,15}", stamp):
+    if not re.fullmatch(r"[0-9]{1,15}", stamp):
         raise ValueError("not a whole number")
     return datetime.fromtimestamp(int(stamp) / (1000 if unit is TimeUnit.MS else 1), UTC)
 
