@@ -10,7 +10,10 @@ from services.ingest.wire.exchange import Call, Reply
 
 ANY = "*"
 
-_HEADERS = "authorization, content-type, content-encoding, x-retry-count, x-write-key, accept-language, traceparent"
+_HEADERS = (
+    "authorization, content-type, content-encoding, x-retry-count, x-write-key, x-ip-policy, x-enable-debug, "
+    "accept-language, traceparent"
+)
 _EXPOSED = "retry-after, ratelimit, ratelimit-policy"
 _REMEMBERED_S = 7200
 """Seconds that a browser may remember a preflight; none of them takes more."""

@@ -1,0 +1,14 @@
+// Sends with @jitsu/js from a server, as its users do. It never tries again: what fails is reported.
+import { jitsuAnalytics } from "@jitsu/js";
+import { errors, run, spec } from "./calls.mjs";
+
+console.error = (...words) => errors.push(words.join(" ").slice(0, 200));
+const jitsu = jitsuAnalytics({ host: spec.url, writeKey: spec.key, s2s: true });
+
+await run({
+  track: (userId, event, properties) => jitsu.track(event, properties, { userId }),
+  identify: (userId, traits) => jitsu.identify(userId, traits),
+  page: (userId, name) => jitsu.page({ name }),
+  alias: () => Promise.resolve(), // this library has no alias call
+  end: () => Promise.resolve(),
+});
