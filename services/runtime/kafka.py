@@ -14,12 +14,15 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 
 from services.runtime.health import CheckResult
 from services.runtime.logs import get_logger
-from services.runtime.record import HandedOver, Record, hand_over
+from services.runtime.record import Record, hand_over
 
 _log = get_logger(__name__)
 
 CLOSE_S = 2.0
-"""How long a discarded producer has to end in good order, and again to end by force."""
+"""How long a discarded producer has to end in good order."""
+
+ABANDON_S = 15.0
+"""How long it has to end by force: a request that is under way to a frozen broker runs into its own timeout."""
 
 
 class PublishFailed(Exception):  # noqa: N818  the event's name, as the callers say it
@@ -93,7 +96,7 @@ class Producer:
         if producer is not None:
             await producer.stop()
         if self._discarded:
-            await asyncio.wait(self._discarded)
+            await asyncio.wait(self._discarded, timeout=CLOSE_S)
 
     async def publish(self, records: Sequence[Record]) -> None:
         """Write `records`, in order within each partition, and return once all are acknowledged.
@@ -126,21 +129,16 @@ class Producer:
 
     async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> list[BaseException | None]:
         """Return, per record, None where it was acknowledged, else why not."""
-        handed_over: list[HandedOver] = []  # known one by one, for when a later one fails
+        taken: list[asyncio.Future[Any]] = []  # known one by one, for when a later one fails
         failure: BaseException = TimeoutError("not acknowledged in time")
         try:
             async with asyncio.timeout(self._request_timeout_s * 1.5):
-                await hand_over(producer, records, handed_over)
-                # Unlike gather, this leaves the futures alone when time runs out.
-                await asyncio.wait([done.acknowledged for done in handed_over])
+                await hand_over(producer, records, taken)
+                await asyncio.wait(taken)  # unlike gather, leaves the futures alone when time runs out
         except (KafkaError, OSError, TimeoutError) as error:
             failure = error
-        outcomes: list[BaseException | None] = [failure] * len(records)
-        for done in handed_over:
-            outcome = _outcome(done.acknowledged, failure)
-            for at in done.positions:
-                outcomes[at] = outcome
-        return outcomes
+        outcomes = [_outcome(future, failure) for future in taken]
+        return outcomes + [failure] * (len(records) - len(taken))
 
     async def _current(self) -> AIOKafkaProducer:
         if self._producer is not None:
@@ -184,15 +182,36 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
 
     Only its private parts can be told so (aiokafka 0.14): `stop` does nothing when it is called again.
     """
-    sender = producer._sender.sender_task
+    sender: asyncio.Task[None] | None = producer._sender.sender_task
     if sender is not None:
+        sender.remove_done_callback(producer._sender._fail_all)  # it fails itself where there are no transactions
         sender.cancel()
-    producer._message_accumulator.fail_all(KafkaConnectionError("the producer was discarded"))
+        await asyncio.wait([sender], timeout=ABANDON_S)  # before the client, on whose metadata it may wait
+        _hear(sender)
     try:
         async with asyncio.timeout(CLOSE_S):
             await producer.client.close()
     except (KafkaError, OSError, TimeoutError) as error:
         _log.warning("discarded producer did not close", reason=type(error).__name__)
+    _fail_what_waits(producer)
+
+
+def _fail_what_waits(producer: AIOKafkaProducer) -> None:
+    """Tell whoever still waits for a record, or for it to be flushed, that nothing will come of it."""
+    accumulator = producer._message_accumulator
+    # aiokafka expects those that it tries again among the pending when they fail, and has taken them out itself.
+    accumulator._pending_batches.update(batch for held in accumulator._batches.values() for batch in held)
+    accumulator._batches.clear()
+    accumulator.fail_all(KafkaConnectionError("the producer was discarded"))
+    for batch in accumulator._pending_batches:
+        _hear(batch.future)
+        _hear(batch._drain_waiter)
+
+
+def _hear(future: asyncio.Future[Any]) -> None:
+    """Take note of an outcome that nobody waits for any more: asyncio logs an exception that nobody asks for."""
+    if future.done() and not future.cancelled():
+        future.exception()
 
 
 def _outcome(future: asyncio.Future[Any], otherwise: BaseException) -> BaseException | None:

@@ -1,4 +1,4 @@
-"""A record to write, and how it is handed to aiokafka: alone, or in batches made here."""
+"""A record to write, and how it is handed to aiokafka."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from services.runtime.partitioning import partition_of
-
-BATCH_FROM = 8
-"""From so many records on they are put into batches here; fewer share aiokafka's with those of other callers."""
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -26,58 +22,20 @@ class Record:
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HandedOver:
-    """Records that aiokafka has taken, by their positions, and what tells that they are acknowledged."""
+async def hand_over(producer: AIOKafkaProducer, records: Sequence[Record], taken: list[asyncio.Future[Any]]) -> None:
+    """Give `records` to `producer` in order; the future of each that was taken stands in `taken` at any time.
 
-    acknowledged: asyncio.Future[Any]
-    positions: Sequence[int]
-
-
-async def hand_over(producer: AIOKafkaProducer, records: Sequence[Record], done: list[HandedOver]) -> None:
-    """Give `records` to `producer`, in order within each partition; what was taken stands in `done` at any time.
+    aiokafka makes the batches, so what many callers send within the linger goes together. (Its `send_batch` waits until
+    nothing else is queued for the partition: with a dozen callers at once most of them run out of time.)
 
     Raises:
         aiokafka.errors.KafkaError: it takes no more.
     """
-    if len(records) < BATCH_FROM:
-        await _one_by_one(producer, records, done)
-    else:
-        await _in_batches(producer, records, done)
-
-
-async def _one_by_one(producer: AIOKafkaProducer, records: Sequence[Record], done: list[HandedOver]) -> None:
-    """Let aiokafka make the batches: what many requests send within the linger goes together."""
-    for at, record in enumerate(records):
-        partition = None
-        if record.key is not None:
-            partition = partition_of(record.key, len(await producer.partitions_for(record.topic)))
-        future = await producer.send(
-            record.topic, value=record.value, key=record.key, partition=partition, headers=list(record.headers)
-        )
-        done.append(HandedOver(future, (at,)))
-
-
-async def _in_batches(producer: AIOKafkaProducer, records: Sequence[Record], done: list[HandedOver]) -> None:
-    """Make the batches here: a future for each of them instead of each record, and no look at it by aiokafka."""
-    sizes = {topic: len(await producer.partitions_for(topic)) for topic in {record.topic for record in records}}
-    by_partition: dict[tuple[str, int], list[int]] = {}
-    for at, record in enumerate(records):
-        partition = partition_of(record.key, sizes[record.topic]) if record.key is not None else 0
-        by_partition.setdefault((record.topic, partition), []).append(at)
-    for (topic, partition), positions in by_partition.items():
-        start = 0
-        while start < len(positions):
-            batch = producer.create_batch()
-            end = start
-            while end < len(positions) and _took(batch, records[positions[end]]):
-                end += 1
-            future = await producer.send_batch(batch, topic, partition=partition)
-            done.append(HandedOver(future, positions[start:end]))
-            start = end
-
-
-def _took(batch: BatchBuilder, record: Record) -> bool:
-    """Append to a batch, which takes a first record of any size, and refuses what does not fit after that."""
-    taken = batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
-    return taken is not None
+    sizes: dict[str, int] = {}
+    for record in records:
+        topic, key = record.topic, record.key
+        if topic not in sizes:
+            sizes[topic] = len(await producer.partitions_for(topic))
+        partition = None if key is None else partition_of(key, sizes[topic])
+        headers = list(record.headers)
+        taken.append(await producer.send(topic, value=record.value, key=key, partition=partition, headers=headers))
