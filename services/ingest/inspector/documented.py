@@ -14,6 +14,7 @@ _FAULT = {
         "path": {"type": "string", "description": "The member."},
         "code": {"type": "string", "description": "What is wrong with it, for programs; stable."},
         "message": {"type": "string", "description": "What is wrong and how to mend it."},
+        "hint": {"type": "string", "description": "A guess how it came about."},
         "sent": {"type": "string", "description": "Type, length and shape of what stood there, never its value."},
     },
 }
@@ -33,6 +34,7 @@ _SEEN = {
         "code": {"type": "string"},
         "field": {"type": "string"},
         "message": {"type": "string"},
+        "hint": {"type": "string", "description": "A guess how it came about."},
         "errors": {"type": "array", "items": _FAULT},
         "warnings": {"type": "array", "items": _FAULT},
         "sent": {"description": "The structure of what was sent, of rejected ones."},

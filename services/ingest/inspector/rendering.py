@@ -4,13 +4,15 @@ Happens when somebody looks, never on the hot path. The sentences are those of t
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from schemas.dead_letter import DeadLetter
 from services.ingest.answer import message_of
-from services.ingest.inspector import masking
+from services.ingest.inspector import hints, masking
 from services.ingest.inspector.logbook import Elsewhere, Page, Taken, Turned, outcomes
 from services.ingest.inspector.masking import Structure
 from services.ingest.reasons import Outcome, Rejection
@@ -22,11 +24,12 @@ REFUSED = "refused"
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One member that is wrong; `sent` is the shape of what stood there, absent where nothing did."""
+    """One member that is wrong; `sent` is the shape of what stood there, `hint` a guess how it came about."""
 
     path: str
     code: str
     message: str
+    hint: str | None = None
     sent: str | None = None
 
 
@@ -51,11 +54,42 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str | None = None
     field: str | None = None
     message: str | None = None
+    hint: str | None = None
     errors: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
     sent: Structure | None = None
     became: dict[str, Any] | None = None
     request: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """What was sent, parsed where it can be, to whom it is shown, and when it came."""
+
+    raw: bytes
+    document: Any
+    language: Language
+    at: datetime
+
+    def fault(self, path: str, code: str, message: str) -> Fault:
+        try:
+            value = _value(masking.at_path(self.document, path))
+        except (LookupError, TypeError, ValueError):
+            return Fault(path=path, code=code, message=message)
+        hint = hints.guess(path, value, self.at)
+        told = hint.say(self.language) if hint is not None else None
+        return Fault(path=path, code=code, message=message, hint=told, sent=masking.leaf(value))
+
+    @property
+    def structure(self) -> Structure:
+        if self.document is not None:
+            return masking.structure(self.document)
+        return f"bytes({len(self.raw)}) {_encoding(self.raw)}"
+
+    @property
+    def hint(self) -> str | None:
+        found = hints.of_bytes(_encoding(self.raw)) if self.document is None else None
+        return found.say(self.language) if found is not None else None
 
 
 def render(page: Page, language: Language, replica: str) -> Iterator[Seen]:
@@ -68,7 +102,7 @@ def render(page: Page, language: Language, replica: str) -> Iterator[Seen]:
         elif isinstance(what, Elsewhere):
             yield _letter(page, what.letter, cursor, language)
         elif outcome is Outcome.REJECTED:
-            yield _rejected(page, what.verdicts[at], what.sent.get(at, b""), cursor, language)
+            yield _rejected(page, what.verdicts[at], _read(page, what.sent.get(at, b""), language), cursor, language)
         else:
             yield _taken(page, what, at, cursor, language)
 
@@ -106,37 +140,34 @@ def _taken(page: Page, what: Taken, at: int, cursor: str, language: Language) ->
         id=verdict.id,
         code=str(verdict.reason) if verdict.reason is not None else None,
         message=_message(verdict, language),
-        warnings=_warnings(verdict, None, language),
+        warnings=_warnings(verdict, _read(page, b"", language), language),
         became=masking.touchpoint(document) if verdict.outcome is Outcome.ACCEPTED and document is not None else None,
     )
 
 
-def _rejected(page: Page, verdict: Verdict, sent: bytes, cursor: str, language: Language) -> Seen:
-    document = _parsed(sent)
+def _rejected(page: Page, verdict: Verdict, sent: _Sent, cursor: str, language: Language) -> Seen:
     korean = language is Language.KO
     errors = [(error.path, str(error.code), error.message_ko if korean else error.message) for error in verdict.errors]
+    if not errors and verdict.field:
+        errors = [(verdict.field, str(verdict.reason), _message(verdict, language) or "")]
     return Seen(
         cursor=cursor,
         received_at=_moment(page),
         source=page.source,
         outcome=str(verdict.outcome),
-        id=_known_id(verdict.id, document),
+        id=_known_id(verdict.id, sent.document),
         code=str(verdict.reason),
         field=verdict.field or None,
         message=_message(verdict, language),
-        errors=tuple(_fault(*error, document) for error in errors)
-        or (
-            (_fault(verdict.field, str(verdict.reason), _message(verdict, language) or "", document),)
-            * bool(verdict.field)
-        ),
-        warnings=_warnings(verdict, document, language),
-        sent=_structure(sent, document),
+        hint=sent.hint,
+        errors=tuple(sent.fault(*error) for error in errors),
+        warnings=_warnings(verdict, sent, language),
+        sent=sent.structure,
     )
 
 
 def _letter(page: Page, letter: DeadLetter, cursor: str, language: Language) -> Seen:
-    sent = letter.value
-    document = _parsed(sent)
+    sent = _read(page, letter.value, language)
     first = letter.errors[0] if letter.errors else None
     return Seen(
         cursor=cursor,
@@ -144,12 +175,13 @@ def _letter(page: Page, letter: DeadLetter, cursor: str, language: Language) -> 
         source=page.source,
         outcome=str(Outcome.REJECTED),
         replica="another",
-        id=_known_id(None, document),
+        id=_known_id(None, sent.document),
         code=letter.code,
         field=(first.path or None) if first is not None else None,
         message=_sentence(letter, language),
-        errors=tuple(_fault(error.path, error.code, error.message, document) for error in letter.errors),
-        sent=_structure(sent, document),
+        hint=sent.hint,
+        errors=tuple(sent.fault(error.path, error.code, error.message) for error in letter.errors),
+        sent=sent.structure,
     )
 
 
@@ -166,24 +198,19 @@ def _message(verdict: Verdict, language: Language) -> str | None:
     return message_of(verdict, language, retry_after_s=5)
 
 
-def _warnings(verdict: Verdict, document: Any, language: Language) -> tuple[Fault, ...]:
+def _warnings(verdict: Verdict, sent: _Sent, language: Language) -> tuple[Fault, ...]:
     return tuple(
-        _fault(
+        sent.fault(
             f"customer.{masking.name(dropped.type)}",
             str(dropped.reason),
             say(dropped.reason, language, type=dropped.type),
-            document,
         )
         for dropped in verdict.dropped
     )
 
 
-def _fault(path: str, code: str, message: str, document: Any) -> Fault:
-    try:
-        sent = masking.leaf(_value(masking.at_path(document, path))) if path else None
-    except (LookupError, TypeError, ValueError):
-        sent = None
-    return Fault(path=path, code=code, message=message, sent=sent)
+def _read(page: Page, raw: bytes, language: Language) -> _Sent:
+    return _Sent(raw=raw, document=_parsed(raw), language=language, at=page.at)
 
 
 def _value(found: Any) -> Any:
@@ -196,12 +223,6 @@ def _parsed(sent: bytes) -> Any:
         return msgspec.json.decode(sent)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _structure(sent: bytes, document: Any) -> Structure:
-    if document is not None:
-        return masking.structure(document)
-    return f"bytes({len(sent)}) {_encoding(sent)}"
 
 
 def _encoding(sent: bytes) -> str:

@@ -140,6 +140,7 @@ function summary(seen) {
   if (seen.became) what.append(` ${seen.became.kind} · ${seen.became.channel}`);
   if (seen.code) what.append(" ", element("code", seen.code, "code"));
   if (seen.message) what.append(element("span", seen.message, "why"));
+  if (seen.hint) what.append(element("span", seen.hint, "hint"));
   const where = element("span", seen.source || say("stranger"), "where");
   if (seen.replica === "another") where.append(element("br"), say("another"));
   line.append(time, element("span", `${MARKS[seen.outcome]} ${say(seen.outcome)}`, "outcome"), what, where);
@@ -153,6 +154,7 @@ function faults(list) {
     item.append(element("code", fault.path || "·", "code"), " ", element("code", fault.code));
     if (fault.sent !== undefined) item.append(element("span", `  ${say("stood")} `, "shape"), element("code", fault.sent));
     item.append(element("span", fault.message, "cure"));
+    if (fault.hint) item.append(element("span", fault.hint, "hint"));
     shown.append(item);
   }
   return shown;
