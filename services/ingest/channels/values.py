@@ -5,6 +5,7 @@ quotes what was sent: it may be personal data. Compiled once. Pure.
 """
 
 import html
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -205,6 +206,8 @@ def _number(value: Value) -> Step:
             number = float(as_text(found).replace(",", "")) * value.times
         except ValueError:
             raise ValueProblem("no number") from None
+        if not math.isfinite(number):
+            raise ValueProblem("no number")
         return int(number) if number.is_integer() else round(number, 6)
 
     return step

@@ -102,6 +102,7 @@ class Webhook:
             raise self._not_now(Refusal.WEBHOOK_NOT_READY)
         if found is None:
             raise Refused(Refusal.WEBHOOK_UNKNOWN)
+        call.source = found.source  # whose refusals these are, so that its people can look them up
         if found.source.disabled:
             raise Refused(Refusal.SOURCE_DISABLED)
         if not allowed(call.address, found.addresses):

@@ -266,6 +266,14 @@ async def test_a_delivery_with_too_many_events_is_refused(clock: SteppingClock) 
     assert (answer.status, answer.json["code"]) == (413, "too_many_items")
 
 
+async def test_a_source_s_people_can_look_up_why_its_webhook_was_refused(bench: WebhookBench) -> None:
+    await bench.deliver(vector("line"), headers={})
+    key = bench.keys.add(Source(name="line"))
+    answer = await bench.call("GET", [b""], {"authorization": f"Bearer {key.text}"}, at="/v1/inspector")
+
+    assert [entry["code"] for entry in answer.json["entries"]] == ["signature_missing"]
+
+
 async def test_answers_speak_korean(bench: WebhookBench) -> None:
     answer = await bench.deliver(vector("line"), headers={"accept-language": "ko"})
 

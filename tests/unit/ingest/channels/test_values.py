@@ -1,0 +1,215 @@
+"""Paths, templates, lookups, numbers, times and conditions, each by what it makes of an event."""
+
+from typing import Any
+
+import pytest
+
+from services.ingest.channels.conditions import test_of as compiled_test
+from services.ingest.channels.delivery import Delivery
+from services.ingest.channels.paths import PathError, View, compile_path
+from services.ingest.channels.system import Condition, Wanted
+from services.ingest.channels.values import SpecProblem, ValueProblem, maker, template
+from tests.unit.ingest.channels.deliveries import NOW
+
+EVENT: dict[str, Any] = {
+    "a": {"b": [{"c": 1}, {"c": 2, "kind": "x"}], "d-e": "dash", "x.y": "dotted"},
+    "list": ["first", "last"],
+    "empty": "",
+    "null": None,
+    "no": False,
+    "n": 2.0,
+    "big": 9007199254740993,
+    "html": "<p>안녕하세요 <b>고객</b>님<br/>감사 &amp; 안녕</p>",
+}
+VIEW = View(
+    event=EVENT,
+    whole={"event": EVENT, "team": "t-1"},
+    delivery=Delivery(headers={"x-id": "h-1"}, body=b"{}", query="q=1&q=2&k=%ED%95%9C"),
+    received_at=NOW,
+    raw=b"{}",
+    at=3,
+    options={"greeting": "hi"},
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("a.b[0].c", 1),
+        ("a.b[-1].c", 2),
+        ("a.b[kind=x].c", 2),
+        ("a.b[c=1].c", 1),
+        ("a.b[kind=none].c", None),
+        ("a.b[9].c", None),
+        ("a.d-e", "dash"),
+        ('a."x.y"', "dotted"),
+        ("list[0]", "first"),
+        ("list.x", None),
+        ("a[0]", None),
+        ("null.x", None),
+        ("nothing.at.all", None),
+        ("@header.X-Id", "h-1"),
+        ("@header.X-Other", ""),
+        ("@query.q", "1"),
+        ("@query.k", "한"),
+        ("@query.none", None),
+        ("@body.team", "t-1"),
+        ("@option.greeting", "hi"),
+        ("@received_at", NOW),
+        ("@received_ms", int(NOW.timestamp() * 1000)),
+        ("@index", 3),
+        ("@digest", "b64ae7b6f7d8e1f29a4b4a4a1bca1d6a"),
+    ],
+)
+def test_a_path_finds_what_stands_there(path: str, value: object) -> None:
+    found = compile_path(path)(VIEW)
+
+    assert found == value or (path == "@digest" and isinstance(found, str) and len(found) == 32)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "a..b", ".a", "a.", "a[", "a[x]", "a b", "a{b}", "@", "@what", "@header", "@digest.x", "a]b"]
+)
+def test_what_is_no_path_is_refused(path: str) -> None:
+    with pytest.raises(PathError):
+        compile_path(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("plain", "plain"),
+        ("{list[0]}-{list[1]}", "first-last"),
+        ("{n}", "2"),
+        ("{big}", "9007199254740993"),
+        ("{no}", "false"),
+        ("{{x}}", "{x}"),
+        ("{list[0]}/{empty}", None),
+        ("{list[0]}/{null}", None),
+        ("{list[0]}/{nothing}", None),
+    ],
+)
+def test_a_template_is_filled_or_left_out_whole(text: str, made: str | None) -> None:
+    assert template(text)(VIEW) == made
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "made"),
+    [
+        ("constant", "kind", "constant"),
+        (5, "score.scale", 5),
+        ({"path": ["nothing", "empty", "list[1]"]}, "agent", "last"),
+        ({"path": "html", "html": True}, "text", "안녕하세요 고객님\n감사 & 안녕"),
+        ({"path": "list[0]", "pattern": "^(f.)"}, "reason", "fi"),
+        ({"path": "list[0]", "pattern": "^(x)"}, "reason", None),
+        ({"path": "list[0]", "map": {"FIRST": "one"}}, "outcome", "one"),
+        ({"path": "list[0]", "map": {"x": 1}, "otherwise": None}, "outcome", None),
+        ({"path": "list[0]", "map": {"x": 1}, "otherwise": "other"}, "outcome", "other"),
+        ({"path": "empty", "map": {"x": 1}, "otherwise": "other"}, "outcome", None),
+        ({"path": "n"}, "duration_s", 2),
+        ({"path": "n", "times": 0.001}, "duration_s", 0.002),
+        ("{n}", "wait_s", 2),
+        ({"path": "n"}, "queue", "2"),
+        ({"path": "n"}, "attributes.n", 2.0),
+        ({"path": "no"}, "attributes.flag", False),
+        ({"value": {"path": "n"}, "verified": True}, "customer.phone", {"value": "2", "verified": True}),
+        ({"amount": {"path": "n"}, "currency": "KRW"}, "value", {"amount": 2, "currency": "KRW"}),
+        ({"template": "{nothing}"}, "agent", None),
+        ({"path": "@received_at"}, "occurred_at", "2026-11-22T00:15:00Z"),
+    ],
+)
+def test_a_value_is_made_as_its_member_wants_it(spec: object, name: str, made: object) -> None:
+    assert maker(spec, name)(VIEW) == made
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "zone", "moment"),
+    [
+        ("2026-11-22T09:15:00+09:00", "iso", "UTC", "2026-11-22T00:15:00Z"),
+        ("2026-11-22T09:15:00", "iso", "Asia/Seoul", "2026-11-22T00:15:00Z"),
+        ("1795306500", "s", "UTC", "2026-11-22T00:15:00Z"),
+        ("1795306500.5", "s", "UTC", "2026-11-22T00:15:00.500000Z"),
+        ("1795306500123", "ms", "UTC", "2026-11-22T00:15:00.123000Z"),
+        ("Sun, 22 Nov 2026 09:15:00 +0900", "rfc2822", "UTC", "2026-11-22T00:15:00Z"),
+        ("20261122091500", "%Y%m%d%H%M%S", "Asia/Seoul", "2026-11-22T00:15:00Z"),
+    ],
+)
+def test_a_time_is_read_in_every_way_that_vendors_write_it(text: str, form: str, zone: str, moment: str) -> None:
+    view = View(event={"at": text}, whole=None, delivery=VIEW.delivery, received_at=NOW)
+
+    assert maker({"path": "at", "time": form, "zone": zone}, "occurred_at")(view) == moment
+
+
+@pytest.mark.parametrize("form", ["iso", "s", "ms", "rfc2822", "%Y"])
+@pytest.mark.parametrize("text", ["yesterday", "9" * 30, "-", "NaN", "inf"])
+def test_what_is_no_time_is_a_problem_that_does_not_quote_it(text: str, form: str) -> None:
+    view = View(event={"at": text}, whole=None, delivery=VIEW.delivery, received_at=NOW)
+    with pytest.raises(ValueProblem) as caught:
+        maker({"path": "at", "time": form}, "occurred_at")(view)
+
+    assert text not in str(caught.value).replace("-", "", 1) or text == "-"
+
+
+def test_seconds_between_two_times_are_left_out_where_one_is_missing_or_they_run_back() -> None:
+    def between(start: str | None, end: str) -> object:
+        view = View(event={"a": start, "b": end}, whole=None, delivery=VIEW.delivery, received_at=NOW)
+        return maker({"path": "b", "since": "a"}, "wait_s")(view)
+
+    assert between("2026-11-22T00:00:00Z", "2026-11-22T00:00:01.5Z") == 1.5
+    assert between(None, "2026-11-22T00:00:01Z") is None
+    assert between("2026-11-22T00:00:02Z", "2026-11-22T00:00:01Z") is None
+
+
+@pytest.mark.parametrize("number", ["many", "", "1,5x", "NaN", "inf", "1e999"])
+def test_what_is_no_number_is_never_taken_for_one(number: str) -> None:
+    view = View(event={"n": number}, whole=None, delivery=VIEW.delivery, received_at=NOW)
+    make = maker({"path": "n"}, "wait_s")
+
+    if not number:
+        assert make(view) is None
+        return
+    with pytest.raises(ValueProblem):
+        make(view)
+
+
+def test_a_text_that_is_too_long_is_cut() -> None:
+    view = View(event={"t": "가" * 9000}, whole=None, delivery=VIEW.delivery, received_at=NOW)
+
+    assert maker("{t}", "text")(view) == "가" * 8192
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted", "holds"),
+    [
+        ("list[0]", "FIRST", True),
+        ("list[0]", ["x", "first"], True),
+        ("list[0]", "last", False),
+        ("no", False, True),
+        ("no", "false", True),
+        ("nothing", None, True),
+        ("empty", None, True),
+        ("nothing", "", True),
+        ("n", 2, True),
+        ("list[0]", Condition(one_of=("first",)), True),
+        ("list[0]", Condition(none_of=("first",)), False),
+        ("nothing", Condition(none_of=("first",)), True),
+        ("list[0]", Condition(exists=True), True),
+        ("empty", Condition(exists=True), False),
+        ("empty", Condition(exists=False), True),
+        ("list[0]", Condition(starts_with="FI", ends_with="ST"), True),
+        ("list[0]", Condition(starts_with="la"), False),
+        ("n", Condition(at_least=2), True),
+        ("n", Condition(at_least=2.1), False),
+        ("list[0]", Condition(at_least=0), False),
+    ],
+)
+def test_a_condition_holds_or_not(path: str, wanted: Wanted, holds: bool) -> None:
+    assert compiled_test({path: wanted})(VIEW) is holds
+
+
+def test_all_conditions_must_hold_and_of_several_groups_any() -> None:
+    assert compiled_test({})(VIEW)
+    assert not compiled_test({"list[0]": "first", "n": 3})(VIEW)
+    assert compiled_test([{"n": 3}, {"list[0]": "first"}])(VIEW)
+    with pytest.raises(SpecProblem):
+        compiled_test({"a..b": 1})
