@@ -151,12 +151,9 @@ class Ground:
     async def stood(self, source: str, since: dict[str, dict[int, int]], *, rows: int) -> Stood:
         """Return what stands of `source`, once the journey has `rows` of it; fails when it does not get them."""
         await until(lambda: self._counted(source)[0] >= rows, within=JOURNEY_S)
-        found = await read_back(self.bootstrap, since["touchpoints"])
-        records = [document for document in (json.loads(each.value) for each in found) if document["source"] == source]
-        letters = [
-            decode(each.value)
-            for each in await read_back(self.bootstrap, since["touchpoints-rejected"], "touchpoints-rejected")
-        ]
+        found = await self._since("touchpoints", since)
+        letters = [decode(value) for value in await self._since("touchpoints-rejected", since)]
+        records = [document for document in map(json.loads, found) if document["source"] == source]
         applied, customers = self._counted(source)
         return Stood(
             records=records,
@@ -164,6 +161,11 @@ class Ground:
             rows=applied,
             customers=customers,
         )
+
+    async def _since(self, topic: str, since: dict[str, dict[int, int]]) -> list[bytes]:
+        if await ends(self.bootstrap, topic) == since[topic]:  # a reader with nothing to read does not end well
+            return []
+        return [each.value for each in await read_back(self.bootstrap, since[topic], topic)]
 
     def _counted(self, source: str) -> tuple[int, int]:
         with psycopg.connect(self.database, autocommit=True) as connection:
