@@ -18,6 +18,9 @@ from schemas.vocabulary import Channel, Direction, Moment, ServiceLevel, TimeQua
 SCHEMA = "touchpoint.v1"
 TOPIC = "touchpoints"
 
+SEALED_TEXT = "sealed.text"
+"""The attribute that an encrypted `text` stands in: what is no text any more must not be read as one."""
+
 
 class IdentifierValue(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One identifier of the customer; `verified` when the source proved it (a login, an agent's check)."""

@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from waymark.commands import demo, dlq, doctor, imports, keys, migrate, send, serve, sources, topics, up
+from waymark.commands import (
+    demo,
+    dlq,
+    doctor,
+    imports,
+    keys,
+    migrate,
+    privacy,
+    send,
+    serve,
+    sources,
+    suppress,
+    topics,
+    up,
+)
 from waymark.console import CommandError, err, say
 from waymark.stack.process import StackError
 
@@ -38,7 +52,7 @@ def _options(
         raise typer.Exit
 
 
-for module in (up, demo, send, imports, doctor, dlq, keys, sources, migrate, topics, serve):
+for module in (up, demo, send, imports, doctor, dlq, keys, sources, privacy, suppress, migrate, topics, serve):
     module.register(app)
 
 

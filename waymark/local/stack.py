@@ -153,6 +153,8 @@ class LocalStack:
             "WAYMARK_KAFKA_LINE": broker.line,
             "WAYMARK_POSTGRES": database.url,
             "WAYMARK_INGEST_KEY_SECRET": kept_secret(self._plan.folder, "ingest-key-secret"),
+            "WAYMARK_INGEST_PRIVACY_SECRET": kept_secret(self._plan.folder, "privacy-secret"),
+            "WAYMARK_JOURNEY_API_PRIVACY_SECRET": kept_secret(self._plan.folder, "privacy-secret"),
             "WAYMARK_ALERTS_SECRET_KEYS": kept_secret(self._plan.folder, "alerts-secret-key"),
             "WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true",  # receivers on this machine are what one tries first
         }

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _ANY: Final = "*"
+_QUOTED = re.compile(r"<Treatment\.[A-Z]+: ('[a-z]+')>")
 
 
 class PolicyError(ValueError):
@@ -196,5 +197,6 @@ def _problem(error: Any) -> str:
     if error["type"] == "extra_forbidden" and error["loc"][-1] == "identifiers":
         return f"{place}: identifiers are treated alike for all sources; put them under `default`"
     if error["type"] in {"literal_error", "enum"}:
-        return f"{place}: use one of {error['ctx']['expected']}"
+        allowed = _QUOTED.sub(r"\1", error["ctx"]["expected"])
+        return f"{place}: use one of {allowed}"
     return f"{place}: {error['msg'].removeprefix('Value error, ')}"

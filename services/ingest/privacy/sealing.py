@@ -14,9 +14,6 @@ import msgspec
 from services.runtime.sealing import CannotUnsealError, Seal, Sealed
 
 PREFIX: Final = "sealed:v1:"
-TEXT: Final = "sealed.text"
-"""The attribute that an encrypted `text` moves to: what is no text any more must not be read as one."""
-
 _LONGEST: Final = 4096
 """Characters of one text among the attributes, by the contract."""
 _NONCE_BYTES: Final = 12

@@ -11,10 +11,10 @@ import msgspec
 
 from schemas import identifiers
 from schemas.pseudonyms import pseudonym
-from schemas.touchpoint import IdentifierValue, Touchpoint
+from schemas.touchpoint import SEALED_TEXT, IdentifierValue, Touchpoint
 from services.ingest.acceptance import Accepted, Rejected
 from services.ingest.privacy.policy import Rules, Treatment, Tree
-from services.ingest.privacy.sealing import TEXT, Sealer
+from services.ingest.privacy.sealing import Sealer
 from services.ingest.reasons import Rejection
 
 _MAX_ATTRIBUTES = 100
@@ -76,7 +76,7 @@ class Treating:
         if rules.text is not Treatment.ENCRYPT or found.text is None or len(attributes) >= _MAX_ATTRIBUTES:
             return attributes
         sealed = self._sealer.seal(found.text, source=found.source, id_=found.id, path="text")
-        return {**attributes, TEXT: sealed}
+        return {**attributes, SEALED_TEXT: sealed}
 
     def _walked(self, node: Mapping[str, Any], tree: Tree, found: Touchpoint, path: str) -> dict[str, Any]:
         kept = {}

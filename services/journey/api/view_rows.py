@@ -113,6 +113,7 @@ def touchpoint(row: Row, frictions_of: FrictionsOf) -> TimelineTouchpoint:
         interaction_id=stored.interaction_id,
         queue=stored.queue,
         text=stored.text,
+        sealed_text=stored.attributes.get(touchpoint_v1.SEALED_TEXT),
         refs=stored.refs,
         late=row["late"],
         replay=row["replay"],

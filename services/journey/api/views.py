@@ -137,6 +137,9 @@ class TimelineTouchpoint(View):
     interaction_id: str | None = Field(None, description="The call, chat or visit it is part of.")
     queue: str | None = Field(None, description="The group that held it.", examples=["billing-ko"])
     text: str | None = Field(None, description="What was said, where the source sends it.")
+    sealed_text: str | list[str] | None = Field(
+        None, description="What was said, encrypted when it came in; `waymark privacy open` opens it."
+    )
     refs: dict[str, str] = Field(description="Case, order and other references.")
     late: bool = Field(description="Came after the allowed lateness: shown, but no rule looked at it.")
     replay: bool = Field(description="Came from an import or a replay.")

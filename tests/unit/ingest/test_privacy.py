@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from schemas.pseudonyms import is_pseudonym, pseudonym
+from schemas.touchpoint import SEALED_TEXT
 from services.ingest.privacy.policy import Policy, PolicyError, Treatment
-from services.ingest.privacy.sealing import TEXT, Sealer, is_sealed
+from services.ingest.privacy.sealing import Sealer, is_sealed
 from services.ingest.privacy.suppressions import PROBE, SuppressionList
 from services.ingest.records import key_of
 from services.ingest.sources import Source
@@ -188,7 +189,7 @@ async def test_an_encrypted_text_opens_with_its_key_at_its_place_only(
     await bench.post(a_touchpoint(text=text, attributes={"a": {"b": {"c": [1, None]}}}))
 
     (found,) = bench.publisher.touchpoints
-    sealed = found.attributes[TEXT]
+    sealed = found.attributes[SEALED_TEXT]
     assert found.text is None
     assert is_sealed(sealed)
     assert "가" not in json.dumps(found.attributes, ensure_ascii=False)
