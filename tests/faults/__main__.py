@@ -43,7 +43,7 @@ class Ran:
 def main() -> int:
     """Parse, run, print."""
     options = _options()
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
     if options.list:
         console.print(_catalogue())
         return 0

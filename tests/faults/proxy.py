@@ -45,8 +45,8 @@ class Line:
     def reset(self) -> None:
         """End both ways with RST, as a crashed machine or a firewall does."""
         for writer in (self.client, self.server):
-            sock: socket.socket | None = writer.get_extra_info("socket")
-            if sock is not None:
+            if not writer.is_closing():
+                sock: socket.socket = writer.get_extra_info("socket")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
 
@@ -72,7 +72,7 @@ class Proxy:
 
     async def __aenter__(self) -> Self:
         self._clear.set()
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, limit=CHUNK)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, limit=CHUNK)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -112,16 +112,18 @@ class Proxy:
         self.counts["half closes"] += len(lines)
         return len(lines)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.counts["connections"] += 1
+        task = asyncio.create_task(self._accept(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        self.counts["connections"] += 1
-        await self._clear.wait()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry one connection to its end, however it comes."""
         try:
+            await self._clear.wait()
             from_server, to_server = await asyncio.open_connection("127.0.0.1", self.target, limit=CHUNK)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             writer.transport.abort()
             return
         line = Line(client=writer, server=to_server, frontend=Frontend())

@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 
+import orjson
 from aiokafka.admin import AIOKafkaAdminClient
 
 from tests.faults.checker import Check
@@ -166,13 +167,11 @@ async def leader(bootstrap: str, partition: int) -> int:
 
 
 def controller(scene: Scene) -> int:
-    """The node that became the active controller last, as the nodes' own logs have it."""
-    latest = ("", 1)
-    for number, node in enumerate(scene.engines.kafka.nodes, start=1):
-        for line in node.child.log.read_text(errors="replace").splitlines():
-            if "ecoming the active controller" in line:
-                latest = max(latest, (line[:30], number))
-    return latest[1]
+    """The active controller, as the nodes themselves have written down whom they elected last."""
+    states = scene.engines.kafka.folder.glob("node-*/data/__cluster_metadata-0/quorum-state")
+    elected = [orjson.loads(one.read_bytes()) for one in states]
+    latest = max((one for one in elected if one["leaderId"] > 0), key=lambda one: int(one["leaderEpoch"]))
+    return int(latest["leaderId"])
 
 
 def _now() -> float:
