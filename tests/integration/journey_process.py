@@ -14,6 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from faust import streams
+from faust.transport import conductor
+
 from services.journey import worker
 from services.journey.apply.failpoints import Failpoint
 from services.journey.intake import Claim, Record
@@ -84,6 +87,8 @@ def main() -> None:
 
 
 async def _say(port: int) -> None:
+    compiled = vars(streams)["_CStreamIterator"] is not None and vars(conductor)["ConductorHandler"] is not None
+    sys.stdout.write(f"faust is {'compiled' if compiled else 'pure Python'}\n")
     sys.stdout.write(f"port {port}\n")
     sys.stdout.flush()
 

@@ -41,6 +41,10 @@ async def test_a_worker_killed_at_every_failpoint_loses_nothing_and_doubles_noth
 
 
 async def test_two_workers_share_the_topic_and_one_takes_over_when_the_other_dies(stage: Stage) -> None:
+    await two_share_and_one_takes_over(stage)
+
+
+async def two_share_and_one_takes_over(stage: Stage) -> None:
     one = await stage.start(group=stage.topic)
     await stage.send(calls(20))
     await stage.all_applied()
@@ -49,6 +53,12 @@ async def test_two_workers_share_the_topic_and_one_takes_over_when_the_other_die
     one.signal(signal.SIGKILL)
     await stage.send(calls(20))
     await verify(stage, 40)
+
+
+async def test_fausts_streams_in_pure_python_share_and_take_over_alike(stage: Stage) -> None:
+    stage.environ["NO_CYTHON"] = "1"
+    await two_share_and_one_takes_over(stage)
+    assert all(worker.says("faust is pure Python") for worker in stage.processes)
 
 
 async def test_an_idle_topic_counts_as_read_so_that_timers_can_fire(stage: Stage) -> None:

@@ -27,6 +27,18 @@ async def test_a_worker_killed_at_every_failpoint_loses_nothing_and_doubles_noth
     await survive_every_failpoint(stage)
 
 
+async def test_the_same_holds_with_fausts_streams_in_pure_python(stage: Stage) -> None:
+    stage.environ["NO_CYTHON"] = "1"
+    await survive_every_failpoint(stage)
+    assert stage.processes[-1].says("faust is pure Python")
+
+
+async def test_fausts_streams_are_compiled_unless_told_otherwise(stage: Stage) -> None:
+    worker = await stage.start()
+    await worker.port()
+    assert worker.says("faust is compiled")
+
+
 async def test_a_worker_asked_to_stop_in_the_middle_ends_well_and_another_goes_on(stage: Stage) -> None:
     await stage.send(calls(400))
     first = await stage.start(batch_records=10)
