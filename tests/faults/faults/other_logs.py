@@ -31,11 +31,13 @@ from tests.faults.observed import observe
 from tests.faults.oracle import expect
 from tests.faults.people import LIVE
 from tests.faults.producing import Ledger, produce
+from tests.faults.sink import Sink
 from tests.faults.workload import Sending, What, make
 from waymark.topics import make_topics
 
 TOUCHPOINTS = 2400
 NEW_LINE = "after-the-accident"
+LOOPBACK = {"WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true", "WAYMARK_ALERTS_ALLOW_HTTP": "true"}
 KEPT = 0.6
 """Share of a partition's file that an accident leaves."""
 
@@ -58,10 +60,12 @@ async def another_log(lab: Lab, seed: int, *, accident: Accident) -> Verdict:
     workload = make(seed, TOUCHPOINTS, datetime.now(UTC) + timedelta(seconds=AHEAD_S) - 2 * LIVE)
     sendings = [one for one in workload.sendings if one.what in {What.TOUCHPOINT, What.DUPLICATE}]
     half = len(sendings) // 2
-    before = lab.fleet(engines)
+    before = lab.fleet(engines, **LOOPBACK)
     before.add_worker()
     before.add_alerts()
     await asyncio.to_thread(before.start)
+    sink = await lab.stack.enter_async_context(Sink())
+    await sink.subscribe(before.alerts[0].address, engines.database)
     await produce(engines.kafka.bootstrap, sendings[:half], 8.0)
     await settled(engines.database, engines.kafka.bootstrap, within_s=90.0)
     await asyncio.to_thread(before.stop)
@@ -71,7 +75,7 @@ async def another_log(lab: Lab, seed: int, *, accident: Accident) -> Verdict:
     refusals = await _refused(lab, engines, accident)
     unmoved = _progress(engines.database)
     lab.say("refused; the operator gives it a new line, producers send again")
-    after = lab.fleet(engines, WAYMARK_KAFKA_LINE=NEW_LINE)
+    after = lab.fleet(engines, WAYMARK_KAFKA_LINE=NEW_LINE, **LOOPBACK)
     after.folder = lab.folder / "after"
     after.add_worker()
     after.add_alerts()
@@ -173,7 +177,8 @@ async def _missing(
         )
         if left:
             return [f"{left} timers or records left"]
-    return []
+    waiting = await connection.fetchval("SELECT count(*) FROM alerts.deliveries WHERE state = 'pending'")
+    return [f"{waiting} webhooks not delivered"] if waiting else []
 
 
 def _progress(database: str) -> list[tuple[object, ...]]:
@@ -190,7 +195,7 @@ def _told_once(database: str) -> Check:
             "SELECT count(*), count(DISTINCT issue_id) FROM alerts.notifications WHERE type = 'issue.opened'"
         ).fetchone()
     told, issues = row or (0, 0)
-    return Check(name="no issue is opened twice", ok=told == issues, detail=f"{told} times told of {issues} issues")
+    return Check(name="no issue is opened twice", ok=told == issues > 0, detail=f"{told} times told of {issues} issues")
 
 
 # The accidents.
