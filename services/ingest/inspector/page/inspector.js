@@ -109,10 +109,10 @@ function showChoices() {
 }
 
 function showCounts() {
-  const items = Object.entries(state.counts).filter(([, count]) => count).map(([outcome, count]) => {
+  const items = Object.keys(MARKS).filter((outcome) => state.counts[outcome]).map((outcome) => {
     const item = element("li");
     item.dataset.outcome = outcome;
-    item.append(element("b", count), ` ${say(outcome)}`);
+    item.append(element("b", state.counts[outcome]), ` ${say(outcome)}`);
     return item;
   });
   $("counts").replaceChildren(...items);
@@ -139,8 +139,10 @@ function summary(seen) {
   what.append(element("strong", seen.id || seen.request?.route || "–"));
   if (seen.became) what.append(` ${seen.became.kind} · ${seen.became.channel}`);
   if (seen.code) what.append(" ", element("code", seen.code, "code"));
+  for (const fault of (seen.errors || []).slice(0, 4)) if (fault.path) what.append(" ", element("code", fault.path));
   if (seen.message) what.append(element("span", seen.message, "why"));
-  if (seen.hint) what.append(element("span", seen.hint, "hint"));
+  const hint = seen.hint || [...(seen.errors || []), ...(seen.warnings || [])].find((fault) => fault.hint)?.hint;
+  if (hint) what.append(element("span", hint, "hint"));
   const where = element("span", seen.source || say("stranger"), "where");
   if (seen.replica === "another") where.append(element("br"), say("another"));
   line.append(time, element("span", `${MARKS[seen.outcome]} ${say(seen.outcome)}`, "outcome"), what, where);
@@ -275,6 +277,7 @@ async function begin() {
   $("door").hidden = true;
   $("view").hidden = false;
   $("leave").hidden = false;
+  $("source").parentElement.hidden = state.key.startsWith("wm_src_");  // a source's key sees one source
   while (!abort.signal.aborted) {
     try {
       await follow(abort.signal);
