@@ -113,13 +113,20 @@ def touchpoint(row: Row, frictions_of: FrictionsOf) -> TimelineTouchpoint:
         interaction_id=stored.interaction_id,
         queue=stored.queue,
         text=stored.text,
-        sealed_text=stored.attributes.get(touchpoint_v1.SEALED_TEXT),
+        sealed_text=_sealed_text(stored.attributes.get(touchpoint_v1.SEALED_TEXT)),
         refs=stored.refs,
         late=row["late"],
         replay=row["replay"],
         journey_id=row["journey_id"],
         friction_ids=frictions_of.get((row["source"], row["id"]), []),
     )
+
+
+def _sealed_text(found: object) -> str | list[str] | None:
+    """Return an encrypted text; attributes are free, so a producer may have written anything there."""
+    if isinstance(found, list):
+        return found if all(isinstance(part, str) for part in found) else None
+    return found if isinstance(found, str) else None
 
 
 def evidence_of(frictions: Iterable[FrictionView]) -> FrictionsOf:

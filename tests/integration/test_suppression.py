@@ -1,0 +1,131 @@
+"""The suppression list from the command to ingest's answers, and pseudonyms from ingest to the read API."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from schemas import dead_letter
+from services.ingest.privacy.suppression_store import SuppressionStore
+from services.journey.api.lookup import Named, parse
+from services.runtime import postgres
+from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_key, make_topics, read_back
+from tests.unit.waymark.test_command_line import waymark
+from tests.waiting import until
+from waymark.console import CommandError
+from waymark.database import connected
+from waymark.suppressions import Change, Speller, lift, listed, suppress
+
+pytestmark = pytest.mark.local
+
+SECRET = "a-secret-for-pseudonyms-that-is-long-enough"
+PERSON = {"phone": "010-1234-5678"}
+
+
+def test_the_list_holds_pseudonyms_and_keeps_what_was_lifted(database: str) -> None:
+    speller = Speller(secret=SECRET.encode(), region="KR")
+    subjects = [speller.subject("phone:010-1234-5678"), speller.subject("customer_id:C-1009")]
+    with connected(database) as connection:
+        first = suppress(connection, speller.secret, subjects, note="request 118")
+        again = suppress(connection, speller.secret, subjects[:1])
+        lifted = lift(connection, speller.secret, subjects[1:])
+        nobody = lift(connection, speller.secret, subjects[1:])
+        in_force, every = listed(connection), listed(connection, lifted=True)
+        rows = connection.execute("SELECT * FROM ingest.suppressions").fetchall()
+        back = suppress(connection, speller.secret, subjects[1:], note="request 119")
+
+    assert (first, again) == ([Change.SUPPRESSED] * 2, [Change.SUPPRESSED_BEFORE])
+    assert (lifted, nobody, back) == ([Change.LIFTED], [Change.NOT_LISTED], [Change.SUPPRESSED])
+    assert [row.pseudonym for row in in_force] == [subjects[0].pseudonym]
+    assert {row.pseudonym for row in every} == {subject.pseudonym for subject in subjects}
+    assert "1234" not in str(rows)
+    assert "C-1009" not in str(rows)
+
+
+def test_a_list_is_not_written_with_two_secrets(database: str) -> None:
+    speller = Speller(secret=SECRET.encode(), region="KR")
+    subject = speller.subject("phone:010-1234-5678")
+    with connected(database) as connection:
+        suppress(connection, speller.secret, [subject])
+    with pytest.raises(CommandError, match="another secret"), connected(database) as connection:
+        suppress(connection, b"another", [subject])
+
+
+async def test_ingest_sees_by_the_version_that_the_list_changed(database: str) -> None:
+    speller = Speller(secret=SECRET.encode(), region="KR")
+    pool = await postgres.create_pool(database, application_name="test", size=1, statement_timeout_s=5.0)
+    try:
+        store = SuppressionStore(pool)
+        empty = await store.read(-1)
+        with connected(database) as connection:
+            suppress(connection, speller.secret, [speller.subject("email:a@b.example")])
+            during = await store.read(0)
+        after = await store.read(0)
+        same = await store.read(1)
+    finally:
+        await postgres.close_pool(pool)
+
+    assert empty is not None
+    assert (empty.version, empty.pseudonyms) == (0, frozenset())
+    assert during is None  # what is not committed has not happened
+    assert after is not None
+    assert (after.version, len(after.pseudonyms), after.types) == (1, 1, {"email"})
+    assert same is None
+
+
+async def test_who_is_put_on_the_list_is_refused_within_seconds_and_taken_again_when_lifted(
+    broker: str, database: str, tmp_path: Path
+) -> None:
+    await make_topics(broker)
+    own = {"WAYMARK_INGEST_PRIVACY_SECRET": SECRET, "WAYMARK_POSTGRES": database, "WAYMARK_DATA_DIR": str(tmp_path)}
+    settings = {"WAYMARK_INGEST_PRIVACY_SECRET": SECRET}
+    with IngestProcess(folder=tmp_path, database=database, bootstrap=broker, settings=settings) as ingest:
+        key = make_key(database, "ivr")
+        before = await ends(broker, "touchpoints-rejected")
+
+        def outcome(id_: str) -> str:
+            result = ingest.post(key, a_touchpoint(id_, customer=PERSON))[2]["results"][0]
+            return str(result.get("code", result["status"]))
+
+        first = outcome("1")
+        added = waymark("suppress", "add", "phone:+82 10-1234-5678", "--note", "request 118", "--json", **own)
+        await until(lambda: outcome("1") == "suppressed", within=10.0)
+        verbose = ingest.ask("/readyz?verbose")[1]
+        removed = waymark("suppress", "remove", "phone:01012345678", **own)
+        await until(lambda: outcome("2") == "accepted", within=10.0)
+        letters = [dead_letter.decode(r.value) for r in await read_back(broker, before, "touchpoints-rejected")]
+
+    assert first == "accepted"
+    assert [change["outcome"] for change in json.loads(added.stdout)] == ["suppressed"]
+    assert "lifted" in removed.stdout
+    assert "[+] suppressions: 1 held" in verbose
+    assert {(letter.code, letter.value) for letter in letters} == {("suppressed", b"")}
+
+
+async def test_a_customer_behind_a_pseudonym_is_found_by_the_clear_identifier(
+    broker: str, database: str, tmp_path: Path
+) -> None:
+    policy = tmp_path / "privacy.yaml"
+    policy.write_text("default: {identifiers: {phone: hmac}}")
+    await make_topics(broker)
+    before = await ends(broker)
+    settings = {"WAYMARK_INGEST_PRIVACY": str(policy), "WAYMARK_INGEST_PRIVACY_SECRET": SECRET}
+    with IngestProcess(folder=tmp_path, database=database, bootstrap=broker, settings=settings) as ingest:
+        ingest.post(make_key(database, "ivr"), a_touchpoint("1", customer=PERSON))
+    (record,) = await read_back(broker, before)
+    published = json.loads(record.value)["customer"]["phone"]["value"]
+
+    looked_for = parse("phone:+82 10 1234 5678", "KR", SECRET.encode())
+    assert isinstance(looked_for, Named)
+    assert looked_for.values[0] == published
+
+
+async def test_a_policy_that_is_wrong_ends_ingest_at_once_with_the_reason(database: str, tmp_path: Path) -> None:
+    policy = tmp_path / "privacy.yaml"
+    policy.write_text("default: {text: hide, agent: encrypt}")
+    refused = waymark("serve", "ingest", WAYMARK_INGEST_PRIVACY=str(policy), WAYMARK_POSTGRES=database)
+
+    assert refused.returncode == 2
+    assert "default.text: use one of" in refused.stderr
+    assert "default.agent: use one of" in refused.stderr
+    assert "Traceback" not in refused.stderr
