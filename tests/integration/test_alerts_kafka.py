@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from tests.integration.alerts_world import (
     Api,
@@ -64,6 +66,39 @@ async def test_a_replica_that_goes_away_is_replaced(
     assert notified == 320
     repeats = Counter(call.webhook_id for call in receiver.calls)
     assert max(repeats.values()) <= 2  # at most once more for what was under way
+
+
+async def test_records_that_retention_takes_under_our_hands_are_not_passed_over_in_silence(
+    database: str, log: Log, tmp_path: Path
+) -> None:
+    group = REAL | {"WAYMARK_ALERTS_SESSION_TIMEOUT_S": "30", "WAYMARK_ALERTS_GROUP": f"alerts-{log.frictions}"}
+    async with a_process(database, log, tmp_path, **group) as (process, base), client_of(base, database) as api:
+        await log.write([a_friction() for _ in range(40)])
+        await until(partial(all_of, api, 40), within=60)
+        process.send_signal(signal.SIGSTOP)  # shorter than its session: its claims stay good
+        await log.write([a_friction() for _ in range(40)])
+        await expire(log)
+        process.send_signal(signal.SIGCONT)
+        await log.write([a_friction() for _ in range(40)])
+
+        async def refused() -> bool:
+            status, text, _ = await api.raw("/readyz?verbose")
+            return status == 503 and "expired" in text
+
+        await until(refused, within=60)
+        assert len(await api.issues()) == 40
+
+
+async def expire(log: Log) -> None:
+    """Delete every record that the log holds, as retention does."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=log.bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_records(
+            {TopicPartition(log.frictions, p): RecordsToDelete(before_offset=-1) for p in range(4)}
+        )
+    finally:
+        await admin.close()
 
 
 async def owners(database: str, count: int) -> bool:
