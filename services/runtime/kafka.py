@@ -13,8 +13,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError
 
 from services.runtime.health import CheckResult
+from services.runtime.lanes import Lanes
 from services.runtime.logs import get_logger
-from services.runtime.record import Record, hand_over
+from services.runtime.record import Record
 
 _log = get_logger(__name__)
 
@@ -63,7 +64,6 @@ class Producer:
         client_id: str,
         idempotent: bool = True,
         request_timeout_s: float = 10.0,
-        linger_ms: int = 2,
         max_request_bytes: int = 4 * 1024 * 1024,
     ) -> None:
         self._options: dict[str, Any] = {
@@ -72,12 +72,12 @@ class Producer:
             "acks": "all",
             "enable_idempotence": idempotent,
             "request_timeout_ms": int(request_timeout_s * 1000),
-            "linger_ms": linger_ms,
+            "linger_ms": 0,  # what comes in while a batch is on its way is the next one
             "max_request_size": max_request_bytes,
             "max_batch_size": 128 * 1024,
         }
         self._request_timeout_s = request_timeout_s
-        self._producer: AIOKafkaProducer | None = None
+        self._running: _Running | None = None
         self._building = asyncio.Lock()
         self._discarded: set[asyncio.Task[None]] = set()
 
@@ -91,10 +91,11 @@ class Producer:
 
     async def stop(self) -> None:
         """Send what is waiting and close."""
-        producer = self._producer
-        self._producer = None
-        if producer is not None:
-            await producer.stop()
+        running = self._running
+        self._running = None
+        if running is not None:
+            await running.lanes.settle(self._request_timeout_s)
+            await running.producer.stop()
         if self._discarded:
             await asyncio.wait(self._discarded, timeout=CLOSE_S)
 
@@ -108,14 +109,14 @@ class Producer:
             return
         try:
             async with asyncio.timeout(self._request_timeout_s):
-                producer = await self._current()
+                running = await self._current()
         except (KafkaError, OSError, TimeoutError) as error:
             raise PublishFailed(type(error).__name__, frozenset(range(len(records)))) from error
-        outcomes = await self._send(producer, records)
+        outcomes = await running.lanes.write(records, self._request_timeout_s * 1.5)
         failures = {at: error for at, error in enumerate(outcomes) if error is not None}
         if failures:
             first = next(iter(failures.values()))
-            self._discard(producer, first)
+            self._discard(running, first)
             raise PublishFailed(type(first).__name__, frozenset(failures)) from first
 
     async def check(self) -> CheckResult:
@@ -127,44 +128,39 @@ class Producer:
             return CheckResult(name="kafka", ok=False, detail=type(error).__name__)
         return CheckResult(name="kafka", ok=True)
 
-    async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> list[BaseException | None]:
-        """Return, per record, None where it was acknowledged, else why not."""
-        taken: list[asyncio.Future[Any]] = []  # known one by one, for when a later one fails
-        failure: BaseException = TimeoutError("not acknowledged in time")
-        try:
-            async with asyncio.timeout(self._request_timeout_s * 1.5):
-                await hand_over(producer, records, taken)
-                await asyncio.wait(taken)  # unlike gather, leaves the futures alone when time runs out
-        except (KafkaError, OSError, TimeoutError) as error:
-            failure = error
-        outcomes = [_outcome(future, failure) for future in taken]
-        return outcomes + [failure] * (len(records) - len(taken))
-
-    async def _current(self) -> AIOKafkaProducer:
-        if self._producer is not None:
-            return self._producer
+    async def _current(self) -> "_Running":
+        if self._running is not None:
+            return self._running
         async with self._building:
-            if self._producer is not None:
-                return self._producer
+            if self._running is not None:
+                return self._running
             producer: AIOKafkaProducer = AIOKafkaProducer(**self._options)
             try:
                 await producer.start()
             except BaseException:
                 await producer.stop()
                 raise
-            self._producer = producer
-            return producer
+            self._running = _Running(producer, Lanes(producer))
+            return self._running
 
-    def _discard(self, producer: AIOKafkaProducer, error: BaseException) -> None:
+    def _discard(self, running: "_Running", error: BaseException) -> None:
         """Put a failed producer away; the next call builds a new one."""
-        superseded = self._producer is not producer
+        superseded = self._running is not running
         if superseded:
             return  # another call that failed with it did so already
-        self._producer = None
+        self._running = None
         _log.warning("producer discarded", reason=type(error).__name__)
-        task = asyncio.create_task(_put_away(producer), name="discarded producer")
+        task = asyncio.create_task(_put_away(running.producer), name="discarded producer")
         self._discarded.add(task)
         task.add_done_callback(self._discarded.discard)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A producer of aiokafka's and what brings records to it."""
+
+    producer: AIOKafkaProducer
+    lanes: Lanes
 
 
 async def _put_away(producer: AIOKafkaProducer) -> None:
@@ -212,12 +208,6 @@ def _hear(future: asyncio.Future[Any]) -> None:
     """Take note of an outcome that nobody waits for any more: asyncio logs an exception that nobody asks for."""
     if future.done() and not future.cancelled():
         future.exception()
-
-
-def _outcome(future: asyncio.Future[Any], otherwise: BaseException) -> BaseException | None:
-    if not future.done() or future.cancelled():
-        return otherwise
-    return future.exception()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,146 @@
+"""Group commit to Kafka: what many callers want to write to one partition goes in one batch, with one answer for it.
+
+aiokafka's own `send` makes and resolves a future for every record, which costs more than writing it; its `send_batch`
+waits until nothing else is queued for the partition, so a dozen callers at once starve one another. Here each partition
+has a lane: while one batch is on its way, what comes in waits together, and is the next batch.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from services.runtime.partitioning import partition_of
+from services.runtime.record import Record
+
+Outcome = BaseException | None
+"""None: acknowledged by all in-sync replicas. Else why nobody knows."""
+
+
+class Ticket:
+    """What becomes of the records of one caller, by their positions."""
+
+    def __init__(self, records: int) -> None:
+        self._unsettled = records
+        self.outcomes: list[Outcome] = [None] * records
+        self._settled = [False] * records
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.given_up = False
+
+    def settle(self, at: int, outcome: Outcome) -> None:
+        """Note the outcome of one record."""
+        if self._settled[at]:
+            return
+        self._settled[at] = True
+        self.outcomes[at] = outcome
+        self._unsettled -= 1
+        if not self._unsettled and not self.over.done():
+            self.over.set_result(None)
+
+    def give_up(self, outcome: BaseException) -> None:
+        """Wait no longer: what is not settled has this outcome, and what is not on its way need not go."""
+        self.given_up = True
+        for at in range(len(self.outcomes)):
+            self.settle(at, outcome)
+
+
+Seat = tuple[Record, Ticket, int]
+"""A record, whose it is, and its position there."""
+
+
+@dataclass(slots=True)
+class _Lane:
+    """What waits for one partition."""
+
+    topic: str
+    partition: int
+    waiting: deque[Seat] = field(default_factory=deque)
+    moving: bool = False
+
+    def board(self, batch: BatchBuilder) -> list[Seat]:
+        """Fill a batch, which takes a first record of any size, and refuses what does not fit after that."""
+        aboard: list[Seat] = []
+        while self.waiting:
+            record, ticket, _ = seat = self.waiting[0]
+            if not ticket.given_up:
+                headers = list(record.headers)
+                if batch.append(timestamp=None, key=record.key, value=record.value, headers=headers) is None:
+                    break
+                aboard.append(seat)
+            self.waiting.popleft()
+        return aboard
+
+
+class Lanes:
+    """The lanes of one producer."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def write(self, records: Sequence[Record], within_s: float) -> Sequence[Outcome]:
+        """Write `records`, in order within each partition; return, after `within_s` at most, what became of each."""
+        ticket = Ticket(len(records))
+        try:
+            async with asyncio.timeout(within_s):
+                for lane in await self._queue(records, ticket):
+                    self._set_moving(lane)
+                await ticket.over
+        except (KafkaError, OSError, TimeoutError) as error:
+            ticket.give_up(error)
+        except asyncio.CancelledError:
+            ticket.given_up = True
+            raise
+        return ticket.outcomes
+
+    async def settle(self, within_s: float) -> None:
+        """Wait until nothing is under way, but no longer than that."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within_s)
+
+    async def _queue(self, records: Sequence[Record], ticket: Ticket) -> list[_Lane]:
+        partitions = {topic: len(await self._producer.partitions_for(topic)) for topic in {r.topic for r in records}}
+        touched: dict[tuple[str, int], _Lane] = {}
+        for at, record in enumerate(records):
+            place = record.topic, partition_of(record.key or b"", partitions[record.topic])
+            lane = touched.get(place) or self._lane(touched, place)
+            lane.waiting.append((record, ticket, at))
+        return list(touched.values())
+
+    def _lane(self, touched: dict[tuple[str, int], _Lane], place: tuple[str, int]) -> _Lane:
+        lane = touched[place] = self._lanes.setdefault(place, _Lane(*place))
+        return lane
+
+    def _set_moving(self, lane: _Lane) -> None:
+        if not lane.moving:
+            lane.moving = True
+            task = asyncio.create_task(self._move(lane), name=f"lane {lane.topic}:{lane.partition}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _move(self, lane: _Lane) -> None:
+        """Send batch after batch until nothing waits."""
+        try:
+            while lane.waiting:
+                batch = self._producer.create_batch()
+                aboard = lane.board(batch)
+                if aboard:
+                    outcome = await self._send(lane, batch)
+                    for _, ticket, at in aboard:
+                        ticket.settle(at, outcome)
+        finally:
+            lane.moving = False
+
+    async def _send(self, lane: _Lane, batch: BatchBuilder) -> Outcome:
+        batch.close()
+        try:
+            acknowledged = await self._producer.send_batch(batch, lane.topic, partition=lane.partition)
+            await acknowledged
+        except (KafkaError, OSError, TimeoutError) as error:
+            return error
+        return None
