@@ -29,9 +29,9 @@ def a_row(attributes: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("sealed", ["sealed:v1:k:AAAA", ["sealed:v1:k:AA", "AA"]])
 def test_an_encrypted_text_is_shown_as_it_is(sealed: Any) -> None:
-    assert view_rows.touchpoint(a_row({SEALED_TEXT: sealed}), {}).sealed_text == sealed  # type: ignore[arg-type]  # a row of a mapping
+    assert view_rows.touchpoint(a_row({SEALED_TEXT: sealed}), {}).sealed_text == sealed
 
 
 @pytest.mark.parametrize("other", [None, 5, {"a": 1}, ["x", 5], True])
 def test_anything_else_that_a_producer_wrote_there_is_not(other: Any) -> None:
-    assert view_rows.touchpoint(a_row({SEALED_TEXT: other}), {}).sealed_text is None  # type: ignore[arg-type]  # a row of a mapping
+    assert view_rows.touchpoint(a_row({SEALED_TEXT: other}), {}).sealed_text is None
