@@ -57,6 +57,8 @@ class Library:
     """Whether it sends several calls in one request."""
     retries: bool = True
     """Whether it tries again by itself."""
+    modes: tuple[str, ...] = ()
+    """What its client is told besides the spec."""
 
     @property
     def is_node(self) -> bool:
@@ -98,9 +100,9 @@ def start(library: Library, spec: Spec) -> Running:
     if library.is_node:
         folder = node_home()
         # Node looks for libraries beside the script, so the scripts stand beside the libraries.
-        command: list[str | Path] = ["node", folder / library.file, spec.json()]
+        command: list[str | Path] = ["node", folder / library.file, spec.json(), *library.modes]
     else:
-        command = [python_home() / "bin" / "python", CLIENTS / library.file, spec.json()]
+        command = [python_home() / "bin" / "python", CLIENTS / library.file, spec.json(), *library.modes]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment(), encoding="utf-8"
     )
@@ -125,7 +127,10 @@ def node_home() -> Path:
             home.mkdir(parents=True)
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(HERE / name, home)
-            _run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], cwd=home)
+            # Not `npm ci`: it wants every optional package of every platform to be in the registry, needed or not.
+            # What the lock names is installed as it says, and checked against its digests.
+            options = ["--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional", "--loglevel=error"]
+            _run(["npm", "install", *options], cwd=home)
         for script in CLIENTS.glob("*.mjs"):
             shutil.copy(script, home)
     return home
