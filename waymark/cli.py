@@ -20,6 +20,7 @@ from waymark.commands import (
     serve,
     sources,
     suppress,
+    tail,
     topics,
     up,
 )
@@ -52,7 +53,7 @@ def _options(
         raise typer.Exit
 
 
-for module in (up, demo, send, imports, doctor, dlq, keys, sources, privacy, suppress, migrate, topics, serve):
+for module in (up, demo, send, tail, imports, doctor, dlq, keys, sources, privacy, suppress, migrate, topics, serve):
     module.register(app)
 
 
