@@ -1,6 +1,7 @@
 """The producer of every service, when its broker dies: it says so, leaves nothing behind, and works again."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +47,9 @@ def running() -> list[str]:
     return [name for name, coro in tasks if "aiokafka" in getattr(getattr(coro, "cr_code", None), "co_filename", "")]
 
 
-async def test_a_discarded_producer_leaves_nothing_running(own_broker: Tansu, producer: Producer) -> None:
+async def test_a_discarded_producer_leaves_nothing_running(
+    own_broker: Tansu, producer: Producer, caplog: pytest.LogCaptureFixture
+) -> None:
     before = asyncio.all_tasks()
     own_broker.child.send(signal.SIGSTOP)  # connections stay open, nobody answers
 
@@ -59,6 +62,9 @@ async def test_a_discarded_producer_leaves_nothing_running(own_broker: Tansu, pr
     assert {type(outcome) for outcome in outcomes} == {PublishFailed}
     await until(lambda: not running(), within=15)
     assert asyncio.all_tasks() <= before
+    del publications, outcomes
+    gc.collect()
+    assert [one.getMessage() for one in caplog.records if one.name == "asyncio"] == []
     own_broker.child.send(signal.SIGCONT)
 
 

@@ -1,10 +1,13 @@
+import asyncio
+import gc
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.runtime.kafka import Producer, TopicSpec, cluster_line, ensure_topics
+from services.runtime.kafka import Producer, PublishFailed, TopicSpec, cluster_line, ensure_topics
 from services.runtime.record import Record
+from tests.waiting import until
 from waymark.stack.kafka import Kafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -37,6 +40,32 @@ async def test_three_nodes_accept_while_one_is_down(tmp_path: Path) -> None:
         await producer.stop()
         cluster.nodes[0].start()
         assert all(node.alive for node in cluster.nodes)
+
+
+async def test_an_idempotent_producer_that_is_discarded_leaves_nothing_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Kafka(tmp_path) as cluster:
+        await ensure_topics(cluster.bootstrap, [TopicSpec(name="t", partitions=1, replication=1, config={})])
+        producer = Producer(cluster.bootstrap, client_id="test", idempotent=True, request_timeout_s=2.5)
+        record = Record(topic="t", key=b"k", value=b"v")
+        await producer.publish([record])
+        before = asyncio.all_tasks()
+        cluster.nodes[0].pause()
+
+        publications = [asyncio.create_task(producer.publish([record]))]
+        while not publications[0].done():  # so that the last has just been handed over when the first fails
+            await asyncio.wait(publications[:1], timeout=0.2)
+            publications.append(asyncio.create_task(producer.publish([record])))
+        outcomes = await asyncio.gather(*publications, return_exceptions=True)
+        await producer.stop()
+        await until(lambda: asyncio.all_tasks() < before, within=20)  # those of the first producer are gone too
+        cluster.nodes[0].resume()
+
+    assert {type(outcome) for outcome in outcomes} == {PublishFailed}
+    del publications, outcomes
+    gc.collect()
+    assert [one.getMessage() for one in caplog.records if one.name == "asyncio"] == []
 
 
 async def _values(bootstrap: str, topic: str, count: int) -> list[bytes]:
