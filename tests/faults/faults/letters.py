@@ -74,7 +74,7 @@ async def _verbatim(engines: Engines) -> Check:
 async def misread(lab: Lab, seed: int) -> Verdict:
     """F13: a bad release can read nothing. It stops before it drains the topic, however often it is started again."""
     engines = await lab.engines()
-    fleet = lab.fleet(engines)
+    fleet = lab.fleet(engines, WAYMARK_JOURNEY_BATCH_RECORDS="20")  # so that a life buries some before its limit
     workers = [fleet.add_worker(), fleet.add_worker()]
     fleet.add_alerts()
     end = datetime.now(UTC) + timedelta(seconds=AHEAD_S) - 2 * LIVE
