@@ -174,7 +174,9 @@ class Service:
 
     def health(self, *ready: Any) -> Health:
         """Return the health of the process, with the checks of its surroundings."""
-        return Health(registry=self.registry, ready=(self.sources.check, self.suppressions.check, *ready))
+        return Health(
+            registry=self.registry, ready=(self.sources.check, self.bindings.check, self.suppressions.check, *ready)
+        )
 
     def app(self, health: Health) -> FastAPI:
         """Return the application to serve."""

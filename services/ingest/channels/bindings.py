@@ -20,6 +20,7 @@ from services.ingest.channels.recipe import Recipe
 from services.ingest.channels.signatures import Secret
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import Source
+from services.runtime.health import CheckResult
 from services.runtime.logs import get_logger
 from services.runtime.sealing import CannotUnsealError, Seal, Sealed
 
@@ -125,7 +126,7 @@ class Bindings:
         self._store = store
         self._ground = ground
         self._refresh_s = refresh_s
-        self._held: dict[str, Binding | Trouble] | None = None
+        self._held: dict[str, Binding | Trouble] | None = {} if isinstance(store, NoBindings) else None
 
     @property
     def read(self) -> bool:
@@ -135,6 +136,13 @@ class Bindings:
     def find(self, source: str) -> Binding | Trouble | None:
         """Return the webhook of `source`, what is wrong with it, or None when it has none."""
         return (self._held or {}).get(source)
+
+    async def check(self) -> CheckResult:
+        """Check that the webhooks have been read at least once; for `/readyz`."""
+        if self._held is None:
+            return CheckResult(name="webhooks", ok=False, detail="not read yet")
+        troubled = sum(isinstance(found, Trouble) for found in self._held.values())
+        return CheckResult(name="webhooks", ok=True, detail=f"{len(self._held)} held, {troubled} of them not usable")
 
     async def refresh(self) -> None:
         """Read the store anew; raises one of its `outages`."""
