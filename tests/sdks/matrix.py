@@ -13,9 +13,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.sdks import events, vendors
 from tests.sdks.checks import CHECKS, Check
 from tests.sdks.ground import Ground
 from tests.sdks.kit import LIBRARIES, Library
+from tests.sdks.vendors import VENDORS, Vendor
 
 Cell = Callable[[Ground], Awaitable[str]]
 """Returns what was seen, in a few words; raises when it is not what it should be."""
@@ -32,9 +34,23 @@ class Row:
 def rows() -> list[Row]:
     """Return every row."""
     return [
-        Row(name=library.name, cells={column: _of(library, check) for column, check in CHECKS.items()})
-        for library in LIBRARIES
+        *(
+            Row(name=each.name, cells={column: _of(each, check) for column, check in CHECKS.items()})
+            for each in LIBRARIES
+        ),
+        *(
+            Row(name=each.name, cells={column: _of(each, check) for column, check in events.CHECKS.items()})
+            for each in events.LIBRARIES
+        ),
+        *(
+            Row(name=each.name, cells={name: _by(each, check) for name, check in vendors.CHECKS.items()})
+            for each in VENDORS
+        ),
     ]
+
+
+def _by(vendor: Vendor, check: vendors.Check) -> Cell:
+    return lambda ground: check(ground, vendor)
 
 
 def _of(library: Library, check: Check) -> Cell:
