@@ -1,12 +1,16 @@
 """Publishes changes of issues on the topic `issues`: one relay at a time, in order, marked after the acknowledgement.
 
-A change that was published and not marked is published again; readers keep the highest version. On a new line (a new
-life of the log) the latest version of every issue is published again. Leaves writing the outbox to `publishing`.
+A change that was published and not marked is published again; readers keep the highest version. The lock is that of a
+session, and PostgreSQL ends a session that is silent for `SILENT_S`: a frozen relay does not keep the others waiting.
+One that wakes and finds its session gone may have written behind its successor's back, an older version last: it queues
+the latest ones again. On a new line (a new life of the log) the latest version of every issue is published again.
+Leaves writing the outbox to `publishing`.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from uuid import UUID
 
 import schemas.issue
 from services.alerts.failpoints import Failpoint, Failpoints
@@ -23,9 +27,11 @@ LOCK = 7_294_611  # any constant; it names the relay's lock among the database's
 BATCH = 500
 POLL_S = 0.5
 PAUSE_S = 2.0
+SILENT_S = 20
+"""Longer than a publication takes before it is given up (15 s)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Relay:
     """Runs until cancelled; of several replicas the one that has the lock works, the others wait for it."""
 
@@ -36,6 +42,8 @@ class Relay:
     line: Callable[[], Awaitable[str | None]]
     """Names the line to publish on, None while no broker answers."""
     topic: str
+    _unsure: set[UUID] = field(default_factory=set, init=False)
+    """Issues that were handed to Kafka and not marked."""
 
     async def run(self) -> None:
         """Take turns with the other replicas, and publish while it is ours."""
@@ -54,8 +62,12 @@ class Relay:
             await asyncio.sleep(PAUSE_S)
 
     async def _serve(self, connection: Connection, line: str) -> None:
+        if self._unsure:
+            await feed.latest_again(connection, self._unsure)
+            self._unsure.clear()
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
             return
+        await connection.execute(f"SET idle_session_timeout = '{SILENT_S}s'")
         try:
             again = await feed.publish_again(connection, line)
             if again:
@@ -66,6 +78,7 @@ class Relay:
         finally:
             if not connection.is_closed():
                 await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
+                await connection.execute("RESET idle_session_timeout")
 
     async def publish(self, connection: Connection, line: str) -> int:
         """Publish one batch of what the topic lacks and return how many changes that were."""
@@ -73,6 +86,7 @@ class Relay:
         if not rows:
             return 0
         issues = [schemas.issue.decode(row.value) for row in rows]
+        self._unsure |= {row.issue_id for row in rows}
         await self.publisher.publish(
             [
                 Record(topic=self.topic, key=issue.id.encode(), value=row.value, headers=schemas.issue.headers(issue))
@@ -81,4 +95,5 @@ class Relay:
         )
         await self.failpoints.reached(Failpoint.ISSUES_PUBLISHED)
         await feed.mark_published(connection, [row.id for row in rows], line, self.clock.now())
+        self._unsure.clear()
         return len(rows)

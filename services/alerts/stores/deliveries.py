@@ -1,8 +1,9 @@
 """Notifications and their deliveries: written with the change they tell of, claimed by lease, settled under a fence.
 
-A claim takes, per endpoint, at most what its concurrency leaves free, and of one issue only the oldest that is not
-delivered, so what an endpoint hears of one issue comes in order. While an endpoint's breaker is open nothing is taken;
-after it, one probe at a time. Leaves what an answer means to `domain.retry`.
+A claim takes, per endpoint, at most what its concurrency leaves free, what is urgent (of critical issues) first, and of
+one issue only the oldest that is not delivered, so what an endpoint hears of one issue comes in order. While an
+endpoint's breaker is open nothing is taken; after it, one probe at a time. Leaves what an answer means to
+`domain.retry`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from uuid import UUID
 
 from services.alerts.domain.announcing import Notification
 from services.alerts.domain.retry import BREAKER_OPENS_AFTER
+from services.alerts.domain.values import Severity
 from services.runtime.postgres import Connection, Row, columns
 
 WAKE = "alerts_deliveries"
@@ -85,17 +87,31 @@ async def add(
     await connection.execute(
         """
         INSERT INTO alerts.deliveries (
-            delivery_id, notification_id, endpoint_id, issue_id, sequence, state, next_at, created_at)
-        SELECT id, notification_id, endpoint_id, issue_id, sequence, 'pending', created_at, created_at
-          FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::timestamptz[])
-               AS d (id, notification_id, endpoint_id, issue_id, sequence, created_at)
+            delivery_id, notification_id, endpoint_id, issue_id, sequence, state, next_at, created_at, urgent)
+        SELECT id, notification_id, endpoint_id, issue_id, sequence, 'pending', created_at, created_at, urgent
+          FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::boolean[])
+               AS d (id, notification_id, endpoint_id, issue_id, sequence, created_at, urgent)
         """,
         *columns(
-            (ids[n.id, endpoint], n.id, endpoint, n.issue.id, n.sequence, n.created_at)
+            (ids[n.id, endpoint], n.id, endpoint, n.issue.id, n.sequence, n.created_at, _is_urgent(n))
             for n, _ in notifications
             for endpoint in n.endpoints
         ),
     )
+    await _hurry(connection, [n.issue.id for n, _ in notifications if _is_urgent(n) and n.sequence > 1])
+
+
+def _is_urgent(notification: Notification) -> bool:
+    return notification.issue.loud_severity is Severity.CRITICAL
+
+
+async def _hurry(connection: Connection, issues: Sequence[UUID]) -> None:
+    """Make urgent what stands before something urgent: an issue's messages keep their order."""
+    if issues:
+        await connection.execute(
+            "UPDATE alerts.deliveries SET urgent = true WHERE issue_id = ANY($1) AND state = 'pending' AND NOT urgent",
+            list(issues),
+        )
 
 
 async def wake(connection: Connection) -> None:
@@ -103,43 +119,49 @@ async def wake(connection: Connection) -> None:
     await connection.execute("SELECT pg_notify($1, '')", WAKE)
 
 
+_HEADS = """
+    SELECT d.delivery_id FROM alerts.deliveries d
+     WHERE d.endpoint_id = e.endpoint_id AND d.state = 'pending' AND d.next_at <= $1 AND {which}
+       AND (d.lease_until IS NULL OR d.lease_until <= $1)
+       AND NOT EXISTS (
+           SELECT FROM alerts.deliveries p
+            WHERE p.endpoint_id = d.endpoint_id AND p.issue_id = d.issue_id
+              AND p.sequence < d.sequence AND p.state = 'pending')
+     ORDER BY d.next_at
+     LIMIT greatest(0, (CASE WHEN e.consecutive_failures >= $5 THEN 1 ELSE e.max_in_flight END) - busy.flying)
+       FOR UPDATE SKIP LOCKED
+"""
+_CLAIM = f"""
+WITH taken AS (
+    SELECT head.delivery_id, e.url, e.kind
+      FROM alerts.endpoints e
+     CROSS JOIN LATERAL (
+            SELECT count(*) AS flying FROM alerts.deliveries f
+             WHERE f.endpoint_id = e.endpoint_id AND f.state = 'pending' AND f.lease_until IS NOT NULL
+               AND f.lease_until > $1
+           ) busy
+     CROSS JOIN LATERAL (
+            SELECT delivery_id FROM (
+                SELECT urgent.delivery_id FROM ({_HEADS.format(which="d.urgent")}) urgent
+                 UNION ALL
+                SELECT other.delivery_id FROM ({_HEADS.format(which="NOT d.urgent")}) other) both_sorts
+             LIMIT greatest(0, (CASE WHEN e.consecutive_failures >= $5 THEN 1 ELSE e.max_in_flight END) - busy.flying)
+           ) head
+     WHERE e.enabled AND e.deleted_at IS NULL AND (e.paused_until IS NULL OR e.paused_until <= $1)
+     LIMIT $2
+)
+UPDATE alerts.deliveries d
+   SET lease_until = $1::timestamptz + $3::interval, lease_owner = $4, attempt = d.attempt + 1
+  FROM taken, alerts.notifications n
+ WHERE d.delivery_id = taken.delivery_id AND n.notification_id = d.notification_id
+RETURNING d.delivery_id, d.endpoint_id, taken.url, taken.kind, d.attempt, d.step, n.body, n.type,
+          d.created_at, n.detected_at, d.lease_until
+"""  # noqa: S608  made of the constant above alone
+
+
 async def claim(connection: Connection, *, owner: str, limit: int, now: datetime, lease: timedelta) -> list[Due]:
     """Take up to `limit` deliveries that are due."""
-    rows = await connection.fetch(
-        """
-        WITH taken AS (
-            SELECT head.delivery_id, e.url, e.kind
-              FROM alerts.endpoints e
-             CROSS JOIN LATERAL (
-                    SELECT count(*) AS flying FROM alerts.deliveries f
-                     WHERE f.endpoint_id = e.endpoint_id AND f.state = 'pending' AND f.lease_until IS NOT NULL
-                       AND f.lease_until > $1
-                   ) busy
-             CROSS JOIN LATERAL (
-                    SELECT d.delivery_id FROM alerts.deliveries d
-                     WHERE d.endpoint_id = e.endpoint_id AND d.state = 'pending' AND d.next_at <= $1
-                       AND (d.lease_until IS NULL OR d.lease_until <= $1)
-                       AND NOT EXISTS (
-                           SELECT FROM alerts.deliveries p
-                            WHERE p.endpoint_id = d.endpoint_id AND p.issue_id = d.issue_id
-                              AND p.sequence < d.sequence AND p.state = 'pending')
-                     ORDER BY d.next_at
-                     LIMIT greatest(0, (CASE WHEN e.consecutive_failures >= $5 THEN 1 ELSE e.max_in_flight END)
-                                       - busy.flying)
-                       FOR UPDATE SKIP LOCKED
-                   ) head
-             WHERE e.enabled AND e.deleted_at IS NULL AND (e.paused_until IS NULL OR e.paused_until <= $1)
-             LIMIT $2
-        )
-        UPDATE alerts.deliveries d
-           SET lease_until = $1::timestamptz + $3::interval, lease_owner = $4, attempt = d.attempt + 1
-          FROM taken, alerts.notifications n
-         WHERE d.delivery_id = taken.delivery_id AND n.notification_id = d.notification_id
-     RETURNING d.delivery_id, d.endpoint_id, taken.url, taken.kind, d.attempt, d.step, n.body, n.type,
-               d.created_at, n.detected_at, d.lease_until
-        """,
-        *(now, limit, lease, owner, BREAKER_OPENS_AFTER),
-    )
+    rows = await connection.fetch(_CLAIM, *(now, limit, lease, owner, BREAKER_OPENS_AFTER))
     return [_due(row) for row in rows]
 
 

@@ -4,7 +4,7 @@ Sequence numbers become visible out of order; a reader of `id > last` loses rows
 transaction and are read in the order (xid, id), only below every transaction that still runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -149,6 +149,18 @@ async def mark_published(connection: Connection, ids: Sequence[int], line: str, 
     """Remember that rows are on the topic of `line`."""
     await connection.execute(
         "UPDATE alerts.issue_outbox SET published_at = $3, published_line = $2 WHERE id = ANY($1)", list(ids), line, now
+    )
+
+
+async def latest_again(connection: Connection, issue_ids: Iterable[UUID]) -> None:
+    """Queue the latest version of these issues, published or not."""
+    await connection.execute(
+        """
+        UPDATE alerts.issue_outbox SET published_at = NULL, published_line = NULL
+         WHERE id IN (SELECT DISTINCT ON (issue_id) id FROM alerts.issue_outbox
+                       WHERE issue_id = ANY($1) ORDER BY issue_id, version DESC)
+        """,
+        list(issue_ids),
     )
 
 

@@ -4,7 +4,6 @@ A receiver must hear everything, in order, and hear again only what was under wa
 """
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Sequence
 from functools import partial
@@ -73,28 +72,31 @@ async def at_random(lab: Lab, seed: int, *, kills: int) -> Verdict:
     """Two replicas under load, one after the other killed at any moment, and started again."""
     room = await open_room(lab, seed, replicas=2)
     await room.receiver("sink")
-    await room.receiver("slow", slow(0.05), took_all=True)
-    told = stories(room.rng, 40 * kills)
-    writing = asyncio.create_task(room.write(told, seconds=1.6 * kills))
+    await room.receiver("slow", slow(0.1), took_all=True)
     explained = 0
-    try:
+    over = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_load(room, over))
         for number in range(kills):
-            await asyncio.sleep(room.rng.uniform(0.3, 1.5))
             victim = room.replicas[number % 2]
+            await asyncio.to_thread(await_ready, victim.child, victim.answers, within_s=READY_WITHIN_S)
+            await asyncio.sleep(room.rng.uniform(0.1, 1.5))
             victim.kill()
             explained += await room.value(_UNDER_WAY)
             victim.start()
-        await writing
-    finally:
-        writing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await writing
+        over.set()
     for process in room.replicas:
         await asyncio.to_thread(await_ready, process.child, process.answers, within_s=READY_WITHIN_S)
     await room.applied(within_s=120)
     await room.told(within_s=180)
     checks = await judged(room, repeats=explained)
     return Verdict(checks=checks, counts=_counts(room, {"kills": kills, "under way at the kills": explained}))
+
+
+async def _load(room: Room, over: asyncio.Event) -> None:
+    """About 40 frictions a second, until it is over."""
+    while not over.is_set():
+        await room.write(stories(room.rng, 60), seconds=2.0)
 
 
 _UNDER_WAY = "SELECT count(*) FROM alerts.deliveries WHERE state = 'pending' AND lease_owner IS NOT NULL"
