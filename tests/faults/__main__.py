@@ -155,12 +155,12 @@ def _chosen(options: argparse.Namespace) -> list[Fault]:
         if unknown := [name for name in names if name not in everything]:
             sys.exit(f"no such fault: {', '.join(unknown)}; --list tells which there are")
         return [everything[name] for name in names]
-    return [fault for fault in everything.values() if fault.short or not options.short]
+    return [fault for fault in everything.values() if fault.short or not (options.short or fault.by_name)]
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--only", default="", help="ids, comma separated (default: all)")
+    parser.add_argument("--only", default="", help="ids, comma separated (default: all but the soak)")
     parser.add_argument("--short", action="store_true", help="only those that CI runs")
     parser.add_argument("--list", action="store_true", help="say which there are, and end")
     parser.add_argument(

@@ -42,5 +42,8 @@ class Fault:
     run: Callable[[Lab, int], Awaitable[Verdict]]
     """Takes a laboratory of its own and the seed."""
 
+    by_name: bool = False
+    """Runs only when it is asked for by its id."""
+
     limit_s: float = 420.0
     """Longest run, engines included; beyond it the verdict is BROKEN."""

@@ -203,6 +203,7 @@ FAULTS = (
         id="F27",
         title=f"soak: {MINUTES:.0f} minutes of steady load and faults by chance",
         short=False,
+        by_name=True,
         run=soak,
         limit_s=MINUTES * 60 + 900,
     ),
