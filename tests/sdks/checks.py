@@ -22,7 +22,7 @@ async def sent(ground: Ground, library: Library) -> str:
     """All calls are taken: nothing is reported, nothing refused, and no request is made twice."""
     source, key = ground.source()
     before, marks = ground.answered(), await ground.marks()
-    errors = await _run(library, Spec(url=ground.url, key=key, run=source, calls=CALLS, others=True))
+    errors = await run(library, Spec(url=ground.url, key=key, run=source, calls=CALLS, others=True))
     requests = ground.answered() - before
     assert errors == [], errors
     await ground.stood(source, marks, rows=CALLS + library.others)
@@ -34,7 +34,7 @@ async def accepted(ground: Ground, library: Library) -> str:
     """Each call stands on Kafka once, as it was meant; Korean too."""
     source, key = ground.source()
     marks = await ground.marks()
-    await _run(library, Spec(url=ground.url, key=key, run=source, calls=CALLS, others=True))
+    await run(library, Spec(url=ground.url, key=key, run=source, calls=CALLS, others=True))
     stood = await ground.stood(source, marks, rows=CALLS + library.others)
     assert stood.numbers == list(range(CALLS)), stood.numbers
     assert len(stood.records) == len(stood.ids) == CALLS + library.others
@@ -49,7 +49,7 @@ async def journey(ground: Ground, library: Library) -> str:
     """The journey has each once, of one customer: the call's user id and the alias's earlier one are linked."""
     source, key = ground.source()
     marks = await ground.marks()
-    await _run(library, Spec(url=ground.url, key=key, run=source, calls=CALLS, others=True))
+    await run(library, Spec(url=ground.url, key=key, run=source, calls=CALLS, others=True))
     stood = await ground.stood(source, marks, rows=CALLS + library.others)
     assert (stood.rows, stood.customers) == (CALLS + library.others, 1), stood.customers
     return f"{stood.rows} touchpoints, {stood.customers} customer"
@@ -59,7 +59,7 @@ async def wrong_key(ground: Ground, library: Library) -> str:
     """A wrong key is refused once for each request, reported, and not tried again."""
     marks, refused, before = await ground.marks(), ground.refusals(), ground.answered()
     spec = Spec(url=ground.url, key="wm_src_0123456789ab_" + "0" * 40, run="nobody", calls=10)
-    errors = await _run(library, spec)
+    errors = await run(library, spec)
     requests = ground.answered() - before
     assert requests <= (2 if library.batches else 10), f"{requests} requests: it tried again"
     assert sum((ground.refusals() - refused).values()) == requests
@@ -71,7 +71,7 @@ async def malformed(ground: Ground, library: Library) -> str:
     """What is wrong in a batch stands in the dead letters as it was sent; the rest arrives; nothing is tried again."""
     source, key = ground.source()
     marks, before = await ground.marks(), ground.answered()
-    errors = await _run(library, Spec(url=ground.url, key=key, run=source, calls=10, malformed=3))
+    errors = await run(library, Spec(url=ground.url, key=key, run=source, calls=10, malformed=3))
     requests = ground.answered() - before
     stood = await ground.stood(source, marks, rows=7)
     assert errors == [], errors
@@ -86,7 +86,7 @@ async def throttled(ground: Ground, library: Library) -> str:
     source, key = ground.source(requests_per_s=2.0)
     marks, refused = await ground.marks(), ground.refusals()
     spec = Spec(url=ground.url, key=key, run=source, calls=12, one_by_one=True)
-    errors = await _run(library, spec)
+    errors = await run(library, spec)
     stood = await _all_or_reported(ground, library, spec, errors, marks)
     times = (ground.refusals() - refused)["too_many_requests"]
     assert times, "nothing was refused"
@@ -133,7 +133,8 @@ CHECKS: dict[str, Check] = {
 }
 
 
-async def _run(library: Library, spec: Spec) -> list[str]:
+async def run(library: Library, spec: Spec) -> list[str]:
+    """Let `library` send it all, and return the errors that it reported."""
     running = await _started(library, spec)
     return await asyncio.to_thread(running.errors, WITHIN_S)
 

@@ -3,10 +3,11 @@
 import { CloudEvent, HTTP } from "cloudevents";
 
 const spec = JSON.parse(process.argv[2]);
+const modes = process.argv.slice(3); // binary or structured, and korean for a Korean subject in binary mode
 const errors = [];
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const make = spec.mode === "structured" ? HTTP.structured : HTTP.binary;
-const subject = spec.mode === "structured" || spec.korean_subject ? "배송 지연" : "delivery";
+const make = modes.includes("structured") ? HTTP.structured : HTTP.binary;
+const subject = modes.includes("structured") || modes.includes("korean") ? "배송 지연" : "delivery";
 
 function eventOf(number) {
   return new CloudEvent({
@@ -24,6 +25,7 @@ function eventOf(number) {
       kind: "checkout_started",
       reason: "배송 지연",
       refs: { order_id: `A-${number}` },
+      attributes: { n: number },
     },
   });
 }

@@ -1,4 +1,4 @@
-"""Sends with the `cloudevents` SDK of Python, as its users do. Runs in an environment of its own: `python … SPEC`.
+"""Sends with the `cloudevents` SDK of Python, as its users do. Runs in an environment of its own: `python … SPEC MODE`.
 
 The SDK has no transport: what it makes goes out with http.client, and is sent again as docs/ingest.md says.
 """
@@ -56,6 +56,7 @@ def event_of(spec, number):
             "kind": "checkout_started",
             "reason": "배송 지연",
             "refs": {"order_id": f"A-{number}"},
+            "attributes": {"n": number},
         },
     )
 
@@ -63,7 +64,7 @@ def event_of(spec, number):
 def main():
     """Read the spec, make the calls in the spec's mode, print what went wrong."""
     spec = json.loads(sys.argv[1])
-    make = to_structured_event if spec.get("mode") == "structured" else to_binary_event
+    make = to_structured_event if "structured" in sys.argv else to_binary_event
     errors = []
     for number in range(spec["calls"]):
         error = post(spec["url"], spec["key"], make(event_of(spec, number)))
