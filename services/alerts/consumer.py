@@ -231,7 +231,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             return
         if verdict is LogVerdict.UNPROVEN:
             _log.warning("last applied record not returned, will ask again", partition=partition)
-            self._unclaimed[partition] = self._clock.monotonic() + PAUSE_S
+            self._let_go(partition, for_s=PROBE_WITHIN_S)  # as long as it held up the others
             return
         tp = TopicPartition(self._settings.topic, partition)
         consumer.seek(tp, claim.next_offset)
