@@ -2,7 +2,8 @@
 
 aiokafka's own `send` makes and resolves a future for every record, which costs more than writing it; its `send_batch`
 waits until nothing else is queued for the partition, so a dozen callers at once starve one another. Here each partition
-has a lane: while one batch is on its way, what comes in waits together, and is the next batch.
+has a lane: while one batch is on its way, what comes in waits together, and is the next batch. All lanes that are ready
+leave at one time, so that the broker gets one request for all of them.
 """
 
 import asyncio
@@ -16,6 +17,9 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from services.runtime.partitioning import partition_of
 from services.runtime.record import Record
+
+LINGER_S = 0.002
+"""How long the first record that finds everything at rest waits for company."""
 
 Outcome = BaseException | None
 """None: acknowledged by all in-sync replicas. Else why nobody knows."""
@@ -52,14 +56,14 @@ Seat = tuple[Record, Ticket, int]
 """A record, whose it is, and its position there."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Lane:
     """What waits for one partition."""
 
     topic: str
     partition: int
     waiting: deque[Seat] = field(default_factory=deque)
-    moving: bool = False
+    on_its_way: bool = False
 
     def board(self, batch: BatchBuilder) -> list[Seat]:
         """Fill a batch, which takes a first record of any size, and refuses what does not fit after that."""
@@ -81,6 +85,8 @@ class Lanes:
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
         self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._ready: dict[_Lane, None] = {}
+        self._departure: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def write(self, records: Sequence[Record], within_s: float) -> Sequence[Outcome]:
@@ -89,7 +95,7 @@ class Lanes:
         try:
             async with asyncio.timeout(within_s):
                 for lane in await self._queue(records, ticket):
-                    self._set_moving(lane)
+                    self._get_ready(lane)
                 await ticket.over
         except (KafkaError, OSError, TimeoutError) as error:
             ticket.give_up(error)
@@ -99,9 +105,15 @@ class Lanes:
         return ticket.outcomes
 
     async def settle(self, within_s: float) -> None:
-        """Wait until nothing is under way, but no longer than that."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=within_s)
+        """Wait until nothing waits or is on its way, but no longer than that."""
+        try:
+            async with asyncio.timeout(within_s):
+                while self._departure is not None or self._tasks:
+                    self._depart()
+                    if self._tasks:
+                        await asyncio.wait(self._tasks)
+        except TimeoutError:
+            return
 
     async def _queue(self, records: Sequence[Record], ticket: Ticket) -> list[_Lane]:
         partitions = {topic: len(await self._producer.partitions_for(topic)) for topic in {r.topic for r in records}}
@@ -116,25 +128,38 @@ class Lanes:
         lane = touched[place] = self._lanes.setdefault(place, _Lane(*place))
         return lane
 
-    def _set_moving(self, lane: _Lane) -> None:
-        if not lane.moving:
-            lane.moving = True
-            task = asyncio.create_task(self._move(lane), name=f"lane {lane.topic}:{lane.partition}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _get_ready(self, lane: _Lane) -> None:
+        if lane.on_its_way:
+            return
+        self._ready[lane] = None
+        if self._departure is None:
+            self._departure = asyncio.get_running_loop().call_later(LINGER_S, self._depart)
 
-    async def _move(self, lane: _Lane) -> None:
-        """Send batch after batch until nothing waits."""
+    def _depart(self) -> None:
+        """Send one batch of every lane that is ready."""
+        if self._departure is not None:
+            self._departure.cancel()
+            self._departure = None
+        ready, self._ready = self._ready, {}
+        for lane in ready:
+            batch = self._producer.create_batch()
+            aboard = lane.board(batch)
+            if aboard:
+                lane.on_its_way = True
+                task = asyncio.create_task(self._carry(lane, batch, aboard), name=f"{lane.topic}:{lane.partition}")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, lane: _Lane, batch: BatchBuilder, aboard: Sequence[Seat]) -> None:
+        outcome: Outcome = RuntimeError("the batch was not sent")
         try:
-            while lane.waiting:
-                batch = self._producer.create_batch()
-                aboard = lane.board(batch)
-                if aboard:
-                    outcome = await self._send(lane, batch)
-                    for _, ticket, at in aboard:
-                        ticket.settle(at, outcome)
-        finally:
-            lane.moving = False
+            outcome = await self._send(lane, batch)
+        finally:  # whatever happens, nobody waits for ever and the lane is free again
+            lane.on_its_way = False
+            for _, ticket, at in aboard:
+                ticket.settle(at, outcome)
+            if lane.waiting:
+                self._get_ready(lane)
 
     async def _send(self, lane: _Lane, batch: BatchBuilder) -> Outcome:
         batch.close()

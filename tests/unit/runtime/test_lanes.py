@@ -75,10 +75,11 @@ async def test_a_failed_batch_fails_those_aboard_and_nobody_else() -> None:
 async def test_a_batch_that_is_full_leaves_the_rest_for_the_next_in_order() -> None:
     producer = ProducerInHand()
     road = lanes(producer)
-    written = asyncio.create_task(road.write([record("a", 400) for _ in range(5)], 5))
+    writing = asyncio.create_task(road.write([record("a", 400) for _ in range(5)], 5))
     for _ in range(3):
         (await producer.next()).set_result(None)
-    assert await written == [None] * 5
+    written = await writing
+    assert written == [None] * 5
     assert [count for _, count, _ in producer.sent] == [2, 2, 1]
 
 
