@@ -38,7 +38,7 @@ class ProducerInHand:
 
 
 def lanes(producer: ProducerInHand) -> Lanes:
-    return Lanes(producer)  # type: ignore[arg-type]  # has the three methods that lanes call
+    return Lanes(producer)
 
 
 def record(key: str, size: int = 10) -> Record:
@@ -75,11 +75,10 @@ async def test_a_failed_batch_fails_those_aboard_and_nobody_else() -> None:
 async def test_a_batch_that_is_full_leaves_the_rest_for_the_next_in_order() -> None:
     producer = ProducerInHand()
     road = lanes(producer)
-    writing = asyncio.create_task(road.write([record("a", 400) for _ in range(5)], 5))
+    written = asyncio.create_task(road.write([record("a", 400)] * 5, 5))
     for _ in range(3):
         (await producer.next()).set_result(None)
-    written = await writing
-    assert written == [None] * 5
+    assert await written == [None] * 5
     assert [count for _, count, _ in producer.sent] == [2, 2, 1]
 
 
