@@ -51,6 +51,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     duplicate: int
     rejected: int
     unavailable: int
+    dry_run: bool = False
     type: str | None = None
     title: str | None = None
     status: int | None = None
@@ -62,8 +63,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 _ENCODER = msgspec.json.Encoder()
 
 
-def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int) -> Reply:
-    """Return the answer to a request whose touchpoints had these verdicts."""
+def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int, *, dry_run: bool = False) -> Reply:
+    """Return the answer to a request whose touchpoints had these verdicts, or would have had in a dry run."""
     counts = Counter(verdict.outcome for verdict in verdicts)
     status = status_of(counts)
     results = [result(at, verdict, language, retry_after_s) for at, verdict in enumerate(verdicts)]
@@ -73,8 +74,10 @@ def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int) 
         duplicate=counts[Outcome.DUPLICATE],
         rejected=counts[Outcome.REJECTED],
         unavailable=counts[Outcome.UNAVAILABLE],
+        dry_run=dry_run,
     )
     if status < 400:
+        status = 200 if dry_run and status == 202 else status
         return _reply(status, body, JSON_TYPE, language)
     code, message = _summary(status, results, language, retry_after_s)
     problem = msgspec.structs.replace(

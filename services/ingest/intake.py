@@ -16,7 +16,7 @@ from services.ingest.acceptance import Accepted, Arrival, Policy, Rejected
 from services.ingest.document import ItemLimits, Unreadable
 from services.ingest.duplicates import Duplicates, fingerprint
 from services.ingest.inspector.logbook import Logbook
-from services.ingest.inspector.others import REPLICA_HEADER
+from services.ingest.inspector.others import MAPPED_HEADER, REPLICA_HEADER
 from services.ingest.metrics import Metrics
 from services.ingest.privacy.screen import Screen
 from services.ingest.protection.rates import Rates
@@ -79,6 +79,9 @@ class Request:
     may_lack_time: bool = False
     """Whether an item without `occurred_at` happened when it came: a wire form whose producers need not say it."""
 
+    dry_run: bool = False
+    """Whether only the verdicts are wanted: nothing is written, remembered or counted but the source's pace."""
+
     def original(self, at: int) -> bytes:
         """Return the bytes that were sent for the item at `at`."""
         item = self.items[at] if self.originals is None else self.originals[at]
@@ -126,6 +129,8 @@ class Intake:
         self._rates.take_touchpoints(request.source, len(request.items))
         trace = records.traceparent(request.traceparent, self._new_id)
         plan = await self._decide(request, trace)
+        if request.dry_run:
+            return _would_be(plan)
         letters = self._dead_letters(request, plan, trace)
         if letters:
             failed, _ = await asyncio.gather(self._publish(plan), self._bury(letters, request.source))
@@ -228,6 +233,7 @@ class Intake:
 
     def _dead_letters(self, request: Request, plan: _Plan, trace: str) -> list[Record]:
         name = request.source.name
+        mapped = {MAPPED_HEADER: "true"} if request.originals is not None else {}
         plan.rejected = {
             at: self._screen.remains(request.original(at), verdict.reason, name)
             for at, verdict in enumerate(plan.verdicts)
@@ -241,7 +247,7 @@ class Intake:
                 code=str(verdict.reason),
                 errors=_errors(verdict),
                 now=self._clock.now(),
-                headers={"traceparent": trace, **self._letter_headers},
+                headers={"traceparent": trace, **self._letter_headers, **mapped},
                 trace=trace,
             )
             for at, kept in plan.rejected.items()
@@ -286,6 +292,13 @@ class Intake:
                 self._metrics.identifiers_dropped.labels(str(dropped.reason)).inc()
         for labels, count in counts.items():
             self._metrics.touchpoints.labels(*labels).inc(count)
+
+
+def _would_be(plan: _Plan) -> list[Verdict]:
+    for at, earlier in plan.repeats:
+        first = plan.verdicts[earlier]
+        plan.verdicts[at] = Verdict(outcome=Outcome.DUPLICATE, id=first.id if first is not None else None)
+    return [verdict for verdict in plan.verdicts if verdict is not None]
 
 
 def _errors(verdict: Verdict) -> tuple[DeadLetterError, ...]:

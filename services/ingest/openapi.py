@@ -91,7 +91,11 @@ _COUNTS = {name: {"type": "integer"} for name in ("accepted", "duplicate", "reje
 _ANSWER = {
     "type": "object",
     "required": ["results", *_COUNTS],
-    "properties": {"results": {"type": "array", "items": _RESULT}, **_COUNTS},
+    "properties": {
+        "results": {"type": "array", "items": _RESULT},
+        **_COUNTS,
+        "dry_run": {"const": True, "description": "There in the answer to a dry run: nothing was written."},
+    },
 }
 _PROBLEM_WITH_RESULTS = {"allOf": [PROBLEM_SCHEMA, _ANSWER]}
 
@@ -151,6 +155,15 @@ OPERATION: dict[str, Any] = {
     "summary": "Send touchpoints",
     "description": _DESCRIPTION,
     "security": [{"bearer": []}, {"basic": []}, {"write_key": []}],
+    "parameters": [
+        {
+            "name": "Waymark-Dry-Run",
+            "in": "header",
+            "required": False,
+            "description": "`true`: answer with what would become of them, and write nothing. All well is 200 then.",
+            "schema": {"type": "string", "enum": ["true", "false"]},
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {
@@ -182,6 +195,15 @@ OPERATION: dict[str, Any] = {
                 "with a warning": _counted(
                     [{"index": 0, "status": "accepted", "id": "call-8841-end", "warnings": [_WARNING]}]
                 ),
+            },
+        ),
+        200: _json(
+            "In a dry run: all would be accepted, or are known already.",
+            {
+                "dry run": {
+                    **_counted([{"index": 0, "status": "accepted", "id": "call-8841-end"}]),
+                    "dry_run": True,
+                }
             },
         ),
         207: _json(

@@ -14,6 +14,7 @@ from services.ingest.wire.exchange import Call, Headers, Inlet, Reply
 from services.ingest.wire.form import Form
 from services.ingest.wire.presented_key import presented_key
 
+_DRY_RUN = b"waymark-dry-run"
 _JSON = b"application/json"
 _UTF8 = frozenset({b"utf-8", b"utf8"})
 
@@ -34,7 +35,7 @@ class PostTouchpoints:
         form = next((form for form in self._forms if form.claims(call.headers)), None)
         request = await (self._native(call, inlet) if form is None else self._in(form, call, inlet))
         verdicts = await self._intake.take(request)
-        return answer.answer(verdicts, call.language, self._retry_after_s)
+        return answer.answer(verdicts, call.language, self._retry_after_s, dry_run=request.dry_run)
 
     async def _native(self, call: Call, inlet: Inlet) -> Request:
         key = presented_key(call.headers)
@@ -45,6 +46,7 @@ class PostTouchpoints:
             items=envelope.items,
             source=source if source is not None else await call.enter(envelope.write_key),
             traceparent=call.header(b"traceparent"),
+            dry_run=call.header(_DRY_RUN).lower() == "true",
             carries_key=envelope.write_key is not None,
         )
 
@@ -56,6 +58,7 @@ class PostTouchpoints:
             originals=opened.originals,
             source=source,
             traceparent=call.header(b"traceparent"),
+            dry_run=call.header(_DRY_RUN).lower() == "true",
         )
 
 

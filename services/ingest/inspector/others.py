@@ -18,6 +18,9 @@ from services.runtime.logs import get_logger
 _log = get_logger(__name__)
 
 REPLICA_HEADER = "replica"
+MAPPED_HEADER = "mapped"
+"""Of a dead letter: `true` where its bytes are another wire form's, which was mapped to a touchpoint."""
+
 BACK = 500
 _NOTED = 20 * BACK
 _KEPT_S = 60.0

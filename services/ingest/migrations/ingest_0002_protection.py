@@ -49,7 +49,7 @@ CREATE TABLE ingest.requeued_letters (
     code        text NOT NULL DEFAULT '',
     requeued_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE ingest.requeued_letters IS 'Dead letters of ingest that an operator sent again, and what became of them.';
+COMMENT ON TABLE ingest.requeued_letters IS 'Dead letters of ingest that were sent again, and what became of them.';
 """
 
 

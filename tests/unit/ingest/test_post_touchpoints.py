@@ -284,3 +284,25 @@ async def test_what_was_done_is_counted_by_outcome_and_reason(bench: Bench) -> N
     assert bench.sample("waymark_ingest_in_flight_requests") == 0
     assert bench.sample("waymark_ingest_in_flight_bytes") == 0
     assert bench.sample("waymark_http_requests_total", route="/v1/touchpoints", method="POST", code_class="2xx") == 2
+
+
+# --- dry runs ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_dry_run_says_what_would_become_of_each_and_leaves_no_trace(bench: Bench) -> None:
+    sent = [a_touchpoint(id="1"), a_touchpoint(id="1"), a_touchpoint(id="2", channel="fax"), 7]
+
+    tried = await bench.post(sent, waymark_dry_run="true")
+    entries = (await bench.inspect()).json["entries"]
+    done = await bench.post(sent)
+
+    assert (tried.status, tried.json["dry_run"]) == (207, True)
+    assert tried.outcomes == done.outcomes == ["accepted", "duplicate", "invalid_field", "not_an_object"]
+    assert entries == []
+    assert len(bench.publisher.records) == 3  # of the second request alone
+
+
+async def test_a_dry_run_of_what_is_right_is_200_not_202(bench: Bench) -> None:
+    answer = await bench.post(a_touchpoint(), waymark_dry_run="true")
+
+    assert (answer.status, answer.outcomes, bench.publisher.records) == (200, ["accepted"], [])
