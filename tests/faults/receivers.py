@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,9 +31,17 @@ class Call:
 
     webhook_id: str
     body: bytes
+    timestamp: str
     signatures: str
     signed: bool
     at: float
+    wall: float
+    """Seconds since 1970."""
+
+    @property
+    def opened_at(self) -> float:
+        """When the issue was opened, in seconds since 1970."""
+        return datetime.fromisoformat(self.document["data"]["opened_at"]).timestamp()
 
     @property
     def document(self) -> dict[str, Any]:
@@ -238,7 +247,9 @@ class Receiver:
         return Call(
             webhook_id=headers.get("webhook-id", ""),
             body=body,
+            timestamp=headers.get("webhook-timestamp", ""),
             signatures=headers.get("webhook-signature", ""),
             signed=is_signed(self.secret, headers, body),
             at=time.monotonic(),
+            wall=time.time(),
         )
