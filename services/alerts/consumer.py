@@ -164,11 +164,16 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         await self._commit(consumer)
 
     async def _claim_new(self, consumer: AIOKafkaConsumer) -> None:
-        """Claim what is assigned and not held, compare the logs, and read on where they are the same."""
+        """Claim what is assigned and not held; one by one where together fails: one may have no leader."""
         now = self._clock.monotonic()
         wanted = [partition for partition, at in self._unclaimed.items() if at <= now]
-        if not wanted:
-            return
+        if wanted and not await self._take_up(consumer, wanted) and len(wanted) > 1:
+            for partition in wanted:
+                if partition in self._unclaimed:  # or it went to somebody else meanwhile, who must not be fenced
+                    await self._take_up(consumer, [partition])
+
+    async def _take_up(self, consumer: AIOKafkaConsumer, wanted: Sequence[int]) -> bool:
+        """Claim, compare the logs, and read on where they are the same; False where broker or database is away."""
         try:
             claims, positions = await self._claim(consumer, wanted)
             verdicts = await examine(positions, partial(self._read_at, consumer))
@@ -178,7 +183,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             if not (is_transient(error) or isinstance(error, KafkaError)):
                 raise
             _log.warning("partitions not claimed", partitions=wanted, reason=type(error).__name__)
-            self._unclaimed |= dict.fromkeys(self._unclaimed.keys() & set(wanted), now + PAUSE_S)
+            again = self._clock.monotonic() + PAUSE_S
+            self._unclaimed |= dict.fromkeys(self._unclaimed.keys() & set(wanted), again)
+            return False
+        return True
 
     async def _claim(
         self, consumer: AIOKafkaConsumer, partitions: Sequence[int]
