@@ -44,9 +44,9 @@ async def _kill_again_and_again(scene: Scene, times: int) -> None:
         back = _now()
         await asyncio.to_thread(node.start)
         scene.checks.append(_refused_meanwhile(scene, before, back))
-        slowest = max(slowest, await _resumed(scene))
+        slowest = max(slowest, await resumed(scene))
     scene.counts["s to resume at most"] = round(slowest)
-    scene.checks.append(_soon(slowest))
+    scene.checks.append(soon(slowest))
 
 
 async def leaders_killed(lab: Lab, seed: int) -> Verdict:
@@ -68,7 +68,7 @@ async def _kill_leaders(scene: Scene) -> None:
         scene.counts[what] += 1
         await asyncio.sleep(7.0)
         await asyncio.to_thread(victim.start)
-    scene.counts["s to resume at most"] = round(await _resumed(scene))
+    scene.counts["s to resume at most"] = round(await resumed(scene))
 
 
 async def two_of_three(lab: Lab, seed: int) -> Verdict:
@@ -93,9 +93,9 @@ async def _kill_two(scene: Scene) -> None:
     for victim in victims:
         await asyncio.to_thread(victim.await_started)
     scene.checks.append(_refused_meanwhile(scene, before, back))
-    slowest = await _resumed(scene)
+    slowest = await resumed(scene)
     scene.counts["s to resume at most"] = round(slowest)
-    scene.checks.append(_soon(slowest))
+    scene.checks.append(soon(slowest))
 
 
 async def frozen(lab: Lab, seed: int) -> Verdict:
@@ -115,9 +115,9 @@ async def _freeze(scene: Scene) -> None:
     back = _now()
     scene.engines.kafka.nodes[0].resume()
     scene.checks.append(_refused_meanwhile(scene, before, back))
-    slowest = await _resumed(scene)
+    slowest = await resumed(scene)
     scene.counts["s to resume at most"] = round(slowest)
-    scene.checks.append(_soon(slowest))
+    scene.checks.append(soon(slowest))
 
 
 def _refused_meanwhile(scene: Scene, since: float, until: float) -> Check:
@@ -132,7 +132,7 @@ def _refused_meanwhile(scene: Scene, since: float, until: float) -> Check:
     )
 
 
-async def _resumed(scene: Scene) -> float:
+async def resumed(scene: Scene) -> float:
     """Seconds until a worker has applied something new, or has nothing left to apply."""
     engines, started = scene.engines, _now()
     bottom: int | None = None
@@ -147,7 +147,7 @@ async def _resumed(scene: Scene) -> float:
     return _now() - started
 
 
-def _soon(seconds: float) -> Check:
+def soon(seconds: float) -> Check:
     return Check(
         name="workers go on by themselves soon after the broker is back",
         ok=seconds < RESUME_WITHIN_S,

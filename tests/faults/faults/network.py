@@ -11,12 +11,15 @@ from functools import partial
 from tests.faults.checker import Check
 from tests.faults.course import Course, Scene, run_course
 from tests.faults.fault import Fault, Verdict
-from tests.faults.faults.broker import KAFKA_SAYS
+from tests.faults.faults.broker import KAFKA_SAYS, resumed, soon
 from tests.faults.lab import Lab
 from tests.faults.proxy import Proxy
 
 LATENCY_S = 0.2
 SILENCE_S = 20.0
+LONG_SILENCE_S = 70.0
+"""Twice as long as any statement may take (30 s, and 5 s more until the client gives it up)."""
+
 PAUSE_S = 6.0
 
 
@@ -58,6 +61,29 @@ async def _silence(scene: Scene, names: tuple[str, ...]) -> None:
         await asyncio.sleep(SILENCE_S)
         proxy.unblock()
         scene.counts["black holes"] += 1
+
+
+async def silent_for_long(lab: Lab, seed: int) -> Verdict:
+    """N2c: PostgreSQL is silent for longer than any statement may take, for every service at once."""
+    course = Course(touchpoints=3000, seconds=95.0, wired=True, explains=KAFKA_SAYS, webhook_repeats=200)
+    return await run_course(lab, seed, course, _silence_postgres)
+
+
+async def _silence_postgres(scene: Scene) -> None:
+    await scene.sending.wait()
+    await asyncio.sleep(PAUSE_S)
+    wires = scene.engines.wires
+    assert wires is not None
+    for proxy in wires.postgres.values():
+        proxy.block()
+        scene.counts["black holes"] += 1
+    scene.lab.say("nothing gets through to PostgreSQL")
+    await asyncio.sleep(LONG_SILENCE_S)
+    for proxy in wires.postgres.values():
+        proxy.unblock()
+    slowest = await resumed(scene)
+    scene.counts["s to resume at most"] = round(slowest)
+    scene.checks.append(soon(slowest))
 
 
 async def resetting(lab: Lab, seed: int) -> Verdict:
@@ -114,6 +140,7 @@ FAULTS = (
         short=False,
         run=partial(silent, names=TO_POSTGRES),
     ),
+    Fault(id="N2c", title="PostgreSQL silent for 70 s", short=False, run=silent_for_long),
     Fault(id="N3", title="connections reset, all wires in turn", short=True, run=resetting),
     Fault(id="N4", title="connections half closed, all wires in turn", short=False, run=half_closing),
 )
