@@ -1,4 +1,4 @@
-"""How a source is read, as the operator sets it: the mapping of its Segment calls, its web origins, its clock."""
+"""How a source is read, as the operator sets it: what its calls and events become, its web origins, its clock."""
 
 import re
 from collections.abc import Sequence
@@ -10,8 +10,10 @@ import psycopg
 import yaml
 from psycopg.types.json import Jsonb
 
+from services.ingest.cloudevents.configuration import ConfigurationError, SourceRules
+from services.ingest.cloudevents.form import DIALECT as CLOUDEVENTS
 from services.ingest.segment import mapping
-from services.ingest.segment.calls import DIALECT
+from services.ingest.segment.calls import DIALECT as SEGMENT
 from services.ingest.segment.mapping import MappingError
 from waymark.console import CommandError
 
@@ -20,9 +22,10 @@ _ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|null")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What is to be set; None leaves what is. An empty mapping takes the source's own away."""
+    """What is to be set; None leaves what is. An empty mapping or empty rules take the source's own away."""
 
     segment: dict[str, Any] | None = None
+    cloudevents: dict[str, Any] | None = None
     origins: Sequence[str] | None = None
     clock: str | None = None
 
@@ -33,16 +36,34 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises:
         CommandError: the file cannot be read, or says something impossible.
     """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CommandError(f"{path} cannot be read: {error}", exit_code=2) from error
+    document = _document(path)
     try:
         mapping.read(document)
     except MappingError as error:
         raise CommandError(f"{path}: {error}", exit_code=2) from error
-    checked: dict[str, Any] = document
-    return checked
+    return document
+
+
+def read_rules(path: Path) -> dict[str, Any]:
+    """Read and check the rules for CloudEvents, JSON or YAML.
+
+    Raises:
+        CommandError: the file cannot be read, or says something impossible.
+    """
+    document = _document(path)
+    try:
+        SourceRules(document)
+    except ConfigurationError as error:
+        raise CommandError(f"{path}: {error}", exit_code=2) from error
+    return document
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CommandError(f"{path} cannot be read: {error}", exit_code=2) from error
+    return document
 
 
 def checked_origins(origins: Sequence[str]) -> list[str]:
@@ -56,16 +77,17 @@ def checked_origins(origins: Sequence[str]) -> list[str]:
 
 def set_reading(connection: psycopg.Connection, source: str, reading: Reading) -> None:
     """Set how a source is read; raises `CommandError` if there is none of that name. Replicas notice within seconds."""
-    dialect = None if reading.segment is None else Jsonb({DIALECT: reading.segment} if reading.segment else {})
+    given = {SEGMENT: reading.segment, CLOUDEVENTS: reading.cloudevents}
+    set_anew = [name for name, dialect in given.items() if dialect is not None]
+    added = {name: dialect for name, dialect in given.items() if dialect}
     origins = None if reading.origins is None else list(reading.origins)
     found = connection.execute(
         """UPDATE ingest.sources
-              SET dialects = CASE WHEN %(dialect)s::jsonb IS NULL THEN dialects
-                                  ELSE (dialects - %(name)s) || %(dialect)s::jsonb END,
+              SET dialects = (dialects - %(set_anew)s::text[]) || %(added)s,
                   origins = coalesce(%(origins)s::text[], origins),
                   clock = coalesce(%(clock)s, clock)
             WHERE name = %(source)s""",
-        {"dialect": dialect, "name": DIALECT, "origins": origins, "clock": reading.clock, "source": source},
+        {"set_anew": set_anew, "added": Jsonb(added), "origins": origins, "clock": reading.clock, "source": source},
     )
     if not found.rowcount:
         raise CommandError(f"there is no source {source!r}; `waymark keys create --source {source}` makes it")

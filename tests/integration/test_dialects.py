@@ -11,11 +11,12 @@ from services.runtime import postgres
 from tests.integration.ingest_process import make_key
 from waymark.console import CommandError
 from waymark.database import connected
-from waymark.dialects import Reading, checked_origins, read_mapping, set_reading
+from waymark.dialects import Reading, checked_origins, read_mapping, read_rules, set_reading
 
 pytestmark = pytest.mark.local
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "segment" / "web.yaml"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLE = EXAMPLES / "segment" / "web.yaml"
 
 
 async def the_source(database: str) -> Source:
@@ -53,6 +54,29 @@ async def test_what_is_not_said_stays_and_an_empty_mapping_takes_the_own_one_awa
 
     source = await the_source(database)
     assert (source.dialects, source.origins, source.clock) == ({}, frozenset(), ClockMode.ESTIMATE)
+
+
+async def test_the_rules_for_cloudevents_lie_beside_the_mapping(database: str) -> None:
+    make_key(database, "shop")
+    rules = read_rules(EXAMPLES / "cloudevents" / "shop.yaml")
+    with connected(database) as connection:
+        set_reading(connection, "shop", Reading(segment={"channel": "web"}, cloudevents=rules))
+    both = (await the_source(database)).dialects
+    with connected(database) as connection:
+        set_reading(connection, "shop", Reading(cloudevents={}))
+
+    assert both == {"segment": {"channel": "web"}, "cloudevents": rules}
+    assert (await the_source(database)).dialects == {"segment": {"channel": "web"}}
+
+
+@pytest.mark.parametrize(
+    "text", ["types: 3", "a: [", "types: {x: {kind: Not A Kind}}", "types: {x: {fields: {id: '?'}}}"]
+)
+def test_rules_are_checked_before_they_are_kept(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(CommandError, match="rules"):
+        read_rules(file)
 
 
 def test_a_source_that_is_not_there_is_told(database: str) -> None:

@@ -17,6 +17,16 @@ Mapping = Annotated[
         help=say("What its Segment calls become, JSON or YAML; `{}`: as by default.", "Segment 호출 매핑 파일입니다."),
     ),
 ]
+Rules = Annotated[
+    Path | None,
+    typer.Option(
+        "--cloudevents",
+        metavar="FILE",
+        help=say(
+            "What its CloudEvents become, JSON or YAML; `{}`: as by default.", "CloudEvents 변환 규칙 파일입니다."
+        ),
+    ),
+]
 Origins = Annotated[
     list[str] | None,
     typer.Option(
@@ -42,6 +52,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help=say("Check only.", "검�
 def set_up(
     name: Name,
     segment_mapping: Mapping = None,
+    cloudevents: Rules = None,
     origins: Origins = None,
     no_origins: NoOrigins = False,
     clock: Clock = None,
@@ -50,15 +61,16 @@ def set_up(
     """Set how a source is read."""
     from services.ingest.timing.judgement import ClockMode
     from waymark.database import connected
-    from waymark.dialects import Reading, checked_origins, read_mapping, set_reading
+    from waymark.dialects import Reading, checked_origins, read_mapping, read_rules, set_reading
     from waymark.target import find_target
 
     if clock is not None and clock not in set(ClockMode):
         raise CommandError(f"--clock is one of {', '.join(ClockMode)}, not {clock!r}", exit_code=2)
-    if segment_mapping is None and not origins and not no_origins and clock is None:
-        raise CommandError("say what to set: --segment-mapping, --origin or --clock", exit_code=2)
+    if all(given is None for given in (segment_mapping, cloudevents, clock)) and not origins and not no_origins:
+        raise CommandError("say what to set: --segment-mapping, --cloudevents, --origin or --clock", exit_code=2)
     reading = Reading(
         segment=read_mapping(segment_mapping) if segment_mapping is not None else None,
+        cloudevents=read_rules(cloudevents) if cloudevents is not None else None,
         origins=[] if no_origins else checked_origins(origins) if origins else None,
         clock=clock,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from schemas.touchpoint import SEALED_TEXT
 from services.ingest import acceptance
@@ -51,6 +52,19 @@ def test_a_touchpoint_is_shown_before_and_after() -> None:
 
 def test_a_policy_that_leaves_no_identifier_says_so() -> None:
     assert bench({"default": {"identifiers": {"phone": "drop"}}}).show(CALL, "ivr", NOW).after is None
+
+
+def test_the_example_of_a_policy_does_what_its_comments_say() -> None:
+    folder = Path(__file__).parents[3] / "examples" / "privacy"
+    policy = yaml.safe_load((folder / "policy.yaml").read_text(encoding="utf-8"))
+    call = json.loads((folder / "call.json").read_text(encoding="utf-8"))
+    after = bench(policy).show(call, "ivr", NOW).after
+
+    assert after is not None
+    assert "text" not in after
+    assert (set(after["refs"]), set(after["attributes"])) == ({"case_id"}, {"ivr_path", "data", SEALED_TEXT})
+    assert after["customer"]["phone"]["value"].startswith("hmac:")
+    assert after["customer"]["customer_id"] == {"value": "C-1009", "verified": True}
 
 
 @pytest.mark.parametrize("wrong", [{**CALL, "channel": "pigeon"}, {**CALL, "customer": {"phone": "1"}}])
