@@ -1,5 +1,6 @@
 """F14 and F15: the same facts arrive otherwise: again and again, in any order, under any key, all merges at once."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -35,9 +36,10 @@ async def otherwise(lab: Lab, seed: int) -> Verdict:
     until = datetime.now(UTC) + timedelta(seconds=AHEAD_S) - 2 * LIVE
     touchpoints = make(seed, TOUCHPOINTS, until).touchpoints
     expected = expect(touchpoints)
-    clean = await pass_through(lab, await lab.engines(), [_once(one) for one in touchpoints], seconds=20.0)
+    engines = await lab.engines()
+    clean = await pass_through(lab, engines, [_once(one) for one in touchpoints], seconds=20.0)
     lab.say("the clean run is over; the same again, otherwise")
-    engines = await _engines_again(lab)
+    engines = await _engines_again(lab, engines)
     mixed = await pass_through(lab, engines, _mixed(Random(seed), touchpoints), seconds=30.0, workers=3)
     stories = story(clean.observed), story(mixed.observed)
     same = [
@@ -85,8 +87,9 @@ def _unlike(one: object, other: object) -> str:
     return ""
 
 
-async def _engines_again(lab: Lab) -> Engines:
-    """A second pair of empty engines; the first one is ended by the laboratory."""
+async def _engines_again(lab: Lab, first: Engines) -> Engines:
+    """A second pair of empty engines, in place of the first."""
+    await asyncio.to_thread(first.kill)
     lab.folder = lab.folder / "again"
     return await lab.engines()
 
