@@ -1,10 +1,12 @@
 """F5 to F8: what happens to Apache Kafka. What was acknowledged stays; what cannot be acknowledged is not accepted."""
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 
 import orjson
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from tests.faults.checker import Check
 from tests.faults.course import Course, Scene, run_course
@@ -134,17 +136,23 @@ def _refused_meanwhile(scene: Scene, since: float, until: float) -> Check:
 
 async def resumed(scene: Scene) -> float:
     """Seconds until a worker has applied something new, or has nothing left to apply."""
-    engines, started = scene.engines, _now()
+    started = _now()
     bottom: int | None = None
     while _now() - started < 2 * RESUME_WITHIN_S:
-        progress = await read_progress(engines.database, engines.kafka.bootstrap)
-        applied = sum(n for (topic, _), n in progress.applied.items() if topic == "touchpoints")
-        ends = sum(n for (topic, _), n in progress.ends.items() if topic == "touchpoints")
-        bottom = applied if bottom is None else bottom
-        if applied > bottom or applied >= ends:
-            break
+        with suppress(KafkaError):  # the harness meets a broker that has only just come back
+            applied, ends = await _read_so_far(scene)
+            bottom = applied if bottom is None else bottom
+            if applied > bottom or applied >= ends:
+                break
         await asyncio.sleep(0.25)
     return _now() - started
+
+
+async def _read_so_far(scene: Scene) -> tuple[int, int]:
+    """How many touchpoints are applied, of how many."""
+    progress = await read_progress(scene.engines.database, scene.engines.kafka.bootstrap)
+    applied = sum(n for (topic, _), n in progress.applied.items() if topic == "touchpoints")
+    return applied, sum(n for (topic, _), n in progress.ends.items() if topic == "touchpoints")
 
 
 def soon(seconds: float) -> Check:
