@@ -8,8 +8,6 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from benchmarks import display, suite
-from benchmarks.measuring import Plan
 
 EPILOG = (
     "python -m benchmarks | python -m benchmarks ingest --rounds 1 --quick | python -m benchmarks reference --only "
@@ -31,6 +29,9 @@ def benchmark(  # noqa: PLR0913, PLR0917  a command's signature is its help: one
     ] = False,
 ) -> None:
     """Speed, side by side with peers, in one run, on Apache Kafka and PostgreSQL."""
+    from benchmarks import display, suite  # heavy, and not needed for --help
+    from benchmarks.measuring import Plan
+
     if show:
         display.benchmarks(console, suite.everything())
         return

@@ -1,4 +1,4 @@
-"""(e) The alert service by itself: frictions in, webhooks out, and claiming from a long outbox. Measured by `alerts`."""
+"""(e) The alert service by itself: frictions in, webhooks out, and claiming from a long outbox."""
 
 import asyncio
 from collections.abc import Sequence
@@ -58,8 +58,8 @@ def _report(laps: Sequence[Lap], frictions: int, rows: int) -> Report:
         notes=(
             "One alert service in the benchmark's own process, on PostgreSQL with fsync, without Kafka before it; the "
             "receiver is a process of its own. Every friction opens an issue of its own.",
-            "A claim takes up to 64 deliveries; half of the long outbox is delivered, the rest waits for receivers that "
-            "are down or behind another of its issue.",
+            "A claim takes up to 64 deliveries; half of the long outbox is delivered, the rest waits for receivers "
+            "that are down or behind another of its issue.",
         ),
     )
 

@@ -8,10 +8,12 @@ of different moments.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 WAYMARK = "waymark"
 """What our own contestant is called in every benchmark."""
+
+Size = TypeVar("Size")
 
 
 class Better(StrEnum):
@@ -35,8 +37,8 @@ class Plan:
         """Whether a contestant takes part."""
         return not self.only or any(word in contestant for word in self.only)
 
-    def size(self, quick: int, usual: int, full: int | None = None) -> int:
-        """Pick the size of something by the length that was asked for."""
+    def size(self, quick: Size, usual: Size, full: Size | None = None) -> Size:
+        """Pick the size of something, or a set of sizes, by the length that was asked for."""
         if self.quick:
             return quick
         return full if self.full and full is not None else usual

@@ -114,7 +114,7 @@ def stored_progress(url: str, query: str) -> Iterator[Progress]:
         connection.execute("SET statement_timeout = '5s'")
 
         def ask() -> int:
-            row = connection.execute(query).fetchone()  # type: ignore[call-overload]  # not a literal, and ours
+            row = connection.execute(query).fetchone()
             return int(row[0] or 0) if row else 0
 
         yield ask

@@ -1,7 +1,7 @@
 """(f) After `kill -9`, and from cold: how long until work goes on, until nothing is behind, and until each is ready.
 
-Touchpoints keep coming at a steady rate. A process is killed and started again at once, as a supervisor would; the time to
-the first record applied has the group's session in it, during which Kafka takes the dead one for alive.
+Touchpoints keep coming at a steady rate. A process is killed and started again at once, as a supervisor would; the time
+to the first record applied has the group's session in it, during which Kafka takes the dead one for alive.
 """
 
 import asyncio

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from benchmarks import delivering, display, document, ingest, latency, recovery, reference, results, worker
+from benchmarks import delivering, display, document, growth, ingest, latency, recovery, reference, results, worker
 from benchmarks.environments import PeerMissingError
 from benchmarks.measuring import Benchmark, Plan
 from benchmarks.racing import RaceError
 from waymark.stack.process import StackError
 
-KNOWN = tuple(module.BENCHMARK for module in (ingest, reference, worker, latency, delivering, recovery))
+KNOWN = tuple(module.BENCHMARK for module in (ingest, reference, worker, latency, delivering, recovery, growth))
 
 
 class UnknownBenchmarkError(Exception):

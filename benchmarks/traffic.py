@@ -1,8 +1,8 @@
 """The traffic of the benchmarks: touchpoints of a seeded crowd, as records of the topic.
 
 Nine in ten touchpoints are page views, orders and the like; one in ten is a contact, so that about one in twenty
-completes a friction. `crowd` comes back: each customer has about `per_customer` touchpoints in what is drawn.
-`passers_by` is drawn evenly from a population, however large.
+completes a friction. `crowd` comes back: each customer has about `per_customer` touchpoints in what is drawn;
+`passers_by` takes the customers as they are given.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,25 +35,26 @@ class Keyed:
     value: bytes
 
 
-def crowd(count: int, *, seed: int = 1, per_customer: int = 20, ends: datetime | None = None) -> Iterator[Keyed]:
-    """Yield `count` touchpoints in order of time, the last one at `ends` (default: now), ten milliseconds apart."""
-    return passers_by(count, customers=max(1, count // per_customer), seed=seed, ends=ends)
+def crowd(count: int, *, seed: int = 1, per_customer: int = 20) -> Iterator[Keyed]:
+    """Yield `count` touchpoints in order of time, the last one now, ten milliseconds apart."""
+    dice = Random(f"crowd {seed}")
+    customers = max(1, count // per_customer)
+    return passers_by([dice.randrange(customers) for _ in range(count)], seed=seed)
 
 
-def passers_by(count: int, *, customers: int, seed: int = 1, ends: datetime | None = None) -> Iterator[Keyed]:
-    """Yield `count` touchpoints of customers drawn evenly from `customers`, in order of time, ending at `ends`."""
+def passers_by(customers: Sequence[int], *, seed: int = 1, ends: datetime | None = None) -> Iterator[Keyed]:
+    """Yield one touchpoint of each of `customers`, in order of time, the last one at `ends` (default: now)."""
     dice = Random(seed)
-    began = (ends or datetime.now(UTC)) - SPACING * count
-    for number in range(count):
-        customer = dice.randrange(customers)
+    began = (ends or datetime.now(UTC)) - SPACING * len(customers)
+    for number, customer in enumerate(customers):
         at = (began + SPACING * number).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         document = {"source": "bench", "received_at": at, **touchpoint(dice, customer, number, at)}
-        document["id"] = f"b{seed}-{number}"
+        document["id"] = f"b{seed}-{name(customer)}-{number}"
         document["customer"] = {
-            "customer_id": {"value": f"C-{customer}", "verified": True},
+            "customer_id": {"value": f"C-{name(customer)}", "verified": True},
             "phone": {"value": phone(customer), "verified": False},
         }
-        yield Keyed(f"C-{customer}".encode(), orjson.dumps(document))
+        yield Keyed(f"C-{name(customer)}".encode(), orjson.dumps(document))
 
 
 def touchpoint(dice: Random, customer: int, number: int, at: str) -> dict[str, Any]:
@@ -63,21 +64,26 @@ def touchpoint(dice: Random, customer: int, number: int, at: str) -> dict[str, A
         "occurred_at": at,
         "channel": channel,
         "kind": kind,
-        "customer": {"customer_id": f"C-{customer}", "phone": phone(customer)},
-        "attributes": {"page": "product", "session": f"s-{customer}-{number // 50}"},
+        "customer": {"customer_id": f"C-{name(customer)}", "phone": phone(customer)},
+        "attributes": {"page": "product", "session": f"s-{name(customer)}-{number // 50}"},
     }
     if kind in {"call_ended", "chat_started"}:
         document |= {
             "direction": "inbound",
             "reason": dice.choice(REASONS),
-            "interaction_id": f"i-{number}",
+            "interaction_id": f"i-{name(customer)}-{number}",
             "wait_s": dice.randrange(0, 200),
             "transfers": dice.choice((0, 0, 0, 1, 2)),
             "text": "배송이 아직 안 왔어요",
         }
     if kind in {"checkout_started", "order_placed", "payment_declined"}:
-        document["refs"] = {"order_id": f"A-{customer}"}
+        document["refs"] = {"order_id": f"A-{name(customer)}"}
     return document
+
+
+def name(customer: int) -> str:
+    """Return what stands in everything that names a customer; `growth` makes other customers by changing it."""
+    return f"n{customer:08d}"
 
 
 def phone(customer: int) -> str:

@@ -90,7 +90,8 @@ def run(plan: Plan, teller: Teller) -> Report:
 def _race(course: Course, contestant: Contestant, number: int) -> tuple[Lap, Outcome]:
     name = f"real-{new_id().hex[-12:]}"
     url = ground.database(course.ground, name.replace("-", "_"))
-    children = [_child(course, contestant, name, url, place) for place in range(contestant.processes)]
+    labels = ["worker", "worker 2"][: contestant.processes]
+    children = [process(course.ground, url, course.topic, label, contestant.module) for label in labels]
     with ExitStack() as stack:
         stack.enter_context(racing.running(*children))
         query = _APPLIED if contestant.processes == 1 else _APPLIED_BY_TWO.format("TABLE journey.progress")
@@ -102,17 +103,21 @@ def _race(course: Course, contestant: Contestant, number: int) -> tuple[Lap, Out
     return Lap(round=number, contestant=contestant.name, measures=measures, cpu_us=finish.cpu_us), outcome
 
 
-def _child(course: Course, contestant: Contestant, name: str, url: str, place: int) -> Child:
-    command = [OWN.program("python"), "-m", f"benchmarks.peers.{contestant.module}", course.topic]
+def process(
+    here: Ground, url: str, topic: str, label: str = "worker", module: str = "waymark_worker", **settings: str
+) -> Child:
+    """Return a worker on a topic of ours, not started. Workers of one database and topic are of one group."""
+    group = url.rpartition("/")[2]
     environment = {
-        "WAYMARK_KAFKA": course.ground.bootstrap,
+        "WAYMARK_KAFKA": here.bootstrap,
         "WAYMARK_POSTGRES": url,
         "WAYMARK_LOG_LEVEL": "warning",
         "WAYMARK_JOURNEY_PORT": "0",
-        "WAYMARK_JOURNEY_GROUP": name,
+        "WAYMARK_JOURNEY_GROUP": f"{group}-{topic}",
+        **settings,
     }
-    label = "worker" if place == 0 else f"worker {place + 1}"
-    return racing.child(label, command, course.ground.folder / f"{name}-log", environment)
+    command = [OWN.program("python"), "-m", f"benchmarks.peers.{module}", topic]
+    return racing.child(label, command, here.folder / f"{group}-{topic}-log", environment)
 
 
 def _outcome(url: str) -> Outcome:
@@ -135,7 +140,7 @@ def _stages(course: Course, laps: Sequence[Lap]) -> list[Lap]:
         return []
     name = f"real-{new_id().hex[-12:]}"
     url = ground.database(course.ground, name.replace("-", "_"))
-    worker = _child(course, CONTESTANTS[0], name, url, 0)
+    worker = process(course.ground, url, course.topic)
     with racing.running(worker), racing.stored_progress(url, _APPLIED) as progress:
         racing.await_start(progress, worker)
         with profiling.sampling(worker.pid, course.ground.folder / "profile") as sampled:

@@ -75,7 +75,8 @@ async def begin(pool: asyncpg.Pool, partitions: int) -> dict[int, int]:
     await pool.execute(
         "INSERT INTO bench.progress SELECT n, 0 FROM generate_series(0, $1 - 1) n ON CONFLICT DO NOTHING", partitions
     )
-    return dict(await pool.fetch("SELECT partition, next_offset FROM bench.progress"))
+    rows = await pool.fetch("SELECT partition, next_offset FROM bench.progress")
+    return {row["partition"]: row["next_offset"] for row in rows}
 
 
 async def advance(connection: asyncpg.Connection, moves: Mapping[int, tuple[int, int]]) -> None:

@@ -1,0 +1,216 @@
+"""(d) Growth: the real job on databases of more and more customers, ten stored touchpoints each.
+
+The databases are prefilled with copies of what the worker wrote for a sample (see `prefill`); what is measured is real
+traffic of those customers. *Drawn evenly*: customers come as chance wants, so in a small database many of one batch are
+the same person's, which is cheaper whatever the size. *Each once*: the same number of different customers in every
+database, which leaves nothing but size to make a difference.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import psycopg
+from psycopg import sql
+
+from benchmarks import ground, prefill, racing, worker
+from benchmarks.ground import Ground
+from benchmarks.measuring import Benchmark, Better, Lap, Measure, Plan, Ratio, Report, Teller
+from benchmarks.prefill import COPY_ROOM, Filled
+from benchmarks.racing import Finish, Race, RaceError
+from benchmarks.traffic import passers_by
+from waymark.topics import make_topics
+
+EACH = 10
+"""Stored touchpoints a customer."""
+
+SAMPLE = 1000
+"""Customers in the sample."""
+
+DIFFERENT = 10_000
+"""Customers who come once each."""
+
+AGO = timedelta(hours=12)
+"""When the stored touchpoints happened: timers are long due or far from it, no journey is closed."""
+
+QUIET_S = 3.0
+QUIET_WITHIN_S = 120.0
+COPY_BELOW_BYTES = 3 * 2**30
+"""A database smaller than this is copied for each lap; on a larger one the laps' own touchpoints make no difference."""
+
+EVENLY, ONCE = "drawn evenly", "each once"
+_APPLIED = "SELECT coalesce(sum(next_offset), 0) FROM journey.progress WHERE topic = '{}'"
+_UNFINISHED = """
+SELECT (SELECT count(*) FROM journey.outbox WHERE published_at IS NULL)
+     + (SELECT count(*) FROM journey.timers WHERE state = 'pending' AND due_at < now())"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """A prefilled database."""
+
+    customers: int
+    name: str
+    filled: Filled
+
+    @property
+    def label(self) -> str:
+        """How it reads in the table."""
+        return f"{self.customers:,} customers"
+
+    def number(self, index: int) -> int:
+        """Return the number of the customer with this index."""
+        copy, place = divmod(index, SAMPLE)
+        return copy * COPY_ROOM + place
+
+
+def run(plan: Plan, teller: Teller) -> Report:
+    """Fill the databases, then measure each in every round."""
+    sizes = plan.size((10_000, 20_000), (10_000, 100_000), (10_000, 100_000, 1_000_000))
+    count = plan.size(20_000, 40_000)
+    laps: list[Lap] = []
+    with ground.laid_out(teller) as here:
+        make_topics(here.bootstrap, replication=1)
+        teller.step(f"a sample of {SAMPLE:,} customers, applied by the worker")
+        _apply_sample(here, plan.seed)
+        populations = [_filled(here, customers, teller) for customers in sizes]
+        for number in range(1, plan.rounds + 1):
+            for population in populations:
+                for case in (EVENLY, ONCE):
+                    teller.step(f"round {number} of {plan.rounds}: {population.label}, {case}")
+                    laps.append(_lap(Course(here, population, case, count), number, plan.seed))
+                    teller.lap(laps[-1])
+    return _report(populations, laps, count)
+
+
+def _apply_sample(here: Ground, seed: int) -> None:
+    url = ground.database(here, "sample")
+    dice = Random(seed)
+    customers = [number for number in range(SAMPLE) for _ in range(EACH)]
+    dice.shuffle(customers)
+    ground.fill(here, "sample", list(passers_by(customers, seed=seed, ends=datetime.now(UTC) - AGO)))
+    child = worker.process(here, url, "sample", WAYMARK_JOURNEY_LATE_GRACE_S="1")  # timers shall fire now
+    with racing.running(child), racing.stored_progress(url, _APPLIED.format("sample")) as progress:
+        racing.run(Race(records=len(customers), progress=progress, others={}), [child])
+        _until_quiet(url)
+
+
+def _until_quiet(url: str) -> None:
+    """Wait until every due timer has fired and everything is published. Raises RaceError."""
+    deadline = time.monotonic() + QUIET_WITHIN_S
+    with racing.stored_progress(url, _UNFINISHED) as unfinished:
+        while left := unfinished():
+            if time.monotonic() > deadline:
+                raise RaceError(f"the sample does not come to rest: {left} timers and records are left")
+            time.sleep(0.2)
+    time.sleep(QUIET_S)
+
+
+def _filled(here: Ground, customers: int, teller: Teller) -> Population:
+    teller.step(f"filling a database with {customers:,} customers, {customers * EACH:,} touchpoints")
+    name = f"customers_{customers}"
+    _copy_database(here, "sample", name)
+    filled = prefill.fill(here.postgres.url(name), customers // SAMPLE)
+    if (filled.customers, filled.touchpoints) != (customers, customers * EACH):
+        raise RaceError(f"the database holds {filled}")
+    return Population(customers=customers, name=name, filled=filled)
+
+
+def _copy_database(here: Ground, name: str, copy: str) -> None:
+    statement = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
+    with psycopg.connect(here.postgres.url(), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(copy), sql.Identifier(name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A lap: on which population, with which traffic, how many records if drawn evenly."""
+
+    here: Ground
+    population: Population
+    case: str
+    count: int
+
+    def customers(self, dice: Random) -> list[int]:
+        """Return who comes, in order."""
+        population = self.population
+        if self.case == ONCE:
+            indexes = dice.sample(range(population.customers), DIFFERENT)
+        else:
+            indexes = [dice.randrange(population.customers) for _ in range(self.count)]
+        return [population.number(index) for index in indexes]
+
+
+def _lap(course: Course, number: int, seed: int) -> Lap:
+    here, population = course.here, course.population
+    topic = f"{population.name}-{course.case.replace(' ', '-')}-{number}"
+    lap_seed = seed + 1000 * number + (1 if course.case == ONCE else 2)
+    records = list(passers_by(course.customers(Random(lap_seed)), seed=lap_seed))
+    ground.fill(here, topic, records)
+    name = population.name
+    is_small = population.filled.bytes < COPY_BELOW_BYTES
+    if is_small:
+        name = topic.replace("-", "_")
+        _copy_database(here, population.name, name)
+    finish = _race(here, name, topic, len(records))
+    if is_small:
+        ground.drop_database(here, name)
+    measures = {
+        "per_s": finish.per_s,
+        "memory_mib": finish.memory_mib,
+        "bytes": population.filled.bytes / population.filled.touchpoints,
+        "touches": len(records) / len({record.key for record in records}),
+    }
+    return Lap(round=number, contestant=population.label, case=course.case, measures=measures, cpu_us=finish.cpu_us)
+
+
+def _race(here: Ground, database: str, topic: str, count: int) -> Finish:
+    url = here.postgres.url(database)
+    child = worker.process(here, url, topic)
+    stored = "SELECT count(*) FROM journey.touchpoints"
+    with ExitStack() as stack:
+        with racing.stored_progress(url, stored) as before:
+            had = before()
+        stack.enter_context(racing.running(child))
+        progress = stack.enter_context(racing.stored_progress(url, _APPLIED.format(topic)))
+        finish = racing.run(Race(records=count, progress=progress, others=here.roots), [child])
+        with racing.stored_progress(url, stored) as after:
+            if (added := after() - had) != count:
+                raise RaceError(f"{count} touchpoints were sent, {added} are new in the database")
+    return finish
+
+
+def _report(populations: Sequence[Population], laps: Sequence[Lap], count: int) -> Report:
+    smallest, largest = populations[0].label, populations[-1].label
+    return Report(
+        laps=laps,
+        measures=(
+            Measure(name="per_s", title="records/s"),
+            Measure(name="memory_mib", title="worker's memory, MiB", better=Better.LOWER),
+            Measure(name="bytes", title="database bytes a touchpoint", better=Better.LOWER),
+            Measure(name="touches", title="touchpoints a customer, measured", digits=1),
+        ),
+        unit="record",
+        ratios=[
+            Ratio(of=largest, to=smallest, measure="per_s", of_case=case, to_case=case, aim=0.7)
+            for case in (EVENLY, ONCE)
+        ],
+        settings={
+            "stored touchpoints a customer": EACH,
+            "backlog, drawn evenly": count,
+            "backlog, each once": DIFFERENT,
+        },
+        notes=(
+            f"Prefilled with copies of what the worker itself wrote for {SAMPLE:,} customers, ids and digests made "
+            "anew; the measured traffic is real, on top of it. PostgreSQL has its default 128 MiB of shared buffers.",
+            "Drawn evenly, a batch on few customers has several touchpoints of each, which is cheaper at any size; "
+            "each once, only the size differs.",
+            "Database bytes are tables and indexes of everything that is kept, frictions and outbox included.",
+        ),
+    )
+
+
+BENCHMARK = Benchmark(name="growth", title="Growth: the same job on more and more customers", run=run, long=True)
