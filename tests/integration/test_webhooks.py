@@ -1,0 +1,192 @@
+"""Channel systems from the operator's command to Kafka: bound in PostgreSQL, sealed, rotated, served by the process."""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from services.ingest.channels.binding_store import PostgresBindings
+from services.ingest.channels.bindings import Binding, Bindings, Ground, Trouble, bound
+from services.ingest.channels.reading import shipped
+from services.ingest.channels.signatures import Finding, verify
+from services.runtime.postgres import close_pool, create_pool
+from services.runtime.sealing import Seal
+from tests.integration.ingest_process import IngestProcess, ends, make_topics, read_back
+from tests.unit.ingest.channels.test_signatures import VECTORS, delivery_of
+from tests.waiting import until
+from waymark import sources
+from waymark.cli import app
+from waymark.console import CommandError
+from waymark.sources import add_mounted, add_secret, bind, end_secrets, list_bindings, unbind
+
+pytestmark = pytest.mark.local
+
+MASTER = "master key of these tests with thirty-two letters"
+TWILIO: dict[str, Any] = next(each for each in VECTORS if each["system"] == "twilio_voice")
+LINE: dict[str, Any] = next(each for each in VECTORS if each["system"] == "line")
+
+
+async def read(database: str, ground: Ground) -> Bindings:
+    pool = await create_pool(database, application_name="test", size=1, statement_timeout_s=5.0)
+    try:
+        found = Bindings(PostgresBindings(pool), ground, refresh_s=1.0)
+        await found.refresh()
+        return found
+    finally:
+        await close_pool(pool)
+
+
+def ground(tmp_path: Path, *keys: str) -> Ground:
+    return Ground(systems=shipped(), seal=Seal(keys), mounted=tmp_path, public_url="https://waymark.example.com/")
+
+
+async def test_a_bound_source_is_read_with_its_secrets_which_do_not_stand_in_the_database(
+    database: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        bind(connection, sources.Binding(name="line-shop", system="line", channels=["messenger"]))
+        add_secret(connection, "line-shop", LINE["secret"], Seal([MASTER]))
+        row = connection.execute("SELECT material FROM ingest.source_secrets").fetchone()
+    found = (await read(database, ground(tmp_path, MASTER))).find("line-shop")
+
+    assert row is not None
+    assert LINE["secret"].encode() not in row[0]
+    assert isinstance(found, Binding)
+    assert (found.url, found.source.channels) == (
+        "https://waymark.example.com/v1/sources/line-shop/webhook",
+        frozenset({"messenger"}),
+    )
+    assert [secret.value for secret in found.secrets] == [LINE["secret"]]
+    assert (await read(database, ground(tmp_path))).find("line-shop") is Trouble.SECRET
+
+
+async def test_a_rotated_secret_proves_until_the_overlap_is_over(database: str, tmp_path: Path) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        bind(connection, sources.Binding(name="line-shop", system="line"))
+        add_secret(connection, "line-shop", LINE["secret"], Seal([]))
+        assert end_secrets(connection, "line-shop", overlap_h=1) == 1
+        add_secret(connection, "line-shop", "the new one", Seal([]))
+        assert [each.secrets for each in list_bindings(connection)] == [2]
+    found = (await read(database, ground(tmp_path))).find("line-shop")
+    assert isinstance(found, Binding)
+    signature = found.recipe.system.signature
+    now = datetime.now(UTC)
+
+    assert verify(signature, delivery_of(LINE), found.secrets, now) is Finding.VERIFIED
+    assert verify(signature, delivery_of(LINE), found.secrets, now + timedelta(hours=1, minutes=1)) is Finding.WRONG
+
+
+async def test_a_mounted_secret_is_read_from_its_file_and_from_nowhere_else(database: str, tmp_path: Path) -> None:
+    (tmp_path / "line.secret").write_text(LINE["secret"] + "\n")
+    with psycopg.connect(database, autocommit=True) as connection:
+        bind(connection, sources.Binding(name="line-shop", system="line"))
+        add_mounted(connection, "line-shop", "line.secret")
+        with pytest.raises(Exception, match="no file's name"):
+            add_mounted(connection, "line-shop", "../line.secret")
+    found = (await read(database, ground(tmp_path))).find("line-shop")
+
+    assert isinstance(found, Binding)
+    assert [secret.value for secret in found.secrets] == [LINE["secret"]]
+
+
+async def test_a_removed_webhook_is_gone_with_its_secrets_and_the_source_stays(database: str, tmp_path: Path) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        bind(connection, sources.Binding(name="line-shop", system="line"))
+        add_secret(connection, "line-shop", "s", Seal([]))
+        assert unbind(connection, "line-shop")
+        assert not unbind(connection, "line-shop")
+        assert connection.execute("SELECT count(*) FROM ingest.source_secrets").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM ingest.sources").fetchone() == (1,)
+    assert (await read(database, ground(tmp_path))).find("line-shop") is None
+
+
+async def test_the_set_up_of_another_dialect_is_left_alone(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("INSERT INTO ingest.sources (name, dialects) VALUES ('web', '{\"segment\": {}}')")
+        bind(connection, sources.Binding(name="web", system="line"))
+        assert unbind(connection, "web")
+        assert connection.execute("SELECT dialects FROM ingest.sources").fetchone() == ({"segment": {}},)
+
+
+def command(database: str, *words: str) -> "subprocess.CompletedProcess[str]":
+    environment = {"PATH": os.environ["PATH"], "WAYMARK_POSTGRES": database, "WAYMARK_INGEST_SECRET_KEYS": MASTER}
+    program = Path(sys.executable).with_name("waymark")
+    return subprocess.run(
+        [program, "sources", *words], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def post(process: IngestProcess, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=10.0)
+    try:
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+async def test_what_the_operator_binds_is_served_by_the_process(broker: str, database: str, tmp_path: Path) -> None:
+    await make_topics(broker)
+    before = await ends(broker)
+    settings = {"WAYMARK_INGEST_PUBLIC_URL": "https://waymark.example.com", "WAYMARK_INGEST_SECRET_KEYS": MASTER}
+    delivery = delivery_of(TWILIO)
+    path = "/v1/sources/twilio-voice/webhook"
+    with IngestProcess(folder=tmp_path, database=database, bootstrap=broker, settings=settings) as process:
+        assert post(process, path, delivery.body, dict(delivery.headers))[0] == 404
+        added = command(database, "add", "twilio-voice", "--system", "twilio_voice", "--secret", "12345", "--json")
+        assert (added.returncode, added.stderr) == (0, ""), added.stderr
+        await until(lambda: post(process, path, delivery.body, dict(delivery.headers))[0] == 200, within=10)
+        made = json.loads(command(database, "add", "bot", "--system", "kakao_skill", "--json").stdout)
+        token = {"authorization": f"Bearer {made['secret']}", "content-type": "application/json"}
+        await until(lambda: post(process, "/v1/sources/bot/webhook", b"{}", token)[0] == 200, within=10)
+    records = [json.loads(record.value) for record in await read_back(broker, before)]
+
+    assert [(found["source"], found["kind"], found["customer"]["phone"]["value"]) for found in records] == [
+        ("twilio-voice", "call_ended", "+821012345678")
+    ]
+    listed = json.loads(command(database, "list", "--json").stdout)
+    assert [(each["name"], each["system"], each["secrets"]) for each in listed["sources"]] == [
+        ("bot", "kakao_skill", 1),
+        ("twilio-voice", "twilio_voice", 1),
+    ]
+    assert "12345" not in command(database, "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["add", "x", "--system", "fax"], "there is no system 'fax'"),
+        (["add", "x", "--system", "line"], "say --secret"),
+        (["add", "X X", "--system", "kakao_skill"], "is no name for a source"),
+        (["add", "x", "--system", "kakao_skill", "--channel", "fax"], "no such channel"),
+        (["add", "x", "--system", "kakao_skill", "--option", "reply"], "NAME=VALUE"),
+        (["rotate", "nobody"], "has no channel system"),
+        (["remove", "nobody"], "has no channel system"),
+    ],
+)
+def test_the_command_says_what_is_wrong(
+    database: str, words: list[str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYMARK_POSTGRES", database)
+    answer = CliRunner().invoke(app, ["sources", *words])
+
+    assert isinstance(answer.exception, CommandError)
+    assert says in str(answer.exception)
+
+
+def test_a_set_up_that_names_an_unknown_member_is_trouble(tmp_path: Path) -> None:
+    from services.ingest.channels.bindings import StoredBinding
+    from services.ingest.sources import Source
+
+    stored = StoredBinding(source=Source(name="x"), setup={"system": "line", "sistem": "line"})
+
+    assert bound(stored, ground(tmp_path)) is Trouble.SETUP
