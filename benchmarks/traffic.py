@@ -88,4 +88,4 @@ def name(customer: int) -> str:
 
 def phone(customer: int) -> str:
     """Return the telephone number of a customer."""
-    return f"+8210{customer:08d}"
+    return f"+82102{customer:07d}"
