@@ -13,7 +13,8 @@ from pathlib import Path
 
 from services.ingest import app
 from services.ingest.settings import ProcessSettings
-from services.runtime.kafka import Producer, Record
+from services.runtime.kafka import Producer
+from services.runtime.record import Record
 from tests.faults.fleet import Process
 
 
