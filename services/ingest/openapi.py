@@ -133,6 +133,43 @@ def touchpoint_schema() -> dict[str, Any]:
 
 _MANY = {"touchpoints": [EXAMPLE, {**EXAMPLE, "id": "call-8842-end", "interaction_id": "call-8842"}]}
 
+_EVENT: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "call-8841-end",
+    "source": "/callcentre/seoul",
+    "type": "waymark.touchpoint.v1",
+    "time": "2026-11-22T09:15:00+09:00",
+    "identity": "010-1234-5678",
+    "identitytype": "phone",
+    "data": {"channel": "phone", "kind": "call_ended", "outcome": "unresolved", "reason": "billing"},
+}
+_EVENT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "A CloudEvent 1.0 in JSON; other attributes are extensions.",
+    "required": ["specversion", "id", "source", "type"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "minLength": 1},
+        "source": {"type": "string", "format": "uri-reference", "minLength": 1},
+        "type": {"type": "string", "minLength": 1, "description": "waymark.touchpoint.v1: `data` is a touchpoint."},
+        "time": {"type": ["string", "null"], "format": "date-time"},
+        "subject": {"type": ["string", "null"], "minLength": 1},
+        "datacontenttype": {"type": ["string", "null"], "minLength": 1},
+        "dataschema": {"type": ["string", "null"], "format": "uri", "minLength": 1},
+        "identity": {"type": ["string", "null"], "description": "An identifier of the customer."},
+        "identitytype": {"type": ["string", "null"], "description": "Its type: email, phone, customer_id …"},
+        "data": {"description": "Any JSON, or text where datacontenttype says so; not beside data_base64."},
+        "data_base64": {"type": ["string", "null"]},
+    },
+}
+_CLOUDEVENTS: dict[str, Any] = {
+    "application/cloudevents+json": {"schema": _EVENT_SCHEMA, "examples": {"event": {"value": _EVENT}}},
+    "application/cloudevents-batch+json": {
+        "schema": {"type": "array", "items": _EVENT_SCHEMA},
+        "examples": {"batch": {"value": [_EVENT, {**_EVENT, "id": "call-8842-end", "identity": "010-9876-5432"}]}},
+    },
+}
+
 _DESCRIPTION = """
 Takes one touchpoint, a list, or `{"touchpoints": [...]}`, and answers for each one. **Accepted** means that Kafka has
 it on all its replicas. Sending the same `id` again is always safe, and right after a 503 or a broken connection.
@@ -147,6 +184,9 @@ it on all its replicas. Sending the same `id` again is always safe, and right af
 
 Keys: `Authorization: Bearer`, the Basic user name, `X-Write-Key`, or `writeKey` in the body. `Content-Encoding`
 gzip and deflate are taken. `Accept-Language: ko` answers in Korean.
+
+CloudEvents 1.0 are taken in all three modes: structured and batched by Content-Type, binary by the `ce-*` headers with
+the touchpoint as the body. docs/cloudevents.md says what becomes of an event.
 """.strip()
 
 OPERATION: dict[str, Any] = {
@@ -183,7 +223,8 @@ OPERATION: dict[str, Any] = {
                     ]
                 },
                 "examples": {"one": {"value": EXAMPLE}, "many": {"value": _MANY}},
-            }
+            },
+            **_CLOUDEVENTS,
         },
     },
     "responses": {
@@ -217,6 +258,12 @@ OPERATION: dict[str, Any] = {
                 "Bad request",
                 "body_not_json",
                 "The body is not one JSON document in UTF-8 (with nothing after it).",
+            ),
+            batch=_problem(
+                400,
+                "Bad request",
+                "invalid_batch",
+                "A batch of CloudEvents is a JSON list. One alone goes with Content-Type application/cloudevents+json.",
             ),
         ),
         401: _refusal(

@@ -47,6 +47,27 @@ async def test_the_examples_of_requests_are_accepted(bench: Bench, name: str) ->
     jsonschema_rs.validate(RESPONSES[202]["content"]["application/json"]["schema"], answer.json)
 
 
+@pytest.mark.parametrize(
+    ("content_type", "name"),
+    [("application/cloudevents+json", "event"), ("application/cloudevents-batch+json", "batch")],
+)
+async def test_the_examples_of_cloudevents_are_accepted_and_keep_their_schema(
+    bench: Bench, content_type: str, name: str
+) -> None:
+    content = openapi.OPERATION["requestBody"]["content"][content_type]
+    example = content["examples"][name]["value"]
+    answer = await bench.post(example, content_type=content_type)
+
+    assert answer.status == 202
+    jsonschema_rs.validate(content["schema"], example)
+
+
+async def test_the_example_of_a_refused_batch_is_the_services_own_answer(bench: Bench) -> None:
+    answer = await bench.post({}, content_type="application/cloudevents-batch+json")
+
+    assert answer.json == RESPONSES[400]["content"]["application/problem+json"]["examples"]["batch"]["value"]
+
+
 async def test_a_real_mixed_answer_keeps_the_documented_schema(bench: Bench) -> None:
     bench.publisher.refuse = {"touchpoints"}
     answer = await bench.post([openapi.EXAMPLE, {**openapi.EXAMPLE, "customer": {"phone": "114"}}, 3])
