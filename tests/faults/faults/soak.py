@@ -18,13 +18,13 @@ import orjson
 from aiokafka.errors import KafkaError
 
 from tests.faults.checker import Check
+from tests.faults.conditions import until
 from tests.faults.course import Course, Scene, run_course
 from tests.faults.fault import Fault, Verdict
-from tests.faults.fleet import READY_WITHIN_S, Process
+from tests.faults.fleet import Process
 from tests.faults.lab import Lab
 from tests.faults.observed import read_progress
 from tests.faults.trend import Sample, Trend, sample, trends
-from waymark.stack.process import await_ready
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "20"))
 RATE = float(os.environ.get("SOAK_RATE", "25"))
@@ -40,6 +40,7 @@ WARM_UP = 0.25
 IN_FLIGHT = 8
 FROZEN_S = 9.0
 BROKER_DOWN_S = 5.0
+BACK_WITHIN_S = 240.0
 KAFKA_SAYS = ("aiokafka*", "faust*", "mode*")
 
 Strike = Callable[[Scene], Awaitable[None]]
@@ -125,14 +126,32 @@ async def _freeze(_scene: Scene, process: Process) -> None:
 
 async def _start(process: Process) -> None:
     process.start()
-    await asyncio.to_thread(await_ready, process.child, process.answers, within_s=READY_WITHIN_S)
+    await _patiently(process.name, lambda: asyncio.to_thread(process.answers))
+
+
+async def _patiently(name: str, is_back: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a return, for as long as a machine needs that does much else besides."""
+
+    async def missing() -> list[str]:
+        return [] if await is_back() else [f"{name} is not back"]
+
+    await until(missing, within_s=BACK_WITHIN_S)
 
 
 async def _broker(scene: Scene) -> None:
     node = scene.engines.kafka.nodes[0]
     node.kill()
     await asyncio.sleep(BROKER_DOWN_S)
-    await asyncio.to_thread(node.start)
+    node.launch()
+    await _patiently("the broker", lambda: _reads(scene))
+
+
+async def _reads(scene: Scene) -> bool:
+    try:
+        await asyncio.wait_for(read_progress(scene.engines.database, scene.engines.kafka.bootstrap), 10)
+    except (KafkaError, OSError, TimeoutError):
+        return False
+    return True
 
 
 async def _sessions(scene: Scene) -> None:
