@@ -83,9 +83,11 @@ class Request:
     """Whether only the verdicts are wanted: nothing is written, remembered or counted but the source's pace."""
 
     def original(self, at: int) -> bytes:
-        """Return the bytes that were sent for the item at `at`."""
+        """Return the bytes that were sent for the item at `at`; a key among them is left out."""
         item = self.items[at] if self.originals is None else self.originals[at]
-        return b"" if isinstance(item, Verdict) else item
+        if isinstance(item, Verdict):
+            return b""
+        return document.without_key(item) if self.carries_key else item
 
 
 @dataclass(slots=True)

@@ -100,7 +100,9 @@ async def unavailable(ground: Ground, library: Library) -> str:
     spec = Spec(url=ground.url, key=key, run=source, calls=12, one_by_one=True, pause_ms=100)
     with ground.broker_away():
         running = await _started(library, spec)
-        await until(lambda: _failures(ground.ingest.ask("/metrics")[1]) > _failures(refused), within=WITHIN_S)
+        await until(
+            lambda: running.ended or _failures(ground.ingest.ask("/metrics")[1]) > _failures(refused), within=WITHIN_S
+        )
     errors = await asyncio.to_thread(running.errors, WITHIN_S)
     stood = await _all_or_reported(ground, library, spec, errors, marks)
     times = _failures(ground.ingest.ask("/metrics")[1]) - _failures(refused)
@@ -113,7 +115,7 @@ async def restart(ground: Ground, library: Library) -> str:
     marks, before = await ground.marks(), ground.answered()
     spec = Spec(url=ground.url, key=key, run=source, calls=30, one_by_one=True, pause_ms=100)
     running = await _started(library, spec)
-    await until(lambda: ground.answered() >= before + 5, within=WITHIN_S)
+    await until(lambda: running.ended or ground.answered() >= before + 5, within=WITHIN_S)
     await asyncio.to_thread(ground.ingest.child.stop, within_s=20.0)
     await asyncio.to_thread(ground.ingest.__enter__)
     errors = await asyncio.to_thread(running.errors, WITHIN_S)
@@ -153,6 +155,7 @@ async def _all_or_reported(
         assert errors == [], errors
         assert stood.numbers == list(range(spec.calls)), stood.numbers
     assert stood.rows == len(stood.ids), "the journey has one twice, or not"
+    assert stood.dead_letters == [], "what was sent again was taken for something else"
     return stood
 
 

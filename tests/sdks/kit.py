@@ -81,6 +81,11 @@ class Running:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
     def errors(self, within_s: float) -> list[str]:
         """Wait for its end and return the errors that the library reported."""
         try:

@@ -112,7 +112,7 @@ class SegmentCalls:
                 mapped.ids.append(message.message_id(whole))
                 made = self._made(whole, PATHS[path] if not calls.is_batch else None, sender)
             mapped.items += made
-            mapped.originals += [original] * len(made)
+            mapped.originals += [document.without_key(original)] * len(made)
             mapped.of += [at] * len(made)
         return mapped
 

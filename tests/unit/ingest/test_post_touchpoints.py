@@ -306,3 +306,13 @@ async def test_a_dry_run_of_what_is_right_is_200_not_202(bench: Bench) -> None:
     answer = await bench.post(a_touchpoint(), waymark_dry_run="true")
 
     assert (answer.status, answer.outcomes, bench.publisher.records) == (200, ["accepted"], [])
+
+
+async def test_a_key_in_the_body_is_not_kept_with_what_was_rejected(bench: Bench) -> None:
+    posted = a_touchpoint(channel="fax")
+    body = json.dumps({**posted, "writeKey": bench.key.text}, ensure_ascii=False).encode()
+
+    answer = await bench.call("POST", [body], {})
+
+    assert answer.status == 422
+    assert [json.loads(letter.value) for letter in bench.publisher.dead_letters] == [posted]

@@ -193,6 +193,14 @@ async def test_what_is_wrong_with_one_call_is_told_in_its_own_words_and_kept_as_
     assert json.loads(bench.publisher.dead_letters[0].value) == bad[0]
 
 
+@pytest.mark.parametrize("member", ["writeKey", "api_key"])
+async def test_a_key_in_the_body_is_not_kept_with_what_was_rejected(bench: Bench, member: str) -> None:
+    for document in ({"type": "x", member: bench.key.text}, {member: bench.key.text, "type": "x"}):
+        assert (await send(bench, document, authorization="")).json["rejected"]
+
+    assert [json.loads(letter.value) for letter in bench.publisher.dead_letters] == [{"type": "x"}] * 2
+
+
 async def test_a_placeholder_is_left_out_with_a_warning(bench: Bench) -> None:
     answer = await send(bench, a_track(userId="anonymous"), "/v1/track")
 
