@@ -45,5 +45,5 @@ class Fault:
     by_name: bool = False
     """Runs only when it is asked for by its id."""
 
-    limit_s: float = 420.0
+    limit_s: float = 600.0
     """Longest run, engines included; beyond it the verdict is BROKEN."""

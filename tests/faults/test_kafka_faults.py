@@ -14,7 +14,7 @@ SEED = 7
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(660)
 @pytest.mark.parametrize("fault", SHORT, ids=[fault.id for fault in SHORT])
 async def test_every_short_fault_holds(fault: Fault, tmp_path: Path) -> None:
     verdict = await run_once(fault, SEED, Lab(tmp_path))

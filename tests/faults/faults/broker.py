@@ -189,7 +189,13 @@ def _now() -> float:
 FAULTS = (
     Fault(id="F5", title="broker killed and started again, twice", short=True, run=partial(killed, times=2)),
     Fault(id="F5b", title="broker killed and started again, five times", short=False, run=partial(killed, times=5)),
-    Fault(id="F6", title="three brokers: leader or controller killed every 20 s", short=False, run=leaders_killed),
+    Fault(
+        id="F6",
+        title="three brokers: leader or controller killed every 20 s",
+        short=False,
+        run=leaders_killed,
+        limit_s=900,
+    ),
     Fault(id="F7", title="two of three brokers down", short=False, run=two_of_three),
     Fault(id="F8", title="broker frozen for 45 s", short=False, run=frozen),
 )
