@@ -8,7 +8,6 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-
 EPILOG = (
     "python -m benchmarks | python -m benchmarks ingest --rounds 1 --quick | python -m benchmarks reference --only "
     "waymark --only aiokafka | python -m benchmarks --document"
