@@ -44,16 +44,20 @@ async def pass_through(
     workers: int = 2,
     settings: Mapping[str, str] | None = None,
 ) -> Passage:
-    """Start workers and alerts, send, wait until there is nothing left to do, stop all, and look."""
+    """Start workers and alerts, send, wait until there is nothing left to do, stop all, and look.
+
+    In no seconds: all is sent before anybody works, so that they fall upon it together.
+    """
     fleet = lab.fleet(engines, **(settings or {}))
     for _ in range(workers):
         fleet.add_worker()
     fleet.add_alerts()
+    lab.say(f"sending {len(sendings)} records in {seconds:.0f} s")
+    ledger = None if seconds else await produce(engines.kafka.bootstrap, sendings, 0.0)
     await asyncio.to_thread(fleet.start)
     keeper = asyncio.create_task(fleet.keep())
-    lab.say(f"sending {len(sendings)} records in {seconds:.0f} s")
     try:
-        ledger = await produce(engines.kafka.bootstrap, sendings, seconds)
+        ledger = ledger or await produce(engines.kafka.bootstrap, sendings, seconds)
         await settled(engines.database, engines.kafka.bootstrap, within_s=180.0)
     finally:
         keeper.cancel()

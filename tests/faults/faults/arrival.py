@@ -103,9 +103,9 @@ async def merged(lab: Lab, seed: int) -> Verdict:
         lab,
         await lab.engines(),
         sendings,
-        seconds=30.0,
+        seconds=0.0,
         workers=4,
-        settings={"WAYMARK_JOURNEY_BATCH_RECORDS": "120"},
+        settings={"WAYMARK_JOURNEY_BATCH_RECORDS": "60"},
     )
     expected = expect(touchpoints)
     retries = passage.retries
