@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-kafka faults faults-short soak test-panels check fmt bench lock env-example dashboards clean
+.PHONY: help setup demo up test test-kafka test-sdks faults faults-short soak test-panels check fmt bench lock env-example dashboards clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ soak: $(STAMP)  ## 20 minutes (SOAK_MINUTES) of steady load and faults by chance
 
 faults-short: $(STAMP)  ## those faults that `make test-kafka` runs too
 	@$(BIN)/python -m tests.faults --short $(ARGS)
+
+test-sdks: $(STAMP)  ## the libraries and webhooks of others, unmodified, against a real ingest (Java 17, mvn, npm, Node 18+)
+	@$(BIN)/python -m tests.sdks.matrix $(ARGS)
 
 test-panels: $(STAMP)  ## every panel shows something: the stack, a real Prometheus (PROMETHEUS=path) and traffic
 	@$(PYTEST) -m prometheus $(ARGS)
