@@ -3,7 +3,8 @@
 What ingest rejected stands in a topic and is `waymark.rejections`' to read.
 
 A letter's `ref` names its place in the log (line, topic, partition, offset) in ten characters. To requeue is to publish
-the original bytes under the original key again; doing it twice is harmless, because applying is idempotent.
+the original bytes under the original key again; doing it twice is harmless, because applying is idempotent. How all
+kinds of letters go back is `waymark.requeue`'s to say.
 """
 
 import base64
@@ -19,13 +20,15 @@ from psycopg.rows import class_row
 from services.runtime.kafka import Producer
 from services.runtime.record import Record
 
-AT_A_TIME = 200
 STAGES = ("ingest", "journey", "alerts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One dead letter. `value` and `headers` are as they stood in the log; `value` is personal data."""
+    """One dead letter. `value` and `headers` are as they stood in the log; `value` is personal data.
+
+    Of what ingest rejected, `value` is what was sent: `mapped` if in another wire form, `truncated` if cut.
+    """
 
     ref: str
     stage: str
@@ -42,6 +45,9 @@ class Letter:
     headers: list[list[str]]
     first_seen: datetime
     requeued_at: datetime | None
+    letter_id: str = ""
+    mapped: bool = False
+    truncated: bool = False
 
     def record(self) -> Record:
         """What to publish: the same bytes, key and headers."""
@@ -58,6 +64,8 @@ class Selection:
     code: str | None = None
     source: str | None = None
     requeued: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
     limit: int = 100
 
 
@@ -77,6 +85,8 @@ WHERE (%(refs)s::text[] = '{}' OR ref = ANY(%(refs)s))
   AND (%(code)s::text IS NULL OR code = %(code)s)
   AND (%(source)s::text IS NULL OR source = %(source)s)
   AND (%(requeued)s OR requeued_at IS NULL)
+  AND (%(since)s::timestamptz IS NULL OR first_seen >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR first_seen < %(until)s)
 ORDER BY first_seen, line, topic, partition, "offset" LIMIT %(limit)s"""
 
 
@@ -88,24 +98,24 @@ def find_letters(connection: psycopg.Connection, selection: Selection) -> list[L
         "code": selection.code,
         "source": selection.source,
         "requeued": selection.requeued,
+        "since": selection.since,
+        "until": selection.until,
         "limit": selection.limit,
     }
     with connection.cursor(row_factory=class_row(Letter)) as cursor:
         return cursor.execute(_LETTERS, wanted).fetchall()
 
 
-async def requeue(connection: psycopg.Connection, letters: Sequence[Letter], producer: Producer) -> int:
-    """Publish the letters again, some at a time, each time noting it; answers how many.
+async def republish(connection: psycopg.Connection, letters: Sequence[Letter], producer: Producer) -> int:
+    """Publish the letters again and note it; answers how many.
 
     Raises:
-        PublishFailed: some were not acknowledged; those before them are noted, so the same call may be made again.
+        PublishFailed: some were not acknowledged, and none is noted, so the same call may be made again.
     """
-    for start in range(0, len(letters), AT_A_TIME):
-        some = letters[start : start + AT_A_TIME]
-        await producer.publish([letter.record() for letter in some])
-        for letter in some:
-            _note(connection, letter)
-        connection.commit()
+    await producer.publish([letter.record() for letter in letters])
+    for letter in letters:
+        _note(connection, letter)
+    connection.commit()
     return len(letters)
 
 

@@ -155,6 +155,29 @@ def create_role_key(
     return key
 
 
+def lend_key(connection: psycopg.Connection, source: str, scope: str) -> MintedKey:
+    """Make a key of a known source that may do one thing for an hour at most; to be taken back.
+
+    Raises:
+        CommandError: there is no such source.
+    """
+    key = mint(KeyKind.SOURCE)
+    try:
+        connection.execute(
+            """INSERT INTO ingest.source_keys (key_id, source, secret_hash, label, scopes, expires_at)
+               VALUES (%s, %s, %s, 'lent to waymark dlq', %s, now() + interval '1 hour')""",
+            (key.key_id, source, key.secret_hash, [scope]),
+        )
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise CommandError(f"there is no source {source!r} any more") from error
+    return key
+
+
+def take_key_back(connection: psycopg.Connection, key_id: str) -> None:
+    """Remove a lent key."""
+    connection.execute("DELETE FROM ingest.source_keys WHERE key_id = %s", (key_id,))
+
+
 def list_keys(connection: psycopg.Connection) -> list[ListedKey]:
     """Every key, newest first; a role's key that stands in several APIs once."""
     with connection.cursor(row_factory=class_row(ListedKey)) as cursor:

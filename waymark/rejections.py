@@ -2,39 +2,63 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
+import orjson
+import psycopg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas import dead_letter
 from schemas.codec import UndecodableError
+from services.ingest.inspector.others import MAPPED_HEADER
 from waymark.console import CommandError
 from waymark.dead_letters import Letter, Selection
 
 STAGE = "ingest"
 QUIET_MS = 1_000
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
+SEARCHED = 100_000
+"""Of the latest records of each partition, where something particular is looked for."""
+
+SentAgain = Mapping[str, datetime]
 
 
-async def find_rejections(bootstrap: str, selection: Selection) -> list[Letter]:
-    """The latest selected letters, oldest first. They are never requeued: who sent them sends them again, mended.
+async def find_rejections(bootstrap: str, selection: Selection, sent_again: SentAgain) -> list[Letter]:
+    """The latest selected letters, oldest first; `sent_again` says when which of them were.
 
     Raises:
         CommandError: Kafka does not answer.
     """
+    filtered = bool(selection.refs or selection.code or selection.source or selection.since or selection.until)
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            records = await _latest(bootstrap, selection.limit)
+            records = await _latest(bootstrap, SEARCHED if filtered else selection.limit)
     except (KafkaError, OSError, TimeoutError) as error:
         raise CommandError(f"Kafka at {bootstrap} does not answer: {type(error).__name__}") from error
-    letters = sorted((letter for record in records for letter in _letters(record)), key=lambda one: one.first_seen)
+    letters = sorted(
+        (letter for record in records for letter in _letters(record, sent_again)), key=lambda one: one.first_seen
+    )
     return [letter for letter in letters if _selected(letter, selection)][-selection.limit :]
 
 
+def letters_sent_again(connection: psycopg.Connection) -> dict[str, datetime]:
+    """When which letter was sent again, by the letter's id."""
+    rows = connection.execute("SELECT letter_id, requeued_at FROM ingest.requeued_letters").fetchall()
+    return dict(rows)
+
+
 def _selected(letter: Letter, selection: Selection) -> bool:
-    wanted = (not selection.refs or letter.ref in selection.refs, not selection.code or letter.code == selection.code)
-    return all(wanted) and (not selection.source or letter.source == selection.source)
+    wanted = (
+        not selection.refs or letter.ref in selection.refs,
+        not selection.code or letter.code == selection.code,
+        not selection.source or letter.source == selection.source,
+        selection.requeued or letter.requeued_at is None,
+        selection.since is None or letter.first_seen >= selection.since,
+        selection.until is None or letter.first_seen < selection.until,
+    )
+    return all(wanted)
 
 
 async def _latest(bootstrap: str, limit: int) -> list[ConsumerRecord]:
@@ -63,15 +87,14 @@ async def _read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) 
     return records
 
 
-def _letters(record: ConsumerRecord) -> Iterator[Letter]:
+def _letters(record: ConsumerRecord, sent_again: SentAgain) -> Iterator[Letter]:
     """The letter of a record, or nothing when it is none of ours."""
     try:
         letter = dead_letter.decode(record.value or b"")
     except UndecodableError:
         return
-    place = f"{STAGE}/{record.topic}/{record.partition}/{record.offset}"
     yield Letter(
-        ref=hashlib.md5(place.encode(), usedforsecurity=False).hexdigest()[:10],
+        ref=hashlib.md5(f"{STAGE}/{letter.id}".encode(), usedforsecurity=False).hexdigest()[:10],
         stage=STAGE,
         line="",
         topic=record.topic,
@@ -80,10 +103,23 @@ def _letters(record: ConsumerRecord) -> Iterator[Letter]:
         code=letter.code,
         errors=[{"path": error.path, "message": error.message} for error in letter.errors],
         source=letter.source,
-        touchpoint_id=letter.id,
+        touchpoint_id=_id_of(letter.value),
         key=record.key,
         value=letter.value,
         headers=[],
         first_seen=letter.first_seen,
-        requeued_at=None,
+        requeued_at=sent_again.get(letter.id),
+        letter_id=letter.id,
+        mapped=MAPPED_HEADER in letter.headers,
+        truncated=letter.truncated,
     )
+
+
+def _id_of(value: bytes) -> str | None:
+    """The touchpoint's id where what was sent has one."""
+    try:
+        document = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    found = document.get("id") if isinstance(document, dict) else None
+    return found if isinstance(found, str) else None

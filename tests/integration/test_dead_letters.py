@@ -12,7 +12,7 @@ from schemas.dead_letter import DeadLetter, DeadLetterError, Stage
 from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
 from services.runtime.record import Record
 from waymark.database import connected
-from waymark.dead_letters import Selection, find_letters, requeue
+from waymark.dead_letters import Selection, find_letters, republish
 from waymark.rejections import find_rejections
 from waymark.topics import declared
 
@@ -50,7 +50,7 @@ async def test_a_requeued_letter_is_the_original_record_and_is_sent_once(databas
         add_letter(connection, topic, 5)
         add_letter(connection, topic, 9, code="conflict")
         letters = find_letters(connection, Selection(code="undecodable"))
-        assert await requeue(connection, letters, producer) == 1
+        assert await republish(connection, letters, producer) == 1
         assert [letter.offset for letter in find_letters(connection, Selection())] == [9]
         assert [letter.offset for letter in find_letters(connection, Selection(requeued=True))] == [5, 9]
     await producer.stop()
@@ -63,7 +63,7 @@ async def test_what_kafka_does_not_take_stays_a_dead_letter(database: str) -> No
     with connected(database) as connection:
         add_letter(connection, "nowhere", 1)
     with pytest.raises(PublishFailed), connected(database) as connection:
-        await requeue(connection, find_letters(connection, Selection()), producer)
+        await republish(connection, find_letters(connection, Selection()), producer)
     with connected(database) as connection:
         assert [letter.requeued_at for letter in find_letters(connection, Selection())] == [None]
 
@@ -75,11 +75,11 @@ async def test_what_ingest_rejected_is_read_from_its_topic(broker: str) -> None:
     producer = Producer(broker, client_id="test", idempotent=False)
     for number in range(3):
         letter = DeadLetter(
-            id=f"call-{number}",
+            id=f"letter-{source}-{number}",
             stage=Stage.INGEST,
             code="invalid_field",
-            value_base64=base64.b64encode(b"{}").decode(),
-            value_bytes=2,
+            value_base64=base64.b64encode(b'{"id":"call-%d"}' % number).decode(),
+            value_bytes=15,
             first_seen=datetime(2026, 11, 22, 0, number, tzinfo=UTC),
             errors=(DeadLetterError(path="kind", code="missing", message="Send `kind`."),),
             source=source,
@@ -88,12 +88,23 @@ async def test_what_ingest_rejected_is_read_from_its_topic(broker: str) -> None:
     await producer.publish([Record(topic=topic.name, key=b"odd", value=b"not a letter")])
     await producer.stop()
 
-    letters = await find_rejections(broker, Selection(source=source))
+    letters = await find_rejections(broker, Selection(source=source), {})
 
     assert [letter.touchpoint_id for letter in letters] == ["call-0", "call-1", "call-2"]
     assert letters[0].errors == [{"path": "kind", "message": "Send `kind`."}]
-    (chosen,) = await find_rejections(broker, Selection(refs=[letters[1].ref]))
+    (chosen,) = await find_rejections(broker, Selection(refs=[letters[1].ref]), {})
     assert chosen.touchpoint_id == "call-1"
+    at = letters[1].first_seen
+    assert [
+        letter.touchpoint_id for letter in await find_rejections(broker, Selection(source=source, since=at), {})
+    ] == [
+        "call-1",
+        "call-2",
+    ]
+    sent_again = {letters[0].letter_id: at}
+    waiting = await find_rejections(broker, Selection(source=source, until=at), sent_again)
+    everything = await find_rejections(broker, Selection(source=source, until=at, requeued=True), sent_again)
+    assert (waiting, [letter.requeued_at for letter in everything]) == ([], [at])
 
 
 def test_letters_are_found_by_ref_stage_code_and_source(database: str) -> None:
