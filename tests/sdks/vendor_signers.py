@@ -49,7 +49,7 @@ def _with(library: str, headers: dict[str, str], **more: str) -> Signed:
 
 def twilio(delivery: Delivery) -> Signed:
     """SHA-1 and SHA-256, forms and JSON bodies."""
-    from twilio.request_validator import HMAC_SHA256, RequestValidator  # type: ignore[import-not-found]
+    from twilio.request_validator import HMAC_SHA256, RequestValidator  # type: ignore[import-not-found]  # its own environment
 
     validator = RequestValidator(delivery["secret"])
     algorithm = HMAC_SHA256 if "sha256" in delivery["variant"] else None
@@ -87,7 +87,7 @@ def shopify(delivery: Delivery) -> Signed:
 
 def hubspot(delivery: Delivery) -> Signed:
     """Version 3."""
-    from hubspot.utils.signature import Signature  # type: ignore[import-not-found]
+    from hubspot.utils.signature import Signature  # type: ignore[import-not-found]  # its own environment
 
     stamp = str(_seconds(delivery) * 1000)
     signature = Signature.get_signature(
@@ -99,7 +99,7 @@ def hubspot(delivery: Delivery) -> Signed:
 
 def slack(delivery: Delivery) -> Signed:
     """Version 0."""
-    from slack_sdk.signature import SignatureVerifier  # type: ignore[import-not-found]
+    from slack_sdk.signature import SignatureVerifier  # type: ignore[import-not-found]  # its own environment
 
     stamp = str(_seconds(delivery))
     signature = SignatureVerifier(delivery["secret"]).generate_signature(timestamp=stamp, body=delivery["body"])
@@ -108,7 +108,7 @@ def slack(delivery: Delivery) -> Signed:
 
 def line(delivery: Delivery) -> Signed:
     """Base64 of HMAC-SHA256 over the body; judged by LINE's own validator."""
-    from linebot.v3.webhook import SignatureValidator  # type: ignore[import-not-found]
+    from linebot.v3.webhook import SignatureValidator  # type: ignore[import-not-found]  # its own environment
 
     made = base64.b64encode(openssl("sha256", delivery["secret"], delivery["body"].encode())).decode()
     if not SignatureValidator(delivery["secret"]).validate(delivery["body"], made):
