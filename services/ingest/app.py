@@ -153,17 +153,8 @@ class Service:
                 screen=_screen(settings, self.suppressions),
             ),
         )
-        self._admission = Admission(
-            self.metrics,
-            most_requests=settings.max_in_flight_requests,
-            most_bytes=settings.max_in_flight_bytes,
-            retry_after_s=settings.retry_after_s,
-        )
-        self._body = BodyLimits(
-            wire_bytes=settings.max_body_bytes,
-            inflated_bytes=settings.max_inflated_bytes,
-            timeout_s=settings.body_timeout_s,
-        )
+        self._admission = _admission(settings, self.metrics)
+        self._body = _body_limits(settings)
         self.bindings = Bindings(webhooks or NoBindings(), ground(settings), refresh_s=settings.keys_refresh_s)
         heard = WebhookLimits(
             most=settings.max_items, within_s=settings.webhook_timeout_s, retry_after_s=settings.retry_after_s
@@ -238,6 +229,23 @@ def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UU
         others=Others(logbook, replica),
         most_streams=settings.inspector_streams,
         now=clock.now,
+    )
+
+
+def _admission(settings: IngestSettings, metrics: Metrics) -> Admission:
+    return Admission(
+        metrics,
+        most_requests=settings.max_in_flight_requests,
+        most_bytes=settings.max_in_flight_bytes,
+        retry_after_s=settings.retry_after_s,
+    )
+
+
+def _body_limits(settings: IngestSettings) -> BodyLimits:
+    return BodyLimits(
+        wire_bytes=settings.max_body_bytes,
+        inflated_bytes=settings.max_inflated_bytes,
+        timeout_s=settings.body_timeout_s,
     )
 
 

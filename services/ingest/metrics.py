@@ -1,6 +1,7 @@
 """Every metric of ingest, declared once. Labels are values of closed lists, never ids."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -33,85 +34,99 @@ class Metrics:
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "Metrics":
         """Declare all of them in `registry`."""
-        return cls(
-            touchpoints=Counter(
-                "waymark_ingest_touchpoints",
-                "Touchpoints answered, by outcome and, where there is one, reason.",
-                ("outcome", "reason"),
-                registry=registry,
-            ),
-            refused=Counter(
-                "waymark_ingest_requests_refused",
-                "Requests refused as a whole, by reason.",
-                ("reason",),
-                registry=registry,
-            ),
-            identifiers_dropped=Counter(
-                "waymark_ingest_identifiers_dropped",
-                "Identifiers left out of touchpoints, by reason.",
-                ("reason",),
-                registry=registry,
-            ),
-            times=Counter(
-                "waymark_ingest_times",
-                "Touchpoints of whose time more is known than what the producer said, by its quality.",
-                ("quality",),
-                registry=registry,
-            ),
-            webhooks=Counter(
-                "waymark_ingest_webhooks",
-                "Deliveries of channel systems, by system and what became of them.",
-                ("system", "outcome"),
-                registry=registry,
-            ),
-            ignored=Counter(
-                "waymark_ingest_messages_ignored",
-                "Messages that the mapping of their source leaves out, by dialect.",
-                ("dialect",),
-                registry=registry,
-            ),
-            dead_letters=Counter(
-                "waymark_ingest_dead_letters",
-                "Dead letters of rejected touchpoints: written, or lost because Kafka did not take them in time.",
-                ("outcome",),
-                registry=registry,
-            ),
-            publish_seconds=Histogram(
-                "waymark_ingest_publish_seconds",
-                "Seconds that Kafka took to acknowledge the touchpoints of one request, or to fail.",
-                buckets=SECONDS,
-                registry=registry,
-            ),
-            publish_failures=Counter(
-                "waymark_ingest_publish_failures", "Requests of which Kafka did not take all.", registry=registry
-            ),
-            body_bytes=Histogram(
-                "waymark_ingest_body_bytes", "Bytes of a request's body, inflated.", buckets=BYTES, registry=registry
-            ),
-            in_flight_requests=Gauge("waymark_ingest_in_flight_requests", "Requests served now.", registry=registry),
-            in_flight_bytes=Gauge(
-                "waymark_ingest_in_flight_bytes", "Bytes of bodies held now, inflated.", registry=registry
-            ),
-            suppressions=Gauge(
-                "waymark_ingest_suppressions_held",
-                "Identifiers of people of whom nothing may be kept, as this replica knows them.",
-                registry=registry,
-            ),
-            inspector_bytes=Gauge(
-                "waymark_ingest_inspector_bytes", "Bytes that the inspector keeps alive, about.", registry=registry
-            ),
-            inspector_streams=Gauge(
-                "waymark_ingest_inspector_streams", "People who follow the inspector live.", registry=registry
-            ),
-            throttled_addresses=Gauge(
-                "waymark_ingest_addresses_with_wrong_keys",
-                "Addresses that presented a wrong key lately and are remembered for it.",
-                registry=registry,
-            ),
-            received_age_seconds=Histogram(
-                "waymark_ingest_received_age_seconds",
-                "Seconds from when a touchpoint happened to when it arrived; replays are left out.",
-                buckets=(1, 5, 30, 60, 300, 900, 3600, 21_600, 86_400, 259_200, 604_800),
-                registry=registry,
-            ),
-        )
+        return cls(**_counters(registry), **_gauges(registry), **_histograms(registry))
+
+
+def _counters(registry: CollectorRegistry) -> dict[str, Any]:
+    return {
+        "touchpoints": Counter(
+            "waymark_ingest_touchpoints",
+            "Touchpoints answered, by outcome and, where there is one, reason.",
+            ("outcome", "reason"),
+            registry=registry,
+        ),
+        "refused": Counter(
+            "waymark_ingest_requests_refused",
+            "Requests refused as a whole, by reason.",
+            ("reason",),
+            registry=registry,
+        ),
+        "identifiers_dropped": Counter(
+            "waymark_ingest_identifiers_dropped",
+            "Identifiers left out of touchpoints, by reason.",
+            ("reason",),
+            registry=registry,
+        ),
+        "times": Counter(
+            "waymark_ingest_times",
+            "Touchpoints of whose time more is known than what the producer said, by its quality.",
+            ("quality",),
+            registry=registry,
+        ),
+        "webhooks": Counter(
+            "waymark_ingest_webhooks",
+            "Deliveries of channel systems, by system and what became of them.",
+            ("system", "outcome"),
+            registry=registry,
+        ),
+        "ignored": Counter(
+            "waymark_ingest_messages_ignored",
+            "Messages that the mapping of their source leaves out, by dialect.",
+            ("dialect",),
+            registry=registry,
+        ),
+        "dead_letters": Counter(
+            "waymark_ingest_dead_letters",
+            "Dead letters of rejected touchpoints: written, or lost because Kafka did not take them in time.",
+            ("outcome",),
+            registry=registry,
+        ),
+        "publish_failures": Counter(
+            "waymark_ingest_publish_failures", "Requests of which Kafka did not take all.", registry=registry
+        ),
+    }
+
+
+def _gauges(registry: CollectorRegistry) -> dict[str, Any]:
+    return {
+        "in_flight_requests": Gauge("waymark_ingest_in_flight_requests", "Requests served now.", registry=registry),
+        "in_flight_bytes": Gauge(
+            "waymark_ingest_in_flight_bytes", "Bytes of bodies held now, inflated.", registry=registry
+        ),
+        "suppressions": Gauge(
+            "waymark_ingest_suppressions_held",
+            "Identifiers of people of whom nothing may be kept, as this replica knows them.",
+            registry=registry,
+        ),
+        "inspector_bytes": Gauge(
+            "waymark_ingest_inspector_bytes", "Bytes that the inspector keeps alive, about.", registry=registry
+        ),
+        "inspector_streams": Gauge(
+            "waymark_ingest_inspector_streams", "People who follow the inspector live.", registry=registry
+        ),
+        "throttled_addresses": Gauge(
+            "waymark_ingest_addresses_with_wrong_keys",
+            "Addresses that presented a wrong key lately and are remembered for it.",
+            registry=registry,
+        ),
+    }
+
+
+def _histograms(registry: CollectorRegistry) -> dict[str, Any]:
+    return {
+        "publish_seconds": Histogram(
+            "waymark_ingest_publish_seconds",
+            "Seconds that Kafka took to acknowledge the touchpoints of one request, or to fail.",
+            buckets=SECONDS,
+            registry=registry,
+        ),
+        "body_bytes": Histogram(
+            "waymark_ingest_body_bytes", "Bytes of a request's body, inflated.", buckets=BYTES, registry=registry
+        ),
+        "received_age_seconds": Histogram(
+            "waymark_ingest_received_age_seconds",
+            "Seconds from when a touchpoint happened to when it arrived; replays are left out.",
+            buckets=(1, 5, 30, 60, 300, 900, 3600, 21_600, 86_400, 259_200, 604_800),
+            registry=registry,
+        ),
+    }
