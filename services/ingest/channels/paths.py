@@ -126,8 +126,8 @@ def _walk(node: Any, steps: tuple[Step, ...]) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as a person would write it: JSON's true is `true`, 2.0 is `2`, nothing is empty."""
-    if value is None:
+    """Return a value as a person would write it: JSON's true is `true`, 2.0 is `2`; nothing and many are empty."""
+    if value is None or isinstance(value, dict | list):
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
