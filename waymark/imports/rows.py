@@ -1,4 +1,4 @@
-"""Reads CSV, JSON Lines and Parquet as rows of text with the line (or row) number that a person would look for."""
+"""Reads CSV, JSON Lines, Parquet and XES as rows of text with the line (or row) number that a person would look for."""
 
 import csv
 import json
@@ -9,8 +9,9 @@ from typing import Any
 
 from waymark.console import CommandError
 from waymark.imports.values import Row
+from waymark.imports.xes import XesError, read_events
 
-FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".xes": "xes"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +24,11 @@ class Line:
 
 
 def format_of(path: Path, wanted: str | None = None) -> str:
-    """`csv`, `jsonl` or `parquet`: as the mapping says, else by the file's name. Raises CommandError."""
-    found = wanted or FORMATS.get(path.suffix.lower())
+    """`csv`, `jsonl`, `parquet` or `xes`: as the mapping says, else by the file's name. Raises CommandError."""
+    plain = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    found = wanted or FORMATS.get(plain.suffix.lower())
     if found not in set(FORMATS.values()):
-        raise CommandError(f"{path.name}: say `format: csv`, `jsonl` or `parquet` in the mapping", exit_code=2)
+        raise CommandError(f"{path.name}: say `format: csv`, `jsonl`, `parquet` or `xes` in the mapping", exit_code=2)
     return found
 
 
@@ -75,6 +77,16 @@ def jsonl_rows(path: Path, columns: frozenset[str]) -> Iterator[Line]:
     empty = dict.fromkeys(columns, "")
     for number, document, problem in read_jsonl(path):
         yield Line(number=number, row=None if problem else {**empty, **_flat(document)}, problem=problem)
+
+
+def xes_rows(path: Path, columns: frozenset[str]) -> Iterator[Line]:
+    """Events as rows; what an event lacks of `columns` is empty."""
+    empty = dict.fromkeys(columns, "")
+    try:
+        for number, event in read_events(path):
+            yield Line(number=number, row={**empty, **event})
+    except XesError as error:
+        yield Line(number=error.line, problem=error.problem)
 
 
 def read_parquet(path: Path, *, on_columns: Callable[[Sequence[str]], None]) -> Iterator[Line]:

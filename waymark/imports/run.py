@@ -10,7 +10,7 @@ import orjson
 from waymark.imports import mapping as mappings
 from waymark.imports.checkpoint import Checkpoint, Tally
 from waymark.imports.recipe import Document, Problem, Recipe, check
-from waymark.imports.rows import Line, format_of, jsonl_rows, read_csv, read_jsonl, read_parquet
+from waymark.imports.rows import Line, format_of, jsonl_rows, read_csv, read_jsonl, read_parquet, xes_rows
 from waymark.imports.sending import Outcome, Sender, batches
 from waymark.imports.spool import Spool
 
@@ -68,6 +68,8 @@ def _lines(path: Path, mapping: mappings.Mapping, recipe: Recipe) -> Iterator[Li
         return read_csv(path, encoding=mapping.encoding, delimiter=mapping.delimiter, on_columns=recipe.require)
     if form == "parquet":
         return read_parquet(path, on_columns=recipe.require)
+    if form == "xes":
+        return xes_rows(path, recipe.columns)
     return jsonl_rows(path, recipe.columns)
 
 
