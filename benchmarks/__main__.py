@@ -57,8 +57,9 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
 
 def main() -> None:
     """Run the command; an interruption ends what was started, then this."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it warns of topics that are a moment old
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it complains of topics that are a moment old
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(epilog=EPILOG)(benchmark)
     app(prog_name="python -m benchmarks")

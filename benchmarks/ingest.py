@@ -74,7 +74,7 @@ def run(plan: Plan, teller: Teller) -> Report:
     if shutil.which("wrk") is None:
         raise RaceError("wrk is missing, which makes the load: apt-get install wrk")
     contestants = [name for name in (WAYMARK, IDIOM, FLOOR) if plan.wants(name)]
-    seconds = plan.size(2, 4, 10)
+    seconds = plan.size(2, 3, 10)
     laps: list[Lap] = []
     with ground.laid_out(teller) as here:
         stand = _stand(here, plan.seed)

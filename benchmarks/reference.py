@@ -137,7 +137,7 @@ def run(plan: Plan, teller: Teller) -> Report:
     for contestant in contestants:
         contestant.environment.prepare(teller)
     laps: list[Lap] = []
-    fast, slow = plan.size(60_000, 200_000, 400_000), plan.size(6_000, 20_000)
+    fast, slow = plan.size(60_000, 200_000, 400_000), plan.size(3_000, 12_000, 20_000)
     with ground.laid_out(teller) as here:
         courses = {is_slow: _course(here, slow if is_slow else fast, plan.seed, teller) for is_slow in (False, True)}
         for number in range(1, plan.rounds + 1):

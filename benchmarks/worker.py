@@ -66,7 +66,7 @@ class Course:
 def run(plan: Plan, teller: Teller) -> Report:
     """Race all contestants, `plan.rounds` times; then sample one worker."""
     contestants = [one for one in CONTESTANTS if plan.wants(one.name)]
-    count = plan.size(30_000, 100_000, 300_000)
+    count = plan.size(30_000, 80_000, 300_000)
     laps: list[Lap] = []
     outcomes: dict[str, Outcome] = {}
     environments.PROFILER.prepare(teller)
