@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, fields, replace
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
-from services.journey.apply.batch import HoleInProgressError
+from services.journey.apply.batch import Batch, HoleInProgressError
 from services.journey.apply.failpoints import Failpoint
 from services.journey.apply.limit import DeadLetterLimit, DeadLetterLimitError
+from services.journey.apply.transaction import Applied, BatchTransaction
 from services.journey.apply.wire import PoisonCode
 from services.journey.intake import Chunk
 from services.journey.store import dead_letters
-from services.runtime.postgres import acquire
+from services.runtime.postgres import Connection, acquire
 from tests.integration.journey_log import Bench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
@@ -284,3 +287,29 @@ async def test_two_workers_that_meet_the_same_people_agree(database: str) -> Non
         assert await one.value("SELECT count(*) FROM journey.customers WHERE merged_into IS NULL") == 12
         assert await one.value("SELECT count(DISTINCT customer_id) FROM journey.touchpoints") == 12
         assert await one.value("SELECT count(*) FROM journey.touchpoints") == 240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crowded(BatchTransaction):
+    """A database too busy for more than 150 records at a time; `tried` holds the sizes."""
+
+    tried: list[int] = field(default_factory=list)
+
+    async def apply(self, connection: Connection, batch: Batch, *, bury: bool = False) -> Applied:
+        self.tried.append(batch.size)
+        if batch.size > 150:
+            raise asyncpg.LockNotAvailableError("canceling statement due to lock timeout")
+        return await super(Crowded, self).apply(connection, batch, bury=bury)
+
+
+async def test_what_takes_too_long_for_others_is_applied_in_halves(bench: Bench) -> None:
+    for number in range(500):
+        bench.log.append(number % 2, touchpoint(f"t{number}", number / 100, customer={"cookie": f"c-{number % 50}"}))
+    members = {one.name: getattr(bench.applier.attempt, one.name) for one in fields(BatchTransaction)}
+    crowded = Crowded(**members)
+    bench.applier = replace(bench.applier, attempt=crowded)
+
+    await bench.apply()
+
+    assert crowded.tried == [500, 250, 125, 125, 250, 125, 125]
+    assert (await state(bench))["touchpoints"] == 500

@@ -39,6 +39,13 @@ UNSTORABLE: tuple[type[Exception], ...] = (
 )
 """Failures that lie in a value: SQLSTATE classes 22, 23 and 54, and what the client cannot encode."""
 
+CROWDED: tuple[type[Exception], ...] = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
+"""A database that answers, but not in time: 55P03 and 57014. Two workers with long batches can hold one another up for
+ever; half as many records need their locks half as long, so somebody gets through."""
+
+UNDIVIDED = 100
+"""Records that are not divided for lack of time: fewer take no less."""
+
 
 class LimitKeeper:
     """Keeps the state of the dead-letter limit; only what is committed counts."""
@@ -94,14 +101,13 @@ class Applier:
             except WidenedError:
                 self.metrics.stream.batch_retries.labels("widened").inc()
             except UNSTORABLE as error:
-                if bury:
-                    raise
-                _log.warning("batch not storable", offsets=_coordinates(batch), reason=type(error).__name__)
-                if batch.size > 1:
+                if _divides(batch, error, bury=bury):
                     return await self._bisect(batch)
                 bury = True
             except Exception as error:  # noqa: BLE001  every failure is waited out or raised again
                 await self._wait_out(error, batch, pause)
+                if isinstance(error, CROWDED) and batch.size > UNDIVIDED and not bury:
+                    return await self._bisect(batch)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
         return None
 
@@ -138,6 +144,14 @@ class Applier:
                 self.metrics.stream.partitions_fenced.inc()
                 self.intake.lose(run.claim, now)
         return batch.without(fenced.partitions)
+
+
+def _divides(batch: Batch, error: Exception, *, bury: bool) -> bool:
+    """Whether to look for the record at fault in halves; it is found when a batch of one cannot be stored."""
+    if bury:
+        raise error
+    _log.warning("batch not storable", offsets=_coordinates(batch), reason=type(error).__name__)
+    return batch.size > 1
 
 
 def _coordinates(batch: Batch) -> list[str]:
