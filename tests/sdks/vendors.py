@@ -171,12 +171,12 @@ def send(ground: Ground, post: Post) -> Heard:
 
 
 async def taken(ground: Ground, post: Post) -> Heard:
-    """Send until ingest knows the source (it reads them every now and then), and expect 200."""
+    """Send until ingest knows the source (it reads them every now and then), as a vendor would after a 503."""
     heard = await asyncio.to_thread(send, ground, post)
     for _ in range(50):
-        if heard.status != 404:
+        if heard.status not in {404, 503}:
             break
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
         heard = await asyncio.to_thread(send, ground, post)
     assert heard.status == 200, (heard.status, heard.body)
     return heard

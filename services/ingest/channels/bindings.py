@@ -23,6 +23,7 @@ from services.ingest.sources import Source
 from services.runtime.health import CheckResult
 from services.runtime.logs import get_logger
 from services.runtime.sealing import CannotUnsealError, Seal, Sealed
+from services.runtime.settings import SettingsError
 
 _log = get_logger(__name__)
 
@@ -110,9 +111,13 @@ class Ground:
 
 
 def ground(settings: IngestSettings) -> Ground:
-    """Return what the settings say; raises `reading.UnreadableSystemError` when a company's own file cannot be used."""
+    """Return what the settings say; raises `SettingsError` with all that is wrong in a company's own files."""
+    try:
+        systems = reading.load(Path(settings.systems) if settings.systems else None)
+    except reading.UnreadableSystemError as error:
+        raise SettingsError([str(problem) for problem in error.problems]) from None
     return Ground(
-        systems=reading.load(Path(settings.systems) if settings.systems else None),
+        systems=systems,
         seal=Seal(settings.master_keys),
         mounted=Path(settings.secrets_dir) if settings.secrets_dir else None,
         public_url=settings.public_url,

@@ -1,0 +1,99 @@
+"""Whatever comes, a recipe answers with touchpoints or says that this is none; it never fails otherwise."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.ingest.channels import reading
+from services.ingest.channels.delivery import Delivery, MalformedError
+from services.ingest.channels.recipe import Facts, Opened, TooManyError
+from services.ingest.channels.signatures import Finding, Secret, verify
+from tests.unit.ingest.channels.deliveries import NOW, Example, examples
+
+FACTS = Facts(received_at=NOW)
+quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
+NAMES = sorted(reading.shipped())
+EVENTS = [each for each in examples() if each.path.suffix == ".json"]
+
+
+def opened(system: str, body: bytes, kind: str = "application/json") -> Opened | None:
+    """Return what a recipe makes of a body, None where it says that this is none."""
+    delivery = Delivery(headers={"content-type": kind, "x-shopify-topic": "orders/create"}, body=body)
+    recipe = reading.shipped()[system]
+    recipe.handshake(delivery, FACTS, proven=True)
+    try:
+        return recipe.open(delivery, FACTS, 100)
+    except (MalformedError, TooManyError):
+        return None
+
+
+@quick
+@given(st.sampled_from(NAMES), st.binary())
+def test_any_bytes_are_answered_for(system: str, body: bytes) -> None:
+    opened(system, body)
+
+
+@quick
+@given(st.sampled_from(NAMES), JSON)
+def test_any_json_is_answered_for(system: str, document: Any) -> None:
+    opened(system, json.dumps(document).encode())
+
+
+@quick
+@given(st.sampled_from(["twilio_voice", "twilio_sms"]), st.dictionaries(st.text(), st.text()))
+def test_any_form_is_answered_for(system: str, fields: dict[str, str]) -> None:
+    opened(system, urlencode(fields).encode("utf-8", "surrogatepass"), "application/x-www-form-urlencoded")
+
+
+@quick
+@given(st.data())
+def test_an_event_with_anything_in_place_of_one_value_is_answered_for(data: st.DataObject) -> None:
+    each: Example = data.draw(st.sampled_from(EVENTS))
+    document = json.loads(each.body)
+    _put(document, data)
+
+    opened(each.system, json.dumps(document).encode())
+
+
+def _put(node: Any, data: st.DataObject) -> None:
+    """Put anything in place of one value somewhere inside."""
+    while isinstance(node, dict | list) and node:
+        key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+        inner = node[key]
+        if not isinstance(inner, dict | list) or not inner or data.draw(st.booleans()):
+            node[key] = data.draw(JSON)
+            return
+        node = inner
+
+
+@quick
+@given(st.sampled_from(NAMES), st.dictionaries(st.sampled_from(SIGNING := [
+    "x-twilio-signature", "x-twilio-webhooks-signature-settings", "x-zendesk-webhook-signature", "authorization",
+    "x-zendesk-webhook-signature-timestamp", "x-hub-signature", "x-hubspot-signature-v3", "x-hubspot-request-timestamp",
+    "x-shopify-hmac-sha256", "x-slack-signature", "x-slack-request-timestamp", "x-line-signature", "webhook-id",
+    "webhook-timestamp", "webhook-signature", "x-api-key", "x-auth-token", "content-type",
+]), st.text(st.characters(max_codepoint=255))), st.binary(), st.text())  # fmt: skip
+def test_no_guess_is_ever_verified_and_none_makes_the_check_fail(
+    system: str, headers: dict[str, str], body: bytes, tail: str
+) -> None:
+    delivery = Delivery(url="https://a.example.com/x", headers=headers, body=body, tail=tail)
+    secret = Secret(value="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+
+    assert verify(reading.shipped()[system].system.signature, delivery, [secret], NOW) is not Finding.VERIFIED
+
+
+@pytest.mark.parametrize("query", ["bodySHA256=", "bodySHA256=%ff", "a=b&bodySHA256=x", "&&&", "%"])
+def test_any_query_is_answered_for(query: str) -> None:
+    delivery = Delivery(
+        url=f"https://a.example.com/x?{query}", query=query, headers={"x-twilio-signature": "x"}, body=b"a=b"
+    )
+
+    twilio = reading.shipped()["twilio_voice"].system.signature
+
+    assert verify(twilio, delivery, [Secret(value="s")], NOW) is Finding.WRONG
