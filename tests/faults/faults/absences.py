@@ -2,12 +2,9 @@
 
 import asyncio
 import re
-from datetime import datetime
-from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
-import orjson
 import psycopg
 
 from services.journey.apply.failpoints import Failpoint
@@ -15,7 +12,7 @@ from tests.faults.checker import Check, verdict
 from tests.faults.conditions import UnsettledError, until
 from tests.faults.course import Course, Scene, run_course
 from tests.faults.fault import Fault, Verdict
-from tests.faults.faults.workers import FREEZING_SAYS, ready
+from tests.faults.faults.workers import ready
 from tests.faults.fleet import Process
 from tests.faults.hurt_worker import heal, hurt
 from tests.faults.lab import Lab
@@ -23,8 +20,6 @@ from tests.faults.lab import Lab
 ROUNDS = 4
 STEP_S = 600
 _HORIZON_AGE = re.compile(r"^waymark_journey_horizon_age_seconds (\S+)$", re.MULTILINE)
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
-"""From the Debian package `faketime`."""
 
 _NOTE_FIRING = """
 CREATE SCHEMA lab;
@@ -97,42 +92,30 @@ def _fired(database: str) -> tuple[int, list[object]]:
 async def wrong_clock(lab: Lab, seed: int) -> Verdict:
     """F18: the clock of one worker is stepped ten minutes ahead and back, again and again."""
     course = Course(touchpoints=3500, seconds=60.0, over_http=False, alerts=1)
-    return await run_course(lab, seed, course, partial(_step_clock, faked=False))
+    return await run_course(lab, seed, course, _step_clock)
 
 
-async def faked_clock(lab: Lab, seed: int) -> Verdict:
-    """F18b: the same from outside, by libfaketime, which upsets every library in the process as well."""
-    if not FAKETIME.exists():  # noqa: ASYNC240 - a look at the machine, once
-        return Verdict(not_run="libfaketime is not installed (Debian: apt-get install faketime)")
-    course = Course(touchpoints=3500, seconds=60.0, over_http=False, alerts=1, explains=FREEZING_SAYS)
-    return await run_course(lab, seed, course, partial(_step_clock, faked=True))
-
-
-async def _step_clock(scene: Scene, faked: bool) -> None:
+async def _step_clock(scene: Scene) -> None:
     worker = scene.fleet.workers[0]
     by = scene.lab.folder / "clock"
-    _set(by, 0, faked=faked)
+    _set(by, 0)
     worker.kill()
-    if faked:
-        heal(worker)
-        worker.child.args = ["/usr/bin/env", *_fake(by), *worker.child.args]
-    else:
-        hurt(worker, "--clock", by)
+    hurt(worker, "--clock", by)
     worker.start()
     await ready(worker)
     await scene.sending.wait()
     wrong: list[float] = []
     for seconds in (STEP_S, -STEP_S, STEP_S, 0, -STEP_S, STEP_S):
-        _set(by, seconds, faked=faked)
+        _set(by, seconds)
         scene.counts["clock steps"] += 1
         await asyncio.sleep(8.0)
         wrong.append(await asyncio.to_thread(_horizon_age, worker))
-    _set(by, 0, faked=faked)
-    spread = _spread(worker) if faked else max(wrong) - min(wrong)
+    _set(by, 0)
+    spread = max(wrong) - min(wrong)
     scene.checks.append(
         Check(
-            name="the worker's clock was wrong",
-            ok=spread > STEP_S * (0.9 if faked else 1.8),
+            name="the worker's clock was wrong both ways",
+            ok=spread > 1.8 * STEP_S,
             detail=f"it told of times {spread:.0f} s apart",
         )
     )
@@ -148,31 +131,10 @@ def _horizon_age(worker: Process) -> float:
     return float(found.group(1)) if found else 0.0
 
 
-def _fake(by: Path) -> list[str]:
-    return [
-        f"LD_PRELOAD={FAKETIME}",
-        f"FAKETIME_TIMESTAMP_FILE={by}",
-        "FAKETIME_NO_CACHE=1",
-        "FAKETIME_DONT_FAKE_MONOTONIC=1",
-        "DONT_FAKE_MONOTONIC=1",
-    ]
-
-
-def _set(by: Path, seconds: int, *, faked: bool) -> None:
+def _set(by: Path, seconds: int) -> None:
     fresh = by.with_suffix(".new")
-    fresh.write_text(f"{seconds:+d}" if faked else str(seconds))
+    fresh.write_text(str(seconds))
     fresh.rename(by)
-
-
-def _spread(worker: Process) -> float:
-    """Seconds between the earliest and the latest time that a worker's log names."""
-    times = []
-    for line in worker.child.log.read_text(errors="replace").splitlines():
-        try:
-            times.append(datetime.fromisoformat(orjson.loads(line)["timestamp"]))
-        except (orjson.JSONDecodeError, KeyError):
-            continue
-    return (max(times) - min(times)).total_seconds()
 
 
 FAULTS = (
@@ -183,5 +145,4 @@ FAULTS = (
         run=killed_while_firing,
     ),
     Fault(id="F18", title="a worker's clock stepped by ten minutes, both ways", short=False, run=wrong_clock),
-    Fault(id="F18b", title="the same from outside, by libfaketime", short=False, run=faked_clock),
 )
