@@ -57,7 +57,7 @@ class PostTouchpoints:
             items=opened.items,
             originals=opened.originals,
             source=source,
-            traceparent=call.header(b"traceparent"),
+            traceparent=call.header(b"traceparent") or opened.traceparent,
             dry_run=call.header(_DRY_RUN).lower() == "true",
         )
 

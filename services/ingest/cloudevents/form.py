@@ -101,7 +101,16 @@ def _rules(dialect: Any, source: str) -> SourceRules:
 
 
 def _opened(read: Sequence[Found], originals: Sequence[bytes], rules: SourceRules) -> Opened:
-    return Opened(items=[_item(found, rules) for found in read], originals=originals)
+    return Opened(
+        items=[_item(found, rules) for found in read],
+        originals=originals,
+        traceparent=_trace(read[0]) if len(read) == 1 else "",
+    )
+
+
+def _trace(found: Found) -> str:
+    """Return the trace context that an event carries (extension "Distributed Tracing")."""
+    return str(found.extensions.get("traceparent", "")) if isinstance(found, Event) else ""
 
 
 def _item(found: Found, rules: SourceRules) -> bytes | Verdict:

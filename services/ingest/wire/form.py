@@ -15,10 +15,14 @@ from services.ingest.wire.exchange import Headers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The items of one request: native JSON or the verdict at once, and each one's bytes as sent (equally many)."""
+    """The items of one request: native JSON or the verdict at once, and each one's bytes as sent (equally many).
+
+    `traceparent` is the trace context that the form itself carries, for requests without one in their headers.
+    """
 
     items: Sequence[bytes | Verdict]
     originals: Sequence[bytes]
+    traceparent: str = ""
 
 
 class Form(Protocol):

@@ -237,6 +237,21 @@ async def test_the_envelope_fills_in_what_the_touchpoint_leaves_out(bench: Bench
     assert (found.refs, found.attributes) == ({"correlation_id": "case-7"}, {"ce_partitionkey": "p"})
 
 
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, "00-" + "a" * 32 + "-" + "b" * 16 + "-01"),
+        ({"traceparent": "00-" + "c" * 32 + "-" + "d" * 16 + "-00"}, "00-c"),
+    ],
+)
+async def test_a_trace_of_the_event_goes_on_unless_the_request_has_one(
+    bench: Bench, headers: dict[str, str], expected: str
+) -> None:
+    await send(bench, an_event(traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01"), **headers)
+
+    assert dict(bench.publisher.records[0].headers)["traceparent"].decode().startswith(expected)
+
+
 async def test_what_the_touchpoint_says_itself_counts(bench: Bench) -> None:
     event = an_event(
         data=a_touchpoint(sequence=1, refs={"correlation_id": "mine"}),
