@@ -43,7 +43,7 @@ def rows() -> list[Row]:
             for each in events.LIBRARIES
         ),
         *(
-            Row(name=each.name, cells={name: _by(each, check) for name, check in vendors.CHECKS.items()})
+            Row(name=each.name, cells={name: _by(each, check) for name, check in vendors.checks_of(each).items()})
             for each in VENDORS
         ),
     ]

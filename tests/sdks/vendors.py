@@ -7,6 +7,7 @@ touchpoint of its own.
 import asyncio
 import http.client
 import json
+import re
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 
 import psycopg
 
+from services.ingest.channels.reading import SHIPPED
 from services.runtime.sealing import Seal
 from tests.sdks.ground import Ground
 from tests.sdks.kit import HERE, python_home
@@ -284,6 +286,38 @@ async def restart(ground: Ground, vendor: Vendor) -> str:
     return f"sent {times} ×, {stood.rows} in the journey"
 
 
+_ONLY_IN_EVENTS = {"detail.eventType", "detail.contactId", "detail.tags", "detail.attributes"}
+"""Members of contact events that AWS' Contact has under another name or as an open map."""
+_ONLY_IN_EVENTS_INSIDE = {"queueArn", "queueId", "agentArn", "AgentArn"}
+
+
+async def fields(ground: Ground, vendor: Vendor) -> str:
+    """Every member of an event that the file reads is one of AWS' own model."""
+    model = await asyncio.to_thread(_model)
+    text = (SHIPPED / "amazon_connect.yaml").read_text(encoding="utf-8")
+    read = {path for path in re.findall(r"detail\.[A-Za-z.]+[A-Za-z]", text) if path not in _ONLY_IN_EVENTS}
+    unknown = sorted(path for path in read if not _is_of_model(path.split(".")[1:], model))
+    assert unknown == [], unknown
+    words = set(re.findall(r"\b[A-Z][A-Z_]{3,}\b", re.sub(r"eventType: [A-Z_]+", "", text)))
+    assert words <= {*model["#enums"]["Channel"], *model["#enums"]["ContactInitiationMethod"]}, words
+    return f"{len(read)} members, {len(words)} values known to botocore"
+
+
+def _model() -> dict[str, Any]:
+    command: list[str | Path] = [python_home() / "bin" / "python", HERE / "clients" / "connect_fields.py"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _is_of_model(parts: list[str], model: dict[str, Any]) -> bool:
+    outer = parts[0][0].upper() + parts[0][1:]
+    if outer in {"Tags", "Attributes"}:
+        return True
+    inner = parts[1][0].upper() + parts[1][1:] if len(parts) > 1 else ""
+    return outer in model and (not inner or parts[1] in _ONLY_IN_EVENTS_INSIDE or inner in model[outer])
+
+
 Check = Callable[[Ground, Vendor], Awaitable[str]]
 CHECKS: dict[str, Check] = {
     "sent": sent,
@@ -294,6 +328,11 @@ CHECKS: dict[str, Check] = {
     "503": unavailable,
     "restart": restart,
 }
+
+
+def checks_of(vendor: Vendor) -> dict[str, Check]:
+    """Return the columns of a vendor's row."""
+    return CHECKS | ({"vendor's model": fields} if vendor.system == "amazon_connect" else {})
 
 
 def _other(vendor: Vendor) -> bytes:
