@@ -4,7 +4,6 @@ All libraries, all columns, on Apache Kafka: `python -m tests.sdks.matrix`.
 """
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 

@@ -1,6 +1,7 @@
 """Reading a message: values by path, and the members of a touchpoint that its properties carry by their own name."""
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Any, Final
 
 from schemas.vocabulary import Direction, ServiceLevel
@@ -114,6 +115,10 @@ def _is_number(found: Any) -> bool:
     return isinstance(found, int | float) and not isinstance(found, bool)
 
 
+def _is_one_of(words: type[StrEnum]) -> Callable[[Any], bool]:
+    return lambda found: isinstance(found, str) and found in set(words)
+
+
 def _is_text(most: int) -> Callable[[Any], bool]:
     return lambda found: isinstance(found, str) and 0 < len(found) <= most and found.isprintable()
 
@@ -135,8 +140,8 @@ def _is_words(found: Any) -> bool:
 
 
 _OWN: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
-    "direction": ("direction", lambda found: found in set(Direction)),
-    "service_level": ("service_level", lambda found: found in set(ServiceLevel)),
+    "direction": ("direction", _is_one_of(Direction)),
+    "service_level": ("service_level", _is_one_of(ServiceLevel)),
     "reason": ("reason", _is_text(_LABEL_LENGTH)),
     "outcome": ("outcome", _is_text(_LABEL_LENGTH)),
     "queue": ("queue", _is_text(_LABEL_LENGTH)),
