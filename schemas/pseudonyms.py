@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from functools import lru_cache
 from typing import Final
 
 PREFIX: Final = "hmac:"
@@ -19,6 +20,7 @@ _BYTES: Final = 20
 _PSEUDONYM = re.compile(re.escape(PREFIX) + f"[0-9a-f]{{{2 * _BYTES}}}")
 
 
+@lru_cache(maxsize=65_536)  # the same people come again and again
 def pseudonym(secret: bytes, type: str, value: str) -> str:  # noqa: A002 - an identifier is a type and a value
     """The pseudonym of the identifier whose spelt value is `value`: `hmac:` and 40 hexadecimal digits.
 
