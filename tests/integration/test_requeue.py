@@ -1,9 +1,10 @@
-"""`waymark dlq` as an operator uses it, against ingest and a broker: refused, mended, tried, sent again, once."""
+"""Dead letters against ingest and a broker: refused, mended, tried, sent again, once."""
 
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,17 @@ import pytest
 
 from services.runtime.clock import new_id
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_topics, read_back
+from waymark.database import connected
+from waymark.dead_letters import Letter, Selection
 from waymark.keys import SourceSpec, create_source_key
+from waymark.rejections import find_rejections, letters_sent_again
+from waymark.requeue import Fate, Manner, Obstacle, obstacle, sort_out, through_ingest
 
 pytestmark = pytest.mark.local
 
 
 class Operator:
-    """Runs `waymark` beside an ingest."""
+    """Looks after the dead letters of one source beside an ingest."""
 
     def __init__(self, ingest: IngestProcess, database: str, broker: str) -> None:
         self.ingest = ingest
@@ -31,6 +36,24 @@ class Operator:
         with psycopg.connect(self.database, autocommit=True) as connection:
             return create_source_key(connection, SourceSpec(name=self.source, channels=channels)).text
 
+    async def letters(self, *, everything: bool = False) -> list[Letter]:
+        """What ingest refused of the source and nobody sent again."""
+        with connected(self.database) as connection:
+            known = letters_sent_again(connection)
+        return await find_rejections(self.broker, Selection(source=self.source, requeued=everything), known)
+
+    async def requeue(self, **manner: Any) -> list[Fate]:
+        """Send again what waits."""
+        through, _, fates = sort_out(await self.letters())
+        with connected(self.database) as connection:
+            await through_ingest(connection, through, Manner(url=self.address, **manner), fates.append)
+        return fates
+
+    @property
+    def address(self) -> str:
+        """Where ingest answers."""
+        return self.ingest.url.removesuffix("/v1/touchpoints")
+
     def waymark(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the command."""
         environ = {
@@ -39,23 +62,16 @@ class Operator:
             "WAYMARK_KAFKA": self.broker,
             "WAYMARK_KAFKA_IDEMPOTENCE": "false",
             "WAYMARK_POSTGRES": self.database,
-            "WAYMARK_URL_INGEST": self.ingest.url.removesuffix("/v1/touchpoints"),
+            "WAYMARK_URL_INGEST": self.address,
         }
         command = [str(Path(sys.executable).with_name("waymark")), *words]
-        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=90)
+        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=100)
 
-    def json(self, *words: str) -> Any:
-        """Run the command and return what it prints for programs."""
-        done = self.waymark(*words, "--json")
-        assert done.stdout, done.stderr
-        return json.loads(done.stdout)
-
-    def keys(self) -> list[tuple[Any, ...]]:
-        """The keys of the source."""
+    def key_labels(self) -> list[str]:
+        """The labels of the source's keys."""
+        statement = "SELECT label FROM ingest.source_keys WHERE source = %s"
         with psycopg.connect(self.database) as connection:
-            return connection.execute(
-                "SELECT label FROM ingest.source_keys WHERE source = %s", (self.source,)
-            ).fetchall()
+            return [label for (label,) in connection.execute(statement, (self.source,)).fetchall()]
 
 
 @pytest.fixture
@@ -67,53 +83,75 @@ async def operator(tmp_path: Path, database: str, broker: str) -> Any:
 
 async def test_what_was_refused_is_mended_tried_and_sent_again_once(operator: Operator) -> None:
     before = await ends(operator.broker)
-    key = operator.source_key("web")
-    name = operator.source
-    sent = [a_touchpoint(f"{name}-{number}") for number in range(5)]
-    status, _, answer = operator.ingest.post(key, {"touchpoints": sent})
+    sent = [a_touchpoint(f"{operator.source}-{number}") for number in range(5)]
+    status, _, answer = operator.ingest.post(operator.source_key("web"), {"touchpoints": sent})
     assert (status, answer["code"]) == (422, "all_rejected")
-
-    listed = operator.json("dlq", "list", "--stage", "ingest", "--source", name)
-    assert [letter["code"] for letter in listed] == ["channel_not_allowed"] * 5
-    assert json.loads(operator.waymark("dlq", "show", listed[0]["ref"], "--value").stdout) == sent[0]
+    waiting = await operator.letters()
+    assert [(letter.code, letter.touchpoint_id) for letter in waiting] == [
+        ("channel_not_allowed", touchpoint["id"]) for touchpoint in sent
+    ]
 
     # Nothing is mended yet: the dry run says that all would be refused again, and leaves no trace.
-    tried = operator.json("dlq", "requeue", "--source", name, "--dry-run")
-    assert (tried["requeued"], {fate["outcome"] for fate in tried["letters"]}) == (0, {"rejected"})
-    assert {fate["code"] for fate in tried["letters"]} == {"channel_not_allowed"}
+    tried = await operator.requeue(dry_run=True)
+    assert {(fate.outcome, fate.code) for fate in tried} == {("rejected", "channel_not_allowed")}
 
     operator.source_key("web", "phone")
-    tried = operator.json("dlq", "requeue", "--source", name, "--dry-run")
-    assert [(fate["path"], fate["outcome"]) for fate in tried["letters"]] == [("ingest", "accepted")] * 5
+    tried = await operator.requeue(dry_run=True)
+    assert [(fate.path, fate.outcome) for fate in tried] == [("ingest", "accepted")] * 5
     assert await ends(operator.broker) == before
 
-    done = operator.json("dlq", "requeue", "--source", name, "--rate", "1000")
-    assert (done["requeued"], done["selected"]) == (5, 5)
-    again = operator.json("dlq", "requeue", "--source", name)
-    assert (again["requeued"], again["selected"]) == (0, 0)
+    assert [fate.outcome for fate in await operator.requeue()] == ["accepted"] * 5
+    assert await operator.requeue() == []
 
     written = [json.loads(record.value) for record in await read_back(operator.broker, before)]
     assert sorted(touchpoint["id"] for touchpoint in written) == [touchpoint["id"] for touchpoint in sent]
-    assert {(touchpoint["source"], touchpoint["replay"]) for touchpoint in written} == {(name, True)}
-    assert operator.json("dlq", "list", "--stage", "ingest", "--source", name) == []
-    assert len(operator.json("dlq", "list", "--stage", "ingest", "--source", name, "--all")) == 5
-    assert operator.keys() == [("",), ("",)], "a key that was lent is still there"
+    assert {(touchpoint["source"], touchpoint["replay"]) for touchpoint in written} == {(operator.source, True)}
+    assert len(await operator.letters(everything=True)) == 5
+    assert operator.key_labels() == ["", ""], "a key that was lent is still there"
 
 
 async def test_what_goes_back_live_is_no_replay(operator: Operator) -> None:
     before = await ends(operator.broker)
     operator.ingest.post(operator.source_key("web"), a_touchpoint(f"{operator.source}-1"))
     operator.source_key("web", "phone")
-    command = ("dlq", "requeue", "--source", operator.source, "--live")
-    assert operator.json(*command)["requeued"] == 1
+
+    assert [fate.outcome for fate in await operator.requeue(live=True)] == ["accepted"]
 
     (record,) = await read_back(operator.broker, before)
     assert "replay" not in json.loads(record.value)
 
 
-async def test_what_cannot_go_back_as_it_is_says_why_and_stays(operator: Operator) -> None:
-    key = operator.source_key()
-    operator.ingest.post(key, {"touchpoints": ["no object at all"]})
+async def test_what_is_refused_again_gives_way_to_its_new_letter(operator: Operator) -> None:
+    operator.ingest.post(operator.source_key("web"), a_touchpoint(f"{operator.source}-1"))
+    (letter,) = await operator.letters()
+
+    (fate,) = await operator.requeue()
+
+    assert (fate.outcome, fate.code) == ("rejected", "channel_not_allowed")
+    (waiting,) = await operator.letters()
+    assert waiting.ref != letter.ref
+
+
+async def test_letters_go_back_as_fast_as_is_allowed_and_no_faster(operator: Operator) -> None:
+    key = operator.source_key("web")
+    operator.ingest.post(key, {"touchpoints": [a_touchpoint(f"{operator.source}-{at}") for at in range(6)]})
+    operator.source_key()
+    taken: list[float] = []
+    begun = time.monotonic()
+    with connected(operator.database) as connection:
+        await through_ingest(
+            connection,
+            await operator.letters(),
+            Manner(url=operator.address, per_s=4),
+            lambda _: taken.append(time.monotonic()),
+        )
+
+    assert len(taken) == 6
+    assert taken[-1] - begun >= 1.0
+
+
+async def test_the_command_says_what_cannot_go_back_and_why(operator: Operator) -> None:
+    operator.ingest.post(operator.source_key(), {"touchpoints": ["no object at all"]})
     with psycopg.connect(operator.database, autocommit=True) as connection:
         connection.execute(
             """INSERT INTO journey.dead_letters (line, topic, partition, "offset", code, source, value, appended_at)
@@ -123,26 +161,17 @@ async def test_what_cannot_go_back_as_it_is_says_why_and_stays(operator: Operato
 
     done = operator.waymark("dlq", "requeue", "--source", operator.source)
 
-    assert done.returncode == 1
+    assert done.returncode == 1, done.stderr
     assert "not a JSON object" in done.stdout
     assert "used before with other content" in done.stdout
     assert "0 sent again" in done.stdout
-    assert len(operator.json("dlq", "list", "--source", operator.source)) == 2
-
-
-async def test_what_is_refused_again_gives_way_to_its_new_letter(operator: Operator) -> None:
-    operator.ingest.post(operator.source_key("web"), a_touchpoint(f"{operator.source}-1"))
-
-    done = operator.json("dlq", "requeue", "--source", operator.source)
-
-    assert (done["requeued"], done["letters"][0]["outcome"]) == (0, "rejected")
-    (waiting,) = operator.json("dlq", "list", "--source", operator.source)
-    assert waiting["ref"] != done["letters"][0]["ref"]
+    (letter,) = await operator.letters()
+    assert obstacle(letter) is Obstacle.UNREADABLE
 
 
 @pytest.mark.parametrize("words", [("--since", "yesterday"), ("--until", "2026-11-22T09:00:00"), ("--rate", "0")])
 def test_a_selection_that_makes_no_sense_is_wrong_usage(words: tuple[str, ...]) -> None:
     command = [str(Path(sys.executable).with_name("waymark")), "dlq", "requeue", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
     assert done.returncode == 2
