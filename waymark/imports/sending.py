@@ -3,18 +3,18 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx2
-import orjson
 
 from waymark.console import CommandError
 from waymark.imports.spool import Spooled
+from waymark.producer import exchange
+from waymark.producer.exchange import Answer, Refused, Result, Status
 
 BATCH = 500
 BATCH_BYTES = 2_000_000
 PATIENCE_S = 300.0
-LONGEST_PAUSE_S = 15.0
 
 
 class Sender(Protocol):
@@ -57,8 +57,8 @@ class IngestSender:
         self, client: httpx2.Client, url: str, key: str, *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._client = client
-        self._url = f"{url.rstrip('/')}/v1/touchpoints"
-        self._headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        self._url = f"{url.rstrip('/')}{exchange.PATH}"
+        self._headers = exchange.headers(key)
         self._sleep = sleep
 
     def send(self, batch: Sequence[Spooled]) -> list[Outcome]:
@@ -70,65 +70,45 @@ class IngestSender:
         outcomes: list[Outcome] = []
         left = list(batch)
         waited = 0.0
-        attempt = 0
+        vain = 0
         while left:
-            answers, pause = self._post(left)
-            done = [outcome for outcome, status in answers if status != "unavailable"]
+            answer = self._post(left)
+            answered = list(zip(left, answer.results, strict=True))
+            done = [_outcome(item, result) for item, result in answered if result.status is not Status.UNAVAILABLE]
             outcomes += done
-            left = [item for item, (_, status) in zip(left, answers, strict=True) if status == "unavailable"]
+            left = [item for item, result in answered if result.status is Status.UNAVAILABLE]
             if not left:
                 break
-            waited, attempt = (0.0, 0) if done else (waited, attempt)
-            pause = min(max(pause, 0.5 * 2**attempt), LONGEST_PAUSE_S)
+            waited, vain = (0.0, 1) if done else (waited, vain + 1)
+            pause = exchange.pause_s(vain, answer.retry_after_s)
             if waited + pause > PATIENCE_S:
                 raise CommandError(
                     f"ingest at {self._url} takes nothing since {waited:.0f} s; the same command goes on from here"
                 )
             self._sleep(pause)
-            waited, attempt = waited + pause, attempt + 1
+            waited += pause
         return outcomes
 
-    def _post(self, batch: Sequence[Spooled]) -> tuple[list[tuple[Outcome, str]], float]:
-        """One try: an outcome and a status for each, and how long ingest asks to wait."""
-        body = b'{"touchpoints":[' + b",".join(item.raw for item in batch) + b"]}"
+    def _post(self, batch: Sequence[Spooled]) -> Answer:
+        """One try: a result for each, and how long ingest asks to wait."""
         try:
-            answer = self._client.post(self._url, content=body, headers=self._headers)
+            said = self._client.post(
+                self._url, content=exchange.body([item.raw for item in batch]), headers=self._headers
+            )
         except httpx2.TransportError:
-            return _unavailable(batch), 0.0
-        if answer.status_code >= 500 and "results" not in _document(answer):
-            return _unavailable(batch), _retry_after(answer)
-        if answer.status_code not in {202, 207, 422, 503}:
-            document = _document(answer)
-            why = document.get("message") or document.get("detail") or answer.reason_phrase
-            raise CommandError(f"ingest refuses the import ({answer.status_code} {document.get('code', '')}): {why}")
-        results = _document(answer)["results"]
-        return [_outcome(item, result) for item, result in zip(batch, results, strict=True)], _retry_after(answer)
+            return exchange.unavailable(len(batch))
+        try:
+            return exchange.read(said.status_code, said.content, said.headers.get("retry-after", ""), len(batch))
+        except Refused as refused:
+            raise CommandError(f"ingest refuses the import ({refused})") from refused
 
 
-def _document(answer: httpx2.Response) -> dict[str, Any]:
-    try:
-        document = orjson.loads(answer.content)
-    except orjson.JSONDecodeError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _outcome(item: Spooled, result: dict[str, Any]) -> tuple[Outcome, str]:
-    outcome = Outcome(
+def _outcome(item: Spooled, result: Result) -> Outcome:
+    return Outcome(
         line=item.line,
-        status=result["status"],
-        id=result.get("id") or "",
-        code=result.get("code") or "",
-        field=result.get("field") or "",
-        message=result.get("message") or "",
+        status=str(result.status),
+        id=result.id,
+        code=result.code,
+        field=result.field,
+        message=result.message,
     )
-    return outcome, outcome.status
-
-
-def _unavailable(batch: Sequence[Spooled]) -> list[tuple[Outcome, str]]:
-    return [(Outcome(line=item.line, status="unavailable"), "unavailable") for item in batch]
-
-
-def _retry_after(answer: httpx2.Response) -> float:
-    text = answer.headers.get("retry-after", "")
-    return float(text) if text.isdigit() else 0.0

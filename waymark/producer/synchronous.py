@@ -1,0 +1,192 @@
+"""The producer for threads: `send` puts into a queue, one background thread posts what is there."""
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from waymark.producer import exchange
+from waymark.producer.exchange import Answer, Refused, Result, Status
+from waymark.producer.parcel import Parcel, fits, parcel
+
+_log = logging.getLogger(__name__)
+
+
+class QueueFullError(Exception):
+    """So many touchpoints wait already that there is no room: ingest has not taken any for a while."""
+
+
+class Producer:
+    """Sends touchpoints to the ingest at `url` with a source's `key`; safe to use from several threads.
+
+    `on_result` hears, in the background thread, what became of each touchpoint, in the end accepted, duplicate or
+    rejected; what is still unsent when `close` gives up is unavailable, and is nowhere but with the caller. Up to
+    `queue_size` touchpoints wait while ingest cannot take any; a batch leaves after `linger_s`, or when it is full.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        on_result: Callable[[Result], None] | None = None,
+        queue_size: int = 10_000,
+        linger_s: float = 0.2,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self._url = f"{url.rstrip('/')}{exchange.PATH}"
+        self._client = httpx2.Client(headers=exchange.headers(key), timeout=30.0, transport=transport)
+        self._on_result = on_result
+        self._linger_s = linger_s
+        self._queue: queue.Queue[Parcel] = queue.Queue(queue_size)
+        self._held_back: Parcel | None = None
+        self._hurry = threading.Event()
+        self._stop = threading.Event()
+        self._over = threading.Condition()
+        self._unsettled = 0
+        self._refused: Refused | None = None
+        self.counts: Counter[Status] = Counter()
+        self._thread = threading.Thread(target=self._work, name="waymark-producer", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        """Return the producer; leaving the block sends what waits and closes."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def send(self, touchpoint: Mapping[str, Any], *, timeout_s: float = 10.0) -> str:
+        """Hand one over and return its id; waits up to `timeout_s` for room.
+
+        Raises:
+            QueueFullError: there was none.
+            Refused: ingest refused an earlier request, and would refuse this one.
+            TypeError: it holds what JSON cannot.
+        """
+        if self._refused is not None:
+            raise self._refused
+        ready = parcel(touchpoint, datetime.now(UTC))
+        with self._over:
+            self._unsettled += 1
+        try:
+            self._queue.put(ready, timeout=timeout_s)
+        except queue.Full:
+            self._settle(1)
+            raise QueueFullError(f"{self._queue.maxsize} touchpoints wait already") from None
+        return ready.id
+
+    def flush(self, timeout_s: float = 30.0) -> bool:
+        """Send what waits now; return whether everything has its final result.
+
+        Raises:
+            Refused: ingest refuses what this producer sends.
+        """
+        self._hurry.set()
+        with self._over:
+            done = self._over.wait_for(lambda: not self._unsettled, timeout_s)
+        self._hurry.clear()
+        if self._refused is not None:
+            raise self._refused
+        return done
+
+    def close(self, timeout_s: float = 30.0) -> None:
+        """Send what waits, for `timeout_s` at most; then give up. Raises `Refused` as `flush` does."""
+        try:
+            self.flush(timeout_s)
+        finally:
+            self._stop.set()
+            self._thread.join(self._client.timeout.read or 30.0)
+            self._client.close()
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            batch = self._gather()
+            if batch:
+                self._deliver(batch)
+        self._give_up(self._gather())
+
+    def _gather(self) -> list[Parcel]:
+        """Return what goes next, at most a full request; after a while of waiting, maybe nothing."""
+        batch: list[Parcel] = []
+        size = 0
+        until = time.monotonic() + self._linger_s
+        while (more := self._next(until)) is not None:
+            if not fits(len(batch), size, more):
+                self._held_back = more
+                break
+            batch.append(more)
+            size += len(more.raw)
+        return batch
+
+    def _next(self, until: float) -> Parcel | None:
+        if self._held_back is not None:
+            held, self._held_back = self._held_back, None
+            return held
+        wait = 0.0 if self._hurry.is_set() or self._stop.is_set() else until - time.monotonic()
+        try:
+            return self._queue.get(timeout=wait) if wait > 0 else self._queue.get_nowait()
+        except queue.Empty:
+            if self._hurry.is_set():
+                self._stop.wait(0.01)  # a flush without anything to send must not spin
+            return None
+
+    def _deliver(self, batch: list[Parcel]) -> None:
+        """Send until each of `batch` has its final result, or the producer is closed."""
+        vain = 0
+        while batch and not self._stop.is_set() and self._refused is None:
+            try:
+                answer = self._post(batch)
+            except Refused as refused:
+                self._refused = refused
+                break
+            left = [one for one, result in zip(batch, answer.results, strict=True) if self._unfinished(one, result)]
+            vain = vain + 1 if len(left) == len(batch) else 0
+            batch = left
+            if batch:
+                self._stop.wait(exchange.pause_s(vain, answer.retry_after_s))
+        self._give_up(batch)
+
+    def _post(self, batch: list[Parcel]) -> Answer:
+        now = datetime.now(UTC)
+        try:
+            said = self._client.post(self._url, content=exchange.body([one.stamped(now) for one in batch]))
+        except httpx2.TransportError:
+            return exchange.unavailable(len(batch))
+        return exchange.read(said.status_code, said.content, said.headers.get("retry-after", ""), len(batch))
+
+    def _unfinished(self, one: Parcel, result: Result) -> bool:
+        if result.status is Status.UNAVAILABLE:
+            return True
+        self._tell(replace(result, id=one.id))
+        return False
+
+    def _give_up(self, batch: list[Parcel]) -> None:
+        for one in batch:
+            self._tell(Result(status=Status.UNAVAILABLE, id=one.id, code=self._refused.code if self._refused else ""))
+
+    def _tell(self, result: Result) -> None:
+        self.counts[result.status] += 1
+        try:
+            if self._on_result is not None:
+                self._on_result(result)
+        except Exception:  # noqa: BLE001  the caller's code must not end the thread that sends
+            _log.exception("on_result failed")
+        finally:
+            self._settle(1)
+
+    def _settle(self, count: int) -> None:
+        with self._over:
+            self._unsettled -= count
+            self._over.notify_all()
