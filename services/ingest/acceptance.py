@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+import msgspec
+
 from schemas import identifiers, kinds, spelling
 from schemas.spelling import Dropped
 from schemas.touchpoint import IdentifierValue, Posted, Touchpoint
@@ -31,8 +33,7 @@ class Policy:
     phone_region: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When a touchpoint arrived, and the time that it was found to have happened at."""
 
     at: datetime

@@ -1,8 +1,9 @@
 """The time that one touchpoint gets: as said, shifted, computed, or that of its receipt, and the word for it. Pure."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+import msgspec
 
 from schemas.touchpoint import Posted
 from schemas.vocabulary import TimeQuality
@@ -24,8 +25,7 @@ class ClockMode(StrEnum):
     """The source keeps its clock right: what it says stands."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timed:
+class Timed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When it happened; `reported_at` is what the producer said where that is not it."""
 
     occurred_at: datetime
