@@ -43,27 +43,36 @@ class Ran:
 def main() -> int:
     """Parse, run, print."""
     options = _options()
-    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
     if options.list:
-        console.print(_catalogue())
+        _console().print(_catalogue())
         return 0
-    chosen = _chosen(options)
     seed = random.randrange(1_000_000) if options.seed is None else options.seed
-    home = Path(options.folder or tempfile.mkdtemp(prefix="waymark-faults-"))
+    chosen = _chosen(options)
     plan = [(fault, seed + round_) for round_ in range(options.rounds) for fault in chosen]
-    console.print(f"seed {seed}; {len(plan)} runs; logs under {home}", style="dim")
+    return run_plan(plan, folder=options.folder, json=options.json)
+
+
+def run_plan(plan: Sequence[tuple[Fault, int]], *, folder: str = "", json: str = "") -> int:
+    """Run faults with their seeds, one after the other; print as it goes, then the table. 0 when all hold."""
+    console = _console()
+    home = Path(folder or tempfile.mkdtemp(prefix="waymark-faults-"))
+    console.print(f"{len(plan)} runs, the first with seed {plan[0][1]}; logs under {home}", style="dim")
     ran: list[Ran] = []
     with contextlib.suppress(KeyboardInterrupt):  # the table says what was done until then
-        for fault, its_seed in plan:
-            ran.append(_run(console, fault, its_seed, home))
+        for fault, seed in plan:
+            ran.append(_run(console, fault, seed, home))
     console.print(table(ran))
-    if options.json:
-        Path(options.json).write_bytes(orjson.dumps([_plain(one) for one in ran], option=orjson.OPT_INDENT_2))
+    if json:
+        Path(json).write_bytes(orjson.dumps([_plain(one) for one in ran], option=orjson.OPT_INDENT_2))
     whole = len(ran) == len(plan) and all(one.verdict.outcome is Outcome.HOLDS for one in ran)
-    if whole and not options.folder:
+    if whole and not folder:
         shutil.rmtree(home, ignore_errors=True)
     console.print(_last_line(ran, len(plan), home), style="bold green" if whole else "bold red")
     return 0 if whole else 1
+
+
+def _console() -> Console:
+    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
 
 async def run_once(fault: Fault, seed: int, lab: Lab) -> Verdict:
