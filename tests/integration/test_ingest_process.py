@@ -4,8 +4,10 @@ import asyncio
 import gzip
 import json
 import os
+import shutil
 import signal
 import socket
+import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Iterator
 from pathlib import Path
@@ -213,3 +215,36 @@ async def test_the_curl_example_is_answered_as_it_expects(ingest: IngestProcess,
     assert run.returncode == 0, output.decode()
     assert b"duplicate" in output
     assert "대표번호".encode() in output
+
+
+@pytest.mark.parametrize("example", ["python_sync.py", "python_async.py", "node.mjs"])
+async def test_the_examples_of_producers_are_accepted(ingest: IngestProcess, database: str, example: str) -> None:
+    if example.endswith(".mjs") and shutil.which("node") is None:
+        pytest.skip("NOT TESTED: node is not installed, so the Node example was not run")
+    output = await run_example(ingest, database, [example, f"http://127.0.0.1:{ingest.port}"])
+    assert "accepted" in output
+
+
+async def test_the_till_keeps_what_it_cannot_send(ingest: IngestProcess, database: str, tmp_path: Path) -> None:
+    file = {"POS_FILE": str(tmp_path / "outbox.sqlite")}
+    for _ in range(2):
+        await run_example(ingest, database, ["offline_pos.py", "record", "--store", "S-12", "--loyalty", "L-7"], file)
+    wrong_key = {**file, "WAYMARK_SOURCE_KEY": "wm_src_wrong"}
+    send = ["offline_pos.py", "send", "--url", f"http://127.0.0.1:{ingest.port}"]
+    assert "2 still wait" in await run_example(ingest, database, send, wrong_key, ends=1)
+    assert "0 still wait" in await run_example(ingest, database, send, file)
+
+
+async def run_example(
+    ingest: IngestProcess, database: str, arguments: list[str], more: dict[str, str] | None = None, *, ends: int = 0
+) -> str:
+    """Run an example of a producer and return what it says."""
+    script = Path(__file__).parents[2] / "examples/producers" / arguments[0]
+    interpreter = ["node"] if script.suffix == ".mjs" else [sys.executable]
+    environment = {"PATH": os.environ["PATH"], "WAYMARK_SOURCE_KEY": make_key(database, "ivr"), **(more or {})}
+    run = await asyncio.create_subprocess_exec(
+        *interpreter, script, *arguments[1:], env=environment, stdout=PIPE, stderr=STDOUT
+    )
+    output, _ = await run.communicate()
+    assert run.returncode == ends, output.decode()
+    return output.decode()
