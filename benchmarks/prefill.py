@@ -1,7 +1,7 @@
 """Fills a database with customers as the worker would have left them, without the hours that it would take.
 
-The worker itself applies a sample; its rows are then copied, each copy with other customers: the four digits after the
-`n` of every name and in the middle of every phone number are the number of the copy. Ids that are made of content
+The worker itself applies a sample; its rows are then copied, each copy with other customers: their names and telephone
+numbers have the number of the copy in them (see `traffic`). Ids that are made of content
 (frictions, timers) are made anew with the domain's own functions, and so are the digests of frictions, so that the
 worker finds nothing to mend when such a customer comes back. Everything else is copied by SQL.
 """
@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from benchmarks.racing import RaceError
+from benchmarks.traffic import name, phone
 from services.journey.domain import friction as friction_domain
 from services.journey.domain.friction import Finding, Friction
 from services.journey.domain.names import CustomerId, JourneyId, friction_id, timer_id
@@ -31,10 +32,14 @@ COPY_ROOM = 10_000
 CHUNK = 25
 """Copies in one transaction."""
 
-_FUNCTIONS = """
+NAME, PHONE = name(0)[:-4], phone(0)[:-4]
+"""How names and telephone numbers of the sample begin: `n0000`, and a prefix with three digits for the copy."""
+
+_FUNCTIONS = f"""
 CREATE SCHEMA prefill;
 CREATE FUNCTION prefill.named(t text, k integer) RETURNS text IMMUTABLE LANGUAGE sql AS
-$$ SELECT replace(replace(t, 'n0000', 'n' || lpad(k::text, 4, '0')), '+82100000', '+8210' || lpad(k::text, 4, '0')) $$;
+$$ SELECT replace(replace(t, '{NAME}', 'n' || lpad(k::text, 4, '0')),
+                  '{PHONE}', '{PHONE[:-3]}' || lpad(k::text, 3, '0')) $$;
 CREATE FUNCTION prefill.twin(id uuid, k integer) RETURNS uuid IMMUTABLE LANGUAGE sql AS
 $$ SELECT md5(id::text || k::text)::uuid $$;
 """
@@ -104,13 +109,13 @@ def _copier(statement: sql.Composed) -> Callable[[psycopg.Connection, int, int],
 
 def _statement(connection: psycopg.Connection, table: str) -> sql.Composed:
     columns = _columns(connection, table)
-    values = [_expression(name, kind, COPIED[table].get(name)) for name, kind in columns]
+    values = [_expression(column, kind, COPIED[table].get(column)) for column, kind in columns]
     return sql.SQL(
         "INSERT INTO journey.{table} ({columns}) SELECT {values} FROM prefill.{table} AS s,"
         " generate_series(%(first)s::integer, %(last)s::integer) AS k"
     ).format(
         table=sql.Identifier(table),
-        columns=sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns),
+        columns=sql.SQL(", ").join(sql.Identifier(column) for column, _ in columns),
         values=sql.SQL(", ").join(values),
     )
 
@@ -124,8 +129,8 @@ def _columns(connection: psycopg.Connection, table: str) -> list[tuple[str, str]
     ).fetchall()
 
 
-def _expression(name: str, kind: str, change: str | None) -> sql.Composable:
-    column = sql.SQL("s.{}").format(sql.Identifier(name))
+def _expression(of: str, kind: str, change: str | None) -> sql.Composable:
+    column = sql.SQL("s.{}").format(sql.Identifier(of))
     if change == "named":
         return sql.SQL("prefill.named({}, k)").format(column)
     if change == "named_json":
@@ -170,7 +175,7 @@ class Sample:
 
 def _rows(connection: psycopg.Connection, table: str) -> Rows:
     text = {"payload": "payload::text AS payload"}
-    names = [name for name, _ in _columns(connection, table)]
+    names = [column for column, _ in _columns(connection, table)]
     columns = sql.SQL(", ").join(sql.SQL(text[n]) if n in text else sql.Identifier(n) for n in names)
     query = sql.SQL("SELECT {} FROM journey.{}").format(columns, sql.Identifier(table))
     return connection.cursor(row_factory=dict_row).execute(query).fetchall()
@@ -196,21 +201,21 @@ def _write(
 def _friction(row: dict[str, Any], copy: int) -> dict[str, Any]:
     said = friction_domain.decode(named(row["payload"], copy).encode())
     anchor = said.anchor
-    name = friction_id(
+    friction = friction_id(
         said.rule, anchor.source, interaction_id=anchor.interaction_id, touchpoint_id=anchor.touchpoint_id or ""
     )
     ids = said.journey_ids or ((said.journey_id,) if said.journey_id else ())
     journeys = tuple(JourneyId(twin(one, copy)) for one in ids)
     made = msgspec.structs.replace(
         said,
-        id=name,
+        id=friction,
         customer_id=CustomerId(twin(said.customer_id, copy)),
         journey_id=journeys[0] if journeys else None,
         journey_ids=journeys if len(journeys) > 1 else (),
     )
     return {
         **row,
-        "friction_id": name,
+        "friction_id": friction,
         "customer_id": made.customer_id,
         "journey_id": made.journey_id,
         "digest": _digest(made, journeys),
@@ -253,7 +258,7 @@ def twin(id_: UUID, copy: int) -> UUID:
 
 def named(text: str, copy: int) -> str:
     """Return what `prefill.named` returns."""
-    return text.replace("n0000", f"n{copy:04d}").replace("+82100000", f"+8210{copy:04d}")
+    return text.replace(NAME, name(copy * COPY_ROOM)[:-4]).replace(PHONE, phone(copy * COPY_ROOM)[:-4])
 
 
 def _finish(url: str) -> Filled:

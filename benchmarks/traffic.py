@@ -87,5 +87,5 @@ def name(customer: int) -> str:
 
 
 def phone(customer: int) -> str:
-    """Return the telephone number of a customer."""
+    """Return the telephone number of a customer, below ten million: one that could exist, or ingest would drop it."""
     return f"+82102{customer:07d}"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import document, profiling, reference_job, suite
+from benchmarks import document, prefill, profiling, reference_job, suite
 from benchmarks.measuring import Plan
-from benchmarks.traffic import crowd
+from benchmarks.traffic import crowd, name, phone
 
 ROOT = Path(__file__).parents[3]
 
@@ -47,11 +47,11 @@ def test_the_long_ones_run_only_when_asked_for() -> None:
     assert [one.name for one in suite.choose(["growth"], Plan())] == ["growth"]
 
 
-@pytest.mark.parametrize("name", [one.name for one in suite.everything()])
-def test_every_benchmark_has_its_place_in_the_document(name: str) -> None:
+@pytest.mark.parametrize("benchmark", [one.name for one in suite.everything()])
+def test_every_benchmark_has_its_place_in_the_document(benchmark: str) -> None:
     text = document.PATH.read_text(encoding="utf-8")
-    assert f"<!-- {name} -->\n" in text
-    assert f"<!-- /{name} -->" in text
+    assert f"<!-- {benchmark} -->\n" in text
+    assert f"<!-- /{benchmark} -->" in text
 
 
 def test_traffic_is_the_same_for_the_same_seed_but_for_the_time() -> None:
@@ -78,3 +78,9 @@ def test_time_in_a_driver_counts_for_the_stage_that_asked() -> None:
     asked = "main (worker.py:1);write (services/journey/apply/writing.py:9);execute (asyncpg/connection.py:3) 3"
     nobody = "run (asyncio/base_events.py:1);data_received (asyncpg/protocol.pyx:7) 1"
     assert profiling.shares([asked, nobody]) == {"write": 0.75, "PostgreSQL driver, reading": 0.25}
+
+
+def test_a_copied_customer_is_called_what_traffic_calls_it() -> None:
+    for copy in (1, 57, 999):
+        number = copy * prefill.COPY_ROOM + 123
+        assert prefill.named(f"C-{name(123)} {phone(123)}", copy) == f"C-{name(number)} {phone(number)}"
