@@ -7,6 +7,7 @@ draft-ietf-httpapi-ratelimit-headers-10. What is in flight altogether is `admiss
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.ingest.protection.buckets import Bucket, Buckets, Quota
 from services.ingest.reasons import Refusal, Refused
@@ -86,10 +87,9 @@ class Rates:
         default = self._rules.requests_per_s if what == "requests" else self._rules.touchpoints_per_s
         own = _per_s(source.pace, what) or default
         if own:
-            quota = Quota(per_s=own, burst=max(1.0, own * self._rules.burst_s))
-            yield _Limit(what, self._buckets.of((source.name, what), quota, now))
+            yield _Limit(what, self._buckets.of((source.name, what), _quota(own, self._rules.burst_s), now))
         if of_key := _per_s(source.key_pace, what):
-            quota = Quota(per_s=of_key, burst=max(1.0, of_key * self._rules.burst_s))
+            quota = _quota(of_key, self._rules.burst_s)
             yield _Limit(f"key-{what}", self._buckets.of((source.name, source.key_id, what), quota, now))
 
     def _say(self, source: str, refusal: Refusal, now: float) -> None:
@@ -100,6 +100,11 @@ class Rates:
             self._said.clear()
         self._said[source] = now
         _log.warning("source sends faster than it may", source=source, reason=str(refusal))
+
+
+@lru_cache(maxsize=1_024)  # of every request, and there are as many as paces
+def _quota(per_s: float, burst_s: float) -> Quota:
+    return Quota(per_s=per_s, burst=max(1.0, per_s * burst_s))
 
 
 def _per_s(pace: Pace, what: str) -> float | None:
