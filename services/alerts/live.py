@@ -79,12 +79,9 @@ class Live:
         try:
             yield b"retry: 2000\n\n"
             seen = listener.since
-            if last_event_id is None:
-                yield _frame("ready", str(seen), "{}")
-            else:
-                async for missed in self._since(last_event_id, listener.since):
-                    seen = max(seen, missed.cursor)
-                    yield missed.wire
+            async for first in self._beginning(last_event_id, listener.since):
+                seen = max(seen, first.cursor)
+                yield first.wire
             async for frame in self._following(listener):
                 if frame is None:
                     yield b": \n\n"
@@ -113,13 +110,17 @@ class Live:
         self._listeners.discard(listener)
         self.metrics.live_clients.set(len(self._listeners))
 
-    async def _since(self, last_event_id: str, until: Cursor) -> AsyncIterator[_Frame]:
-        """What the client missed, up to the place where its queue begins."""
+    async def _beginning(self, last_event_id: str | None, until: Cursor) -> AsyncIterator[_Frame]:
+        """What a client is told first: what it missed, up to the place where its queue begins."""
+        if last_event_id is None:
+            yield _Frame(cursor=until, wire=_frame("ready", str(until), "{}"))
+            return
         cursor = feed.parse_cursor(last_event_id)
         async with acquire(self.pool) as connection:
             if cursor is None or not await feed.resumable(connection, cursor):
                 yield _Frame(cursor=until, wire=_frame("resync", str(until), "{}"))
                 return
+        yield _Frame(cursor=cursor, wire=b": \n\n")  # another replica may have shown more than this one has read yet
         while cursor < until:
             async with acquire(self.pool) as connection:
                 entries = await feed.after(connection, cursor, PAGE)

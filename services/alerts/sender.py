@@ -31,6 +31,9 @@ KEPT_S = 1.5
 KEPT_AT_MOST = 256
 """Idle or busy connections to one receiver; how many are busy is for each endpoint to say (`max_in_flight`)."""
 
+RENEWED_EVERY = 100
+"""Of so many requests one closes its connection: a name that moves is asked for again before long."""
+
 USER_AGENT = "Waymark-Alerts/1"
 
 
@@ -75,6 +78,7 @@ class Sender:
         self._total_s = total_s
         self._targets = lru_cache(maxsize=1024)(guard.check_url)  # of the URL alone; addresses are asked at every dial
         self._session: aiohttp.ClientSession | None = None
+        self._posted = 0
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
@@ -132,6 +136,9 @@ class Sender:
         if self._session is None:
             raise RuntimeError("the sender was not started")
         target = self._targets(url)
+        self._posted += 1
+        if self._posted % RENEWED_EVERY == 0:
+            headers = {**headers, "connection": "close"}
         async with self._session.post(
             target, data=body, headers=headers, allow_redirects=False, trace_request_ctx=way
         ) as response:

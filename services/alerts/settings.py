@@ -49,7 +49,7 @@ class AlertsSettings(Settings):
     )
     target_ports: str = Field("80,443,8443", description="Ports that webhooks may go to, comma separated.")
     lease_s: float = Field(60.0, gt=20, description="Seconds that a claimed delivery is ours; above the 15 s of a try.")
-    in_flight: int = Field(64, ge=1, le=1000, description="Most webhooks under way at once in this process.")
+    in_flight: int = Field(256, ge=1, le=1000, description="Most webhooks under way at once in this process.")
     poll_s: float = Field(1.0, gt=0, description="Seconds between looks for due deliveries, should a wake-up be lost.")
     heartbeat_s: float = Field(15.0, gt=0, description="Seconds between signs of life on the live stream.")
     stream_clients: int = Field(500, ge=1, description="Most clients of the live stream in this process.")

@@ -1,8 +1,9 @@
 """Notifications and their deliveries: written with the change they tell of, claimed by lease, settled under a fence.
 
 A claim takes, per endpoint, at most what its concurrency leaves free, what is urgent (of critical issues) first, and of
-one issue only the oldest that is not delivered, so what an endpoint hears of one issue comes in order. While an
-endpoint's breaker is open nothing is taken; after it, one probe at a time. Leaves what an answer means to
+one issue only the oldest that is not delivered, so what an endpoint hears of one issue comes in order. Where there is
+not room for all, those with the least under way come first: slow ones cannot take every place. While an endpoint's
+breaker is open nothing is taken; after it, one probe at a time. Leaves what an answer means to
 `domain.retry`.
 """
 
@@ -141,13 +142,16 @@ WITH taken AS (
                AND f.lease_until > $1
            ) busy
      CROSS JOIN LATERAL (
-            SELECT delivery_id FROM (
+            SELECT delivery_id, row_number() OVER () AS place FROM (
                 SELECT urgent.delivery_id FROM ({_HEADS.format(which="d.urgent")}) urgent
                  UNION ALL
-                SELECT other.delivery_id FROM ({_HEADS.format(which="NOT d.urgent")}) other) both_sorts
-             LIMIT greatest(0, (CASE WHEN e.consecutive_failures >= $5 THEN 1 ELSE e.max_in_flight END) - busy.flying)
+                SELECT other.delivery_id FROM ({_HEADS.format(which="NOT d.urgent")}) other
+                 LIMIT greatest(0, (CASE WHEN e.consecutive_failures >= $5 THEN 1 ELSE e.max_in_flight END)
+                                   - busy.flying)
+                ) both_sorts
            ) head
      WHERE e.enabled AND e.deleted_at IS NULL AND (e.paused_until IS NULL OR e.paused_until <= $1)
+     ORDER BY busy.flying + head.place
      LIMIT $2
 )
 UPDATE alerts.deliveries d
