@@ -178,8 +178,14 @@ async def open_room(lab: Lab, seed: int, *, replicas: int = 1, **settings: str) 
     return room
 
 
+async def load(room: Room, over: asyncio.Event) -> None:
+    """About 40 frictions a second, until it is over."""
+    while not over.is_set():
+        await room.write(stories(room.rng, 60), seconds=2.0)
+
+
 def stories(rng: Random, count: int) -> list[Friction]:
-    """Frictions of so many issues: each is opened; later some get worse, some a second friction, some are taken back."""
+    """Frictions of so many issues: each is opened; later some get worse, get a second friction, or are taken back."""
     told: list[tuple[float, Friction]] = []
     for number in range(count):
         first = friction(rng)

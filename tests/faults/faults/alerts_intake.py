@@ -10,7 +10,7 @@ import schemas.friction
 from schemas.friction import Friction
 from schemas.vocabulary import Severity
 from services.alerts.failpoints import Failpoint
-from tests.faults.alerts_room import Room, friction, open_room, stories
+from tests.faults.alerts_room import Room, friction, load, open_room
 from tests.faults.checker import Check
 from tests.faults.fault import Fault, Verdict
 from tests.faults.fleet import READY_WITHIN_S, Process
@@ -36,7 +36,8 @@ async def rebalances(lab: Lab, seed: int) -> Verdict:
     frozen = room.replicas[1]
     under_way = 0
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(room.write(stories(room.rng, 1500), seconds=50))
+        over = asyncio.Event()
+        tasks.create_task(load(room, over))
         for place in (Failpoint.FRICTIONS_READ, Failpoint.FRICTIONS_APPLIED):
             await asyncio.to_thread(frozen.stop)
             hurt(frozen, f"freeze:{place}:{room.rng.randint(2, 6)}")
@@ -53,7 +54,8 @@ async def rebalances(lab: Lab, seed: int) -> Verdict:
         await asyncio.to_thread(room.replicas[0].stop)
         room.replicas[0].start()
         await _ready(room.replicas[0])
-    await room.applied()
+        over.set()
+    await room.applied(within_s=120)
     await room.told(within_s=120)
     events = read_logs(room.fleet).events
     checks = await judged(room, repeats=under_way, explains=KAFKA_SAYS)
@@ -162,7 +164,8 @@ async def database_away(lab: Lab, seed: int) -> Verdict:
     unready = 0
     ended = 0
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(room.write(stories(room.rng, 1500), seconds=45))
+        over = asyncio.Event()
+        tasks.create_task(load(room, over))
         for turn in range(2):
             await asyncio.sleep(6)
             for _ in range(3):
@@ -177,6 +180,7 @@ async def database_away(lab: Lab, seed: int) -> Verdict:
             await asyncio.to_thread(room.engines.postgres.start)
             room.connection = await asyncpg.connect(room.engines.database)
             lab.stack.push_async_callback(room.connection.close)
+        over.set()
     for process in room.replicas:
         await _ready(process)
     await room.applied(within_s=120)
@@ -192,7 +196,7 @@ async def database_away(lab: Lab, seed: int) -> Verdict:
 
 _END_ONE = """
 SELECT count(pg_terminate_backend(pid)) FROM (
-    SELECT pid FROM pg_stat_activity WHERE application_name = 'waymark-alerts' ORDER BY random() LIMIT 4) some
+    SELECT pid FROM pg_stat_activity WHERE application_name = 'waymark-alerts' ORDER BY random() LIMIT 4) AS few
 """
 
 

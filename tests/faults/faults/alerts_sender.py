@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from services.alerts.failpoints import Failpoint
-from tests.faults.alerts_room import Room, friction, open_room, stories
+from tests.faults.alerts_room import Room, friction, load, open_room, stories
 from tests.faults.checker import Check
 from tests.faults.fault import Fault, Verdict
 from tests.faults.fleet import READY_WITHIN_S, Process
@@ -79,7 +79,7 @@ async def at_random(lab: Lab, seed: int, *, kills: int) -> Verdict:
     explained = 0
     over = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_load(room, over))
+        tasks.create_task(load(room, over))
         for number in range(kills):
             victim = room.replicas[number % 2]
             await asyncio.to_thread(await_ready, victim.child, victim.answers, within_s=READY_WITHIN_S)
@@ -94,12 +94,6 @@ async def at_random(lab: Lab, seed: int, *, kills: int) -> Verdict:
     await room.told(within_s=180)
     checks = await judged(room, repeats=explained)
     return Verdict(checks=checks, counts=_counts(room, {"kills": kills, "under way at the kills": explained}))
-
-
-async def _load(room: Room, over: asyncio.Event) -> None:
-    """About 40 frictions a second, until it is over."""
-    while not over.is_set():
-        await room.write(stories(room.rng, 60), seconds=2.0)
 
 
 _UNDER_WAY = "SELECT count(*) FROM alerts.deliveries WHERE state = 'pending' AND lease_owner IS NOT NULL"

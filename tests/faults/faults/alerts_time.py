@@ -285,6 +285,7 @@ async def stream(lab: Lab, seed: int) -> Verdict:
         await room.until("not all seen", lambda: _seen_all(clients, wanted), within_s=60)
         for task in following:
             task.cancel()
+    await room.told(within_s=120)
     checks = [
         verdict(
             f"client {client.number}: every change, once, in order",

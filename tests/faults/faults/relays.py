@@ -75,7 +75,7 @@ async def _die_once(scene: Scene, process: Process, service: str, prepare: Calla
     async def alive() -> list[str]:
         return [] if process.own_ends > before else [f"{process.name} has not died"]
 
-    await until(alive, within_s=60.0)
+    await until(alive, within_s=150.0)
     scene.counts[f"{service} killed at the mark"] += 1
 
 

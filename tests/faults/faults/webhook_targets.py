@@ -26,6 +26,7 @@ ATTEMPT_MOST_S = 15.5
 LATENCY_SLACK_MS = 250.0
 """What a healthy receiver may be slower at the 99th percentile beside bad ones; two busy cores are no clockwork."""
 
+NOISY = 10
 BAD: Mapping[str, Manner] = {
     "slow": receivers.slow(30.0),
     "500": receivers.status(500),
@@ -99,21 +100,29 @@ async def hostile(lab: Lab, seed: int) -> Verdict:
 
 
 async def noisy(lab: Lab, seed: int) -> Verdict:
-    """The alert list's 10: one receiver takes 14 s for each of a thousand."""
-    room = await open_room(lab, seed)
+    """The alert list's 10, times ten: as many slow receivers as could take every place that there is."""
+    room = await open_room(lab, seed, WAYMARK_ALERTS_IN_FLIGHT="64")
     await room.receiver("well")
-    before = await _p99(room, 300)
-    await room.receiver("noisy", receivers.slow(14.0), took_all=True)
-    await room.write([friction(room.rng) for _ in range(1000)])
+    before = await _p99(room, 200)
+    for number in range(NOISY):
+        await room.receiver(f"noisy {number}", receivers.slow(14.0), took_all=True)
+    await room.write([friction(room.rng) for _ in range(200)])
     await room.told("well")
-    beside = await _p99(room, 300)
-    flying = await room.value("SELECT count(*) FROM alerts.deliveries WHERE lease_until > now() AND state = 'pending'")
+    beside = await _p99(room, 200)
+    flying = await room.connection.fetch(
+        """
+        SELECT endpoint_id, count(*) AS n FROM alerts.deliveries WHERE lease_until > now() AND state = 'pending'
+         GROUP BY endpoint_id
+        """
+    )
+    most = max(row["n"] for row in flying)
     checks = [
         _unaffected(before, beside),
-        Check(name="the noisy one has no more than its share", ok=flying <= 8, detail=f"{flying} under way, 8 allowed"),
+        Check(name="a noisy one has no more than its share", ok=most <= 8, detail=f"{most} under way, 8 allowed"),
         *await telling.judged(room, receivers=["well"]),
     ]
-    counts = {"p99 ms alone": round(before), "p99 ms beside it": round(beside), "under way to it": int(flying)}
+    counts = {"p99 ms alone": round(before), "p99 ms beside them": round(beside), "noisy": NOISY}
+    counts["waiting for them"] = int(await room.value("SELECT count(*) FROM alerts.deliveries WHERE state = 'pending'"))
     return Verdict(checks=checks, counts=await _counted(room, counts))
 
 
@@ -265,6 +274,6 @@ FAULTS = (
     Fault(
         id="A3", title="webhook targets that drip, flood, inflate, half-close or say nothing", short=False, run=hostile
     ),
-    Fault(id="A10", title="a thousand webhooks for a receiver that takes 14 s each", short=False, run=noisy),
+    Fault(id="A10", title="ten receivers that take 14 s for each of hundreds", short=False, run=noisy),
     Fault(id="A14", title="webhook targets that lead inside; a canary listens", short=False, run=treacherous),
 )
