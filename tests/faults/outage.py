@@ -42,7 +42,7 @@ class Alarms:
 
 async def run_outage(engines: Engines, folder: Path) -> Alarms:
     """Write promises and calls, let the due times pass, and only then start two workers."""
-    over = datetime.now(UTC) + timedelta(seconds=15)  # when the last grace ends; everything is in the log by then
+    over = datetime.now(UTC) + timedelta(seconds=30)  # when the last grace ends; everything is in the log by then
     due = over - GRACE
     promises = [_touchpoint(n, "callback_promised", due - timedelta(hours=1), due_at=instant(due)) for n in _all()]
     calls = [_touchpoint(n, "callback_made", due - timedelta(minutes=5)) for n in range(KEPT)]
