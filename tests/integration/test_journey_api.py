@@ -222,6 +222,16 @@ async def test_a_timeline_stands_in_event_order_with_its_journeys_and_frictions(
     assert [one["id"] for one in page["frictions"]] == [str(named("again"))]
 
 
+async def test_a_timeline_says_where_a_time_was_put_right(client: httpx2.AsyncClient, rows: Rows) -> None:
+    await _story(rows)
+    said = "2026-11-22T09:15:00.000000Z"
+    await rows.touchpoint("minseo", "device", 31, reported_at=said, sent_at=said, time_quality="corrected")
+    (page,) = await _pages(client, _customer("phone:+821012345678", "/timeline"))
+    as_said, put_right = page["touchpoints"][0], page["touchpoints"][-1]
+    assert (put_right["reported_at"], put_right["time_quality"]) == (said, "corrected")
+    assert (as_said.get("reported_at"), as_said.get("time_quality")) == (None, None)
+
+
 async def test_a_timeline_can_be_narrowed_to_a_stretch_of_event_time(client: httpx2.AsyncClient, rows: Rows) -> None:
     await rows.customer("minseo")
     await rows.identifier("minseo", "phone", "+821012345678")

@@ -105,6 +105,8 @@ def touchpoint(row: Row, frictions_of: FrictionsOf) -> TimelineTouchpoint:
         id=row["id"],
         occurred_at=row["occurred_at"],
         received_at=row["received_at"],
+        reported_at=stored.reported_at,
+        time_quality=stored.time_quality,
         channel=row["channel"],
         kind=row["kind"],
         direction=stored.direction,

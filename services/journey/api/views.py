@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from schemas.codec import utc_text
 from schemas.friction import State as FrictionState
-from schemas.vocabulary import Channel, Direction, ServiceLevel, Severity
+from schemas.vocabulary import Channel, Direction, ServiceLevel, Severity, TimeQuality
 
 Instant = Annotated[datetime, PlainSerializer(utc_text, return_type=str, when_used="json")]
 """A moment, always written as UTC with microseconds: `2026-11-22T00:15:00.000000Z`."""
@@ -129,6 +129,10 @@ class TimelineTouchpoint(View):
     id: str = Field(description="The producer's own id of it.", examples=["call-8841-end"])
     occurred_at: Instant = Field(description="When it happened.")
     received_at: Instant = Field(description="When Waymark got it.")
+    reported_at: Instant | None = Field(None, description="What its producer said of the time, where that is not it.")
+    time_quality: TimeQuality | None = Field(
+        None, description="How its time came about; absent: as its producer said.", examples=["corrected"]
+    )
     channel: Channel = Field(description="Where.", examples=["phone"])
     kind: str = Field(description="What.", examples=["call_ended"])
     direction: Direction | None = Field(None, description="`inbound` or `outbound`.", examples=["inbound"])
