@@ -5,7 +5,7 @@ too old is told to `resync`. A client that cannot keep up is let go, and resumes
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 
 from services.alerts.metrics import StateMetrics
@@ -73,7 +73,7 @@ class Live:
         for listener in list(self._listeners):
             self._let_go(listener, "restart")
 
-    async def stream(self, last_event_id: str | None) -> AsyncIterator[bytes]:
+    async def stream(self, last_event_id: str | None) -> AsyncGenerator[bytes]:
         """Yield the wire form of a stream that goes on behind `last_event_id`, or starts now without one."""
         listener = await self._join()
         try:

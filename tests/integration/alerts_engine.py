@@ -10,6 +10,7 @@ import schemas.friction
 from schemas.friction import Friction
 from services.alerts.app import Service
 from services.alerts.domain.retry import Health
+from services.alerts.failpoints import NO_FAILPOINTS, Failpoints
 from services.alerts.intake import Applied, Arrival, Owned
 from services.alerts.settings import ProcessSettings
 from services.alerts.stores import progress
@@ -80,14 +81,20 @@ class Engine:
 
 @asynccontextmanager
 async def an_engine(
-    database: str, clock: SteppingClock, *, dispatching: bool = True, partition: int = 0, **settings: str
+    database: str,
+    clock: SteppingClock,
+    *,
+    dispatching: bool = True,
+    partition: int = 0,
+    failpoints: Failpoints = NO_FAILPOINTS,
+    **settings: str,
 ) -> AsyncIterator[Engine]:
     """One replica; several may share a database."""
     environ = {"WAYMARK_POSTGRES": database, "WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true"}
     environ |= {"WAYMARK_ALERTS_POLL_S": "0.05"} | settings
     loaded = ProcessSettings.load(environ)
     pool = await create_pool(database, application_name="test", size=8)
-    service = Service(loaded, pool, Producer("127.0.0.1:1", client_id="test", idempotent=False), clock)
+    service = Service(loaded, pool, Producer("127.0.0.1:1", client_id="test", idempotent=False), clock, failpoints)
     position = Position(line="test", topic="frictions", partition=partition)
     async with transaction(pool) as connection:
         claim = await progress.claim(connection, position, owner="test", start=0, now=clock.now())
