@@ -15,6 +15,7 @@ from uuid import UUID
 
 import aiohttp
 import asyncpg
+import psutil
 import psycopg
 from aiokafka import AIOKafkaProducer
 
@@ -23,11 +24,12 @@ from schemas.friction import Anchor, Friction, State
 from schemas.vocabulary import Channel, Severity, Text, TimelineEntry, TouchpointRef
 from services.runtime.keys import KeyKind
 from tests.faults.conditions import until
-from tests.faults.fleet import Engines, Fleet, Process
+from tests.faults.fleet import READY_WITHIN_S, Engines, Fleet, Process
 from tests.faults.lab import Lab
 from tests.faults.log_reading import LogReader
 from tests.faults.receivers import Manner, Receiver, fine
 from waymark.keys import create_role_key
+from waymark.stack.process import await_ready
 
 TOPIC = "frictions"
 RULES = ("repeat_contact_24h", "callback_missed", "payment_declined", "long_wait")
@@ -146,6 +148,10 @@ class Room:
 
         await until(missing, within_s=within_s)
 
+    async def under_way(self) -> int:
+        """Deliveries that somebody has claimed: what a death or a severed session can explain at most."""
+        return int(await self.value("SELECT count(*) FROM alerts.deliveries WHERE lease_owner IS NOT NULL"))
+
     async def until(self, what: str, condition: Callable[[], Awaitable[bool]], *, within_s: float = 30.0) -> None:
         """Wait for a condition."""
 
@@ -176,6 +182,16 @@ async def open_room(lab: Lab, seed: int, *, replicas: int = 1, **settings: str) 
     lab.stack.push_async_callback(room.connection.close)
     lab.say(f"{replicas} alert services are ready")
     return room
+
+
+async def ready(process: Process) -> None:
+    """Wait until it answers that it is ready."""
+    await asyncio.to_thread(await_ready, process.child, process.answers, within_s=READY_WITHIN_S)
+
+
+async def is_frozen(process: Process) -> bool:
+    """Whether it is stopped by a signal."""
+    return psutil.Process(process.child.pid).status() == psutil.STATUS_STOPPED
 
 
 async def load(room: Room, over: asyncio.Event) -> None:

@@ -10,18 +10,16 @@ import schemas.friction
 from schemas.friction import Friction
 from schemas.vocabulary import Severity
 from services.alerts.failpoints import Failpoint
-from tests.faults.alerts_room import Room, friction, load, open_room
+from tests.faults.alerts_room import Room, friction, is_frozen, load, open_room, ready
 from tests.faults.checker import Check
 from tests.faults.fault import Fault, Verdict
-from tests.faults.fleet import READY_WITHIN_S, Process
+from tests.faults.fleet import Process
 from tests.faults.footprint import read_logs
 from tests.faults.hurt_alerts import heal, hurt
 from tests.faults.lab import Lab
 from tests.faults.telling import judged, percentile
 from waymark.stack.postgres import StopMode
-from waymark.stack.process import await_ready
 
-UNDER_WAY = "SELECT count(*) FROM alerts.deliveries WHERE state = 'pending' AND lease_owner IS NOT NULL"
 FROZEN_S = 10.0
 """Longer than a session of 6 s: the group gives the partitions to somebody else."""
 
@@ -43,17 +41,17 @@ async def rebalances(lab: Lab, seed: int) -> Verdict:
             hurt(frozen, f"freeze:{place}:{room.rng.randint(2, 6)}")
             frozen.start()
             heal(frozen)
-            await room.until(f"not frozen at {place}", lambda: _is_frozen(frozen), within_s=60)
-            under_way += await room.value(UNDER_WAY)
+            await room.until(f"not frozen at {place}", lambda: is_frozen(frozen), within_s=60)
+            under_way += await room.under_way()
             await asyncio.sleep(FROZEN_S)
             frozen.child.send(signal.SIGCONT)
-            await _ready(frozen)
+            await ready(frozen)
         newcomer = room.fleet.add_alerts()
         newcomer.start()
-        await _ready(newcomer)
+        await ready(newcomer)
         await asyncio.to_thread(room.replicas[0].stop)
         room.replicas[0].start()
-        await _ready(room.replicas[0])
+        await ready(room.replicas[0])
         over.set()
     await room.applied(within_s=120)
     await room.told(within_s=120)
@@ -169,10 +167,10 @@ async def database_away(lab: Lab, seed: int) -> Verdict:
         for turn in range(2):
             await asyncio.sleep(6)
             for _ in range(3):
-                under_way += await room.value(UNDER_WAY)
+                under_way += await room.under_way()
                 ended += await room.value(_END_ONE)
                 await asyncio.sleep(1.5)
-            under_way += await room.value(UNDER_WAY)
+            under_way += await room.under_way()
             room.lab.say("PostgreSQL is gone" if not turn else "PostgreSQL is gone again")
             await asyncio.to_thread(room.engines.postgres.stop, StopMode.IMMEDIATE)
             await asyncio.sleep(5)
@@ -182,7 +180,7 @@ async def database_away(lab: Lab, seed: int) -> Verdict:
             lab.stack.push_async_callback(room.connection.close)
         over.set()
     for process in room.replicas:
-        await _ready(process)
+        await ready(process)
     await room.applied(within_s=120)
     await room.told(within_s=120)
     checks = await judged(room, repeats=under_way, explains=KAFKA_SAYS)
@@ -202,16 +200,6 @@ SELECT count(pg_terminate_backend(pid)) FROM (
 
 async def _answers(process: Process) -> bool:
     return await asyncio.to_thread(process.answers)
-
-
-async def _ready(process: Process) -> None:
-    await asyncio.to_thread(await_ready, process.child, process.answers, within_s=READY_WITHIN_S)
-
-
-async def _is_frozen(process: Process) -> bool:
-    import psutil
-
-    return psutil.Process(process.child.pid).status() == psutil.STATUS_STOPPED
 
 
 def _counts(room: Room, more: dict[str, int | float]) -> dict[str, int | float]:

@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from functools import partial
 
 from services.alerts.failpoints import Failpoint
-from tests.faults.alerts_room import Room, friction, load, open_room, stories
+from tests.faults.alerts_room import Room, friction, is_frozen, load, open_room, ready, stories
 from tests.faults.checker import Check
 from tests.faults.fault import Fault, Verdict
-from tests.faults.fleet import READY_WITHIN_S, Process
+from tests.faults.fleet import Process
 from tests.faults.footprint import read_logs
 from tests.faults.hurt_alerts import heal, hurt
 from tests.faults.lab import Lab
 from tests.faults.receivers import fine, slow
 from tests.faults.telling import judged
-from waymark.stack.process import await_ready
 
 AT_ONCE = 30
 KAFKA_SAYS = ("aiokafka*",)
@@ -68,7 +67,7 @@ async def _die_under_way(room: Room, sender: Process) -> None:
 async def _back(sender: Process) -> None:
     heal(sender)
     sender.start()
-    await asyncio.to_thread(await_ready, sender.child, sender.answers, within_s=READY_WITHIN_S)
+    await ready(sender)
 
 
 async def at_random(lab: Lab, seed: int, *, kills: int) -> Verdict:
@@ -82,22 +81,18 @@ async def at_random(lab: Lab, seed: int, *, kills: int) -> Verdict:
         tasks.create_task(load(room, over))
         for number in range(kills):
             victim = room.replicas[number % 2]
-            await asyncio.to_thread(await_ready, victim.child, victim.answers, within_s=READY_WITHIN_S)
+            await ready(victim)
             await asyncio.sleep(room.rng.uniform(0.1, 1.5))
             victim.kill()
-            explained += await room.value(_UNDER_WAY)
+            explained += await room.under_way()
             victim.start()
         over.set()
     for process in room.replicas:
-        await asyncio.to_thread(await_ready, process.child, process.answers, within_s=READY_WITHIN_S)
+        await ready(process)
     await room.applied(within_s=120)
     await room.told(within_s=180)
     checks = await judged(room, repeats=explained)
     return Verdict(checks=checks, counts=_counts(room, {"kills": kills, "under way at the kills": explained}))
-
-
-_UNDER_WAY = "SELECT count(*) FROM alerts.deliveries WHERE state = 'pending' AND lease_owner IS NOT NULL"
-"""Leased when somebody died, by whomever: what a death can explain at most."""
 
 
 async def replicas(lab: Lab, seed: int) -> Verdict:
@@ -151,17 +146,17 @@ async def _one_freezes(room: Room) -> int:
     await asyncio.to_thread(victim.stop)
     hurt(victim, f"freeze:{Failpoint.WEBHOOK_ANSWERED}:1")
     victim.start()
-    await asyncio.to_thread(await_ready, victim.child, victim.answers, within_s=READY_WITHIN_S)
+    await ready(victim)
     await room.write(stories(room.rng, 20))
-    await room.until("not frozen", lambda: _frozen(victim))
-    claimed = int(await room.value(_UNDER_WAY))
+    await room.until("not frozen", lambda: is_frozen(victim))
+    claimed = await room.under_way()
     heal(victim)
     for other in others:
         other.start()
-        await asyncio.to_thread(await_ready, other.child, other.answers, within_s=READY_WITHIN_S)
+        await ready(other)
     await room.told(within_s=60)
     victim.child.send(signal.SIGCONT)
-    await asyncio.to_thread(await_ready, victim.child, victim.answers, within_s=READY_WITHIN_S)
+    await ready(victim)
     return claimed
 
 
@@ -171,12 +166,6 @@ async def _dead(process: Process) -> bool:
 
 async def _more(calls: Sequence[object], than: int) -> bool:
     return len(calls) > than
-
-
-async def _frozen(process: Process) -> bool:
-    import psutil
-
-    return psutil.Process(process.child.pid).status() == psutil.STATUS_STOPPED
 
 
 def _shares(room: Room) -> list[int]:
