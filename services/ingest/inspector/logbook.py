@@ -8,9 +8,11 @@ kept for rejected touchpoints alone.
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
+
+import msgspec
 
 from schemas.dead_letter import DeadLetter
 from services.ingest.reasons import Outcome, Refusal
@@ -31,17 +33,15 @@ class LogbookRules:
     all_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of the touchpoints of one request. `written` are records by the position of their item."""
 
     verdicts: Sequence[Verdict]
-    written: Mapping[int, Record] = field(default_factory=dict)
-    sent: Mapping[int, bytes] = field(default_factory=dict)
+    written: Mapping[int, Record] = {}
+    sent: Mapping[int, bytes] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turned:
+class Turned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request that was refused as a whole."""
 
     refusal: Refusal
@@ -52,15 +52,13 @@ class Turned:
     content_length: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Elsewhere:
+class Elsewhere(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint that another replica rejected, or this one before it was started again."""
 
     letter: DeadLetter
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What happened at one moment; `number` grows with every page of this replica."""
 
     number: int
@@ -146,7 +144,7 @@ class Logbook:
         if not self._rules.entries:
             return
         if len(verdicts) > len(rejects):
-            weight = sum(len(record.value or b"") for record in written.values())
+            weight = sum([len(record.value or b"") for record in written.values()])
             self._add(source, at, Taken(verdicts=verdicts, written=written), len(verdicts), weight, bad=False)
         if rejects:
             weight = sum(len(item) for item in rejects.values())

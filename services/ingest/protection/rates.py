@@ -22,6 +22,7 @@ LONGEST_WAIT_S = 300
 
 _SAY_EVERY_S = 60.0
 _REMEMBERED = 4_096
+_BUCKETS_OF_A_KEY = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +34,28 @@ class RateRules:
     burst_s: float
 
 
-@dataclass(frozen=True, slots=True)
 class _Limit:
     """One bucket that applies, under the name that producers see."""
 
-    name: str
-    bucket: Bucket
+    __slots__ = ("bucket", "name")
+
+    def __init__(self, name: str, bucket: Bucket) -> None:
+        self.name = name
+        self.bucket = bucket
+
+
+class _Meter:
+    """All limits of one key; made once, since a request asks for them three times."""
+
+    __slots__ = ("both", "key_pace", "pace", "policy", "requests", "touchpoints")
+
+    def __init__(self, source: Source, requests: tuple[_Limit, ...], touchpoints: tuple[_Limit, ...]) -> None:
+        self.pace = source.pace
+        self.key_pace = source.key_pace
+        self.requests = requests
+        self.touchpoints = touchpoints
+        self.both = requests + touchpoints
+        self.policy = ", ".join(_policy(limit) for limit in self.both)
 
 
 class Rates:
@@ -47,31 +64,33 @@ class Rates:
     def __init__(self, rules: RateRules, clock: Clock, *, capacity: int = 20_000) -> None:
         self._rules = rules
         self._clock = clock
+        self._capacity = capacity
         self._buckets = Buckets(capacity)
+        self._meters: dict[tuple[str, str], _Meter] = {}
         self._said: dict[str, float] = {}
 
     def take_request(self, source: Source) -> None:
         """Count one request; raises `Refused`."""
-        self._take(source, self._limits(source, "requests"), 1, Refusal.TOO_MANY_REQUESTS)
+        self._take(source, self._meter(source).requests, 1, Refusal.TOO_MANY_REQUESTS)
 
     def take_touchpoints(self, source: Source, count: int) -> None:
         """Count the touchpoints of one request; raises `Refused`, and then none is counted."""
-        self._take(source, self._limits(source, "touchpoints"), count, Refusal.TOO_MANY_TOUCHPOINTS)
+        self._take(source, self._meter(source).touchpoints, count, Refusal.TOO_MANY_TOUCHPOINTS)
 
     def headers(self, source: Source) -> dict[str, str]:
         """Return the fields for an answer to `source`; none where nothing is limited."""
-        now = self._clock.monotonic()
-        limits = [*self._limits(source, "requests"), *self._limits(source, "touchpoints")]
-        if not limits:
+        meter = self._meter(source)
+        if not meter.both:
             return {}
-        return {
-            "ratelimit-policy": ", ".join(_policy(limit) for limit in limits),
-            "ratelimit": ", ".join(_remaining(limit, now) for limit in limits),
-        }
+        now = self._clock.monotonic()
+        left = ", ".join([_remaining(limit, now) for limit in meter.both])
+        return {"ratelimit-policy": meter.policy, "ratelimit": left}
 
     def _take(self, source: Source, limits: tuple[_Limit, ...], amount: int, refusal: Refusal) -> None:
         now = self._clock.monotonic()
-        wait = max((limit.bucket.wait(amount, now) for limit in limits), default=0.0)
+        wait = 0.0
+        for limit in limits:
+            wait = max(wait, limit.bucket.wait(amount, now))
         if wait > 0.0:
             self._say(source.name, refusal, now)
             after = min(LONGEST_WAIT_S, max(1, math.ceil(wait)))
@@ -79,17 +98,25 @@ class Rates:
         for limit in limits:
             limit.bucket.take(amount)
 
-    def _limits(self, source: Source, what: str) -> tuple[_Limit, ...]:
-        return tuple(self._found(source, what))
+    def _meter(self, source: Source) -> _Meter:
+        known = self._meters.get((source.name, source.key_id))
+        if known is not None and known.pace == source.pace and known.key_pace == source.key_pace:
+            return known
+        if len(self._meters) * _BUCKETS_OF_A_KEY >= self._capacity:
+            self._meters.clear()  # before a bucket is forgotten that a meter still fills
+        meter = _Meter(source, tuple(self._found(source, "requests")), tuple(self._found(source, "touchpoints")))
+        self._meters[source.name, source.key_id] = meter
+        return meter
 
     def _found(self, source: Source, what: str) -> Iterator[_Limit]:
         now = self._clock.monotonic()
         default = self._rules.requests_per_s if what == "requests" else self._rules.touchpoints_per_s
         own = _per_s(source.pace, what) or default
         if own:
-            yield _Limit(what, self._buckets.of((source.name, what), _quota(own, self._rules.burst_s), now))
+            quota = Quota(per_s=own, burst=max(1.0, own * self._rules.burst_s))
+            yield _Limit(what, self._buckets.of((source.name, what), quota, now))
         if of_key := _per_s(source.key_pace, what):
-            quota = _quota(of_key, self._rules.burst_s)
+            quota = Quota(per_s=of_key, burst=max(1.0, of_key * self._rules.burst_s))
             yield _Limit(f"key-{what}", self._buckets.of((source.name, source.key_id, what), quota, now))
 
     def _say(self, source: str, refusal: Refusal, now: float) -> None:
