@@ -21,7 +21,9 @@ from schemas.cloudevents import Type
 from schemas.touchpoint import Posted
 from schemas.vocabulary import Channel
 
-_MEMBERS: Final = frozenset(Posted.__struct_fields__) - {"source", "received_at", "replay"}
+_MEMBERS: Final = frozenset(Posted.__struct_fields__) - {
+    *("source", "received_at", "reported_at", "time_quality", "replay")
+}
 _OF_MANY: Final = frozenset({"customer", "refs", "attributes"})
 _PAIRS: Final = {"score": {"metric", "value", "scale"}, "value": {"amount", "currency"}}
 _ORIGIN = re.compile(r"data(\.[^.]+)*|[a-z0-9]+")

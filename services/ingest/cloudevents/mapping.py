@@ -29,6 +29,7 @@ _SPOKEN_OF: Final = frozenset(
         "previousidentity",
         "previousidentitytype",
         "sequence",
+        "sentat",
         "correlation",
         "correlationid",
         "traceparent",
@@ -54,6 +55,7 @@ def touchpoint(found: Event, rules: SourceRules) -> JsonObject | list[FieldError
     else:
         item = _foreign(found, rule)
     _fill_in(item, "occurred_at", found.time)
+    _fill_in(item, "sent_at", found.extensions.get("sentat"))
     _keep_extensions(item, found.extensions)
     errors = _identities(item, found.extensions, rule) + _sequence(item, found.extensions)
     _correlation(item, found.extensions)
