@@ -78,8 +78,11 @@ def run(plan: Plan, teller: Teller) -> Report:
     laps: list[Lap] = []
     with ground.laid_out(teller) as here:
         stand = _stand(here, plan.seed)
+        if contestants:
+            teller.step("warming up ingest's way into Kafka")
+            _lap(stand, 0, contestants[0], CASES[0], seconds)
         for number in range(1, plan.rounds + 1):
-            for name in contestants:
+            for name in plan.turn(contestants, number):
                 for case in CASES:
                     teller.step(f"round {number} of {plan.rounds}: {name}, {case.name}")
                     laps.append(_lap(stand, number, name, case, seconds))

@@ -14,6 +14,7 @@ WAYMARK = "waymark"
 """What our own contestant is called in every benchmark."""
 
 Size = TypeVar("Size")
+Item = TypeVar("Item")
 
 
 class Better(StrEnum):
@@ -36,6 +37,12 @@ class Plan:
     def wants(self, contestant: str) -> bool:
         """Whether a contestant takes part."""
         return not self.only or any(word in contestant for word in self.only)
+
+    @staticmethod
+    def turn(contestants: Sequence[Item], number: int) -> list[Item]:
+        """Return the order of a round: each begins with another contestant, for the first finds all caches cold."""
+        first = (number - 1) % len(contestants) if contestants else 0
+        return [*contestants[first:], *contestants[:first]]
 
     def size(self, quick: Size, usual: Size, full: Size | None = None) -> Size:
         """Pick the size of something, or a set of sizes, by the length that was asked for."""

@@ -141,7 +141,7 @@ def run(plan: Plan, teller: Teller) -> Report:
     with ground.laid_out(teller) as here:
         courses = {is_slow: _course(here, slow if is_slow else fast, plan.seed, teller) for is_slow in (False, True)}
         for number in range(1, plan.rounds + 1):
-            for contestant in contestants:
+            for contestant in plan.turn(contestants, number):
                 teller.step(f"round {number} of {plan.rounds}: {contestant.name}")
                 finish = _race(here, contestant, courses[contestant.slow])
                 laps.append(_lap(number, contestant, finish))

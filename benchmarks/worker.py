@@ -76,7 +76,7 @@ def run(plan: Plan, teller: Teller) -> Report:
         ground.fill(here, "backlog", list(crowd(count, seed=plan.seed)))
         course = Course(ground=here, topic="backlog", count=count)
         for number in range(1, plan.rounds + 1):
-            for contestant in contestants:
+            for contestant in plan.turn(contestants, number):
                 teller.step(f"round {number} of {plan.rounds}: {contestant.name}")
                 lap, outcomes[contestant.name] = _race(course, contestant, number)
                 laps.append(lap)

@@ -84,3 +84,8 @@ def test_a_copied_customer_is_called_what_traffic_calls_it() -> None:
     for copy in (1, 57, 999):
         number = copy * prefill.COPY_ROOM + 123
         assert prefill.named(f"C-{name(123)} {phone(123)}", copy) == f"C-{name(number)} {phone(number)}"
+
+
+def test_each_round_begins_with_another_contestant() -> None:
+    assert [Plan.turn(["a", "b", "c"], number)[0] for number in (1, 2, 3, 4)] == ["a", "b", "c", "a"]
+    assert sorted(Plan.turn(["a", "b", "c"], 2)) == ["a", "b", "c"]
