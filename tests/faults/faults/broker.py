@@ -23,8 +23,8 @@ IN_FLIGHT_S = 1.0
 
 RESUME_WITHIN_S = 60.0
 KAFKA_SAYS = ("aiokafka*", "faust*", "mode*", "asyncio: Unclosed AIOKafkaConnection*")
-"""What the libraries say at `error` while no broker answers; the last of a connection that died while it was being made,
-and is closed when it is collected. Nothing of ours may."""
+"""What the libraries say at `error` while no broker answers; the last of a connection that died while it was made, and
+is closed when it is collected. Nothing of ours may."""
 
 
 async def killed(lab: Lab, seed: int, *, times: int) -> Verdict:
