@@ -85,7 +85,9 @@ class Tide:
     def _judge(self, marks: Mapping[int, Mark], ends: Mapping[int, int]) -> None:
         answered = self.assigned() or ends.keys()
         applied = {p: marks[p].next_offset if p in marks else 0 for p in answered if p in ends}
-        self.watch, reason, still = self.watch.observe(applied, ends, self.clock.monotonic(), self.stuck_after_s)
+        self.watch, reason, still = self.watch.observe(
+            applied, ends, self.clock.monotonic(), self.stuck_after_s, busy=self.intake.waiting > 0
+        )
         if reason is StuckReason.STUCK:
             self.stuck(still)
 

@@ -34,29 +34,38 @@ class StuckReason(StrEnum):
     STUCK = "stuck"
 
 
+TURNS = 5
+"""How many times longer a partition may stand still while the worker moves and has records in hand: the batches of all
+the others may come before its own, and on a poor machine each takes its time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Since when each partition has had work and not moved (monotonic seconds), and where all of them stood."""
+    """Since when each partition has had work and not moved, and none has (monotonic seconds); where all of them stood."""
 
     since: Mapping[int, float] = field(default_factory=dict)
     applied: Mapping[int, int] = field(default_factory=dict)
+    moved_at: float | None = None
 
     def observe(
-        self, applied: Mapping[int, int], ends: Mapping[int, int], now: float, stuck_after_s: float
+        self, applied: Mapping[int, int], ends: Mapping[int, int], now: float, stuck_after_s: float, *, busy: bool
     ) -> tuple["Watch", StuckReason, list[int]]:
         """Return the next watch, what was found, and the partitions that stand still with work left.
 
         `applied` and `ends` cover the partitions this worker answers for. A partition seen for the first time starts
-        its time now.
+        its time now. `busy`: records wait in the worker's hands, so a partition may only be waiting for its turn.
         """
+        moved_at = now if self.moved_at is None or applied != self.applied else self.moved_at
+        in_turn = busy and now - moved_at < stuck_after_s
+        patience_s = stuck_after_s * TURNS if in_turn else stuck_after_s
         since = {}
         for partition, position in applied.items():
             if position < ends.get(partition, 0):
                 moved = self.applied.get(partition) != position
                 since[partition] = now if moved else self.since.get(partition, now)
-        still = [partition for partition, start in since.items() if now - start >= stuck_after_s]
+        still = [partition for partition, start in since.items() if now - start >= patience_s]
         reason = StuckReason.STUCK if still else StuckReason.WAITING if since else StuckReason.IDLE
-        return Watch(since=since, applied=dict(applied)), reason, still
+        return Watch(since=since, applied=dict(applied), moved_at=moved_at), reason, still
 
 
 def end_process(code: ExitCode, **details: object) -> NoReturn:

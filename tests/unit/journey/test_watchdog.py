@@ -13,7 +13,7 @@ AFTER_S = 60.0
 def reasons(*looks: tuple[float, dict[int, int], dict[int, int]]) -> list[StuckReason]:
     watch, found = Watch(), []
     for now, applied, ends in looks:
-        watch, reason, _ = watch.observe(applied, ends, now, AFTER_S)
+        watch, reason, _ = watch.observe(applied, ends, now, AFTER_S, busy=False)
         found.append(reason)
     return found
 
@@ -45,9 +45,25 @@ def test_a_worker_is_stuck_only_with_work_and_without_movement(
 
 
 def test_the_partitions_that_stand_still_are_named() -> None:
-    watch, _, _ = Watch().observe({0: 5, 1: 5}, {0: 9, 1: 9}, 0.0, AFTER_S)
-    _, _, still = watch.observe({0: 5, 1: 6}, {0: 9, 1: 9}, AFTER_S, AFTER_S)
+    watch, _, _ = Watch().observe({0: 5, 1: 5}, {0: 9, 1: 9}, 0.0, AFTER_S, busy=False)
+    _, _, still = watch.observe({0: 5, 1: 6}, {0: 9, 1: 9}, AFTER_S, AFTER_S, busy=False)
     assert still == [0]
+
+
+def test_a_partition_that_waits_for_its_turn_is_not_stuck_while_the_worker_moves() -> None:
+    watch = Watch()
+    found = []
+    for turn in range(20):
+        watch, reason, still = watch.observe({0: 5, 1: turn}, {0: 9, 1: 99}, turn * 30.0, AFTER_S, busy=True)
+        found.append((reason, still))
+    assert found[9] == (StuckReason.WAITING, [])  # 270 s, and partition 1 moved all the while
+    assert found[-1] == (StuckReason.STUCK, [0])  # no turn takes that long
+
+
+def test_a_worker_that_has_records_in_hand_and_applies_none_is_stuck() -> None:
+    watch, _, _ = Watch().observe({0: 5, 1: 5}, {0: 9, 1: 9}, 0.0, AFTER_S, busy=True)
+    _, reason, still = watch.observe({0: 5, 1: 5}, {0: 9, 1: 9}, AFTER_S, AFTER_S, busy=True)
+    assert (reason, still) == (StuckReason.STUCK, [0, 1])
 
 
 def test_a_loop_that_does_not_turn_ends_the_process() -> None:
