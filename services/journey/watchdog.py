@@ -41,7 +41,7 @@ the others may come before its own, and on a poor machine each takes its time.""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Since when each partition has had work and not moved, and none has (monotonic seconds); where all of them stood."""
+    """Since when each partition has had work and not moved (monotonic seconds), when any did, and where all stood."""
 
     since: Mapping[int, float] = field(default_factory=dict)
     applied: Mapping[int, int] = field(default_factory=dict)

@@ -22,7 +22,11 @@ LOOKED_AT = 20
 
 File = Annotated[
     Path,
-    typer.Argument(exists=True, dir_okay=False, help=say("CSV, JSON Lines, Parquet or XES.", "CSV, JSON Lines, Parquet, XES 파일입니다.")),
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        help=say("CSV, JSON Lines, Parquet or XES.", "CSV, JSON Lines, Parquet, XES 파일입니다."),
+    ),
 ]
 MappingFile = Annotated[
     Path | None,
