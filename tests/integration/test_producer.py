@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer
 
@@ -41,6 +42,12 @@ async def producer(own_broker: Tansu) -> Producer:
     return made
 
 
+async def freeze(broker: Tansu) -> None:
+    """Connections stay open, nobody answers; a busy machine takes a while to stop a process."""
+    broker.child.send(signal.SIGSTOP)
+    await until(lambda: psutil.Process(broker.pid).status() == psutil.STATUS_STOPPED)
+
+
 def running() -> list[str]:
     """What aiokafka still does."""
     tasks = ((task.get_name(), task.get_coro()) for task in asyncio.all_tasks())
@@ -51,7 +58,7 @@ async def test_a_discarded_producer_leaves_nothing_running(
     own_broker: Tansu, producer: Producer, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = asyncio.all_tasks()
-    own_broker.child.send(signal.SIGSTOP)  # connections stay open, nobody answers
+    await freeze(own_broker)
 
     publications = [asyncio.create_task(producer.publish([RECORD]))]
     while not publications[0].done():  # when the first fails, the last has just been handed over: it cannot be flushed
@@ -82,7 +89,7 @@ async def test_whoever_waits_for_an_answer_does_not_wait_for_the_funeral(own_bro
 
 
 async def test_a_new_producer_takes_the_place_of_a_discarded_one(own_broker: Tansu, producer: Producer) -> None:
-    own_broker.child.send(signal.SIGSTOP)
+    await freeze(own_broker)
     with pytest.raises(PublishFailed):
         await producer.publish([RECORD])
     own_broker.child.send(signal.SIGCONT)
