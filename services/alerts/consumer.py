@@ -193,8 +193,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
     ) -> tuple[list[Claim], list[log_line.Position]]:
         tps = {partition: TopicPartition(self._settings.topic, partition) for partition in partitions}
         beginnings = await consumer.beginning_offsets(tps.values())
-        ends = await consumer.end_offsets(tps.values())
-        claims, positions = [], []
+        claims = []
         async with transaction(self._pool) as connection:
             for partition, tp in sorted(tps.items()):
                 place = Position(line=self._line, topic=tp.topic, partition=partition)
@@ -202,15 +201,18 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                     connection, place, owner=self._settings.owner, start=beginnings[tp], now=self._clock.now()
                 )
                 claims.append(claim)
-                positions.append(
-                    log_line.Position(
-                        partition=partition,
-                        next_offset=claim.next_offset,
-                        last_hash=claim.last_hash,
-                        log_start=beginnings[tp],
-                        log_end=ends[tp],
-                    )
-                )
+        ends = await consumer.end_offsets(tps.values())  # after the claim: the last owner moved on until then
+        positions = [
+            log_line.Position(
+                partition=partition,
+                next_offset=claim.next_offset,
+                last_hash=claim.last_hash,
+                log_start=beginnings[tps[partition]],
+                log_end=ends[tps[partition]],
+            )
+            for claim in claims
+            for partition in (claim.position.partition,)
+        ]
         return claims, positions
 
     async def _read_at(self, consumer: AIOKafkaConsumer, offsets: Mapping[int, int]) -> dict[int, Arrival]:
