@@ -14,6 +14,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -78,6 +79,7 @@ def test_every_operation_does_what_it_is_documented_to_do(served: Served) -> Non
     schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{served.port}/openapi.json")
     judged = []
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok), found.err()
         operation = found.ok()
         if operation.path != ENDLESS:
             _judge(operation, served.key)

@@ -62,7 +62,7 @@ class Desk(Sender):
         self.busy = False
         self._verifier = standardwebhooks.Webhook(secret)
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[Answer, str]:
+    async def _post_once_more(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[Answer, str]:
         self._guard.check_url(url)
         if self.busy:
             return Answer(status=503), ""

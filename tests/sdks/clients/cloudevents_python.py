@@ -7,19 +7,20 @@ import http.client
 import json
 import sys
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
-from cloudevents.core.bindings.http import to_binary_event, to_structured_event
+from cloudevents.core.bindings.http import HTTPMessage, to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
 TRIES = 60
 
 
-def post(url, key, message):
+def post(url: str, key: str, message: HTTPMessage) -> str | None:
     """Send one message until it is answered for good; return what went wrong, or None."""
     where = urlsplit(url)
     for _ in range(TRIES):
-        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=10)
+        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=10)
         try:
             headers = {**message.headers, "authorization": f"Bearer {key}"}
             connection.request("POST", "/v1/touchpoints", message.body, headers)
@@ -37,7 +38,7 @@ def post(url, key, message):
     return "gave up"
 
 
-def event_of(spec, number):
+def event_of(spec: dict[str, Any], number: int) -> CloudEvent:
     """Return the event of one call; a malformed one has a time that the SDK takes and the specification does not."""
     return CloudEvent(
         attributes={
@@ -61,7 +62,7 @@ def event_of(spec, number):
     )
 
 
-def main():
+def main() -> None:
     """Read the spec, make the calls in the spec's mode, print what went wrong."""
     spec = json.loads(sys.argv[1])
     make = to_structured_event if "structured" in sys.argv else to_binary_event
