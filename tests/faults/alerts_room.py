@@ -136,7 +136,8 @@ class Room:
             await until(missing, within_s=within_s)
 
     async def told(self, *names: str, within_s: float = 60.0) -> None:
-        """Wait until nothing is pending for these receivers (for all, if none is named), and nothing unpublished."""
+        """Wait until every record is placed, nothing pending for these receivers (or all), nothing unpublished."""
+        await self.applied(within_s=within_s)
         wanted = [UUID(self.receivers[name].endpoint) for name in names or self.receivers]
 
         async def missing() -> list[str]:

@@ -69,13 +69,14 @@ async def test_where_there_is_not_room_for_all_the_idle_endpoint_comes_first(
     async with an_engine(database, clock, dispatching=False) as engine:
         busy, _ = await engine.endpoint(NOWHERE, name="busy")
         await engine.take(*(a_friction() for _ in range(8)))
-        assert {due.endpoint_id for due in await claimed(engine, 4)} == {busy}
+        first = [due.endpoint_id for due in await claimed(engine, 8)]
         idle, _ = await engine.endpoint(NOWHERE, name="idle")
         await engine.take(*(a_friction() for _ in range(4)))
-        taken = [due.endpoint_id for due in await claimed(engine, 4)]
-        rest = [due.endpoint_id for due in await claimed(engine, 2)]
-    assert taken == [idle] * 4
-    assert set(rest) == {busy}
+        second = [due.endpoint_id for due in await claimed(engine, 8)]
+        third = [due.endpoint_id for due in await claimed(engine, 16)]
+    assert first == [busy] * 4, "no more than remain free"
+    assert second == [idle] * 4, "the one with the least under way first"
+    assert third == [busy] * 4, "up to its own limit"
 
 
 class Sleeper:

@@ -1,10 +1,10 @@
 """Notifications and their deliveries: written with the change they tell of, claimed by lease, settled under a fence.
 
 A claim takes, per endpoint, at most what its concurrency leaves free, what is urgent (of critical issues) first, and of
-one issue only the oldest that is not delivered, so what an endpoint hears of one issue comes in order. Where there is
-not room for all, those with the least under way come first: slow ones cannot take every place. While an endpoint's
-breaker is open nothing is taken; after it, one probe at a time. Leaves what an answer means to
-`domain.retry`.
+one issue only the oldest that is not delivered, so what an endpoint hears of one issue comes in order. Those
+with the least under way come first, and none may hold more places than remain free: however many are slow, some stay
+for the others. While an endpoint's breaker is open nothing is taken; after it, one probe at a time. Leaves what an
+answer means to `domain.retry`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -120,21 +120,24 @@ async def wake(connection: Connection) -> None:
     await connection.execute("SELECT pg_notify($1, '')", WAKE)
 
 
+# The order inside makes `deliveries_line` the only cheap way. As NOT EXISTS it became a join over all that is pending
+# of the endpoint, whenever a storm came before the statistics did (measured).
 _HEADS = """
     SELECT d.delivery_id FROM alerts.deliveries d
      WHERE d.endpoint_id = e.endpoint_id AND d.state = 'pending' AND d.next_at <= $1 AND {which}
        AND (d.lease_until IS NULL OR d.lease_until <= $1)
-       AND NOT EXISTS (
-           SELECT FROM alerts.deliveries p
-            WHERE p.endpoint_id = d.endpoint_id AND p.issue_id = d.issue_id
-              AND p.sequence < d.sequence AND p.state = 'pending')
+       AND (d.issue_id IS NULL OR d.sequence = (
+           SELECT p.sequence FROM alerts.deliveries p
+            WHERE p.endpoint_id = d.endpoint_id AND p.issue_id = d.issue_id AND p.state = 'pending'
+            ORDER BY p.endpoint_id, p.issue_id, p.sequence LIMIT 1))
      ORDER BY d.next_at
      LIMIT greatest(0, (CASE WHEN e.consecutive_failures >= $5 THEN 1 ELSE e.max_in_flight END) - busy.flying)
        FOR UPDATE SKIP LOCKED
 """
 _CLAIM = f"""
-WITH taken AS (
-    SELECT head.delivery_id, e.url, e.kind
+WITH heads AS (
+    SELECT head.delivery_id, e.url, e.kind, busy.flying + head.place AS held,
+           row_number() OVER (ORDER BY busy.flying + head.place) AS turn
       FROM alerts.endpoints e
      CROSS JOIN LATERAL (
             SELECT count(*) AS flying FROM alerts.deliveries f
@@ -151,8 +154,8 @@ WITH taken AS (
                 ) both_sorts
            ) head
      WHERE e.enabled AND e.deleted_at IS NULL AND (e.paused_until IS NULL OR e.paused_until <= $1)
-     ORDER BY busy.flying + head.place
-     LIMIT $2
+), taken AS (
+    SELECT delivery_id, url, kind FROM heads WHERE held <= $2 - turn + 1
 )
 UPDATE alerts.deliveries d
    SET lease_until = $1::timestamptz + $3::interval, lease_owner = $4, attempt = d.attempt + 1
