@@ -220,7 +220,10 @@ UPDATE alerts.deliveries SET state = 'delivered', lease_until = NULL, lease_owne
 
 
 async def _fill(pool: Pool, rows: int) -> None:
-    """Half delivered; of the rest two thirds wait for receivers that are down, a third behind another."""
+    """Half delivered; the rest wait for receivers that are down, two thirds of it behind another of the same issue.
+
+    A hundred issues were tried and wait for their next step: more than breakers let through in hours.
+    """
     if not rows:
         return
     now = datetime.now(UTC)
@@ -256,8 +259,9 @@ INSERT INTO alerts.deliveries (
     delivery_id, notification_id, endpoint_id, issue_id, sequence, state, step, next_at, created_at, delivered_at)
 SELECT 'msg_' || gen_random_uuid(), n.notification_id, e.id,
        ('00000000-0000-0000-0000-' || lpad((n.number / 3)::text, 12, '0'))::uuid, n.number % 3,
-       CASE WHEN e.at <= 2 THEN 'delivered' ELSE 'pending' END, CASE WHEN n.number % 3 = 0 THEN 1 ELSE 0 END,
-       CASE WHEN n.number % 3 = 0 AND n.number % 100 <> 0 THEN $2::timestamptz + interval '1 hour'
+       CASE WHEN e.at <= 2 THEN 'delivered' ELSE 'pending' END,
+       CASE WHEN n.number % 3 = 0 AND n.number <= 300 THEN 1 ELSE 0 END,
+       CASE WHEN n.number % 3 = 0 AND n.number <= 300 THEN $2::timestamptz + interval '1 hour'
             ELSE $2::timestamptz - interval '1 hour' END,
        $2::timestamptz - interval '1 hour', CASE WHEN e.at <= 2 THEN $2::timestamptz END
   FROM (SELECT notification_id, row_number() OVER () AS number FROM alerts.notifications) n,
