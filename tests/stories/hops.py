@@ -13,7 +13,7 @@ Hop = tuple[str, str]
 """A file and a function in it."""
 
 HOPS: list[Hop] = [
-    ("services/ingest/routes.py", "PostTouchpoints._reply"),
+    ("services/ingest/routes.py", "PostTouchpoints.answer"),
     ("services/ingest/posted.py", "read"),
     ("services/ingest/acceptance.py", "accept"),
     ("services/ingest/intake.py", "Intake._publish"),
