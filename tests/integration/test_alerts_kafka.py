@@ -76,7 +76,8 @@ async def test_records_that_retention_takes_under_our_hands_are_not_passed_over_
         await log.write([a_friction() for _ in range(40)])
         await until(partial(all_of, api, 40), within=60)
         process.send_signal(signal.SIGSTOP)  # shorter than its session: its claims stay good
-        await log.write([a_friction() for _ in range(40)])
+        await log.write([a_friction() for _ in range(40)])  # ends the fetch that was under way, so these may arrive
+        await log.write([a_friction() for _ in range(40)])  # nobody reads these
         await expire(log)
         process.send_signal(signal.SIGCONT)
         await log.write([a_friction() for _ in range(40)])
@@ -86,7 +87,7 @@ async def test_records_that_retention_takes_under_our_hands_are_not_passed_over_
             return status == 503 and "expired" in text
 
         await until(refused, within=60)
-        assert len(await api.issues()) == 40
+        assert 40 <= len(await api.issues()) <= 80
 
 
 async def expire(log: Log) -> None:
