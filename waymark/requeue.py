@@ -22,6 +22,7 @@ from services.runtime.kafka import Producer
 from waymark.console import CommandError, say
 from waymark.dead_letters import Letter, republish
 from waymark.keys import lend_key, take_key_back
+from waymark.producer import exchange
 
 AT_A_TIME = 100
 _TRIES = 5
@@ -175,14 +176,13 @@ def _lent(connection: psycopg.Connection, source: str, manner: Manner) -> Iterat
 
 
 async def _post(client: httpx2.AsyncClient, manner: Manner, key: str, letters: Sequence[Letter]) -> list[Fate]:
-    body = b'{"touchpoints":[' + b",".join(_marked(letter, live=manner.live) for letter in letters) + b"]}"
+    body = exchange.body([_marked(letter, live=manner.live) for letter in letters])
     headers = {
-        "authorization": f"Bearer {key}",
-        "content-type": "application/json",
+        **exchange.headers(key),
         "accept-language": say("en", "ko"),
         **({"waymark-dry-run": "true"} if manner.dry_run else {}),
     }
-    answer = await _answered(client, f"{manner.url}/v1/touchpoints", body, headers)
+    answer = await _answered(client, f"{manner.url}{exchange.PATH}", body, headers)
     fates = []
     for letter, result in zip(letters, answer["results"], strict=True):
         if result["status"] == "unavailable":

@@ -11,22 +11,16 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from services.runtime.log_line import LoggedRecord
+
 RECLAIM_AFTER_S = 1.5
 """How long a partition that was lost but is still assigned waits before it is claimed again: long
 enough for a frozen predecessor to notice, so that two workers do not fence each other in turns."""
 
 
-class Record(Protocol):
+class Record(LoggedRecord, Protocol):
     """One record as the consumer hands it over. `timestamp` is the broker's append time in milliseconds."""
 
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
 

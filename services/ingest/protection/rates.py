@@ -7,7 +7,6 @@ draft-ietf-httpapi-ratelimit-headers-10. What is in flight altogether is `admiss
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from services.ingest.protection.buckets import Bucket, Buckets, Quota
 from services.ingest.reasons import Refusal, Refused
@@ -127,11 +126,6 @@ class Rates:
             self._said.clear()
         self._said[source] = now
         _log.warning("source sends faster than it may", source=source, reason=str(refusal))
-
-
-@lru_cache(maxsize=1_024)  # of every request, and there are as many as paces
-def _quota(per_s: float, burst_s: float) -> Quota:
-    return Quota(per_s=per_s, burst=max(1.0, per_s * burst_s))
 
 
 def _per_s(pace: Pace, what: str) -> float | None:
