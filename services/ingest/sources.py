@@ -20,6 +20,7 @@ from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
 from services.runtime.keys import PresentedKey, StoredKey, Verdict, judge, parse
 from services.runtime.logs import get_logger
+from services.runtime.refreshing import refresh_for_ever
 
 _log = get_logger(__name__)
 
@@ -162,21 +163,14 @@ class Sources:
         self._origins = frozenset().union(*(found.source.origins for found in keys))
 
     async def run(self) -> None:
-        """Refresh for ever, and note now and then which keys were used; an outage is logged when it begins and ends."""
-        away = False
-        while True:
-            try:
-                await self.refresh()
-                await self._mark_used()
-            except self._store.outages as error:
-                if not away:
-                    _log.warning("source keys cannot be read; those held serve on", reason=type(error).__name__)
-                away = True
-            else:
-                if away:
-                    _log.info("source keys are read again")
-                away = False
-            await asyncio.sleep(self._refresh_s)
+        """Refresh for ever, and note now and then which keys were used."""
+        await refresh_for_ever(
+            self._refresh_and_mark, what="source keys", every_s=self._refresh_s, outages=self._store.outages
+        )
+
+    async def _refresh_and_mark(self) -> None:
+        await self.refresh()
+        await self._mark_used()
 
     async def check(self) -> CheckResult:
         """Check that the keys have been read at least once; for `/readyz`."""

@@ -5,7 +5,6 @@ with its trouble, so that its vendor is told to come again rather than that nobo
 leaves what is held. Leaves SQL to `binding_store`.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +21,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.sources import Source
 from services.runtime.health import CheckResult
 from services.runtime.logs import get_logger
+from services.runtime.refreshing import refresh_for_ever
 from services.runtime.sealing import CannotUnsealError, Seal, Sealed
 from services.runtime.settings import SettingsError
 
@@ -159,18 +159,8 @@ class Bindings:
                 _log.error("a webhook cannot be served", source=name, trouble=str(found))
 
     async def run(self) -> None:
-        """Refresh for ever; an outage is logged when it begins and ends."""
-        away = False
-        while True:
-            try:
-                await self.refresh()
-            except self._store.outages as error:
-                if not away:
-                    _log.warning("webhooks cannot be read; those held serve on", reason=type(error).__name__)
-                away = True
-            else:
-                away = False
-            await asyncio.sleep(self._refresh_s)
+        """Refresh for ever."""
+        await refresh_for_ever(self.refresh, what="webhooks", every_s=self._refresh_s, outages=self._store.outages)
 
 
 def bound(stored: StoredBinding, ground: Ground) -> Binding | Trouble:

@@ -15,6 +15,7 @@ from schemas.spelling import MAX_IDENTIFIER_LENGTH, Normalised
 from services.ingest.metrics import Metrics
 from services.runtime.health import CheckResult
 from services.runtime.logs import get_logger
+from services.runtime.refreshing import refresh_for_ever
 
 _log = get_logger(__name__)
 
@@ -107,20 +108,9 @@ class Suppressions:
             _log.error("the suppression list was written with another privacy secret; nobody on it is recognised")
 
     async def run(self) -> None:
-        """Refresh for ever; an outage is logged when it begins and when it ends."""
-        away = False
-        while True:
-            await asyncio.sleep(self._refresh_s)
-            try:
-                await self.refresh()
-            except self._source.outages as error:
-                if not away:
-                    _log.warning("suppressions cannot be read; those held stay in force", reason=type(error).__name__)
-                away = True
-            else:
-                if away:
-                    _log.info("suppressions are read again")
-                away = False
+        """Refresh for ever; `watch` has read them a moment ago."""
+        await asyncio.sleep(self._refresh_s)
+        await refresh_for_ever(self.refresh, what="suppressions", every_s=self._refresh_s, outages=self._source.outages)
 
     async def check(self) -> CheckResult:
         """Check that the list was read, and with the right secret; for `/readyz`."""
