@@ -13,6 +13,7 @@ import httpx2
 from waymark.producer import exchange
 from waymark.producer.exchange import Answer, Refused, Result, Status
 from waymark.producer.parcel import Parcel, fits, parcel
+from waymark.producer.results import Results
 
 
 class AsyncProducer:
@@ -33,13 +34,17 @@ class AsyncProducer:
     ) -> None:
         self._url = f"{url.rstrip('/')}{exchange.PATH}"
         self._client = httpx2.AsyncClient(headers=exchange.headers(key), timeout=30.0, transport=transport)
-        self._on_result = on_result
+        self._results = Results(on_result)
         self._linger_s = linger_s
         self._queue: asyncio.Queue[Parcel] = asyncio.Queue(queue_size)
         self._held_back: Parcel | None = None
         self._refused: Refused | None = None
         self._task: asyncio.Task[None] | None = None
-        self.counts: Counter[Status] = Counter()
+
+    @property
+    def counts(self) -> Counter[Status]:
+        """How many touchpoints have which result."""
+        return self._results.counts
 
     async def __aenter__(self) -> Self:
         """Begin to send in the background."""
@@ -152,9 +157,5 @@ class AsyncProducer:
             self._tell(Result(status=Status.UNAVAILABLE, id=one.id, code=code))
 
     def _tell(self, result: Result) -> None:
-        self.counts[result.status] += 1
-        try:
-            if self._on_result is not None:
-                self._on_result(result)
-        finally:
-            self._queue.task_done()
+        self._results.tell(result)
+        self._queue.task_done()

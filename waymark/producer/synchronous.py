@@ -1,6 +1,5 @@
 """The producer for threads: `send` puts into a queue, one background thread posts what is there."""
 
-import logging
 import queue
 import threading
 import time
@@ -16,8 +15,7 @@ import httpx2
 from waymark.producer import exchange
 from waymark.producer.exchange import Answer, Refused, Result, Status
 from waymark.producer.parcel import Parcel, fits, parcel
-
-_log = logging.getLogger(__name__)
+from waymark.producer.results import Results
 
 
 class QueueFullError(Exception):
@@ -44,7 +42,7 @@ class Producer:
     ) -> None:
         self._url = f"{url.rstrip('/')}{exchange.PATH}"
         self._client = httpx2.Client(headers=exchange.headers(key), timeout=30.0, transport=transport)
-        self._on_result = on_result
+        self._results = Results(on_result)
         self._linger_s = linger_s
         self._queue: queue.Queue[Parcel] = queue.Queue(queue_size)
         self._held_back: Parcel | None = None
@@ -53,9 +51,13 @@ class Producer:
         self._over = threading.Condition()
         self._unsettled = 0
         self._refused: Refused | None = None
-        self.counts: Counter[Status] = Counter()
         self._thread = threading.Thread(target=self._work, name="waymark-producer", daemon=True)
         self._thread.start()
+
+    @property
+    def counts(self) -> Counter[Status]:
+        """How many touchpoints have which result."""
+        return self._results.counts
 
     def __enter__(self) -> Self:
         """Return the producer; leaving the block sends what waits and closes."""
@@ -177,14 +179,8 @@ class Producer:
             self._tell(Result(status=Status.UNAVAILABLE, id=one.id, code=self._refused.code if self._refused else ""))
 
     def _tell(self, result: Result) -> None:
-        self.counts[result.status] += 1
-        try:
-            if self._on_result is not None:
-                self._on_result(result)
-        except Exception:  # noqa: BLE001  the caller's code must not end the thread that sends
-            _log.exception("on_result failed")
-        finally:
-            self._settle(1)
+        self._results.tell(result)
+        self._settle(1)
 
     def _settle(self, count: int) -> None:
         with self._over:

@@ -205,3 +205,16 @@ async def test_a_wrong_key_ends_the_asynchronous_producer_too(ingest: Bench) -> 
         async with producer:
             await producer.send(CALL)
     assert producer.counts == {Status.UNAVAILABLE: 1}
+
+
+async def test_a_callback_that_fails_does_not_end_the_asynchronous_producer(
+    ingest: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Result) -> None:
+        raise ValueError("mine")
+
+    async with real(ingest, on_result=broken) as producer:
+        await producer.send({**CALL, "occurred_at": NOW.isoformat()})
+        assert await producer.flush(timeout_s=5)
+    assert producer.counts == {Status.ACCEPTED: 1}
+    assert "on_result failed" in caplog.text
