@@ -17,7 +17,6 @@ from prometheus_client import CollectorRegistry
 from benchmarks.ground import PARTITIONS
 from services.journey import worker
 from services.journey.apply.applier import Applier, LimitKeeper
-from services.journey.apply.failpoints import NO_FAILPOINTS
 from services.journey.apply.limit import DeadLetterLimit
 from services.journey.apply.resolution import Resolver
 from services.journey.apply.transaction import BatchTransaction
@@ -31,6 +30,7 @@ from services.journey.store.progress import Line
 from services.runtime import logs
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.collector import calm_the_collector
+from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka import LogEnds, Producer, cluster_line
 from services.runtime.postgres import Pool, acquire, create_pool
 from services.runtime.tasks import TaskOwner

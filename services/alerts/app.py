@@ -19,7 +19,7 @@ from services.alerts.api.access import Parts
 from services.alerts.api.application import build
 from services.alerts.consumer import Consumer, ConsumerSettings, current_line
 from services.alerts.dispatcher import Dispatcher, DispatcherSettings
-from services.alerts.failpoints import NO_FAILPOINTS, Failpoints
+from services.alerts.failpoints import Failpoints
 from services.alerts.guard import Guard, TargetPolicy
 from services.alerts.inbox import Inbox
 from services.alerts.intake import Intake
@@ -37,6 +37,7 @@ from services.alerts.stores.wakeups import Wakeups
 from services.alerts.upkeep import Upkeep
 from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
+from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, serving, until_stopped
 from services.runtime.kafka import Producer

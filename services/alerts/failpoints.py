@@ -1,10 +1,9 @@
-"""Named places where a test may hurt the alert service: kill it, freeze it, cut its connections. By default: nowhere.
-
-A failpoint is an object handed to the composition root, never read from the environment, so production cannot reach it.
-"""
+"""The places where a test may hurt the alert service."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import TypeAlias
+
+from services.runtime import failpoints
 
 
 class Failpoint(StrEnum):
@@ -25,18 +24,4 @@ class Failpoint(StrEnum):
     """Acknowledged by Kafka, not marked."""
 
 
-class Failpoints(Protocol):
-    """What is told where the service is."""
-
-    async def reached(self, point: Failpoint) -> None:
-        """Return, and the service goes on; whatever else happens here is the test's."""
-
-
-class NoFailpoints:
-    """Goes on, always."""
-
-    async def reached(self, point: Failpoint) -> None:
-        """Do nothing."""
-
-
-NO_FAILPOINTS = NoFailpoints()
+Failpoints: TypeAlias = failpoints.Failpoints[Failpoint]

@@ -20,7 +20,7 @@ from schemas import touchpoint as touchpoint_v1
 from services.journey import policies, rulebook
 from services.journey.apply.applier import Applier, LimitKeeper
 from services.journey.apply.batch import HoleInProgressError
-from services.journey.apply.failpoints import NO_FAILPOINTS, Failpoints
+from services.journey.apply.failpoints import Failpoints
 from services.journey.apply.limit import DeadLetterLimit
 from services.journey.apply.renewal import Renewer
 from services.journey.apply.resolution import Resolver
@@ -42,6 +42,7 @@ from services.journey.watchdog import ExitCode, LoopWatch, end_process
 from services.runtime import logs, postgres
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.collector import calm_the_collector
+from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, ops_app, serving, until_stopped
 from services.runtime.kafka import LogEnds, Producer, cluster_line

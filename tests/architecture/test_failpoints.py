@@ -2,12 +2,20 @@
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from enum import StrEnum
 from pathlib import Path
 
+import pytest
+
+from services.alerts import app as alerts
+from services.alerts.failpoints import Failpoint as AlertsPoint
+from services.alerts.settings import AlertsSettings
 from services.journey import worker
-from services.journey.apply.failpoints import NO_FAILPOINTS, Failpoint, NoFailpoints
+from services.journey.apply.failpoints import Failpoint as WorkerPoint
 from services.journey.settings import WorkerSettings
+from services.runtime.failpoints import NO_FAILPOINTS, NoFailpoints
+from services.runtime.settings import CommonSettings, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("services", "waymark")
@@ -19,13 +27,15 @@ def trees() -> Iterator[tuple[Path, ast.Module]]:
             yield path, ast.parse(path.read_text())
 
 
-def test_the_worker_has_none_unless_it_is_handed_some() -> None:
-    assert inspect.signature(worker.run).parameters["failpoints"].default is NO_FAILPOINTS
+@pytest.mark.parametrize("run", [worker.run, alerts.run], ids=["worker", "alerts"])
+def test_a_service_has_none_unless_it_is_handed_some(run: Callable[..., object]) -> None:
+    assert inspect.signature(run).parameters["failpoints"].default is NO_FAILPOINTS
 
 
-async def test_what_it_has_by_default_does_nothing() -> None:
-    assert isinstance(NO_FAILPOINTS, NoFailpoints)
-    for point in Failpoint:
+@pytest.mark.parametrize("places", [WorkerPoint, AlertsPoint], ids=["worker", "alerts"])
+async def test_what_it_has_by_default_does_nothing(places: type[StrEnum]) -> None:
+    assert type(NO_FAILPOINTS) is NoFailpoints
+    for point in places:
         await NO_FAILPOINTS.reached(point)  # returns, and that is all: the class has nothing else
     assert [name for name in vars(NoFailpoints) if not name.startswith("__")] == ["reached"]
 
@@ -48,7 +58,7 @@ def test_nothing_that_is_shipped_hands_any_over() -> None:
 
 
 def test_nothing_else_that_is_shipped_can_be_taken_for_failpoints() -> None:
-    """Whatever has a method `reached` would do; the environment and the settings name none."""
+    """Whatever has a method `reached` would do."""
     able = [
         (path.relative_to(ROOT).as_posix(), node.name)
         for path, tree in trees()
@@ -56,6 +66,9 @@ def test_nothing_else_that_is_shipped_can_be_taken_for_failpoints() -> None:
         if isinstance(node, ast.ClassDef)
         and any(isinstance(m, ast.AsyncFunctionDef | ast.FunctionDef) and m.name == "reached" for m in node.body)
     ]
-    assert {name for _, name in able} == {"Failpoints", "NoFailpoints"}
-    assert {path.rpartition("/")[2] for path, _ in able} == {"failpoints.py"}
-    assert [name for name in WorkerSettings.model_fields if "fail" in name or "fault" in name] == []
+    assert able == [("services/runtime/failpoints.py", name) for name in ("Failpoints", "NoFailpoints")]
+
+
+@pytest.mark.parametrize("settings", [CommonSettings, WorkerSettings, AlertsSettings])
+def test_no_setting_names_any(settings: type[Settings]) -> None:
+    assert [name for name in settings.model_fields if "fail" in name or "fault" in name] == []

@@ -10,12 +10,13 @@ import schemas.friction
 from schemas.friction import Friction
 from services.alerts.app import Service
 from services.alerts.domain.retry import Health
-from services.alerts.failpoints import NO_FAILPOINTS, Failpoints
+from services.alerts.failpoints import Failpoints
 from services.alerts.intake import Applied, Arrival, Owned
 from services.alerts.settings import ProcessSettings
 from services.alerts.stores import progress
 from services.alerts.stores.directory import Endpoint
 from services.alerts.stores.progress import Claim, Position
+from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka import Producer
 from services.runtime.postgres import Pool, acquire, close_pool, create_pool, transaction
 from services.runtime.tasks import TaskOwner

@@ -15,7 +15,7 @@ from schemas import touchpoint as touchpoint_v1
 from schemas.touchpoint import IdentifierValue
 from services.journey import policies, rulebook
 from services.journey.apply.applier import Applier, LimitKeeper
-from services.journey.apply.failpoints import NO_FAILPOINTS, Failpoints
+from services.journey.apply.failpoints import Failpoints
 from services.journey.apply.limit import DeadLetterLimit
 from services.journey.apply.renewal import Renewer
 from services.journey.apply.resolution import Resolver
@@ -29,6 +29,7 @@ from services.journey.store.progress import Line
 from services.journey.timers import Patience, TimerLoop
 from services.runtime import postgres
 from services.runtime.clock import SystemClock, new_id
+from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.postgres import Pool, acquire
 
 LINE = Line(name="line-1", topic="touchpoints")

@@ -9,13 +9,14 @@ import pytest
 
 import schemas.issue
 from schemas.vocabulary import Severity
-from services.alerts.failpoints import NO_FAILPOINTS, Failpoint
+from services.alerts.failpoints import Failpoint
 from services.alerts.guard import Guard, TargetPolicy
 from services.alerts.relay import Relay
 from services.alerts.sender import Sender
 from services.alerts.stores import deliveries, feed
 from services.alerts.stores.deliveries import Due
 from services.runtime.clock import SystemClock
+from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.postgres import Pool, acquire, transaction
 from services.runtime.record import Record
 from services.runtime.tasks import TaskOwner

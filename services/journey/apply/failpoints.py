@@ -1,10 +1,9 @@
-"""Named places where a test may hurt the worker: kill it, freeze it, cut its connection. Nothing happens by default.
-
-A failpoint is an object handed to the composition root, never read from the environment, so production cannot reach it.
-"""
+"""The places where a test may hurt the worker."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import TypeAlias
+
+from services.runtime import failpoints
 
 
 class Failpoint(StrEnum):
@@ -19,18 +18,4 @@ class Failpoint(StrEnum):
     TIMERS_FIRED = "timers_fired"
 
 
-class Failpoints(Protocol):
-    """What is told where the worker is."""
-
-    async def reached(self, point: Failpoint) -> None:
-        """Return, and the worker goes on; whatever else happens here is the test's."""
-
-
-class NoFailpoints:
-    """Goes on, always."""
-
-    async def reached(self, point: Failpoint) -> None:
-        """Do nothing."""
-
-
-NO_FAILPOINTS = NoFailpoints()
+Failpoints: TypeAlias = failpoints.Failpoints[Failpoint]
