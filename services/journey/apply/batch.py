@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from services.journey.apply.wire import Poison, Readable, appended_at, read
 from services.journey.intake import Chunk, Claim, Record
 from services.journey.store.progress import Held
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record, read."""
 
     partition: int

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from services.journey.apply.wire import Readable
 from services.journey.domain.changes import Changes
 from services.journey.domain.names import CustomerId
@@ -12,8 +14,7 @@ from services.journey.domain.projection import Projection
 from services.journey.domain.touchpoint import Recorded
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fresh:
+class Fresh(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint not stored yet."""
 
     content: Readable

@@ -1,10 +1,14 @@
 """Records as touchpoints: what is read, and what is refused with which reason."""
 
+import json
 from datetime import UTC, datetime
+from typing import get_args
 
+import msgspec
 import pytest
 
 from services.journey.apply.wire import Poison, PoisonCode, Readable, appended_at, read
+from services.journey.domain.touchpoint import Touchpoint
 from tests.unit.journey.records import FakeRecord
 
 GOOD = (
@@ -69,6 +73,42 @@ def test_what_transport_adds_does_not_change_the_fingerprint() -> None:
 )
 def test_poison_is_named(value: bytes | None, code: PoisonCode) -> None:
     assert refused(value).code is code
+
+
+TOO_MUCH = 2**63
+WITH_NUMBERS = {
+    "wait_s": TOO_MUCH,
+    "duration_s": 1e30,
+    "hold_s": TOO_MUCH,
+    "transfers": TOO_MUCH,
+    "sequence": -TOO_MUCH - 1,
+    "sentiment": TOO_MUCH,
+    "score": {"metric": "ces", "value": 1, "scale": TOO_MUCH},
+    "value": {"amount": TOO_MUCH, "currency": "KRW"},
+    "attributes": {"lines": [{"count": TOO_MUCH}]},
+}
+
+
+def holds_numbers(kind: object) -> bool:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return any(holds_numbers(field.type) for field in msgspec.structs.fields(kind))
+    return kind in {int, float} or any(holds_numbers(part) for part in get_args(kind))
+
+
+@pytest.mark.parametrize("name", WITH_NUMBERS)
+def test_a_number_of_more_than_64_bits_is_poison_wherever_it_stands(name: str) -> None:
+    member = json.dumps({name: WITH_NUMBERS[name]})[1:-1].encode()
+    assert refused(changed(b'"kind"', member + b',"kind"')).code is PoisonCode.NUMBER_OUT_OF_RANGE
+
+
+def test_the_longest_numbers_are_read() -> None:
+    members = b'"wait_s":9223372036854775807,"attributes":{"n":[-9223372036854775808,1e15,true,null]},"kind"'
+    assert isinstance(read(FakeRecord(offset=0, value=changed(b'"kind"', members))), Readable)
+
+
+def test_every_member_that_may_hold_a_number_is_looked_at() -> None:
+    numeric = {field.name for field in msgspec.structs.fields(Touchpoint) if holds_numbers(field.type)}
+    assert numeric | {"attributes"} == WITH_NUMBERS.keys()
 
 
 def test_poison_says_where_and_whose_but_never_quotes() -> None:
