@@ -21,6 +21,7 @@ from services.journey.apply.transaction import BatchTransaction
 from services.journey.intake import Chunk, Intake
 from services.journey.metrics import Metrics
 from services.runtime.clock import Clock
+from services.runtime.collector import uncollected
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Pool, is_transient, transaction
 
@@ -86,7 +87,8 @@ class Applier:
         Raises:
             Exception: a bug, a hole or too many dead letters; nothing of the present transaction is committed.
         """
-        batch = gather(chunks)
+        with uncollected():
+            batch = gather(chunks)
         await self.failpoints.reached(Failpoint.AFTER_FETCH)
         await self._settle(batch)
 
@@ -127,8 +129,9 @@ class Applier:
     async def _once(self, batch: Batch, *, bury: bool = False) -> None:
         await self.failpoints.reached(Failpoint.BEFORE_TRANSACTION)
         started = self.clock.monotonic()
-        async with transaction(self.pool) as connection:
-            applied = await self.attempt.apply(connection, batch, bury=bury)
+        with uncollected():
+            async with transaction(self.pool) as connection:
+                applied = await self.attempt.apply(connection, batch, bury=bury)
         self.limit.committed(applied.dead)
         for run in batch.runs:
             run.claim.applied = max(run.claim.applied, run.end)

@@ -51,13 +51,13 @@ async def sift(connection: Connection, batch: Batch) -> Sifted:
         content = item.content
         if isinstance(content, Poison):
             sifted.letters[item.place] = _letter(item, content)
-        elif content.touchpoint.key in sifted.fresh:
+        elif (key := content.touchpoint.key) in sifted.fresh:
             again.append((item, content))
         else:
-            sifted.fresh[content.touchpoint.key] = item, content
+            sifted.fresh[key] = item, content
     if sifted.fresh:
-        new = await seen.remember(connection, [_sighting(content) for _, content in sifted.fresh.values()])
-        again += [sifted.fresh.pop(key) for key in list(sifted.fresh) if key not in new]
+        known = await seen.remember(connection, [_sighting(content) for _, content in sifted.fresh.values()])
+        again += [sifted.fresh.pop(key) for key in sorted(known)]
     if again:
         await _tell_apart(connection, sifted, again)
     return sifted

@@ -1,8 +1,10 @@
 """Which touchpoints were ever applied: the second line of defence, against producers that send again."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
+
+import msgspec
 
 from services.runtime.postgres import Connection
 
@@ -10,8 +12,7 @@ Key = tuple[str, str]
 """`(source, id)` of a touchpoint."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint met in the log: its key, and the fingerprint of its content."""
 
     source: str
@@ -19,21 +20,21 @@ class Sighting:
     fingerprint: bytes
     occurred_at: datetime
 
-    @property
-    def key(self) -> Key:
-        """What it is known by."""
-        return self.source, self.id
-
 
 _INSERT = """
-INSERT INTO journey.seen (source, id, fingerprint, occurred_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[])
-ON CONFLICT DO NOTHING RETURNING source, id"""
+WITH new AS (
+    INSERT INTO journey.seen (source, id, fingerprint, occurred_at)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::timestamptz[])
+    ON CONFLICT DO NOTHING RETURNING source, id)
+SELECT * FROM unnest($1::text[], $2::text[]) EXCEPT ALL SELECT source, id FROM new"""
 
 
 async def remember(connection: Connection, sightings: Collection[Sighting]) -> set[Key]:
-    """Insert what is new and return its keys. The keys must differ; they are locked in their order."""
-    ordered = sorted(sightings, key=lambda sighting: sighting.key)
+    """Insert what is new and return the keys that are not: the fewer, so that little comes back.
+
+    The keys must differ; they are locked in their order.
+    """
+    ordered = sorted(sightings, key=attrgetter("source", "id"))
     rows = await connection.fetch(
         _INSERT,
         [sighting.source for sighting in ordered],
@@ -41,7 +42,7 @@ async def remember(connection: Connection, sightings: Collection[Sighting]) -> s
         [sighting.fingerprint for sighting in ordered],
         [sighting.occurred_at for sighting in ordered],
     )
-    return {(row["source"], row["id"]) for row in rows}
+    return {(source, id_) for source, id_ in rows}
 
 
 _FINGERPRINTS = """
