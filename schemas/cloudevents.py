@@ -12,6 +12,9 @@ Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
 CONTENT_TYPE = "application/json"
 
+_SPECVERSION = ("ce_specversion", b"1.0")
+_CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
+
 
 class Type(StrEnum):
     """`ce_type`: the document in the value, with its version."""
@@ -33,14 +36,12 @@ def headers(type: Type, *, id: str, origin: str, time: datetime, traceparent: st
 
     `time` is when it happened (aware); `traceparent` is W3C trace context, left out when there is none.
     """
-    attributes = {
-        "ce_specversion": "1.0",
-        "ce_id": id,
-        "ce_source": origin,
-        "ce_type": type.value,
-        "ce_time": utc_text(time),
-        "content-type": CONTENT_TYPE,
-    }
-    if traceparent:
-        attributes["traceparent"] = traceparent
-    return tuple((name, value.encode()) for name, value in attributes.items())
+    attributes = (
+        _SPECVERSION,
+        ("ce_id", id.encode()),
+        ("ce_source", origin.encode()),
+        ("ce_type", type.value.encode()),
+        ("ce_time", utc_text(time).encode()),
+        _CONTENT_TYPE,
+    )
+    return (*attributes, ("traceparent", traceparent.encode())) if traceparent else attributes

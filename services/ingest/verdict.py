@@ -1,6 +1,6 @@
 """What became of one touchpoint, before it is put into words."""
 
-import dataclasses
+import msgspec
 
 from schemas.validation import FieldError
 from services.ingest.acceptance import DroppedIdentifier, Rejected
@@ -10,15 +10,14 @@ from services.ingest.reasons import Outcome, Rejection, Unavailability
 Facts = dict[str, str | int | float]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The outcome for one touchpoint, why, where, and the `facts` that fill the wording."""
 
     outcome: Outcome
     id: str | None = None
     reason: Rejection | Unavailability | None = None
     field: str = ""
-    facts: Facts = dataclasses.field(default_factory=dict)
+    facts: Facts = {}
     errors: tuple[FieldError, ...] = ()
     dropped: tuple[DroppedIdentifier, ...] = ()
 

@@ -1,12 +1,11 @@
 """A record to write to Kafka."""
 
-from dataclasses import dataclass
+import msgspec
 
 Headers = tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record to write."""
 
     topic: str

@@ -1,19 +1,21 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.spelling import Dropped
-from schemas.touchpoint import IdentifierValue, Posted
-from schemas.vocabulary import Channel
+from schemas.touchpoint import IdentifierValue, Money, Posted, Score, Touchpoint
+from schemas.vocabulary import Channel, TimeQuality
 from services.ingest.acceptance import Accepted, Arrival, DroppedIdentifier, Policy, Rejected, accept
 from services.ingest.posted import read
 from services.ingest.reasons import Rejection
 from services.ingest.sources import Scope, Source
-from services.ingest.timing.judgement import as_said
+from services.ingest.timing.judgement import Timed, as_said
 from tests.unit.ingest.fakes import NOW, a_touchpoint
 
 POLICY = Policy(future_tolerance=timedelta(minutes=5), phone_region="KR")
+HOUR = timedelta(hours=1)
 IVR = Source(name="ivr")
 IMPORT = Source(name="import", scopes=frozenset({Scope.WRITE, Scope.REPLAY}))
 
@@ -51,6 +53,52 @@ def test_an_accepted_touchpoint_stands_in_its_normal_form() -> None:
         "phone": IdentifierValue(value="+821012345678", verified=False),
         "customer_id": IdentifierValue(value="C-1", verified=True),
     }
+
+
+def test_nothing_that_was_posted_is_forgotten() -> None:
+    members: dict[str, Any] = {
+        "id": "a",
+        "channel": "phone",
+        "kind": "call_ended",
+        "direction": "inbound",
+        "outcome": "unresolved",
+        "reason": "billing",
+        "refs": {"case_id": "T-77"},
+        "interaction_id": "i",
+        "wait_s": 1.5,
+        "duration_s": 2,
+        "hold_s": 3,
+        "transfers": 4,
+        "queue": "billing-ko",
+        "agent": "a-31",
+        "sequence": 7,
+        "text": "안녕",
+        "sentiment": -0.6,
+        "score": Score(metric="ces", value=2, scale=7),
+        "service_level": "premium",
+        "value": Money(amount=129000, currency="KRW"),
+        "attributes": {"ivr_path": "2-1-9"},
+        "replay": True,
+    }
+    posted = msgspec.convert(
+        {**a_touchpoint(), **msgspec.to_builtins(members), "due_at": NOW, "sent_at": NOW}, Posted, strict=False
+    )
+    timed = Timed(occurred_at=NOW - HOUR, reported_at=NOW - 2 * HOUR, quality=TimeQuality.CORRECTED)
+
+    found = accept(posted, IMPORT, Arrival(at=NOW, timed=timed), POLICY)
+
+    assert isinstance(found, Accepted)
+    told = {
+        "occurred_at": NOW - HOUR,
+        "reported_at": NOW - 2 * HOUR,
+        "time_quality": TimeQuality.CORRECTED,
+        "due_at": NOW,
+        "sent_at": NOW,
+        "received_at": NOW,
+        "source": "import",
+    }
+    normal = {name: getattr(found.touchpoint, name) for name in Touchpoint.__struct_fields__ if name != "customer"}
+    assert normal == members | told
 
 
 @pytest.mark.parametrize(

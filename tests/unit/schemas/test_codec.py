@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
+import msgspec
 import pytest
 
 from schemas import dead_letter, friction, touchpoint
 from schemas.codec import UndecodableError, utc_text
-from schemas.vocabulary import Channel, Severity
+from schemas.vocabulary import Channel, Moment, Severity
 
 KST = timezone(timedelta(hours=9))
 
@@ -69,6 +71,21 @@ def test_whether_an_identifier_is_verified_is_always_said() -> None:
         received_at=datetime(2026, 11, 22, tzinfo=UTC),
     )
     assert b'{"email":{"value":"minji@example.com","verified":false}}' in touchpoint.encode(value)
+
+
+def test_every_time_of_a_published_touchpoint_is_written_with_six_digits() -> None:
+    fields = msgspec.structs.fields(touchpoint.Touchpoint)
+    times = {field.name for field in fields if field.type in {Moment, Moment | None}}
+    moments: dict[str, Any] = dict.fromkeys(times, datetime(2026, 11, 22, tzinfo=KST))
+    value = touchpoint.Touchpoint(
+        id="a", channel=Channel.CHAT, kind="chat_ended", customer={}, source="chat", **moments
+    )
+
+    written = msgspec.json.decode(touchpoint.encode(value))
+
+    assert times >= {"occurred_at", "received_at"}
+    assert {written[name] for name in times} == {"2026-11-21T15:00:00.000000Z"}
+    assert written.keys() == times | {"id", "channel", "kind", "customer", "source"}
 
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:
