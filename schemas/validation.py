@@ -43,11 +43,11 @@ def errors(name: str, instance: object, *, at: str = "") -> list[FieldError]:
     if _too_deep(instance):
         return [FieldError.of_whole(at)]
     try:
+        if validator.is_valid(instance):  # the quick question first: most are
+            return []
         found = list(islice(validator.iter_errors(instance), _MAX_LOOKED_AT))
     except ValueError:  # lone surrogates, bytes: nothing that JSON in UTF-8 can say
         return [FieldError.of_whole(at)]
-    if not found:
-        return []
     return list(islice(_distinct(found, schema(name.partition("#")[0]), at), MAX_ERRORS))
 
 

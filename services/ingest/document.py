@@ -30,6 +30,8 @@ _LONE_SURROGATE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F]"
 )
 
+_BLANK_BEFORE_COLON = re.compile(rb"[ \t\r\n]:")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemLimits:
@@ -194,8 +196,7 @@ def _may_double_a_member(item: bytes, members: int) -> bool:
     A name ends in a quotation mark and a colon; with a blank between them it escapes the count, so any blank before a
     colon, be it inside a text, asks for the close look as well.
     """
-    blank_before_colon = b" :" in item or b"\n:" in item or b"\t:" in item or b"\r:" in item
-    return blank_before_colon or item.count(b'":') > members
+    return item.count(b'":') > members or _BLANK_BEFORE_COLON.search(item) is not None
 
 
 def _holds_nul(node: Any) -> bool:
