@@ -16,8 +16,12 @@ from tests.faults.lab import Lab
 IN_FLIGHT = 8
 """Webhooks that one endpoint may have under way: so many may come twice when their sender dies."""
 
-FROZEN_SAYS = ("aiokafka.consumer.group_coordinator: Heartbeat session expired*", "*: *keepalive is not responding*")
-"""What the libraries say at `error` once a frozen worker goes on."""
+FROZEN_SAYS = (
+    "aiokafka.consumer.group_coordinator: Heartbeat session expired*",
+    "aiokafka.consumer.group_coordinator: OffsetCommit failed for group *, will rejoin",
+    "*: *keepalive is not responding*",
+)
+"""What the libraries say at `error` once a frozen worker goes on: its group has forgotten it, even in mid-commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
