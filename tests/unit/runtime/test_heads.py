@@ -1,16 +1,49 @@
 """What a client can do with the head of a request, against a real server on loopback."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from services.runtime import heads
 from services.runtime.http import serving
+
+
+class Paper(asyncio.Transport):
+    """A transport that notes what is written to it at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.pieces.append(bytes(data))
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        self.write(b"".join(list_of_data))
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+async def _slowly(_request: Request) -> StreamingResponse:
+    async def pieces() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    return StreamingResponse(pieces())
 
 
 async def _echo(request: Request) -> PlainTextResponse:
@@ -19,7 +52,7 @@ async def _echo(request: Request) -> PlainTextResponse:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    app = Starlette(routes=[Route("/", _echo, methods=["POST"])])
+    app = Starlette(routes=[Route("/", _echo, methods=["POST"]), Route("/slowly", _slowly)])
     async with serving(app, "127.0.0.1", 0, drain_s=1.0) as found:
         yield found
 
@@ -106,4 +139,46 @@ async def test_a_slow_body_is_not_a_slow_head(port: int, monkeypatch: pytest.Mon
     writer.write(b"bc")
 
     assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+
+
+async def test_a_head_leaves_with_its_body() -> None:
+    paper = Paper()
+    transport = heads.TwoInOne(paper, asyncio.get_running_loop())
+
+    for piece in (b"head ", b"body", b"head ", b"body"):
+        transport.write(piece)
+    await asyncio.sleep(0)
+
+    assert paper.pieces == [b"head body", b"head body"]
+
+
+async def test_a_head_that_stays_alone_leaves_soon_and_in_order() -> None:
+    paper = Paper()
+    transport = heads.TwoInOne(paper, asyncio.get_running_loop())
+
+    transport.write(b"head ")
+    assert paper.pieces == []
+    await asyncio.sleep(0)
+    transport.write(b"piece ")
+    transport.close()
+
+    assert (paper.pieces, paper.closed) == ([b"head ", b"piece "], True)
+
+
+async def test_a_head_for_a_client_that_hung_up_goes_nowhere() -> None:
+    paper = Paper()
+    heads.TwoInOne(paper, asyncio.get_running_loop()).write(b"head ")
+    paper.closed = True
+    await asyncio.sleep(0)
+
+    assert paper.pieces == []
+
+
+async def test_the_head_of_a_stream_does_not_wait_for_its_first_piece(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /slowly HTTP/1.1\r\nhost: x\r\n\r\n")
+
+    async with asyncio.timeout(5.0):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
     writer.close()
