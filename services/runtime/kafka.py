@@ -108,8 +108,7 @@ class Producer:
         if not records:
             return
         try:
-            async with asyncio.timeout(self._request_timeout_s):
-                running = await self._current()
+            running = self._running or await self._connected()
         except (KafkaError, OSError, TimeoutError) as error:
             raise PublishFailed(type(error).__name__, frozenset(range(len(records)))) from error
         outcomes = await running.lanes.write(records, self._request_timeout_s * 1.5)
@@ -127,6 +126,10 @@ class Producer:
         except (KafkaError, OSError, TimeoutError) as error:
             return CheckResult(name="kafka", ok=False, detail=type(error).__name__)
         return CheckResult(name="kafka", ok=True)
+
+    async def _connected(self) -> "_Running":
+        async with asyncio.timeout(self._request_timeout_s):
+            return await self._current()
 
     async def _current(self) -> "_Running":
         if self._running is not None:

@@ -21,6 +21,7 @@ from services.ingest.reasons import Refusal, Refused
 from services.ingest.sources import Source
 from services.ingest.wire.door import Door
 from services.ingest.wording import Language, preferred, say
+from services.runtime.heads import BODY_ARRIVED
 from services.runtime.http import Problem, problem_response
 from services.runtime.logs import get_logger
 
@@ -176,7 +177,7 @@ class Exchange:
         """Answer one request."""
         headers: Headers = dict(reversed(scope["headers"]))
         call = Call(scope, preferred(headers.get(b"accept-language", b"").decode("latin-1")), headers, self._door)
-        wire = Wire(receive)
+        wire = Wire(receive, arrived=BODY_ARRIVED in scope.get("extensions", ()))
         try:
             reply = await self._reply(call, wire)
         except Refused as refused:

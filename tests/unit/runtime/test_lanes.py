@@ -128,3 +128,13 @@ async def test_partitions_do_not_wait_for_one_another() -> None:
     for _, _, acknowledged in producer.sent:
         acknowledged.set_result(None)
     assert await written == [None] * 40
+
+
+async def test_a_topic_of_which_nobody_tells_is_given_up_in_time() -> None:
+    class Silent(ProducerInHand):
+        async def partitions_for(self, _topic: str) -> set[int]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    (outcome,) = await lanes(Silent()).write([record("a")], 0.01)
+    assert isinstance(outcome, TimeoutError)
