@@ -5,6 +5,7 @@ published again by whoever looks after the lease has ended: readers keep the hig
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -23,7 +24,7 @@ CUSTOMERS_AT_ONCE = 500
 SWEEP_EVERY = 600
 """Looks between two sweeps of what was published long ago."""
 
-NOT_KEPT = (journey_v1.TOPIC,)
+NOT_KEPT = frozenset({journey_v1.TOPIC})
 """Topics whose published rows are not kept for a new line: the present state of a journey can be read any time."""
 
 
@@ -98,12 +99,19 @@ class Relay:
         return len(leased)
 
     async def _settle(self, acknowledged: Sequence[Leased], leased: Sequence[Leased]) -> None:
-        done = [one.id for one in acknowledged]
+        done = {one.id for one in acknowledged}
+        dropped = [one.id for one in acknowledged if one.record.topic in NOT_KEPT]
+        kept = [one.id for one in acknowledged if one.record.topic not in NOT_KEPT]
+        free = [one.id for one in leased if one.id not in done]
         async with transaction(self.pool) as connection:
-            await outbox.mark(connection, done, self.line, NOT_KEPT)
-            await outbox.release(connection, [one.id for one in leased])
-        for one in acknowledged:
-            self.metrics.published.labels(one.record.topic).inc()
+            if kept:
+                await outbox.mark(connection, kept, self.line)
+            if dropped:
+                await outbox.drop(connection, dropped)
+            if free:
+                await outbox.release(connection, free)
+        for topic, records in Counter(one.record.topic for one in acknowledged).items():
+            self.metrics.published.labels(topic).inc(records)
 
     async def _measure(self) -> None:
         async with acquire(self.pool) as connection:

@@ -4,7 +4,7 @@ Whole customers are claimed at a time, so that the records of one customer leave
 by `id > last`: ids become visible out of order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -24,24 +24,19 @@ class Outgoing:
     record: Record
 
 
-_ADD = """
-INSERT INTO journey.outbox (topic, key, customer_id, headers, value)
-SELECT o.topic, o.key, o.customer_id, o.headers, o.value
-  FROM unnest($1::text[], $2::bytea[], $3::uuid[], $4::json[], $5::bytea[]) WITH ORDINALITY
-       AS o (topic, key, customer_id, headers, value, place) ORDER BY o.place"""
+_COLUMNS = ("topic", "key", "customer_id", "headers", "value")
 
 
-async def add(connection: Connection, outgoing: Sequence[Outgoing]) -> None:
+async def add(connection: Connection, outgoing: Iterable[Outgoing]) -> None:
     """Append records, in this order."""
-    records = [one.record for one in outgoing]
-    await connection.execute(
-        _ADD,
-        [record.topic for record in records],
-        [record.key for record in records],
-        [one.customer_id for one in outgoing],
-        [_headers_text(record.headers) for record in records],
-        [record.value for record in records],
+    await connection.copy_records_to_table(
+        "outbox", schema_name="journey", columns=_COLUMNS, records=map(_row, outgoing)
     )
+
+
+def _row(one: Outgoing) -> tuple[object, ...]:
+    record = one.record
+    return record.topic, record.key, one.customer_id, _headers_text(record.headers), record.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +85,20 @@ async def claim(connection: Connection, customers: int, lease_s: float) -> list[
 
 _MARK = """
 UPDATE journey.outbox SET published_at = clock_timestamp(), published_line = $2, lease_until = NULL
- WHERE id = ANY($1::bigint[]) AND topic <> ALL($3::text[])"""
-_DROP = "DELETE FROM journey.outbox WHERE id = ANY($1::bigint[]) AND topic = ANY($2::text[])"
+ WHERE id = ANY($1::bigint[])"""
 
 
-async def mark(connection: Connection, ids: Sequence[int], line: str, not_kept: Sequence[str]) -> None:
-    """Note that records are acknowledged on `line`; those of the topics `not_kept` are not needed any more."""
-    await connection.execute(_MARK, ids, line, not_kept)
-    await connection.execute(_DROP, ids, not_kept)
+async def mark(connection: Connection, ids: Sequence[int], line: str) -> None:
+    """Note that records are acknowledged on `line`; they are kept for the next one."""
+    await connection.execute(_MARK, ids, line)
+
+
+_DROP = "DELETE FROM journey.outbox WHERE id = ANY($1::bigint[])"
+
+
+async def drop(connection: Connection, ids: Sequence[int]) -> None:
+    """Take out records that are acknowledged and not needed any more."""
+    await connection.execute(_DROP, ids)
 
 
 _RELEASE = "UPDATE journey.outbox SET lease_until = NULL WHERE id = ANY($1::bigint[]) AND published_at IS NULL"
