@@ -4,8 +4,7 @@
 unavailable. 422 and 503 are RFC 9457 problem documents that carry the results as well.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -65,7 +64,9 @@ _ENCODER = msgspec.json.Encoder()
 
 def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int, *, dry_run: bool = False) -> Reply:
     """Return the answer to a request whose touchpoints had these verdicts, or would have had in a dry run."""
-    counts = Counter(verdict.outcome for verdict in verdicts)
+    counts = dict.fromkeys(Outcome, 0)
+    for verdict in verdicts:
+        counts[verdict.outcome] += 1
     status = status_of(counts)
     results = [result(at, verdict, language, retry_after_s) for at, verdict in enumerate(verdicts)]
     body = Answer(
@@ -86,8 +87,8 @@ def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int, 
     return _reply(status, problem, PROBLEM_TYPE, language, retry_after_s if status == 503 else None)
 
 
-def status_of(counts: Counter[Outcome]) -> int:
-    """Return the HTTP status for so many touchpoints of each outcome."""
+def status_of(counts: Mapping[Outcome, int]) -> int:
+    """Return the HTTP status for so many touchpoints of each outcome, all of which are named."""
     if counts[Outcome.UNAVAILABLE]:
         return 503
     if not counts[Outcome.REJECTED]:

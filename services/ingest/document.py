@@ -42,8 +42,7 @@ class ItemLimits:
     depth: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The touchpoints of a request as they were sent, one slice of bytes each, and the key if it stood in the body."""
 
     items: tuple[bytes, ...]

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import msgspec
+
 from schemas.dead_letter import DeadLetterError
 from services.ingest import acceptance, document, normalisation, posted, records
 from services.ingest.acceptance import Accepted, Arrival, Policy, Rejected
@@ -17,7 +19,7 @@ from services.ingest.document import ItemLimits, Unreadable
 from services.ingest.duplicates import Duplicates, fingerprint
 from services.ingest.inspector.logbook import Logbook
 from services.ingest.inspector.others import MAPPED_HEADER, REPLICA_HEADER
-from services.ingest.metrics import Metrics
+from services.ingest.metrics import Metrics, Tally
 from services.ingest.privacy.screen import Screen
 from services.ingest.protection.rates import Rates
 from services.ingest.reasons import Outcome, Rejection, Unavailability
@@ -62,8 +64,7 @@ class Surroundings:
     screen: Screen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """The touchpoints of one request, and whose they are.
 
     An item is the JSON of a native touchpoint, or the verdict of the wire form that could not make one. `originals`
@@ -125,6 +126,7 @@ class Intake:
         self._clock = surroundings.clock
         self._new_id = surroundings.new_id
         self._failing = False
+        self._tally = Tally(surroundings.metrics.touchpoints)
 
     async def take(self, request: Request) -> list[Verdict]:
         """Return one verdict per item of `request`, in order; raises `Refused` when its source sends too many."""
@@ -234,17 +236,20 @@ class Intake:
         self._metrics.dead_letters.labels("written").inc(len(letters) - lost)
 
     def _dead_letters(self, request: Request, plan: _Plan, trace: str) -> list[Record]:
-        name = request.source.name
-        mapped = {MAPPED_HEADER: "true"} if request.originals is not None else {}
-        plan.rejected = {
-            at: self._screen.remains(request.original(at), verdict.reason, name)
+        refused = [
+            (at, verdict)
             for at, verdict in enumerate(plan.verdicts)
             if verdict is not None and verdict.outcome is Outcome.REJECTED
-        }
+        ]
+        if not refused:
+            return []
+        name = request.source.name
+        mapped = {MAPPED_HEADER: "true"} if request.originals is not None else {}
+        plan.rejected = {at: self._screen.remains(request.original(at), one.reason, name) for at, one in refused}
         return [
             records.rejected(
                 id_=self._new_id().hex,
-                item=kept,
+                item=plan.rejected[at],
                 source=name,
                 code=str(verdict.reason),
                 errors=_errors(verdict),
@@ -252,8 +257,7 @@ class Intake:
                 headers={"traceparent": trace, **self._letter_headers, **mapped},
                 trace=trace,
             )
-            for at, kept in plan.rejected.items()
-            if (verdict := plan.verdicts[at]) is not None
+            for at, verdict in refused
         ]
 
     def _conclude(self, request: Request, plan: _Plan, failed: frozenset[int]) -> list[Verdict]:
@@ -288,12 +292,12 @@ class Intake:
     def _count(self, verdicts: list[Verdict]) -> None:
         counts: dict[tuple[str, str], int] = {}
         for verdict in verdicts:
-            labels = (str(verdict.outcome), str(verdict.reason or ""))
-            counts[labels] = counts.get(labels, 0) + 1
+            became: tuple[str, str] = (verdict.outcome, verdict.reason or "")
+            counts[became] = counts.get(became, 0) + 1
             for dropped in verdict.dropped:
                 self._metrics.identifiers_dropped.labels(str(dropped.reason)).inc()
         for labels, count in counts.items():
-            self._metrics.touchpoints.labels(*labels).inc(count)
+            self._tally.add(labels, count)
 
 
 def _would_be(plan: _Plan) -> list[Verdict]:

@@ -37,6 +37,23 @@ class Metrics:
         return cls(**_counters(registry), **_gauges(registry), **_histograms(registry))
 
 
+class Tally:
+    """A counter that keeps at hand what it found by its labels: looking for it costs more than counting."""
+
+    __slots__ = ("_counter", "_found")
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._found: dict[tuple[str, ...], Counter] = {}
+
+    def add(self, labels: tuple[str, ...], count: int) -> None:
+        """Count `count` more under these labels, of which there are few."""
+        found = self._found.get(labels)
+        if found is None:
+            found = self._found[labels] = self._counter.labels(*labels)
+        found.inc(count)
+
+
 def _counters(registry: CollectorRegistry) -> dict[str, Any]:
     return {
         "touchpoints": Counter(

@@ -64,7 +64,10 @@ class PostTouchpoints:
 
 def _check_media_type(headers: Headers) -> None:
     """Take JSON in UTF-8, and a body of which nothing is said: many producers forget the header."""
-    media_type, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+    declared = headers.get(b"content-type", b"")
+    if declared == _JSON:
+        return
+    media_type, _, parameters = declared.lower().partition(b";")
     if not media_type.strip():
         return
     charset = _UTF8

@@ -4,8 +4,7 @@ Bodies whose sender is not known yet (the key stands in the body) share a quarte
 small bombs must not be able to fill what known sources need.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 from services.ingest.metrics import Metrics
 from services.ingest.reasons import Refusal, Refused
@@ -27,20 +26,22 @@ class Admission:
         metrics.in_flight_requests.set_function(lambda: self._requests)
         metrics.in_flight_bytes.set_function(lambda: self._bytes)
 
-    @contextmanager
-    def request(self) -> Iterator["Held"]:
-        """Count one request for the length of the block; raises `Refused` when there are too many."""
+    def request(self) -> "Held":
+        """Return what counts one request for the length of its block."""
+        return Held(self)
+
+    def enter(self) -> None:
+        """Count one request; raises `Refused` when there are too many."""
         if self._requests >= self._most_requests:
             raise self._overloaded()
         self._requests += 1
-        held = Held(self)
-        try:
-            yield held
-        finally:
-            self._requests -= 1
-            self._bytes -= held.bytes
-            if not held.known:
-                self._strangers_bytes -= held.bytes
+
+    def leave(self, amount: int, *, known: bool) -> None:
+        """Let go of one request and the `amount` of bytes that it held."""
+        self._requests -= 1
+        self._bytes -= amount
+        if not known:
+            self._strangers_bytes -= amount
 
     def hold(self, amount: int, *, known: bool) -> None:
         """Count `amount` more bytes; raises `Refused` when there are too many."""
@@ -62,7 +63,7 @@ class Admission:
 
 
 class Held:
-    """What one request holds; let go of when its block ends."""
+    """What one request holds, for the length of its block; raises `Refused` where it begins with too many."""
 
     __slots__ = ("_admission", "bytes", "known")
 
@@ -70,6 +71,13 @@ class Held:
         self._admission = admission
         self.bytes = 0
         self.known = False
+
+    def __enter__(self) -> Self:
+        self._admission.enter()
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self._admission.leave(self.bytes, known=self.known)
 
     def more(self, amount: int) -> None:
         """Hold `amount` more bytes; raises `Refused`."""

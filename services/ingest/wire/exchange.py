@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from starlette.types import Receive, Scope, Send
 
 from services.ingest import body
@@ -34,8 +35,7 @@ Headers = Mapping[bytes, bytes]
 """Lower-case names; of a header that came twice, the first counts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An HTTP response."""
 
     status: int
