@@ -145,6 +145,8 @@ class _Measured:
     def __init__(self, app: ASGIApp, metrics: HttpMetrics) -> None:
         self._app = app
         self._metrics = metrics
+        # Finding a metric by its labels costs more than counting; there are few, since both templates and methods are.
+        self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -158,14 +160,22 @@ class _Measured:
                 status = message["status"]
             await send(message)
 
-        started = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         try:
             await self._app(scope, receive, watching)
         finally:
             template = getattr(scope.get("route"), "path", "unrouted")
-            seconds = asyncio.get_running_loop().time() - started
-            self._metrics.requests.labels(template, scope["method"], f"{status // 100}xx").inc()
-            self._metrics.seconds.labels(template, scope["method"]).observe(seconds)
+            labels = (template, scope["method"], status // 100)
+            requests, seconds = self._found.get(labels) or self._find(labels)
+            requests.inc()
+            seconds.observe(loop.time() - started)
+
+    def _find(self, labels: tuple[str, str, int]) -> tuple[Counter, Histogram]:
+        template, method, hundreds = labels
+        requests = self._metrics.requests.labels(template, method, f"{hundreds}xx")
+        found = self._found[labels] = (requests, self._metrics.seconds.labels(template, method))
+        return found
 
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
