@@ -24,6 +24,9 @@ CUSTOMERS_AT_ONCE = 500
 SWEEP_EVERY = 600
 """Looks between two sweeps of what was published long ago."""
 
+SWEPT_AT_ONCE = 5_000
+"""Records that a statement of the sweep takes: months of them must not meet the limit of a statement's time."""
+
 NOT_KEPT = frozenset({journey_v1.TOPIC})
 """Topics whose published rows are not kept for a new line: the present state of a journey can be read any time."""
 
@@ -120,9 +123,12 @@ class Relay:
         self.metrics.outbox_age_seconds.set(age_s)
 
     async def _sweep(self) -> None:
+        again = 0
         async with acquire(self.pool) as connection:
-            again = await outbox.publish_again(connection, self.line)
-            await outbox.forget(connection, self.keep_days)
+            while moved := await outbox.publish_again(connection, self.line, SWEPT_AT_ONCE):
+                again += moved
+            while await outbox.forget(connection, self.line, self.keep_days, SWEPT_AT_ONCE):
+                pass
         if again:
             _log.warning("a new line: what was published is published again", records=again)
 

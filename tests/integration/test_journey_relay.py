@@ -155,3 +155,36 @@ async def test_a_commit_wakes_the_relay_at_once(pool: Pool) -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert publisher.values == [b"1"]
+
+
+async def test_the_sweep_takes_what_is_of_other_lines_in_pieces_and_by_an_index(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.journey.relay.SWEPT_AT_ONCE", 2)
+    for line in ("line-0", "line-2"):
+        await queue(pool, ONE, *(f"{line} {number}".encode() for number in range(5)))
+        await relay(pool, RecordingPublisher(), line=line).once()
+    publisher = RecordingPublisher()
+    sender = relay(pool, publisher, line="line-1")
+    await sender._sweep()
+    await sender.once()
+    assert sorted(publisher.values, key=str) == [
+        f"{line} {number}".encode() for line in ("line-0", "line-2") for number in range(5)
+    ]
+    async with transaction(pool) as connection:
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        plan = str(await connection.fetch(f"EXPLAIN {outbox._AGAIN.replace('$1', repr('line-1')).replace('$2', '9')}"))
+    assert plan.count("outbox_lines") == 2
+
+
+async def test_what_was_published_long_ago_is_forgotten_and_nothing_else(pool: Pool) -> None:
+    sender = relay(pool, RecordingPublisher())
+    await queue(pool, ONE, b"old", b"new")
+    await sender.once()
+    await pool.execute("UPDATE journey.outbox SET published_at = now() - interval '31 days' WHERE value = 'old'")
+    await queue(pool, ONE, b"waiting")
+    await sender._sweep()
+    assert [row["value"] for row in await pool.fetch("SELECT value FROM journey.outbox ORDER BY id")] == [
+        b"new",
+        b"waiting",
+    ]

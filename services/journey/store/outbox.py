@@ -110,21 +110,34 @@ async def release(connection: Connection, ids: Sequence[int]) -> None:
 
 
 _AGAIN = """
-UPDATE journey.outbox SET published_at = NULL, published_line = NULL, lease_until = NULL
- WHERE published_at IS NOT NULL AND published_line IS DISTINCT FROM $1"""
+WITH elsewhere AS (
+    (SELECT id FROM journey.outbox WHERE published_at IS NOT NULL AND published_line < $1
+      ORDER BY published_line, published_at LIMIT $2)
+    UNION ALL
+    (SELECT id FROM journey.outbox WHERE published_at IS NOT NULL AND published_line > $1
+      ORDER BY published_line, published_at LIMIT $2)
+)
+UPDATE journey.outbox AS o SET published_at = NULL, published_line = NULL, lease_until = NULL
+  FROM elsewhere WHERE o.id = elsewhere.id AND o.published_line <> $1"""
 
 
-async def publish_again(connection: Connection, line: str) -> int:
-    """Queue again what was published on another line, whose log is gone; return how much."""
-    return int((await connection.execute(_AGAIN, line)).split()[-1])
+async def publish_again(connection: Connection, line: str, most: int) -> int:
+    """Queue again some of what was published on another line, whose log is gone; return how much, 0 at the end.
+
+    In pieces, the oldest first: a month of it takes longer than one statement may.
+    """
+    return int((await connection.execute(_AGAIN, line, most)).split()[-1])
 
 
-_FORGET = "DELETE FROM journey.outbox WHERE published_at < now() - make_interval(days => $1)"
+_FORGET = """
+DELETE FROM journey.outbox WHERE id IN (
+    SELECT id FROM journey.outbox
+     WHERE published_line = $1 AND published_at < now() - make_interval(days => $2) LIMIT $3)"""
 
 
-async def forget(connection: Connection, days: int) -> int:
-    """Delete what was published longer ago; return how much."""
-    return int((await connection.execute(_FORGET, days)).split()[-1])
+async def forget(connection: Connection, line: str, days: int, most: int) -> int:
+    """Delete some of what was published on `line` longer ago; return how much, 0 at the end."""
+    return int((await connection.execute(_FORGET, line, days, most)).split()[-1])
 
 
 _WAITING = """
