@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+SHARE  := -n auto --maxprocesses 4  # one process a core, each with engines of its own; ARGS="-n 0" for one alone
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-kafka test-sdks faults faults-short soak test-panels check fmt bench lock env-example dashboards clean
@@ -26,10 +27,10 @@ up: $(STAMP)  ## run everything on this machine until Ctrl-C
 	@$(BIN)/waymark up
 
 test: $(STAMP)  ## every test that needs nothing but PyPI: unit, contract, stories, architecture, local integration
-	@$(PYTEST) -m "not kafka and not prometheus" $(ARGS)
+	@$(PYTEST) $(SHARE) -m "not kafka and not prometheus" $(ARGS)
 
 test-kafka: $(STAMP)  ## the tests against Apache Kafka 4 (Java 17 and mvn; jars from Maven Central)
-	@$(PYTEST) -m kafka $(ARGS)
+	@$(PYTEST) $(SHARE) -m kafka $(ARGS)
 
 faults: $(STAMP)  ## every fault of the fault lab, one table and a verdict (Java 17 and mvn; an hour; ARGS="--only F5 --seed 7")
 	@$(BIN)/python -m tests.faults $(ARGS)
