@@ -38,6 +38,8 @@ class Picker:
         """The units that match; not to be changed."""
         kinds, test = self._selector.kinds, self._selector.test
         if self._contacts:
+            if kinds is None and test is None:
+                return history.contacts
             return [unit for unit in history.contacts if self._selector.matches(unit.view)]
         units: Sequence[Unit]
         if kinds is None:
