@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from schemas.validation import FieldError
-from services.ingest.reasons import Outcome, Rejection, Summary
+from services.ingest.reasons import OUTCOMES, Outcome, Rejection, Summary
 from services.ingest.verdict import Verdict
 from services.ingest.wire.exchange import Reply
 from services.ingest.wording import Language, say
@@ -64,9 +64,8 @@ _ENCODER = msgspec.json.Encoder()
 
 def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int, *, dry_run: bool = False) -> Reply:
     """Return the answer to a request whose touchpoints had these verdicts, or would have had in a dry run."""
-    counts = dict.fromkeys(Outcome, 0)
-    for verdict in verdicts:
-        counts[verdict.outcome] += 1
+    outcomes = [verdict.outcome for verdict in verdicts]
+    counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
     status = status_of(counts)
     results = [result(at, verdict, language, retry_after_s) for at, verdict in enumerate(verdicts)]
     body = Answer(

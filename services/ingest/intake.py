@@ -22,7 +22,7 @@ from services.ingest.inspector.others import MAPPED_HEADER, REPLICA_HEADER
 from services.ingest.metrics import Metrics, Tally
 from services.ingest.privacy.screen import Screen
 from services.ingest.protection.rates import Rates
-from services.ingest.reasons import Outcome, Rejection, Unavailability
+from services.ingest.reasons import OUTCOMES, Outcome, Rejection, Unavailability
 from services.ingest.sources import Source
 from services.ingest.timing import judgement
 from services.ingest.timing.clocks import Clocks
@@ -290,14 +290,15 @@ class Intake:
         )
 
     def _count(self, verdicts: list[Verdict]) -> None:
-        counts: dict[tuple[str, str], int] = {}
+        plain = [verdict.outcome for verdict in verdicts if verdict.reason is None]
+        for outcome in OUTCOMES:
+            if count := plain.count(outcome):
+                self._tally.add((outcome, ""), count)
         for verdict in verdicts:
-            became: tuple[str, str] = (verdict.outcome, verdict.reason or "")
-            counts[became] = counts.get(became, 0) + 1
+            if verdict.reason is not None:
+                self._tally.add((verdict.outcome, verdict.reason), 1)
             for dropped in verdict.dropped:
                 self._metrics.identifiers_dropped.labels(str(dropped.reason)).inc()
-        for labels, count in counts.items():
-            self._tally.add(labels, count)
 
 
 def _would_be(plan: _Plan) -> list[Verdict]:

@@ -18,7 +18,7 @@ from services.ingest.reasons import Refusal, Refused
 from services.ingest.timing.judgement import ClockMode
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
-from services.runtime.keys import PresentedKey, StoredKey, Verdict, judge, parse
+from services.runtime.keys import StoredKey, Verdict, judge, parse
 from services.runtime.logs import get_logger
 from services.runtime.refreshing import refresh_for_ever
 
@@ -137,7 +137,9 @@ class Sources:
         presented = parse(text)
         if presented is None:
             raise self._refused(Refusal.KEY_INVALID)
-        found = await self._find(presented) if ask else (self._keys or {}).get(presented.key_id)
+        found = self._keys.get(presented.key_id) if self._keys is not None else None
+        if found is None and ask:
+            found = await self._find(presented.key_id)
         verdict = judge(presented, found.key if found is not None else None, self._clock.now())
         if verdict is not Verdict.VALID or found is None:
             raise self._refused(_REFUSALS[verdict])
@@ -178,11 +180,7 @@ class Sources:
             return CheckResult(name="source_keys", ok=False, detail="not read yet")
         return CheckResult(name="source_keys", ok=True, detail=f"{len(self._keys)} held")
 
-    async def _find(self, presented: PresentedKey) -> SourceKey | None:
-        key_id = presented.key_id
-        held = (self._keys or {}).get(key_id)
-        if held is not None:
-            return held
+    async def _find(self, key_id: str) -> SourceKey | None:
         if key_id in self._looked_up:
             return self._looked_up[key_id]
         try:

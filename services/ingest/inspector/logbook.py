@@ -79,7 +79,9 @@ class _Ring:
         self.entries = 0
         self.bytes = 0
 
-    def append(self, page: Page, rules: LogbookRules) -> None:
+    def append(self, page: Page, rules: LogbookRules) -> int:
+        """Add a page, and return how many bytes more are kept; fewer when others had to go."""
+        before = self.bytes
         self.pages.append(page)
         self.entries += page.entries
         self.bytes += page.bytes
@@ -87,6 +89,7 @@ class _Ring:
             gone = self.pages.popleft()
             self.entries -= gone.entries
             self.bytes -= gone.bytes
+        return self.bytes - before
 
     def after(self, number: int) -> Iterator[Page]:
         """Yield the pages after `number`, newest first."""
@@ -196,9 +199,7 @@ class Logbook:
             shelf = self._shelves[source] = _Shelf()
         else:
             self._shelves.move_to_end(source)
-        before = shelf.bytes
-        (shelf.bad if bad else shelf.good).append(page, self._rules)
-        self._bytes += shelf.bytes - before
+        self._bytes += (shelf.bad if bad else shelf.good).append(page, self._rules)
         while self._bytes > self._rules.all_bytes and len(self._shelves) > 1:
             _, gone = self._shelves.popitem(last=False)
             self._bytes -= gone.bytes

@@ -35,13 +35,17 @@ class Bucket:
     def level(self, now: float) -> float:
         """Return what can be taken at once; negative while in debt."""
         if now > self._at:
-            self._level = min(self.quota.burst, self._level + (now - self._at) * self.quota.per_s)
+            quota = self.quota
+            self._level = min(quota.burst, self._level + (now - self._at) * quota.per_s)
             self._at = now
         return self._level
 
     def wait(self, amount: float, now: float) -> float:
         """Return the seconds until `amount` can be taken, 0 when it can be now."""
-        missing = min(amount, self.quota.burst) - self.level(now)
+        level = self.level(now)
+        if level >= amount:
+            return 0.0
+        missing = min(amount, self.quota.burst) - level
         return max(0.0, missing / self.quota.per_s)
 
     def take(self, amount: float) -> None:

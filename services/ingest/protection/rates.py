@@ -46,15 +46,23 @@ class _Limit:
 class _Meter:
     """All limits of one key; made once, since a request asks for them three times."""
 
-    __slots__ = ("both", "key_pace", "pace", "policy", "requests", "touchpoints")
+    __slots__ = ("both", "policy", "requests", "source", "touchpoints")
 
     def __init__(self, source: Source, requests: tuple[_Limit, ...], touchpoints: tuple[_Limit, ...]) -> None:
-        self.pace = source.pace
-        self.key_pace = source.key_pace
+        self.source = source
         self.requests = requests
         self.touchpoints = touchpoints
         self.both = requests + touchpoints
         self.policy = ", ".join(_policy(limit) for limit in self.both)
+
+    def is_for(self, source: Source) -> bool:
+        """Return whether `source` may send as fast as the one that this was made for."""
+        if source is self.source:
+            return True
+        if source.pace != self.source.pace or source.key_pace != self.source.key_pace:
+            return False
+        self.source = source  # keys were read anew, and nothing changed
+        return True
 
 
 class Rates:
@@ -87,9 +95,7 @@ class Rates:
 
     def _take(self, source: Source, limits: tuple[_Limit, ...], amount: int, refusal: Refusal) -> None:
         now = self._clock.monotonic()
-        wait = 0.0
-        for limit in limits:
-            wait = max(wait, limit.bucket.wait(amount, now))
+        wait = max([limit.bucket.wait(amount, now) for limit in limits], default=0.0)
         if wait > 0.0:
             self._say(source.name, refusal, now)
             after = min(LONGEST_WAIT_S, max(1, math.ceil(wait)))
@@ -99,7 +105,7 @@ class Rates:
 
     def _meter(self, source: Source) -> _Meter:
         known = self._meters.get((source.name, source.key_id))
-        if known is not None and known.pace == source.pace and known.key_pace == source.key_pace:
+        if known is not None and known.is_for(source):
             return known
         if len(self._meters) * _BUCKETS_OF_A_KEY >= self._capacity:
             self._meters.clear()  # before a bucket is forgotten that a meter still fills

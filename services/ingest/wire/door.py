@@ -1,8 +1,6 @@
 """Who comes in: the source behind a presented key, unless its address tried too many wrong ones."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 from services.ingest.protection.address import Networks
 from services.ingest.protection.rates import Rates
@@ -15,9 +13,6 @@ ALL_SOURCES = None
 """What a viewer with an operator's key may look into."""
 
 _WRONG = frozenset({Refusal.KEY_INVALID, Refusal.KEY_REVOKED, Refusal.KEY_EXPIRED})
-
-
-Opened = TypeVar("Opened")
 
 
 class Door:
@@ -35,13 +30,21 @@ class Door:
 
     async def source_of(self, key: str | None, address: str) -> Source:
         """Return the source that `key` belongs to; raises `Refused`."""
-        return await self._guarded(address, lambda ask: self._sources.source_of(key, ask=ask))
+        wait_s = self._wrong_keys.wait_s(address)
+        try:
+            return await self._sources.source_of(key, ask=not wait_s)
+        except Refused as refused:
+            raise self._counted(refused, address, wait_s) from None
 
     async def viewer_of(self, key: str | None, address: str) -> str | None:
         """Return the source whose traffic `key` may look into, `ALL_SOURCES` for an operator's; raises `Refused`."""
         presented = parse(key) if key else None
         if presented is not None and presented.kind is not KeyKind.SOURCE:
-            await self._guarded(address, lambda _: self._operator(key or ""))
+            wait_s = self._wrong_keys.wait_s(address)
+            try:
+                await self._operator(key or "")
+            except Refused as refused:
+                raise self._counted(refused, address, wait_s) from None
             return ALL_SOURCES
         source = await self.source_of(key, address)
         if Scope.INSPECT not in source.scopes:
@@ -58,16 +61,12 @@ class Door:
         if verdict is not Verdict.VALID:
             raise Refused(Refusal.KEY_INVALID, headers={"www-authenticate": 'Bearer realm="waymark"'})
 
-    async def _guarded(self, address: str, open_: Callable[[bool], Awaitable[Opened]]) -> Opened:
-        """Open unless too many wrong keys came from `address`; then only with what is held in memory."""
-        wait_s = self._wrong_keys.wait_s(address)
-        try:
-            return await open_(not wait_s)
-        except Refused as refused:
-            if refused.refusal not in _WRONG:
-                raise
-            self._wrong_keys.count(address)
-            if not wait_s:
-                raise
-            headers = {"retry-after": str(wait_s)}
-            raise Refused(Refusal.TOO_MANY_WRONG_KEYS, headers=headers, retry_after=wait_s) from None
+    def _counted(self, refused: Refused, address: str, wait_s: int) -> Refused:
+        """Count a wrong key and return what to say; after too many, only keys held in memory were looked at."""
+        if refused.refusal not in _WRONG:
+            return refused
+        self._wrong_keys.count(address)
+        if not wait_s:
+            return refused
+        headers = {"retry-after": str(wait_s)}
+        return Refused(Refusal.TOO_MANY_WRONG_KEYS, headers=headers, retry_after=wait_s)
