@@ -21,7 +21,7 @@ class BatchSize:
     most: int
     target_s: float
     least: int = 500
-    records: int = 2_500
+    records: int = 500
 
     def __post_init__(self) -> None:
         """Keep the first size within its bounds."""

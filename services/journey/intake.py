@@ -96,6 +96,12 @@ class Intake:
     """The same in bytes of their values."""
 
     claims: dict[int, Claim] = field(default_factory=dict)
+    applying: bool = False
+    """Whether a batch is being applied."""
+
+    steps: int = 0
+    """Parts of batches that were done so far: signs of life from within a long one."""
+
     _lost_until: dict[int, float] = field(default_factory=dict)
     _queue: deque[Chunk] = field(default_factory=deque)
     _waiting: int = 0
@@ -135,6 +141,15 @@ class Intake:
     def waiting(self) -> int:
         """Records in the queue."""
         return self._waiting
+
+    def step(self) -> None:
+        """Note that a part of the present batch is done."""
+        self.steps += 1
+
+    @property
+    def busy(self) -> bool:
+        """Whether records are in the worker's hands: waiting, or being applied."""
+        return self._waiting > 0 or self.applying
 
     def applied(self) -> Mapping[int, int]:
         """Return, per partition held, the first offset that is not applied."""

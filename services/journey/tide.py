@@ -86,7 +86,7 @@ class Tide:
         answered = self.assigned() or ends.keys()
         applied = {p: marks[p].next_offset if p in marks else 0 for p in answered if p in ends}
         self.watch, reason, still = self.watch.observe(
-            applied, ends, self.clock.monotonic(), self.stuck_after_s, busy=self.intake.waiting > 0
+            applied, ends, self.clock.monotonic(), self.stuck_after_s, busy=self.intake.busy, steps=self.intake.steps
         )
         if reason is StuckReason.STUCK:
             self.stuck(still)

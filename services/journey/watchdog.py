@@ -36,26 +36,39 @@ class StuckReason(StrEnum):
 
 TURNS = 5
 """How many times longer a partition may stand still while the worker moves and has records in hand: the batches of all
-the others may come before its own, and on a poor machine each takes its time."""
+the others may come before its own, and where the disk is slow each takes its time. One that is ended in the middle has
+to begin again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Since when each partition has had work and not moved (monotonic seconds), when any did, and where all stood."""
+    """Since when each partition has had work and not moved (monotonic seconds), when anything did, and where all stood.
+
+    `steps` are parts of batches that were done.
+    """
 
     since: Mapping[int, float] = field(default_factory=dict)
     applied: Mapping[int, int] = field(default_factory=dict)
     moved_at: float | None = None
+    steps: int = 0
 
     def observe(
-        self, applied: Mapping[int, int], ends: Mapping[int, int], now: float, stuck_after_s: float, *, busy: bool
+        self,
+        applied: Mapping[int, int],
+        ends: Mapping[int, int],
+        now: float,
+        stuck_after_s: float,
+        *,
+        busy: bool,
+        steps: int = 0,
     ) -> tuple["Watch", StuckReason, list[int]]:
         """Return the next watch, what was found, and the partitions that stand still with work left.
 
         `applied` and `ends` cover the partitions this worker answers for. A partition seen for the first time starts
-        its time now. `busy`: records wait in the worker's hands, so a partition may only be waiting for its turn.
+        its time now. `busy`: records are in the worker's hands, so a partition may only be waiting for its turn.
         """
-        moved_at = now if self.moved_at is None or applied != self.applied else self.moved_at
+        moves = self.moved_at is None or applied != self.applied or steps != self.steps
+        moved_at = now if moves or self.moved_at is None else self.moved_at
         in_turn = busy and now - moved_at < stuck_after_s
         patience_s = stuck_after_s * TURNS if in_turn else stuck_after_s
         since = {}
@@ -65,7 +78,7 @@ class Watch:
                 since[partition] = now if moved else self.since.get(partition, now)
         still = [partition for partition, start in since.items() if now - start >= patience_s]
         reason = StuckReason.STUCK if still else StuckReason.WAITING if since else StuckReason.IDLE
-        return Watch(since=since, applied=dict(applied), moved_at=moved_at), reason, still
+        return Watch(since=since, applied=dict(applied), moved_at=moved_at, steps=steps), reason, still
 
 
 def end_process(code: ExitCode, **details: object) -> NoReturn:

@@ -251,6 +251,7 @@ class Worker:
             late_after=timedelta(seconds=own.late_after_s),
             failpoints=failpoints,
             admit=limit.admit,
+            step=self.intake.step,
         )
         return Applier(
             pool=around.pool,

@@ -87,10 +87,14 @@ class Applier:
         Raises:
             Exception: a bug, a hole or too many dead letters; nothing of the present transaction is committed.
         """
-        with uncollected():
-            batch = gather(chunks)
-        await self.failpoints.reached(Failpoint.AFTER_FETCH)
-        await self._settle(batch)
+        self.intake.applying = True
+        try:
+            with uncollected():
+                batch = gather(chunks)
+            await self.failpoints.reached(Failpoint.AFTER_FETCH)
+            await self._settle(batch)
+        finally:
+            self.intake.applying = False
 
     async def _settle(self, batch: Batch, *, bury: bool = False) -> None:
         """Try until nothing of `batch` is left; with `bury`, its records go to the dead letters unseen."""

@@ -36,6 +36,14 @@ BREATH_S = 0.5
 event loop too."""
 
 
+Step = Callable[[], None]
+"""Told that a part of the work is done."""
+
+
+def unheard() -> None:
+    """Be a step that nobody wants to hear of."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
     """What is stored about the customers of a group, absorbed ones included."""
@@ -57,14 +65,21 @@ class Renewer:
     history: int
     writer: Writer
 
-    async def renew(self, connection: Connection, news: Mapping[CustomerId, News], now: datetime) -> Written:
-        """Write what changes about each customer in `news`; `now` is the database's time."""
+    async def renew(
+        self,
+        connection: Connection,
+        news: Mapping[CustomerId, News],
+        now: datetime,
+        step: Step = unheard,
+    ) -> Written:
+        """Write what changes about each customer in `news`; `now` is the database's time, `step` told of each group."""
         written = Written()
         waiting = iter(sorted(news))
         while group := list(islice(waiting, GROUP)):
             kept = await _load(connection, group, news, self.history + 1)
             comparisons = await self._compare_all(connection, group, news, kept, now)
             await self.writer.write(connection, comparisons, now, written)
+            step()
         return written
 
     async def _compare_all(

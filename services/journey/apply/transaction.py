@@ -11,7 +11,7 @@ from datetime import timedelta
 from services.journey.apply.batch import Batch, Item, Run, judge
 from services.journey.apply.failpoints import Failpoint, Failpoints
 from services.journey.apply.news import Fresh, News
-from services.journey.apply.renewal import Renewer
+from services.journey.apply.renewal import Renewer, Step, unheard
 from services.journey.apply.resolution import Resolution, Resolver
 from services.journey.apply.sifting import Sifted, buried, sift
 from services.journey.apply.wire import PoisonCode, Readable
@@ -45,7 +45,10 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchTransaction:
-    """Applies batches of one line; `admit` is told the dead letters before the commit and may refuse them."""
+    """Applies batches of one line; `admit` is told the dead letters before the commit and may refuse them.
+
+    `step` is told of every part that is done.
+    """
 
     line: Line
     resolver: Resolver
@@ -53,6 +56,7 @@ class BatchTransaction:
     late_after: timedelta
     failpoints: Failpoints
     admit: Callable[[Sequence[bool]], object]
+    step: Step = unheard
 
     async def apply(self, connection: Connection, batch: Batch, *, bury: bool = False) -> Applied:
         """Apply what of `batch` is not applied yet; with `bury`, only bury its records.
@@ -67,9 +71,10 @@ class BatchTransaction:
         now = await progress.database_time(connection)
         sifted = buried(batch) if bury else await sift(connection, batch)
         resolution = await self._resolve(connection, sifted)
+        self.step()
         await self.failpoints.reached(Failpoint.MID_TRANSACTION)
         news = self._news(sifted, resolution)
-        written = await self.renewer.renew(connection, news, now) if news else Written()
+        written = await self.renewer.renew(connection, news, now, self.step) if news else Written()
         applied = _account(batch, sifted, resolution, news, written)
         self.admit(applied.dead)
         if sifted.letters:

@@ -138,10 +138,11 @@ async def rekey(connection: Connection, absorbed: Sequence[UUID], survivors: Seq
 
 
 _IDLE = """
-SELECT DISTINCT customer_id FROM journey.journeys
- WHERE state = 'open' AND last_at <= clock_timestamp() - $1::interval LIMIT $2"""
+SELECT customer_id FROM journey.journeys
+ WHERE state = 'open' AND last_at <= now() - $1::interval ORDER BY last_at LIMIT $2"""
 
 
 async def idle_customers(connection: Connection, idle_after: timedelta, most: int) -> list[UUID]:
-    """Return customers with an open journey in which nothing has happened for so long."""
-    return [row["customer_id"] for row in await connection.fetch(_IDLE, idle_after, most)]
+    """Return customers with an open journey in which nothing has happened for so long, the longest first."""
+    rows = await connection.fetch(_IDLE, idle_after, most)
+    return list(dict.fromkeys(row["customer_id"] for row in rows))

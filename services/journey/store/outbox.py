@@ -110,15 +110,12 @@ async def release(connection: Connection, ids: Sequence[int]) -> None:
 
 
 _AGAIN = """
-WITH elsewhere AS (
-    (SELECT id FROM journey.outbox WHERE published_at IS NOT NULL AND published_line < $1
-      ORDER BY published_line, published_at LIMIT $2)
-    UNION ALL
-    (SELECT id FROM journey.outbox WHERE published_at IS NOT NULL AND published_line > $1
-      ORDER BY published_line, published_at LIMIT $2)
-)
-UPDATE journey.outbox AS o SET published_at = NULL, published_line = NULL, lease_until = NULL
-  FROM elsewhere WHERE o.id = elsewhere.id AND o.published_line <> $1"""
+UPDATE journey.outbox SET published_at = NULL, published_line = NULL, lease_until = NULL
+ WHERE published_line <> $1 AND id = ANY(
+    ARRAY(SELECT id FROM journey.outbox WHERE published_at IS NOT NULL AND published_line < $1
+           ORDER BY published_line, published_at LIMIT $2)
+ || ARRAY(SELECT id FROM journey.outbox WHERE published_at IS NOT NULL AND published_line > $1
+           ORDER BY published_line, published_at LIMIT $2))"""
 
 
 async def publish_again(connection: Connection, line: str, most: int) -> int:
@@ -130,9 +127,9 @@ async def publish_again(connection: Connection, line: str, most: int) -> int:
 
 
 _FORGET = """
-DELETE FROM journey.outbox WHERE id IN (
+DELETE FROM journey.outbox WHERE id = ANY(ARRAY(
     SELECT id FROM journey.outbox
-     WHERE published_line = $1 AND published_at < now() - make_interval(days => $2) LIMIT $3)"""
+     WHERE published_line = $1 AND published_at < now() - make_interval(days => $2) LIMIT $3))"""
 
 
 async def forget(connection: Connection, line: str, days: int, most: int) -> int:

@@ -50,6 +50,15 @@ def test_the_partitions_that_stand_still_are_named() -> None:
     assert still == [0]
 
 
+def test_a_long_batch_that_takes_its_steps_is_not_stuck_and_one_that_takes_none_is() -> None:
+    lively = still = Watch()
+    for look in range(4):
+        at = look * 25.0
+        lively, of_lively, _ = lively.observe({0: 5}, {0: 9}, at, AFTER_S, busy=True, steps=look)
+        still, of_still, _ = still.observe({0: 5}, {0: 9}, at, AFTER_S, busy=True, steps=0)
+    assert (of_lively, of_still) == (StuckReason.WAITING, StuckReason.STUCK)
+
+
 def test_a_partition_that_waits_for_its_turn_is_not_stuck_while_the_worker_moves() -> None:
     watch = Watch()
     found = []

@@ -1,0 +1,62 @@
+"""What the worker asks every second or minute is answered by an index, however large the tables have become.
+
+With sequential scans made dear, the planner shows one only where no index can serve; an index that is read without a
+condition is no better. A volatile function in a condition makes either.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from services.journey.store import frictions, journeys, outbox, timers
+
+pytestmark = pytest.mark.local
+
+THEN = datetime(2026, 11, 22, tzinfo=UTC)
+
+ASKED_AT_REST: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "journeys that went idle": (journeys._IDLE, (timedelta(days=30), 100)),
+    "timers that are due": (timers._DUE, (THEN, THEN, 100)),
+    "rules that failed": (frictions._FAILED, (100,)),
+    "what waits to be published": (outbox._WAITING, ()),
+    "what to publish": (outbox._CLAIM, (100, 30.0, 1000)),
+    "what was published on another line": (outbox._AGAIN, ("line-1", 100)),
+    "what was published long ago": (outbox._FORGET, ("line-1", 30, 100)),
+}
+
+
+OF_WAITING_ROWS = {"outbox_waiting", "outbox_unpublished", "rule_failures_pkey"}
+"""Indexes that hold only what waits: read as a whole they are short."""
+
+
+async def plan(database: str, statement: str, arguments: tuple[Any, ...]) -> str:
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute("SET enable_seqscan = off")
+        rows = await connection.fetch(f"EXPLAIN {statement}", *arguments)
+    finally:
+        await connection.close()
+    return "\n".join(row[0] for row in rows)
+
+
+def read_as_a_whole(plan: str) -> list[str]:
+    """Tables and indexes that the plan reads from end to end."""
+    nodes = re.split(r"\n *->", plan)
+    scans = [(found["what"], node) for node in nodes if (found := SCAN.search(node))]
+    return [what for what, node in scans if "Index Cond" not in node and what not in OF_WAITING_ROWS]
+
+
+SCAN = re.compile(r"(?:Seq Scan on|Scan using|Bitmap Index Scan on) (?P<what>[a-z_]+)")
+
+
+@pytest.mark.parametrize("question", ASKED_AT_REST)
+async def test_nothing_large_is_read_as_a_whole(database: str, question: str) -> None:
+    assert read_as_a_whole(await plan(database, *ASKED_AT_REST[question])) == []
+
+
+async def test_a_condition_that_changes_from_row_to_row_is_seen(database: str) -> None:
+    volatile = journeys._IDLE.replace("now()", "clock_timestamp()")
+    assert read_as_a_whole(await plan(database, volatile, (timedelta(days=30), 100))) == ["journeys_open"]
