@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
-SHARE  := -n auto --maxprocesses 4  # one process a core, each with engines of its own; ARGS="-n 0" for one alone
+SHARE  := -n auto --maxprocesses 4 --dist worksteal  # a process a core, each with engines of its own; ARGS="-n 0": one
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-kafka test-sdks faults faults-short soak test-panels check fmt bench lock env-example dashboards clean
