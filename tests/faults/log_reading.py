@@ -27,6 +27,13 @@ class LogReader:
         self.partitions: list[TopicPartition] = []
 
     async def __aenter__(self) -> Self:
+        try:
+            return await self._opened()
+        except BaseException:
+            await self._consumer.stop()  # else it complains when it is collected
+            raise
+
+    async def _opened(self) -> Self:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
         await admin.start()
         try:
