@@ -60,7 +60,7 @@ class BlockList:
         return BlockedBy.PATTERN if any(pattern.fullmatch(plain) for pattern in self._patterns) else None
 
 
-@lru_cache(maxsize=65_536)  # the same people come again and again; the patterns cost 15 µs each time
+@lru_cache(maxsize=8192)  # the same people come again and again; the patterns cost 15 µs each time
 def why(type: str, value: str) -> BlockedBy | None:  # noqa: A002 - an identifier is a type and a value
     """Why an identifier of `type` with `value` names nobody; None when it is usable."""
     every, types = _load()

@@ -20,7 +20,7 @@ _BYTES: Final = 20
 _PSEUDONYM = re.compile(re.escape(PREFIX) + f"[0-9a-f]{{{2 * _BYTES}}}")
 
 
-@lru_cache(maxsize=65_536)  # the same people come again and again
+@lru_cache(maxsize=8192)  # the same people come again and again
 def pseudonym(secret: bytes, type: str, value: str) -> str:  # noqa: A002 - an identifier is a type and a value
     """The pseudonym of the identifier whose spelt value is `value`: `hmac:` and 40 hexadecimal digits.
 

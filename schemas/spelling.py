@@ -59,7 +59,7 @@ class Normalised:
     value: str
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8192)
 def identifier(type_: str, value: str, region: str) -> Normalised | Dropped:
     """Return the one spelling of an identifier, or why it names no customer.
 

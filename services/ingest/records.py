@@ -30,7 +30,7 @@ def traceparent(given: str, fresh: Callable[[], UUID]) -> str:
     return f"00-{trace}-{trace[16:]}-01"
 
 
-@lru_cache(maxsize=65_536)  # customers come back; the digest costs as much as checking the touchpoint
+@lru_cache(maxsize=8192)  # customers come back; the digest costs as much as checking the touchpoint
 def key_of(type_: str, value: str, secret: bytes) -> bytes:
     """Return the record key of an identifier: 32 hexadecimal digits, always the same for the same identifier."""
     return hmac.digest(secret, f"{type_}{_SEPARATOR}{value}".encode(), "sha256")[:_KEY_BYTES].hex().encode()

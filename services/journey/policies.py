@@ -7,7 +7,7 @@ from schemas import blocked, identifiers, kinds
 from services.journey.domain.identity import IdentityPolicy
 from services.journey.domain.projection import Policy
 
-REMEMBERED: Final = 65_536
+REMEMBERED: Final = 8192
 """Identifiers of which it is remembered whether they are blocked: the same ones come again and again."""
 
 

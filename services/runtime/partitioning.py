@@ -10,7 +10,7 @@ from functools import lru_cache
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
 _MASK = 0xFFFFFFFF
-_REMEMBERED_KEYS = 65_536
+_REMEMBERED_KEYS = 8192
 
 
 def partition_of(key: bytes, partitions: int) -> int:

@@ -16,7 +16,7 @@ friction found again is the same friction."""
 _SEPARATOR = "\x1f"  # a control character, so that no two names run into one another
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)
 def friction_id(rule: str, source: str, *, interaction_id: str | None, touchpoint_id: str) -> FrictionId:
     """The id of what `rule` found at an anchor: an interaction where there is one, else a touchpoint.
 
