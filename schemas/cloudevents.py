@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 from schemas.codec import utc_text
@@ -26,6 +27,7 @@ class Type(StrEnum):
     JOURNEY = "waymark.journey.v1"
 
 
+@lru_cache(maxsize=1024)  # there are as many as producers
 def origin(service: str, source: str | None = None) -> str:
     """`ce_source`: `/waymark/<service>`, and the producer behind it if there is one."""
     return f"/waymark/{service}/{source}" if source else f"/waymark/{service}"
@@ -40,7 +42,7 @@ def headers(type: Type, *, id: str, origin: str, time: datetime, traceparent: st
         _SPECVERSION,
         ("ce_id", id.encode()),
         ("ce_source", origin.encode()),
-        ("ce_type", type.value.encode()),
+        ("ce_type", type.encode()),
         ("ce_time", utc_text(time).encode()),
         _CONTENT_TYPE,
     )

@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -100,6 +101,7 @@ class Touchpoint(_Facts, frozen=True, kw_only=True, omit_defaults=True):
 
 _TIMES = ("occurred_at", "due_at", "sent_at", "reported_at", "received_at")
 
+_times = attrgetter(*_TIMES)
 _POSTED = Codec(Posted)
 _TOUCHPOINT = Codec(Touchpoint)
 _ENCODER = msgspec.json.Encoder()
@@ -113,14 +115,25 @@ def decode(raw: bytes) -> Touchpoint:
 def encode(touchpoint: Touchpoint) -> bytes:
     """The value of a record of the topic. `attributes` hold what JSON can say, so all times stand in `_TIMES`.
 
-    A copy with texts for times, written by msgspec as it is: a third of what a tree of plain values costs (measured).
+    Written by msgspec as it is where its texts of all times are the published ones, else from a copy with texts: a
+    tenth, and a third, of what a tree of plain values costs (measured).
     """
+    if _is_as_msgspec_writes(touchpoint):
+        return _ENCODER.encode(touchpoint)
     texts: dict[str, Any] = {}
     for name in _TIMES:
         moment: datetime | None = getattr(touchpoint, name)
         if moment is not None:
             texts[name] = utc_text(moment)
     return _ENCODER.encode(msgspec.structs.replace(touchpoint, **texts))
+
+
+def _is_as_msgspec_writes(touchpoint: Touchpoint) -> bool:
+    """Whether all times are UTC and between two seconds: the fraction of a whole one msgspec would leave out."""
+    for moment in _times(touchpoint):
+        if moment is not None and (not moment.microsecond or moment.tzinfo is not UTC):
+            return False
+    return True
 
 
 def decode_posted(raw: bytes) -> Posted:

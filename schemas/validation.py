@@ -33,14 +33,15 @@ class UnknownSchemaError(LookupError):
     """There is no such schema; the message lists those there are."""
 
 
-def errors(name: str, instance: object, *, at: str = "") -> list[FieldError]:
+def errors(name: str, instance: object, *, at: str = "", shallow: bool = False) -> list[FieldError]:
     """What is wrong with `instance` (decoded JSON) by schema `name`, at most 20 errors; empty when it is valid.
 
     `name` is the file's stem (`touchpoint.v1`), with a definition of it after `#` (`touchpoint.v1#published`). `at` is
-    put before every path (`touchpoints[3]`). Raises `UnknownSchemaError`.
+    put before every path (`touchpoints[3]`). `shallow` says that the caller knows it to be nested no deeper than
+    `MAX_DEPTH`. Raises `UnknownSchemaError`.
     """
     validator = _validator(name)
-    if _too_deep(instance):
+    if not shallow and _too_deep(instance):
         return [FieldError.of_whole(at)]
     try:
         if validator.is_valid(instance):  # the quick question first: most are

@@ -136,12 +136,12 @@ def _usable(posted: Posted, region: str) -> tuple[dict[str, IdentifierValue], tu
     usable: dict[str, IdentifierValue] = {}
     dropped: list[DroppedIdentifier] = []
     for type_, given in posted.customer.items():
-        whole = given if isinstance(given, IdentifierValue) else IdentifierValue(value=given)
-        spelt = spelling.identifier(type_, whole.value, region)
+        value, verified = (given, False) if isinstance(given, str) else (given.value, given.verified)
+        spelt = spelling.identifier(type_, value, region)
         if isinstance(spelt, Dropped):
             dropped.append(DroppedIdentifier(type=type_, reason=spelt))
         else:
-            usable[type_] = IdentifierValue(value=spelt.value, verified=whole.verified)
+            usable[type_] = IdentifierValue(value=spelt.value, verified=verified)
     return usable, tuple(dropped)
 
 

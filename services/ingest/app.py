@@ -14,7 +14,7 @@ from uuid import UUID
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from schemas import dead_letter
+from schemas import dead_letter, validation
 from services.ingest.acceptance import Policy
 from services.ingest.body import BodyLimits
 from services.ingest.channels.binding_store import PostgresBindings
@@ -137,7 +137,7 @@ class Service:
         self._measure(wrong_keys)
         secret = settings.privacy_secret.get_secret_value().encode()
         self.suppressions = Suppressions(self.metrics, secret, refresh_s=settings.keys_refresh_s)
-        limits = ItemLimits(items=settings.max_items, item_bytes=settings.max_item_bytes, depth=settings.max_depth)
+        limits = _item_limits(settings)
         self.intake = Intake(
             publisher,
             _intake_rules(settings, limits),
@@ -212,6 +212,12 @@ class Service:
     def _looking(self, path: str, handler: Handler, operation: Operation | None) -> RawRoute:
         exchange = Exchange(handler, self._door, self._admission, self.metrics, self._body)
         return RawRoute(path, exchange, operation, method="GET")
+
+
+def _item_limits(settings: IngestSettings) -> ItemLimits:
+    """Return the limits of one touchpoint; nothing deeper than the contract's check can look is let that far."""
+    depth = min(settings.max_depth, validation.MAX_DEPTH)
+    return ItemLimits(items=settings.max_items, item_bytes=settings.max_item_bytes, depth=depth)
 
 
 def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UUID]) -> Inspector:

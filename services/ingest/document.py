@@ -7,7 +7,6 @@ are not finite or longer than 64 bits, doubled members, nesting beyond the limit
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -173,19 +172,23 @@ def _unkeepable(item: bytes, found: JsonObject, depth: int) -> Rejection | None:
     return None
 
 
-def _shape(node: JsonObject | list[Any], depth: int) -> tuple[int, int, bool]:
-    """Return how deep `node` is nested (or one level too many), its members, and whether a number is too long."""
-    deepest, members, long_number = 1, len(node) if type(node) is dict else 0, False
-    if not depth:
-        return 1, members, False
-    children: Iterable[Any] = node.values() if isinstance(node, dict) else node
-    for child in children:
-        kind = type(child)
-        if kind is dict or kind is list:
-            below, more, long = _shape(child, depth - 1)
-            deepest, members, long_number = max(deepest, below + 1), members + more, long_number or long
-        elif kind is int and not -_INT64 <= child < _INT64:
-            long_number = True
+def _shape(found: JsonObject, depth: int) -> tuple[int, int, bool]:
+    """Return how deep `found` is nested (or one level too many), its members, and whether a number is too long."""
+    deepest, members, long_number = 0, 0, False
+    level: list[Any] = [found]
+    while level and deepest <= depth:
+        deepest += 1
+        below = []
+        for node in level:
+            if type(node) is dict:
+                members += len(node)
+            for child in node.values() if type(node) is dict else node:
+                kind = type(child)
+                if kind is dict or kind is list:
+                    below.append(child)
+                elif kind is int and not -_INT64 <= child < _INT64:
+                    long_number = True
+        level = below
     return deepest, members, long_number
 
 

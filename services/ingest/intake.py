@@ -189,7 +189,8 @@ class Intake:
             timed = judgement.untold(now)
         id_ = found.get("id")
         known_id = id_ if isinstance(id_, str) else None
-        read = posted.read(found, request.source.defaults, composed=normalisation.is_composed(item))
+        composed = normalisation.is_composed(item)
+        read = posted.read(found, request.source.defaults, composed=composed, shallow=True)
         if isinstance(read, list):
             return reject_fields(known_id, read)
         source = request.source

@@ -20,11 +20,13 @@ _OBJECTS_OF_MANY = ("customer", "refs", "attributes")
 """Members whose own members have defaults one by one."""
 
 
-def read(found: JsonObject, defaults: Mapping[str, Any], *, composed: bool) -> Posted | list[FieldError]:
+def read(
+    found: JsonObject, defaults: Mapping[str, Any], *, composed: bool, shallow: bool = False
+) -> Posted | list[FieldError]:
     """Return the touchpoint that `found` is, or what is wrong with it. `found` is used up.
 
     A member that is null counts as absent: many producers write all the fields they know. `composed` says that all
-    of its text is in NFC already.
+    of its text is in NFC already, `shallow` that it is nested no deeper than `validation.MAX_DEPTH`.
     """
     _drop_nulls(found)
     for name in ("customer", "refs"):
@@ -34,7 +36,7 @@ def read(found: JsonObject, defaults: Mapping[str, Any], *, composed: bool) -> P
         _fill_in(found, defaults)
     if not composed:
         normalisation.compose(found, verbatim="id")  # an id is its producer's, to the byte
-    errors = validation.errors(touchpoint.SCHEMA, found)
+    errors = validation.errors(touchpoint.SCHEMA, found, shallow=shallow and not defaults)
     return errors or _typed(found)
 
 

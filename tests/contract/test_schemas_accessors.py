@@ -6,6 +6,7 @@ import copy
 import json
 import time
 import timeit
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas import codec, touchpoint, validation
+from schemas.vocabulary import Channel
 from tests.contract.contract_files import ACCESSORS, EXAMPLES, accepted, read
 from tests.contract.schema_documents import JSON_VALUES, documents
 
@@ -115,6 +117,32 @@ def test_a_reader_of_today_reads_what_a_writer_of_tomorrow_adds(name: str) -> No
     path = next(path for schema, path in accepted().values() if schema == name)
     tomorrow = read(path) | {"added_tomorrow": {"a": [1]}}
     assert ACCESSORS[name].decode(as_json(tomorrow)) == ACCESSORS[name].decode(path.read_bytes())
+
+
+MOMENTS = st.builds(
+    lambda milliseconds, hours: datetime.fromtimestamp(1.8e9 + milliseconds / 1000, timezone(timedelta(hours=hours))),
+    st.sampled_from([0, 1, 120, 1000]) | st.integers(0, 10**11),
+    st.sampled_from([0, 0, 9]),
+).map(lambda moment: moment.astimezone(UTC) if not moment.utcoffset() else moment)
+
+
+@MANY
+@given(st.data())
+def test_a_touchpoint_is_written_as_its_tree_would_be(data: st.DataObject) -> None:
+    value = touchpoint.Touchpoint(
+        id="t-1",
+        channel=Channel.WEB,
+        kind="page_viewed",
+        customer={"email": touchpoint.IdentifierValue(value="지민@example.com")},
+        source="web",
+        occurred_at=data.draw(MOMENTS),
+        received_at=data.draw(MOMENTS),
+        due_at=data.draw(st.none() | MOMENTS),
+        sent_at=data.draw(st.none() | MOMENTS),
+        reported_at=data.draw(st.none() | MOMENTS),
+    )
+
+    assert json.loads(touchpoint.encode(value)) == json.loads(codec.Codec(touchpoint.Touchpoint).encode(value))
 
 
 def test_reading_a_touchpoint_costs_microseconds() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from schemas import validation
 from services.ingest.sources import Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
@@ -174,6 +175,14 @@ async def test_a_touchpoint_over_a_limit_is_rejected_alone_and_the_limit_is_said
 
     assert answer.outcomes == [code, "accepted"]
     assert limit in answer.results[0]["message"]
+
+
+async def test_nothing_comes_in_deeper_than_the_contract_s_check_looks(clock: SteppingClock) -> None:
+    bench = await bench_with(clock, max_depth="100").started()
+    deep = json.loads("[" * validation.MAX_DEPTH + "]" * validation.MAX_DEPTH)
+    answer = await bench.post(a_touchpoint(attributes={"a": deep}))
+
+    assert answer.outcomes == ["too_deep"]
 
 
 @pytest.mark.parametrize(

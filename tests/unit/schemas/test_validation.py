@@ -75,6 +75,12 @@ def test_an_error_says_where_what_and_how_to_fix_it(
     assert re.search("[가-힣]", error.message_ko)
 
 
+def test_whoever_knows_a_document_to_be_shallow_may_say_so() -> None:
+    assert validation.errors("touchpoint.v1", {"id": ""}, shallow=True) == validation.errors(
+        "touchpoint.v1", {"id": ""}
+    )
+
+
 def test_a_bad_date_is_one_mistake() -> None:
     """It fails its pattern and its format."""
     assert len(errors(occurred_at="2026-11-22")) == 1
