@@ -17,13 +17,14 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.runtime.distribution import Distribution, Series
 from services.runtime.heads import GuardedProtocol
 from services.runtime.health import Health
 from services.runtime.logs import get_logger
@@ -130,7 +131,7 @@ class HttpMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ("route", "method", "code_class")
         self.requests = Counter("waymark_http_requests", "HTTP requests answered.", labels, registry=registry)
-        self.seconds = Histogram(
+        self.seconds = Distribution(
             "waymark_http_request_duration_seconds",
             "Seconds from the first byte of a request to the last of its answer.",
             ("route", "method"),
@@ -146,7 +147,7 @@ class _Measured:
         self._app = app
         self._metrics = metrics
         # Finding a metric by its labels costs more than counting; there are few, since both templates and methods are.
-        self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._found: dict[tuple[str, str, int], tuple[Counter, Series]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -171,7 +172,7 @@ class _Measured:
             requests.inc()
             seconds.observe(loop.time() - started)
 
-    def _find(self, labels: tuple[str, str, int]) -> tuple[Counter, Histogram]:
+    def _find(self, labels: tuple[str, str, int]) -> tuple[Counter, Series]:
         template, method, hundreds = labels
         requests = self._metrics.requests.labels(template, method, f"{hundreds}xx")
         found = self._found[labels] = (requests, self._metrics.seconds.labels(template, method))

@@ -1,0 +1,70 @@
+"""Histograms for hot paths: counted without locks, by the one thread that runs the event loop and answers `/metrics`.
+
+prometheus_client's own takes two locks for each value and walks its buckets one by one, which costs three times as much
+(measured); a request of ingest observes four values.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+
+class Series:
+    """The values that were observed under one set of labels."""
+
+    __slots__ = ("_bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count `value` in the first bucket whose bound it does not exceed."""
+        self.counts[bisect_left(self._bounds, value)] += 1
+        self.total += value
+
+
+class Distribution(Collector):
+    """A histogram with upper bounds `buckets`, ascending; infinity is added to them."""
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        labels: Sequence[str] = (),
+        *,
+        buckets: Sequence[float],
+        registry: CollectorRegistry,
+    ) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._labelnames = tuple(labels)
+        self._bounds = tuple(float(bound) for bound in buckets)
+        self._series: dict[tuple[str, ...], Series] = {}
+        registry.register(self)
+
+    def labels(self, *values: str) -> Series:
+        """Return the series of these values of the labels, to be kept at hand; without labels the only one."""
+        if len(values) != len(self._labelnames):
+            msg = f"{self._name} has the labels {self._labelnames}"
+            raise ValueError(msg)
+        return self._series.setdefault(values, Series(self._bounds))
+
+    def describe(self) -> Iterator[HistogramMetricFamily]:
+        """Yield what there is to be collected: the registry refuses a name that it knows already."""
+        return self.collect()
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """Yield all series, for the registry."""
+        family = HistogramMetricFamily(self._name, self._documentation, labels=self._labelnames)
+        bounds = (*self._bounds, float("inf"))
+        names = [floatToGoString(bound) for bound in bounds]  # type: ignore[no-untyped-call]  # as the client writes it
+        for values, series in self._series.items():
+            family.add_metric(values, list(zip(names, accumulate(series.counts), strict=True)), series.total)
+        yield family
