@@ -138,3 +138,27 @@ async def test_a_topic_of_which_nobody_tells_is_given_up_in_time() -> None:
 
     (outcome,) = await lanes(Silent()).write([record("a")], 0.01)
     assert isinstance(outcome, TimeoutError)
+
+
+async def test_each_of_many_is_given_up_at_its_own_time_and_what_is_over_is_left_alone() -> None:
+    loop = asyncio.get_running_loop()
+    ends: list[str] = []
+
+    async def give_up_after(name: str, within_s: float) -> None:
+        (outcome,) = await road.write([record("a")], within_s)
+        assert isinstance(outcome, TimeoutError)
+        ends.append(name)
+
+    producer = ProducerInHand()
+    road = lanes(producer)
+    began = loop.time()
+    tasks = [
+        asyncio.create_task(give_up_after(name, s)) for name, s in (("slow", 0.06), ("quick", 0.01), ("mid", 0.03))
+    ]
+    patient = asyncio.create_task(road.write([record("b")], 60))
+    await asyncio.gather(*tasks)
+
+    assert ends == ["quick", "mid", "slow"]
+    assert loop.time() - began >= 0.06
+    assert not patient.done()
+    patient.cancel()
