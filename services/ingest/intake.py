@@ -29,7 +29,7 @@ from services.ingest.timing.clocks import Clocks
 from services.ingest.timing.judgement import Timed
 from services.ingest.verdict import Verdict, reject, reject_fields, reject_unreadable
 from services.ingest.wording import Language, say
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, new_trace_id
 from services.runtime.kafka import Publisher, PublishFailed
 from services.runtime.logs import get_logger
 from services.runtime.record import Record
@@ -131,7 +131,7 @@ class Intake:
     async def take(self, request: Request) -> list[Verdict]:
         """Return one verdict per item of `request`, in order; raises `Refused` when its source sends too many."""
         self._rates.take_touchpoints(request.source, len(request.items))
-        trace = records.traceparent(request.traceparent, self._new_id)
+        trace = records.traceparent(request.traceparent, new_trace_id)
         plan = await self._decide(request, trace)
         if request.dry_run:
             return _would_be(plan)

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from uuid import UUID
 
 from schemas import dead_letter, touchpoint
 from schemas.dead_letter import DeadLetter, DeadLetterError, Stage
@@ -22,11 +21,11 @@ _SEPARATOR = "\x1f"
 """Between type and value; it stands in neither, since the contract allows no control characters there."""
 
 
-def traceparent(given: str, fresh: Callable[[], UUID]) -> str:
-    """Return the caller's W3C trace context if it is valid, else a fresh one."""
-    if _TRACEPARENT.fullmatch(given):
+def traceparent(given: str, fresh: Callable[[], str]) -> str:
+    """Return the caller's W3C trace context if it is valid, else a fresh one (`fresh`: 32 hexadecimal digits)."""
+    if given and _TRACEPARENT.fullmatch(given):
         return given
-    trace = fresh().hex
+    trace = fresh()
     return f"00-{trace}-{trace[16:]}-01"
 
 

@@ -5,6 +5,7 @@ or holds a `Clock`, so that tests move time by hand.
 """
 
 import os
+import random
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -43,3 +44,8 @@ def new_id() -> UUID:
     value |= 0b10 << 62
     value |= random_bits & (1 << 62) - 1
     return UUID(int=value)
+
+
+def new_trace_id() -> str:
+    """Return 32 hexadecimal digits for a trace that nobody began: unique, and no secret, so it needs no system call."""
+    return f"{random.getrandbits(128):032x}"

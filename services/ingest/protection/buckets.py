@@ -52,9 +52,9 @@ class Bucket:
         """Take `amount`, whether or not it is there; `wait` was asked before."""
         self._level -= amount
 
-    def full_in(self, now: float) -> float:
-        """Return the seconds until it is full again."""
-        return (self.quota.burst - self.level(now)) / self.quota.per_s
+    def full_in(self, level: float) -> float:
+        """Return the seconds until it is full again from `level`."""
+        return (self.quota.burst - level) / self.quota.per_s
 
 
 class Buckets:

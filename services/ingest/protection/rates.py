@@ -95,7 +95,9 @@ class Rates:
 
     def _take(self, source: Source, limits: tuple[_Limit, ...], amount: int, refusal: Refusal) -> None:
         now = self._clock.monotonic()
-        wait = max([limit.bucket.wait(amount, now) for limit in limits], default=0.0)
+        wait = 0.0
+        for limit in limits:
+            wait = max(wait, limit.bucket.wait(amount, now))
         if wait > 0.0:
             self._say(source.name, refusal, now)
             after = min(LONGEST_WAIT_S, max(1, math.ceil(wait)))
@@ -145,5 +147,5 @@ def _policy(limit: _Limit) -> str:
 
 
 def _remaining(limit: _Limit, now: float) -> str:
-    left = max(0, int(limit.bucket.level(now)))
-    return f'"{limit.name}";r={left};t={math.ceil(limit.bucket.full_in(now))}'
+    level = limit.bucket.level(now)
+    return f'"{limit.name}";r={max(0, int(level))};t={math.ceil(limit.bucket.full_in(level))}'
