@@ -53,7 +53,7 @@ from services.ingest.timing.clocks import Clocks, TimingRules
 from services.ingest.timing.skew import SkewRules
 from services.ingest.wire.door import Door
 from services.ingest.wire.exchange import Exchange, Handler
-from services.ingest.wire.mounting import Operation, RawRoute, mount
+from services.ingest.wire.mounting import Operation, RawRoute, Shortcut, mount
 from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.collector import calm_the_collector
@@ -169,10 +169,10 @@ class Service:
             registry=self.registry, ready=(self.sources.check, self.bindings.check, self.suppressions.check, *ready)
         )
 
-    def app(self, health: Health) -> FastAPI:
+    def app(self, health: Health) -> Shortcut:
         """Return the application to serve."""
         self.inspector.closing = lambda: health.draining
-        app = build_api(
+        api = build_api(
             title="Waymark ingest",
             description=DESCRIPTION,
             version="1",
@@ -185,9 +185,8 @@ class Service:
                 WEBHOOK_TAG,
             ],
         )
-        mount(app, self._routes())
-        app.openapi = _with_security(app)  # type: ignore[method-assign]  # the way FastAPI documents for extending it
-        return app
+        api.openapi = _with_security(api)  # type: ignore[method-assign]  # the way FastAPI documents for extending it
+        return mount(api, self._routes())
 
     def _measure(self, wrong_keys: WrongKeys) -> None:
         self.metrics.inspector_bytes.set_function(lambda: self.inspector.logbook.weight)

@@ -20,6 +20,7 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -203,12 +204,21 @@ def build_api(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its log records carry what callers sent
     )
     app.router.routes.extend(health.routes())
-    app.add_middleware(_Measured, metrics=HttpMetrics(health.registry))
+    app.state.http_metrics = HttpMetrics(health.registry)
+    app.add_middleware(_Measured, metrics=app.state.http_metrics)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(Exception, _on_bug)
     return app
+
+
+def beside(api: FastAPI, app: ASGIApp) -> ASGIApp:
+    """Return `app` to be served beside `api`: measured, and its failures answered and logged, like its requests.
+
+    `app` sets `scope["route"]`, by which requests are measured, before it answers.
+    """
+    return ServerErrorMiddleware(_Measured(app, api.state.http_metrics), handler=_on_bug)
 
 
 async def _on_problem(_request: Request, error: Exception) -> Response:

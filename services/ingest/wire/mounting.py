@@ -1,17 +1,18 @@
-"""Raw routes in the application: documented like all others, found by one look into a table.
+"""Raw routes in the application: documented like all others, found by one look into a table, before all else.
 
-The middleware stands innermost, so that requests are measured and failures answered like all others; what lies further
-in (exception handlers, exit stacks, matching route after route, the limit of the APIs' bodies) is not needed for raw
-routes and costs as much as the work itself.
+Their requests are measured and their failures answered like all others; what else lies around and inside the API (its
+limit of bodies, telemetry, exception handlers, exit stacks, matching route after route) is not needed for raw routes
+and costs as much as the work itself.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.runtime.http import beside
 
 Operation = Mapping[str, Any]
 """An OpenAPI operation: `summary`, `description`, `operationId`, `tags`, `responses` (the first is the good one),
@@ -81,29 +82,34 @@ class RouteTable:
 
 
 class Shortcut:
-    """Middleware that takes requests for raw routes straight to their applications, whatever their method."""
+    """The application to serve: requests for raw routes go straight there, whatever their method; others to the API."""
 
-    def __init__(self, app: ASGIApp, table: RouteTable) -> None:
-        self._app = app
+    def __init__(self, api: FastAPI, table: RouteTable) -> None:
+        self.api = api
         self._table = table
+        self._raw = beside(api, _to_its_route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a raw route, or pass the request on."""
         found = self._table.find(scope["path"]) if scope["type"] == "http" else None
         if found is None:
-            await self._app(scope, receive, send)
+            await self.api(scope, receive, send)
             return
         scope["route"], scope["path_params"] = found  # the first is what the request metrics go by
-        await found[0].app(scope, receive, send)
+        await self._raw(scope, receive, send)
+
+
+def _to_its_route(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    route: RawRoute = scope["route"]
+    return route.app(scope, receive, send)
 
 
 async def _documented() -> None:
     """Stand in for the endpoint, of which FastAPI reads the documentation only."""
 
 
-def mount(api: FastAPI, routes: Iterable[RawRoute]) -> None:
-    """Serve `routes`, and show them in the documentation of `api`; once for an application."""
+def mount(api: FastAPI, routes: Iterable[RawRoute]) -> Shortcut:
+    """Show `routes` in the documentation of `api`, and return the application that serves both."""
     listed = list(routes)
-    api.max_body_size = None  # services.ingest.body counts bodies, up to larger limits than those of the APIs
     api.router.routes.extend(listed)
-    api.user_middleware.append(Middleware(Shortcut, table=RouteTable(listed)))
+    return Shortcut(api, RouteTable(listed))

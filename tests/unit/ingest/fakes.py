@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import FastAPI
-
 from schemas import dead_letter, touchpoint
 from schemas.dead_letter import DeadLetter
 from schemas.touchpoint import Touchpoint
 from services.ingest.app import Service
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import Source, SourceKey
+from services.ingest.wire.mounting import Shortcut
 from services.runtime.clock import new_id
 from services.runtime.health import Health
 from services.runtime.kafka import PublishFailed
@@ -189,7 +188,7 @@ class Bench:
         self.key = self.keys.add(Source(name="ivr"))
         self.service = Service(self.settings, self.keys, self.publisher, self.clock, new_id)
         self.health: Health = self.service.health()
-        self.app: FastAPI = self.service.app(self.health)
+        self.app: Shortcut = self.service.app(self.health)
 
     async def started(self) -> "Bench":
         """Read the keys, as the process does when it starts."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from starlette.types import Message, Scope
 
 from services.ingest.intake import Request
 from services.ingest.reasons import Outcome, Rejection
@@ -15,6 +16,15 @@ from tests.unit.ingest.fakes import Bench, a_touchpoint
 
 async def _nowhere(*_ignored: object) -> None:
     raise AssertionError("only looked up here")
+
+
+def a_request(bench: Bench) -> Scope:
+    headers = [(b"authorization", f"Bearer {bench.key.text}".encode())]
+    return {"type": "http", "method": "POST", "path": "/v1/touchpoints", "headers": headers, "client": None}
+
+
+async def a_body() -> Message:
+    return {"type": "http.request", "body": json.dumps(a_touchpoint()).encode()}
 
 
 TABLE = RouteTable(
@@ -42,6 +52,40 @@ def test_a_path_finds_its_route_and_parameters(path: str, found: str, params: Ma
 @pytest.mark.parametrize("path", ["/v1/batch/", "/v1", "/v1/sources/crm", "/v1/sources/crm/webhook/x", "/v2/batch", ""])
 def test_another_path_finds_none(path: str) -> None:
     assert TABLE.find(path) is None
+
+
+async def test_a_raw_route_that_fails_is_answered_and_counted_like_all_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_ignored: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(bench.service.intake, "take", fails)
+    said: list[Message] = []
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    with pytest.raises(RuntimeError):  # which uvicorn logs
+        await bench.app(a_request(bench), a_body, send)
+
+    assert (said[0]["status"], json.loads(said[1]["body"])["code"]) == (500, "internal_error")
+    assert bench.sample("waymark_http_requests_total", route="/v1/touchpoints", method="POST", code_class="5xx") == 1
+
+
+async def test_a_raw_route_is_measured_by_its_template(bench: Bench) -> None:
+    await bench.post(a_touchpoint())
+
+    labels = {"route": "/v1/touchpoints", "method": "POST"}
+    assert bench.sample("waymark_http_requests_total", **labels, code_class="2xx") == 1
+    assert bench.sample("waymark_http_request_duration_seconds_count", **labels) == 1
+
+
+async def test_what_is_no_raw_route_is_the_api_s(bench: Bench) -> None:
+    answer = await bench.call("GET", [b""], {}, at="/livez")
+
+    assert answer.status == 200
+    assert (await bench.call("GET", [b""], {}, at="/v1/nothing")).json["code"] == "no_such_route"
 
 
 async def test_a_wire_form_s_verdict_stands_and_its_dead_letter_has_the_bytes_as_sent(bench: Bench) -> None:

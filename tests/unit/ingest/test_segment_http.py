@@ -385,7 +385,7 @@ def test_every_status_that_can_come_is_documented() -> None:
 
 
 def test_the_addresses_are_in_the_documentation_once(bench: Bench) -> None:
-    documented = bench.app.openapi()["paths"]
+    documented = bench.app.api.openapi()["paths"]
 
     assert set(operations()) <= set(documented)
     assert "/v1/t" not in documented

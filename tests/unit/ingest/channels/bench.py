@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import FastAPI
-
 from services.ingest.app import Service
 from services.ingest.channels.bindings import DIALECT, StoredBinding, StoredSecret
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import Source
+from services.ingest.wire.mounting import Shortcut
 from services.runtime.clock import new_id
 from services.runtime.health import Health
 from services.runtime.sealing import Sealed
@@ -54,7 +53,7 @@ class WebhookBench(Bench):
             self.bindings.add(Source(name=name), {"system": vector["system"]}, vector["secret"])
         self.service = Service(self.settings, self.keys, self.publisher, self.clock, new_id, webhooks=self.bindings)
         self.health: Health = self.service.health()
-        self.app: FastAPI = self.service.app(self.health)
+        self.app: Shortcut = self.service.app(self.health)
 
     async def started(self) -> "WebhookBench":
         """Read keys and bindings, as the process does when it starts."""
