@@ -4,9 +4,11 @@ With sequential scans made dear, the planner shows one only where no index can s
 condition is no better. A volatile function in a condition makes either.
 """
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -60,3 +62,43 @@ async def test_nothing_large_is_read_as_a_whole(database: str, question: str) ->
 async def test_a_condition_that_changes_from_row_to_row_is_seen(database: str) -> None:
     volatile = journeys._IDLE.replace("now()", "clock_timestamp()")
     assert read_as_a_whole(await plan(database, volatile, (timedelta(days=30), 100))) == ["journeys_open"]
+
+
+WAITING_CUSTOMERS = 2_000
+CLAIMED = 100
+WAIT = """
+INSERT INTO journey.outbox (topic, key, customer_id, headers, value, published_at) VALUES ('t', '', $1, '[]', '', $2)"""
+
+
+async def rows_of_a_claim(database: str, statement: str) -> float:
+    """Rows that all steps of a claim handle together when the statistics are from a time when nothing waited."""
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.executemany(WAIT, [(uuid4(), THEN) for _ in range(5_000)])
+        await connection.execute("ANALYZE journey.outbox")
+        await connection.executemany(WAIT, [(uuid4(), None) for _ in range(WAITING_CUSTOMERS)])
+        found = await connection.fetchval(
+            f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", CLAIMED, 30.0, WAITING_CUSTOMERS
+        )
+    finally:
+        await connection.close()
+    return handled(json.loads(found)[0]["Plan"])
+
+
+def handled(node: dict[str, Any]) -> float:
+    """Rows that a step and those below it gave or threw away."""
+    rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
+    return float(rows * node["Actual Loops"]) + sum(handled(step) for step in node.get("Plans", []))
+
+
+async def test_a_claim_handles_what_it_looks_at_whatever_the_statistics_say(database: str) -> None:
+    assert await rows_of_a_claim(database, outbox._CLAIM) < 10 * WAITING_CUSTOMERS
+
+
+async def test_a_claim_that_leaves_the_lookups_to_the_planner_is_seen(database: str) -> None:
+    left_to_it = outbox._CLAIM.replace("OFFSET 0", "").replace("id > 0", "true")
+    connection = await asyncpg.connect(database)
+    await connection.execute("DROP INDEX journey.outbox_waiting")
+    await connection.execute("CREATE INDEX outbox_waiting ON journey.outbox (id) WHERE published_at IS NULL")
+    await connection.close()
+    assert await rows_of_a_claim(database, left_to_it) > 10 * WAITING_CUSTOMERS

@@ -50,10 +50,13 @@ class Leased:
 _LOOK_AT = 2_000
 """Of how many waiting records the customers to claim are picked, the oldest first."""
 
+# Statistics from a quiet hour say that nothing waits; by them, all that waits may be compared with all who are claimed.
+# Two conditions leave the planner no such choice: `id > 0` opens the index in the order of ids, which lookups by
+# customer cannot use, and `OFFSET 0` keeps those lookups one for each customer.
 _CLAIM = """
 WITH waiting AS (
     SELECT customer_id, id FROM journey.outbox
-     WHERE published_at IS NULL AND (lease_until IS NULL OR lease_until < clock_timestamp())
+     WHERE published_at IS NULL AND id > 0 AND (lease_until IS NULL OR lease_until < clock_timestamp())
      ORDER BY id LIMIT $3
 ), free AS (
     SELECT w.customer_id FROM waiting AS w GROUP BY w.customer_id
@@ -62,9 +65,12 @@ WITH waiting AS (
          WHERE o.customer_id = w.customer_id AND o.published_at IS NULL AND o.lease_until >= clock_timestamp())
      ORDER BY min(w.id) LIMIT $1
 )
-UPDATE journey.outbox AS o SET lease_until = clock_timestamp() + make_interval(secs => $2)
-  FROM free WHERE o.customer_id = free.customer_id AND o.published_at IS NULL
-RETURNING o.id, o.topic, o.key, o.headers, o.value"""
+UPDATE journey.outbox SET lease_until = clock_timestamp() + make_interval(secs => $2)
+ WHERE published_at IS NULL AND id = ANY(ARRAY(
+    SELECT theirs.id FROM free CROSS JOIN LATERAL (
+        SELECT o.id FROM journey.outbox AS o
+         WHERE o.customer_id = free.customer_id AND o.published_at IS NULL OFFSET 0) AS theirs))
+RETURNING id, topic, key, headers, value"""
 
 
 async def claim(connection: Connection, customers: int, lease_s: float) -> list[Leased]:
