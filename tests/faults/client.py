@@ -7,7 +7,7 @@ The ledger knows three states. *Acknowledged*: ingest said accepted or duplicate
 import asyncio
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,14 @@ SOUND_BY_HTTP = frozenset({"no source", "a list"})
 
 RETRY_S = 0.5
 LONGEST_RETRY_S = 3.0
+
+Pace = Callable[[float], float]
+"""At which part of the time a part of the load is sent; both from 0 to 1."""
+
+
+def even(part: float) -> float:
+    """As much in every second."""
+    return part
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,8 +76,8 @@ class Producer:
     deadline_s: float = 120.0
     ledger: ClientLedger = field(default_factory=ClientLedger)
 
-    async def send(self, sendings: Sequence[Sending], seconds: float) -> None:
-        """Send all at an even pace, several requests at a time; returns once each has its final answer."""
+    async def send(self, sendings: Sequence[Sending], seconds: float, pace: Pace = even) -> None:
+        """Send all within `seconds`, several requests at a time; returns once each has its final answer."""
         batches = list(_batches(sendings))
         turns = itertools.cycle(self.addresses)
         room = asyncio.Semaphore(IN_FLIGHT)
@@ -78,7 +86,7 @@ class Producer:
         timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN_S)
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as tasks:
             for number, batch in enumerate(batches):
-                await asyncio.sleep(max(0.0, started + seconds * number / len(batches) - loop.time()))
+                await asyncio.sleep(max(0.0, started + seconds * pace(number / len(batches)) - loop.time()))
                 await room.acquire()
                 task = tasks.create_task(self._deliver(session, batch, turns))
                 task.add_done_callback(lambda _: room.release())

@@ -13,7 +13,7 @@ from random import Random
 
 from tests.faults import invariants
 from tests.faults.checker import Check, check
-from tests.faults.client import ClientLedger, Producer, make_keys
+from tests.faults.client import ClientLedger, Pace, Producer, even, make_keys
 from tests.faults.conditions import settled
 from tests.faults.fault import Verdict
 from tests.faults.fleet import Engines, Fleet
@@ -42,6 +42,9 @@ class Course:
     touchpoints: int = 4000
     seconds: float = 45.0
     """How long the workload takes; retries come on top."""
+
+    pace: Pace = even
+    """When each part of it is sent, over HTTP."""
 
     over_http: bool = True
     nodes: int = 1
@@ -153,7 +156,7 @@ async def _send_all(scene: Scene, seed: int, course: Course, until: datetime) ->
     producer = Producer(addresses=addresses, keys=keys, ledger=scene.ledger)
     scene.sending.set()
     scene.lab.say(f"sending {len(workload.sendings)} records by HTTP")
-    await producer.send(workload.sendings, course.seconds)
+    await producer.send(workload.sendings, course.seconds, course.pace)
     return None
 
 

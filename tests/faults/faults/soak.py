@@ -1,8 +1,8 @@
 """F27: the whole house under a steady load for twenty minutes while faults come by chance; memory must stay flat.
 
 One of each pair of processes is never touched: its memory, files and processor time are sampled all the while and must
-tend nowhere. What is drawn and when comes from the seed. `SOAK_MINUTES`, `SOAK_RATE` (touchpoints a second) and
-`SOAK_REPORT` (where the samples go, JSON) may be set.
+tend nowhere. What is drawn and when comes from the seed. `SOAK_MINUTES`, `SOAK_RATE` (touchpoints a second, on average)
+and `SOAK_REPORT` (where the samples go, JSON) may be set.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from tests.faults.observed import read_progress
 from tests.faults.trend import Sample, Trend, sample, trends
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "20"))
-RATE = float(os.environ.get("SOAK_RATE", "25"))
+RATE = float(os.environ.get("SOAK_RATE", "40"))
 REPORT = Path(os.environ.get("SOAK_REPORT", "soak.json"))
 
 EVERY_S = 5.0
@@ -37,6 +37,9 @@ QUIET_S = (25.0, 60.0)
 
 WARM_UP = 0.25
 """The part of the run that a process has to grow warm in: caches fill, pools open."""
+
+OPENING = 0.5
+"""The part of the load that is sent in it: what is remembered for thousands of customers is full after thousands."""
 
 IN_FLIGHT = 8
 FROZEN_S = 9.0
@@ -55,12 +58,20 @@ async def soak(lab: Lab, seed: int) -> Verdict:
     course = Course(
         touchpoints=round(RATE * seconds),
         seconds=seconds,
+        pace=_warming_up,
         settle_s=300,
         settings={"WAYMARK_ALERTS_IN_FLIGHT": str(IN_FLIGHT)},
         webhook_repeats=round(seconds / QUIET_S[0]) * IN_FLIGHT,
         explains=(*KAFKA_SAYS, *FROZEN_SAYS),
     )
     return await run_course(lab, seed, course, _strike_and_sample)
+
+
+def _warming_up(part: float) -> float:
+    """Fast through the opening, then evenly."""
+    if part < OPENING:
+        return part / OPENING * WARM_UP
+    return WARM_UP + (part - OPENING) / (1 - OPENING) * (1 - WARM_UP)
 
 
 async def _strike_and_sample(scene: Scene) -> None:
