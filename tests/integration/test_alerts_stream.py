@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from services.alerts.stores import feed
+from services.runtime.postgres import acquire, close_pool, create_pool
 from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import Log, a_friction, alerts, make_log, rows
@@ -99,3 +101,17 @@ async def write_feed(engine: Engine, count: int) -> None:
         await connection.execute("SELECT pg_notify('alerts_feed', '')")
     dropped = engine.service.metrics.state.live_clients_dropped.labels("slow")
     await until(lambda: dropped._value.get() == 1)  # the client library offers no other way to read a counter
+
+
+async def test_changes_stand_in_the_order_of_numbers_not_of_digits(database: str) -> None:
+    pool = await create_pool(database, application_name="test", size=1)
+    async with acquire(pool) as connection:
+        for xid in ("9", "10", "99", "100"):
+            await connection.execute(
+                "INSERT INTO alerts.feed (xid, at, issue_id, type, document)"
+                " VALUES ($1::text::xid8, now(), gen_random_uuid(), 'issue.opened', '{}')",
+                xid,
+            )
+        entries = await feed.after(connection, feed.Cursor(xid=0, id=0), 10)
+    await close_pool(pool)
+    assert [entry.cursor.xid for entry in entries] == [9, 10, 99, 100]

@@ -91,12 +91,15 @@ async def end(connection: Connection) -> Cursor:
 
 
 async def after(connection: Connection, cursor: Cursor, limit: int) -> list[Entry]:
-    """Return up to `limit` entries behind `cursor`, in order."""
+    """Return up to `limit` entries behind `cursor`, in order.
+
+    Ordered by the column: a bare `xid` would be the text that is returned, by which 1000 stands before 999.
+    """
     rows = await connection.fetch(
         """
-        SELECT xid::text AS xid, id, type, document FROM alerts.feed
-         WHERE (xid, id) > ($1::text::xid8, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())
-         ORDER BY xid, id LIMIT $3
+        SELECT f.xid::text AS xid, f.id, f.type, f.document FROM alerts.feed AS f
+         WHERE (f.xid, f.id) > ($1::text::xid8, $2) AND f.xid < pg_snapshot_xmin(pg_current_snapshot())
+         ORDER BY f.xid, f.id LIMIT $3
         """,
         *(str(cursor.xid), cursor.id, limit),
     )
