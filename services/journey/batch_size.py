@@ -15,13 +15,15 @@ STEP = 2.0
 class BatchSize:
     """The most records of the next batch; `learn` after each batch.
 
-    `most` is never passed; `target_s` is how long a batch shall take, in seconds.
+    `most` is never passed; `target_s` is how long a batch shall take, in seconds; `every_s` is the least time from the
+    start of one batch to that of the next: most of what a batch of a few records costs is the batch.
     """
 
     most: int
     target_s: float
     least: int = 500
     records: int = 500
+    every_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Keep the first size within its bounds."""
@@ -33,6 +35,10 @@ class BatchSize:
         wanted = self.target_s / max(took_s, 1e-6)
         if wanted < 1.0 or records >= self.records:
             self.records = self._bounded(round(self.records * min(max(wanted, 1.0 / STEP), STEP)))
+
+    def pause_s(self, took_s: float) -> float:
+        """How long to gather records before the next batch, after one that took so long."""
+        return max(0.0, self.every_s - took_s)
 
     def _bounded(self, records: int) -> int:
         return min(max(records, self.least), self.most)

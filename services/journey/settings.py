@@ -27,6 +27,9 @@ class WorkerSettings(Settings):
     session_timeout_s: float = Field(6.0, gt=0, description="Silence after which the group takes a worker for dead.")
     batch_records: int = Field(10_000, ge=1, description="Most records in one transaction.")
     batch_target_s: float = Field(2.0, gt=0, description="How long a full transaction shall take: sizes the batches.")
+    batch_every_s: float = Field(
+        0.05, ge=0, description="Least time from the start of one transaction to the next: small ones cost the most."
+    )
     queue_records: int = Field(60_000, ge=1, description="Records fetched ahead of the database.")
     queue_bytes: int = Field(64 * 1024 * 1024, ge=1, description="Bytes of values fetched ahead of the database.")
     history_touchpoints: int = Field(2_000, ge=10, description="Latest touchpoints of a customer that are projected.")

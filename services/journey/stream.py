@@ -58,7 +58,9 @@ def add_agent(app: JourneyApp, work: BatchWork, *, batch_size: BatchSize) -> Non
             async for chunks in app.wiring.intake.batches(lambda: batch_size.records):
                 started = app.loop.time()
                 await work(chunks)
-                batch_size.learn(sum(len(chunk.records) for chunk in chunks), app.loop.time() - started)
+                took_s = app.loop.time() - started
+                batch_size.learn(sum(len(chunk.records) for chunk in chunks), took_s)
+                await asyncio.sleep(batch_size.pause_s(took_s))
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001  the outermost loop: an agent that raises loses what it held

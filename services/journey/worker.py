@@ -124,7 +124,7 @@ class Worker:
             fatal=self.fail,
         )
         self.app: JourneyApp = build_app(settings, self._wiring)
-        batch_size = BatchSize(most=own.batch_records, target_s=own.batch_target_s)
+        batch_size = BatchSize(most=own.batch_records, target_s=own.batch_target_s, every_s=own.batch_every_s)
         add_agent(self.app, self._applier.apply, batch_size=batch_size)
         self.timers = self._timer_loop(renewer, failpoints)
         self._loop_watch = LoopWatch(self._clock, blocked_after_s=own.stuck_after_s)

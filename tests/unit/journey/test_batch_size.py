@@ -43,3 +43,9 @@ def test_it_never_leaves_its_bounds() -> None:
     for _ in range(10):
         wide.learn(wide.records, 100.0)
     assert wide.records == wide.least == 500
+
+
+def test_a_short_batch_is_followed_by_a_pause_and_a_long_one_is_not() -> None:
+    size = BatchSize(most=10_000, target_s=1.0, every_s=0.05)
+    assert size.pause_s(0.02) == pytest.approx(0.03)
+    assert size.pause_s(0.4) == 0.0
