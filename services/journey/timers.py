@@ -90,6 +90,8 @@ class TimerLoop:
     async def keep_up(self) -> None:
         """Renew customers whose journeys went idle, and, a few at a time, those for whom a rule raised."""
         async with acquire(self.pool) as connection:
+            while await journeys.put_off(connection, self.patience.idle_after, AT_ONCE) == AT_ONCE:
+                pass  # many at once only after long: journeys that began on one day
             idle = await journeys.idle_customers(connection, self.patience.idle_after, AT_ONCE)
             failed = await frictions.failed_customers(connection, AT_ONCE)
             rules = await frictions.failing_rules(connection)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from schemas import touchpoint as touchpoint_v1
@@ -21,6 +22,7 @@ from services.journey.apply.renewal import Renewer
 from services.journey.apply.resolution import Resolver
 from services.journey.apply.transaction import BatchTransaction
 from services.journey.apply.writing import Writer
+from services.journey.domain.projection import Policy
 from services.journey.domain.rules.book import Rulebook
 from services.journey.intake import Chunk, Claim, Intake
 from services.journey.metrics import Metrics
@@ -150,6 +152,7 @@ class Terms:
     history: int = 2_000
     limit: DeadLetterLimit = field(default_factory=lambda: DeadLetterLimit(ratio=0.5, run=200))
     late_grace: timedelta = timedelta(minutes=5)
+    idle_after: timedelta = timedelta(days=30)
     rules: Rulebook = field(default_factory=rulebook.load)
 
 
@@ -205,7 +208,7 @@ def _build(pool: Pool, terms: Terms) -> Bench:
 def _renewer(terms: Terms) -> Renewer:
     return Renewer(
         rulebook=terms.rules,
-        policy=policies.projection(),
+        policy=_policy(terms.idle_after),
         new_id=new_id,
         stale_after_s=24 * 3600.0,
         history=terms.history,
@@ -215,8 +218,13 @@ def _renewer(terms: Terms) -> Renewer:
 
 def _patience(terms: Terms) -> Patience:
     return Patience(
-        late_grace=terms.late_grace, replay_quiet=timedelta(minutes=1), idle_after=timedelta(days=30), every_s=0.05
+        late_grace=terms.late_grace, replay_quiet=timedelta(minutes=1), idle_after=terms.idle_after, every_s=0.05
     )
+
+
+def _policy(idle_after: timedelta) -> Policy:
+    policy = policies.projection()
+    return msgspec.structs.replace(policy, journeys=msgspec.structs.replace(policy.journeys, idle_after=idle_after))
 
 
 def _nothing() -> None:

@@ -47,10 +47,10 @@ class JourneyRow:
 
 
 _WRITE = """
-INSERT INTO journey.journeys AS j (journey_id, customer_id, version, state, reason, started_at, last_at, closed_at,
-                                   effort, effort_parts, created_at, updated_at, digest, payload)
-SELECT w.journey_id, w.customer_id, w.version, w.state, w.reason, w.started_at, w.last_at, w.closed_at,
-       w.effort, w.effort_parts, $13, $13, w.digest, w.payload
+INSERT INTO journey.journeys AS j (journey_id, customer_id, version, state, reason, started_at, last_at, quiet_since,
+                                   closed_at, effort, effort_parts, created_at, updated_at, digest, payload)
+SELECT w.journey_id, w.customer_id, w.version, w.state, w.reason, w.started_at, w.last_at, w.last_at,
+       w.closed_at, w.effort, w.effort_parts, $13, $13, w.digest, w.payload
   FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
               $8::timestamptz[], $9::real[], $10::json[], $11::bytea[], $12::json[])
        AS w (journey_id, customer_id, version, state, reason, started_at, last_at, closed_at,
@@ -58,8 +58,9 @@ SELECT w.journey_id, w.customer_id, w.version, w.state, w.reason, w.started_at, 
 ON CONFLICT (journey_id) DO UPDATE
    SET customer_id = excluded.customer_id, version = excluded.version, state = excluded.state,
        reason = excluded.reason, started_at = excluded.started_at, last_at = excluded.last_at,
-       closed_at = excluded.closed_at, effort = excluded.effort, effort_parts = excluded.effort_parts,
-       updated_at = excluded.updated_at, digest = excluded.digest, payload = excluded.payload"""
+       quiet_since = least(j.quiet_since, excluded.quiet_since), closed_at = excluded.closed_at,
+       effort = excluded.effort, effort_parts = excluded.effort_parts, updated_at = excluded.updated_at,
+       digest = excluded.digest, payload = excluded.payload"""
 
 
 async def write(connection: Connection, rows: Sequence[JourneyRow], now: datetime) -> None:
@@ -137,12 +138,28 @@ async def rekey(connection: Connection, absorbed: Sequence[UUID], survivors: Seq
     await connection.execute(_REKEY, absorbed, survivors)
 
 
+_STILL_MOVING = """
+UPDATE journey.journeys SET quiet_since = last_at WHERE journey_id = ANY(ARRAY(
+    SELECT journey_id FROM journey.journeys
+     WHERE state = 'open' AND quiet_since <= now() - $1::interval AND last_at > now() - $1::interval
+     ORDER BY quiet_since LIMIT $2 FOR UPDATE SKIP LOCKED))"""
+
+
+async def put_off(connection: Connection, idle_after: timedelta, most: int) -> int:
+    """Bring `quiet_since` of some journeys that seem idle and are not up to their last touchpoint; return of how many.
+
+    Waits for nobody: a journey that somebody is writing is left for the next look.
+    """
+    return int((await connection.execute(_STILL_MOVING, idle_after, most)).split()[-1])
+
+
 _IDLE = """
 SELECT customer_id FROM journey.journeys
- WHERE state = 'open' AND last_at <= now() - $1::interval ORDER BY last_at LIMIT $2"""
+ WHERE state = 'open' AND quiet_since <= now() - $1::interval AND last_at <= now() - $1::interval
+ ORDER BY quiet_since LIMIT $2"""
 
 
 async def idle_customers(connection: Connection, idle_after: timedelta, most: int) -> list[UUID]:
-    """Return customers with an open journey in which nothing has happened for so long, the longest first."""
+    """Return customers with an open journey in which nothing has happened for so long, after `put_off`."""
     rows = await connection.fetch(_IDLE, idle_after, most)
     return list(dict.fromkeys(row["customer_id"] for row in rows))
