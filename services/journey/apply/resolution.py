@@ -26,7 +26,7 @@ from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
 from services.journey.store import customers, identifiers
 from services.journey.store.customers import Absorption, LockedCustomer
-from services.journey.store.identifiers import LinkRow, Mention
+from services.journey.store.identifiers import KeptLink, LinkRow, Mention
 from services.runtime.postgres import Connection
 
 
@@ -64,10 +64,15 @@ class Resolver:
         sightings = [sight(touchpoint, self.policy) for touchpoint in ordered]
         mentions = _mentions(sightings)
         pointed = await identifiers.touch(connection, mentions)
-        known, roots = await self._known(connection, sightings, pointed)
+        links = await _kept_links(connection, sightings)
+        known, roots = await _known(connection, links, pointed)
         planned = plan(sightings, known, self.policy, self.new_id)
         absorptions = [_absorption(merge.absorbed, merge.survivor, merge.link) for merge in planned.merges]
-        await self._write(connection, planned, absorptions)
+        if planned.created:
+            await customers.create(connection, planned.created)
+        if absorptions:
+            await customers.absorb(connection, absorptions)
+        await _keep_links(connection, planned, links)
         finals = {absorption.absorbed: absorption.survivor for absorption in absorptions}
         owners: dict[IdentifierKey, UUID] = {
             key: final for key, raw in pointed.items() if (final := finals.get(roots[raw], roots[raw])) != raw
@@ -86,31 +91,34 @@ class Resolver:
             quarantined=planned.quarantined,
         )
 
-    async def _known(
-        self, connection: Connection, sightings: Sequence[Sighting], pointed: Mapping[IdentifierKey, UUID]
-    ) -> tuple[KnownIdentity, Mapping[UUID, UUID]]:
-        links = {link for keys in {sighting.keys for sighting in sightings} for link in counted_links(keys)}
-        retracted: set[LinkKey] = await identifiers.retracted(connection, links) if links else set()
-        roots = await customers.roots(connection, set(pointed.values())) if pointed else {}
-        wanted = set(roots.values())
-        locked = await customers.lock(connection, wanted) if wanted else {}
-        if locked.keys() != wanted:
-            raise WidenedError
-        known = KnownIdentity(
-            owners={key: CustomerId(roots[customer]) for key, customer in pointed.items()},
-            customers={CustomerId(customer): _known_customer(row) for customer, row in locked.items()},
-            retracted=retracted,
-        )
-        return known, roots
 
-    async def _write(self, connection: Connection, planned: IdentityPlan, absorptions: Sequence[Absorption]) -> None:
-        if planned.created:
-            await customers.create(connection, planned.created)
-        if absorptions:
-            await customers.absorb(connection, absorptions)
-        links = _link_rows(planned)
-        if links:
-            await identifiers.keep_links(connection, links)
+async def _kept_links(connection: Connection, sightings: Sequence[Sighting]) -> dict[LinkKey, KeptLink]:
+    """What the ledger says of the links that `sightings` make."""
+    made = {link for keys in {sighting.keys for sighting in sightings} for link in counted_links(keys)}
+    return await identifiers.links(connection, made) if made else {}
+
+
+async def _known(
+    connection: Connection, links: Mapping[LinkKey, KeptLink], pointed: Mapping[IdentifierKey, UUID]
+) -> tuple[KnownIdentity, Mapping[UUID, UUID]]:
+    roots = await customers.roots(connection, set(pointed.values())) if pointed else {}
+    wanted = set(roots.values())
+    locked = await customers.lock(connection, wanted) if wanted else {}
+    if locked.keys() != wanted:
+        raise WidenedError
+    known = KnownIdentity(
+        owners={key: CustomerId(roots[customer]) for key, customer in pointed.items()},
+        customers={CustomerId(customer): _known_customer(row) for customer, row in locked.items()},
+        retracted={key for key, kept in links.items() if kept.retracted},
+    )
+    return known, roots
+
+
+async def _keep_links(connection: Connection, planned: IdentityPlan, kept: Mapping[LinkKey, KeptLink]) -> None:
+    """Add to the ledger what it does not say yet: a row that is written for nothing is a page that is written."""
+    rows = [row for row in _link_rows(planned) if row.key not in kept or not kept[row.key].covers(row)]
+    if rows:
+        await identifiers.keep_links(connection, rows)
 
 
 def _mentions(sightings: Sequence[Sighting]) -> dict[IdentifierKey, Mention]:

@@ -76,16 +76,28 @@ async def drop_new(connection: Connection, keys: Collection[IdentifierKey]) -> N
     await connection.execute(_DROP_NEW, [type_ for type_, _ in ordered], [value for _, value in ordered])
 
 
-_RETRACTED = """
-SELECT l.left_type, l.left_value, l.right_type, l.right_value
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptLink:
+    """What the ledger says of a link."""
+
+    retracted: bool
+    verified: bool
+
+    def covers(self, link: "LinkRow") -> bool:
+        """Whether seeing `link` again has nothing to add."""
+        return self.verified or not link.verified
+
+
+_LINKS = """
+SELECT l.left_type, l.left_value, l.right_type, l.right_value, l.state = 'retracted', l.verified
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS k (left_type, left_value, right_type, right_value)
-  JOIN journey.links AS l USING (left_type, left_value, right_type, right_value) WHERE l.state = 'retracted'"""
+  JOIN journey.links AS l USING (left_type, left_value, right_type, right_value)"""
 
 
-async def retracted(connection: Connection, keys: Collection[LinkKey]) -> set[LinkKey]:
-    """Return those of these links that somebody has taken back."""
-    rows = await connection.fetch(_RETRACTED, *_columns(list(keys)))
-    return {((row[0], row[1]), (row[2], row[3])) for row in rows}
+async def links(connection: Connection, keys: Collection[LinkKey]) -> dict[LinkKey, KeptLink]:
+    """Return what is kept of these links."""
+    rows = await connection.fetch(_LINKS, *_columns(list(keys)))
+    return {((row[0], row[1]), (row[2], row[3])): KeptLink(retracted=row[4], verified=row[5]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
