@@ -5,13 +5,16 @@ raises.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class UnexpectedEndError(RuntimeError):
@@ -86,3 +89,21 @@ class TaskOwner:
             self._failure = error
             if self._body is not None and not self._stopping:
                 self._body.cancel()
+
+
+@asynccontextmanager
+async def beside(name: str, job: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Carry on `job` as a task called `name` while the block runs, and leave when both have ended.
+
+    The task's `result()` is there after the block, or raises what the job raised. A block that fails stops the job.
+    """
+    task = asyncio.create_task(job, name=name)
+    try:
+        yield task
+        await asyncio.wait([task])
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # looked at, so that it is not reported as lost where the block's own failure is raised

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from services.journey.apply import renewal
+from services.journey.domain.projection import project
 from services.runtime import postgres
 from services.runtime.postgres import acquire
 from tests.integration.journey_log import Bench, open_bench, touchpoint
@@ -94,6 +96,42 @@ async def test_shuffled_doubled_and_scattered_touchpoints_give_the_same_result(d
     rng.shuffle(noisy)
     await emptied(database)
     assert await applied(database, noisy, rng) == plain
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_groups_written_and_read_beside_one_another_give_the_same_result(
+    database: str, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(seed)
+    points = story(rng)
+    plain = await applied(database, points, None)
+    await emptied(database)
+    monkeypatch.setattr(renewal, "GROUP", 1)
+    assert await applied(database, points, rng) == plain
+
+
+async def test_a_group_that_cannot_be_compared_leaves_nothing_behind(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "GROUP", 1)
+    compared = []
+
+    def failing_at_the_third(*arguments: Any, **options: Any) -> Any:
+        compared.append(arguments)
+        if len(compared) == 3:
+            raise ZeroDivisionError
+        return project(*arguments, **options)
+
+    monkeypatch.setattr(renewal, "project", failing_at_the_third)
+    async with open_bench(database) as bench:
+        for number in range(5):
+            bench.log.append(0, touchpoint(f"t{number}", number, customer={"customer_id": f"C-{number}"}))
+        with pytest.raises(ZeroDivisionError):
+            await bench.apply()
+        assert await bench.value("SELECT count(*) FROM journey.touchpoints") == 0
+        monkeypatch.setattr(renewal, "project", project)
+        await bench.apply()
+        assert await bench.value("SELECT count(*) FROM journey.touchpoints") == 5
 
 
 async def test_a_history_longer_than_what_is_looked_at_keeps_what_was_found(database: str) -> None:

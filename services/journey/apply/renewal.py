@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, zip_longest
 from uuid import UUID
 
 from services.journey.apply.news import Comparison, News
@@ -23,17 +23,21 @@ from services.journey.domain.timers import StoredTimer, TimerState
 from services.journey.domain.touchpoint import Recorded, in_order
 from services.journey.store import frictions, journeys, timers, touchpoints
 from services.runtime.postgres import Connection
+from services.runtime.tasks import beside
 
-GROUP = 200
-"""Customers whose histories are in memory together."""
+GROUP = 100
+"""Customers whose histories are read, compared and written together. Three groups are in memory: while one is compared,
+the one before it is written and the one after it is read."""
 
 MARGIN = timedelta(days=31)
 """How far before the first touchpoint that is looked at something may lie that still has to do with it: a contact that
 went on for weeks."""
 
 BREATH_S = 0.5
-"""After so long without a word the server is spoken to: it ends transactions that idle for 3 s, and others want the
-event loop too."""
+"""After so long without a word the server is spoken to: it ends transactions that idle for 3 s."""
+
+TURN_S = 0.002
+"""After so long others get the event loop: first of all the reading and writing beside, which is to go on meanwhile."""
 
 
 Step = Callable[[], None]
@@ -52,6 +56,9 @@ class _Kept:
     frictions: Mapping[UUID, list[StoredFriction]]
     journeys: Mapping[UUID, list[StoredJourney]]
     timers: Mapping[UUID, list[StoredTimer]]
+
+
+_NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,30 +81,32 @@ class Renewer:
     ) -> Written:
         """Write what changes about each customer in `news`; `now` is the database's time, `step` told of each group."""
         written = Written()
-        waiting = iter(sorted(news))
-        while group := list(islice(waiting, GROUP)):
-            kept = await _load(connection, group, news, self.history + 1)
-            comparisons = await self._compare_all(connection, group, news, kept, now)
-            await self.writer.write(connection, comparisons, now, written)
-            step()
+        session = _Session(
+            connection=connection, writer=self.writer, latest=self.history + 1, now=now, written=written, step=step
+        )
+        groups = _groups(news)
+        kept = await session.load(next(iter(groups), ()), news)
+        compared: Sequence[Comparison] = ()
+        for group, following in zip_longest(groups, groups[1:], fillvalue=()):
+            done = asyncio.Event()
+            async with beside("renewal", session.meanwhile(compared, following, news, done)) as moving:
+                compared = await self._compare_all(group, news, kept, now)
+                done.set()
+            kept = moving.result()
+        await session.write(compared)
         return written
 
     async def _compare_all(
-        self,
-        connection: Connection,
-        group: Sequence[CustomerId],
-        news: Mapping[CustomerId, News],
-        kept: _Kept,
-        now: datetime,
+        self, group: Sequence[CustomerId], news: Mapping[CustomerId, News], kept: _Kept, now: datetime
     ) -> list[Comparison]:
         loop = asyncio.get_running_loop()
-        spoken = loop.time()
         comparisons = []
+        began = -TURN_S
         for customer in group:
+            if loop.time() - began > TURN_S:
+                await asyncio.sleep(0)
+                began = loop.time()
             comparisons.append(self._compare(customer, news[customer], kept, now))
-            if loop.time() - spoken > BREATH_S:
-                await connection.execute("SELECT 1")
-                spoken = loop.time()
         return comparisons
 
     def _compare(self, customer: CustomerId, news: News, kept: _Kept, now: datetime) -> Comparison:
@@ -119,21 +128,62 @@ class Renewer:
         return Comparison(customer_id=customer, news=news, projection=projection, changes=changes)
 
 
-async def _load(
-    connection: Connection, group: Sequence[CustomerId], news: Mapping[CustomerId, News], latest: int
-) -> _Kept:
-    histories = await touchpoints.history(connection, group, latest)
-    since: dict[UUID, datetime | None] = {
-        customer: _floor(histories[customer]) if len(histories.get(customer, ())) >= latest else None
-        for customer in group
-    }
-    absorbed = dict.fromkeys(one for customer in group for one in news[customer].absorbed)
-    return _Kept(
-        histories=histories,
-        journeys=await journeys.load(connection, {**since, **absorbed}),
-        frictions=await frictions.load(connection, {**since, **absorbed}),
-        timers=await timers.load(connection, since),
-    )
+def _groups(news: Mapping[CustomerId, News]) -> list[list[CustomerId]]:
+    waiting = iter(sorted(news))
+    return list(iter(lambda: list(islice(waiting, GROUP)), []))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    """The database's part of one renewal: one statement after the other, on the connection that holds the locks."""
+
+    connection: Connection
+    writer: Writer
+    latest: int
+    now: datetime
+    written: Written
+    step: Step
+
+    async def load(self, group: Sequence[CustomerId], news: Mapping[CustomerId, News]) -> _Kept:
+        """Read what is kept of a group."""
+        if not group:
+            return _NOTHING
+        histories = await touchpoints.history(self.connection, group, self.latest)
+        since: dict[UUID, datetime | None] = {
+            customer: _floor(histories[customer]) if len(histories.get(customer, ())) >= self.latest else None
+            for customer in group
+        }
+        absorbed = dict.fromkeys(one for customer in group for one in news[customer].absorbed)
+        return _Kept(
+            histories=histories,
+            journeys=await journeys.load(self.connection, {**since, **absorbed}),
+            frictions=await frictions.load(self.connection, {**since, **absorbed}),
+            timers=await timers.load(self.connection, since),
+        )
+
+    async def write(self, compared: Sequence[Comparison]) -> None:
+        """Write what is new about a group."""
+        if compared:
+            await self.writer.write(self.connection, compared, self.now, self.written)
+            self.step()
+
+    async def meanwhile(
+        self,
+        compared: Sequence[Comparison],
+        following: Sequence[CustomerId],
+        news: Mapping[CustomerId, News],
+        done: asyncio.Event,
+    ) -> _Kept:
+        """Write the group before, load the one after, and stay awake until the one between is `done`."""
+        await self.write(compared)
+        kept = await self.load(following, news)
+        while not done.is_set():
+            try:
+                async with asyncio.timeout(BREATH_S):
+                    await done.wait()
+            except TimeoutError:
+                await self.connection.execute("SELECT 1")
+        return kept
 
 
 def _floor(history: Sequence[Recorded]) -> datetime:

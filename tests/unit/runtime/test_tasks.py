@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.runtime.tasks import TaskOwner, UnexpectedEndError
+from services.runtime.tasks import TaskOwner, UnexpectedEndError, beside
 
 
 async def forever() -> None:
@@ -74,3 +74,65 @@ async def test_an_error_of_the_body_is_not_replaced() -> None:
         async with TaskOwner() as owner:
             owner.start("background", forever)
             raise KeyError("mine")
+
+
+async def test_work_beside_a_block_goes_on_while_the_block_waits_and_is_done_after_it() -> None:
+    heard = asyncio.Event()
+
+    async def speak() -> str:
+        heard.set()
+        await asyncio.sleep(0)
+        return "said"
+
+    async with beside("speaking", speak()) as speaking:
+        await heard.wait()
+        assert not speaking.done()
+    assert speaking.result() == "said"
+
+
+async def test_a_failure_beside_is_raised_where_its_result_is_wanted() -> None:
+    async def fail() -> None:
+        raise LookupError
+
+    async with beside("failing", fail()) as failing:
+        pass
+    with pytest.raises(LookupError):
+        failing.result()
+
+
+async def test_a_block_that_fails_stops_what_is_beside_it_first() -> None:
+    ended = asyncio.Event()
+
+    async def stay() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(ZeroDivisionError):
+        async with beside("staying", stay()):
+            await asyncio.sleep(0)
+            raise ZeroDivisionError
+    assert ended.is_set()
+
+
+async def test_a_block_that_is_cancelled_takes_what_is_beside_it_along() -> None:
+    ended = asyncio.Event()
+
+    async def stay() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def whole() -> None:
+        async with beside("staying", stay()):
+            pass
+
+    task = asyncio.create_task(whole())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
