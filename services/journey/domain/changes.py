@@ -7,13 +7,12 @@ Written and compared again, a projection gives no changes. How each thing is com
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from hashlib import blake2b
 from uuid import UUID
 
 import msgspec
 
 from services.journey.domain.friction import StoredFriction
-from services.journey.domain.journeys import Journey, JourneyState, Segment, StoredJourney
+from services.journey.domain.journeys import Journey, JourneyState, Segment, StoredJourney, digest
 from services.journey.domain.names import CustomerId, JourneyId, TimerId
 from services.journey.domain.projection import Projection
 from services.journey.domain.revision import STALE_AFTER, Circumstances, FrictionChange, revise
@@ -143,14 +142,11 @@ def _journeys(projection: Projection, succession: Succession, moment: Moment) ->
     for number, (segment, journey_id) in enumerate(zip(projection.journeys, succession.ids, strict=True)):
         kept = succession.kept.get(journey_id)
         journey = _named(segment, journey_id, frictions[number], moment)
-        digest = blake2b(_ENCODER.encode(journey), digest_size=16).digest()
-        if kept is None or kept.digest != digest:
+        now_said = digest(journey)
+        if kept is None or kept.digest != now_said:
             version = 1 if kept is None else kept.version + 1
-            changes.append(JourneyChange(journey=msgspec.structs.replace(journey, version=version), digest=digest))
+            changes.append(JourneyChange(journey=msgspec.structs.replace(journey, version=version), digest=now_said))
     return changes
-
-
-_ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
 def _named(segment: Segment, journey_id: JourneyId, friction_count: int, moment: Moment) -> Journey:

@@ -7,6 +7,7 @@ arrival. Which stored id a segment keeps is `services.journey.domain.succession`
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import blake2b
 
 import msgspec
 
@@ -79,6 +80,14 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     service_level: str | None = None
     outcome: str | None = None
     closed_at: datetime | None = None
+
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+def digest(journey: Journey) -> bytes:
+    """16 bytes that change exactly when what is said of the journey changes; `journey` has no version yet."""
+    return blake2b(_ENCODER.encode(journey), digest_size=16).digest()
 
 
 class StoredJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):

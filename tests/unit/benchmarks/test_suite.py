@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import document, prefill, profiling, reference_job, suite
+from benchmarks import document, profiling, reference_job, suite, twins
 from benchmarks.measuring import Plan
 from benchmarks.traffic import crowd, name, phone
 
@@ -82,8 +82,8 @@ def test_time_in_a_driver_counts_for_the_stage_that_asked() -> None:
 
 def test_a_copied_customer_is_called_what_traffic_calls_it() -> None:
     for copy in (1, 57, 999):
-        number = copy * prefill.COPY_ROOM + 123
-        assert prefill.named(f"C-{name(123)} {phone(123)}", copy) == f"C-{name(number)} {phone(number)}"
+        number = copy * twins.COPY_ROOM + 123
+        assert twins.named(f"C-{name(123)} {phone(123)}", copy) == f"C-{name(number)} {phone(number)}"
 
 
 def test_each_round_begins_with_another_contestant() -> None:
