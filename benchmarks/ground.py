@@ -43,12 +43,12 @@ class Ground:
 
 
 @contextmanager
-def laid_out(teller: Teller) -> Iterator[Ground]:
-    """Start Apache Kafka and PostgreSQL for the length of the block, and run the broker warm."""
+def laid_out(teller: Teller, *, settings: Sequence[str] = ()) -> Iterator[Ground]:
+    """Start Apache Kafka and PostgreSQL (with `settings`) for the length of the block, and run the broker warm."""
     teller.step("starting Apache Kafka and PostgreSQL")
     with TemporaryDirectory(prefix="waymark-bench-") as name:
         folder = Path(name)
-        with Kafka(folder / "kafka") as kafka, Postgres(folder / "postgres") as postgres:
+        with Kafka(folder / "kafka") as kafka, Postgres(folder / "postgres", settings=settings) as postgres:
             ground = Ground(kafka=kafka, postgres=postgres, folder=folder)
             teller.step("warming up")
             asyncio.run(_warm_up(ground))

@@ -12,6 +12,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Self
@@ -52,10 +53,11 @@ class StopMode(Enum):
 
 
 class Postgres:
-    """One PostgreSQL server. `folder` holds `data/`, `password` and `postgres.log`."""
+    """One PostgreSQL server. `folder` holds `data/`, `password` and `postgres.log`; `settings` are `name=value`."""
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, settings: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._settings = (*_SETTINGS, *settings)
         self.port = port or free_port()
         self.data = folder / "data"
         self._bin = _binaries()
@@ -130,7 +132,7 @@ class Postgres:
         self._child.send(signal.SIGCONT)
 
     def _args(self) -> list[str | Path]:
-        settings = [part for setting in (*_SETTINGS, f"port={self.port}") for part in ("-c", setting)]
+        settings = [part for setting in (*self._settings, f"port={self.port}") for part in ("-c", setting)]
         return [self._bin / "postgres", "-D", HERE, *settings]
 
     def _answers(self) -> bool:
