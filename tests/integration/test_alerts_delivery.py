@@ -258,7 +258,7 @@ async def test_a_rotation_signs_with_both_secrets_until_the_overlap_ends(databas
         endpoint, _ = await engine.endpoint(receiver.url)
         await engine.service.parts.people.rotate_secret(endpoint, timedelta(hours=1), actor="test")
         await engine.take(a_friction())
-        await until(lambda: len(receiver.calls) == 1)
+        await settled(engine, 1)  # a lease that ends before its result is written is another attempt
         clock.advance(timedelta(hours=1))
         await engine.take(a_friction())
         await until(lambda: len(receiver.calls) == 2)
