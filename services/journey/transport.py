@@ -92,16 +92,41 @@ class Fatal(Protocol):
     def __call__(self, error: BaseException, /) -> None: ...
 
 
-class ChunkThread(driver.AIOKafkaConsumerThread):
-    """The thread with the Kafka client, asking brokers for less patience than Faust's hard-coded 1.5 s."""
+@dataclass(frozen=True, slots=True)
+class FetchTerms:
+    """When a broker answers a fetch: once it has so many bytes, or has waited for so long."""
 
-    fetch_max_wait_ms: ClassVar[int] = 250
+    min_bytes: int
+    max_wait_ms: int
+
+
+AT_REST = FetchTerms(min_bytes=1, max_wait_ms=250)
+"""The first record comes at once; Faust's hard-coded patience is 1.5 s."""
+
+UNDER_WAY = FetchTerms(min_bytes=64 * 1024, max_wait_ms=20)
+"""One fetch for all that comes within 20 ms, which is less than a batch takes: answered at the first byte, fetches cost
+the worker a sixth of its processor time at 500 records a second (measured), and the broker as much."""
+
+
+class ChunkThread(driver.AIOKafkaConsumerThread):
+    """The thread with the Kafka client, asking brokers for answers on our terms."""
+
     mundane_level = "debug"
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = self.fetch_max_wait_ms  # before start(), which builds the fetcher with it
+        self._agree(consumer, AT_REST)  # before start(), which builds the fetcher with it
         return consumer
+
+    def fetch_on(self, terms: FetchTerms) -> None:
+        """Fetch on these terms from the next fetch on."""
+        fetcher = self._consumer._fetcher if self._consumer is not None else None
+        if fetcher is not None:
+            self._agree(fetcher, terms)
+
+    @staticmethod
+    def _agree(asking: Any, terms: FetchTerms) -> None:
+        asking._fetch_min_bytes, asking._fetch_max_wait_ms = terms.min_bytes, terms.max_wait_ms
 
 
 class ChunkConsumer(driver.Consumer):
@@ -240,6 +265,7 @@ class ChunkConsumer(driver.Consumer):
     async def _fetch_chunks(self) -> None:
         generation = self._generation
         fetched, _ = await self._wait_next_records(FETCH_WAIT_S)
+        cast(ChunkThread, self._thread).fetch_on(UNDER_WAY if fetched else AT_REST)
         if not self.flow_active or generation != self.app.consumer_generation_id:
             self._generation = None  # whatever this fetch swallowed is read again after the next claim
             return

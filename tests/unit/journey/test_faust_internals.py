@@ -88,7 +88,7 @@ def test_the_versions_are_the_ones_that_were_read() -> None:
     [(ChunkConsumer, driver.Consumer), (ChunkThread, driver.AIOKafkaConsumerThread), (JourneyApp, App)],
 )
 def test_every_override_overrides_something(ours: type, theirs: type) -> None:
-    own = {"wiring", "fetch_max_wait_ms", "partitions", "assigned"}
+    own = {"wiring", "fetch_on", "_agree", "partitions", "assigned"}
     private_helpers = {
         "_assigned", "_claim", "_deliver",
         "_feed", "_fetch_chunks", "_first_records", "_forget_claims", "_generation",
