@@ -334,7 +334,10 @@ def build_renewer(own: WorkerSettings) -> Renewer:
 
 async def _open_pool(common: CommonSettings, own: WorkerSettings) -> Pool:
     return await postgres.create_pool(
-        common.postgres.get_secret_value(), application_name="waymark-journey", size=own.database_connections
+        common.postgres.get_secret_value(),
+        application_name="waymark-journey",
+        size=own.database_connections,
+        kind=postgres.Unmarked,
     )
 
 

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from services.runtime.postgres import acquire, close_pool, create_pool
+from services.runtime.postgres import Unmarked, acquire, close_pool, create_pool
 
 pytestmark = pytest.mark.local
 
@@ -21,5 +21,29 @@ async def test_sessions_compile_no_plans_and_count_in_utc(database: str) -> None
         async with acquire(pool) as lent:
             assert await lent.fetchval("SHOW jit") == "off"
             assert await lent.fetchval("SHOW timezone") == "UTC"
+    finally:
+        await close_pool(pool)
+
+
+async def test_an_unmarked_connection_comes_back_without_a_word_to_the_server(database: str) -> None:
+    pool = await create_pool(database, application_name="test", size=1, kind=Unmarked)
+    try:
+        async with acquire(pool) as lent:
+            await lent.execute("SET work_mem = '5MB'")
+        async with acquire(pool) as lent:
+            assert await lent.fetchval("SHOW work_mem") == "5MB", "a reset would have forgotten it"
+    finally:
+        await close_pool(pool)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_an_unmarked_connection_is_not_lent_again_with_its_transaction_open(database: str) -> None:
+    pool = await create_pool(database, application_name="test", size=1, kind=Unmarked)
+    try:
+        async with acquire(pool) as lent:
+            await lent.execute("BEGIN")
+            await lent.execute("CREATE TABLE half_done (n integer)")
+        async with acquire(pool) as lent:
+            assert await lent.fetchval("SELECT to_regclass('half_done')") is None
     finally:
         await close_pool(pool)
