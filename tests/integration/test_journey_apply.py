@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from services.journey.apply.batch import Batch, HoleInProgressError
 from services.journey.apply.failpoints import Failpoint
@@ -188,6 +190,20 @@ async def test_identifiers_that_arrive_on_different_partitions_become_one_custom
     merges = await bench.rows("SELECT source, touchpoint_id FROM journey.merges")
     assert owners == 1
     assert [tuple(row) for row in merges] == [("ivr", "login")]
+
+
+async def test_a_link_is_written_when_it_is_new_and_when_it_becomes_proved_and_not_again(bench: Bench) -> None:
+    who = {"customer_id": "C-7", "phone": "+821012345678"}
+    rows: list[tuple[Any, ...]] = []
+    for id_, proved in (("new", False), ("again", False), ("proved", True), ("less proved", False)):
+        seen = touchpoint(id_, customer=who)
+        claims = {kind: structs.replace(one, verified=proved) for kind, one in seen.customer.items()}
+        bench.log.append(0, structs.replace(seen, customer=claims))
+        await bench.apply()
+        rows += [tuple(row) for row in await bench.rows("SELECT verified, ctid, xmax FROM journey.links")]
+    assert rows[1] == rows[0], "neither another version of the row nor a lock on it"
+    assert [row[0] for row in rows] == [False, False, True, True]
+    assert rows[3] == rows[2]
 
 
 async def test_a_merge_sends_open_frictions_again_under_the_survivor(bench: Bench) -> None:

@@ -101,11 +101,11 @@ class Renewer:
     ) -> list[Comparison]:
         loop = asyncio.get_running_loop()
         comparisons = []
-        began = -TURN_S
+        turn_ends = loop.time()
         for customer in group:
-            if loop.time() - began > TURN_S:
+            if loop.time() >= turn_ends:  # at once, so that what is beside begins before the first customer
                 await asyncio.sleep(0)
-                began = loop.time()
+                turn_ends = loop.time() + TURN_S
             comparisons.append(self._compare(customer, news[customer], kept, now))
         return comparisons
 
