@@ -17,7 +17,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -192,12 +191,6 @@ def _warm(here: Ground, database: str) -> None:
         connection.execute(_WARM)
 
 
-def _one(connection: psycopg.Connection, query: LiteralString) -> str:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return str(row[0])
-
-
 def _race(here: Ground, database: str, topic: str, count: int) -> Finish:
     url = here.postgres.url(database)
     child = worker.process(here, url, topic)
@@ -213,7 +206,9 @@ def _race(here: Ground, database: str, topic: str, count: int) -> Finish:
 
 def _stored(url: str) -> int:
     with psycopg.connect(url) as connection:
-        return int(_one(connection, "SELECT count(*) FROM journey.touchpoints"))
+        row = connection.execute("SELECT count(*) FROM journey.touchpoints").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _report(populations: Sequence[Population], laps: Sequence[Lap], count: int, buffers_mib: int) -> Report:
