@@ -20,6 +20,9 @@ from waymark.stack.postgres import Postgres
 
 PARTITIONS = 8
 WARM_UP_REQUESTS = 40_000
+AS_DEPLOYED = ("shared_buffers=512MB", "max_wal_size=4GB")
+"""PostgreSQL's settings as `docker-compose.yml` gives them."""
+
 LOG_APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
 
 
@@ -44,11 +47,17 @@ class Ground:
 
 @contextmanager
 def laid_out(teller: Teller, *, settings: Sequence[str] = ()) -> Iterator[Ground]:
-    """Start Apache Kafka and PostgreSQL (with `settings`) for the length of the block, and run the broker warm."""
+    """Start Apache Kafka and PostgreSQL for the length of the block, and run the broker warm.
+
+    `settings` are PostgreSQL's, over those of `AS_DEPLOYED`.
+    """
     teller.step("starting Apache Kafka and PostgreSQL")
     with TemporaryDirectory(prefix="waymark-bench-") as name:
         folder = Path(name)
-        with Kafka(folder / "kafka") as kafka, Postgres(folder / "postgres", settings=settings) as postgres:
+        with (
+            Kafka(folder / "kafka") as kafka,
+            Postgres(folder / "postgres", settings=(*AS_DEPLOYED, *settings)) as postgres,
+        ):
             ground = Ground(kafka=kafka, postgres=postgres, folder=folder)
             teller.step("warming up")
             asyncio.run(_warm_up(ground))
