@@ -20,10 +20,10 @@ from waymark.stack.postgres import Postgres
 
 PARTITIONS = 8
 WARM_UP_REQUESTS = 40_000
+LOG_APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
+
 AS_DEPLOYED = ("shared_buffers=512MB", "max_wal_size=4GB")
 """PostgreSQL's settings as `docker-compose.yml` gives them."""
-
-LOG_APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from uuid import UUID
 
 from services.journey.apply.news import Comparison, News
@@ -82,14 +82,21 @@ class Renewer:
         """Write what changes about each customer in `news`; `now` is the database's time, `step` told of each group."""
         written = Written()
         session = _Session(
-            connection=connection, writer=self.writer, latest=self.history + 1, now=now, written=written, step=step
+            connection=connection,
+            news=news,
+            latest=self.history + 1,
+            writer=self.writer,
+            now=now,
+            written=written,
+            step=step,
         )
-        groups = _groups(news)
-        kept = await session.load(next(iter(groups), ()), news)
+        customers = sorted(news)
+        groups = [customers[first : first + GROUP] for first in range(0, len(customers), GROUP)]
+        kept = await session.load(next(iter(groups), ()))
         compared: Sequence[Comparison] = ()
         for group, following in zip_longest(groups, groups[1:], fillvalue=()):
             done = asyncio.Event()
-            async with beside("renewal", session.meanwhile(compared, following, news, done)) as moving:
+            async with beside("renewal", session.meanwhile(compared, following, done)) as moving:
                 compared = await self._compare_all(group, news, kept, now)
                 done.set()
             kept = moving.result()
@@ -128,23 +135,19 @@ class Renewer:
         return Comparison(customer_id=customer, news=news, projection=projection, changes=changes)
 
 
-def _groups(news: Mapping[CustomerId, News]) -> list[list[CustomerId]]:
-    waiting = iter(sorted(news))
-    return list(iter(lambda: list(islice(waiting, GROUP)), []))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Session:
     """The database's part of one renewal: one statement after the other, on the connection that holds the locks."""
 
     connection: Connection
-    writer: Writer
+    news: Mapping[CustomerId, News]
     latest: int
+    writer: Writer
     now: datetime
     written: Written
     step: Step
 
-    async def load(self, group: Sequence[CustomerId], news: Mapping[CustomerId, News]) -> _Kept:
+    async def load(self, group: Sequence[CustomerId]) -> _Kept:
         """Read what is kept of a group."""
         if not group:
             return _NOTHING
@@ -153,7 +156,7 @@ class _Session:
             customer: _floor(histories[customer]) if len(histories.get(customer, ())) >= self.latest else None
             for customer in group
         }
-        absorbed = dict.fromkeys(one for customer in group for one in news[customer].absorbed)
+        absorbed = dict.fromkeys(one for customer in group for one in self.news[customer].absorbed)
         return _Kept(
             histories=histories,
             journeys=await journeys.load(self.connection, {**since, **absorbed}),
@@ -168,15 +171,11 @@ class _Session:
             self.step()
 
     async def meanwhile(
-        self,
-        compared: Sequence[Comparison],
-        following: Sequence[CustomerId],
-        news: Mapping[CustomerId, News],
-        done: asyncio.Event,
+        self, compared: Sequence[Comparison], following: Sequence[CustomerId], done: asyncio.Event
     ) -> _Kept:
         """Write the group before, load the one after, and stay awake until the one between is `done`."""
         await self.write(compared)
-        kept = await self.load(following, news)
+        kept = await self.load(following)
         while not done.is_set():
             try:
                 async with asyncio.timeout(BREATH_S):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import document, profiling, reference_job, suite, twins
+from benchmarks import document, ground, profiling, reference_job, suite, twins
 from benchmarks.measuring import Plan
 from benchmarks.traffic import crowd, name, phone
 
@@ -84,6 +84,11 @@ def test_a_copied_customer_is_called_what_traffic_calls_it() -> None:
     for copy in (1, 57, 999):
         number = copy * twins.COPY_ROOM + 123
         assert twins.named(f"C-{name(123)} {phone(123)}", copy) == f"C-{name(number)} {phone(number)}"
+
+
+def test_postgresql_is_measured_with_what_the_deployment_gives_it() -> None:
+    deployed = (ROOT / "docker-compose.yml").read_text()
+    assert [setting for setting in ground.AS_DEPLOYED if f"-c, {setting}," not in deployed] == []
 
 
 def test_each_round_begins_with_another_contestant() -> None:

@@ -100,17 +100,17 @@ async def test_a_failure_beside_is_raised_where_its_result_is_wanted() -> None:
         failing.result()
 
 
+async def stay(ended: asyncio.Event) -> None:
+    try:
+        await forever()
+    finally:
+        ended.set()
+
+
 async def test_a_block_that_fails_stops_what_is_beside_it_first() -> None:
     ended = asyncio.Event()
-
-    async def stay() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
     with pytest.raises(ZeroDivisionError):
-        async with beside("staying", stay()):
+        async with beside("staying", stay(ended)):
             await asyncio.sleep(0)
             raise ZeroDivisionError
     assert ended.is_set()
@@ -119,14 +119,8 @@ async def test_a_block_that_fails_stops_what_is_beside_it_first() -> None:
 async def test_a_block_that_is_cancelled_takes_what_is_beside_it_along() -> None:
     ended = asyncio.Event()
 
-    async def stay() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
     async def whole() -> None:
-        async with beside("staying", stay()):
+        async with beside("staying", stay(ended)):
             pass
 
     task = asyncio.create_task(whole())
