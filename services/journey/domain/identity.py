@@ -262,9 +262,14 @@ class _Planning:
         return self._root(customer)
 
     def _root(self, customer: CustomerId) -> CustomerId:
-        while self._parent[customer] != customer:
-            customer = self._parent[customer] = self._parent[self._parent[customer]]
-        return customer
+        root = customer
+        while self._parent[root] != root:
+            root = self._parent[root]
+        while customer != root:  # every customer on the way now points straight at the root
+            above = self._parent[customer]
+            self._parent[customer] = root
+            customer = above
+        return root
 
     def _create(self) -> CustomerId:
         customer = CustomerId(self._new_id())

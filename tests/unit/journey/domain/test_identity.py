@@ -155,6 +155,14 @@ def test_a_chain_of_merges_in_one_batch_leads_to_one_survivor() -> None:
     assert set(planned.customers.values()) == {customers[0]}
 
 
+def test_a_chain_of_four_customers_made_in_one_batch_is_one_customer() -> None:
+    registry = Registry()
+    chain = ["AA", "BB", "CC", "DD", "DC", "CB", "BA"]
+    registry.take(*(who(f"{at}{pair}", at, cookie=pair[0], email=pair[1]) for at, pair in enumerate(chain)))
+    assert len(registry.partition()) == 1
+    assert set(registry.owners.values()) == set(registry.customers)
+
+
 def test_touchpoints_of_one_batch_meet_before_a_customer_is_made_twice() -> None:
     planned = Registry().take(who("a", cookie="1"), who("b", phone="2"), who("c", cookie="1", phone="2"))
     assert len(planned.created) == 1
