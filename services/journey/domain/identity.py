@@ -184,7 +184,7 @@ class _Planning:
         self._quarantined: dict[LinkKey, Quarantined] = {}
         self._strongest: dict[TouchpointKey, IdentifierKey] = {}
         self._nobody: list[TouchpointKey] = []
-        self._settled: set[tuple[IdentifierKey, ...]] = set()
+        self._settled: set[tuple[tuple[IdentifierKey, ...], tuple[bool, ...]]] = set()
 
     def take(self, sighting: Sighting) -> None:
         """The next touchpoint in event order."""
@@ -193,13 +193,16 @@ class _Planning:
             self._nobody.append(touchpoint.key)
             return
         self._strongest[touchpoint.key] = keys[0]
-        if keys in self._settled:
+        # A link is verified where both its ends are, and one end is the strongest: only then do the flags matter.
+        customer = touchpoint.customer
+        verified = tuple(customer[type_].verified for type_, _ in keys) if customer[keys[0][0]].verified else ()
+        if (keys, verified) in self._settled:
             return
         followed = [self._follow(link, touchpoint, keys[0]) for link in counted_links(keys)]
         if self._owner(keys[0]) is None:
             self._attach(keys[0], self._create())
         if all(followed):
-            self._settled.add(keys)
+            self._settled.add((keys, verified))
 
     def _follow(self, link_key: LinkKey, evidence: Touchpoint, strongest: IdentifierKey) -> bool:
         """Returns whether there is nothing more to say about the link, however often it is seen again."""
@@ -208,7 +211,9 @@ class _Planning:
         link = _link(link_key, evidence)
         reason = self._join(link, strongest, link.left if link.right == strongest else link.right)
         if reason is None:
-            self._links.setdefault(link_key, link)
+            kept = self._links.setdefault(link_key, link)
+            if link.verified and not kept.verified:  # the first evidence stays, as it does in the ledger
+                self._links[link_key] = msgspec.structs.replace(kept, verified=True)
             self._quarantined.pop(link_key, None)
         elif link_key not in self._links:
             self._quarantined.setdefault(link_key, Quarantined(link=link, reason=reason))
