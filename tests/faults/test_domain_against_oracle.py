@@ -3,13 +3,19 @@
 No engine runs here: what the fault tests show for the whole, this shows for the part that decides, in seconds.
 """
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import count
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from schemas import kinds
+from services.journey import policies
+from services.journey.domain.identity import KnownCustomer, KnownIdentity, plan, sight
 from services.journey.domain.names import timer_id
 from services.journey.domain.projection import Policy, Projection, project
 from services.journey.domain.touchpoint import Recorded, Touchpoint, is_late
@@ -39,6 +45,25 @@ def _people(documents: list[Json]) -> list[list[Recorded]]:
     return list(people.values())
 
 
+def _customers(documents: Sequence[Json], size: int) -> set[frozenset[tuple[str, str]]]:
+    """Identifiers by customer, when the touchpoints are planned `size` at a time, each batch in event order."""
+    policy, ids = policies.identity(), count(1)
+    owners: dict[tuple[str, str], Any] = {}
+    kept: dict[Any, KnownCustomer] = {}
+    for first in range(0, len(documents), size):
+        batch = [msgspec.convert(one, Touchpoint) for one in documents[first : first + size]]
+        sightings = [sight(one, policy) for one in sorted(batch, key=lambda one: one.order)]
+        planned = plan(sightings, KnownIdentity(owners=owners, customers=kept), policy, lambda: UUID(int=next(ids)))
+        into = {merge.absorbed: merge.survivor for merge in planned.merges}
+        owners = {key: into.get(owner, owner) for key, owner in (owners | dict(planned.attached)).items()}
+        for customer in planned.created:
+            kept[customer] = KnownCustomer(id=customer, sequence=len(kept), identifiers=0, merges=0)
+    groups: defaultdict[Any, set[tuple[str, str]]] = defaultdict(set)
+    for key, owner in owners.items():
+        groups[owner].add(key)
+    return {frozenset(held) for held in groups.values()}
+
+
 def _projections(documents: list[Json]) -> list[Projection]:
     rulebook, policy = load(), Policy(contact_kinds=kinds.load().contacts)
     found = []
@@ -54,6 +79,13 @@ def _projections(documents: list[Json]) -> list[Projection]:
 def both(request: pytest.FixtureRequest) -> tuple[Expected, list[Projection]]:
     documents = make(request.param, 6000, NOON).touchpoints
     return expect(documents), _projections(documents)
+
+
+@pytest.mark.parametrize("size", [20, 500, 6000])
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_customers_are_the_same_however_the_arrivals_are_cut(seed: int, size: int) -> None:
+    documents = make(seed, 6000, NOON).touchpoints
+    assert _customers(documents, size) == expect(documents).customers
 
 
 def test_journeys_are_the_same(both: tuple[Expected, list[Projection]]) -> None:

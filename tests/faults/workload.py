@@ -17,6 +17,7 @@ import orjson
 from tests.faults.oracle_identity import usable
 from tests.faults.people import instant, lives
 from tests.faults.poison import poison
+from tests.faults.webs import web
 
 Json = dict[str, Any]
 
@@ -28,6 +29,9 @@ POISON: Final = 0.01
 LATE: Final = 0.01
 FAMILIES: Final = 0.02
 PLACEHOLDERS: Final = 0.03
+
+WEB_EVERY: Final = 8
+"""After so many people comes a web of identifiers, all of it at once."""
 
 
 class What(StrEnum):
@@ -76,8 +80,10 @@ def make(seed: int, touchpoints: int, until: datetime, span: timedelta = SPAN) -
 
 def _told(rng: Random, touchpoints: int, until: datetime, span: timedelta) -> list[Json]:
     told: list[Json] = []
-    for life in lives(rng, until, span):
+    for number, life in enumerate(lives(rng, until, span), 1):
         told += life
+        if number % WEB_EVERY == 0:
+            told += web(number // WEB_EVERY, rng, until - span * rng.random())
         if len(told) >= touchpoints:
             return told[:touchpoints]
     raise AssertionError("lives never end")
@@ -102,7 +108,12 @@ def _hide(rng: Random, told: list[Json]) -> None:
 
 
 def _receive(rng: Random, one: Json, until: datetime) -> None:
-    """When ingest got it: mostly at once, often hours later, sometimes on the very edge of lateness or beyond."""
+    """When ingest got it: mostly at once, often hours later, sometimes on the very edge of lateness or beyond.
+
+    What came at once, in one request, stays together.
+    """
+    if "received_at" in one:
+        return
     chance = rng.random()
     if chance < LATE:
         delay = timedelta(hours=72, microseconds=rng.choice((0, 1, 1, 10**9, 10**11)))
