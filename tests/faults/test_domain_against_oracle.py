@@ -3,10 +3,11 @@
 No engine runs here: what the fault tests show for the whole, this shows for the part that decides, in seconds.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import count
+from itertools import chain, count
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from services.journey.domain.projection import Policy, Projection, project
 from services.journey.domain.touchpoint import Recorded, Touchpoint, is_late
 from services.journey.rulebook import load
 from tests.faults.checker import unlike
+from tests.faults.dense import stories
 from tests.faults.facts import fact
 from tests.faults.observed import Standing
 from tests.faults.oracle import Expected, expect
@@ -75,9 +77,17 @@ def _projections(documents: list[Json]) -> list[Projection]:
     return found
 
 
-@pytest.fixture(scope="module", params=[11, 12, 13])
+DENSE_SEED = int(os.environ.get("DENSE_SEED", "1"))
+DENSE_STORIES = int(os.environ.get("DENSE_STORIES", "400"))
+
+
+@pytest.fixture(scope="module", params=[11, 12, 13, "dense"])
 def both(request: pytest.FixtureRequest) -> tuple[Expected, list[Projection]]:
-    documents = make(request.param, 6000, NOON).touchpoints
+    """Plausible lives, and stories in which everything meets; more: `DENSE_SEED=7 DENSE_STORIES=20000 pytest …`."""
+    if request.param == "dense":
+        documents = list(chain.from_iterable(stories(DENSE_SEED, DENSE_STORIES)))
+    else:
+        documents = make(request.param, 6000, NOON).touchpoints
     return expect(documents), _projections(documents)
 
 
