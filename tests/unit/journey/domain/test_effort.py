@@ -33,6 +33,26 @@ def parts(*history: Recorded) -> dict[str, tuple[int, int]]:
             {"wait": (1, 1), "hold": (1, 1)},
             id="an interaction counts its waiting once",
         ),
+        pytest.param(
+            [call("a", wait_s=60), seen("b", 1, "call_ended", wait_s=60)], {"wait": (2, 2)}, id="two calls wait twice"
+        ),
+        pytest.param(
+            [
+                call("a", wait_s=120, hold_s=180, transfers=1),
+                seen("b", 1, "call_ended", interaction_id="a", wait_s=60, hold_s=60, transfers=1),
+            ],
+            {"transfer": (2, 10), "hold": (4, 4), "wait": (3, 3)},
+            id="an interaction is not a touchpoint whose id reads the same",
+        ),
+        pytest.param([call("a", hold_s=60, wait_s=59)], {"hold": (1, 1)}, id="each number by itself"),
+        pytest.param([call("a", wait_s=60, hold_s=59)], {"wait": (1, 1)}, id="no hold is made of a wait"),
+        pytest.param([call("a", transfers=1, wait_s=59, hold_s=59)], {"transfer": (1, 5)}, id="one transfer"),
+        pytest.param(
+            [seen(f"t{number}", number, transfers=1) for number in range(60)],
+            {"transfer": (60, 300)},
+            id="transfers alone add no seconds of waiting or holding",
+        ),
+        pytest.param([call("a", hold_s=119)], {"hold": (1, 1)}, id="holding counts whole minutes"),
         pytest.param([call("a", wait_s=119)], {"wait": (1, 1)}, id="waiting counts whole minutes"),
         pytest.param([call("a", wait_s=59)], {}, id="less than a minute is nothing"),
         pytest.param([call("a", wait_s=7200)], {"wait": (120, 15)}, id="waiting weighs 15 at most"),
@@ -41,6 +61,14 @@ def parts(*history: Recorded) -> dict[str, tuple[int, int]]:
         pytest.param([seen("a", outcome="failed")], {}, id="outcomes of contacts only"),
         pytest.param(
             [seen("a", sentiment=-0.4), seen("b", 1, sentiment=-0.3)], {"negative_sentiment": (1, 3)}, id="-0.4"
+        ),
+        pytest.param(
+            [seen("a", sentiment=-1), seen("b", 1, sentiment=-0.5)], {"negative_sentiment": (2, 6)}, id="twice negative"
+        ),
+        pytest.param(
+            [seen(name, score=Score(metric="ces", value=1, scale=7)) for name in "ab"],
+            {"hard_by_survey": (2, 10)},
+            id="two hard answers",
         ),
         pytest.param([seen("a", score=Score(metric="ces", value=3, scale=7))], {"hard_by_survey": (1, 5)}, id="ces 3"),
         pytest.param([seen("a", score=Score(metric="ces", value=4, scale=7))], {}, id="ces 4"),
