@@ -31,6 +31,8 @@ MINUTE = timedelta(minutes=1)
         (Answer(status=200), Outcome.DELIVERED, Failure.NONE),
         (Answer(status=204), Outcome.DELIVERED, Failure.NONE),
         (Answer(status=299), Outcome.DELIVERED, Failure.NONE),
+        (Answer(status=101), Outcome.RETRY, Failure.ODD_STATUS),
+        (Answer(status=300), Outcome.RETRY, Failure.REDIRECT),
         (Answer(status=301), Outcome.RETRY, Failure.REDIRECT),
         (Answer(status=307), Outcome.RETRY, Failure.REDIRECT),
         (Answer(status=400), Outcome.RETRY, Failure.CLIENT_ERROR),
@@ -71,7 +73,9 @@ def test_each_failure_goes_one_step_down(step: int, jitter: float) -> None:
 
 
 def test_the_last_failure_exhausts_it() -> None:
-    assert next_try(len(LADDER) - 1, FAILED, age=timedelta(), now=NOW, jitter=0).at is None
+    exhausted = next_try(len(LADDER) - 1, FAILED, age=timedelta(), now=NOW, jitter=0)
+
+    assert exhausted == NextTry(step=len(LADDER), at=None)
 
 
 def test_a_pause_takes_no_step_until_the_delivery_is_older_than_the_ladder() -> None:
@@ -80,7 +84,15 @@ def test_a_pause_takes_no_step_until_the_delivery_is_older_than_the_ladder() -> 
     young = next_try(3, pause, age=timedelta(hours=70), now=NOW, jitter=0)
     old = next_try(3, pause, age=timedelta(hours=76), now=NOW, jitter=0)
 
-    assert (young, old.step) == (NextTry(step=3, at=NOW + MINUTE), 4)
+    just = next_try(3, pause, age=sum(LADDER, timedelta()), now=NOW, jitter=0)
+
+    assert (young, old.step, just.step) == (NextTry(step=3, at=NOW + MINUTE), 4, 4)
+
+
+def test_a_pause_is_lengthened_at_random_and_never_shortened() -> None:
+    pause = Verdict(outcome=Outcome.PAUSE, failure=Failure.THROTTLED, pause=MINUTE)
+
+    assert next_try(3, pause, age=timedelta(), now=NOW, jitter=1.0).at == NOW + timedelta(seconds=72)
 
 
 def test_five_failures_in_a_row_open_the_breaker() -> None:
@@ -103,6 +115,18 @@ def test_one_success_heals() -> None:
     sick = Health(consecutive_failures=7, failing_since=NOW, paused_until=NOW)
 
     assert after(sick, DELIVERED, now=NOW) == (Health(), Turn.RECOVERED)
+
+
+@pytest.mark.parametrize(("failures", "turn"), [(0, Turn.UNCHANGED), (4, Turn.UNCHANGED), (5, Turn.RECOVERED)])
+def test_only_who_was_left_alone_recovers(failures: int, turn: Turn) -> None:
+    assert after(Health(consecutive_failures=failures), DELIVERED, now=NOW) == (Health(), turn)
+
+
+def test_the_first_failure_of_a_row_is_remembered() -> None:
+    once, _ = after(Health(), FAILED, now=NOW)
+    twice, _ = after(once, FAILED, now=NOW + MINUTE)
+
+    assert (once.failing_since, twice.failing_since) == (NOW, NOW)
 
 
 def test_five_days_of_failures_disable() -> None:

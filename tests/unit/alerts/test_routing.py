@@ -96,3 +96,18 @@ def test_an_endpoint_that_was_deleted_is_left_out() -> None:
     routing = route(FACTS, a_directory(a_route(endpoints=(UUID(int=99), DESK))))
 
     assert routing.endpoints == (DESK,)
+
+
+def test_the_team_is_the_one_of_the_route_that_matched() -> None:
+    night = UUID(int=12)
+    directory = a_directory(
+        a_route(1, teams=(BILLING_TEAM,), min_severity=Severity.CRITICAL), a_route(2, endpoints=(), teams=(night,))
+    )
+
+    routing = route(FACTS, replace(directory, teams={BILLING_TEAM: "Billing", night: "Night"}))
+
+    assert routing.team == "Night"
+
+
+def test_a_team_that_was_deleted_has_no_name() -> None:
+    assert route(FACTS, a_directory(a_route(1, endpoints=(NIGHT,), teams=(UUID(int=99),)))).team is None

@@ -5,14 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from schemas.pseudonyms import is_pseudonym, pseudonym
+from schemas.spelling import MAX_IDENTIFIER_LENGTH
 from schemas.touchpoint import SEALED_TEXT
+from services.ingest.metrics import Metrics
 from services.ingest.privacy.policy import Policy, PolicyError, Treatment
 from services.ingest.privacy.sealing import Sealer, is_sealed
-from services.ingest.privacy.suppressions import PROBE, SuppressionList
+from services.ingest.privacy.suppressions import PROBE, SuppressionList, Suppressions
 from services.ingest.records import key_of
 from services.ingest.sources import Source
+from services.runtime.health import CheckResult
 from services.runtime.sealing import CannotUnsealError
 from services.runtime.settings import SettingsError
 from tests.conftest import SteppingClock
@@ -359,7 +363,7 @@ async def test_a_list_written_with_another_secret_is_not_ready(clock: SteppingCl
     await bench.service.suppressions.watch(ListInMemory(("phone", PHONE), secret="another-secret-that-is-long-enough"))
 
     found = await bench.service.suppressions.check()
-    assert (found.ok, found.detail) == (False, "written with another privacy secret")
+    assert found == CheckResult(name="suppressions", ok=False, detail="written with another privacy secret")
 
 
 async def test_an_empty_list_needs_no_secret(clock: SteppingClock) -> None:
@@ -367,3 +371,36 @@ async def test_an_empty_list_needs_no_secret(clock: SteppingClock) -> None:
     await bench.service.suppressions.watch(ListInMemory(secret="another"))
 
     assert (await bench.service.suppressions.check()).ok
+
+
+async def test_readiness_says_how_many_are_held_and_that_none_were_read_yet(clock: SteppingClock) -> None:
+    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
+    unread = await suppressions.check()
+    await suppressions.watch(ListInMemory(("phone", PHONE), ("customer_id", "C-1")))
+
+    assert unread == CheckResult(name="suppressions", ok=False, detail="not read yet")
+    assert await suppressions.check() == CheckResult(name="suppressions", ok=True, detail="2 held")
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        pytest.param("a@b.example", True, id="an e-mail address"),
+        pytest.param("a＠b.example", True, id="with a full-width sign"),
+        pytest.param("C-1", True, id="a number of a customer"),
+        pytest.param("c", False, id="a text that is none of them"),
+        pytest.param({"a": {"b": [{"c": "C-1"}]}}, True, id="four levels down"),
+        pytest.param({"a": {"b": [{"c": ["C-1"]}]}}, False, id="deeper than is looked"),
+        pytest.param([*"x" * 31, "C-1"], True, id="the last text that is looked at"),
+        pytest.param([*"x" * 32, "C-1"], False, id="beyond the texts that are looked at"),
+        pytest.param(["l" * MAX_IDENTIFIER_LENGTH], True, id="the longest identifier"),
+        pytest.param(["l" * (MAX_IDENTIFIER_LENGTH + 1)], False, id="longer than an identifier can be"),
+        pytest.param([7, None, True, 0.5, "C-1"], True, id="beside what is no text"),
+    ],
+)
+async def test_an_identifier_is_found_wherever_it_stands_within_bounds(document: Any, named: bool) -> None:
+    held = ListInMemory(("email", "a@b.example"), ("customer_id", "C-1"), ("customer_id", "l" * MAX_IDENTIFIER_LENGTH))
+    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
+    await suppressions.watch(held)
+
+    assert suppressions.may_name(document, "KR") is named
