@@ -20,14 +20,17 @@ class BlockedBy(StrEnum):
 
     BLANK = "blank"
     WORD = "word"
+    CONSTANT = "constant"
     EXACT = "exact"
     PATTERN = "pattern"
 
 
 class _Values(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One list of the file: words in any case, exact values, patterns that match the whole value."""
+    """One list of the file: words in any case, constants in any case and with any separators, exact values, patterns
+    that match the whole value."""
 
     words: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
     exact: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
 
@@ -44,7 +47,9 @@ class BlockList:
 
     def __init__(self, *lists: _Values) -> None:
         """`lists` are joined."""
-        self._words = frozenset(word.casefold() for values in lists for word in values.words)
+        constants = [constant for values in lists for constant in values.constants]
+        self._words = frozenset(word.casefold() for values in lists for word in (*values.words, *constants))
+        self._constants = frozenset(map(_bare, constants))
         self._exact = frozenset(value for values in lists for value in values.exact)
         self._patterns = tuple(re.compile(pattern) for values in lists for pattern in values.patterns)
 
@@ -57,10 +62,20 @@ class BlockList:
             return BlockedBy.EXACT
         if plain.casefold() in self._words:
             return BlockedBy.WORD
+        if _bare(plain) in self._constants:
+            return BlockedBy.CONSTANT
         return BlockedBy.PATTERN if any(pattern.fullmatch(plain) for pattern in self._patterns) else None
 
 
-@lru_cache(maxsize=8192)  # the same people come again and again; the patterns cost 15 µs each time
+_SEPARATORS = re.compile(r"[\s:.,_{}()<>\[\]'\"-]+")
+
+
+def _bare(value: str) -> str:
+    """`value` without case and separators: `02-00-00-00-00-00` and `0200.0000.0000` are one address."""
+    return _SEPARATORS.sub("", value).casefold()
+
+
+@lru_cache(maxsize=8192)  # the same people come again and again; they cost 4 µs each time
 def why(type: str, value: str) -> BlockedBy | None:  # noqa: A002 - an identifier is a type and a value
     """Why an identifier of `type` with `value` names nobody; None when it is usable."""
     every, types = _load()

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-import phonenumbers
+import idna
 from email_validator import EmailNotValidError, validate_email
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType
 
-from schemas import blocked
+from schemas import blocked, telephone
+from schemas.telephone import NoCustomer
 
 MAX_IDENTIFIER_LENGTH = 255
 """Characters; what the contract allows. NFKC and case folding can make a value longer than it was sent."""
@@ -28,20 +28,6 @@ email-validator leaves them as they are."""
 
 _KOREAN_MOBILE = re.compile(r"\+8210[2-46-9][0-9]{7}")
 """Numbers that are in E.164 already; a property test holds that phonenumbers agrees."""
-
-_PERSONAL_LINES = frozenset(
-    {
-        PhoneNumberType.FIXED_LINE,
-        PhoneNumberType.FIXED_LINE_OR_MOBILE,
-        PhoneNumberType.MOBILE,
-        PhoneNumberType.PERSONAL_NUMBER,
-        PhoneNumberType.VOIP,
-    }
-)
-"""Types of number that a customer can have. The others are companies: 1588-xxxx, 080, 060."""
-
-_SHORTEST_SUBSCRIBER = 7
-"""Digits after the country code below which a number is a service's (114, 120), not a subscriber's."""
 
 
 class Dropped(StrEnum):
@@ -76,6 +62,21 @@ def identifier(type_: str, value: str, region: str) -> Normalised | Dropped:
     return Dropped.BLOCKED if blocked.is_blocked(type_, spelt.value) else spelt
 
 
+def earlier(type_: str, spelt: str) -> str:
+    """Return how the identifier `spelt` may stand where it was written down before extensions and `ß` were kept.
+
+    Who holds such a writing (what was promised to suppress, what a touchpoint said that is sent again) must know the
+    identifier by both; nobody links by this one, which is why it was given up.
+    """
+    match type_:
+        case "email":
+            return spelt.casefold()
+        case "phone":
+            return telephone.without_extension(spelt)
+        case _:
+            return spelt
+
+
 def _spelt(type_: str, plain: str, region: str) -> Normalised | Dropped:
     match type_:
         case "email":
@@ -87,33 +88,48 @@ def _spelt(type_: str, plain: str, region: str) -> Normalised | Dropped:
 
 
 def _email(plain: str) -> Normalised | Dropped:
-    folded = plain.casefold()
-    if _PLAIN_EMAIL.fullmatch(folded):
-        return Normalised(value=folded)
+    """Lower case for what stands before the @, IDNA 2008 for the domain: `ß` is a letter of its own, and no `ss`."""
+    lower = plain.lower()
+    if _PLAIN_EMAIL.fullmatch(lower):
+        return Normalised(value=lower)
+    local, _, domain = plain.rpartition("@")
+    joined = _joined(domain)
     try:
-        address = validate_email(folded, check_deliverability=False, test_environment=True).normalized
+        address = validate_email(
+            plain if joined is None else f"{local}@{joined.translate(_NO_JOINERS)}",
+            check_deliverability=False,
+            test_environment=True,
+        )
     except EmailNotValidError:
         return Dropped.INVALID
-    return Normalised(value=address.casefold())
+    return Normalised(value=f"{address.local_part.lower()}@{address.domain if joined is None else joined}")
+
+
+_JOINERS = "\u200c\u200d"
+_NO_JOINERS = str.maketrans("", "", _JOINERS)
+
+
+def _joined(domain: str) -> str | None:
+    """Return a domain with joiners in IDNA 2008's form; None where it has none, or has them where none may stand.
+
+    Sinhala and Persian names need them, and with one it is another domain. The validator refuses them everywhere.
+    """
+    if "xn--" not in domain.lower() and not any(joiner in domain for joiner in _JOINERS):
+        return None
+    try:
+        spelt = idna.decode(domain, uts46=True)
+    except (idna.IDNAError, UnicodeError):
+        return None
+    return spelt if any(joiner in spelt for joiner in _JOINERS) else None
 
 
 def _phone(plain: str, region: str) -> Normalised | Dropped:
     if _KOREAN_MOBILE.fullmatch(plain):
         return Normalised(value=plain)
-    try:
-        number = phonenumbers.parse(plain, region)
-    except NumberParseException:
-        return Dropped.INVALID
-    reason = _why_no_customer(number, international=plain.startswith("+"))
-    if reason is not None:
-        return reason
-    return Normalised(value=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-
-
-def _why_no_customer(number: PhoneNumber, *, international: bool) -> Dropped | None:
-    if len(str(number.national_number)) < _SHORTEST_SUBSCRIBER:
-        return Dropped.SERVICE_NUMBER
-    if phonenumbers.is_valid_number(number):
-        return None if phonenumbers.number_type(number) in _PERSONAL_LINES else Dropped.SERVICE_NUMBER
-    # Numbering plans change faster than the library's tables: believe a whole number of a possible length.
-    return None if international and phonenumbers.is_possible_number(number) else Dropped.INVALID
+    match telephone.spell(plain, region):
+        case NoCustomer.SERVICE:
+            return Dropped.SERVICE_NUMBER
+        case NoCustomer.INVALID:
+            return Dropped.INVALID
+        case spelt:
+            return Normalised(value=spelt)

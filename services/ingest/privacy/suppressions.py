@@ -75,9 +75,12 @@ class Suppressions:
         return bool(self._held)
 
     def name(self, identifiers: Iterable[tuple[str, str]]) -> bool:
-        """Return whether one of these (type, spelt value) is on the list."""
+        """Return whether one of these (type, spelt value) is on the list, as it is spelt or as it was before."""
         held, types, secret = self._held, self._types, self._secret
-        return any(type_ in types and pseudonym(secret, type_, value) in held for type_, value in identifiers)
+        return any(
+            type_ in types and any(pseudonym(secret, type_, each) in held for each in _spellings(type_, value))
+            for type_, value in identifiers
+        )
 
     def may_name(self, document: Any, region: str) -> bool:
         """Return whether a text in `document`, whatever it stands for, may be an identifier on the list.
@@ -119,6 +122,11 @@ class Suppressions:
         if self._foreign:
             return CheckResult(name="suppressions", ok=False, detail="written with another privacy secret")
         return CheckResult(name="suppressions", ok=True, detail=f"{len(self._held)} held")
+
+
+def _spellings(type_: str, value: str) -> tuple[str, ...]:
+    before = spelling.earlier(type_, value)
+    return (value,) if before == value else (value, before)
 
 
 def _gather(node: Any, depth: int, texts: list[str]) -> None:

@@ -404,3 +404,14 @@ async def test_an_identifier_is_found_wherever_it_stands_within_bounds(document:
     await suppressions.watch(held)
 
     assert suppressions.may_name(document, "KR") is named
+
+
+@pytest.mark.parametrize("customer", [{"phone": "02-7135-0410 ext. 12"}, {"email": "q@straße.example"}])
+async def test_who_was_suppressed_under_an_earlier_spelling_stays_so(
+    clock: SteppingClock, customer: dict[str, str]
+) -> None:
+    bench = await with_suppressed(clock, ("phone", "+82271350410"), ("email", "q@strasse.example"))
+
+    answer = await bench.post(a_touchpoint(id="1", customer=customer))
+
+    assert answer.outcomes == ["suppressed"]

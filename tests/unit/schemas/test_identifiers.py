@@ -37,6 +37,61 @@ def test_a_value_that_names_nobody_is_blocked(kind: str, value: str, reason: Blo
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
+        # what a platform says of every device
+        ("device_id", "02:00:00:00:00:00"),
+        ("device_id", "02-00-00-00-00-00"),
+        ("device_id", "0200.0000.0000"),
+        ("device_id", "020000000000"),
+        ("mac", "02:00:00:00:00:00"),
+        ("device_id", "00:00:00:00:00:00"),
+        ("device_id", "FF:FF:FF:FF:FF:FF"),
+        ("device_id", "9774D56D682E549C"),
+        ("android_id", "9774d56d682e549c"),
+        ("imei", "000000000000000"),
+        ("imei", "0049 9901 064000-0"),
+        ("device_id", "000000-00-000000-0"),
+        ("device_id", "Default String"),
+        ("device_id", "03000200-0400-0500-0006-000700080009"),
+        ("advertising_id", "00000000-0000-0000-0000-000000000000"),
+        ("advertising_id", "{00000000-0000-0000-0000-000000000000}"),
+        ("advertising_id", "00000000000000000000000000000000"),
+        ("idfa", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"),
+        ("push_token", "BLACKLISTED"),
+        ("ip", "0.0.0.0"),
+        ("ip", "127.0.0.1"),
+        # what programs and people put where nothing is known
+        ("customer_id", "UNKNOWN"),
+        ("customer_id", "Not-Available"),
+        ("customer_id", "not available"),
+        ("customer_id", "userId"),
+        ("customer_id", "user_id"),
+        ("customer_id", "알 수 없음"),
+        ("customer_id", "不明"),
+        ("customer_id", "{{user.id}}"),
+        ("customer_id", "${userId}"),
+        ("advertising_id", "__IDFA__"),
+        ("email", "none@company.example"),
+        ("email", "TEST@test.co.kr"),
+        ("email", "aaa@aaa.com"),
+        ("phone", "010-0000-0000"),
+        ("phone", "+821011111111"),
+        ("phone", "+14155550123"),
+        ("phone", "非通知"),
+    ],
+)
+def test_constants_of_platforms_and_placeholders_name_nobody_in_any_spelling(kind: str, value: str) -> None:
+    assert blocked.is_blocked(kind, value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("device_id", "02:00:00:00:00:01"),
+        ("customer_id", "020000000000"),  # an address only where devices are named
+        ("customer_id", "77777777"),
+        ("customer_id", "0-1"),
+        ("phone", "+821000008841"),
+        ("ip", "10.0.0.0"),
         ("phone", "+821012345678"),
         ("phone", "+821011111118"),
         ("customer_id", "C-1009"),

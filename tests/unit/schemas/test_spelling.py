@@ -4,7 +4,7 @@ from email_validator import validate_email
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.spelling import _KOREAN_MOBILE, _PLAIN_EMAIL, Dropped, Normalised, identifier
+from schemas.spelling import _KOREAN_MOBILE, _PLAIN_EMAIL, Dropped, Normalised, earlier, identifier
 
 
 def normal(type_: str, value: str, region: str = "KR") -> str | Dropped:
@@ -26,7 +26,7 @@ def normal(type_: str, value: str, region: str = "KR") -> str | Dropped:
         (" 010 1234 5678 ", "+821012345678"),
         # other lines that a person can have
         ("02-123-4567", "+8221234567"),
-        ("02-123-4567 ext. 12", "+8221234567"),
+        ("02-123-4567 ext. 12", "+8221234567;ext=12"),
         ("070-1234-5678", "+827012345678"),
         ("0505-123-4567", "+825051234567"),
         ("+1 415 555 2671", "+14155552671"),
@@ -45,7 +45,7 @@ def normal(type_: str, value: str, region: str = "KR") -> str | Dropped:
         # no number
         ("call me", Dropped.INVALID),
         ("010-9999-99999", Dropped.INVALID),
-        ("00821012345678", Dropped.INVALID),
+        ("00821012345678", "+821012345678"),
         ("+999123456789", Dropped.INVALID),
         # withheld
         ("발신번호표시제한", Dropped.BLOCKED),
@@ -57,6 +57,142 @@ def normal(type_: str, value: str, region: str = "KR") -> str | Dropped:
 )
 def test_phone_numbers_have_one_spelling(sent: str, expected: str | Dropped) -> None:
     assert normal("phone", sent) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "region", "expected"),
+    [
+        # 00 for the plus, where the region dials something else
+        ("0082 10 7135 5736", "KR", "+821071355736"),
+        ("00821071355736", "KR", "+821071355736"),
+        ("0086 139 7135 5736", "KR", "+8613971355736"),
+        ("00 82 (0)10 7135 5736", "KR", "+821071355736"),
+        ("0082-010-7135-5736", "KR", "+821071355736"),
+        ("００８２ １０ ７１３５ ５７３６", "KR", "+821071355736"),
+        ("tel:0082-10-7135-5736", "KR", "+821071355736"),
+        ("00082 10 7135 5736", "KR", "+821071355736"),
+        ("+0082 10 7135 5736", "KR", "+821071355736"),
+        ("+082 10 7135 5736", "KR", "+821071355736"),
+        ("0014155552671", "KR", "+14155552671"),
+        ("0082 10 7135 5736", "JP", "+821071355736"),
+        ("0082 10 7135 5736", "US", "+821071355736"),
+        ("0082 1588 1234", "KR", Dropped.SERVICE_NUMBER),
+        # the region's own prefixes
+        ("001-82-10-7135-5736", "KR", "+821071355736"),
+        ("00186 139 7135 5736", "KR", "+8613971355736"),
+        ("002 82 10 7135 5736", "KR", "+821071355736"),
+        ("00700-82-10-7135-5736", "KR", "+821071355736"),
+        ("00727821071355736", "KR", "+821071355736"),
+        ("011 82 10 7135 5736", "US", "+821071355736"),
+        ("+011 82 10 7135 5736", "US", "+821071355736"),
+        ("010 82 10 7135 5736", "JP", "+821071355736"),
+        ("0011 82 10 7135 5736", "AU", "+821071355736"),
+        ("0082 10 7135 5736", "DE", "+821071355736"),
+        # in Korea 010 and 011 are mobile telephones, and no prefix
+        ("010 82 10 7135 5736", "KR", Dropped.INVALID),
+        ("011 82 10 7135 5736", "KR", Dropped.INVALID),
+        ("010-8210-7135", "KR", "+821082107135"),
+        # two numbers in one row of digits: the groups say which, else nobody does
+        ("0081 90 1234 5678", "KR", "+819012345678"),
+        ("008 1 901 234 5678", "KR", "+19012345678"),
+        ("00819012345678", "KR", Dropped.INVALID),
+        ("001 65 9234 5678", "KR", "+6592345678"),
+        ("00165-9234-5678", "KR", "+6592345678"),
+        ("00 1 659 234 5678", "KR", "+16592345678"),
+        ("0016592345678", "KR", Dropped.INVALID),
+        ("008 20 107 135 5736", "KR", "+201071355736"),
+        ("008201071355736", "KR", Dropped.INVALID),
+    ],
+)
+def test_an_international_prefix_is_the_plus_that_it_stands_for(
+    sent: str, region: str, expected: str | Dropped
+) -> None:
+    assert normal("phone", sent, region) == expected
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        *("02-7135-0410 ext. 12", "02-7135-0410 Extension 12", "02-7135-0410 Ext. No. 12", "02-7135-0410 x12"),
+        *("02-7135-0410x12", "02-7135-0410;ext=12", "02-7135-0410#12", "02-7135-0410 #12", "02-7135-0410,12#"),
+        *("02-7135-0410 내선 12", "02-7135-0410내선12번", "02-7135-0410 (내선 12)", "02-7135-0410 내선번호:12"),
+        *("02-7135-0410 구내 12", "02-7135-0410 교환 12", "대표 02-7135-0410 내선 12", "02-7135-0410 内線12"),
+        *("02-7135-0410 转12", "02-7135-0410 доб. 12", "02-7135-0410,,12", "02-7135-0410p12", "02-7135-0410w12"),
+        *("tel:+82-2-7135-0410;ext=12", "tel:7135-0410;ext=12;phone-context=+82-2", "tel:+8227135 0410;postd=pp12"),
+        *(
+            "tel:7135-0410;phone-context=+82-2;ext=12",
+            "tel:+82-2-7135-0410;isub=12",
+            "０２－７１３５－０４１０　ｅｘｔ　１２",
+        ),
+        *("0082-2-7135-0410 ext. 12", "+82271350410;ext=12"),
+    ],
+)
+def test_a_number_with_an_extension_keeps_it(sent: str) -> None:
+    assert normal("phone", sent) == "+82271350410;ext=12"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        *("02-7135-0410 내선", "02-7135-0410 교환", "02-7135-0410 ext.", "02-7135-0410 ext. 0", "02-7135-0410 교환 0"),
+        *("02-7135-0410 대표", "02-7135-0410 (대표)", "대표번호: 02-7135-0410", "02-7135-0410~3", "02-7135-0410,0411"),
+        "1588-1234 ext. 12",
+    ],
+)
+def test_a_companys_own_line_names_nobody(sent: str) -> None:
+    assert normal("phone", sent) is Dropped.SERVICE_NUMBER
+
+
+@pytest.mark.parametrize("sent", ["02-7135-0410 ext. 12-13", "02-7135-0410/1", "02-7135-0410 (12)", "1 " * 120])
+def test_what_may_be_an_extension_or_another_number_is_not_guessed(sent: str) -> None:
+    assert normal("phone", sent) is Dropped.INVALID
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("q@straße.example", "q@strasse.example"),
+        ("q@βόλος.example", "q@βόλοσ.example"),
+        ("q@ıstanbul.example", "q@istanbul.example"),
+        ("q@İstanbul.example", "q@istanbul.example"),
+        ("q@ශ්\u200dරී.example", "q@ශ්රී.example"),  # a joiner is a letter where the script needs it
+        ("q@نامه\u200cای.example", "q@نامهای.example"),
+        ("straße@example.com", "strasse@example.com"),
+    ],
+)
+def test_two_domains_and_two_names_stay_two(one: str, other: str) -> None:
+    first, second = normal("email", one), normal("email", other)
+
+    assert first != second
+    assert not isinstance(first, Dropped)
+    assert not isinstance(second, Dropped)
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("straße.example", "xn--strae-oqa.example"),
+        ("STRASSE.example", "strasse.example"),
+        ("ΒΌΛΟΣ.example", "xn--nxasmq6b.example"),
+        ("βόλος.example", "xn--nxasmm1c.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("ශ්\u200dරී.example", "XN--10CL1A0B660P.example"),
+        ("\u1112\u1161\u11ab\u1100\u116e\u11a8.kr", "XN--3E0B707E.kr"),  # 한국 in its letters
+        ("한국。kr", "xn--3e0b707e.kr"),
+    ],
+)
+def test_a_domain_in_its_own_script_and_in_ascii_is_one(label: str, expected: str) -> None:
+    assert normal("email", f"q@{label}") == normal("email", f"q@{expected}")
+
+
+def test_a_joiner_where_none_may_stand_is_no_domain() -> None:
+    assert normal("email", "q@exa\u200dmple.example") is Dropped.INVALID
+
+
+def test_what_was_written_down_before_is_known_by_its_earlier_spelling() -> None:
+    assert earlier("phone", "+82271350410;ext=12") == "+82271350410"
+    assert earlier("email", "q@straße.example") == "q@strasse.example"
+    assert earlier("customer_id", "Straße;ext=1") == "Straße;ext=1"
 
 
 def test_a_bare_number_belongs_to_the_region_that_is_set() -> None:
@@ -71,7 +207,7 @@ def test_a_bare_number_belongs_to_the_region_that_is_set() -> None:
         (" kim@example.com\n", "kim@example.com"),
         ("ｋｉｍ@example.com", "kim@example.com"),
         ("STRASSE@example.com", "strasse@example.com"),
-        ("straße@example.com", "strasse@example.com"),
+        ("straße@example.com", "straße@example.com"),  # as RFC 8265 has it for names of users: lower case, not folded
         ("고객이름@한국.kr", "고객이름@한국.kr"),
         ("kim@xn--3e0b707e.kr", "kim@한국.kr"),
         ("kim@shop.test", "kim@shop.test"),
