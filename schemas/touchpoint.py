@@ -20,6 +20,9 @@ from schemas.vocabulary import Channel, Direction, Moment, ServiceLevel, TimeQua
 SCHEMA = "touchpoint.v1"
 TOPIC = "touchpoints"
 
+SEALED = "sealed:v1:"
+"""What an encrypted value among the attributes begins with; encrypted anew, the same value is another text."""
+
 SEALED_TEXT = "sealed.text"
 """The attribute that an encrypted `text` stands in: what is no text any more must not be read as one."""
 

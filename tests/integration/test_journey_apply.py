@@ -6,15 +6,18 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 import pytest_asyncio
 from msgspec import structs
 
+from schemas import touchpoint as touchpoint_v1
 from services.journey.apply.batch import Batch, HoleInProgressError
 from services.journey.apply.failpoints import Failpoint
 from services.journey.apply.limit import DeadLetterLimit, DeadLetterLimitError
 from services.journey.apply.transaction import Applied, BatchTransaction
 from services.journey.apply.wire import PoisonCode
+from services.journey.domain.touchpoint import Touchpoint, first_fingerprint
 from services.journey.intake import Chunk
 from services.journey.store import dead_letters
 from services.runtime.postgres import Connection, acquire
@@ -71,6 +74,69 @@ async def test_transport_details_do_not_make_a_duplicate_a_conflict(bench: Bench
     bench.log.append(0, touchpoint("a", 0, received_at=touchpoint("x", 5).received_at, replay=True))
     await bench.apply()
     assert (await state(bench))["dead_letters"] == 0
+
+
+@pytest.mark.parametrize("batches", [1, 2], ids=["in one batch", "in two"])
+async def test_a_number_written_otherwise_is_the_same_content(bench: Bench, batches: int) -> None:
+    bench.log.append(0, touchpoint("a", 0, duration_s=1, attributes={"n": [100]}))
+    if batches == 2:
+        await bench.apply()
+    bench.log.append(0, touchpoint("a", 0, duration_s=1.0, attributes={"n": [1e2]}))
+    await bench.apply()
+    assert (await state(bench))["dead_letters"] == 0
+
+
+async def stored_by_the_first_release(bench: Bench, *points: touchpoint_v1.Touchpoint) -> None:
+    for point in points:
+        bench.log.append(0, point)
+    await bench.apply()
+    for point in points:
+        print_ = first_fingerprint(msgspec.json.decode(touchpoint_v1.encode(point), type=Touchpoint))
+        await bench.execute("UPDATE journey.seen SET fingerprint = $2 WHERE id = $1", point.id, print_)
+
+
+async def test_a_duplicate_of_what_an_earlier_release_stored_is_no_conflict(bench: Bench) -> None:
+    await stored_by_the_first_release(
+        bench,
+        touchpoint("number", 0, duration_s=1.0),
+        touchpoint("extension", 1, customer={"phone": "+82271350410"}),
+        touchpoint("domain", 2, customer={"email": "q@strasse.example"}),
+        touchpoint(
+            "constant",
+            3,
+            customer={"customer_id": "C-1", "device_id": "02:00:00:00:00:00"},
+        ),
+        touchpoint("sealed", 4, attributes={"a": "sealed:v1:k:AAAA", "b": ["sealed:v1:k:AAAA", "BB"]}),
+    )
+    bench.log.append(0, touchpoint("number", 0, duration_s=1))
+    bench.log.append(0, touchpoint("number", 0, duration_s=1.0))
+    bench.log.append(0, touchpoint("extension", 1, customer={"phone": "+82271350410;ext=12"}))
+    bench.log.append(0, touchpoint("domain", 2, customer={"email": "q@straße.example"}))
+    bench.log.append(0, touchpoint("constant", 3, customer={"customer_id": "C-1"}))
+    bench.log.append(0, touchpoint("sealed", 4, attributes={"a": "sealed:v1:k:BBBB", "b": ["sealed:v1:k:CCCC"]}))
+    await bench.apply()
+    assert (await state(bench))["dead_letters"] == 0
+
+
+async def test_other_content_stays_a_conflict_with_what_an_earlier_release_stored(bench: Bench) -> None:
+    await stored_by_the_first_release(
+        bench,
+        touchpoint("number", 0, duration_s=1.0),
+        touchpoint("extension", 1, customer={"phone": "+82271350410;ext=34"}),
+    )
+    bench.log.append(0, touchpoint("number", 0, duration_s=2))
+    bench.log.append(0, touchpoint("extension", 1, customer={"phone": "+82271350410;ext=12"}))
+    await bench.apply()
+    assert (await state(bench))["dead_letters"] == 2
+
+
+async def test_a_repeat_of_what_names_nobody_is_a_duplicate_under_an_earlier_fingerprint(bench: Bench) -> None:
+    point = touchpoint("a", 0, wait_s=1.0, customer={"device_id": "02:00:00:00:00:00"})
+    await stored_by_the_first_release(bench, point)
+    bench.log.append(0, point)
+    await bench.apply()
+    codes = [row["code"] for row in await bench.rows("SELECT code FROM journey.dead_letters")]
+    assert codes == ["no_usable_identifier"]
 
 
 async def test_the_same_id_with_other_content_is_a_conflict_and_the_first_stands(bench: Bench) -> None:

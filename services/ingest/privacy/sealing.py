@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
+from schemas.touchpoint import SEALED
 from services.runtime.sealing import CannotUnsealError, Seal, Sealed
 
-PREFIX: Final = "sealed:v1:"
 _LONGEST: Final = 4096
 """Characters of one text among the attributes, by the contract."""
 _NONCE_BYTES: Final = 12
@@ -33,7 +33,7 @@ class Sealer:
             owner=_SEPARATOR.join((source, id_, path)),
             nonce=secrets.token_bytes(_NONCE_BYTES),
         )
-        text = f"{PREFIX}{sealed.master_key}:{base64.urlsafe_b64encode(sealed.material).decode()}"
+        text = f"{SEALED}{sealed.master_key}:{base64.urlsafe_b64encode(sealed.material).decode()}"
         if len(text) <= _LONGEST:
             return text
         return [text[at : at + _LONGEST] for at in range(0, len(text), _LONGEST)]
@@ -45,7 +45,7 @@ class Sealer:
             CannotUnsealError: its key is not among ours, or it is not what was sealed at this place.
         """
         text = sealed if isinstance(sealed, str) else "".join(sealed)
-        key, _, encoded = text.removeprefix(PREFIX).partition(":")
+        key, _, encoded = text.removeprefix(SEALED).partition(":")
         try:
             material = base64.urlsafe_b64decode(encoded)
         except (binascii.Error, ValueError):
@@ -57,4 +57,4 @@ class Sealer:
 def is_sealed(value: Any) -> bool:
     """Return whether `value` stands in place of an encrypted one."""
     first = value[0] if isinstance(value, list) and value else value
-    return isinstance(first, str) and first.startswith(PREFIX)
+    return isinstance(first, str) and first.startswith(SEALED)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 from services.journey.apply.batch import Batch, Item
+from services.journey.apply.sameness import is_repeat
 from services.journey.apply.wire import Poison, PoisonCode, Readable
 from services.journey.domain.touchpoint import TouchpointKey
-from services.journey.store import seen
+from services.journey.store import seen, touchpoints
 from services.journey.store.dead_letters import DeadLetter, Fault
 from services.journey.store.seen import Sighting
 from services.runtime.postgres import Connection
@@ -65,8 +66,15 @@ async def sift(connection: Connection, batch: Batch) -> Sifted:
 
 async def _tell_apart(connection: Connection, sifted: Sifted, again: list[tuple[Item, Readable]]) -> None:
     known = await seen.fingerprints(connection, list({content.touchpoint.key for _, content in again}))
-    for item, content in again:
-        if known[content.touchpoint.key] == content.fingerprint:
+    others = [(item, content) for item, content in again if known[content.touchpoint.key] != content.fingerprint]
+    sifted.duplicates += len(again) - len(others)
+    if not others:
+        return
+    stored = await touchpoints.stored(connection, list({content.touchpoint.key for _, content in others}))
+    stored |= {key: content.touchpoint for key, (_, content) in sifted.fresh.items()}
+    for item, content in others:
+        touchpoint = content.touchpoint
+        if is_repeat(touchpoint, known[touchpoint.key], stored.get(touchpoint.key)):
             sifted.duplicates += 1
         else:
             sifted.refuse(item, PoisonCode.ID_CONFLICT)

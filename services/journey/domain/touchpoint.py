@@ -7,6 +7,7 @@ aware and in UTC. Nothing below changes the dictionaries it is given.
 
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -119,24 +120,80 @@ _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
 
+_NUMBERS = ("wait_s", "duration_s", "hold_s", "sentiment")
+_numbers = attrgetter(*_NUMBERS)
+_WITHOUT_FLOATS = frozenset({str, int, bool, type(None)})
+
 
 def fingerprint(touchpoint: Touchpoint) -> bytes:
     """16 bytes that are equal for equal content; what transport adds does not count.
 
     That is `received_at` and `replay`, and of the times everything but what the producer said: a message that is sent
-    again has another `sent_at`, and what its clock is off may have been learnt in between. Of two touchpoints with the
-    same key, an equal fingerprint means a duplicate and another one a conflict.
+    again has another `sent_at`, and what its clock is off may have been learnt in between. Numbers are compared as JSON
+    has them, by value: `1`, `1.0` and `1e0` are one; so are two ways to write a moment. Of two touchpoints with one
+    key, an equal fingerprint means a duplicate and another one a conflict.
     """
+    content = _content(touchpoint)
+    if _may_hold_floats(content):
+        content = _with_whole_numbers(content)
+    return _digest(_CANONICAL.encode(content))
+
+
+def first_fingerprint(touchpoint: Touchpoint) -> bytes:
+    """The fingerprint as the first releases made it, with numbers as they were written; stored ones may be such."""
+    return _digest(_CANONICAL.encode(_content(touchpoint)))
+
+
+def _digest(encoded: bytes) -> bytes:
+    return blake2b(encoded, digest_size=16).digest()
+
+
+def _content(touchpoint: Touchpoint) -> Touchpoint:
     said = touchpoint.reported_at or touchpoint.occurred_at
     if touchpoint.time_quality == _UNTOLD:
         said = _ANY_TIME
-    content = msgspec.structs.replace(
+    due_at = touchpoint.due_at
+    return msgspec.structs.replace(
         touchpoint,
-        occurred_at=said,
-        received_at=said,
+        occurred_at=_utc(said),
+        received_at=_utc(said),
+        due_at=None if due_at is None else _utc(due_at),
         sent_at=None,
         reported_at=None,
         time_quality=None,
         replay=False,
     )
-    return blake2b(_CANONICAL.encode(content), digest_size=16).digest()
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+def _may_hold_floats(content: Touchpoint) -> bool:
+    """Whether the close look may find a float: quick, and wrong only towards yes."""
+    return (
+        float in map(type, _numbers(content))
+        or content.score is not None
+        or content.value is not None
+        or not _WITHOUT_FLOATS.issuperset(map(type, content.attributes.values()))
+    )
+
+
+def _with_whole_numbers(content: Touchpoint) -> Touchpoint:
+    score, value = content.score, content.value
+    return msgspec.structs.replace(
+        content,
+        **{name: _whole(getattr(content, name)) for name in _NUMBERS},
+        score=score and Score(metric=score.metric, value=_whole(score.value), scale=_whole(score.scale)),
+        value=value and Money(amount=_whole(value.amount), currency=value.currency),
+        attributes=_whole(content.attributes),
+    )
+
+
+def _whole(node: Any) -> Any:
+    """Return `node` with every float that is a whole number as that number."""
+    if isinstance(node, float):
+        return int(node) if node.is_integer() else node
+    if isinstance(node, dict):
+        return {name: _whole(member) for name, member in node.items()}
+    return [_whole(element) for element in node] if isinstance(node, list) else node

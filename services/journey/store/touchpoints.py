@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.journey.domain.touchpoint import Recorded, Touchpoint
+from services.journey.domain.touchpoint import Recorded, Touchpoint, TouchpointKey
 from services.runtime.postgres import Connection
 
 Since = Mapping[UUID, datetime | None]
@@ -73,6 +73,19 @@ async def history(connection: Connection, customers: Collection[UUID], latest: i
         touchpoint = _DECODER.decode(payload)
         found[customer_id].append(Recorded(touchpoint=touchpoint, appended_at=appended_at, journey_id=journey_id))
     return found
+
+
+_STORED = """
+SELECT t.source, t.id, t.payload
+  FROM unnest($1::text[], $2::text[]) AS k (source, id)
+  JOIN journey.seen AS s USING (source, id)
+  JOIN journey.touchpoints AS t ON t.source = s.source AND t.id = s.id AND t.occurred_at = s.occurred_at"""
+
+
+async def stored(connection: Connection, keys: Sequence[TouchpointKey]) -> dict[TouchpointKey, Touchpoint]:
+    """Return those of the touchpoints that are stored."""
+    rows = await connection.fetch(_STORED, [source for source, _ in keys], [id_ for _, id_ in keys])
+    return {(source, id_): _DECODER.decode(payload) for source, id_, payload in rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
+from datetime import timedelta, timezone
 from typing import Any
 
 import msgspec
 import pytest
 
 from schemas import touchpoint as wire
-from services.journey.domain.touchpoint import Touchpoint, fingerprint, is_late
+from services.journey.domain.touchpoint import Money, Score, Touchpoint, fingerprint, first_fingerprint, is_late
 from tests.unit.journey.domain.making import HOURS, SECOND, at, seen
 
 
@@ -67,6 +68,50 @@ def test_a_touchpoint_sent_again_by_a_clock_that_is_known_better_is_the_same(
     once = seen("t", 0).touchpoint
     one, other = msgspec.structs.replace(once, **first), msgspec.structs.replace(once, **second)
     assert fingerprint(one) == fingerprint(other)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"duration_s": 1}, {"duration_s": 1.0}),
+        ({"duration_s": 0}, {"duration_s": -0.0}),
+        ({"wait_s": 100}, {"wait_s": 1e2}),
+        ({"sentiment": 1}, {"sentiment": 1.0}),
+        ({"score": Score(metric="ces", value=2, scale=7)}, {"score": Score(metric="ces", value=2.0, scale=7.0)}),
+        ({"value": Money(amount=129000, currency="KRW")}, {"value": Money(amount=129000.0, currency="KRW")}),
+        ({"attributes": {"a": [{"b": 1}, 2]}}, {"attributes": {"a": [{"b": 1.0}, 2e0]}}),
+        ({"attributes": {"n": 10**18}}, {"attributes": {"n": 1e18}}),
+        ({"due_at": at(9)}, {"due_at": at(9).astimezone(timezone(timedelta(hours=9)))}),
+        ({"occurred_at": at(9)}, {"occurred_at": at(9).astimezone(timezone(timedelta(hours=-3, minutes=-30)))}),
+        ({"refs": {}, "attributes": {}, "replay": False}, {}),
+    ],
+)
+def test_one_value_in_two_spellings_has_one_fingerprint(first: dict[str, Any], second: dict[str, Any]) -> None:
+    once = seen("t", 0).touchpoint
+    one, other = msgspec.structs.replace(once, **first), msgspec.structs.replace(once, **second)
+    assert fingerprint(one) == fingerprint(other)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"n": 2**53 + 1}, {"n": float(2**53)}),  # the next number, not the nearest float
+        ({"n": 1}, {"n": True}),
+        ({"n": 1}, {"n": "1"}),
+        ({"n": 1.5}, {"n": 1}),
+        ({"n": 0}, {"n": None}),
+    ],
+)
+def test_numbers_that_differ_are_other_content(first: dict[str, Any], second: dict[str, Any]) -> None:
+    once = seen("t", 0).touchpoint
+    one, other = (msgspec.structs.replace(once, attributes=each) for each in (first, second))
+    assert fingerprint(one) != fingerprint(other)
+
+
+def test_a_fingerprint_that_an_earlier_release_stored_still_matches() -> None:
+    point = seen("t", 0, wait_s=412, duration_s=2.5, text="환불해 주세요", refs={"case_id": "T-77"}).touchpoint
+    assert fingerprint(point) == first_fingerprint(point)
+    assert fingerprint(point).hex() == "7700469e5d104c822b8c296f29c3a339"
 
 
 def test_another_time_said_by_the_producer_is_other_content() -> None:
