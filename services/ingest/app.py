@@ -25,8 +25,10 @@ from services.ingest.channels.webhook import Webhook, WebhookLimits
 from services.ingest.cloudevents.form import CloudEvents
 from services.ingest.document import ItemLimits
 from services.ingest.duplicates import Duplicates
+from services.ingest.inspector.aftermath import Aftermath
 from services.ingest.inspector.documented import TAG as INSPECTOR_TAG
 from services.ingest.inspector.inspector import Inspector
+from services.ingest.inspector.journey_api import JourneyApi
 from services.ingest.inspector.logbook import Logbook, LogbookRules
 from services.ingest.inspector.others import BACK, Others
 from services.ingest.inspector.routes import routes as inspector_routes
@@ -100,6 +102,10 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
         await service.suppressions.watch(SuppressionStore(pool))  # before the first touchpoint, not soon after it
         health = service.health(producer.check, lambda: _database(pool))
         owner.start("source keys", service.sources.run)
+        ask = _journey_api(ingest)
+        if ask is not None:
+            stack.push_async_callback(ask.aclose)
+            service.inspector.aftermath.ask_from(ask)
         service.inspector.others.read_from(partial(_rejected_tail, common.kafka), TAIL_OUTAGES)
         owner.start("other replicas' rejections", service.inspector.others.run)
         owner.start("suppressions", service.suppressions.run)
@@ -133,7 +139,7 @@ class Service:
         wrong_keys = WrongKeys(clock, per_minute=settings.wrong_keys_per_minute, capacity=_ADDRESSES)
         operators = KeyRing(store.one_operator, clock, outages=store.outages)
         self._door = Door(self.sources, operators, rates, wrong_keys, settings.trusted_networks)
-        self.inspector = _inspector(settings, clock, fresh_id)
+        self.inspector = _inspector(settings, clock, fresh_id, Aftermath())
         self._measure(wrong_keys)
         secret = settings.privacy_secret.get_secret_value().encode()
         self.suppressions = Suppressions(self.metrics, secret, refresh_s=settings.keys_refresh_s)
@@ -213,13 +219,18 @@ class Service:
         return RawRoute(path, exchange, operation, method="GET")
 
 
+def _journey_api(settings: IngestSettings) -> JourneyApi | None:
+    secret = settings.outcomes_secret.get_secret_value()
+    return JourneyApi(settings.journey_api, secret) if settings.journey_api and secret else None
+
+
 def _item_limits(settings: IngestSettings) -> ItemLimits:
     """Return the limits of one touchpoint; nothing deeper than the contract's check can look is let that far."""
     depth = min(settings.max_depth, validation.MAX_DEPTH)
     return ItemLimits(items=settings.max_items, item_bytes=settings.max_item_bytes, depth=depth)
 
 
-def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UUID]) -> Inspector:
+def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UUID], aftermath: Aftermath) -> Inspector:
     logbook = Logbook(
         LogbookRules(
             entries=settings.inspector_entries,
@@ -232,6 +243,7 @@ def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UU
         replica=replica,
         logbook=logbook,
         others=Others(logbook, replica),
+        aftermath=aftermath,
         most_streams=settings.inspector_streams,
         now=clock.now,
     )

@@ -55,6 +55,16 @@ class IngestSettings(Settings):
         32 * 1024 * 1024, ge=1024, description="Bytes that it keeps of all sources; who sent least lately is forgotten."
     )
     inspector_streams: int = Field(50, ge=0, description="Most people who may follow the inspector live, per replica.")
+    journey_api: str = Field(
+        "",
+        pattern="^(https?://[^?#]+)?$",
+        description="Where the journey API answers, so that the inspector can say what became of touchpoints later.",
+    )
+    outcomes_secret: SecretStr = Field(
+        SecretStr(""),
+        description="What ingest presents there, 32 characters or more; the same as "
+        "WAYMARK_JOURNEY_API_OUTCOMES_SECRET. Empty: nobody is asked.",
+    )
     remembered_ids: int = Field(
         100_000, ge=0, description="How many acknowledged ids each replica remembers to answer `duplicate`; 0: none."
     )
@@ -106,7 +116,7 @@ class IngestSettings(Settings):
     secrets_dir: str = Field("", description="Folder with mounted secrets of channel systems, one file each.")
     drain_s: float = Field(15.0, gt=0, description="Seconds that open requests have to finish after SIGTERM.")
 
-    @field_validator("secret_keys", "privacy_secret", "privacy_keys")
+    @field_validator("secret_keys", "privacy_secret", "privacy_keys", "outcomes_secret")
     @classmethod
     def _are_long(cls, keys: SecretStr) -> SecretStr:
         if any(len(key) < 32 for key in _words(keys.get_secret_value())):

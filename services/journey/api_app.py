@@ -37,6 +37,7 @@ Korean where `Accept-Language` prefers it. Lists are paged by `next_cursor`: sen
 """
 TAGS = (
     {"name": "customers", "description": "One person behind many identifiers, and what happened to them."},
+    {"name": "touchpoints", "description": "What became of what was published; asked by ingest."},
     {"name": "journeys", "description": "Stories towards one end, and how hard they were."},
 )
 
@@ -49,11 +50,13 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
     )
     app.state.health = health
     app.state.read_api = ReadApi(
+        pool=pool,
         reader=Reader(pool),
         door=open_door(pool, clock),
         metrics=ApiMetrics(registry),
         phone_region=settings.phone_region,
         privacy_secret=settings.privacy_secret.get_secret_value().encode(),
+        outcomes_secret=settings.outcomes_secret.get_secret_value().encode(),
     )
     mount(app)
     app.add_exception_handler(HTTPException, _on_http_exception)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
@@ -26,7 +26,20 @@ class ApiSettings(Settings):
         description="The same as ingest's, where ingest publishes pseudonyms: then a lookup by the clear identifier "
         "finds them. Empty: only what was published in clear.",
     )
+    outcomes_secret: SecretStr = Field(
+        SecretStr(""),
+        description="What ingest presents to ask what became of touchpoints (WAYMARK_INGEST_OUTCOMES_SECRET), 32 "
+        "characters or more. Empty: nobody may ask.",
+    )
     drain_s: float = Field(10.0, gt=0, description="Seconds that open requests have to finish after SIGTERM.")
+
+    @field_validator("outcomes_secret")
+    @classmethod
+    def _is_long(cls, secret: SecretStr) -> SecretStr:
+        if 0 < len(secret.get_secret_value()) < 32:
+            msg = "it needs 32 characters or more"
+            raise ValueError(msg)
+        return secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,17 @@ KOREAN = {
     "unavailable": "저장 못 함",
 }
 
+FATES = {
+    "applied": ("applied", "반영됨", "green"),
+    "late": ("late", "늦음", "yellow"),
+    "duplicate": ("was there before", "이미 있음", "blue"),
+    "conflict": ("conflict", "충돌", "red"),
+    "dead_letter": ("dead letter", "보류", "red"),
+    "waiting": ("waiting", "처리 대기", "dim"),
+    "unknown": ("not known", "알 수 없음", "yellow"),
+}
+"""What became of an accepted one later: in English, in Korean, and its colour."""
+
 SourceName = Annotated[
     str | None, typer.Option("--source", help=say("Only this source; with an operator's key.", "이 소스만(운영자 키)."))
 ]
@@ -107,6 +118,8 @@ async def _follow(client: "httpx2.AsyncClient", watch: "Watch", as_json: bool) -
     async for event in follow(client, watch):
         if event.name in STYLES:
             _show(event.document, as_json)
+        elif event.name == "later":
+            _show_later(event.document, as_json)
         elif note := _note(event):
             err.print(note, style="dim", highlight=False)
 
@@ -133,6 +146,29 @@ def _show(entry: dict[str, Any], as_json: bool) -> None:
         _explain(fault.get("path", ""), fault)
     if not entry.get("errors") and entry.get("message"):
         _explain("", entry)
+    if entry.get("later", {}).get("outcome") in {"conflict", "dead_letter"}:
+        _explain("", entry["later"])
+
+
+def _show_later(news: dict[str, Any], as_json: bool) -> None:
+    """Say what became of an entry that stands above; that it waits is said by nothing being said."""
+    if as_json:
+        import orjson
+
+        out.file.write(orjson.dumps({"event": "later", **news}).decode() + "\n")
+        out.file.flush()
+    elif news["later"]["outcome"] != "waiting":
+        lead = (f"{news['source'] or '?'} ", "cyan"), (news.get("id") or "", "bold")
+        out.print(Text.assemble(" " * 9, _fate(news["later"]), " ", *lead), highlight=False)
+        if news["later"]["outcome"] != "applied":
+            _explain("", news["later"])
+
+
+def _fate(later: dict[str, Any]) -> tuple[str, str]:
+    """The words and the colour of what became of an entry."""
+    english, korean, colour = FATES[later["outcome"]]
+    code = f" {later['code']}" if "code" in later else ""
+    return f"→ {say(english, korean)}{code}", colour
 
 
 def _line(entry: dict[str, Any]) -> Text:
@@ -147,6 +183,7 @@ def _line(entry: dict[str, Any]) -> Text:
         (what, "bold"),
         (f" {became['kind']} · {became['channel']}" if became else "", ""),
         (f" {entry['code']}" if "code" in entry else "", colour),
+        *((" ", _fate(entry["later"])) if "later" in entry else ()),
     )
 
 

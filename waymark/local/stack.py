@@ -155,6 +155,9 @@ class LocalStack:
             "WAYMARK_INGEST_KEY_SECRET": kept_secret(self._plan.folder, "ingest-key-secret"),
             "WAYMARK_INGEST_PRIVACY_SECRET": kept_secret(self._plan.folder, "privacy-secret"),
             "WAYMARK_JOURNEY_API_PRIVACY_SECRET": kept_secret(self._plan.folder, "privacy-secret"),
+            "WAYMARK_INGEST_JOURNEY_API": f"http://127.0.0.1:{self._plan.ports['journey-api']}",
+            "WAYMARK_INGEST_OUTCOMES_SECRET": kept_secret(self._plan.folder, "outcomes-secret"),
+            "WAYMARK_JOURNEY_API_OUTCOMES_SECRET": kept_secret(self._plan.folder, "outcomes-secret"),
             "WAYMARK_ALERTS_SECRET_KEYS": kept_secret(self._plan.folder, "alerts-secret-key"),
             "WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true",  # receivers on this machine are what one tries first
         }

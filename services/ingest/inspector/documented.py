@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.ingest.inspector.aftermath import Fate, Source
 from services.ingest.inspector.query import MOST
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
 
@@ -39,6 +40,16 @@ _SEEN = {
         "warnings": {"type": "array", "items": _FAULT},
         "sent": {"description": "The structure of what was sent, of rejected ones."},
         "became": {"type": "object", "description": "The touchpoint as published, identifiers and texts masked."},
+        "later": {
+            "type": "object",
+            "required": ["outcome", "message"],
+            "description": "What became of an accepted one after it was written; absent where nobody can be asked.",
+            "properties": {
+                "outcome": {"enum": [str(fate) for fate in Fate]},
+                "code": {"type": "string", "description": "Why, of a conflict, a dead letter, and an outage."},
+                "message": {"type": "string"},
+            },
+        },
         "request": {
             "type": "object",
             "required": ["status", "route"],
@@ -53,7 +64,7 @@ _SEEN = {
 }
 ANSWER: dict[str, Any] = {
     "type": "object",
-    "required": ["entries", "replica", "rejected_from"],
+    "required": ["entries", "replica", "rejected_from", "later_from"],
     "properties": {
         "entries": {"type": "array", "items": _SEEN, "maxItems": MOST, "description": "Newest first."},
         "replica": {"type": "string", "description": "Which replica answers."},
@@ -61,6 +72,10 @@ ANSWER: dict[str, Any] = {
         "rejected_from": {
             "enum": ["all replicas", "this replica"],
             "description": "Whose rejected touchpoints are shown; only this replica's while Kafka is away.",
+        },
+        "later_from": {
+            "enum": [str(source) for source in Source],
+            "description": "Who says what became of accepted touchpoints later, if anybody does just now.",
         },
         "next": {"type": "string", "description": "The cursor for older entries, of this replica."},
     },
@@ -107,11 +122,17 @@ EXAMPLE: dict[str, Any] = {
                 "customer": {"phone": {"verified": False, "value": "text(13) +999999999999"}},
                 "source": "ivr",
             },
+            "later": {
+                "outcome": "conflict",
+                "code": "id_conflict",
+                "message": "Not stored: this id was used before with other content. Send it with a new id.",
+            },
         },
     ],
     "replica": "5f3a9c01",
     "taken_from": "this replica",
     "rejected_from": "all replicas",
+    "later_from": "journey service",
 }
 
 STREAMED = """retry: 2000
@@ -124,6 +145,9 @@ id: 5f3a9c01-812-0
 event: rejected
 data: {"cursor":"5f3a9c01-812-0","received_at":"2026-11-22T00:15:00.000Z","source":"ivr","outcome":"rejected"}
 
+event: later
+data: {"cursor":"5f3a9c01-811-0","source":"ivr","id":"call-8841-end","later":{"outcome":"applied","message":"Stored."}}
+
 """
 
 _WHO = """
@@ -133,10 +157,12 @@ was published, identifiers and texts masked.
 
 Taken touchpoints and refused requests are those of the replica that answers, as many as its memory keeps. Rejected ones
 are those of all replicas, read from the topic `touchpoints-rejected` while somebody looks (`rejected_from` says so).
+What became of taken ones after they were written (`later`) is asked of the journey service at that moment.
 """.strip()
 
 _EVENTS = """
-Server-sent events, each named for its outcome, its data as in the listing. `Last-Event-ID` goes on where a client left
+Server-sent events, each named for its outcome, its data as in the listing. `later` says what became of one that was
+shown, by its cursor, each time that it is something else. `Last-Event-ID` goes on where a client left
 off, at the same replica; at another one `resync` says to read the listing again. Of a busy source the newest are shown,
 and `skipped` says about how many were not. A comment comes every 15 s. Who leaves the stream unread for 10 s is let go;
 `bye` means that the replica is about to stop. Browsers' EventSource cannot send the Authorization header: use fetch,

@@ -2,13 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
 
 from services.ingest.inspector import masking
+from services.ingest.inspector.aftermath import UNSETTLED, Aftermath, Fate, Later, written
 from services.ingest.inspector.logbook import Logbook, Turned
 from services.ingest.inspector.others import Others
 from services.ingest.inspector.query import Query, position
@@ -22,8 +23,67 @@ _ENCODER = msgspec.json.Encoder()
 HEARTBEAT_S = 15.0
 _LOOK_S = 1.0
 _SETTLE_S = 0.2
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 15.0
+_FOLLOWED = 200
 _AT_ONCE = 50
 """A stream shows so many entries every 0.2 s, the newest; a busier source's are skipped, and counted for it."""
+
+
+_Shown = tuple[Seen, bytes | None]
+"""An entry, and the touchpoint as it was published where it is an accepted one."""
+
+
+class News(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an entry that was shown before."""
+
+    cursor: str
+    source: str
+    id: str | None
+    later: Later
+
+
+class _Following:
+    """The entries of one stream of which it is not told yet what became of them, the latest."""
+
+    def __init__(self, aftermath: Aftermath, language: Language) -> None:
+        self._aftermath = aftermath
+        self._language = language
+        self._open: dict[str, _Shown] = {}
+        self._told: dict[str, Fate] = {}
+        self._ask_at = float("-inf")
+        self._pause_s = _FIRST_PAUSE_S
+
+    def show(self, shown: Sequence[_Shown]) -> None:
+        """Note entries that are shown, newest first."""
+        fresh = {seen.cursor: (seen, touchpoint) for seen, touchpoint in reversed(shown) if touchpoint is not None}
+        if fresh:
+            self._pause_s = _FIRST_PAUSE_S
+        self._open |= fresh
+        for cursor in list(self._open)[:-_FOLLOWED]:
+            self._forget(cursor)
+
+    async def news(self, now: float) -> list[bytes]:
+        """Return events for those of which something else is known than was told; asks now and then, not each time."""
+        if not self._open or now < self._ask_at:
+            return []
+        asked = {cursor: touchpoint for cursor, (_, touchpoint) in self._open.items() if touchpoint is not None}
+        found = await self._aftermath.of(asked, self._language)
+        pieces = []
+        for cursor, later in found.items():
+            seen, _ = self._open[cursor]
+            if self._told.get(cursor) is not later.outcome:
+                self._told[cursor] = later.outcome
+                pieces.append(_event("later", News(cursor=cursor, source=seen.source, id=seen.id, later=later), ""))
+            if later.outcome not in UNSETTLED:
+                self._forget(cursor)
+        self._pause_s = _FIRST_PAUSE_S if pieces else min(self._pause_s * 2, _LONGEST_PAUSE_S)
+        self._ask_at = now + self._pause_s
+        return pieces
+
+    def _forget(self, cursor: str) -> None:
+        self._open.pop(cursor, None)
+        self._told.pop(cursor, None)
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -32,6 +92,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     entries: list[Seen]
     replica: str
     rejected_from: str
+    later_from: str
     taken_from: str = "this replica"
     next: str | None = None
 
@@ -43,6 +104,7 @@ class Inspector:
     replica: str
     logbook: Logbook
     others: Others
+    aftermath: Aftermath
     most_streams: int
     now: Callable[[], datetime]
     closing: Callable[[], bool] = field(default=lambda: False)
@@ -74,15 +136,20 @@ class Inspector:
         if query.bad:
             await self.others.wanted()
         found: list[Seen] = []
+        published: dict[str, bytes] = {}
         for page in self.logbook.pages(query.source, good=query.good, bad=query.bad):
             if query.reaches(page):
                 found += [seen for seen in render(page, language, self.replica) if query.wants(seen)]
+                published |= written(page, self.replica)
             if len(found) > query.limit:
                 break
         shown = found[: query.limit]
+        asked = {seen.cursor: published[seen.cursor] for seen in shown if seen.cursor in published}
+        later = await self.aftermath.of(asked, language)
         return Listing(
-            entries=shown,
+            entries=[msgspec.structs.replace(seen, later=later.get(seen.cursor)) for seen in shown],
             replica=self.replica,
+            later_from=self.aftermath.source,
             rejected_from="all replicas" if self.others.caught_up else "this replica",
             next=shown[-1].cursor if len(found) > query.limit else None,
         )
@@ -103,35 +170,43 @@ class Inspector:
         if last_event_id and since is None:
             yield b"event: resync\ndata: {}\n\n"  # another replica's id, or older than what is kept
         since = self.logbook.newest if since is None else since
+        following = _Following(self.aftermath, language)
+        following.show(self._shown(query, language, 0)[0][:_AT_ONCE])
         yield _event("ready", {"replica": self.replica}, f"{self.replica}-{since}-0")
         heard = loop.time()
         while not self.closing():
             self.others.keep()
             await self.logbook.changed(since, _LOOK_S)
-            if self.logbook.newest == since:
-                if loop.time() - heard >= HEARTBEAT_S:
-                    heard = loop.time()
-                    yield b": still here\n\n"
-                continue
-            await asyncio.sleep(_SETTLE_S)  # more may come at once; a busy source is looked at five times a second
-            newest = self.logbook.newest
-            for piece in self._fresh(query, language, since):
+            if self.logbook.newest != since:
+                await asyncio.sleep(_SETTLE_S)  # more may come at once; a busy source is looked at five times a second
+                newest = self.logbook.newest
+                fresh, skipped = self._shown(query, language, since)
+                following.show(fresh)
+                pieces = [_event("skipped", {"about": skipped}, "")] if skipped else []
+                pieces += [_event(seen.outcome, seen, seen.cursor) for seen, _ in reversed(fresh)]
+                since = newest
+            else:
+                pieces = []
+            pieces += await following.news(loop.time())
+            for piece in pieces:
                 heard = loop.time()
                 yield piece
-            since = newest
+            if loop.time() - heard >= HEARTBEAT_S:
+                heard = loop.time()
+                yield b": still here\n\n"
         yield b"event: bye\ndata: {}\n\n"
 
-    def _fresh(self, query: Query, language: Language, since: int) -> list[bytes]:
-        pages = self.logbook.pages(query.source, since=since, good=query.good, bad=query.bad)
-        fresh: list[Seen] = []
+    def _shown(self, query: Query, language: Language, since: int) -> tuple[list[_Shown], int]:
+        """Return the newest entries after `since`, newest first, and about how many more there are."""
+        fresh: list[_Shown] = []
         entries = 0
-        for page in pages:
+        for page in self.logbook.pages(query.source, since=since, good=query.good, bad=query.bad):
             entries += page.entries
             if len(fresh) < _AT_ONCE:
-                fresh += [seen for seen in render(page, language, self.replica) if query.wants(seen)]
-        skipped = max(0, entries - _AT_ONCE) if len(fresh) >= _AT_ONCE else 0
-        pieces = [_event("skipped", {"about": skipped}, "")] if skipped else []
-        return pieces + [_event(seen.outcome, seen, seen.cursor) for seen in reversed(fresh[:_AT_ONCE])]
+                published = written(page, self.replica)
+                seen = (one for one in render(page, language, self.replica) if query.wants(one))
+                fresh += [(one, published.get(one.cursor)) for one in seen]
+        return fresh[:_AT_ONCE], max(0, entries - _AT_ONCE) if len(fresh) >= _AT_ONCE else 0
 
     def _since(self, last_event_id: str) -> int | None:
         try:

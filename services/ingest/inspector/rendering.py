@@ -13,6 +13,7 @@ import msgspec
 from schemas.dead_letter import DeadLetter
 from services.ingest.answer import message_of
 from services.ingest.inspector import hints, masking
+from services.ingest.inspector.aftermath import Later
 from services.ingest.inspector.logbook import Elsewhere, Page, Taken, Turned, outcomes
 from services.ingest.inspector.masking import Structure
 from services.ingest.reasons import Outcome, Rejection
@@ -43,7 +44,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One touchpoint, or one refused request, as the inspector shows it."""
+    """One touchpoint, or one refused request, as the inspector shows it; `later` is what became of an accepted one."""
 
     cursor: str
     received_at: str
@@ -59,6 +60,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warnings: tuple[Fault, ...] = ()
     sent: Structure | None = None
     became: dict[str, Any] | None = None
+    later: Later | None = None
     request: Refusal | None = None
 
 

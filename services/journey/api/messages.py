@@ -20,6 +20,7 @@ class Refusal(StrEnum):
     KEY_INVALID = "key_invalid"
     KEY_OF_A_SOURCE = "key_of_a_source"
     KEYS_UNVERIFIABLE = "keys_unverifiable"
+    ONLY_INGEST_ASKS = "only_ingest_asks"
     IDENTIFIER_MALFORMED = "identifier_malformed"
     IDENTIFIER_BLOCKED = "identifier_blocked"
     CUSTOMER_UNKNOWN = "customer_unknown"
@@ -60,6 +61,13 @@ _SAID: Final = {
         status=503,
         en="Keys cannot be checked at the moment. Try again shortly.",
         ko="지금은 키를 확인할 수 없습니다. 잠시 후 다시 시도해 주세요.",
+    ),
+    Refusal.ONLY_INGEST_ASKS: _Said(
+        status=401,
+        en="Only ingest asks here: WAYMARK_INGEST_OUTCOMES_SECRET and WAYMARK_JOURNEY_API_OUTCOMES_SECRET must be set, "
+        "and the same.",
+        ko="ingest만 조회하는 주소입니다. WAYMARK_INGEST_OUTCOMES_SECRET과 WAYMARK_JOURNEY_API_OUTCOMES_SECRET을 "
+        "같은 값으로 설정해 주세요.",
     ),
     Refusal.IDENTIFIER_MALFORMED: _Said(
         status=400,

@@ -3,6 +3,7 @@
 Parses what a caller sent and picks the refusal that fits; the reading itself is `services.journey.api.queries`.
 """
 
+import hmac
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
@@ -13,13 +14,14 @@ from fastapi.security import HTTPBearer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.vocabulary import Channel, Severity
-from services.journey.api import cursors, lookup
+from services.journey.api import cursors, lookup, outcomes
 from services.journey.api.access import Door
 from services.journey.api.messages import Refusal, refuse
 from services.journey.api.metrics import ApiMetrics, Looked
 from services.journey.api.queries import Dissolved, JourneyFilter, Place, Reader, Span, Who
-from services.journey.api.views import CustomerView, JourneyPage, JourneyState, JourneyView, TimelinePage
+from services.journey.api.views import CustomerView, JourneyPage, JourneyState, JourneyView, OutcomesView, TimelinePage
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
+from services.runtime.postgres import Pool
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -69,11 +71,13 @@ class JourneysQuery(_PageQuery):
 class ReadApi:
     """What the routes stand on."""
 
+    pool: Pool
     reader: Reader
     door: Door
     metrics: ApiMetrics
     phone_region: str
     privacy_secret: bytes = field(default=b"", repr=False)
+    outcomes_secret: bytes = field(default=b"", repr=False)
 
 
 def _api(request: Request) -> ReadApi:
@@ -93,6 +97,14 @@ async def admitted(request: Request, api: Api, accept_language: Language = None)
         raise refuse(admission.refusal, accept_language)
 
 
+async def asked_by_ingest(request: Request, api: Api, accept_language: Language = None) -> None:
+    """Let in whoever presents the secret that ingest shares with this service; without one, nobody."""
+    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+    right = hmac.compare_digest(presented.encode(), api.outcomes_secret)
+    if not api.outcomes_secret or scheme.lower() != "bearer" or not right:
+        raise refuse(Refusal.ONLY_INGEST_ASKS, accept_language)
+
+
 def _problems(*refusals: int) -> dict[int | str, dict[str, Any]]:
     content = {PROBLEM_TYPE: {"schema": PROBLEM_SCHEMA}}
     return {status: {"description": "A problem document (RFC 9457).", "content": content} for status in refusals}
@@ -106,6 +118,52 @@ router = APIRouter(
     ],
     responses=_problems(400, 401, 403, 503),
 )
+
+
+between_services = APIRouter(
+    prefix="/v1",
+    dependencies=[
+        Depends(HTTPBearer(auto_error=False, scheme_name="ingest", description="The secret that ingest shares.")),
+        Depends(asked_by_ingest),
+    ],
+    responses=_problems(401, 422, 503),
+)
+
+_ASKED: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["touchpoints"],
+                    "properties": {
+                        "touchpoints": {"type": "array", "maxItems": outcomes.MOST, "items": {"type": "object"}}
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@between_services.post(
+    "/touchpoints/outcomes",
+    summary="What became of touchpoints, for ingest",
+    tags=["touchpoints"],
+    openapi_extra=_ASKED,
+    response_model=OutcomesView,
+)
+async def tell_outcomes(api: Api, request: Request, accept_language: Language = None) -> Response:
+    """Say of each touchpoint, as it was published, what became of it: applied, late, duplicate, conflict, dead letter.
+
+    One that is in no table yet is `waiting`. Nothing is changed by asking.
+    """
+    try:
+        body = await outcomes.answer(api.pool, await request.body())
+    except outcomes.MalformedError as error:
+        raise refuse(Refusal.INVALID_REQUEST, accept_language) from error
+    return Response(content=body, media_type="application/json")
 
 
 @router.get(
@@ -229,6 +287,7 @@ async def read_journey(api: Api, journey_id: UUID, response: Response, accept_la
 def mount(app: FastAPI) -> None:
     """Add the routes to `app`, whose lifespan must set `app.state.read_api`."""
     app.include_router(router)
+    app.include_router(between_services)
 
 
 def _who(api: ReadApi, reference: str, accept_language: str | None) -> Who:

@@ -183,3 +183,19 @@ class JourneyPage(View):
 
 
 JourneyView.model_rebuild()
+
+
+class OutcomeView(View):
+    """What became of one touchpoint."""
+
+    outcome: str = Field(
+        description="`applied`, `late` (as history), `duplicate`, `conflict`, `dead_letter`, `waiting`, `unknown`.",
+        examples=["applied"],
+    )
+    code: str | None = Field(None, description="Why, of a conflict or a dead letter.", examples=["id_conflict"])
+
+
+class OutcomesView(View):
+    """What became of touchpoints, in the order in which they were asked about."""
+
+    outcomes: list[OutcomeView]

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from services.journey.apply.batch import Batch, Item
-from services.journey.apply.sameness import is_repeat
 from services.journey.apply.wire import Poison, PoisonCode, Readable
 from services.journey.domain.touchpoint import TouchpointKey
+from services.journey.sameness import is_repeat
 from services.journey.store import seen, touchpoints
 from services.journey.store.dead_letters import DeadLetter, Fault
 from services.journey.store.seen import Sighting

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
+from services.ingest.inspector.aftermath import Fate
 from services.runtime.http import serving
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint
+from tests.unit.ingest.test_inspector_aftermath import Journey
 from tests.waiting import until
 from waymark import tail
 from waymark.commands import tail as command
@@ -120,3 +122,33 @@ async def test_an_entry_is_shown_with_the_cure_in_the_operators_language(
     assert word in shown
     assert "`phone`" in shown
     assert "7777" not in shown
+
+
+async def test_what_became_of_a_touchpoint_stands_beside_it_and_below_when_it_comes_later(
+    bench: Bench, watch: Watch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.service.inspector.aftermath.ask_from(journey := Journey(a=(Fate.CONFLICT, "id_conflict")))
+    await bench.post(a_touchpoint(id="a"))
+    monkeypatch.setattr(out, "width", 200)
+
+    async with httpx2.AsyncClient() as client:
+        for entry in await recent(client, watch):
+            command._show(entry, as_json=False)
+    async with Following(watch) as following:
+        await bench.post(a_touchpoint(id="b"))
+        await until(lambda: any(event.name == "accepted" for event in following.events), within=10)
+        journey.fates["b"] = (Fate.DEAD_LETTER, "not_storable")
+        await until(lambda: any(_told(event) == ("b", "dead_letter") for event in following.events), within=20)
+    for event in following.events:
+        if event.name == "later":
+            command._show_later(event.document, as_json=False)
+
+    shown = capsys.readouterr().out
+    assert "✓ accepted ivr a call_ended · phone → conflict id_conflict" in shown
+    assert "Send it with a new id." in shown
+    assert "→ dead letter not_storable ivr b" in shown
+
+
+def _told(event: Event) -> tuple[str, str]:
+    later = event.document.get("later", {})
+    return str(event.document.get("id")), str(later.get("outcome"))

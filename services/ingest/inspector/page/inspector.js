@@ -13,9 +13,18 @@ const WORDS = {
     accepted: "accepted", duplicate: "duplicate", rejected: "rejected", unavailable: "unavailable", refused: "refused",
     faults: "What is wrong, and how to mend it", warnings: "Left out", sent: "What was sent (shapes, never values)",
     became: "The touchpoint it became (identifiers masked)", request: "The request", stood: "sent:", stranger: "unknown source",
-    another: "another replica", waiting: "waiting",
+    another: "another replica", later: "What became of it",
+    fates: {
+      applied: "applied", late: "late", duplicate: "was there before", conflict: "conflict", dead_letter: "dead letter",
+      waiting: "waiting", unknown: "not known",
+    },
     covered: (rejected, replica) => `Taken: this replica (${replica}). Rejected: ${rejected}.`,
     "all replicas": "all replicas", "this replica": "this replica",
+    from: {
+      "journey service": "What became of it: the journey service.",
+      unreachable: "What became of it: not known, the journey service does not answer.",
+      "not set up": "What became of it is not asked here (WAYMARK_INGEST_JOURNEY_API).",
+    },
     skipped: (about) => `about ${about} more, too fast to show`,
   },
   ko: {
@@ -28,7 +37,16 @@ const WORDS = {
     accepted: "수락", duplicate: "중복", rejected: "거부", unavailable: "저장 못 함", refused: "요청 거절",
     faults: "무엇이 잘못됐고 어떻게 고치나요", warnings: "제외한 식별자", sent: "보낸 것 (값이 아니라 모양)",
     became: "만들어진 접점 (식별자는 가림)", request: "요청", stood: "보낸 모양:", stranger: "알 수 없는 소스",
-    another: "다른 서버", waiting: "대기",
+    another: "다른 서버", later: "그 뒤의 결과",
+    fates: {
+      applied: "반영됨", late: "늦음", duplicate: "이미 있음", conflict: "충돌", dead_letter: "보류",
+      waiting: "처리 대기", unknown: "알 수 없음",
+    },
+    from: {
+      "journey service": "그 뒤의 결과: 여정 서비스.",
+      unreachable: "그 뒤의 결과: 여정 서비스가 응답하지 않아 알 수 없습니다.",
+      "not set up": "그 뒤의 결과는 조회하지 않습니다(WAYMARK_INGEST_JOURNEY_API).",
+    },
     covered: (rejected, replica) => `받은 것: 이 서버(${replica}). 거부한 것: ${rejected}.`,
     "all replicas": "모든 서버", "this replica": "이 서버",
     skipped: (about) => `너무 빨라 약 ${about}건은 생략했습니다`,
@@ -36,6 +54,7 @@ const WORDS = {
 };
 const MARKS = { accepted: "✓", duplicate: "=", rejected: "✗", refused: "✗", unavailable: "?" };
 const BAD = new Set(["rejected", "refused"]);
+const LOST = new Set(["conflict", "dead_letter"]);
 const MOST = 300;
 
 const state = {
@@ -120,7 +139,7 @@ function showCounts() {
 
 function showCoverage() {
   const listing = state.listing;
-  let text = listing ? say("covered")(say(listing.rejected_from), listing.replica) : "";
+  let text = listing ? `${say("covered")(say(listing.rejected_from), listing.replica)} ${say("from")[listing.later_from]}` : "";
   if (state.skipped) text += ` ${say("skipped")(state.skipped)}`;
   $("coverage").textContent = text;
 }
@@ -145,8 +164,18 @@ function summary(seen) {
   if (hint) what.append(element("span", hint, "hint"));
   const where = element("span", seen.source || say("stranger"), "where");
   if (seen.replica === "another") where.append(element("br"), say("another"));
-  line.append(time, element("span", `${MARKS[seen.outcome]} ${say(seen.outcome)}`, "outcome"), what, where);
+  const outcome = element("span", `${MARKS[seen.outcome]} ${say(seen.outcome)}`, "outcome");
+  if (seen.later) outcome.append(later(seen.later));
+  if (seen.later && LOST.has(seen.later.outcome)) what.append(element("span", seen.later.message, "why"));
+  line.append(time, outcome, what, where);
   return line;
+}
+
+function later(told) {
+  const shown = element("span", `→ ${say("fates")[told.outcome]}`, "later");
+  shown.dataset.fate = told.outcome;
+  shown.title = told.message;
+  return shown;
 }
 
 function faults(list) {
@@ -167,6 +196,11 @@ function details(seen) {
   const part = (name, content) => more.append(element("h3", say(name)), content);
   if (seen.errors?.length) part("faults", faults(seen.errors));
   if (seen.warnings?.length) part("warnings", faults(seen.warnings));
+  if (seen.later) {
+    const told = element("p", seen.later.message);
+    if (seen.later.code) told.prepend(element("code", seen.later.code, "code"), " ");
+    part("later", told);
+  }
   for (const name of ["request", "sent", "became"]) {
     if (seen[name] !== undefined) part(name, element("pre", pretty(seen[name])));
   }
@@ -179,8 +213,9 @@ function pretty(document_) {
 
 function row(seen, fresh) {
   const item = element("li");
+  item.dataset.cursor = seen.cursor;
   item.dataset.outcome = seen.outcome;
-  item.dataset.bad = String(BAD.has(seen.outcome));
+  item.dataset.bad = String(BAD.has(seen.outcome) || LOST.has(seen.later?.outcome));
   if (fresh) item.classList.add("fresh");
   const box = element("details");
   box.append(summary(seen));
@@ -197,6 +232,18 @@ function showEntries(fresh) {
     $("entries").replaceChildren(...state.entries.map((seen) => row(seen, false)));
   }
   $("nothing").hidden = state.entries.length > 0;
+}
+
+function learn(news) {
+  for (const list of [state.entries, state.held]) {
+    for (const seen of list) if (seen.cursor === news.cursor) seen.later = news.later;
+  }
+  const old = [...$("entries").children].find((item) => item.dataset.cursor === news.cursor);
+  const seen = state.entries.find((one) => one.cursor === news.cursor);
+  if (!old || !seen) return;
+  const made = row(seen, false);
+  made.firstElementChild.open = old.firstElementChild.open;
+  old.replaceWith(made);
 }
 
 function take(fresh) {
@@ -247,6 +294,7 @@ async function follow(signal) {
 
 function heard(blocks) {
   const fresh = [];
+  const news = [];
   for (const block of blocks) {
     const lines = Object.fromEntries(block.split("\n").filter((line) => /^\w+: /.test(line)).map((line) => {
       const at = line.indexOf(": ");
@@ -255,10 +303,17 @@ function heard(blocks) {
     if (lines.id) state.lastId = lines.id;
     if (lines.event === "resync") list().catch(() => {});
     else if (lines.event === "skipped") { state.skipped += JSON.parse(lines.data).about; showCoverage(); }
+    else if (lines.event === "later") news.push(JSON.parse(lines.data));
     else if (lines.event in MARKS) fresh.unshift(JSON.parse(lines.data));
   }
   const known = new Set(state.entries.slice(0, 200).map((seen) => seen.cursor));
   take(fresh.filter((seen) => !known.has(seen.cursor)));
+  news.forEach(learn);
+  if (news.length && state.listing) {
+    const away = news.some((one) => one.later.code === "journey_unreachable");
+    state.listing.later_from = away ? "unreachable" : "journey service";
+    showCoverage();
+  }
 }
 
 async function begin() {

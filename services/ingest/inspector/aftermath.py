@@ -1,0 +1,163 @@
+"""What became of accepted touchpoints after they were written, as the journey service says it when somebody looks.
+
+What it does not say is shown as unknown, and never guessed. What is settled is remembered, so that looking again asks
+about the rest alone; the touchpoints that are asked about are those that the looking key may see.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from services.ingest.inspector.logbook import Page, Taken
+from services.ingest.reasons import Outcome
+from services.ingest.wording import Language
+
+MOST: Final = 200
+"""Touchpoints in one question."""
+
+_REMEMBERED: Final = 5_000
+_PAUSE_S: Final = 3.0
+"""After a failure nobody asks for so long: looking must not wait for an outage again and again."""
+
+
+class Fate(StrEnum):
+    """What became of a touchpoint that was accepted."""
+
+    APPLIED = "applied"
+    LATE = "late"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    DEAD_LETTER = "dead_letter"
+    WAITING = "waiting"
+    UNKNOWN = "unknown"
+
+
+UNSETTLED: Final = frozenset({Fate.WAITING, Fate.UNKNOWN})
+"""Those that may still change."""
+
+UNREACHABLE: Final = "journey_unreachable"
+"""The code where nobody could be asked."""
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one touchpoint, as the journey service has it."""
+
+    outcome: Fate
+    code: str | None = None
+
+
+class Later(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The same for people."""
+
+    outcome: Fate
+    code: str | None = None
+    message: str | None = None
+
+
+class Source(StrEnum):
+    """Where an answer about later outcomes comes from."""
+
+    JOURNEY = "journey service"
+    UNREACHABLE = "unreachable"
+    NOBODY = "not set up"
+
+
+class UnreachableError(Exception):
+    """The journey service does not say."""
+
+
+Ask = Callable[[Sequence[bytes]], Awaitable[Sequence[Told]]]
+"""Asks about touchpoints as they were published, and answers in their order. Raises `UnreachableError`."""
+
+_WORDS: Final = {
+    Fate.APPLIED: ("Stored, and counted in the customer's journey.", "저장되어 고객의 여정에 반영되었습니다."),
+    Fate.LATE: (
+        "Stored as history: it came too long after it happened to count.",
+        "이력으로만 저장했습니다. 일어난 지 너무 오래되어 여정에 반영하지 않습니다.",
+    ),
+    Fate.DUPLICATE: ("It was stored before; nothing changed.", "이미 저장된 접점이라 바뀐 것이 없습니다."),
+    Fate.CONFLICT: (
+        "Not stored: this id was used before with other content. Send it with a new id.",
+        "저장하지 않았습니다. 같은 id로 다른 내용이 이미 있습니다. 새 id로 보내 주세요.",
+    ),
+    Fate.DEAD_LETTER: (
+        "Not stored: it is a dead letter. An operator finds it with `waymark dlq list`.",
+        "저장하지 못해 보류했습니다. 운영자가 `waymark dlq list`로 확인할 수 있습니다.",
+    ),
+    Fate.WAITING: ("Written to Kafka; not read yet.", "Kafka에 기록했고 아직 처리 전입니다."),
+    Fate.UNKNOWN: ("No trace of it is left.", "남은 기록이 없습니다."),
+}
+_NO_ANSWER: Final = (
+    "Written to Kafka; the journey service does not answer, so nobody can say what became of it.",
+    "Kafka에 기록했습니다. 여정 서비스가 응답하지 않아 그 뒤의 결과는 알 수 없습니다.",
+)
+
+
+def written(page: Page, replica: str) -> dict[str, bytes]:
+    """Return the accepted touchpoints of a page as they were published, by their cursors."""
+    if not isinstance(page.what, Taken):
+        return {}
+    return {
+        f"{replica}-{page.number}-{at}": record.value
+        for at, record in page.what.written.items()
+        if record.value is not None and page.what.verdicts[at].outcome is Outcome.ACCEPTED
+    }
+
+
+class Aftermath:
+    """Asks about touchpoints, and remembers what is settled. Until `ask_from` there is nobody to be asked."""
+
+    def __init__(self) -> None:
+        self._ask: Ask | None = None
+        self._settled: OrderedDict[str, Told] = OrderedDict()
+        self._asking = asyncio.Semaphore(2)
+        self._again_at = float("-inf")
+
+    def ask_from(self, ask: Ask) -> None:
+        """Set who is asked."""
+        self._ask = ask
+
+    @property
+    def source(self) -> Source:
+        """Who answers at present."""
+        if self._ask is None:
+            return Source.NOBODY
+        return Source.UNREACHABLE if self._again_at > asyncio.get_running_loop().time() else Source.JOURNEY
+
+    async def of(self, touchpoints: Mapping[str, bytes], language: Language) -> dict[str, Later]:
+        """Return what became of touchpoints, by their cursors; of nothing where nobody can be asked at all."""
+        if self._ask is None:
+            return {}
+        open_ = [cursor for cursor in touchpoints if cursor not in self._settled]
+        told = {cursor: self._settled[cursor] for cursor in touchpoints if cursor in self._settled}
+        for at in range(0, len(open_), MOST):
+            told |= await self._asked({cursor: touchpoints[cursor] for cursor in open_[at : at + MOST]})
+        return {cursor: _said(told.get(cursor), language) for cursor in touchpoints}
+
+    async def _asked(self, touchpoints: Mapping[str, bytes]) -> dict[str, Told]:
+        assert self._ask is not None  # noqa: S101  `of` asks nobody otherwise
+        now = asyncio.get_running_loop().time
+        async with self._asking:
+            if now() < self._again_at:
+                return {}
+            try:
+                told = dict(zip(touchpoints, await self._ask(list(touchpoints.values())), strict=True))
+            except UnreachableError:
+                self._again_at = now() + _PAUSE_S
+                return {}
+        self._settled |= {cursor: one for cursor, one in told.items() if one.outcome not in UNSETTLED}
+        while len(self._settled) > _REMEMBERED:
+            self._settled.popitem(last=False)
+        return told
+
+
+def _said(told: Told | None, language: Language) -> Later:
+    english, korean = _NO_ANSWER if told is None else _WORDS[told.outcome]
+    message = korean if language is Language.KO else english
+    if told is None:
+        return Later(outcome=Fate.UNKNOWN, code=UNREACHABLE, message=message)
+    return Later(outcome=told.outcome, code=told.code, message=message)

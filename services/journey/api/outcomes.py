@@ -1,0 +1,132 @@
+"""What became of touchpoints that were published: ingest asks it for a producer who looks at what it sent.
+
+The answer is read from what is stored and from nothing else: a touchpoint that is in no table yet is waiting. Which
+source may ask about what is ingest's business; the secret that both share opens this alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from services.journey.domain.touchpoint import Touchpoint, TouchpointKey, fingerprint
+from services.journey.sameness import is_repeat
+from services.runtime.postgres import ACQUIRE_TIMEOUT_S, Pool
+
+MOST: Final = 200
+"""Touchpoints in one question."""
+
+
+class Outcome(StrEnum):
+    """What became of a touchpoint; `unknown` of one whose traces are gone."""
+
+    APPLIED = "applied"
+    LATE = "late"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    DEAD_LETTER = "dead_letter"
+    WAITING = "waiting"
+    UNKNOWN = "unknown"
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The outcome of one touchpoint, and of a dead letter its code."""
+
+    outcome: Outcome
+    code: str | None = None
+
+
+class _Question(msgspec.Struct, frozen=True):
+    touchpoints: list[msgspec.Raw]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The outcomes, in the order of the question."""
+
+    outcomes: list[Told]
+
+
+class _Stored(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is stored under a key: always a fingerprint, and the touchpoint unless it names nobody or is gone."""
+
+    fingerprint: bytes
+    payload: str | None
+    late: bool | None
+
+
+class MalformedError(ValueError):
+    """The question is no list of at most `MOST` touchpoints."""
+
+
+_QUESTION: Final = msgspec.json.Decoder(_Question)
+_TOUCHPOINT: Final = msgspec.json.Decoder(Touchpoint)
+_ENCODER: Final = msgspec.json.Encoder()
+
+_SEEN: Final = """
+SELECT s.source, s.id, s.fingerprint, t.payload, t.late
+  FROM unnest($1::text[], $2::text[]) AS k (source, id)
+  JOIN journey.seen AS s USING (source, id)
+  LEFT JOIN journey.touchpoints AS t ON t.source = s.source AND t.id = s.id AND t.occurred_at = s.occurred_at"""
+
+_LETTERS: Final = """
+SELECT value, code FROM journey.dead_letters
+ WHERE first_seen >= $3::timestamptz - interval '1 minute' AND source = ANY ($1) AND touchpoint_id = ANY ($2)
+ ORDER BY first_seen"""
+
+
+async def answer(pool: Pool, body: bytes) -> bytes:
+    """Return the JSON of the outcomes of the touchpoints in `body` (`{"touchpoints": [as published, ...]}`).
+
+    Raises:
+        MalformedError: it is no such document.
+    """
+    try:
+        asked = [bytes(raw) for raw in _QUESTION.decode(body).touchpoints]
+        points = [_TOUCHPOINT.decode(raw) for raw in asked]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError from error
+    if len(points) > MOST or any("\x00" in point.source + point.id for point in points):
+        raise MalformedError
+    return _ENCODER.encode(Answer(outcomes=await _outcomes(pool, points, asked)))
+
+
+async def _outcomes(pool: Pool, points: Sequence[Touchpoint], asked: Sequence[bytes]) -> list[Told]:
+    if not points:
+        return []
+    keys = [[point.source for point in points], [point.id for point in points]]
+    async with (
+        pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        stored = {
+            (row["source"], row["id"]): _Stored(
+                fingerprint=row["fingerprint"], payload=row["payload"], late=row["late"]
+            )
+            for row in await connection.fetch(_SEEN, *keys)
+        }
+        letters: dict[bytes, str] = {}
+        untold = [point for point in points if point.key not in stored or stored[point.key].payload is None]
+        if untold:
+            since = min(point.received_at for point in untold)
+            found = await connection.fetch(_LETTERS, *keys, since)
+            letters = {row["value"]: row["code"] for row in found if row["value"] is not None}
+    return [_told(point, raw, stored, letters) for point, raw in zip(points, asked, strict=True)]
+
+
+def _told(given: Touchpoint, raw: bytes, stored: Mapping[TouchpointKey, _Stored], letters: Mapping[bytes, str]) -> Told:
+    known = stored.get(given.key)
+    if known is None or known.payload is None:
+        code = letters.get(raw)
+        if code is not None:
+            return Told(outcome=Outcome.DEAD_LETTER, code=code)
+        if known is None:
+            return Told(outcome=Outcome.WAITING)
+    there = _TOUCHPOINT.decode(known.payload) if known.payload is not None else None
+    if fingerprint(given) != known.fingerprint and not is_repeat(given, known.fingerprint, there):
+        return Told(outcome=Outcome.CONFLICT, code="id_conflict")
+    if there is None:
+        return Told(outcome=Outcome.UNKNOWN)
+    if there.received_at != given.received_at:
+        return Told(outcome=Outcome.DUPLICATE)
+    return Told(outcome=Outcome.LATE if known.late else Outcome.APPLIED)
