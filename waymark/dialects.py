@@ -10,6 +10,7 @@ import psycopg
 import yaml
 from psycopg.types.json import Jsonb
 
+from schemas.vocabulary import Channel
 from services.ingest.cloudevents.configuration import ConfigurationError, SourceRules
 from services.ingest.cloudevents.form import DIALECT as CLOUDEVENTS
 from services.ingest.segment import mapping
@@ -28,6 +29,8 @@ class Reading:
     cloudevents: dict[str, Any] | None = None
     origins: Sequence[str] | None = None
     clock: str | None = None
+    channel: str | None = None
+    """The default channel; an empty one takes the default away."""
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -75,8 +78,26 @@ def checked_origins(origins: Sequence[str]) -> list[str]:
     return sorted(set(trimmed))
 
 
+def checked_channel(channel: str) -> str:
+    """Return a default channel, empty for `none`; raises `CommandError` for what is no channel."""
+    if channel == "none":
+        return ""
+    if channel not in set(Channel):
+        raise CommandError(f"no such channel: {channel}; there are {', '.join(Channel)}, or none", exit_code=2)
+    return channel
+
+
+def _check_allowed(connection: psycopg.Connection, source: str, channel: str) -> None:
+    row = connection.execute("SELECT channels FROM ingest.sources WHERE name = %s", (source,)).fetchone()
+    allowed = row[0] if row is not None else None
+    if channel and allowed and channel not in allowed:
+        raise CommandError(f"{source} may not use {channel}; it may use {', '.join(sorted(allowed))}", exit_code=2)
+
+
 def set_reading(connection: psycopg.Connection, source: str, reading: Reading) -> None:
     """Set how a source is read; raises `CommandError` if there is none of that name. Replicas notice within seconds."""
+    if reading.channel:
+        _check_allowed(connection, source, reading.channel)
     given = {SEGMENT: reading.segment, CLOUDEVENTS: reading.cloudevents}
     set_anew = [name for name, dialect in given.items() if dialect is not None]
     added = {name: dialect for name, dialect in given.items() if dialect}
@@ -85,9 +106,20 @@ def set_reading(connection: psycopg.Connection, source: str, reading: Reading) -
         """UPDATE ingest.sources
               SET dialects = (dialects - %(set_anew)s::text[]) || %(added)s,
                   origins = coalesce(%(origins)s::text[], origins),
-                  clock = coalesce(%(clock)s, clock)
+                  clock = coalesce(%(clock)s, clock),
+                  defaults = CASE WHEN %(channel)s::text IS NULL THEN defaults
+                                  ELSE (defaults - 'channel')
+                                       || jsonb_strip_nulls(jsonb_build_object('channel', nullif(%(channel)s, '')))
+                             END
             WHERE name = %(source)s""",
-        {"set_anew": set_anew, "added": Jsonb(added), "origins": origins, "clock": reading.clock, "source": source},
+        {
+            "set_anew": set_anew,
+            "added": Jsonb(added),
+            "origins": origins,
+            "clock": reading.clock,
+            "channel": reading.channel,
+            "source": source,
+        },
     )
     if not found.rowcount:
         raise CommandError(f"there is no source {source!r}; `waymark keys create --source {source}` makes it")

@@ -36,7 +36,8 @@ def read(
         _fill_in(found, defaults)
     if not composed:
         normalisation.compose(found, verbatim="id")  # an id is its producer's, to the byte
-    errors = validation.errors(touchpoint.SCHEMA, found, shallow=shallow and not defaults)
+    deepened = len(defaults) > ("channel" in defaults)  # a channel nests nothing
+    errors = validation.errors(touchpoint.SCHEMA, found, shallow=shallow and not deepened)
     return errors or _typed(found)
 
 

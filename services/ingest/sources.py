@@ -45,6 +45,8 @@ class Pace:
 class Source:
     """A producer system. `channels` None means all; `defaults` are members for touchpoints that lack them.
 
+    A source that may use one channel only has it as the default, unless another one is set.
+
     `origins` are those of web pages that may send (`*`: every one). `dialects` says by wire form how what the source
     sends becomes touchpoints; each form checks its own.
     `scopes`, `key_id` and `key_pace` are those of the key that was presented, where one was.
@@ -61,6 +63,10 @@ class Source:
     pace: Pace = Pace()
     key_id: str = ""
     key_pace: Pace = Pace()
+
+    def __post_init__(self) -> None:
+        if self.channels is not None and len(self.channels) == 1 and "channel" not in self.defaults:
+            object.__setattr__(self, "defaults", {"channel": str(*self.channels), **self.defaults})
 
     def allows(self, channel: Channel) -> bool:
         """Return whether the source may send `channel`."""

@@ -11,7 +11,7 @@ from services.runtime import postgres
 from tests.integration.ingest_process import make_key
 from waymark.console import CommandError
 from waymark.database import connected
-from waymark.dialects import Reading, checked_origins, read_mapping, read_rules, set_reading
+from waymark.dialects import Reading, checked_channel, checked_origins, read_mapping, read_rules, set_reading
 
 pytestmark = pytest.mark.local
 
@@ -54,6 +54,35 @@ async def test_what_is_not_said_stays_and_an_empty_mapping_takes_the_own_one_awa
 
     source = await the_source(database)
     assert (source.dialects, source.origins, source.clock) == ({}, frozenset(), ClockMode.ESTIMATE)
+
+
+async def test_a_default_channel_is_set_changed_and_taken_away(database: str) -> None:
+    make_key(database, "web")
+    with connected(database) as connection:
+        connection.execute("""UPDATE ingest.sources SET defaults = '{"queue": "q"}'""")
+        set_reading(connection, "web", Reading(channel="web"))
+        set_reading(connection, "web", Reading(clock="formula"))
+    assert (await the_source(database)).defaults == {"queue": "q", "channel": "web"}
+    with connected(database) as connection:
+        set_reading(connection, "web", Reading(channel=""))
+    assert (await the_source(database)).defaults == {"queue": "q"}
+
+
+async def test_the_one_channel_of_a_source_is_its_default_and_another_is_refused(database: str) -> None:
+    make_key(database, "ivr")
+    with connected(database) as connection:
+        connection.execute("UPDATE ingest.sources SET channels = '{phone}'")
+        with pytest.raises(CommandError, match="may use phone"):
+            set_reading(connection, "ivr", Reading(channel="web"))
+
+    assert (await the_source(database)).defaults == {"channel": "phone"}
+
+
+def test_a_default_channel_is_a_channel() -> None:
+    assert checked_channel("none") == ""
+    assert checked_channel("phone") == "phone"
+    with pytest.raises(CommandError, match="no such channel: fax"):
+        checked_channel("fax")
 
 
 async def test_the_rules_for_cloudevents_lie_beside_the_mapping(database: str) -> None:

@@ -46,6 +46,16 @@ Clock = Annotated[
         help=say("How its clock is taken; see docs/ingest.md.", "시각 보정 방식입니다."),
     ),
 ]
+DefaultChannel = Annotated[
+    str | None,
+    typer.Option(
+        "--default-channel",
+        metavar="CHANNEL",
+        help=say(
+            "The channel of what comes without one; `none`: no default.", "채널이 없는 접점의 기본 채널, `none`: 없음."
+        ),
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help=say("Check only.", "검사만 합니다."))]
 
 
@@ -56,23 +66,28 @@ def set_up(
     origins: Origins = None,
     no_origins: NoOrigins = False,
     clock: Clock = None,
+    default_channel: DefaultChannel = None,
     dry_run: DryRun = False,
 ) -> None:
     """Set how a source is read."""
     from services.ingest.timing.judgement import ClockMode
     from waymark.database import connected
-    from waymark.dialects import Reading, checked_origins, read_mapping, read_rules, set_reading
+    from waymark.dialects import Reading, checked_channel, checked_origins, read_mapping, read_rules, set_reading
     from waymark.target import find_target
 
     if clock is not None and clock not in set(ClockMode):
         raise CommandError(f"--clock is one of {', '.join(ClockMode)}, not {clock!r}", exit_code=2)
-    if all(given is None for given in (segment_mapping, cloudevents, clock)) and not origins and not no_origins:
-        raise CommandError("say what to set: --segment-mapping, --cloudevents, --origin or --clock", exit_code=2)
+    asked = (segment_mapping, cloudevents, clock, default_channel)
+    if all(given is None for given in asked) and not origins and not no_origins:
+        raise CommandError(
+            "say what to set: --default-channel, --segment-mapping, --cloudevents, --origin or --clock", exit_code=2
+        )
     reading = Reading(
         segment=read_mapping(segment_mapping) if segment_mapping is not None else None,
         cloudevents=read_rules(cloudevents) if cloudevents is not None else None,
         origins=[] if no_origins else checked_origins(origins) if origins else None,
         clock=clock,
+        channel=checked_channel(default_channel) if default_channel is not None else None,
     )
     if dry_run:
         out.print(say("nothing is wrong with it", "문제가 없습니다"))

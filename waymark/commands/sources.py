@@ -90,6 +90,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "waymark sources set web --segment-mapping web.yaml --origin https://shop.example.com",
             "waymark sources set core --clock true_time",
+            "waymark sources set shop-events --default-channel web",
         ),
     )(dialects.set_up)
     app.add_typer(

@@ -215,6 +215,7 @@ function row(seen, fresh) {
   const item = element("li");
   item.dataset.cursor = seen.cursor;
   item.dataset.outcome = seen.outcome;
+  item.dataset.lost = String(LOST.has(seen.later?.outcome));
   item.dataset.bad = String(BAD.has(seen.outcome) || LOST.has(seen.later?.outcome));
   if (fresh) item.classList.add("fresh");
   const box = element("details");
