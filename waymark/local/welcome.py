@@ -11,12 +11,12 @@ from waymark.local.plan import BrokerKind, Plan
 from waymark.target import Target
 
 NAME_CELLS = 16
-VALUE_CELLS = 24
+VALUE_CELLS = 32
 
 
 def welcome(plan: Plan, target: Target) -> RenderableType:
     """The whole greeting."""
-    parts: list[RenderableType] = [Text(), _addresses(target), Text(), _keys(target), Text()]
+    parts: list[RenderableType] = [Text(), _addresses(target), Text(), _keys(target), Text(), _doors(), Text()]
     if plan.broker is BrokerKind.EMBEDDED:
         parts += [_warning(), Text()]
     parts += [Text(say("Send a first touchpoint:", "첫 접점 보내기:"), style="bold"), Text(curl(target)), Text()]
@@ -42,6 +42,11 @@ def _addresses(target: Target) -> Text:
     return _lines(
         [
             (say("console", "콘솔"), f"{target.alerts}/", say("the inbox of issues", "이슈 목록")),
+            (
+                say("inspector", "인스펙터"),
+                f"{target.ingest}/inspector",
+                say("what was sent, and what became of it", "보낸 것과 그 결과"),
+            ),
             ("ingest", target.ingest, "POST /v1/touchpoints, /docs"),
             ("journey API", target.journey_api, "GET /v1/customers/…, /docs"),
             ("alerts API", target.alerts, "GET /v1/issues, /v1/stream, /docs"),
@@ -55,6 +60,19 @@ def _addresses(target: Target) -> Text:
 
 def _keys(target: Target) -> Text:
     return _lines([(say(f"{name} key", f"{name} 키"), key, "") for name, key in target.keys.items()], style="magenta")
+
+
+def _doors() -> Text:
+    """Which key opens which page: a newcomer has four, and each page asks for one."""
+    return Text(
+        say(
+            "The console opens with the agent key (the reader key may look, the admin key may set up),\n"
+            "the inspector with the source key (what that source sent) or the reader key (everything).",
+            "콘솔은 agent 키로 엽니다(reader 키는 보기만, admin 키는 설정까지).\n"
+            "인스펙터는 source 키(그 소스가 보낸 것) 또는 reader 키(전체)로 엽니다.",
+        ),
+        style="dim",
+    )
 
 
 def _lines(rows: Sequence[tuple[str, str, str]], *, style: str) -> Text:

@@ -10,6 +10,7 @@ from importlib.resources import files
 import msgspec
 
 from services.ingest.inspector import documented
+from services.ingest.inspector.front import GetFront
 from services.ingest.inspector.inspector import Inspector
 from services.ingest.inspector.query import Query, parse
 from services.ingest.reasons import Refusal, Refused
@@ -114,7 +115,8 @@ class GetFile:
 
 
 def routes(inspector: Inspector) -> Iterator[tuple[str, Handler, Operation | None]]:
-    """Yield path, handler and documentation of everything about the inspector."""
+    """Yield path, handler and documentation of everything about the inspector, and of the way to it."""
+    yield "/", GetFront(), None
     yield "/v1/inspector", GetListing(inspector), documented.LISTING
     yield "/v1/inspector/stream", GetStream(inspector), documented.STREAM
     for path, (name, media_type) in PAGES.items():

@@ -256,3 +256,23 @@ async def test_the_page_comes_from_the_package_and_may_load_nothing_from_elsewhe
     assert b"https://" not in answer.body
     assert b"localStorage" not in answer.body
     assert b"sessionStorage" not in answer.body
+
+
+# --- the way to it -----------------------------------------------------------------------------------------------
+
+
+async def test_a_browser_at_the_front_door_is_led_to_the_inspector(bench: Bench) -> None:
+    answer = await bench.call("GET", [b""], {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}, at="/")
+
+    assert (answer.status, answer.headers["location"]) == (303, "inspector")
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", ""])
+async def test_a_program_at_the_front_door_is_told_the_addresses(bench: Bench, accept: str) -> None:
+    answer = await bench.call("GET", [b""], {"accept": accept}, at="/")
+
+    assert answer.status == 200
+    assert answer.json["places"]["send"] == "v1/touchpoints"
+    for place in ("inspector", "docs", "openapi.json"):
+        assert place in answer.json["places"].values()
+        assert (await bench.call("GET", [b""], {}, at=f"/{place}")).status == 200
