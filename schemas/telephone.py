@@ -173,3 +173,11 @@ def _why_no_customer(number: PhoneNumber, *, international: bool) -> NoCustomer 
         return None if phonenumbers.number_type(number) in _PERSONAL_LINES else NoCustomer.SERVICE
     # Numbering plans change faster than the library's tables: believe a whole number of a possible length.
     return None if international and phonenumbers.is_possible_number(number) else NoCustomer.INVALID
+
+
+def known_region(text: str) -> str:
+    """The code of a region whose numbering plan is known, in capitals; raises ValueError for any other."""
+    region = text.upper()
+    if region not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("is no region of telephone numbers; give two letters such as KR, JP or US")
+    return region

@@ -4,6 +4,7 @@ Colours and progress follow the terminal; `NO_COLOR` turns colours off (rich see
 """
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +19,11 @@ class CommandError(Exception):
     def __init__(self, text: str, *, exit_code: int = 1) -> None:
         super().__init__(text)
         self.exit_code = exit_code
+
+
+def settings_wrong(problems: Sequence[str]) -> str:
+    """What is said of wrong settings, one line each."""
+    return "\n  ".join((say("the settings are wrong:", "설정이 잘못되었습니다:"), *problems))
 
 
 def is_korean() -> bool:

@@ -5,9 +5,16 @@ from contextlib import contextmanager
 
 import psycopg
 
-from waymark.console import CommandError, masked
+from services.runtime.reach import postgres_url
+from waymark.console import CommandError, masked, settings_wrong
 
 CONNECT_S = 5
+
+
+def check_url(url: str) -> None:
+    """Refuse a URL that cannot be read; raises `CommandError`, whose text never quotes it."""
+    if problems := postgres_url.problems(url):
+        raise CommandError(settings_wrong([f"WAYMARK_POSTGRES: {problem}" for problem in problems]), exit_code=2)
 
 
 @contextmanager
@@ -17,6 +24,7 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
     Raises:
         CommandError: it does not answer, or `waymark migrate` was never run there.
     """
+    check_url(url)
     try:
         with psycopg.connect(url, connect_timeout=CONNECT_S, application_name="waymark") as connection:
             yield connection

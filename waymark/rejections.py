@@ -13,6 +13,8 @@ from aiokafka.errors import KafkaError
 from schemas import dead_letter
 from schemas.codec import UndecodableError
 from services.ingest.inspector.others import MAPPED_HEADER
+from services.runtime.reach.brokers import Brokers, brokers_of
+from services.runtime.reach.kafka_access import find_trouble
 from waymark.console import CommandError
 from waymark.dead_letters import Letter, Selection
 
@@ -25,7 +27,7 @@ SEARCHED = 100_000
 SentAgain = Mapping[str, datetime]
 
 
-async def find_rejections(bootstrap: str, selection: Selection, sent_again: SentAgain) -> list[Letter]:
+async def find_rejections(brokers: Brokers | str, selection: Selection, sent_again: SentAgain) -> list[Letter]:
     """The latest selected letters, oldest first; `sent_again` says when which of them were.
 
     Raises:
@@ -34,9 +36,11 @@ async def find_rejections(bootstrap: str, selection: Selection, sent_again: Sent
     filtered = bool(selection.refs or selection.code or selection.source or selection.since or selection.until)
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            records = await _latest(bootstrap, SEARCHED if filtered else selection.limit)
+            records = await _latest(brokers, SEARCHED if filtered else selection.limit)
     except (KafkaError, OSError, TimeoutError) as error:
-        raise CommandError(f"Kafka at {bootstrap} does not answer: {type(error).__name__}") from error
+        trouble = await find_trouble(brokers_of(brokers))
+        reason = trouble.text if trouble else type(error).__name__
+        raise CommandError(f"Kafka at {brokers} does not answer: {reason}") from error
     letters = sorted(
         (letter for record in records for letter in _letters(record, sent_again)), key=lambda one: one.first_seen
     )
@@ -61,9 +65,9 @@ def _selected(letter: Letter, selection: Selection) -> bool:
     return all(wanted)
 
 
-async def _latest(bootstrap: str, limit: int) -> list[ConsumerRecord]:
+async def _latest(brokers: Brokers | str, limit: int) -> list[ConsumerRecord]:
     """At most `limit` of the last records of each partition."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, client_id="waymark-dlq")
+    consumer = AIOKafkaConsumer(**brokers_of(brokers).options, enable_auto_commit=False, client_id="waymark-dlq")
     await consumer.start()
     try:
         numbers = consumer.partitions_for_topic(dead_letter.TOPIC) or set()

@@ -12,6 +12,9 @@ from typing import Any
 
 import orjson
 
+from services.runtime.reach.brokers import Brokers
+from services.runtime.settings import CommonSettings, SettingsError
+from waymark.console import CommandError, settings_wrong
 from waymark.stack.places import data_home
 
 UP_FILE = "up.json"
@@ -19,7 +22,10 @@ UP_FILE = "up.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Addresses and keys of one Waymark. `keys` may lack any of `source`, `reader`, `agent`, `admin`."""
+    """Addresses and keys of one Waymark. `keys` may lack any of `source`, `reader`, `agent`, `admin`.
+
+    `access` is what the environment says of how Kafka is reached; `brokers` is made of it.
+    """
 
     ingest: str
     journey: str
@@ -27,10 +33,16 @@ class Target:
     alerts: str
     kafka: str
     postgres: str
+    access: Mapping[str, str] = field(default_factory=dict, repr=False)
     line: str = ""
     idempotent: bool = True
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     from_up: bool = False
+
+    @property
+    def brokers(self) -> Brokers:
+        """How Kafka is reached; raises `CommandError` where the settings of that are wrong."""
+        return brokers_at(self.kafka, self.access)
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
@@ -52,12 +64,22 @@ def find_target(environ: Mapping[str, str]) -> Target:
         journey_api=choose("WAYMARK_URL_JOURNEY_API", "journey_api", _local(environ, "WAYMARK_JOURNEY_API_PORT", 8081)),
         alerts=choose("WAYMARK_URL_ALERTS", "alerts", _local(environ, "WAYMARK_ALERTS_PORT", 8082)),
         kafka=choose("WAYMARK_KAFKA", "kafka", "127.0.0.1:9092"),
+        access={} if running.get("plaintext") and not environ.get("WAYMARK_KAFKA") else access_of(environ),
         postgres=choose("WAYMARK_POSTGRES", "postgres", "postgresql://waymark@127.0.0.1:5432/waymark"),
         line=choose("WAYMARK_KAFKA_LINE", "line", ""),
         idempotent=choose("WAYMARK_KAFKA_IDEMPOTENCE", "idempotence", "true").lower() not in {"false", "0", "no"},
         keys=_keys(environ, running.get("keys", {})),
         from_up=bool(running),
     )
+
+
+def brokers_at(kafka: str, access: Mapping[str, str]) -> Brokers:
+    """How Kafka at these servers is reached; raises `CommandError` where the settings of that are wrong."""
+    try:
+        return CommonSettings.load({**access, "WAYMARK_KAFKA": kafka}).brokers
+    except SettingsError as error:
+        problems = error.problems
+    raise CommandError(settings_wrong(problems), exit_code=2)
 
 
 def running_stack(folder: Path) -> dict[str, Any] | None:
@@ -74,6 +96,15 @@ def _keys(environ: Mapping[str, str], running: Mapping[str, str]) -> dict[str, s
     names = ("source", "reader", "agent", "admin")
     chosen = {name: environ.get(f"WAYMARK_KEY_{name.upper()}") or running.get(name) for name in names}
     return {name: key for name, key in chosen.items() if key}
+
+
+def access_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say how Kafka is reached; its address aside."""
+    return {name: value for name, value in environ.items() if name.startswith(_ACCESS) and name not in _NO_ACCESS}
+
+
+_ACCESS = "WAYMARK_KAFKA_"
+_NO_ACCESS = frozenset({"WAYMARK_KAFKA_LINE", "WAYMARK_KAFKA_IDEMPOTENCE"})
 
 
 def _local(environ: Mapping[str, str], variable: str, default: int) -> str:

@@ -6,6 +6,8 @@ from aiokafka.errors import KafkaError
 
 from schemas import topics
 from services.runtime.kafka import TopicSpec, ensure_topics
+from services.runtime.reach.brokers import Brokers, brokers_of
+from services.runtime.reach.kafka_access import find_trouble
 from waymark.stack.process import StackError
 
 
@@ -22,13 +24,15 @@ def declared(replication: int | None = None) -> list[TopicSpec]:
     ]
 
 
-def make_topics(bootstrap: str, *, replication: int | None = None, configure: bool = True) -> list[str]:
+def make_topics(brokers: Brokers | str, *, replication: int | None = None, configure: bool = True) -> list[str]:
     """Create what is missing; answers how those that are there differ, one line each.
 
     Raises:
         StackError: the broker does not answer or refuses.
     """
     try:
-        return asyncio.run(ensure_topics(bootstrap, declared(replication), configure=configure))
+        return asyncio.run(ensure_topics(brokers, declared(replication), configure=configure))
     except (KafkaError, OSError) as error:
-        raise StackError(f"Kafka at {bootstrap} cannot be used: {type(error).__name__}: {error}") from error
+        trouble = asyncio.run(find_trouble(brokers_of(brokers)))
+        reason = trouble.text if trouble else f"{type(error).__name__}: {error}"
+        raise StackError(f"Kafka at {brokers} cannot be used: {reason}") from error

@@ -44,6 +44,7 @@ from services.runtime.kafka import Producer
 from services.runtime.keys import KeyRing, StoredKey
 from services.runtime.postgres import Pool
 from services.runtime.settings import CommonSettings
+from services.runtime.starting import check_listening, meet_kafka, open_postgres
 from services.runtime.tasks import TaskOwner
 
 _log = logs.get_logger(__name__)
@@ -57,7 +58,8 @@ async def run(
     """Serve until SIGTERM or SIGINT; `on_ready` is called with the port once requests are answered.
 
     Raises:
-        OSError: the address is taken, or PostgreSQL cannot be reached within half a minute.
+        SettingsError: a setting is wrong.
+        NotThereError: PostgreSQL cannot be reached within half a minute.
     """
     logs.configure("alerts", settings.common.log_level, settings.common.log_format)
     async with running(settings, failpoints) as port:
@@ -73,10 +75,12 @@ async def running(settings: ProcessSettings, failpoints: Failpoints = NO_FAILPOI
     common, alerts = settings.common, settings.alerts
     if not alerts.master_keys:
         _log.warning("no master key is set: signing secrets stand in the database as they are")
+    check_listening(AlertsSettings, alerts.host, alerts.port)
     async with AsyncExitStack() as stack:
-        pool = await postgres.retrying(lambda: _open_pool(common), within_s=30.0)
+        pool = await open_postgres(lambda: _open_pool(common))
         stack.push_async_callback(postgres.close_pool, pool)
-        producer = Producer(common.kafka, client_id="waymark-alerts", idempotent=common.kafka_idempotence)
+        await meet_kafka(common.brokers)
+        producer = Producer(common.brokers, client_id="waymark-alerts", idempotent=common.kafka_idempotence)
         stack.push_async_callback(producer.stop)
         service = Service(settings, pool, producer, SystemClock(), failpoints)
         await stack.enter_async_context(service.sender)
@@ -159,7 +163,7 @@ class Service:
             clock=self._clock,
             publisher=self._producer,
             failpoints=self._failpoints,
-            line=partial(current_line, self._settings.common.kafka, self._settings.common.kafka_line),
+            line=partial(current_line, self._settings.common.brokers, self._settings.common.kafka_line),
             topic=alerts.issues_topic,
         )
         owner.start("wakeups", self.wakeups.run)
@@ -202,7 +206,7 @@ class Service:
     def _make_consumer(self) -> Consumer:
         alerts, common = self._settings.alerts, self._settings.common
         settings = ConsumerSettings(
-            bootstrap=common.kafka,
+            brokers=common.brokers,
             line=common.kafka_line,
             group=alerts.group,
             owner=self._owner,

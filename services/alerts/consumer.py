@@ -26,6 +26,7 @@ from services.runtime.kafka import cluster_line
 from services.runtime.log_line import LogVerdict, examine
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Pool, is_transient, retrying, transaction
+from services.runtime.reach.brokers import Brokers
 
 _log = get_logger(__name__)
 
@@ -46,7 +47,7 @@ class PoisonStormError(Exception):
 class ConsumerSettings:
     """What the consumer needs to know. `line`: empty means the cluster's id."""
 
-    bootstrap: str
+    brokers: Brokers
     line: str
     group: str
     owner: str
@@ -124,10 +125,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             self._rest(tp.partition)
 
     async def _member(self) -> None:
-        self._line = await cluster_line(self._settings.bootstrap, self._settings.line)
+        self._line = await cluster_line(self._settings.brokers, self._settings.line)
         session_ms = int(self._settings.session_timeout_s * 1000)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap,
+            **self._settings.brokers.options,
             group_id=self._settings.group,
             client_id=self._settings.owner,
             enable_auto_commit=False,
@@ -346,10 +347,10 @@ def _arrival(record: Any) -> Arrival:
     )
 
 
-async def current_line(bootstrap: str, override: str) -> str | None:
+async def current_line(brokers: Brokers, override: str) -> str | None:
     """Return the name of the present life of the log, None while no broker answers."""
     try:
-        return await cluster_line(bootstrap, override)
+        return await cluster_line(brokers, override)
     except (KafkaError, OSError, TimeoutError) as error:
         _log.warning("kafka is away", reason=type(error).__name__)
         return None

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, TYPES, Reason
+from services.runtime.reach import forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 
@@ -16,14 +17,18 @@ class AlertsSettings(Settings):
 
     env_prefix = "WAYMARK_ALERTS_"
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: forms.Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8082, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    public_url: str = Field("", description="Address of the console as people reach it; messages link to it.")
-    group: str = Field("waymark-alerts", description="Kafka consumer group; it shares partitions, and no offsets.")
-    frictions_topic: str = Field("frictions", min_length=1, description="Topic to read frictions from.")
-    issues_topic: str = Field("issues", min_length=1, description="Topic to publish issues on.")
+    public_url: forms.WebAddress = Field(
+        "", description="Address of the console as people reach it; messages link to it."
+    )
+    group: forms.Name = Field(
+        "waymark-alerts", description="Kafka consumer group; it shares partitions, and no offsets."
+    )
+    frictions_topic: forms.TopicName = Field("frictions", description="Topic to read frictions from.")
+    issues_topic: forms.TopicName = Field("issues", description="Topic to publish issues on.")
     session_timeout_s: float = Field(
-        6.0, ge=1, description="Seconds after which a silent replica loses its partitions."
+        6.0, ge=1, le=1800, description="Seconds after which a silent replica loses its partitions."
     )
     batch: int = Field(500, ge=1, le=5000, description="Most frictions in one transaction.")
     poison_limit: int = Field(
@@ -48,14 +53,18 @@ class AlertsSettings(Settings):
         "", description="Private networks that webhooks may go to, CIDR, comma separated: receivers inside the company."
     )
     target_ports: str = Field("80,443,8443", description="Ports that webhooks may go to, comma separated.")
-    lease_s: float = Field(60.0, gt=20, description="Seconds that a claimed delivery is ours; above the 15 s of a try.")
+    lease_s: float = Field(
+        60.0, gt=20, le=86_400, description="Seconds that a claimed delivery is ours; above the 15 s of a try."
+    )
     in_flight: int = Field(256, ge=1, le=1000, description="Most webhooks under way at once in this process.")
     poll_s: float = Field(1.0, gt=0, description="Seconds between looks for due deliveries, should a wake-up be lost.")
     heartbeat_s: float = Field(15.0, gt=0, description="Seconds between signs of life on the live stream.")
     stream_clients: int = Field(500, ge=1, description="Most clients of the live stream in this process.")
     stream_queue: int = Field(256, ge=1, description="Events a slow client may be behind before it is let go.")
-    feed_days: float = Field(7.0, gt=0, description="Days that the live stream can be resumed over.")
-    history_days: float = Field(90.0, gt=0, description="Days that attempts and delivered messages are kept.")
+    feed_days: float = Field(7.0, gt=0, le=36_500, description="Days that the live stream can be resumed over.")
+    history_days: float = Field(
+        90.0, gt=0, le=36_500, description="Days that attempts and delivered messages are kept."
+    )
     keys_refresh_s: float = Field(5.0, gt=0, description="Seconds until a revoked key is noticed.")
     drain_s: float = Field(10.0, gt=0, le=25, description="Seconds that requests and webhooks have to end on SIGTERM.")
 
@@ -64,7 +73,9 @@ class AlertsSettings(Settings):
     def _known_reasons(cls, text: str) -> str:
         unknown = sorted(set(_words(text)) - {reason.value for reason in TYPES})
         if unknown:
-            raise ValueError(f"no such reason to tell: {', '.join(unknown)}")
+            raise ValueError(
+                f"holds no reason to tell; there are {', '.join(sorted(reason.value for reason in TYPES))}"
+            )
         return text
 
     @field_validator("secret_keys")
@@ -77,8 +88,12 @@ class AlertsSettings(Settings):
     @field_validator("allowed_networks")
     @classmethod
     def _networks(cls, text: str) -> str:
-        for word in _words(text):
-            ip_network(word)
+        for number, word in enumerate(_words(text), start=1):
+            try:
+                ip_network(word)
+            except ValueError:
+                msg = f"word {number} is no network; give networks such as 10.0.0.0/8, whose last bits are 0"
+                raise ValueError(msg) from None
         return text
 
     @field_validator("target_ports")

@@ -6,9 +6,10 @@ On SIGTERM: not ready any more, no new connections, open requests to their end, 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -18,7 +19,7 @@ from schemas import dead_letter, validation
 from services.ingest.acceptance import Policy
 from services.ingest.body import BodyLimits
 from services.ingest.channels.binding_store import PostgresBindings
-from services.ingest.channels.bindings import Bindings, BindingStore, NoBindings, ground
+from services.ingest.channels.bindings import Bindings, BindingStore, Ground, NoBindings, ground
 from services.ingest.channels.operation import ROUTES as WEBHOOK_ROUTES
 from services.ingest.channels.operation import TAG as WEBHOOK_TAG
 from services.ingest.channels.webhook import Webhook, WebhookLimits
@@ -63,7 +64,9 @@ from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, build_api, serving, until_stopped
 from services.runtime.kafka import Producer, Publisher
 from services.runtime.keys import KeyRing
+from services.runtime.reach.brokers import Brokers
 from services.runtime.settings import CommonSettings, SettingsError
+from services.runtime.starting import check_listening, meet_kafka, open_postgres
 from services.runtime.tasks import TaskOwner
 from services.runtime.topic_tail import TAIL_OUTAGES, TopicTail, topic_tail
 
@@ -79,7 +82,8 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
     """Serve until SIGTERM or SIGINT; `on_ready` is called with the port once requests are answered.
 
     Raises:
-        OSError: the address is taken, or PostgreSQL cannot be reached within half a minute.
+        SettingsError: a setting is wrong, or a file that it names.
+        NotThereError: PostgreSQL cannot be reached within half a minute.
     """
     common, ingest = settings.common, settings.ingest
     calm_the_collector()
@@ -87,11 +91,14 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
     if not ingest.key_secret.get_secret_value():
         _log.warning("no key secret is set: Kafka keys can be guessed from identifiers")
     clock = SystemClock()
+    Files.read(ingest)  # what is wrong there is said before anything is started
+    check_listening(IngestSettings, ingest.host, ingest.port)
     async with AsyncExitStack() as stack:
-        pool = await postgres.retrying(lambda: _open_pool(common), within_s=30.0)
+        pool = await open_postgres(lambda: _open_pool(common))
         stack.push_async_callback(postgres.close_pool, pool)
+        await meet_kafka(common.brokers)
         producer = Producer(
-            common.kafka,
+            common.brokers,
             client_id="waymark-ingest",
             idempotent=common.kafka_idempotence,
             request_timeout_s=ingest.publish_timeout_s,
@@ -106,7 +113,7 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
         if ask is not None:
             stack.push_async_callback(ask.aclose)
             service.inspector.aftermath.ask_from(ask)
-        service.inspector.others.read_from(partial(_rejected_tail, common.kafka), TAIL_OUTAGES)
+        service.inspector.others.read_from(partial(_rejected_tail, common.brokers), TAIL_OUTAGES)
         owner.start("other replicas' rejections", service.inspector.others.run)
         owner.start("suppressions", service.suppressions.run)
         owner.start("webhooks", service.bindings.run)
@@ -118,6 +125,37 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
             health.draining = True
             _log.info("ingest drains")
     _log.info("ingest stopped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What a company's own files say: read, and refused where they are wrong, before anything is started."""
+
+    policy: PrivacyPolicy
+    ground: Ground
+
+    @classmethod
+    def read(cls, settings: IngestSettings) -> Self:
+        """Read what the settings name; raises `SettingsError` with the problems of all of them."""
+        policy, problems = read_policy(settings)
+        try:
+            found = ground(settings)
+        except SettingsError as error:
+            raise SettingsError([*problems, *error.problems]) from None
+        if problems:
+            raise SettingsError(problems)
+        return cls(policy=policy, ground=found)
+
+
+def read_policy(settings: IngestSettings) -> tuple[PrivacyPolicy, list[str]]:
+    """Return the privacy policy that the settings name, and what is wrong with it or lacks to it."""
+    secret, keys = settings.privacy_secret.get_secret_value(), settings.sealing_keys
+    variable = IngestSettings.variable_of("privacy")
+    try:
+        policy = PrivacyPolicy.read(settings.privacy)
+    except PolicyError as error:
+        return PrivacyPolicy(), [f"{variable}: {problem}" for problem in error.problems]
+    return policy, policy.lacks(secret=bool(secret), keys=bool(keys))
 
 
 class Service:
@@ -132,6 +170,7 @@ class Service:
         fresh_id: Callable[[], UUID],
         webhooks: BindingStore | None = None,
     ) -> None:
+        files = Files.read(settings)
         self.registry = CollectorRegistry()
         self.metrics = Metrics.register(self.registry)
         self.sources = Sources(store, clock, refresh_s=settings.keys_refresh_s, retry_after_s=settings.retry_after_s)
@@ -156,12 +195,12 @@ class Service:
                 logbook=self.inspector.logbook,
                 replica=self.inspector.replica,
                 clocks=Clocks(_timing_rules(settings)),
-                screen=_screen(settings, self.suppressions),
+                screen=_screen(settings, files.policy, self.suppressions),
             ),
         )
         self._admission = _admission(settings, self.metrics)
         self._body = _body_limits(settings)
-        self.bindings = Bindings(webhooks or NoBindings(), ground(settings), refresh_s=settings.keys_refresh_s)
+        self.bindings = Bindings(webhooks or NoBindings(), files.ground, refresh_s=settings.keys_refresh_s)
         heard = WebhookLimits(
             most=settings.max_items, within_s=settings.webhook_timeout_s, retry_after_s=settings.retry_after_s
         )
@@ -286,16 +325,9 @@ def _timing_rules(settings: IngestSettings) -> TimingRules:
     )
 
 
-def _screen(settings: IngestSettings, suppressions: Suppressions) -> Screen:
-    """Return what stands before publishing; raises `SettingsError` when the policy is wrong or lacks its secrets."""
+def _screen(settings: IngestSettings, policy: PrivacyPolicy, suppressions: Suppressions) -> Screen:
+    """Return what stands before publishing."""
     secret, keys = settings.privacy_secret.get_secret_value().encode(), settings.sealing_keys
-    try:
-        policy = PrivacyPolicy.read(settings.privacy)
-    except PolicyError as error:
-        raise SettingsError(error.problems) from None
-    missing = policy.lacks(secret=bool(secret), keys=bool(keys))
-    if missing:
-        raise SettingsError(missing)
     return Screen(policy, suppressions, Treating(secret, Sealer(keys)), phone_region=settings.phone_region)
 
 
@@ -326,8 +358,8 @@ def _with_security(app: FastAPI) -> Callable[[], dict[str, Any]]:
     return openapi
 
 
-def _rejected_tail(bootstrap: str) -> AbstractAsyncContextManager[TopicTail]:
-    return topic_tail(bootstrap, dead_letter.TOPIC, client_id="waymark-ingest-inspector", back=BACK)
+def _rejected_tail(brokers: Brokers) -> AbstractAsyncContextManager[TopicTail]:
+    return topic_tail(brokers, dead_letter.TOPIC, client_id="waymark-ingest-inspector", back=BACK)
 
 
 async def _open_pool(common: CommonSettings) -> postgres.Pool:

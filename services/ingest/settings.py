@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
+from schemas.telephone import known_region
+from services.runtime.reach import forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 
@@ -14,16 +16,19 @@ class IngestSettings(Settings):
     """The settings of ingest alone."""
 
     env_prefix = "WAYMARK_INGEST_"
+    verbatim = frozenset({"key_secret", "privacy_secret"})  # keys of what is stored: to change them changes that
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: forms.Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Longest body on the wire, in bytes.")
     max_inflated_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Longest body once inflated, in bytes.")
-    max_items: int = Field(1000, ge=1, description="Most touchpoints in one request.")
+    max_items: int = Field(1000, ge=1, le=100_000, description="Most touchpoints in one request.")
     max_item_bytes: int = Field(64 * 1024, ge=1024, description="Longest single touchpoint, in bytes of its JSON.")
     max_depth: int = Field(16, ge=4, le=100, description="Deepest nesting of one touchpoint, in levels.")
     body_timeout_s: float = Field(10.0, gt=0, description="Seconds within which a body must have arrived.")
-    publish_timeout_s: float = Field(3.0, gt=0, description="Seconds that Kafka has to take a record, else 503.")
+    publish_timeout_s: float = Field(
+        3.0, gt=0, le=600, description="Seconds that Kafka has to take a record, else 503."
+    )
     dead_letter_timeout_s: float = Field(1.0, gt=0, description="Most seconds an answer waits for its dead letters.")
     retry_after_s: int = Field(5, ge=1, le=300, description="Seconds in the Retry-After of a 503.")
     max_in_flight_requests: int = Field(1000, ge=1, description="Most requests being served at once, then 503.")
@@ -40,7 +45,7 @@ class IngestSettings(Settings):
     wrong_keys_per_minute: int = Field(
         60, ge=0, description="Wrong keys that one address may present in a minute, then 429; 0: no limit."
     )
-    trusted_proxies: str = Field(
+    trusted_proxies: forms.Networks = Field(
         "", description="Networks of the proxies whose X-Forwarded-For is believed, `10.0.0.0/8, 192.0.2.7`."
     )
     inspector_entries: int = Field(
@@ -73,15 +78,15 @@ class IngestSettings(Settings):
     skew_quantum_s: float = Field(300.0, gt=0, description="Steps in which the times of a device are shifted, seconds.")
     skew_least_s: float = Field(60.0, ge=0, description="Seconds of skew below which nothing is shifted.")
     remembered_clocks: int = Field(50_000, ge=1, description="How many devices' clocks each replica remembers.")
-    phone_region: str = Field(
-        "KR", pattern="^[A-Z]{2}$", description="Region of phone numbers written without a country code."
+    phone_region: Annotated[str, AfterValidator(known_region)] = Field(
+        "KR", description="Region of phone numbers written without a country code."
     )
     key_secret: SecretStr = Field(
         SecretStr(""),
         description="Secret of the HMAC that makes a Kafka key of an identifier; the same for all replicas, for ever. "
         "Empty is for trying things out: keys can then be guessed from identifiers.",
     )
-    privacy: str = Field(
+    privacy: forms.FileName = Field(
         "", description="YAML file that says what is kept, dropped, hashed or encrypted; empty keeps everything."
     )
     privacy_secret: SecretStr = Field(
@@ -97,10 +102,11 @@ class IngestSettings(Settings):
     keys_refresh_s: float = Field(
         5.0, gt=0, description="Seconds between readings of the source keys: how long a revoked one lives."
     )
-    systems: str = Field("", description="Folder with your own channel systems (YAML) besides those that are shipped.")
-    public_url: str = Field(
+    systems: forms.FolderName = Field(
+        "", description="Folder with your own channel systems (YAML) besides those that are shipped."
+    )
+    public_url: forms.WebAddress = Field(
         "",
-        pattern="^(https?://[^?#]+)?$",
         description="Where vendors reach ingest from outside, such as https://waymark.example.com; some sign it.",
     )
     webhook_timeout_s: float = Field(
@@ -113,7 +119,9 @@ class IngestSettings(Settings):
         description="Master keys that seal channel systems' secrets, comma separated, 32 characters or more each; the "
         "first is for new secrets. Empty: secrets stand in the database as they are.",
     )
-    secrets_dir: str = Field("", description="Folder with mounted secrets of channel systems, one file each.")
+    secrets_dir: forms.FolderName = Field(
+        "", description="Folder with mounted secrets of channel systems, one file each."
+    )
     drain_s: float = Field(15.0, gt=0, description="Seconds that open requests have to finish after SIGTERM.")
 
     @field_validator("secret_keys", "privacy_secret", "privacy_keys", "outcomes_secret")
@@ -133,12 +141,6 @@ class IngestSettings(Settings):
     def sealing_keys(self) -> tuple[str, ...]:
         """`privacy_keys` as values; the first is for new values."""
         return tuple(_words(self.privacy_keys.get_secret_value()))
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _are_networks(cls, text: str) -> str:
-        _networks(text)
-        return text
 
     @property
     def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

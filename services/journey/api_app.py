@@ -24,6 +24,7 @@ from services.runtime.clock import Clock, SystemClock
 from services.runtime.health import Check, CheckResult, Health
 from services.runtime.http import FieldProblem, OnReady, build_api, problem_response, serving, until_stopped
 from services.runtime.postgres import TRANSIENT, Pool, close_pool, create_pool, ping
+from services.runtime.starting import check_listening, open_postgres
 from services.runtime.tasks import TaskOwner
 
 _log = logs.get_logger(__name__)
@@ -70,9 +71,11 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        OSError: the address cannot be had, or the database does not answer at the start.
+        SettingsError: a setting is wrong.
+        NotThereError: PostgreSQL cannot be reached within half a minute.
     """
     logs.configure("journey-api", settings.common.log_level, settings.common.log_format)
+    check_listening(ApiSettings, settings.api.host, settings.api.port)
     async with _pool(settings) as pool:
         clock, registry = SystemClock(), CollectorRegistry()
         app = build(pool, settings.api, clock, registry)
@@ -92,11 +95,13 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
 
 @asynccontextmanager
 async def _pool(settings: ApiProcessSettings) -> AsyncIterator[Pool]:
-    pool = await create_pool(
-        settings.common.postgres.get_secret_value(),
-        application_name="waymark-journey-api",
-        size=settings.api.database_connections,
-        statement_timeout_s=settings.api.statement_timeout_s,
+    pool = await open_postgres(
+        lambda: create_pool(
+            settings.common.postgres.get_secret_value(),
+            application_name="waymark-journey-api",
+            size=settings.api.database_connections,
+            statement_timeout_s=settings.api.statement_timeout_s,
+        )
     )
     try:
         yield pool

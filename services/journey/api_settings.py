@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
+from schemas.telephone import known_region
+from services.runtime.reach import forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 
@@ -13,13 +15,16 @@ class ApiSettings(Settings):
     """The settings of the read API alone."""
 
     env_prefix = "WAYMARK_JOURNEY_API_"
+    verbatim = frozenset({"privacy_secret"})  # the same as ingest's, to the letter
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: forms.Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8081, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     database_connections: int = Field(8, ge=1, le=200, description="Size of the PostgreSQL pool.")
-    statement_timeout_s: float = Field(5.0, gt=0, description="Seconds after which PostgreSQL gives up on one query.")
-    phone_region: str = Field(
-        "KR", pattern="^[A-Z]{2}$", description="Region of phone numbers without a country code; the same as ingest's."
+    statement_timeout_s: float = Field(
+        5.0, gt=0, le=3600, description="Seconds after which PostgreSQL gives up on one query."
+    )
+    phone_region: Annotated[str, AfterValidator(known_region)] = Field(
+        "KR", description="Region of phone numbers without a country code; the same as ingest's."
     )
     privacy_secret: SecretStr = Field(
         SecretStr(""),

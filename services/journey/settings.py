@@ -9,6 +9,7 @@ from typing import Self
 
 from pydantic import Field
 
+from services.runtime.reach import forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 API_PREFIX = "WAYMARK_JOURNEY_API_"
@@ -20,11 +21,17 @@ class WorkerSettings(Settings):
 
     env_prefix = "WAYMARK_JOURNEY_"
 
-    host: str = Field("127.0.0.1", description="Address that health and metrics listen on.")
+    host: forms.Host = Field("127.0.0.1", description="Address that health and metrics listen on.")
     port: int = Field(9101, ge=0, le=65_535, description="Port of health and metrics; 0 takes a free one.")
-    group: str = Field("waymark-journey", description="Kafka consumer group; no offsets are kept in it, it may change.")
-    rules: str = Field("", description="File with the rule book; empty means the one that comes with Waymark.")
-    session_timeout_s: float = Field(6.0, gt=0, description="Silence after which the group takes a worker for dead.")
+    group: forms.Name = Field(
+        "waymark-journey", description="Kafka consumer group; no offsets are kept in it, it may change."
+    )
+    rules: forms.FileName = Field(
+        "", description="File with the rule book; empty means the one that comes with Waymark."
+    )
+    session_timeout_s: float = Field(
+        6.0, gt=0, le=1800, description="Silence after which the group takes a worker for dead."
+    )
     batch_records: int = Field(10_000, ge=1, description="Most records in one transaction.")
     batch_target_s: float = Field(2.0, gt=0, description="How long a full transaction shall take: sizes the batches.")
     batch_every_s: float = Field(
@@ -33,7 +40,7 @@ class WorkerSettings(Settings):
     queue_records: int = Field(60_000, ge=1, description="Records fetched ahead of the database.")
     queue_bytes: int = Field(64 * 1024 * 1024, ge=1, description="Bytes of values fetched ahead of the database.")
     history_touchpoints: int = Field(2_000, ge=10, description="Latest touchpoints of a customer that are projected.")
-    database_connections: int = Field(8, ge=3, description="Size of the PostgreSQL pool.")
+    database_connections: int = Field(8, ge=3, le=200, description="Size of the PostgreSQL pool.")
     late_after_s: float = Field(72 * 3600.0, gt=0, description="Touchpoints received later are kept, not projected.")
     stale_after_s: float = Field(24 * 3600.0, gt=0, description="Frictions about older anchors are published quiet.")
     late_grace_s: float = Field(300.0, ge=0, description="How far the stream must have passed a timer before it fires.")
@@ -42,8 +49,10 @@ class WorkerSettings(Settings):
     )
     timers_every_s: float = Field(1.0, gt=0, description="Pause between two looks for due timers.")
     relay_every_s: float = Field(1.0, gt=0, description="Pause between two looks for unpublished records.")
-    lease_s: float = Field(30.0, gt=0, description="How long a relay may take to publish what it claimed.")
-    keep_published_days: int = Field(30, ge=1, description="Days that published frictions are kept for a new line.")
+    lease_s: float = Field(30.0, gt=0, le=86_400, description="How long a relay may take to publish what it claimed.")
+    keep_published_days: int = Field(
+        30, ge=1, le=36_500, description="Days that published frictions are kept for a new line."
+    )
     publish_journeys: bool = Field(True, description="Publish every change of a journey on the topic `journeys`.")
     dead_letter_ratio: float = Field(
         0.5, gt=0, le=1, description="Share of dead letters among the latest thousand records that stops the worker."

@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
 import faust
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.types import TopicT
 
 from services.journey.batch_size import BatchSize
 from services.journey.intake import Chunk
 from services.journey.settings import ProcessSettings
 from services.journey.transport import JourneyApp, Wiring, broker_urls
+from services.runtime.reach.brokers import Brokers
 
 FOREVER_S = 10 * 86_400.0
 """A fetch may be late by this much before the client leaves the group. Faust's 1,000 s would evict a worker that waits
@@ -29,6 +31,7 @@ def build_app(settings: ProcessSettings, wiring: Wiring) -> JourneyApp:
     app = JourneyApp(
         settings.worker.group,
         broker=broker_urls(settings.common.kafka),
+        broker_credentials=credentials(settings.common.brokers),
         store="memory://",
         autodiscover=False,
         web_enabled=False,
@@ -46,6 +49,18 @@ def build_app(settings: ProcessSettings, wiring: Wiring) -> JourneyApp:
     )
     app.wiring = wiring
     return app
+
+
+def credentials(brokers: Brokers) -> Credentials | None:
+    """Return what Faust makes its clients with, for TLS and user; None for plain text."""
+    if brokers.names_itself:
+        return SASLCredentials(
+            username=brokers.username,
+            password=brokers.password,
+            ssl_context=brokers.tls,
+            mechanism=brokers.mechanism,
+        )
+    return SSLCredentials(brokers.tls) if brokers.tls is not None else None
 
 
 def add_agent(app: JourneyApp, work: BatchWork, *, batch_size: BatchSize) -> None:

@@ -28,6 +28,7 @@ from services.journey.apply.transaction import BatchTransaction
 from services.journey.apply.wire import PoisonCode
 from services.journey.apply.writing import Writer
 from services.journey.batch_size import BatchSize
+from services.journey.domain.rules.book import Rulebook
 from services.journey.intake import Intake
 from services.journey.metrics import Metrics
 from services.journey.relay import Relay
@@ -47,7 +48,8 @@ from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, ops_app, serving, until_stopped
 from services.runtime.kafka import LogEnds, Producer, cluster_line
 from services.runtime.postgres import Pool, acquire
-from services.runtime.settings import CommonSettings
+from services.runtime.settings import CommonSettings, SettingsError
+from services.runtime.starting import await_kafka, check_listening, open_postgres
 from services.runtime.tasks import TaskOwner
 
 _log = logs.get_logger(__name__)
@@ -71,21 +73,26 @@ async def run(
     Raises:
         LogRefusedError: the log is not the one whose offsets are kept; an operator must decide.
         DeadLetterLimitError: too many records cannot be read.
-        OSError: PostgreSQL or Kafka cannot be reached, or the port is taken.
+        SettingsError: a setting is wrong, or the rules file that it names.
+        NotThereError: PostgreSQL or Kafka cannot be reached.
     """
     common, own = settings.common, settings.worker
     logs.configure("journey", common.log_level, common.log_format)
     calm_the_collector()
+    book = read_rulebook(own)
+    check_listening(WorkerSettings, own.host, own.port)
     async with AsyncExitStack() as stack:
-        pool = await postgres.retrying(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
+        pool = await open_postgres(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
         stack.push_async_callback(postgres.close_pool, pool)
+        await await_kafka(common.brokers, within_s=START_WITHIN_S)
         line = Line(name=await _line(common), topic=topic)
-        ends = LogEnds(common.kafka, client_id="waymark-journey-ends")
+        ends = LogEnds(common.brokers, client_id="waymark-journey-ends")
         await ends.start()
         stack.push_async_callback(ends.stop)
-        producer = Producer(common.kafka, client_id="waymark-journey-outbox", idempotent=common.kafka_idempotence)
+        producer = Producer(common.brokers, client_id="waymark-journey-outbox", idempotent=common.kafka_idempotence)
         stack.push_async_callback(producer.stop)
-        worker = Worker(settings, Surroundings(pool=pool, ends=ends, producer=producer, line=line), failpoints)
+        around = Surroundings(pool=pool, ends=ends, producer=producer, line=line)
+        worker = Worker(settings, around, failpoints, book)
         await worker.work(on_ready)
     _log.info("worker stopped")
 
@@ -103,7 +110,9 @@ class Surroundings:
 class Worker:
     """The worker without its connections: built in one place, started and stopped in one order."""
 
-    def __init__(self, settings: ProcessSettings, around: Surroundings, failpoints: Failpoints) -> None:
+    def __init__(
+        self, settings: ProcessSettings, around: Surroundings, failpoints: Failpoints, book: Rulebook | None = None
+    ) -> None:
         own = settings.worker
         self._own = own
         self._around = around
@@ -113,7 +122,7 @@ class Worker:
         self._failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._stopping = False
         self.intake = Intake(capacity=own.queue_records, capacity_bytes=own.queue_bytes)
-        renewer = build_renewer(own)
+        renewer = build_renewer(own, book)
         self.relay = self._relay(failpoints)
         self._applier = self._build_applier(renewer, failpoints)
         self._wiring = Wiring(
@@ -320,10 +329,22 @@ class PoolLedger:
         ]
 
 
-def build_renewer(own: WorkerSettings) -> Renewer:
+def read_rulebook(own: WorkerSettings) -> Rulebook:
+    """Return the rules of the file that the settings name; raises `SettingsError` with every mistake in it."""
+    variable = own.variable_of("rules")
+    try:
+        return rulebook.load(Path(own.rules) if own.rules else None)
+    except rulebook.RulesRefusedError as error:
+        problems = [f"{variable}: {own.rules}: {problem}" for problem in error.problems]
+    except OSError as error:
+        problems = [f"{variable}: {own.rules}: {error.strerror}"]
+    raise SettingsError(problems)
+
+
+def build_renewer(own: WorkerSettings, book: Rulebook | None = None) -> Renewer:
     """Return what projects customers and writes the difference, as the settings ask."""
     return Renewer(
-        rulebook=rulebook.load(Path(own.rules) if own.rules else None),
+        rulebook=book or read_rulebook(own),
         policy=policies.projection(),
         new_id=new_id,
         stale_after_s=own.stale_after_s,
@@ -346,7 +367,7 @@ async def _line(common: CommonSettings) -> str:
     deadline = asyncio.get_running_loop().time() + START_WITHIN_S
     while True:
         try:
-            return await cluster_line(common.kafka, common.kafka_line)
+            return await cluster_line(common.brokers, common.kafka_line)
         except KAFKA_FAILURES as error:
             if asyncio.get_running_loop().time() > deadline:
                 raise

@@ -15,9 +15,14 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 from services.runtime.health import CheckResult
 from services.runtime.lanes import Lanes
 from services.runtime.logs import get_logger
+from services.runtime.reach.brokers import Brokers, brokers_of
+from services.runtime.reach.kafka_access import find_trouble
 from services.runtime.record import Record
 
 _log = get_logger(__name__)
+
+CHECK_S = 1.0
+"""How long the brokers have to show why they do not answer."""
 
 CLOSE_S = 2.0
 """How long a discarded producer has to end in good order."""
@@ -59,15 +64,16 @@ class Producer:
 
     def __init__(
         self,
-        bootstrap: str,
+        brokers: Brokers | str,
         *,
         client_id: str,
         idempotent: bool = True,
         request_timeout_s: float = 10.0,
         max_request_bytes: int = 4 * 1024 * 1024,
     ) -> None:
+        self._brokers = brokers_of(brokers)
         self._options: dict[str, Any] = {
-            "bootstrap_servers": bootstrap,
+            **self._brokers.options,
             "client_id": client_id,
             "acks": "all",
             "enable_idempotence": idempotent,
@@ -119,12 +125,13 @@ class Producer:
             raise PublishFailed(type(first).__name__, frozenset(failures)) from first
 
     async def check(self) -> CheckResult:
-        """Check that a usable producer stands; for `/readyz`."""
+        """Check that a usable producer stands; for `/readyz`. Where none does, the detail says why."""
         try:
             async with asyncio.timeout(2.0):
                 await self._current()
         except (KafkaError, OSError, TimeoutError) as error:
-            return CheckResult(name="kafka", ok=False, detail=type(error).__name__)
+            trouble = await find_trouble(self._brokers, within_s=CHECK_S)
+            return CheckResult(name="kafka", ok=False, detail=trouble.text if trouble else type(error).__name__)
         return CheckResult(name="kafka", ok=True)
 
     async def _connected(self) -> "_Running":
@@ -223,12 +230,12 @@ class TopicSpec:
     config: Mapping[str, str]
 
 
-async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec], *, configure: bool = True) -> list[str]:
+async def ensure_topics(brokers: Brokers | str, specs: Sequence[TopicSpec], *, configure: bool = True) -> list[str]:
     """Create the topics that are missing and return the problems of those that are there, one line each.
 
     `configure=False` leaves the configuration out: the embedded broker knows none.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**brokers_of(brokers).options)
     await admin.start()
     try:
         wanted = [
@@ -267,7 +274,7 @@ def _raise_for(response: Any) -> None:
             raise KafkaError(f"topic {name} could not be created: error {code} {rest}")
 
 
-async def cluster_line(bootstrap: str, override: str = "") -> str:
+async def cluster_line(brokers: Brokers | str, override: str = "") -> str:
     """Return the name of the life of the log: `override`, else the cluster's id.
 
     Raises:
@@ -275,7 +282,7 @@ async def cluster_line(bootstrap: str, override: str = "") -> str:
     """
     if override:
         return override
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**brokers_of(brokers).options)
     await admin.start()
     try:
         cluster = await admin.describe_cluster()
@@ -290,8 +297,9 @@ async def cluster_line(bootstrap: str, override: str = "") -> str:
 class LogEnds:
     """Asks the beginnings and ends of partitions, over a consumer of its own that joins no group."""
 
-    def __init__(self, bootstrap: str, *, client_id: str) -> None:
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id=client_id, enable_auto_commit=False)
+    def __init__(self, brokers: Brokers | str, *, client_id: str) -> None:
+        options = brokers_of(brokers).options
+        self._consumer = AIOKafkaConsumer(**options, client_id=client_id, enable_auto_commit=False)
 
     async def start(self) -> None:
         """Connect."""

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.runtime.reach.brokers import Brokers, brokers_of
+
 TAIL_OUTAGES: tuple[type[BaseException], ...] = (KafkaError, OSError)
 """What reading a tail raises when Kafka does not answer."""
 
@@ -34,9 +36,10 @@ class TopicTail:
 
 
 @asynccontextmanager
-async def topic_tail(bootstrap: str, topic: str, *, client_id: str, back: int) -> AsyncIterator[TopicTail]:
+async def topic_tail(brokers: Brokers | str, topic: str, *, client_id: str, back: int) -> AsyncIterator[TopicTail]:
     """Read `topic` from `back` records before the end of each partition; raises `KafkaError` or OSError."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id=client_id, enable_auto_commit=False)
+    options = brokers_of(brokers).options
+    consumer = AIOKafkaConsumer(**options, client_id=client_id, enable_auto_commit=False)
     try:
         await consumer.start()
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]

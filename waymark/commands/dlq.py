@@ -222,7 +222,7 @@ async def _both(
     through, straight = letters
     await through_ingest(connection, through, manner, told)
     if straight:
-        producer = Producer(target.kafka, client_id="waymark-dlq", idempotent=target.idempotent)
+        producer = Producer(target.brokers, client_id="waymark-dlq", idempotent=target.idempotent)
         try:
             await straight_to_topic(connection, straight, producer, manner, told)
         finally:
@@ -290,7 +290,7 @@ def _find(selection: "Selection") -> "list[Letter]":
             letters = find_letters(connection, selection)
         sent_again = letters_sent_again(connection)
     if selection.stage in {None, "ingest"}:
-        letters += asyncio.run(find_rejections(target.kafka, selection, sent_again))
+        letters += asyncio.run(find_rejections(target.brokers, selection, sent_again))
     return sorted(letters, key=lambda letter: letter.first_seen)
 
 

@@ -33,11 +33,13 @@ def migrate(
     """Apply, or only compare."""
     from sqlalchemy.exc import OperationalError
 
+    from waymark.database import check_url
     from waymark.migrate import migrate as apply
     from waymark.migrate import status
     from waymark.target import find_target
 
     url = find_target(os.environ).postgres
+    check_url(url)
     try:
         found = status(url) if check else apply(url)
     except OperationalError as error:

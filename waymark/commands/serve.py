@@ -4,12 +4,15 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from waymark.commands.options import examples
-from waymark.console import CommandError, say
+from waymark.console import CommandError, say, settings_wrong
+
+if TYPE_CHECKING:
+    from services.runtime.settings import CommonSettings
 
 
 class Process(StrEnum):
@@ -38,12 +41,30 @@ def serve(
 ) -> None:
     """Load the settings, run, end."""
     from services.runtime.settings import SettingsError
+    from services.runtime.starting import NotThereError, told_plainly
 
+    problems: list[str] = []
     try:
-        with asyncio.Runner(loop_factory=_loop_factory(process)) as runner:
-            runner.run(_MAKERS[process]())
-    except SettingsError as error:  # of the environment, or of a file that it names
-        raise CommandError("the settings are wrong:\n  " + "\n  ".join(error.problems), exit_code=2) from error
+        work = _MAKERS[process]()
+        with asyncio.Runner(loop_factory=_loop_factory(process)) as runner, told_plainly():
+            runner.run(work)
+    except SettingsError as error:  # of the environment, of a file that it names, or of what a server says to them
+        problems = error.problems
+    except NotThereError as error:
+        raise CommandError(str(error)) from None
+    if problems:
+        raise CommandError(settings_wrong(problems), exit_code=2)
+
+
+def _warn(common: "CommonSettings", process: Process) -> None:
+    """Tell of variables that nothing reads, in the log of the process, where people look."""
+    from services.runtime import logs
+    from services.runtime.settings import misspelt
+    from waymark.variables import known_variables
+
+    logs.configure(process.value, common.log_level, common.log_format)
+    for line in misspelt(os.environ, known_variables()):
+        logs.get_logger(__name__).warning("variable without effect", problem=line)
 
 
 def _loop_factory(process: Process) -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -56,31 +77,43 @@ def _loop_factory(process: Process) -> Callable[[], asyncio.AbstractEventLoop] |
 
 
 def _ingest() -> Coroutine[Any, Any, None]:
-    from services.ingest.app import run
     from services.ingest.settings import ProcessSettings
 
-    return run(ProcessSettings.load(os.environ))
+    settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    _warn(settings.common, Process.INGEST)
+    from services.ingest.app import run
+
+    return run(settings)
 
 
 def _journey() -> Coroutine[Any, Any, None]:
     from services.journey.settings import ProcessSettings
+
+    settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    _warn(settings.common, Process.JOURNEY)
     from services.journey.worker import run
 
-    return run(ProcessSettings.load(os.environ))
+    return run(settings)
 
 
 def _journey_api() -> Coroutine[Any, Any, None]:
-    from services.journey.api_app import run
     from services.journey.api_settings import ApiProcessSettings
 
-    return run(ApiProcessSettings.load(os.environ))
+    settings = ApiProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    _warn(settings.common, Process.JOURNEY_API)
+    from services.journey.api_app import run
+
+    return run(settings)
 
 
 def _alerts() -> Coroutine[Any, Any, None]:
-    from services.alerts.app import run
     from services.alerts.settings import ProcessSettings
 
-    return run(ProcessSettings.load(os.environ))
+    settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    _warn(settings.common, Process.ALERTS)
+    from services.alerts.app import run
+
+    return run(settings)
 
 
 _MAKERS: dict[Process, Callable[[], Coroutine[Any, Any, None]]] = {

@@ -35,7 +35,7 @@ def make(
     from waymark.topics import declared, make_topics
 
     target = find_target(os.environ)
-    problems = make_topics(target.kafka, replication=replication, configure=target.idempotent)
+    problems = make_topics(target.brokers, replication=replication, configure=target.idempotent)
     names = [spec.name for spec in declared()]
     if as_json:
         print_json({"topics": names, "problems": problems})

@@ -102,6 +102,7 @@ def make_plan(
 ) -> "Plan":
     """The plan that flags and environment describe; raises CommandError where they cannot be followed."""
     from waymark.local.plan import Plan, choose_broker, choose_ports
+    from waymark.target import access_of
     from waymark.target import data_dir as default_data_dir
 
     kind, kafka = choose_broker(broker, environ)
@@ -112,6 +113,7 @@ def make_plan(
         broker=kind,
         kafka=kafka,
         postgres=environ.get("WAYMARK_POSTGRES") or None,
+        access=access_of(environ),
     )
 
 

@@ -9,29 +9,40 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from services.runtime.kafka import TopicSpec, cluster_line
+from services.runtime.reach.brokers import Brokers
+from services.runtime.reach.kafka_access import find_trouble
+from waymark.console import CommandError
 from waymark.doctor.finding import Finding, broken, fine, look
 from waymark.target import Target
 from waymark.topics import declared
 
 TIMEOUT_S = 8.0
+_START = "start it (`waymark up` brings one), or set WAYMARK_KAFKA to where it is"
 
 
 async def examine_kafka(target: Target) -> tuple[list[Finding], str]:
     """Every finding about Kafka, and the line of its log (empty when it does not answer)."""
     try:
+        brokers = target.brokers
+    except CommandError as error:
+        problems = "; ".join(line.strip() for line in str(error).splitlines()[1:])
+        return [broken("kafka", problems, "correct these variables")], ""
+    if (trouble := await find_trouble(brokers)) is not None:
+        wrong = "correct this variable"
+        return [broken("kafka", trouble.text, wrong if trouble.wrong else _START)], ""
+    try:
         async with asyncio.timeout(TIMEOUT_S):
-            line = await cluster_line(target.kafka, target.line)
-            found = await _topics(target)
+            line = await cluster_line(brokers, target.line)
+            found = await _topics(target, brokers)
     except (KafkaError, OSError, TimeoutError) as error:
-        fix = "start it (`waymark up` brings one), or set WAYMARK_KAFKA to where it is"
-        return [broken("kafka", f"{target.kafka} does not answer: {type(error).__name__}", fix)], ""
+        return [broken("kafka", f"{target.kafka} does not answer: {type(error).__name__}", _START)], ""
     return [fine("kafka", f"{target.kafka} answers, line {line}"), *_compare(found, configured=target.idempotent)], line
 
 
-async def _topics(target: Target) -> dict[str, tuple[int, Mapping[str, str]]]:
+async def _topics(target: Target, brokers: Brokers) -> dict[str, tuple[int, Mapping[str, str]]]:
     """Partitions and configuration of the declared topics that exist."""
     names = [spec.name for spec in declared()]
-    admin = AIOKafkaAdminClient(bootstrap_servers=target.kafka, request_timeout_ms=int(TIMEOUT_S * 1000))
+    admin = AIOKafkaAdminClient(**brokers.options, request_timeout_ms=int(TIMEOUT_S * 1000))
     await admin.start()
     try:
         there = set(await admin.list_topics()) & set(names)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from schemas import topics
+from services.runtime.reach import postgres_url
 from waymark.console import masked
 from waymark.doctor.finding import Finding, broken, fine, look
 from waymark.migrate import status
@@ -18,6 +19,10 @@ OLDEST_POSTGRES = 150_000
 
 def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterable[Finding]:
     """Every finding about the database. `line` is the log's, empty where Kafka does not answer."""
+    if problems := postgres_url.problems(url):
+        detail = "; ".join(f"WAYMARK_POSTGRES: {problem}" for problem in problems)
+        yield broken("postgres", detail, "correct this variable")
+        return
     try:
         connection = psycopg.connect(url, connect_timeout=CONNECT_S, application_name="waymark-doctor")
     except psycopg.OperationalError as error:

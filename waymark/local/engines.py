@@ -3,12 +3,14 @@
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from services.runtime.reach.brokers import Brokers
 from waymark.local.plan import BrokerKind, Plan
 from waymark.migrate import migrate
 from waymark.stack.kafka import Kafka
 from waymark.stack.postgres import Postgres
 from waymark.stack.process import Child, StackError
 from waymark.stack.tansu import Tansu
+from waymark.target import brokers_at
 from waymark.topics import make_topics
 
 
@@ -18,6 +20,7 @@ class Broker:
 
     kind: BrokerKind
     bootstrap: str
+    brokers: Brokers | None = None
     line: str = ""
     children: tuple[Child, ...] = ()
 
@@ -44,7 +47,8 @@ def start_broker(plan: Plan, until: ExitStack) -> Broker:
         cluster = until.enter_context(Kafka(plan.folder / "kafka", port=plan.ports["kafka"]))
         children = tuple(node.child for node in cluster.nodes)
         return Broker(kind=plan.broker, bootstrap=cluster.bootstrap, children=children)
-    return Broker(kind=plan.broker, bootstrap=plan.kafka or "")
+    given = plan.kafka or ""
+    return Broker(kind=plan.broker, bootstrap=given, brokers=brokers_at(given, plan.access))
 
 
 def start_database(plan: Plan, until: ExitStack) -> Database:
@@ -63,6 +67,6 @@ def prepare(broker: Broker, database: Database) -> None:
     """
     migrate(database.url)
     replication = None if broker.kind is BrokerKind.GIVEN else 1
-    problems = make_topics(broker.bootstrap, replication=replication, configure=broker.idempotent)
+    problems = make_topics(broker.brokers or broker.bootstrap, replication=replication, configure=broker.idempotent)
     if problems:
         raise StackError("; ".join(problems))

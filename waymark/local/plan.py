@@ -24,13 +24,15 @@ class BrokerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One local stack. `kafka` and `postgres` are given addresses, or None for engines of its own."""
+    """One local stack. `kafka` and `postgres` are given addresses, or None for engines of its own; `access` is how the
+    given Kafka is reached."""
 
     folder: Path
     ports: Mapping[str, int]
     broker: BrokerKind
     kafka: str | None = None
     postgres: str | None = None
+    access: Mapping[str, str] = field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -13,10 +13,10 @@ import orjson
 from waymark.console import CommandError
 from waymark.local.credentials import demo_keys, kept_secret, write_private
 from waymark.local.engines import Broker, Database, prepare, start_broker, start_database
-from waymark.local.plan import Plan
+from waymark.local.plan import BrokerKind, Plan
 from waymark.local.services import PREFIXES, READY_S, Fate, Service, fate_of, make_service
 from waymark.stack.process import Child, StackError, wait_until
-from waymark.target import UP_FILE, Target
+from waymark.target import UP_FILE, Target, access_of
 
 STOP_S = 30.0
 STOP_WITHOUT_ENGINES_S = 5.0
@@ -151,6 +151,7 @@ class LocalStack:
             "WAYMARK_KAFKA": broker.bootstrap,
             "WAYMARK_KAFKA_IDEMPOTENCE": str(broker.idempotent).lower(),
             "WAYMARK_KAFKA_LINE": broker.line,
+            **({} if broker.kind is BrokerKind.GIVEN else dict.fromkeys(access_of(os.environ), "")),
             "WAYMARK_POSTGRES": database.url,
             "WAYMARK_INGEST_KEY_SECRET": kept_secret(self._plan.folder, "ingest-key-secret"),
             "WAYMARK_INGEST_PRIVACY_SECRET": kept_secret(self._plan.folder, "privacy-secret"),
@@ -171,6 +172,7 @@ class LocalStack:
             journey_api=urls["journey-api"],
             alerts=urls["alerts"],
             kafka=broker.bootstrap,
+            access=self._plan.access if broker.kind is BrokerKind.GIVEN else {},
             postgres=database.url,
             line=broker.line,
             idempotent=broker.idempotent,
@@ -198,7 +200,8 @@ class LocalStack:
 def ready_document(target: Target) -> dict[str, Any]:
     """Addresses and keys, as the ready file has them."""
     addresses = {name: getattr(target, name) for name in _ADDRESSES}
-    more = {"line": target.line, "idempotence": str(target.idempotent).lower(), "pid": os.getpid()}
+    more: dict[str, Any] = {"line": target.line, "idempotence": str(target.idempotent).lower(), "pid": os.getpid()}
+    more["plaintext"] = not target.access
     return {**addresses, "keys": dict(target.keys), **more}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from schemas import catalogue, validation
+from schemas import catalogue, places, validation
 from services.journey.domain.rules.book import Rulebook, RuleRefusedError
 from services.journey.domain.rules.shape import AnyRule
 
@@ -40,51 +40,72 @@ class RulesRefusedError(ValueError):
 def load(path: Path | None = None) -> Rulebook:
     """The rules of the file at `path`, or the shipped ones; raises `RulesRefusedError` or `OSError`."""
     source = DEFAULT if path is None else path
-    return read(source.read_text(encoding="utf-8"), name=source.name)
+    name = source.name
+    try:
+        return read(source.read_text(encoding="utf-8"), name=name)
+    except UnicodeDecodeError as error:
+        raise RulesRefusedError(name, [f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"]) from None
 
 
 def read(text: str, *, name: str) -> Rulebook:
-    """The rules of the YAML `text`; `name` stands in messages. Raises `RulesRefusedError`."""
+    """The rules of the YAML `text`; `name` stands in messages. Raises `RulesRefusedError` with every mistake in it."""
     try:
         document = catalogue.parse(text, dict[str, Any], name=name)
     except catalogue.MalformedError as error:
-        raise RulesRefusedError(name, [str(error)]) from error
-    problems = _complaints(SCHEMA, document)
+        raise RulesRefusedError(name, [" ".join(str(error).removeprefix(f"{name}: ").split())]) from error
+    rules, problems = _resolved(document)
+    shaped, more = _compiled(rules)
+    problems += more
     if problems:
-        raise RulesRefusedError(name, problems)
-    return _compiled(_resolved(document, name), name)
+        raise RulesRefusedError(name, [problem + _place(text, document, problem) for problem in problems])
+    try:
+        return Rulebook(shaped)
+    except RuleRefusedError as error:
+        raise RulesRefusedError(name, [str(error)]) from error
 
 
 def _complaints(schema: str, document: dict[str, Any], at: str = "") -> list[str]:
     return [f"{error.path}: {error.message}" for error in validation.errors(schema, document, at=at)]
 
 
-def _resolved(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """The rules that the document comes to, with what it extends and changes."""
+def _resolved(document: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rules that the document comes to, with what it extends and changes; those with a mistake are left out."""
+    problems = _complaints(SCHEMA, document)
     rules: dict[str, dict[str, Any]] = {}
     if document.get("extends") == "default":
         shipped = catalogue.parse(DEFAULT.read_text(encoding="utf-8"), dict[str, Any], name=DEFAULT.name)
         rules = {rule["id"]: rule for rule in shipped["rules"]}
     elif "rules" not in document:
-        raise RulesRefusedError(name, ["there is nothing in it: give rules, or extend the shipped ones"])
-    changes: dict[str, dict[str, Any]] = document.get("change", {})
-    problems = [f"change.{rule}: there is no shipped rule of this id" for rule in changes if rule not in rules]
-    problems += [f"change.{rule}: id and shape stay" for rule, new in changes.items() if new.keys() & {"id", "shape"}]
-    if problems:
-        raise RulesRefusedError(name, problems)
-    for rule, members in changes.items():
-        rules[rule] = {**rules[rule], **members}
-        problems += _complaints(f"{SCHEMA}#rule", rules[rule], at=f"change.{rule}")
-    if problems:
-        raise RulesRefusedError(name, problems)
-    own = document.get("rules", [])
-    doubled = [rule["id"] for rule in own if rule["id"] in rules]
-    if doubled:
-        raise RulesRefusedError(name, [f"{rule}: this id is given twice; put it under `change`" for rule in doubled])
-    return [*rules.values(), *own]
+        problems.append("there is nothing in it: give rules, or extend the shipped ones")
+    changes = document.get("change")
+    for rule, members in changes.items() if isinstance(changes, dict) else ():
+        changed, found = _changed(rule, rules.get(rule), members)
+        problems += [problem for problem in found if problem not in problems]
+        rules |= {rule: changed} if changed else {}
+    given = document.get("rules")
+    own = [rule for at, rule in enumerate(given if isinstance(given, list) else ()) if _is_sound(at, problems)]
+    problems += [f"{rule['id']}: this id is given twice; put it under `change`" for rule in own if rule["id"] in rules]
+    return [*rules.values(), *(rule for rule in own if rule["id"] not in rules)], problems
 
 
-def _compiled(rules: list[dict[str, Any]], name: str) -> Rulebook:
+def _changed(rule: str, shipped: dict[str, Any] | None, members: Any) -> tuple[dict[str, Any] | None, list[str]]:
+    """The shipped rule with what is changed of it, and what is wrong with the change."""
+    if shipped is None:
+        return None, [f"change.{rule}: there is no shipped rule of this id"]
+    if not isinstance(members, dict):
+        return None, []  # which the schema says
+    if members.keys() & {"id", "shape"}:
+        return None, [f"change.{rule}: id and shape stay"]
+    changed = {**shipped, **members}
+    problems = _complaints(f"{SCHEMA}#rule", changed, at=f"change.{rule}")
+    return (None if problems else changed), problems
+
+
+def _is_sound(at: int, problems: list[str]) -> bool:
+    return not any(problem.startswith((f"rules[{at}].", f"rules[{at}]:")) for problem in problems)
+
+
+def _compiled(rules: list[dict[str, Any]]) -> tuple[list[AnyRule], list[str]]:
     problems = []
     shaped: list[AnyRule] = []
     for raw in rules:
@@ -96,12 +117,20 @@ def _compiled(rules: list[dict[str, Any]], name: str) -> Rulebook:
             problems.append(f"{raw['id']}: {error}")
         except RuleRefusedError as error:
             problems.append(str(error))
-    if problems:
-        raise RulesRefusedError(name, problems)
-    try:
-        return Rulebook(shaped)
-    except RuleRefusedError as error:
-        raise RulesRefusedError(name, [str(error)]) from error
+    return shaped, problems
+
+
+def _place(text: str, document: dict[str, Any], problem: str) -> str:
+    """Where in the file the mistake stands, ` (line 12)`; nothing where the problem names no place in it."""
+    path = problem.partition(":")[0]
+    own = document.get("rules")
+    for at, rule in enumerate(own if isinstance(own, list) else ()):
+        if isinstance(rule, dict) and rule.get("id") == path:
+            path = f"rules[{at}]"
+    if isinstance(changes := document.get("change"), dict) and path in changes:
+        path = f"change.{path}"
+    line = places.line_of(text, path)
+    return f" (line {line})" if line else ""
 
 
 def _with_durations(node: Any) -> Any:

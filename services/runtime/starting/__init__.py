@@ -1,0 +1,158 @@
+"""How a process meets what it rests on: a wrong setting is refused at once, a server that is away is waited for.
+
+Refused are what no waiting mends: a password, a database, a certificate, an address that somebody else listens on.
+Everything else is an outage: it is said what is waited for, and for how long.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from errno import EADDRINUSE
+
+import asyncpg
+
+from services.runtime.logs import get_logger
+from services.runtime.postgres import Pool, is_transient
+from services.runtime.reach.brokers import Brokers
+from services.runtime.reach.kafka_access import find_trouble
+from services.runtime.settings import Settings, SettingsError
+
+_log = get_logger(__name__)
+
+WITHIN_S = 30.0
+"""How long PostgreSQL has to answer at the start; then the process ends and its supervisor tries again."""
+
+KAFKA_WITHIN_S = 60.0
+PAUSE_S = 1.0
+SAID_EVERY_S = 5.0
+
+_REFUSED = {
+    asyncpg.InvalidPasswordError: "PostgreSQL refuses this user with this password",
+    asyncpg.InvalidAuthorizationSpecificationError: "it does not let this user in (no such user, or pg_hba.conf)",
+    asyncpg.InvalidCatalogNameError: "there is no database of this name; make it, or name another after the last `/`",
+    asyncpg.InsufficientPrivilegeError: "this user may not connect to the database; grant CONNECT",
+    asyncpg.UndefinedObjectError: "PostgreSQL does not know a parameter that stands after the `?`; take it out",
+    asyncpg.CantChangeRuntimeParamError: "a parameter that stands after the `?` cannot be set by a client; take it out",
+    asyncpg.InvalidParameterValueError: "PostgreSQL does not take the value of a parameter that stands after the `?`",
+}
+_NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.UndefinedColumnError)
+
+
+class NotThereError(Exception):
+    """What a process rests on did not come in time; the text says what, and what to look at."""
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn what a database without tables raises into `NotThereError`."""
+    try:
+        yield
+    except _NOT_MIGRATED:
+        raise NotThereError("WAYMARK_POSTGRES: tables are missing there; run `waymark migrate` first") from None
+
+
+async def open_postgres(
+    open_pool: Callable[[], Awaitable[Pool]], *, within_s: float = WITHIN_S, pause_s: float = PAUSE_S
+) -> Pool:
+    """Open the pool, trying again while the server is away.
+
+    Raises:
+        SettingsError: the URL is wrong.
+        NotThereError: nobody answered in time.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline, said = clock() + within_s, -SAID_EVERY_S
+    while True:
+        try:
+            return await open_pool()
+        except Exception as error:
+            if (wrong := _refusal(error)) is not None:
+                refused = SettingsError([f"WAYMARK_POSTGRES: {wrong}"])
+            elif not is_transient(error):
+                raise
+            else:
+                refused, reason = None, _reason(error)
+        if refused is not None:
+            raise refused  # out of the handler: a driver's error may hold what it was given
+        left = deadline - clock()
+        if left <= 0:
+            raise NotThereError(f"WAYMARK_POSTGRES: no PostgreSQL answered there within {within_s:.0f} s ({reason})")
+        if clock() - said >= SAID_EVERY_S:
+            _log.warning("PostgreSQL does not answer yet", reason=reason, waits_s=round(left))
+            said = clock()
+        await asyncio.sleep(min(pause_s, left))
+
+
+def _refusal(error: Exception) -> str | None:
+    """Return what is wrong with the URL where no waiting mends it."""
+    for kind, text in _REFUSED.items():
+        if isinstance(error, kind):
+            return text
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "the certificate of PostgreSQL is not believed, or is for another host name; see sslrootcert and sslmode"
+    if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):
+        return "PostgreSQL has no TLS there; sslmode asks for it"
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        return "the driver cannot follow the URL; see its parameters after the `?`"
+    return None
+
+
+def _reason(error: Exception) -> str:
+    return "the host name is not known" if isinstance(error, socket.gaierror) else type(error).__name__
+
+
+async def meet_kafka(brokers: Brokers) -> bool:
+    """Return whether Kafka answers; say why not where it may still come.
+
+    Raises:
+        SettingsError: a setting keeps it from being used.
+    """
+    trouble = await find_trouble(brokers)
+    if trouble is None:
+        return True
+    if trouble.wrong:
+        raise SettingsError([trouble.text])
+    _log.warning("Kafka does not answer yet", reason=trouble.text)
+    return False
+
+
+async def await_kafka(brokers: Brokers, *, within_s: float = KAFKA_WITHIN_S) -> None:
+    """Wait until Kafka answers.
+
+    Raises:
+        SettingsError: a setting keeps it from being used.
+        NotThereError: nobody answered in time.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + within_s
+    while not await meet_kafka(brokers):
+        if clock() > deadline:
+            raise NotThereError(f"WAYMARK_KAFKA: no Kafka answered there within {within_s:.0f} s")
+        await asyncio.sleep(PAUSE_S)
+
+
+def check_listening(own: type[Settings], host: str, port: int) -> None:
+    """See whether `host` and `port`, settings of `own`, can be listened on.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    at_host, at_port = own.variable_of("host"), own.variable_of("port")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except socket.gaierror:
+        problem = f"{at_host}: the host name is not known here"
+    except PermissionError:
+        problem = f"{at_port}: this user may not listen on a port below 1024; give a higher one"
+    except OSError as error:
+        taken = f"port {port} is in use already; end what listens there, or give another"
+        problem = f"{at_port}: {taken}" if error.errno == EADDRINUSE else f"{at_host}: this machine has no such address"
+    else:
+        return
+    raise SettingsError([problem])
