@@ -4,6 +4,7 @@ Every node is broker and controller. Data stay in the folder, so a stopped or ki
 """
 
 import base64
+import itertools
 import secrets
 import signal
 import subprocess
@@ -83,10 +84,12 @@ class KafkaNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """A listener of its own: the port it listens on, and the one that it tells clients to use."""
+    """A listener of its own: the port it listens on, and the one (and host) that it tells clients to use."""
 
     port: int
     advertised: int
+    host: str = "127.0.0.1"
+    protocol: str = "PLAINTEXT"
 
 
 class Kafka:
@@ -94,6 +97,7 @@ class Kafka:
 
     `doors` are further listeners of a single node, each with the port that it advertises: who comes in through one is
     told to come back to that port, where somebody may stand in between. `heap` is each node's, as `-Xmx` takes it.
+    `properties` go over those of server.properties; `users`, with their passwords, can show themselves by SCRAM.
     """
 
     def __init__(
@@ -104,12 +108,16 @@ class Kafka:
         port: int | None = None,
         doors: Mapping[str, Door] = MappingProxyType({}),
         heap: str = HEAP,
+        properties: Mapping[str, str] = MappingProxyType({}),
+        users: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         if nodes != 1 and (port is not None or doors):
             raise StackError("a fixed port and doors are for a single node")
         self.folder = folder
         self._doors = doors
         self._heap = heap
+        self._properties = properties
+        self._users = users
         self._java = java()
         self._jars = kafka_jars()
         ports = [port or free_port() for _ in range(nodes)]
@@ -184,9 +192,9 @@ class Kafka:
             "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"
             + "".join(f",{name}://127.0.0.1:{door.port}" for name, door in self._doors.items()),
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}"
-            + "".join(f",{name}://127.0.0.1:{door.advertised}" for name, door in self._doors.items()),
+            + "".join(f",{name}://{door.host}:{door.advertised}" for name, door in self._doors.items()),
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT"
-            + "".join(f",{name}:PLAINTEXT" for name in self._doors),
+            + "".join(f",{name}:{door.protocol}" for name, door in self._doors.items()),
             "log.dirs": home / "data",
             "default.replication.factor": self.replication,
             "min.insync.replicas": in_sync,
@@ -195,6 +203,7 @@ class Kafka:
             "transaction.state.log.min.isr": in_sync,
             "share.coordinator.state.topic.replication.factor": self.replication,
             "share.coordinator.state.topic.min.isr": in_sync,
+            **self._properties,
         }
         lines = "".join(f"{key}={value}\n" for key, value in own.items())
         (home / "server.properties").write_text((DEPLOY / "server.properties").read_text() + "\n" + lines)
@@ -206,6 +215,8 @@ class Kafka:
             identity.write_text(_cluster_id())
         new = [home for n in range(1, len(self.nodes) + 1) if not (home := self._home(n)).joinpath("data").exists()]
         tool = [self._java, "-Xmx128m", "-cp", f"{self._jars}/*", "kafka.tools.StorageTool", "format"]
+        for (user, password), mechanism in itertools.product(self._users.items(), ("SCRAM-SHA-256", "SCRAM-SHA-512")):
+            tool += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
         started = [
             subprocess.Popen(
                 [*tool, "-t", identity.read_text(), "-c", str(home / "server.properties")],

@@ -99,10 +99,10 @@ async def _ask(place: _Place, brokers: Brokers, within_s: float) -> list[_Place]
 async def _explained(
     error: BaseException, place: _Place, brokers: Brokers, *, met: bool, within_s: float
 ) -> KafkaTrouble:
+    if isinstance(error, ssl.SSLCertVerificationError):  # first: it is a ValueError, as a wrong signature by SCRAM is
+        return KafkaTrouble(text=_certificate_refused(error, place), wrong=True)
     if isinstance(error, SaslAuthenticationFailed | UnsupportedSaslMechanismError | IllegalSaslStateError | ValueError):
         return KafkaTrouble(text=_name_refused(error, place, brokers), wrong=True)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return KafkaTrouble(text=_certificate_refused(error, place), wrong=True)
     if isinstance(error, ConnectionRefusedError | TimeoutError) or _is_unknown_host(error):
         return KafkaTrouble(text=f"WAYMARK_KAFKA: nobody answers at {place} ({_kind(error)})", wrong=False)
     if (text := await _other_protocol(place, brokers, met=met, within_s=within_s)) is not None:

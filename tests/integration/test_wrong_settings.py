@@ -1,0 +1,125 @@
+"""The real processes with settings that cannot work: one line, exit code 2, nothing secret, nothing started."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.secured_kafka import PASSWORD
+from waymark.stack.process import free_port
+
+WAYMARK = Path(sys.executable).with_name("waymark")
+PROCESSES = {"ingest": "INGEST", "journey": "JOURNEY", "journey-api": "JOURNEY_API", "alerts": "ALERTS"}
+RULES = """\
+extends: default
+change:
+  long_wait:
+    severity: loud
+  no_such_rule:
+    enabled: false
+rules:
+  - {id: mine, shape: count, severity: low, at_least: 2, of: {hue: red}, title: {en: a}}
+"""
+
+
+def started(process: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    ports = {f"WAYMARK_{name}_PORT": "0" for name in PROCESSES.values()}
+    whole = {"PATH": os.environ["PATH"], "WAYMARK_KAFKA": f"127.0.0.1:{free_port()}", **ports, **environ}
+    command = [WAYMARK, "serve", process]
+    return subprocess.run(command, env=whole, capture_output=True, text=True, timeout=30, check=False)
+
+
+def refused(process: str, variable: str, **environ: str) -> str:
+    ended = started(process, **environ)
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 2, said
+    assert f"{variable}: " in said
+    assert "Traceback" not in said
+    assert PASSWORD not in said
+    return said
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_what_postgres_refuses_ends_a_start_at_once(database: str, process: str) -> None:
+    credentials, _, place = database.rpartition("@")
+    user = credentials.rpartition(":")[0]
+
+    said = refused(process, "WAYMARK_POSTGRES", WAYMARK_POSTGRES=f"{user}:wrong-word@{place}")
+    assert "refuses this user" in said
+    assert "wrong-word" not in said
+    nowhere = f"{credentials}@{place.partition('/')[0]}/no_such_database"
+    assert "no database of this name" in refused(process, "WAYMARK_POSTGRES", WAYMARK_POSTGRES=nowhere)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_port_that_is_taken_is_named(database: str, process: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        variable = f"WAYMARK_{PROCESSES[process]}_PORT"
+        taken = {variable: str(other.getsockname()[1]), "WAYMARK_POSTGRES": database}
+        assert "in use already" in refused(process, variable, **taken)
+
+
+def test_a_raw_character_in_the_password_is_named_and_the_password_is_not() -> None:
+    url = f"postgresql://waymark:{PASSWORD}@127.0.0.1/waymark"
+
+    assert "%23" in refused("ingest", "WAYMARK_POSTGRES", WAYMARK_POSTGRES=url)
+
+
+def test_a_rules_file_with_mistakes_is_refused_with_every_mistake_and_its_line(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES, encoding="utf-8")
+    said = refused("journey", "WAYMARK_JOURNEY_RULES", WAYMARK_JOURNEY_RULES=str(rules))
+
+    assert str(rules) in said
+    assert "severity" in said
+    assert "(line 4)" in said
+    assert "no_such_rule" in said
+    assert "(line 5)" in said
+    assert "mine" in said
+    assert "(line 8)" in said
+
+
+def test_doctor_names_the_mistakes_of_a_rules_file_too(tmp_path: Path, database: str) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES, encoding="utf-8")
+    environ = {"PATH": os.environ["PATH"], "WAYMARK_POSTGRES": database, "WAYMARK_JOURNEY_RULES": str(rules)}
+    ended = subprocess.run([WAYMARK, "doctor"], env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+    assert ended.returncode == 1
+    assert "(line 4)" in ended.stdout
+    assert "(line 8)" in ended.stdout
+
+
+def test_the_policy_and_the_systems_of_ingest_are_refused_together(tmp_path: Path) -> None:
+    policy, systems = tmp_path / "privacy.yaml", tmp_path / "systems"
+    policy.write_text("default: {text: encript}\n", encoding="utf-8")
+    systems.mkdir()
+    (systems / "crm.yaml").write_text("nothing: of this\n", encoding="utf-8")
+    said = refused(
+        "ingest",
+        "WAYMARK_INGEST_PRIVACY",
+        WAYMARK_INGEST_PRIVACY=str(policy),
+        WAYMARK_INGEST_SYSTEMS=str(systems),
+    )
+
+    assert "default.text" in said
+    assert "crm" in said
+
+
+def test_a_variable_that_nothing_reads_is_a_warning_with_the_nearest_name(database: str) -> None:
+    credentials, _, place = database.rpartition("@")
+    wrong = f"{credentials}@{place.partition('/')[0]}/no_such_database"
+    ended = started("ingest", WAYMARK_POSTGRES=wrong, WAYMARK_KAFAK="x")
+
+    assert "did you mean WAYMARK_KAFKA?" in ended.stderr
+
+
+def test_a_database_without_tables_is_told_what_is_missing(postgres_url: str) -> None:
+    ended = started("ingest", WAYMARK_POSTGRES=postgres_url)
+
+    assert ended.returncode == 1
+    assert "waymark migrate" in ended.stderr
+    assert "Traceback" not in ended.stderr
