@@ -70,6 +70,7 @@ async def _latest(brokers: Brokers | str, limit: int) -> list[ConsumerRecord]:
     consumer = AIOKafkaConsumer(**brokers_of(brokers).options, enable_auto_commit=False, client_id="waymark-dlq")
     await consumer.start()
     try:
+        await consumer._client.add_topic(dead_letter.TOPIC)  # Apache Kafka tells of no topic that was not asked for
         numbers = consumer.partitions_for_topic(dead_letter.TOPIC) or set()
         partitions = [TopicPartition(dead_letter.TOPIC, number) for number in numbers]
         if not partitions:

@@ -42,6 +42,7 @@ async def topic_tail(brokers: Brokers | str, topic: str, *, client_id: str, back
     consumer = AIOKafkaConsumer(**options, client_id=client_id, enable_auto_commit=False)
     try:
         await consumer.start()
+        await consumer._client.add_topic(topic)  # Apache Kafka tells of no topic that was not asked for
         partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
         if not partitions:
             raise KafkaError(f"there is no topic {topic}")

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from waymark.stack.kafka import Door, Kafka
+from waymark.stack.kafka import Door, Kafka, Locks
 from waymark.stack.process import free_port
 
 PASSWORD = "Kk#9/x@q?[0-waymark"
@@ -159,8 +159,8 @@ def secured_kafka(folder: Path) -> Iterator[Secured]:
         "USERS": Door(port=users, advertised=users, host="localhost", protocol="SASL_SSL"),
         "CERTIFICATES": Door(port=certificates, advertised=certificates, host="localhost", protocol="SSL"),
     }
-    passwords = dict.fromkeys(USERS, PASSWORD)
-    with Kafka(folder / "kafka", doors=doors, properties=properties, users=passwords) as cluster:
+    locks = Locks(properties=properties, users=dict.fromkeys(USERS, PASSWORD))
+    with Kafka(folder / "kafka", doors=doors, locks=locks) as cluster:
         yield Secured(
             cluster=cluster,
             authority=authority,

@@ -21,15 +21,22 @@ change:
   no_such_rule:
     enabled: false
 rules:
-  - {id: mine, shape: count, severity: low, at_least: 2, of: {hue: red}, title: {en: a}}
+  - id: mine
+    shape: count
+    severity: low
+    at_least: 2
+    of: {colour: red}
+    title: {en: a, ko: b}
+    explanation: {en: a, ko: b}
 """
 
 
 def started(process: str, **environ: str) -> subprocess.CompletedProcess[str]:
     ports = {f"WAYMARK_{name}_PORT": "0" for name in PROCESSES.values()}
     whole = {"PATH": os.environ["PATH"], "WAYMARK_KAFKA": f"127.0.0.1:{free_port()}", **ports, **environ}
-    command = [WAYMARK, "serve", process]
-    return subprocess.run(command, env=whole, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(
+        [WAYMARK, "serve", process], env=whole, capture_output=True, text=True, timeout=30, check=False
+    )
 
 
 def refused(process: str, variable: str, **environ: str) -> str:

@@ -9,7 +9,7 @@ import secrets
 import signal
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
@@ -92,12 +92,23 @@ class Door:
     protocol: str = "PLAINTEXT"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locks:
+    """Who may come in: `properties` go over those of server.properties, `users` (with passwords) are known by SCRAM."""
+
+    properties: Mapping[str, str] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict)
+
+
+NO_LOCKS = Locks()
+
+
 class Kafka:
     """A cluster of `nodes` nodes. With three, topics have three replicas and need two in sync.
 
     `doors` are further listeners of a single node, each with the port that it advertises: who comes in through one is
     told to come back to that port, where somebody may stand in between. `heap` is each node's, as `-Xmx` takes it.
-    `properties` go over those of server.properties; `users`, with their passwords, can show themselves by SCRAM.
+    `locks` say who may come in through them.
     """
 
     def __init__(
@@ -108,16 +119,14 @@ class Kafka:
         port: int | None = None,
         doors: Mapping[str, Door] = MappingProxyType({}),
         heap: str = HEAP,
-        properties: Mapping[str, str] = MappingProxyType({}),
-        users: Mapping[str, str] = MappingProxyType({}),
+        locks: Locks = NO_LOCKS,
     ) -> None:
         if nodes != 1 and (port is not None or doors):
             raise StackError("a fixed port and doors are for a single node")
         self.folder = folder
         self._doors = doors
         self._heap = heap
-        self._properties = properties
-        self._users = users
+        self._locks = locks
         self._java = java()
         self._jars = kafka_jars()
         ports = [port or free_port() for _ in range(nodes)]
@@ -203,7 +212,7 @@ class Kafka:
             "transaction.state.log.min.isr": in_sync,
             "share.coordinator.state.topic.replication.factor": self.replication,
             "share.coordinator.state.topic.min.isr": in_sync,
-            **self._properties,
+            **self._locks.properties,
         }
         lines = "".join(f"{key}={value}\n" for key, value in own.items())
         (home / "server.properties").write_text((DEPLOY / "server.properties").read_text() + "\n" + lines)
@@ -215,7 +224,9 @@ class Kafka:
             identity.write_text(_cluster_id())
         new = [home for n in range(1, len(self.nodes) + 1) if not (home := self._home(n)).joinpath("data").exists()]
         tool = [self._java, "-Xmx128m", "-cp", f"{self._jars}/*", "kafka.tools.StorageTool", "format"]
-        for (user, password), mechanism in itertools.product(self._users.items(), ("SCRAM-SHA-256", "SCRAM-SHA-512")):
+        for (user, password), mechanism in itertools.product(
+            self._locks.users.items(), ("SCRAM-SHA-256", "SCRAM-SHA-512")
+        ):
             tool += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
         started = [
             subprocess.Popen(
