@@ -62,7 +62,7 @@ def _readable(path: Path, mode: int, kind: str) -> None:
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        msg = f"there is no {kind} of this name (looked for from {Path.cwd()}); give the path as this process sees it"
+        msg = f"No such {kind} (looked for from {Path.cwd()}); give the path as this process sees it"
         raise ValueError(msg) from None
     except OSError as error:
         msg = f"the {kind} cannot be looked at: {error.strerror}"

@@ -62,7 +62,7 @@ def test_no_password_that_needs_encoding_goes_through_or_shows(password: str) ->
         ("postgresql://u:hidden@h/db?target_session_attrs=primry", "read-write"),
         ("postgresql://u:hidden@h/db?connect_timeout=soon", "no number"),
         ("postgresql://u:hidden@h/db?sslmode", "name=value"),
-        ("postgresql://u:hidden@h/db?sslrootcert=/nowhere/ca.pem", "there is no file of this name"),
+        ("postgresql://u:hidden@h/db?sslrootcert=/nowhere/ca.pem", "No such file"),
         ("postgresql://u:%FF%FE@h/db", "UTF-8"),
         ("postgresql://u:hidden@h/db#hidden", "%23"),
     ],
