@@ -62,7 +62,10 @@ def _readable(path: Path, mode: int, kind: str) -> None:
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        msg = f"No such {kind} (looked for from {Path.cwd()}); give the path as this process sees it"
+        known = (
+            f": {path}" if path.is_absolute() and path.parent.is_dir() else ""
+        )  # else it may be anything, a secret too
+        msg = f"No such {kind}{known} (looked for from {Path.cwd()}); give the path as this process sees it"
         raise ValueError(msg) from None
     except OSError as error:
         msg = f"the {kind} cannot be looked at: {error.strerror}"
