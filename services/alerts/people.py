@@ -144,7 +144,11 @@ class People:
             return team if await directory.add_team(connection, team) else None
 
     async def rename_team(self, team_id: UUID, name: str) -> Team | None:
-        """Give a team another name; None where there is no such team."""
+        """Give a team another name; None where there is no such team.
+
+        Raises:
+            directory.NameTakenError: another team has it.
+        """
         async with transaction(self.pool) as connection:
             return await directory.rename_team(connection, team_id, name, self.clock.now())
 

@@ -22,8 +22,16 @@ from services.journey.api_settings import ApiProcessSettings, ApiSettings
 from services.runtime import logs
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.health import Check, CheckResult, Health
-from services.runtime.http import FieldProblem, OnReady, build_api, problem_response, serving, until_stopped
-from services.runtime.postgres import TRANSIENT, Pool, close_pool, create_pool, ping
+from services.runtime.http import (
+    OnReady,
+    build_api,
+    field_problems,
+    http_problem,
+    problem_response,
+    serving,
+    until_stopped,
+)
+from services.runtime.postgres import TRANSIENT, Pool, close_pool, create_pool, is_transient, ping
 from services.runtime.starting import check_listening, open_postgres
 from services.runtime.tasks import TaskOwner
 
@@ -131,24 +139,26 @@ def _schema(pool: Pool) -> Check:
 
 
 async def _on_outage(request: Request, error: Exception) -> Response:
+    if not is_transient(error):
+        raise error  # a value that the driver cannot encode looks like an outage by its type
     route = getattr(request.scope.get("route"), "path", "unrouted")
     _log.warning("database does not answer", route=route, reason=type(error).__name__)
     return problem_response(refuse(Refusal.STORE_UNAVAILABLE, request.headers.get("accept-language")))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    refusal = Refusal.METHOD_NOT_ALLOWED if status == 405 else Refusal.NO_SUCH_ROUTE
-    problem = refuse(refusal, request.headers.get("accept-language"))
-    problem.headers.update(getattr(error, "headers", None) or {})
-    return problem_response(problem)
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for this type alone
+    refusal = _REFUSED_BY_STATUS.get(error.status_code)
+    if refusal is None:
+        return problem_response(http_problem(error))
+    return problem_response(refuse(refusal, request.headers.get("accept-language")))
+
+
+_REFUSED_BY_STATUS = {404: Refusal.NO_SUCH_ROUTE, 405: Refusal.METHOD_NOT_ALLOWED}
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this type alone
     problem = refuse(Refusal.INVALID_REQUEST, request.headers.get("accept-language"))
-    if isinstance(error, RequestValidationError):
-        problem.errors = tuple(
-            FieldProblem(path=".".join(str(part) for part in item["loc"]), code=str(item["type"]), message=item["msg"])
-            for item in error.errors()[:20]
-        )
+    problem.errors = tuple(field_problems(error))
     return problem_response(problem)

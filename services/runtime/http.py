@@ -16,7 +16,6 @@ import orjson
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry, Counter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -29,6 +28,11 @@ from services.runtime.distribution import Distribution, Series
 from services.runtime.heads import GuardedProtocol
 from services.runtime.health import Health
 from services.runtime.logs import get_logger
+from services.runtime.web import docs
+from services.runtime.web.bodies import BodyLimit
+from services.runtime.web.fields import path_of
+from services.runtime.web.methods import Methods
+from services.runtime.web.prefix import Prefixed
 
 _log = get_logger(__name__)
 
@@ -193,18 +197,24 @@ def build_api(
     tags: Sequence[Mapping[str, Any]] = (),
 ) -> FastAPI:
     """Return an application with health, metrics, offline docs and problem documents for every error."""
-    app = FastAPIOffline(
+    app = FastAPI(
         title=title,
         description=description,
         version=version,
         lifespan=lifespan,
         openapi_tags=[dict(tag) for tag in tags],
+        servers=docs.SERVERS,
+        docs_url=None,
         redoc_url=None,
-        max_body_size=MAX_BODY_BYTES,
+        redirect_slashes=False,  # to an absolute address, which no proxy knows; `Methods` does it relatively
+        max_body_size=None,  # it would answer with no problem document; `BodyLimit` leaves the answer to us
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its log records carry what callers sent
     )
     app.router.routes.extend(health.routes())
     app.state.http_metrics = HttpMetrics(health.registry)
+    docs.add_docs(app)
+    app.add_middleware(BodyLimit, most=MAX_BODY_BYTES)
+    app.add_middleware(Methods, routes=app.router.routes)
     app.add_middleware(_Measured, metrics=app.state.http_metrics)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -228,29 +238,35 @@ async def _on_problem(_request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this type alone
-    codes = {404: "no_such_route", 405: "method_not_allowed"}
-    messages = {
-        404: "There is nothing at this address; /docs lists what there is.",
-        405: "This address does not take that method; see the Allow header.",
-    }
-    return problem_response(
-        Problem(
-            error.status_code,
-            codes.get(error.status_code, "http_error"),
-            messages.get(error.status_code, TITLES.get(error.status_code, "Error")),
-            headers=error.headers,
-        )
-    )
+    return problem_response(http_problem(error))
+
+
+_HTTP_PROBLEMS = {
+    400: ("body_unreadable", "The body cannot be read: it is not JSON, or ended early."),
+    404: ("no_such_route", "There is nothing at this address; /docs lists what there is."),
+    405: ("method_not_allowed", "This address does not take that method; see the Allow header."),
+    413: ("body_too_large", f"A body may have {MAX_BODY_BYTES} bytes at most."),
+}
+
+
+def http_problem(error: HTTPException) -> Problem:
+    """Return as a problem what the framework refused."""
+    code, message = _HTTP_PROBLEMS.get(error.status_code, ("http_error", TITLES.get(error.status_code, "Error")))
+    return Problem(error.status_code, code, message, headers=error.headers)
 
 
 async def _on_invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this type alone
-    errors = [
-        FieldProblem(path=".".join(str(part) for part in item["loc"]), code=str(item["type"]), message=str(item["msg"]))
+    message = "The request does not have the expected form; `errors` names each field."
+    return problem_response(Problem(422, "invalid_request", message, errors=field_problems(error)))
+
+
+def field_problems(error: RequestValidationError) -> list[FieldProblem]:
+    """Return what is wrong with each field, twenty at most, without what stood there."""
+    return [
+        FieldProblem(path=path_of(item), code=str(item["type"]), message=str(item["msg"]))
         for item in error.errors()[:20]
     ]
-    message = "The request does not have the expected form; `errors` names each field."
-    return problem_response(Problem(422, "invalid_request", message, errors=errors))
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:
@@ -269,15 +285,17 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, host: str, port: int, *, drain_s: float = 10.0) -> AsyncIterator[int]:
+async def serving(app: ASGIApp, host: str, port: int, *, drain_s: float = 10.0, prefix: str = "") -> AsyncIterator[int]:
     """Serve `app` for the length of the block and yield the port; on leaving, finish open requests within `drain_s`.
+
+    `prefix` is a path (`/waymark`) that a proxy leaves before those of `app`.
 
     Raises:
         OSError: the address cannot be had.
     """
     listener = _listen(host, port)
     config = uvicorn.Config(
-        app,
+        Prefixed(app, prefix) if prefix else app,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -316,7 +334,11 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def ops_app(health: Health) -> Starlette:
     """Return the application of a process that has no API: health and metrics alone."""
-    return Starlette(routes=health.routes())
+    routes = health.routes()
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _on_http_exception})
+    app.router.redirect_slashes = False
+    app.add_middleware(Methods, routes=routes)
+    return app
 
 
 async def until_stopped() -> None:

@@ -87,7 +87,9 @@ def mint(kind: KeyKind) -> MintedKey:
 def parse(text: str) -> PresentedKey | None:
     """Take a key apart, or return None where it does not look like one of ours."""
     parts = text.strip().split("_")
-    if len(parts) != 4 or parts[0] != "wm" or not parts[2] or not parts[3] or len(text) > 200 or not text.isascii():
+    if len(parts) != 4 or parts[0] != "wm" or len(text) > 200 or not text.isascii():
+        return None
+    if not (parts[2].isalnum() and parts[3].isalnum()):
         return None
     try:
         kind = KeyKind(parts[1])

@@ -47,7 +47,10 @@ async def test_the_stream_goes_on_where_it_was_left(database: str, log: Log) -> 
     assert [event.id for event in everything] == [first.id, *(event.id for event in missed), live.id]
 
 
-@pytest.mark.parametrize("last", ["nonsense", "1-1", "99999999999-1"])
+@pytest.mark.parametrize(
+    "last",
+    ["nonsense", "1-1", "99999999999-1", "9" * 40, "9" * 20 + "-1", "18446744073709551616-1", "3-9223372036854775808"],
+)
 async def test_a_place_that_is_not_there_any_more_means_start_over(database: str, log: Log, last: str) -> None:
     async with rows(database) as connection:
         await connection.execute("UPDATE alerts.feed_horizon SET xid = '2', id = 5")

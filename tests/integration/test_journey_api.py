@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import httpx2
 import pytest
@@ -349,7 +349,9 @@ async def test_the_id_of_a_merged_journey_leads_to_the_one_it_became(client: htt
     answer = await client.get(f"/v1/journeys/{named('oldest')}")
     assert answer.status_code == 200
     assert answer.json()["id"] == answer.json()["merged_into"] == str(named("billing"))
-    assert answer.headers["content-location"] == f"/v1/journeys/{named('billing')}"
+    there = answer.headers["content-location"]
+    assert urljoin("/v1/journeys/x", there) == f"/v1/journeys/{named('billing')}"
+    assert urljoin("/waymark/v1/journeys/x", there) == f"/waymark/v1/journeys/{named('billing')}", "behind a prefix"
 
 
 async def test_a_dissolved_journey_is_gone_and_an_unknown_one_was_never_there(

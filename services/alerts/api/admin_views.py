@@ -199,9 +199,9 @@ class RouteQuestion(Taken):
     issue_id: UUID | None = None
     rules: Words = Field([])
     severity: Severity = Severity.MEDIUM
-    service_level: str | None = None
-    channel: str | None = None
-    reason: str | None = None
+    service_level: Annotated[str, StringConstraints(max_length=200)] | None = None
+    channel: Annotated[str, StringConstraints(max_length=200)] | None = None
+    reason: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
 class AskedView(Given):

@@ -11,7 +11,7 @@ from services.alerts.api.access import Parts
 from services.runtime.health import Health
 from services.runtime.http import Problem, build_api, problem_response
 from services.runtime.logs import get_logger
-from services.runtime.postgres import TRANSIENT
+from services.runtime.postgres import TRANSIENT, is_transient
 
 _log = get_logger(__name__)
 
@@ -42,6 +42,8 @@ def build(parts: Parts, health: Health) -> FastAPI:
 
 
 async def _on_outage(request: Request, error: Exception) -> Response:
+    if not is_transient(error):
+        raise error  # a value that the driver cannot encode looks like an outage by its type
     route = getattr(request.scope.get("route"), "path", "unrouted")
     _log.warning("database does not answer", route=route, reason=type(error).__name__)
     message = "The database does not answer; try again."

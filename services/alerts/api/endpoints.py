@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from services.alerts.api.access import Admin, Agent, Ground, Parts, not_found, problems
 from services.alerts.api.admin_views import (
@@ -18,7 +18,7 @@ from services.alerts.api.admin_views import (
     TrialView,
     endpoint_members,
 )
-from services.alerts.api.pages import cursor_of, place_of
+from services.alerts.api.pages import Listed, cursor_of, place_of
 from services.alerts.api.views import AttemptView, DeliveryDetail, DeliveryPage, DeliveryView
 from services.alerts.domain.retry import Health, Outcome, judge
 from services.alerts.guard import ForbiddenTargetError
@@ -26,11 +26,14 @@ from services.alerts.people import UnknownTargetError
 from services.alerts.signing import MissingMasterKeyError
 from services.alerts.stores import directory, reading
 from services.alerts.stores.directory import Endpoint
-from services.alerts.stores.reading import Place
+from services.alerts.stores.reading import DeliveryRow, Place
 from services.runtime.http import FieldProblem, Problem
 from services.runtime.postgres import acquire
+from services.runtime.web.fields import PlainText
 
-router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(401, 403, 422, 503))
+WebhookId = Annotated[PlainText, Path(max_length=200, description="The `webhook-id` that receivers see: `msg_…`.")]
+
+router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(400, 401, 403, 413, 422, 503))
 
 
 @router.get("/endpoints", summary="List endpoints")
@@ -81,9 +84,8 @@ async def read_endpoint(parts: Ground, _: Admin, endpoint_id: UUID) -> EndpointV
 @router.patch("/endpoints/{endpoint_id}", summary="Change an endpoint", responses=problems(404))
 async def change_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID, body: EndpointPatch) -> EndpointView:
     """Change what is given. `enabled: true` starts a disabled endpoint afresh; what waited for it is sent then."""
-    changes: dict[str, Any] = body.model_dump(exclude_unset=True)
-    if "team_id" not in changes:
-        changes = {name: value for name, value in changes.items() if value is not None}
+    given: dict[str, Any] = body.model_dump(exclude_unset=True)
+    changes = {name: value for name, value in given.items() if value is not None or name == "team_id"}
     if body.url is not None:
         _check_target(parts, body.url)
     try:
@@ -146,18 +148,18 @@ async def list_deliveries(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> DeliveryPage:
     """Its deliveries, the latest first."""
-    behind = place_of(cursor)
+    behind = place_of(Listed.DELIVERIES, cursor)
     async with acquire(parts.pool) as connection:
         found = await reading.deliveries_of_endpoint(connection, endpoint_id, state, behind, limit + 1)
     page = found[:limit]
     return DeliveryPage(
         deliveries=[DeliveryView.of(row) for row in page],
-        next_cursor=cursor_of(Place(at=page[-1].created_at, id=page[-1].id)) if len(found) > limit else None,
+        next_cursor=_cursor(page[-1]) if len(found) > limit else None,
     )
 
 
 @router.get("/deliveries/{delivery_id}", summary="Read a delivery", responses=problems(404))
-async def read_delivery(parts: Ground, _: Admin, delivery_id: str) -> DeliveryDetail:
+async def read_delivery(parts: Ground, _: Admin, delivery_id: WebhookId) -> DeliveryDetail:
     """One delivery, its body and every attempt. The id is the `webhook-id`."""
     async with acquire(parts.pool) as connection:
         found = await reading.delivery(connection, delivery_id)
@@ -169,8 +171,10 @@ async def read_delivery(parts: Ground, _: Admin, delivery_id: str) -> DeliveryDe
     )
 
 
-@router.post("/deliveries/{delivery_id}/replay", summary="Send a delivery again", status_code=202)
-async def replay(parts: Ground, _: Agent, delivery_id: str) -> DeliveryView:
+@router.post(
+    "/deliveries/{delivery_id}/replay", summary="Send a delivery again", status_code=202, responses=problems(404, 409)
+)
+async def replay(parts: Ground, _: Agent, delivery_id: WebhookId) -> DeliveryView:
     """It goes out again at once, with the same `webhook-id` and body and a fresh signature."""
     replayed = await parts.people.replay(delivery_id)
     async with acquire(parts.pool) as connection:
@@ -180,6 +184,10 @@ async def replay(parts: Ground, _: Agent, delivery_id: str) -> DeliveryView:
     if not replayed:
         raise Problem(409, "delivery_under_way", "It is being sent right now.")
     return DeliveryView.of(found[0])
+
+
+def _cursor(last: DeliveryRow) -> str:
+    return cursor_of(Listed.DELIVERIES, Place(at=last.created_at, id=last.id))
 
 
 def _check_target(parts: Parts, url: str) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerts.api.access import Agent, Ground, Reader, not_found, problems
-from services.alerts.api.pages import cursor_of, place_of
+from services.alerts.api.pages import Listed, cursor_of, place_of
 from services.alerts.api.views import (
     ActionBody,
     DeliveryView,
@@ -28,8 +28,9 @@ from services.alerts.stores import reading
 from services.alerts.stores.reading import IssueFilter, Place
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
+from services.runtime.web.fields import PlainText
 
-router = APIRouter(prefix="/v1/issues", tags=["issues"], responses=problems(401, 403, 422, 503))
+router = APIRouter(prefix="/v1/issues", tags=["issues"], responses=problems(400, 401, 403, 413, 422, 503))
 
 
 class IssuesQuery(BaseModel):
@@ -39,10 +40,10 @@ class IssuesQuery(BaseModel):
 
     state: list[State | Literal["unresolved"]] = Field([], description="`unresolved` is open and acknowledged.")
     severity: list[Severity] = []
-    rule: str | None = Field(None, max_length=200)
-    channel: str | None = Field(None, max_length=40)
-    customer: str | None = Field(None, max_length=200, description="The opaque id of a customer.")
-    team: str | None = Field(None, max_length=200, description="The name of a team.")
+    rule: PlainText | None = Field(None, max_length=200)
+    channel: PlainText | None = Field(None, max_length=40)
+    customer: PlainText | None = Field(None, max_length=200, description="The opaque id of a customer.")
+    team: PlainText | None = Field(None, max_length=200, description="The name of a team.")
     quiet: bool | None = Field(None, description="Issues that nobody is told of: only these, or none of them.")
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=200)
@@ -67,14 +68,14 @@ async def list_issues(parts: Ground, _: Reader, query: Annotated[IssuesQuery, Qu
         team=query.team,
         quiet=query.quiet,
     )
-    behind = place_of(query.cursor)
+    behind = place_of(Listed.ISSUES, query.cursor)
     async with acquire(parts.pool) as connection:
         found = await reading.issues(connection, wanted, behind, query.limit + 1)
     page = found[: query.limit]
     more = len(found) > query.limit
     return IssuePage(
         issues=[IssueView.of(issue) for issue in page],
-        next_cursor=cursor_of(Place(at=page[-1].last_at, id=str(page[-1].id))) if more else None,
+        next_cursor=cursor_of(Listed.ISSUES, Place(at=page[-1].last_at, id=str(page[-1].id))) if more else None,
     )
 
 
@@ -173,11 +174,14 @@ _CONFLICTS = {
     Verdict.SUPERSEDED: "A later issue of the same matter is unresolved; work on that one.",
     Verdict.IN_THE_PAST: "Give a time that lies ahead.",
 }
+_TOO_LONG = f"A snooze lasts {actions.LONGEST_SNOOZE.days} days at most."
 
 
 def _shown(acted: Acted | None) -> IssueView:
     if acted is None:
         raise not_found("issue")
+    if acted.verdict is Verdict.TOO_LONG:
+        raise Problem(422, acted.verdict, _TOO_LONG)
     if acted.verdict in _CONFLICTS:
         raise Problem(409, acted.verdict, _CONFLICTS[acted.verdict])
     return IssueView.of(acted.issue)

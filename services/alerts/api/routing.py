@@ -25,7 +25,7 @@ from services.alerts.stores import directory, reading
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
 
-router = APIRouter(prefix="/v1", responses=problems(401, 403, 422, 503))
+router = APIRouter(prefix="/v1", responses=problems(400, 401, 403, 413, 422, 503))
 
 
 @router.get("/teams", summary="List teams", tags=["teams"])
@@ -41,14 +41,17 @@ async def add_team(parts: Ground, _: Admin, body: TeamBody) -> TeamView:
     """A name for the people behind some endpoints."""
     team = await parts.people.add_team(body.name)
     if team is None:
-        raise Problem(409, "team_exists", "There is a team of this name already.")
+        raise _team_exists()
     return TeamView.model_validate(team, from_attributes=True)
 
 
-@router.patch("/teams/{team_id}", summary="Rename a team", tags=["teams"], responses=problems(404))
+@router.patch("/teams/{team_id}", summary="Rename a team", tags=["teams"], responses=problems(404, 409))
 async def rename_team(parts: Ground, _: Admin, team_id: UUID, body: TeamBody) -> TeamView:
     """Issues that it was told of keep the old name."""
-    team = await parts.people.rename_team(team_id, body.name)
+    try:
+        team = await parts.people.rename_team(team_id, body.name)
+    except directory.NameTakenError:
+        raise _team_exists() from None
     if team is None:
         raise not_found("team")
     return TeamView.model_validate(team, from_attributes=True)
@@ -127,6 +130,10 @@ async def ask_routes(parts: Ground, _: Admin, body: RouteQuestion) -> RouteAnswe
     routing = route(about, whom)
     path = [AskedView(route_id=asked.route.id, name=asked.route.name, match=asked.match) for asked in routing.path]
     return RouteAnswer(endpoints=list(routing.endpoints), team=routing.team, caught=routing.caught, path=path)
+
+
+def _team_exists() -> Problem:
+    return Problem(409, "team_exists", "There is a team of this name already.")
 
 
 async def _edit(parts: Parts, edit: Edit, actor: str, change: str) -> RouteList:

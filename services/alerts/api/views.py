@@ -5,14 +5,16 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 import msgspec
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from services.alerts.domain.actions import LONGEST_SNOOZE
 from services.alerts.domain.values import Issue, Severity, State
 from services.alerts.stores.reading import AttemptRow, DeliveryRow, IssueEvent
 from services.alerts.wire import write_issue
+from services.runtime.web.fields import Moment, PlainText
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Words = Annotated[list[Annotated[str, StringConstraints(min_length=1, max_length=200)]], Field(max_length=100)]
+Words = Annotated[list[Annotated[PlainText, StringConstraints(min_length=1, max_length=200)]], Field(max_length=100)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
 
 
@@ -196,8 +198,8 @@ class ResolveBody(ActionBody):
 class SnoozeBody(ActionBody):
     """Until when; one of the two."""
 
-    until: AwareDatetime | None = None
-    for_s: int | None = Field(None, ge=60, le=30 * 86_400, description="Seconds from now.")
+    until: Moment | None = Field(None, description="A year ahead at most.")
+    for_s: int | None = Field(None, ge=60, le=LONGEST_SNOOZE.days * 86_400, description="Seconds from now.")
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

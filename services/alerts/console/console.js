@@ -87,8 +87,8 @@ function wanted(issue) {
 }
 
 async function load() {
-  const unresolved = await every("/v1/issues?state=unresolved&limit=200");
-  const resolved = $("with-resolved").checked ? (await call("GET", "/v1/issues?state=resolved&limit=100")).issues : [];
+  const unresolved = await every("v1/issues?state=unresolved&limit=200");
+  const resolved = $("with-resolved").checked ? (await call("GET", "v1/issues?state=resolved&limit=100")).issues : [];
   state.issues = new Map([...unresolved, ...resolved].map((issue) => [issue.id, issue]));
   draw();
 }
@@ -170,7 +170,7 @@ function actions(issue) {
 async function act(issue, action, body) {
   $("problem").textContent = "";
   try {
-    take(await call("POST", `/v1/issues/${issue.id}/${action}`, body));
+    take(await call("POST", `v1/issues/${issue.id}/${action}`, body));
     if (state.shown === issue.id) await show(issue.id);
   } catch (error) {
     $("problem").textContent = explain(error);
@@ -183,7 +183,7 @@ async function act(issue, action, body) {
 async function show(id) {
   let issue;
   try {
-    issue = await call("GET", `/v1/issues/${id}`);
+    issue = await call("GET", `v1/issues/${id}`);
   } catch (error) {
     $("problem").textContent = explain(error);
     return;
@@ -237,7 +237,7 @@ async function follow() {
     light("connecting");
     try {
       const headers = { authorization: `Bearer ${state.key}`, ...(state.lastId ? { "last-event-id": state.lastId } : {}) };
-      const response = await fetch("/v1/stream", { headers, signal: control.signal, cache: "no-store" });
+      const response = await fetch("v1/stream", { headers, signal: control.signal, cache: "no-store" });
       if (response.status === 401) return leave(say("badKey"));
       if (response.ok) {
         await read(response.body.getReader(), () => { pause = 500; });
@@ -276,7 +276,7 @@ async function receive(block) {
   if (members.event.startsWith("issue.")) {
     const issue = JSON.parse(members.data);
     // The stream carries issue v1; whether an issue is quiet is known to the API alone.
-    take(state.issues.has(issue.id) ? issue : await call("GET", `/v1/issues/${issue.id}`).catch(() => issue));
+    take(state.issues.has(issue.id) ? issue : await call("GET", `v1/issues/${issue.id}`).catch(() => issue));
     if (state.shown === issue.id && $("detail").open) await show(issue.id);
   }
 }
@@ -319,7 +319,7 @@ $("door").addEventListener("submit", async (event) => {
   state.key = $("key").value.trim();
   $("key").value = "";
   try {
-    await call("GET", "/v1/issues?limit=1");
+    await call("GET", "v1/issues?limit=1");
     enter(state.key);
   } catch (error) {
     leave(explain(error));

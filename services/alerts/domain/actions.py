@@ -4,11 +4,14 @@ Leaves who may do it to the API, and telling anybody to `notifying`.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.alerts.domain.lifecycle import reopened
 from services.alerts.domain.values import SYSTEM, Change, Event, EventKind, Issue, State
+
+LONGEST_SNOOZE = timedelta(days=366)
+"""Who wants silence for longer than a year wants the issue resolved."""
 
 
 class Verdict(StrEnum):
@@ -24,6 +27,7 @@ class Verdict(StrEnum):
     SUPERSEDED = "issue_superseded"
     """A later issue of the same fingerprint is unresolved."""
     IN_THE_PAST = "snooze_in_the_past"
+    TOO_LONG = "snooze_too_long"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,8 @@ def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: st
         return Outcome(verdict=Verdict.RESOLVED)
     if until <= now:
         return Outcome(verdict=Verdict.IN_THE_PAST)
+    if until - now > LONGEST_SNOOZE:
+        return Outcome(verdict=Verdict.TOO_LONG)
     if issue.snoozed_until == until:
         return Outcome(verdict=Verdict.ALREADY)
     event = _event(EventKind.SNOOZED, actor, note, until=until.isoformat())

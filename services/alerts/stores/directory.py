@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from services.alerts.domain.retry import Health
@@ -42,6 +43,10 @@ class Endpoint:
     last_success_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+class NameTakenError(Exception):
+    """Another team has this name already."""
 
 
 class _Matchers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -172,10 +177,17 @@ async def add_team(connection: Connection, team: Team) -> bool:
 
 
 async def rename_team(connection: Connection, team_id: UUID, name: str, now: datetime) -> Team | None:
-    """Give a team another name; None where there is no such team."""
-    row = await connection.fetchrow(
-        "UPDATE alerts.teams SET name = $2, updated_at = $3 WHERE team_id = $1 RETURNING *", team_id, name, now
-    )
+    """Give a team another name; None where there is no such team.
+
+    Raises:
+        NameTakenError: another team has it; the transaction is at its end.
+    """
+    try:
+        row = await connection.fetchrow(
+            "UPDATE alerts.teams SET name = $2, updated_at = $3 WHERE team_id = $1 RETURNING *", team_id, name, now
+        )
+    except asyncpg.UniqueViolationError:
+        raise NameTakenError from None
     return _team(row) if row else None
 
 

@@ -11,6 +11,9 @@ from uuid import UUID
 
 from services.runtime.postgres import Connection, columns
 
+_XIDS, _IDS = 2**64, 2**63
+"""PostgreSQL's `xid8` has 64 bits, its `bigint` 63 and a sign."""
+
 WAKE = "alerts_feed"
 """Channel of LISTEN: the feed has grown."""
 
@@ -32,7 +35,8 @@ def parse_cursor(text: str) -> Cursor | None:
     xid, dash, number = text.partition("-")
     if not dash or not (xid.isascii() and xid.isdigit() and number.isascii() and number.isdigit()) or len(text) > 40:
         return None
-    return Cursor(xid=int(xid), id=int(number))
+    cursor = Cursor(xid=int(xid), id=int(number))
+    return cursor if cursor.xid < _XIDS and cursor.id < _IDS else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

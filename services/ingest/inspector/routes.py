@@ -91,7 +91,7 @@ PAGES = {
 class GetFile:
     """The handler behind one file of the page."""
 
-    methods = ("GET", "HEAD")
+    methods = ("GET",)
 
     def __init__(self, name: str, media_type: bytes) -> None:
         content = (files("services.ingest.inspector") / "page" / name).read_bytes()

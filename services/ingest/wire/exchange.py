@@ -25,6 +25,7 @@ from services.ingest.wording import Language, preferred, say
 from services.runtime.heads import BODY_ARRIVED
 from services.runtime.http import Problem, problem_response
 from services.runtime.logs import get_logger
+from services.runtime.web.methods import allow, without_body
 
 _log = get_logger(__name__)
 
@@ -144,7 +145,7 @@ class Handler(Protocol):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods it takes; all others are refused."""
+        """The methods it takes; HEAD comes with GET, OPTIONS with any, and all others are refused."""
 
     async def answer(self, call: Call, inlet: Inlet) -> Reply | Stream:
         """Answer; raises `Refused`, or passes on `ClientGone`."""
@@ -178,6 +179,8 @@ class Exchange:
         headers: Headers = dict(reversed(scope["headers"]))
         call = Call(scope, preferred(headers.get(b"accept-language", b"").decode("latin-1")), headers, self._door)
         wire = Wire(receive, arrived=BODY_ARRIVED in scope.get("extensions", ()))
+        if call.method == "HEAD":
+            send = without_body(send)
         try:
             reply = await self._reply(call, wire)
         except Refused as refused:
@@ -190,8 +193,11 @@ class Exchange:
             await (_send(send, call, reply) if isinstance(reply, Reply) else _stream(send, receive, call, reply))
 
     async def _reply(self, call: Call, wire: Wire) -> Reply | Stream:
-        if call.method not in self._handler.methods:
-            raise Refused(Refusal.METHOD_NOT_ALLOWED, headers={"allow": ", ".join(self._handler.methods)})
+        taken = self._handler.methods
+        if call.method not in taken and not (call.method == "HEAD" and "GET" in taken):
+            if call.method == "OPTIONS":
+                return Reply(status=204, body=b"", headers=((b"allow", allow(taken).encode()),))
+            raise Refused(Refusal.METHOD_NOT_ALLOWED, headers={"allow": allow(taken)})
         with self._admission.request() as held:
             call.holds(held)
             return await self._handler.answer(call, Inlet(call, wire, held, self._limits, self._metrics))
@@ -223,6 +229,9 @@ async def _stream(send: Send, receive: Receive, call: Call, stream: Stream) -> N
         *((name.encode("latin-1"), value.encode("latin-1")) for name, value in call.added.items()),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if call.method == "HEAD":
+        await stream.pieces.aclose()
+        return
     writing = asyncio.create_task(_write(send, stream.pieces), name="stream")
     leaving = asyncio.create_task(_gone(receive), name="stream's client")
     try:

@@ -111,6 +111,5 @@ async def _documented() -> None:
 def mount(api: FastAPI, routes: Iterable[RawRoute]) -> Shortcut:
     """Show `routes` in the documentation of `api`, and return the application that serves both."""
     listed = list(routes)
-    api.max_body_size = None  # what is left to it reads no bodies, and that limit answers with no problem document
     api.router.routes.extend(listed)
     return Shortcut(api, RouteTable(listed))

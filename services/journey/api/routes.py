@@ -4,14 +4,15 @@ Parses what a caller sent and picks the refusal that fits; the reading itself is
 """
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Request, Response
 from fastapi.security import HTTPBearer
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.vocabulary import Channel, Severity
 from services.journey.api import cursors, lookup, outcomes
@@ -22,6 +23,9 @@ from services.journey.api.queries import Dissolved, JourneyFilter, Place, Reader
 from services.journey.api.views import CustomerView, JourneyPage, JourneyState, JourneyView, OutcomesView, TimelinePage
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
 from services.runtime.postgres import Pool
+from services.runtime.web.fields import Moment, PlainText
+
+P = TypeVar("P")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -35,7 +39,7 @@ Reference = Annotated[
         max_length=1200,
     ),
 ]
-PlainText = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+Word = Annotated[PlainText, StringConstraints(max_length=200)]
 
 
 class _PageQuery(BaseModel):
@@ -50,8 +54,8 @@ class _PageQuery(BaseModel):
 class TimelineQuery(_PageQuery):
     """Which part of a timeline."""
 
-    since: AwareDatetime | None = Field(None, alias="from", description="Event time, included.")
-    until: AwareDatetime | None = Field(None, alias="to", description="Event time, not included.")
+    since: Moment | None = Field(None, alias="from", description="Event time, included.")
+    until: Moment | None = Field(None, alias="to", description="Event time, not included.")
 
 
 class JourneysQuery(_PageQuery):
@@ -59,11 +63,11 @@ class JourneysQuery(_PageQuery):
 
     state: JourneyState | None = Field(None, description="Open or closed.")
     channel: Channel | None = Field(None, description="Used at least once.")
-    reason: PlainText | None = Field(None, description="What it is about.")
+    reason: Word | None = Field(None, description="What it is about.")
     min_effort: int | None = Field(None, ge=0, le=100, description="Effort of at least this.")
-    rule: PlainText | None = Field(None, description="With a standing friction of this rule.")
+    rule: Word | None = Field(None, description="With a standing friction of this rule.")
     severity: Severity | None = Field(None, description="With a standing friction of this severity.")
-    updated_since: AwareDatetime | None = Field(None, description="Changed at or after this time.")
+    updated_since: Moment | None = Field(None, description="Changed at or after this time.")
     customer: str | None = Field(None, max_length=1200, description="Of this customer: `type:value`.")
 
 
@@ -188,8 +192,8 @@ async def read_timeline(
         raise refuse(Refusal.RANGE_EMPTY, accept_language)
     who = _who(api, reference, accept_language)
     scope = cursors.scope("timeline", [("who", who), ("span", span)])
-    position = _position(query.cursor, scope, (int, int, str, str), accept_language)
-    page = await api.reader.timeline(who, span, None if position is None else _place(position), query.limit)
+    after = _position(query.cursor, scope, (int, int, str, str), _place, accept_language)
+    page = await api.reader.timeline(who, span, after, query.limit)
     _count(api, found=page is not None)
     if page is None:
         raise refuse(Refusal.CUSTOMER_UNKNOWN, accept_language)
@@ -250,8 +254,8 @@ async def list_journeys(
         customer=None if query.customer is None else _who(api, query.customer, accept_language),
     )
     scope = cursors.scope("journeys", [("filter", wanted)])
-    position = _position(query.cursor, scope, (int, str), accept_language)
-    page = await api.reader.journeys(wanted, None if position is None else _creation(position), query.limit)
+    after = _position(query.cursor, scope, (int, str), _creation, accept_language)
+    page = await api.reader.journeys(wanted, after, query.limit)
     if page is None:
         raise refuse(Refusal.CUSTOMER_UNKNOWN, accept_language)
     following = None
@@ -280,7 +284,9 @@ async def read_journey(api: Api, journey_id: UUID, response: Response, accept_la
     if isinstance(journey, Dissolved):
         raise refuse(Refusal.JOURNEY_DISSOLVED, accept_language)
     if journey.merged_into is not None:
-        response.headers["Content-Location"] = f"/v1/journeys/{journey.id}"
+        response.headers["Content-Location"] = str(
+            journey.id
+        )  # beside the address asked for, whatever stands before it
     return journey
 
 
@@ -312,13 +318,18 @@ def _count(api: ReadApi, *, found: bool) -> None:
 
 
 def _position(
-    cursor: str | None, scope: str, shape: tuple[type, ...], accept_language: str | None
-) -> tuple[str | int, ...] | None:
+    cursor: str | None,
+    scope: str,
+    shape: tuple[type, ...],
+    read: Callable[[tuple[Any, ...]], P],
+    accept_language: str | None,
+) -> P | None:
+    """The position that a cursor holds, None without one; its seal is no secret, so what is inside can be anything."""
     if cursor is None:
         return None
     try:
-        return cursors.decode(cursor, scope, shape)
-    except cursors.CursorError as error:
+        return read(cursors.decode(cursor, scope, shape))
+    except (ValueError, OverflowError) as error:
         raise refuse(Refusal.CURSOR_INVALID, accept_language) from error
 
 
@@ -328,6 +339,8 @@ def _microseconds(at: datetime) -> int:
 
 def _place(key: tuple[Any, ...]) -> Place:
     at, sequence, source, touchpoint_id = key
+    if not -(2**63) <= sequence < 2**63 or "\x00" in source + touchpoint_id:
+        raise ValueError("no row of PostgreSQL's can be there")
     return Place(occurred_at=_EPOCH + at * _MICROSECOND, sequence=sequence, source=source, id=touchpoint_id)
 
 

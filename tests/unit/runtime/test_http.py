@@ -1,12 +1,24 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 from prometheus_client import CollectorRegistry
+from pydantic import BaseModel, ConfigDict
 
 from services.runtime.health import CheckResult, Health
-from services.runtime.http import FieldProblem, Problem, build_api, serving
+from services.runtime.http import MAX_BODY_BYTES, FieldProblem, Problem, build_api, serving
+
+JSON = {"content-type": "application/json"}
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    number: int
 
 
 @pytest.fixture
@@ -17,6 +29,25 @@ async def health() -> Health:
     return Health(registry=CollectorRegistry(), ready=[database])
 
 
+def _add_more(app: FastAPI) -> None:
+    @app.delete("/v1/items/{number}")
+    async def forget(number: int) -> dict[str, int]:
+        return {"number": number}
+
+    @app.post("/v1/bodies")
+    async def take(body: Body) -> Body:
+        return body
+
+    @app.get("/v1/endless")
+    async def endless() -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            while True:
+                yield b": still here\n\n"
+                await asyncio.sleep(60)
+
+        return StreamingResponse(pieces(), headers={"content-type": "text/event-stream"})
+
+
 @pytest.fixture
 async def client(health: Health) -> AsyncIterator[httpx2.AsyncClient]:
     app = build_api(title="Sample", description="A sample.", version="1", health=health)
@@ -24,6 +55,8 @@ async def client(health: Health) -> AsyncIterator[httpx2.AsyncClient]:
     @app.get("/v1/items/{number}")
     async def item(number: int) -> dict[str, int]:
         return {"number": number}
+
+    _add_more(app)
 
     @app.get("/v1/refused")
     async def refused() -> None:
@@ -114,3 +147,60 @@ async def test_an_address_in_use_is_said_plainly() -> None:
         with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
             async with serving(app, "127.0.0.1", port):
                 pass
+
+
+@pytest.mark.parametrize("path", ["/v1/items/1", "/docs", "/openapi.json", "/livez", "/metrics", "/v1/nowhere"])
+async def test_head_is_get_without_the_body(client: httpx2.AsyncClient, path: str) -> None:
+    got, head = await client.get(path), await client.head(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    if path != "/metrics":  # which count the request before
+        assert head.headers["content-length"] == got.headers["content-length"]
+
+
+async def test_head_of_a_stream_ends_at_once(client: httpx2.AsyncClient) -> None:
+    async with asyncio.timeout(5):
+        head = await client.head("/v1/endless")
+    assert (head.status_code, head.headers["content-type"], head.content) == (200, "text/event-stream", b"")
+
+
+async def test_head_is_measured_by_its_route(client: httpx2.AsyncClient) -> None:
+    await client.head("/v1/items/7")
+    text = (await client.get("/metrics")).text
+    assert 'waymark_http_requests_total{code_class="2xx",method="HEAD",route="/v1/items/{number}"} 1.0' in text
+
+
+async def test_allow_names_the_methods_of_every_route_of_an_address(client: httpx2.AsyncClient) -> None:
+    refused = await client.put("/v1/items/1")
+    asked = await client.options("/v1/items/1")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, GET, HEAD, OPTIONS")
+    assert (asked.status_code, asked.headers["allow"], asked.content) == (204, "DELETE, GET, HEAD, OPTIONS", b"")
+    assert (await client.options("/v1/nowhere")).status_code == 404
+
+
+async def test_a_slash_too_many_leads_back_relatively(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/docs/?deep=1", headers={"host": "elsewhere.example"})
+    assert (answer.status_code, answer.headers["location"]) == (307, "../docs?deep=1")
+    assert (await client.get("/v1/items/1/")).status_code == 404, "an address with parameters is not repeated"
+
+
+async def test_a_body_that_is_too_large_is_a_problem_document_too(client: httpx2.AsyncClient) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b" " * 100_000
+
+    announced = await client.post("/v1/bodies", content=b" " * (MAX_BODY_BYTES + 1))
+    unannounced = await client.post("/v1/bodies", content=pieces())
+    for answer in (announced, unannounced):
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_names_that_no_program_gives_are_not_repeated(client: httpx2.AsyncClient) -> None:
+    for name in ("hong@mail.example", "\ud800", "wm_admin_0123456789ab", "x" * 400):
+        answer = await client.post("/v1/bodies", content=json.dumps({"number": 1, name: 1}).encode(), headers=JSON)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["path"] in {"body.?", "body"}
+        assert name not in answer.text
+    answer = await client.post("/v1/bodies", json={"number": 1, "nubmer": 1})
+    assert answer.json()["errors"][0]["path"] == "body.nubmer"

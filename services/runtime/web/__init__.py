@@ -1,0 +1,1 @@
+"""What every HTTP application of ours does alike, whatever it is about: methods, bodies, fields, docs, prefixes."""
