@@ -14,6 +14,7 @@ from rich.text import Text
 
 from services.runtime.clock import SystemClock
 from waymark.console import is_korean, out, print_json
+from waymark.demo.bars import bar
 from waymark.demo.outcome import Outcome, PeakMemory, read_outcome
 from waymark.demo.play import Pace, Play, Stage, Tally
 from waymark.demo.retailer import HOUR_S, SOURCES, Hour, invent
@@ -149,8 +150,9 @@ class Show:
         out.print()
         out.print(table)
         rules = Table(box=None, show_header=False, padding=(0, 1))
+        most = max(result.outcome.frictions.values(), default=0)
         for rule, count in result.outcome.frictions.items():
-            rules.add_row(f"  {rule}", Text(f"{count:,}", style="bold"), Text("█" * min(40, count), style="red"))
+            rules.add_row(f"  {rule}", Text(f"{count:,}", style="bold"), Text(bar(count, most, 40), style="red"))
         out.print(rules)
         if result.succeeded:
             out.print(words.content.format(share=1 - result.outcome.troubled / hour.people), style="green")

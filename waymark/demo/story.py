@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from waymark.demo.bars import bar
 from waymark.demo.receiver import Alert
 from waymark.demo.retailer import HOUR_S, OUTAGE_S, Hour
 from waymark.demo.words import Words
@@ -100,8 +101,8 @@ class Story:
         most = max(self._accepted.values(), default=1)
         table.add_row(Text(self._words.sent, style="bold"))
         for channel, count in sorted(self._accepted.items(), key=lambda item: -item[1]):
-            bar = Text("█" * max(1, round(30 * count / most)), style="blue")
-            table.add_row(Text(f"{channel:<10}"), bar, Text(f"{count:,}", style="bold"))
+            drawn = Text(bar(count, most, 30), style="blue")
+            table.add_row(Text(f"{channel:<10}"), drawn, Text(f"{count:,}", style="bold"))
         return table
 
     def _heard(self) -> RenderableType:
