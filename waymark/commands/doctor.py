@@ -44,5 +44,5 @@ def doctor(as_json: AsJson = False) -> None:
         listed = [{member: getattr(finding, member) for member in members} for finding in findings]
         print_json({"healthy": not failed, "findings": listed})
     if failed:
-        err.print(say("something is broken", "고장 난 곳이 있습니다"), style="bold red")
+        err.print(say("something is broken", "문제가 있는 항목이 있습니다"), style="bold red")
         raise typer.Exit(1)

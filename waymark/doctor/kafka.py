@@ -11,13 +11,12 @@ from aiokafka.errors import KafkaError
 from services.runtime.kafka import TopicSpec, cluster_line
 from services.runtime.reach.brokers import Brokers
 from services.runtime.reach.kafka_access import find_trouble
-from waymark.console import CommandError
+from waymark.console import CommandError, say
 from waymark.doctor.finding import Finding, broken, fine, look
 from waymark.target import Target
 from waymark.topics import declared
 
 TIMEOUT_S = 8.0
-_START = "start it (`waymark up` brings one), or set WAYMARK_KAFKA to where it is"
 
 
 async def examine_kafka(target: Target) -> tuple[list[Finding], str]:
@@ -26,17 +25,27 @@ async def examine_kafka(target: Target) -> tuple[list[Finding], str]:
         brokers = target.brokers
     except CommandError as error:
         problems = "; ".join(line.strip() for line in str(error).splitlines()[1:])
-        return [broken("kafka", problems, "correct these variables")], ""
+        return [broken("kafka", problems, say("correct these variables", "이 변수들을 바로잡으세요"))], ""
     if (trouble := await find_trouble(brokers)) is not None:
-        wrong = "correct this variable"
-        return [broken("kafka", trouble.text, wrong if trouble.wrong else _START)], ""
+        fix = say("correct this variable", "이 변수를 바로잡으세요") if trouble.wrong else _start()
+        return [broken("kafka", trouble.text, fix)], ""
     try:
         async with asyncio.timeout(TIMEOUT_S):
             line = await cluster_line(brokers, target.line)
             found = await _topics(target, brokers)
     except (KafkaError, OSError, TimeoutError) as error:
-        return [broken("kafka", f"{target.kafka} does not answer: {type(error).__name__}", _START)], ""
-    return [fine("kafka", f"{target.kafka} answers, line {line}"), *_compare(found, configured=target.idempotent)], line
+        reason = type(error).__name__
+        detail = say(f"{target.kafka} does not answer: {reason}", f"{target.kafka}: 응답하지 않습니다 ({reason})")
+        return [broken("kafka", detail, _start())], ""
+    answers = say(f"{target.kafka} answers, line {line}", f"{target.kafka}: 정상 응답, 로그 식별자(line) {line}")
+    return [fine("kafka", answers), *_compare(found, configured=target.idempotent)], line
+
+
+def _start() -> str:
+    return say(
+        "start it (`waymark up` brings one), or set WAYMARK_KAFKA to where it is",
+        "Kafka를 시작하거나(`waymark up`에 포함) WAYMARK_KAFKA에 주소를 지정하세요",
+    )
 
 
 async def _topics(target: Target, brokers: Brokers) -> dict[str, tuple[int, Mapping[str, str]]]:
@@ -63,21 +72,34 @@ def _compare(found: Mapping[str, tuple[int, Mapping[str, str]]], *, configured: 
     problems = [problem for spec in declared() for problem in _differences(spec, found.get(spec.name), configured)]
     missing = [spec.name for spec in declared() if spec.name not in found]
     if missing:
-        yield broken("topics", f"missing: {', '.join(missing)}", "run `waymark topics`")
+        names = ", ".join(missing)
+        fix = say("run `waymark topics`", "`waymark topics`를 실행하세요")
+        yield broken("topics", say(f"missing: {names}", f"없는 토픽: {names}"), fix)
     if problems:
-        yield look("topics", "; ".join(problems), "alter them with kafka-configs, or declare them as they are")
+        fix = say(
+            "alter them with kafka-configs, or declare them as they are",
+            "kafka-configs로 설정을 변경하거나 현재 값에 맞게 선언을 고치세요",
+        )
+        yield look("topics", "; ".join(problems), fix)
     if not missing and not problems:
-        yield fine("topics", f"{len(found)} as declared")
+        yield fine("topics", say(f"{len(found)} as declared", f"토픽 {len(found)}개가 선언과 일치"))
 
 
 def _differences(spec: TopicSpec, found: tuple[int, Mapping[str, str]] | None, configured: bool) -> list[str]:
     if found is None:
         return []
     partitions, config = found
-    problems = [] if partitions == spec.partitions else [f"{spec.name}: {partitions} partitions, not {spec.partitions}"]
+    told = say(
+        f"{spec.name}: {partitions} partitions, not {spec.partitions}",
+        f"{spec.name}: 파티션 {partitions}개 (선언은 {spec.partitions}개)",
+    )
+    problems = [] if partitions == spec.partitions else [told]
     if configured:
         problems += [
-            f"{spec.name}: {name} is {config.get(name)}, not {value}"
+            say(
+                f"{spec.name}: {name} is {config.get(name)}, not {value}",
+                f"{spec.name}: {name} 값이 {config.get(name)} (선언은 {value})",
+            )
             for name, value in spec.config.items()
             if config.get(name) != value
         ]

@@ -7,7 +7,7 @@ import psycopg
 
 from schemas import topics
 from services.runtime.reach import postgres_url
-from waymark.console import masked
+from waymark.console import masked, say
 from waymark.doctor.finding import Finding, broken, fine, look
 from waymark.migrate import status
 
@@ -21,14 +21,18 @@ def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterab
     """Every finding about the database. `line` is the log's, empty where Kafka does not answer."""
     if problems := postgres_url.problems(url):
         detail = "; ".join(f"WAYMARK_POSTGRES: {problem}" for problem in problems)
-        yield broken("postgres", detail, "correct this variable")
+        yield broken("postgres", detail, say("correct this variable", "이 변수를 바로잡으세요"))
         return
     try:
         connection = psycopg.connect(url, connect_timeout=CONNECT_S, application_name="waymark-doctor")
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
-        fix = "start it (`waymark up` brings one), or set WAYMARK_POSTGRES to its URL"
-        yield broken("postgres", f"{masked(url)} cannot be used: {reason}", fix)
+        fix = say(
+            "start it (`waymark up` brings one), or set WAYMARK_POSTGRES to its URL",
+            "PostgreSQL을 시작하거나(`waymark up`에 포함) WAYMARK_POSTGRES에 URL을 지정하세요",
+        )
+        detail = say(f"{masked(url)} cannot be used: {reason}", f"{masked(url)}: 접속할 수 없습니다 ({reason})")
+        yield broken("postgres", detail, fix)
         return
     with connection:
         connection.autocommit = True
@@ -42,9 +46,12 @@ def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterab
 
 def _version(connection: psycopg.Connection, url: str) -> Finding:
     version = connection.info.server_version
-    detail = f"{masked(url)} answers, version {version // 10_000}.{version % 10_000}"
+    number = f"{version // 10_000}.{version % 10_000}"
+    detail = say(f"{masked(url)} answers, version {number}", f"{masked(url)}: 정상 응답, 버전 {number}")
     if version < OLDEST_POSTGRES:
-        return broken("postgres", detail, "Waymark needs PostgreSQL 15 or newer")
+        return broken(
+            "postgres", detail, say("Waymark needs PostgreSQL 15 or newer", "PostgreSQL 15 이상이 필요합니다")
+        )
     return fine("postgres", detail)
 
 
@@ -56,16 +63,22 @@ def _clock(connection: psycopg.Connection, now: Callable[[], datetime]) -> Findi
     theirs = row[0] if row else before
     skew = abs((theirs.astimezone(UTC) - before - (after - before) / 2).total_seconds())
     if skew > MOST_SKEW_S:
-        return look("clock", f"this machine and PostgreSQL differ by {skew:.1f} s", "let both follow NTP")
-    return fine("clock", f"within {max(skew, 0.001):.3f} s of PostgreSQL's")
+        detail = say(
+            f"this machine and PostgreSQL differ by {skew:.1f} s",
+            f"이 서버와 PostgreSQL의 시각이 {skew:.1f}초 다릅니다",
+        )
+        return look("clock", detail, say("let both follow NTP", "양쪽 모두 NTP로 시각을 동기화하세요"))
+    close = f"{max(skew, 0.001):.3f}"
+    return fine("clock", say(f"within {close} s of PostgreSQL's", f"PostgreSQL과의 차이 {close}초 이내"))
 
 
 def _migrations(url: str) -> Finding:
     found = status(url)
     if found.up_to_date:
         return fine("migrations", ", ".join(found.current))
-    there = ", ".join(found.current) or "none"
-    return broken("migrations", f"there: {there}; wanted: {', '.join(found.wanted)}", "run `waymark migrate`")
+    there, wanted = ", ".join(found.current) or say("none", "없음"), ", ".join(found.wanted)
+    detail = say(f"there: {there}; wanted: {wanted}", f"현재: {there}, 필요: {wanted}")
+    return broken("migrations", detail, say("run `waymark migrate`", "`waymark migrate`를 실행하세요"))
 
 
 def _state(connection: psycopg.Connection, line: str) -> Iterable[Finding]:
@@ -75,15 +88,18 @@ def _state(connection: psycopg.Connection, line: str) -> Iterable[Finding]:
         "dead letters",
         "SELECT (SELECT count(*) FROM journey.dead_letters WHERE requeued_at IS NULL)"
         " + (SELECT count(*) FROM alerts.dead_letters WHERE requeued_at IS NULL)",
-        "records could not be applied",
+        say("records could not be applied", "처리하지 못한 레코드"),
         "waymark dlq list",
     )
     yield _counted(
         connection,
         "rules",
         "SELECT count(DISTINCT rule) FROM journey.rule_failures",
-        "rules failed for some customers",
-        "see journey.rule_failures and the worker's log; mend the rule and restart the worker",
+        say("rules failed for some customers", "일부 고객에게서 평가에 실패한 규칙"),
+        say(
+            "see journey.rule_failures and the worker's log; mend the rule and restart the worker",
+            "journey.rule_failures와 워커 로그를 확인하고, 규칙을 고친 뒤 워커를 다시 시작하세요",
+        ),
     )
     yield _counted(
         connection,
@@ -92,22 +108,27 @@ def _state(connection: psycopg.Connection, line: str) -> Iterable[Finding]:
         " (SELECT created_at FROM journey.outbox WHERE published_at IS NULL"
         "  UNION ALL SELECT created_at FROM alerts.issue_outbox WHERE published_at IS NULL) AS waiting"
         " WHERE created_at < now() - interval '1 minute'",
-        "records wait for more than a minute to be published",
-        "see whether Kafka takes writes, and the logs of the journey worker and alerts",
+        say("records wait for more than a minute to be published", "1분 넘게 발행을 기다리는 레코드"),
+        say(
+            "see whether Kafka takes writes, and the logs of the journey worker and alerts",
+            "Kafka에 쓰기가 되는지, journey 워커와 alerts의 로그를 확인하세요",
+        ),
     )
 
 
 def _counted(connection: psycopg.Connection, name: str, question: str, what: str, fix: str) -> Finding:
     row = connection.execute(question.encode()).fetchone()
     count = int(row[0]) if row else 0
-    return look(name, f"{count} {what}", fix) if count else fine(name, f"0 {what}")
+    detail = say(f"{count} {what}", f"{what} {count}건")
+    return look(name, detail, fix) if count else fine(name, detail)
 
 
 def _partitions(connection: psycopg.Connection, line: str) -> Finding:
     """Partitions that hold the horizon back: timers do not fire while one of them has no recent mark."""
     topic = topics.load()["touchpoints"]
     if not line:
-        return look("partitions", "unknown while Kafka does not answer", "see kafka above")
+        detail = say("unknown while Kafka does not answer", "Kafka가 응답하지 않아 알 수 없습니다")
+        return look("partitions", detail, say("see kafka above", "위의 kafka 항목을 확인하세요"))
     rows = connection.execute(
         """SELECT partition, extract(epoch FROM clock_timestamp() - greatest(applied_append_time, caught_up_at))
              FROM journey.progress WHERE line = %s AND topic = %s""",
@@ -117,11 +138,25 @@ def _partitions(connection: psycopg.Connection, line: str) -> Finding:
     never = [number for number in range(topic.partitions) if behind.get(number) is None]
     stale = [number for number, age in behind.items() if age is not None and age > STALE_S]
     if never or stale:
-        told = [f"never applied: {_list(never)}"] if never else []
-        told += [f"behind by more than {STALE_S} s: {_list(stale)}"] if stale else []
-        fix = "see that enough journey workers run and are ready; timers wait for these partitions"
-        return look("partitions", f"{'; '.join(told)} (of {topic.partitions})", fix)
-    return fine("partitions", f"all {topic.partitions} followed to within {STALE_S} s")
+        return _held_back(never, stale, topic.partitions)
+    return fine(
+        "partitions",
+        say(
+            f"all {topic.partitions} followed to within {STALE_S} s",
+            f"{topic.partitions}개 모두 {STALE_S}초 이내로 따라잡음",
+        ),
+    )
+
+
+def _held_back(never: list[int], stale: list[int], count: int) -> Finding:
+    told = [say(f"never applied: {_list(never)}", f"한 번도 처리되지 않음: {_list(never)}")] if never else []
+    if stale:
+        told.append(say(f"behind by more than {STALE_S} s: {_list(stale)}", f"{STALE_S}초 넘게 밀림: {_list(stale)}"))
+    fix = say(
+        "see that enough journey workers run and are ready; timers wait for these partitions",
+        "journey 워커가 충분히 실행 중이고 준비되었는지 확인하세요. 타이머는 이 파티션들을 기다립니다",
+    )
+    return look("partitions", "; ".join(told) + say(f" (of {count})", f" (전체 {count}개)"), fix)
 
 
 def _list(numbers: list[int]) -> str:

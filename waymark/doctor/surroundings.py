@@ -12,6 +12,7 @@ from services.journey.api_settings import ApiProcessSettings
 from services.journey.settings import ProcessSettings as JourneySettings
 from services.journey.worker import read_rulebook
 from services.runtime.settings import SettingsError, misspelt
+from waymark.console import say
 from waymark.doctor.finding import Finding, broken, fine, look
 from waymark.variables import known_variables
 
@@ -37,7 +38,7 @@ def examine_surroundings(environ: Mapping[str, str], folder: Path) -> Iterable[F
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < OLDEST_PYTHON:
-        return broken("python", version, "Waymark needs Python 3.11 or newer")
+        return broken("python", version, say("Waymark needs Python 3.11 or newer", "Python 3.11 이상이 필요합니다"))
     return fine("python", version)
 
 
@@ -49,14 +50,23 @@ def _settings(environ: Mapping[str, str]) -> Finding:
         except SettingsError as error:
             problems += [f"{name}: {problem}" for problem in error.problems]
     if problems:
-        return broken("settings", "; ".join(problems), "correct these variables; .env.example lists all of them")
+        fix = say(
+            "correct these variables; .env.example lists all of them",
+            "이 변수들을 바로잡으세요. 전체 목록은 .env.example에 있습니다",
+        )
+        return broken("settings", "; ".join(problems), fix)
     if strange := misspelt(environ, known_variables()):
-        return look("settings", "; ".join(strange), "correct or remove these variables")
+        return look(
+            "settings", "; ".join(strange), say("correct or remove these variables", "이 변수들을 바로잡거나 지우세요")
+        )
     doubled = _listening_twice(environ)
     if doubled:
-        return broken("settings", doubled, "give each process a port of its own")
+        return broken(
+            "settings", doubled, say("give each process a port of its own", "프로세스마다 다른 포트를 지정하세요")
+        )
     given = sorted(name for name in environ if name.startswith("WAYMARK_"))
-    return fine("settings", f"{len(given)} WAYMARK_* variables set" if given else "all defaults")
+    count = say(f"{len(given)} WAYMARK_* variables set", f"WAYMARK_* 변수 {len(given)}개 설정됨")
+    return fine("settings", count if given else say("all defaults", "모두 기본값"))
 
 
 def _files(environ: Mapping[str, str]) -> Iterable[Finding]:
@@ -73,7 +83,10 @@ def _files(environ: Mapping[str, str]) -> Iterable[Finding]:
         if any(named[name]):
             problems = check()
             found = ", ".join(filter(None, named[name]))
-            yield broken(name, "; ".join(problems), "mend the file") if problems else fine(name, f"{found} can be used")
+            if problems:
+                yield broken(name, "; ".join(problems), say("correct the file", "파일을 바로잡으세요"))
+            else:
+                yield fine(name, say(f"{found} can be used", f"{found}: 사용할 수 있습니다"))
 
 
 def _refused(read: Callable[[], object]) -> list[str]:
@@ -95,14 +108,20 @@ def _listening_twice(environ: Mapping[str, str]) -> str:
     ):
         if own.port:
             places.setdefault(own.port, []).append(own.variable_of("port"))
-    return "; ".join(f"port {port} is set twice: {', '.join(names)}" for port, names in places.items() if names[1:])
+    twice = [(port, ", ".join(names)) for port, names in places.items() if names[1:]]
+    return "; ".join(say(f"port {port} is set twice: {names}", f"포트 {port} 중복: {names}") for port, names in twice)
 
 
 def _disk(folder: Path) -> Finding:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    detail = f"{free / (1 << 30):.1f} GiB free at {folder}"
+    gib = f"{free / (1 << 30):.1f} GiB"
+    detail = say(f"{gib} free at {folder}", f"남은 공간 {gib} ({folder})")
     if free < LEAST_FREE_BYTES:
-        return look("disk", detail, "make room before PostgreSQL or Kafka stop for want of it")
+        fix = say(
+            "make room before PostgreSQL or Kafka stop for want of it",
+            "공간이 부족해 PostgreSQL이나 Kafka가 멈추기 전에 디스크 공간을 확보하세요",
+        )
+        return look("disk", detail, fix)
     return fine("disk", detail)
