@@ -89,7 +89,8 @@ async def running(settings: ProcessSettings, failpoints: Failpoints = NO_FAILPOI
         dispatcher = service.dispatcher(webhooks)
         service.start(owner, dispatcher)
         health = service.health()
-        async with serving(build(service.parts, health), alerts.host, alerts.port, drain_s=alerts.drain_s) as port:
+        app = build(service.parts, health)
+        async with serving(app, alerts.host, alerts.port, drain_s=alerts.drain_s, prefix=alerts.path_prefix) as port:
             _log.info("alerts serves", host=alerts.host, port=port)
             yield port
             health.draining = True

@@ -117,7 +117,9 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
         owner.start("other replicas' rejections", service.inspector.others.run)
         owner.start("suppressions", service.suppressions.run)
         owner.start("webhooks", service.bindings.run)
-        async with serving(service.app(health), ingest.host, ingest.port, drain_s=ingest.drain_s) as port:
+        async with serving(
+            service.app(health), ingest.host, ingest.port, drain_s=ingest.drain_s, prefix=ingest.path_prefix
+        ) as port:
             _log.info("ingest serves", host=ingest.host, port=port)
             if on_ready is not None:
                 await on_ready(port)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from schemas.telephone import known_region
 from services.runtime.reach import forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
+from services.runtime.web.prefix import PATH_PREFIX
 
 
 class IngestSettings(Settings):
@@ -20,6 +21,11 @@ class IngestSettings(Settings):
 
     host: forms.Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    path_prefix: str = Field(
+        "",
+        pattern=PATH_PREFIX,
+        description="Path (`/waymark`) that a proxy leaves before ours; empty where it takes it off.",
+    )
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Longest body on the wire, in bytes.")
     max_inflated_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Longest body once inflated, in bytes.")
     max_items: int = Field(1000, ge=1, le=100_000, description="Most touchpoints in one request.")

@@ -90,7 +90,13 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
         pulse = PulseMetrics.register(registry)
         async with (
             TaskOwner() as owner,
-            serving(app, settings.api.host, settings.api.port, drain_s=settings.api.drain_s) as port,
+            serving(
+                app,
+                settings.api.host,
+                settings.api.port,
+                drain_s=settings.api.drain_s,
+                prefix=settings.api.path_prefix,
+            ) as port,
         ):
             owner.start("pulse", lambda: keep(pool, pulse, clock))
             _log.info("journey api ready", host=settings.api.host, port=port)
