@@ -264,9 +264,14 @@ async def _on_invalid(_request: Request, error: Exception) -> Response:
 def field_problems(error: RequestValidationError) -> list[FieldProblem]:
     """Return what is wrong with each field, twenty at most, without what stood there."""
     return [
-        FieldProblem(path=path_of(item), code=str(item["type"]), message=str(item["msg"]))
-        for item in error.errors()[:20]
+        FieldProblem(path=path_of(item), code=str(item["type"]), message=_said(item)) for item in error.errors()[:20]
     ]
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """Return pydantic's sentence, less what it quotes: of a wrong UUID it repeats a character."""
+    message = str(error["msg"])
+    return message.partition(", invalid")[0] if error["type"] == "uuid_parsing" else message
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

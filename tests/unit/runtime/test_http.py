@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -33,6 +34,10 @@ def _add_more(app: FastAPI) -> None:
     @app.delete("/v1/items/{number}")
     async def forget(number: int) -> dict[str, int]:
         return {"number": number}
+
+    @app.get("/v1/things/{thing}")
+    async def one(thing: UUID) -> dict[str, UUID]:
+        return {"thing": thing}
 
     @app.post("/v1/bodies")
     async def take(body: Body) -> Body:
@@ -162,6 +167,11 @@ async def test_head_of_a_stream_ends_at_once(client: httpx2.AsyncClient) -> None
     async with asyncio.timeout(5):
         head = await client.head("/v1/endless")
     assert (head.status_code, head.headers["content-type"], head.content) == (200, "text/event-stream", b"")
+
+
+async def test_what_is_no_uuid_is_not_repeated_by_a_single_character(client: httpx2.AsyncClient) -> None:
+    [problem] = (await client.get("/v1/things/가")).json()["errors"]
+    assert problem == {"path": "path.thing", "code": "uuid_parsing", "message": "Input should be a valid UUID"}
 
 
 async def test_head_is_measured_by_its_route(client: httpx2.AsyncClient) -> None:
