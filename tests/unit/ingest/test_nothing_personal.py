@@ -22,7 +22,7 @@ from services.ingest.sources import Scope, Source
 from services.runtime.logs import configure
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with
-from tests.unit.ingest.test_privacy import ListInMemory
+from tests.unit.ingest.test_suppressions import ListInMemory
 
 MARK = "Zq7Marked"
 MARKED_PHONE = "010-7391-5527"

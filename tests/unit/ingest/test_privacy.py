@@ -1,22 +1,17 @@
-"""What is done to personal data before it is published, and of whom nothing is taken."""
+"""What is done to personal data before it is published."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from schemas.pseudonyms import is_pseudonym, pseudonym
-from schemas.spelling import MAX_IDENTIFIER_LENGTH
 from schemas.touchpoint import SEALED_TEXT
-from services.ingest.metrics import Metrics
 from services.ingest.privacy.policy import Policy, PolicyError, Treatment
 from services.ingest.privacy.sealing import Sealer, is_sealed
-from services.ingest.privacy.suppressions import PROBE, SuppressionList, Suppressions
 from services.ingest.records import key_of
 from services.ingest.sources import Source
-from services.runtime.health import CheckResult
 from services.runtime.sealing import CannotUnsealError
 from services.runtime.settings import SettingsError
 from tests.conftest import SteppingClock
@@ -28,45 +23,12 @@ OLD_KEY = "a-key-that-was-used-before-long-enough"
 PHONE = "+821012345678"
 
 
-class ListInMemory:
-    """A suppression list that can be taken away. Satisfies `services.ingest.privacy.suppressions.SuppressionSource`."""
-
-    outages: tuple[type[BaseException], ...] = (ConnectionError,)
-
-    def __init__(self, *identifiers: tuple[str, str], secret: str = SECRET) -> None:
-        self.identifiers = list(identifiers)
-        self.secret = secret.encode()
-        self.version = 1
-        self.away = False
-
-    async def read(self, known: int) -> SuppressionList | None:
-        if self.away:
-            raise ConnectionRefusedError
-        if known == self.version:
-            return None
-        return SuppressionList(
-            version=self.version,
-            pseudonyms=frozenset(pseudonym(self.secret, *one) for one in self.identifiers),
-            types=frozenset(type_ for type_, _ in self.identifiers),
-            probe=pseudonym(self.secret, *PROBE),
-        )
-
-
 async def with_policy(clock: SteppingClock, folder: Path, policy: dict[str, Any], **settings: str) -> Bench:
     """Return a bench whose ingest has that policy, with a secret and a key."""
     file = folder / "privacy.yaml"
     file.write_text(json.dumps(policy), encoding="utf-8")  # YAML holds JSON
     chosen = {"privacy": str(file), "privacy_secret": SECRET, "privacy_keys": KEY, **settings}
     return await bench_with(clock, **chosen).started()
-
-
-async def with_suppressed(clock: SteppingClock, *identifiers: tuple[str, str]) -> Bench:
-    bench = await bench_with(clock, privacy_secret=SECRET).started()
-    await bench.service.suppressions.watch(ListInMemory(*identifiers))
-    return bench
-
-
-# --- the policy --------------------------------------------------------------------------------------------------
 
 
 async def test_without_a_policy_everything_is_published_as_it_came(bench: Bench) -> None:
@@ -290,128 +252,3 @@ def test_an_empty_policy_is_one_that_does_nothing() -> None:
         policy = Policy(file)
         assert policy.inert
         assert policy.treatments == {Treatment.KEEP}
-
-
-# --- suppression -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("customer", [{"phone": "010 1234 5678"}, {"email": "a@b.example", "phone": PHONE}])
-async def test_nothing_is_taken_of_who_is_suppressed(clock: SteppingClock, customer: dict[str, str]) -> None:
-    bench = await with_suppressed(clock, ("phone", PHONE), ("customer_id", "C-1"))
-    answer = await bench.post(
-        [a_touchpoint(customer=customer, text="marked"), a_touchpoint(id="2", customer={"phone": "010-9999-8888"})]
-    )
-
-    assert answer.outcomes == ["suppressed", "accepted"]
-    assert answer.results[0]["field"] == "customer"
-    (letter,) = bench.publisher.dead_letters
-    assert (letter.code, letter.value) == ("suppressed", b"")
-    assert bench.sample("waymark_ingest_suppressions_held") == 2
-    for text in ("marked", "1234", "a@b"):
-        assert text not in str(answer.body)
-        assert all(text.encode() not in (record.value or b"") for record in bench.publisher.records)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(json.dumps(a_touchpoint(channel="pigeon")).encode(), id="a wrong member"),
-        pytest.param(json.dumps({"userId": "x", "traits": {"phone": "010 1234 5678"}}).encode(), id="no touchpoint"),
-        pytest.param(b'[{"id": "1", "customer": {"phone": "010-1234-5678"}, "x": "\xff"}]', id="no UTF-8"),
-        pytest.param(json.dumps({"id": "1", "customer": ["C-1"]}).encode(), id="in a list"),
-    ],
-)
-async def test_of_who_is_suppressed_no_bytes_are_kept_whatever_else_is_wrong(clock: SteppingClock, body: bytes) -> None:
-    bench = await with_suppressed(clock, ("phone", PHONE), ("customer_id", "C-1"))
-    await bench.post(body)
-
-    assert all(letter.value == b"" for letter in bench.publisher.dead_letters)
-
-
-async def test_of_anybody_else_the_bytes_are_kept_as_ever(clock: SteppingClock) -> None:
-    bench = await with_suppressed(clock, ("phone", PHONE), ("email", "a@b.example"))
-    wrong = json.dumps(a_touchpoint(channel="pigeon", customer={"phone": "010-9999-8888"})).encode()
-    await bench.post(wrong)
-
-    assert [letter.value for letter in bench.publisher.dead_letters] == [wrong]
-
-
-async def test_a_change_of_the_list_counts_at_the_next_refresh_and_an_outage_changes_nothing(
-    clock: SteppingClock,
-) -> None:
-    bench = await bench_with(clock, privacy_secret=SECRET).started()
-    held = ListInMemory()
-    await bench.service.suppressions.watch(held)
-    before = await bench.post(a_touchpoint(id="1"))
-    held.identifiers, held.version = [("phone", PHONE)], 2
-    await bench.service.suppressions.refresh()
-    suppressed = await bench.post(a_touchpoint(id="2"))
-    held.away = True
-    with pytest.raises(ConnectionRefusedError):
-        await bench.service.suppressions.refresh()
-    still = await bench.post(a_touchpoint(id="3"))
-    held.away, held.identifiers, held.version = False, [], 3
-    await bench.service.suppressions.refresh()
-    lifted = await bench.post(a_touchpoint(id="4"))
-
-    outcomes = [answer.outcomes[0] for answer in (before, suppressed, still, lifted)]
-    assert outcomes == ["accepted", "suppressed", "suppressed", "accepted"]
-
-
-async def test_a_list_written_with_another_secret_is_not_ready(clock: SteppingClock) -> None:
-    bench = await bench_with(clock, privacy_secret=SECRET).started()
-    await bench.service.suppressions.watch(ListInMemory(("phone", PHONE), secret="another-secret-that-is-long-enough"))
-
-    found = await bench.service.suppressions.check()
-    assert found == CheckResult(name="suppressions", ok=False, detail="written with another privacy secret")
-
-
-async def test_an_empty_list_needs_no_secret(clock: SteppingClock) -> None:
-    bench = await bench_with(clock).started()
-    await bench.service.suppressions.watch(ListInMemory(secret="another"))
-
-    assert (await bench.service.suppressions.check()).ok
-
-
-async def test_readiness_says_how_many_are_held_and_that_none_were_read_yet(clock: SteppingClock) -> None:
-    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
-    unread = await suppressions.check()
-    await suppressions.watch(ListInMemory(("phone", PHONE), ("customer_id", "C-1")))
-
-    assert unread == CheckResult(name="suppressions", ok=False, detail="not read yet")
-    assert await suppressions.check() == CheckResult(name="suppressions", ok=True, detail="2 held")
-
-
-@pytest.mark.parametrize(
-    ("document", "named"),
-    [
-        pytest.param("a@b.example", True, id="an e-mail address"),
-        pytest.param("a＠b.example", True, id="with a full-width sign"),
-        pytest.param("C-1", True, id="a number of a customer"),
-        pytest.param("c", False, id="a text that is none of them"),
-        pytest.param({"a": {"b": [{"c": "C-1"}]}}, True, id="four levels down"),
-        pytest.param({"a": {"b": [{"c": ["C-1"]}]}}, False, id="deeper than is looked"),
-        pytest.param([*"x" * 31, "C-1"], True, id="the last text that is looked at"),
-        pytest.param([*"x" * 32, "C-1"], False, id="beyond the texts that are looked at"),
-        pytest.param(["l" * MAX_IDENTIFIER_LENGTH], True, id="the longest identifier"),
-        pytest.param(["l" * (MAX_IDENTIFIER_LENGTH + 1)], False, id="longer than an identifier can be"),
-        pytest.param([7, None, True, 0.5, "C-1"], True, id="beside what is no text"),
-    ],
-)
-async def test_an_identifier_is_found_wherever_it_stands_within_bounds(document: Any, named: bool) -> None:
-    held = ListInMemory(("email", "a@b.example"), ("customer_id", "C-1"), ("customer_id", "l" * MAX_IDENTIFIER_LENGTH))
-    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
-    await suppressions.watch(held)
-
-    assert suppressions.may_name(document, "KR") is named
-
-
-@pytest.mark.parametrize("customer", [{"phone": "02-7135-0410 ext. 12"}, {"email": "q@straße.example"}])
-async def test_who_was_suppressed_under_an_earlier_spelling_stays_so(
-    clock: SteppingClock, customer: dict[str, str]
-) -> None:
-    bench = await with_suppressed(clock, ("phone", "+82271350410"), ("email", "q@strasse.example"))
-
-    answer = await bench.post(a_touchpoint(id="1", customer=customer))
-
-    assert answer.outcomes == ["suppressed"]
