@@ -12,9 +12,10 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 import services
+from waymark.database import opened
 
 SCHEMA = "waymark"
 LOCK_KEY = 7_294_601  # any constant; it names this lock among the database's advisory locks
@@ -75,7 +76,10 @@ def _scripts() -> ScriptDirectory:
 
 @contextmanager
 def _connected(url: str) -> Iterator[Connection]:
-    engine: Engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    # Not by SQLAlchemy's own reading of the URL: it knows no several hosts.
+    engine: Engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: opened(url, "waymark-migrate"), poolclass=NullPool
+    )
     try:
         with engine.connect() as connection:
             yield connection

@@ -34,6 +34,9 @@ class Target:
     kafka: str
     postgres: str
     access: Mapping[str, str] = field(default_factory=dict, repr=False)
+    postgres_direct: str = ""
+    """The same database past a pooler, where one stands before it."""
+
     line: str = ""
     idempotent: bool = True
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -66,6 +69,7 @@ def find_target(environ: Mapping[str, str]) -> Target:
         kafka=choose("WAYMARK_KAFKA", "kafka", "127.0.0.1:9092"),
         access={} if running.get("plaintext") and not environ.get("WAYMARK_KAFKA") else access_of(environ),
         postgres=choose("WAYMARK_POSTGRES", "postgres", "postgresql://waymark@127.0.0.1:5432/waymark"),
+        postgres_direct=environ.get("WAYMARK_POSTGRES_DIRECT", ""),
         line=choose("WAYMARK_KAFKA_LINE", "line", ""),
         idempotent=choose("WAYMARK_KAFKA_IDEMPOTENCE", "idempotence", "true").lower() not in {"false", "0", "no"},
         keys=_keys(environ, running.get("keys", {})),

@@ -50,6 +50,8 @@ from services.runtime.tasks import TaskOwner
 _log = logs.get_logger(__name__)
 
 POOL_SIZE = 16
+SESSIONS = 2
+"""Of their own, where a pooler stands before the database: who listens, and the relay."""
 
 
 async def run(
@@ -82,7 +84,10 @@ async def running(settings: ProcessSettings, failpoints: Failpoints = NO_FAILPOI
         await meet_kafka(common.brokers)
         producer = Producer(common.brokers, client_id="waymark-alerts", idempotent=common.kafka_idempotence)
         stack.push_async_callback(producer.stop)
-        service = Service(settings, pool, producer, SystemClock(), failpoints)
+        lasting = postgres.direct_place_of(common)
+        sessions = await open_postgres(lambda: _open_sessions(common, pool), variable=lasting.variable)
+        stack.push_async_callback(postgres.close_pool, sessions)
+        service = Service(settings, pool, producer, SystemClock(), failpoints, sessions)
         await stack.enter_async_context(service.sender)
         webhooks = await stack.enter_async_context(TaskOwner(stop_within_s=2.0))
         owner = await stack.enter_async_context(TaskOwner(stop_within_s=5.0))
@@ -109,8 +114,10 @@ class Service:
         producer: Producer,
         clock: Clock,
         failpoints: Failpoints = NO_FAILPOINTS,
+        sessions: Pool | None = None,
     ) -> None:
         alerts = settings.alerts
+        self._sessions = sessions or pool
         self._failpoints = failpoints
         self._settings = settings
         self._pool = pool
@@ -124,7 +131,7 @@ class Service:
         self._publishing = Publishing(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
         )
-        self.wakeups = Wakeups(pool, (deliveries.WAKE, feed.WAKE), owner=self._owner)
+        self.wakeups = Wakeups(self._sessions, (deliveries.WAKE, feed.WAKE), owner=self._owner)
         self.inbox = Inbox(pool=pool, clock=clock, publishing=self._publishing, metrics=self.metrics.state)
         self.intake = Intake(
             pool=pool,
@@ -160,7 +167,7 @@ class Service:
             history_kept=timedelta(days=alerts.history_days),
         )
         relay = Relay(
-            pool=self._pool,
+            pool=self._sessions,
             clock=self._clock,
             publisher=self._producer,
             failpoints=self._failpoints,
@@ -249,5 +256,13 @@ def _policy(alerts: AlertsSettings) -> TargetPolicy:
 
 async def _open_pool(common: CommonSettings) -> Pool:
     return await postgres.create_pool(
-        common.postgres.get_secret_value(), application_name="waymark-alerts", size=POOL_SIZE
+        postgres.place_of(common), application_name="waymark-alerts", size=POOL_SIZE, writes=True
     )
+
+
+async def _open_sessions(common: CommonSettings, usual: Pool) -> Pool:
+    """Return a pool whose sessions last as long as they are lent: `usual`, unless a pooler stands before it."""
+    place = postgres.direct_place_of(common)
+    if place == postgres.place_of(common):
+        return usual
+    return await postgres.create_pool(place, application_name="waymark-alerts-sessions", size=SESSIONS, writes=True)

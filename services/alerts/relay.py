@@ -18,7 +18,7 @@ from services.alerts.stores import feed
 from services.runtime.clock import Clock
 from services.runtime.kafka import Publisher, PublishFailed
 from services.runtime.logs import get_logger
-from services.runtime.postgres import Connection, Pool, acquire, is_transient
+from services.runtime.postgres import Connection, Pool, acquire, check_writable, is_transient
 from services.runtime.record import Record
 
 _log = get_logger(__name__)
@@ -83,6 +83,7 @@ class Relay:
     async def publish(self, connection: Connection, line: str) -> int:
         """Publish one batch of what the topic lacks and return how many changes that were."""
         rows = await feed.unpublished(connection, BATCH)
+        check_writable(connection)
         if not rows:
             return 0
         issues = [schemas.issue.decode(row.value) for row in rows]

@@ -366,7 +366,7 @@ def _rejected_tail(brokers: Brokers) -> AbstractAsyncContextManager[TopicTail]:
 
 async def _open_pool(common: CommonSettings) -> postgres.Pool:
     return await postgres.create_pool(
-        common.postgres.get_secret_value(), application_name="waymark-ingest", size=4, statement_timeout_s=5.0
+        postgres.place_of(common), application_name="waymark-ingest", size=4, statement_timeout_s=5.0
     )
 
 

@@ -1,5 +1,6 @@
 """The read API's process: where its parts are put together, started and stopped."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -31,11 +32,12 @@ from services.runtime.http import (
     serving,
     until_stopped,
 )
-from services.runtime.postgres import TRANSIENT, Pool, close_pool, create_pool, is_transient, ping
+from services.runtime.postgres import TRANSIENT, Pool, acquire, close_pool, create_pool, is_transient, ping, place_of
 from services.runtime.starting import check_listening, open_postgres
 from services.runtime.tasks import TaskOwner
 
 _log = logs.get_logger(__name__)
+
 
 DESCRIPTION = """
 What Waymark knows about customers and their journeys, for agents, dashboards and other systems. Read only.
@@ -109,23 +111,25 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
 
 @asynccontextmanager
 async def _pool(settings: ApiProcessSettings) -> AsyncIterator[Pool]:
-    pool = await open_postgres(
-        lambda: create_pool(
-            settings.common.postgres.get_secret_value(),
-            application_name="waymark-journey-api",
-            size=settings.api.database_connections,
-            statement_timeout_s=settings.api.statement_timeout_s,
-        )
-    )
+    pool = await open_postgres(lambda: _open_pool(settings))
     try:
         yield pool
     finally:
         await close_pool(pool)
 
 
+async def _open_pool(settings: ApiProcessSettings) -> Pool:
+    return await create_pool(
+        place_of(settings.common),
+        application_name="waymark-journey-api",
+        size=settings.api.database_connections,
+        statement_timeout_s=settings.api.statement_timeout_s,
+    )
+
+
 def _database(pool: Pool) -> Check:
     async def check() -> CheckResult:
-        return await ping(pool)
+        return await ping(pool, writes=False)  # a standby answers as well
 
     return check
 
@@ -135,8 +139,8 @@ def _schema(pool: Pool) -> Check:
 
     async def check() -> CheckResult:
         try:
-            async with pool.acquire(timeout=2.0) as connection:
-                there = await connection.fetchval("SELECT to_regclass('journey.customers') IS NOT NULL", timeout=2.0)
+            async with asyncio.timeout(2.0), acquire(pool) as connection:
+                there = await connection.fetchval("SELECT to_regclass('journey.customers') IS NOT NULL")
         except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             return CheckResult(name="schema", ok=False, detail=type(error).__name__)
         return CheckResult(name="schema", ok=bool(there), detail="" if there else "run `waymark migrate`")

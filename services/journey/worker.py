@@ -43,6 +43,7 @@ from services.journey.watchdog import ExitCode, LoopWatch, end_process
 from services.runtime import logs, postgres
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.collector import calm_the_collector
+from services.runtime.database.sessions import Unmarked
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, ops_app, serving, until_stopped
@@ -355,10 +356,11 @@ def build_renewer(own: WorkerSettings, book: Rulebook | None = None) -> Renewer:
 
 async def _open_pool(common: CommonSettings, own: WorkerSettings) -> Pool:
     return await postgres.create_pool(
-        common.postgres.get_secret_value(),
+        postgres.place_of(common),
         application_name="waymark-journey",
         size=own.database_connections,
-        kind=postgres.Unmarked,
+        kind=Unmarked,
+        writes=True,
     )
 
 

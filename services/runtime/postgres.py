@@ -4,15 +4,29 @@ Leaves all SQL to the stores of the services.
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import asyncpg
 import stamina
 from asyncpg.pool import PoolConnectionProxy
 
+from services.runtime.database.address import Pooler, read
+from services.runtime.database.sessions import (
+    Opener,
+    PerTransaction,
+    Session,
+    demands_writing,
+    has_lost_writing,
+)
 from services.runtime.health import CheckResult
+from services.runtime.logs import get_logger
+from services.runtime.settings import CommonSettings, SettingsError
+
+_log = get_logger(__name__)
 
 Pool = asyncpg.Pool
 Connection = PoolConnectionProxy
@@ -24,6 +38,19 @@ LOCK_TIMEOUT_S = 8.0
 IDLE_IN_TRANSACTION_S = 3.0
 """A frozen process must not block its successor: the server ends a transaction that idles for so long (measured: it is
 below the time in which a group evicts a silent member)."""
+
+LOST: tuple[type[BaseException], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""Failures after which the other sessions of a pool are worth no more than the one that met them.
+
+SQLSTATE classes 08 and 57P01 to 57P03, 25006, and silence beyond the server's own limit for a statement."""
 
 TRANSIENT: tuple[type[BaseException], ...] = (
     OSError,
@@ -56,62 +83,136 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, TRANSIENT)
 
 
-class Unmarked(asyncpg.Connection):
-    """A connection of a pool whose users leave no marks on it: no session locks, settings, cursors, channels.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the database is, what stands before it, and which variable said so."""
 
-    It is lent again as it is, which spares a round trip and four statements each time; an open transaction is ended
-    before all the same.
+    url: str = field(repr=False)
+    pooler: Pooler = Pooler.NONE
+    variable: str = CommonSettings.variable_of("postgres")
+
+
+def place_of(common: CommonSettings) -> Place:
+    """Return where sessions for the usual work go, through a pooler where there is one."""
+    return Place(url=common.postgres.get_secret_value(), pooler=Pooler(common.postgres_pooler))
+
+
+def direct_place_of(common: CommonSettings) -> Place:
+    """Return where sessions go that outlive their transactions: past the pooler.
+
+    Raises:
+        SettingsError: the pooler lends no sessions, and the way past it is not set.
     """
-
-    def get_reset_query(self) -> str:
-        """Return what is sent when the connection comes back: nothing."""
-        return ""
+    usual, direct = place_of(common), common.postgres_direct.get_secret_value()
+    variable = CommonSettings.variable_of("postgres_direct")
+    if direct:
+        return Place(url=direct, variable=variable)
+    if usual.pooler is Pooler.TRANSACTION:
+        raise SettingsError(
+            [
+                f"{variable}: is not set. LISTEN and locks need a session of their own, which a pooler in transaction "
+                "mode does not lend: set it to the URL of PostgreSQL itself"
+            ]
+        )
+    return usual
 
 
 async def create_pool(
-    url: str,
+    place: Place | str,
     *,
     application_name: str,
     size: int = 8,
-    kind: type[asyncpg.Connection] = asyncpg.Connection,
+    kind: type[Session] = Session,
     statement_timeout_s: float = 30.0,
+    writes: bool = False,
 ) -> Pool:
     """Open a pool of `size` connections named `application_name`, of this `kind`.
 
+    With `writes`, sessions that can only read are of no use: none is opened, and those that become so are given up.
     Plans are not compiled: over partitions their cost is overestimated, and compiling takes longer than running them.
+
+    Raises:
+        SettingsError: a pooler stands there that the settings do not speak of, or not rightly.
     """
-    return await asyncpg.create_pool(
-        url,
-        min_size=1,
-        max_size=size,
-        connection_class=kind,
-        timeout=ACQUIRE_TIMEOUT_S,
-        command_timeout=statement_timeout_s + 5.0,
-        server_settings={
-            "application_name": application_name,
-            "timezone": "UTC",
-            "jit": "off",
-            "statement_timeout": _milliseconds(statement_timeout_s),
-            "lock_timeout": _milliseconds(LOCK_TIMEOUT_S),
-            "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_S),
-            "tcp_keepalives_idle": "10",
-            "tcp_keepalives_interval": "5",
-            "tcp_keepalives_count": "3",
-        },
-    )
+    place = Place(url=place) if isinstance(place, str) else place
+    settings = {
+        "application_name": application_name,
+        "timezone": "UTC",
+        "jit": "off",
+        "statement_timeout": _milliseconds(statement_timeout_s),
+        "lock_timeout": _milliseconds(LOCK_TIMEOUT_S),
+        "idle_in_transaction_session_timeout": _milliseconds(IDLE_IN_TRANSACTION_S),
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+    }
+    opener = Opener(address=read(place.url), pooler=place.pooler, settings=settings, writes=writes)
+    try:
+        pool = await asyncpg.create_pool(
+            connect=opener.connect,
+            min_size=1,
+            max_size=size,
+            connection_class=PerTransaction if place.pooler is Pooler.TRANSACTION else kind,
+            command_timeout=statement_timeout_s + 5.0,
+        )
+    except asyncpg.ProtocolViolationError as error:
+        if "startup parameter" in str(error):
+            raise SettingsError([_unexpected_pooler(place)]) from error
+        raise
+    await _examine(pool, place)
+    return pool
 
 
 @asynccontextmanager
 async def acquire(pool: Pool) -> AsyncIterator[Connection]:
-    """Lend a connection, waiting for it no longer than `ACQUIRE_TIMEOUT_S`."""
-    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+    """Lend a connection, waiting for it no longer than `ACQUIRE_TIMEOUT_S`.
+
+    A failure that says that the server is gone, silent or takes no writes any more discards all sessions with it: the
+    next ones are opened anew, wherever the database is by then.
+    """
+    connection = await _lend(pool)
+    try:
         yield connection
+    except LOST as error:
+        if isinstance(error, TimeoutError):  # past the server's own limit: it is silent, to a farewell too
+            connection.terminate()
+        await _discard(pool, error)
+        raise
+    finally:
+        await pool.release(connection)
+
+
+async def _lend(pool: Pool) -> Connection:
+    """Lend a connection whose server has not said meanwhile that it only reads; finding that out costs nothing."""
+    connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+    try:
+        check_writable(connection)
+    except asyncpg.ReadOnlySQLTransactionError as error:
+        await _discard(pool, error)
+        await pool.release(connection)
+        return await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+    return connection
+
+
+async def _discard(pool: Pool, error: BaseException) -> None:
+    _log.warning("database sessions discarded", reason=type(error).__name__)
+    await pool.expire_connections()
+
+
+def check_writable(connection: Connection) -> None:
+    """Look at what the server has told unasked.
+
+    Raises:
+        asyncpg.ReadOnlySQLTransactionError: the session is there for writing, and the server takes no writes now.
+    """
+    if has_lost_writing(connection):
+        raise asyncpg.ReadOnlySQLTransactionError("the server takes no writes any more")
 
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """Lend a connection inside a READ COMMITTED transaction."""
-    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+    async with acquire(pool) as connection, connection.transaction():
         yield connection
 
 
@@ -141,14 +242,72 @@ def is_transient_exception(error: Exception) -> bool:
     return is_transient(error)
 
 
-async def ping(pool: Pool, *, within_s: float = 2.0) -> CheckResult:
-    """Check that the database answers; for `/readyz`."""
+async def ping(pool: Pool, *, within_s: float = 2.0, writes: bool = True) -> CheckResult:
+    """Check that the database answers, and takes writes unless they do not matter; for `/readyz`."""
     try:
         async with asyncio.timeout(within_s), pool.acquire(timeout=within_s) as connection:
-            await connection.fetchval("SELECT 1")
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            limits: str = await connection.fetchval(_LIMITS)
+            if limits and (writes or demands_writing(connection)):
+                await pool.expire_connections()
+    except (TimeoutError, OSError, *_UNANSWERED) as error:
         return CheckResult(name="postgres", ok=False, detail=type(error).__name__)
-    return CheckResult(name="postgres", ok=True)
+    return CheckResult(name="postgres", ok=not (limits and writes), detail=limits)
+
+
+_UNANSWERED = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_LIMITS = """
+SELECT CASE WHEN pg_is_in_recovery() THEN 'a standby answers, it takes no writes'
+            WHEN current_setting('transaction_read_only')::boolean THEN 'it is read-only'
+            ELSE '' END
+"""
+
+
+async def _examine(pool: Pool, place: Place) -> None:
+    """Find out whether what stands there keeps sessions as the settings say; once, at the start.
+
+    Raises:
+        SettingsError: it does not.
+    """
+    try:
+        if place.pooler is Pooler.NONE:
+            async with acquire(pool) as connection:
+                await connection.execute(_refusing(f"current_setting('lock_timeout') <> '{LOCK_TIMEOUT_S:g}s'"))
+        elif place.pooler is Pooler.SESSION and pool.get_max_size() > 1:
+            mark = secrets.token_hex(8)
+            async with acquire(pool) as one, acquire(pool) as other:
+                await one.execute(f"SET {_MARK} = '{mark}'")
+                await other.execute(_refusing(f"current_setting('{_MARK}', true) = '{mark}'"))
+    except BaseException as error:
+        pool.terminate()
+        if getattr(error, "sqlstate", None) == _FOUND_OUT:
+            found = _unexpected_pooler(place) if place.pooler is Pooler.NONE else _shared_sessions(place)
+            raise SettingsError([found]) from None
+        raise
+
+
+_MARK = "waymark.session"
+_FOUND_OUT = "WM001"
+
+
+def _refusing(condition: str) -> str:
+    """A statement that fails where `condition` holds; it prepares nothing, which a pooler might lend to others."""
+    return f"DO $$ BEGIN IF {condition} THEN RAISE SQLSTATE '{_FOUND_OUT}'; END IF; END $$"
+
+
+def _unexpected_pooler(place: Place) -> str:
+    if place.variable != CommonSettings.variable_of("postgres"):
+        return f"{place.variable}: leads to a pooler such as PgBouncer; set it to the URL of PostgreSQL itself"
+    return (
+        f"{place.variable}: leads to a pooler such as PgBouncer, which keeps sessions in its own way: set "
+        f"{CommonSettings.variable_of('postgres_pooler')} to its pool_mode, session or transaction"
+    )
+
+
+def _shared_sessions(place: Place) -> str:
+    pooler = CommonSettings.variable_of("postgres_pooler")
+    return (
+        f"{pooler}: is session, but the pooler at {place.variable} lends one session to several: set it to transaction"
+    )
 
 
 def columns(rows: Iterable[Sequence[object]]) -> list[list[object]]:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from services.runtime.reach import forms, postgres_url
@@ -156,6 +156,15 @@ class CommonSettings(Settings):
         SecretStr("postgresql://waymark@127.0.0.1:5432/waymark"),
         description="URL of the PostgreSQL database; characters such as / # @ ? of the password as %2F %23 %40 %3F.",
     )
+    postgres_pooler: Literal["none", "session", "transaction"] = Field(
+        "none",
+        description="What WAYMARK_POSTGRES leads through: `none`, or the pool_mode of a pooler such as PgBouncer.",
+    )
+    postgres_direct: SecretStr = Field(
+        SecretStr(""),
+        description="URL past the pooler, for what needs a session of its own and for `waymark migrate`. Empty: "
+        "WAYMARK_POSTGRES. A pooler in transaction mode needs it.",
+    )
     kafka_idempotence: bool = Field(
         True, description="Use the idempotent producer. Only the embedded broker, which has none, needs `false`."
     )
@@ -182,10 +191,11 @@ class CommonSettings(Settings):
     def _without_line_break(cls, password: SecretStr) -> SecretStr:
         return SecretStr(password.get_secret_value().rstrip("\r\n"))  # which a mounted file ends in, and no password
 
-    @field_validator("postgres")
+    @field_validator("postgres", "postgres_direct")
     @classmethod
-    def _is_url(cls, url: SecretStr) -> SecretStr:
-        if problems := postgres_url.problems(url.get_secret_value()):
+    def _is_url(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        text = url.get_secret_value()
+        if (text or info.field_name == "postgres") and (problems := postgres_url.problems(text)):
             raise ValueError("; ".join(problems))
         return url
 

@@ -3,7 +3,8 @@
 import asyncpg
 import pytest
 
-from services.runtime.postgres import Unmarked, acquire, close_pool, create_pool
+from services.runtime.database.sessions import Unmarked
+from services.runtime.postgres import acquire, close_pool, create_pool
 
 pytestmark = pytest.mark.local
 

@@ -38,7 +38,8 @@ def migrate(
     from waymark.migrate import status
     from waymark.target import find_target
 
-    url = find_target(os.environ).postgres
+    target = find_target(os.environ)
+    url = target.postgres_direct or target.postgres
     check_url(url)
     try:
         found = status(url) if check else apply(url)

