@@ -16,6 +16,9 @@ from waymark.stack.process import Child, await_ready, free_port
 VARIABLE = "PGBOUNCER"
 START_S = 20.0
 
+_CERTIFIED = ("server.crt", "server.key")
+_TLS = ("client_tls_sslmode = require", "client_tls_cert_file = server.crt", "client_tls_key_file = server.key")
+
 
 def program() -> Path:
     """The program to run; a test that cannot have it fails, it does not pass in silence."""
@@ -30,13 +33,26 @@ def _parts() -> list[Path]:
 
 
 class PgBouncer:
-    """One PgBouncer. `ignored` are startup parameters that it drops, `servers` is how many it opens at most."""
+    """One PgBouncer. `ignored` are startup parameters that it drops, `servers` is how many it opens at most.
 
-    def __init__(self, folder: Path, server: Postgres, mode: str, *, ignored: str = "", servers: int = 20) -> None:
+    With `tls`, a folder with `server.crt` and `server.key`, it takes nobody without.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        server: Postgres,
+        mode: str,
+        *,
+        ignored: str = "",
+        servers: int = 20,
+        tls: Path | None = None,
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self._server = server
         self._mode, self._ignored, self._servers = mode, ignored, servers
+        self._tls = tls
         self._child: Child | None = None
 
     def __enter__(self) -> Self:
@@ -58,6 +74,8 @@ class PgBouncer:
         users.write_text(f'"waymark" "{(self._server.folder / "password").read_text().strip()}"\n')
         settings.write_text(self._settings())
         here = [Path(shutil.copy(path, self.folder)) for path in _parts()]
+        if self._tls is not None:
+            here += [Path(shutil.copy(self._tls / name, self.folder)) for name in _CERTIFIED]
         for path in (self.folder, settings, users, *here):
             if user is not None:
                 shutil.chown(path, user, user)
@@ -90,6 +108,7 @@ class PgBouncer:
                 "auth_file = users.txt",
                 f"pool_mode = {self._mode}",
                 f"default_pool_size = {self._servers}",
+                *(_TLS if self._tls is not None else ()),
                 f"ignore_startup_parameters = {self._ignored}",
                 "",
             ]

@@ -5,6 +5,7 @@ Leaves all SQL to the stores of the services.
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -132,7 +133,8 @@ async def create_pool(
     Plans are not compiled: over partitions their cost is overestimated, and compiling takes longer than running them.
 
     Raises:
-        SettingsError: a pooler stands there that the settings do not speak of, or not rightly.
+        SettingsError: a pooler stands there that the settings do not speak of, or not rightly; or a server whose
+            certificate is not to be believed.
     """
     place = Place(url=place) if isinstance(place, str) else place
     settings = {
@@ -159,6 +161,9 @@ async def create_pool(
         if "startup parameter" in str(error):
             raise SettingsError([_unexpected_pooler(place)]) from error
         raise
+    except ssl.SSLCertVerificationError as error:  # an OSError, but no later try will be believed either
+        refusal = f"{place.variable}: the server's certificate is refused: {error.verify_message}"
+        raise SettingsError([refusal]) from error
     await _examine(pool, place)
     return pool
 

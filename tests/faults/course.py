@@ -62,6 +62,9 @@ class Course:
     webhook_repeats: int = 0
     """Webhooks that may arrive twice: one for each that was under way when its sender lost its database or its life."""
 
+    before: Callable[[Lab, Engines], Awaitable[Mapping[str, str]]] | None = None
+    """Puts something before the engines once they run, and returns more environment for every process."""
+
     own_ends: int = 0
     """How often processes may end by themselves, to be started again as an init system does."""
 
@@ -118,7 +121,7 @@ async def run_course(lab: Lab, seed: int, course: Course, harm: Harm) -> Verdict
 
 async def _set(lab: Lab, engines: Engines, seed: int, course: Course) -> Scene:
     fleet = lab.fleet(engines, WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS="true", WAYMARK_ALERTS_ALLOW_HTTP="true")
-    fleet.extra = {**fleet.extra, **course.settings}
+    fleet.extra = {**fleet.extra, **course.settings, **(await course.before(lab, engines) if course.before else {})}
     for add, count in ((fleet.add_worker, course.workers), (fleet.add_alerts, course.alerts)):
         for _ in range(count):
             add()

@@ -98,6 +98,8 @@ class Engines:
     kafka: Kafka
     postgres: Postgres
     wires: Wires | None = None
+    front: str = ""
+    """URL that services are told instead of the server's own: a pooler's, or one of several servers."""
 
     @classmethod
     def prepare(cls, folder: Path, *, nodes: int = 1, wired: bool = False) -> Self:
@@ -139,6 +141,8 @@ class Engines:
 
     def postgres_for(self, service: str) -> str:
         """URL of the database as a service is told it."""
+        if self.front:
+            return self.front
         if self.wires is None:
             return self.database
         return self.database.replace(f":{self.postgres.port}/", f":{self.wires.postgres[service].port}/")

@@ -46,7 +46,7 @@ def with_notes(server: Postgres) -> None:
 
 @asynccontextmanager
 async def pool_of(url: str, **how: object) -> AsyncIterator[Pool]:
-    pool = await create_pool(url, application_name="test", **{"size": 3, "writes": True, **how})  # type: ignore[arg-type]
+    pool = await create_pool(url, application_name="test", **{"size": 3, "writes": True, **how})  # type: ignore[arg-type]  # options of every type
     try:
         yield pool
     finally:
