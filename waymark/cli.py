@@ -12,6 +12,7 @@ from waymark.commands import (
     demo,
     dlq,
     doctor,
+    identity,
     imports,
     keys,
     migrate,
@@ -53,7 +54,23 @@ def _options(
         raise typer.Exit
 
 
-for module in (up, demo, send, tail, imports, doctor, dlq, keys, sources, privacy, suppress, migrate, topics, serve):
+for module in (
+    up,
+    demo,
+    send,
+    tail,
+    imports,
+    doctor,
+    dlq,
+    identity,
+    keys,
+    sources,
+    privacy,
+    suppress,
+    migrate,
+    topics,
+    serve,
+):
     module.register(app)
 
 

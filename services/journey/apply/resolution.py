@@ -61,7 +61,14 @@ class Resolver:
         if not touchpoints:
             return Resolution()
         ordered = sorted(touchpoints, key=lambda touchpoint: touchpoint.order)
-        sightings = [sight(touchpoint, self.policy) for touchpoint in ordered]
+        return await self.resolve_sightings(connection, [sight(touchpoint, self.policy) for touchpoint in ordered])
+
+    async def resolve_sightings(self, connection: Connection, sightings: Sequence[Sighting]) -> Resolution:
+        """Do the same for what was sighted, in event order.
+
+        Raises:
+            WidenedError: see the class.
+        """
         mentions = _mentions(sightings)
         pointed = await identifiers.touch(connection, mentions)
         links = await _kept_links(connection, sightings)

@@ -70,6 +70,16 @@ class Unmerger:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
+    async def separate(self, connection: Connection, customer: UUID) -> Unmerged:
+        """Give every group of identifiers that no link holds to the others a customer of its own.
+
+        Raises:
+            WidenedError: the customer was merged away meanwhile.
+        """
+        if not await customers.lock(connection, [customer]):
+            raise WidenedError
+        return await self._split(connection, customer)
+
     async def _once(self, key: LinkKey, by: str) -> Unmerged:
         async with transaction(self.pool) as connection:
             pointed = await ledger.owners(connection, key)
@@ -79,14 +89,14 @@ class Unmerger:
                 raise WidenedError
             if not await ledger.retract(connection, key, "retracted by a person", by):
                 return Unmerged(outcome=UnmergeOutcome.NO_SUCH_LINK)
-            if len(locked) != 1:
+            if len(locked) != 1 or len(pointed) != len(key):
                 return Unmerged(outcome=UnmergeOutcome.ALREADY_APART)
             (customer,) = locked
             return await self._split(connection, customer)
 
     async def _split(self, connection: Connection, customer: UUID) -> Unmerged:
         seen = await ledger.identifiers_of(connection, customer)
-        leaving = self._leaving(seen, await ledger.active_links(connection, seen))
+        leaving = self._leaving(seen, await ledger.holding_links(connection, seen))
         if not leaving:
             return Unmerged(outcome=UnmergeOutcome.STILL_JOINED, customer_id=customer)
         new = tuple(sorted(set(leaving.values())))

@@ -115,6 +115,11 @@ class KnownIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
 def usable(touchpoint: Touchpoint, policy: IdentityPolicy) -> tuple[IdentifierKey, ...]:
     """The identifiers that say whose it is, strongest first: those that may link, or else one that may not."""
+    return usable_among(touchpoint.customer, policy)
+
+
+def usable_among(customer: Mapping[str, Identifier], policy: IdentityPolicy) -> tuple[IdentifierKey, ...]:
+    """The same of what a touchpoint carries, by type."""
     present = [
         (
             policy.strength.get(type_, policy.unknown_strength),
@@ -122,7 +127,7 @@ def usable(touchpoint: Touchpoint, policy: IdentityPolicy) -> tuple[IdentifierKe
             identifier.value,
             _may_link(type_, identifier, policy),
         )
-        for type_, identifier in touchpoint.customer.items()
+        for type_, identifier in customer.items()
         if not policy.blocked(type_, identifier.value)
     ]
     present.sort()
@@ -143,7 +148,7 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
 
 def sight(touchpoint: Touchpoint, policy: IdentityPolicy) -> Sighting:
     """What a touchpoint says of identity."""
-    return Sighting(touchpoint, usable(touchpoint, policy))
+    return Sighting(touchpoint, usable_among(touchpoint.customer, policy))
 
 
 def counted_links(keys: Sequence[IdentifierKey]) -> tuple[LinkKey, ...]:

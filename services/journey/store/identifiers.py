@@ -82,14 +82,15 @@ class KeptLink:
 
     retracted: bool
     verified: bool
+    active: bool
 
     def covers(self, link: "LinkRow") -> bool:
         """Whether seeing `link` again has nothing to add."""
-        return self.verified or not link.verified
+        return (self.verified or not link.verified) and (self.active or link.state != "active")
 
 
 _LINKS = """
-SELECT l.left_type, l.left_value, l.right_type, l.right_value, l.state = 'retracted', l.verified
+SELECT l.left_type, l.left_value, l.right_type, l.right_value, l.state = 'retracted', l.verified, l.state = 'active'
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS k (left_type, left_value, right_type, right_value)
   JOIN journey.links AS l USING (left_type, left_value, right_type, right_value)"""
 
@@ -97,7 +98,9 @@ SELECT l.left_type, l.left_value, l.right_type, l.right_value, l.state = 'retrac
 async def links(connection: Connection, keys: Collection[LinkKey]) -> dict[LinkKey, KeptLink]:
     """Return what is kept of these links."""
     rows = await connection.fetch(_LINKS, *_columns(list(keys)))
-    return {((row[0], row[1]), (row[2], row[3])): KeptLink(retracted=row[4], verified=row[5]) for row in rows}
+    return {
+        ((row[0], row[1]), (row[2], row[3])): KeptLink(retracted=row[4], verified=row[5], active=row[6]) for row in rows
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +122,14 @@ INSERT INTO journey.links AS l (left_type, left_value, right_type, right_value,
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[],
                      $5::text[], $6::text[], $7::bool[], $8::text[], $9::text[], $10::timestamptz[])
 ON CONFLICT (left_type, left_value, right_type, right_value)
-DO UPDATE SET verified = true, changed_at = now() WHERE excluded.verified AND NOT l.verified"""
+DO UPDATE SET verified = l.verified OR excluded.verified, changed_at = now(),
+              state = CASE WHEN l.state = 'quarantined' THEN excluded.state ELSE l.state END,
+              reason = CASE WHEN l.state = 'quarantined' THEN excluded.reason ELSE l.reason END
+        WHERE (excluded.verified AND NOT l.verified) OR (l.state = 'quarantined' AND excluded.state = 'active')"""
 
 
 async def keep_links(connection: Connection, links: Collection[LinkRow]) -> None:
-    """Add links to the ledger; one that is there keeps its state and its first evidence."""
+    """Add links to the ledger; one that is there keeps its first evidence, and its state unless it left quarantine."""
     ordered = sorted(links, key=lambda link: link.key)
     await connection.execute(
         _KEEP,

@@ -51,15 +51,18 @@ async def identifiers_of(connection: Connection, customer: UUID) -> dict[Identif
     return {(row["type"], row["value"]): row["first_seen"] for row in rows}
 
 
-_ACTIVE = """
+_HOLDING = """
 SELECT l.left_type, l.left_value, l.right_type, l.right_value FROM unnest($1::text[], $2::text[]) AS k (type, value)
-  JOIN journey.links AS l ON l.left_type = k.type AND l.left_value = k.value WHERE l.state = 'active'"""
+  JOIN journey.links AS l ON l.left_type = k.type AND l.left_value = k.value WHERE l.state <> 'retracted'"""
 
 
-async def active_links(connection: Connection, keys: Collection[IdentifierKey]) -> list[LinkKey]:
-    """Return the links that start at these identifiers and stand."""
+async def holding_links(connection: Connection, keys: Collection[IdentifierKey]) -> list[LinkKey]:
+    """Return the links between identifiers of one customer that hold it together.
+
+    One in quarantine is among them: where both its ends are one customer's, it was followed after all or need not be.
+    """
     ordered = sorted(keys)
-    rows = await connection.fetch(_ACTIVE, [type_ for type_, _ in ordered], [value for _, value in ordered])
+    rows = await connection.fetch(_HOLDING, [type_ for type_, _ in ordered], [value for _, value in ordered])
     return [((row[0], row[1]), (row[2], row[3])) for row in rows]
 
 

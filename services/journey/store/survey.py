@@ -1,0 +1,193 @@
+"""Who is who as stored, read page by page to be held against the ledger of links. Changes nothing.
+
+A page is read in one snapshot, so that what workers write meanwhile is seen whole or not at all.
+"""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from services.journey.domain.touchpoint import Identifier
+from services.journey.store.identifiers import IdentifierKey, LinkKey
+from services.runtime.postgres import Connection
+
+NOBODY = UUID(int=0)
+"""Before the first customer."""
+
+ROWS_AT_ONCE = 2_000
+"""Touchpoints in memory at one time."""
+
+_CUSTOMER = msgspec.json.Decoder(dict[str, Identifier])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """A surviving customer with what its row says of it, and how many customers it has absorbed."""
+
+    customer_id: UUID
+    identifier_count: int
+    merge_count: int
+    absorbed: int
+
+
+_PAGE = """
+SELECT c.customer_id, c.identifier_count, c.merge_count,
+       (SELECT count(*) FROM journey.customers AS a WHERE a.merged_into = c.customer_id) AS absorbed
+  FROM journey.customers AS c WHERE c.customer_id > $1 AND c.merged_into IS NULL ORDER BY c.customer_id LIMIT $2"""
+_HOW_MANY = "SELECT count(*) FROM journey.customers WHERE merged_into IS NULL"
+
+
+async def how_many(connection: Connection) -> int:
+    """Return how many surviving customers there are."""
+    found: int = await connection.fetchval(_HOW_MANY)
+    return found
+
+
+async def page(connection: Connection, after: UUID, most: int) -> list[Counted]:
+    """Return the next surviving customers in the order of their ids."""
+    return [Counted(**dict(row)) for row in await connection.fetch(_PAGE, after, most)]
+
+
+_IDENTIFIERS = """
+SELECT i.type, i.value, i.customer_id AS root FROM journey.identifiers AS i WHERE i.customer_id = ANY($1)
+UNION ALL
+SELECT i.type, i.value, c.merged_into FROM journey.customers AS c JOIN journey.identifiers AS i USING (customer_id)
+ WHERE c.merged_into = ANY($1)"""
+
+
+async def identifiers_of(connection: Connection, customers: Collection[UUID]) -> dict[IdentifierKey, UUID]:
+    """Return the identifiers of these customers and of those they absorbed, each with the survivor."""
+    rows = await connection.fetch(_IDENTIFIERS, list(customers))
+    return {(row["type"], row["value"]): row["root"] for row in rows}
+
+
+_ROOTS = """
+SELECT i.type, i.value, coalesce(c.merged_into, c.customer_id) AS root
+  FROM unnest($1::text[], $2::text[]) AS k (type, value)
+  JOIN journey.identifiers AS i USING (type, value) JOIN journey.customers AS c USING (customer_id)"""
+
+
+async def roots_of(connection: Connection, keys: Collection[IdentifierKey]) -> dict[IdentifierKey, UUID]:
+    """Return the surviving customer of each of these identifiers that is known."""
+    ordered = sorted(keys)
+    rows = await connection.fetch(_ROOTS, [type_ for type_, _ in ordered], [value for _, value in ordered])
+    return {(row["type"], row["value"]): row["root"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerLink:
+    """A link that is not retracted; `active` unless it is in quarantine. The touchpoint is its first evidence."""
+
+    key: LinkKey
+    active: bool
+    verified: bool
+    source: str
+    touchpoint_id: str
+    occurred_at: datetime
+
+
+_LINKS = """
+SELECT l.left_type, l.left_value, l.right_type, l.right_value, l.state = 'active' AS active, l.verified,
+       l.source, l.touchpoint_id, l.occurred_at
+  FROM unnest($1::text[], $2::text[]) AS k (type, value)
+  JOIN journey.links AS l ON {side} WHERE l.state <> 'retracted'"""
+_FROM = _LINKS.format(side="l.left_type = k.type AND l.left_value = k.value")
+_TO = _LINKS.format(side="l.right_type = k.type AND l.right_value = k.value")
+
+
+async def links_at(connection: Connection, keys: Collection[IdentifierKey]) -> list[LedgerLink]:
+    """Return the links that stand, or wait in quarantine, at either end of which one of these identifiers is."""
+    ordered = sorted(keys)
+    columns = [type_ for type_, _ in ordered], [value for _, value in ordered]
+    found: dict[LinkKey, LedgerLink] = {}
+    for statement in (_FROM, _TO):
+        for row in await connection.fetch(statement, *columns):
+            key = (row[0], row[1]), (row[2], row[3])
+            found[key] = LedgerLink(
+                key=key,
+                active=row["active"],
+                verified=row["verified"],
+                source=row["source"],
+                touchpoint_id=row["touchpoint_id"],
+                occurred_at=row["occurred_at"],
+            )
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """A touchpoint, whose it is stored to be, and what it carries."""
+
+    source: str
+    id: str
+    occurred_at: datetime
+    customer_id: UUID
+    carries: dict[str, Identifier]
+
+
+_TOUCHPOINTS = """
+SELECT t.source, t.id, t.occurred_at, t.customer_id, t.payload ->> 'customer' AS customer FROM journey.touchpoints AS t
+ WHERE t.customer_id = ANY($1) OR t.customer_id = ANY(ARRAY(
+    SELECT customer_id FROM journey.customers WHERE merged_into = ANY($1)))"""
+
+
+async def touchpoints_of(connection: Connection, customers: Collection[UUID]) -> AsyncIterator[Owned]:
+    """Return the touchpoints of these customers, and any that stayed with those they absorbed, one by one."""
+    async for row in connection.cursor(_TOUCHPOINTS, list(customers), prefetch=ROWS_AT_ONCE):
+        yield Owned(
+            source=row["source"],
+            id=row["id"],
+            occurred_at=row["occurred_at"],
+            customer_id=row["customer_id"],
+            carries=_CUSTOMER.decode(row["customer"] or "{}"),
+        )
+
+
+_JOURNEYS = """
+SELECT DISTINCT j.journey_id, j.customer_id AS holder, t.customer_id AS owner
+  FROM journey.touchpoints AS t JOIN journey.journeys AS j USING (journey_id)
+ WHERE t.customer_id = ANY($1) AND j.customer_id <> t.customer_id
+UNION
+SELECT j.journey_id, j.customer_id, c.merged_into
+  FROM journey.customers AS c JOIN journey.journeys AS j USING (customer_id) WHERE c.merged_into = ANY($1)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Astray:
+    """A journey that one customer holds and whose touchpoints are another's."""
+
+    journey_id: UUID
+    holder: UUID
+    owner: UUID
+
+
+async def journeys_astray(connection: Connection, customers: Collection[UUID]) -> list[Astray]:
+    """Return the journeys that should be these customers' and that somebody else holds."""
+    return [Astray(**dict(row)) for row in await connection.fetch(_JOURNEYS, list(customers))]
+
+
+_QUARANTINE = """
+UPDATE journey.links AS l SET state = 'quarantined', reason = q.reason, changed_at = now()
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+       AS q (left_type, left_value, right_type, right_value, reason)
+ WHERE l.left_type = q.left_type AND l.left_value = q.left_value
+   AND l.right_type = q.right_type AND l.right_value = q.right_value AND l.state = 'active'"""
+
+
+async def quarantine(connection: Connection, reasons: Sequence[tuple[LinkKey, str]]) -> None:
+    """Note of links that they are not followed, and why."""
+    rows = [(*left, *right, reason) for (left, right), reason in reasons]
+    await connection.execute(_QUARANTINE, *([row[column] for row in rows] for column in range(5)))
+
+
+_COUNT_MERGES = """
+UPDATE journey.customers AS c SET merge_count = (SELECT count(*) FROM journey.customers AS a WHERE a.merged_into = $1)
+ WHERE c.customer_id = $1"""
+
+
+async def count_merges(connection: Connection, customer: UUID) -> None:
+    """Note how many customers a locked one has absorbed."""
+    await connection.execute(_COUNT_MERGES, customer)

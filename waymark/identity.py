@@ -1,0 +1,204 @@
+"""Holding who is who, as stored, against the ledger of links, and mending what differs.
+
+Works on the database alone, while workers run or not. Mending takes the journey worker's own settings (rule book, how
+much history is looked at), because it projects customers anew as a worker does.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.ingest.inspector.masking import name, shape
+from services.journey import policies
+from services.journey.apply.mending import Mended, Mender
+from services.journey.apply.resolution import Resolver, WidenedError
+from services.journey.apply.surveying import Surveyed, Surveyor
+from services.journey.apply.unmerging import Unmerger
+from services.journey.domain.identity import IdentifierKey
+from services.journey.domain.soundness import Difference
+from services.journey.settings import WorkerSettings
+from services.journey.worker import build_renewer
+from services.runtime import logs, postgres
+from services.runtime.clock import new_id
+from services.runtime.postgres import Pool
+from services.runtime.settings import SettingsError
+from waymark.console import CommandError, masked
+from waymark.database import connected
+
+EXAMPLES = 5
+"""Of each difference; the numbers are complete."""
+
+PASSES = 6
+"""How often all is looked at when mending: one look finds, one more what only then could be seen, one confirms."""
+
+STATEMENT_TIMEOUT_S = 120.0
+
+Told = Callable[[int, int], None]
+"""Told how many customers are looked at, of how many."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What was looked at in the last pass, what differs still, and what was mended before."""
+
+    customers: int = 0
+    identifiers: int = 0
+    touchpoints: int = 0
+    differences: Counter[Difference] = field(default_factory=Counter)
+    examples: dict[Difference, list[dict[str, Any]]] = field(default_factory=dict)
+    found: dict[Difference, int] | None = None
+    """What differed before anything was mended; None where nothing was to be mended."""
+
+    mended: Mended = field(default_factory=Mended)
+    seconds: float = 0.0
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences.total()
+
+    def document(self) -> dict[str, Any]:
+        """The report for programs."""
+        return {
+            "sound": self.sound,
+            "customers": self.customers,
+            "identifiers": self.identifiers,
+            "touchpoints": self.touchpoints,
+            "differences": {str(what): self.differences[what] for what in Difference},
+            "examples": {str(what): shown for what, shown in self.examples.items()},
+            "found": None if self.found is None else {str(what): number for what, number in self.found.items()},
+            "mended": msgspec.to_builtins(self.mended),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> Report:
+    """Compare, and with `repair` mend until nothing differs or nothing changes any more.
+
+    Raises:
+        CommandError: exit code 2, the database cannot be used, its tables are missing or older, or settings are wrong.
+    """
+    try:
+        settings = WorkerSettings.load(environ)
+    except SettingsError as error:
+        raise CommandError("the settings are wrong:\n  " + "\n  ".join(error.problems), exit_code=2) from error
+    logs.configure("identity", "WARNING", "text")
+    _reach(url)
+    try:
+        return asyncio.run(_check(url, settings, told, repair=repair))
+    except WidenedError as error:
+        raise CommandError("customers kept merging meanwhile; what is mended is kept: run it again") from error
+    except postgres.TRANSIENT as error:
+        reason = str(error).strip() or type(error).__name__
+        raise CommandError(f"PostgreSQL at {masked(url)} went away: {reason}; run it again", exit_code=2) from error
+
+
+def _reach(url: str) -> None:
+    """Find out first whether there is anything to look at."""
+    try:
+        with connected(url) as connection:
+            connection.execute("SELECT FROM journey.customers LIMIT 0")
+    except CommandError as error:
+        raise CommandError(str(error), exit_code=2) from error
+
+
+async def _check(url: str, settings: WorkerSettings, told: Told, *, repair: bool) -> Report:
+    begun = time.monotonic()
+    pool = await postgres.create_pool(
+        url, application_name="waymark-identity", size=2, statement_timeout_s=STATEMENT_TIMEOUT_S
+    )
+    try:
+        mender = _mender(pool, settings) if repair else None
+        report = await _repeat(Surveyor(pool=pool, policy=policies.identity()), mender, told)
+    finally:
+        await postgres.close_pool(pool)
+    report.seconds = time.monotonic() - begun
+    return report
+
+
+async def _repeat(surveyor: Surveyor, mender: Mender | None, told: Told) -> Report:
+    mended = Mended()
+    found: dict[Difference, int] | None = None
+    for _ in range(PASSES):
+        report = await _once(surveyor, mender, told)
+        mended.add(report.mended)
+        found = dict(report.differences) if found is None else found
+        if mender is None or report.sound:
+            break
+    report.mended = mended
+    report.found = found if mender is not None else None
+    return report
+
+
+async def _once(surveyor: Surveyor, mender: Mender | None, told: Told) -> Report:
+    report = Report()
+    whole = await surveyor.how_many()
+    told(0, whole)
+    async for page in surveyor.pages():
+        _add(report, page)
+        if mender is not None and page.differs:
+            report.mended.add(await mender.mend(page))
+        told(report.customers, max(whole, report.customers))
+    return report
+
+
+def _add(report: Report, page: Surveyed) -> None:
+    report.customers += page.customers
+    report.identifiers += page.identifiers
+    report.touchpoints += page.touchpoints
+    for what, number, shown in _shown(page):
+        if number:
+            report.differences[what] += number
+            kept = report.examples.setdefault(what, [])
+            kept += shown[: EXAMPLES - len(kept)]
+
+
+def _shown(page: Surveyed) -> list[tuple[Difference, int, list[dict[str, Any]]]]:
+    """How much of each difference a page has, and the first examples."""
+    split = [
+        {
+            "identifiers": [_masked(key) for key in link.key],
+            "customers": [page.owners[key] for key in link.key],
+            "evidence": {"source": link.source, "id": link.touchpoint_id},
+        }
+        for link in page.split[:EXAMPLES]
+    ]
+    strays = [
+        {"source": stray.source, "id": stray.id, "customer": stray.holder, "strongest": _masked(stray.strongest)}
+        for stray in page.strays[:EXAMPLES]
+    ]
+    journeys = [
+        {"journey": one.journey_id, "holder": one.holder, "owner": one.owner} for one in page.journeys[:EXAMPLES]
+    ]
+    return [
+        (Difference.SPLIT, len(page.split), split),
+        (Difference.HELD_WITHOUT_LINK, len(page.unheld), _customers(page.unheld)),
+        (Difference.TOUCHPOINT, len(page.strays), strays),
+        (Difference.JOURNEY, len(page.journeys), journeys),
+        (Difference.COUNT, len(page.miscounted), _customers(page.miscounted)),
+    ]
+
+
+def _customers(found: Sequence[UUID]) -> list[dict[str, Any]]:
+    return [{"customer": customer} for customer in found[:EXAMPLES]]
+
+
+def _masked(key: IdentifierKey) -> str:
+    type_, value = key
+    return f"{name(type_)}:{shape(value)}"
+
+
+def _mender(pool: Pool, settings: WorkerSettings) -> Mender:
+    policy, renewer = policies.identity(), build_renewer(settings)
+    return Mender(
+        pool=pool,
+        resolver=Resolver(policy=policy, new_id=new_id),
+        renewer=renewer,
+        unmerger=Unmerger(pool=pool, policy=policy, renewer=renewer, new_id=new_id),
+    )
