@@ -162,7 +162,9 @@ async def create_pool(
             raise SettingsError([_unexpected_pooler(place)]) from error
         raise
     except ssl.SSLCertVerificationError as error:  # an OSError, but no later try will be believed either
-        refusal = f"{place.variable}: the server's certificate is refused: {error.verify_message}"
+        refusal = (
+            f"{place.variable}: the server's certificate is refused: {error.verify_message} (see sslrootcert, sslmode)"
+        )
         raise SettingsError([refusal]) from error
     await _examine(pool, place)
     return pool
