@@ -96,14 +96,15 @@ def carry_out(recipe: Recipe, tried: Try) -> Outcome:
         handshake=None,
         events=opened.events,
         ignored=opened.ignored,
-        made=tuple(_judged(mapped) for mapped in opened.mapped),
+        made=tuple(_judged(mapped, tried.now) for mapped in opened.mapped),
     )
 
 
-def _judged(mapped: Mapped) -> Made:
+def _judged(mapped: Mapped, now: datetime) -> Made:
+    told = {"occurred_at": now.isoformat()} if mapped.untimed else {}
     unread = [Complaint(path=one.member, message=one.message) for one in mapped.unread]
     wrong = [
         Complaint(path=error.path, message=say(error.message, error.message_ko))
-        for error in validation.errors("touchpoint.v1", mapped.document)
+        for error in validation.errors("touchpoint.v1", {**told, **mapped.document})
     ]
     return Made(entry=mapped.entry, document=mapped.document, complaints=(*unread, *wrong))

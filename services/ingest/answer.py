@@ -105,7 +105,7 @@ def _summary(status: int, results: list[Result], language: Language, retry_after
 
 def result(at: int, verdict: Verdict, language: Language, retry_after_s: int) -> Result:
     """Return what is said of the touchpoint at `at`."""
-    if verdict.reason is None and not verdict.dropped:
+    if verdict.reason is None and not verdict.dropped and not verdict.mended:
         return Result(index=at, status=verdict.outcome, id=verdict.id)
     return Result(
         index=at,
@@ -122,7 +122,8 @@ def result(at: int, verdict: Verdict, language: Language, retry_after_s: int) ->
                 message=say(dropped.reason, language, type=dropped.type),
             )
             for dropped in verdict.dropped
-        ),
+        )
+        + tuple(Note(path=note.path, code=str(note.how), message=say(note.how, language)) for note in verdict.mended),
     )
 
 

@@ -6,19 +6,20 @@ effort, bounded in time, and what is lost is counted. Leaves HTTP to `services.i
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import msgspec
 
 from schemas.dead_letter import DeadLetterError
-from services.ingest import acceptance, document, normalisation, posted, records
+from services.ingest import acceptance, document, mending, normalisation, posted, records
 from services.ingest.acceptance import Accepted, Arrival, Policy, Rejected
 from services.ingest.document import ItemLimits, Unreadable
 from services.ingest.duplicates import Duplicates, fingerprint
 from services.ingest.inspector.logbook import Logbook
 from services.ingest.inspector.others import MAPPED_HEADER, REPLICA_HEADER
+from services.ingest.mending import Mended
 from services.ingest.metrics import Metrics, Tally
 from services.ingest.privacy.screen import Screen
 from services.ingest.protection.rates import Rates
@@ -77,8 +78,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str = ""
     carries_key: bool = False
     """Whether a bare touchpoint has `writeKey` beside its own members."""
-    may_lack_time: bool = False
-    """Whether an item without `occurred_at` happened when it came: a wire form whose producers need not say it."""
+    untimed: Container[int] = frozenset()
+    """Positions of items that happened when they came if they say no `occurred_at`: their producers need not say it."""
+
+    mends: bool = False
+    """Whether what the contract refuses in members that a touchpoint can do without is put right, and told: the
+    producers of this wire form do not look at answers."""
 
     dry_run: bool = False
     """Whether only the verdicts are wanted: nothing is written, remembered or counted but the source's pace."""
@@ -157,42 +162,47 @@ class Intake:
         return plan
 
     def _decide_one(self, request: Request, at: int, item: bytes, plan: _Plan, trace: str) -> None:
-        decision = self._decision(request, item)
+        decision, mended = self._decision(request, at, item)
         if isinstance(decision, Verdict):
             plan.verdicts[at] = decision
             return
         id_, print_ = decision.touchpoint.id, fingerprint(item)
         if self._duplicates.holds(request.source.name, id_, print_):
-            plan.verdicts[at] = Verdict(outcome=Outcome.DUPLICATE, id=id_, dropped=decision.dropped)
+            plan.verdicts[at] = Verdict(outcome=Outcome.DUPLICATE, id=id_, dropped=decision.dropped, mended=mended)
             return
         earlier = plan.prints.setdefault(id_, (print_, at))
         if earlier != (print_, at) and earlier[0] == print_:
             plan.repeats.append((at, earlier[1]))
             return
-        plan.verdicts[at] = Verdict(outcome=Outcome.ACCEPTED, id=id_, dropped=decision.dropped)
+        plan.verdicts[at] = Verdict(outcome=Outcome.ACCEPTED, id=id_, dropped=decision.dropped, mended=mended)
         plan.records.append(records.record(decision, self._rules.key_secret, trace))
         plan.positions.append(at)
         if not decision.touchpoint.replay:
             age = decision.touchpoint.received_at - decision.touchpoint.occurred_at
             self._metrics.received_age_seconds.observe(age.total_seconds())
 
-    def _decision(self, request: Request, item: bytes) -> Accepted | Verdict:
+    def _decision(self, request: Request, at: int, item: bytes) -> tuple[Accepted | Verdict, tuple[Mended, ...]]:
         found = document.read_item(item, self._rules.limits)
         if isinstance(found, Unreadable):
-            return reject_unreadable(found)
+            return reject_unreadable(found), ()
         if request.carries_key:
             found.pop("writeKey", None)
         now = self._clock.now()
         timed: Timed | None = None
-        if request.may_lack_time and "occurred_at" not in found:
+        if at in request.untimed and "occurred_at" not in found:
             found["occurred_at"] = now.isoformat()
             timed = judgement.untold(now)
         id_ = found.get("id")
         known_id = id_ if isinstance(id_, str) else None
         composed = normalisation.is_composed(item)
-        read = posted.read(found, request.source.defaults, composed=composed, shallow=True)
+        defaults = request.source.defaults
+        read = posted.read(found, defaults, composed=composed, shallow=True)
+        mended: tuple[Mended, ...] = ()
+        if isinstance(read, list) and request.mends:
+            mended = mending.mend(found, read)
+            read = posted.read(found, defaults, composed=composed, shallow=True) if mended else read
         if isinstance(read, list):
-            return reject_fields(known_id, read)
+            return reject_fields(known_id, read), ()
         source = request.source
         timed = timed or self._clocks.time(read, source.name, source.clock, now)
         if timed.quality is not None:
@@ -200,7 +210,7 @@ class Intake:
         decided = acceptance.accept(read, source, Arrival(at=now, timed=timed), self._rules.policy)
         if not self._screen.open and isinstance(decided, Accepted):
             decided = self._screen.pass_(decided)
-        return reject(read.id, decided) if isinstance(decided, Rejected) else decided
+        return (reject(read.id, decided) if isinstance(decided, Rejected) else decided), mended
 
     async def _publish(self, plan: _Plan) -> frozenset[int]:
         """Return the positions of the items that Kafka did not acknowledge."""
@@ -270,7 +280,7 @@ class Intake:
         for at, earlier in plan.repeats:
             first = plan.verdicts[earlier]
             assert first is not None  # noqa: S101  an earlier item with this id was planned, so it has its verdict
-            again = Verdict(outcome=Outcome.DUPLICATE, id=first.id, dropped=first.dropped)
+            again = Verdict(outcome=Outcome.DUPLICATE, id=first.id, dropped=first.dropped, mended=first.mended)
             plan.verdicts[at] = first if earlier in failed else again
         verdicts = [verdict for verdict in plan.verdicts if verdict is not None]
         self._count(verdicts)

@@ -45,6 +45,14 @@ class Rejection(StrEnum):
     NOT_OF_SYSTEM = "not_of_system"
 
 
+class Mending(StrEnum):
+    """How a member was put right that the contract refuses, where producers do not look at answers."""
+
+    NUMBER_AS_TEXT = "number_kept_as_text"
+    SHORTENED = "member_shortened"
+    LEFT_OUT = "member_left_out"
+
+
 class Unavailability(StrEnum):
     """Why a touchpoint could not be written, or nobody knows whether it was; sending the same id again is right."""
 

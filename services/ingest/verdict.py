@@ -5,6 +5,7 @@ import msgspec
 from schemas.validation import FieldError
 from services.ingest.acceptance import DroppedIdentifier, Rejected
 from services.ingest.document import Unreadable
+from services.ingest.mending import Mended
 from services.ingest.reasons import Outcome, Rejection, Unavailability
 
 Facts = dict[str, str | int | float]
@@ -20,6 +21,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     facts: Facts = {}
     errors: tuple[FieldError, ...] = ()
     dropped: tuple[DroppedIdentifier, ...] = ()
+    mended: tuple[Mended, ...] = ()
 
 
 def reject_unreadable(why: Unreadable) -> Verdict:

@@ -8,9 +8,9 @@ from enum import StrEnum
 from functools import lru_cache
 
 from schemas.spelling import Dropped
-from services.ingest.reasons import Refusal, Rejection, Summary, Unavailability
+from services.ingest.reasons import Mending, Refusal, Rejection, Summary, Unavailability
 
-Reason = Rejection | Dropped | Unavailability | Summary | Refusal
+Reason = Rejection | Dropped | Mending | Unavailability | Summary | Refusal
 
 
 class Language(StrEnum):
@@ -136,6 +136,20 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
     Dropped.INVALID: {
         Language.EN: "This identifier was left out: it is not a valid {type}.",
         Language.KO: "이 식별자는 뺐습니다. 올바른 {type} 값이 아닙니다.",
+    },
+    Mending.NUMBER_AS_TEXT: {
+        Language.EN: "This number is kept as text, since not every reader keeps so long a number. Send it as text.",
+        Language.KO: "숫자가 길어 그대로 읽지 못하는 곳이 있으므로 글자로 저장했습니다. 글자로 보내세요.",
+    },
+    Mending.SHORTENED: {
+        Language.EN: "This was shortened to what may be kept: 4096 characters of a text, 100 members of an object or "
+        "list, no NUL, no half of a surrogate pair. Send less.",
+        Language.KO: "저장할 수 있는 만큼 줄였습니다. 글자 4096자, 객체와 목록은 100개까지이며 NUL과 짝이 없는 "
+        "서로게이트는 뺍니다. 더 짧게 보내세요.",
+    },
+    Mending.LEFT_OUT: {
+        Language.EN: "This was left out: it is not what the contract asks for. The rest was taken.",
+        Language.KO: "형식에 맞지 않아 뺐습니다. 나머지는 받았습니다.",
     },
     Unavailability.NOT_ACKNOWLEDGED: {
         Language.EN: "Not confirmed as written. Send it again with the same id after {retry_after} s; "

@@ -1,6 +1,6 @@
 """From a system's file to what carries it out, with everything in it that cannot be followed, each with its place."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ import msgspec
 from services.ingest.channels.conditions import Test, test_of
 from services.ingest.channels.paths import Getter, PathError, View, compile_path
 from services.ingest.channels.system import Answer, Entry, Handshake, System
-from services.ingest.channels.values import Maker, SpecProblem, maker, template
+from services.ingest.channels.values import Maker, SpecProblem, has_no_time, maker, template
 
 NESTED = frozenset({"customer", "refs", "attributes"})
 """Members whose own members stand each for itself: one that cannot be read leaves the others alone."""
@@ -44,6 +44,9 @@ class Step:
     test: Test
     members: Mapping[str, Maker]
     native: Getter | None = None
+    each: Sequence[str] | None = None
+    has_no_time: bool = False
+    """Whether a touchpoint without `occurred_at` happened when it came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,8 @@ class Assembler:
             test=self._made(f"{place}.when", test_of, entry.when) or _never,
             members=members,
             native=native,
+            each=[name for name in entry.each.split(".") if name] if entry.each is not None else None,
+            has_no_time=has_no_time(fields.get("occurred_at")),
         )
 
     def greeting(self, number: int, shake: Handshake) -> Greeting:

@@ -1,5 +1,6 @@
 """Whether an event is of the kind that an entry is about: a fixed set of comparisons, nothing is evaluated. Pure."""
 
+import hmac
 from collections.abc import Callable
 
 from services.ingest.channels.paths import Getter, PathError, View, as_text, compile_path
@@ -50,9 +51,25 @@ def _condition(get: Getter, wanted: Condition) -> Test:
         tests.append(lambda text: text.endswith((wanted.ends_with or "").casefold()))
     if wanted.at_least is not None:
         tests.append(lambda text: _number(text) >= (wanted.at_least or 0))
-    if not tests:
+    compared = [_compared(get, other, same=True) for other in (wanted.same_as,) if other is not None]
+    compared += [_compared(get, other, same=False) for other in (wanted.differs_from,) if other is not None]
+    if not tests and not compared:
         raise SpecProblem("a condition that says nothing")
-    return lambda view: all(test(_text(get, view)) for test in tests)
+    return lambda view: all(test(_text(get, view)) for test in tests) and all(test(view) for test in compared)
+
+
+def _compared(get: Getter, path: str, *, same: bool) -> Test:
+    """Whether two values that are both there are the same; in constant time, as one of them may be a secret."""
+    try:
+        other = compile_path(path)
+    except PathError as error:
+        raise SpecProblem(str(error)) from None
+
+    def test(view: View) -> bool:
+        left, right = as_text(get(view)).encode(), as_text(other(view)).encode()
+        return bool(left and right) and hmac.compare_digest(left, right) is same
+
+    return test
 
 
 def _text(get: Getter, view: View) -> str:

@@ -5,9 +5,12 @@ The bytes are kept as they were: signatures are made over bytes, and dead letter
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.message import Message
+from email.parser import BytesParser
+from email.utils import collapse_rfc2231_value
 from enum import StrEnum
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -69,19 +72,33 @@ def document(delivery: Delivery, form: BodyForm, unwrap: str = "") -> Any:
     return _json(delivery.body)
 
 
-def slices(body: bytes, members: Sequence[str]) -> list[bytes]:
-    """Return the elements of the array at `members` of a JSON body, each with the bytes it was sent with.
+def slices(body: bytes, places: Sequence[Sequence[str]]) -> list[bytes]:
+    """Return the elements of the arrays at `places` of a JSON body, each with the bytes it was sent with.
+
+    A place is members one inside the other; arrays on the way are gone through. Of several places some may be missing.
 
     Raises:
-        MalformedError: there is no array at that place.
+        MalformedError: there is no array at any of the places.
     """
-    raw: bytes | msgspec.Raw = body
+    found = [_elements(msgspec.Raw(body), members) for members in places]
+    if all(elements is None for elements in found):
+        raise MalformedError("json")
+    return [bytes(element) for elements in found for element in elements or ()]
+
+
+def _elements(raw: msgspec.Raw, members: Sequence[str]) -> list[msgspec.Raw] | None:
+    """The elements of the array at `members`; None where there is no such array."""
     try:
-        for name in members:
-            raw = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])[name]
-        return [bytes(element) for element in msgspec.json.decode(raw, type=list[msgspec.Raw])]
+        if bytes(raw).lstrip()[:1] == b"[" or not members:
+            inside = msgspec.json.decode(raw, type=list[msgspec.Raw])
+        else:
+            return _elements(msgspec.json.decode(raw, type=dict[str, msgspec.Raw])[members[0]], members[1:])
     except (KeyError, RecursionError, UnicodeDecodeError, msgspec.MsgspecError):
-        raise MalformedError("json") from None
+        return None
+    if not members:
+        return inside
+    below = [elements for one in inside if (elements := _elements(one, members)) is not None]
+    return [element for elements in below for element in elements] if below or not inside else None
 
 
 def _is_form(delivery: Delivery, form: BodyForm) -> bool:
@@ -89,14 +106,53 @@ def _is_form(delivery: Delivery, form: BodyForm) -> bool:
         return form is BodyForm.FORM
     if delivery.method == "GET":
         return True
-    return delivery.header("content-type").lower().startswith("application/x-www-form-urlencoded")
+    return delivery.header("content-type").lower().startswith("application/x-www-form-urlencoded") or _in_parts(
+        delivery
+    )
+
+
+def _in_parts(delivery: Delivery) -> bool:
+    return delivery.header("content-type").lower().startswith("multipart/form-data")
+
+
+def fields_of(delivery: Delivery) -> dict[str, list[str]]:
+    """Return the fields of a form, urlencoded or in parts; files among them are not read. Raises ValueError."""
+    if _in_parts(delivery):
+        return _parts(delivery)
+    text = delivery.query.encode() if delivery.method == "GET" else delivery.body
+    return parameters(text.decode("utf-8"))
+
+
+def _parts(delivery: Delivery) -> dict[str, list[str]]:
+    head = f"Content-Type: {delivery.header('content-type')}\r\n\r\n".encode("latin-1", "replace")
+    message = BytesParser().parsebytes(head + delivery.body)
+    payload = message.get_payload() if message.is_multipart() else None
+    if not isinstance(payload, list) or len(payload) > _MOST_FIELDS:
+        raise ValueError("not a form in parts")
+    parts = [part for part in payload if isinstance(part, Message)]
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if name and part.get_filename() is None and isinstance(content, bytes):
+            found.setdefault(collapse_rfc2231_value(name), []).append(content.decode("utf-8"))
+    return found
+
+
+def kept(delivery: Delivery) -> bytes:
+    """Return what may be kept of the bytes: all, but of a form in parts only its fields, and no file."""
+    if not _in_parts(delivery):
+        return delivery.body
+    try:
+        return urlencode(_parts(delivery), doseq=True).encode()
+    except ValueError:
+        return b""
 
 
 def _form(delivery: Delivery) -> dict[str, str]:
-    text = delivery.query.encode() if delivery.method == "GET" else delivery.body
     try:
-        fields = parameters(text.decode("utf-8"))
-    except (UnicodeDecodeError, ValueError):
+        fields = fields_of(delivery)
+    except ValueError:
         raise MalformedError("form") from None
     if not fields:
         raise MalformedError("form")

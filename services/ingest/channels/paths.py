@@ -2,14 +2,16 @@
 
 A path without `@` looks into the event (one element of the body where it is split, else the body). A member whose name
 has dots or brackets stands in quotation marks: `tags."aws:name"`. Of several elements that satisfy a condition the
-first counts. Compiled once; nothing is ever evaluated. Pure.
+first counts; an object that does not satisfy it is absent: `author[type=user|lead].email`. `[only]` is the element of a
+list that has but one, `[]` all of them. Compiled once; nothing is ever evaluated. Pure.
 """
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from services.ingest.channels.delivery import Delivery, parameters
@@ -29,17 +31,20 @@ class View:
     received_at: datetime
     raw: bytes = b""
     at: int = 0
+    element: Any = None
+    """Of an entry that is made once for each element of a list: that element."""
+
     options: Mapping[str, str] = field(default_factory=dict)
 
 
 Getter = Callable[[View], Any]
 Step = Callable[[Any], Any]
 
-ROOTS = ("header", "query", "body", "option", "received_at", "received_ms", "digest", "index")
+ROOTS = ("header", "query", "body", "each", "option", "received_at", "received_ms", "digest", "index")
 """What may follow an `@`."""
 
 _STEP = re.compile(
-    r"""\[(?P<at>-?\d+)\] | \[(?P<member>[^\]=\s]+)=(?P<wanted>[^\]]*)\]
+    r"""\[(?P<at>-?\d+)\] | \[(?P<member>[^\]=\s]+)=(?P<wanted>[^\]]*)\] | (?P<only>\[only\]) | (?P<all>\[\])
       | (?P<dot>\.)?(?:"(?P<quoted>[^"]+)"|(?P<name>[^."\[\]{}@\s]+))""",
     re.VERBOSE,
 )
@@ -64,13 +69,16 @@ def compile_path(text: str) -> Getter:
     return _rooted(root, rest)
 
 
-_NAMED = frozenset({"header", "query", "body", "option"})
+_NAMED = frozenset({"header", "query", "body", "each", "option"})
 
 
 def _rooted(root: str, rest: str) -> Getter:
     if root == "body":
         steps = _steps(rest, len("@body."))
         return lambda view: _walk(view.whole, steps)
+    if root == "each":
+        steps = _steps(rest, len("@each."))
+        return lambda view: _walk(view.element, steps)
     if root == "header":
         return lambda view: view.delivery.header(rest)
     if root == "query":
@@ -95,8 +103,11 @@ def _steps(text: str, offset: int) -> tuple[Step, ...]:
         found = _STEP.match(text, end)
         if found is None or (found["dot"] is None) != (end == 0 or found[0].startswith("[")):
             raise PathError(f"`{text}` is no path: look at character {offset + end + 1}")
-        steps.append(_step(found))
         end = found.end()
+        if found["all"] is not None:  # what follows is asked of each element
+            rest = _steps(text[end:].removeprefix("."), offset + end) if end < len(text) else ()
+            return (*steps, partial(_every, steps=rest))
+        steps.append(_step(found))
     if not steps:
         raise PathError("an empty path")
     return tuple(steps)
@@ -106,15 +117,33 @@ def _step(found: re.Match[str]) -> Step:
     if found["at"] is not None:
         at = int(found["at"])
         return lambda node: node[at] if isinstance(node, list) and -len(node) <= at < len(node) else None
+    if found["only"] is not None:
+        return lambda node: node[0] if isinstance(node, list) and len(node) == 1 else None
     if found["member"] is not None:
-        member, wanted = found["member"], found["wanted"]
-        return lambda node: next((part for part in _objects(node) if as_text(part.get(member)) == wanted), None)
+        member, wanted = found["member"], frozenset(found["wanted"].casefold().split("|"))
+        return lambda node: next(
+            (part for part in _objects(node) if as_text(part.get(member)).casefold() in wanted), None
+        )
     name = found["quoted"] or found["name"]
     return lambda node: node.get(name) if isinstance(node, dict) else None
 
 
 def _objects(node: Any) -> list[dict[str, Any]]:
-    return [part for part in node if isinstance(part, dict)] if isinstance(node, list) else []
+    """The objects in a list; an object by itself is the one there is."""
+    return [part for part in (node if isinstance(node, list) else [node]) if isinstance(part, dict)]
+
+
+def _every(node: Any, steps: tuple[Step, ...]) -> list[Any]:
+    """What stands at `steps` in each element of a list, where it does."""
+    found = [_walk(part, steps) for part in (node if isinstance(node, list) else ())]
+    return [one for one in found if one is not None]
+
+
+def elements(node: Any, names: Sequence[str]) -> list[Any]:
+    """Return the elements of the list at `names`, going through every list on the way."""
+    if isinstance(node, list):
+        return [one for part in node for one in (elements(part, names) if names else [part])]
+    return elements(node.get(names[0]), names[1:]) if names and isinstance(node, dict) else []
 
 
 def _walk(node: Any, steps: tuple[Step, ...]) -> Any:

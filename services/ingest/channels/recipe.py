@@ -5,7 +5,7 @@ with any other producer. Pure: the time of receipt is given.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ import msgspec
 from services.ingest.channels import delivery as deliveries
 from services.ingest.channels.assembly import Assembler, Given, Step, SystemProblem
 from services.ingest.channels.delivery import Delivery, MalformedError
-from services.ingest.channels.paths import View
+from services.ingest.channels.paths import View, elements
 from services.ingest.channels.system import System
 from services.ingest.channels.values import ValueProblem
 
@@ -51,6 +51,8 @@ class Mapped:
     document: dict[str, Any]
     raw: bytes
     unread: tuple[Unread, ...] = ()
+    untimed: bool = False
+    """Whether it says no time because its system says none: it happened when it came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ class Recipe:
         self._steps = [make.step(number, entry) for number, entry in enumerate(system.touchpoints)]
         self._greetings = [make.greeting(number, shake) for number, shake in enumerate(system.handshakes)]
         self._answer = make.answer("answer", system.answer) if system.answer is not None else None
-        self._split = [part for part in system.split.split(".") if part] if system.split is not None else None
+        self._split = _places(system.split)
         if make.problems:
             raise UnusableSystemError(make.problems)
 
@@ -116,13 +118,20 @@ class Recipe:
         mapped: list[Mapped] = []
         ignored = 0
         for each in views:
-            made = [_made(number, step, each) for number, step in enumerate(self._steps) if step.test(each)]
+            made = [
+                _made(number, step, one)
+                for number, step in enumerate(self._steps)
+                for one in _views_of(step, each)
+                if step.test(one)
+            ]
             mapped += made
             ignored += not made
+            if len(mapped) > most:
+                raise TooManyError(most)
         answer = self._answer(view) if self._answer is not None else None
         return Opened(events=len(views), ignored=ignored, mapped=mapped, answer=answer)
 
-    def _events(self, view: View, split: Sequence[str], most: int) -> list[View]:
+    def _events(self, view: View, split: Sequence[Sequence[str]], most: int) -> list[View]:
         raws = deliveries.slices(view.raw, split)
         if len(raws) > most:
             raise TooManyError(most)
@@ -145,9 +154,21 @@ class Recipe:
             whole=whole,
             delivery=delivery,
             received_at=facts.received_at,
-            raw=delivery.body,
+            raw=deliveries.kept(delivery),
             options={**self.system.options, **facts.options},
         )
+
+
+def _places(split: str | tuple[str, ...] | None) -> list[list[str]] | None:
+    if split is None:
+        return None
+    return [[name for name in place.split(".") if name] for place in ((split,) if isinstance(split, str) else split)]
+
+
+def _views_of(step: Step, view: View) -> list[View]:
+    if step.each is None:
+        return [view]
+    return [replace(view, element=element) for element in elements(view.event, step.each)]
 
 
 def _made(entry: int, step: Step, view: View) -> Mapped:
@@ -164,7 +185,9 @@ def _made(entry: int, step: Step, view: View) -> Mapped:
     given = step.native(view) if step.native is not None else None
     if isinstance(given, dict):
         document = _over(document, given)
-    return Mapped(entry=entry, document=document, raw=view.raw, unread=tuple(unread))
+    unreadable = any(one.member == "occurred_at" for one in unread)
+    untimed = step.has_no_time and not unreadable and document.get("occurred_at") is None
+    return Mapped(entry=entry, document=document, raw=view.raw, unread=tuple(unread), untimed=untimed)
 
 
 def _put(document: dict[str, Any], name: str, value: Any) -> None:

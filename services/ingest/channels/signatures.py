@@ -16,12 +16,13 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from services.ingest.channels.delivery import Delivery, parameters
+from services.ingest.channels.delivery import Delivery, fields_of, parameters
 from services.ingest.channels.system import (
     Algorithm,
     Carrier,
     Encoding,
     HmacSignature,
+    MailgunSignature,
     SecretForm,
     Signature,
     StandardWebhooksSignature,
@@ -61,6 +62,8 @@ def verify(signature: Signature, delivery: Delivery, secrets: Iterable[Secret], 
         return _hmac(signature, delivery, usable, now)
     if isinstance(signature, TwilioSignature):
         return _twilio(delivery, usable)
+    if isinstance(signature, MailgunSignature):
+        return _mailgun(signature, delivery, usable, now)
     if isinstance(signature, StandardWebhooksSignature):
         return _standard(signature, delivery, usable, now)
     return _token(signature, delivery, usable)
@@ -146,6 +149,20 @@ def _with_and_without_port(url: str) -> tuple[str, ...]:
     host = parts.netloc.rsplit(":", 1)[0] if parts.port else parts.netloc
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return urlunsplit(parts._replace(netloc=host)), urlunsplit(parts._replace(netloc=f"{host}:{port}"))
+
+
+def _mailgun(scheme: MailgunSignature, delivery: Delivery, secrets: Sequence[str], now: datetime) -> Finding:
+    try:
+        fields = fields_of(delivery)
+    except ValueError:
+        return Finding.MISSING
+    stamp, token, given = (fields.get(name, [""])[0] for name in ("timestamp", "token", "signature"))
+    if not (token and given):
+        return Finding.MISSING
+    if late := _untimely(Timestamp(header="", tolerance_s=scheme.tolerance_s), stamp, now):
+        return late
+    signs = _signer(Algorithm.SHA256, Encoding.HEX)
+    return _judged(_any((signs(key.encode(), (stamp + token).encode()) for key in secrets), given.lower()))
 
 
 def _standard(scheme: StandardWebhooksSignature, delivery: Delivery, secrets: Sequence[str], now: datetime) -> Finding:

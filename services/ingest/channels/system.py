@@ -78,6 +78,12 @@ class StandardWebhooksSignature(_Part, frozen=True, tag="standard_webhooks", tag
     tolerance_s: float = 300.0
 
 
+class MailgunSignature(_Part, frozen=True, tag="mailgun", tag_field="scheme"):
+    """Mailgun's own: fields of the form. It proves who sent the form, and not what else stands in it."""
+
+    tolerance_s: float = 300.0
+
+
 class Carrier(_Part, frozen=True):
     """Where a token may stand: a header after `prefix`, as Basic credentials (`user:password`), or the path's end."""
 
@@ -94,7 +100,7 @@ class TokenSignature(_Part, frozen=True, tag="token", tag_field="scheme"):
     from_vendor: bool = False
 
 
-Signature = HmacSignature | TwilioSignature | StandardWebhooksSignature | TokenSignature
+Signature = HmacSignature | TwilioSignature | MailgunSignature | StandardWebhooksSignature | TokenSignature
 
 
 class Title(_Part, frozen=True):
@@ -105,7 +111,10 @@ class Title(_Part, frozen=True):
 
 
 class Condition(_Part, frozen=True):
-    """A condition that is more than a value or a list of them. Case does not matter."""
+    """A condition that is more than a value or a list of them. Case does not matter.
+
+    `same_as` and `differs_from` name another path. Both values must be there, and here case does matter.
+    """
 
     one_of: tuple[Scalar, ...] | None = None
     none_of: tuple[Scalar, ...] | None = None
@@ -113,6 +122,8 @@ class Condition(_Part, frozen=True):
     starts_with: str | None = None
     ends_with: str | None = None
     at_least: float | None = None
+    same_as: str | None = None
+    differs_from: str | None = None
 
 
 Wanted = Scalar | list[Scalar] | Condition
@@ -121,21 +132,24 @@ When = dict[str, Wanted]
 
 
 class Value(_Part, frozen=True):
-    """A value that is made: found at `path` (the first of several that is there) or by `template`, then worked on.
+    """A value that is made: found at `path` or by `template` (the first of several that is there), then worked on.
 
-    In this order: `html` takes tags off, `pattern` takes what its group holds, `map` translates (`otherwise` stands for
-    what it does not know), `time` reads a time, `since` gives the seconds from another time, `number` reads a number,
-    which is multiplied by `times`.
+    In this order: `sum` adds up what stands at `[]`, `html` takes tags off, `pattern` takes what its group holds, `map`
+    translates (`otherwise` stands for what it does not know), `time` reads a time, `since` gives the seconds from
+    another time, `number` reads a number, which is multiplied by `times`.
     """
 
     path: str | tuple[str, ...] = ()
-    template: str = ""
+    template: str | tuple[str, ...] = ()
+    sum: bool = False
     html: bool = False
     pattern: str | None = None
     map: dict[str, Scalar] | None = None
     otherwise: Scalar | msgspec.UnsetType = msgspec.UNSET
     time: str | None = None
     zone: str = "UTC"
+    """An IANA name, or `@option.NAME`, whose value is one."""
+
     since: str | None = None
     number: bool = False
     times: float = 1.0
@@ -145,12 +159,14 @@ class Entry(_Part, frozen=True):
     """One touchpoint that an event becomes when `when` holds (of a list, any one).
 
     `fields` are members of the touchpoint; `native` is the path of a touchpoint that the sender wrote itself (`.` is
-    the event), under which `fields` lie as defaults.
+    the event), under which `fields` lie as defaults. With `each` there is one for each element of the list at that path
+    (`refunds`, `value.messages`), which `@each` looks into; lists on the way are gone through.
     """
 
     fields: dict[str, Any] = {}
     when: When | list[When] = {}
     native: str | None = None
+    each: str | None = None
 
 
 class Answer(_Part, frozen=True):
@@ -182,7 +198,7 @@ class System(_Part, frozen=True):
     unwrap: str = ""
     methods: tuple[str, ...] = ("POST",)
     addresses: tuple[str, ...] = ()
-    split: str | None = None
+    split: str | tuple[str, ...] | None = None
     handshakes: tuple[Handshake, ...] = ()
     answer: Answer | None = None
     defaults: dict[str, Any] = {}
@@ -192,6 +208,7 @@ class System(_Part, frozen=True):
 PARTS = (
     Timestamp,
     HmacSignature,
+    MailgunSignature,
     TwilioSignature,
     StandardWebhooksSignature,
     Carrier,

@@ -7,8 +7,9 @@ quotes what was sent: it may be personal data. Compiled once. Pure.
 import html
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -81,8 +82,31 @@ def _converted(spec: Mapping[str, Any]) -> Value:
     return value
 
 
-def _made(value: Value, name: str) -> Maker:
-    find = template(value.template) if value.template else _first(value.path)
+_RECEIPT = ("@received_at", "{@received_at}")
+
+
+def has_no_time(spec: Any) -> bool:
+    """Whether a file says of `occurred_at` that the event has no time of its own, or may have none.
+
+    Such a touchpoint says none either, so that it is the same when it comes again later; its receipt stands in.
+    """
+    found = (spec.get("path") or spec.get("template")) if isinstance(spec, dict) else spec
+    return any(said in _RECEIPT for said in (found if isinstance(found, list | tuple) else [found]))
+
+
+def _without_receipt(value: Value) -> Value | None:
+    paths, templates = (
+        tuple(said for said in ((given,) if isinstance(given, str) else given) if said not in _RECEIPT)
+        for given in (value.path, value.template)
+    )
+    return msgspec.structs.replace(value, path=paths, template=templates) if paths or templates else None
+
+
+def _made(given: Value, name: str) -> Maker:
+    value = _without_receipt(given) if name == "occurred_at" else given
+    if value is None:
+        return lambda _: None
+    find = _first_filled(value.template) if value.template else _first(value.path)
     steps = _steps(value, name)
 
     def make(view: View) -> Any:
@@ -100,7 +124,9 @@ Step = Callable[[Any, View], Any]
 
 
 def _steps(value: Value, name: str) -> list[Step]:
-    steps: list[Step] = [_plain] if value.html else []
+    steps: list[Step] = [_summed] if value.sum else []
+    if value.html:
+        steps.append(_plain)
     if value.pattern is not None:
         steps.append(_pattern(value.pattern))
     if value.map is not None:
@@ -115,8 +141,14 @@ def _steps(value: Value, name: str) -> list[Step]:
 
 
 def _first(paths: str | tuple[str, ...]) -> Getter:
-    getters = [_getter(path) for path in ((paths,) if isinstance(paths, str) else paths)]
+    return _first_of([_getter(path) for path in ((paths,) if isinstance(paths, str) else paths)])
 
+
+def _first_filled(templates: str | tuple[str, ...]) -> Getter:
+    return _first_of([template(text) for text in ((templates,) if isinstance(templates, str) else templates)])
+
+
+def _first_of(getters: Sequence[Getter]) -> Getter:
     def find(view: View) -> Any:
         for get in getters:
             found = get(view)
@@ -213,6 +245,14 @@ def _number(value: Value) -> Step:
     return step
 
 
+def _summed(found: Any, _: View) -> Decimal | None:
+    try:
+        numbers = [Decimal(as_text(one)) for one in found] if isinstance(found, list) else []
+    except InvalidOperation:
+        raise ValueProblem("no numbers to add up") from None
+    return sum(numbers, Decimal(0)) if numbers else None
+
+
 def _since(value: Value) -> Step:
     start = _first(value.since or "")
 
@@ -220,7 +260,7 @@ def _since(value: Value) -> Step:
         begun = start(view)
         if begun is None:
             return None
-        seconds = (_moment(found, value) - _moment(begun, value)).total_seconds()
+        seconds = (_moment(found, value, view) - _moment(begun, value, view)).total_seconds()
         return round(seconds, 3) if seconds >= 0 else None
 
     return step
@@ -229,18 +269,31 @@ def _since(value: Value) -> Step:
 def _time(value: Value) -> Step:
     if value.time not in (None, "iso", "s", "ms", "rfc2822") and "%" not in (value.time or ""):
         raise SpecProblem("`time` is iso, s, ms, rfc2822, or a format such as %Y%m%d%H%M%S")
-    _zone(value.zone)
-    return lambda found, _: _moment(found, value).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if not value.zone.startswith(_OPTION):
+        _zone(value.zone)
+    return lambda found, view: _moment(found, value, view).astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _moment(found: Any, value: Value) -> datetime:
+_OPTION = "@option."
+
+
+def _moment(found: Any, value: Value, view: View) -> datetime:
     if isinstance(found, datetime):
         return found
     try:
         moment = _read(as_text(found), value.time or "iso")
     except (ValueError, OverflowError, OSError, TypeError):
         raise ValueProblem(f"no time of the form {value.time or 'iso'}") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=_zone(value.zone))
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=_zone_of(value.zone, view))
+
+
+def _zone_of(name: str, view: View) -> ZoneInfo:
+    if not name.startswith(_OPTION):
+        return _zone(name)
+    try:
+        return _zone(view.options.get(name.removeprefix(_OPTION), ""))
+    except SpecProblem:
+        raise ValueProblem(f"no time without a zone: the option {name.removeprefix(_OPTION)} names none") from None
 
 
 def _read(text: str, form: str) -> datetime:

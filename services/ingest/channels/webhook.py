@@ -14,7 +14,7 @@ import msgspec
 
 from services.ingest.channels.assembly import Given
 from services.ingest.channels.bindings import Binding, Bindings, Trouble
-from services.ingest.channels.delivery import Delivery, MalformedError
+from services.ingest.channels.delivery import Delivery, MalformedError, kept
 from services.ingest.channels.recipe import Facts, Opened, TooManyError
 from services.ingest.channels.signatures import Finding, allowed, verify
 from services.ingest.intake import Intake, Request
@@ -179,12 +179,14 @@ def _delivery(binding: Binding, call: Call, body: bytes) -> Delivery:
 def _request(binding: Binding, delivery: Delivery, opened: Opened | None, trace: str) -> Request:
     if opened is None:
         refused = Verdict(outcome=Outcome.REJECTED, reason=Rejection.NOT_OF_SYSTEM)
-        return Request(items=(refused,), originals=(delivery.body,), source=binding.source, traceparent=trace)
+        return Request(items=(refused,), originals=(kept(delivery),), source=binding.source, traceparent=trace)
     return Request(
         items=[msgspec.json.encode(mapped.document) for mapped in opened.mapped],
         originals=[mapped.raw for mapped in opened.mapped],
         source=binding.source,
         traceparent=trace,
+        untimed=frozenset(at for at, mapped in enumerate(opened.mapped) if mapped.untimed),
+        mends=True,
     )
 
 

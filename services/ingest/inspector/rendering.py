@@ -208,7 +208,7 @@ def _warnings(verdict: Verdict, sent: _Sent, language: Language) -> tuple[Fault,
             say(dropped.reason, language, type=dropped.type),
         )
         for dropped in verdict.dropped
-    )
+    ) + tuple(sent.fault(note.path, str(note.how), say(note.how, language)) for note in verdict.mended)
 
 
 def _read(page: Page, raw: bytes, language: Language) -> _Sent:

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
-from services.ingest import document
+from services.ingest import document, mending
 from services.ingest.document import ItemLimits, Unreadable
 from services.ingest.intake import Intake, Request
+from services.ingest.mending import Mended
 from services.ingest.metrics import Metrics
 from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
 from services.ingest.segment import envelope, mapping, message, origins, outcome
@@ -53,6 +54,7 @@ class _Mapped:
     """The messages of a request, and the touchpoints made of them: `of[i]` is the message that item `i` came from."""
 
     ids: list[str | None]
+    mended: list[tuple[Mended, ...]]
     items: list[bytes | Verdict]
     originals: list[bytes]
     of: list[int]
@@ -95,15 +97,17 @@ class SegmentCalls:
             originals=mapped.originals,
             source=source,
             traceparent=call.header(b"traceparent"),
-            may_lack_time=True,
+            untimed=range(len(mapped.items)),
+            mends=True,
         )
         return await self._intake.take(request)
 
     def _map(self, calls: Calls, source: Source, path: str) -> _Mapped:
         sender = self._sender(source, path)
-        mapped = _Mapped([], [], [], [])
+        mapped = _Mapped([], [], [], [], [])
         for at, original in enumerate(calls.messages):
-            found = document.read_item(original, self._limits)
+            found, mended = self._read(original)
+            mapped.mended.append(mended)
             if isinstance(found, Unreadable):
                 mapped.ids.append(None)
                 made: Sequence[bytes | Verdict] = (reject_unreadable(found),)
@@ -115,6 +119,12 @@ class SegmentCalls:
             mapped.originals += [document.without_key(original)] * len(made)
             mapped.of += [at] * len(made)
         return mapped
+
+    def _read(self, original: bytes) -> tuple[dict[str, Any] | Unreadable, tuple[Mended, ...]]:
+        """Return a message; one that holds what cannot be kept is put right, for nobody looks at the answer."""
+        found = document.read_item(original, self._limits)
+        mended = mending.read(original, self._limits) if isinstance(found, Unreadable) else None
+        return mended if mended is not None else (found, ())
 
     def _made(self, whole: dict[str, Any], by_path: CallType | None, sender: Sender) -> Sequence[bytes | Verdict]:
         made = message.touchpoints(whole, message.call_type(whole, by_path), sender)
@@ -166,4 +176,4 @@ def _told(mapped: _Mapped, verdicts: Sequence[Verdict]) -> Iterator[Told]:
     for at, message_id in enumerate(mapped.ids):
         found = by_message.get(at)
         worst = min(found, key=lambda verdict: _WORST_FIRST.index(verdict.outcome)) if found else None
-        yield Told(index=at, message_id=message_id, verdict=worst)
+        yield Told(index=at, message_id=message_id, verdict=worst, mended=mapped.mended[at])

@@ -1,5 +1,6 @@
 """From a body to its messages: one call, or a batch of them, each a slice of the bytes as they were sent."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +55,7 @@ def _taken_apart(body: bytes, limits: ItemLimits) -> Calls:
     except msgspec.ValidationError:
         raise Refused(Refusal.INVALID_CALLS) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Refused(Refusal.BODY_NOT_JSON) from None
+        return _with_constants(body)
     write_key = next((key for key in (outer.write_key, outer.api_key) if isinstance(key, str) and key), None)
     if isinstance(outer.batch, msgspec.UnsetType):
         return Calls(messages=(body,), write_key=write_key)
@@ -62,6 +63,28 @@ def _taken_apart(body: bytes, limits: ItemLimits) -> Calls:
     return Calls(
         messages=document.slices(body, readable, outer.batch), write_key=write_key, shared=shared, is_batch=True
     )
+
+
+def _with_constants(body: bytes) -> Calls:
+    """Take a body apart that says `NaN` or `Infinity`, as Python's own library does: the fault of one property.
+
+    Raises:
+        Refused: it is no JSON even so.
+    """
+    try:
+        whole = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Refused(Refusal.BODY_NOT_JSON) from None
+    if not isinstance(whole, dict) or not isinstance(whole.get("batch", []), list):
+        raise Refused(Refusal.INVALID_CALLS)
+    write_key = next(
+        (key for key in (whole.get("writeKey"), whole.get("api_key")) if isinstance(key, str) and key), None
+    )
+    if "batch" not in whole:
+        return Calls(messages=(body,), write_key=write_key)
+    shared = {name: whole[name] for name in ("sentAt", "context") if whole.get(name) is not None}
+    messages = tuple(json.dumps(message).encode() for message in whole["batch"])
+    return Calls(messages=messages, write_key=write_key, shared=shared, is_batch=True)
 
 
 def completed(message: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:

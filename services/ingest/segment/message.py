@@ -30,6 +30,7 @@ _WELL_KNOWN: Mapping[str, str] = {
 
 _PREFIX = "track."
 _LONGEST_KIND = 64
+_LONGEST_ID = 255
 _CANONICAL = msgspec.json.Encoder(order="deterministic")
 _BY_TRANSPORT = frozenset({"messageId", "sentAt", "receivedAt", "writeKey", "_metadata", "integrations"})
 _CHANNELS = frozenset(Channel)
@@ -64,11 +65,15 @@ def message_id(message: Message) -> str:
     """Return a message's id; one without gets one made of its content, the same whenever it is sent again."""
     given = fields.as_text(message.get("messageId"))
     if given is not None:
-        return given
+        return given if len(given) <= _LONGEST_ID else "derived-" + _digest(given.encode("utf-8", "replace"))
     content = {name: member for name, member in message.items() if name not in _BY_TRANSPORT}
     if said_time(message) is None:
         content["sentAt"] = message.get("sentAt")
-    return "derived-" + hashlib.blake2b(_CANONICAL.encode(content), digest_size=16).hexdigest()
+    return "derived-" + _digest(_CANONICAL.encode(content))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def said_time(message: Message) -> Any:

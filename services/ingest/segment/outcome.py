@@ -11,6 +11,7 @@ import msgspec
 
 from services.ingest import answer
 from services.ingest.answer import Note
+from services.ingest.mending import Mended
 from services.ingest.reasons import Outcome, Summary
 from services.ingest.verdict import Verdict
 from services.ingest.wire.exchange import Reply
@@ -34,11 +35,15 @@ _MEMBERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What became of the message at `index`; no verdict means that its mapping leaves it out."""
+    """What became of the message at `index`; no verdict means that its mapping leaves it out.
+
+    `mended` is what was put right in the message itself, by the message's own names.
+    """
 
     index: int
     message_id: str | None
     verdict: Verdict | None
+    mended: tuple[Mended, ...] = ()
 
 
 class RejectedCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"message_id": "messageId"}):
@@ -53,7 +58,7 @@ class RejectedCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Warned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"message_id": "messageId"}):
-    """An identifier of an accepted call that was left out."""
+    """An identifier of an accepted call that was left out, or a member that was put right."""
 
     index: int
     message_id: str | None = None
@@ -113,8 +118,20 @@ def _rejected(one: Told, verdict: Verdict | None, language: Language, retry_afte
 
 
 def _warned(one: Told, language: Language) -> list[Warned]:
-    if one.verdict is None:
+    if one.verdict is None or _is_rejected(one.verdict):
         return []
+    mended = [(note.path, note.how) for note in one.mended]
+    mended += [(called(note.path), note.how) for note in one.verdict.mended]
+    return [
+        *(
+            Warned(index=one.index, message_id=one.message_id, code=str(how), message=say(how, language), field=path)
+            for path, how in mended
+        ),
+        *_left_out(one, one.verdict, language),
+    ]
+
+
+def _left_out(one: Told, verdict: Verdict, language: Language) -> list[Warned]:
     return [
         Warned(
             index=one.index,
@@ -123,7 +140,7 @@ def _warned(one: Told, language: Language) -> list[Warned]:
             message=say(dropped.reason, language, type=dropped.type),
             field=called(f"customer.{dropped.type}"),
         )
-        for dropped in one.verdict.dropped
+        for dropped in verdict.dropped
     ]
 
 

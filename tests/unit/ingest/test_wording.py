@@ -5,10 +5,10 @@ from enum import StrEnum
 import pytest
 
 from schemas.spelling import Dropped
-from services.ingest.reasons import STATUS, Outcome, Refusal, Rejection, Summary, Unavailability
+from services.ingest.reasons import STATUS, Mending, Outcome, Refusal, Rejection, Summary, Unavailability
 from services.ingest.wording import SENTENCES, Language, Reason, preferred, say
 
-LISTS: list[type[StrEnum]] = [Rejection, Dropped, Unavailability, Summary, Refusal]
+LISTS: list[type[StrEnum]] = [Rejection, Dropped, Mending, Unavailability, Summary, Refusal]
 REASONS = [reason for list_ in LISTS for reason in list_]
 
 

@@ -56,6 +56,13 @@ VIEW = View(
         ("@body.team", "t-1"),
         ("@option.greeting", "hi"),
         ("@received_at", NOW),
+        ("@each.x", None),
+        ("a.b[kind=y|X].c", 2),
+        ("a.b[1][kind=x].c", 2),
+        ("a.b[0][kind=x].c", None),
+        ("a.b[].c", [1, 2]),
+        ("a.b[only].c", None),
+        ("list[]", ["first", "last"]),
         ("@received_ms", int(NOW.timestamp() * 1000)),
         ("@index", 3),
         ("@digest", "b64ae7b6f7d8e1f29a4b4a4a1bca1d6a"),
@@ -115,7 +122,13 @@ def test_a_template_is_filled_or_left_out_whole(text: str, made: str | None) -> 
         ({"value": {"path": "n"}, "verified": True}, "customer.phone", {"value": "2", "verified": True}),
         ({"amount": {"path": "n"}, "currency": "KRW"}, "value", {"amount": 2, "currency": "KRW"}),
         ({"template": "{nothing}"}, "agent", None),
-        ({"path": "@received_at"}, "occurred_at", "2026-11-22T00:15:00Z"),
+        ({"path": "@received_at"}, "occurred_at", None),  # the same when it comes again: its receipt stands in later
+        ({"path": ["none", "@received_at"]}, "occurred_at", None),
+        ({"path": "@received_at"}, "due_at", "2026-11-22T00:15:00Z"),
+        ({"template": ["{none}/x", "{a.b[0].c}/y"]}, "id", "1/y"),
+        ({"path": "a.b[].c", "sum": True}, "value.amount", 3),
+        ({"path": "a.b[][kind=x].c", "sum": True}, "value.amount", 2),
+        ({"path": "a.b[].none", "sum": True}, "value.amount", None),
     ],
 )
 def test_a_value_is_made_as_its_member_wants_it(spec: object, name: str, made: object) -> None:

@@ -1,0 +1,144 @@
+"""Puts a touchpoint right where one odd member would lose all of it: for producers that never look at answers.
+
+What a touchpoint cannot do without (its id, time, channel and kind, and one identifier) is never touched. A number that
+not every reader keeps becomes text, digit by digit; what is too long is cut; what fits nowhere is left out. Each of
+them is told. Runs only on what the contract refused. Pure.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from schemas.validation import FieldError
+from services.ingest.document import ItemLimits, JsonObject
+from services.ingest.reasons import Mending
+
+_SAFE: Final = (1 << 53) - 1
+_LONGEST_TEXT: Final = 4096
+_MOST_MEMBERS: Final = 100
+_NEEDED: Final = frozenset({"id", "occurred_at", "channel", "kind", "customer", "source", "replay"})
+_OF_MANY: Final = frozenset({"customer", "refs"})
+_BAD_NAME: Final = re.compile(r"[\x00-\x1f\x7f]|^$|^.{129,}$", re.DOTALL)
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_UNKEEPABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
+
+
+class Mended(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A member that was put right: where (names that may be personal are left out of the path), and how."""
+
+    path: str
+    how: Mending
+
+
+def mend(found: JsonObject, errors: Sequence[FieldError]) -> tuple[Mended, ...]:
+    """Put `found` right in place where `errors` allow it, and return what was done; nothing where it cannot help."""
+    tops = [error.path.partition(".")[0].partition("[")[0] for error in errors]
+    notes: list[Mended] = []
+    if "attributes" in tops:
+        found["attributes"] = _freed(found.get("attributes"), "attributes", notes)
+    for error, top in zip(errors, tops, strict=True):
+        inner = error.path.partition(".")[2].partition(".")[0]
+        held = found.get(top)
+        if top in _OF_MANY and isinstance(held, dict) and inner in held:
+            del held[inner]
+            notes.append(Mended(path=f"{top}.{inner}", how=Mending.LEFT_OUT))
+        elif top in found and top not in _NEEDED and top != "attributes":
+            del found[top]
+            notes.append(Mended(path=top, how=Mending.LEFT_OUT))
+    return tuple(notes)
+
+
+def read(text: bytes, limits: ItemLimits) -> tuple[JsonObject, tuple[Mended, ...]] | None:
+    """Return the object that `text` is, with what cannot be kept inside its members put right.
+
+    None where it is no JSON object, or cannot be kept for what it says itself.
+    """
+    try:
+        found = json.loads(text, parse_int=_whole, parse_float=_real, parse_constant=_Number)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or _UNKEEPABLE.search("".join(_said(found))):
+        return None
+    notes: list[Mended] = []
+    return _shallow(found, "", limits.depth, notes), tuple(notes)
+
+
+def _said(message: JsonObject) -> Iterator[str]:
+    """The texts of the message itself: who, what and which one must not be guessed at."""
+    yield from (held for name, held in message.items() if isinstance(held, str))
+
+
+class _Number(str):
+    """A number that cannot be kept as one, as it was written."""
+
+    __slots__ = ()
+
+
+def _whole(text: str) -> int | _Number:
+    return int(text) if len(text.lstrip("-")) < 17 and abs(int(text)) <= _SAFE else _Number(text)
+
+
+def _real(text: str) -> float | _Number:
+    number = float(text)
+    return number if abs(number) <= _SAFE else _Number(text)
+
+
+def _shallow(node: Any, path: str, levels: int, notes: list[Mended]) -> Any:
+    """Return `node` with at most `levels` levels, with texts that can be kept, and its odd numbers told."""
+    if isinstance(node, _Number):
+        notes.append(Mended(path=path, how=Mending.NUMBER_AS_TEXT))
+        return str(node)
+    if isinstance(node, str):
+        return _kept(node, path, notes)
+    if isinstance(node, dict | list) and levels < 1:
+        notes.append(Mended(path=path, how=Mending.SHORTENED))
+        return json.dumps(node, ensure_ascii=True)[:_LONGEST_TEXT]
+    if isinstance(node, dict):
+        return {
+            _UNKEEPABLE.sub("", name): _shallow(child, _inside(path, name), levels - 1, notes)
+            for name, child in node.items()
+        }
+    return [_shallow(child, path, levels - 1, notes) for child in node] if isinstance(node, list) else node
+
+
+def _freed(node: Any, path: str, notes: list[Mended]) -> Any:
+    """Return a free value that the contract takes."""
+    if isinstance(node, bool) or node is None:
+        return node
+    if isinstance(node, int | float):
+        if abs(node) <= _SAFE:
+            return node
+        notes.append(Mended(path=path, how=Mending.NUMBER_AS_TEXT))
+        return str(node)
+    if isinstance(node, str):
+        return _kept(node, path, notes)
+    if isinstance(node, list):
+        if len(node) > _MOST_MEMBERS:
+            notes.append(Mended(path=path, how=Mending.SHORTENED))
+        return [_freed(child, path, notes) for child in node[:_MOST_MEMBERS]]
+    return dict(_members(node, path, notes))
+
+
+def _members(node: dict[str, Any], path: str, notes: list[Mended]) -> Iterator[tuple[str, Any]]:
+    usable = [name for name in node if not _BAD_NAME.search(name)]
+    if len(usable) < len(node):
+        notes.append(Mended(path=path, how=Mending.LEFT_OUT))
+    if len(usable) > _MOST_MEMBERS:
+        notes.append(Mended(path=path, how=Mending.SHORTENED))
+    for name in usable[:_MOST_MEMBERS]:
+        yield name, _freed(node[name], _inside(path, name), notes)
+
+
+def _kept(text: str, path: str, notes: list[Mended]) -> str:
+    kept = _UNKEEPABLE.sub("", text)[:_LONGEST_TEXT]
+    if kept != text:
+        notes.append(Mended(path=path, how=Mending.SHORTENED))
+    return kept
+
+
+def _inside(path: str, name: str) -> str:
+    plain = name if _PLAIN_NAME.fullmatch(name) else ""
+    return ".".join(part for part in (path, plain) if part)
