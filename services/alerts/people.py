@@ -12,7 +12,7 @@ from services.alerts.domain.retry import Health
 from services.alerts.domain.routing import Route
 from services.alerts.rendering import trial_body
 from services.alerts.sender import Sender, Sent
-from services.alerts.signing import MATERIAL_BYTES, Signer
+from services.alerts.signing import MATERIAL_BYTES, MOST_OLD, Signer
 from services.alerts.stores import deliveries, directory, secrets
 from services.alerts.stores.directory import Endpoint, Team
 from services.runtime.clock import Clock
@@ -181,7 +181,7 @@ class People:
         fresh = self.signer.fresh(
             secret_id=self.new_id(), endpoint_id=endpoint_id, material=self.random_bytes(MATERIAL_BYTES), now=now
         )
-        await secrets.rotate(connection, fresh, overlap_until=now + overlap)
+        await secrets.rotate(connection, fresh, overlap_until=now + overlap, most_old=MOST_OLD)
         return self.signer.reveal(fresh)
 
     async def _check_targets(self, connection: Connection, endpoints: Sequence[UUID], teams: Sequence[UUID]) -> None:

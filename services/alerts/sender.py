@@ -6,16 +6,19 @@ Leaves what the answer means to `domain.retry`.
 """
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import islice, pairwise
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 
 from services.alerts.domain.retry import Answer, Failure
 from services.alerts.guard import ForbiddenTargetError, Guard
@@ -23,6 +26,9 @@ from services.runtime.clock import Clock
 
 TOTAL_S = 15.0
 CONNECT_S = 5.0
+EXCERPT_S = 2.0
+"""How long the body of an answer is read: the status line decides, and the body is an excerpt for people."""
+
 BODY_BYTES = 16 * 1024
 EXCERPT_BYTES = 1024
 KEPT_S = 1.5
@@ -63,6 +69,28 @@ class _GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
+class _HeadFirst(ResponseHandler):
+    """Takes the head of an answer before what follows it.
+
+    aiohttp reads both at once where they come in one packet, and a body that is not as the head says (longer, cut into
+    wrong chunks, behind a 204) would take the status along.
+    """
+
+    _END = re.compile(rb"\r?\n\r?\n")
+    _HEADS = 3
+    """Heads that are looked for in one packet: a 100 or 103 may stand before the answer."""
+
+    _before = b""
+
+    def data_received(self, data: bytes) -> None:
+        seen = len(self._before)
+        found = islice(self._END.finditer(self._before + data), self._HEADS)
+        cuts = [end for end in (match.end() - seen for match in found) if 0 < end < len(data)]
+        self._before = (self._before + data)[-3:]
+        for start, end in pairwise([0, *cuts, len(data)]):
+            super().data_received(data[start:end])
+
+
 class Sender:
     """Sends to any URL that the guard allows. Use as an async context manager.
 
@@ -89,6 +117,8 @@ class Sender:
             limit=0,
             limit_per_host=KEPT_AT_MOST,
         )
+        protocols: Any = partial(_HeadFirst, loop=asyncio.get_running_loop())
+        connector._factory = protocols  # there is no other way in; a test notices should it close
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -110,8 +140,8 @@ class Sender:
         """POST `body`; every failure is an answer."""
         started = self._clock.monotonic()
         try:
-            async with asyncio.timeout(self._total_s):
-                answer, excerpt = await self._post_once_more(url, body, headers)
+            async with asyncio.timeout(self._total_s) as limit:
+                answer, excerpt = await self._post_once_more(url, body, headers, limit)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             refused = next((e for e in _causes(error) if isinstance(e, ForbiddenTargetError)), None)
             failure = Failure.FORBIDDEN_TARGET if refused else _failure(error)
@@ -122,17 +152,22 @@ class Sender:
             )
         return Sent(answer=answer, seconds=self._clock.monotonic() - started, excerpt=excerpt)
 
-    async def _post_once_more(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[Answer, str]:
-        """Post, and where a kept connection was closed before a word of answer, on a new one: it had been idle."""
+    async def _post_once_more(
+        self, url: str, body: bytes, headers: Mapping[str, str], limit: asyncio.Timeout
+    ) -> tuple[Answer, str]:
+        """Post, and where a kept connection broke before an answer, on a new one: it had been idle."""
         way = _Way()
         try:
-            return await self._post(url, body, headers, way)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            return await self._post(url, body, headers, way, limit)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientResponseError):
             if not way.reused:
                 raise
-        return await self._post(url, body, {**headers, "connection": "close"}, _Way())
+        return await self._post(url, body, {**headers, "connection": "close"}, _Way(), limit)
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str], way: "_Way") -> tuple[Answer, str]:
+    async def _post(
+        self, url: str, body: bytes, headers: Mapping[str, str], way: "_Way", limit: asyncio.Timeout
+    ) -> tuple[Answer, str]:
+        """One request. Once the head of the answer is there `limit` is lifted: nothing after it makes a failure."""
         if self._session is None:
             raise RuntimeError("the sender was not started")
         target = self._targets(url)
@@ -142,6 +177,7 @@ class Sender:
         async with self._session.post(
             target, data=body, headers=headers, allow_redirects=False, trace_request_ctx=way
         ) as response:
+            limit.reschedule(None)
             start = await _start_of(response)
             answer = Answer(
                 status=response.status,
@@ -167,29 +203,40 @@ def _noticing_reuse() -> aiohttp.TraceConfig:
 
 
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:
-    """At most the first 16 KiB; where more comes, it is not read: the connection is closed instead of kept."""
+    """What comes of the body in 2 s, at most 16 KiB; a body without a proper end closes its connection."""
     start = bytearray()
-    while len(start) < BODY_BYTES and (chunk := await response.content.read(BODY_BYTES - len(start))):
-        start += chunk
-    if not response.content.at_eof():
+    try:
+        async with asyncio.timeout(EXCERPT_S):
+            while len(start) < BODY_BYTES and (chunk := await response.content.read(BODY_BYTES - len(start))):
+                start += chunk
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        response.close()
+    if not response.content.at_eof() or (response.status == 204 and _announces_a_body(response)):
         response.close()
     return bytes(start)
 
 
+def _announces_a_body(response: aiohttp.ClientResponse) -> bool:
+    return response.headers.get("content-length", "0") != "0" or "transfer-encoding" in response.headers
+
+
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Return the wait that a Retry-After header asks for, in seconds or as a date; None where it says nothing."""
+    """Return the wait that a Retry-After header asks for, in seconds or as a date; None where it asks for none.
+
+    Zero and a date that has passed ask for none: when to come back is for the schedule to say.
+    """
     if value is None:
         return None
     text = value.strip()
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return timedelta(seconds=int(text))
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(moment - now, timedelta())
+    if text.isascii() and text.isdigit():
+        wait = timedelta(seconds=int(text[:10]))  # more digits than a century has are as good as these
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+            wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+        except (ValueError, OverflowError):
+            return None
+    return wait if wait > timedelta() else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -11,12 +11,16 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 from services.alerts.stores.secrets import SecretMaterial
 
 PREFIX = "whsec_"
 MATERIAL_BYTES = 32
+MOST_OLD = 10
+"""Old secrets that sign beside the newest: more would make a header that receivers refuse."""
+
 OVERLAP = timedelta(hours=24)
 """How long an old secret signs beside its successor, unless the rotation says otherwise."""
 
@@ -50,11 +54,15 @@ class Signer:
         return PREFIX + base64.b64encode(self._secret(stored)).decode()
 
     def headers(self, webhook_id: str, body: bytes, secrets: Iterable[SecretMaterial], now: datetime) -> dict[str, str]:
-        """Return the three headers of an attempt at `now`, signed with every one of `secrets`."""
+        """Return the three headers of an attempt at `now`, signed with `secrets`, which stand newest first.
+
+        At most the newest and ten old ones sign.
+        """
         timestamp = str(int(now.timestamp()))
         signed = b".".join((webhook_id.encode(), timestamp.encode(), body))
         signatures = [
-            "v1," + base64.b64encode(hmac.digest(self._secret(stored), signed, "sha256")).decode() for stored in secrets
+            "v1," + base64.b64encode(hmac.digest(self._secret(stored), signed, "sha256")).decode()
+            for stored in islice(secrets, 1 + MOST_OLD)
         ]
         return {"webhook-id": webhook_id, "webhook-timestamp": timestamp, "webhook-signature": " ".join(signatures)}
 

@@ -12,10 +12,7 @@ from aiohttp import web
 
 from schemas.friction import State
 from schemas.vocabulary import Severity
-from services.alerts.domain.retry import LADDER, Failure
-from services.alerts.guard import Guard, TargetPolicy
-from services.alerts.sender import Sender
-from services.runtime.clock import SystemClock
+from services.alerts.domain.retry import LADDER
 from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import Answer, Call, a_friction, a_receiver, again, fine
@@ -266,103 +263,37 @@ async def test_a_rotation_signs_with_both_secrets_until_the_overlap_ends(databas
     assert [call.headers["webhook-signature"].count("v1,") for call in receiver.calls] == [2, 1]
 
 
-class FakeDns:
-    """Answers with the addresses it was given, one answer after the other; the last for ever."""
+async def test_an_empty_retry_after_is_the_schedules_own_next_step(database: str, clock: SteppingClock) -> None:
+    async with (
+        a_receiver(answering(503, 200, headers={"retry-after": "0"})) as receiver,
+        an_engine(database, clock) as engine,
+    ):
+        await engine.endpoint(receiver.url)
+        await engine.take(a_friction())
+        await settled(engine, 1)
+        due = await engine.value(NEXT_DUE)
+        failures = await engine.value("SELECT consecutive_failures FROM alerts.endpoints")
 
-    def __init__(self, *answers: list[str]) -> None:
-        self._answers = list(answers)
-
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[dict[str, object]]:
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        return [
-            {"hostname": host, "host": address, "port": port, "family": 2, "proto": 0, "flags": 0} for address in answer
-        ]
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-@pytest.mark.parametrize(
-    "answers",
-    [
-        pytest.param([["127.0.0.1"]], id="a name that points inside"),
-        pytest.param([["192.0.2.1", "127.0.0.1"]], id="a mixed answer"),
-        pytest.param([["169.254.169.254"]], id="a name of the metadata service"),
-    ],
-)
-async def test_a_name_that_resolves_to_the_inside_reaches_nothing(
-    answers: list[list[str]], clock: SteppingClock
-) -> None:
-    guard = Guard(TargetPolicy(http=True, ports=frozenset(range(1, 65_536))))
-    async with a_receiver() as canary:
-        port = canary.url.rsplit(":", 1)[1].partition("/")[0]
-        resolver = FakeDns(*answers)
-        async with Sender(guard, clock, resolver=resolver) as sender:  # type: ignore[arg-type]  # has the shape
-            sent = await sender.send(f"http://evil.example:{port}/", b"{}", {})
-
-    assert (sent.answer.failure, canary.calls) == (Failure.FORBIDDEN_TARGET, [])
-    assert sent.refusal is not None
+    assert LADDER[1] <= due - clock.now() <= LADDER[1] * 1.2
+    assert failures == 1
 
 
-async def raw_server(script: bytes, *, every_s: float, chunks: int, head: bytes = b"") -> tuple[asyncio.Server, str]:
-    """A server that sends `script` again and again, slowly, and never ends by itself."""
+async def test_however_often_a_secret_is_rotated_the_header_stays_short(database: str, clock: SteppingClock) -> None:
+    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+        endpoint, first = await engine.endpoint(receiver.url)
+        for _ in range(30):
+            clock.advance(timedelta(seconds=1))
+            last = await engine.service.parts.people.rotate_secret(endpoint, timedelta(days=1), actor="test")
+        await engine.take(a_friction())
+        await until(lambda: receiver.calls)
+        kept = await engine.value("SELECT count(*) FROM alerts.endpoint_secrets")
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        try:
-            writer.write(head)
-            for _ in range(chunks):
-                writer.write(script)
-                await writer.drain()
-                if every_s:
-                    await asyncio.sleep(every_s)
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-
-
-@pytest.mark.parametrize(
-    ("script", "every_s", "chunks", "failure"),
-    [
-        pytest.param(b"a", 0.2, 50, Failure.TIMEOUT, id="headers that drip"),
-        pytest.param(b"\r\n\r\n" + b"a", 0.2, 50, Failure.TIMEOUT, id="a body that drips"),
-        pytest.param(b"a" * 100_000, 0.0, 1, Failure.PROTOCOL, id="an endless header"),
-    ],
-)
-async def test_a_hostile_receiver_costs_a_bounded_time(
-    script: bytes, every_s: float, chunks: int, failure: Failure
-) -> None:
-    server, url = await raw_server(script, every_s=every_s, chunks=chunks, head=b"HTTP/1.1 200 OK\r\nX: a")
-    async with server, Sender(Guard(TargetPolicy(loopback=True)), SystemClock(), total_s=1.0) as sender:
-        sent = await sender.send(url, b"{}", {})
-
-    assert sent.answer.failure is failure
-    assert sent.seconds < 1.5
-
-
-async def test_of_an_endless_body_only_the_start_is_read(clock: SteppingClock) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
-    server, url = await raw_server(head + b"x" * 65_536, every_s=0.0, chunks=1000)
-    async with server, Sender(Guard(TargetPolicy(loopback=True)), clock) as sender:
-        sent = await sender.send(url, b"{}", {})
-
-    assert (sent.answer.status, sent.excerpt) == (200, "x" * 1024)
-
-
-async def test_what_is_not_http_is_a_failure(clock: SteppingClock) -> None:
-    server, url = await raw_server(b"\x00\x01 not http\r\n\r\n", every_s=0.0, chunks=1)
-    async with server, Sender(Guard(TargetPolicy(loopback=True)), clock) as sender:
-        sent = await sender.send(url, b"{}", {})
-
-    assert sent.answer.failure is Failure.PROTOCOL
-
-
-async def test_nothing_listens(clock: SteppingClock) -> None:
-    async with Sender(Guard(TargetPolicy(loopback=True)), clock) as sender:
-        sent = await sender.send("http://127.0.0.1:1/", b"{}", {})
-
-    assert sent.answer.failure is Failure.CONNECT
+    [call] = receiver.calls
+    header = call.headers["webhook-signature"]
+    assert last is not None
+    assert (header.count("v1,"), kept) == (11, 11)
+    assert len(header) < 4096
+    assert header.split()[0] == standardwebhooks.Webhook(last.secret).sign(
+        call.webhook_id, clock.now(), call.body.decode()
+    )
+    assert first != last.secret

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 import pytest
 
 import schemas.friction
@@ -137,6 +140,20 @@ POISON = {
     "a year that PostgreSQL has and Python has not": WHOLE.replace(b'"occurred_at":"2', b'"occurred_at":"92'),
     "an impossible revision": WHOLE.replace(b'"revision":1', b'"revision":9223372036854775808'),
     "a tombstone": None,
+    "a customer too long for an index": schemas.friction.encode(
+        a_friction(customer_id=b64encode(Random(1).randbytes(3_000)).decode())
+    ),
+    "a time that is not in any UTC year": WHOLE.replace(
+        b'"occurred_at":"' + msgspec.json.decode(WHOLE)["occurred_at"].encode(),
+        b'"occurred_at":"9999-12-31T23:59:59-14:00',
+    ),
+    "a time before the first UTC year": WHOLE.replace(
+        b'"occurred_at":"' + msgspec.json.decode(WHOLE)["occurred_at"].encode(),
+        b'"occurred_at":"0001-01-01T00:00:00+14:00',
+    ),
+    "JSON that is deep": WHOLE[:-1] + b',"more":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "a huge number": WHOLE.replace(b'"revision":1', b'"revision":1' + b"0" * 400),
+    "a number that is infinite": WHOLE.replace(b'"revision":1', b'"revision":1e999'),
 }
 
 

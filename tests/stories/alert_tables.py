@@ -3,6 +3,7 @@
 Placing, announcing, rendering and signing are the service's own; locks, SQL and sockets are left out.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -62,7 +63,9 @@ class Desk(Sender):
         self.busy = False
         self._verifier = standardwebhooks.Webhook(secret)
 
-    async def _post_once_more(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[Answer, str]:
+    async def _post_once_more(
+        self, url: str, body: bytes, headers: Mapping[str, str], _limit: asyncio.Timeout
+    ) -> tuple[Answer, str]:
         self._guard.check_url(url)
         if self.busy:
             return Answer(status=503), ""

@@ -92,8 +92,8 @@ def judge(answer: Answer) -> Verdict:
     if answer.status == 410:
         return Verdict(outcome=Outcome.GONE, failure=Failure.GONE)
     failure = _failure_of(answer.status)
-    pause = min(answer.retry_after, LONGEST_RETRY_AFTER) if answer.retry_after is not None else None
-    if pause is not None and answer.status in {429, 503}:
+    pause = min(answer.retry_after or timedelta(), LONGEST_RETRY_AFTER)
+    if pause > timedelta() and answer.status in {429, 503}:
         return Verdict(outcome=Outcome.PAUSE, failure=failure, pause=pause)
     return Verdict(outcome=Outcome.RETRY, failure=failure)
 
@@ -138,11 +138,19 @@ class Turn(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How an endpoint is doing. While `paused_until` lies ahead nothing is sent; after it, one probe at a time."""
+    """How an endpoint is doing. While `paused_until` lies ahead nothing is sent; after it, one probe at a time.
+
+    `failing_since`: it has taken nothing since then, whether it fails or asks for time again and again.
+    """
 
     consecutive_failures: int = 0
     failing_since: datetime | None = None
     paused_until: datetime | None = None
+
+    @property
+    def breaker_open(self) -> bool:
+        """Whether it failed so often in a row that it counts as unreachable until it answers."""
+        return self.consecutive_failures >= BREAKER_OPENS_AFTER
 
 
 def after(health: Health, verdict: Verdict, *, now: datetime) -> tuple[Health, Turn]:
@@ -154,7 +162,8 @@ def after(health: Health, verdict: Verdict, *, now: datetime) -> tuple[Health, T
         case Outcome.GONE:
             return health, Turn.DISABLED_GONE
         case Outcome.PAUSE:
-            return replace(health, paused_until=now + (verdict.pause or BREAKER_FIRST)), Turn.PAUSED
+            pause = now + (verdict.pause or BREAKER_FIRST)
+            return replace(health, failing_since=health.failing_since or now, paused_until=pause), Turn.PAUSED
         case Outcome.RETRY:
             return _failed(health, now)
 

@@ -11,6 +11,16 @@ from services.alerts.stores.documents import encode_json
 from services.alerts.stores.progress import Position
 from services.runtime.postgres import Connection
 
+UNSTORABLE: tuple[type[Exception], ...] = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    OverflowError,
+    RecursionError,
+    UnicodeEncodeError,
+)
+"""Failures that lie in a value: SQLSTATE classes 22, 23 and 54, and what the client cannot encode."""
+
 
 class UnstorableError(Exception):
     """The database refuses a value for what it is; another try would not help."""
@@ -35,7 +45,7 @@ def recognising() -> Iterator[None]:
     """Tell refusals of a value's content from everything else that can go wrong."""
     try:
         yield
-    except asyncpg.DataError as error:
+    except UNSTORABLE as error:
         raise UnstorableError from error
 
 

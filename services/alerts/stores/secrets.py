@@ -54,8 +54,20 @@ def _secret(row: Row) -> SecretMaterial:
     )
 
 
-async def rotate(connection: Connection, fresh: SecretMaterial, *, overlap_until: datetime) -> None:
-    """Write a new secret; the others of its endpoint sign beside it until `overlap_until` at the latest."""
+async def rotate(connection: Connection, fresh: SecretMaterial, *, overlap_until: datetime, most_old: int) -> None:
+    """Write a new secret; the `most_old` newest others of its endpoint sign beside it until `overlap_until`.
+
+    Older ones, and those that have run out, are deleted.
+    """
+    await connection.execute(
+        """
+        DELETE FROM alerts.endpoint_secrets s
+         WHERE endpoint_id = $1 AND (expires_at <= $2 OR secret_id NOT IN (
+             SELECT secret_id FROM alerts.endpoint_secrets
+              WHERE endpoint_id = $1 ORDER BY created_at DESC, secret_id DESC LIMIT $3))
+        """,
+        *(fresh.endpoint_id, fresh.created_at, most_old),
+    )
     await connection.execute(
         """
         UPDATE alerts.endpoint_secrets SET expires_at = least(expires_at, $2) WHERE endpoint_id = $1

@@ -149,4 +149,4 @@ def test_a_pause_is_not_a_failure() -> None:
 
     health, turn = after(Health(), pause, now=NOW)
 
-    assert (health, turn) == (Health(paused_until=NOW + MINUTE), Turn.PAUSED)
+    assert (health, turn) == (Health(failing_since=NOW, paused_until=NOW + MINUTE), Turn.PAUSED)
