@@ -164,3 +164,124 @@ def test_a_dry_run_sends_nothing(file: Path) -> None:
     assert code == 0
     assert ingest.requests == 0
     assert json.loads(out)["touchpoints"] == LINES
+
+
+MAPPING = """
+touchpoints:
+  - when: {kind: call}
+    fields: &fields
+      id: "{id}/start"
+      occurred_at: "{at}"
+      channel: phone
+      kind: call_started
+      customer: {customer_id: "{who}"}
+  - when: {kind: call}
+    fields:
+      <<: *fields
+      id: "{id}/end"
+      kind: call_ended
+      duration_s: "{took}"
+"""
+
+
+def calls(folder: Path, count: int) -> tuple[Path, Path]:
+    """Rows that become two touchpoints each, but for one that is skipped and one that cannot be read."""
+    rows = [f"c-{n},call,2026-01-01T{n // 60 % 24:02}:{n % 60:02}:00Z,C-{n},0:02" for n in range(count)]
+    rows[1:1] = ["s-1,note,2026-01-01T00:00:00Z,C-1,", "b-1,call"]
+    path, mapping = folder / "calls.csv", folder / "mapping.yaml"
+    path.write_text("\n".join(["id,kind,at,who,took", *rows]) + "\n")
+    mapping.write_text(MAPPING)
+    return path, mapping
+
+
+def test_the_rows_read_are_those_accepted_duplicate_rejected_and_skipped_together(tmp_path: Path) -> None:
+    path, mapping = calls(tmp_path, 600)
+    ingest = FakeIngest()
+    ingest.reject = {"c-7/end", "c-8/start", "c-8/end"}
+    with serving(ingest) as url:
+        first = json.loads(outcome(importing(path, url, "-m", str(mapping), "--json"))[1])
+        second = json.loads(outcome(importing(path, url, "-m", str(mapping), "--json"))[1])
+    assert first["rows"] == {"read": 602, "accepted": 598, "duplicate": 0, "rejected": 3, "skipped": 1}
+    assert second["rows"] == {"read": 602, "accepted": 0, "duplicate": 598, "rejected": 3, "skipped": 1}
+    assert [summary["touchpoints"] for summary in (first, second)] == [1200, 1200]
+    assert {(one["code"], one["count"]) for one in first["problems_by_column"]} == {
+        ("unreadable_line", 1),
+        ("channel_not_allowed", 3),
+    }
+
+
+def test_the_rows_of_an_import_that_was_interrupted_add_up_too(tmp_path: Path) -> None:
+    path, mapping = calls(tmp_path, 600)
+    ingest = FakeIngest()
+    ingest.reject = {"c-7/end"}
+    with serving(ingest) as url:
+        ingest.hold_after = 1
+        process = importing(path, url, "-m", str(mapping))
+        until_sync(ingest.held.is_set, within=30)
+        process.send_signal(signal.SIGINT)
+        code, _, err = outcome(process)
+        assert code == 130
+        assert "stopped after 500 touchpoints; the same command goes on from here" in err
+        ingest.hold_after = None
+        ingest.go_on.set()
+        summary = json.loads(outcome(importing(path, url, "-m", str(mapping), "--json"))[1])
+    assert summary["rows"]["read"] == 602
+    assert sum(count for name, count in summary["rows"].items() if name != "read") == 602
+    assert (summary["rows"]["rejected"], summary["rows"]["skipped"]) == (2, 1)
+
+
+def test_an_import_that_is_stopped_before_anything_was_sent_leaves_nothing(tmp_path: Path) -> None:
+    path, mapping = calls(tmp_path, 10)
+    ingest = FakeIngest()
+    with serving(ingest) as url:
+        ingest.hold_after = 0
+        process = importing(path, url, "-m", str(mapping))
+        until_sync(ingest.held.is_set, within=30)
+        process.send_signal(signal.SIGINT)
+        code, _, err = outcome(process)
+    assert (code, "stopped; nothing was noted as sent" in err) == (130, True)
+    assert list((tmp_path / "data" / "imports").iterdir()) == []
+
+
+def test_ids_that_repeat_within_the_file_are_warned_of_and_counted(tmp_path: Path) -> None:
+    path, mapping = calls(tmp_path, 10)
+    path.write_text(path.read_text() + "c-3,call,2026-01-02T00:00:00Z,C-3,0:05\n")
+    ingest = FakeIngest()
+    with serving(ingest) as url:
+        _, out, err = outcome(importing(path, url, "-m", str(mapping), "--json"))
+        _, dry, _ = outcome(importing(path, url, "-m", str(mapping), "--json", "--check"))
+    told = "2 touchpoints repeat the id of an earlier one of this file (lines 7, 14, …)"
+    assert told in err
+    assert json.loads(out)["repeated_ids"] == 2
+    assert told in json.loads(dry)["warnings"][0]
+
+
+def test_times_of_another_age_are_told_once_with_the_line_that_takes_them(tmp_path: Path) -> None:
+    path, mapping = calls(tmp_path, 50)
+    path.write_text(path.read_text().replace("2026-", "1980-"))
+    ingest = FakeIngest()
+    with serving(ingest) as url:
+        code, _, err = outcome(importing(path, url, "-m", str(mapping)))
+        assert code == 1
+        assert err.count("year_out_of_range") == 1
+        assert "line 2 and 99 more" in err
+        assert "the year is 1980" in err
+        cure = err.partition("say in the mapping `")[2].partition("`")[0]
+        mapping.write_text(f"{cure}\n{MAPPING}")
+        _, out, _ = outcome(importing(path, url, "-m", str(mapping), "--json"))
+    assert json.loads(out)["rows"] == {"read": 52, "accepted": 50, "duplicate": 0, "rejected": 1, "skipped": 1}
+
+
+def test_beside_a_running_stack_no_key_is_needed(tmp_path: Path) -> None:
+    path, mapping = calls(tmp_path, 3)
+    ingest = FakeIngest()
+    with serving(ingest) as url:
+        (tmp_path / "data").mkdir()
+        up = {"pid": os.getpid(), "ingest": url, "keys": {"source": KEY}}
+        (tmp_path / "data" / "up.json").write_text(json.dumps(up))
+        environment = {**os.environ, "WAYMARK_DATA_DIR": str(tmp_path / "data"), "LANG": "C.UTF-8"}
+        for name in ("WAYMARK_KEY_SOURCE", "WAYMARK_URL_INGEST"):
+            environment.pop(name, None)
+        command = [sys.executable, "-m", "waymark.cli", "import", str(path), "-m", str(mapping), "--json"]
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert json.loads(ended.stdout)["accepted"] == 6, ended.stderr

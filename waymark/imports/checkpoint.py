@@ -27,21 +27,36 @@ class Tally:
 
 
 class Checkpoint:
-    """One import of one file by one mapping into one Waymark, remembered in a file of its own."""
+    """One import of one file by one mapping into one Waymark, remembered in two files of its own.
+
+    One has the tally, the other a byte for each touchpoint sent, in event order: its fate.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{name}.json"
+        self._fates = folder / f"{name}.fates"
 
     def load(self) -> Tally | None:
         """What was done before, or None when this is the first time (or the note is spoilt)."""
         try:
-            return Tally(**orjson.loads(self.path.read_bytes()))
+            tally = Tally(**orjson.loads(self.path.read_bytes()))
         except (OSError, orjson.JSONDecodeError, TypeError):
             return None
+        return tally if len(self.fates(tally.sent)) == tally.sent else None
 
-    def save(self, tally: Tally) -> None:
-        """Note how far it is; whole or not at all."""
+    def fates(self, sent: int) -> bytes:
+        """The fates of the touchpoints that were sent."""
+        try:
+            return self._fates.read_bytes()[:sent]
+        except OSError:
+            return b""
+
+    def save(self, tally: Tally, fates: bytes) -> None:
+        """Note how far it is, whole or not at all; `fates` are those of the batch that was sent last."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._fates.open("r+b" if self._fates.exists() else "w+b") as file:
+            file.seek(tally.sent - len(fates))  # over what a batch left that was sent and not noted
+            file.write(fates)
         fresh = self.path.with_suffix(".new")
         fresh.write_bytes(orjson.dumps(asdict(tally)))
         fresh.replace(self.path)
@@ -49,6 +64,7 @@ class Checkpoint:
     def clear(self) -> None:
         """Forget: it is done, or starts again."""
         self.path.unlink(missing_ok=True)
+        self._fates.unlink(missing_ok=True)
 
 
 def name_of(files: Sequence[Path], target: str, key: str) -> str:

@@ -3,6 +3,7 @@
 This module knows the shape of the file and reports what is wrong with it; `recipe` gives it its meaning.
 """
 
+import codecs
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import msgspec
 import yaml
 
 from schemas.touchpoint import Posted
+from waymark.imports.names import plain
+from waymark.imports.times import parse_shift
 
 REQUIRED = frozenset({"id", "occurred_at", "channel", "kind", "customer"})
 FIELDS = frozenset(Posted.__struct_fields__) - {"source", "received_at", "replay", "reported_at", "time_quality"}
@@ -26,19 +29,24 @@ class MappingError(Exception):
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A value that is made from one column.
+    """A value that is made from one column, or from several by a template.
 
-    `map` translates values (`otherwise` stands for those it does not know; without it they are problems). `format` and
-    `zone` read times, `number` turns text into a number, `add` shifts it.
+    `map` translates values (`otherwise` stands for those it does not know; without it they are problems). `format` (one
+    or several, tried in turn) and `zone` read times, `number` turns text into a number and `add` shifts it, `unit` says
+    what a bare number of a duration counts, `decimal` is the sign before a fraction, `boolean` reads yes and no.
     """
 
-    column: str
+    column: str | None = None
+    template: str | None = None
     map: dict[str, str | int | float | bool | None] | None = None
     otherwise: str | int | float | bool | msgspec.UnsetType | None = msgspec.UNSET
-    format: str | None = None
+    format: str | list[str] | None = None
     zone: str | None = None
     number: bool = False
     add: int | float = 0
+    unit: str | None = None
+    decimal: str | None = None
+    boolean: bool = False
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,14 +65,26 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping file. `defaults` go under the fields of every entry, `customer` and its like member by member."""
+    """A mapping file. `defaults` go under the fields of every entry, `customer` and its like member by member.
+
+    How the file is read: `encoding` (else its byte order mark, else UTF-8), `delimiter` and `quote` of CSV, `sheet` of
+    a workbook, `skip_rows` before the header, `columns` where there is none, `empty`: texts that mean nothing. How its
+    values are read: `timezone`, `decimal`, `shift`, which moves its times.
+    """
 
     touchpoints: list[Entry]
     description: str = ""
     format: str | None = None
-    encoding: str = "utf-8-sig"
-    delimiter: str = ","
+    encoding: str | None = None
+    delimiter: str | None = None
+    quote: str = '"'
+    sheet: str | int | None = None
+    skip_rows: int = 0
+    columns: list[str] | None = None
+    empty: list[str] = []
     timezone: str = "Asia/Seoul"
+    decimal: str = "."
+    shift: str | None = None
     defaults: dict[str, Any] = {}
 
 
@@ -75,8 +95,10 @@ def load(path: Path) -> Mapping:
         MappingError: it is not YAML, or says something that means nothing here.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise MappingError([f"{path}: not UTF-8 (byte {error.start + 1}); save the mapping in UTF-8"]) from error
+    except (OSError, yaml.YAMLError) as error:
         raise MappingError([f"{path}: {error}"]) from error
     return parse(document)
 
@@ -89,7 +111,8 @@ def parse(document: Any) -> Mapping:
         raise MappingError([str(error)]) from error
     if not mapping.touchpoints:
         raise MappingError(["`touchpoints` is empty: say at least one touchpoint that a row becomes"])
-    problems = [text for n, entry in enumerate(mapping.touchpoints) for text in _entry_problems(mapping, n, entry)]
+    problems = _reading_problems(mapping)
+    problems += [text for n, entry in enumerate(mapping.touchpoints) for text in _entry_problems(mapping, n, entry)]
     if problems:
         raise MappingError(problems)
     return mapping
@@ -101,6 +124,47 @@ def fields_of(mapping: Mapping, entry: Entry) -> dict[str, Any]:
     for name in NESTED & mapping.defaults.keys() & entry.fields.keys():
         fields[name] = {**mapping.defaults[name], **entry.fields[name]}
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _reading_problems(mapping: Mapping) -> list[str]:
+    """What is wrong with how the file shall be read."""
+    decimals = {mapping.decimal} - {".", ","}
+    checks = [
+        (
+            mapping.encoding is not None and not is_encoding(mapping.encoding),
+            f"there is no encoding {mapping.encoding!r}",
+        ),
+        (
+            mapping.delimiter is not None and len(mapping.delimiter) != 1,
+            '`delimiter` is one character, like ";" or "\\t"',
+        ),
+        (len(mapping.quote) > 1, '`quote` is one character, or "" where quotes mean nothing'),
+        (mapping.skip_rows < 0, "`skip_rows` counts the rows before the header, so it is not negative"),
+        (bool(decimals), '`decimal` is "." or ","'),
+        (mapping.shift is not None and not _is_shift(mapping.shift), _SHIFTS),
+    ]
+    names = [plain(name) for name in mapping.columns or []]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return [text for wrong, text in checks if wrong] + [f"`columns` has {name!r} twice" for name in twice]
+
+
+_SHIFTS = "`shift` is a span like 46y, -2w or 12h, or `to 2026-11-22` for the day of the file's latest time"
+
+
+def is_encoding(name: str) -> bool:
+    """Return whether text can be in this encoding."""
+    try:
+        return bool(codecs.lookup(name)._is_text_encoding)
+    except (LookupError, ValueError):
+        return False
+
+
+def _is_shift(text: str) -> bool:
+    try:
+        parse_shift(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _entry_problems(mapping: Mapping, number: int, entry: Entry) -> list[str]:

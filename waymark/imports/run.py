@@ -1,20 +1,27 @@
 """An import from beginning to end: read, check, sort, send, remember. Says how it goes on through a `Listener`."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 import orjson
 
+from waymark.console import say
 from waymark.imports import mapping as mappings
+from waymark.imports.account import Fate, Groups, Rows
 from waymark.imports.checkpoint import Checkpoint, Tally
+from waymark.imports.mapping import MappingError
+from waymark.imports.names import BUILT_IN
 from waymark.imports.recipe import Document, Problem, Recipe, check
-from waymark.imports.rows import Line, format_of, jsonl_rows, read_csv, read_jsonl, read_parquet, xes_rows
+from waymark.imports.rows import read_jsonl, rows_of
 from waymark.imports.sending import Outcome, Sender, batches
-from waymark.imports.spool import Spool
+from waymark.imports.spool import Repeats, Spool
+from waymark.imports.values import Line
 
 Made = tuple[list[Document], list[Problem]]
+FATES = {"accepted": Fate.ACCEPTED, "duplicate": Fate.DUPLICATE, "rejected": Fate.REJECTED}
 
 
 class Listener(Protocol):
@@ -26,6 +33,9 @@ class Listener(Protocol):
     def sending(self, sent: int, total: int) -> None:
         """So many touchpoints of all have a final answer."""
 
+    def warn(self, text: str) -> None:
+        """Something is odd, and may be meant so."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -35,7 +45,17 @@ class Source:
     mapping: mappings.Mapping | None = None
 
 
-def make(source: Source) -> Iterator[tuple[int, Made]]:
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """What an import did. `warnings` are those that the listener heard."""
+
+    tally: Tally = field(default_factory=Tally)
+    rows: Rows = field(default_factory=Rows)
+    repeats: Repeats = field(default_factory=Repeats)
+    warnings: list[str] = field(default_factory=list)
+
+
+def make(source: Source, on_warning: Callable[[str], None] = lambda _: None) -> Iterator[tuple[int, Made]]:
     """Line by line: its number, the touchpoints that it becomes, and what is wrong with it.
 
     Raises:
@@ -45,11 +65,18 @@ def make(source: Source) -> Iterator[tuple[int, Made]]:
         yield from _native(source.path)
         return
     recipe = Recipe(source.mapping)
-    for line in _lines(source.path, source.mapping, recipe):
+    if recipe.shift is not None and recipe.shift.latest is not None:
+        _settle(source, recipe)
+    unseen = set(recipe.columns)
+    for line in _lines(source, source.mapping, recipe):
         if line.row is None:
             yield line.number, ([], [Problem(line=line.number, code="unreadable_line", message=line.problem)])
-        else:
-            yield line.number, recipe.touchpoints(line.number, line.row)
+            continue
+        if unseen:
+            unseen -= {name for name in unseen if line.row[name]}
+        yield line.number, recipe.touchpoints(line.number, line.row)
+    for name in sorted(unseen):
+        on_warning(say(f"column {name!r} is empty in every row", f"{name!r} 열은 모든 행에서 비어 있습니다"))
 
 
 def _native(path: Path) -> Iterator[tuple[int, Made]]:
@@ -62,15 +89,39 @@ def _native(path: Path) -> Iterator[tuple[int, Made]]:
         yield number, ([] if problems else [touchpoint], problems)
 
 
-def _lines(path: Path, mapping: mappings.Mapping, recipe: Recipe) -> Iterator[Line]:
-    form = format_of(path, mapping.format)
-    if form == "csv":
-        return read_csv(path, encoding=mapping.encoding, delimiter=mapping.delimiter, on_columns=recipe.require)
-    if form == "parquet":
-        return read_parquet(path, on_columns=recipe.require)
-    if form == "xes":
-        return xes_rows(path, recipe.columns)
-    return jsonl_rows(path, recipe.columns)
+def _lines(source: Source, mapping: mappings.Mapping, recipe: Recipe) -> Iterator[Line]:
+    """Rows, where the mapping wants it with the columns that every file has, and without texts that mean nothing."""
+    own = recipe.columns & BUILT_IN
+    nothing = frozenset(mapping.empty)
+    lines = rows_of(source.path, mapping, recipe.columns - BUILT_IN, recipe.require)
+    for count, line in enumerate(lines, start=1):
+        row = line.row
+        if row is not None and nothing:
+            row = {name: "" if text in nothing else text for name, text in row.items()}
+        if row is not None and own:
+            row = {"row": str(count), "file": source.path.name, **row}
+        yield line if row is line.row else replace(line, row=row)
+
+
+def _settle(source: Source, recipe: Recipe) -> None:
+    """Read the file once for its latest time, from which on the shift is known."""
+    if source.mapping is None or recipe.shift is None:
+        return
+    unmoved = Recipe(replace_shift(source.mapping))
+    latest: datetime | None = None
+    for line in _lines(source, source.mapping, recipe):
+        for moment in unmoved.times(line.row) if line.row is not None else ():
+            latest = moment if latest is None else max(latest, moment)
+    if latest is None:
+        raise MappingError(["`shift` wants the file's latest time, and no row has one that can be read"])
+    recipe.shift.settle(latest)
+
+
+def replace_shift(mapping: mappings.Mapping) -> mappings.Mapping:
+    """The mapping that leaves times where they are."""
+    import msgspec
+
+    return msgspec.structs.replace(mapping, shift=None)
 
 
 class Import:
@@ -80,34 +131,52 @@ class Import:
         self._source = source
         self._listener = listener
         self._on_problem = on_problem
+        self._rows = Rows()
+        self._warnings: list[str] = []
 
-    def run(self, sender: Sender, checkpoint: Checkpoint) -> Tally:
+    def run(self, sender: Sender, checkpoint: Checkpoint) -> Result:
         """Do it, going on from the checkpoint where there is one; clears it at the end."""
         with Spool() as spool:
             before = checkpoint.load()
             refused = self._fill(spool, heard=before is not None)
+            repeats = spool.repeats()
+            if repeats.count:
+                self._warn(repeated(repeats))
             spool.sort()
             tally = before or refused
+            for row, fate in zip(spool.rows(tally.sent), checkpoint.fates(tally.sent), strict=False):
+                self._rows.settle(row, fate)
             for batch in batches(spool.read(tally.sent)):
-                for outcome in sender.send(batch):
+                outcomes = sender.send(batch)
+                for outcome in outcomes:
                     tally = self._count(tally, outcome)
                 tally = replace(tally, sent=tally.sent + len(batch))
-                checkpoint.save(tally)
+                checkpoint.save(tally, self._settled([item.row for item in batch], outcomes))
                 self._listener.sending(tally.sent, len(spool))
         checkpoint.clear()
-        return tally
+        return Result(tally=tally, rows=self._rows, repeats=repeats, warnings=self._warnings)
 
     def _fill(self, spool: Spool, *, heard: bool) -> Tally:
         """Read everything; `heard` when an earlier run reported the problems already."""
         tally = Tally()
-        for line, (documents, problems) in make(self._source):
+        for line, (documents, problems) in make(self._source, self._warn):
+            row = self._rows.read(touchpoints=len(documents), problems=len(problems))
             for document in documents:
-                spool.add(line, document)
+                spool.add(line, document, row=row)
             for problem in () if heard else problems:
                 self._on_problem(problem)
             tally = tally.reject(problems[0].code) if problems else tally
             self._listener.reading(line)
         return tally
+
+    def _settled(self, rows: Sequence[int], outcomes: Sequence[Outcome]) -> bytes:
+        """Note what became of the rows of a batch; return the fates of its touchpoints, in the batch's order."""
+        fates = bytearray(len(rows))
+        for outcome in outcomes:
+            fates[outcome.position] = FATES[outcome.status]
+        for row, fate in zip(rows, fates, strict=True):
+            self._rows.settle(row, fate)
+        return bytes(fates)
 
     def _count(self, tally: Tally, outcome: Outcome) -> Tally:
         if outcome.status == "accepted":
@@ -119,6 +188,21 @@ class Import:
         )
         return tally.reject(outcome.code)
 
+    def _warn(self, text: str) -> None:
+        self._warnings.append(text)
+        self._listener.warn(text)
+
+
+def repeated(repeats: Repeats) -> str:
+    """What to say of ids that the mapping makes more than once."""
+    lines = ", ".join(str(line) for line in repeats.lines)
+    return say(
+        f"{repeats.count:,} touchpoints repeat the id of an earlier one of this file (lines {lines}, …); each id is "
+        f"taken once, and {repeats.differing:,} of them say something else, which is lost. Add {{row}} to `id`",
+        f"이 파일 안에서 id가 되풀이되는 접점이 {repeats.count:,}개입니다 ({lines}번째 줄 등). id마다 하나만 접수되며, "
+        f"내용이 다른 {repeats.differing:,}개는 사라집니다. `id`에 다른 열이나 {{row}}를 더하세요",
+    )
+
 
 class ProblemFile:
     """Every problem, one JSON object a line, in a file that is only made when there is one."""
@@ -126,7 +210,7 @@ class ProblemFile:
     def __init__(self, path: Path, *, append: bool = False) -> None:
         self.path = path
         self._append = append
-        self.first: list[Problem] = []
+        self.groups = Groups()
         self.count = 0
 
     def __call__(self, problem: Problem) -> None:
@@ -136,8 +220,9 @@ class ProblemFile:
         with self.path.open(mode) as file:
             file.write(orjson.dumps({n: getattr(problem, n) for n in problem.__slots__}) + b"\n")
         self.count += 1
-        if len(self.first) < KEPT:
-            self.first.append(problem)
+        self.groups(problem)
 
-
-KEPT = 10
+    def discard(self) -> None:
+        """Remove it: nothing was sent, and the next run says it all again."""
+        if not self._append:
+            self.path.unlink(missing_ok=True)

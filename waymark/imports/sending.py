@@ -1,13 +1,15 @@
-"""Posts touchpoints to ingest in batches, in order, and waits while it cannot take them."""
+"""Posts touchpoints to ingest in batches, in order, and waits while it cannot take them, which it says."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Timer
 from typing import Protocol
 
 import httpx2
 
-from waymark.console import CommandError
+from waymark.console import CommandError, masked, say
 from waymark.imports.spool import Spooled
 from waymark.producer import exchange
 from waymark.producer.exchange import Answer, Refused, Result, Status
@@ -15,6 +17,11 @@ from waymark.producer.exchange import Answer, Refused, Result, Status
 BATCH = 500
 BATCH_BYTES = 2_000_000
 PATIENCE_S = 300.0
+CONNECT_S = 5.0
+ANSWER_S = 30.0
+SILENCE_S = 3.0
+"""After so long without an answer, people want to know what is waited for."""
+SAY_AGAIN_S = 30.0
 
 
 class Sender(Protocol):
@@ -26,10 +33,11 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The final answer about one touchpoint: `status` is accepted, duplicate or rejected."""
+    """The final answer about one touchpoint: `status` is accepted, duplicate or rejected; `position` is its place."""
 
     line: int
     status: str
+    position: int = 0
     id: str = ""
     code: str = ""
     field: str = ""
@@ -50,16 +58,68 @@ def batches(spooled: Iterable[Spooled], *, most: int = BATCH, most_bytes: int = 
         yield batch
 
 
+class Waiting:
+    """Says what an import waits for: soon, then now and then, and when it is over. Used from two threads."""
+
+    def __init__(self, url: str, patience_s: float, tell: Callable[[str], None]) -> None:
+        self._url = masked(url)
+        self._patience_s = patience_s
+        self._tell = tell
+        self._told_at: float | None = None
+
+    @contextmanager
+    def for_answer(self, waited_s: float) -> Iterator[None]:
+        """While an answer is awaited: tell when it takes long."""
+        timer = Timer(SILENCE_S, self.still, (waited_s + SILENCE_S, say("no answer", "응답 없음")))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def still(self, waited_s: float, why: str) -> None:
+        """Tell that nothing was taken for so long, unless that was told a moment ago."""
+        if self._told_at is not None and waited_s - self._told_at < SAY_AGAIN_S:
+            return
+        self._told_at = waited_s
+        left = max(self._patience_s - waited_s, 0)
+        self._tell(
+            say(
+                f"waiting for ingest at {self._url} ({why}) since {waited_s:.0f} s; gives up in {left:.0f} s. "
+                "Ctrl-C stops; the same command goes on from here",
+                f"{self._url}의 ingest를 {waited_s:.0f}초째 기다립니다 ({why}). {left:.0f}초 뒤 그만둡니다. "
+                "Ctrl-C로 멈추고 같은 명령으로 이어서 할 수 있습니다",
+            )
+        )
+
+    def over(self) -> None:
+        """Tell that it goes on, where waiting was told."""
+        if self._told_at is not None:
+            self._tell(say("ingest answers again", "ingest가 다시 응답합니다"))
+        self._told_at = None
+
+
 class IngestSender:
     """Posts to `/v1/touchpoints`. What is unavailable is sent again, with its id, until the patience is over."""
 
     def __init__(
-        self, client: httpx2.Client, url: str, key: str, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        client: httpx2.Client,
+        url: str,
+        key: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        tell: Callable[[str], None] = lambda _: None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._client = client
         self._url = f"{url.rstrip('/')}{exchange.PATH}"
         self._headers = exchange.headers(key)
         self._sleep = sleep
+        self._patience_s = patience_s
+        self._waiting = Waiting(url, patience_s, tell)
+        self._why = ""
 
     def send(self, batch: Sequence[Spooled]) -> list[Outcome]:
         """Send until every touchpoint has a final answer.
@@ -68,26 +128,33 @@ class IngestSender:
             CommandError: ingest refuses the key or the request, or has not taken anything for minutes.
         """
         outcomes: list[Outcome] = []
-        left = list(batch)
+        left = list(enumerate(batch))
         waited = 0.0
         vain = 0
-        while left:
-            answer = self._post(left)
+        while True:
+            began = time.monotonic()
+            with self._waiting.for_answer(waited):
+                answer = self._post([item for _, item in left])
+            waited += time.monotonic() - began
             answered = list(zip(left, answer.results, strict=True))
-            done = [_outcome(item, result) for item, result in answered if result.status is not Status.UNAVAILABLE]
+            done = [_outcome(one, result) for one, result in answered if result.status is not Status.UNAVAILABLE]
             outcomes += done
-            left = [item for item, result in answered if result.status is Status.UNAVAILABLE]
+            left = [one for one, result in answered if result.status is Status.UNAVAILABLE]
             if not left:
-                break
+                self._waiting.over()
+                return outcomes
+            if done:
+                self._waiting.over()
             waited, vain = (0.0, 1) if done else (waited, vain + 1)
             pause = exchange.pause_s(vain, answer.retry_after_s)
-            if waited + pause > PATIENCE_S:
+            if waited + pause > self._patience_s:
                 raise CommandError(
-                    f"ingest at {self._url} takes nothing since {waited:.0f} s; the same command goes on from here"
+                    f"ingest at {masked(self._url)} takes nothing since {waited:.0f} s ({self._why}); "
+                    "the same command goes on from here"
                 )
+            self._waiting.still(waited, self._why)
             self._sleep(pause)
             waited += pause
-        return outcomes
 
     def _post(self, batch: Sequence[Spooled]) -> Answer:
         """One try: a result for each, and how long ingest asks to wait."""
@@ -95,17 +162,25 @@ class IngestSender:
             said = self._client.post(
                 self._url, content=exchange.body([item.raw for item in batch]), headers=self._headers
             )
-        except httpx2.TransportError:
+        except (httpx2.UnsupportedProtocol, httpx2.InvalidURL) as error:
+            raise CommandError(
+                f"{masked(self._url)} is no address of ingest ({error}); say http://HOST:PORT"
+            ) from error
+        except httpx2.TransportError as error:
+            self._why = str(error) or type(error).__name__
             return exchange.unavailable(len(batch))
+        self._why = f"HTTP {said.status_code}"
         try:
             return exchange.read(said.status_code, said.content, said.headers.get("retry-after", ""), len(batch))
         except Refused as refused:
             raise CommandError(f"ingest refuses the import ({refused})") from refused
 
 
-def _outcome(item: Spooled, result: Result) -> Outcome:
+def _outcome(one: tuple[int, Spooled], result: Result) -> Outcome:
+    position, item = one
     return Outcome(
         line=item.line,
+        position=position,
         status=str(result.status),
         id=result.id,
         code=result.code,

@@ -1,32 +1,53 @@
-"""Makes one field's value from a row: constants, templates like `{case}-{seq}`, value maps, numbers, times.
+"""Makes one field's value from a row: constants, templates like `{case}-{seq}`, value maps, numbers, durations, times.
 
 A maker answers None for "leave the field out", which is what an empty column means, and raises `ValueProblem` for a
-value that it cannot read. The message never quotes the value: it may be personal data.
+value that it cannot read. The message names the column and never quotes the value: it may be personal data.
 """
 
 import re
-from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from waymark.imports.mapping import Column
+from waymark.console import say
+from waymark.imports.cells import UNITS, Unreadable, read_boolean, read_duration, read_number
+from waymark.imports.mapping import NESTED, Column
+from waymark.imports.names import plain
+from waymark.imports.times import Shift, reader
 
 Row = Mapping[str, str]
 Maker = Callable[[Row], Any]
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One row with the number that a person would look for, or why it is none."""
+
+    number: int
+    row: Row | None = None
+    problem: str = ""
+
+
+At = tuple[str, ...]
+"""Where a value goes: `("wait_s",)`, `("customer", "phone", "verified")`."""
+
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 TIMES = frozenset({"occurred_at", "due_at"})
+DURATIONS = frozenset({"wait_s", "duration_s", "hold_s"})
 INTEGERS = frozenset({"transfers", "sequence"})
-NUMBERS = frozenset({"wait_s", "duration_s", "hold_s", "sentiment"}) | INTEGERS
-NUMBER_MEMBERS = frozenset({("score", "value"), ("score", "scale"), ("value", "amount")})
+NUMBERS = frozenset({("sentiment",), ("score", "value"), ("score", "scale"), ("value", "amount")})
 
 
 class ValueProblem(Exception):  # noqa: N818 - it names what is wrong with one value of a row, which is then reported
-    """A row has a value that cannot be read as the mapping says."""
+    """A row has a value that cannot be read as the mapping says; `column` is where it stands."""
+
+    def __init__(self, column: str, said: str) -> None:
+        super().__init__(say(f"column {column!r} {said}", f"{column!r} 열: {said}"))
+        self.column = column
 
 
 class SpecProblem(Exception):  # noqa: N818 - the same for the mapping itself
@@ -34,42 +55,45 @@ class SpecProblem(Exception):  # noqa: N818 - the same for the mapping itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How values are read throughout a file: `timezone` of times without one, `decimal` sign, `shift` of times."""
+
+    timezone: str
+    decimal: str = "."
+    shift: Shift | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A maker, and the columns that it reads."""
+    """A maker, and the columns that it reads; of a value with members also theirs."""
 
     make: Maker
     columns: frozenset[str]
+    members: "Mapping[str, Made]" = field(default_factory=dict)
 
 
-def maker(spec: Any, *, field: str, member: str | None, timezone: str) -> Made:
-    """The maker for what a mapping says about `field` (or about `member` of it).
+def maker(spec: Any, *, at: At, reading: Reading) -> Made:
+    """The maker for what a mapping says about the value at `at`.
 
     Raises:
         SpecProblem: that cannot be followed.
     """
-    if isinstance(spec, dict) and "column" in spec:
-        return _column(_convert(spec), field, member, timezone)
-    if isinstance(spec, dict | list):
-        nested = {name: maker(value, field=field, member=name, timezone=timezone) for name, value in _members(spec)}
-        return Made(make=_mapping_of(nested), columns=_union(nested.values()))
-    if isinstance(spec, str) and field in TIMES:
-        spec = re.sub(r"^\{([^{}]+)\}$", r"\1", spec)
-        return _column(Column(column=spec), field, member, timezone)
-    if isinstance(spec, str):
-        template = _template(spec)
-        return _numeric(template, field, member) if template.columns else _constant(template.make({}), field, member)
-    return Made(make=lambda _: spec, columns=frozenset())
-
-
-def columns_of(text: str) -> Set[str]:
-    """The columns that a template names."""
-    return {found[1] for found in PLACEHOLDER.finditer(text) if found[1]}
-
-
-def _members(spec: Any) -> list[tuple[str, Any]]:
     if isinstance(spec, list):
         raise SpecProblem("a list is no value here")
-    return [(str(name), value) for name, value in spec.items()]
+    if isinstance(spec, dict):
+        if spec.keys() & {"column", "template"} and not (len(at) == 1 and at[0] in NESTED):
+            return _column(_convert(spec), at, reading)
+        return _nested(
+            {str(name): maker(value, at=(*at, str(name)), reading=reading) for name, value in spec.items()}, at
+        )
+    if not isinstance(spec, str):
+        return Made(make=lambda _: spec, columns=frozenset())
+    if at[0] in TIMES:
+        return _column(Column(template=spec) if "{" in spec else Column(column=spec), at, reading)
+    template = _template(spec)
+    if template.columns:
+        return _read_by(template, _reader(Column(template=spec), at, reading))
+    return _constant(template.make({}), at)
 
 
 def _convert(spec: dict[str, Any]) -> Column:
@@ -77,39 +101,53 @@ def _convert(spec: dict[str, Any]) -> Column:
         column = msgspec.convert(spec, Column)
     except msgspec.ValidationError as error:
         raise SpecProblem(str(error)) from error
-    if column.zone is not None:
-        _zone(column.zone)
+    if (column.column is None) == (column.template is None):
+        raise SpecProblem("say `column` or `template`, one of them")
+    if column.unit is not None and column.unit not in UNITS:
+        raise SpecProblem(f"there is no unit {column.unit!r}; there are {', '.join(UNITS)}")
     return column
 
 
-def _column(column: Column, field: str, member: str | None, timezone: str) -> Made:
-    name = column.column
+def _column(column: Column, at: At, reading: Reading) -> Made:
+    source = _template(column.template) if column.template is not None else _text(plain(column.column or ""))
     if column.map is not None:
-        make = _mapped(column, column.map)
-    elif field in TIMES or column.format is not None:
-        make = _time(name, column.format or "iso", _zone(column.zone or timezone))
-    elif column.number or column.add or _wants_number(field, member):
-        make = _number(name, column.add, integer=field in INTEGERS)
-    else:
-        make = _text(name)
-    return Made(make=make, columns=frozenset({name}))
+        return _mapped(source, column, column.map)
+    return _read_by(source, _reader(column, at, reading))
 
 
-def _mapping_of(nested: Mapping[str, Made]) -> Maker:
+def _reader(column: Column, at: At, reading: Reading) -> Callable[[str], Any]:
+    """Return what reads the text of a value that goes to `at`."""
+    decimal = column.decimal or reading.decimal
+    if at[0] in TIMES or column.format is not None:
+        return _time(column, reading)
+    if at[0] in DURATIONS or column.unit is not None:
+        unit = UNITS[column.unit or "s"]
+        return lambda text: read_duration(text, unit=unit, decimal=decimal) + column.add
+    if column.number or column.add or at in NUMBERS or at[0] in INTEGERS:
+        whole = at[0] in INTEGERS
+        return lambda text: read_number(text, decimal=decimal, integer=whole) + column.add
+    if column.boolean or (at[0] == "customer" and at[2:] == ("verified",)):
+        return read_boolean
+    return lambda text: text
+
+
+def _read_by(source: Made, read: Callable[[str], Any]) -> Made:
+    where = ", ".join(sorted(source.columns))
+
     def make(row: Row) -> Any:
-        made = {name: part.make(row) for name, part in nested.items()}
-        kept = {name: value for name, value in made.items() if value is not None}
-        return kept or None
+        text: str | None = source.make(row)
+        if text is None or not text.strip():
+            return None
+        try:
+            return read(text)
+        except Unreadable as error:
+            raise ValueProblem(where, str(error)) from None
 
-    return make
+    return Made(make=make, columns=source.columns)
 
 
-def _union(parts: Any) -> frozenset[str]:
-    return frozenset().union(*(part.columns for part in parts))
-
-
-def _text(name: str) -> Maker:
-    return lambda row: row[name] or None
+def _text(name: str) -> Made:
+    return Made(make=lambda row: row[name], columns=frozenset({name}))
 
 
 def _template(text: str) -> Made:
@@ -117,98 +155,73 @@ def _template(text: str) -> Made:
     for found in PLACEHOLDER.finditer(text):
         if found[0] in "{}":
             raise SpecProblem(f"a brace without its partner in {text!r}; write {{{{ for a brace")
-    columns = frozenset(columns_of(text))
+    names = {found[1]: plain(found[1]) for found in PLACEHOLDER.finditer(text) if found[1]}
 
     def fill(found: re.Match[str], row: Row) -> str:
-        return row[found[1]] if found[1] else found[0][0]
+        return row[names[found[1]]] if found[1] else found[0][0]
 
     def make(row: Row) -> str | None:
-        if columns and not any(row[name] for name in columns):
+        if names and not any(row[name] for name in names.values()):
             return None
         return PLACEHOLDER.sub(lambda found: fill(found, row), text)
 
-    return Made(make=make, columns=columns)
+    return Made(make=make, columns=frozenset(names.values()))
 
 
-def _constant(text: str, field: str, member: str | None) -> Made:
-    if _wants_number(field, member):
-        raise SpecProblem(f"`{field}` wants a number, not {text!r}")
+def _constant(text: str, at: At) -> Made:
+    if at[0] in DURATIONS | INTEGERS or at in NUMBERS:
+        raise SpecProblem(f"`{'.'.join(at)}` wants a number, not {text!r}")
     return Made(make=lambda _: text, columns=frozenset())
 
 
-def _numeric(template: Made, field: str, member: str | None) -> Made:
-    """A template for a field that wants a number is read as one."""
-    if not _wants_number(field, member):
-        return template
+def _nested(members: Mapping[str, Made], at: At) -> Made:
+    """Members that are empty are left out; a score, an amount or an identifier is nothing without what the row says."""
+    whole = at in {("score",), ("value",)} or (at[0] == "customer" and len(at) == 2)
+    told = [name for name, part in members.items() if part.columns and name != "verified"] if whole else []
 
-    def make(row: Row) -> int | float | None:
-        text = template.make(row)
-        return None if text is None else _read_number(text, "template", integer=field in INTEGERS)
-
-    return Made(make=make, columns=template.columns)
-
-
-def _wants_number(field: str, member: str | None) -> bool:
-    return field in NUMBERS if member is None else (field, member) in NUMBER_MEMBERS
-
-
-def _number(name: str, add: float, *, integer: bool) -> Maker:
-    def make(row: Row) -> int | float | None:
-        if not row[name]:
-            return None
-        return _read_number(row[name], f"column {name!r}", integer=integer) + add
-
-    return make
-
-
-def _read_number(text: str, where: str, *, integer: bool) -> int | float:
-    try:
-        value = float(text.replace(",", "").strip())
-    except ValueError:
-        raise ValueProblem(f"{where} is not a number") from None
-    if integer and not value.is_integer():
-        raise ValueProblem(f"{where} is not a whole number")
-    return int(value) if value.is_integer() else value
-
-
-def _mapped(column: Column, known: Mapping[str, Any]) -> Maker:
     def make(row: Row) -> Any:
-        text = row[column.column]
+        made = {name: part.make(row) for name, part in members.items()}
+        if told and all(made[name] is None for name in told):
+            return None
+        kept = {name: value for name, value in made.items() if value is not None}
+        return kept or None
+
+    return Made(make=make, columns=frozenset().union(*(part.columns for part in members.values())), members=members)
+
+
+def _mapped(source: Made, column: Column, known: Mapping[str, Any]) -> Made:
+    where = ", ".join(sorted(source.columns))
+
+    def make(row: Row) -> Any:
+        text = source.make(row) or ""
         if text in known:
             return known[text]
         if column.otherwise is msgspec.UNSET:
-            raise ValueProblem(f"column {column.column!r} has a value that `map` does not know (or add `otherwise`)")
+            said = say(
+                "has a value that `map` does not know (or add `otherwise`)",
+                "`map`에 없는 값입니다. `map`에 더하거나 `otherwise`를 적으세요",
+            )
+            raise ValueProblem(where, said)
         return column.otherwise
 
-    return make
+    return Made(make=make, columns=source.columns)
 
 
-def _time(name: str, form: str, zone: ZoneInfo) -> Maker:
-    read = _READERS.get(form) or _by_format(form)
+def _time(column: Column, reading: Reading) -> Callable[[str], str]:
+    said = column.format or "iso"
+    formats = [said] if isinstance(said, str) else list(said)
+    read, zone, shift = reader(formats), _zone(column.zone or reading.timezone), reading.shift
 
-    def make(row: Row) -> str | None:
-        text = row[name].strip()
-        if not text:
-            return None
+    def make(text: str) -> str:
         try:
-            moment = read(text)
-            local = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
+            moment = read(text.strip())
+            moved = shift(moment) if shift is not None else moment
+            local = moved if moved.tzinfo is not None else moved.replace(tzinfo=zone)
             return local.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        except (ValueError, OverflowError, OSError):
-            raise ValueProblem(f"column {name!r} is not a time of the format {form!r}") from None
+        except OverflowError:
+            raise Unreadable("is a time beyond all years", "시각이 다룰 수 있는 해를 벗어납니다") from None
 
     return make
-
-
-def _by_format(form: str) -> Callable[[str], datetime]:
-    return lambda text: datetime.strptime(text, form)  # noqa: DTZ007 - the caller puts the zone on
-
-
-_READERS: dict[str, Callable[[str], datetime]] = {
-    "iso": datetime.fromisoformat,
-    "epoch_s": lambda text: datetime.fromtimestamp(float(text), UTC),
-    "epoch_ms": lambda text: datetime.fromtimestamp(float(text) / 1000, UTC),
-}
 
 
 def _zone(name: str) -> ZoneInfo:

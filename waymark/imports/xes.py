@@ -2,15 +2,16 @@
 
 An event's attribute is a column by its key (`concept:name`, `time:timestamp`), one of its trace has `case:` before it
 (`case:concept:name`), as the tools of the field name them; an attribute inside another is `outer.inner`. XES gives
-events no id: `event:number` counts those of a trace from 1, so that case and number make one.
+events no id: `event:number` counts those of a trace from 1, so that case and number make one. A key that
+stands a second time beside itself is `key (2)`.
 """
 
-import gzip
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
 from xml.parsers import expat
 
+from waymark.imports.names import plain
+from waymark.imports.texts import flaw_of_cut, opened
 from waymark.imports.values import Row
 
 CHUNK_BYTES = 64 * 1024
@@ -36,21 +37,17 @@ def read_events(path: Path) -> Iterator[tuple[int, Row]]:
         XesError: from here on nothing can be read.
     """
     events = _Events()
-    with _opened(path) as file:
+    with opened(path) as file:
         try:
             while chunk := file.read(CHUNK_BYTES):
                 events.feed(chunk)
                 yield from events.taken()
+            if file.cut:
+                raise XesError(events.line, flaw_of_cut())
             events.feed(b"", last=True)
         except expat.ExpatError as error:
             yield from events.taken()
             raise XesError(error.lineno, f"not XES: {expat.ErrorString(error.code)}") from error
-        except (EOFError, gzip.BadGzipFile) as error:
-            raise XesError(events.line, "the compressed file is not whole") from error
-
-
-def _opened(path: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
 class _Events:
@@ -116,8 +113,18 @@ class _Events:
         self._path.append(key)
         if value is None:
             return
-        name = ".".join(self._path)
+        name = plain(".".join(self._path))
         if self._event is not None:
-            self._event[name] = value
+            self._event[_free(name, self._event)] = value
         elif self._in_trace:
-            self._trace[f"case:{name}"] = value
+            self._trace[_free(f"case:{name}", self._trace)] = value
+
+
+def _free(name: str, taken: Row) -> str:
+    """Return the name, or with a number where it stands already: lists repeat their keys."""
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name} ({number})" in taken:
+        number += 1
+    return f"{name} ({number})"

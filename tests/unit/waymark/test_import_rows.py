@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from waymark.console import CommandError
+from waymark.imports.delimited import Layout
 from waymark.imports.mapping import parse
 from waymark.imports.rows import format_of, jsonl_rows, read_csv, read_parquet
 from waymark.imports.run import Source, make
@@ -12,7 +13,7 @@ from waymark.imports.spool import Spool
 
 def rows_of(path: Path, encoding: str = "utf-8-sig") -> list[tuple[int, dict[str, str] | None, str]]:
     """Line number, row and problem of each line of a CSV file."""
-    lines = read_csv(path, encoding=encoding, delimiter=",", on_columns=lambda _: None)
+    lines = read_csv(path, Layout(encoding=encoding), on_columns=lambda _: None)
     return [(line.number, None if line.row is None else dict(line.row), line.problem) for line in lines]
 
 
@@ -65,8 +66,9 @@ def test_parquet_rows_are_text_with_times_in_iso(tmp_path: Path) -> None:
 def test_the_format_is_the_mapping_s_or_the_file_name_s() -> None:
     assert format_of(Path("a.CSV")) == "csv"
     assert format_of(Path("a.txt"), "jsonl") == "jsonl"
-    with pytest.raises(CommandError, match=r"a\.xlsx"):
-        format_of(Path("a.xlsx"))
+    with pytest.raises(CommandError, match=r"a\.docx"):
+        format_of(Path("a.docx"))
+    assert format_of(Path("a.xlsx")) == "xlsx"
 
 
 def test_native_lines_need_no_mapping_and_are_checked(tmp_path: Path) -> None:
@@ -95,3 +97,63 @@ def test_a_parquet_mapping_must_fit_the_file(tmp_path: Path) -> None:
     fields = {"id": "{case}", "occurred_at": "{at}", "channel": "web", "kind": "k", "customer": {"email": "{case}"}}
     with pytest.raises(Exception, match="no column 'at'"):
         list(make(Source(path=path, mapping=parse({"touchpoints": [{"fields": fields}]}))))
+
+
+def test_ids_that_the_mapping_repeats_are_counted_with_their_lines() -> None:
+    with Spool() as spool:
+        for line, (id_, why) in enumerate([("a", "x"), ("b", "x"), ("a", "x"), ("a", "y"), ("c", "x")], start=2):
+            spool.add(line, {"id": id_, "occurred_at": "2026-01-02T00:00:00Z", "reason": why})
+        found = spool.repeats()
+    assert (found.count, found.differing, found.lines) == (2, 1, (2, 4, 5))
+
+
+def test_members_of_parquet_s_structures_are_columns_and_whole_numbers_stay_whole(tmp_path: Path) -> None:
+    from datetime import datetime, timedelta
+    from decimal import Decimal
+
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    columns = {
+        "who": pyarrow.array([{"phone": "010-0000-8841", "n": 1}, None]),
+        "id": pyarrow.array([1009.0, float("nan")]),
+        "cost": pyarrow.array([Decimal("12.50"), None]),
+        "at": pyarrow.array([1_795_306_500_123_456_789, None], pyarrow.timestamp("ns", "Asia/Seoul")),
+        "local": pyarrow.array([datetime(2026, 11, 22, 9, 15), None], pyarrow.timestamp("ns")),  # noqa: DTZ001 - the column has no zone
+        "took": pyarrow.array([timedelta(minutes=2, seconds=23), None], pyarrow.duration("ns")),
+        "raw": pyarrow.array(["전화".encode(), None]),
+    }
+    parquet.write_table(pyarrow.table(columns), path)
+    seen: list[Sequence[str]] = []
+    rows = [line.row for line in read_parquet(path, on_columns=seen.append)]
+    assert seen == [["who.phone", "who.n", "id", "cost", "at", "local", "took", "raw"]]
+    assert rows[0] == {
+        "who.phone": "010-0000-8841",
+        "who.n": "1",
+        "id": "1009",
+        "cost": "12.50",
+        "at": "2026-11-22T09:15:00.123456+09:00",
+        "local": "2026-11-22T09:15:00",
+        "took": "143.0",
+        "raw": "전화",
+    }
+    assert rows[1] is not None
+    assert not any(rows[1].values())
+
+
+def test_a_damaged_parquet_file_is_told_as_such(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(CommandError, match=r"a\.parquet is no Parquet file"):
+        list(read_parquet(path, on_columns=lambda _: None))
+
+
+def test_a_column_that_no_row_has_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"case": "1", "at": "2026-11-22T09:15:00Z"}\n')
+    fields = {"id": "{case}", "occurred_at": "{at}", "channel": "web", "kind": "k", "customer": {"email": "{mail}"}}
+    told: list[str] = []
+    list(make(Source(path=path, mapping=parse({"touchpoints": [{"fields": fields}]})), told.append))
+    assert told == ["column 'mail' is empty in every row"]

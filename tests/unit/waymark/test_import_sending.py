@@ -1,10 +1,13 @@
+import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx2
 import orjson
 import pytest
 
 from waymark.console import CommandError
+from waymark.imports import sending
 from waymark.imports.sending import IngestSender, batches
 from waymark.imports.spool import Spooled
 
@@ -33,9 +36,9 @@ class Ingest:
         self.asked: list[list[str]] = []
         self.waits: list[float] = []
 
-    def sender(self) -> IngestSender:
+    def sender(self, **said: Any) -> IngestSender:
         client = httpx2.Client(transport=httpx2.MockTransport(self._handle))
-        return IngestSender(client, "http://ingest", "wm_src_a_b", sleep=self.waits.append)
+        return IngestSender(client, "http://ingest", "wm_src_a_b", sleep=self.waits.append, **said)
 
     def _handle(self, request: httpx2.Request) -> httpx2.Response:
         assert request.headers["authorization"] == "Bearer wm_src_a_b"
@@ -88,3 +91,42 @@ def test_batches_keep_to_a_number_and_to_a_size() -> None:
     items = [Spooled(line=n, raw=b"x" * size) for n, size in enumerate([10, 10, 10, 95, 10, 200, 10])]
     cut = [[item.line for item in batch] for batch in batches(items, most=2, most_bytes=100)]
     assert cut == [[0, 1], [2], [3], [4], [5], [6]]
+
+
+def test_what_is_waited_for_is_said_at_once_and_when_it_is_over() -> None:
+    told: list[str] = []
+    ingest = Ingest(*[unreachable] * 8, all_accepted)
+    ingest.sender(tell=told.append).send(spooled("a"))
+    assert sum(ingest.waits) > 30
+    assert told[0].startswith("waiting for ingest at http://ingest (no) since 0 s; gives up in 300 s")
+    assert len(told) == 3  # and once more after half a minute
+    assert told[-1] == "ingest answers again"
+
+
+def test_an_ingest_that_says_nothing_at_all_is_named_while_it_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = threading.Event()
+    texts: list[str] = []
+
+    def silent(ids: list[str]) -> httpx2.Response:
+        assert told.wait(10), "nothing was said while the answer was awaited"
+        return all_accepted(ids)
+
+    def tell(text: str) -> None:
+        texts.append(text)
+        told.set()
+
+    monkeypatch.setattr(sending, "SILENCE_S", 0.01)
+    Ingest(silent).sender(tell=tell).send(spooled("a"))
+    assert texts[0].startswith("waiting for ingest at http://ingest (no answer) since 0 s")
+
+
+def test_the_patience_is_the_caller_s() -> None:
+    ingest = Ingest(*[unreachable] * 100)
+    with pytest.raises(CommandError, match=r"takes nothing since \d+ s \(no\); the same command goes on"):
+        ingest.sender(patience_s=10).send(spooled("a"))
+    assert 5 < sum(ingest.waits) <= 10
+
+
+def test_an_address_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(CommandError, match=r"ingest:8080.* is no address of ingest"), httpx2.Client() as client:
+        IngestSender(client, "ingest:8080", "wm_src_a_b").send(spooled("a"))

@@ -84,3 +84,14 @@ def test_the_example_becomes_touchpoints() -> None:
         ("R-1001/3", "call_ended"),
         ("R-1001/4", "case_resolved"),
     ]
+
+
+def test_keys_that_stand_twice_are_numbered_and_attributes_within_attributes_are_reached(tmp_path: Path) -> None:
+    path = tmp_path / "a.xes"
+    path.write_text(
+        '<log><trace><event><string key="call" value="c-1"><int key="wait" value="3"/></string>'
+        '<list key="tags"><values>'
+        '<string key="tag" value="a"/><string key="tag" value="b"/></values></list></event></trace></log>'
+    )
+    [(_, row)] = read_events(path)
+    assert row == {"event:number": "1", "call": "c-1", "call.wait": "3", "tags.tag": "a", "tags.tag (2)": "b"}

@@ -1,0 +1,236 @@
+"""CSV and JSON Lines as other systems write them: what is broken costs its own row, and encodings are told by name."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from waymark.console import CommandError
+from waymark.imports.delimited import Layout, read_csv
+from waymark.imports.encodings import EncodingError
+from waymark.imports.mapping import MappingError, parse
+from waymark.imports.objects import read_jsonl
+from waymark.imports.run import Source, make
+from waymark.imports.values import Line
+
+FIELDS: dict[str, Any] = {
+    "id": "{id}",
+    "occurred_at": "{at}",
+    "channel": "phone",
+    "kind": "call_ended",
+    "customer": {"customer_id": "{who}"},
+    "text": "{why}",
+}
+HEADER = "id,at,who,why"
+
+
+def row(number: int, why: str = "요금") -> str:
+    return f"c-{number},2026-11-22T09:15:00+09:00,C-{number},{why}"
+
+
+def written(folder: Path, content: str | bytes, name: str = "calls.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def imported(path: Path, **mapping: Any) -> tuple[list[str], list[tuple[int, str]]]:
+    """The ids made, and the problems: line and text."""
+    source = Source(path=path, mapping=parse({"touchpoints": [{"fields": FIELDS}], **mapping}))
+    ids, problems = [], []
+    for _, (documents, found) in make(source):
+        ids += [document["id"] for document in documents]
+        problems += [(problem.line, problem.message) for problem in found]
+    return ids, problems
+
+
+def lines_of(path: Path, layout: Layout | None = None) -> list[Line]:
+    return list(read_csv(path, layout or Layout(), on_columns=lambda _: None))
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ("c-3,2026-11-22T09:15:00Z,C-3,caf\xe9".encode("latin-1"), "column 'why': the byte 0xE9 is not UTF-8"),
+        (b"c-3,2026-11-22T09:15:00Z,C-3,a\0b", "column 'why': there is a NUL byte in it"),
+        (b'c-3,2026-11-22T09:15:00Z,C-3,"open', "a quote is opened and not closed in its cell"),
+        (b'c-3,2026-11-22T09:15:00Z,C-3,"a"b', "not readable: ',' expected after '\"'"),
+        (b"c-3,2026-11-22T09:15:00Z,C-3", "3 cells, the header has 4"),
+        (b"c-3,2026-11-22T09:15:00Z,C-3,a,b", "5 cells, the header has 4"),
+        (b"c-3," + b"x" * 2_000_000, "longer than 1,048,576 characters"),
+        (b"c-3,2026-11-22T09:15:00Z,C-3," + b"x" * 200_000, "not readable: field larger than field limit (131072)"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_one_problem_with_its_line_and_the_others_go_in(
+    tmp_path: Path, bad: bytes, told: str
+) -> None:
+    rows = [row(n).encode() for n in range(1, 7)]
+    rows[2] = bad
+    ids, problems = imported(written(tmp_path, b"\n".join([HEADER.encode(), *rows]) + b"\n"))
+    assert ids == ["c-1", "c-2", "c-4", "c-5", "c-6"]
+    assert problems == [(4, told)]
+
+
+def test_two_lone_quotes_that_find_each_other_cost_their_own_rows(tmp_path: Path) -> None:
+    rows = [row(1), row(2, '"open'), row(3), row(4, '"open'), row(5)]
+    ids, problems = imported(written(tmp_path, "\n".join([HEADER, *rows])))
+    assert ids == ["c-1", "c-3", "c-5"]
+    assert [line for line, _ in problems] == [3, 5]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_numbers_are_right_whatever_ends_a_line_and_whatever_is_quoted(tmp_path: Path, end: str) -> None:
+    rows = [row(1, f'"two{end}lines"'), row(2), "", "short", row(3)]
+    ids, problems = imported(written(tmp_path, end.join([HEADER, *rows]) + end))
+    assert ids == ["c-1", "c-2", "c-3"]
+    assert [line for line, _ in problems] == [6]
+
+
+def test_mixed_line_ends_are_read(tmp_path: Path) -> None:
+    ids, problems = imported(written(tmp_path, f"{HEADER}\r\n{row(1)}\n{row(2)}\r{row(3)}"))
+    assert (ids, problems) == (["c-1", "c-2", "c-3"], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_says_the_encoding(tmp_path: Path, encoding: str) -> None:
+    ids, problems = imported(written(tmp_path, f"{HEADER}\n{row(1)}\n".encode(encoding)))
+    assert (ids, problems) == (["c-1"], [])
+
+
+def test_a_broken_character_of_utf_16_costs_its_row(tmp_path: Path) -> None:
+    content = f"{HEADER}\n{row(1)}\n{row(2, 'X')}\n{row(3)}\n".encode("utf-16").replace(b"X\0", b"\0\xd8")
+    ids, problems = imported(written(tmp_path, content))
+    assert ids == ["c-1", "c-3"]
+    assert [line for line, _ in problems] == [3]
+
+
+@pytest.mark.parametrize(
+    ("why", "encoding", "named"),
+    [
+        ("배송이 늦어요", "cp949", "cp949"),
+        ("환불", "euc-kr", "cp949"),
+        ("返品したいのですが、届きません", "shift_jis", "cp932"),
+        ("返品したいのですが、届きません", "euc_jp", "euc_jp"),
+        ("物流太慢了我要投诉这个问题", "gbk", "gb18030"),
+        ("Rückgabe wegen Störung der Geräte", "cp1252", "cp1252"),
+        ("배송", "utf-16-le", "utf-16-le"),
+        ("배송", "utf-16-be", "utf-16-be"),
+    ],
+)
+def test_a_file_in_another_encoding_is_refused_with_the_line_that_mends_it(
+    tmp_path: Path, why: str, encoding: str, named: str
+) -> None:
+    path = written(tmp_path, "\n".join([HEADER, *[row(n, why) for n in range(1, 5)]]).encode(encoding))
+    with pytest.raises(EncodingError, match=rf"calls\.csv is not in UTF-8; it looks like {named}") as caught:
+        imported(path)
+    assert str(caught.value).endswith(f"\n  encoding: {named}")
+    ids, problems = imported(path, encoding=named)
+    assert (len(ids), problems) == (4, [])
+
+
+def test_a_korean_header_alone_tells_the_encoding(tmp_path: Path) -> None:
+    path = written(tmp_path, "번호,사유\n1,a\n".encode("cp949"))
+    with pytest.raises(EncodingError, match="looks like cp949"):
+        lines_of(path)
+
+
+def test_a_declared_encoding_that_is_wrong_is_told_with_the_right_one(tmp_path: Path) -> None:
+    path = written(tmp_path, "\n".join([HEADER, *[row(n, "배송이 늦어요") for n in range(1, 5)]]))
+    with pytest.raises(EncodingError, match=r"not in ascii; it looks like utf-8"):
+        imported(path, encoding="ascii")
+    with pytest.raises(EncodingError, match=r"not in utf-16; it looks like utf-8"):
+        imported(path, encoding="utf-16")
+    with pytest.raises(MappingError, match="no encoding 'cp9499'"):
+        imported(path, encoding="cp9499")
+
+
+def test_json_lines_of_korean_systems_are_told_and_read_too(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"id": "1", "사유": "배송이 늦어요"}\n{"id": "2", "사유": "환불"}\n'.encode("cp949"))
+    with pytest.raises(EncodingError, match="looks like cp949"):
+        list(read_jsonl(path))
+    assert [problem for *_, problem in read_jsonl(path, "cp949")] == ["", ""]
+
+
+def test_a_json_object_with_two_members_of_one_name_is_a_problem(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"id": "1", "id": "2"}\n{"id": "3"}\n')
+    assert [problem for *_, problem in read_jsonl(path)] == ["two members are called 'id'", ""]
+
+
+def test_a_compressed_file_that_ends_early_gives_its_whole_lines_and_says_so(tmp_path: Path) -> None:
+    content = "\n".join([HEADER, *[row(n) for n in range(1, 2000)]]) + "\n"
+    packed = gzip.compress(content.encode())
+    assert len(imported(written(tmp_path, packed, "calls.csv.gz"))[0]) == 1999
+    ids, problems = imported(written(tmp_path, packed[:-2000], "calls.csv.gz"))
+    assert 0 < len(ids) < 1999
+    assert problems == [(len(ids) + 2, "the compressed file is not whole; it ends here")]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_an_empty_file_is_told_as_such(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CommandError, match=f"{name} is empty"):
+        imported(written(tmp_path, "", name))
+
+
+def test_columns_of_one_name_are_refused_by_name_and_both_can_be_reached(tmp_path: Path) -> None:
+    path = written(tmp_path, "id,at,who,why,why\n1,2026-11-22T09:15:00Z,C-1,a,b\n")
+    with pytest.raises(MappingError) as caught:
+        imported(path)
+    assert caught.value.problems == ["the file has 2 columns called 'why': say 'why (1)' or 'why (2)'"]
+    assert lines_of(path)[0].row == {
+        "id": "1",
+        "at": "2026-11-22T09:15:00Z",
+        "who": "C-1",
+        "why (1)": "a",
+        "why (2)": "b",
+    }
+
+
+def test_a_file_without_a_header_line_has_the_columns_of_the_mapping(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{row(1)}\n{row(2)}\n")
+    assert imported(path, columns=["id", "at", "who", "why"]) == (["c-1", "c-2"], [])
+    with pytest.raises(MappingError, match="`columns` has 'id' twice"):
+        imported(path, columns=["id", "at", "id"])
+
+
+def test_names_of_columns_are_found_however_they_are_spelled(tmp_path: Path) -> None:
+    from unicodedata import normalize
+
+    path = written(tmp_path, normalize("NFD", ' 상담번호 ,"통화\n시간",\n1,2,3\n'))
+    assert lines_of(path)[0].row == {"상담번호": "1", "통화 시간": "2", "column 3": "3"}
+
+
+def test_titles_above_the_header_and_another_delimiter_are_told(tmp_path: Path) -> None:
+    path = written(tmp_path, f"Calls of November\n\n{HEADER}\n{row(1)}\n")
+    with pytest.raises(MappingError, match="say `skip_rows: 2`"):
+        imported(path)
+    assert imported(path, skip_rows=2) == (["c-1"], [])
+    path = written(tmp_path, f"{HEADER}\n{row(1)}\n".replace(",", ";"))
+    with pytest.raises(MappingError, match='say `delimiter: ";"`'):
+        imported(path)
+    assert imported(path, delimiter=";") == (["c-1"], [])
+
+
+def test_excel_s_first_line_and_the_file_s_name_say_the_delimiter(tmp_path: Path) -> None:
+    content = f"{HEADER}\n{row(1)}\n"
+    assert imported(written(tmp_path, "sep=;\r\n" + content.replace(",", ";"))) == (["c-1"], [])
+    assert imported(written(tmp_path, content.replace(",", "\t"), "calls.tsv")) == (["c-1"], [])
+
+
+def test_empty_cells_after_the_last_column_are_nothing(tmp_path: Path) -> None:
+    assert imported(written(tmp_path, f"{HEADER}\n{row(1)},,\n")) == (["c-1"], [])
+
+
+def test_every_row_has_its_number_and_its_file_for_an_id(tmp_path: Path) -> None:
+    fields = {**FIELDS, "id": "{file}/{row}"}
+    source = Source(
+        path=written(tmp_path, f"{HEADER}\n{row(1)}\nbad\n{row(1)}\n"),
+        mapping=parse({"touchpoints": [{"fields": fields}]}),
+    )
+    assert [one["id"] for _, (documents, _) in make(source) for one in documents] == ["calls.csv/1", "calls.csv/3"]
+
+
+def test_texts_that_mean_nothing_are_empty(tmp_path: Path) -> None:
+    path = written(tmp_path, f"{HEADER}\n{row(1, 'NULL')}\n")
+    source = Source(path=path, mapping=parse({"touchpoints": [{"fields": FIELDS}], "empty": ["NULL"]}))
+    assert ["text" in one for _, (documents, _) in make(source) for one in documents] == [False]
