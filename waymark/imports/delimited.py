@@ -9,7 +9,7 @@ from pathlib import Path
 from waymark.console import say
 from waymark.imports.mapping import MappingError
 from waymark.imports.names import distinct, plain, titles_before
-from waymark.imports.texts import Text, flaw, flaw_of_cut
+from waymark.imports.texts import Text, flaw_of_cut
 from waymark.imports.values import Line
 
 OTHER_DELIMITERS = (";", "\t", ",", "|")
@@ -72,7 +72,7 @@ def read_csv(path: Path, layout: Layout, *, on_columns: Callable[[Sequence[str]]
     else:
         header = [plain(name) for name in layout.columns]
         on_columns(header)
-    rows = _Rows(lines, reader, header, text.encoding)
+    rows = _Rows(lines, reader, header, text)
     yield from rows.read(lambda line: next(_reader(iter([line]), delimiter, layout.quote)))
     if text.cut:
         yield Line(number=lines.number + 1, problem=flaw_of_cut())
@@ -135,11 +135,11 @@ def _delimiter_hint(line: str, delimiter: str) -> list[str]:
 class _Rows:
     """Takes rows from the reader, and goes on with the next line where one went wrong."""
 
-    def __init__(self, lines: _Lines, reader: Iterator[list[str]], header: Sequence[str], encoding: str) -> None:
+    def __init__(self, lines: _Lines, reader: Iterator[list[str]], header: Sequence[str], text: Text) -> None:
         self._lines = lines
         self._reader = reader
         self._header = header
-        self._encoding = encoding
+        self._text = text
 
     def read(self, alone: Callable[[str], list[str]]) -> Iterator[Line]:
         """Yield rows and problems; `alone` reads a line as a row of its own."""
@@ -160,7 +160,7 @@ class _Rows:
     def _judged(self, number: int, cells: list[str], alone: Callable[[str], list[str]]) -> Line:
         taken = self._lines.taken
         width = len(self._header)
-        wrong = next((said for line in taken if (said := flaw(line, self._encoding))), "")
+        wrong = next((said for line in taken if (said := self._text.flaw(line))), "")
         if len(cells) > width and not any(cells[width:]):
             cells = cells[:width]
         if len(cells) == width:
@@ -169,18 +169,18 @@ class _Rows:
             return Line(number=number, row=dict(zip(self._header, cells, strict=True)))
         if any(_width(line, alone) == width for line in taken[1:]):
             self._lines.give_back(all_but=1)
-            wrong = flaw(taken[0], self._encoding) or _open_quote()
+            wrong = self._text.flaw(taken[0]) or _open_quote()
         return Line(number=number, problem=wrong or _miscounted(len(cells), width))
 
     def _placed(self, cells: list[str], wrong: str) -> str:
         """Name the column, where one cell has the flaw."""
         for name, cell in zip(self._header, cells, strict=True):
-            if flaw(cell, self._encoding):
+            if self._text.flaw(cell):
                 return say(f"column {name!r}: {wrong}", f"{name!r} 열: {wrong}")
         return wrong
 
     def _said(self, error: csv.Error) -> str:
-        wrong = flaw(self._lines.taken[0], self._encoding) if self._lines.taken else ""
+        wrong = self._text.flaw(self._lines.taken[0]) if self._lines.taken else ""
         if wrong:
             return wrong
         if len(self._lines.taken) > 1 or "unexpected end" in str(error):

@@ -19,7 +19,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
-_SUSPECTED = ["cp949", "cp932", "euc_jp", "gb18030", "big5", "cp1252", "cp1250", "cp1251"]
+_SUSPECTED = ["cp949", "cp932", "euc_jp", "gb18030", "big5", "cp1252", "cp1250", "mac_roman", "cp1251"]
 _JUDGED_BYTES = 256 * 1024
 _MOST_LINES_SHOWN = 20_000
 _FEW_BAD_LINES = 2
@@ -52,6 +52,12 @@ def encoding_of(sample: bytes, declared: str | None, name: str) -> str:
     if _is_another(sample, encoding):
         raise _refusal(name, declared, likely_encoding(sample, but=encoding))
     return encoding
+
+
+def encoding_of_few(sample: bytes, encoding: str) -> str | None:
+    """Return what the lines look like that are not in `encoding`, where no other line is more than ASCII; else None."""
+    count = _counted(sample, encoding)
+    return likely_encoding(sample, but=encoding) if count.bad and not count.good else None
 
 
 def likely_encoding(sample: bytes, *, but: str = "") -> str | None:
@@ -106,12 +112,20 @@ def _refusal(name: str, declared: str | None, likely: str | None) -> EncodingErr
 class _Count:
     lines: int = 0
     bad: int = 0
+    first_is_bad: bool = False
     good: int = 0
     """Lines that are more than ASCII, and what is said of the encoding of such."""
 
 
 def _is_another(sample: bytes, encoding: str) -> bool:
     """Whether not just a line here and there is in another encoding: the first, or many, and more than are right."""
+    count = _counted(sample, encoding)
+    return count.first_is_bad or (
+        count.bad >= _FEW_BAD_LINES and count.bad > count.good and count.bad >= count.lines * _SMALL_SHARE
+    )
+
+
+def _counted(sample: bytes, encoding: str) -> _Count:
     count = _Count()
     whole = _LINE_ENDS.split(sample)
     if len(sample) >= SAMPLE_BYTES:
@@ -120,13 +134,11 @@ def _is_another(sample: bytes, encoding: str) -> bool:
         count.lines += bool(line)
         if line.isascii():
             continue
-        if _decodes(line, encoding):
-            count.good += 1
-        elif number == 0:
-            return True
-        else:
-            count.bad += 1
-    return count.bad >= _FEW_BAD_LINES and count.bad > count.good and count.bad >= count.lines * _SMALL_SHARE
+        right = _decodes(line, encoding)
+        count.good += right
+        count.bad += not right
+        count.first_is_bad = count.first_is_bad or not (right or number)
+    return count
 
 
 def _is_korean(judged: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from waymark.console import CommandError, say
 from waymark.imports.names import distinct, plain
-from waymark.imports.texts import Text, flaw, flaw_of_cut
+from waymark.imports.texts import Text, flaw_of_cut
 from waymark.imports.values import Line
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def read_jsonl(path: Path, encoding: str | None = None) -> Iterator[tuple[int, A
     for number, line in enumerate(text, start=1):
         if not line.strip():
             continue
-        if wrong := flaw(line, text.encoding):
+        if wrong := text.flaw(line):
             yield number, None, say("not JSON in UTF-8", "UTF-8 JSON이 아닙니다") + f": {wrong}"
             continue
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from waymark.console import CommandError, say
-from waymark.imports.encodings import SAMPLE_BYTES, encoding_of
+from waymark.imports.encodings import SAMPLE_BYTES, encoding_of, encoding_of_few
 
 LONGEST_LINE = 1024 * 1024
 """Characters; a touchpoint has 64 KiB at most."""
@@ -35,10 +35,11 @@ class Text:
         if not sample.strip():
             raise CommandError(say(f"{path.name} is empty", f"{path.name} 파일이 비어 있습니다"), exit_code=2)
         self.encoding = encoding_of(sample, encoding, path.name)
+        self._few = encoding_of_few(sample, self.encoding)
         self.cut = False
 
     def __iter__(self) -> Iterator[str]:
-        """Yield each line with its end; one that `flaw` complains of is nobody's text."""
+        """Yield each line with its end; what `flaw` complains of is nobody's text."""
         with opened(self._path) as file, io.TextIOWrapper(file, self.encoding, errors=_MARK, newline="") as lines:
             while line := _next(lines):
                 if file.cut and not line.endswith(("\n", "\r")):
@@ -46,18 +47,24 @@ class Text:
                 yield line
             self.cut = file.cut
 
+    def flaw(self, text: str) -> str:
+        """Return what is wrong with a line or a cell of this file; empty when nothing is."""
+        if _TOO_LONG in text:
+            return say(f"longer than {LONGEST_LINE:,} characters", f"{LONGEST_LINE:,}자보다 깁니다")
+        bad = _BAD_BYTE.search(text)
+        if bad is not None:
+            return self._not_text(f"0x{ord(bad[0]) - 0xDC00:02X}")
+        if "\0" in text:
+            return say("there is a NUL byte in it", "NUL 바이트가 들어 있습니다")
+        return ""
 
-def flaw(text: str, encoding: str) -> str:
-    """Return what is wrong with a line or a cell as it was decoded; empty when nothing is."""
-    if _TOO_LONG in text:
-        return say(f"longer than {LONGEST_LINE:,} characters", f"{LONGEST_LINE:,}자보다 깁니다")
-    bad = _BAD_BYTE.search(text)
-    if bad is not None:
-        byte, known = f"0x{ord(bad[0]) - 0xDC00:02X}", "UTF-8" if encoding.startswith("utf-8") else encoding
-        return say(f"the byte {byte} is not {known}", f"{byte} 바이트가 {known}이(가) 아닙니다")
-    if "\0" in text:
-        return say("there is a NUL byte in it", "NUL 바이트가 들어 있습니다")
-    return ""
+    def _not_text(self, byte: str) -> str:
+        known = "UTF-8" if self.encoding.startswith("utf-8") else self.encoding
+        few, ko_few = "", ""
+        if self._few is not None:
+            few = f"; it looks like {self._few}: say `encoding: {self._few}` in the mapping"
+            ko_few = f". {self._few}(으)로 보입니다. 대응 파일에 `encoding: {self._few}`를 적으세요"
+        return say(f"the byte {byte} is not {known}{few}", f"{byte} 바이트가 {known}이(가) 아닙니다{ko_few}")
 
 
 def flaw_of_cut() -> str:

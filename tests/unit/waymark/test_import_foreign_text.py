@@ -234,3 +234,16 @@ def test_texts_that_mean_nothing_are_empty(tmp_path: Path) -> None:
     path = written(tmp_path, f"{HEADER}\n{row(1, 'NULL')}\n")
     source = Source(path=path, mapping=parse({"touchpoints": [{"fields": FIELDS}], "empty": ["NULL"]}))
     assert ["text" in one for _, (documents, _) in make(source) for one in documents] == [False]
+
+
+@pytest.mark.parametrize(("encoding", "named"), [("cp1252", "cp1252"), ("mac_roman", "mac_roman"), ("cp949", "cp949")])
+def test_a_few_rows_in_another_encoding_say_which_it_looks_like(tmp_path: Path, encoding: str, named: str) -> None:
+    rows = [row(n, "a") for n in range(1, 60)]
+    why = "배송이 늦어요" if encoding == "cp949" else "Rückgabe wegen Störung der Geräte"
+    rows[30:30] = [row(90, why), row(91, why)]
+    path = written(tmp_path, "\r".join([HEADER, *rows]).encode(encoding))
+    ids, problems = imported(path)
+    assert len(ids) == 59
+    assert [line for line, _ in problems] == [32, 33]
+    assert all(f"it looks like {named}: say `encoding: {named}` in the mapping" in told for _, told in problems)
+    assert len(imported(path, encoding=named)[0]) == 61
