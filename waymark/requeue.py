@@ -28,6 +28,8 @@ AT_A_TIME = 100
 _TRIES = 5
 _LONGEST_WAIT_S = 60.0
 
+CONNECT_S = 5.0
+
 
 class Obstacle(StrEnum):
     """Why a letter cannot go back as it is."""
@@ -127,7 +129,7 @@ async def through_ingest(connection: psycopg.Connection, letters: Sequence[Lette
     Raises:
         CommandError: ingest cannot take them just now; those before are noted, so the same call may be made again.
     """
-    async with httpx2.AsyncClient(timeout=30.0) as client:
+    async with httpx2.AsyncClient(timeout=httpx2.Timeout(30.0, connect=CONNECT_S)) as client:
         for source in sorted({letter.source or "" for letter in letters}):
             own = [letter for letter in letters if letter.source == source]
             with _lent(connection, source, manner) as key:

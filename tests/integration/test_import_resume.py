@@ -1,9 +1,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -285,3 +287,46 @@ def test_beside_a_running_stack_no_key_is_needed(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "waymark.cli", "import", str(path), "-m", str(mapping), "--json"]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert json.loads(ended.stdout)["accepted"] == 6, ended.stderr
+
+
+@contextmanager
+def silent_host() -> Iterator[str]:
+    """A host that answers no call, like one behind a firewall that drops: its queue of calls is full."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        callers = [socket.socket() for _ in range(8)]
+        for caller in callers:
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            for caller in callers:
+                caller.close()
+
+
+def test_a_host_that_does_not_answer_is_named_within_seconds(file: Path) -> None:
+    with silent_host() as url:
+        process = importing(file, url, "--wait", "4")
+        code, _, err = outcome(process)
+    assert code == 1
+    assert f"waiting for ingest at {url} (no answer) since 3 s; gives up in 1 s" in err
+    assert f"ingest at {url}/v1/touchpoints takes nothing since 5 s" in err
+
+
+def test_send_says_soon_that_a_host_does_not_answer(tmp_path: Path) -> None:
+    with silent_host() as url:
+        environment = {
+            **os.environ,
+            "WAYMARK_URL_INGEST": url,
+            "WAYMARK_KEY_SOURCE": KEY,
+            "WAYMARK_DATA_DIR": str(tmp_path),
+            "LANG": "C.UTF-8",
+        }
+        command = [sys.executable, "-m", "waymark.cli", "send", "-k", "call_started", "-c", "phone=010-0000-8841"]
+        began = time.monotonic()
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert time.monotonic() - began < 25  # a call that is not answered, and the start of a process
+    assert f"ingest at {url} does not answer (ConnectTimeout)" in ended.stderr

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from waymark.target import Target
 
 MARKS = {"accepted": "[green]✓[/]", "duplicate": "[yellow]=[/]", "rejected": "[red]✗[/]", "unavailable": "[red]?[/]"}
+CONNECT_S = 5.0
+"""A host that does not even answer a call is told soon; one that works on it has its time."""
 
 File = Annotated[
     Path | None,
@@ -168,7 +170,10 @@ def _post(target: "Target", key: str | None, documents: list[Any]) -> dict[str, 
     headers = {"authorization": f"Bearer {key}", "accept-language": say("en", "ko")}
     try:
         answer = httpx2.post(
-            f"{target.ingest}/v1/touchpoints", json={"touchpoints": documents}, headers=headers, timeout=30.0
+            f"{target.ingest}/v1/touchpoints",
+            json={"touchpoints": documents},
+            headers=headers,
+            timeout=httpx2.Timeout(30.0, connect=CONNECT_S),
         )
     except httpx2.TransportError as error:
         hint = "is it running? `waymark up` starts everything"
