@@ -1,4 +1,4 @@
-"""Touchpoints on their way, on disk and in event order: sorting a file takes some 200 bytes of memory a touchpoint."""
+"""Touchpoints on their way, on disk and in event order: sorting a file takes some 240 bytes of memory a touchpoint."""
 
 import tempfile
 from array import array

@@ -156,6 +156,8 @@ def _template(text: str) -> Made:
         if found[0] in "{}":
             raise SpecProblem(f"a brace without its partner in {text!r}; write {{{{ for a brace")
     names = {found[1]: plain(found[1]) for found in PLACEHOLDER.finditer(text) if found[1]}
+    if len(names) == 1 and text == "{" + (alone := next(iter(names))) + "}":
+        return _text(names[alone])  # what most fields are, and nothing to put together
 
     def fill(found: re.Match[str], row: Row) -> str:
         return row[names[found[1]]] if found[1] else found[0][0]
