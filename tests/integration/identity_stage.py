@@ -5,6 +5,7 @@ from typing import Any
 
 from schemas import touchpoint as touchpoint_v1
 from schemas.touchpoint import IdentifierValue
+from schemas.vocabulary import Channel, Direction
 from services.journey.domain.identity import _Planning
 from services.journey.domain.names import CustomerId
 from tests.identity_graphs import Case, Node, make
@@ -37,9 +38,9 @@ def touchpoints(number: int, case: Case) -> Iterator[list[touchpoint_v1.Touchpoi
                     source="ivr",
                     occurred_at=at(place // 2),  # every two at one time
                     received_at=at(place // 2),
-                    channel="phone",
+                    channel=Channel.PHONE,
                     kind="call_started" if place % 3 else "page_viewed",
-                    direction="inbound" if place % 3 else None,
+                    direction=Direction.INBOUND if place % 3 else None,
                     reason="billing",
                     customer=customer,
                 )

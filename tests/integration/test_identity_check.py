@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from services.journey import policies
-from services.journey.apply import mending
 from services.journey.apply.mending import Mended, Mender
 from services.journey.apply.resolution import Resolver
 from services.journey.apply.surveying import Surveyed, Surveyor
 from services.journey.apply.unmerging import Unmerger
 from services.journey.domain.identity import _Planning
+from services.journey.store import progress
 from services.runtime.clock import new_id
 from tests.integration.identity_stage import cases, expected, groups, halving, send, stored
 from tests.integration.journey_log import Bench, open_bench, touchpoint
@@ -25,7 +25,7 @@ from tests.unit.waymark.test_command_line import waymark
 pytestmark = pytest.mark.local
 
 GRAPHS = range(100, 150)
-CHAIN = ["AA", "BB", "CC", "DD", "DC", "CB", "BA"]
+CHAIN = [("A", "A"), ("B", "B"), ("C", "C"), ("D", "D"), ("D", "C"), ("C", "B"), ("B", "A")]
 
 
 @pytest_asyncio.fixture
@@ -40,7 +40,7 @@ def chain(bench: Bench) -> None:
 
 
 def pair(place: int) -> str:
-    return f"{place}-{CHAIN[place]}"
+    return f"{place}-{''.join(CHAIN[place])}"
 
 
 def unmerger(bench: Bench) -> Unmerger:
@@ -156,7 +156,7 @@ async def test_a_repair_that_dies_in_the_middle_leaves_nothing_half_done(
         await bench.apply()
     before = await state(bench)
     with monkeypatch.context() as dying:
-        dying.setattr(mending.progress, "database_time", _die)
+        dying.setattr(progress, "database_time", _die)
         with pytest.raises(ZeroDivisionError):
             await mend(bench)
     assert await state(bench) == before
