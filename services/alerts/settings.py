@@ -10,7 +10,6 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, TYPES, Reason
 from services.runtime.reach import forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
-from services.runtime.web.prefix import PATH_PREFIX
 
 
 class AlertsSettings(Settings):
@@ -20,9 +19,8 @@ class AlertsSettings(Settings):
 
     host: forms.Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8082, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    path_prefix: str = Field(
+    path_prefix: forms.PathPrefix = Field(
         "",
-        pattern=PATH_PREFIX,
         description="Path (`/waymark`) that a proxy leaves before ours; empty where it takes it off.",
     )
     public_url: forms.WebAddress = Field(

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from schemas.telephone import known_region
 from services.runtime.reach import forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
-from services.runtime.web.prefix import PATH_PREFIX
 
 
 class IngestSettings(Settings):
@@ -21,9 +20,8 @@ class IngestSettings(Settings):
 
     host: forms.Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    path_prefix: str = Field(
+    path_prefix: forms.PathPrefix = Field(
         "",
-        pattern=PATH_PREFIX,
         description="Path (`/waymark`) that a proxy leaves before ours; empty where it takes it off.",
     )
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1024, description="Longest body on the wire, in bytes.")
@@ -66,9 +64,8 @@ class IngestSettings(Settings):
         32 * 1024 * 1024, ge=1024, description="Bytes that it keeps of all sources; who sent least lately is forgotten."
     )
     inspector_streams: int = Field(50, ge=0, description="Most people who may follow the inspector live, per replica.")
-    journey_api: str = Field(
+    journey_api: forms.WebAddress = Field(
         "",
-        pattern="^(https?://[^?#]+)?$",
         description="Where the journey API answers, so that the inspector can say what became of touchpoints later.",
     )
     outcomes_secret: SecretStr = Field(

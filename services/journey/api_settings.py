@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from schemas.telephone import known_region
 from services.runtime.reach import forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
-from services.runtime.web.prefix import PATH_PREFIX
 
 
 class ApiSettings(Settings):
@@ -20,9 +19,8 @@ class ApiSettings(Settings):
 
     host: forms.Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8081, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    path_prefix: str = Field(
+    path_prefix: forms.PathPrefix = Field(
         "",
-        pattern=PATH_PREFIX,
         description="Path (`/waymark`) that a proxy leaves before ours; empty where it takes it off.",
     )
     database_connections: int = Field(8, ge=1, le=200, description="Size of the PostgreSQL pool.")

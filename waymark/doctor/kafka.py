@@ -28,7 +28,7 @@ async def examine_kafka(target: Target) -> tuple[list[Finding], str]:
         return [broken("kafka", problems, say("correct these variables", "이 변수들을 바로잡으세요"))], ""
     if (trouble := await find_trouble(brokers)) is not None:
         fix = say("correct this variable", "이 변수를 바로잡으세요") if trouble.wrong else _start()
-        return [broken("kafka", trouble.text, fix)], ""
+        return [broken("kafka", say(trouble.text, f"접속할 수 없습니다: {trouble.text}"), fix)], ""
     try:
         async with asyncio.timeout(TIMEOUT_S):
             line = await cluster_line(brokers, target.line)

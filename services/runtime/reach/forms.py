@@ -14,6 +14,7 @@ from pydantic import AfterValidator
 
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]{1,249}")
 _NUMBERED = re.compile(r"[0-9.]+")
 MOST_CHARACTERS = 255
 """Of a name of ours: what Kafka and PostgreSQL take, and nobody needs more."""
@@ -110,6 +111,15 @@ def web_address(text: str) -> str:
     return text
 
 
+def path_prefix(text: str) -> str:
+    """A path before ours, or nothing."""
+    parts = text.split("/")
+    if text and (parts[0] or not all(_SEGMENT.fullmatch(part) for part in parts[1:])):
+        msg = "is no path; give one such as /waymark: a slash before each name and none at the end"
+        raise ValueError(msg)
+    return text
+
+
 def _is_place(place: str) -> bool:
     bracketed = re.fullmatch(r"\[(?P<host>[^\]]+)\](:(?P<port>\d{1,5}))?", place)
     plain = re.fullmatch(r"(?P<host>[^:]+)(:(?P<port>\d{1,5}))?", place)
@@ -133,4 +143,5 @@ FolderName = Annotated[str, AfterValidator(folder)]
 Networks = Annotated[str, AfterValidator(networks)]
 TopicName = Annotated[str, AfterValidator(topic)]
 Name = Annotated[str, AfterValidator(name)]
+PathPrefix = Annotated[str, AfterValidator(path_prefix)]
 WebAddress = Annotated[str, AfterValidator(web_address)]

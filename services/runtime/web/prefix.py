@@ -6,12 +6,9 @@ of this. One that leaves it on is understood by taking it off here; addresses wi
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-PATH_PREFIX = r"^(/[A-Za-z0-9._~-]+)*$"
-"""How a prefix is written: a slash before, none behind; empty is none."""
-
 
 class Prefixed:
-    """The application below `prefix`, which is written as `PATH_PREFIX` says."""
+    """The application below `prefix`, which is written as `forms.path_prefix` says."""
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app

@@ -34,7 +34,10 @@ WRONG = {
         ",",
         "a:0",
     ),
-    "postgres": ("localhost", f"postgresql://u:{SECRET}/@h/db", f"postgresql://u:{SECRET}@h:5432x/db", "서울"),
+    **dict.fromkeys(
+        ("postgres", "postgres_direct"),
+        ("localhost", f"postgresql://u:{SECRET}/@h/db", f"postgresql://u:{SECRET}@h:5432x/db", "서울"),
+    ),
     "public_url": (
         "shop.example.com",
         "ftp://h",
@@ -43,6 +46,9 @@ WRONG = {
         "https://서울/",
         "https://h:99999",
     ),
+    "journey_api": ("127.0.0.1:8081", f"http://u:{SECRET}@h:8081", "http://h:99999", "서울"),
+    "outcomes_secret": (SECRET[:31],),
+    "path_prefix": ("waymark", "/waymark/", "/a b", "/서울", "/..", "https://h/waymark"),
     "phone_region": ("XX", "KOR", "한국", "1"),
     "trusted_proxies": ("10.0.0.0/33", "서울", "10.0.0.0/8;::1"),
     "allowed_networks": ("10.0.0.1/8", "서울"),
