@@ -58,7 +58,8 @@ def check(*, repair: Repair = False, as_json: AsJson = False) -> None:
         def told(done: int, whole: int) -> None:
             progress.update(shown, completed=done, total=whole)
 
-        report = compare(find_target(os.environ).postgres, os.environ, told, repair=repair)
+        target = find_target(os.environ)
+        report = compare(target.postgres_direct or target.postgres, os.environ, told, repair=repair)
     if as_json:
         print_json(report.document())
     else:
