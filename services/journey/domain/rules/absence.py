@@ -1,7 +1,9 @@
 """The shape *absence*: something that did not follow (docs/semantics.md, absence)."""
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from services.journey.domain.history import History, Unit
 from services.journey.domain.rules.scope import Agreement, Candidate, Picker
@@ -27,7 +29,7 @@ class AbsenceRule:
         expected = self._expect.pick(history)
         for unit in arming:
             due_at = self._due_at(unit)
-            if due_at is not None and not any(self._satisfies(other, unit, due_at) for other in expected):
+            if due_at is not None and not self._followed(unit, due_at, expected):
                 waited_s = (due_at - unit.time).total_seconds()
                 numbers: dict[str, int | float | str] = {"due_at": _text(due_at), "waited_s": waited_s}
                 yield Candidate(unit, (unit,), numbers, due_at)
@@ -39,11 +41,16 @@ class AbsenceRule:
         promised = unit.at.due_at
         return None if promised is None or promised < unit.time else promised + self._grace
 
-    def _satisfies(self, other: Unit, arming: Unit, due_at: datetime) -> bool:
-        if other is arming or not arming.time <= other.time <= due_at:
-            return False
+    def _followed(self, arming: Unit, due_at: datetime, expected: Sequence[Unit]) -> bool:
+        """Whether one of `expected`, in order, follows in time and agrees."""
         agrees = self._agreement.with_(arming)
-        return agrees is None or agrees(other)
+        for index in range(bisect_left(expected, arming.time, key=attrgetter("time")), len(expected)):
+            other = expected[index]
+            if other.time > due_at:
+                return False
+            if other is not arming and (agrees is None or agrees(other)):
+                return True
+        return False
 
 
 def _text(moment: datetime) -> str:

@@ -32,18 +32,18 @@ class CountRule:
         units = self._picker.pick(history)
         if len(units) < self._fewest:
             return
+        barriers = self._barrier.pick(history)
         for group in grouped(units, self._key, history):
             for index in range(self._fewest - 1, len(group)):
-                window = self._window(group, index, history)
+                window = self._window(group, index, self._barrier.before(group[index], barriers, history))
                 count = self._count(window) if len(window) >= self._fewest else 0
                 if count >= self._at_least:
                     yield Candidate(group[index], window, self._numbers(window, count))
 
-    def _window(self, group: Sequence[Unit], index: int, history: History) -> list[Unit]:
+    def _window(self, group: Sequence[Unit], index: int, barrier: Unit | None) -> list[Unit]:
         """The unit at `index` and what counts with it, oldest first."""
         anchor = group[index]
         agrees = self._agreement.with_(anchor)
-        barrier = self._barrier.before(anchor, history)
         earliest = None if self._within is None else anchor.time - self._within
         window = [anchor]
         for unit in (group[i] for i in range(index - 1, -1, -1)):
@@ -58,8 +58,7 @@ class CountRule:
 
     def _count(self, window: Sequence[Unit]) -> int:
         if self._distinct is not None:
-            values = [value for unit in window if (value := self._distinct(unit.view)) is not None]
-            return sum(value not in values[:index] for index, value in enumerate(values))
+            return _count_distinct([value for unit in window if (value := self._distinct(unit.view)) is not None])
         if self._changes is not None:
             return self._count_changes(window)
         return len(window)
@@ -82,3 +81,10 @@ class CountRule:
         if self._within is not None:
             numbers["within_s"] = self._within.total_seconds()
         return numbers
+
+
+def _count_distinct(values: Sequence[object]) -> int:
+    try:
+        return len(set(values))
+    except TypeError:  # attributes may hold lists and objects, which only compare
+        return sum(value not in values[:index] for index, value in enumerate(values))

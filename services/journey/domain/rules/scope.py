@@ -1,7 +1,9 @@
 """Which units a rule looks at together: picking them by a matcher, grouping them by a scope, asking if they agree."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 import msgspec
 
@@ -132,13 +134,18 @@ class Barrier:
         self._key = key
         self._agreement = agreement
 
-    def before(self, anchor: Unit, history: History) -> Unit | None:
-        """The last barrier before `anchor`, in its scope and agreeing with it."""
-        if self._picker is None:
+    def pick(self, history: History) -> Sequence[Unit]:
+        """All barriers, in order."""
+        return () if self._picker is None else self._picker.pick(history)
+
+    def before(self, anchor: Unit, barriers: Sequence[Unit], history: History) -> Unit | None:
+        """The last of `barriers` before `anchor`, in its scope and agreeing with it."""
+        if not barriers:
             return None
         agrees = self._agreement.with_(anchor)
-        for unit in reversed(self._picker.pick(history)):
-            if unit.order < anchor.order and self._reaches(unit, anchor, history) and (agrees is None or agrees(unit)):
+        for index in range(bisect_left(barriers, anchor.order, key=attrgetter("order")) - 1, -1, -1):
+            unit = barriers[index]
+            if self._reaches(unit, anchor, history) and (agrees is None or agrees(unit)):
                 return unit
         return None
 

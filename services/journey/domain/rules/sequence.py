@@ -31,11 +31,12 @@ class StepsRule:
             if not units:
                 return
             picked.append(_by_scope(units, self._key, history))
+        barriers = self._barrier.pick(history)
         for name, anchors in picked[-1].items():
             steps = [units.get(name, ()) for units in picked]
             for anchor in anchors:
                 chain = self._chain(anchor, steps)
-                if chain is not None and self._unbroken(chain, history):
+                if chain is not None and self._unbroken(chain, barriers, history):
                     yield Candidate(anchor, chain, _numbers(chain))
 
     def _chain(self, anchor: Unit, steps: Sequence[Sequence[Unit]]) -> list[Unit] | None:
@@ -61,8 +62,8 @@ class StepsRule:
                 return True
         return False
 
-    def _unbroken(self, chain: Sequence[Unit], history: History) -> bool:
-        barrier = self._barrier.before(chain[-1], history)
+    def _unbroken(self, chain: Sequence[Unit], barriers: Sequence[Unit], history: History) -> bool:
+        barrier = self._barrier.before(chain[-1], barriers, history)
         return barrier is None or barrier.order < chain[0].order
 
 

@@ -37,6 +37,16 @@ def test_distinct_counts_values_that_are_known() -> None:
     assert finds(history, shape="count", of={"kind": "case_worked"}, distinct="agent", at_least=3) == ["t4", "t5"]
 
 
+def test_distinct_counts_lists_and_objects_by_what_they_hold() -> None:
+    history = [
+        seen(f"t{number}", number, "case_worked", attributes={"skills": skills})
+        for number, skills in enumerate([["ko"], ["ko"], {"en": 1}, {"en": 1.0}, "ko", ["ko", "en"]])
+    ]
+    rule = {"shape": "count", "of": {"kind": "case_worked"}, "distinct": "attributes.skills", "at_least": 3}
+
+    assert finds(history, **rule) == ["t4", "t5"]
+
+
 def test_cooldown_lets_the_next_one_through_when_it_is_over() -> None:
     assert finds(errors(0, 1, 30, 61), **ERRORS, cooldown="1h") == ["e1", "e3"]
 
