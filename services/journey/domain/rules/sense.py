@@ -8,6 +8,8 @@ from services.journey.domain.rules.matching import SenselessError
 from services.journey.domain.rules.shape import Absence, AnyRule, Count, Scope, Sequence, Threshold
 
 NOTHING = timedelta(0)
+LONGEST = timedelta(days=3653)
+"""Ten years: nobody means more, and arithmetic on centuries leaves the calendar at every customer."""
 
 
 def check(rule: AnyRule) -> None:
@@ -55,11 +57,13 @@ def _check_threshold(rule: Threshold) -> None:
 def _check_absence(rule: Absence) -> None:
     _positive("within", rule.within)
     _demand(rule.grace >= NOTHING, "grace is not negative")
+    _demand(rule.grace <= LONGEST, f"grace is at most {LONGEST.days}d")
     _demand(rule.within is None or rule.grace == NOTHING, "grace goes with due_at, not with within")
 
 
 def _positive(name: str, value: timedelta | None) -> None:
     _demand(value is None or value > NOTHING, f"{name} is more than nothing")
+    _demand(value is None or value <= LONGEST, f"{name} is at most {LONGEST.days}d")
 
 
 def _demand(holds: bool, otherwise: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from services.journey.domain.friction import Severity
 from services.journey.domain.rules.count import MOST_COUNTED
 from services.journey.domain.touchpoint import Recorded
+from services.journey.rulebook import RulesRefusedError
 from tests.unit.journey.domain.making import DAYS, HOURS, a_rule, anchors, call, found, seen
 
 
@@ -19,6 +20,21 @@ def errors(*minutes: float, **fields: Any) -> list[Recorded]:
 
 
 ERRORS = {"shape": "count", "of": {"kind": "error_shown"}, "at_least": 2}
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("within", "{}d"), ("cooldown", "{}d"), ("cap", {"max": 1, "within": "{}d"}), ("grace", "{}d")],
+)
+def test_a_duration_is_ten_years_at_most(member: str, value: Any) -> None:
+    def days(number: int) -> dict[str, Any]:
+        given = {**value, "within": f"{number}d"} if isinstance(value, dict) else f"{number}d"
+        shape = {"shape": "absence", "after": {}, "expect": {}} if member == "grace" else ERRORS
+        return {**shape, member: given}
+
+    assert a_rule(**days(3653))
+    with pytest.raises(RulesRefusedError, match=f"{member}.* is at most 3653d"):
+        a_rule(**days(3654))
 
 
 def test_a_count_without_a_window_looks_at_everything() -> None:
