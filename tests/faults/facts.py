@@ -100,10 +100,9 @@ class Contact:
         return self.first.at
 
     @property
-    def order(self) -> tuple[int, str, str]:
-        """Where it stands among the contacts."""
-        source, inner = self.interaction or self.first.key
-        return self.at, source, inner
+    def order(self) -> tuple[int, int, str, str]:
+        """Where it stands: where its touchpoint does."""
+        return self.first.order
 
 
 def contacts(history: list[Fact]) -> list[Contact]:

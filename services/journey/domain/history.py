@@ -71,7 +71,7 @@ class History:
             first = units[0]
             everything = self.interactions[source, name] if by_interaction else (first.at,)
             view = first.at if len(everything) == 1 else merged(first.at, [unit.at for unit in units], everything)
-            contacts.append(Contact(view, first.at, first.position, first.time, (first.time, 0, source, name)))
+            contacts.append(Contact(view, first.at, first.position, first.time, first.order))
         contacts.sort(key=attrgetter("order"))
         return contacts
 

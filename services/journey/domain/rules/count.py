@@ -47,7 +47,7 @@ class CountRule:
         earliest = None if self._within is None else anchor.time - self._within
         window = [anchor]
         for unit in (group[i] for i in range(index - 1, -1, -1)):
-            if (earliest is not None and unit.time < earliest) or (barrier is not None and unit.order < barrier.order):
+            if (earliest is not None and unit.time < earliest) or (barrier is not None and unit.order <= barrier.order):
                 break
             if agrees is None or agrees(unit):
                 window.append(unit)

@@ -66,8 +66,8 @@ def test_late_touchpoints_and_doubles_are_left_out() -> None:
     assert [unit.at.id for unit in history.units] == ["a"]
 
 
-def test_contacts_at_one_time_go_by_source_and_key() -> None:
+def test_contacts_at_one_time_stand_where_their_touchpoints_do() -> None:
     found = contacts(
         call("a", interaction_id="z"), call("m", sequence=9), call("c", interaction_id="b"), call("z", source="alpha")
     )
-    assert [contact.at.id for contact in found] == ["z", "c", "m", "a"]
+    assert [contact.at.id for contact in found] == ["z", "a", "c", "m"]

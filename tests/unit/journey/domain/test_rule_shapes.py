@@ -45,6 +45,22 @@ def test_a_count_of_one_fires_at_every_unit() -> None:
     assert finds(errors(0, 1), **{**ERRORS, "at_least": 1}) == ["e0", "e1"]
 
 
+def test_what_cuts_the_view_does_not_count_itself() -> None:
+    history = errors(0, 1, 2, 3, queue="A")
+    history[1] = seen("e1", 1, "error_shown", queue="B")
+
+    assert finds(history, **{**ERRORS, "without": {"queue": "B"}}) == ["e1", "e3"]
+
+
+def test_a_contact_is_neither_before_nor_after_its_own_touchpoint() -> None:
+    alone = call("c", 0, sequence=3, interaction_id="a", outcome="unresolved")
+    steps = [{"of": {"outcome": "unresolved"}, "contacts": True}, {"of": {}}]
+    barrier = {"shape": "count", "contacts": True, "at_least": 2, "without": {"outcome": "unresolved"}}
+
+    assert finds([alone], shape="sequence", steps=steps) == []
+    assert finds([call("b", -1, reason="billing"), alone], **barrier) == ["c"]
+
+
 def test_distinct_counts_values_that_are_known() -> None:
     history = [
         seen(f"t{number}", number, "case_worked", agent=agent)

@@ -1,0 +1,360 @@
+"""Any rule of a rules file by the oracle, shape by shape, as docs/semantics.md defines it.
+
+Part of the oracle: it imports nothing of Waymark, on purpose. It looks at everything again for each unit, which is slow
+and leaves no room for cleverness. Every timer counts as fired.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from tests.faults.facts import (
+    CONTACT_KINDS,
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Fact,
+    Json,
+    Key,
+    agree,
+    first_known,
+    microseconds,
+)
+
+NAMESPACE: Final = UUID("c2f7dece-e263-50d8-ba81-6db6433833df")
+MOST_UNITS: Final = 200
+MOST_EVIDENCE: Final = 50
+UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+LARGEST: Final = ("wait_s", "duration_s", "hold_s", "transfers")
+BY_KEY: Final = ("refs", "attributes", "customer")
+OF_ITS_TOUCHPOINT: Final = ("channel", "kind", "direction", "occurred_at", "sequence", "source", "id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Unit:
+    """What a rule counts: a touchpoint, or a contact with the fields of all its touchpoints."""
+
+    doc: Json
+    fact: Fact
+    interaction: Key | None
+    """Of a contact."""
+
+    order: tuple[Any, ...]
+
+    @property
+    def at(self) -> int:
+        """Microseconds since 1970."""
+        return self.fact.at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """One customer's touchpoints in order, without late ones, their contacts, and the journey of each."""
+
+    touchpoints: list[Unit]
+    contacts: list[Unit]
+    journey_of: dict[Key, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a rule says of one anchor."""
+
+    anchor: Unit
+    evidence: Sequence[Unit]
+
+
+def customer(facts: Sequence[Fact], journey_of: dict[Key, int]) -> Customer:
+    """What rules look at; `facts` are ordered and without late ones."""
+    touchpoints = [Unit(doc=one.doc, fact=one, interaction=None, order=one.order) for one in facts]
+    return Customer(touchpoints=touchpoints, contacts=_contacts(facts), journey_of=journey_of)
+
+
+def _contacts(facts: Sequence[Fact]) -> list[Unit]:
+    found = []
+    names = dict.fromkeys(_name(one) for one in facts)
+    for name in names:
+        everything = [one for one in facts if _name(one) == name]
+        members = [one for one in everything if one.get("kind") in CONTACT_KINDS and one.get("direction") == "inbound"]
+        if members:
+            first = members[0]
+            doc = _fields(members, everything)
+            found.append(Unit(doc=doc, fact=first, interaction=first.interaction, order=first.order))
+    return sorted(found, key=lambda one: one.order)
+
+
+def _name(one: Fact) -> tuple[bool, Key]:
+    return (False, one.key) if one.interaction is None else (True, one.interaction)
+
+
+def _fields(members: Sequence[Fact], everything: Sequence[Fact]) -> Json:
+    names = {name for one in everything for name in one.doc}
+    doc: Json = {name: first_known(one.get(name) for one in everything) for name in names}
+    doc |= {name: members[0].get(name) for name in OF_ITS_TOUCHPOINT}
+    doc["reason"] = first_known(one.get("reason") for one in members)
+    doc["outcome"] = first_known(one.get("outcome") for one in reversed(everything))
+    for name in LARGEST:
+        doc[name] = max((one.get(name) for one in everything if one.get(name) is not None), default=None)
+    for name in BY_KEY:
+        doc[name] = {}
+        for one in everything:
+            doc[name] = {**(one.get(name) or {}), **doc[name]}
+    return doc
+
+
+def find(rule: Json, who: Customer) -> dict[str, tuple[Key, ...]]:
+    """The frictions of a rule, as a rules file has it: evidence by id."""
+    by_shape = {"count": _count, "sequence": _sequence, "threshold": _threshold, "absence": _absence}
+    said = sorted(by_shape[rule["shape"]](rule, who), key=lambda one: one.anchor.order)
+    found: dict[str, tuple[Key, ...]] = {}
+    for one in _restrained(rule, said):
+        name = _id(rule, one.anchor)
+        found.setdefault(name, tuple(unit.fact.key for unit in one.evidence[-MOST_EVIDENCE:]))
+    return found
+
+
+def _restrained(rule: Json, said: Iterable[Said]) -> list[Said]:
+    accepted: list[Said] = []
+    for one in said:
+        cooldown, cap = rule.get("cooldown"), rule.get("cap")
+        if cooldown and accepted and one.anchor.at - accepted[-1].anchor.at < duration(cooldown):
+            continue
+        if cap:
+            recent = [other for other in accepted if 0 <= one.anchor.at - other.anchor.at < duration(cap["within"])]
+            if len(recent) >= cap["max"]:
+                continue
+        accepted.append(one)
+    return accepted
+
+
+def _id(rule: Json, anchor: Unit) -> str:
+    interaction = anchor.interaction
+    if rule.get("per") == "interaction" and interaction is None:
+        interaction = anchor.fact.interaction
+    parts = ("t", anchor.fact.key[1]) if interaction is None else ("i", interaction[1])
+    return str(uuid5(NAMESPACE, "\x1f".join((rule["id"], anchor.fact.key[0], *parts))))
+
+
+def _count(rule: Json, who: Customer) -> Iterable[Said]:
+    units = _picked(rule, who)
+    for anchor in units:
+        same = _same(rule, anchor, who)
+        cut = [one.order for one in _barriers(rule, who) if one.order < anchor.order and same(one)]
+        window = [
+            one
+            for one in units
+            if one.order <= anchor.order
+            and _within(rule, one, anchor)
+            and _scope(rule, one, who) == _scope(rule, anchor, who)
+            and (one is anchor or same(one))
+            and (not cut or one.order > max(cut))
+        ][-MOST_UNITS:]
+        if _scope(rule, anchor, who) is not None and _counted(rule, window) >= rule["at_least"]:
+            yield Said(anchor=anchor, evidence=window)
+
+
+def _counted(rule: Json, window: Sequence[Unit]) -> int:
+    if "distinct" in rule:
+        different: list[Any] = []
+        for value in (read(one.doc, rule["distinct"]) for one in window):
+            if value is not None and value not in different:
+                different.append(value)
+        return len(different)
+    if "changes" in rule:
+        values = [read(one.doc, rule["changes"]) for one in window]
+        known = [value for value in values if value is not None]
+        if values[-1] is None or len(known) < 2 or known[-1] == known[-2]:
+            return 0
+        return sum(before != after for before, after in pairwise(known))
+    return len(window)
+
+
+def _sequence(rule: Json, who: Customer) -> Iterable[Said]:
+    return _pattern(rule, who) if "pattern" in rule else _steps(rule, who)
+
+
+def _steps(rule: Json, who: Customer) -> Iterable[Said]:
+    steps = [_picked(step, who) for step in rule["steps"]]
+    for anchor in steps[-1]:
+        if _scope(rule, anchor, who) is None:
+            continue
+        same = _same(rule, anchor, who)
+        chain = [anchor]
+        for units in reversed(steps[:-1]):
+            before = [one for one in units if one.order < chain[0].order and same(one)]
+            if not before:
+                break
+            chain.insert(0, before[-1])
+        if len(chain) < len(steps) or not _within(rule, chain[0], anchor):
+            continue
+        between = [one for one in _barriers(rule, who) if chain[0].order <= one.order < anchor.order and same(one)]
+        others = [one for one in steps[-1] if chain[-2].order < one.order < anchor.order and same(one)]
+        if not between and not (rule.get("once") and others):
+            yield Said(anchor=anchor, evidence=chain)
+
+
+def _pattern(rule: Json, who: Customer) -> Iterable[Said]:
+    scopes = dict.fromkeys(_scope(rule, one, who) for one in who.touchpoints)
+    for scope in scopes:
+        units = [
+            one
+            for one in _picked(rule, who)
+            if scope is not None and _scope(rule, one, who) == scope and read(one.doc, rule["field"]) is not None
+        ]
+        runs = [list(run) for _, run in groupby(units, key=lambda one: read(one.doc, rule["field"]))]
+        for end in range(len(rule["pattern"]), len(runs) + 1):
+            last = runs[end - len(rule["pattern"]) : end]
+            chain = [*(run[-1] for run in last[:-1]), last[-1][0]]
+            values = [read(one.doc, rule["field"]) for one in chain]
+            pairs = [(i, j) for i in range(len(values)) for j in range(i)]
+            fits = all((values[i] == values[j]) == (rule["pattern"][i] == rule["pattern"][j]) for i, j in pairs)
+            if fits and _within(rule, chain[0], chain[-1]):
+                yield Said(anchor=chain[-1], evidence=chain)
+
+
+def _threshold(rule: Json, who: Customer) -> Iterable[Said]:
+    units = [one for one in _picked(rule, who) if _number(one, rule["field"]) is not None]
+    per = rule.get("per", "touchpoint")
+    over: dict[Any, Said] = {}
+    for anchor in units:
+        scope = anchor.order if per == "touchpoint" else _scope(rule, anchor, who)
+        if scope is None or scope in over:
+            continue
+        added = [one for one in units if one.order <= anchor.order and _scope({"per": per}, one, who) == scope]
+        number = (
+            sum(_number(one, rule["field"]) for one in added) if rule.get("total") else _number(anchor, rule["field"])
+        )
+        limit = next((one for one in rule["limits"] if matches(one.get("when", {}), anchor.doc)), None)
+        if limit is not None and _is_over(number, limit):
+            over[scope] = Said(anchor=anchor, evidence=added if rule.get("total") else [anchor])
+    return over.values()
+
+
+def _is_over(number: Any, limit: Json) -> bool:
+    return bool(
+        ("gt" in limit and number > limit["gt"])
+        or ("gte" in limit and number >= limit["gte"])
+        or ("lt" in limit and number < limit["lt"])
+        or ("lte" in limit and number <= limit["lte"])
+    )
+
+
+def _absence(rule: Json, who: Customer) -> Iterable[Said]:
+    for arming in who.touchpoints:
+        due = _due(rule, arming)
+        if due is None or not matches(rule["after"], arming.doc):
+            continue
+        agreed = _agreed(rule, arming)
+        follow_ups = [
+            one
+            for one in who.touchpoints
+            if one is not arming and arming.at <= one.at <= due and matches(rule["expect"], one.doc) and agreed(one)
+        ]
+        if not follow_ups:
+            yield Said(anchor=arming, evidence=[arming])
+
+
+def _due(rule: Json, arming: Unit) -> int | None:
+    if "within" in rule:
+        return arming.at + duration(rule["within"])
+    promised = arming.doc.get("due_at")
+    if promised is None or microseconds(promised) < arming.at:
+        return None
+    return microseconds(promised) + duration(rule.get("grace", "0s"))
+
+
+def _picked(rule: Json, who: Customer) -> list[Unit]:
+    units = who.contacts if rule.get("contacts") else who.touchpoints
+    return [one for one in units if matches(rule.get("of", {}), one.doc)]
+
+
+def _barriers(rule: Json, who: Customer) -> list[Unit]:
+    return [one for one in who.touchpoints if "without" in rule and matches(rule["without"], one.doc)]
+
+
+def _same(rule: Json, anchor: Unit, who: Customer) -> Callable[[Unit], bool]:
+    """In the anchor's scope, agreeing with it."""
+    agreed = _agreed(rule, anchor)
+    return lambda one: _scope(rule, one, who) == _scope(rule, anchor, who) and agreed(one)
+
+
+def _agreed(rule: Json, anchor: Unit) -> Callable[[Unit], bool]:
+    fields = rule.get("same", ())
+    return lambda one: all(agree(read(one.doc, field), read(anchor.doc, field)) for field in fields)
+
+
+def _within(rule: Json, first: Unit, last: Unit) -> bool:
+    return "within" not in rule or last.at - first.at <= duration(rule["within"])
+
+
+def _scope(rule: Json, one: Unit, who: Customer) -> Any:
+    """What a unit's scope is called; None leaves it out."""
+    case = read(one.doc, "refs.case_id")
+    journey = ("journey", who.journey_of[one.fact.key])
+    return {
+        "customer": "all",
+        "journey": journey,
+        "case": case,
+        "matter": journey if case is None else ("case", case),
+        "interaction": one.order if one.fact.interaction is None else ("interaction", one.fact.interaction),
+        "touchpoint": one.order,
+    }[rule.get("per", "customer")]
+
+
+def matches(matcher: Any, doc: Json) -> bool:
+    """One clause, or several of which one must hold."""
+    clauses = matcher if isinstance(matcher, list) else [matcher]
+    return any(all(_holds(read(doc, field), want) for field, want in clause.items()) for clause in clauses)
+
+
+def _holds(value: Any, want: Any) -> bool:
+    if isinstance(want, dict):
+        return all(_asked(value, name, wanted) for name, wanted in want.items())
+    return value is not None and any(_equal(value, one) for one in (want if isinstance(want, list) else [want]))
+
+
+def _asked(value: Any, name: str, wanted: Any) -> bool:
+    if name == "exists":
+        return (value is not None) is wanted
+    if value is None:
+        return False
+    if name == "not":
+        return not _holds(value, wanted)
+    if name == "contains":
+        return isinstance(value, str) and wanted.casefold() in value.casefold()
+    return _is_number(value) and _is_over(value, {name: wanted})
+
+
+def _equal(value: Any, want: Any) -> bool:
+    return bool(value == want and isinstance(value, bool) == isinstance(want, bool))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(one: Unit, field: str) -> Any:
+    value = read(one.doc, field)
+    return value if _is_number(value) else None
+
+
+def read(doc: Json, field: str) -> Any:
+    """A field by its path, None where it is not known."""
+    if field.startswith("score.on_"):
+        score = doc.get("score")
+        return None if not score else score["value"] * int(field.removeprefix("score.on_")) / score["scale"]
+    node: Any = doc
+    names = field.split(".")
+    if names[0] == "customer" and len(names) == 2:
+        names.append("value")
+    for name in names:
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
+
+
+def duration(text: str) -> int:
+    """`1d 2h` in microseconds."""
+    return sum(int(part[:-1]) * UNITS[part[-1]] for part in text.split())

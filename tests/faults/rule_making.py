@@ -1,0 +1,123 @@
+"""Rules that an analyst might write, at random: every member of every shape, over the fields of dense stories."""
+
+from random import Random
+from typing import Any, Final
+
+from tests.faults.dense import KINDS
+
+Json = dict[str, Any]
+
+TIMES: Final = ("15m", "30m", "45m", "1h", "24h", "7d", "14d")
+SCOPES: Final = ("customer", "journey", "case", "matter", "interaction")
+FIELDS: Final = ("channel", "reason", "outcome", "queue", "refs.case_id", "refs.order_id", "source", "service_level")
+VALUES: Final[dict[str, tuple[Any, ...]]] = {
+    "channel": ("phone", "chat", "web"),
+    "reason": ("billing", "delivery", "other"),
+    "outcome": ("resolved", "unresolved", "abandoned"),
+    "queue": ("A", "B", "C"),
+    "direction": ("inbound", "outbound"),
+    "source": ("crm", "ivr"),
+    "service_level": ("basic", "premium"),
+    "transfers": (0, 1, 2, 1.0),
+    "wait_s": (0, 120, 119.5),
+    "refs.case_id": ("1", "2"),
+    "score.metric": ("ces", "nps"),
+}
+NUMBERS: Final = ("wait_s", "transfers", "score.value", "score.on_7", "sequence")
+WORDS: Final = {"en": "x", "ko": "엑스"}
+
+
+def a_rule(random: Random, number: int) -> Json:
+    """A rule as a rules file has it."""
+    shape = random.choice((_count, _count, _steps, _pattern, _threshold, _absence))(random)
+    rule = {"id": f"odd_{number}", "severity": "low", "title": WORDS, "explanation": WORDS, **shape}
+    if random.random() < 0.2:
+        rule["cooldown"] = random.choice(TIMES)
+    if random.random() < 0.2:
+        rule["cap"] = {"max": random.randint(1, 3), "within": random.choice(TIMES)}
+    return rule
+
+
+def _count(random: Random) -> Json:
+    of_what = random.choice(({}, {}, {"distinct": random.choice(FIELDS)}, {"changes": random.choice(FIELDS)}))
+    rule = {"shape": "count", "at_least": random.randint(1, 4), **_among(random), **of_what, **_cut(random)}
+    return rule | ({"contacts": True} if random.random() < 0.4 else {})
+
+
+def _steps(random: Random) -> Json:
+    steps = [
+        {"of": _matcher(random)} | ({"contacts": True} if random.random() < 0.3 else {})
+        for _ in range(random.randint(2, 3))
+    ]
+    rule = {"shape": "sequence", "steps": steps, **_among(random), **_cut(random)}
+    del rule["of"]
+    return rule | ({"once": True} if random.random() < 0.3 else {})
+
+
+def _pattern(random: Random) -> Json:
+    pattern = random.choice((["a", "b"], ["a", "b", "a"], ["a", "b", "c"], ["a", "b", "a", "b"], ["a", "b", "c", "a"]))
+    rule = {"shape": "sequence", "field": random.choice(FIELDS), "pattern": pattern, **_among(random)}
+    rule.pop("same", None)
+    return rule
+
+
+def _threshold(random: Random) -> Json:
+    limits = [
+        {random.choice(("gt", "gte", "lt", "lte")): random.choice((0, 1, 2, 3, 119.5, 120, 240))}
+        for _ in range(random.randint(1, 2))
+    ]
+    if random.random() < 0.5:
+        limits[0]["when"] = _matcher(random)
+    rule = {"shape": "threshold", "field": random.choice(NUMBERS), "limits": limits, "of": _matcher(random)}
+    per = random.choice((None, *SCOPES))
+    if per is not None:
+        rule |= {"per": per} | ({"total": True} if random.random() < 0.4 else {})
+    return rule | ({"contacts": True} if random.random() < 0.3 else {})
+
+
+def _absence(random: Random) -> Json:
+    due = random.choice(({"within": random.choice(TIMES)}, {"grace": random.choice(TIMES)}, {}))
+    rule = {"shape": "absence", "after": _matcher(random), "expect": _matcher(random), **due}
+    return rule | ({"same": random.sample(FIELDS, random.randint(1, 2))} if random.random() < 0.5 else {})
+
+
+def _among(random: Random) -> Json:
+    members: Json = {"of": _matcher(random)}
+    if random.random() < 0.7:
+        members["within"] = random.choice(TIMES)
+    if random.random() < 0.5:
+        members["per"] = random.choice(SCOPES)
+    if random.random() < 0.4:
+        members["same"] = random.sample(FIELDS, random.randint(1, 2))
+    return members
+
+
+def _cut(random: Random) -> Json:
+    return {"without": _clause(random)} if random.random() < 0.3 else {}
+
+
+def _matcher(random: Random) -> Any:
+    if random.random() < 0.25:
+        return {}
+    clauses = [_clause(random) for _ in range(random.choice((1, 1, 1, 2)))]
+    return clauses if len(clauses) > 1 else clauses[0]
+
+
+def _clause(random: Random) -> Json:
+    clause: Json = {}
+    if random.random() < 0.6:
+        kinds = random.sample(KINDS, random.randint(1, 4))
+        clause["kind"] = kinds if len(kinds) > 1 else kinds[0]
+    for field in random.sample(sorted(VALUES), random.randint(0 if clause else 1, 2)):
+        clause[field] = _want(random, VALUES[field])
+    return clause
+
+
+def _want(random: Random, values: tuple[Any, ...]) -> Any:
+    value = random.choice(values)
+    choices: list[Any] = [value, value, random.sample(values, 2), {"exists": random.random() < 0.5}, {"not": value}]
+    if isinstance(value, str):
+        choices.append({"contains": value[1:].upper() or "B"})
+    else:
+        choices += [{"gte": value}, {"lt": value}, {"gt": 0, "lte": value}]
+    return random.choice(choices)
