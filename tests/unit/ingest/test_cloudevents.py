@@ -1,18 +1,15 @@
 """CloudEvents at the ASGI interface of the service: three modes, what an event becomes, what is said of a wrong one."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from services.ingest.cloudevents.configuration import ConfigurationError, SourceRules
 from services.ingest.sources import Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint
 
-EXAMPLES = Path(__file__).parents[3] / "examples" / "cloudevents"
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
 
@@ -333,24 +330,6 @@ async def test_a_rule_says_what_goes_where(clock: SteppingClock) -> None:
     assert set(found.customer) == {"customer_id", "phone"}
     assert found.attributes["region"] == "seoul"
     assert "data" not in found.attributes
-
-
-async def test_the_example_of_a_shop_is_what_it_says(clock: SteppingClock) -> None:
-    rules = yaml.safe_load((EXAMPLES / "shop.yaml").read_text(encoding="utf-8"))
-    bench = Bench(clock=clock)
-    bench.key = bench.keys.add(Source(name="shop", dialects={"cloudevents": rules}))
-    answer = await send(await bench.started(), (EXAMPLES / "order_placed.json").read_bytes())
-
-    (found,) = bench.publisher.touchpoints
-    assert (answer.status, found.kind, found.id) == (202, "order_placed", "/shop/seoul#A-5512-placed")
-    assert {type_: one.value for type_, one in found.customer.items()} == {
-        "customer_id": "C-1009",
-        "email": "c1009@example.com",
-    }
-    assert found.refs == {"order_id": "A-5512", "correlation_id": "checkout-771"}
-    assert found.value is not None
-    assert (found.value.amount, found.value.currency) == (129000, "KRW")
-    assert set(found.attributes) == {"ce_source", "ce_type"}
 
 
 def test_the_rule_for_the_very_type_counts_before_a_pattern_and_a_long_pattern_before_a_short_one() -> None:
