@@ -1,6 +1,7 @@
 """Channel systems as the command sees them: found, described for people, with the settings that ingest would have."""
 
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ class SystemFacts:
     signature: str
     addresses: tuple[str, ...]
     options: Mapping[str, str]
+    made: tuple[str, ...]
     kinds: tuple[str, ...]
 
     @property
@@ -76,8 +78,30 @@ def facts_of(recipe: Recipe) -> SystemFacts:
         signature=_signature(recipe),
         addresses=system.addresses,
         options=system.options,
+        made=system.made,
         kinds=_kinds(recipe),
     )
+
+
+def options_of(recipe: Recipe, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the options of a new source, and those among them that are made up here because nobody gave them.
+
+    Raises:
+        CommandError: the system knows no such option.
+    """
+    known = recipe.system.options
+    for name in given:
+        if name not in known:
+            there = ", ".join(known) or say("none", "없음")
+            raise CommandError(
+                say(
+                    f"{recipe.system.name} has no option {name!r}; its options: {there}",
+                    f"{recipe.system.name}에는 옵션 {name!r}이(가) 없습니다. 쓸 수 있는 옵션: {there}",
+                ),
+                exit_code=2,
+            )
+    made = {name: secrets.token_urlsafe(24) for name in recipe.system.made if not given.get(name)}
+    return {**given, **made}, made
 
 
 def url_of(source: str, recipe: Recipe, *, said: str = "", secret: str = "") -> str:

@@ -169,6 +169,11 @@ async def test_what_the_operator_binds_is_served_by_the_process(broker: str, dat
         (["add", "X X", "--system", "kakao_skill"], "is no name for a source"),
         (["add", "x", "--system", "kakao_skill", "--channel", "fax"], "no such channel"),
         (["add", "x", "--system", "kakao_skill", "--option", "reply"], "NAME=VALUE"),
+        (
+            ["add", "x", "--system", "mailgun", "--option", "staf=@a.example.com"],
+            "no option 'staf'; its options: staff",
+        ),
+        (["add", "x", "--system", "line", "--option", "zone=UTC"], "its options: none"),
         (["rotate", "nobody"], "has no channel system"),
         (["remove", "nobody"], "has no channel system"),
     ],
@@ -181,6 +186,24 @@ def test_the_command_says_what_is_wrong(
 
     assert isinstance(answer.exception, CommandError)
     assert says in str(answer.exception)
+
+
+def test_a_token_that_the_vendor_repeats_is_made_up_shown_and_kept(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYMARK_POSTGRES", database)
+    words = ["sources", "add", "meta", "--system", "meta", "--secret", "app-secret"]
+    made = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    shown = CliRunner().invoke(app, [*words]).stdout
+    chosen = CliRunner().invoke(app, [*words, "--option", "verify_token=our-own"]).stdout
+    listed = json.loads(CliRunner().invoke(app, ["sources", "list", "--json"]).stdout)["sources"]
+
+    assert len(made["options"]["verify_token"]) == 32
+    assert "verify_token: " in shown
+    assert made["options"]["verify_token"] not in shown
+    assert "verify_token: " not in chosen
+    assert [each["options"] for each in listed] == [{"verify_token": "our-own"}]
+    assert "app-secret" not in json.dumps(listed)
 
 
 def test_a_set_up_that_names_an_unknown_member_is_trouble(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
     python tests/sdks/vendor_signers.py < deliveries.jsonl > headers.jsonl
 
 One JSON object a line: `system`, `variant`, `secret`, `url`, `method`, `body` (text), `headers`, `now` (RFC 3339). The
-answer has `headers` to send in addition, `url` where signing changes it, and `made_with`. Vendors without a library
-(Zendesk, Intercom, Shopify) are signed by OpenSSL, by the recipe of their documentation. What a library can only verify
-(LINE) is signed by OpenSSL and judged by the library.
+answer has `headers` to send in addition, `url` and `body` where signing changes them, and `made_with`. Vendors without
+a library (Zendesk, Intercom, Shopify, AfterShip) are signed by OpenSSL, by the recipe of their documentation. What a
+library can only verify (LINE, Meta, Mailgun) is signed by OpenSSL and judged by the library.
 """
 
 import base64
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 Delivery = dict[str, Any]
 Signed = dict[str, Any]
@@ -117,6 +117,37 @@ def line(delivery: Delivery) -> Signed:
     return _with("line-bot-sdk", {"X-Line-Signature": made})
 
 
+def meta(delivery: Delivery) -> Signed:
+    """Hexadecimal HMAC-SHA256 over the body; judged by a library that takes Meta's webhooks."""
+    from pywa.utils import webhook_updates_validator  # type: ignore[import-not-found]  # its own environment
+
+    made = "sha256=" + openssl("sha256", delivery["secret"], delivery["body"].encode()).hex()
+    if not webhook_updates_validator(delivery["secret"], delivery["body"].encode(), made):
+        msg = "pywa refuses the signature"
+        raise AssertionError(msg)
+    return _with("pywa", {"X-Hub-Signature-256": made})
+
+
+def mailgun(delivery: Delivery) -> Signed:
+    """Hexadecimal HMAC-SHA256 over time and token, in the form itself; judged by Mailgun's own library."""
+    from mailgun.security import SecurityGuard  # type: ignore[import-not-found]  # its own environment
+
+    fields = dict(parse_qsl(delivery["body"], keep_blank_values=True))
+    stamp, token = str(_seconds(delivery)), fields.get("token") or "0" * 50
+    made = openssl("sha256", delivery["secret"], (stamp + token).encode()).hex()
+    if not SecurityGuard.verify_webhook(delivery["secret"], token, stamp, made, max_age_seconds=0):
+        msg = "Mailgun's library refuses the signature"
+        raise AssertionError(msg)
+    signed = urlencode({**fields, "timestamp": stamp, "token": token, "signature": made})
+    return _with("mailgun", {}, body=signed)
+
+
+def aftership(delivery: Delivery) -> Signed:
+    """Base64 of HMAC-SHA256 over the body."""
+    made = openssl("sha256", delivery["secret"], delivery["body"].encode())
+    return _with("openssl", {"Aftership-Hmac-Sha256": base64.b64encode(made).decode()})
+
+
 def standard_webhooks(delivery: Delivery) -> Signed:
     """Standard Webhooks, signed by one library and verified by another."""
     from datetime import UTC
@@ -160,6 +191,9 @@ SIGNERS: dict[str, Callable[[Delivery], Signed]] = {
     "kakao_channel": token("Authorization", "KakaoAK "),
     "naver_talktalk": in_path,
     "static_token": token("X-Auth-Token"),
+    "meta": meta,
+    "mailgun": mailgun,
+    "aftership": aftership,
 }
 
 

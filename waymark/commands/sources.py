@@ -74,6 +74,7 @@ def register(app: typer.Typer) -> None:
             "waymark sources add callcentre --system twilio_voice --secret -",
             "waymark sources add kakao-bot --system kakao_skill",
             "waymark sources add talktalk --system naver_talktalk",
+            "waymark sources add meta --system meta --secret -",
         ),
     )(add)
     group.command(
@@ -118,7 +119,8 @@ def show_all(as_json: AsJson = False) -> None:
     out.print(say("Sources:", "연결된 소스:"), style="bold")
     for source in bound:
         count = f"{source['secrets']} {say('secrets', '비밀 값')}"
-        out.print(f"  {source['name']:<20} {source['system']:<20} {count:<12} {source['url']}", markup=False)
+        line = f"  {source['name']:<20} {source['system']:<20} {count:<12} {source['url']} {source['options'] or ''}"
+        out.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
     if not bound:
         out.print(say("  none; `waymark sources add` makes one", "  없음. `waymark sources add`로 추가합니다"))
 
@@ -131,7 +133,7 @@ def _shown(bound: "Listed") -> dict[str, object]:
     except CommandError as error:
         url = str(error)
     facts = {"name": bound.name, "system": bound.system, "secrets": bound.secrets, "disabled": bound.disabled}
-    return facts | {"url": url, "secret_ends": bound.oldest_ends}
+    return facts | {"url": url, "secret_ends": bound.oldest_ends, "options": bound.setup.get("options", {})}
 
 
 def add(
@@ -146,16 +148,17 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Bind a source to a system."""
-    from waymark.channels import system_of, url_of
+    from waymark.channels import options_of, system_of, url_of
     from waymark.sources import Binding, bind
 
     recipe = system_of(system)
+    chosen, made_options = options_of(recipe, trials.pairs(options))
     binding = Binding(
         name=name,
         system=recipe.system.name,
         channels=_known(channels or []),
         public_url=public_url,
-        options=trials.pairs(options),
+        options=chosen,
         addresses=tuple(addresses) if addresses else None,
     )
     with _database() as connection:
@@ -163,10 +166,13 @@ def add(
         made = _store_secret(connection, name, secret, mounted, recipe)
     url = url_of(name, recipe, said=public_url, secret=made or "")
     if as_json:
-        print_json({"source": name, "system": recipe.system.name, "url": url, "secret": made})
+        told = {"source": name, "system": recipe.system.name, "url": url, "secret": made}
+        print_json(told | ({"options": made_options} if made_options else {}))
         return
     _tell(made)
-    out.print(f"{say('webhook', '웹훅 주소')}: {url}", markup=False, highlight=False)
+    out.print(f"{say('webhook', '웹훅 주소')}: {url}", markup=False, highlight=False, soft_wrap=True)
+    for option, value in made_options.items():
+        out.print(f"{option}: {value}", markup=False, highlight=False)
 
 
 def rotate(

@@ -1,6 +1,7 @@
 """Whether an event is of the kind that an entry is about: a fixed set of comparisons, nothing is evaluated. Pure."""
 
 import hmac
+import re
 from collections.abc import Callable
 
 from services.ingest.channels.paths import Getter, PathError, View, as_text, compile_path
@@ -25,10 +26,7 @@ def _groups(when: When | list[When]) -> list[When]:
 
 
 def _test(path: str, wanted: Wanted) -> Test:
-    try:
-        get = compile_path(path)
-    except PathError as error:
-        raise SpecProblem(str(error)) from None
+    get = _getter(path)
     if isinstance(wanted, Condition):
         return _condition(get, wanted)
     values = _folded(wanted if isinstance(wanted, list) else [wanted])
@@ -51,25 +49,67 @@ def _condition(get: Getter, wanted: Condition) -> Test:
         tests.append(lambda text: text.endswith((wanted.ends_with or "").casefold()))
     if wanted.at_least is not None:
         tests.append(lambda text: _number(text) >= (wanted.at_least or 0))
-    compared = [_compared(get, other, same=True) for other in (wanted.same_as,) if other is not None]
-    compared += [_compared(get, other, same=False) for other in (wanted.differs_from,) if other is not None]
+    compared = [
+        compare(get, _getter(other))
+        for other, compare in (
+            (wanted.same_as, _same),
+            (wanted.differs_from, _different),
+            (wanted.not_in, _not_in),
+            (wanted.other_domain_than, _of_other_domain),
+        )
+        if other is not None
+    ]
     if not tests and not compared:
         raise SpecProblem("a condition that says nothing")
     return lambda view: all(test(_text(get, view)) for test in tests) and all(test(view) for test in compared)
 
 
-def _compared(get: Getter, path: str, *, same: bool) -> Test:
-    """Whether two values that are both there are the same; in constant time, as one of them may be a secret."""
+def _getter(path: str) -> Getter:
     try:
-        other = compile_path(path)
+        return compile_path(path)
     except PathError as error:
         raise SpecProblem(str(error)) from None
+
+
+def _same(get: Getter, other: Getter) -> Test:
+    return _compared(get, other, same=True)
+
+
+def _different(get: Getter, other: Getter) -> Test:
+    return _compared(get, other, same=False)
+
+
+def _compared(get: Getter, other: Getter, *, same: bool) -> Test:
+    """Whether two values that are both there are the same; in constant time, as one of them may be a secret."""
 
     def test(view: View) -> bool:
         left, right = as_text(get(view)).encode(), as_text(other(view)).encode()
         return bool(left and right) and hmac.compare_digest(left, right) is same
 
     return test
+
+
+_ADDRESS = re.compile(r'[^\s<>,;:"()]+@[^\s<>,;:"()]+')
+
+
+def _not_in(get: Getter, other: Getter) -> Test:
+    def test(view: View) -> bool:
+        listed = {one.strip() for one in _text(other, view).split(",")}
+        return not any({one, _domain(one)} & listed for one in _ADDRESS.findall(_text(get, view)))
+
+    return test
+
+
+def _of_other_domain(get: Getter, other: Getter) -> Test:
+    def test(view: View) -> bool:
+        own = {_domain(one) for one in _ADDRESS.findall(_text(other, view))}
+        return not any(_domain(one) in own for one in _ADDRESS.findall(_text(get, view)))
+
+    return test
+
+
+def _domain(address: str) -> str:
+    return "@" + address.rpartition("@")[2]
 
 
 def _text(get: Getter, view: View) -> str:

@@ -6,7 +6,7 @@ The bytes are kept as they were: signatures are made over bytes, and dead letter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
-from email.parser import BytesParser
+from email.parser import BytesHeaderParser
 from email.utils import collapse_rfc2231_value
 from enum import StrEnum
 from typing import Any
@@ -124,19 +124,27 @@ def fields_of(delivery: Delivery) -> dict[str, list[str]]:
 
 
 def _parts(delivery: Delivery) -> dict[str, list[str]]:
-    head = f"Content-Type: {delivery.header('content-type')}\r\n\r\n".encode("latin-1", "replace")
-    message = BytesParser().parsebytes(head + delivery.body)
-    payload = message.get_payload() if message.is_multipart() else None
-    if not isinstance(payload, list) or len(payload) > _MOST_FIELDS:
+    """Cut the body at its boundaries, so that only the heads of its parts are read line by line: files are long."""
+    boundary = _headers(f"Content-Type: {delivery.header('content-type')}".encode("latin-1", "replace")).get_boundary()
+    if not boundary:
+        raise ValueError("no boundary")
+    before, *parts = (b"\r\n" + delivery.body).split(
+        b"\r\n--" + boundary.encode("latin-1", "replace"), _MOST_FIELDS + 2
+    )
+    if not parts or len(parts) > _MOST_FIELDS + 1 or before.strip():
         raise ValueError("not a form in parts")
-    parts = [part for part in payload if isinstance(part, Message)]
     found: dict[str, list[str]] = {}
     for part in parts:
-        name = part.get_param("name", header="content-disposition")
-        content = part.get_payload(decode=True)
-        if name and part.get_filename() is None and isinstance(content, bytes):
-            found.setdefault(collapse_rfc2231_value(name), []).append(content.decode("utf-8"))
+        head, _, content = part.partition(b"\r\n\r\n")
+        told = _headers(head.lstrip())
+        name = told.get_param("name", header="content-disposition")
+        if name and told.get_filename() is None:
+            found.setdefault(collapse_rfc2231_value(name), []).append(content.decode("utf-8", "replace"))
     return found
+
+
+def _headers(text: bytes) -> Message:
+    return BytesHeaderParser().parsebytes(text)
 
 
 def kept(delivery: Delivery) -> bytes:

@@ -17,7 +17,7 @@ of a source key. What the body becomes is said by the system's YAML file; `wayma
 | 503 | not written in time, too much in flight, or not set up completely | sends it again |
 
 The body of a 200 is what the vendor wants to hear: TwiML for Twilio, `version` for a KakaoTalk skill, the challenge for
-Slack, counts for everybody else.
+Slack and (in a GET that repeats the source's verify token, else 403) for Meta, counts for everybody else.
 """.strip()
 
 
@@ -60,6 +60,7 @@ OPERATION: dict[str, Any] = {
         "content": {
             "application/json": {"schema": {}},
             "application/x-www-form-urlencoded": {"schema": {"type": "object"}},
+            "multipart/form-data": {"schema": {"type": "object"}},
         },
     },
     "responses": {

@@ -159,6 +159,13 @@ def _problems(system: System, stem: str) -> Iterator[SystemProblem]:
             continue  # the recipe says where
         yield from _member_problems(f"touchpoints[{number}]", fields, native=entry.native is not None)
     yield from _signature_problems(system)
+    yield from _setup_problems(system)
+
+
+def _setup_problems(system: System) -> Iterator[SystemProblem]:
+    for number, name in enumerate(system.made):
+        if name not in system.options:
+            yield SystemProblem(place=f"made[{number}]", message="say it among the `options`, too")
     for number, network in enumerate(system.addresses):
         if not _is_network(network):
             yield SystemProblem(place=f"addresses[{number}]", message="no network such as 203.0.113.0/24")

@@ -113,7 +113,9 @@ class Title(_Part, frozen=True):
 class Condition(_Part, frozen=True):
     """A condition that is more than a value or a list of them. Case does not matter.
 
-    `same_as` and `differs_from` name another path. Both values must be there, and here case does matter.
+    `same_as` and `differs_from` name another path. Both values must be there, and here case does matter. `not_in` and
+    `other_domain_than` are about the e-mail addresses in a value, such as a header's: none of them stands in the list
+    at another path (commas between; `@DOMAIN` is every address of it), or is of the domain of the address there.
     """
 
     one_of: tuple[Scalar, ...] | None = None
@@ -124,6 +126,8 @@ class Condition(_Part, frozen=True):
     at_least: float | None = None
     same_as: str | None = None
     differs_from: str | None = None
+    not_in: str | None = None
+    other_domain_than: str | None = None
 
 
 Wanted = Scalar | list[Scalar] | Condition
@@ -132,7 +136,7 @@ When = dict[str, Wanted]
 
 
 class Value(_Part, frozen=True):
-    """A value that is made: found at `path` or by `template` (the first of several that is there), then worked on.
+    """A value that is made: found at `path` or by `template` and worked on; of several, the first that gives one.
 
     In this order: `sum` adds up what stands at `[]`, `html` takes tags off, `pattern` takes what its group holds, `map`
     translates (`otherwise` stands for what it does not know), `time` reads a time, `since` gives the seconds from
@@ -203,6 +207,8 @@ class System(_Part, frozen=True):
     answer: Answer | None = None
     defaults: dict[str, Any] = {}
     options: dict[str, str] = {}
+    made: tuple[str, ...] = ()
+    """Options that are made up where the operator says none: tokens of ours that the vendor repeats."""
 
 
 PARTS = (

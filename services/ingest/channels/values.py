@@ -96,8 +96,7 @@ def has_no_time(spec: Any) -> bool:
 
 def _without_receipt(value: Value) -> Value | None:
     paths, templates = (
-        tuple(said for said in ((given,) if isinstance(given, str) else given) if said not in _RECEIPT)
-        for given in (value.path, value.template)
+        tuple(said for said in _many(given) if said not in _RECEIPT) for given in (value.path, value.template)
     )
     return msgspec.structs.replace(value, path=paths, template=templates) if paths or templates else None
 
@@ -106,18 +105,36 @@ def _made(given: Value, name: str) -> Maker:
     value = _without_receipt(given) if name == "occurred_at" else given
     if value is None:
         return lambda _: None
-    find = _first_filled(value.template) if value.template else _first(value.path)
+    finds = [template(text) for text in _many(value.template)] or [_getter(path) for path in _many(value.path)]
     steps = _steps(value, name)
 
     def make(view: View) -> Any:
-        found = find(view)
-        for step in steps:
-            if found is None or found == "":
-                return None
-            found = step(found, view)
-        return None if found == "" else found
+        problem: ValueProblem | None = None
+        for find in finds:
+            try:
+                made = _worked_on(find(view), steps, view)
+            except ValueProblem as error:
+                problem = problem or error
+                continue
+            if made is not None:
+                return made
+        if problem is not None:
+            raise problem
+        return None
 
     return make
+
+
+def _many(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else given
+
+
+def _worked_on(found: Any, steps: Sequence["Step"], view: View) -> Any:
+    for step in steps:
+        if found is None or found == "":
+            return None
+        found = step(found, view)
+    return None if found == "" else found
 
 
 Step = Callable[[Any, View], Any]
@@ -141,20 +158,10 @@ def _steps(value: Value, name: str) -> list[Step]:
 
 
 def _first(paths: str | tuple[str, ...]) -> Getter:
-    return _first_of([_getter(path) for path in ((paths,) if isinstance(paths, str) else paths)])
+    getters = [_getter(path) for path in _many(paths)]
 
-
-def _first_filled(templates: str | tuple[str, ...]) -> Getter:
-    return _first_of([template(text) for text in ((templates,) if isinstance(templates, str) else templates)])
-
-
-def _first_of(getters: Sequence[Getter]) -> Getter:
     def find(view: View) -> Any:
-        for get in getters:
-            found = get(view)
-            if found is not None and found != "":
-                return found
-        return None
+        return next((found for get in getters if (found := get(view)) is not None and found != ""), None)
 
     return find
 

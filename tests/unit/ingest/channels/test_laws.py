@@ -46,9 +46,21 @@ def test_any_json_is_answered_for(system: str, document: Any) -> None:
 
 
 @quick
-@given(st.sampled_from(["twilio_voice", "twilio_sms"]), st.dictionaries(st.text(), st.text()))
+@given(st.sampled_from(["twilio_voice", "twilio_sms", "mailgun"]), st.dictionaries(st.text(), st.text()))
 def test_any_form_is_answered_for(system: str, fields: dict[str, str]) -> None:
     opened(system, urlencode(fields).encode("utf-8", "surrogatepass"), "application/x-www-form-urlencoded")
+
+
+@quick
+@given(st.lists(st.sampled_from([b"\r\n", b"--b", b"--", b"\r\n\r\n", b"\xff", b"a", b";", b'"',
+    b"Content-Disposition: form-data; name=", b"; filename*=utf-8''%ff", b"\xed\x95\x9c"])).map(b"".join),
+    st.sampled_from(["multipart/form-data; boundary=b", 'multipart/form-data; boundary="', "multipart/form-data",
+    "multipart/form-data; boundary=", "multipart/form-data; boundary*=utf-8''b"]))  # fmt: skip
+def test_any_form_in_parts_is_answered_for(body: bytes, kind: str) -> None:
+    opened("mailgun", body, kind)
+    delivery = Delivery(headers={"content-type": kind}, body=body)
+
+    assert verify(reading.shipped()["mailgun"].system.signature, delivery, [Secret(value="s")], NOW) is Finding.MISSING
 
 
 @quick
@@ -77,7 +89,8 @@ def _put(node: Any, data: st.DataObject) -> None:
     "x-twilio-signature", "x-twilio-webhooks-signature-settings", "x-zendesk-webhook-signature", "authorization",
     "x-zendesk-webhook-signature-timestamp", "x-hub-signature", "x-hubspot-signature-v3", "x-hubspot-request-timestamp",
     "x-shopify-hmac-sha256", "x-slack-signature", "x-slack-request-timestamp", "x-line-signature", "webhook-id",
-    "webhook-timestamp", "webhook-signature", "x-api-key", "x-auth-token", "content-type",
+    "webhook-timestamp", "webhook-signature", "x-api-key", "x-auth-token", "content-type", "x-hub-signature-256",
+    "aftership-hmac-sha256",
 ]), st.text(st.characters(max_codepoint=255))), st.binary(), st.text())  # fmt: skip
 def test_no_guess_is_ever_verified_and_none_makes_the_check_fail(
     system: str, headers: dict[str, str], body: bytes, tail: str

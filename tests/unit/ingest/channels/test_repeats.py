@@ -1,6 +1,7 @@
 """What vendors send again is the same touchpoint: whatever the delivery adds, under whatever id it comes."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -33,18 +34,51 @@ ADDED: dict[str, dict[str, Any]] = {
 
 
 def again(system: str, body: bytes, form: bool) -> bytes:
+    """What the vendor sends when it tells the same once more."""
+    if system == "mailgun":
+        return body.replace(b"help%40shop", b"billing%40shop").replace(b"help@shop", b"billing@shop")
     if form:
         return urlencode({**dict(parse_qsl(body.decode())), "ApiVersion": "2027-01-01", "RetryCount": "1"}).encode()
     document = json.loads(body)
-    if system == "line":
-        for event in document["events"]:
-            event["deliveryContext"] = {"isRedelivery": True}
-    elif system == "hubspot":
-        for event in document:
-            event |= {"attemptNumber": 3, "subscriptionId": 5, "eventId": 999}
+    change = CHANGED.get(system)
+    if change is not None:
+        change(document)
     elif isinstance(document, dict):
         document |= ADDED.get(system, {})
     return json.dumps(document).encode()
+
+
+def redelivered(document: Any) -> None:
+    for event in document["events"]:
+        event["deliveryContext"] = {"isRedelivery": True}
+
+
+def attempted(document: Any) -> None:
+    for event in document:
+        event |= {"attemptNumber": 3, "subscriptionId": 5, "eventId": 999}
+
+
+def batched_otherwise(document: Any) -> None:
+    for entry in document["entry"]:
+        entry["time"] = 1795306299000
+        for change in entry.get("changes", ()):
+            change["value"].get("contacts", [{}])[0]["profile"] = {"name": "another"}
+
+
+def updated(document: Any) -> None:
+    document["is_tracking_first_tag"] = False
+    document["msg"] |= {"tag": "Delivered", "updated_at": "2026-11-22T00:15:00+00:00", "shipment_weight": 2}
+    for checkpoint in document["msg"]["checkpoints"]:
+        checkpoint |= {"message": "put otherwise", "city": "Seoul"}
+
+
+CHANGED: dict[str, Callable[[Any], None]] = {
+    "line": redelivered,
+    "hubspot": attempted,
+    "meta": batched_otherwise,
+    "aftership": updated,
+}
+"""What it changes inside."""
 
 
 def contents(bench: WebhookBench) -> set[tuple[str, bytes]]:

@@ -1,5 +1,6 @@
 """Paths, templates, lookups, numbers, times and conditions, each by what it makes of an event."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -126,6 +127,9 @@ def test_a_template_is_filled_or_left_out_whole(text: str, made: str | None) -> 
         ({"path": ["none", "@received_at"]}, "occurred_at", None),
         ({"path": "@received_at"}, "due_at", "2026-11-22T00:15:00Z"),
         ({"template": ["{none}/x", "{a.b[0].c}/y"]}, "id", "1/y"),
+        ({"path": ["list[0]", "list[1]"], "pattern": "^(l.*)"}, "reason", "last"),  # the first that gives a value
+        ({"path": ["list[0]", "list[1]"], "map": {"last": "x"}}, "outcome", "x"),
+        ({"path": ["html", "n"]}, "wait_s", 2),
         ({"path": "a.b[].c", "sum": True}, "value.amount", 3),
         ({"path": "a.b[][kind=x].c", "sum": True}, "value.amount", 2),
         ({"path": "a.b[].none", "sum": True}, "value.amount", None),
@@ -214,10 +218,61 @@ def test_a_text_that_is_too_long_is_cut() -> None:
         ("n", Condition(at_least=2), True),
         ("n", Condition(at_least=2.1), False),
         ("list[0]", Condition(at_least=0), False),
+        ("list[0]", Condition(same_as="list[0]"), True),
+        ("list[0]", Condition(same_as="list[1]"), False),
+        ("empty", Condition(same_as="empty"), False),
+        ("list[0]", Condition(differs_from="list[1]"), True),
+        ("list[0]", Condition(differs_from="nothing"), False),
     ],
 )
 def test_a_condition_holds_or_not(path: str, wanted: Wanted, holds: bool) -> None:
     assert compiled_test({path: wanted})(VIEW) is holds
+
+
+@pytest.mark.parametrize(
+    ("header", "listed", "holds"),
+    [
+        ("agent@shop.example.com", "@shop.example.com", False),
+        ("Agent <AGENT@Shop.Example.com>", "a@example.com, @shop.example.com", False),
+        ('"c@example.com via list" <agent@shop.example.com>', "@shop.example.com", False),
+        ("agent@partner.example.com", "agent@partner.example.com", False),
+        ("c@partner.example.com", "agent@partner.example.com", True),
+        ("c@myshop.example.com", "@shop.example.com", True),
+        ("c@shop.example.com.example.org", "@shop.example.com", True),
+        ("c@example.com", "", True),
+        ("", "@shop.example.com", True),
+        ("no address", "no address", True),
+    ],
+)
+def test_an_address_stands_in_a_list_by_itself_or_by_its_domain(header: str, listed: str, holds: bool) -> None:
+    view = replace(VIEW, event={"from": header}, options={"staff": listed})
+
+    assert compiled_test({"from": Condition(not_in="@option.staff")})(view) is holds
+
+
+@pytest.mark.parametrize(
+    ("header", "recipient", "holds"),
+    [
+        ("c@example.com", "help@shop.example.com", True),
+        ("Shop <noreply@SHOP.example.com>", "help@shop.example.com", False),
+        ("noreply@shop.example.com", "", True),
+        ("", "help@shop.example.com", True),
+    ],
+)
+def test_an_address_is_of_another_domain_or_not(header: str, recipient: str, holds: bool) -> None:
+    view = replace(VIEW, event={"from": header, "recipient": recipient})
+
+    assert compiled_test({"from": Condition(other_domain_than="recipient")})(view) is holds
+
+
+def test_a_time_without_a_zone_counts_only_where_somebody_says_the_zone() -> None:
+    view = replace(VIEW, event={"local": "2026-11-22T09:15:00", "utc": "2026-11-22T00:20:00Z"}, options={})
+    make = maker({"path": ["local", "utc"], "zone": "@option.zone"}, "occurred_at")
+
+    assert make(view) == "2026-11-22T00:20:00Z"
+    assert make(replace(view, options={"zone": "Asia/Seoul"})) == "2026-11-22T00:15:00Z"
+    with pytest.raises(ValueProblem, match="the option zone names none"):
+        maker({"path": "local", "zone": "@option.zone"}, "occurred_at")(view)
 
 
 def test_all_conditions_must_hold_and_of_several_groups_any() -> None:

@@ -6,6 +6,7 @@ import hmac
 import json
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.conftest import SteppingClock
 from tests.unit.ingest.channels.bench import PUBLIC, WebhookBench, settings
 from tests.unit.ingest.channels.deliveries import NOW, example
 from tests.unit.ingest.channels.test_signatures import NAMED, VECTORS
+from tests.unit.ingest.fakes import Response
 from tests.waiting import until
 
 
@@ -292,3 +294,56 @@ async def test_the_webhooks_are_documented(bench: WebhookBench) -> None:
         "503",
     }
     assert "/v1/sources/{source}/webhook/{token}" in document["paths"]
+
+
+META = {"hub.mode": "subscribe", "hub.challenge": "1158201444"}
+
+
+async def with_verify_token(clock: SteppingClock, token: str) -> WebhookBench:
+    clock.set(NOW)
+    bench = WebhookBench(clock=clock, settings=settings())
+    bench.bindings.add(Source(name="meta"), {"system": "meta", "options": {"verify_token": token}}, "app-secret")
+    return await bench.started()
+
+
+async def trial_of_meta(bench: WebhookBench, **query: str) -> Response:
+    at = f"/v1/sources/meta/webhook?{urlencode({**META, **query})}"
+    return await bench.deliver(vector("meta"), method="GET", headers={}, body=b"", at=at)
+
+
+async def test_meta_trying_the_address_hears_its_challenge_when_it_repeats_our_token(clock: SteppingClock) -> None:
+    bench = await with_verify_token(clock, "our-token")
+    answer = await trial_of_meta(bench, **{"hub.verify_token": "our-token"})
+
+    assert (answer.status, answer.body) == (200, b"1158201444")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert bench.publisher.records == []
+
+
+@pytest.mark.parametrize("token", ["our-token", ""])
+@pytest.mark.parametrize("said", [{"hub.verify_token": "another"}, {"hub.verify_token": ""}, {}])
+async def test_meta_without_our_token_is_told_so_and_hears_no_challenge(
+    clock: SteppingClock, token: str, said: dict[str, str]
+) -> None:
+    answer = await trial_of_meta(await with_verify_token(clock, token), **said)
+
+    assert answer.status == 403
+    assert b"1158201444" not in answer.body
+    assert b"verify_token" in answer.body
+
+
+async def test_a_batch_of_meta_holds_events_of_several_entries_and_each_has_its_own_bytes(clock: SteppingClock) -> None:
+    bench = await WebhookBench(clock=clock, settings=settings()).started()
+    clock.set(NOW)
+    one, other = (
+        json.loads(example(f"meta/{name}").body)["entry"] for name in ("messenger_messages", "messenger_echo")
+    )
+    one[0]["messaging"][0]["message"]["mid"] = "m" * 300
+    body = json.dumps({"object": "page", "entry": one + other}, ensure_ascii=False).encode()
+    made = hmac.new(vector("meta")["secret"].encode(), body, "sha256").hexdigest()
+    answer = await bench.deliver(vector("meta"), body=body, headers={"x-hub-signature-256": f"sha256={made}"})
+    [letter] = bench.publisher.dead_letters
+
+    assert answer.json == {"accepted": 2, "duplicate": 0, "rejected": 1, "ignored": 3}
+    assert json.loads(letter.value or b"") == one[0]["messaging"][0]
