@@ -14,7 +14,7 @@ from services.ingest.channels.signatures import Finding
 from services.journey.domain.touchpoint import Touchpoint, fingerprint
 from tests.conftest import SteppingClock
 from tests.unit.ingest.channels.bench import WebhookBench, settings
-from tests.unit.ingest.channels.deliveries import NOW, examples
+from tests.unit.ingest.channels.deliveries import NOW, example, examples
 from tests.unit.ingest.channels.test_signatures import VECTORS
 
 ADDED: dict[str, dict[str, Any]] = {
@@ -114,3 +114,88 @@ async def test_what_the_delivery_adds_changes_neither_id_nor_content(
     assert (first.status, second.status) == (200, 200)
     assert len({id_ for id_, _ in contents(bench)}) == len(each.expected)
     assert len(contents(bench)) == len(each.expected)
+
+
+@pytest.fixture
+async def bench(clock: SteppingClock, monkeypatch: pytest.MonkeyPatch) -> WebhookBench:
+    clock.set(NOW)
+    monkeypatch.setattr("services.ingest.channels.webhook.verify", lambda *_: Finding.VERIFIED)
+    return await WebhookBench(clock=clock, settings=settings()).started()
+
+
+async def deliver(
+    bench: WebhookBench, name: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> dict[str, int]:
+    """Deliver an example, or another body like it; return the numbers that its vendor hears (none in TwiML)."""
+    told = example(name)
+    vector = next(one for one in VECTORS if one["system"] == told.system)
+    whole = {**told.headers, **vector["headers"], **(headers or {})}
+    answer = await bench.deliver(vector, body=told.body if body is None else body, headers=whole)
+    assert answer.status == 200
+    return answer.json if answer.headers["content-type"] == "application/json" else {}
+
+
+async def test_a_slack_message_under_three_event_ids_is_one(bench: WebhookBench) -> None:
+    name = "slack/message_of_customer"
+    message = json.loads(example(name).body)
+    heard = []
+    for number, event_id in enumerate(("Ev0PV52K21", "Ev0PV52K98", "Ev0PV52K99")):
+        body = json.dumps({**message, "event_id": event_id, "event_time": 1795306207 + number}).encode()
+        retry = {"x-slack-retry-num": str(number)} if number else {}
+        heard.append(await deliver(bench, name, body, retry))
+
+    assert [(one["accepted"], one["duplicate"]) for one in heard] == [(1, 0), (0, 1), (0, 1)]
+    assert len(contents(bench)) == 1
+
+
+async def test_an_sms_that_twilio_sends_again_is_a_duplicate_and_no_conflict(
+    bench: WebhookBench, clock: SteppingClock
+) -> None:
+    name = "twilio_sms/message_received"
+    await deliver(bench, name)
+    clock.set(NOW + timedelta(seconds=2))
+    await deliver(bench, name, headers={"i-twilio-idempotency-token": "another"})
+    clock.set(NOW + timedelta(hours=30))  # ingest has forgotten it by then, the journey has not
+    await deliver(bench, name)
+
+    assert bench.publisher.dead_letters == []
+    assert len(contents(bench)) == 1
+
+
+async def test_a_shopify_refund_is_one_with_its_value_whatever_else_changes_in_its_order(bench: WebhookBench) -> None:
+    name = "shopify/order_refunded"
+    order = json.loads(example(name).body)
+    await deliver(bench, name)
+    for number, tags in enumerate(("called", "called, vip")):
+        customer = {**order["customer"], "phone": "+821099990000"}
+        later = {**order, "tags": tags, "updated_at": f"2026-11-22T09:1{number + 3}:59+09:00", "customer": customer}
+        body = json.dumps(later).encode()
+        heard = await deliver(bench, name, body, {"x-shopify-event-id": f"event-{number}"})
+        assert (heard["accepted"], heard["duplicate"], heard["rejected"]) == (0, 1, 0)
+    [refund] = bench.publisher.touchpoints
+
+    assert (refund.kind, refund.id, refund.refs["refund_id"]) == ("refund_paid", "refund/509562969", "509562969")
+    assert refund.value is not None
+    assert (refund.value.amount, refund.value.currency) == (30000, "KRW")
+
+
+async def test_a_parcel_s_checkpoints_come_with_every_update_and_count_once(bench: WebhookBench) -> None:
+    heard = [await deliver(bench, f"aftership/{name}") for name in ("out_for_delivery", "attempt_failed", "delivered")]
+
+    assert [(one["accepted"], one["duplicate"]) for one in heard] == [(2, 0), (1, 2), (1, 1)]
+    assert [found.kind for found in bench.publisher.touchpoints] == [
+        *("parcel_scanned", "parcel_scanned", "delivery_attempt_failed", "parcel_delivered")
+    ]
+
+
+async def test_a_mail_to_two_mailboxes_is_one_contact_and_one_in_each_queue(bench: WebhookBench) -> None:
+    name, at = "mailgun/mail_received", "/v1/sources/mailgun/webhook"
+    vector = next(one for one in VECTORS if one["system"] == "mailgun")
+    again_to_billing = again("mailgun", example(name).body, form=True)
+    heard = [await deliver(bench, name), await deliver(bench, name, again_to_billing)]
+    for queue in ("help", "billing", "billing"):
+        answer = await bench.deliver(vector, body=again_to_billing, at=f"{at}?queue={queue}")
+        heard.append(answer.json)
+
+    assert [one["accepted"] for one in heard] == [1, 0, 1, 1, 0]
+    assert [found.queue for found in bench.publisher.touchpoints] == [None, "help", "billing"]
