@@ -2,7 +2,7 @@
 
 import os
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -119,13 +119,14 @@ def show_all(as_json: AsJson = False) -> None:
     out.print(say("Sources:", "연결된 소스:"), style="bold")
     for source in bound:
         count = f"{source['secrets']} {say('secrets', '비밀 값')}"
-        line = f"  {source['name']:<20} {source['system']:<20} {count:<12} {source['url']} {source['options'] or ''}"
-        out.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
+        line = f"  {source['name']:<20} {source['system']:<20} {count:<12} {source['url']}"
+        options = "".join(f"  {name}={value}" for name, value in source["options"].items())
+        out.print(line + options, markup=False, highlight=False, soft_wrap=True)
     if not bound:
         out.print(say("  none; `waymark sources add` makes one", "  없음. `waymark sources add`로 추가합니다"))
 
 
-def _shown(bound: "Listed") -> dict[str, object]:
+def _shown(bound: "Listed") -> dict[str, Any]:
     from waymark.channels import system_of, url_of
 
     try:
@@ -173,6 +174,14 @@ def add(
     out.print(f"{say('webhook', '웹훅 주소')}: {url}", markup=False, highlight=False, soft_wrap=True)
     for option, value in made_options.items():
         out.print(f"{option}: {value}", markup=False, highlight=False)
+    if url.startswith("/"):
+        hint = say(
+            "Put the address that the vendor reaches you by before it, or set WAYMARK_INGEST_PUBLIC_URL here and for "
+            "ingest: https://waymark.example.com",
+            "앞에 외부에서 접속하는 주소를 붙이거나, 여기와 ingest에 WAYMARK_INGEST_PUBLIC_URL을 설정하세요: "
+            "https://waymark.example.com",
+        )
+        err.print(hint, style="yellow", highlight=False)
 
 
 def rotate(

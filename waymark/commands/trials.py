@@ -44,7 +44,12 @@ def show(name: NameOrFile, as_json: AsJson = False) -> None:
         say("documentation", "문서"): facts.documentation,
         say("signature", "서명"): facts.signature,
         say("networks", "네트워크"): ", ".join(facts.addresses),
-        say("options", "옵션"): ", ".join(f"{key}={value}" for key, value in facts.options.items()),
+        say("options", "옵션"): ", ".join(
+            f"{key} ({say('made up by `sources add`', '`sources add`가 만듦')})"
+            if key in facts.made
+            else f"{key}={value}"
+            for key, value in facts.options.items()
+        ),
         say("becomes", "접점 종류"): ", ".join(facts.kinds),
     }
     for label, value in rows.items():

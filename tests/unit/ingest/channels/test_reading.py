@@ -121,3 +121,11 @@ def test_every_shipped_system_is_named_in_both_languages_and_says_where_it_is_do
     assert any("가" <= character <= "힣" for character in system.title.ko)
     assert system.documentation.startswith("https://") or name == "static_token"
     assert yaml.safe_load((reading.SHIPPED / f"{name}.yaml").read_text(encoding="utf-8"))["name"] == name
+
+
+@pytest.mark.parametrize("name", sorted(reading.shipped()))
+@pytest.mark.parametrize("question", ["Customer:", "Repeats:", "Added by the delivery:", "Order:"])
+def test_every_shipped_file_says_at_its_head_who_the_customer_is_and_what_comes_again(name: str, question: str) -> None:
+    head = (reading.SHIPPED / f"{name}.yaml").read_text(encoding="utf-8").partition("\nname:")[0]
+
+    assert question in head
