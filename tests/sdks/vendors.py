@@ -326,6 +326,28 @@ def _is_of_model(parts: list[str], model: dict[str, Any]) -> bool:
     return outer in model and (not inner or parts[1] in _ONLY_IN_EVENTS_INSIDE or inner in model[outer])
 
 
+async def whatsapp(ground: Ground, vendor: Vendor) -> str:
+    """A library for WhatsApp alone reads the same messages of the same people out of the example."""
+    path = EXAMPLES / vendor.example
+    read = {each["id"]: each for each in await asyncio.to_thread(_read_by_pywa, path)}
+    expected = json.loads(path.with_name(f"{path.stem}.expected.json").read_text(encoding="utf-8"))
+    for each in expected:
+        one = read[each["id"]]
+        who = {"phone": f"+{one['phone']}", "social": f"whatsapp:{one['social']}"}
+        assert each["customer"] == who, (each["customer"], who)
+        assert datetime.fromisoformat(each["occurred_at"]).timestamp() == one["at"]
+    left_out = {one["type"] for id_, one in read.items() if id_ not in {each["id"] for each in expected}}
+    assert left_out == {"reaction"}, left_out
+    return f"{len(expected)} messages, as pywa reads them"
+
+
+def _read_by_pywa(path: Path) -> list[dict[str, Any]]:
+    command: list[str | Path] = [python_home() / "bin" / "python", HERE / "clients" / "whatsapp_reader.py"]
+    done = subprocess.run(command, input=path.read_bytes(), capture_output=True, timeout=120, check=True)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
 Check = Callable[[Ground, Vendor], Awaitable[str]]
 CHECKS: dict[str, Check] = {
     "sent": sent,
@@ -342,7 +364,8 @@ def checks_of(vendor: Vendor) -> dict[str, Check]:
     """Return the columns of a vendor's row; a form that proves its origin in itself is never malformed."""
     if vendor.system == "mailgun":
         return {name: check for name, check in CHECKS.items() if name != "malformed"}
-    return CHECKS | ({"vendor's model": fields} if vendor.system == "amazon_connect" else {})
+    model = {"amazon_connect": fields, "meta": whatsapp}.get(vendor.system)
+    return CHECKS | ({"vendor's model": model} if model is not None else {})
 
 
 def _other(vendor: Vendor) -> bytes:
