@@ -148,7 +148,10 @@ async def create_pool(
         "tcp_keepalives_interval": "5",
         "tcp_keepalives_count": "3",
     }
-    opener = Opener(address=read(place.url), pooler=place.pooler, settings=settings, writes=writes)
+    address = read(place.url)
+    if address.for_commands:
+        _log.warning("only commands follow these parameters of the URL", parameters=address.for_commands)
+    opener = Opener(address=address, pooler=place.pooler, settings=settings, writes=writes)
     try:
         pool = await asyncpg.create_pool(
             connect=opener.connect,
@@ -162,12 +165,14 @@ async def create_pool(
             raise SettingsError([_unexpected_pooler(place)]) from error
         raise
     except ssl.SSLCertVerificationError as error:  # an OSError, but no later try will be believed either
-        refusal = (
-            f"{place.variable}: the server's certificate is refused: {error.verify_message} (see sslrootcert, sslmode)"
-        )
-        raise SettingsError([refusal]) from error
+        raise SettingsError([f"{place.variable}: {not_believed(error)}"]) from error
     await _examine(pool, place)
     return pool
+
+
+def not_believed(error: ssl.SSLCertVerificationError) -> str:
+    """Why a server's certificate is no proof, and which parameters that depends on."""
+    return f"the server's certificate is refused: {error.verify_message} (see sslrootcert, sslmode)"
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ Certificates are made by the test and are for `localhost` alone. `ANONYMOUS`, wh
 everything; the users of the services have what docs/operations.md says that they need, and nothing else.
 """
 
-import datetime
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +11,8 @@ from pathlib import Path
 
 from aiokafka.conn import create_conn
 from aiokafka.protocol.admin import CreateAclsRequest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.authority import Authority
 from waymark.stack.kafka import Door, Kafka, Locks
 from waymark.stack.process import free_port
 
@@ -38,58 +34,6 @@ RIGHTS: Sequence[tuple[str, int, str, int]] = (
     ("alerts", TOPIC, "issues", WRITE),
 )
 """What each user may do: `docs/operations.md` has the same table."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signed:
-    """A certificate with its key, as PEM files."""
-
-    cert: Path
-    key: Path
-
-
-class Authority:
-    """Signs certificates for the length of a test."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder = folder
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self.file = folder / f"{name}.pem"
-        certificate = self._builder(self._name, self._key.public_key()).add_extension(
-            x509.BasicConstraints(ca=True, path_length=None), critical=True
-        )
-        self.file.write_bytes(_pem(certificate.sign(self._key, hashes.SHA256())))
-
-    def sign(self, name: str, *, hosts: Sequence[str] = ()) -> Signed:
-        """Make a certificate of `name`, for these hosts."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key.public_key())
-        if hosts:
-            builder = builder.add_extension(
-                x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False
-            )
-        signed = Signed(cert=self._folder / f"{name}-cert.pem", key=self._folder / f"{name}-key.pem")
-        signed.cert.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
-        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        signed.key.write_bytes(key.private_bytes(*form))
-        return signed
-
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-        )
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

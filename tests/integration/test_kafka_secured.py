@@ -16,9 +16,10 @@ from services.runtime.reach.brokers import Brokers
 from services.runtime.reach.kafka_access import find_trouble
 from services.runtime.record import Record
 from services.runtime.settings import CommonSettings
+from tests.authority import Authority
 from tests.integration.alerts_world import client_of
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, make_key
-from tests.integration.secured_kafka import PASSWORD, Authority, Secured, secured_kafka
+from tests.integration.secured_kafka import PASSWORD, Secured, secured_kafka
 from tests.waiting import until
 from waymark.stack.process import Child, free_port
 from waymark.topics import declared

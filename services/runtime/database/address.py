@@ -3,10 +3,15 @@
 Leaves connecting to `sessions`. A URL that is wrong is passed on as it is: what is wrong with it is not said here.
 """
 
+import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from services.runtime.reach import tls_files
+from services.runtime.reach.libpq import SYSTEM, is_followed_by_services, is_for_commands
 
 PORT: Final = 5432
 WHOLE_CONNECT_S: Final = 9.0
@@ -14,17 +19,6 @@ WHOLE_CONNECT_S: Final = 9.0
 
 ONE_OF_SEVERAL_S: Final = 3.0
 """Seconds for one server of several: a machine that died answers nothing at all, and the next one waits behind it."""
-
-LIBPQ_ALONE: Final = frozenset(
-    {
-        *("connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
-        *("tcp_user_timeout", "channel_binding", "fallback_application_name", "gssencmode", "gssdelegation"),
-        *("hostaddr", "load_balance_hosts", "require_auth", "requirepeer", "sslcertmode", "sslcompression"),
-        *("sslcrldir", "sslsni", "client_encoding"),
-    }
-)
-"""Parameters of libpq that asyncpg takes for settings of the server, which then refuses the session. `connect_timeout`
-is kept in another way."""
 
 
 class Pooler(StrEnum):
@@ -55,6 +49,12 @@ class Address:
     within_s: float
     """Seconds in which one server has to take a connection."""
 
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    """In place of what the URL says of TLS, where the driver cannot follow that."""
+
+    for_commands: tuple[str, ...] = ()
+    """Parameters that demand something of which only commands take care."""
+
 
 def read(url: str) -> Address:
     """Take a URL apart; one that cannot be read is left to the driver, whole."""
@@ -67,7 +67,8 @@ def read(url: str) -> Address:
     given = dict(parameters)
     if "host" in given or "port" in given:
         servers = ()
-    kept = [(name, value) for name, value in parameters if name not in LIBPQ_ALONE]
+    tls = tls_files.context(given) if given.get("sslrootcert") == SYSTEM else None
+    kept = [(name, value) for name, value in parameters if _is_for_the_driver(name, replaced=tls is not None)]
     if len(kept) < len(parameters):
         url = urlunsplit(parts._replace(query=urlencode(kept)))
     return Address(
@@ -75,7 +76,17 @@ def read(url: str) -> Address:
         servers=servers,
         target=given.get("target_session_attrs"),
         within_s=_within(given.get("connect_timeout", ""), len(servers)),
+        tls=tls,
+        for_commands=_for_commands(given),
     )
+
+
+def _is_for_the_driver(name: str, *, replaced: bool) -> bool:
+    return is_followed_by_services(name) and not (replaced and name in tls_files.PARAMETERS)
+
+
+def _for_commands(given: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name, value in given.items() if is_for_commands(name, value)))
 
 
 def _servers(netloc: str) -> tuple[Server, ...]:

@@ -206,6 +206,8 @@ class Opener:
         rest = {n: v for n, v in self.settings.items() if n not in given}
         where: dict[str, Any] = {"host": server.host, "port": server.port} if server is not None else {}
         how = {**how, **where, "server_settings": given, "target_session_attrs": self._target()}
+        if self.address.tls is not None:
+            how["ssl"] = self.address.tls
         if self.pooler is Pooler.TRANSACTION:
             how["statement_cache_size"] = 0  # a prepared statement stays with the server, for whoever gets it next
         session: Session = await asyncpg.connect(self.address.dsn, **how)

@@ -10,35 +10,12 @@ from difflib import get_close_matches
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from services.runtime.reach import forms
+from services.runtime.reach import forms, libpq, tls_files
+from services.runtime.reach.libpq import PARAMETERS, SYSTEM, Form
 
 SHAPE: Final = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
 
-_CHOICES: Final = {
-    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
-    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
-    "sslnegotiation": ("postgres", "direct"),
-    "gssencmode": ("disable", "prefer", "require"),
-    "channel_binding": ("disable", "prefer", "require"),
-    "load_balance_hosts": ("disable", "random"),
-    "ssl_min_protocol_version": ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"),
-    "ssl_max_protocol_version": ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"),
-}
-_FILES: Final = frozenset({"sslcert", "sslkey", "sslrootcert", "sslcrl", "passfile"})
-_NUMBERS: Final = frozenset(
-    {"connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
-)
-_OTHERS: Final = frozenset(
-    {
-        *("host", "hostaddr", "port", "dbname", "database", "user", "password", "application_name", "options"),
-        *("fallback_application_name", "client_encoding", "service", "sslpassword", "sslcompression", "sslcertmode"),
-        *("sslcrldir", "sslsni", "requirepeer", "krbsrvname", "gsslib", "gssdelegation", "require_auth"),
-    }
-)
-_KNOWN: Final = frozenset({*_CHOICES, *_FILES, *_NUMBERS, *_OTHERS})
 _ENCODED: Final = {character: f"%{ord(character):02X}" for character in "/#?@[]% "}
-_SYSTEM: Final = "system"
-"""In place of a file of `sslrootcert`: what the machine trusts."""
 
 
 def problems(url: str) -> list[str]:
@@ -84,7 +61,7 @@ def _is_of_a_parameter(authority: str, remainder: str) -> bool:
     """Whether the `@` after the authority belongs to the value of a parameter, and the authority is hosts alone."""
     path, _, query = remainder.partition("?")
     names = [pair.partition("=")[0] for pair in query.split("&")]
-    return "@" not in path and not list(_hosts(authority)) and all(name in _KNOWN for name in names)
+    return "@" not in path and not list(_hosts(authority)) and all(name in PARAMETERS for name in names)
 
 
 def _is_utf8(rest: str) -> bool:
@@ -113,25 +90,32 @@ def _hosts(text: str) -> Iterator[str]:
 
 
 def _parameters(query: str) -> Iterator[str]:
+    given: dict[str, str] = {}
     for pair in query.split("&") if query else ():
         name, equals, value = pair.partition("=")
         if not equals or not value:
             yield f"after `?` stand parameters as name=value, joined by `&`; write {_ENCODED['?']} for a `?` in a name"
-        elif name not in _KNOWN:
-            close = get_close_matches(name, _KNOWN, n=1)
+        elif name not in PARAMETERS:
+            close = [libpq.OTHER_NAMES[name]] if name in libpq.OTHER_NAMES else get_close_matches(name, PARAMETERS, n=1)
             yield "has a parameter that PostgreSQL does not know" + (f"; did you mean {close[0]}?" if close else "")
         else:
-            yield from _value(name, unquote_to_bytes(value).decode())
+            given[name] = unquote_to_bytes(value).decode()
+    wrong = [(name, problem) for name, value in given.items() for problem in _value(name, value)]
+    yield from (problem for _, problem in wrong)
+    yield from tls_files.problems({name: value for name, value in given.items() if name not in dict(wrong)})
 
 
 def _value(name: str, value: str) -> Iterator[str]:
-    if name in _CHOICES and value not in _CHOICES[name]:
-        yield f"{name} is none of {', '.join(_CHOICES[name])}"
-    if name in _NUMBERS and not re.fullmatch(r"-?[0-9]{1,9}", value):
+    parameter = PARAMETERS[name]
+    if parameter.choices and value not in parameter.choices:
+        yield f"{name} is none of {', '.join(parameter.choices)}"
+    elif (instead := parameter.refusal(value)) is not None:
+        yield f"has the parameter {name}{f'={value}' if parameter.choices else ''}: {instead}"
+    if parameter.form is Form.NUMBER and not re.fullmatch(r"-?[0-9]{1,9}", value):
         yield f"{name} is no number"
-    if name == "port" and not all(forms.is_port(port) for port in value.split(",")):
+    if parameter.form is Form.PORTS and not all(forms.is_port(port) for port in value.split(",")):
         yield "the parameter port is no number from 1 to 65535"
-    if name in _FILES and not (name == "sslrootcert" and value == _SYSTEM):
+    if parameter.form is Form.FILE and not (name == "sslrootcert" and value == SYSTEM):
         try:
             forms.file(value)
         except ValueError as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.runtime.reach.postgres_url import problems
+from tests.authority import Authority
 
 SECRET = "hid"
 
@@ -75,8 +76,7 @@ def test_every_other_mistake_is_named(url: str, words: str) -> None:
 
 
 def test_what_the_machine_trusts_is_no_file(tmp_path: Path) -> None:
-    authority = tmp_path / "ca.pem"
-    authority.write_text("x")
+    authority = Authority(tmp_path, "authority").file
 
     assert problems("postgresql://u:p@h/db?sslmode=verify-full&sslrootcert=system") == []
     assert problems(f"postgresql://u:p@h/db?sslrootcert={authority}") == []
