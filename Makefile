@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 SHARE  := -n auto --maxprocesses 4 --dist worksteal  # a process a core, each with engines of its own; ARGS="-n 0": one
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-kafka test-sdks test-poolers faults faults-short soak test-panels check fmt bench lock env-example dashboards clean
+.PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels check fmt bench lock env-example dashboards clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ up: $(STAMP)  ## run everything on this machine until Ctrl-C
 	@$(BIN)/waymark up
 
 test: $(STAMP)  ## every test that needs nothing but PyPI: unit, contract, stories, architecture, local integration
-	@$(PYTEST) $(SHARE) -m "not kafka and not prometheus and not pgbouncer" $(ARGS)
+	@$(PYTEST) $(SHARE) -m "not kafka and not prometheus and not pgbouncer and not tls" $(ARGS)
 
 test-kafka: $(STAMP)  ## the tests against Apache Kafka 4 (Java 17 and mvn; jars from Maven Central)
 	@$(PYTEST) $(SHARE) -m kafka $(ARGS)
@@ -49,6 +49,9 @@ test-panels: $(STAMP)  ## every panel shows something: the stack, a real Prometh
 
 test-poolers: $(STAMP)  ## PgBouncer before PostgreSQL, in session and transaction mode (PGBOUNCER=path of its program)
 	@$(PYTEST) -m pgbouncer $(ARGS)
+
+test-tls: $(STAMP)  ## a PostgreSQL with TLS, by both drivers and every process (POSTGRES_TREE=folder of the unpacked package)
+	@$(PYTEST) -m tls $(ARGS)
 
 check: $(STAMP)  ## format, lint, types, import contracts, size budget: what CI refuses, in under a minute
 	$(BIN)/ruff format --check .

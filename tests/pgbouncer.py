@@ -10,14 +10,12 @@ from typing import Self
 
 import psycopg
 
+from tests.authority import Signed
 from waymark.stack.postgres import HERE, SYSTEM_USER, Postgres
 from waymark.stack.process import Child, await_ready, free_port
 
 VARIABLE = "PGBOUNCER"
 START_S = 20.0
-
-_CERTIFIED = ("server.crt", "server.key")
-_TLS = ("client_tls_sslmode = require", "client_tls_cert_file = server.crt", "client_tls_key_file = server.key")
 
 
 def program() -> Path:
@@ -35,7 +33,7 @@ def _parts() -> list[Path]:
 class PgBouncer:
     """One PgBouncer. `ignored` are startup parameters that it drops, `servers` is how many it opens at most.
 
-    With `tls`, a folder with `server.crt` and `server.key`, it takes nobody without.
+    With `tls`, a certificate of its own, it takes nobody without.
     """
 
     def __init__(
@@ -46,7 +44,7 @@ class PgBouncer:
         *,
         ignored: str = "",
         servers: int = 20,
-        tls: Path | None = None,
+        tls: Signed | None = None,
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -75,7 +73,7 @@ class PgBouncer:
         settings.write_text(self._settings())
         here = [Path(shutil.copy(path, self.folder)) for path in _parts()]
         if self._tls is not None:
-            here += [Path(shutil.copy(self._tls / name, self.folder)) for name in _CERTIFIED]
+            here += [Path(shutil.copy(file, self.folder)) for file in (self._tls.cert, self._tls.key)]
         for path in (self.folder, settings, users, *here):
             if user is not None:
                 shutil.chown(path, user, user)
@@ -108,11 +106,17 @@ class PgBouncer:
                 "auth_file = users.txt",
                 f"pool_mode = {self._mode}",
                 f"default_pool_size = {self._servers}",
-                *(_TLS if self._tls is not None else ()),
+                *self._with_tls(),
                 f"ignore_startup_parameters = {self._ignored}",
                 "",
             ]
         )
+
+    def _with_tls(self) -> list[str]:
+        if self._tls is None:
+            return []
+        files = [f"client_tls_cert_file = {self._tls.cert.name}", f"client_tls_key_file = {self._tls.key.name}"]
+        return ["client_tls_sslmode = require", *files]
 
     def _answers(self) -> bool:
         try:

@@ -1,21 +1,40 @@
 """A connection for one command, with errors that say what to do."""
 
+import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
 from psycopg import conninfo
 
 from services.runtime.reach import postgres_url
+from services.runtime.settings import CommonSettings
 from waymark.console import CommandError, masked, settings_wrong
 
 CONNECT_S = 5
+VARIABLE = CommonSettings.variable_of("postgres")
 
 
-def check_url(url: str) -> None:
+def check_url(url: str, variable: str = VARIABLE) -> None:
     """Refuse a URL that cannot be read; raises `CommandError`, whose text never quotes it."""
     if problems := postgres_url.problems(url):
-        raise CommandError(settings_wrong([f"WAYMARK_POSTGRES: {problem}" for problem in problems]), exit_code=2)
+        raise CommandError(settings_wrong([f"{variable}: {problem}" for problem in problems]), exit_code=2)
+
+
+def unusable(url: str, error: Exception | None, variable: str = VARIABLE) -> CommandError:
+    """What is said of a database that let nobody in: a wrong setting by the services' own words, else the driver's."""
+    if (wrong := why_refused(url)) is not None:
+        return CommandError(settings_wrong([f"{variable}: {wrong}"]), exit_code=2)
+    return CommandError(f"{variable}: PostgreSQL at {masked(url)} cannot be used: {str(error).strip()}")
+
+
+def why_refused(url: str) -> str | None:
+    """What is wrong with a URL that a server refuses. libpq tells it in the server's language; asyncpg by codes."""
+    from services.runtime.starting import find_refusal
+
+    with ThreadPoolExecutor(max_workers=1) as beside:  # the caller may stand in a loop of its own
+        return beside.submit(asyncio.run, find_refusal(url)).result()
 
 
 def opened(url: str, name: str, *, writes: bool = True) -> psycopg.Connection:
@@ -44,6 +63,6 @@ def connected(url: str) -> Iterator[psycopg.Connection]:
         with opened(url, "waymark") as connection:
             yield connection
     except psycopg.OperationalError as error:
-        raise CommandError(f"PostgreSQL at {masked(url)} cannot be used: {str(error).strip()}") from error
+        raise unusable(url, error) from error
     except psycopg.errors.UndefinedTable as error:
         raise CommandError("the tables are missing: run `waymark migrate`") from error

@@ -22,6 +22,7 @@ from services.runtime.postgres import (
     transaction,
 )
 from services.runtime.settings import CommonSettings, SettingsError
+from tests.authority import Authority
 from tests.pgbouncer import PgBouncer
 from tests.waiting import until
 from waymark.migrate import migrate
@@ -170,6 +171,19 @@ async def test_copying_and_many_rows_at_once_go_through_transaction_mode(in_tran
 async def test_migrations_go_through_either_mode(server: Postgres, tmp_path: Path, mode: str) -> None:
     with PgBouncer(tmp_path / "bouncer", server, mode) as pooler:
         assert (await asyncio.to_thread(migrate, pooler.url())).up_to_date
+
+
+async def test_a_pooler_is_believed_by_its_certificate_as_a_server_is(server: Postgres, tmp_path: Path) -> None:
+    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
+    own = ours.sign("pooler", hosts=["localhost"])
+    with PgBouncer(tmp_path / "bouncer", server, "session", tls=own) as pooler:
+        full = f"{pooler.url().replace('127.0.0.1', 'localhost')}?sslmode=verify-full&sslrootcert="
+        async with pool_of(f"{full}{ours.file}", Pooler.SESSION) as pool:
+            assert (await ping(pool)).ok
+        assert (await asyncio.to_thread(migrate, f"{full}{ours.file}")).up_to_date
+        with pytest.raises(SettingsError, match="WAYMARK_POSTGRES: the server's certificate is refused"):
+            async with pool_of(f"{full}{theirs.file}", Pooler.SESSION):
+                pass
 
 
 def settings(url: str, pooler: str, direct: str = "") -> CommonSettings:

@@ -1,160 +1,219 @@
-"""TLS to the database: the right authority and the right name get through, all else is refused, by both drivers.
+"""A real PostgreSQL with TLS: the right authority and the right name get through, all else is refused in one line.
 
-The embedded PostgreSQL was built without TLS, so PgBouncer ends it here; to a driver the two begin it alike.
+By both drivers, the services' and the commands', and by the real processes.
 """
 
-import asyncio
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from services.runtime.database.address import Pooler
-from services.runtime.postgres import Place, acquire, close_pool, create_pool
+from services.runtime.postgres import acquire, close_pool, create_pool, ping
 from services.runtime.settings import SettingsError
-from tests.pgbouncer import PgBouncer
+from services.runtime.starting import NotThereError, open_postgres
+from tests.authority import Authority
+from tests.tls_postgres import NAME, PASSWORD, TlsPostgres
 from waymark.console import CommandError
 from waymark.database import connected
 from waymark.migrate import migrate
-from waymark.stack.postgres import Postgres
+from waymark.stack.process import free_port
 
-pytestmark = pytest.mark.pgbouncer
+pytestmark = pytest.mark.tls
 
-NAME = "localhost"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authority:
-    """Signs certificates; `file` is its own."""
-
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-    file: Path
-
-
-def make_authority(folder: Path, name: str) -> Authority:
-    key = ec.generate_private_key(ec.SECP256R1())
-    who = named(name)
-    certificate = (
-        started(who, who, key)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(usage(signs_certificates=True), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / f"{name}.crt"
-    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return Authority(key=key, certificate=certificate, file=file)
-
-
-def certify(authority: Authority, folder: Path) -> None:
-    """Write `server.crt` and `server.key` for the name, not for the address."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
-    certificate = (
-        started(named("server"), authority.certificate.subject, key)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(above, critical=False)
-        .sign(authority.key, hashes.SHA256())
-    )
-    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "server.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "server.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, *private))
-    (folder / "server.key").chmod(0o600)
-
-
-def named(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-
-
-def started(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-    )
-
-
-def usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+WAYMARK = Path(sys.executable).with_name("waymark")
+SERVICES = ("ingest", "journey", "journey-api", "alerts")
+SOON_S = 5.0
+"""A refusal waits for nothing; a loaded machine needs longer to load Python."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What has a certificate of `ours` stands before the database; `theirs` has nothing to do with it."""
+    """A server that `ours` signed for by its name alone; `theirs` has nothing to do with it."""
 
-    pooler: PgBouncer
+    server: TlsPostgres
     ours: Authority
     theirs: Authority
 
-    def url(self, authority: Authority, *, host: str = NAME) -> str:
-        place = f"{self.pooler.url().replace('127.0.0.1', host)}?sslmode=verify-full"
-        return f"{place}&sslrootcert={authority.file}"
+    def full(self, authority: Authority, *more: str) -> str:
+        """The parameters that verify everything."""
+        return "&".join(("sslmode=verify-full", f"sslrootcert={authority.file}", *more))
 
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("tls")
-    ours, theirs = make_authority(folder, "ours"), make_authority(folder, "theirs")
-    certify(ours, folder)
-    with (
-        Postgres(folder / "postgres", settings=("fsync=off",)) as server,
-        PgBouncer(folder / "pgbouncer", server, "session", tls=folder) as pooler,
-    ):
-        yield Ground(pooler=pooler, ours=ours, theirs=theirs)
+    ours, theirs = Authority(folder, "ours"), Authority(folder, "theirs")
+    with TlsPostgres(ours.sign("server", hosts=[NAME])) as server:
+        yield Ground(server=server, ours=ours, theirs=theirs)
 
 
-def through(url: str) -> Place:
-    return Place(url=url, pooler=Pooler.SESSION)
+@pytest.fixture(scope="module")
+def plain() -> Iterator[TlsPostgres]:
+    with TlsPostgres(None) as server:
+        yield server
 
 
-async def test_services_and_migrations_verify_the_server_in_full(ground: Ground) -> None:
-    url = ground.url(ground.ours)
-    pool = await create_pool(through(url), application_name="test", writes=True)
+@pytest.fixture(scope="module")
+def mutual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """A server that takes only clients with a certificate of `ours`."""
+    folder = tmp_path_factory.mktemp("mutual")
+    ours, theirs = Authority(folder, "ours"), Authority(folder, "theirs")
+    with TlsPostgres(ours.sign("server", hosts=[NAME]), clients=ours.file) as server:
+        yield Ground(server=server, ours=ours, theirs=theirs)
+
+
+async def uses_tls(url: str) -> bool:
+    """Whether a service's session is encrypted, as the server says."""
+    pool = await open_postgres(lambda: create_pool(url, application_name="test", writes=True), within_s=1.0)
     try:
+        assert (await ping(pool)).ok
         async with acquire(pool) as connection:
-            assert await connection.fetchval("SELECT 1") == 1
+            found: bool = await connection.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+            return found
     finally:
         await close_pool(pool)
-    assert (await asyncio.to_thread(migrate, url)).up_to_date
+
+
+async def refused_to_services(url: str) -> str:
+    with pytest.raises(SettingsError) as refused:
+        await open_postgres(lambda: create_pool(url, application_name="test"), within_s=1.0)
+    (problem,) = refused.value.problems
+    return problem
+
+
+def refused_to_commands(url: str) -> str:
+    with pytest.raises(CommandError) as refused, connected(url):
+        pass
+    assert refused.value.exit_code == 2, refused.value
+    return str(refused.value).splitlines()[-1].strip()
+
+
+async def refused(url: str) -> str:
+    """What both drivers' refusals say, which is the same."""
+    problem = await refused_to_services(url)
+    assert refused_to_commands(url) == problem
+    assert problem.startswith("WAYMARK_POSTGRES: ")
+    assert PASSWORD not in problem
+    return problem
+
+
+async def test_services_migrations_and_commands_verify_the_server_in_full(ground: Ground) -> None:
+    url = ground.server.url(ground.full(ground.ours))
+
+    assert await uses_tls(url)
+    assert migrate(url).up_to_date
     with connected(url) as command:
         assert command.pgconn.ssl_in_use
 
 
 async def test_a_server_that_another_authority_vouches_for_is_refused(ground: Ground) -> None:
-    url = ground.url(ground.theirs)
-    with pytest.raises(SettingsError, match="WAYMARK_POSTGRES: the server's certificate is refused: unable to get"):
-        await create_pool(through(url), application_name="test")
-    with pytest.raises(CommandError, match="certificate verify failed"), connected(url):
-        pass
+    problem = await refused(ground.server.url(ground.full(ground.theirs)))
+
+    assert "the server's certificate is refused: " in problem
+    assert "sslrootcert" in problem
 
 
 async def test_a_server_by_a_name_that_its_certificate_lacks_is_refused(ground: Ground) -> None:
-    url = ground.url(ground.ours, host=str(ip_address("127.0.0.1")))
-    with pytest.raises(SettingsError, match=r"certificate is refused: IP address mismatch.*127\.0\.0\.1"):
-        await create_pool(through(url), application_name="test")
-    with pytest.raises(CommandError, match=r'does not match host name "127\.0\.0\.1"'), connected(url):
+    problem = await refused(ground.server.url(ground.full(ground.ours), host="127.0.0.1"))
+
+    assert "127.0.0.1" in problem
+    assert "the server's certificate is refused: " in problem
+
+
+async def test_an_authority_is_enough_where_the_name_is_not_asked_for(ground: Ground) -> None:
+    parameters = f"sslmode=verify-ca&sslrootcert={ground.ours.file}"
+
+    assert await uses_tls(ground.server.url(parameters, host="127.0.0.1"))
+
+
+async def test_a_server_without_tls_is_refused_where_the_url_asks_for_it(plain: TlsPostgres, ground: Ground) -> None:
+    for parameters in (ground.full(ground.ours), "sslmode=require"):
+        assert "has no TLS there" in await refused(plain.url(parameters))
+    assert not await uses_tls(plain.url("sslmode=prefer"))
+
+
+async def test_whom_the_machine_trusts_is_believed_and_nobody_else(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = ground.server.url("sslmode=verify-full&sslrootcert=system")
+
+    assert "the server's certificate is refused: " in await refused(url)
+    monkeypatch.setenv("SSL_CERT_FILE", str(ground.ours.file))  # now the machine trusts it
+    assert await uses_tls(url)
+    with connected(url) as command:
+        assert command.pgconn.ssl_in_use
+
+
+async def test_nobody_to_believe_is_said_with_both_ways_to_name_somebody(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    problem = await refused(ground.server.url("sslmode=verify-full"))
+
+    assert "sslrootcert=FILE" in problem
+    assert "sslrootcert=system" in problem
+
+
+async def test_a_certificate_of_our_own_is_shown_where_the_server_asks_for_one(mutual: Ground) -> None:
+    known = mutual.ours.sign("waymark", password="opens")
+    shown = f"sslcert={known.cert}&sslkey={known.key}&sslpassword=opens"
+    url = mutual.server.url(mutual.full(mutual.ours, shown))
+
+    assert await uses_tls(url)
+    with connected(url) as command:
+        assert command.pgconn.ssl_in_use
+    without = await refused(mutual.server.url(mutual.full(mutual.ours)))
+    assert "does not let this user in" in without
+
+
+async def test_a_server_that_speaks_only_newer_tls_than_the_url_allows_is_refused(ground: Ground) -> None:
+    with TlsPostgres(ground.ours.sign("newer", hosts=[NAME]), settings=["ssl_min_protocol_version = 'TLSv1.3'"]) as one:
+        problem = await refused(one.url(ground.full(ground.ours, "ssl_max_protocol_version=TLSv1.2")))
+    assert "TLS with the server fails" in problem
+
+
+async def test_a_server_that_is_away_is_no_wrong_setting(ground: Ground) -> None:
+    url = ground.server.url(ground.full(ground.ours)).replace(f":{ground.server.port}/", f":{free_port()}/")
+
+    with pytest.raises(NotThereError, match="WAYMARK_POSTGRES: no PostgreSQL answered"):
+        await open_postgres(lambda: create_pool(url, application_name="test"), within_s=0.1, pause_s=0.05)
+    with (
+        pytest.raises(CommandError, match=r"WAYMARK_POSTGRES: PostgreSQL at .* cannot be used") as away,
+        connected(url),
+    ):
         pass
+    assert away.value.exit_code == 1
+
+
+def run(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:
+    environ = {"PATH": os.environ["PATH"], "WAYMARK_DATA_DIR": "/nowhere", "WAYMARK_POSTGRES": url}
+    environ |= {f"WAYMARK_{name}_PORT": "0" for name in ("INGEST", "JOURNEY", "JOURNEY_API", "ALERTS")}
+    environ["WAYMARK_KAFKA"] = f"127.0.0.1:{free_port()}"
+    return subprocess.run([WAYMARK, *arguments], env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("arguments", [*(("serve", name) for name in SERVICES), ("migrate",), ("keys", "list")])
+def test_every_process_and_command_refuses_in_one_line(ground: Ground, arguments: tuple[str, ...]) -> None:
+    began = time.monotonic()
+    ended = run(*arguments, url=ground.server.url(ground.full(ground.theirs)))
+
+    assert ended.returncode == 2, ended.stderr
+    assert "WAYMARK_POSTGRES: the server's certificate is refused" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert PASSWORD not in ended.stderr
+    assert time.monotonic() - began < SOON_S
+
+
+def test_doctor_names_a_certificate_that_is_refused_and_is_content_with_the_right_one(ground: Ground) -> None:
+    migrate(ground.server.url(ground.full(ground.ours)))
+    wrong = run("doctor", "--json", url=ground.server.url(ground.full(ground.theirs)))
+    right = run("doctor", "--json", url=ground.server.url(ground.full(ground.ours)))
+
+    assert "WAYMARK_POSTGRES: the server's certificate is refused" in wrong.stdout
+    assert '"detail": "postgresql://waymark@localhost' in right.stdout
+    assert "migrations" in right.stdout

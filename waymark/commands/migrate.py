@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from waymark.commands.options import AsJson, examples
-from waymark.console import CommandError, out, print_json, say
+from waymark.console import out, print_json, say
 
 
 def register(app: typer.Typer) -> None:
@@ -31,20 +31,24 @@ def migrate(
     as_json: AsJson = False,
 ) -> None:
     """Apply, or only compare."""
-    from sqlalchemy.exc import OperationalError
-
-    from waymark.database import check_url
-    from waymark.migrate import migrate as apply
-    from waymark.migrate import status
+    from services.runtime.settings import CommonSettings
+    from waymark.database import check_url, unusable
     from waymark.target import find_target
 
     target = find_target(os.environ)
     url = target.postgres_direct or target.postgres
-    check_url(url)
+    variable = CommonSettings.variable_of("postgres_direct" if target.postgres_direct else "postgres")
+    check_url(url, variable)
+
+    from sqlalchemy.exc import OperationalError  # after that: what is wrong is said at once
+
+    from waymark.migrate import migrate as apply
+    from waymark.migrate import status
+
     try:
         found = status(url) if check else apply(url)
     except OperationalError as error:
-        raise CommandError(f"PostgreSQL cannot be used: {error.orig}") from error
+        raise unusable(url, error.orig, variable) from error
     if as_json:
         print_json({"current": found.current, "wanted": found.wanted, "up_to_date": found.up_to_date})
     else:

@@ -8,7 +8,7 @@ import psycopg
 from schemas import topics
 from services.runtime.reach import postgres_url
 from waymark.console import masked, say
-from waymark.database import opened
+from waymark.database import opened, why_refused
 from waymark.doctor.finding import Finding, broken, fine, look
 from waymark.migrate import status
 
@@ -26,6 +26,11 @@ def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterab
     try:
         connection = opened(url, "waymark-doctor", writes=False)
     except psycopg.OperationalError as error:
+        if (wrong := why_refused(url)) is not None:
+            yield broken(
+                "postgres", f"WAYMARK_POSTGRES: {wrong}", say("correct this variable", "이 변수를 바로잡으세요")
+            )
+            return
         reason = str(error).strip().splitlines()[0]
         fix = say(
             "start it (`waymark up` brings one), or set WAYMARK_POSTGRES to its URL",
@@ -61,12 +66,18 @@ def _writing(connection: psycopg.Connection) -> Finding:
     row = connection.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')").fetchone()
     standby, limited = row or (False, "off")
     if standby:
-        fix = "name all servers in WAYMARK_POSTGRES, with ?target_session_attrs=read-write, or promote this one"
-        return broken("writes", "this server is a standby", fix)
+        fix = say(
+            "name all servers in WAYMARK_POSTGRES, with ?target_session_attrs=read-write, or promote this one",
+            "WAYMARK_POSTGRES에 모든 서버를 ?target_session_attrs=read-write와 함께 적거나 이 서버를 승격하세요",
+        )
+        return broken("writes", say("this server is a standby", "이 서버는 대기(standby) 서버입니다"), fix)
     if limited == "on":
-        fix = "see who set default_transaction_read_only: ALTER SYSTEM, ALTER DATABASE or ALTER ROLE"
-        return broken("writes", "this server takes no writes", fix)
-    return fine("writes", "taken")
+        fix = say(
+            "see who set default_transaction_read_only: ALTER SYSTEM, ALTER DATABASE or ALTER ROLE",
+            "default_transaction_read_only를 설정한 곳을 확인하세요: ALTER SYSTEM, ALTER DATABASE, ALTER ROLE",
+        )
+        return broken("writes", say("this server takes no writes", "이 서버는 쓰기를 받지 않습니다"), fix)
+    return fine("writes", say("taken", "받음"))
 
 
 def _clock(connection: psycopg.Connection, now: Callable[[], datetime]) -> Finding:

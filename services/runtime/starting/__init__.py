@@ -6,14 +6,17 @@ Everything else is an outage: it is said what is waited for, and for how long.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from errno import EADDRINUSE
 
 import asyncpg
 
+from services.runtime.database.address import Pooler, read
+from services.runtime.database.sessions import Opener, Session
 from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, is_transient
+from services.runtime.postgres import Pool, is_transient, not_believed
 from services.runtime.reach.brokers import Brokers
 from services.runtime.reach.kafka_access import find_trouble
 from services.runtime.settings import CommonSettings, Settings, SettingsError
@@ -88,16 +91,39 @@ async def open_postgres(
         await asyncio.sleep(min(pause_s, left))
 
 
+async def find_refusal(url: str) -> str | None:
+    """Open one session as services do, and return what is wrong with the URL where no waiting mends it."""
+    opener = Opener(address=read(url), pooler=Pooler.SESSION, settings={}, writes=False)
+    try:
+        session = await opener.connect(connection_class=Session)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        return _refusal(error)
+    session.terminate()
+    return None
+
+
 def _refusal(error: Exception) -> str | None:
     """Return what is wrong with the URL where no waiting mends it."""
     for kind, text in _REFUSED.items():
         if isinstance(error, kind):
             return text
+    if isinstance(error, ssl.SSLError):
+        return _tls_refusal(error)
     if isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error):
         return "PostgreSQL has no TLS there; sslmode asks for it"
     if isinstance(error, asyncpg.ClientConfigurationError):
+        if "root certificate" in str(error):
+            return "sslmode asks whom to believe: add sslrootcert=FILE, or sslrootcert=system for whom the machine does"
         return "the driver cannot follow the URL; see its parameters after the `?`"
     return None
+
+
+def _tls_refusal(error: ssl.SSLError) -> str | None:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return not_believed(error)
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError):
+        return None  # it went away meanwhile
+    return f"TLS with the server fails ({error.reason}); see sslcert, sslnegotiation, ssl_min_protocol_version"
 
 
 def _reason(error: Exception) -> str:
