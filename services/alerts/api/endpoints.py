@@ -18,7 +18,7 @@ from services.alerts.api.admin_views import (
     TrialView,
     endpoint_members,
 )
-from services.alerts.api.pages import Listed, cursor_of, place_of
+from services.alerts.api.pages import cursor_of_deliveries, place_in_deliveries
 from services.alerts.api.views import AttemptView, DeliveryDetail, DeliveryPage, DeliveryView
 from services.alerts.domain.retry import Health, Outcome, judge
 from services.alerts.guard import ForbiddenTargetError
@@ -148,13 +148,13 @@ async def list_deliveries(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> DeliveryPage:
     """Its deliveries, the latest first."""
-    behind = place_of(Listed.DELIVERIES, cursor)
+    behind = place_in_deliveries(endpoint_id, state, cursor)
     async with acquire(parts.pool) as connection:
         found = await reading.deliveries_of_endpoint(connection, endpoint_id, state, behind, limit + 1)
     page = found[:limit]
     return DeliveryPage(
         deliveries=[DeliveryView.of(row) for row in page],
-        next_cursor=_cursor(page[-1]) if len(found) > limit else None,
+        next_cursor=cursor_of_deliveries(endpoint_id, state, _place(page[-1])) if len(found) > limit else None,
     )
 
 
@@ -186,8 +186,8 @@ async def replay(parts: Ground, _: Agent, delivery_id: WebhookId) -> DeliveryVie
     return DeliveryView.of(found[0])
 
 
-def _cursor(last: DeliveryRow) -> str:
-    return cursor_of(Listed.DELIVERIES, Place(at=last.created_at, id=last.id))
+def _place(last: DeliveryRow) -> Place:
+    return Place(at=last.created_at, id=last.id)
 
 
 def _check_target(parts: Parts, url: str) -> None:

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerts.api.access import Agent, Ground, Reader, not_found, problems
-from services.alerts.api.pages import Listed, cursor_of, place_of
+from services.alerts.api.pages import cursor_of_issues, place_in_issues, scope_of_issues
 from services.alerts.api.views import (
     ActionBody,
     DeliveryView,
     EventView,
     IssueDetail,
     IssuePage,
+    IssueSummary,
     IssueView,
     NoteBody,
     ResolveBody,
@@ -24,8 +25,8 @@ from services.alerts.domain import actions
 from services.alerts.domain.actions import Verdict
 from services.alerts.domain.values import Severity, State
 from services.alerts.inbox import Acted
-from services.alerts.stores import reading
-from services.alerts.stores.reading import IssueFilter, Place
+from services.alerts.stores import listing, reading
+from services.alerts.stores.listing import IssueFilter, Order, WalkExpiredError
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
 from services.runtime.web.fields import PlainText
@@ -33,7 +34,7 @@ from services.runtime.web.fields import PlainText
 router = APIRouter(prefix="/v1/issues", tags=["issues"], responses=problems(400, 401, 403, 413, 422, 503))
 
 
-class IssuesQuery(BaseModel):
+class FilterQuery(BaseModel):
     """Which issues; an aspect left out is open. Lists are given by repeating the name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,38 +46,62 @@ class IssuesQuery(BaseModel):
     customer: PlainText | None = Field(None, max_length=200, description="The opaque id of a customer.")
     team: PlainText | None = Field(None, max_length=200, description="The name of a team.")
     quiet: bool | None = Field(None, description="Issues that nobody is told of: only these, or none of them.")
+
+    def wanted(self) -> IssueFilter:
+        """The filter that is meant."""
+        states = {s.value for s in self.state if isinstance(s, State)}
+        if "unresolved" in self.state:
+            states |= {State.OPEN.value, State.ACKNOWLEDGED.value}
+        return IssueFilter(
+            states=tuple(sorted(states)),
+            severities=tuple(sorted({severity.value for severity in self.severity})),
+            rule=self.rule,
+            channel=self.channel,
+            customer_id=self.customer,
+            team=self.team,
+            quiet=self.quiet,
+        )
+
+
+class IssuesQuery(FilterQuery):
+    """Which issues, in which order, and how many at once."""
+
+    sort: Order = Field(
+        Order.LATEST,
+        description="`latest`: the latest friction first; `severity`: the severest first, the latest of those.",
+    )
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=200)
 
-    def states(self) -> tuple[str, ...]:
-        """The states that are meant."""
-        meant = {s.value for s in self.state if isinstance(s, State)}
-        if "unresolved" in self.state:
-            meant |= {State.OPEN.value, State.ACKNOWLEDGED.value}
-        return tuple(sorted(meant))
 
-
-@router.get("", summary="List issues", response_model_exclude_none=True)
+@router.get("", summary="List issues", responses=problems(410), response_model_exclude_none=True)
 async def list_issues(parts: Ground, _: Reader, query: Annotated[IssuesQuery, Query()]) -> IssuePage:
-    """Issues, those with the latest friction first."""
-    wanted = IssueFilter(
-        states=query.states(),
-        severities=tuple(query.severity),
-        rule=query.rule,
-        channel=query.channel,
-        customer_id=query.customer,
-        team=query.team,
-        quiet=query.quiet,
-    )
-    behind = place_of(Listed.ISSUES, query.cursor)
+    """Issues, those with the latest friction first, or the severest.
+
+    Issues move while you page: new friction takes one to the front. So a walk of several pages ends with the issues
+    that changed since it began, and each that fits the filter from your first page to your last is on it at least
+    once. Where one comes twice, the higher `version` counts.
+    """
+    wanted = query.wanted()
+    scope = scope_of_issues(wanted, query.sort)
+    place = place_in_issues(scope, query.cursor)
     async with acquire(parts.pool) as connection:
-        found = await reading.issues(connection, wanted, behind, query.limit + 1)
-    page = found[: query.limit]
-    more = len(found) > query.limit
+        try:
+            page = await listing.page(connection, wanted, query.sort, place, query.limit)
+        except WalkExpiredError:
+            message = "This walk began too long ago to be ended; begin anew without a cursor."
+            raise Problem(410, "cursor_expired", message) from None
     return IssuePage(
-        issues=[IssueView.of(issue) for issue in page],
-        next_cursor=cursor_of(Listed.ISSUES, Place(at=page[-1].last_at, id=str(page[-1].id))) if more else None,
+        issues=[IssueView.of(issue) for issue in page.issues],
+        next_cursor=None if page.next is None else cursor_of_issues(scope, page.next),
     )
+
+
+@router.get("/summary", summary="Count issues")
+async def summarise(parts: Ground, _: Reader, query: Annotated[FilterQuery, Query()]) -> IssueSummary:
+    """How many issues fit, by severity and state, and since when the oldest open one waits."""
+    async with acquire(parts.pool) as connection:
+        return IssueSummary.of(await listing.summary(connection, query.wanted()))
 
 
 @router.get("/{issue_id}", summary="Read one issue", responses=problems(404), response_model_exclude_none=True)

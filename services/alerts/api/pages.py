@@ -1,53 +1,126 @@
-"""Cursors of lists: the place behind which the next page begins, as text that callers send back unchanged.
+"""Cursors of lists: where the next page begins, as text that callers send back unchanged.
 
-A cursor names its list and is checked, not trusted: one of another list, or one that somebody made, is refused.
+A cursor names its list, with the filter and the order that it came from, and is checked, not trusted: one of another
+list, or one that somebody made, is refused.
 """
 
 import base64
 import binascii
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from hashlib import blake2b
+from typing import TypeVar
+from uuid import UUID
 
+from services.alerts.domain.values import Severity
+from services.alerts.stores import listing
+from services.alerts.stores.listing import Behind, Changed, IssueFilter, Order
 from services.alerts.stores.reading import Place
 from services.runtime.http import Problem
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_XIDS = 2**64
+_DELIVERY_ID = re.compile(r"[\x21-\x7e]{1,80}")
+P = TypeVar("P")
 
 
-class Listed(StrEnum):
-    """What a list holds."""
-
-    ISSUES = "issues"
-    DELIVERIES = "deliveries"
+def scope_of_issues(wanted: IssueFilter, order: Order) -> str:
+    """Name a list of issues, with what shapes it; the page size does not."""
+    return "issues." + blake2b(repr((wanted, order)).encode(), digest_size=6).hexdigest()
 
 
-_IDS = {
-    Listed.ISSUES: re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-    Listed.DELIVERIES: re.compile(r"[\x21-\x7e]{1,80}"),
-}
+def cursor_of_issues(scope: str, place: listing.Place) -> str:
+    """Return the cursor of a place in a list of issues."""
+    match place:
+        case Behind(since=since, rank=rank, last_at=last_at, id=issue_id):
+            return _written(scope, "behind", since, rank, _microseconds(last_at), issue_id)
+        case Changed(since=since, until=until, id=issue_id):
+            return _written(scope, "changed", since, until, issue_id)
 
 
-def cursor_of(listed: Listed, place: Place) -> str:
-    """Return the cursor of `place` in a list."""
-    text = f"{listed} {(place.at - _EPOCH) // _MICROSECOND} {place.id}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def place_of(listed: Listed, cursor: str | None) -> Place | None:
-    """Return the place of a cursor that `cursor_of` made for this list.
+def place_in_issues(scope: str, cursor: str | None) -> listing.Place | None:
+    """Return the place of a cursor that `cursor_of_issues` made for the same list.
 
     Raises:
         Problem: it is none.
     """
+    return _read(scope, cursor, _issue_place)
+
+
+def cursor_of_deliveries(endpoint_id: UUID, state: str | None, place: Place) -> str:
+    """Return the cursor of a place in the deliveries to an endpoint."""
+    return _written(_deliveries(endpoint_id, state), _microseconds(place.at), place.id)
+
+
+def place_in_deliveries(endpoint_id: UUID, state: str | None, cursor: str | None) -> Place | None:
+    """Return the place of a cursor that `cursor_of_deliveries` made for the same list.
+
+    Raises:
+        Problem: it is none.
+    """
+    return _read(_deliveries(endpoint_id, state), cursor, _delivery_place)
+
+
+def _deliveries(endpoint_id: UUID, state: str | None) -> str:
+    return f"deliveries.{endpoint_id}.{state or 'all'}"
+
+
+def _issue_place(parts: Sequence[str]) -> listing.Place:
+    kind, *rest = parts
+    if kind == "behind":
+        since, rank, moment, issue_id = rest
+        return Behind(since=_transaction(since), rank=_rank(rank), last_at=_moment(moment), id=UUID(issue_id))
+    if kind != "changed":
+        raise ValueError(kind)
+    since, until, issue_id = rest
+    return Changed(since=_transaction(since), until=_transaction(until), id=UUID(issue_id))
+
+
+def _delivery_place(parts: Sequence[str]) -> Place:
+    moment, item = parts
+    if not _DELIVERY_ID.fullmatch(item):
+        raise ValueError(item)
+    return Place(at=_moment(moment), id=item)
+
+
+def _written(scope: str, *parts: object) -> str:
+    text = " ".join([scope, *map(str, parts)])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read(scope: str, cursor: str | None, place: Callable[[Sequence[str]], P]) -> P | None:
     if cursor is None:
         return None
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        name, moment, item = text.split(" ")
-        if name != listed or not _IDS[listed].fullmatch(item):
+        name, *parts = text.split(" ")
+        if name != scope:
             raise ValueError(name)
-        return Place(at=_EPOCH + int(moment) * _MICROSECOND, id=item)
+        return place(parts)
     except (binascii.Error, ValueError, OverflowError):
-        raise Problem(422, "cursor_invalid", "Send `next_cursor` back unchanged, or leave the cursor out.") from None
+        message = "Send `next_cursor` back unchanged and with the same filter, or leave the cursor out."
+        raise Problem(422, "cursor_invalid", message) from None
+
+
+def _transaction(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < _XIDS:
+        raise ValueError(text)
+    return number
+
+
+def _rank(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < len(Severity):
+        raise ValueError(text)
+    return number
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _moment(text: str) -> datetime:
+    return _EPOCH + int(text) * _MICROSECOND

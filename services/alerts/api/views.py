@@ -1,5 +1,6 @@
 """The documents that the API takes and gives. Leaves finding them to the routes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from services.alerts.domain.actions import LONGEST_SNOOZE
 from services.alerts.domain.values import Issue, Severity, State
+from services.alerts.stores.listing import SeverityCount
 from services.alerts.stores.reading import AttemptRow, DeliveryRow, IssueEvent
 from services.alerts.wire import write_issue
 from services.runtime.web.fields import Moment, PlainText
@@ -93,10 +95,46 @@ def _members(issue: Issue) -> dict[str, Any]:
 
 
 class IssuePage(Given):
-    """A page of issues, those with the latest friction first."""
+    """A page of issues, in the order that was asked for."""
 
     issues: list[IssueView]
     next_cursor: str | None = Field(None, description="Send it back as `cursor`; absent on the last page.")
+
+
+class SeverityView(Given):
+    """Issues of one severity, by state."""
+
+    severity: Severity
+    open: int
+    acknowledged: int
+    resolved: int
+    oldest_open_at: datetime | None = Field(description="When the open one that waits longest was opened.")
+
+
+class IssueSummary(Given):
+    """How many issues fit a filter."""
+
+    total: int
+    oldest_open_at: datetime | None = Field(description="When the open one that waits longest was opened.")
+    severities: list[SeverityView] = Field(description="All four, the severest first.")
+
+    @classmethod
+    def of(cls, counts: Sequence[SeverityCount]) -> Self:
+        """Show `counts`."""
+        return cls(
+            total=sum(sum(count.by_state.values()) for count in counts),
+            oldest_open_at=min((c.oldest_open_at for c in counts if c.oldest_open_at is not None), default=None),
+            severities=[
+                SeverityView(
+                    severity=count.severity,
+                    open=count.by_state[State.OPEN],
+                    acknowledged=count.by_state[State.ACKNOWLEDGED],
+                    resolved=count.by_state[State.RESOLVED],
+                    oldest_open_at=count.oldest_open_at,
+                )
+                for count in counts
+            ],
+        )
 
 
 class EventView(Given):

@@ -18,6 +18,9 @@ const WORDS = {
     friction_retracted: "friction taken back", friction_left: "friction moved away", severity_raised: "became worse",
     moved: "moved with the customer", reopened: "opened again", snoozed_: "snoozed", snooze_ended: "snooze ended",
     note_: "noted", told: "people told", not_told: "nobody told",
+    shows: (shown, total, left) => `Shows ${shown} of ${total}${left ? `; ${left} not shown` : ""}.`,
+    leftOut: (count, severity) => `${count} ${severity}`, more: (count) => `Show ${count} more`,
+    showsResolved: (shown, total) => `Resolved: shows the latest ${shown} of ${total}.`,
   },
   ko: {
     title: "콘솔 열기", hint: "reader 키로는 보고, agent 키로는 처리합니다.", key: "키",
@@ -34,6 +37,9 @@ const WORDS = {
     opened: "이슈 열림", friction_added: "불편 추가", friction_updated: "불편 변경", friction_retracted: "불편 취소",
     friction_left: "불편 이동", severity_raised: "심각도 상승", moved: "고객과 함께 이동", reopened: "다시 열림",
     snoozed_: "조용히 함", snooze_ended: "다시 알림", note_: "메모", told: "알림 보냄", not_told: "알리지 않음",
+    shows: (shown, total, left) => `${total}건 중 ${shown}건 표시${left ? `; ${left}은 표시하지 않음` : ""}`,
+    leftOut: (count, severity) => `${severity} ${count}건`, more: (count) => `${count}건 더 보기`,
+    showsResolved: (shown, total) => `해결된 ${total}건 중 최근 ${shown}건 표시`,
   },
 };
 const RANK = { critical: 0, high: 1, medium: 2, low: 3 };
@@ -43,6 +49,7 @@ const $ = (id) => document.getElementById(id);
 const state = {
   language: localStorage.getItem("language") || (navigator.language.startsWith("ko") ? "ko" : "en"),
   key: sessionStorage.getItem("key"), issues: new Map(), fresh: new Set(), stream: null, lastId: null, shown: null,
+  pages: 1, summary: null, over: null,
 };
 const say = (word) => WORDS[state.language][word] ?? word;
 
@@ -79,23 +86,48 @@ function explain(error) {
   return say(words[error.status] ?? "offline");
 }
 
-// -- the list
+// -- the list: the severest first, and what does not fit is counted, never left out in silence
+
+const PAGE = 200;
+const RESOLVED = 100;
+
+const loud = () => ($("with-quiet").checked ? "" : "&quiet=false");
+const isOpen = (issue) => issue.state !== "resolved";
+const number = (count) => count.toLocaleString(state.language);
 
 function wanted(issue) {
-  if (issue.state === "resolved" && !$("with-resolved").checked) return false;
-  return !issue.quiet || $("with-quiet").checked;
+  return (isOpen(issue) || $("with-resolved").checked) && (!issue.quiet || $("with-quiet").checked);
 }
 
+// As the service orders them: unresolved ones by severity, then the latest.
+function order(a, b) {
+  return isOpen(b) - isOpen(a) || (isOpen(a) && RANK[a.severity] - RANK[b.severity]) ||
+    Date.parse(b.last_at) - Date.parse(a.last_at) || (a.id < b.id ? 1 : -1);
+}
+
+const shownOf = (open) => [...state.issues.values()].filter((issue) => wanted(issue) && isOpen(issue) === open).sort(order);
+
 async function load() {
-  const unresolved = await every("v1/issues?state=unresolved&limit=200");
-  const resolved = $("with-resolved").checked ? (await call("GET", "v1/issues?state=resolved&limit=100")).issues : [];
-  state.issues = new Map([...unresolved, ...resolved].map((issue) => [issue.id, issue]));
+  const resolvedToo = $("with-resolved").checked;
+  const [unresolved, resolved, summary, over] = await Promise.all([
+    pages(`v1/issues?state=unresolved&sort=severity&limit=${PAGE}${loud()}`, state.pages),
+    resolvedToo ? pages(`v1/issues?state=resolved&limit=${RESOLVED}${loud()}`, 1) : [],
+    call("GET", `v1/issues/summary?state=unresolved${loud()}`),
+    resolvedToo ? call("GET", `v1/issues/summary?state=resolved${loud()}`) : null,
+  ]);
+  state.issues = new Map();
+  for (const issue of [...unresolved, ...resolved]) {
+    if (!(state.issues.get(issue.id)?.version > issue.version)) state.issues.set(issue.id, issue);
+  }
+  state.summary = summary;
+  state.over = over;
+  trim();
   draw();
 }
 
-async function every(path) {
+async function pages(path, most) {
   const found = [];
-  for (let cursor = ""; found.length < 2000;) {
+  for (let count = 0, cursor = ""; count < most; count += 1) {
     const page = await call("GET", path + cursor);
     found.push(...page.issues);
     if (!page.next_cursor) break;
@@ -104,12 +136,40 @@ async function every(path) {
   return found;
 }
 
+// However many mild ones come, the severest stay: the last of the order makes room.
+function trim() {
+  for (const issue of shownOf(true).slice(state.pages * PAGE)) state.issues.delete(issue.id);
+}
+
 function take(issue) {
   const known = state.issues.get(issue.id);
   if (known && known.version >= issue.version) return;
   if (!known) state.fresh.add(issue.id);
   state.issues.set(issue.id, { quiet: known?.quiet ?? false, ...issue });
+  trim();
   schedule();
+  recount();
+}
+
+// An issue that is not shown needs to be asked for only where it would be.
+function enters(issue) {
+  const shown = shownOf(true);
+  return shown.length < state.pages * PAGE || order(issue, shown[shown.length - 1]) < 0;
+}
+
+let counting = 0;
+function recount() {
+  counting ||= setTimeout(async () => {
+    counting = 0;
+    if (!state.key) return;
+    try {
+      state.summary = await call("GET", `v1/issues/summary?state=unresolved${loud()}`);
+      if (shownOf(true).length < Math.min(state.pages * PAGE, state.summary.total)) await load();
+      else draw();
+    } catch (error) {
+      if (error.status === undefined) recount(); // the stream's light says that the service does not answer
+    }
+  }, 1000);
 }
 
 let drawing = 0;
@@ -118,17 +178,42 @@ function schedule() {
 }
 
 function draw() {
-  const issues = [...state.issues.values()].filter(wanted).sort((a, b) =>
-    (a.state === "resolved") - (b.state === "resolved") || (a.state === "acknowledged") - (b.state === "acknowledged") ||
-    RANK[a.severity] - RANK[b.severity] || (a.last_at < b.last_at ? 1 : -1));
-  $("issues").replaceChildren(...issues.slice(0, 500).map(line));
-  $("nothing").hidden = issues.length > 0;
-  const open = issues.filter((issue) => issue.state === "open");
-  $("counts").replaceChildren(...Object.keys(RANK).map((severity) => element("li", { data: { severity } },
-    element("b", {}, String(open.filter((issue) => issue.severity === severity).length)), " ",
-    element("span", { className: "severity" }, say(severity)))));
-  document.title = open.length ? `(${open.length}) Waymark` : "Waymark";
+  const held = document.activeElement?.closest?.("#issues > li");
+  const place = held ? [held.dataset.id, [...held.querySelectorAll("button")].indexOf(document.activeElement)] : null;
+  const unresolved = shownOf(true);
+  const resolved = shownOf(false).slice(0, RESOLVED);
+  $("issues").replaceChildren(...[...unresolved, ...resolved].map(line));
+  if (place) $("issues").querySelector(`li[data-id="${place[0]}"]`)?.querySelectorAll("button")[place[1]]?.focus();
+  $("nothing").hidden = state.summary === null || unresolved.length + resolved.length > 0;
+  $("cut").replaceChildren(...cuts(unresolved, resolved));
+  const open = Object.fromEntries((state.summary?.severities ?? []).map((of) => [of.severity, of.open]));
+  $("counts").replaceChildren(...Object.keys(RANK).map((severity) => element("li", { data: { severity, none: String(!open[severity]) } },
+    element("b", {}, number(open[severity] ?? 0)), " ", element("span", { className: "severity" }, say(severity)))));
+  const all = Object.values(open).reduce((sum, count) => sum + count, 0);
+  document.title = all ? `(${number(all)}) Waymark` : "Waymark";
   state.fresh.clear();
+}
+
+// What is there and not shown, in words.
+function cuts(unresolved, resolved) {
+  const parts = [];
+  const total = state.summary?.total ?? 0;
+  if (total > unresolved.length) {
+    const left = state.summary.severities.map((of) => [of.severity, of.open + of.acknowledged -
+      unresolved.filter((issue) => issue.severity === of.severity).length]).filter(([, count]) => count > 0);
+    const names = left.map(([severity, count]) => say("leftOut")(number(count), say(severity))).join(", ");
+    parts.push(element("p", {}, say("shows")(number(unresolved.length), number(total), names)),
+      element("button", { type: "button", onclick: more }, say("more")(Math.min(PAGE, total - unresolved.length))));
+  }
+  if (state.over && $("with-resolved").checked && state.over.total > resolved.length) {
+    parts.push(element("p", {}, say("showsResolved")(number(resolved.length), number(state.over.total))));
+  }
+  return parts;
+}
+
+function more() {
+  state.pages += 1;
+  load().catch((error) => { $("problem").textContent = explain(error); });
 }
 
 function line(issue) {
@@ -142,7 +227,8 @@ function line(issue) {
     element("span", {}, `${say("last")} `, clock(issue.last_at)),
     issue.team ? element("span", { className: "chip" }, issue.team) : null,
   ];
-  const item = element("li", { data: { severity: issue.severity, state: issue.state, quiet: String(issue.quiet) } },
+  const about = { id: issue.id, severity: issue.severity, state: issue.state, quiet: String(issue.quiet) };
+  const item = element("li", { data: about },
     element("button", { type: "button", className: "title", onclick: () => show(issue.id) }, issue.title[state.language]),
     element("p", { className: "facts" }, ...facts.filter(Boolean)),
     element("div", { className: "actions" }, ...actions(issue)));
@@ -275,8 +361,12 @@ async function receive(block) {
   if (members.id) state.lastId = members.id;
   if (members.event.startsWith("issue.")) {
     const issue = JSON.parse(members.data);
+    const known = state.issues.get(issue.id);
     // The stream carries issue v1; whether an issue is quiet is known to the API alone.
-    take(state.issues.has(issue.id) ? issue : await call("GET", `v1/issues/${issue.id}`).catch(() => issue));
+    if (known && !known.quiet) take(issue);
+    else if (known || (isOpen(issue) ? enters(issue) : $("with-resolved").checked)) {
+      take(await call("GET", `v1/issues/${issue.id}`).catch(() => issue));
+    } else recount();
     if (state.shown === issue.id && $("detail").open) await show(issue.id);
   }
 }
@@ -296,6 +386,8 @@ function leave(problem = "") {
   state.stream?.abort();
   state.key = state.lastId = null;
   state.issues.clear();
+  state.summary = state.over = null;
+  state.pages = 1;
   sessionStorage.removeItem("key");
   $("inbox").hidden = $("leave").hidden = true;
   $("door").hidden = false;

@@ -125,6 +125,29 @@ async def resumable(connection: Connection, cursor: Cursor) -> bool:
     return found
 
 
+async def running(connection: Connection) -> tuple[int, int]:
+    """Return the oldest transaction that this snapshot does not see whole, and the first that it sees nothing of."""
+    [row] = await connection.fetch(
+        """
+        SELECT pg_snapshot_xmin(now)::text AS oldest, pg_snapshot_xmax(now)::text AS latest
+          FROM pg_current_snapshot() AS now
+        """
+    )
+    return int(row["oldest"]), int(row["latest"])
+
+
+async def knows_since(connection: Connection, xid: int) -> bool:
+    """Whether every change from the transaction `xid` on is still there, and `xid` is of this life of the database."""
+    found: bool = await connection.fetchval(
+        """
+        SELECT $1::text::xid8 > h.xid AND $1::text::xid8 <= pg_snapshot_xmax(pg_current_snapshot())
+          FROM alerts.feed_horizon h
+        """,
+        str(xid),
+    )
+    return found
+
+
 async def prune(connection: Connection, before: datetime, limit: int) -> int:
     """Delete the oldest entries written before a time, at most `limit`, and remember how far that went."""
     rows = await connection.fetch(

@@ -1,4 +1,4 @@
-"""What the API shows: lists of issues and deliveries by cursor, and everything about one of them. Reads only."""
+"""What the API shows of one issue, of deliveries by cursor, and of one of them. Reads only."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,19 +22,6 @@ class Place:
 
     at: datetime
     id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssueFilter:
-    """Which issues; an aspect that is None or empty is open."""
-
-    states: tuple[str, ...] = ()
-    severities: tuple[str, ...] = ()
-    rule: str | None = None
-    channel: str | None = None
-    customer_id: str | None = None
-    team: str | None = None
-    quiet: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,27 +64,6 @@ class DeliveryRow:
     next_at: datetime | None
     created_at: datetime
     delivered_at: datetime | None
-
-
-async def issues(connection: Connection, wanted: IssueFilter, behind: Place | None, limit: int) -> list[Issue]:
-    """Return issues, those with the latest friction first."""
-    rows = await connection.fetch(
-        """
-        SELECT document FROM alerts.issues
-         WHERE ($1::text[] = '{}' OR state = ANY($1))
-           AND ($2::text[] = '{}' OR severity = ANY($2))
-           AND ($3::text IS NULL OR $3 = ANY(rules))
-           AND ($4::text IS NULL OR channel = $4)
-           AND ($5::text IS NULL OR customer_id = $5)
-           AND ($6::text IS NULL OR document ->> 'team' = $6)
-           AND ($7::bool IS NULL OR (document ->> 'loud_severity' IS NULL) = $7)
-           AND ($8::timestamptz IS NULL OR (last_at, issue_id) < ($8, $9::uuid))
-         ORDER BY last_at DESC, issue_id DESC LIMIT $10
-        """,
-        *(list(wanted.states), list(wanted.severities), wanted.rule, wanted.channel, wanted.customer_id),
-        *(wanted.team, wanted.quiet, behind.at if behind else None, UUID(behind.id) if behind else None, limit),
-    )
-    return [decode_issue(row["document"]) for row in rows]
 
 
 async def issue(connection: Connection, issue_id: UUID) -> Issue | None:

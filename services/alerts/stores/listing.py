@@ -1,0 +1,216 @@
+"""Lists of issues in pages that miss nothing, and how many there are. Reads only.
+
+Both orders change while somebody walks the pages: a new friction takes an issue to the front, behind the walker's back.
+So a walk of several pages remembers where the feed stood when it began, and ends with the issues that changed since, in
+the order of their ids, which never changes. An issue that fits the filter from the beginning of a walk to its end is
+on it at least once: either it stayed in its place, or it is among the changed ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from services.alerts.domain.values import Issue, Severity, State
+from services.alerts.stores import feed
+from services.alerts.stores.documents import decode_issue
+from services.runtime.postgres import Connection
+
+_FIRST = UUID(int=0)
+
+
+class Order(StrEnum):
+    """What stands first."""
+
+    LATEST = "latest"
+    SEVERITY = "severity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueFilter:
+    """Which issues; an aspect that is None or empty is open."""
+
+    states: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    rule: str | None = None
+    channel: str | None = None
+    customer_id: str | None = None
+    team: str | None = None
+    quiet: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """In the order of the list: behind this issue. `since` is the transaction from which on changes count."""
+
+    since: int
+    rank: int
+    last_at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """Among what changed in the transactions from `since` to `until` (which is not one of them): behind this id."""
+
+    since: int
+    until: int
+    id: UUID
+
+
+Place = Behind | Changed
+"""Where the next page begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuePage:
+    """Some issues, and where the next page begins, if there is one."""
+
+    issues: list[Issue]
+    next: Place | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeverityCount:
+    """Issues of one severity by state, and when the oldest open one was opened."""
+
+    severity: Severity
+    by_state: Mapping[State, int]
+    oldest_open_at: datetime | None
+
+
+class WalkExpiredError(Exception):
+    """What changed since the walk began is not known any more, or it began in another life of the database."""
+
+
+async def page(connection: Connection, wanted: IssueFilter, order: Order, place: Place | None, limit: int) -> IssuePage:
+    """Return up to `limit` issues from `place` on.
+
+    Raises:
+        WalkExpiredError: the walk has to begin anew.
+    """
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        listing = _Listing(connection, wanted, order)
+        oldest, latest = await feed.running(connection)
+        if isinstance(place, Changed):
+            return await listing.changed(place, limit)
+        found = await listing.ordered(place, limit + 1)
+        if len(found) > limit:
+            last = found[limit - 1]
+            since = oldest if place is None else place.since
+            behind = Behind(since=since, rank=last.severity.rank, last_at=last.last_at, id=last.id)
+            return IssuePage(issues=found[:limit], next=behind)
+        if place is None:
+            return IssuePage(issues=found, next=None)
+        changes = Changed(since=place.since, until=latest, id=_FIRST)
+        rest = await listing.changed(changes, limit - len(found), but_not=[issue.id for issue in found])
+        return IssuePage(issues=[*found, *rest.issues], next=rest.next)
+
+
+async def summary(connection: Connection, wanted: IssueFilter) -> list[SeverityCount]:
+    """Count the issues that fit, by severity and state, the severest first; a severity without any is there too."""
+    where = _Where.of(wanted)
+    rows = await connection.fetch(
+        f"""
+        SELECT severity, state, count(*) AS n, min(opened_at) AS oldest
+          FROM alerts.issues WHERE {where} GROUP BY severity, state
+        """,  # noqa: S608  made of constants; every value is a parameter
+        *where.values,
+    )
+    found = {(row["severity"], row["state"]): row for row in rows}
+    return [
+        SeverityCount(
+            severity=severity,
+            by_state={state: found[severity, state]["n"] if (severity, state) in found else 0 for state in State},
+            oldest_open_at=found[severity, State.OPEN]["oldest"] if (severity, State.OPEN) in found else None,
+        )
+        for severity in reversed(Severity)
+    ]
+
+
+@dataclass(slots=True)
+class _Where:
+    """Conditions and their values. What is not asked for is no condition, so that an index can serve the rest."""
+
+    values: list[object] = field(default_factory=list)
+    _parts: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, wanted: IssueFilter) -> "_Where":
+        """Make the conditions of a filter."""
+        aspects = (
+            ("state = ANY({}::text[])", list(wanted.states) or None),
+            ("severity = ANY({}::text[])", list(wanted.severities) or None),
+            ("{} = ANY(rules)", wanted.rule),
+            ("channel = {}", wanted.channel),
+            ("customer_id = {}", wanted.customer_id),
+            ("document ->> 'team' = {}", wanted.team),
+            ("quiet = {}", wanted.quiet),
+        )
+        where = cls()
+        for condition, value in aspects:
+            if value is not None:
+                where.add(condition, value)
+        if wanted.states and State.RESOLVED not in wanted.states:
+            where.add("state <> 'resolved'")  # said as the index of the unresolved ones says it
+        return where
+
+    def add(self, condition: str, *values: object) -> None:
+        """Add a condition with a `{}` for each of its values."""
+        places = range(len(self.values) + 1, len(self.values) + len(values) + 1)
+        self._parts.append(condition.format(*(f"${place}" for place in places)))
+        self.values += values
+
+    def __str__(self) -> str:
+        """As it stands behind WHERE."""
+        return " AND ".join(self._parts) or "true"
+
+
+_ORDERS = {
+    Order.LATEST: ("last_at, issue_id", "({}::timestamptz, {}::uuid)"),
+    Order.SEVERITY: ("severity_rank, last_at, issue_id", "({}::smallint, {}::timestamptz, {}::uuid)"),
+}
+
+
+_CHANGED = "SELECT f.issue_id FROM alerts.feed f WHERE f.xid >= {}::text::xid8 AND f.xid < {}::text::xid8"
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The two parts of a walk."""
+
+    connection: Connection
+    wanted: IssueFilter
+    order: Order
+
+    async def ordered(self, behind: Behind | None, limit: int) -> list[Issue]:
+        """Issues in the order of the list."""
+        columns, values = _ORDERS[self.order]
+        where = _Where.of(self.wanted)
+        if behind is not None:
+            key = (behind.rank, behind.last_at, behind.id)
+            where.add(f"({columns}) < {values}", *(key if self.order is Order.SEVERITY else key[1:]))
+        order_by = ", ".join(f"{column} DESC" for column in columns.split(", "))
+        return await self._issues(where, order_by, limit)
+
+    async def changed(self, place: Changed, limit: int, *, but_not: Sequence[UUID] = ()) -> IssuePage:
+        """Issues that changed since the walk began, by id, without those that were shown on the same page."""
+        if not await feed.knows_since(self.connection, place.since):
+            raise WalkExpiredError
+        where = _Where.of(self.wanted)
+        where.add("issue_id > {}::uuid", place.id)
+        where.add("issue_id <> ALL({}::uuid[])", list(but_not))
+        where.add(f"issue_id IN ({_CHANGED})", str(place.since), str(place.until))
+        found = await self._issues(where, "issue_id", limit + 1)
+        last = found[limit - 1].id if limit and len(found) > limit else place.id
+        following = Changed(since=place.since, until=place.until, id=last) if len(found) > limit else None
+        return IssuePage(issues=found[:limit], next=following)
+
+    async def _issues(self, where: _Where, order_by: str, limit: int) -> list[Issue]:
+        where_and_limit = [*where.values, limit]
+        rows = await self.connection.fetch(
+            f"SELECT document FROM alerts.issues WHERE {where} ORDER BY {order_by} LIMIT ${len(where_and_limit)}",  # noqa: S608
+            *where_and_limit,
+        )
+        return [decode_issue(row["document"]) for row in rows]

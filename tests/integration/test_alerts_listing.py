@@ -1,0 +1,310 @@
+"""Lists of issues over a real database: the severest first, walks that miss nothing, counts, and what they cost."""
+
+import json
+import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from schemas.friction import Friction, State
+from schemas.vocabulary import Severity
+from services.alerts.api import pages
+from services.alerts.domain import actions
+from services.alerts.domain.values import Issue
+from services.alerts.domain.values import State as IssueState
+from services.alerts.stores import feed, listing
+from services.alerts.stores.listing import IssueFilter, Order, WalkExpiredError
+from services.runtime.http import Problem
+from services.runtime.postgres import acquire
+from tests.conftest import SteppingClock
+from tests.integration.alerts_engine import Engine, an_engine
+from tests.integration.alerts_world import NOW, a_friction, again
+
+pytestmark = pytest.mark.local
+
+UNRESOLVED = IssueFilter(states=("acknowledged", "open"))
+FILTERS = {
+    "all": IssueFilter(),
+    "unresolved": UNRESOLVED,
+    "loud": IssueFilter(states=UNRESOLVED.states, quiet=False),
+    "severe": IssueFilter(severities=("critical", "high")),
+    "on the phone": IssueFilter(states=UNRESOLVED.states, channel="phone"),
+}
+
+
+def fits(issue: Issue, wanted: IssueFilter) -> bool:
+    """The filter, said again."""
+    return (
+        (not wanted.states or issue.state in wanted.states)
+        and (not wanted.severities or issue.severity in wanted.severities)
+        and (wanted.quiet is None or issue.quiet == wanted.quiet)
+        and (wanted.channel is None or issue.channel == wanted.channel)
+    )
+
+
+async def a_page(engine: Engine, wanted: IssueFilter, order: Order, cursor: str | None, limit: int) -> Any:
+    """A page and the cursor of the next one, by way of the text that callers send back."""
+    scope = pages.scope_of_issues(wanted, order)
+    async with acquire(engine.pool) as connection:
+        place = pages.place_in_issues(scope, cursor)
+        page = await listing.page(connection, wanted, order, place, limit)
+    return page.issues, None if page.next is None else pages.cursor_of_issues(scope, page.next)
+
+
+async def every(engine: Engine) -> dict[UUID, Issue]:
+    """All issues as they are now."""
+    async with acquire(engine.pool) as connection:
+        found = await listing.page(connection, IssueFilter(), Order.LATEST, None, 10_000)
+    return {issue.id: issue for issue in found.issues}
+
+
+class Weather:
+    """Changes issues at random: frictions come, worsen and go; people take, resolve and reopen."""
+
+    def __init__(self, engine: Engine, clock: SteppingClock, chance: random.Random) -> None:
+        self._engine, self._clock, self._chance = engine, clock, chance
+        self._frictions: list[Friction] = []
+
+    async def begin(self, count: int) -> None:
+        for _ in range(count):
+            await self._new()
+
+    async def change(self) -> None:
+        """One change."""
+        self._clock.advance(timedelta(seconds=self._chance.randint(0, 90)))
+        change: Callable[[], Awaitable[None]] = self._chance.choice(
+            [self._new, self._more, self._more, self._more, self._worse, self._gone, self._acted, self._acted]
+        )
+        await change()
+
+    async def _new(self) -> None:
+        await self._take(a_friction(**self._facts()))
+
+    async def _more(self) -> None:
+        known = self._chance.choice(self._frictions)
+        matter = {"customer_id": known.customer_id, "journey_id": known.journey_id}
+        await self._take(a_friction(**self._facts() | matter))
+
+    async def _worse(self) -> None:
+        await self._revise(severity=Severity.CRITICAL)
+
+    async def _gone(self) -> None:
+        await self._revise(state=State.RETRACTED)
+
+    async def _acted(self) -> None:
+        issue_id = self._chance.choice(list(await every(self._engine)))
+        now, name = self._clock.now(), self._chance.choice(("take", "end", "back"))
+
+        def act(issue: Issue, superseded: bool) -> Any:
+            if name == "take":
+                return actions.acknowledge(issue, actor="test", now=now, note=None)
+            if name == "end":
+                return actions.resolve(issue, actor="test", now=now, resolution="resolved", note=None)
+            return actions.reopen(issue, actor="test", now=now, superseded=superseded, note=None)
+
+        await self._engine.service.inbox.act(issue_id, act)
+
+    async def _revise(self, **members: object) -> None:
+        at = self._chance.randrange(len(self._frictions))
+        self._frictions[at] = again(self._frictions[at], **members)
+        await self._engine.take(self._frictions[at])
+
+    async def _take(self, friction: Friction) -> None:
+        self._frictions.append(friction)
+        await self._engine.take(friction)
+
+    def _facts(self) -> dict[str, Any]:
+        moment = NOW - timedelta(minutes=self._chance.randint(0, 600))
+        return {
+            "severity": self._chance.choice(list(Severity)),
+            "occurred_at": moment,
+            "quiet": self._chance.random() < 0.2,
+        }
+
+
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_walk_misses_nothing_that_fitted_from_its_beginning_to_its_end(
+    database: str, clock: SteppingClock, order: Order, seed: int
+) -> None:
+    chance = random.Random(seed)
+    async with an_engine(database, clock, dispatching=False) as engine:
+        weather = Weather(engine, clock, chance)
+        await weather.begin(25)
+        for wanted in FILTERS.values():
+            staying = {i for i, issue in (await every(engine)).items() if fits(issue, wanted)}
+            seen: set[UUID] = set()
+            cursor, limit, walked = None, chance.randint(1, 6), 0
+            while walked == 0 or cursor is not None:
+                issues, cursor = await a_page(engine, wanted, order, cursor, limit)
+                seen |= {issue.id for issue in issues}
+                assert len(issues) == len({issue.id for issue in issues}) <= limit
+                walked += 1
+                for _ in range(chance.randint(0, 3)):
+                    await weather.change()
+                    staying &= {i for i, issue in (await every(engine)).items() if fits(issue, wanted)}
+                assert walked < 500, "a walk ends although things go on changing"
+            assert staying <= seen
+
+
+async def test_an_issue_that_gets_new_friction_during_a_walk_is_on_it(database: str, clock: SteppingClock) -> None:
+    frictions = [a_friction(occurred_at=NOW - timedelta(hours=hours)) for hours in range(1, 6)]
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.take(*frictions)
+        first, cursor = await a_page(engine, UNRESOLVED, Order.LATEST, None, 2)
+        oldest = frictions[-1]
+        await engine.take(a_friction(customer_id=oldest.customer_id, journey_id=oldest.journey_id, occurred_at=NOW))
+        rest = []
+        while cursor is not None:
+            issues, cursor = await a_page(engine, UNRESOLVED, Order.LATEST, cursor, 2)
+            rest += issues
+
+    seen = [issue.customer_id for issue in [*first, *rest]]
+    assert seen == [friction.customer_id for friction in frictions]
+    assert rest[-1].count == 2
+
+
+async def test_a_walk_that_nothing_disturbs_shows_everything_once_and_ends_without_an_empty_page(
+    database: str, clock: SteppingClock
+) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.take(*(a_friction() for _ in range(6)))
+        for order in Order:
+            seen, cursor, walked = [], None, 0
+            while walked == 0 or cursor is not None:
+                issues, cursor = await a_page(engine, UNRESOLVED, order, cursor, 3)
+                seen += [issue.id for issue in issues]
+                walked += 1
+            assert (len(seen), len(set(seen)), walked) == (6, 6, 2)
+
+
+async def test_a_cursor_of_another_filter_or_order_is_refused(database: str, clock: SteppingClock) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.take(a_friction(), a_friction())
+        _, cursor = await a_page(engine, UNRESOLVED, Order.LATEST, None, 1)
+        for wanted, order in ((UNRESOLVED, Order.SEVERITY), (IssueFilter(), Order.LATEST)):
+            with pytest.raises(Problem, match="cursor_invalid"):
+                await a_page(engine, wanted, order, cursor, 1)
+
+
+async def test_a_walk_older_than_what_is_kept_of_changes_is_told_to_begin_anew(
+    database: str, clock: SteppingClock
+) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.take(a_friction(), a_friction())
+        _, cursor = await a_page(engine, UNRESOLVED, Order.LATEST, None, 1)
+        await engine.take(a_friction())
+        async with acquire(engine.pool) as connection:
+            await feed.prune(connection, clock.now() + timedelta(seconds=1), 100)
+        with pytest.raises(WalkExpiredError):
+            await a_page(engine, UNRESOLVED, Order.LATEST, cursor, 5)
+
+
+async def test_the_severest_stand_first_however_many_newer_mild_ones_there_are(
+    database: str, clock: SteppingClock
+) -> None:
+    old = a_friction(severity=Severity.CRITICAL, occurred_at=NOW - timedelta(days=3))
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.take(old)
+        for _ in range(23):
+            await engine.take(*(a_friction(severity=Severity.LOW) for _ in range(100)))
+        first, cursor = await a_page(engine, UNRESOLVED, Order.SEVERITY, None, 200)
+        async with acquire(engine.pool) as connection:
+            counts = await listing.summary(connection, UNRESOLVED)
+
+    assert first[0].customer_id == old.customer_id
+    assert {issue.severity for issue in first[1:]} == {Severity.LOW}
+    assert cursor is not None
+    assert [(c.severity, c.by_state[IssueState.OPEN]) for c in counts] == [
+        *(("critical", 1), ("high", 0), ("medium", 0)),
+        ("low", 2300),
+    ]
+
+
+async def test_the_summary_counts_by_severity_and_state_and_knows_the_oldest_open_one(
+    database: str, clock: SteppingClock
+) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        began = clock.now()
+        await engine.take(a_friction(severity=Severity.HIGH))
+        clock.advance(timedelta(minutes=5))
+        await engine.take(a_friction(severity=Severity.HIGH), a_friction(severity=Severity.LOW, quiet=True))
+        [taken] = [i for i in (await every(engine)).values() if i.severity == "high" and i.opened_at == began]
+        await engine.service.inbox.act(
+            taken.id, lambda issue, _: actions.acknowledge(issue, actor="test", now=clock.now(), note=None)
+        )
+        async with acquire(engine.pool) as connection:
+            high = (await listing.summary(connection, IssueFilter()))[1]
+            loud = await listing.summary(connection, IssueFilter(quiet=False))
+
+    assert (high.by_state, high.oldest_open_at) == (
+        {"open": 1, "acknowledged": 1, "resolved": 0},
+        began + timedelta(minutes=5),
+    )
+    assert sum(sum(count.by_state.values()) for count in loud) == 2
+
+
+MANY = """
+INSERT INTO alerts.issues (
+    issue_id, document, fingerprint, occurrence, version, state, severity, rules, customer_id, channel, count, last_at,
+    opened_at, resolved_at, updated_at)
+SELECT gen_random_uuid(), document, 'f' || n, 1, 1, s.state, s.severity, rules, customer_id, channel, count,
+       $1::timestamptz - n * interval '1 second', opened_at, CASE s.state WHEN 'resolved' THEN opened_at END, updated_at
+  FROM generate_series(1, 100000) AS n,
+       LATERAL (SELECT CASE n % 10 WHEN 0 THEN 'open' WHEN 1 THEN 'acknowledged' ELSE 'resolved' END AS state,
+                       CASE WHEN n % 5000 = 0 THEN 'critical' WHEN n % 7 = 0 THEN 'medium' ELSE 'low' END
+                       AS severity) s,
+       (SELECT * FROM alerts.issues LIMIT 1) AS one
+"""
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """A step of a plan and all below it."""
+    return [plan, *(node for step in plan.get("Plans", []) for node in nodes(step))]
+
+
+async def test_a_page_by_severity_reads_a_page_of_100_000_issues_and_the_summary_no_document(
+    database: str, clock: SteppingClock
+) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.take(a_friction())
+        async with acquire(engine.pool) as connection:
+            await connection.execute(MANY, datetime.now(UTC))
+            await connection.execute("VACUUM ANALYZE alerts.issues")
+            for wanted, index in ((UNRESOLVED, "issues_severest_unresolved"), (IssueFilter(), "issues_severest")):
+                first = await listing.page(connection, wanted, Order.SEVERITY, None, 200)
+                assert first.next is not None
+                asked = Asked(connection)
+                await listing.page(asked, wanted, Order.SEVERITY, first.next, 200)  # type: ignore[arg-type]
+                [page] = [s for s in asked.statements if "severity_rank" in s[0]]
+                steps = await explained(connection, *page)
+                assert [step.get("Index Name") for step in steps] == [None, index]
+                assert max(step["Actual Rows"] for step in steps) <= 201
+            asked = Asked(connection)
+            await listing.summary(asked, UNRESOLVED)  # type: ignore[arg-type]
+            steps = await explained(connection, *asked.statements[0])
+            assert [step["Node Type"] for step in steps if "Index Name" in step] == ["Index Only Scan"]
+
+
+class Asked:
+    """A connection that remembers what it was asked."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.statements: list[tuple[str, tuple[object, ...]]] = []
+
+    async def fetch(self, statement: str, *values: object) -> Any:
+        self.statements.append((statement, values))
+        return await self._connection.fetch(statement, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+async def explained(connection: Any, statement: str, values: tuple[object, ...]) -> list[dict[str, Any]]:
+    """The steps of a statement that was carried out."""
+    found = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *values)
+    return nodes(json.loads(found)[0]["Plan"])
