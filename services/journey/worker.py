@@ -164,7 +164,9 @@ class Worker:
 
     def fail(self, error: BaseException) -> None:
         """End the worker because of `error`; a hole ends the process on the spot, before anything can go over it."""
-        _log.critical("worker cannot go on", reason=type(error).__name__, detail=str(error), exc_info=error)
+        _log.critical(
+            "worker cannot go on", reason=type(error).__name__, detail=logs.what_failed(error), exc_info=error
+        )
         if isinstance(error, HoleFoundError | HoleInProgressError):
             end_process(ExitCode.HOLE)
         if not self._failure.done():

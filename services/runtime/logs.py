@@ -7,7 +7,9 @@ because a log line outlives every deletion request.
 import logging
 import sys
 import time
-from collections.abc import MutableMapping
+import traceback
+from collections.abc import Iterator, MutableMapping
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -38,6 +40,12 @@ _REPETITIVE = frozenset({"aiokafka", "faust", "mode"})
 
 REPEAT_AFTER_S = 10.0
 
+_QUOTING_STATES = ("22", "23", "44", "P0")
+"""Classes of SQLSTATE whose message may repeat what was to be stored; a DETAIL (a row, a key) does so in any class."""
+
+_PLACES = ("schema_name", "table_name", "column_name", "constraint_name")
+"""Where a database says that it failed; these are names of ours."""
+
 
 class Sparing(logging.Filter):
     """Lets each message of a repetitive library pass once in so many seconds, with how often it was held back."""
@@ -64,6 +72,7 @@ class Sparing(logging.Filter):
 def configure(service: str, level: str = "info", log_format: str = "json") -> None:
     """Send all logs of this process to standard error, named `service`, at `level`, as `json` or `text`."""
     number = logging.getLevelNamesMapping()[level.upper()]
+    sys.excepthook = _last_words
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if log_format == "json"
@@ -93,7 +102,7 @@ def configure(service: str, level: str = "info", log_format: str = "json") -> No
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                structlog.processors.ExceptionRenderer(_traceback),
                 _service_field(service),
                 renderer,
             ],
@@ -110,6 +119,52 @@ def configure(service: str, level: str = "info", log_format: str = "json") -> No
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of one module; events are constant strings, everything that varies is a field."""
     return structlog.stdlib.get_logger(name)
+
+
+def what_failed(error: BaseException) -> str:
+    """Return what kind of error it is and what it says, without values that people gave.
+
+    A database's error keeps its SQLSTATE and the names of table, column and constraint; one of validation keeps which
+    member failed and how. Neither keeps what stood there.
+    """
+    kind = type(error).__name__
+    if (state := getattr(error, "sqlstate", None)) is not None:
+        diagnosis = getattr(error, "diag", error)  # psycopg has the names there, asyncpg on the error itself
+        places = [f"{name}={found}" for name in _PLACES if (found := getattr(diagnosis, name, None))]
+        message = "" if str(state).startswith(_QUOTING_STATES) else str(error).partition("\n")[0]
+        return " ".join(part for part in (f"{kind} [{state}]", *places, message) if part)
+    if callable(findings := getattr(error, "errors", None)):
+        found = [f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in findings()[:20]]
+        return f"{kind}: {'; '.join(found)}"
+    return "".join(traceback.format_exception_only(error)).rstrip()
+
+
+def _traceback(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    """Return a traceback as Python has it, with `what_failed` in the place of each error's own text."""
+    return "\n".join(_told(exc_info[1], set()))
+
+
+def _told(error: BaseException, seen: set[int]) -> Iterator[str]:
+    seen.add(id(error))
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None and id(before) not in seen:
+        yield from _told(before, seen)
+        yield "\nwhich led to:\n"
+    yield "Traceback (most recent call last):"
+    yield from (line.rstrip("\n") for line in traceback.format_tb(error.__traceback__))
+    yield what_failed(error)
+    if isinstance(error, BaseExceptionGroup):
+        for number, one in enumerate(error.exceptions, 1):
+            yield f"\n{number} of {len(error.exceptions)}:"
+            yield from _told(one, seen)
+
+
+def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What a process says that a failure ends; Python would print the error's own text."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    get_logger(__name__).critical("process ends by a failure", exc_info=(kind, error, trace))
 
 
 def _withhold_personal_fields(

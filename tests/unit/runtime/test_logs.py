@@ -1,21 +1,25 @@
-"""A library that repeats itself is heard once in a while; ours are heard every time."""
+"""A library that repeats itself is heard once in a while, ours every time; no failure is logged with values."""
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 import structlog
+from pydantic import TypeAdapter, ValidationError
 
-from services.runtime.logs import Sparing, configure, get_logger
+from services.runtime.logs import Sparing, configure, get_logger, what_failed
 
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
     """Logging as it was before."""
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, hook = list(root.handlers), root.level, sys.excepthook
     yield
+    sys.excepthook = hook
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
@@ -55,3 +59,56 @@ def test_our_own_events_are_written_every_time(capsys: pytest.CaptureFixture[str
         logging.getLogger("asyncio").error("not one of those")
 
     assert len(said(capsys)) == 6
+
+
+MARK = "010-0000-8841"
+
+
+def a_refused_row() -> asyncpg.PostgresError:
+    """What PostgreSQL says of a row that it does not take."""
+    told = {"S": "ERROR", "C": "23514", "M": f"new row ({MARK}) violates a constraint", "s": "alerts", "t": "issues"}
+    return asyncpg.CheckViolationError.new(told | {"n": "issues_check", "D": f"Failing row contains ({MARK})."})
+
+
+def chained() -> Exception:
+    try:
+        try:
+            raise a_refused_row()
+        except asyncpg.PostgresError as error:
+            raise ExceptionGroup("two failed", [error, a_value_of_the_wrong_type()]) from error
+    except ExceptionGroup as group:
+        return group
+
+
+def a_value_of_the_wrong_type() -> ValidationError:
+    try:
+        TypeAdapter(dict[str, int]).validate_python({"count": MARK})
+    except ValidationError as error:
+        return error
+    raise AssertionError("that was no number")
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_failure_is_logged_with_its_place_and_without_values(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    configure("test", log_format=log_format)
+
+    get_logger("services.somewhere").error("request failed", exc_info=chained())
+    logging.getLogger("asyncio").error("never retrieved", exc_info=chained())
+    logging.getLogger("uvicorn.error").error("in the application", exc_info=chained())
+    sys.excepthook(type(chained()), chained(), None)
+
+    text = capsys.readouterr().err
+    assert MARK not in text
+    assert text.count("23514") >= 4
+    for kept in ("table_name=issues", "constraint_name=issues_check", "count: int_parsing", "in chained", "2 of 2"):
+        assert kept in text, kept
+
+
+def test_the_message_of_an_error_that_quotes_no_value_is_kept() -> None:
+    error = asyncpg.UndefinedTableError.new(
+        {"S": "ERROR", "C": "42P01", "M": 'relation "alerts.issues" does not exist'}
+    )
+    assert what_failed(error) == 'UndefinedTableError [42P01] relation "alerts.issues" does not exist'
+    assert what_failed(KeyError("partition")) == "KeyError: 'partition'"

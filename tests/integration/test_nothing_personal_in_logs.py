@@ -1,0 +1,125 @@
+"""A database that repeats a person's data in its errors: no log and no answer of any service does so too."""
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import httpx2
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry
+
+from services.journey.api_app import build
+from services.journey.api_settings import ApiSettings
+from services.runtime import logs
+from services.runtime.clock import SystemClock
+from services.runtime.keys import KeyKind, mint
+from services.runtime.postgres import Pool, acquire, close_pool, create_pool
+from tests.integration.alerts_world import Log, a_friction, alerts, make_log
+from tests.integration.ingest_process import IngestProcess
+from tests.integration.test_alerts_api import seeded
+from tests.waiting import until
+from waymark.stack.tansu import Tansu
+
+pytestmark = pytest.mark.local
+
+MARK = "call me at 010-0000-8841"
+A_ROW = "(VALUES ('phone', '+821000008841')) AS row (type, value)"
+UNREADABLE = f"(CASE WHEN now() > 'epoch' THEN '{MARK}' END)"
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """Logging as it was before."""
+    root = logging.getLogger()
+    handlers, level, hook = list(root.handlers), root.level, sys.excepthook
+    yield
+    sys.excepthook = hook
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    opened = await create_pool(database, application_name="test", size=4)
+    yield opened
+    await close_pool(opened)
+
+
+async def run(database: str, *statements: str) -> None:
+    connection = await asyncpg.connect(database)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_alerts_says_which_constraint_refused_a_note_and_not_the_note(
+    database: str, tansu: Tansu, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log: Log = await make_log(tansu.bootstrap, tansu.line)
+    await seeded(database, a_friction())
+    await run(
+        database,
+        "ALTER TABLE alerts.issue_events ADD CONSTRAINT no_calls CHECK (detail::text NOT LIKE '%call me%') NOT VALID",
+    )
+    logs.configure("alerts")
+    async with alerts(database, log) as api:
+        [issue] = await api.issues()
+        answer = await api.call("POST", f"/v1/issues/{issue['id']}/note", {"text": MARK}, role="agent", expect=500)
+
+    said = capsys.readouterr().err
+    assert MARK not in str(answer)
+    assert MARK not in said
+    assert "CheckViolationError [23514]" in said
+    assert "constraint_name=no_calls" in said
+
+
+async def test_the_journey_api_says_what_kind_of_value_could_not_be_read_and_not_the_value(
+    database: str, pool: Pool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = mint(KeyKind.READER)
+    async with acquire(pool) as connection:
+        await connection.execute(
+            "INSERT INTO journey.api_keys (key_id, kind, secret_hash) VALUES ($1, 'reader', $2)",
+            *(key.key_id, key.secret_hash),
+        )
+    await run(
+        database,
+        "ALTER TABLE journey.identifiers RENAME TO those",
+        f"CREATE VIEW journey.identifiers AS SELECT type, value, {UNREADABLE}::uuid AS customer_id FROM {A_ROW}",
+    )
+    logs.configure("journey-api")
+    app = build(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry())
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    headers = {"authorization": f"Bearer {key.text}"}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://api.test", headers=headers) as session:
+        answer = await session.get("/v1/customers/phone:%2B821000008841")
+
+    assert answer.status_code == 500
+    said = capsys.readouterr().err
+    assert MARK not in answer.text + said
+    assert "[22P02]" in said
+
+
+async def test_ingest_ends_with_the_kind_of_the_failure_and_not_with_what_stood_in_the_row(
+    database: str, broker: str, tmp_path: Path
+) -> None:
+    process = IngestProcess(folder=tmp_path, database=database, bootstrap=broker)
+    await run(
+        database,
+        "ALTER TABLE ingest.suppressions RENAME TO those",
+        f"CREATE VIEW ingest.suppressions AS "
+        f"SELECT value AS pseudonym, type, {UNREADABLE}::timestamptz AS lifted_at FROM {A_ROW}",
+        "UPDATE ingest.suppression_list SET version = version + 1",
+    )
+    process.child.start()
+    await until(lambda: process.child.exit_code is not None, within=30)
+    said = process.child.log.read_text()
+    assert MARK not in said
+    assert "[22007]" in said
+    assert "process ends by a failure" in said
