@@ -19,7 +19,7 @@ const WORDS = {
     moved: "moved with the customer", reopened: "opened again", snoozed_: "snoozed", snooze_ended: "snooze ended",
     note_: "noted", told: "people told", not_told: "nobody told",
     shows: (shown, total, left) => `Shows ${shown} of ${total}${left ? `; ${left} not shown` : ""}.`,
-    leftOut: (count, severity) => `${count} ${severity}`, more: (count) => `Show ${count} more`,
+    leftOut: (count, severity) => `${count} ${severity}`, no_route: "no route", more: (count) => `Show ${count} more`,
     showsResolved: (shown, total) => `Resolved: shows the latest ${shown} of ${total}.`,
   },
   ko: {
@@ -38,7 +38,10 @@ const WORDS = {
     friction_left: "불편 이동", severity_raised: "심각도 상승", moved: "고객과 함께 이동", reopened: "다시 열림",
     snoozed_: "조용히 함", snooze_ended: "다시 알림", note_: "메모", told: "알림 보냄", not_told: "알리지 않음",
     shows: (shown, total, left) => `${total}건 중 ${shown}건 표시${left ? `; ${left}은 표시하지 않음` : ""}`,
-    leftOut: (count, severity) => `${severity} ${count}건`, more: (count) => `${count}건 더 보기`,
+    leftOut: (count, severity) => `${severity} ${count}건`, no_route: "받을 곳이 없음",
+    web: "웹", app: "앱", phone: "전화", ivr: "ARS", chat: "채팅", email: "이메일", sms: "문자", social: "SNS",
+    messenger: "메신저", store: "매장", kiosk: "키오스크", field: "방문", device: "기기", mail: "우편", api: "API",
+    basic: "베이직", enhanced: "우대", premium: "프리미엄", more: (count) => `${count}건 더 보기`,
     showsResolved: (shown, total) => `해결된 ${total}건 중 최근 ${shown}건 표시`,
   },
 };
@@ -185,7 +188,13 @@ function draw() {
   $("issues").replaceChildren(...[...unresolved, ...resolved].map(line));
   if (place) $("issues").querySelector(`li[data-id="${place[0]}"]`)?.querySelectorAll("button")[place[1]]?.focus();
   $("nothing").hidden = state.summary === null || unresolved.length + resolved.length > 0;
-  $("cut").replaceChildren(...cuts(unresolved, resolved));
+  const said = cuts(unresolved, resolved);
+  if (said.join("\n") !== [...$("cut").children].map((part) => part.textContent).join("\n")) { // read out once, not each time
+    $("cut").replaceChildren(...said.map((text) => element("p", {}, text)));
+  }
+  const left = (state.summary?.total ?? 0) - unresolved.length;
+  $("more").hidden = left <= 0;
+  $("more").textContent = say("more")(Math.min(PAGE, left));
   const open = Object.fromEntries((state.summary?.severities ?? []).map((of) => [of.severity, of.open]));
   $("counts").replaceChildren(...Object.keys(RANK).map((severity) => element("li", { data: { severity, none: String(!open[severity]) } },
     element("b", {}, number(open[severity] ?? 0)), " ", element("span", { className: "severity" }, say(severity)))));
@@ -202,11 +211,10 @@ function cuts(unresolved, resolved) {
     const left = state.summary.severities.map((of) => [of.severity, of.open + of.acknowledged -
       unresolved.filter((issue) => issue.severity === of.severity).length]).filter(([, count]) => count > 0);
     const names = left.map(([severity, count]) => say("leftOut")(number(count), say(severity))).join(", ");
-    parts.push(element("p", {}, say("shows")(number(unresolved.length), number(total), names)),
-      element("button", { type: "button", onclick: more }, say("more")(Math.min(PAGE, total - unresolved.length))));
+    parts.push(say("shows")(number(unresolved.length), number(total), names));
   }
   if (state.over && $("with-resolved").checked && state.over.total > resolved.length) {
-    parts.push(element("p", {}, say("showsResolved")(number(resolved.length), number(state.over.total))));
+    parts.push(say("showsResolved")(number(resolved.length), number(state.over.total)));
   }
   return parts;
 }
@@ -221,8 +229,9 @@ function line(issue) {
     element("span", { className: "severity" }, say(issue.severity)),
     element("span", {}, issue.state === "open" ? say("open") : `${say(issue.state)}${who(issue)}`),
     issue.quiet ? element("span", { className: "chip" }, say("quiet")) : null,
-    issue.service_level ? element("span", { className: "chip" }, issue.service_level) : null,
-    element("span", {}, [issue.channel, issue.reason].filter(Boolean).join(" · ")),
+    issue.service_level ? element("span", { className: "chip" }, say(issue.service_level)) : null,
+    issue.snoozed_until && isOpen(issue) ? element("span", { className: "chip" }, `${say("snoozed")} `, clock(issue.snoozed_until)) : null,
+    element("span", {}, [issue.channel && say(issue.channel), issue.reason].filter(Boolean).join(" · ")),
     element("span", {}, counted(issue.count)),
     element("span", {}, `${say("last")} `, clock(issue.last_at)),
     issue.team ? element("span", { className: "chip" }, issue.team) : null,
@@ -292,9 +301,9 @@ function detail(issue) {
   const frictions = issue.evidence.map((f) => element("li", {}, f.explanation[state.language],
     f.state === "retracted" ? ` (${say("retracted")})` : "", " ", element("span", { className: "code" }, f.rule)));
   const steps = (issue.timeline ?? []).map((s) => element("li", {}, clock(s.occurred_at), " ",
-    [s.channel, s.kind, s.outcome, s.reason].filter(Boolean).join(" · ")));
+    [say(s.channel), s.kind, s.outcome, s.reason].filter(Boolean).join(" · ")));
   const events = issue.events.map((e) => element("li", {}, clock(e.at), ` ${e.actor}: ${say({ snoozed: "snoozed_", note: "note_" }[e.kind] ?? e.kind)}`,
-    e.detail.note ? ` “${e.detail.note}”` : e.detail.reason ? ` (${e.detail.reason})` : ""));
+    e.detail.note ? ` “${e.detail.note}”` : e.detail.reason ? ` (${say(e.detail.reason)})` : ""));
   const told = issue.deliveries.map((d) => element("li", {}, clock(d.created_at),
     ` ${d.endpoint}: ${d.type}, ${say(d.state)}, ${d.attempts}×`));
   const extra = issue.state === "resolved" ? [] : [
@@ -426,6 +435,7 @@ $("language").addEventListener("click", () => {
 $("leave").addEventListener("click", () => leave());
 $("close").addEventListener("click", () => $("detail").close());
 $("detail").addEventListener("close", () => { state.shown = null; history.replaceState(null, "", location.pathname); });
+$("more").addEventListener("click", more);
 for (const id of ["with-resolved", "with-quiet"]) $(id).addEventListener("change", () => load().catch(() => {}));
 setInterval(() => { if (state.key) schedule(); }, 60000);
 
