@@ -54,6 +54,7 @@ class Friction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     touchpoints: tuple[TouchpointRef, ...]
     title: Text
     explanation: Text
+    revised_at: Moment | None = None
     previous_customer_id: str | None = None
     journey_id: str | None = None
     journey_ids: tuple[str, ...] = ()
@@ -84,6 +85,6 @@ def headers(friction: Friction, traceparent: str | None = None) -> cloudevents.H
         cloudevents.Type.FRICTION,
         id=f"{friction.id}.{friction.revision}",
         origin=cloudevents.origin("journey"),
-        time=friction.detected_at,
+        time=friction.revised_at or friction.detected_at,
         traceparent=traceparent,
     )

@@ -102,7 +102,7 @@ class DeliveryMetrics:
             ),
             push_latency=Histogram(
                 "waymark_alerts_push_latency_seconds",
-                "Seconds from the detection of a friction to the first 2xx of an endpoint.",
+                "Seconds from the revision of a friction that people are told of to the first 2xx of an endpoint.",
                 buckets=LATENCY,
                 registry=registry,
             ),

@@ -122,8 +122,8 @@ class Settling:
             self.metrics.late_results.inc()
         if verdict.outcome is not Outcome.DELIVERED:
             self.metrics.failures.labels(verdict.failure).inc()
-        elif due.detected_at is not None:
-            self.metrics.push_latency.observe(max(0.0, (one.at - due.detected_at).total_seconds()))
+        elif due.revised_at is not None:
+            self.metrics.push_latency.observe(max(0.0, (one.at - due.revised_at).total_seconds()))
         _log.info(
             "webhook attempted",
             delivery=due.id,

@@ -60,7 +60,7 @@ def _friction(wire: schemas.friction.Friction) -> Friction:
         channel=wire.channel.value,
         service_level=wire.service_level.value if wire.service_level else None,
         occurred_at=wire.occurred_at,
-        detected_at=wire.detected_at,
+        revised_at=wire.revised_at or wire.detected_at,
         quiet=wire.quiet,
         title=Title(en=wire.title.en, ko=wire.title.ko),
         refs=wire.refs,

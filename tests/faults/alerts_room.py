@@ -247,4 +247,4 @@ def friction(rng: Random, **members: Any) -> Friction:
 def again(known: Friction, **members: Any) -> Friction:
     """The next revision of a friction."""
     given = {name: getattr(known, name) for name in known.__struct_fields__}
-    return Friction(**given | {"revision": known.revision + 1, "detected_at": datetime.now(UTC)} | members)
+    return Friction(**given | {"revision": known.revision + 1, "revised_at": datetime.now(UTC)} | members)

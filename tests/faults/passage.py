@@ -21,7 +21,9 @@ from tests.faults.workload import Sending
 
 _RETRIES = re.compile(r'^waymark_journey_batch_retries_total\{reason="(\w+)"\} ([0-9.e+]+)$', re.MULTILINE)
 
-OPAQUE = frozenset({"customer_id", "previous_customer_id", "journey_id", "journey_ids", "detected_at", "revision"})
+OPAQUE = frozenset(
+    {"customer_id", "previous_customer_id", "journey_id", "journey_ids", "detected_at", "revised_at", "revision"}
+)
 """What a friction says that depends on when and where it was found, and on nothing that happened to the customer."""
 
 

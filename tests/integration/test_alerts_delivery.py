@@ -45,6 +45,30 @@ async def settled(engine: Engine, attempts: int) -> None:
     await until(lambda: engine.value("SELECT count(*) = $1 FROM alerts.attempts", attempts))
 
 
+async def test_the_push_latency_counts_from_the_revision_and_not_from_when_it_was_first_found(
+    database: str, clock: SteppingClock
+) -> None:
+    found = clock.now() - timedelta(days=2)
+    friction = a_friction(detected_at=found)  # as an earlier release wrote it: without a time of the revision
+    worse = again(friction, severity=Severity.HIGH, revised_at=clock.now() - timedelta(seconds=2))
+    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+        await engine.endpoint(receiver.url)
+        sums = []
+        for number, revision in enumerate((friction, worse), 1):
+            await engine.take(revision)
+            await settled(engine, number)
+            await until(lambda: latency(engine)["count"] == number)  # noqa: B023  waited for in this turn
+            sums.append(latency(engine)["sum"])
+
+    assert sums == [timedelta(days=2).total_seconds(), timedelta(days=2).total_seconds() + 2]
+
+
+def latency(engine: Engine) -> dict[str, float]:
+    """How many pushes were measured, and the sum of their seconds."""
+    name = "waymark_alerts_push_latency_seconds"
+    return {part: engine.service.registry.get_sample_value(f"{name}_{part}") or 0.0 for part in ("count", "sum")}
+
+
 async def test_the_first_message_goes_at_once_and_verifies(database: str, clock: SteppingClock) -> None:
     async with a_receiver() as receiver, an_engine(database, clock) as engine:
         _, secret = await engine.endpoint(receiver.url)

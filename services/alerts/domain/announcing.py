@@ -26,7 +26,7 @@ class Notification:
     type: str
     reason: Reason
     endpoints: tuple[UUID, ...]
-    detected_at: datetime | None
+    revised_at: datetime | None
     created_at: datetime
 
 
@@ -70,7 +70,7 @@ def announce(
         type=decision.type,
         reason=decision.reason,
         endpoints=audience,
-        detected_at=change.detected_at,
+        revised_at=change.revised_at,
         created_at=now,
     )
     return Announcement(

@@ -13,7 +13,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.alerts.domain.lifecycle import emptied, opened, reopened
-from services.alerts.domain.summary import latest_detection, severity_rose, summarised
+from services.alerts.domain.summary import latest_revision, severity_rose, summarised
 from services.alerts.domain.values import (
     SYSTEM,
     Change,
@@ -323,5 +323,5 @@ class _Table:
             before=was,
             after=replace(issue, version=version + 1, updated_at=self.now),
             events=tuple(draft.events),
-            detected_at=latest_detection(draft.causes),
+            revised_at=latest_revision(draft.causes),
         )

@@ -54,9 +54,9 @@ def summarised(issue: Issue, standing: Sequence[Friction], *, keep_severity: boo
     )
 
 
-def latest_detection(frictions: Iterable[Friction]) -> datetime | None:
-    """Return when the newest of these was detected, None where there is none that counts for the push latency."""
-    return max((f.detected_at for f in frictions if not f.quiet), default=None)
+def latest_revision(frictions: Iterable[Friction]) -> datetime | None:
+    """Return when the newest of these revisions was made, None where none counts for the push latency."""
+    return max((f.revised_at for f in frictions if not f.quiet), default=None)
 
 
 def _last(values: Iterable[str | None]) -> str | None:

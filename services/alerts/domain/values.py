@@ -95,7 +95,7 @@ class Friction:
     channel: str
     service_level: str | None
     occurred_at: datetime
-    detected_at: datetime
+    revised_at: datetime
     quiet: bool
     title: Title
     refs: Mapping[str, str] = field(default_factory=dict)
@@ -214,8 +214,8 @@ class Change:
     before: Issue | None
     after: Issue
     events: tuple[Event, ...]
-    detected_at: datetime | None = None
-    """When the friction was detected that caused the change, for the push latency."""
+    revised_at: datetime | None = None
+    """When the revision of a friction was made that caused the change, for the push latency."""
 
 
 SYSTEM = "waymark"

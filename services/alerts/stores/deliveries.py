@@ -34,7 +34,7 @@ class Due:
     body: bytes
     type: str
     created_at: datetime
-    detected_at: datetime | None
+    revised_at: datetime | None
     lease_until: datetime
 
 
@@ -74,13 +74,13 @@ async def add(
     await connection.execute(
         """
         INSERT INTO alerts.notifications (
-            notification_id, issue_id, sequence, type, reason, route_version, body, detected_at, created_at)
-        SELECT id, issue_id, sequence, type, reason, $9, body, detected_at, created_at
+            notification_id, issue_id, sequence, type, reason, route_version, body, revised_at, created_at)
+        SELECT id, issue_id, sequence, type, reason, $9, body, revised_at, created_at
           FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[],
-                      $8::timestamptz[]) AS n (id, issue_id, sequence, type, reason, body, detected_at, created_at)
+                      $8::timestamptz[]) AS n (id, issue_id, sequence, type, reason, body, revised_at, created_at)
         """,
         *columns(
-            (n.id, n.issue.id, n.sequence, n.type, n.reason, body, n.detected_at, n.created_at)
+            (n.id, n.issue.id, n.sequence, n.type, n.reason, body, n.revised_at, n.created_at)
             for n, body in notifications
         ),
         route_version,
@@ -162,7 +162,7 @@ UPDATE alerts.deliveries d
   FROM taken, alerts.notifications n
  WHERE d.delivery_id = taken.delivery_id AND n.notification_id = d.notification_id
 RETURNING d.delivery_id, d.endpoint_id, taken.url, taken.kind, d.attempt, d.step, n.body, n.type,
-          d.created_at, n.detected_at, d.lease_until
+          d.created_at, coalesce(n.revised_at, n.detected_at) AS revised_at, d.lease_until
 """  # noqa: S608  made of the constant above alone
 
 
@@ -183,7 +183,7 @@ def _due(row: Row) -> Due:
         body=row["body"],
         type=row["type"],
         created_at=row["created_at"],
-        detected_at=row["detected_at"],
+        revised_at=row["revised_at"],
         lease_until=row["lease_until"],
     )
 

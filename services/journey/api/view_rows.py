@@ -93,6 +93,7 @@ def friction(row: Row, owner: UUID) -> FrictionView:
         quiet=row["quiet"],
         occurred_at=row["occurred_at"],
         detected_at=row["detected_at"],
+        revised_at=row["updated_at"],
         retracted_at=row["updated_at"] if state is FrictionState.RETRACTED else None,
     )
 

@@ -84,7 +84,8 @@ class FrictionView(View):
     evidence: dict[str, int | float | str | bool] = Field(description="The numbers that the rule saw.")
     quiet: bool = Field(description="Kept and shown, but nobody was told: a replay, or old news when found.")
     occurred_at: Instant = Field(description="When it happened (event time of its anchor).")
-    detected_at: Instant = Field(description="When it was found.")
+    detected_at: Instant = Field(description="When it was first found.")
+    revised_at: Instant = Field(description="When this revision was made.")
     retracted_at: Instant | None = Field(None, description="When it was taken back.")
 
 

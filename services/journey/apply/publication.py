@@ -41,8 +41,9 @@ class Said:
 
 def friction(said: Friction, trace: str | None) -> Said:
     """Return a friction as friction v1, keyed by its customer; `trace` is the W3C context of what led to it."""
+    revised_at = said.revised_at or said.detected_at
     attributes = headers(
-        Type.FRICTION, id=f"{said.id}.{said.revision}", origin=_ORIGIN, time=said.detected_at, traceparent=trace
+        Type.FRICTION, id=f"{said.id}.{said.revision}", origin=_ORIGIN, time=revised_at, traceparent=trace
     )
     key = str(said.customer_id).encode()
     return Said(record=Record(topic=friction_v1.TOPIC, key=key, value=_FRICTION.encode(said), headers=attributes))

@@ -95,7 +95,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Friction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One published state of a friction: readers keep the highest `revision`."""
+    """One published state of a friction: readers keep the highest `revision`.
+
+    `detected_at` is when it was first found, `revised_at` when this revision was made (what earlier releases stored has
+    none).
+    """
 
     id: FrictionId
     rule: str
@@ -111,6 +115,7 @@ class Friction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     touchpoints: tuple[TouchpointRef, ...]
     title: Text
     explanation: Text
+    revised_at: datetime | None = None
     previous_customer_id: CustomerId | None = None
     journey_id: JourneyId | None = None
     journey_ids: tuple[JourneyId, ...] = ()

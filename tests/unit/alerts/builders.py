@@ -36,7 +36,7 @@ def a_friction(number: int = 1, **members: Any) -> Friction:
         "channel": "phone",
         "service_level": None,
         "occurred_at": NOW - timedelta(hours=1) + timedelta(minutes=number),
-        "detected_at": NOW,
+        "revised_at": NOW,
         "quiet": False,
         "title": Title(en=f"Friction {number}", ko=f"불편 {number}"),
     }

@@ -22,7 +22,7 @@ def a_notification(issue: Issue) -> Notification:
         type="issue.updated",
         reason=Reason.SEVERITY_RAISED,
         endpoints=(),
-        detected_at=NOW,
+        revised_at=NOW,
         created_at=NOW,
     )
 

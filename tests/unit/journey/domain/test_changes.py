@@ -108,6 +108,16 @@ def test_quiet_is_decided_once() -> None:
     assert (change.friction.quiet, change.friction.detected_at) == (False, at(HOURS))
 
 
+def test_when_it_was_first_found_is_kept_and_each_revision_says_when_it_was_made() -> None:
+    shelf = Shelf()
+    (found,) = step(shelf, FIRST, SECOND).frictions
+    (retracted,) = step(shelf, FIRST, minutes=2 * DAYS).frictions
+    (restored,) = step(shelf, FIRST, SECOND, minutes=3 * DAYS).frictions
+
+    times = [(one.friction.detected_at, one.friction.revised_at) for one in (found, retracted, restored)]
+    assert times == [(at(HOURS), at(HOURS)), (at(HOURS), at(2 * DAYS)), (at(HOURS), at(3 * DAYS))]
+
+
 def test_an_absence_is_as_old_as_its_due_time() -> None:
     shelf = Shelf()
     promise = seen("p", 0, "callback_promised", due_at=at(3 * DAYS))

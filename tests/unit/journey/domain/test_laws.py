@@ -106,7 +106,9 @@ def standing(shelf: Shelf) -> dict[object, object]:
 
     def said(one: Friction) -> object:
         nameless = msgspec.structs.replace(one, journey_id=None, journey_ids=(), previous_customer_id=None)
-        return msgspec.to_builtins(msgspec.structs.replace(nameless, revision=0, detected_at=LATER, quiet=False))
+        return msgspec.to_builtins(
+            msgspec.structs.replace(nameless, revision=0, detected_at=LATER, revised_at=LATER, quiet=False)
+        )
 
     decoded = [friction.decode(row.payload) for row in shelf.frictions.values()]
     return {one.id: said(one) for one in decoded if one.state is State.DETECTED}
