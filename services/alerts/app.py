@@ -157,15 +157,6 @@ class Service:
     def start(self, owner: TaskOwner, dispatcher: Dispatcher) -> None:
         """Start every loop."""
         alerts = self._settings.alerts
-        upkeep = Upkeep(
-            pool=self._pool,
-            clock=self._clock,
-            inbox=self.inbox,
-            metrics=self.metrics.state,
-            owner=self._owner,
-            feed_kept=timedelta(days=alerts.feed_days),
-            history_kept=timedelta(days=alerts.history_days),
-        )
         relay = Relay(
             pool=self._sessions,
             clock=self._clock,
@@ -178,8 +169,21 @@ class Service:
         owner.start("dispatcher", dispatcher.run, may_end=True)
         owner.start("live", self.live.run)
         owner.start("relay", relay.run)
-        owner.start("upkeep", upkeep.run)
+        owner.start("upkeep", self.upkeep().run)
         owner.start("consumer", self._consumer.run)
+
+    def upkeep(self) -> Upkeep:
+        """Return what the clock does."""
+        alerts = self._settings.alerts
+        return Upkeep(
+            pool=self._pool,
+            clock=self._clock,
+            inbox=self.inbox,
+            metrics=self.metrics.state,
+            owner=self._owner,
+            feed_kept=timedelta(days=alerts.feed_days),
+            history_kept=timedelta(days=alerts.history_days),
+        )
 
     def dispatcher(self, webhooks: TaskOwner) -> Dispatcher:
         """Return the dispatcher, whose webhooks `webhooks` owns."""

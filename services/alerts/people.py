@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.alerts.domain.hearing import Loss, loss
 from services.alerts.domain.retry import Health
-from services.alerts.domain.routing import Route
+from services.alerts.domain.routing import Directory, Route
 from services.alerts.rendering import trial_body
 from services.alerts.sender import Sender, Sent
 from services.alerts.signing import MATERIAL_BYTES, MOST_OLD, Signer
@@ -37,6 +38,30 @@ class RouteList:
 
 class UnknownTargetError(Exception):
     """A route names an endpoint or a team that does not exist, or an endpoint such a team."""
+
+
+class ContradictionError(Exception):
+    """A route tells nobody, and yet names endpoints or teams; its text is the route's name."""
+
+
+class UnheardError(Exception):
+    """The change would leave ways that nobody hears: `loss`, and the names of the teams behind them."""
+
+    def __init__(self, loss: Loss, teams: tuple[str, ...]) -> None:
+        super().__init__(f"{len(loss.unheard)} ways unheard")
+        self.loss = loss
+        self.teams = teams
+
+
+NOTHING_LOST = Loss(unheard=(), caught=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """An endpoint after a change, and what the change took from its ways."""
+
+    endpoint: Endpoint
+    loss: Loss
 
 
 Edit = Callable[[list[Route]], list[Route] | None]
@@ -69,12 +94,13 @@ class People:
         return Revealed(endpoint=endpoint, secret=secret)
 
     async def change_endpoint(
-        self, endpoint_id: UUID, change: Callable[[Endpoint], Endpoint], *, actor: str
-    ) -> Endpoint | None:
+        self, endpoint_id: UUID, change: Callable[[Endpoint], Endpoint], *, actor: str, force: bool = False
+    ) -> Changed | None:
         """Change an endpoint. A new address or a fresh start clears its health; a new address is in the audit.
 
         Raises:
             UnknownTargetError: its new team does not exist.
+            UnheardError: nobody would hear what it serves today, and no `force` says that this is meant.
         """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
@@ -83,26 +109,44 @@ class People:
                 return None
             after = _restarted(before, replace(change(before), updated_at=now), now)
             await self._check_targets(connection, (), [after.team_id] if after.team_id else [])
+            lost = NOTHING_LOST
+            if set(_differences(before, after)) & {"enabled", "catch_all", "team_id"}:
+                lost = await self._loss(connection, endpoint_id, after, force=force)
             await directory.save_endpoint(connection, after)
             changed = _differences(before, after)
             await directory.note(connection, endpoint_id, "changed", actor=actor, now=now, detail={"members": changed})
             await deliveries.wake(connection)
-        return after
+        return Changed(endpoint=after, loss=lost)
 
-    async def remove_endpoint(self, endpoint_id: UUID, *, actor: str) -> bool:
-        """Delete an endpoint, and take it out of every route."""
+    async def remove_endpoint(self, endpoint_id: UUID, *, actor: str, force: bool = False) -> Changed | None:
+        """Delete an endpoint, and take it out of every route; None where there is none.
+
+        Raises:
+            UnheardError: nobody would hear what it serves today, and no `force` says that this is meant.
+        """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            if not await directory.remove_endpoint(connection, endpoint_id, now):
-                return False
+            found = await directory.endpoint(connection, endpoint_id)
+            if found is None:
+                return None
+            lost = await self._loss(connection, endpoint_id, None, force=force)
+            await directory.remove_endpoint(connection, endpoint_id, now)
             await directory.note(connection, endpoint_id, "deleted", actor=actor, now=now, detail={})
-            routes = await directory.lock_routes(connection)
+            routes = await directory.routes(connection)
             if any(endpoint_id in route.endpoints for route in routes):
                 left = [
                     replace(route, endpoints=tuple(e for e in route.endpoints if e != endpoint_id)) for route in routes
                 ]
                 await directory.replace_routes(connection, left, actor=actor, change="endpoint deleted", now=now)
-        return True
+        return Changed(endpoint=found, loss=lost)
+
+    async def _loss(self, connection: Connection, endpoint_id: UUID, after: Endpoint | None, *, force: bool) -> Loss:
+        await directory.lock_routes(connection)  # two administrators take turns, or each counts on the other's endpoint
+        whom = await directory.directory(connection)
+        lost = loss(whom, endpoint_id, after.reachable if after else None, now=self.clock.now())
+        if lost.unheard and not force:
+            raise UnheardError(lost, _teams_of(lost, whom))
+        return lost
 
     async def rotate_secret(self, endpoint_id: UUID, overlap: timedelta, *, actor: str) -> Revealed | None:
         """Give an endpoint a new secret; the old one signs beside it for `overlap`."""
@@ -162,6 +206,7 @@ class People:
 
         Raises:
             UnknownTargetError: a route names an endpoint or a team that does not exist.
+            ContradictionError: a route tells nobody, and yet names somebody.
         """
         async with transaction(self.pool) as connection:
             edited = edit(await directory.lock_routes(connection))
@@ -172,6 +217,9 @@ class People:
                 [endpoint for route in edited for endpoint in route.endpoints],
                 [team for route in edited for team in route.teams],
             )
+            for route in edited:
+                if route.tells_nobody and (route.endpoints or route.teams):
+                    raise ContradictionError(route.name)
             version = await directory.replace_routes(
                 connection, edited, actor=actor, change=change, now=self.clock.now()
             )
@@ -203,3 +251,9 @@ def _differences(before: Endpoint, after: Endpoint) -> list[str]:
     """Names of what changed; never the address itself, which can hold a token."""
     members = ("name", "url", "team_id", "catch_all", "enabled", "max_in_flight")
     return [member for member in members if getattr(before, member) != getattr(after, member)]
+
+
+def _teams_of(lost: Loss, whom: Directory) -> tuple[str, ...]:
+    """Names of the teams whose routes nobody would hear."""
+    named = [team for way in lost.unheard if way.route for team in way.route.teams]
+    return tuple(dict.fromkeys(whom.teams[team] for team in named if team in whom.teams))

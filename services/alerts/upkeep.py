@@ -7,11 +7,11 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.alerts.domain.actions import wake
+from services.alerts.domain.actions import tell_again, wake
 from services.alerts.domain.values import Severity, State
 from services.alerts.inbox import Inbox
 from services.alerts.metrics import StateMetrics
-from services.alerts.stores import deliveries, feed
+from services.alerts.stores import deliveries, directory, feed, hearing
 from services.alerts.stores import upkeep as store
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
@@ -50,6 +50,7 @@ class Upkeep:
                 await self.release_dead()
                 if self.clock.monotonic() >= refresh_at:
                     refresh_at = self.clock.monotonic() + REFRESH_EVERY_S
+                    await self.tell_unheard()
                     await self.refresh()
                 if self.clock.monotonic() >= prune_at:
                     prune_at = self.clock.monotonic() + PRUNE_EVERY_S
@@ -66,6 +67,19 @@ class Upkeep:
             due = await store.snoozes_over(connection, self.clock.now(), AT_ONCE)
         for issue_id in due:
             await self.inbox.act(issue_id, lambda issue, _: wake(issue, now=self.clock.now()))
+
+    async def tell_unheard(self) -> None:
+        """Tell the issues of which nobody could hear to whoever can now."""
+        async with acquire(self.pool) as connection:
+            whom = await directory.directory(connection)
+            waiting = await hearing.unheard_issues(connection, AT_ONCE)
+            orphans = await hearing.orphans(connection, AT_ONCE)
+        for issue_id in dict.fromkeys([*waiting, *(o.issue_id for o in orphans if o.issue_id is not None)]):
+            await self.inbox.act(issue_id, lambda issue, _: tell_again(issue, whom, now=self.clock.now()))
+        if orphans:
+            async with acquire(self.pool) as connection:
+                await hearing.give_up(connection, [orphan.delivery_id for orphan in orphans])
+            _log.warning("messages to deleted endpoints given up", count=len(orphans))
 
     async def release_dead(self) -> None:
         """Take over from processes that died, before their leases run out."""

@@ -226,6 +226,12 @@ class Api:
             assert response.status in (wanted if isinstance(wanted, set) else {wanted}), (response.status, document)
             return document
 
+    async def headers(self, method: str, target: str, body: object = None) -> dict[str, str]:
+        """Call as an administrator and return the headers of the answer, whatever it is; names in lower case."""
+        authorization = {"authorization": f"Bearer {self.keys['admin']}"}
+        async with self._session.request(method, self.base + target, json=body, headers=authorization) as response:
+            return {name.lower(): value for name, value in response.headers.items()}
+
     async def raw(self, target: str, headers: dict[str, str] | None = None) -> tuple[int, str, dict[str, str]]:
         """GET without a key of our own; status, text, headers."""
         async with self._session.get(self.base + target, headers=headers or {}) as response:

@@ -265,7 +265,7 @@ async def test_a_disabled_endpoint_keeps_its_messages_until_it_is_enabled(databa
     async with a_receiver() as receiver, alerts(database, log) as api:
         endpoint = await api.endpoint(receiver.url)
         target = f"/v1/endpoints/{endpoint['id']}"
-        off = await api.call("PATCH", target, {"enabled": False})
+        off = await api.call("PATCH", f"{target}?force=true", {"enabled": False})
         await log.write([a_friction()])
         await until(lambda: one_issue(api))
         before = len(receiver.calls)
@@ -332,7 +332,7 @@ async def test_a_team_in_use_cannot_be_deleted(database: str, log: Log) -> None:
         await api.call("POST", "/v1/teams", {"name": "Billing"}, expect=409)
         endpoint = await api.endpoint("https://example.com/", team_id=team["id"])
         await api.call("DELETE", f"/v1/teams/{team['id']}", expect=409)
-        await api.call("DELETE", f"/v1/endpoints/{endpoint['id']}", expect=204)
+        await api.call("DELETE", f"/v1/endpoints/{endpoint['id']}?force=true", expect=204)
         await api.call("DELETE", f"/v1/teams/{team['id']}", expect=204)
 
 

@@ -34,7 +34,7 @@ class EndpointBody(Taken):
     kind: Literal["standard_webhook"] = "standard_webhook"
     url: Annotated[str, StringConstraints(max_length=2048)]
     team_id: UUID | None = None
-    catch_all: bool = Field(False, description="It hears of every issue that no route takes.")
+    catch_all: bool = Field(False, description="It hears of every issue that no living endpoint of a route hears.")
     max_in_flight: int = Field(8, ge=1, le=64, description="Most webhooks under way to it at once.")
 
 
@@ -134,6 +134,9 @@ class RouteBody(Taken):
     teams: list[UUID] = Field([], max_length=100, description="Every endpoint of these.")
     continues: bool = Field(False, alias="continue", description="A match does not end the search.")
     enabled: bool = True
+    tells_nobody: bool = Field(
+        False, description="What it takes is shown only. Without it, what no living endpoint hears is caught."
+    )
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -153,6 +156,7 @@ class RoutePatch(Taken):
     teams: list[UUID] | None = Field(None, max_length=100)
     continues: bool | None = Field(None, alias="continue")
     enabled: bool | None = None
+    tells_nobody: bool | None = None
     position: int | None = Field(None, ge=0)
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -183,6 +187,7 @@ class RouteView(RouteBody):
             teams=list(route.teams),
             continues=route.continues,
             enabled=route.enabled,
+            tells_nobody=route.tells_nobody,
         )
 
 
@@ -217,5 +222,7 @@ class RouteAnswer(Given):
 
     endpoints: list[UUID]
     team: str | None
-    caught: bool = Field(description="No route takes it: these are the catch-all endpoints.")
+    caught: bool = Field(description="No living endpoint of a route would hear: the catch-all ones are among these.")
+    muted: bool = Field(description="Only routes that tell nobody take it.")
+    heard: bool = Field(description="One of these endpoints is alive: not disabled, and it answers.")
     path: list[AskedView]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
@@ -20,9 +21,10 @@ from services.alerts.api.admin_views import (
 )
 from services.alerts.api.pages import cursor_of_deliveries, place_in_deliveries
 from services.alerts.api.views import AttemptView, DeliveryDetail, DeliveryPage, DeliveryView
+from services.alerts.domain.hearing import Loss
 from services.alerts.domain.retry import Health, Outcome, judge
 from services.alerts.guard import ForbiddenTargetError
-from services.alerts.people import UnknownTargetError
+from services.alerts.people import UnheardError, UnknownTargetError
 from services.alerts.signing import MissingMasterKeyError
 from services.alerts.stores import directory, reading
 from services.alerts.stores.directory import Endpoint
@@ -32,6 +34,18 @@ from services.runtime.postgres import acquire
 from services.runtime.web.fields import PlainText
 
 WebhookId = Annotated[PlainText, Path(max_length=200, description="The `webhook-id` that receivers see: `msg_…`.")]
+
+Force = Annotated[bool, Query(description="Do it though nobody alive would hear what this endpoint is there for.")]
+
+WARNING = "waymark-warning"
+CAUGHT_HEADER: dict[str, Any] = {
+    "headers": {
+        "Waymark-Warning": {
+            "description": "Whose issues the catch-all endpoints hear from now on: names of routes, percent-encoded.",
+            "schema": {"type": "string"},
+        }
+    }
+}
 
 router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(400, 401, 403, 413, 422, 503))
 
@@ -81,30 +95,52 @@ async def read_endpoint(parts: Ground, _: Admin, endpoint_id: UUID) -> EndpointV
     return EndpointView.of(found)
 
 
-@router.patch("/endpoints/{endpoint_id}", summary="Change an endpoint", responses=problems(404))
-async def change_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID, body: EndpointPatch) -> EndpointView:
-    """Change what is given. `enabled: true` starts a disabled endpoint afresh; what waited for it is sent then."""
+@router.patch(
+    "/endpoints/{endpoint_id}", summary="Change an endpoint", responses={**problems(404, 409), 200: CAUGHT_HEADER}
+)
+async def change_endpoint(
+    parts: Ground, caller: Admin, response: Response, endpoint_id: UUID, body: EndpointPatch, force: Force = False
+) -> EndpointView:
+    """Change what is given. `enabled: true` starts a disabled endpoint afresh; what waited for it is sent then.
+
+    Where nobody alive would hear any more what this endpoint is there for, the answer is 409 unless `force` is given.
+    """
     given: dict[str, Any] = body.model_dump(exclude_unset=True)
     changes = {name: value for name, value in given.items() if value is not None or name == "team_id"}
     if body.url is not None:
         _check_target(parts, body.url)
     try:
         changed = await parts.people.change_endpoint(
-            endpoint_id, lambda endpoint: replace(endpoint, **changes), actor=caller.label
+            endpoint_id, lambda endpoint: replace(endpoint, **changes), actor=caller.label, force=force
         )
     except UnknownTargetError:
         raise _unknown_team() from None
+    except UnheardError as error:
+        raise _unheard(error) from None
     if changed is None:
         raise not_found("endpoint")
-    return EndpointView.of(changed)
+    response.headers.update(_warning(changed.loss))
+    return EndpointView.of(changed.endpoint)
 
 
-@router.delete("/endpoints/{endpoint_id}", summary="Delete an endpoint", status_code=204, responses=problems(404))
-async def remove_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID) -> Response:
-    """It is taken out of every route; what waited for it is not sent any more."""
-    if not await parts.people.remove_endpoint(endpoint_id, actor=caller.label):
+@router.delete(
+    "/endpoints/{endpoint_id}",
+    summary="Delete an endpoint",
+    status_code=204,
+    responses={**problems(404, 409), 204: CAUGHT_HEADER},
+)
+async def remove_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID, force: Force = False) -> Response:
+    """It is taken out of every route; open issues that only it was to hear of, and did not, go to whoever hears now.
+
+    Where nobody alive would hear any more what this endpoint is there for, the answer is 409 unless `force` is given.
+    """
+    try:
+        removed = await parts.people.remove_endpoint(endpoint_id, actor=caller.label, force=force)
+    except UnheardError as error:
+        raise _unheard(error) from None
+    if removed is None:
         raise not_found("endpoint")
-    return Response(status_code=204)
+    return Response(status_code=204, headers=_warning(removed.loss))
 
 
 @router.post("/endpoints/{endpoint_id}/test", summary="Send a test message", responses=problems(404, 409))
@@ -204,3 +240,27 @@ def _unknown_team() -> Problem:
     return Problem(
         422, "team_unknown", message, errors=[FieldProblem(path="team_id", code="team_unknown", message=message)]
     )
+
+
+def _unheard(error: UnheardError) -> Problem:
+    """The refusal that names what nobody would hear."""
+    ways = error.loss.unheard
+    routes = [way.route.name for way in ways if way.route]
+    what = [f"what the route {name!r} takes" for name in routes]
+    what += ["what no route takes"] if any(way.route is None for way in ways) else []
+    teams = f" (teams: {', '.join(error.teams)})" if error.teams else ""
+    message = (
+        f"Nobody would hear any more of {'; '.join(what)}{teams}."
+        " Add a living endpoint there, or one that is catch_all; or say ?force=true."
+    )
+    problems_ = [
+        FieldProblem(path=f"routes/{way.route.id}" if way.route else "catch_all", code="unheard", message=text)
+        for way, text in zip(ways, what, strict=True)
+    ]
+    return Problem(409, "nobody_would_hear", message, errors=problems_)
+
+
+def _warning(lost: Loss) -> dict[str, str]:
+    """The header that says what goes to the catch-all endpoints from now on; none where nothing changes."""
+    names = [quote(way.route.name, safe=" ") for way in lost.caught if way.route]
+    return {WARNING: f"caught by the catch-all endpoints now: {', '.join(names)}"} if names else {}

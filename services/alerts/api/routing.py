@@ -20,7 +20,7 @@ from services.alerts.api.admin_views import (
     TeamView,
 )
 from services.alerts.domain.routing import Facts, Route, facts, route
-from services.alerts.people import Edit, RouteList, UnknownTargetError
+from services.alerts.people import ContradictionError, Edit, RouteList, UnknownTargetError
 from services.alerts.stores import directory, reading
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
@@ -127,9 +127,16 @@ async def ask_routes(parts: Ground, _: Admin, body: RouteQuestion) -> RouteAnswe
             if issue is None:
                 raise not_found("issue")
             about = facts(issue)
-    routing = route(about, whom)
+    routing = route(about, whom, now=parts.clock.now())
     path = [AskedView(route_id=asked.route.id, name=asked.route.name, match=asked.match) for asked in routing.path]
-    return RouteAnswer(endpoints=list(routing.endpoints), team=routing.team, caught=routing.caught, path=path)
+    return RouteAnswer(
+        endpoints=list(routing.endpoints),
+        team=routing.team,
+        caught=routing.caught,
+        muted=routing.muted,
+        heard=routing.heard,
+        path=path,
+    )
 
 
 def _team_exists() -> Problem:
@@ -141,6 +148,9 @@ async def _edit(parts: Parts, edit: Edit, actor: str, change: str) -> RouteList:
         changed = await parts.people.edit_routes(edit, actor=actor, change=change)
     except UnknownTargetError:
         raise Problem(422, "target_unknown", "A route names an endpoint or a team that does not exist.") from None
+    except ContradictionError as error:
+        message = f"The route {error} tells nobody, and yet names endpoints or teams; leave out one or the other."
+        raise Problem(422, "route_contradicts_itself", message) from None
     if changed is None:
         raise not_found("route")
     return changed
@@ -164,6 +174,7 @@ def _route(route_id: UUID, body: RouteBody) -> Route:
         teams=tuple(body.teams),
         continues=body.continues,
         enabled=body.enabled,
+        tells_nobody=body.tells_nobody,
     )
 
 
@@ -186,6 +197,7 @@ def _patched(before: Route, body: RoutePatch) -> Route:
         teams=before.teams if body.teams is None else tuple(body.teams),
         continues=before.continues if body.continues is None else body.continues,
         enabled=before.enabled if body.enabled is None else body.enabled,
+        tells_nobody=before.tells_nobody if body.tells_nobody is None else body.tells_nobody,
     )
 
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.alerts.domain.lifecycle import reopened
-from services.alerts.domain.values import SYSTEM, Change, Event, EventKind, Issue, State
+from services.alerts.domain.routing import Directory, facts, route
+from services.alerts.domain.values import SYSTEM, Change, Event, EventKind, Issue, State, Told
 
 LONGEST_SNOOZE = timedelta(days=366)
 """Who wants silence for longer than a year wants the issue resolved."""
@@ -93,6 +94,18 @@ def wake(issue: Issue, *, now: datetime) -> Outcome:
     if issue.snoozed_until is None or issue.snoozed_until > now:
         return Outcome(verdict=Verdict.ALREADY)
     return _done(issue, replace(issue, snoozed_until=None), Event(kind=EventKind.SNOOZE_ENDED, actor=SYSTEM), now)
+
+
+def tell_again(issue: Issue, directory: Directory, *, now: datetime) -> Outcome:
+    """Tell an open issue of which nobody can have heard: there was nobody, or all that were told of it are deleted."""
+    gone = issue.told.severity is not None and not any(e in directory.endpoints for e in issue.told.endpoints)
+    if issue.state is not State.OPEN or issue.snoozed_until is not None:
+        return Outcome(verdict=Verdict.ALREADY)
+    if not gone and (issue.unheard_since is None or not route(facts(issue), directory, now=now).endpoints):
+        return Outcome(verdict=Verdict.ALREADY)
+    told = Told(sequence=issue.told.sequence) if gone else issue.told
+    after = replace(issue, told=told, version=issue.version + 1, updated_at=now)
+    return Outcome(verdict=Verdict.DONE, change=Change(before=issue, after=after, events=()))
 
 
 def note(issue: Issue, *, actor: str, now: datetime, text: str) -> Outcome:

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from services.alerts.domain.notifying import Decision, Reason, decide
 from services.alerts.domain.routing import Directory, Routing, facts, route
-from services.alerts.domain.values import SYSTEM, Change, Event, EventKind, Issue, Told
+from services.alerts.domain.values import SYSTEM, Change, Event, EventKind, Issue, State, Told
 
-WORTH_A_LINE = frozenset({Reason.QUIET, Reason.SNOOZED, Reason.NOT_WANTED, Reason.NO_ROUTE})
+WORTH_A_LINE = frozenset({Reason.QUIET, Reason.SNOOZED, Reason.NOT_WANTED, Reason.NO_ROUTE, Reason.MUTED})
 """Reasons not to tell that the audit keeps; that nothing is new would only fill it."""
 
 
@@ -49,15 +49,15 @@ def announce(
 ) -> Announcement:
     """Decide whom `change` is told to."""
     decision = decide(change.before, change.after, now=now, notify_on=notify_on)
-    routing = route(facts(change.after), directory)
+    routing = route(facts(change.after), directory, now=now)
     moved = change.after.unresolved and change.after.team != routing.team
     issue = replace(change.after, team=routing.team) if moved else change.after
     audience = _audience(issue, routing, directory) if decision.tell else ()
     if decision.tell and not audience:
-        decision = Decision(tell=False, reason=Reason.NO_ROUTE)
+        decision = Decision(tell=False, reason=Reason.MUTED if routing.muted else Reason.NO_ROUTE)
     if not decision.tell:
-        return Announcement(change=_kept_silent(change, issue, decision), decision=decision, notification=None)
-    issue = replace(issue, told=_told(issue, audience, now))
+        return Announcement(change=_kept_silent(change, issue, decision, now), decision=decision, notification=None)
+    issue = replace(issue, told=_told(issue, audience, now), unheard_since=None)
     event = Event(
         kind=EventKind.TOLD,
         actor=SYSTEM,
@@ -96,8 +96,20 @@ def _told(issue: Issue, audience: tuple[UUID, ...], now: datetime) -> Told:
     )
 
 
-def _kept_silent(change: Change, issue: Issue, decision: Decision) -> Change:
+def _kept_silent(change: Change, issue: Issue, decision: Decision, now: datetime) -> Change:
     events = change.events
     if decision.reason in WORTH_A_LINE:
         events = (*events, Event(kind=EventKind.NOT_TOLD, actor=SYSTEM, detail={"reason": decision.reason}))
-    return replace(change, after=issue, events=events)
+    told = issue.told
+    if not issue.unresolved and told.severity is not None:
+        told = replace(told, resolved=True)  # it is over, told or not: when it comes back, that is news
+    return replace(change, after=replace(issue, told=told, unheard_since=_unheard(issue, decision, now)), events=events)
+
+
+def _unheard(issue: Issue, decision: Decision, now: datetime) -> datetime | None:
+    """Since when it waits for somebody to hear of it; one that a person took, or that is over, does not."""
+    if issue.state is not State.OPEN:
+        return None
+    if decision.reason is Reason.NO_ROUTE:
+        return issue.unheard_since or now
+    return issue.unheard_since if decision.reason is Reason.SNOOZED else None

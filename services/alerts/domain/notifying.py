@@ -30,6 +30,9 @@ class Reason(StrEnum):
     NEVER_TOLD = "never_told"
     NOT_WANTED = "not_wanted"
     NO_ROUTE = "no_route"
+    """There is no endpoint that it could go to."""
+    MUTED = "muted"
+    """A route that tells nobody took it."""
 
 
 TYPES = {
@@ -96,4 +99,6 @@ def _of_people(before: Issue | None, issue: Issue) -> Reason:
         return Reason.ACKNOWLEDGED
     if before is not None and before.snoozed_until is not None and issue.snoozed_until is None:
         return Reason.SNOOZE_ENDED
+    if issue.unheard_since is not None:
+        return Reason.SNOOZE_ENDED  # the only news that is not in the issue itself; nobody was there to hear it
     return Reason.NOTHING_NEW

@@ -32,6 +32,8 @@ BREAKER_OPENS_AFTER = 5
 BREAKER_FIRST = timedelta(seconds=30)
 BREAKER_LONGEST = timedelta(minutes=15)
 DISABLE_AFTER = timedelta(days=5)
+SILENT_AFTER = timedelta(minutes=10)
+"""An endpoint that was tried and has taken nothing for so long counts as one that nobody hears, whatever it answers."""
 
 
 class Outcome(StrEnum):
@@ -151,6 +153,17 @@ class Health:
     def breaker_open(self) -> bool:
         """Whether it failed so often in a row that it counts as unreachable until it answers."""
         return self.consecutive_failures >= BREAKER_OPENS_AFTER
+
+    def silent_since(self, now: datetime) -> datetime | None:
+        """Since when nobody hears what is sent there; None: there is no reason to think so.
+
+        That is so while the breaker is open, and for a receiver that asks for time again and again: its breaker never
+        opens.
+        """
+        since = self.failing_since
+        if since is None:
+            return None
+        return since if self.breaker_open or now - since >= SILENT_AFTER else None
 
 
 def after(health: Health, verdict: Verdict, *, now: datetime) -> tuple[Health, Turn]:

@@ -1,15 +1,18 @@
 """Which endpoints hear of an issue: an ordered list of routes, each asked in turn, and why each did or did not match.
 
-The first route that matches ends the search unless it `continues`. What no route takes goes to the endpoints that are
-`catch_all`. Leaves where routes are kept to the store.
+The first route that matches ends the search unless it `continues`. What no living endpoint of a route would hear goes
+to the endpoints that are `catch_all`, too: because no route took it, or because those named are deleted, disabled or do
+not answer. Only a route that `tells_nobody` keeps an issue silent. Leaves where routes are kept to the store.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from uuid import UUID
 
+from services.alerts.domain.retry import Health
 from services.alerts.domain.values import Issue, Severity
 
 
@@ -53,15 +56,26 @@ class Route:
     teams: tuple[UUID, ...] = ()
     continues: bool = False
     enabled: bool = True
+    tells_nobody: bool = False
+    """What it takes is shown only; it names neither endpoints nor teams."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reachable:
-    """An endpoint as routing sees it; one that is disabled still gets its deliveries, which wait."""
+    """An endpoint as routing sees it; one that is disabled or does not answer still gets its deliveries, which wait."""
 
     id: UUID
     team_id: UUID | None
     catch_all: bool
+    name: str = ""
+    enabled: bool = True
+    disabled_reason: str | None = None
+    disabled_at: datetime | None = None
+    health: Health = field(default_factory=Health)
+
+    def alive(self, now: datetime) -> bool:
+        """Whether somebody hears what is sent there, as far as is known."""
+        return self.enabled and self.health.silent_since(now) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +103,11 @@ class Routing:
     endpoints: tuple[UUID, ...]
     path: tuple[Asked, ...]
     caught: bool
-    """No route took it: `endpoints` are the catch-all ones."""
+    """No living endpoint of a route would hear: the catch-all ones are among `endpoints`."""
+    muted: bool
+    """Only routes that tell nobody took it."""
+    heard: bool
+    """One of `endpoints` is alive."""
     team: str | None
     """The team whose matter it is: of the first route that names one, else of the first endpoint that has one."""
 
@@ -105,8 +123,8 @@ def facts(issue: Issue) -> Facts:
     )
 
 
-def route(about: Facts, directory: Directory) -> Routing:
-    """Ask the routes in their order and collect the endpoints of those that match."""
+def route(about: Facts, directory: Directory, *, now: datetime) -> Routing:
+    """Ask the routes in their order and collect the endpoints of those that match; add the catch-alls if need be."""
     endpoints = directory.endpoints
     path: list[Asked] = []
     found: dict[UUID, None] = {}
@@ -115,12 +133,26 @@ def route(about: Facts, directory: Directory) -> Routing:
         match = Match.NOT_ASKED if ended else matches(about, candidate)
         path.append(Asked(route=candidate, match=match))
         if match is Match.MATCHED:
-            found.update(dict.fromkeys(_targets(candidate, endpoints)))
+            found.update(dict.fromkeys(targets(candidate, endpoints)))
             ended = not candidate.continues
-    caught = not any(asked.match is Match.MATCHED for asked in path)
+    took = [asked.route for asked in path if asked.match is Match.MATCHED]
+    muted = bool(took) and all(candidate.tells_nobody for candidate in took)
+    caught = not muted and not any_alive(found, directory, now)
     if caught:
-        found = dict.fromkeys(e.id for e in endpoints.values() if e.catch_all)
-    return Routing(endpoints=tuple(found), path=tuple(path), caught=caught, team=_team(path, tuple(found), directory))
+        found.update(dict.fromkeys(e.id for e in endpoints.values() if e.catch_all))
+    return Routing(
+        endpoints=tuple(found),
+        path=tuple(path),
+        caught=caught,
+        muted=muted,
+        heard=any_alive(found, directory, now),
+        team=_team(path, tuple(found), directory),
+    )
+
+
+def any_alive(endpoint_ids: Iterable[UUID], directory: Directory, now: datetime) -> bool:
+    """Return whether one of these endpoints is there and alive."""
+    return any(e in directory.endpoints and directory.endpoints[e].alive(now) for e in endpoint_ids)
 
 
 def _team(path: Sequence[Asked], found: Sequence[UUID], directory: Directory) -> str | None:
@@ -151,6 +183,9 @@ def _of_words(about: Facts, candidate: Route) -> Match:
     return Match.MATCHED
 
 
-def _targets(candidate: Route, endpoints: Mapping[UUID, Reachable]) -> list[UUID]:
+def targets(candidate: Route, endpoints: Mapping[UUID, Reachable]) -> list[UUID]:
+    """Return the endpoints that a route names, itself or by their team; none for one that tells nobody."""
+    if candidate.tells_nobody:
+        return []
     named = [endpoint_id for endpoint_id in candidate.endpoints if endpoint_id in endpoints]
     return named + [e.id for e in endpoints.values() if e.team_id is not None and e.team_id in candidate.teams]

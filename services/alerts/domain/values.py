@@ -166,6 +166,8 @@ class Issue:
     team: str | None = None
     """Name of the team that it was routed to."""
     told: Told = field(default_factory=Told)
+    unheard_since: datetime | None = None
+    """Since when it waits for an endpoint that it could go to; None: it does not."""
 
     @property
     def unresolved(self) -> bool:

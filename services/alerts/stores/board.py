@@ -222,16 +222,18 @@ _SEPARATOR = "\x1f"
 _SAVE_ISSUES = """
 INSERT INTO alerts.issues (
     issue_id, document, fingerprint, occurrence, version, state, severity, rules, customer_id, channel, count,
-    last_at, opened_at, acknowledged_at, resolved_at, snoozed_until, merged_into, updated_at)
+    last_at, opened_at, acknowledged_at, resolved_at, snoozed_until, merged_into, updated_at,
+    unheard_since)
 SELECT issue_id, document::json, fingerprint, occurrence, version, state, severity, string_to_array(rules, E'\\x1f'),
        customer_id, channel, count, last_at, opened_at, acknowledged_at, resolved_at, snoozed_until, merged_into,
-       updated_at
+       updated_at, unheard_since
   FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::text[], $8::text[],
               $9::text[], $10::text[], $11::int[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[],
-              $15::timestamptz[], $16::timestamptz[], $17::uuid[], $18::timestamptz[])
+              $15::timestamptz[], $16::timestamptz[], $17::uuid[], $18::timestamptz[], $19::timestamptz[])
        WITH ORDINALITY AS g (
            issue_id, document, fingerprint, occurrence, version, state, severity, rules, customer_id, channel, count,
-           last_at, opened_at, acknowledged_at, resolved_at, snoozed_until, merged_into, updated_at, place)
+           last_at, opened_at, acknowledged_at, resolved_at, snoozed_until, merged_into, updated_at,
+           unheard_since, place)
  ORDER BY place
 ON CONFLICT (issue_id) DO UPDATE SET
     document = excluded.document, fingerprint = excluded.fingerprint, occurrence = excluded.occurrence,
@@ -239,7 +241,7 @@ ON CONFLICT (issue_id) DO UPDATE SET
     customer_id = excluded.customer_id, channel = excluded.channel, count = excluded.count,
     last_at = excluded.last_at, opened_at = excluded.opened_at, acknowledged_at = excluded.acknowledged_at,
     resolved_at = excluded.resolved_at, snoozed_until = excluded.snoozed_until,
-    merged_into = excluded.merged_into, updated_at = excluded.updated_at
+    merged_into = excluded.merged_into, updated_at = excluded.updated_at, unheard_since = excluded.unheard_since
 """
 
 
@@ -248,5 +250,5 @@ def _columns(issue: Issue) -> tuple[object, ...]:
         *(issue.id, encode_issue(issue), issue.fingerprint, issue.occurrence, issue.version, issue.state),
         *(issue.severity, _SEPARATOR.join(issue.rules), issue.customer_id, issue.channel, issue.count, issue.last_at),
         *(issue.opened_at, issue.acknowledged_at, issue.resolved_at, issue.snoozed_until, issue.merged_into),
-        issue.updated_at,
+        *(issue.updated_at, issue.unheard_since),
     )

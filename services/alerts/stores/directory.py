@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -44,6 +45,20 @@ class Endpoint:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def reachable(self) -> Reachable:
+        """The endpoint as routing sees it."""
+        return Reachable(
+            id=self.id,
+            team_id=self.team_id,
+            catch_all=self.catch_all,
+            name=self.name,
+            enabled=self.enabled,
+            disabled_reason=self.disabled_reason,
+            disabled_at=self.disabled_at,
+            health=self.health,
+        )
+
 
 class NameTakenError(Exception):
     """Another team has this name already."""
@@ -69,20 +84,32 @@ class _RouteRow(msgspec.Struct, frozen=True, kw_only=True):
     teams: tuple[UUID, ...]
     continues: bool
     enabled: bool
+    tells_nobody: bool
+
+
+DIRECTORY = """
+    coalesce((SELECT json_agg(json_build_object(
+                'id', endpoint_id, 'team_id', team_id, 'catch_all', catch_all, 'name', name, 'enabled', enabled,
+                'disabled_reason', disabled_reason, 'disabled_at', disabled_at,
+                'health', json_build_object('consecutive_failures', consecutive_failures,
+                                            'failing_since', failing_since, 'paused_until', paused_until))
+                ORDER BY endpoint_id)
+                FROM alerts.endpoints WHERE deleted_at IS NULL), '[]')::text AS endpoints,
+    coalesce((SELECT json_object_agg(team_id, name) FROM alerts.teams), '{}')::text AS teams,
+    coalesce((SELECT json_agg(r ORDER BY position, route_id) FROM alerts.routes r), '[]')::text AS routes,
+    (SELECT max(version) FROM alerts.route_versions) AS version
+"""
+"""What a SELECT must hold for `read_directory`."""
 
 
 async def directory(connection: Connection) -> Directory:
     """Return everybody and every route, as they stand in this transaction."""
-    [found] = await connection.fetch(
-        """
-        SELECT coalesce((SELECT json_agg(json_build_object(
-                    'id', endpoint_id, 'team_id', team_id, 'catch_all', catch_all) ORDER BY endpoint_id)
-                           FROM alerts.endpoints WHERE deleted_at IS NULL), '[]') AS endpoints,
-               coalesce((SELECT json_object_agg(team_id, name) FROM alerts.teams), '{}') AS teams,
-               coalesce((SELECT json_agg(r ORDER BY position, route_id) FROM alerts.routes r), '[]') AS routes,
-               (SELECT max(version) FROM alerts.route_versions) AS version
-        """
-    )
+    [found] = await connection.fetch(f"SELECT {DIRECTORY}")
+    return read_directory(dict(found))
+
+
+def read_directory(found: Mapping[str, Any]) -> Directory:
+    """Return what a row with the columns `DIRECTORY` says."""
     reachable = msgspec.json.decode(found["endpoints"], type=list[Reachable])
     return Directory(
         routes=tuple(_route(row) for row in msgspec.json.decode(found["routes"], type=list[_RouteRow])),
@@ -113,6 +140,7 @@ def _route(row: _RouteRow) -> Route:
         teams=row.teams,
         continues=row.continues,
         enabled=row.enabled,
+        tells_nobody=row.tells_nobody,
     )
 
 
@@ -124,13 +152,13 @@ async def replace_routes(
     await connection.executemany(
         """
         INSERT INTO alerts.routes (
-            route_id, position, name, matchers, endpoints, teams, continues, enabled, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            route_id, position, name, matchers, endpoints, teams, continues, enabled, tells_nobody, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         [
             (
                 *(route.id, position, route.name, encode_json(_matchers(route)), list(route.endpoints)),
-                *(list(route.teams), route.continues, route.enabled, now),
+                *(list(route.teams), route.continues, route.enabled, route.tells_nobody, now),
             )
             for position, route in enumerate(ordered)
         ],

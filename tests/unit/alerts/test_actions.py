@@ -1,13 +1,25 @@
 """What people do to issues: once is enough, and what cannot be done says why."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from services.alerts.domain.actions import Outcome, Verdict, acknowledge, note, reopen, resolve, snooze, wake
-from services.alerts.domain.values import SYSTEM, Event, EventKind, Issue, State
+from services.alerts.domain.actions import (
+    Outcome,
+    Verdict,
+    acknowledge,
+    note,
+    reopen,
+    resolve,
+    snooze,
+    tell_again,
+    wake,
+)
+from services.alerts.domain.routing import Directory, Reachable
+from services.alerts.domain.values import SYSTEM, Event, EventKind, Issue, Severity, State, Told
 from tests.unit.alerts.builders import NOW, an_issue
 
 OPEN = an_issue()
@@ -150,3 +162,43 @@ def test_a_snooze_ends_when_its_time_has_come() -> None:
 
     assert wake(asleep, now=LATER - timedelta(seconds=1)).verdict is Verdict.ALREADY
     assert after(wake(asleep, now=LATER)).snoozed_until is None
+
+
+DESK, GONE = UUID(int=1), UUID(int=2)
+SOMEBODY = Directory(routes=(), endpoints={DESK: Reachable(id=DESK, team_id=None, catch_all=True)}, teams={})
+NOBODY = Directory(routes=(), endpoints={}, teams={})
+TOLD = Told(severity=Severity.MEDIUM, at=NOW, endpoints=(GONE,), sequence=4)
+
+
+def test_an_issue_that_nobody_could_hear_of_is_told_once_somebody_is_there() -> None:
+    waiting = replace(OPEN, unheard_since=NOW)
+
+    told = tell_again(waiting, SOMEBODY, now=LATER)
+
+    assert tell_again(waiting, NOBODY, now=LATER) == Outcome(verdict=Verdict.ALREADY)
+    assert told.change is not None
+    assert (told.change.before, told.change.events) == (waiting, ())
+    assert told.change.after == replace(waiting, version=OPEN.version + 1, updated_at=LATER)
+
+
+@pytest.mark.parametrize("directory", [SOMEBODY, NOBODY])
+def test_an_issue_whose_listeners_are_all_deleted_begins_anew(directory: Directory) -> None:
+    told = tell_again(replace(OPEN, told=TOLD), directory, now=LATER)
+
+    assert told.change is not None
+    assert told.change.after.told == Told(sequence=4)
+
+
+@pytest.mark.parametrize(
+    "issue",
+    [
+        pytest.param(replace(OPEN, told=replace(TOLD, endpoints=(GONE, DESK))), id="one that was told is left"),
+        pytest.param(OPEN, id="nobody was to be told"),
+        pytest.param(replace(TAKEN, told=TOLD), id="a person has it"),
+        pytest.param(replace(TAKEN, unheard_since=NOW), id="a person has it, unheard"),
+        pytest.param(replace(RESOLVED, told=TOLD), id="it is over"),
+        pytest.param(replace(OPEN, told=TOLD, snoozed_until=LATER), id="a person snoozed it"),
+    ],
+)
+def test_an_issue_that_somebody_knows_of_is_not_told_again(issue: Issue) -> None:
+    assert tell_again(issue, SOMEBODY, now=NOW) == Outcome(verdict=Verdict.ALREADY)

@@ -1,12 +1,16 @@
 """Who hears of an issue: matching, order, continuing, catching what nobody takes, and the way there."""
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from services.alerts.domain.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
 from services.alerts.domain.routing import Directory, Facts, Match, Reachable, Route, matches, route
 from services.alerts.domain.values import Severity
+from tests.unit.alerts.builders import NOW
 
 DESK, PHONE, NIGHT = UUID(int=1), UUID(int=2), UUID(int=3)
 BILLING_TEAM = UUID(int=11)
@@ -61,39 +65,115 @@ def test_an_unknown_service_level_matches_no_list() -> None:
 
 
 def test_the_first_route_that_matches_ends_the_search() -> None:
-    routing = route(FACTS, a_directory(a_route(1, channels=("web",)), a_route(2), a_route(3, endpoints=(PHONE,))))
+    routing = route(
+        FACTS, a_directory(a_route(1, channels=("web",)), a_route(2), a_route(3, endpoints=(PHONE,))), now=NOW
+    )
 
     assert routing.endpoints == (DESK,)
     assert [asked.match for asked in routing.path] == [Match.CHANNEL, Match.MATCHED, Match.NOT_ASKED]
 
 
 def test_a_route_that_continues_adds_to_the_next() -> None:
-    routing = route(FACTS, a_directory(a_route(1, continues=True), a_route(2, endpoints=(PHONE, DESK))))
+    routing = route(FACTS, a_directory(a_route(1, continues=True), a_route(2, endpoints=(PHONE, DESK))), now=NOW)
 
     assert routing.endpoints == (DESK, PHONE)
 
 
 def test_a_team_means_each_of_its_endpoints_once() -> None:
-    routing = route(FACTS, a_directory(a_route(1, endpoints=(PHONE,), teams=(BILLING_TEAM,))))
+    routing = route(FACTS, a_directory(a_route(1, endpoints=(PHONE,), teams=(BILLING_TEAM,))), now=NOW)
 
     assert routing.endpoints == (PHONE, DESK)
     assert routing.team == "Billing"
 
 
 def test_what_no_route_takes_is_caught() -> None:
-    routing = route(FACTS, a_directory(a_route(channels=("web",))))
+    routing = route(FACTS, a_directory(a_route(channels=("web",))), now=NOW)
 
     assert (routing.endpoints, routing.caught, routing.team) == ((NIGHT,), True, None)
 
 
-def test_a_route_without_endpoints_silences_what_it_takes() -> None:
-    routing = route(FACTS, a_directory(a_route(endpoints=())))
+DEAD = {
+    "disabled": {"enabled": False, "disabled_reason": "by_hand", "disabled_at": NOW},
+    "its breaker is open": {"health": Health(consecutive_failures=BREAKER_OPENS_AFTER, failing_since=NOW)},
+    "it asks for time and takes nothing": {"health": Health(failing_since=NOW - SILENT_AFTER)},
+}
 
-    assert (routing.endpoints, routing.caught) == ((), False)
+
+def with_members(directory: Directory, endpoint: UUID, **members: Any) -> Directory:
+    changed = replace(directory.endpoints[endpoint], **members)
+    return replace(directory, endpoints={**directory.endpoints, endpoint: changed})
+
+
+@pytest.mark.parametrize("members", DEAD.values(), ids=DEAD)
+def test_an_endpoint_where_nobody_hears_is_joined_by_those_that_catch(members: dict[str, Any]) -> None:
+    routing = route(FACTS, with_members(a_directory(a_route()), DESK, **members), now=NOW)
+
+    assert (routing.endpoints, routing.caught, routing.heard) == ((DESK, NIGHT), True, True)
+
+
+@pytest.mark.parametrize(
+    "health",
+    [
+        pytest.param(Health(consecutive_failures=BREAKER_OPENS_AFTER - 1, failing_since=NOW), id="one failure less"),
+        pytest.param(Health(failing_since=NOW - SILENT_AFTER + timedelta(seconds=1)), id="a second less"),
+    ],
+)
+def test_an_endpoint_that_fails_now_and_then_is_alive(health: Health) -> None:
+    routing = route(FACTS, with_members(a_directory(a_route()), DESK, health=health), now=NOW)
+
+    assert (routing.endpoints, routing.caught, routing.heard) == ((DESK,), False, True)
+
+
+def test_one_living_endpoint_of_two_is_enough() -> None:
+    directory = with_members(a_directory(a_route(endpoints=(DESK, PHONE))), DESK, enabled=False)
+
+    routing = route(FACTS, directory, now=NOW)
+
+    assert (routing.endpoints, routing.caught) == ((DESK, PHONE), False)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param({"endpoints": ()}, id="it names nobody"),
+        pytest.param({"endpoints": (UUID(int=99),)}, id="its only endpoint was deleted"),
+        pytest.param({"endpoints": (), "teams": (UUID(int=12),)}, id="its team has no endpoint left"),
+    ],
+)
+def test_a_route_without_an_endpoint_is_caught(members: dict[str, Any]) -> None:
+    routing = route(FACTS, a_directory(a_route(**members)), now=NOW)
+
+    assert (routing.endpoints, routing.caught, routing.muted) == ((NIGHT,), True, False)
+
+
+def test_a_dead_endpoint_and_dead_catch_alls_keep_it_though_nobody_hears() -> None:
+    directory = with_members(with_members(a_directory(a_route()), DESK, enabled=False), NIGHT, enabled=False)
+
+    routing = route(FACTS, directory, now=NOW)
+
+    assert (routing.endpoints, routing.caught, routing.heard) == ((DESK, NIGHT), True, False)
+
+
+def test_a_route_that_tells_nobody_mutes_what_it_takes() -> None:
+    routing = route(FACTS, a_directory(a_route(endpoints=(), tells_nobody=True)), now=NOW)
+
+    assert (routing.endpoints, routing.caught, routing.muted, routing.heard) == ((), False, True, False)
+
+
+def test_a_mute_that_continues_does_not_hide_what_others_were_to_hear() -> None:
+    muting = a_route(1, endpoints=(), tells_nobody=True, continues=True)
+
+    told = route(FACTS, a_directory(muting, a_route(2)), now=NOW)
+    lost = route(FACTS, a_directory(muting, a_route(2, endpoints=())), now=NOW)
+    alone = route(FACTS, a_directory(muting), now=NOW)
+
+    assert (told.endpoints, told.muted) == ((DESK,), False)
+    assert (lost.endpoints, lost.muted) == ((NIGHT,), False)
+    assert (alone.endpoints, alone.muted) == ((), True)
 
 
 def test_an_endpoint_that_was_deleted_is_left_out() -> None:
-    routing = route(FACTS, a_directory(a_route(endpoints=(UUID(int=99), DESK))))
+    routing = route(FACTS, a_directory(a_route(endpoints=(UUID(int=99), DESK))), now=NOW)
 
     assert routing.endpoints == (DESK,)
 
@@ -104,10 +184,10 @@ def test_the_team_is_the_one_of_the_route_that_matched() -> None:
         a_route(1, teams=(BILLING_TEAM,), min_severity=Severity.CRITICAL), a_route(2, endpoints=(), teams=(night,))
     )
 
-    routing = route(FACTS, replace(directory, teams={BILLING_TEAM: "Billing", night: "Night"}))
+    routing = route(FACTS, replace(directory, teams={BILLING_TEAM: "Billing", night: "Night"}), now=NOW)
 
     assert routing.team == "Night"
 
 
 def test_a_team_that_was_deleted_has_no_name() -> None:
-    assert route(FACTS, a_directory(a_route(1, endpoints=(NIGHT,), teams=(UUID(int=99),)))).team is None
+    assert route(FACTS, a_directory(a_route(1, endpoints=(NIGHT,), teams=(UUID(int=99),))), now=NOW).team is None

@@ -1,0 +1,96 @@
+"""One look at everything that says who hears: endpoints, routes, what waits for each, issues that nobody heard of.
+
+The statement stands alone so that `waymark doctor` asks the same question over its own connection.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.alerts.domain.hearing import Survey, Unheard, Waiting
+from services.alerts.stores.directory import DIRECTORY, read_directory
+from services.runtime.postgres import Connection
+
+SURVEY = f"""
+SELECT {DIRECTORY},
+    coalesce((SELECT json_agg(json_build_object(
+                'endpoint_id', endpoint_id, 'count', pending.n, 'since', pending.since, 'given_up', exhausted.n))
+                FROM alerts.endpoints e
+               CROSS JOIN LATERAL (SELECT count(*) AS n, min(created_at) AS since FROM alerts.deliveries d
+                                    WHERE d.endpoint_id = e.endpoint_id AND d.state = 'pending') pending
+               CROSS JOIN LATERAL (SELECT count(*) AS n FROM alerts.deliveries d
+                                    WHERE d.endpoint_id = e.endpoint_id AND d.state = 'exhausted') exhausted
+               WHERE e.deleted_at IS NULL), '[]')::text AS waiting,
+    (SELECT count(*) FROM alerts.issues WHERE unheard_since IS NOT NULL) AS unheard,
+    (SELECT min(unheard_since) FROM alerts.issues WHERE unheard_since IS NOT NULL) AS unheard_since,
+    EXISTS (SELECT FROM alerts.endpoints) AS begun
+"""  # noqa: S608  made of the constant above alone
+
+
+class _Row(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits for one endpoint, as PostgreSQL writes it in JSON."""
+
+    endpoint_id: UUID
+    count: int
+    since: datetime | None
+    given_up: int
+
+
+async def survey(connection: Connection) -> Survey:
+    """Return how things stand."""
+    [found] = await connection.fetch(SURVEY)
+    return read_survey(dict(found))
+
+
+def read_survey(found: Mapping[str, Any]) -> Survey:
+    """Return what a row of `SURVEY` says."""
+    rows = msgspec.json.decode(found["waiting"], type=list[_Row])
+    return Survey(
+        directory=read_directory(found),
+        waiting={row.endpoint_id: Waiting(count=row.count, since=row.since, given_up=row.given_up) for row in rows},
+        unheard=Unheard(count=found["unheard"], since=found["unheard_since"]),
+        begun=found["begun"],
+    )
+
+
+async def unheard_issues(connection: Connection, limit: int) -> list[UUID]:
+    """Return the issues that wait longest for somebody to hear of them."""
+    rows = await connection.fetch(
+        "SELECT issue_id FROM alerts.issues WHERE unheard_since IS NOT NULL ORDER BY unheard_since LIMIT $1", limit
+    )
+    return [row["issue_id"] for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """A delivery that waits for an endpoint that is deleted; `issue_id` None: it is about the service itself."""
+
+    delivery_id: str
+    issue_id: UUID | None
+
+
+async def orphans(connection: Connection, limit: int) -> list[Orphan]:
+    """Return deliveries that nobody will attempt."""
+    rows = await connection.fetch(
+        """
+        SELECT d.delivery_id, d.issue_id FROM alerts.endpoints e JOIN alerts.deliveries d USING (endpoint_id)
+         WHERE e.deleted_at IS NOT NULL AND d.state = 'pending' LIMIT $1
+        """,
+        limit,
+    )
+    return [Orphan(delivery_id=row["delivery_id"], issue_id=row["issue_id"]) for row in rows]
+
+
+async def give_up(connection: Connection, delivery_ids: Sequence[str]) -> None:
+    """Try these no more; they are kept."""
+    await connection.execute(
+        """
+        UPDATE alerts.deliveries SET state = 'exhausted', lease_until = NULL, lease_owner = NULL
+         WHERE delivery_id = ANY($1) AND state = 'pending'
+        """,
+        list(delivery_ids),
+    )

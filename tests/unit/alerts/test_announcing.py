@@ -1,0 +1,243 @@
+"""What is told when and to whom, what is kept silent and with which reason, and what the issue remembers of either."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.alerts.domain.announcing import Announcement, announce
+from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, Reason
+from services.alerts.domain.routing import Directory, Reachable, Route
+from services.alerts.domain.values import SYSTEM, Change, Event, EventKind, Issue, Severity, State, Told
+from tests.unit.alerts.builders import NOW, an_issue
+
+DESK, NIGHT, GONE = UUID(int=1), UUID(int=2), UUID(int=3)
+TEAM = UUID(int=11)
+EARLIER = NOW - timedelta(hours=1)
+DIRECTORY = Directory(
+    routes=(Route(id=UUID(int=101), name="billing", reasons=("billing",), endpoints=(DESK,), teams=(TEAM,)),),
+    endpoints={
+        DESK: Reachable(id=DESK, team_id=TEAM, catch_all=False),
+        NIGHT: Reachable(id=NIGHT, team_id=None, catch_all=True),
+    },
+    teams={TEAM: "Billing"},
+)
+NOBODY = Directory(routes=(), endpoints={}, teams={})
+MUTED = Directory(
+    routes=(Route(id=UUID(int=102), name="mute", tells_nobody=True),), endpoints=DIRECTORY.endpoints, teams={}
+)
+OPENED = Event(kind=EventKind.OPENED, actor=SYSTEM)
+RESOLVED: dict[str, Any] = {"state": State.RESOLVED, "resolved_at": NOW, "resolution": "called_back"}
+TOLD = Told(severity=Severity.MEDIUM, at=EARLIER, endpoints=(DESK,), sequence=1)
+
+
+def said(
+    after: Issue,
+    directory: Directory = DIRECTORY,
+    *,
+    before: Issue | None = None,
+    notify_on: frozenset[Reason] = DEFAULT_NOTIFY_ON,
+) -> Announcement:
+    numbers = count(1)
+    change = Change(before=before, after=after, events=(OPENED,), detected_at=EARLIER)
+    return announce(change, directory, now=NOW, notify_on=notify_on, new_id=lambda: UUID(int=900 + next(numbers)))
+
+
+def not_told(reason: Reason) -> Event:
+    return Event(kind=EventKind.NOT_TOLD, actor=SYSTEM, detail={"reason": reason})
+
+
+def test_the_first_news_is_told_to_whom_the_routes_name() -> None:
+    announcement = said(an_issue())
+    notification, issue = announcement.notification, announcement.change.after
+
+    assert notification is not None
+    assert issue.told == Told(severity=Severity.MEDIUM, resolved=False, at=NOW, endpoints=(DESK,), sequence=1)
+    assert (issue.team, issue.unheard_since) == ("Billing", None)
+    assert (notification.id, notification.issue, notification.sequence) == (UUID(int=901), issue, 1)
+    assert (notification.type, notification.reason) == ("issue.opened", Reason.FIRST)
+    assert (notification.endpoints, notification.detected_at, notification.created_at) == ((DESK,), EARLIER, NOW)
+    assert (announcement.decision.tell, announcement.decision.reason) == (True, Reason.FIRST)
+    detail: dict[str, Any] = {"reason": Reason.FIRST, "type": "issue.opened", "endpoints": [str(DESK)]}
+    assert announcement.change.events == (OPENED, Event(kind=EventKind.TOLD, actor=SYSTEM, detail=detail))
+    assert (announcement.change.before, announcement.change.detected_at) == (None, EARLIER)
+
+
+def test_what_was_told_last_is_the_severity_of_what_is_loud() -> None:
+    issue = said(an_issue(severity=Severity.CRITICAL, loud_severity=Severity.HIGH)).change.after
+    snoozed = an_issue(told=replace(TOLD, resolved=False), loud_severity=None)
+    woken = said(snoozed, before=replace(snoozed, snoozed_until=NOW)).change.after
+
+    assert issue.told.severity is Severity.HIGH
+    assert woken.told.severity is Severity.MEDIUM
+
+
+def test_news_goes_to_those_who_know_before_those_who_are_new() -> None:
+    issue = an_issue(told=replace(TOLD, endpoints=(NIGHT, GONE)), severity=Severity.HIGH, loud_severity=Severity.HIGH)
+
+    announcement = said(issue, before=issue)
+
+    assert announcement.notification is not None
+    assert announcement.notification.endpoints == (NIGHT, DESK)
+    assert announcement.notification.type == "issue.updated"
+    assert announcement.change.after.told == Told(
+        severity=Severity.HIGH, resolved=False, at=NOW, endpoints=(NIGHT, GONE, DESK), sequence=2
+    )
+
+
+def test_an_end_is_told_to_those_who_know_of_the_beginning_and_to_nobody_else() -> None:
+    issue = an_issue(**RESOLVED, told=replace(TOLD, endpoints=(NIGHT,)))
+
+    announcement = said(issue, before=an_issue())
+
+    assert announcement.notification is not None
+    assert announcement.notification.endpoints == (NIGHT,)
+    assert announcement.change.after.told.resolved is True
+    assert announcement.change.after.team is None, "an issue that is over stays with the team that it had"
+
+
+@pytest.mark.parametrize("severity", [Severity.MEDIUM, Severity.HIGH])
+def test_a_dead_endpoint_is_joined_by_those_that_catch(severity: Severity) -> None:
+    desk = replace(DIRECTORY.endpoints[DESK], enabled=False)
+    directory = replace(DIRECTORY, endpoints={**DIRECTORY.endpoints, DESK: desk})
+
+    announcement = said(an_issue(severity=severity, loud_severity=severity), directory)
+
+    assert announcement.notification is not None
+    assert announcement.notification.endpoints == (DESK, NIGHT)
+
+
+@pytest.mark.parametrize(
+    ("issue", "before", "directory", "reason", "in_the_audit"),
+    [
+        pytest.param(an_issue(loud_severity=None), None, DIRECTORY, Reason.QUIET, True, id="quiet"),
+        pytest.param(
+            an_issue(
+                told=TOLD,
+                severity=Severity.HIGH,
+                loud_severity=Severity.HIGH,
+                snoozed_until=NOW + timedelta(seconds=1),
+            ),
+            None,
+            DIRECTORY,
+            Reason.SNOOZED,
+            True,
+            id="snoozed",
+        ),
+        pytest.param(
+            an_issue(told=TOLD, state=State.ACKNOWLEDGED), an_issue(), DIRECTORY, Reason.NOT_WANTED, True, id="unwanted"
+        ),
+        pytest.param(an_issue(), None, NOBODY, Reason.NO_ROUTE, True, id="nobody is there"),
+        pytest.param(an_issue(), None, MUTED, Reason.MUTED, True, id="a route tells nobody"),
+        pytest.param(an_issue(told=TOLD), an_issue(), DIRECTORY, Reason.NOTHING_NEW, False, id="nothing is new"),
+        pytest.param(an_issue(**RESOLVED), an_issue(), DIRECTORY, Reason.NEVER_TOLD, False, id="nobody knew"),
+        pytest.param(
+            an_issue(**RESOLVED, told=replace(TOLD, endpoints=(GONE,))),
+            an_issue(),
+            DIRECTORY,
+            Reason.NO_ROUTE,
+            True,
+            id="all who knew are gone",
+        ),
+    ],
+)
+def test_what_is_kept_silent_has_a_reason(
+    issue: Issue, before: Issue | None, directory: Directory, reason: Reason, in_the_audit: bool
+) -> None:
+    announcement = said(issue, directory, before=before)
+
+    assert announcement.notification is None
+    assert (announcement.decision.tell, announcement.decision.reason) == (False, reason)
+    assert announcement.change.events == ((OPENED, not_told(reason)) if in_the_audit else (OPENED,))
+    assert announcement.change.after.told.sequence == issue.told.sequence
+    assert announcement.change.after.told.at == issue.told.at
+
+
+def test_a_mute_does_not_silence_what_people_know_of_already() -> None:
+    issue = an_issue(told=TOLD, severity=Severity.HIGH, loud_severity=Severity.HIGH)
+
+    announcement = said(issue, MUTED, before=issue)
+
+    assert announcement.notification is not None
+    assert announcement.notification.endpoints == (DESK,)
+
+
+@pytest.mark.parametrize(
+    ("told", "notify_on", "directory"),
+    [
+        pytest.param(TOLD, DEFAULT_NOTIFY_ON - {Reason.RESOLVED}, DIRECTORY, id="ends are not wanted"),
+        pytest.param(replace(TOLD, endpoints=(GONE,)), DEFAULT_NOTIFY_ON, DIRECTORY, id="all who knew are gone"),
+    ],
+)
+def test_what_comes_back_after_an_end_that_was_not_told_is_news(
+    told: Told, notify_on: frozenset[Reason], directory: Directory
+) -> None:
+    ended = said(an_issue(**RESOLVED, told=told), directory, before=an_issue(), notify_on=notify_on).change.after
+    back = said(replace(ended, state=State.OPEN, resolved_at=None, resolution=None), before=ended)
+
+    assert ended.told == replace(told, resolved=True)
+    assert (back.decision.tell, back.decision.reason) == (True, Reason.REOPENED)
+
+
+def test_an_end_of_what_nobody_knew_leaves_nothing_told() -> None:
+    ended = said(an_issue(**RESOLVED), before=an_issue()).change.after
+
+    assert ended.told == Told()
+
+
+def test_an_issue_without_anybody_to_tell_waits_since_the_first_time() -> None:
+    first = said(an_issue(), NOBODY).change.after
+    again = said(replace(first, unheard_since=EARLIER), NOBODY, before=first).change.after
+
+    assert (first.unheard_since, again.unheard_since) == (NOW, EARLIER)
+    assert first.told == Told()
+
+
+@pytest.mark.parametrize(
+    ("members", "directory", "notify_on"),
+    [
+        pytest.param({}, DIRECTORY, DEFAULT_NOTIFY_ON, id="it is told"),
+        pytest.param({}, MUTED, DEFAULT_NOTIFY_ON, id="it is muted"),
+        pytest.param({}, NOBODY, frozenset[Reason](), id="nobody wants to hear of it"),
+        pytest.param({"state": State.ACKNOWLEDGED}, NOBODY, DEFAULT_NOTIFY_ON, id="a person took it"),
+        pytest.param(RESOLVED, NOBODY, DEFAULT_NOTIFY_ON, id="it is over"),
+        pytest.param({**RESOLVED, "told": TOLD}, NOBODY, DEFAULT_NOTIFY_ON, id="it is over, and was told once"),
+    ],
+)
+def test_an_issue_waits_no_longer_when(
+    members: dict[str, Any], directory: Directory, notify_on: frozenset[Reason]
+) -> None:
+    issue = an_issue(unheard_since=EARLIER, **members)
+
+    assert said(issue, directory, before=issue, notify_on=notify_on).change.after.unheard_since is None
+
+
+def test_a_snooze_keeps_an_issue_waiting() -> None:
+    issue = an_issue(
+        told=TOLD,
+        severity=Severity.HIGH,
+        loud_severity=Severity.HIGH,
+        snoozed_until=NOW + timedelta(hours=1),
+        unheard_since=EARLIER,
+    )
+
+    assert said(issue, before=issue).change.after.unheard_since == EARLIER
+
+
+def test_the_end_of_a_snooze_that_nobody_could_hear_of_is_told_later() -> None:
+    waiting = an_issue(told=TOLD, unheard_since=EARLIER)
+
+    announcement = said(waiting, before=waiting)
+
+    assert (announcement.decision.tell, announcement.decision.reason) == (True, Reason.SNOOZE_ENDED)
+
+
+def test_an_open_issue_moves_to_the_team_of_its_route_and_back_to_none() -> None:
+    moved = said(an_issue(team="Night", told=TOLD)).change.after
+    nobody = said(an_issue(team="Night", told=TOLD), MUTED).change.after
+    over = said(an_issue(team="Night", **RESOLVED), before=an_issue()).change.after
+
+    assert (moved.team, nobody.team, over.team) == ("Billing", None, "Night")
