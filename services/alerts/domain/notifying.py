@@ -84,14 +84,20 @@ def _ended(issue: Issue) -> Reason:
 def _standing(before: Issue | None, issue: Issue, now: datetime) -> Reason:
     """The reason for an issue that somebody still has to deal with."""
     told = issue.told
-    if told.severity is None:
-        return Reason.QUIET if issue.quiet else Reason.FIRST
-    if told.resolved:
-        return Reason.QUIET if issue.quiet else Reason.REOPENED
+    back = told.resolved or (before is not None and not before.unresolved)
+    if told.severity is None or back:
+        if issue.quiet:
+            return Reason.QUIET
+        return Reason.SNOOZED if _asleep(issue, now) else Reason.FIRST if told.severity is None else Reason.REOPENED
     if severity_rose(told.severity, issue.loud_severity):
-        snoozed = issue.snoozed_until is not None and issue.snoozed_until > now
-        return Reason.SNOOZED if snoozed and issue.severity is not Severity.CRITICAL else Reason.SEVERITY_RAISED
+        return Reason.SNOOZED if _asleep(issue, now) else Reason.SEVERITY_RAISED
     return _of_people(before, issue)
+
+
+def _asleep(issue: Issue, now: datetime) -> bool:
+    """Whether a snooze keeps news of it back. What is critical and not quiet breaks through."""
+    snoozed = issue.snoozed_until is not None and issue.snoozed_until > now
+    return snoozed and issue.loud_severity is not Severity.CRITICAL
 
 
 def _of_people(before: Issue | None, issue: Issue) -> Reason:

@@ -25,6 +25,12 @@ HIGH = {"severity": Severity.HIGH, "loud_severity": Severity.HIGH}
         pytest.param({"told": NOTHING_YET}, Reason.FIRST, id="the first time, at once"),
         pytest.param({"told": NOTHING_YET, "loud_severity": None}, Reason.QUIET, id="quiet frictions only"),
         pytest.param({"told": NOTHING_YET, **RESOLVED}, Reason.NEVER_TOLD, id="it ended before anybody knew"),
+        pytest.param(
+            {"told": NOTHING_YET, **SNOOZED}, Reason.SNOOZED, id="the first loud friction while it is snoozed"
+        ),
+        pytest.param(
+            {"told": NOTHING_YET, **CRITICAL, **SNOOZED}, Reason.FIRST, id="the first is critical and breaks through"
+        ),
         # people know of it
         pytest.param({"told": TOLD_MEDIUM}, Reason.NOTHING_NEW, id="one more friction of the same severity"),
         pytest.param({"told": TOLD_MEDIUM, **HIGH}, Reason.SEVERITY_RAISED, id="it became worse"),
@@ -34,6 +40,16 @@ HIGH = {"severity": Severity.HIGH, "loud_severity": Severity.HIGH}
         pytest.param({"told": TOLD_MEDIUM, **HIGH, **SNOOZED}, Reason.SNOOZED, id="it became worse while snoozed"),
         pytest.param(
             {"told": TOLD_MEDIUM, **CRITICAL, **SNOOZED}, Reason.SEVERITY_RAISED, id="critical breaks through a snooze"
+        ),
+        pytest.param(
+            {"told": TOLD_MEDIUM, **HIGH, "severity": Severity.CRITICAL, **SNOOZED},
+            Reason.SNOOZED,
+            id="what is critical is quiet, and breaks through nothing",
+        ),
+        pytest.param(
+            {"told": TOLD_MEDIUM, **HIGH, "snoozed_until": NOW},
+            Reason.SEVERITY_RAISED,
+            id="the snooze ends this moment",
         ),
         pytest.param({"told": TOLD_MEDIUM, **RESOLVED, "resolution": "called_back"}, Reason.RESOLVED, id="resolved"),
         pytest.param({"told": TOLD_MEDIUM, **RESOLVED, "resolution": "retracted"}, Reason.WITHDRAWN, id="withdrawn"),
@@ -59,6 +75,7 @@ def test_a_change_is_told_for_a_reason(after: dict[str, object], reason: Reason)
     [
         pytest.param({}, {"state": State.ACKNOWLEDGED}, Reason.ACKNOWLEDGED, id="somebody takes it"),
         pytest.param(SNOOZED, {}, Reason.SNOOZE_ENDED, id="the snooze is over"),
+        pytest.param(RESOLVED, {}, Reason.REOPENED, id="it is back, and nobody was told that it had ended"),
     ],
 )
 def test_what_people_do_is_told_where_wanted(
