@@ -25,6 +25,9 @@ friction that stands is on exactly one issue:
 A friction that moves (a merge, an unmerge, a journey joined to another) leaves its issue for the one of its new
 fingerprint. When *all* that an issue holds moves to a fingerprint without an unresolved issue, the issue itself moves:
 it keeps its id, its state and what people were told. An issue that is left empty is resolved: as `merged`, with
-`merged_into`, when its frictions moved away, as `retracted` when the last of them was taken back. A friction whose
-issue was resolved by a person stays there; only a severity above all it had brings it back.
+`merged_into`, when the last of its frictions moved away, as `retracted` when the last of them was taken back.
+
+A friction whose issue was resolved by a person stays dealt with; only a severity above all that the issue had brings it
+back. If it moves alone, it goes to an issue of its new fingerprint that was resolved by a person too, else to a new one
+that is resolved as the old one was: nobody is told, and no issue ever holds a friction of another customer.
 """

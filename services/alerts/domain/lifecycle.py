@@ -8,14 +8,28 @@ from services.alerts.domain.values import SYSTEM, Friction, Issue, Resolution, S
 
 
 def opened(friction: Friction, *, issue_id: UUID, occurrence: int, now: datetime, origin: Issue | None) -> Issue:
-    """Return a new issue for `friction`; one whose friction comes from an acknowledged `origin` is so too."""
-    taken = origin is not None and origin.state is State.ACKNOWLEDGED
+    """Return a new issue for `friction`; what people did about `origin`, where it comes from, is done about it too."""
+    issue = _untouched(friction, issue_id=issue_id, occurrence=occurrence, now=now)
+    if origin is None:
+        return issue
+    return replace(
+        issue,
+        state=origin.state,
+        acknowledged_at=origin.acknowledged_at,
+        acknowledged_by=origin.acknowledged_by,
+        resolved_at=origin.resolved_at,
+        resolved_by=origin.resolved_by,
+        resolution=origin.resolution,
+    )
+
+
+def _untouched(friction: Friction, *, issue_id: UUID, occurrence: int, now: datetime) -> Issue:
     return Issue(
         id=issue_id,
         fingerprint=friction.fingerprint,
         occurrence=occurrence,
         version=0,
-        state=State.ACKNOWLEDGED if taken else State.OPEN,
+        state=State.OPEN,
         customer_id=friction.customer_id,
         journey_id=friction.journey_id,
         reason=friction.reason,
@@ -31,21 +45,18 @@ def opened(friction: Friction, *, issue_id: UUID, occurrence: int, now: datetime
         last_at=friction.occurred_at,
         opened_at=now,
         updated_at=now,
-        acknowledged_at=origin.acknowledged_at if origin and taken else None,
-        acknowledged_by=origin.acknowledged_by if origin and taken else None,
     )
 
 
-def emptied(issue: Issue, now: datetime) -> Issue:
-    """Resolve an issue that no friction stands for any more: merged where they moved away, else retracted."""
-    merged = issue.moved_to is not None
+def emptied(issue: Issue, now: datetime, *, into: UUID | None) -> Issue:
+    """Resolve an issue that no friction stands for any more: merged `into` where the last ones went, else retracted."""
     return replace(
         issue,
         state=State.RESOLVED,
         resolved_at=now,
         resolved_by=SYSTEM,
-        resolution=Resolution.MERGED if merged else Resolution.RETRACTED,
-        merged_into=issue.moved_to,
+        resolution=Resolution.RETRACTED if into is None else Resolution.MERGED,
+        merged_into=into,
         snoozed_until=None,
     )
 
@@ -62,6 +73,5 @@ def reopened(issue: Issue, now: datetime) -> Issue:
         resolved_by=None,
         resolution=None,
         merged_into=None,
-        moved_to=None,
         snoozed_until=None,
     )

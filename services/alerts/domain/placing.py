@@ -78,8 +78,7 @@ def place(
     """Decide about `arrivals`, the frictions of one transaction in any order."""
     table = _Table(board, now=now, new_id=new_id, reopen_window=reopen_window)
     fresh = _newest(board, arrivals)
-    for issue_id in _held_by(board, fresh):
-        table.move_whole(issue_id, fresh)
+    table.move_whole(_held_by(board, fresh), fresh)
     for friction in sorted(fresh.values(), key=lambda f: (f.occurred_at, f.id)):
         table.put(friction)
     changes = table.finish()
@@ -112,12 +111,21 @@ def _held_by(board: Board, fresh: Iterable[str]) -> list[UUID]:
 
 @dataclass(slots=True)
 class _Draft:
-    """An issue under work, and what happened to it."""
+    """An issue under work, and what happened to it.
+
+    `left_for`: where one of its frictions went in this transaction. `causes`: frictions that a revision put on it.
+    """
 
     before: Issue | None
     issue: Issue
+    left_for: UUID | None = None
     events: list[Event] = field(default_factory=list)
     causes: list[Friction] = field(default_factory=list)
+
+    @property
+    def began(self) -> Issue:
+        """How it stood when the transaction began; a new one, as it was opened."""
+        return self.before or self.issue
 
     def note(self, kind: EventKind, **detail: str | int | list[str] | None) -> None:
         self.events.append(Event(kind=kind, actor=SYSTEM, detail=detail))
@@ -143,14 +151,19 @@ class _Table:
         self.occurrences: dict[str, int] = dict(board.occurrences)
         self.fates: dict[str, Fate] = {}
 
-    def move_whole(self, issue_id: UUID, fresh: Mapping[str, Friction]) -> None:
-        """Move an issue to a new fingerprint when all that it holds goes there and nobody lives there yet."""
-        draft = self.drafts[issue_id]
-        target = self._common_destination(draft.issue, fresh)
-        if target is None or target.fingerprint == draft.issue.fingerprint:
-            return
-        if draft.issue.unresolved and self._unresolved(target.fingerprint) is not None:
-            return
+    def move_whole(self, held: Iterable[UUID], fresh: Mapping[str, Friction]) -> None:
+        """Move the issues of which all that they hold goes to one new fingerprint, where nobody lives there.
+
+        One issue can make room for another, so those that found no room ask again after every move.
+        """
+        going = {i: target for i in held if (target := self._common_destination(self.drafts[i].issue, fresh))}
+        while ready := next((i for i, target in going.items() if self._has_room(self.drafts[i].issue, target)), None):
+            self._move(self.drafts[ready], going.pop(ready))
+
+    def _has_room(self, issue: Issue, target: Friction) -> bool:
+        return not issue.unresolved or self._unresolved(target.fingerprint) is None
+
+    def _move(self, draft: _Draft, target: Friction) -> None:
         draft.note(
             EventKind.MOVED,
             from_customer=draft.issue.customer_id,
@@ -167,13 +180,14 @@ class _Table:
             reason=target.reason,
         )
         self._index(draft.issue)
-        self._touch(issue_id)
+        self._touch(draft.issue.id)
 
     def _common_destination(self, issue: Issue, fresh: Mapping[str, Friction]) -> Friction | None:
-        """One of the frictions that will stand, if all of them agree on a fingerprint."""
+        """One of the frictions that will stand, if all of them agree on a fingerprint that is not the issue's."""
         held = [fresh.get(fid, self.frictions[fid].friction) for fid in self.on_issue.get(issue.id, ())]
         standing = [f for f in held if f.stands]
-        if len({f.fingerprint for f in standing}) != 1:
+        fingerprints = {f.fingerprint for f in standing}
+        if len(fingerprints) != 1 or issue.fingerprint in fingerprints:
             return None
         return max(standing, key=lambda f: (f.occurred_at, f.id))
 
@@ -183,10 +197,10 @@ class _Table:
         home = known.issue_id if known else None
         if not friction.stands:
             self._retract(friction, known, home)
-        elif home is not None and known is not None and known.friction.stands and self._stays(friction, home):
-            self._update(friction, home)
+        elif home is None or known is None or not known.friction.stands:
+            self._join(friction, None)
         else:
-            self._join(friction, home if known and known.friction.stands else None)
+            self._revise(friction, home)
         self._leave(friction.id, home)
 
     def _retract(self, friction: Friction, known: Placed | None, home: UUID | None) -> None:
@@ -198,34 +212,43 @@ class _Table:
         if known is not None and known.friction.stands:
             self._touch(home).note(EventKind.FRICTION_RETRACTED, friction=friction.id, rule=friction.rule)
 
-    def _stays(self, friction: Friction, home: UUID) -> bool:
-        """Whether a standing friction remains where it is: the same group, or its issue was dealt with."""
-        issue = self.drafts[home].issue
-        if issue.unresolved:
-            return issue.fingerprint == friction.fingerprint
-        return friction.quiet or not severity_rose(issue.severity, friction.severity)
+    def _revise(self, friction: Friction, home: UUID) -> None:
+        """Place a friction that stands and did so on `home`: what was dealt with there stays so, unless worse."""
+        draft = self.drafts[home]
+        at_home = draft.issue.fingerprint == friction.fingerprint
+        worse = not friction.quiet and severity_rose(draft.issue.severity, friction.severity)
+        dealt_with = not draft.began.unresolved and not worse
+        if at_home and (dealt_with or draft.issue.unresolved):
+            self._update(friction, home)
+        elif dealt_with:
+            self._add(friction, self._dealt_with(friction, draft.began), home)
+        else:
+            self._join(friction, home)
 
     def _update(self, friction: Friction, home: UUID) -> None:
         self._set(friction, home)
         self.fates[friction.id] = Fate.UPDATED
         draft = self._touch(home)
         draft.note(EventKind.FRICTION_UPDATED, friction=friction.id, revision=friction.revision)
-        draft.causes.append(friction)
 
     def _join(self, friction: Friction, origin: UUID | None) -> None:
         """Put a friction on the issue of its fingerprint. `origin` is the one it stands on until now."""
-        issue_id, fate = self._destination(friction, self.drafts[origin].issue if origin else None)
-        self.fates[friction.id] = Fate.MOVED if origin and origin != issue_id else fate
-        self._set(friction, issue_id)
+        issue_id, fate = self._destination(friction, origin)
+        self._add(friction, issue_id, origin, fate)
+
+    def _add(self, friction: Friction, issue_id: UUID, origin: UUID | None, fate: Fate = Fate.MOVED) -> None:
+        moved_from = origin if origin != issue_id else None
+        self.fates[friction.id] = Fate.MOVED if moved_from else fate
         draft = self._touch(issue_id)
+        draft.causes.append(friction)
+        self._set(friction, issue_id)
         draft.note(
             EventKind.FRICTION_ADDED,
             friction=friction.id,
             rule=friction.rule,
             severity=friction.severity,
-            moved_from=str(origin) if origin and origin != issue_id else None,
+            moved_from=str(moved_from) if moved_from else None,
         )
-        draft.causes.append(friction)
 
     def _leave(self, friction_id: str, home: UUID | None) -> None:
         """Note the departure on the issue that a friction was on."""
@@ -234,19 +257,28 @@ class _Table:
             return
         draft = self._touch(home)
         draft.note(EventKind.FRICTION_LEFT, friction=friction_id, to_issue=str(now_on))
-        draft.issue = replace(draft.issue, moved_to=now_on)
+        draft.left_for = now_on
 
-    def _destination(self, friction: Friction, origin: Issue | None) -> tuple[UUID, Fate]:
+    def _destination(self, friction: Friction, origin: UUID | None) -> tuple[UUID, Fate]:
         unresolved = self._unresolved(friction.fingerprint)
         if unresolved is not None:
             return unresolved, Fate.JOINED
         recent = self._recently_resolved(friction.fingerprint)
         if recent is None:
-            return self._open(friction, origin), Fate.OPENED
+            left = self.drafts[origin].issue if origin else None
+            return self._open(friction, left if left and left.unresolved else None), Fate.OPENED
         if friction.quiet and self.drafts[recent].issue.resolution != Resolution.RETRACTED:
             return recent, Fate.ADDED_SILENTLY
         self._reopen(recent, friction)
         return recent, Fate.REOPENED
+
+    def _dealt_with(self, friction: Friction, origin: Issue) -> UUID:
+        """The issue for what was dealt with on `origin` and has a new fingerprint now: it wakes nobody there either."""
+        for issue in self._of(friction.fingerprint):
+            began = self.drafts[issue.id].began
+            if not began.unresolved and began.resolution not in {Resolution.RETRACTED, Resolution.MERGED}:
+                return issue.id
+        return self._open(friction, origin)
 
     def _index(self, issue: Issue) -> None:
         self.by_fingerprint.setdefault(issue.fingerprint, {})[issue.id] = None
@@ -267,7 +299,7 @@ class _Table:
             and issue.merged_into is None
             and self.now - issue.resolved_at <= self.reopen_window
         ]
-        latest = max(candidates, key=lambda i: (i.resolved_at or i.opened_at, i.occurrence), default=None)
+        latest = max(candidates, key=lambda i: (i.resolved_at, i.occurrence), default=None)
         return latest.id if latest else None
 
     def _open(self, friction: Friction, origin: Issue | None) -> UUID:
@@ -275,11 +307,15 @@ class _Table:
         issue = opened(friction, issue_id=self.new_id(), occurrence=occurrence, now=self.now, origin=origin)
         self.drafts[issue.id] = _Draft(None, issue)
         self._index(issue)
-        self._touch(issue.id).note(EventKind.OPENED, occurrence=occurrence)
+        draft = self._touch(issue.id)
+        draft.note(EventKind.OPENED, occurrence=occurrence)
+        if not issue.unresolved and origin is not None:
+            draft.note(EventKind.RESOLVED, resolution=issue.resolution, split_off=str(origin.id))
         return issue.id
 
     def _reopen(self, issue_id: UUID, friction: Friction) -> None:
         draft = self._touch(issue_id)
+        self.touched[issue_id] = self.touched.pop(issue_id)  # whoever had the fingerprint before is written before
         draft.issue = reopened(draft.issue, self.now)
         draft.note(EventKind.REOPENED, friction=friction.id, rule=friction.rule)
 
@@ -312,7 +348,7 @@ class _Table:
         if was is not None and not fresh_start and severity_rose(was.severity, issue.severity):
             draft.note(EventKind.SEVERITY_RAISED, from_severity=was.severity, to_severity=issue.severity)
         if not standing and issue.unresolved:
-            issue = emptied(issue, self.now)
+            issue = emptied(issue, self.now, into=draft.left_for)
             draft.note(
                 EventKind.RESOLVED,
                 resolution=issue.resolution,

@@ -161,7 +161,6 @@ class Issue:
     resolved_by: str | None = None
     resolution: str | None = None
     merged_into: UUID | None = None
-    moved_to: UUID | None = None
     snoozed_until: datetime | None = None
     team: str | None = None
     """Name of the team that it was routed to."""

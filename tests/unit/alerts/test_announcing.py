@@ -42,7 +42,7 @@ def said(
     notify_on: frozenset[Reason] = DEFAULT_NOTIFY_ON,
 ) -> Announcement:
     numbers = count(1)
-    change = Change(before=before, after=after, events=(OPENED,), detected_at=EARLIER)
+    change = Change(before=before, after=after, events=(OPENED,), revised_at=EARLIER)
     return announce(change, directory, now=NOW, notify_on=notify_on, new_id=lambda: UUID(int=900 + next(numbers)))
 
 
@@ -59,11 +59,11 @@ def test_the_first_news_is_told_to_whom_the_routes_name() -> None:
     assert (issue.team, issue.unheard_since) == ("Billing", None)
     assert (notification.id, notification.issue, notification.sequence) == (UUID(int=901), issue, 1)
     assert (notification.type, notification.reason) == ("issue.opened", Reason.FIRST)
-    assert (notification.endpoints, notification.detected_at, notification.created_at) == ((DESK,), EARLIER, NOW)
+    assert (notification.endpoints, notification.revised_at, notification.created_at) == ((DESK,), EARLIER, NOW)
     assert (announcement.decision.tell, announcement.decision.reason) == (True, Reason.FIRST)
     detail: dict[str, Any] = {"reason": Reason.FIRST, "type": "issue.opened", "endpoints": [str(DESK)]}
     assert announcement.change.events == (OPENED, Event(kind=EventKind.TOLD, actor=SYSTEM, detail=detail))
-    assert (announcement.change.before, announcement.change.detected_at) == (None, EARLIER)
+    assert (announcement.change.before, announcement.change.revised_at) == (None, EARLIER)
 
 
 def test_what_was_told_last_is_the_severity_of_what_is_loud() -> None:

@@ -1,6 +1,5 @@
 """Which issue a friction is on: the cases one by one, then the laws for any order, repetition and batching."""
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -182,85 +181,6 @@ def test_a_quiet_friction_does_not_raise_what_people_are_told(world: World) -> N
 
     [issue] = world.issues.values()
     assert (issue.severity, issue.loud_severity) == (Severity.CRITICAL, Severity.LOW)
-
-
-def moved(friction: Friction, **members: object) -> Friction:
-    """The same friction, sent again after a merge."""
-    return replace(friction, revision=friction.revision + 1, **members)  # type: ignore[arg-type]  # members by name
-
-
-def test_when_all_of_an_issue_moves_the_issue_itself_moves(world: World) -> None:
-    frictions = [a_friction(1, customer_id="bob"), a_friction(2, customer_id="bob")]
-    world.take(*frictions)
-    before = world.set(world.issue_of(frictions[0]), state=State.ACKNOWLEDGED, acknowledged_by="kim")
-
-    world.take(*(moved(f, customer_id="ann") for f in frictions))
-
-    [issue] = world.issues.values()
-    assert (issue.id, issue.state, issue.customer_id) == (before.id, State.ACKNOWLEDGED, "ann")
-    assert issue.fingerprint == fingerprint("ann", "j1", None)
-
-
-def test_the_issue_of_an_absorbed_customer_is_merged_into_the_survivors(world: World) -> None:
-    ann, bob = a_friction(1), a_friction(2, customer_id="bob", severity=Severity.HIGH)
-    world.take(ann)
-    world.take(bob)
-    absorbed = world.issue_of(bob)
-
-    world.take(moved(bob, customer_id="ann"))
-
-    survivor, gone = world.issue_of(ann), world.issues[absorbed.id]
-    assert (survivor.count, survivor.severity) == (2, Severity.HIGH)
-    assert (gone.state, gone.resolution, gone.merged_into, gone.count) == (State.RESOLVED, "merged", survivor.id, 0)
-
-
-def test_a_merge_that_comes_in_two_batches_ends_the_same_way(world: World) -> None:
-    first, second = a_friction(1, customer_id="bob"), a_friction(2, customer_id="bob")
-    world.take(first, second)
-    absorbed = world.issue_of(first)
-
-    world.take(moved(first, customer_id="ann"))
-    world.take(moved(second, customer_id="ann"))
-
-    [issue] = world.unresolved()
-    assert issue.count == 2
-    assert world.issues[absorbed.id].merged_into == issue.id
-
-
-def test_an_issue_that_is_split_off_an_acknowledged_one_is_acknowledged_too(world: World) -> None:
-    first, second = a_friction(1), a_friction(2)
-    world.take(first, second)
-    world.set(world.issue_of(first), state=State.ACKNOWLEDGED, acknowledged_by="kim", acknowledged_at=NOW)
-
-    world.take(moved(second, customer_id="bob"))
-
-    assert [(i.customer_id, i.state, i.acknowledged_by) for i in world.unresolved()] == [
-        ("ann", State.ACKNOWLEDGED, "kim"),
-        ("bob", State.ACKNOWLEDGED, "kim"),
-    ]
-
-
-def test_what_was_dealt_with_follows_its_customer_without_waking_anybody(world: World) -> None:
-    friction = a_friction(1, customer_id="bob")
-    world.take(friction)
-    world.resolve(world.issue_of(friction))
-
-    world.take(moved(friction, customer_id="ann"))
-
-    [issue] = world.issues.values()
-    assert (issue.customer_id, issue.state) == ("ann", State.RESOLVED)
-
-
-def test_a_friction_older_than_the_merge_that_comes_late_finds_its_way(world: World) -> None:
-    """Its first revision still names the absorbed customer and is read after the merge, from another partition."""
-    early, late = a_friction(1, customer_id="bob"), a_friction(2, customer_id="bob")
-    world.take(early)
-    world.take(moved(early, customer_id="ann"))
-    world.take(late)
-
-    world.take(moved(late, customer_id="ann"))
-
-    assert world.issue_of(early) == world.issue_of(late)
 
 
 CUSTOMERS, JOURNEYS = ("ann", "bob", "eve"), ("j1", "j2", None)
