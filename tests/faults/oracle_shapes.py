@@ -119,6 +119,8 @@ def find(rule: Json, who: Customer) -> dict[str, tuple[Key, ...]]:
 def _restrained(rule: Json, said: Iterable[Said]) -> list[Said]:
     accepted: list[Said] = []
     for one in said:
+        if any(_id(rule, one.anchor) == _id(rule, other.anchor) for other in accepted):
+            continue
         cooldown, cap = rule.get("cooldown"), rule.get("cap")
         if cooldown and accepted and one.anchor.at - accepted[-1].anchor.at < duration(cooldown):
             continue
@@ -190,7 +192,7 @@ def _steps(rule: Json, who: Customer) -> Iterable[Said]:
             chain.insert(0, before[-1])
         if len(chain) < len(steps) or not _within(rule, chain[0], anchor):
             continue
-        between = [one for one in _barriers(rule, who) if chain[0].order <= one.order < anchor.order and same(one)]
+        between = [one for one in _barriers(rule, who) if chain[0].order < one.order < anchor.order and same(one)]
         others = [one for one in steps[-1] if chain[-2].order < one.order < anchor.order and same(one)]
         if not between and not (rule.get("once") and others):
             yield Said(anchor=anchor, evidence=chain)

@@ -11,7 +11,7 @@ from services.journey.domain.friction import (
     TimelineEntry,
 )
 from services.journey.domain.history import Contact, History, Unit
-from services.journey.domain.names import friction_id
+from services.journey.domain.names import FrictionId, friction_id
 from services.journey.domain.rules.scope import Candidate
 from services.journey.domain.rules.shape import AnyRule, Count, Scope, Threshold
 from services.journey.domain.rules.shape import Sequence as SequenceShape
@@ -24,8 +24,12 @@ def restrained(rule: AnyRule, candidates: Iterable[Candidate]) -> Sequence[Candi
     if rule.cooldown is None and rule.cap is None:
         return ordered
     accepted: list[Candidate] = []
+    said: set[FrictionId] = set()
     for candidate in ordered:
         time = candidate.anchor.time
+        id_ = _id(rule, candidate.anchor)
+        if id_ in said:  # the same friction once more takes no place under the cap and begins no cool-down
+            continue
         if rule.cooldown is not None and accepted and time - accepted[-1].anchor.time < rule.cooldown:
             continue
         if rule.cap is not None:
@@ -33,6 +37,7 @@ def restrained(rule: AnyRule, candidates: Iterable[Candidate]) -> Sequence[Candi
             if recent >= rule.cap.max:
                 continue
         accepted.append(candidate)
+        said.add(id_)
     return accepted
 
 
@@ -43,7 +48,7 @@ def finding(rule: AnyRule, candidate: Candidate, history: History) -> Finding:
     service_level = anchor.view.service_level or history.service_level_at(anchor.position)
     evidence = candidate.evidence[-MOST_EVIDENCE:]
     return Finding(
-        id=friction_id(rule.id, anchor.at.source, interaction_id=interaction_id, touchpoint_id=anchor.at.id),
+        id=_id(rule, anchor),
         rule=rule.id,
         rule_version=rule.version,
         severity=_severity(rule, service_level),
@@ -58,6 +63,11 @@ def finding(rule: AnyRule, candidate: Candidate, history: History) -> Finding:
         service_level=service_level,
         refs=anchor.view.refs,
     )
+
+
+def _id(rule: AnyRule, anchor: Unit) -> FrictionId:
+    interaction_id = _interaction_id(rule, anchor)
+    return friction_id(rule.id, anchor.at.source, interaction_id=interaction_id, touchpoint_id=anchor.at.id)
 
 
 def _interaction_id(rule: AnyRule, anchor: Unit) -> str | None:

@@ -30,9 +30,11 @@ def check(rule: AnyRule) -> None:
 
 def _check_count(rule: Count) -> None:
     _positive("within", rule.within)
-    _demand(1 <= rule.at_least <= MOST_COUNTED, f"at_least is 1 to {MOST_COUNTED}")
+    most = MOST_COUNTED if rule.changes is None else MOST_COUNTED - 1  # so many units have one change less
+    _demand(1 <= rule.at_least <= most, f"at_least is 1 to {most}")
     _demand(rule.distinct is None or rule.changes is None, "distinct and changes exclude one another")
     _demand(rule.per is not Scope.TOUCHPOINT or rule.at_least == 1, "one touchpoint cannot be counted twice")
+    _demand(rule.per is not Scope.TOUCHPOINT or rule.changes is None, "in one touchpoint nothing changes")
 
 
 def _check_sequence(rule: Sequence) -> None:

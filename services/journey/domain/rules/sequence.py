@@ -63,8 +63,9 @@ class StepsRule:
         return False
 
     def _unbroken(self, chain: Sequence[Unit], barriers: Sequence[Unit], history: History) -> bool:
+        """Whether no barrier lies between the first of `chain` and the anchor; the first may be one itself."""
         barrier = self._barrier.before(chain[-1], barriers, history)
-        return barrier is None or barrier.order < chain[0].order
+        return barrier is None or barrier.order <= chain[0].order
 
 
 class PatternRule:

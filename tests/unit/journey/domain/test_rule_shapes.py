@@ -93,6 +93,17 @@ def test_a_cap_counts_what_was_let_through() -> None:
 
 
 @pytest.mark.parametrize(
+    ("limit", "expected"),
+    [({"cap": {"max": 2, "within": "24h"}}, ["e1", "f1"]), ({"cooldown": "20m"}, ["e1", "f1"])],
+    ids=["cap", "cooldown"],
+)
+def test_one_friction_found_again_takes_nothing_from_the_next_one(limit: dict[str, Any], expected: list[str]) -> None:
+    one = errors(0, 1, 2, 24, interaction_id="i")
+    next_one = [seen(f"f{n}", 30 + n, "error_shown", interaction_id="j") for n in range(2)]
+    assert finds([*one, *next_one], **ERRORS, per="interaction", **limit) == expected
+
+
+@pytest.mark.parametrize(
     ("per", "expected"),
     [
         pytest.param("customer", ["b", "c", "d"], id="customer"),
@@ -137,6 +148,26 @@ def test_a_barrier_counts_only_in_its_scope() -> None:
         seen("b", 2, "error_shown", refs=one),
     ]
     assert finds(history, **ERRORS, without={"kind": "order_placed"}, per="case") == ["b"]
+
+
+def test_a_barrier_that_is_counted_itself_does_not_lie_after_itself() -> None:
+    kinds = {"kind": ["error_shown", "order_placed"]}
+    rule = {"shape": "count", "of": kinds, "at_least": 2, "without": {"kind": "order_placed"}}
+    assert finds([seen("o", 0, "order_placed"), *errors(1)], **rule) == []
+    assert finds([*errors(0), seen("o", 1, "order_placed")], **rule) == ["o"]
+    assert finds([seen("o", 0, "order_placed"), *errors(1, 2)], **rule) == ["e1"]
+
+
+@pytest.mark.parametrize("interaction", [None, "A-1", "z-1"])
+def test_a_contact_lies_where_its_touchpoint_does_however_its_interaction_is_called(interaction: str | None) -> None:
+    since_resolved = {"shape": "count", "contacts": True, "at_least": 2, "without": {"outcome": "resolved"}}
+    first, second = call("b", 1, interaction_id=interaction), call("c", 2, interaction_id=interaction and "Q")
+    resolved = call("b", 1, interaction_id=interaction, outcome="resolved")
+    assert finds([call("a"), first, second], **since_resolved) == ["b", "c"]
+    assert finds([call("a"), resolved, second], **since_resolved) == ["b"]
+    after_resolved = {"shape": "sequence", "steps": [{"contacts": True}] * 2, "without": {"outcome": "resolved"}}
+    assert finds([resolved, second], **after_resolved) == ["c"]
+    assert finds([call("a"), resolved], **after_resolved) == ["b"]
 
 
 def test_one_anchor_counts_at_most_two_hundred() -> None:
@@ -184,6 +215,12 @@ def test_steps_are_broken_by_what_must_not_lie_between() -> None:
     assert finds(history, **STEPS, without={"kind": "order_cancelled"}) == []
     history = story("order_cancelled", "order_placed", "payment_declined", "call")
     assert finds(history, **STEPS, without={"kind": "order_cancelled"}) == ["t3"]
+
+
+def test_the_first_step_does_not_lie_between_itself_and_the_last() -> None:
+    rule = {**STEPS, "without": {"kind": ["order_placed", "order_cancelled"]}}
+    assert finds(story("order_placed", "payment_declined", "call"), **rule) == ["t2"]
+    assert finds(story("order_placed", "payment_declined", "order_placed", "call"), **rule) == []
 
 
 def test_the_evidence_of_steps_is_the_latest_of_each() -> None:
