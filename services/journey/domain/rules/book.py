@@ -27,8 +27,6 @@ class RuleRefusedError(ValueError):
     def __init__(self, rule: str, why: str) -> None:
         """`rule` is its id."""
         super().__init__(f"{rule}: {why}")
-        self.rule = rule
-        self.why = why
 
 
 class Ready(Protocol):

@@ -21,8 +21,6 @@ class ThresholdRule:
         self._picker = Picker(rule.of, contacts=rule.contacts)
         self._number = number(getter(rule.field))
         self._limits = [_limit(limit) for limit in rule.limits]
-        if not self._limits:
-            raise SenselessError("limits is empty")
         self._key = key_of(rule.per)
         self._alone = rule.per is Scope.TOUCHPOINT
         self._total = rule.total
