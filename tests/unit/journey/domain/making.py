@@ -11,11 +11,12 @@ import msgspec
 from schemas import kinds
 from services.journey import rulebook
 from services.journey.domain import friction
-from services.journey.domain.changes import Changes, Moment, Stored
+from services.journey.domain.changes import Changes, Moment, Stored, diff
 from services.journey.domain.friction import Finding, StoredFriction
 from services.journey.domain.journeys import StoredJourney
 from services.journey.domain.names import CustomerId, TimerId
 from services.journey.domain.projection import Policy, Projection, project
+from services.journey.domain.revision import FrictionEvent
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.timers import StoredTimer, TimerState
 from services.journey.domain.touchpoint import Identifier, Recorded, Touchpoint, TouchpointKey
@@ -171,3 +172,22 @@ class Shelf:
             )
         for timer_id in changes.cancelled:
             self.timers[timer_id] = msgspec.structs.replace(self.timers[timer_id], state=TimerState.CANCELLED)
+
+
+REPEAT = a_rule(shape="count", contacts=True, at_least=2, within="24h", same=["reason"])
+ABSENT = a_rule(shape="absence", after={"kind": "callback_promised"}, expect={"kind": "callback_made"})
+
+
+def step(
+    shelf: Shelf, *history: Recorded, minutes: float = HOURS, rules: Rulebook = REPEAT, truncated: bool = False
+) -> Changes:
+    """Projects `history` at `minutes`, writes what is new, and tells it."""
+    projection = project(shelf.placed_history(history), fired=shelf.fired(), rulebook=rules, policy=POLICY)
+    changes = diff(projection, shelf.stored(truncated=truncated), rules, shelf.moment(at(minutes)))
+    shelf.write(changes, at(minutes))
+    return changes
+
+
+def events(changes: Changes) -> list[tuple[FrictionEvent, int]]:
+    """What is published, in order."""
+    return [(change.event, change.friction.revision) for change in changes.frictions]

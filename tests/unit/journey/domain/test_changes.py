@@ -7,34 +7,30 @@ import msgspec
 import pytest
 
 from services.journey.domain import friction
-from services.journey.domain.changes import Changes, diff
+from services.journey.domain.changes import diff
+from services.journey.domain.effort import Effort, EffortPart
 from services.journey.domain.friction import State
-from services.journey.domain.journeys import JourneyState
+from services.journey.domain.journeys import Journey, JourneyState
+from services.journey.domain.names import JourneyId
 from services.journey.domain.projection import project
 from services.journey.domain.revision import FrictionEvent
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.shape import RuleFailed
 from services.journey.domain.timers import TimerState
-from services.journey.domain.touchpoint import Recorded
-from tests.unit.journey.domain.making import DAYS, HOURS, POLICY, SHIPPED, Shelf, a_rule, at, call, seen
-
-REPEAT = a_rule(shape="count", contacts=True, at_least=2, within="24h", same=["reason"])
-ABSENT = a_rule(shape="absence", after={"kind": "callback_promised"}, expect={"kind": "callback_made"})
-
-
-def step(
-    shelf: Shelf, *history: Recorded, minutes: float = HOURS, rules: Rulebook = REPEAT, truncated: bool = False
-) -> Changes:
-    """Projects `history` at `minutes`, writes what is new, and tells it."""
-    projection = project(shelf.placed_history(history), fired=shelf.fired(), rulebook=rules, policy=POLICY)
-    changes = diff(projection, shelf.stored(truncated=truncated), rules, shelf.moment(at(minutes)))
-    shelf.write(changes, at(minutes))
-    return changes
-
-
-def events(changes: Changes) -> list[tuple[FrictionEvent, int]]:
-    return [(change.event, change.friction.revision) for change in changes.frictions]
-
+from tests.unit.journey.domain.making import (
+    ABSENT,
+    DAYS,
+    HOURS,
+    POLICY,
+    REPEAT,
+    SHIPPED,
+    Shelf,
+    at,
+    call,
+    events,
+    seen,
+    step,
+)
 
 FIRST, SECOND = call("a", 0, reason="billing"), call("b", 10, interaction_id="i")
 
@@ -191,6 +187,41 @@ def test_a_journey_has_a_new_version_only_when_something_changed() -> None:
     assert first.journey.id == second.journey.id
 
 
+def test_a_journey_tells_everything_that_is_known_of_it() -> None:
+    case = {"case_id": "T-1"}
+    known = {"refs": case, "reason": "billing", "service_level": "premium"}
+    shelf = Shelf()
+    history = (
+        call("x", -DAYS / 2, refs={"case_id": "T-0"}),
+        call("a", 0, **known),
+        call("b", 10, **known, channel="chat", kind="chat_ended", outcome="resolved"),
+    )
+    (_, told) = step(shelf, *history, minutes=HOURS).journeys
+    assert told.journey == Journey(
+        id=JourneyId(shelf.placed["test", "b"]),
+        version=1,
+        state=JourneyState.OPEN,
+        customer_id=shelf.customer,
+        opened_at=at(0),
+        last_at=at(10),
+        idle_at=at(10 + 30 * DAYS),
+        touchpoint_count=2,
+        contact_count=2,
+        friction_count=2,
+        effort=Effort(36.2, (EffortPart("repeat_contact", 1, 6), EffortPart("channel_switch", 1, 3))),
+        reason="billing",
+        refs=case,
+        channels=("phone", "chat"),
+        service_level="premium",
+        outcome="resolved",
+    )
+
+
+def test_a_journey_that_an_earlier_release_stored_is_no_news() -> None:
+    (told,) = step(Shelf(), FIRST).journeys
+    assert told.digest.hex() == "5763328e836f6a8779576cfdc534a7db"
+
+
 def test_a_journey_closes_by_silence_when_somebody_looks() -> None:
     shelf = Shelf()
     step(shelf, FIRST)
@@ -207,7 +238,10 @@ def test_two_journeys_that_become_one_keep_the_oldest_id() -> None:
     changes = step(shelf, order, case, both, minutes=30)
     kept, gone = younger.journey.id, older.journey.id
     assert [(alias.id, alias.merged_into, alias.version) for alias in changes.aliased] == [(gone, kept, 2)]
-    assert {(placed.touchpoint[1], placed.journey_id) for placed in changes.placements} == {("a", kept), ("c", kept)}
+    assert {(placed.touchpoint[1], placed.occurred_at, placed.journey_id) for placed in changes.placements} == {
+        ("a", at(0), kept),
+        ("c", at(2), kept),
+    }
 
 
 def test_age_decides_and_not_the_id() -> None:
@@ -259,6 +293,31 @@ def test_a_journey_without_touchpoints_is_dissolved() -> None:
     shelf = Shelf()
     (gone,) = step(shelf, FIRST).journeys
     assert [(one.id, one.version) for one in step(shelf).dissolved] == [(gone.journey.id, 2)]
+
+
+@pytest.mark.parametrize(
+    ("first_loaded", "dissolved"),
+    [
+        pytest.param(10, False, id="it may lie before what was loaded"),
+        pytest.param(9, True, id="it was seen to be gone"),
+    ],
+)
+def test_a_journey_that_may_lie_before_what_was_loaded_is_not_dissolved(first_loaded: float, dissolved: bool) -> None:
+    shelf = Shelf()
+    step(shelf, seen("a", 10, refs={"case_id": "1"}))
+    rest = seen("z", first_loaded, refs={"order_id": "2"})
+    assert bool(step(shelf, rest, truncated=True).dissolved) is dissolved
+
+
+def test_an_id_without_touchpoints_takes_no_other_one_with_it() -> None:
+    shelf = Shelf()
+    case, order = seen("a", 0, refs={"case_id": "1"}), seen("b", 1, refs={"order_id": "2"})
+    step(shelf, case, minutes=10)
+    step(shelf, case, order, minutes=20)
+    kept = shelf.placed["test", "b"]
+    changes = step(shelf, order, minutes=30)
+    assert ([one.id for one in changes.dissolved], changes.journeys) == ([shelf.placed["test", "a"]], [])
+    assert shelf.placed["test", "b"] == kept
 
 
 def test_a_friction_in_two_journeys_names_both_its_own_first() -> None:
