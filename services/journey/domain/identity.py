@@ -219,8 +219,7 @@ class _Planning:
             kept = self._links.setdefault(link_key, link)
             if link.verified and not kept.verified:  # the first evidence stays, as it does in the ledger
                 self._links[link_key] = msgspec.structs.replace(kept, verified=True)
-            self._quarantined.pop(link_key, None)
-        elif link_key not in self._links:
+        else:  # for good: what a cap forbids it forbids ever after, since customers only grow
             self._quarantined.setdefault(link_key, Quarantined(link=link, reason=reason))
         return reason is None
 
