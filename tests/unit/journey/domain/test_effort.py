@@ -27,6 +27,14 @@ def parts(*history: Recorded) -> dict[str, tuple[int, int]]:
         ),
         pytest.param(
             [
+                call("a", interaction_id="c", transfers=3, wait_s=120, hold_s=180),
+                call("b", 1, interaction_id="c", transfers=1, wait_s=60, hold_s=60),
+            ],
+            {"transfer": (3, 15), "wait": (2, 2), "hold": (3, 3)},
+            id="an interaction counts the largest that was said of it",
+        ),
+        pytest.param(
+            [
                 call("a", interaction_id="c", wait_s=60, hold_s=60),
                 call("b", 1, interaction_id="c", wait_s=60, hold_s=60),
             ],

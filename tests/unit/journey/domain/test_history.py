@@ -1,5 +1,10 @@
+from typing import Any
+
+import msgspec
+import pytest
+
 from services.journey.domain.history import Contact, History
-from services.journey.domain.touchpoint import Recorded
+from services.journey.domain.touchpoint import Money, Recorded, Score
 from tests.unit.journey.domain.making import POLICY, at, call, seen
 
 
@@ -71,3 +76,37 @@ def test_contacts_at_one_time_stand_where_their_touchpoints_do() -> None:
         call("a", interaction_id="z"), call("m", sequence=9), call("c", interaction_id="b"), call("z", source="alpha")
     )
     assert [contact.at.id for contact in found] == ["z", "a", "c", "m"]
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "second"),
+    [
+        ("queue", "A", "B"),
+        ("agent", "A-1", "A-2"),
+        ("text", "환불해 주세요", "again"),
+        ("sentiment", -0.5, 0.5),
+        ("score", Score(metric="ces", value=2, scale=7), Score(metric="ces", value=5, scale=7)),
+        ("value", Money(amount=129000, currency="KRW"), Money(amount=1, currency="KRW")),
+        ("service_level", "premium", "basic"),
+        ("due_at", at(60), at(90)),
+    ],
+)
+def test_any_other_field_is_the_first_known_of_the_interaction(field: str, first: Any, second: Any) -> None:
+    (contact,) = contacts(
+        call("start", 1, interaction_id="c"),
+        seen("menu", 2, interaction_id="c", **{field: first}),
+        call("end", 3, interaction_id="c", **{field: second}),
+    )
+    assert getattr(contact.view, field) == first
+
+
+def test_a_touchpoint_that_was_noted_twice_counts_once() -> None:
+    once = call("a", 1)
+    again = msgspec.structs.replace(once, appended_at=at(9))
+    assert [unit.at.id for unit in History([again, once], POLICY.contact_kinds).units] == ["a"]
+
+
+def test_the_service_level_is_the_last_one_known_up_to_there() -> None:
+    levels = [None, "basic", None, "premium"]
+    history = History([seen(f"t{n}", n, service_level=level) for n, level in enumerate(levels)], POLICY.contact_kinds)
+    assert [history.service_level_at(position) for position in range(4)] == [None, "basic", "basic", "premium"]

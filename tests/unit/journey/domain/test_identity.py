@@ -91,6 +91,11 @@ def test_a_link_names_the_smaller_identifier_first() -> None:
     assert counted_links((("phone", "1"), ("cookie", "9"))) == ((("cookie", "9"), ("phone", "1")),)
 
 
+def test_a_value_may_stand_for_nobody_in_one_type_alone() -> None:
+    nobody = IdentityPolicy(blocked=lambda type_, value: (type_, value) == ("phone", "0"), strength=STRENGTH)
+    assert usable(who("t", phone="0", email="0"), nobody) == (("email", "0"),)
+
+
 def test_a_new_customer_gets_all_identifiers_of_the_touchpoint() -> None:
     planned = registered().take(who("t", phone="1", cookie="2"))
     (customer,) = planned.created
@@ -104,8 +109,20 @@ def test_the_oldest_customer_survives_a_merge() -> None:
     (younger,) = registry.take(who("b", email="a")).created
     planned = registry.take(who("c", phone="1", email="a"))
     assert [(merge.absorbed, merge.survivor) for merge in planned.merges] == [(younger, older)]
+    (merge,) = planned.merges
+    assert (merge.link.key, merge.link.evidence.id) == ((("email", "a"), ("phone", "1")), "c")
     assert planned.customers == {("test", "c"): older}
     assert planned.created == ()
+
+
+def test_a_stored_customer_survives_one_that_is_made_in_the_batch() -> None:
+    registry = registered()
+    for number in range(3):
+        registry.take(who(f"o{number}", cookie=f"other {number}"))
+    (stored,) = registry.take(who("a", email="a")).created
+    planned = registry.take(who("b", phone="1"), who("c", phone="1", email="a"))
+    assert (planned.created, planned.merges) == ((), ())
+    assert set(planned.customers.values()) == {stored}
 
 
 def test_a_chain_of_merges_in_one_batch_leads_to_one_survivor() -> None:
@@ -158,6 +175,48 @@ def test_a_link_beyond_the_most_identifiers_is_quarantined_and_the_touchpoint_st
     assert planned.attached == ()
 
 
+def test_every_link_beyond_the_most_identifiers_is_reported() -> None:
+    email = ("email", "1")
+    planned = registered(policy(most_identifiers=2)).take(who("a", phone="1", cookie="1", email="1", zebra="1"))
+    assert [one.link.key for one in planned.quarantined] == [(email, ("zebra", "1")), (("cookie", "1"), email)]
+    assert {one.reason for one in planned.quarantined} == {QuarantineReason.TOO_MANY_IDENTIFIERS}
+
+
+def test_what_was_known_of_a_customer_is_not_counted_again() -> None:
+    same = who("a", phone="1", cookie="1")
+    planned = registered(policy(most_identifiers=3)).take(same, same, who("b", phone="1", cookie="1", email="1"))
+    assert (planned.quarantined, len(planned.attached)) == ((), 3)
+
+
+@pytest.mark.parametrize(("most", "joined"), [(4, True), (3, False)])
+def test_two_customers_become_one_up_to_the_most_identifiers_of_both(most: int, joined: bool) -> None:
+    registry = registered(policy(most_identifiers=most))
+    registry.take(who("a", phone="1", cookie="1"), who("b", email="1", zebra="1"))
+    planned = registry.take(who("c", phone="1", email="1"))
+    assert [one.reason for one in planned.quarantined] == [QuarantineReason.TOO_MANY_IDENTIFIERS] * (not joined)
+    assert len(registry.partition()) == (1 if joined else 2)
+
+
+@pytest.mark.parametrize(("most", "joined"), [(5, True), (4, False)])
+def test_what_a_merge_brought_counts_for_the_next_link_of_the_same_batch(most: int, joined: bool) -> None:
+    registry = registered(policy(most_identifiers=most))
+    registry.take(who("a", phone="1", cookie="1"), who("b", email="1", zebra="1"))
+    planned = registry.take(who("c", phone="1", email="1"), who("d", phone="1", cookie="2"))
+    assert (planned.quarantined == ()) is joined
+
+
+@pytest.mark.parametrize(("most", "joined"), [(3, True), (2, False)])
+def test_a_merge_brings_the_merges_of_both(most: int, joined: bool) -> None:
+    registry = registered(policy(most_merges=most))
+    for name in "abcd":
+        registry.take(who(name, cookie=name))
+    registry.take(who("ab1", cookie="a", phone="1"), who("ab2", cookie="b", phone="1"))
+    registry.take(who("cd1", cookie="c", phone="2"), who("cd2", cookie="d", phone="2"))
+    planned = registry.take(who("x", cookie="a", email="1"), who("y", cookie="c", email="1"))
+    assert [one.reason for one in planned.quarantined] == [QuarantineReason.TOO_MANY_MERGES] * (not joined)
+    assert len(registry.partition()) == (1 if joined else 2)
+
+
 def test_a_merge_beyond_the_most_merges_is_quarantined() -> None:
     registry = registered(policy(most_merges=1))
     first, second, third = (registry.take(who(name, cookie=name)).created[0] for name in "abc")
@@ -181,6 +240,8 @@ def test_what_an_unmerge_leaves() -> None:
     assert components([a, b, c], [(a, b), (b, c)]) == (frozenset({a, b, c}),)
     assert components([a, b, c], [(a, b)]) == (frozenset({a, b}), frozenset({c}))
     assert components([a, b], [(a, c)]) == (frozenset({a}), frozenset({b}))
+    d, e = ("phone", "d"), ("phone", "e")
+    assert components([a, b, c, d, e], [(a, d), (c, e)]) == (frozenset({a, d}), frozenset({b}), frozenset({c, e}))
 
 
 def test_the_catalogue_says_that_a_customer_number_is_stronger_than_a_cookie() -> None:

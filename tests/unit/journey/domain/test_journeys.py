@@ -50,6 +50,24 @@ CASE, ORDER = {"case_id": "1"}, {"order_id": "9"}
             id="an interaction goes where its reference is",
         ),
         pytest.param(
+            [
+                call("a", interaction_id="c", reason="x"),
+                call("b", 1, interaction_id="d", reason="y"),
+                call("d", 2, interaction_id="c", source="other", reason="z"),
+            ],
+            ["a", "b", "d"],
+            id="other interactions, and one that is called alike by another source, are others",
+        ),
+        pytest.param(
+            [
+                call("a", interaction_id="9"),
+                call("b", 1, source="order_id", interaction_id="9"),
+                seen("z", 2, refs=ORDER),
+            ],
+            ["a b", "z"],
+            id="an interaction is not a reference that reads the same",
+        ),
+        pytest.param(
             [call("a", reason="billing"), seen("b", 1, refs=CASE, reason="billing")],
             ["a", "b"],
             id="a reference does not join by reason",
@@ -148,6 +166,7 @@ def test_a_journey_tells_what_its_touchpoints_know() -> None:
     assert (journey.service_level, journey.outcome) == ("premium", "resolved")
     assert journey.channels == ("web", "phone", "chat")
     assert journey.contact_count == 2
+    assert {part.factor for part in journey.effort.parts} == {"repeat_contact", "channel_switch", "unresolved"}
 
 
 @pytest.mark.parametrize(
