@@ -5,6 +5,7 @@ reach into the program nor print anything that points to a person.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from string import Formatter
 
 from services.journey.domain.friction import Finding, Number, Text
@@ -62,16 +63,13 @@ def _number(value: Number) -> str:
     return str(value)
 
 
-def _plain(name: str) -> Fill:
-    return lambda finding, language: _number(finding.evidence.get(name, _UNKNOWN[language]))
+def _plain(name: str, finding: Finding, language: str) -> str:
+    return _number(finding.evidence.get(name, _UNKNOWN[language]))
 
 
-def _time(name: str) -> Fill:
-    def fill(finding: Finding, language: str) -> str:
-        value = finding.evidence.get(name)
-        return duration(value, language) if isinstance(value, int | float) else _UNKNOWN[language]
-
-    return fill
+def _time(name: str, finding: Finding, language: str) -> str:
+    value = finding.evidence.get(name)
+    return duration(value, language) if isinstance(value, int | float) else _UNKNOWN[language]
 
 
 def _channel(finding: Finding, language: str) -> str:
@@ -90,16 +88,21 @@ def _due_at(finding: Finding, language: str) -> str:  # noqa: ARG001 - one signa
 _EVERYWHERE: Mapping[str, Fill] = {"channel": _channel, "reason": _reason}
 
 PLACES: Mapping[type, Mapping[str, Fill]] = {
-    Count: {**_EVERYWHERE, "count": _plain("count"), "span": _time("span_s"), "within": _time("within_s")},
-    Sequence: {**_EVERYWHERE, "span": _time("span_s"), "values": _plain("values")},
+    Count: {
+        **_EVERYWHERE,
+        "count": partial(_plain, "count"),
+        "span": partial(_time, "span_s"),
+        "within": partial(_time, "within_s"),
+    },
+    Sequence: {**_EVERYWHERE, "span": partial(_time, "span_s"), "values": partial(_plain, "values")},
     Threshold: {
         **_EVERYWHERE,
-        "value": _plain("value"),
-        "limit": _plain("limit"),
-        "value_time": _time("value"),
-        "limit_time": _time("limit"),
+        "value": partial(_plain, "value"),
+        "limit": partial(_plain, "limit"),
+        "value_time": partial(_time, "value"),
+        "limit_time": partial(_time, "limit"),
     },
-    Absence: {**_EVERYWHERE, "due_at": _due_at, "waited": _time("waited_s")},
+    Absence: {**_EVERYWHERE, "due_at": _due_at, "waited": partial(_time, "waited_s")},
 }
 """What may stand in braces, by shape."""
 
