@@ -1,3 +1,4 @@
+import time
 from datetime import timedelta, timezone
 from typing import Any
 
@@ -118,6 +119,48 @@ def test_another_time_said_by_the_producer_is_other_content() -> None:
     once = seen("t", 0).touchpoint
     other = msgspec.structs.replace(once, occurred_at=at(0), reported_at=at(1), time_quality="corrected")
     assert fingerprint(once) != fingerprint(other)
+
+
+CES = Score(metric="ces", value=2, scale=7)
+WON = Money(amount=129000, currency="KRW")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param({"due_at": at(60)}, {"due_at": at(61)}, id="due later"),
+        pytest.param({"due_at": at(60)}, {}, id="due or not"),
+        pytest.param({"score": CES}, {"score": msgspec.structs.replace(CES, metric="csat")}, id="another metric"),
+        pytest.param({"score": CES}, {"score": msgspec.structs.replace(CES, value=3)}, id="another score"),
+        pytest.param({"score": CES}, {"score": msgspec.structs.replace(CES, scale=5)}, id="another scale"),
+        pytest.param({"score": CES}, {}, id="a score or none"),
+        pytest.param({"value": WON}, {"value": msgspec.structs.replace(WON, amount=129001)}, id="another amount"),
+        pytest.param({"value": WON}, {"value": msgspec.structs.replace(WON, currency="JPY")}, id="another currency"),
+        pytest.param({"value": WON}, {}, id="an amount or none"),
+        pytest.param({"wait_s": 1.5}, {"wait_s": 1.25}, id="another wait"),
+        pytest.param({"hold_s": 1.5}, {"hold_s": 2}, id="another hold"),
+        pytest.param({"sentiment": -0.5}, {"sentiment": 0.5}, id="another sentiment"),
+        pytest.param({"attributes": {"a": [1.5]}}, {"attributes": {"a": [1.5, 2]}}, id="another element"),
+        pytest.param({"attributes": {"a": {"b": 1.5}}}, {"attributes": {"a": {"c": 1.5}}}, id="another name"),
+    ],
+)
+def test_what_was_measured_is_content(first: dict[str, Any], second: dict[str, Any]) -> None:
+    once = seen("t", 0).touchpoint
+    one, other = msgspec.structs.replace(once, **first), msgspec.structs.replace(once, **second)
+    assert fingerprint(one) != fingerprint(other)
+
+
+def test_a_fingerprint_does_not_depend_on_where_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = at(9).astimezone(timezone(timedelta(hours=-3, minutes=-30)))
+    point = seen("t", 0, due_at=elsewhere).touchpoint
+    here = fingerprint(point)
+    monkeypatch.setenv("TZ", "Asia/Seoul")
+    time.tzset()
+    try:
+        assert fingerprint(point) == here
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("field", ["reason", "queue", "text", "interaction_id"])
