@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 SHARE  := -n auto --maxprocesses 4 --dist worksteal  # a process a core, each with engines of its own; ARGS="-n 0": one
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels check fmt bench lock env-example dashboards clean
+.PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels check fmt bench mutate lock env-example dashboards clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ fmt: $(STAMP)  ## format and sort imports
 bench: $(STAMP)  ## speed, side by side with peers (ARGS="ingest --quick"); writes benchmarks/results
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+mutate: $(STAMP)  ## change each decision a little: does a test notice? (an hour; ARGS="services.journey.domain.rules.*")
+	@$(BIN)/mutmut run $(ARGS)
+
 lock: $(STAMP)  ## resolve requirements.lock again (names in pyproject.toml, exact versions and hashes in the lock)
 	$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --upgrade --python-version 3.11 \
 		--no-emit-index-url --no-header --no-annotate --output-file requirements.lock
@@ -78,5 +81,5 @@ dashboards: $(STAMP)  ## write the dashboards' JSON again from deploy/grafana/so
 	$(BIN)/python -m deploy.grafana.build
 
 clean:  ## remove what can be made again (not .venv, not your data)
-	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist mutants
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "services", "waymark")
 CODE = (*PACKAGES, "tests", "benchmarks")
-_SKIPPED = {"__pycache__", "node_modules", "results", "vendor"}
+_SKIPPED = {"__pycache__", "mutants", "node_modules", "results", "vendor"}
 _TEXT = {".cfg", ".css", ".html", ".ini", ".js", ".json", ".md", ".py", ".sh", ".sql", ".toml", ".xml", ".yaml", ".yml"}
 _TEXT_NAMES = {"Makefile", "Dockerfile", "run", "setup", ".env.example", ".importlinter", ".dockerignore", ".gitignore"}
 
