@@ -140,7 +140,8 @@ WON = Money(amount=129000, currency="KRW")
         pytest.param({"wait_s": 1.5}, {"wait_s": 1.25}, id="another wait"),
         pytest.param({"hold_s": 1.5}, {"hold_s": 2}, id="another hold"),
         pytest.param({"sentiment": -0.5}, {"sentiment": 0.5}, id="another sentiment"),
-        pytest.param({"attributes": {"a": [1.5]}}, {"attributes": {"a": [1.5, 2]}}, id="another element"),
+        pytest.param({"attributes": {"a": [1.5]}}, {"attributes": {"a": [1.5, 2]}}, id="one element more"),
+        pytest.param({"attributes": {"a": [1.5]}}, {"attributes": {"a": [2.5]}}, id="another element"),
         pytest.param({"attributes": {"a": {"b": 1.5}}}, {"attributes": {"a": {"c": 1.5}}}, id="another name"),
     ],
 )
