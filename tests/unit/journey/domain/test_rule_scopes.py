@@ -154,6 +154,17 @@ def test_a_step_that_completes_the_one_before_may_begin_the_next() -> None:
     assert finds(errors({}, {}, {}), **twice) == ["e1", "e2"]
 
 
+@pytest.mark.parametrize("interaction", [None, "A-1", "z-1"])
+def test_a_contact_and_its_own_touchpoint_are_not_two_steps_however_its_interaction_is_called(
+    interaction: str | None,
+) -> None:
+    ended, contact = {"of": {"kind": "call_ended"}}, {"contacts": True}
+    first, second = call("b", 0, interaction_id=interaction), call("c", 5, interaction_id=interaction and "Q")
+    for steps in ([ended, contact], [contact, ended]):
+        assert finds([first], shape="sequence", steps=steps) == []
+        assert finds([first, second], shape="sequence", steps=steps, once=True) == ["c"]
+
+
 def test_a_completion_that_does_not_agree_or_lies_in_another_scope_takes_nothing() -> None:
     order, other = {"order_id": "1"}, {"order_id": "2"}
     history = [
