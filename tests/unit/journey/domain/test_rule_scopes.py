@@ -145,6 +145,13 @@ def test_a_sequence_once(kinds: str, expected: list[str]) -> None:
     assert finds(story(*kinds.split()), **DECLINED, once=True) == expected
 
 
+def test_of_three_steps_the_last_one_counts_once() -> None:
+    kinds = ["order_placed", "payment_declined", "error_shown"]
+    three = {"shape": "sequence", "steps": [{"of": {"kind": kind}} for kind in kinds], "once": True}
+    assert finds(story("order_placed", "payment_declined", "error_shown", "error_shown"), **three) == ["t2"]
+    assert finds(story("order_placed", "payment_declined", "payment_declined", "error_shown"), **three) == ["t3"]
+
+
 def test_every_completion_counts_that_is_not_once() -> None:
     assert finds(story("order_placed", "payment_declined", "payment_declined"), **DECLINED) == ["t1", "t2"]
 
@@ -195,11 +202,12 @@ def test_steps_are_broken_in_their_scope_alone(per: str, expected: list[str]) ->
     assert finds(history, **DECLINED, per=per, without={"kind": "order_cancelled"}) == expected
 
 
-def test_steps_are_looked_for_one_by_one_back_to_the_first() -> None:
+@pytest.mark.parametrize("others", [3, 4])
+def test_steps_are_looked_for_one_by_one_back_to_the_first(others: int) -> None:
     order = {"order_id": "1"}
     history = [
         seen("o", 0, "order_placed", refs=order),
-        *(seen(f"x{n}", 1 + n, "order_placed", refs={"order_id": f"other {n}"}) for n in range(4)),
+        *(seen(f"x{n}", 1 + n, "order_placed", refs={"order_id": f"other {n}"}) for n in range(others)),
         seen("d", 9, "payment_declined", refs=order),
     ]
     (finding,) = found("mine", *history, rules=a_rule(**DECLINED, same=["refs.order_id"]))
@@ -221,11 +229,11 @@ def test_a_pattern_looks_at_what_matches_in_its_scope() -> None:
 
 
 def test_an_earlier_stay_is_named_by_its_last_touchpoint_and_the_last_by_its_first() -> None:
-    history = [seen(f"t{n}", n, "case_worked", queue=queue) for n, queue in enumerate("AAABBCC")]
+    history = [seen(f"t{n}", n, "case_worked", queue=queue) for n, queue in enumerate("AAABBBCCC")]
     rules = a_rule(shape="sequence", field="queue", pattern=["a", "b", "c"])
     (finding,) = found("mine", *history, rules=rules)
-    assert [id_ for _, id_ in finding.touchpoints] == ["t2", "t4", "t5"]
-    assert finding.evidence == {"span_s": 180.0, "values": "A > B > C"}
+    assert [id_ for _, id_ in finding.touchpoints] == ["t2", "t5", "t6"]
+    assert finding.evidence == {"span_s": 240.0, "values": "A > B > C"}
 
 
 LONG = {"shape": "threshold", "field": "wait_s", "limits": [{"gt": 120}]}
