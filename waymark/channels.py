@@ -83,8 +83,12 @@ def facts_of(recipe: Recipe) -> SystemFacts:
     )
 
 
-def options_of(recipe: Recipe, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the options of a new source, and those among them that are made up here because nobody gave them.
+def options_of(
+    recipe: Recipe, given: Mapping[str, str], held: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the options of a source, and those among them that are made up here because nobody gave them.
+
+    `held` are those of the source so far: what was made up for it once is kept, as its vendor knows it.
 
     Raises:
         CommandError: the system knows no such option.
@@ -100,7 +104,7 @@ def options_of(recipe: Recipe, given: Mapping[str, str]) -> tuple[dict[str, str]
                 ),
                 exit_code=2,
             )
-    made = {name: secrets.token_urlsafe(24) for name in recipe.system.made if not given.get(name)}
+    made = {name: held.get(name) or secrets.token_urlsafe(24) for name in recipe.system.made if not given.get(name)}
     return {**given, **made}, made
 
 

@@ -150,19 +150,22 @@ def add(
 ) -> None:
     """Bind a source to a system."""
     from waymark.channels import options_of, system_of, url_of
-    from waymark.sources import Binding, bind
+    from waymark.sources import Binding, bind, list_bindings
 
     recipe = system_of(system)
-    chosen, made_options = options_of(recipe, trials.pairs(options))
-    binding = Binding(
-        name=name,
-        system=recipe.system.name,
-        channels=_known(channels or []),
-        public_url=public_url,
-        options=chosen,
-        addresses=tuple(addresses) if addresses else None,
-    )
+    allowed = _known(channels or [])
     with _database() as connection:
+        held = next((each for each in list_bindings(connection) if each.name == name), None)
+        known = held.setup.get("options", {}) if held is not None and held.system == recipe.system.name else {}
+        chosen, made_options = options_of(recipe, trials.pairs(options), known)
+        binding = Binding(
+            name=name,
+            system=recipe.system.name,
+            channels=allowed,
+            public_url=public_url,
+            options=chosen,
+            addresses=tuple(addresses) if addresses else None,
+        )
         bind(connection, binding)
         made = _store_secret(connection, name, secret, mounted, recipe)
     url = url_of(name, recipe, said=public_url, secret=made or "")
