@@ -1,6 +1,10 @@
 """PgBouncer before PostgreSQL, in session and in transaction mode: what works, and what is said where it cannot."""
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +34,7 @@ from waymark.stack.postgres import Postgres
 
 pytestmark = pytest.mark.pgbouncer
 
+WAYMARK = Path(sys.executable).with_name("waymark")
 STATEMENT_S = 30.0
 DROPPED = "jit, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, tcp_keepalives_idle, " + (
     "tcp_keepalives_interval, tcp_keepalives_count"
@@ -171,6 +176,38 @@ async def test_copying_and_many_rows_at_once_go_through_transaction_mode(in_tran
 async def test_migrations_go_through_either_mode(server: Postgres, tmp_path: Path, mode: str) -> None:
     with PgBouncer(tmp_path / "bouncer", server, mode) as pooler:
         assert (await asyncio.to_thread(migrate, pooler.url())).up_to_date
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_commands_work_through_either_mode_and_doctor_is_content(server: Postgres, tmp_path: Path, mode: str) -> None:
+    with PgBouncer(tmp_path / "bouncer", server, mode) as pooler:
+        past = {"WAYMARK_POSTGRES_DIRECT": server.url()} if mode == "transaction" else {}
+        environ = {"WAYMARK_POSTGRES": pooler.url(), "WAYMARK_POSTGRES_POOLER": mode, **past}
+        assert run("migrate", environ=environ).returncode == 0
+        made = run("keys", "create", "--source", f"ivr-{mode}", environ=environ)
+        assert made.returncode == 0, made.stderr
+        assert f"ivr-{mode}" in run("keys", "list", environ=environ).stdout
+        found = findings(environ)
+    assert {found[name] for name in ("postgres", "writes", "clock", "migrations", "sessions")} == {"fine"}
+
+
+def test_doctor_tells_a_pooler_that_no_setting_speaks_of_and_a_way_past_it_that_is_missing(
+    in_transaction: PgBouncer,
+) -> None:
+    assert findings({"WAYMARK_POSTGRES": in_transaction.url()})["sessions"] == "broken"
+    lacking = {"WAYMARK_POSTGRES": in_transaction.url(), "WAYMARK_POSTGRES_POOLER": "transaction"}
+    assert findings(lacking)["sessions"] == "broken"
+
+
+def findings(environ: dict[str, str]) -> dict[str, str]:
+    """What doctor finds, by name."""
+    told = json.loads(run("doctor", "--json", environ=environ).stdout)["findings"]
+    return {one["name"]: one["verdict"] for one in told}
+
+
+def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    whole = {"PATH": os.environ["PATH"], "WAYMARK_DATA_DIR": "/nowhere", "WAYMARK_KAFKA": "127.0.0.1:1", **environ}
+    return subprocess.run([WAYMARK, *arguments], env=whole, capture_output=True, text=True, timeout=60, check=False)
 
 
 async def test_a_pooler_is_believed_by_its_certificate_as_a_server_is(server: Postgres, tmp_path: Path) -> None:

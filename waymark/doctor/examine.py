@@ -8,6 +8,7 @@ from waymark.doctor.finding import Finding
 from waymark.doctor.kafka import examine_kafka
 from waymark.doctor.postgres import examine_postgres
 from waymark.doctor.processes import examine_processes
+from waymark.doctor.sessions import examine_sessions
 from waymark.doctor.surroundings import examine_surroundings
 from waymark.target import data_dir, find_target
 
@@ -19,4 +20,5 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
     kafka, line = asyncio.run(examine_kafka(target))
     yield from kafka
     yield from examine_postgres(target.postgres, line, SystemClock().now)
+    yield from asyncio.run(examine_sessions(environ))
     yield from examine_processes(target)
