@@ -8,25 +8,18 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import conninfo
 
-from services.runtime.reach import postgres_url
-from services.runtime.settings import CommonSettings
 from waymark.console import CommandError, masked, settings_wrong
+from waymark.target import VARIABLE, check_url
 
 CONNECT_S = 5
-VARIABLE = CommonSettings.variable_of("postgres")
-
-
-def check_url(url: str, variable: str = VARIABLE) -> None:
-    """Refuse a URL that cannot be read; raises `CommandError`, whose text never quotes it."""
-    if problems := postgres_url.problems(url):
-        raise CommandError(settings_wrong([f"{variable}: {problem}" for problem in problems]), exit_code=2)
 
 
 def unusable(url: str, error: Exception | None, variable: str = VARIABLE) -> CommandError:
     """What is said of a database that let nobody in: a wrong setting by the services' own words, else the driver's."""
     if (wrong := why_refused(url)) is not None:
         return CommandError(settings_wrong([f"{variable}: {wrong}"]), exit_code=2)
-    return CommandError(f"{variable}: PostgreSQL at {masked(url)} cannot be used: {str(error).strip()}")
+    reason = " ".join(str(error).split())
+    return CommandError(f"{variable}: PostgreSQL cannot be used: {masked(url)}: {reason}")
 
 
 def why_refused(url: str) -> str | None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import yaml
 from psycopg.types.json import Jsonb
 
 from schemas.vocabulary import Channel
+from schemas.written import yaml_text
+from schemas.written.yaml_text import YamlText
 from services.ingest.cloudevents.configuration import ConfigurationError, SourceRules
 from services.ingest.cloudevents.form import DIALECT as CLOUDEVENTS
 from services.ingest.segment import mapping
@@ -39,12 +40,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises:
         CommandError: the file cannot be read, or says something impossible.
     """
-    document = _document(path)
+    text = _text(path)
+    problems = list(text.doubled)
     try:
-        mapping.read(document)
+        mapping.read(text.document)
     except MappingError as error:
-        raise CommandError(f"{path}: {error}", exit_code=2) from error
-    return document
+        problems += map(text.located, error.problems)
+    return _sound(path, text, problems)
 
 
 def read_rules(path: Path) -> dict[str, Any]:
@@ -53,19 +55,26 @@ def read_rules(path: Path) -> dict[str, Any]:
     Raises:
         CommandError: the file cannot be read, or says something impossible.
     """
-    document = _document(path)
+    text = _text(path)
+    problems = list(text.doubled)
     try:
-        SourceRules(document)
+        SourceRules(text.document)
     except ConfigurationError as error:
-        raise CommandError(f"{path}: {error}", exit_code=2) from error
-    return document
+        problems += map(text.located, error.problems)
+    return _sound(path, text, problems)
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _text(path: Path) -> YamlText:
     try:
-        document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CommandError(f"{path} cannot be read: {error}", exit_code=2) from error
+        return yaml_text.read(path)
+    except yaml_text.UnreadableTextError as error:
+        raise CommandError(f"{path}: {error}", exit_code=2) from error
+
+
+def _sound(path: Path, text: YamlText, problems: Sequence[str]) -> dict[str, Any]:
+    if problems:
+        raise CommandError("\n".join(f"{path}: {problem}" for problem in problems), exit_code=2)
+    document: dict[str, Any] = text.document or {}
     return document
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import orjson
 
+from services.runtime.reach import postgres_url
 from services.runtime.reach.brokers import Brokers
 from services.runtime.settings import CommonSettings, SettingsError
 from waymark.console import CommandError, settings_wrong
 from waymark.stack.places import data_home
 
 UP_FILE = "up.json"
+VARIABLE = CommonSettings.variable_of("postgres")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,12 @@ def brokers_at(kafka: str, access: Mapping[str, str]) -> Brokers:
     except SettingsError as error:
         problems = error.problems
     raise CommandError(settings_wrong(problems), exit_code=2)
+
+
+def check_url(url: str, variable: str = VARIABLE) -> None:
+    """Refuse a URL that cannot be read; raises `CommandError`, whose text never quotes it."""
+    if problems := postgres_url.problems(url):
+        raise CommandError(settings_wrong([f"{variable}: {problem}" for problem in problems]), exit_code=2)
 
 
 def running_stack(folder: Path) -> dict[str, Any] | None:

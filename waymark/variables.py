@@ -1,10 +1,22 @@
-"""Every variable that begins like ours and that something reads: a process, this command, or what deploys them."""
+"""The variables that begin like ours: who reads them, and what is wrong with them and with the files that they name.
+
+Imports no more than settings and files need: what is wrong is said before the processes' own modules are loaded.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 
 from services.alerts.settings import AlertsSettings
+from services.alerts.settings import ProcessSettings as AlertsProcess
+from services.ingest.channels.files import Files
 from services.ingest.settings import IngestSettings
-from services.journey.api_settings import ApiSettings
+from services.ingest.settings import ProcessSettings as IngestProcess
+from services.journey import rulebook
+from services.journey.api_settings import ApiProcessSettings, ApiSettings
+from services.journey.settings import ProcessSettings as JourneyProcess
 from services.journey.settings import WorkerSettings
-from services.runtime.settings import CommonSettings
+from services.runtime.settings import CommonSettings, SettingsError
 
 _OF_THE_COMMAND = frozenset(
     {
@@ -28,3 +40,52 @@ def known_variables() -> frozenset[str]:
     classes = (CommonSettings, IngestSettings, WorkerSettings, ApiSettings, AlertsSettings)
     read = {cls.variable_of(field) for cls in classes for field in cls.model_fields}
     return frozenset(read | _OF_THE_COMMAND | _OF_DEPLOYMENTS)
+
+
+def wrong_settings(environ: Mapping[str, str]) -> list[str]:
+    """What keeps any process from starting, the files aside; what several of them refuse is said once."""
+    loaders: tuple[Callable[[Mapping[str, str]], object], ...] = (
+        *(IngestProcess.load, JourneyProcess.load, ApiProcessSettings.load, AlertsProcess.load),
+    )
+    found = [problem for load in loaders for problem in _problems(partial(load, environ))]
+    return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedFiles:
+    """Files that settings name, and what is wrong with them; `what` they are, in a word."""
+
+    what: str
+    paths: tuple[str, ...]
+    problems: list[str]
+
+
+def named_files(environ: Mapping[str, str]) -> Iterator[NamedFiles]:
+    """What the files that are named say; nothing of those that no setting names."""
+    readers: dict[str, tuple[tuple[str, ...], Callable[[], object]]] = {
+        "rules": (
+            (WorkerSettings.variable_of("rules"),),
+            lambda: rulebook.of(JourneyProcess.load(environ).worker),
+        ),
+        "ingest's files": (
+            (IngestSettings.variable_of("privacy"), IngestSettings.variable_of("systems")),
+            lambda: Files.read(IngestProcess.load(environ).ingest),
+        ),
+    }
+    for what, (variables, read) in readers.items():
+        paths = tuple(environ[name] for name in variables if environ.get(name))
+        if paths:
+            yield NamedFiles(what=what, paths=paths, problems=_problems(read))
+
+
+def refusals(environ: Mapping[str, str]) -> list[str]:
+    """What keeps any process from starting in this environment: its settings, or the files that they name."""
+    return wrong_settings(environ) or [problem for named in named_files(environ) for problem in named.problems]
+
+
+def _problems(read: Callable[[], object]) -> list[str]:
+    try:
+        read()
+    except SettingsError as error:
+        return error.problems
+    return []

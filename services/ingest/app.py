@@ -6,10 +6,9 @@ On SIGTERM: not ready any more, no new connections, open requests to their end, 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -19,7 +18,8 @@ from schemas import dead_letter, validation
 from services.ingest.acceptance import Policy
 from services.ingest.body import BodyLimits
 from services.ingest.channels.binding_store import PostgresBindings
-from services.ingest.channels.bindings import Bindings, BindingStore, Ground, NoBindings, ground
+from services.ingest.channels.bindings import Bindings, BindingStore, NoBindings, ground
+from services.ingest.channels.files import Files
 from services.ingest.channels.operation import ROUTES as WEBHOOK_ROUTES
 from services.ingest.channels.operation import TAG as WEBHOOK_TAG
 from services.ingest.channels.webhook import Webhook, WebhookLimits
@@ -37,7 +37,6 @@ from services.ingest.intake import Intake, IntakeRules, Surroundings
 from services.ingest.metrics import Metrics
 from services.ingest.openapi import OPERATION, SECURITY_SCHEMES
 from services.ingest.privacy.policy import Policy as PrivacyPolicy
-from services.ingest.privacy.policy import PolicyError
 from services.ingest.privacy.screen import Screen
 from services.ingest.privacy.sealing import Sealer
 from services.ingest.privacy.suppression_store import SuppressionStore
@@ -65,7 +64,7 @@ from services.runtime.http import OnReady, build_api, serving, until_stopped
 from services.runtime.kafka import Producer, Publisher
 from services.runtime.keys import KeyRing
 from services.runtime.reach.brokers import Brokers
-from services.runtime.settings import CommonSettings, SettingsError
+from services.runtime.settings import CommonSettings
 from services.runtime.starting import check_listening, meet_kafka, open_postgres
 from services.runtime.tasks import TaskOwner
 from services.runtime.topic_tail import TAIL_OUTAGES, TopicTail, topic_tail
@@ -129,37 +128,6 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
     _log.info("ingest stopped")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
-    """What a company's own files say: read, and refused where they are wrong, before anything is started."""
-
-    policy: PrivacyPolicy
-    ground: Ground
-
-    @classmethod
-    def read(cls, settings: IngestSettings) -> Self:
-        """Read what the settings name; raises `SettingsError` with the problems of all of them."""
-        policy, problems = read_policy(settings)
-        try:
-            found = ground(settings)
-        except SettingsError as error:
-            raise SettingsError([*problems, *error.problems]) from None
-        if problems:
-            raise SettingsError(problems)
-        return cls(policy=policy, ground=found)
-
-
-def read_policy(settings: IngestSettings) -> tuple[PrivacyPolicy, list[str]]:
-    """Return the privacy policy that the settings name, and what is wrong with it or lacks to it."""
-    secret, keys = settings.privacy_secret.get_secret_value(), settings.sealing_keys
-    variable = IngestSettings.variable_of("privacy")
-    try:
-        policy = PrivacyPolicy.read(settings.privacy)
-    except PolicyError as error:
-        return PrivacyPolicy(), [f"{variable}: {problem}" for problem in error.problems]
-    return policy, policy.lacks(secret=bool(secret), keys=bool(keys))
-
-
 class Service:
     """Ingest without its process: everything between an HTTP request and a publisher."""
 
@@ -202,7 +170,8 @@ class Service:
         )
         self._admission = _admission(settings, self.metrics)
         self._body = _body_limits(settings)
-        self.bindings = Bindings(webhooks or NoBindings(), files.ground, refresh_s=settings.keys_refresh_s)
+        where = ground(settings, files.systems)
+        self.bindings = Bindings(webhooks or NoBindings(), where, refresh_s=settings.keys_refresh_s)
         heard = WebhookLimits(
             most=settings.max_items, within_s=settings.webhook_timeout_s, retry_after_s=settings.retry_after_s
         )

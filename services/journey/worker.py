@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -49,7 +48,7 @@ from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, ops_app, serving, until_stopped
 from services.runtime.kafka import LogEnds, Producer, cluster_line
 from services.runtime.postgres import Pool, acquire
-from services.runtime.settings import CommonSettings, SettingsError
+from services.runtime.settings import CommonSettings
 from services.runtime.starting import await_kafka, check_listening, open_postgres
 from services.runtime.tasks import TaskOwner
 
@@ -80,7 +79,7 @@ async def run(
     common, own = settings.common, settings.worker
     logs.configure("journey", common.log_level, common.log_format)
     calm_the_collector()
-    book = read_rulebook(own)
+    book = rulebook.of(own)
     check_listening(WorkerSettings, own.host, own.port)
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
@@ -332,22 +331,10 @@ class PoolLedger:
         ]
 
 
-def read_rulebook(own: WorkerSettings) -> Rulebook:
-    """Return the rules of the file that the settings name; raises `SettingsError` with every mistake in it."""
-    variable = own.variable_of("rules")
-    try:
-        return rulebook.load(Path(own.rules) if own.rules else None)
-    except rulebook.RulesRefusedError as error:
-        problems = [f"{variable}: {own.rules}: {problem}" for problem in error.problems]
-    except OSError as error:
-        problems = [f"{variable}: {own.rules}: {error.strerror}"]
-    raise SettingsError(problems)
-
-
 def build_renewer(own: WorkerSettings, book: Rulebook | None = None) -> Renewer:
     """Return what projects customers and writes the difference, as the settings ask."""
     return Renewer(
-        rulebook=book or read_rulebook(own),
+        rulebook=book or rulebook.of(own),
         policy=policies.projection(),
         new_id=new_id,
         stale_after_s=own.stale_after_s,

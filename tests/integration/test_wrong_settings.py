@@ -1,5 +1,6 @@
 """The real processes with settings that cannot work: one line, exit code 2, nothing secret, nothing started."""
 
+import json
 import os
 import socket
 import subprocess
@@ -130,3 +131,80 @@ def test_a_database_without_tables_is_told_what_is_missing(postgres_url: str) ->
     assert ended.returncode == 1
     assert "waymark migrate" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+HEAVY = ("aiokafka", "alembic", "asyncpg", "fastapi", "faust", "psycopg", "sqlalchemy", "starlette", "uvicorn")
+"""Each takes a tenth of a second and more to load; a refusal needs none of them."""
+
+LOADED = f"""\
+import sys
+from waymark.cli import main
+try:
+    main()
+finally:
+    print("loaded:", *sorted(set({HEAVY!r}) & sys.modules.keys()))
+"""
+RAW = f"postgresql://waymark:{PASSWORD}@127.0.0.1/waymark"
+EARLY = {
+    "ingest": (("serve", "ingest"), {"WAYMARK_INGEST_MAX_ITEMS": "many"}, "WAYMARK_INGEST_MAX_ITEMS"),
+    "journey": (("serve", "journey"), {"WAYMARK_POSTGRES": RAW}, "WAYMARK_POSTGRES"),
+    "journey-api": (("serve", "journey-api"), {"WAYMARK_POSTGRES": RAW}, "WAYMARK_POSTGRES"),
+    "alerts": (("serve", "alerts"), {"WAYMARK_POSTGRES": RAW}, "WAYMARK_POSTGRES"),
+    "migrate": (("migrate",), {"WAYMARK_POSTGRES": RAW, "WAYMARK_POSTGRES_DIRECT": RAW}, "WAYMARK_POSTGRES_DIRECT"),
+    "up": (("up",), {"WAYMARK_POSTGRES": RAW, "WAYMARK_ALERTS_PRT": "1"}, "WAYMARK_ALERTS_PRT"),
+    "up with a Kafka": (("up",), {"WAYMARK_KAFKA": f"me:{PASSWORD}@kafka"}, "WAYMARK_KAFKA"),
+}
+
+
+@pytest.mark.parametrize("case", EARLY)
+def test_a_wrong_setting_is_refused_before_anything_heavy_is_loaded(case: str, tmp_path: Path) -> None:
+    arguments, environ, variable = EARLY[case]
+    said = refused_early(arguments, {**environ, "WAYMARK_DATA_DIR": str(tmp_path / "data")})
+
+    assert f"{variable}: " in said
+    assert not (tmp_path / "data").exists(), "nothing is started"
+
+
+@pytest.mark.parametrize("arguments", [("serve", "journey"), ("serve", "ingest"), ("up",)])
+def test_files_with_mistakes_are_refused_before_anything_heavy_is_loaded(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    rules, policy = tmp_path / "rules.yaml", tmp_path / "privacy.yaml"
+    rules.write_text(RULES, encoding="utf-8")
+    policy.write_text("default:\n  text: encript\n", encoding="utf-8")
+    environ = {"WAYMARK_JOURNEY_RULES": str(rules), "WAYMARK_INGEST_PRIVACY": str(policy)}
+    said = refused_early(arguments, {**environ, "WAYMARK_DATA_DIR": str(tmp_path / "data")})
+
+    if arguments != ("serve", "ingest"):
+        assert f"WAYMARK_JOURNEY_RULES: {rules}: " in said
+        assert "(line 4)" in said
+    if arguments != ("serve", "journey"):
+        assert f"WAYMARK_INGEST_PRIVACY: {policy}: default.text: use one of" in said
+        assert "(line 2)" in said
+
+
+def refused_early(arguments: tuple[str, ...], environ: dict[str, str]) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-c", LOADED, *arguments],
+        env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout.splitlines() == ["loaded:"]
+    assert "Traceback" not in ended.stderr
+    assert PASSWORD not in ended.stderr
+    return ended.stderr
+
+
+def test_doctor_says_of_a_setting_that_several_processes_refuse_once_what_is_wrong() -> None:
+    environ = {"PATH": os.environ["PATH"], "WAYMARK_POSTGRES": RAW, "WAYMARK_DATA_DIR": "/nowhere"}
+    ended = subprocess.run(
+        [WAYMARK, "doctor", "--json"], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    settings = next(one for one in json.loads(ended.stdout)["findings"] if one["name"] == "settings")
+
+    assert settings["detail"].count("WAYMARK_POSTGRES: ") == 1
+    assert PASSWORD not in ended.stdout + ended.stderr

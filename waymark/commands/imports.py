@@ -104,7 +104,8 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Read, check, send, sum up. Exits with 1 when anything was rejected."""
-    from waymark.imports.mapping import MappingError, load
+    from waymark.imports.mapping import MappingError
+    from waymark.imports.recipe import load
     from waymark.imports.run import Source
 
     try:

@@ -32,8 +32,7 @@ def migrate(
 ) -> None:
     """Apply, or only compare."""
     from services.runtime.settings import CommonSettings
-    from waymark.database import check_url, unusable
-    from waymark.target import find_target
+    from waymark.target import check_url, find_target
 
     target = find_target(os.environ)
     url = target.postgres_direct or target.postgres
@@ -42,6 +41,7 @@ def migrate(
 
     from sqlalchemy.exc import OperationalError  # after that: what is wrong is said at once
 
+    from waymark.database import unusable
     from waymark.migrate import migrate as apply
     from waymark.migrate import status
 

@@ -41,19 +41,24 @@ def serve(
 ) -> None:
     """Load the settings, run, end."""
     from services.runtime.settings import SettingsError
-    from services.runtime.starting import NotThereError, told_plainly
 
     problems: list[str] = []
     try:
-        work = _MAKERS[process]()
-        with asyncio.Runner(loop_factory=_loop_factory(process)) as runner, told_plainly():
-            runner.run(work)
+        _run(_MAKERS[process](), process)
     except SettingsError as error:  # of the environment, of a file that it names, or of what a server says to them
         problems = error.problems
-    except NotThereError as error:
-        raise CommandError(str(error)) from None
     if problems:
         raise CommandError(settings_wrong(problems), exit_code=2)
+
+
+def _run(work: Coroutine[Any, Any, None], process: Process) -> None:
+    from services.runtime.starting import NotThereError, told_plainly
+
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory(process)) as runner, told_plainly():
+            runner.run(work)
+    except NotThereError as error:
+        raise CommandError(str(error)) from None
 
 
 def _warn(common: "CommonSettings", process: Process) -> None:
@@ -77,9 +82,11 @@ def _loop_factory(process: Process) -> Callable[[], asyncio.AbstractEventLoop] |
 
 
 def _ingest() -> Coroutine[Any, Any, None]:
+    from services.ingest.channels.files import Files
     from services.ingest.settings import ProcessSettings
 
     settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    Files.read(settings.ingest)
     _warn(settings.common, Process.INGEST)
     from services.ingest.app import run
 
@@ -87,9 +94,11 @@ def _ingest() -> Coroutine[Any, Any, None]:
 
 
 def _journey() -> Coroutine[Any, Any, None]:
+    from services.journey import rulebook
     from services.journey.settings import ProcessSettings
 
     settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    rulebook.of(settings.worker)
     _warn(settings.common, Process.JOURNEY)
     from services.journey.worker import run
 

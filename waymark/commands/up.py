@@ -77,9 +77,10 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Plan, start, watch, stop."""
-    from waymark.local.stack import LocalStack, write_ready_file
-
     plan = make_plan(os.environ, broker=broker, data_dir=data_dir, port_base=port_base)
+
+    from waymark.local.stack import LocalStack, write_ready_file  # after that: what is wrong is said at once
+
     with stop_signals() as stopping, Progress() as report:
         try:
             with LocalStack(plan, report) as stack:
@@ -101,13 +102,13 @@ def make_plan(
     environ: Mapping[str, str], *, broker: str | None, data_dir: Path | None, port_base: int | None
 ) -> "Plan":
     """The plan that flags and environment describe; raises CommandError where they cannot be followed."""
-    from waymark.local.plan import Plan, choose_broker, choose_ports
+    from waymark.local.plan import Plan, check_settings, choose_broker, choose_ports
     from waymark.target import access_of
     from waymark.target import data_dir as default_data_dir
 
     kind, kafka = choose_broker(broker, environ)
     given = {name for name, address in (("kafka", kafka), ("postgres", environ.get("WAYMARK_POSTGRES"))) if address}
-    return Plan(
+    plan = Plan(
         folder=(data_dir or default_data_dir(environ)).resolve(),
         ports=choose_ports(port_base, without=given),
         broker=kind,
@@ -115,6 +116,8 @@ def make_plan(
         postgres=environ.get("WAYMARK_POSTGRES") or None,
         access=access_of(environ),
     )
+    check_settings(plan, environ)
+    return plan
 
 
 class Stopped(BaseException):

@@ -2,29 +2,20 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from services.alerts.settings import ProcessSettings as AlertsSettings
-from services.ingest.app import Files as IngestFiles
 from services.ingest.settings import ProcessSettings as IngestSettings
 from services.journey.api_settings import ApiProcessSettings
 from services.journey.settings import ProcessSettings as JourneySettings
-from services.journey.worker import read_rulebook
-from services.runtime.settings import SettingsError, misspelt
+from services.runtime.settings import misspelt
 from waymark.console import say
 from waymark.doctor.finding import Finding, broken, fine, look
-from waymark.variables import known_variables
+from waymark.variables import known_variables, named_files, wrong_settings
 
 LEAST_FREE_BYTES = 1 << 30
 OLDEST_PYTHON = (3, 11)
-
-LOADERS: dict[str, Callable[[Mapping[str, str]], object]] = {
-    "ingest": IngestSettings.load,
-    "journey": JourneySettings.load,
-    "journey-api": ApiProcessSettings.load,
-    "alerts": AlertsSettings.load,
-}
 
 
 def examine_surroundings(environ: Mapping[str, str], folder: Path) -> Iterable[Finding]:
@@ -43,12 +34,7 @@ def _python() -> Finding:
 
 
 def _settings(environ: Mapping[str, str]) -> Finding:
-    problems: list[str] = []
-    for name, load in LOADERS.items():
-        try:
-            load(environ)
-        except SettingsError as error:
-            problems += [f"{name}: {problem}" for problem in error.problems]
+    problems = wrong_settings(environ)
     if problems:
         fix = say(
             "correct these variables; .env.example lists all of them",
@@ -70,31 +56,13 @@ def _settings(environ: Mapping[str, str]) -> Finding:
 
 
 def _files(environ: Mapping[str, str]) -> Iterable[Finding]:
-    """What the files that the settings name say; nothing where no setting names one, or settings are wrong."""
-    checks: dict[str, Callable[[], list[str]]] = {
-        "rules": lambda: _refused(lambda: read_rulebook(JourneySettings.load(environ).worker)),
-        "ingest's files": lambda: _refused(lambda: IngestFiles.read(IngestSettings.load(environ).ingest)),
-    }
-    named = {
-        "rules": (environ.get("WAYMARK_JOURNEY_RULES"),),
-        "ingest's files": (environ.get("WAYMARK_INGEST_PRIVACY"), environ.get("WAYMARK_INGEST_SYSTEMS")),
-    }
-    for name, check in checks.items():
-        if any(named[name]):
-            problems = check()
-            found = ", ".join(filter(None, named[name]))
-            if problems:
-                yield broken(name, "; ".join(problems), say("correct the file", "파일을 바로잡으세요"))
-            else:
-                yield fine(name, say(f"{found} can be used", f"{found}: 사용할 수 있습니다"))
-
-
-def _refused(read: Callable[[], object]) -> list[str]:
-    try:
-        read()
-    except SettingsError as error:
-        return error.problems
-    return []
+    """What the files that the settings name say; nothing where no setting names one."""
+    for named in named_files(environ):
+        if named.problems:
+            yield broken(named.what, "; ".join(named.problems), say("correct the file", "파일을 바로잡으세요"))
+        else:
+            paths = ", ".join(named.paths)
+            yield fine(named.what, say(f"{paths} can be used", f"{paths}: 사용할 수 있습니다"))
 
 
 def _listening_twice(environ: Mapping[str, str]) -> str:

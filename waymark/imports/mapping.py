@@ -4,14 +4,16 @@ This module knows the shape of the file and reports what is wrong with it; `reci
 """
 
 import codecs
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from schemas.touchpoint import Posted
+from schemas.written import yaml_text
+from schemas.written.shapes import complaints
 from waymark.imports.names import plain
 from waymark.imports.times import parse_shift
 
@@ -88,34 +90,57 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     defaults: dict[str, Any] = {}
 
 
-def load(path: Path) -> Mapping:
+Examine = Callable[[Mapping, int, Entry], Iterable[str]]
+"""What somebody else has against an entry, by its number: `touchpoints[0].fields.id: …`."""
+
+
+def nothing(_mapping: Mapping, _number: int, _entry: Entry) -> Iterable[str]:
+    """Nothing against it."""
+    return ()
+
+
+def load(path: Path, examine: Examine = nothing) -> Mapping:
     """Read a mapping file.
 
     Raises:
-        MappingError: it is not YAML, or says something that means nothing here.
+        MappingError: it is not YAML, or says something that means nothing here; everything, with file and line.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise MappingError([f"{path}: not UTF-8 (byte {error.start + 1}); save the mapping in UTF-8"]) from error
-    except (OSError, yaml.YAMLError) as error:
+        text = yaml_text.read(path)
+    except yaml_text.UnreadableTextError as error:
         raise MappingError([f"{path}: {error}"]) from error
-    return parse(document)
+    problems = [*text.doubled, *text.misshapen(Mapping), *map(text.located, _senseless(text.document, examine))]
+    if problems:
+        raise MappingError([f"{path}: {problem}" for problem in problems])
+    return msgspec.convert(text.document, Mapping)
 
 
 def parse(document: Any) -> Mapping:
     """Check a mapping that was read. Raises MappingError with everything that is wrong."""
-    try:
-        mapping = msgspec.convert(document, Mapping)
-    except msgspec.ValidationError as error:
-        raise MappingError([str(error)]) from error
-    if not mapping.touchpoints:
-        raise MappingError(["`touchpoints` is empty: say at least one touchpoint that a row becomes"])
-    problems = _reading_problems(mapping)
-    problems += [text for n, entry in enumerate(mapping.touchpoints) for text in _entry_problems(mapping, n, entry)]
-    if problems:
+    misshapen = [f"{yaml_text.shown(one.place)}: {one.message}" for one in complaints(document, Mapping)]
+    if problems := [*misshapen, *_senseless(document, nothing)]:
         raise MappingError(problems)
-    return mapping
+    return msgspec.convert(document, Mapping)
+
+
+def _senseless(document: Any, examine: Examine) -> list[str]:
+    """What means nothing in those parts of a mapping that have their shape."""
+    if not isinstance(document, dict):
+        return []
+    shapes = {field.name: field.type for field in msgspec.structs.fields(Mapping)}
+    entries = document.get("touchpoints")
+    usable = {name: document[name] for name in shapes.keys() & document.keys() if name != "touchpoints"}
+    usable = {name: value for name, value in usable.items() if not any(complaints(value, shapes[name]))}
+    mapping = msgspec.convert({**usable, "touchpoints": []}, Mapping)
+    problems = _reading_problems(mapping)
+    if entries == []:
+        problems.append("`touchpoints` is empty: say at least one touchpoint that a row becomes")
+    for number, raw in enumerate(entries if isinstance(entries, list) else ()):
+        if not any(complaints(raw, Entry)):
+            entry = msgspec.convert(raw, Entry)
+            found = _entry_problems(mapping, number, entry)
+            problems += found or examine(mapping, number, entry)
+    return problems
 
 
 def fields_of(mapping: Mapping, entry: Entry) -> dict[str, Any]:
@@ -132,7 +157,7 @@ def _reading_problems(mapping: Mapping) -> list[str]:
     checks = [
         (
             mapping.encoding is not None and not is_encoding(mapping.encoding),
-            f"there is no encoding {mapping.encoding!r}",
+            f"encoding: there is no encoding {mapping.encoding!r}",
         ),
         (
             mapping.delimiter is not None and len(mapping.delimiter) != 1,

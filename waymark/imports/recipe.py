@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from schemas import validation
@@ -92,6 +93,23 @@ class Recipe:
                     continue
                 found += [datetime.fromisoformat(made)] if made else []
         return found
+
+
+def load(path: Path) -> mappings.Mapping:
+    """Read a mapping file that touchpoints can be made by; raises `MappingError` with everything that is wrong."""
+    mapping = mappings.load(path, _against)
+    Recipe(mapping)
+    return mapping
+
+
+def _against(mapping: mappings.Mapping, number: int, entry: Entry) -> list[str]:
+    try:
+        shift = None if mapping.shift is None else parse_shift(mapping.shift)
+    except ValueError:
+        shift = None  # which is a problem of its own
+    problems: list[str] = []
+    _step(mapping, number, entry, Reading(timezone=mapping.timezone, decimal=mapping.decimal, shift=shift), problems)
+    return problems
 
 
 def check(line: int, document: Document, fields: Mapping[str, Made] | None = None) -> list[Problem]:

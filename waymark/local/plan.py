@@ -1,12 +1,12 @@
 """What the local stack is to run, and where: decided once, before anything starts."""
 
-import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from waymark.console import CommandError
+from services.runtime.reach.brokers import check_servers
+from waymark.console import CommandError, settings_wrong
 from waymark.stack.process import accepts, free_port
 
 DEFAULT_PORTS = {"ingest": 8080, "journey-api": 8081, "alerts": 8082, "journey": 9101, "kafka": 9092, "postgres": 15432}
@@ -37,13 +37,19 @@ class Plan:
 
 
 def choose_broker(flag: str | None, environ: Mapping[str, str]) -> tuple[BrokerKind, str | None]:
-    """The flag wins, then `WAYMARK_KAFKA`, then the embedded broker. Raises CommandError for what is no address."""
+    """The flag wins, then `WAYMARK_KAFKA`, then the embedded broker.
+
+    Raises:
+        CommandError: what is given is no address; the text does not quote it.
+    """
     wanted = flag or environ.get("WAYMARK_KAFKA") or BrokerKind.EMBEDDED.value
     if wanted in {BrokerKind.EMBEDDED, BrokerKind.APACHE_KAFKA}:
         return BrokerKind(wanted), None
-    if not re.fullmatch(r"[^\s:,]+:\d+(,[^\s:,]+:\d+)*", wanted):
-        raise CommandError(f"--broker takes `embedded`, `kafka` or HOST:PORT, not {wanted!r}", exit_code=2)
-    return BrokerKind.GIVEN, wanted
+    try:
+        return BrokerKind.GIVEN, check_servers(wanted)
+    except ValueError as error:
+        problem = f"--broker: takes `embedded`, `kafka` or HOST:PORT; {error}" if flag else f"WAYMARK_KAFKA: {error}"
+    raise CommandError(settings_wrong([problem]), exit_code=2)
 
 
 def choose_ports(
@@ -67,3 +73,23 @@ def choose_ports(
             f"in use already: port {', '.join(busy)}. Stop what listens there, or choose others with --port-base 18080."
         )
     return ports
+
+
+def check_settings(plan: Plan, environ: Mapping[str, str]) -> None:
+    """See that every service would start with what it is going to get, before anything is started.
+
+    Raises:
+        CommandError: it would not; with every mistake in the settings, or in the files that they name.
+    """
+    from waymark.variables import refusals
+
+    given = {"WAYMARK_KAFKA": plan.kafka or "", "WAYMARK_POSTGRES": plan.postgres or "", **_LISTENING}
+    if plan.kafka is None:
+        given |= dict.fromkeys((name for name in environ if name.startswith("WAYMARK_KAFKA_")), "")
+    if problems := refusals({**environ, **given, **plan.environment}):
+        raise CommandError(settings_wrong(problems), exit_code=2)
+
+
+_SERVICES = ("INGEST", "JOURNEY", "JOURNEY_API", "ALERTS")
+_LISTENING = {f"WAYMARK_{name}_{part}": "" for name in _SERVICES for part in ("HOST", "PORT")}
+"""Which the plan gives."""

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from services.ingest.channels import reading
 from services.ingest.channels.recipe import Recipe
 from services.ingest.channels.signatures import Secret
 from services.ingest.settings import IngestSettings
@@ -23,7 +22,6 @@ from services.runtime.health import CheckResult
 from services.runtime.logs import get_logger
 from services.runtime.refreshing import refresh_for_ever
 from services.runtime.sealing import CannotUnsealError, Seal, Sealed
-from services.runtime.settings import SettingsError
 
 _log = get_logger(__name__)
 
@@ -110,12 +108,8 @@ class Ground:
     public_url: str = ""
 
 
-def ground(settings: IngestSettings) -> Ground:
-    """Return what the settings say; raises `SettingsError` with all that is wrong in a company's own files."""
-    try:
-        systems = reading.load(Path(settings.systems) if settings.systems else None)
-    except reading.UnreadableSystemError as error:
-        raise SettingsError([str(problem) for problem in error.problems]) from None
+def ground(settings: IngestSettings, systems: Mapping[str, Recipe]) -> Ground:
+    """Return what the settings say, over these systems."""
     return Ground(
         systems=systems,
         seal=Seal(settings.master_keys),

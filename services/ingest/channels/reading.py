@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from schemas.touchpoint import Posted
 from schemas.vocabulary import Channel
+from schemas.written import shapes, yaml_text
+from schemas.written.yaml_text import YamlText
 from services.ingest.channels.assembly import SystemProblem, flat
 from services.ingest.channels.recipe import Recipe, UnusableSystemError
-from services.ingest.channels.system import PARTS, HmacSignature, System, TokenSignature
+from services.ingest.channels.system import HmacSignature, System, TokenSignature
 from services.ingest.channels.values import SpecProblem
 
 SHIPPED = Path(__file__).parent / "systems"
@@ -92,57 +93,52 @@ def read(path: Path) -> Recipe:
         UnreadableSystemError: with everything that is wrong with it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, "", str(error)) from None
-    return parse(text, str(path), path.stem)
+        return _checked(yaml_text.read(path), str(path), path.stem)
+    except yaml_text.UnreadableTextError as error:
+        raise _unreadable(str(path), error) from None
 
 
 def parse(text: str, file: str, stem: str) -> Recipe:
     """Read one file's text; `stem` is the name that it must give its system. Raises as `read`."""
     try:
-        document = yaml.safe_load(text)
-        lines = _Lines(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise UnreadableSystemError(
-            [FileProblem(file=file, line=mark.line + 1 if mark else 0, place="", message="this is no YAML")]
-        ) from None
-    try:
-        system = msgspec.convert(document, System)
-    except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `$")
-        place = place.strip(".`")
-        raise UnreadableSystemError(
-            [_problem(file, lines, SystemProblem(place=place, message=_hinted(message)))]
-        ) from None
+        return _checked(YamlText(text), file, stem)
+    except yaml_text.UnreadableTextError as error:
+        raise _unreadable(file, error) from None
+
+
+def _checked(text: YamlText, file: str, stem: str) -> Recipe:
+    if misshapen := [*_doubled(file, text), *_misshapen(file, text)]:
+        raise UnreadableSystemError(misshapen)
+    system = msgspec.convert(text.document, System)
     problems = list(_problems(system, stem))
     try:
         recipe = Recipe(system)
     except UnusableSystemError as error:
         problems += error.problems
     if problems:
-        raise UnreadableSystemError(_problem(file, lines, problem) for problem in problems)
+        raise UnreadableSystemError(_problem(file, text, problem) for problem in problems)
     return recipe
 
 
-def _problem(file: str, lines: "_Lines", problem: SystemProblem) -> FileProblem:
-    return FileProblem(file=file, line=lines.of(problem.place), place=problem.place, message=problem.message)
+def _problem(file: str, text: YamlText, problem: SystemProblem) -> FileProblem:
+    line = text.line_of(problem.place) or 1
+    return FileProblem(file=file, line=line, place=problem.place, message=problem.message)
 
 
-def _unreadable(path: Path, place: str, message: str) -> UnreadableSystemError:
-    return UnreadableSystemError([FileProblem(file=str(path), line=0, place=place, message=message)])
+def _doubled(file: str, text: YamlText) -> Iterator[FileProblem]:
+    for problem in text.doubled:
+        place, _, message = problem.rpartition(": ")
+        yield _problem(file, text, SystemProblem(place=place, message=message))
 
 
-def _hinted(message: str) -> str:
-    unknown = re.search(r"unknown field `(\w+)`", message)
-    if unknown is None:
-        return message
-    close = get_close_matches(unknown[1], _ALL_NAMES, n=1)
-    return f"there is no `{unknown[1]}` here" + (f"; did you mean `{close[0]}`?" if close else "")
+def _misshapen(file: str, text: YamlText) -> Iterator[FileProblem]:
+    for one in shapes.complaints(text.document, System):
+        line = text.line_of(yaml_text.shown(one.at)) or 1
+        yield FileProblem(file=file, line=line, place=yaml_text.shown(one.place), message=one.message)
 
 
-_ALL_NAMES = sorted({name for part in PARTS for name in part.__struct_fields__})
+def _unreadable(file: str, error: yaml_text.UnreadableTextError) -> UnreadableSystemError:
+    return UnreadableSystemError([FileProblem(file=file, line=error.line, place="", message=f"this {error.reason}")])
 
 
 def _problems(system: System, stem: str) -> Iterator[SystemProblem]:
@@ -211,29 +207,3 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-class _Lines:
-    """Which line of a YAML text a place is on."""
-
-    def __init__(self, text: str) -> None:
-        self._root = yaml.compose(text, Loader=yaml.SafeLoader)
-
-    def of(self, place: str) -> int:
-        """Return the line of `touchpoints[0].fields.wait_s`, or of what is nearest to it."""
-        node = self._root
-        line = 1
-        for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", place):
-            node = _child(node, name, index)
-            if node is None:
-                break
-            line = node.start_mark.line + 1
-        return line
-
-
-def _child(node: Any, name: str, index: str) -> Any:
-    if isinstance(node, yaml.SequenceNode) and index and int(index) < len(node.value):
-        return node.value[int(index)]
-    if isinstance(node, yaml.MappingNode) and name:
-        return next((value for key, value in node.value if key.value == name), None)
-    return None

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from schemas.cloudevents import Type
 from schemas.touchpoint import Posted
 from schemas.vocabulary import Channel
+from schemas.written.yaml_text import shown
 
 _MEMBERS: Final = frozenset(Posted.__struct_fields__) - {
     *("source", "received_at", "reported_at", "time_quality", "replay")
@@ -30,7 +31,11 @@ _ORIGIN = re.compile(r"data(\.[^.]+)*|[a-z0-9]+")
 
 
 class ConfigurationError(ValueError):
-    """The dialect says something impossible; the message lists every problem."""
+    """The dialect says something impossible; `problems` has a line for each thing to mend."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 class IdFrom(StrEnum):
@@ -89,8 +94,7 @@ class SourceRules:
         try:
             read = _Dialect.model_validate(dialect if dialect is not None else {})
         except ValidationError as error:
-            problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-            raise ConfigurationError("; ".join(problems)) from None
+            raise ConfigurationError([_problem(one) for one in error.errors()]) from None
         self._native = frozenset(read.native_types) | {Type.TOUCHPOINT.value}
         self._by_type = read.types
         self._patterns = sorted((name for name in read.types if set(name) & set("*?[")), key=len, reverse=True)
@@ -101,6 +105,12 @@ class SourceRules:
         if rule is None and type_ in self._native:
             return _NATIVE
         return rule or next((self._by_type[name] for name in self._patterns if fnmatchcase(type_, name)), _FOREIGN)
+
+
+def _problem(error: Any) -> str:
+    place = shown(error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
 
 
 def _is_target(target: str) -> bool:

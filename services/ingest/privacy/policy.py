@@ -19,8 +19,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from schemas.written import yaml_text
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _ANY: Final = "*"
@@ -136,13 +137,17 @@ class Policy:
         if not path:
             return cls()
         try:
-            return cls(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
-        except OSError as error:
-            raise PolicyError([f"{path}: {error.strerror}"]) from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise PolicyError([f"{path} is no YAML: {str(error).splitlines()[0]}"]) from None
+            text = yaml_text.read(Path(path))
+        except yaml_text.UnreadableTextError as error:
+            raise PolicyError([f"{path}: {error}"]) from None
+        problems = list(text.doubled)
+        try:
+            policy = cls(text.document)
         except PolicyError as error:
-            raise PolicyError(f"{path}: {problem}" for problem in error.problems) from None
+            problems += [text.located(problem) for problem in error.problems]
+        if problems:
+            raise PolicyError(f"{path}: {problem}" for problem in problems)
+        return policy
 
     def of(self, source: str) -> Rules:
         """Return the rules for the source called so."""

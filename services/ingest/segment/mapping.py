@@ -24,6 +24,8 @@ import msgspec
 from schemas import validation
 from schemas.touchpoint import Posted
 from schemas.vocabulary import Channel, Direction
+from schemas.written.shapes import complaints
+from schemas.written.yaml_text import shown
 
 Scalar = str | int | float | bool
 Expression = Scalar | list[Scalar]
@@ -41,7 +43,11 @@ class CallType(StrEnum):
 
 
 class MappingError(ValueError):
-    """The mapping says something impossible; the message lists every problem."""
+    """The mapping says something impossible; `problems` has a line for each thing to mend."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,13 +144,11 @@ def read(document: Any) -> SegmentMapping:
     Raises:
         MappingError: with every problem in it.
     """
-    try:
-        file = msgspec.convert(document, _File)
-    except msgspec.ValidationError as error:
-        raise MappingError(str(error)) from None
-    problems = [*_problems(file)]
-    if problems:
-        raise MappingError("; ".join(problems))
+    if misshapen := [f"{shown(one.at)}: {one.message}" for one in complaints(document, _File)]:
+        raise MappingError(misshapen)
+    file = msgspec.convert(document, _File)
+    if problems := [*_problems(file)]:
+        raise MappingError(problems)
     whole = {**IDENTIFIERS, **file.identifiers}
     named = ((path, Named(type=to) if isinstance(to, str) else to) for path, to in whole.items() if to is not None)
     calls: dict[CallType, Target | None] = {call: Target() if call in KINDS else None for call in CallType}

@@ -15,9 +15,12 @@ from typing import Any
 
 import msgspec
 
-from schemas import catalogue, places, validation
+from schemas import catalogue, validation
+from schemas.written.yaml_text import UnreadableTextError, YamlText
 from services.journey.domain.rules.book import Rulebook, RuleRefusedError
 from services.journey.domain.rules.shape import AnyRule
+from services.journey.settings import WorkerSettings
+from services.runtime.settings import SettingsError
 
 SCHEMA = "rules.v1"
 DEFAULT = Path(__file__).parent / "default.yaml"
@@ -47,17 +50,33 @@ def load(path: Path | None = None) -> Rulebook:
         raise RulesRefusedError(name, [f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"]) from None
 
 
+def of(own: WorkerSettings) -> Rulebook:
+    """The rules of the file that the settings name; raises `SettingsError` with every mistake in it."""
+    variable = own.variable_of("rules")
+    try:
+        return load(Path(own.rules) if own.rules else None)
+    except RulesRefusedError as error:
+        problems = [f"{variable}: {own.rules}: {problem}" for problem in error.problems]
+    except OSError as error:
+        problems = [f"{variable}: {own.rules}: {error.strerror}"]
+    raise SettingsError(problems)
+
+
 def read(text: str, *, name: str) -> Rulebook:
     """The rules of the YAML `text`; `name` stands in messages. Raises `RulesRefusedError` with every mistake in it."""
     try:
-        document = catalogue.parse(text, dict[str, Any], name=name)
-    except catalogue.MalformedError as error:
-        raise RulesRefusedError(name, [" ".join(str(error).removeprefix(f"{name}: ").split())]) from error
+        written = YamlText(text)
+    except UnreadableTextError as error:
+        raise RulesRefusedError(name, [str(error)]) from error
+    document = written.document
+    if not isinstance(document, dict):
+        raise RulesRefusedError(name, ["there is nothing in it: give rules, or extend the shipped ones"])
     rules, problems = _resolved(document)
     shaped, more = _compiled(rules)
     problems += more
-    if problems:
-        raise RulesRefusedError(name, [problem + _place(text, document, problem) for problem in problems])
+    if problems or written.doubled:
+        told = [written.located(_standing(document, problem), problem) for problem in problems]
+        raise RulesRefusedError(name, [*written.doubled, *told])
     try:
         return Rulebook(shaped)
     except RuleRefusedError as error:
@@ -120,8 +139,8 @@ def _compiled(rules: list[dict[str, Any]]) -> tuple[list[AnyRule], list[str]]:
     return shaped, problems
 
 
-def _place(text: str, document: dict[str, Any], problem: str) -> str:
-    """Where in the file the mistake stands, ` (line 12)`; nothing where the problem names no place in it."""
+def _standing(document: dict[str, Any], problem: str) -> str:
+    """Where in the file the mistake stands: a problem of a rule begins with the rule's id."""
     path = problem.partition(":")[0]
     own = document.get("rules")
     for at, rule in enumerate(own if isinstance(own, list) else ()):
@@ -129,8 +148,7 @@ def _place(text: str, document: dict[str, Any], problem: str) -> str:
             path = f"rules[{at}]"
     if isinstance(changes := document.get("change"), dict) and path in changes:
         path = f"change.{path}"
-    line = places.line_of(text, path)
-    return f" (line {line})" if line else ""
+    return path
 
 
 def _with_durations(node: Any) -> Any:

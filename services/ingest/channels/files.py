@@ -1,0 +1,45 @@
+"""What a company's own files say: its policy for personal data and its channel systems, read before anything starts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from services.ingest.channels import reading
+from services.ingest.channels.recipe import Recipe
+from services.ingest.privacy.policy import Policy, PolicyError
+from services.ingest.settings import IngestSettings
+from services.runtime.settings import SettingsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What was read: `systems` are those that Waymark ships and, over them, the company's."""
+
+    policy: Policy
+    systems: Mapping[str, Recipe]
+
+    @classmethod
+    def read(cls, settings: IngestSettings) -> Self:
+        """Read what the settings name; raises `SettingsError` with the problems of all of them."""
+        policy, problems = read_policy(settings)
+        systems: Mapping[str, Recipe] = {}
+        try:
+            systems = reading.load(Path(settings.systems) if settings.systems else None)
+        except reading.UnreadableSystemError as error:
+            variable = IngestSettings.variable_of("systems")
+            problems += [f"{variable}: {problem}" for problem in error.problems]
+        if problems:
+            raise SettingsError(problems)
+        return cls(policy=policy, systems=systems)
+
+
+def read_policy(settings: IngestSettings) -> tuple[Policy, list[str]]:
+    """Return the privacy policy that the settings name, and what is wrong with it or lacks to it."""
+    secret, keys = settings.privacy_secret.get_secret_value(), settings.sealing_keys
+    variable = IngestSettings.variable_of("privacy")
+    try:
+        policy = Policy.read(settings.privacy)
+    except PolicyError as error:
+        return Policy(), [f"{variable}: {problem}" for problem in error.problems]
+    return policy, [f"{variable}: {problem}" for problem in policy.lacks(secret=bool(secret), keys=bool(keys))]
