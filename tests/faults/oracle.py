@@ -4,14 +4,14 @@ Written from docs/semantics.md alone, single-threaded, from the set of accepted 
 Waymark and shares no code with it, so that a mistake would have to be made twice to go unnoticed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from tests.faults.facts import Fact, Json, Key, fact
 from tests.faults.oracle_identity import Components, Identifier
 from tests.faults.oracle_journeys import journeys
-from tests.faults.oracle_rules import Found, find, history
+from tests.faults.oracle_rules import RULES, Found, Rule, find, history
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Expected:
     """Frictions by issue: one issue for each customer and journey."""
 
 
-def expect(documents: Iterable[Json]) -> Expected:
+def expect(documents: Iterable[Json], rules: Sequence[Rule] = RULES) -> Expected:
     """Work out what must stand, from accepted touchpoints in any order, each once."""
     facts = [fact(one) for one in documents]
     components = Components(facts)
@@ -55,7 +55,7 @@ def expect(documents: Iterable[Json]) -> Expected:
     for root, mine in told.items():
         mine.sort(key=lambda one: one.order)
         journey_of = journeys(mine)
-        found = find(history(mine, journey_of))
+        found = find(history(mine, journey_of), rules)
         frictions.update(found)
         person_of.update(dict.fromkeys(found, people[root]))
         stories += _grouped((one.key, journey_of[one.key]) for one in mine)

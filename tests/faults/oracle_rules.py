@@ -1,9 +1,9 @@
-"""The twelve shipped rules by the oracle, each written down by itself, without an engine.
+"""The shipped rules by the oracle, and three that look at the service level: each by itself, without an engine.
 
 Part of the oracle: it imports nothing of Waymark, on purpose. Every timer counts as fired.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -47,15 +47,18 @@ class History:
     journey_of: dict[Key, int]
 
 
+Rule = Callable[[History], Iterator[Found]]
+
+
 def history(facts: list[Fact], journey_of: dict[Key, int]) -> History:
     """What the rules look at."""
     return History(facts=facts, contacts=contacts(facts), journey_of=journey_of)
 
 
-def find(customer: History) -> dict[str, Found]:
+def find(customer: History, rules: Sequence[Rule]) -> dict[str, Found]:
     """Every friction of one customer by its id; of several with one id the first in order."""
     found: dict[str, Found] = {}
-    for rule in RULES:
+    for rule in rules:
         for one in rule(customer):
             if one.id not in found:
                 level = one.service_level or _level_at(customer, one.anchor)
@@ -220,6 +223,36 @@ def _checkout_abandoned(customer: History) -> Iterator[Found]:
             yield _named("checkout_abandoned", "medium", start, [start])
 
 
+def _wait_by_level(customer: History) -> Iterator[Found]:
+    for one in customer.facts:
+        waited = one.get("wait_s")
+        premium = _level_of(customer, one) == "premium"
+        if waited is not None and (waited >= 119.5 if premium else waited > 120):
+            yield _named("wait_by_level", "low", one, [one])
+
+
+def _premium_contacts(customer: History) -> Iterator[Found]:
+    premium = [one for one in customer.contacts if _level_of(customer, one) == "premium"]
+    for place, again in enumerate(premium):
+        earlier = [one for one in premium[:place] if again.at - one.at <= DAY]
+        if earlier:
+            yield _named("premium_contacts", "low", again, [one.first for one in [*earlier, again][-MOST_UNITS:]])
+
+
+def _level_changed(customer: History) -> Iterator[Found]:
+    levels = [_level_of(customer, one) for one in customer.facts]
+    for place in range(1, len(levels)):
+        if levels[place - 1] is not None and levels[place] != levels[place - 1]:
+            looked_at = customer.facts[max(0, place + 1 - MOST_UNITS) : place + 1]
+            yield _named("level_changed", "low", customer.facts[place], looked_at)
+
+
+def _level_of(customer: History, one: Contact | Fact) -> str | None:
+    """What a matcher sees: the unit's own service level, else the customer's last known one."""
+    first, own = (one.first, one.service_level) if isinstance(one, Contact) else (one, one.get("service_level"))
+    return own or _level_at(customer, first)
+
+
 def _orders(one: Fact, start: Fact) -> bool:
     return (
         one.get("kind") == "order_placed"
@@ -228,7 +261,7 @@ def _orders(one: Fact, start: Fact) -> bool:
     )
 
 
-RULES: Final[tuple[Callable[[History], Iterator[Found]], ...]] = (
+RULES: Final[tuple[Rule, ...]] = (
     _repeat_contact("repeat_contact_24h", "high", DAY),
     _repeat_contact("repeat_contact_7d", "medium", 7 * DAY),
     _fcr_failed,
@@ -242,3 +275,6 @@ RULES: Final[tuple[Callable[[History], Iterator[Found]], ...]] = (
     _callback_missed,
     _checkout_abandoned,
 )
+
+LEVEL_RULES: Final[tuple[Rule, ...]] = (_wait_by_level, _premium_contacts, _level_changed)
+"""Rules that look at the service level; none of the shipped ones does."""

@@ -5,7 +5,7 @@ and leaves no room for cleverness. Every timer counts as fired.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -70,7 +70,18 @@ class Said:
 def customer(facts: Sequence[Fact], journey_of: dict[Key, int]) -> Customer:
     """What rules look at; `facts` are ordered and without late ones."""
     touchpoints = [Unit(doc=one.doc, fact=one, interaction=None, order=one.order) for one in facts]
-    return Customer(touchpoints=touchpoints, contacts=_contacts(facts), journey_of=journey_of)
+    return Customer(
+        touchpoints=[_with_level(one, facts) for one in touchpoints],
+        contacts=[_with_level(one, facts) for one in _contacts(facts)],
+        journey_of=journey_of,
+    )
+
+
+def _with_level(one: Unit, facts: Sequence[Fact]) -> Unit:
+    """With the service level that the customer had last by then, where it says none."""
+    upto = [other.get("service_level") for other in facts if other.order <= one.order]
+    level = first_known([one.doc.get("service_level"), *reversed(upto)])
+    return replace(one, doc={**one.doc, "service_level": level})
 
 
 def _contacts(facts: Sequence[Fact]) -> list[Unit]:

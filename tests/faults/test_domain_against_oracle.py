@@ -19,6 +19,7 @@ from services.journey import policies
 from services.journey.domain.identity import KnownCustomer, KnownIdentity, plan, sight
 from services.journey.domain.names import timer_id
 from services.journey.domain.projection import Policy, Projection, project
+from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import Recorded, Touchpoint, is_late
 from services.journey.rulebook import load
 from tests.faults.checker import unlike
@@ -27,6 +28,8 @@ from tests.faults.facts import fact
 from tests.faults.observed import Standing
 from tests.faults.oracle import Expected, expect
 from tests.faults.oracle_identity import Components
+from tests.faults.oracle_rules import LEVEL_RULES as BY_LEVEL
+from tests.faults.oracle_rules import RULES
 from tests.faults.workload import NOON, make
 
 Json = dict[str, Any]
@@ -66,8 +69,38 @@ def _customers(documents: Sequence[Json], size: int) -> set[frozenset[tuple[str,
     return {frozenset(held) for held in groups.values()}
 
 
-def _projections(documents: list[Json]) -> list[Projection]:
-    rulebook, policy = load(), Policy(contact_kinds=kinds.load().contacts)
+LEVEL_RULES = """
+extends: default
+rules:
+  - id: wait_by_level
+    shape: threshold
+    field: wait_s
+    limits: [{when: {service_level: premium}, gte: 119.5}, {gt: 120}]
+    severity: low
+    title: {en: waited, ko: 대기}
+    explanation: {en: waited, ko: 대기}
+  - id: premium_contacts
+    shape: count
+    contacts: true
+    of: {service_level: premium}
+    at_least: 2
+    within: 24h
+    severity: low
+    title: {en: again, ko: 반복}
+    explanation: {en: again, ko: 반복}
+  - id: level_changed
+    shape: count
+    of: {channel: {exists: true}}
+    changes: service_level
+    at_least: 1
+    severity: low
+    title: {en: changed, ko: 변경}
+    explanation: {en: changed, ko: 변경}
+"""
+
+
+def _projections(documents: list[Json], rulebook: Rulebook) -> list[Projection]:
+    policy = Policy(contact_kinds=kinds.load().contacts)
     found = []
     for history in _people(documents):
         fired = {
@@ -81,14 +114,18 @@ DENSE_SEED = int(os.environ.get("DENSE_SEED", "1"))
 DENSE_STORIES = int(os.environ.get("DENSE_STORIES", "400"))
 
 
-@pytest.fixture(scope="module", params=[11, 12, 13, "dense"])
-def both(request: pytest.FixtureRequest) -> tuple[Expected, list[Projection]]:
+@pytest.fixture(scope="module", params=[11, 12, 13, "dense", "levels"])
+def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Expected, list[Projection]]:
     """Plausible lives, and stories in which everything meets; more: `DENSE_SEED=7 DENSE_STORIES=20000 pytest …`."""
-    if request.param == "dense":
-        documents = list(chain.from_iterable(stories(DENSE_SEED, DENSE_STORIES)))
-    else:
+    if request.param not in {"dense", "levels"}:
         documents = make(request.param, 6000, NOON).touchpoints
-    return expect(documents), _projections(documents)
+        return expect(documents), _projections(documents, load())
+    documents = list(chain.from_iterable(stories(DENSE_SEED, DENSE_STORIES)))
+    if request.param == "dense":
+        return expect(documents), _projections(documents, load())
+    rules = tmp_path_factory.mktemp("rules") / "levels.yaml"
+    rules.write_text(LEVEL_RULES, encoding="utf-8")
+    return expect(documents, (*RULES, *BY_LEVEL)), _projections(documents, load(rules))
 
 
 @pytest.mark.parametrize("size", [20, 500, 6000])

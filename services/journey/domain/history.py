@@ -7,7 +7,7 @@ contact is, field by field, is defined in docs/semantics.md.
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -19,7 +19,8 @@ from services.journey.domain.touchpoint import OrderKey, Recorded, Touchpoint
 class Unit(msgspec.Struct, frozen=True, gc=False):
     """A touchpoint, or a `Contact`.
 
-    `view` holds the fields that rules look at; `at` is the touchpoint that stands for it, at `position` in the history.
+    `view` holds the fields that rules look at, with the customer's service level where a rule asks for it; `at` is the
+    touchpoint that stands for it, at `position` in the history.
     """
 
     view: Touchpoint
@@ -31,6 +32,9 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
 
 class Contact(Unit, frozen=True, gc=False):
     """The customer turning to us once: the inbound touchpoints of one call, chat or visit."""
+
+
+U = TypeVar("U", bound=Unit)
 
 
 class History:
@@ -75,12 +79,41 @@ class History:
         contacts.sort(key=attrgetter("order"))
         return contacts
 
+    def spread_service_levels(self) -> None:
+        """Give each view that has no service level the last one known at or before its position.
+
+        Asked for only where a rule looks at the level: no view is made anew for a customer without one.
+        """
+        level = None
+        known: list[str | None] = []
+        for position, unit in enumerate(self.units):
+            level = unit.at.service_level or level
+            known.append(level)
+            if level is not None and unit.view.service_level is None:
+                self.units[position] = _with_level(unit, level)
+        if level is None:
+            return
+        self.by_kind = {}
+        for unit in self.units:
+            self.by_kind.setdefault(unit.at.kind, []).append(unit)
+        self.contacts = [
+            _with_level(contact, found)
+            if contact.view.service_level is None and (found := known[contact.position]) is not None
+            else contact
+            for contact in self.contacts
+        ]
+
     def service_level_at(self, position: int) -> str | None:
         """The last service level known at or before `position`."""
         for unit in reversed(self.units[: position + 1]):
             if unit.at.service_level is not None:
                 return unit.at.service_level
         return None
+
+
+def _with_level(unit: U, level: str) -> U:
+    view = msgspec.structs.replace(unit.view, service_level=level)
+    return msgspec.structs.replace(unit, view=view)
 
 
 def _ordered(recorded: Iterable[Recorded]) -> tuple[list[Recorded], list[Unit]]:

@@ -11,7 +11,7 @@ from services.journey.domain.names import FrictionId, timer_id
 from services.journey.domain.rules.absence import AbsenceRule
 from services.journey.domain.rules.count import CountRule
 from services.journey.domain.rules.findings import finding, restrained
-from services.journey.domain.rules.matching import SenselessError
+from services.journey.domain.rules.matching import SenselessError, names
 from services.journey.domain.rules.scope import Candidate
 from services.journey.domain.rules.sense import check
 from services.journey.domain.rules.sequence import PatternRule, StepsRule
@@ -64,9 +64,12 @@ class Rulebook:
                 raise RuleRefusedError(rule.id, str(error)) from error
             if rule.enabled:
                 self._ready.append((rule, ready))
+        self._asks_for_level = any(names(rule, "service_level") for rule, _ in self._ready)
 
     def evaluate(self, history: History) -> Evaluation:
         """Every rule over `history`; one that raises is reported and does not touch the others."""
+        if self._asks_for_level:
+            history.spread_service_levels()
         evaluation = Evaluation([], [], [])
         for rule, ready in self._ready:
             try:

@@ -37,6 +37,17 @@ class Selector(msgspec.Struct, frozen=True):
         return (self.kinds is None or touchpoint.kind in self.kinds) and (self.test is None or self.test(touchpoint))
 
 
+def names(rule: object, field: str) -> bool:
+    """Whether `rule` looks at `field` anywhere: in a matcher, or in what is compared or counted."""
+    if isinstance(rule, msgspec.Struct):
+        return any(names(getattr(rule, member), field) for member in rule.__struct_fields__)
+    if isinstance(rule, dict):
+        return field in rule or any(names(value, field) for value in rule.values())
+    if isinstance(rule, tuple | list):
+        return any(names(one, field) for one in rule)
+    return rule == field
+
+
 def getter(field: str) -> Get:
     """Reads `field` of a touchpoint; None where it is not known. Raises `SenselessError` for a field there is not."""
     if field in _PLAIN:

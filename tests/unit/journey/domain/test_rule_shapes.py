@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from services.journey.domain.friction import Severity
+from services.journey.domain.history import History
 from services.journey.domain.rules.count import MOST_COUNTED
 from services.journey.domain.touchpoint import Recorded
 from services.journey.rulebook import RulesRefusedError
-from tests.unit.journey.domain.making import DAYS, HOURS, a_rule, anchors, call, found, seen
+from tests.unit.journey.domain.making import DAYS, HOURS, POLICY, a_rule, anchors, call, found, seen
 
 
 def finds(history: list[Recorded], **members: Any) -> list[str]:
@@ -263,12 +264,12 @@ def test_a_total_is_added_up_in_its_scope_and_fires_once() -> None:
 def test_the_first_limit_that_applies_is_the_one() -> None:
     limits = [{"when": {"service_level": "premium"}, "gt": 60}, {"when": {"channel": ["phone", "chat"]}, "gt": 120}]
     history = [
-        call("promised", 0, wait_s=61, service_level="premium"),
-        call("ordinary", 1, wait_s=61),
-        call("long", 2, wait_s=121, channel="chat"),
-        call("web", 3, wait_s=999, channel="web"),
+        call("ordinary", 0, wait_s=61),
+        call("long", 1, wait_s=121, channel="chat"),
+        call("web", 2, wait_s=999, channel="web"),
+        call("promised", 3, wait_s=61, service_level="premium"),
     ]
-    assert finds(history, shape="threshold", field="wait_s", limits=limits) == ["promised", "long"]
+    assert finds(history, shape="threshold", field="wait_s", limits=limits) == ["long", "promised"]
 
 
 @pytest.mark.parametrize(
@@ -304,6 +305,50 @@ def test_a_service_level_changes_the_severity() -> None:
     (before,) = found("mine", *errors(0, 1), seen("l", 5, service_level="premium"), rules=rules)
     (after,) = found("mine", level, *errors(0, 1), rules=rules)
     assert (before.severity, after.severity) == (Severity.LOW, Severity.CRITICAL)
+
+
+WAIT = {"shape": "threshold", "field": "wait_s", "limits": [{"when": {"service_level": "premium"}, "gt": 60}]}
+
+
+def test_a_rule_sees_the_level_that_the_customer_has_where_the_touchpoint_says_none() -> None:
+    history = [
+        call("unknown", 0, wait_s=61),
+        seen("said", 1, service_level="premium"),
+        call("premium", 2, wait_s=61),
+        call("own", 3, wait_s=61, service_level="basic"),
+        call("basic", 4, wait_s=61),
+        seen("again", 5, service_level="premium"),
+    ]
+    assert finds(history, **WAIT) == ["premium"]
+    assert finds(history, **WAIT, contacts=True) == ["premium"]
+    assert finds(history, shape="count", of={"channel": "phone"}, changes="service_level", at_least=1) == ["own"]
+
+
+def test_a_level_that_becomes_known_later_changes_nothing_before_it() -> None:
+    before = [call("a", 0, wait_s=61), call("b", 10, wait_s=61)]
+    assert finds([*before, seen("said", 20, service_level="premium")], **WAIT) == []
+    assert finds([*before, seen("said", 5, service_level="premium")], **WAIT) == ["b"]
+
+
+def test_who_has_no_level_is_found_by_its_absence() -> None:
+    history = [*errors(0), seen("said", 1, service_level="premium"), *errors(2)]
+    assert finds(history, **{**ERRORS, "of": {"service_level": {"exists": False}}, "at_least": 1}) == ["e0"]
+
+
+def test_a_touchpoint_with_a_level_from_elsewhere_does_not_satisfy_itself() -> None:
+    history = [seen("said", 0, service_level="premium"), seen("armed", 1, "error_shown")]
+    waits = {"shape": "absence", "after": {"kind": "error_shown"}, "expect": {"service_level": "premium"}}
+    assert finds(history, **waits, within="1h") == ["armed"]
+
+
+def test_no_view_is_made_anew_unless_a_rule_asks_for_the_level() -> None:
+    history = [seen("said", 0, service_level="premium"), call("a", 1)]
+    for rules, same in ((a_rule(**ERRORS), True), (a_rule(**WAIT), False)):
+        index = History(history, POLICY.contact_kinds)
+        views = [unit.view for unit in (*index.units, *index.contacts)]
+        rules.evaluate(index)
+        now = [unit.view for unit in (*index.units, *index.contacts)]
+        assert all(one is other for one, other in zip(views, now, strict=True)) is same
 
 
 def test_a_disabled_rule_finds_nothing() -> None:
