@@ -278,13 +278,13 @@ async def test_a_page_by_severity_reads_a_page_of_100_000_issues_and_the_summary
                 first = await listing.page(connection, wanted, Order.SEVERITY, None, 200)
                 assert first.next is not None
                 asked = Asked(connection)
-                await listing.page(asked, wanted, Order.SEVERITY, first.next, 200)  # type: ignore[arg-type]
+                await listing.page(asked, wanted, Order.SEVERITY, first.next, 200)  # type: ignore[arg-type]  # it stands in for one
                 [page] = [s for s in asked.statements if "severity_rank" in s[0]]
                 steps = await explained(connection, *page)
                 assert [step.get("Index Name") for step in steps] == [None, index]
                 assert max(step["Actual Rows"] for step in steps) <= 201
             asked = Asked(connection)
-            await listing.summary(asked, UNRESOLVED)  # type: ignore[arg-type]
+            await listing.summary(asked, UNRESOLVED)  # type: ignore[arg-type]  # it stands in for one
             steps = await explained(connection, *asked.statements[0])
             assert [step["Node Type"] for step in steps if "Index Name" in step] == ["Index Only Scan"]
 

@@ -208,9 +208,11 @@ class _Listing:
         return IssuePage(issues=found[:limit], next=following)
 
     async def _issues(self, where: _Where, order_by: str, limit: int) -> list[Issue]:
-        where_and_limit = [*where.values, limit]
+        values = [*where.values, limit]
         rows = await self.connection.fetch(
-            f"SELECT document FROM alerts.issues WHERE {where} ORDER BY {order_by} LIMIT ${len(where_and_limit)}",  # noqa: S608
-            *where_and_limit,
+            f"""
+            SELECT document FROM alerts.issues WHERE {where} ORDER BY {order_by} LIMIT ${len(values)}
+            """,  # noqa: S608  made of constants; every value is a parameter
+            *values,
         )
         return [decode_issue(row["document"]) for row in rows]
