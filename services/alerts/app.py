@@ -180,6 +180,7 @@ class Service:
             clock=self._clock,
             inbox=self.inbox,
             metrics=self.metrics.state,
+            hearing=self.metrics.hearing,
             owner=self._owner,
             feed_kept=timedelta(days=alerts.feed_days),
             history_kept=timedelta(days=alerts.history_days),

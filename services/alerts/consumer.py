@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.alerts.domain.continuity import Asked, Delivery, receive
+from services.alerts.domain.following import STALLED_AFTER_S, Following
 from services.alerts.intake import Applied, Arrival, Intake, Owned
 from services.alerts.metrics import IntakeMetrics
 from services.alerts.stores import progress
@@ -36,7 +37,6 @@ PROBE_WITHIN_S = 5.0
 POLL_MS = 200
 COMMIT_EVERY_S = 5.0
 PAUSE_S = 1.0
-STALLED_AFTER_S = 30.0
 
 
 class PoisonStormError(Exception):
@@ -81,38 +81,45 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._kafka: AIOKafkaConsumer | None = None
         self._held: dict[int, _Held] = {}
         self._unclaimed: dict[int, float] = {}
+        self._following = Following()
         self._refused: dict[int, LogVerdict] = {}
         self._holes: dict[int, int] = {}
         self._poison_run = 0
         self._joined = False
         self._alive_at = clock.monotonic()
         self._committed_at = clock.monotonic()
+        metrics.followed.set(clock.now().timestamp())
 
     async def run(self) -> None:
         """Join the group and apply what comes; starts over when Kafka goes away."""
         while True:
-            self._alive_at = self._clock.monotonic()
             try:
                 await self._member()
             except (KafkaError, OSError, TimeoutError) as error:
                 _log.warning("kafka is away", reason=type(error).__name__)
-                await asyncio.sleep(PAUSE_S)
+            finally:
+                self._joined = False
+            await asyncio.sleep(PAUSE_S)
 
     async def check(self) -> CheckResult:
-        """For `/readyz`: the loop turns, and every partition of ours is read."""
-        idle = self._clock.monotonic() - self._alive_at
+        """For `/readyz`: the loop turns, every partition of ours is taken up, and Kafka answers for it."""
+        now = self._clock.monotonic()
         if self._refused:
             named = ", ".join(f"{partition}: {verdict}" for partition, verdict in sorted(self._refused.items()))
             return CheckResult(name="intake", ok=False, detail=f"partitions refused ({named})")
         if not self._joined:
             return CheckResult(name="intake", ok=False, detail="not a member of the group yet")
-        return CheckResult(name="intake", ok=idle < STALLED_AFTER_S, detail=f"{len(self._held)} partitions")
+        if trouble := self._following.trouble(now):
+            return CheckResult(name="intake", ok=False, detail=trouble)
+        ok = now - self._alive_at < STALLED_AFTER_S
+        return CheckResult(name="intake", ok=ok, detail=f"{len(self._held)} partitions")
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Forget partitions; a batch under way finds out by the epoch."""
         for tp in revoked:
             self._held.pop(tp.partition, None)
             self._unclaimed.pop(tp.partition, None)
+            self._following.leave(tp.partition)
             self._refused.pop(tp.partition, None)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
@@ -122,6 +129,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         for tp in assigned:
             self._held.pop(tp.partition, None)
             self._unclaimed[tp.partition] = 0.0
+            self._following.wait(tp.partition, self._clock.monotonic())
             self._rest(tp.partition)
 
     async def _member(self) -> None:
@@ -142,7 +150,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._kafka = consumer
         self._held.clear()
         self._unclaimed.clear()
-        self._joined = False
+        self._following.clear()
         consumer.subscribe([self._settings.topic], listener=self)
         try:
             await consumer.start()
@@ -158,11 +166,23 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         arrivals: list[Arrival] = []
         for tp, records in fetched.items():
             arrivals += self._sift(consumer, tp, records)
+        self._show(consumer)  # before applying, which waits for as long as the database is away
         if arrivals:
             await self._apply(arrivals)
+            self._show(consumer)
+        await self._commit(consumer)
+
+    def _show(self, consumer: AIOKafkaConsumer) -> None:
+        """Take down for which partitions Kafka has answered, and set the gauges."""
+        now = self._clock.monotonic()
+        for partition in self._held:
+            stamp = consumer.last_poll_timestamp(TopicPartition(self._settings.topic, partition))
+            self._following.note(partition, stamp, now)
         self._metrics.lag.set(self._lag(consumer))
         self._metrics.refused_partitions.set(len(self._refused))
-        await self._commit(consumer)
+        self._metrics.unclaimed_partitions.set(len(self._unclaimed.keys() - self._refused.keys()))
+        if self._joined and not self._following.trouble(now):
+            self._metrics.followed.set(self._clock.now().timestamp())
 
     async def _claim_new(self, consumer: AIOKafkaConsumer) -> None:
         """Claim what is assigned and not held; one by one where together fails: one may have no leader."""
@@ -249,6 +269,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         consumer.resume(tp)
         asked = Asked.EXAMINED if self._holes.pop(partition, None) == claim.next_offset else Asked.NOTHING
         del self._unclaimed[partition]
+        self._following.take_up(partition, self._clock.monotonic())
         self._refused.pop(partition, None)
         self._held[partition] = _Held(claim=claim, expected=claim.next_offset, asked=asked)
         _log.info("partition claimed", partition=partition, epoch=claim.epoch, next_offset=claim.next_offset)
@@ -269,6 +290,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         """Read a partition no more until it is claimed again, at the earliest in so many seconds."""
         self._held.pop(partition, None)
         self._unclaimed[partition] = self._clock.monotonic() + for_s
+        self._following.wait(partition, self._clock.monotonic())
         self._rest(partition)
 
     def _rest(self, partition: int) -> None:

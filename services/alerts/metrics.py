@@ -20,6 +20,8 @@ class IntakeMetrics:
     processing_seconds: Histogram
     lag: Gauge
     refused_partitions: Gauge
+    unclaimed_partitions: Gauge
+    followed: Gauge
     rebalances: Counter
 
     @classmethod
@@ -49,6 +51,16 @@ class IntakeMetrics:
             refused_partitions=Gauge(
                 "waymark_alerts_refused_partitions",
                 "Partitions that are not read, because their log is not the one that was read before.",
+                registry=registry,
+            ),
+            unclaimed_partitions=Gauge(
+                "waymark_alerts_unclaimed_partitions",
+                "Partitions that this process was given and has not taken up: broker or database keep it from that.",
+                registry=registry,
+            ),
+            followed=Gauge(
+                "waymark_alerts_followed_timestamp_seconds",
+                "When the log was last followed: the loop turned, and Kafka answered for every partition of ours.",
                 registry=registry,
             ),
             rebalances=Counter(
@@ -185,12 +197,70 @@ class StateMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HearingMetrics:
+    """Who hears: endpoints, routes, and what nobody was told of."""
+
+    dead_endpoints: Gauge
+    living_endpoints: Gauge
+    dead_since: Gauge
+    oldest_waiting: Gauge
+    ways: Gauge
+    unheard_issues: Gauge
+    looked: Gauge
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "HearingMetrics":
+        """Declare them in `registry`."""
+        return cls(
+            dead_endpoints=Gauge(
+                "waymark_alerts_dead_endpoints",
+                "Endpoints where nobody hears: by_hand, gone, failing (disabled), unreachable, holding (take nothing).",
+                ("reason",),
+                registry=registry,
+            ),
+            living_endpoints=Gauge(
+                "waymark_alerts_living_endpoints",
+                "Endpoints that are enabled and take what is sent, by whether they catch all: yes, no.",
+                ("catch_all",),
+                registry=registry,
+            ),
+            dead_since=Gauge(
+                "waymark_alerts_dead_since_timestamp_seconds",
+                "Since when the enabled endpoint that has been silent longest takes nothing; NaN where none is.",
+                registry=registry,
+            ),
+            oldest_waiting=Gauge(
+                "waymark_alerts_oldest_waiting_timestamp_seconds",
+                "When the oldest message was made that is not delivered, whatever it waits for; NaN where none is.",
+                registry=registry,
+            ),
+            ways=Gauge(
+                "waymark_alerts_ways",
+                "Routes, and the way of what no route takes, by who hears: heard, caught, muted, unheard.",
+                ("reached",),
+                registry=registry,
+            ),
+            unheard_issues=Gauge(
+                "waymark_alerts_unheard_issues",
+                "Open issues that wait for an endpoint that they could go to.",
+                registry=registry,
+            ),
+            looked=Gauge(
+                "waymark_alerts_looked_timestamp_seconds",
+                "When the gauges of what stands in the database were last set.",
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
     """All of it."""
 
     intake: IntakeMetrics
     delivery: DeliveryMetrics
     state: StateMetrics
+    hearing: HearingMetrics
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "Metrics":
@@ -199,4 +269,5 @@ class Metrics:
             intake=IntakeMetrics.register(registry),
             delivery=DeliveryMetrics.register(registry),
             state=StateMetrics.register(registry),
+            hearing=HearingMetrics.register(registry),
         )

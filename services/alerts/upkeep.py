@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.alerts.domain.actions import tell_again, wake
+from services.alerts.domain.hearing import Dead, Hearing, Reached, hear
 from services.alerts.domain.values import Severity, State
 from services.alerts.inbox import Inbox
-from services.alerts.metrics import StateMetrics
+from services.alerts.metrics import HearingMetrics, StateMetrics
 from services.alerts.stores import deliveries, directory, feed, hearing
 from services.alerts.stores import upkeep as store
 from services.runtime.clock import Clock
@@ -37,6 +38,7 @@ class Upkeep:
     clock: Clock
     inbox: Inbox
     metrics: StateMetrics
+    hearing: HearingMetrics
     owner: str
     feed_kept: timedelta
     history_kept: timedelta
@@ -92,7 +94,9 @@ class Upkeep:
     async def refresh(self) -> None:
         """Set the gauges to how things stand."""
         async with acquire(self.pool) as connection:
-            figures = await store.figures(connection, self.clock.now())
+            now = self.clock.now()
+            figures = await store.figures(connection, now)
+            heard = hear(await hearing.survey(connection), now=now)
         for severity in Severity:
             for state in (State.OPEN, State.ACKNOWLEDGED):
                 self.metrics.issues.labels(state, severity).set(figures.issues.get((state, severity), 0))
@@ -103,6 +107,20 @@ class Upkeep:
             self.metrics.endpoints.labels(name).set(figures.endpoints.get(name, 0))
         self.metrics.oldest_due.set(_timestamp(figures.oldest_due))
         self.metrics.unpublished.set(figures.unpublished)
+        self._show(heard)
+        self.hearing.looked.set(now.timestamp())
+
+    def _show(self, heard: Hearing) -> None:
+        """Set the gauges of who hears."""
+        for why in Dead:
+            self.hearing.dead_endpoints.labels(why).set(sum(one.why is why for one in heard.silent))
+        self.hearing.living_endpoints.labels("yes").set(heard.catching)
+        self.hearing.living_endpoints.labels("no").set(heard.living - heard.catching)
+        for reached in Reached:
+            self.hearing.ways.labels(reached).set(len(heard.ways_that(reached)))
+        self.hearing.dead_since.set(_timestamp(heard.dead_since))
+        self.hearing.oldest_waiting.set(_timestamp(heard.waiting.since))
+        self.hearing.unheard_issues.set(heard.unheard.count)
 
     async def prune(self) -> None:
         """Delete what nobody needs any more, a bounded number of rows at a time."""

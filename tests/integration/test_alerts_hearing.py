@@ -1,14 +1,30 @@
 """Nobody stays uninformed in silence: what a lost endpoint leaves unheard is said, caught, and told later."""
 
+import asyncio
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from services.alerts.api.hearing import HearingView
+from services.alerts.domain import following
+from services.alerts.domain.hearing import Dead, hear
+from services.alerts.domain.retry import Health
+from services.alerts.domain.routing import Route
+from services.alerts.stores import hearing
+from services.runtime.clock import SystemClock
+from services.runtime.postgres import acquire
 from tests.conftest import SteppingClock
-from tests.integration.alerts_engine import an_engine
-from tests.integration.alerts_world import Api, Log, a_friction, a_receiver, alerts, make_log
+from tests.integration.alerts_engine import Engine, an_engine
+from tests.integration.alerts_world import Api, Log, a_friction, a_receiver, alerts, make_log, rows
 from tests.waiting import until
+from waymark.database import opened
+from waymark.doctor.finding import Finding, Verdict
+from waymark.doctor.hearing import examine_hearing
+from waymark.doctor.postgres import examine_postgres
 from waymark.stack.tansu import Tansu
 
 
@@ -135,3 +151,146 @@ async def rows_of(pool: Any) -> list[tuple[UUID, str, str]]:
                 " JOIN alerts.notifications n USING (notification_id) ORDER BY n.sequence"
             )
         ]
+
+
+def diagnosed(database: str, now: datetime) -> dict[str, Finding]:
+    with opened(database, "test", writes=False) as connection:
+        return {finding.name: finding for finding in examine_hearing(connection, now)}
+
+
+async def gauges(engine: Engine) -> dict[str, float]:
+    await engine.service.upkeep().refresh()
+    found = (sample for metric in engine.service.registry.collect() for sample in metric.samples)
+    return {"/".join([s.name.removeprefix("waymark_alerts_"), *s.labels.values()]): s.value for s in found}
+
+
+async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
+    database: str, clock: SteppingClock
+) -> None:
+    now = clock.now()
+    since = now - timedelta(minutes=13)
+    async with an_engine(database, clock, dispatching=False) as engine:
+        health = Health(consecutive_failures=9, failing_since=since, paused_until=now + timedelta(minutes=8))
+        await engine.endpoint("https://desk.example.com/", name="desk", health=health)
+        await engine.take(a_friction())
+        shown = await gauges(engine)
+        found = await asyncio.to_thread(diagnosed, database, now)
+        async with acquire(engine.pool) as connection:
+            heard = hear(await hearing.survey(connection), now=now)
+
+    assert found["endpoints"].verdict is Verdict.BROKEN
+    detail = f"desk: does not take what is sent, since {since:%Y-%m-%dT%H:%M:%SZ} (13 min), 1 messages wait"
+    assert found["endpoints"].detail == detail
+    assert found["routes"].verdict is Verdict.BROKEN
+    assert (shown["dead_endpoints/unreachable"], shown["living_endpoints/yes"], shown["ways/unheard"]) == (1, 0, 1)
+    assert shown["dead_since_timestamp_seconds"] == since.timestamp()
+    assert shown["oldest_waiting_timestamp_seconds"] == shown["looked_timestamp_seconds"] == now.timestamp()
+    assert shown["unheard_issues"] == 0
+    [silent] = HearingView.of(heard).silent
+    assert (silent.name, silent.reason, silent.since, silent.waiting) == ("desk", Dead.UNREACHABLE, since, 1)
+
+
+async def test_all_is_well_with_a_living_endpoint_that_catches_all(database: str, clock: SteppingClock) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        before = await asyncio.to_thread(diagnosed, database, clock.now())
+        await engine.endpoint("https://desk.example.com/")
+        shown = await gauges(engine)
+        after = await asyncio.to_thread(diagnosed, database, clock.now())
+
+    assert {name: one.verdict for name, one in before.items()} == {"endpoints": Verdict.LOOK}
+    assert {name: one.verdict for name, one in after.items()} == {"endpoints": Verdict.FINE, "routes": Verdict.FINE}
+    assert (shown["living_endpoints/yes"], shown["ways/heard"], shown["ways/unheard"]) == (1, 1, 0)
+
+
+async def test_the_doctor_names_issues_and_routes_that_nobody_hears(database: str, clock: SteppingClock) -> None:
+    route = Route(id=uuid4(), name="billing", reasons=("billing",))
+    async with an_engine(database, clock, dispatching=False) as engine:
+        people = engine.service.parts.people
+        await people.edit_routes(lambda routes: [*routes, route], actor="test", change="route added")
+        endpoint, _ = await engine.endpoint("https://desk.example.com/")
+        caught = await asyncio.to_thread(diagnosed, database, clock.now())
+        await people.remove_endpoint(endpoint, actor="test", force=True)
+        await engine.take(a_friction(reason="billing"))
+        shown = await gauges(engine)
+        unheard = await asyncio.to_thread(diagnosed, database, clock.now())
+
+    assert (caught["routes"].verdict, "billing" in caught["routes"].detail) == (Verdict.LOOK, True)
+    assert unheard["routes"].verdict is Verdict.BROKEN
+    assert "nobody hears of: billing, what no route takes" in unheard["routes"].detail
+    assert "1 open issues of which nobody was told" in unheard["routes"].detail
+    assert (shown["unheard_issues"], shown["ways/unheard"]) == (1, 2)
+
+
+async def test_a_reader_may_ask_who_hears(database: str, log: Log) -> None:
+    async with alerts(database, log) as api:
+        await api.endpoint("https://desk.example.com/", name="desk")
+        well = await api.call("GET", "/v1/hearing", role="reader")
+        endpoints = await api.call("GET", "/v1/endpoints")
+        await api.call("PATCH", f"/v1/endpoints/{endpoints[0]['id']}?force=true", {"enabled": False})
+        off = await api.call("GET", "/v1/hearing", role="reader")
+
+    assert (well["heard"], well["living"], well["catching"], well["silent"], well["unheard"]) == (True, 1, 1, [], [])
+    assert (off["heard"], [(one["name"], one["reason"]) for one in off["silent"]]) == (False, [("desk", "by_hand")])
+    assert off["unheard"] == [{"route_id": None, "name": None}]
+
+
+async def test_an_idle_log_is_followed_by_the_answers_of_its_broker(
+    database: str, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "STALLED_AFTER_S", 1.5)
+    async with alerts(database, log) as api:
+        began = await followed(api)
+
+        async def went_on() -> bool:
+            return await followed(api) > began + 5
+
+        await until(went_on, within=30)
+
+
+async def followed(api: Api) -> float:
+    _, text, _ = await api.raw("/metrics")
+    [line] = [t for t in text.splitlines() if t.startswith("waymark_alerts_followed_timestamp_seconds ")]
+    return float(line.split()[1])
+
+
+async def test_a_service_whose_kafka_goes_away_is_not_ready(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "STALLED_AFTER_S", 1.5)
+    with ExitStack() as own:
+        broker = own.enter_context(Tansu(tmp_path))
+        async with alerts(database, await make_log(broker.bootstrap, broker.line)) as api:
+
+            async def says(status: int) -> bool:
+                found, text, _ = await api.raw("/readyz?verbose")
+                return found == status and ("Kafka does not answer for partitions: 0, 1" in text) is (status == 503)
+
+            await until(lambda: says(200), within=30)
+            await asyncio.to_thread(own.close)
+            await until(lambda: says(503), within=30)
+
+
+@pytest.mark.parametrize(
+    ("letters", "minutes", "verdict"),
+    [(0, 0, Verdict.FINE), (1, 2, Verdict.LOOK), (99, 9, Verdict.LOOK), (100, 11, Verdict.BROKEN)],
+)
+async def test_the_doctor_fails_over_what_lies_for_too_long(
+    database: str, letters: int, minutes: int, verdict: Verdict
+) -> None:
+    async with rows(database) as connection:
+        await connection.execute(
+            'INSERT INTO alerts.dead_letters (line, topic, partition, "offset", code, first_seen)'
+            " SELECT 'l', 'frictions', 0, n, 'invalid', now() FROM generate_series(1, $1::int) n",
+            letters,
+        )
+        await connection.execute(
+            "INSERT INTO alerts.issue_outbox (issue_id, version, value, created_at)"
+            " VALUES (gen_random_uuid(), 1, '', now() - make_interval(mins => $1))",
+            minutes,
+        )
+    found = await asyncio.to_thread(lambda: list(examine_postgres(database, "", SystemClock().now)))
+
+    assert {one.name: one.verdict for one in found if one.name in {"dead letters", "outbox"}} == {
+        "dead letters": verdict,
+        "outbox": verdict,
+    }

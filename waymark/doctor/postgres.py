@@ -10,11 +10,16 @@ from services.runtime.reach import postgres_url
 from waymark.console import masked, say
 from waymark.database import opened, why_refused
 from waymark.doctor.finding import Finding, broken, fine, look
+from waymark.doctor.hearing import examine_hearing
 from waymark.migrate import status
 
 MOST_SKEW_S = 2.0
 STALE_S = 60
 OLDEST_POSTGRES = 150_000
+MOST_DEAD_LETTERS = 100
+"""So many that could not be applied are no stray records: something writes what nobody can read."""
+
+LONGEST_UNPUBLISHED_S = 600
 
 
 def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterable[Finding]:
@@ -47,7 +52,7 @@ def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterab
         migrations = _migrations(url)
         yield migrations
         if not migrations.fix:
-            yield from _state(connection, line)
+            yield from _state(connection, line, now)
 
 
 def _version(connection: psycopg.Connection, url: str) -> Finding:
@@ -106,7 +111,7 @@ def _migrations(url: str) -> Finding:
     return broken("migrations", detail, say("run `waymark migrate`", "`waymark migrate`를 실행하세요"))
 
 
-def _state(connection: psycopg.Connection, line: str) -> Iterable[Finding]:
+def _state(connection: psycopg.Connection, line: str, now: Callable[[], datetime]) -> Iterable[Finding]:
     yield _partitions(connection, line)
     yield _counted(
         connection,
@@ -115,6 +120,7 @@ def _state(connection: psycopg.Connection, line: str) -> Iterable[Finding]:
         " + (SELECT count(*) FROM alerts.dead_letters WHERE requeued_at IS NULL)",
         say("records could not be applied", "처리하지 못한 레코드"),
         "waymark dlq list",
+        broken_from=MOST_DEAD_LETTERS,
     )
     yield _counted(
         connection,
@@ -126,26 +132,44 @@ def _state(connection: psycopg.Connection, line: str) -> Iterable[Finding]:
             "journey.rule_failures와 워커 로그를 확인하고, 규칙을 고친 뒤 워커를 다시 시작하세요",
         ),
     )
-    yield _counted(
-        connection,
-        "outbox",
-        "SELECT count(*) FROM"
-        " (SELECT created_at FROM journey.outbox WHERE published_at IS NULL"
-        "  UNION ALL SELECT created_at FROM alerts.issue_outbox WHERE published_at IS NULL) AS waiting"
-        " WHERE created_at < now() - interval '1 minute'",
-        say("records wait for more than a minute to be published", "1분 넘게 발행을 기다리는 레코드"),
-        say(
-            "see whether Kafka takes writes, and the logs of the journey worker and alerts",
-            "Kafka에 쓰기가 되는지, journey 워커와 alerts의 로그를 확인하세요",
-        ),
-    )
+    yield _outbox(connection)
+    yield from examine_hearing(connection, now())
 
 
-def _counted(connection: psycopg.Connection, name: str, question: str, what: str, fix: str) -> Finding:
+def _counted(
+    connection: psycopg.Connection, name: str, question: str, what: str, fix: str, *, broken_from: int | None = None
+) -> Finding:
     row = connection.execute(question.encode()).fetchone()
     count = int(row[0]) if row else 0
     detail = say(f"{count} {what}", f"{what} {count}건")
+    if broken_from is not None and count >= broken_from:
+        return broken(name, detail, fix)
     return look(name, detail, fix) if count else fine(name, detail)
+
+
+def _outbox(connection: psycopg.Connection) -> Finding:
+    """What waits to be published: a while is worth a look, longer means that nobody downstream hears of it."""
+    row = connection.execute(
+        """SELECT count(*) FILTER (WHERE age > 60), coalesce(max(age), 0) FROM
+             (SELECT extract(epoch FROM clock_timestamp() - created_at) AS age FROM
+                (SELECT created_at FROM journey.outbox WHERE published_at IS NULL
+                 UNION ALL SELECT created_at FROM alerts.issue_outbox WHERE published_at IS NULL) AS waiting) AS aged"""
+    ).fetchone()
+    count, oldest_s = (int(row[0]), float(row[1])) if row else (0, 0.0)
+    minutes = int(oldest_s // 60)
+    detail = say(
+        f"{count} records wait for more than a minute to be published, the oldest for {minutes} min",
+        f"1분 넘게 발행을 기다리는 레코드 {count}건, 가장 오래된 것은 {minutes}분",
+    )
+    fix = say(
+        "see whether Kafka takes writes, and the logs of the journey worker and alerts",
+        "Kafka에 쓰기가 되는지, journey 워커와 alerts의 로그를 확인하세요",
+    )
+    if oldest_s > LONGEST_UNPUBLISHED_S:
+        return broken("outbox", detail, fix)
+    if count:
+        return look("outbox", detail, fix)
+    return fine("outbox", say("nothing waits for more than a minute", "1분 넘게 기다리는 레코드 없음"))
 
 
 def _partitions(connection: psycopg.Connection, line: str) -> Finding:

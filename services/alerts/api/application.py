@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.alerts.api import console, endpoints, issues, routing, stream
+from services.alerts.api import console, endpoints, hearing, issues, routing, stream
 from services.alerts.api.access import Parts
 from services.runtime.health import Health
 from services.runtime.http import Problem, build_api, problem_response
@@ -34,7 +34,7 @@ def build(parts: Parts, health: Health) -> FastAPI:
         title="Waymark alerts", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
     )
     app.state.parts = parts
-    for router in (issues.router, stream.router, endpoints.router, routing.router, console.router):
+    for router in (issues.router, stream.router, endpoints.router, hearing.router, routing.router, console.router):
         app.include_router(router)
     for kind in TRANSIENT:
         app.add_exception_handler(kind, _on_outage)  # type: ignore[arg-type]  # the tuple holds exceptions only

@@ -21,6 +21,12 @@ const WORDS = {
     shows: (shown, total, left) => `Shows ${shown} of ${total}${left ? `; ${left} not shown` : ""}.`,
     leftOut: (count, severity) => `${count} ${severity}`, no_route: "no route", more: (count) => `Show ${count} more`,
     showsResolved: (shown, total) => `Resolved: shows the latest ${shown} of ${total}.`,
+    liveUnheard: "live, but not everybody is told", caughtTitle: "Some receivers take nothing",
+    unheardTitle: "Not everybody is told", hearingUnknown: "Whether everybody is told is not known now.",
+    by_hand: "disabled by hand", gone: "wants nothing more (410) and is disabled", failing: "failed for days and is disabled",
+    unreachable: "does not take what is sent", holding: "takes nothing and asks for time", waits: "waiting",
+    unheardRoute: "Nobody hears of what this route takes", unheardRest: "Nobody hears of what no route takes",
+    caughtRoute: "Only the catch-all receivers hear of what this route takes", unheardIssues: "Open issues of which nobody was told",
   },
   ko: {
     title: "콘솔 열기", hint: "reader 키로는 보고, agent 키로는 처리합니다.", key: "키",
@@ -43,6 +49,12 @@ const WORDS = {
     messenger: "메신저", store: "매장", kiosk: "키오스크", field: "방문", device: "기기", mail: "우편", api: "API",
     basic: "베이직", enhanced: "우대", premium: "프리미엄", more: (count) => `${count}건 더 보기`,
     showsResolved: (shown, total) => `해결된 ${total}건 중 최근 ${shown}건 표시`,
+    liveUnheard: "실시간이지만 알림이 다 가지 않음", caughtTitle: "알림을 받지 못하는 곳이 있습니다",
+    unheardTitle: "아무도 받지 못하는 알림이 있습니다", hearingUnknown: "알림이 전달되는지 지금은 확인할 수 없습니다.",
+    by_hand: "사람이 비활성화함", gone: "더 받지 않겠다고 하여(410) 비활성화됨", failing: "며칠간 실패하여 비활성화됨",
+    unreachable: "전송을 받지 않음", holding: "받지 않고 시간을 요청함", waits: "대기",
+    unheardRoute: "이 라우트의 이슈는 아무도 알림을 받지 못합니다", unheardRest: "라우트에 해당하지 않는 이슈는 아무도 알림을 받지 못합니다",
+    caughtRoute: "이 라우트의 이슈는 catch_all 수신처만 받습니다", unheardIssues: "아무에게도 알리지 못한 열린 이슈",
   },
 };
 const RANK = { critical: 0, high: 1, medium: 2, low: 3 };
@@ -53,6 +65,7 @@ const state = {
   language: localStorage.getItem("language") || (navigator.language.startsWith("ko") ? "ko" : "en"),
   key: sessionStorage.getItem("key"), issues: new Map(), fresh: new Set(), stream: null, lastId: null, shown: null,
   pages: 1, summary: null, over: null,
+  hearing: null,
 };
 const say = (word) => WORDS[state.language][word] ?? word;
 
@@ -317,12 +330,44 @@ function detail(issue) {
     element("h3", {}, say("audit")), list(events), element("h3", {}, say("deliveries")), list(told)];
 }
 
-// -- live
+// -- live, and whether people are told
 
 function light(word) {
-  $("live").dataset.state = { live: "on", lost: "lost" }[word] ?? "off";
-  $("live").textContent = word ? say(word) : "";
+  const troubled = word === "live" && Boolean(state.hearing) && !state.hearing.heard;
+  $("live").dataset.state = troubled ? "unheard" : { live: "on", lost: "lost" }[word] ?? "off";
+  $("live").textContent = troubled ? say("liveUnheard") : word ? say(word) : "";
   $("live").dataset.word = word;
+}
+
+async function listen() {
+  try {
+    state.hearing = await call("GET", "v1/hearing");
+  } catch (error) {
+    state.hearing = { heard: false, unknown: true, silent: [], unheard: [], caught: [], unheard_issues: 0 };
+  }
+  if (!state.key) state.hearing = null;
+  warn();
+}
+
+function warn() {
+  const found = state.hearing;
+  const lines = found ? warnings(found) : [];
+  $("hearing").hidden = lines.length === 0;
+  $("hearing").dataset.worst = found && (found.unheard.length || found.unheard_issues) ? "unheard" : "caught";
+  $("hearing-title").textContent = say($("hearing").dataset.worst === "unheard" ? "unheardTitle" : "caughtTitle");
+  $("hearing-lines").replaceChildren(...lines.map((parts) => element("li", {}, ...parts)));
+  if ($("live").dataset.word) light($("live").dataset.word);
+}
+
+function warnings(found) {
+  const since = (moment) => moment ? [`, ${say("since")} `, clock(moment)] : [];
+  const silent = found.silent.filter((one) => one.reason !== "by_hand" || one.waiting).map((one) =>
+    [element("b", {}, one.name), `: ${say(one.reason)}`, ...since(one.since),
+      ...(one.waiting ? [`; ${say("waits")}: ${one.waiting}`, ...since(one.waiting_since)] : [])]);
+  const ways = (list, word) => list.map((way) => way.name === null ? [say("unheardRest")] : [`${say(word)}: `, element("b", {}, way.name)]);
+  return [...(found.unknown ? [[say("hearingUnknown")]] : []), ...ways(found.unheard, "unheardRoute"),
+    ...(found.unheard_issues ? [[`${say("unheardIssues")}: ${found.unheard_issues}`, ...since(found.unheard_since)]] : []),
+    ...silent, ...ways(found.caught, "caughtRoute")];
 }
 
 async function follow() {
@@ -365,7 +410,7 @@ async function receive(block) {
   const members = Object.fromEntries(block.split("\n").filter((text) => text && !text.startsWith(":"))
     .map((text) => [text.slice(0, text.indexOf(":")), text.slice(text.indexOf(":") + 2)]));
   if (!members.event) return;
-  if (members.event === "ready" || members.event === "resync") await load();
+  if (members.event === "ready" || members.event === "resync") await Promise.all([load(), listen()]);
   light("live");
   if (members.id) state.lastId = members.id;
   if (members.event.startsWith("issue.")) {
@@ -393,10 +438,11 @@ function enter(key) {
 
 function leave(problem = "") {
   state.stream?.abort();
-  state.key = state.lastId = null;
+  state.key = state.lastId = state.hearing = null;
   state.issues.clear();
   state.summary = state.over = null;
   state.pages = 1;
+  warn();
   sessionStorage.removeItem("key");
   $("inbox").hidden = $("leave").hidden = true;
   $("door").hidden = false;
@@ -411,7 +457,7 @@ function speak() {
     language: "other", "with-resolved-label": "resolvedToo", "with-quiet-label": "quietToo", nothing: "nothing" };
   for (const [id, word] of Object.entries(texts)) $(id).textContent = say(word);
   $("language").lang = state.language === "ko" ? "en" : "ko";
-  if ($("live").dataset.word) light($("live").dataset.word);
+  warn();
   draw();
 }
 
@@ -438,6 +484,7 @@ $("detail").addEventListener("close", () => { state.shown = null; history.replac
 $("more").addEventListener("click", more);
 for (const id of ["with-resolved", "with-quiet"]) $(id).addEventListener("change", () => load().catch(() => {}));
 setInterval(() => { if (state.key) schedule(); }, 60000);
+setInterval(() => { if (state.key) listen(); }, 15000);
 
 speak();
 if (state.key) enter(state.key); else leave();

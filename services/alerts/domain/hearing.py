@@ -103,6 +103,17 @@ class Hearing:
     endpoints: int
     begun: bool
 
+    @property
+    def well(self) -> bool:
+        """Whether nothing that people should know of goes unheard, nor to an endpoint that only seems to be there."""
+        failing = any(one.why is not Dead.BY_HAND for one in self.silent)
+        return not (failing or self.unheard.count or self.ways_that(Reached.UNHEARD))
+
+    @property
+    def dead_since(self) -> datetime | None:
+        """Since when the enabled endpoint that has been silent longest takes nothing."""
+        return min((one.since for one in self.silent if one.endpoint.enabled and one.since is not None), default=None)
+
     def ways_that(self, reached: Reached) -> tuple[Way, ...]:
         """Return the ways of one fate."""
         return tuple(way for way in self.ways if way.reached is reached)

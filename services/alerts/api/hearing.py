@@ -1,0 +1,92 @@
+"""Who hears, over HTTP: endpoints where nobody does, what waits for them, routes that nobody would hear."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from services.alerts.api.access import Ground, Reader, problems
+from services.alerts.api.views import Given
+from services.alerts.domain.hearing import Dead, Hearing, Reached, Silent, Way, hear
+from services.alerts.stores import hearing
+from services.runtime.postgres import acquire
+
+router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(401, 403, 503))
+
+
+class SilentView(Given):
+    """An endpoint where nobody hears."""
+
+    id: UUID
+    name: str
+    reason: Dead = Field(description="by_hand, gone, failing (disabled); unreachable, holding (it takes nothing).")
+    since: datetime | None
+    catch_all: bool
+    waiting: int = Field(description="Messages that wait for it.")
+    waiting_since: datetime | None
+    given_up: int = Field(description="Messages that are tried no more.")
+
+    @classmethod
+    def of(cls, silent: Silent) -> Self:
+        """Show `silent`."""
+        return cls(
+            id=silent.endpoint.id,
+            name=silent.endpoint.name,
+            reason=silent.why,
+            since=silent.since,
+            catch_all=silent.endpoint.catch_all,
+            waiting=silent.waiting.count,
+            waiting_since=silent.waiting.since,
+            given_up=silent.waiting.given_up,
+        )
+
+
+class WayView(Given):
+    """A route, or the way of what no route takes: its members are null."""
+
+    route_id: UUID | None
+    name: str | None
+
+    @classmethod
+    def of(cls, way: Way) -> Self:
+        """Show `way`."""
+        return cls(route_id=way.route.id if way.route else None, name=way.route.name if way.route else None)
+
+
+class HearingView(Given):
+    """Who hears, now."""
+
+    heard: bool = Field(description="No endpoint is dead but by a person's hand, and nothing is unheard.")
+    endpoints: int
+    living: int
+    catching: int = Field(description="Living endpoints that are catch_all.")
+    silent: list[SilentView]
+    unheard: list[WayView] = Field(description="What these take, nobody alive would hear.")
+    caught: list[WayView] = Field(description="What these take goes to the catch-all endpoints: they have none alive.")
+    unheard_issues: int = Field(description="Open issues that wait for an endpoint that they could go to.")
+    unheard_since: datetime | None
+
+    @classmethod
+    def of(cls, found: Hearing) -> Self:
+        """Show `found`."""
+        return cls(
+            heard=found.well,
+            endpoints=found.endpoints,
+            living=found.living,
+            catching=found.catching,
+            silent=[SilentView.of(one) for one in found.silent],
+            unheard=[WayView.of(way) for way in found.ways_that(Reached.UNHEARD)],
+            caught=[WayView.of(way) for way in found.ways_that(Reached.CAUGHT)],
+            unheard_issues=found.unheard.count,
+            unheard_since=found.unheard.since,
+        )
+
+
+@router.get("/hearing", summary="Ask who hears")
+async def who_hears(parts: Ground, _: Reader) -> HearingView:
+    """Endpoints where nobody hears, since when and what waits for them; routes and issues that nobody would hear of."""
+    async with acquire(parts.pool) as connection:
+        found = await hearing.survey(connection)
+    return HearingView.of(hear(found, now=parts.clock.now()))
