@@ -13,7 +13,7 @@ from services.journey.api_settings import ApiSettings
 from services.runtime.clock import SystemClock
 from services.runtime.keys import KeyKind, mint
 from services.runtime.postgres import Pool, acquire, close_pool, create_pool
-from tests.integration.journey_rows import Rows
+from tests.integration.journey_rows import Rows, named
 
 pytestmark = pytest.mark.local
 
@@ -89,10 +89,10 @@ async def test_a_cursor_that_somebody_made_is_refused_where_no_row_can_be(
     await a_caller(rows)
     who = ("phone", ("+821012345678",))
     scope = cursors.scope("timeline", [("who", who), ("span", Span())])
-    cursor = cursors.encode(cursors.Position(scope, key))
+    cursor = cursors.encode(cursors.Position(scope, (*key, str(named("caller")))))
     answer = await client.get(TIMELINE, params={"cursor": cursor})
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
-    good = cursors.encode(cursors.Position(scope, (1, 0, "ivr", "x")))
+    good = cursors.encode(cursors.Position(scope, (1, 0, "ivr", "x", str(named("caller")))))
     assert (await client.get(TIMELINE, params={"cursor": good})).status_code == 200
 
 

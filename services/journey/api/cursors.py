@@ -15,7 +15,8 @@ from typing import Final
 import msgspec
 
 _SEAL_BYTES: Final = 8
-_MAX_TEXT: Final = 1024
+_MAX_TEXT: Final = 4096
+"""Characters; an id of 255 characters of four bytes each takes 1,500 of them."""
 
 
 class CursorError(ValueError):

@@ -24,6 +24,7 @@ class Refusal(StrEnum):
     IDENTIFIER_MALFORMED = "identifier_malformed"
     IDENTIFIER_BLOCKED = "identifier_blocked"
     CUSTOMER_UNKNOWN = "customer_unknown"
+    CUSTOMER_MOVED = "customer_moved"
     JOURNEY_UNKNOWN = "journey_unknown"
     JOURNEY_DISSOLVED = "journey_dissolved"
     CURSOR_INVALID = "cursor_invalid"
@@ -87,6 +88,11 @@ _SAID: Final = {
         "code); a touchpoint sent a moment ago appears within seconds.",
         ko="이 식별자를 가진 접점이 아직 없습니다. 유형과 값(전화번호는 국가 번호 포함)을 확인해 주세요. "
         "방금 보낸 접점은 몇 초 안에 나타납니다.",
+    ),
+    Refusal.CUSTOMER_MOVED: _Said(
+        status=410,
+        en="This identifier belongs to another customer than when you began. Start again without a cursor.",
+        ko="조회를 시작한 뒤 이 식별자가 다른 고객에게 속하게 되었습니다. 커서 없이 다시 시작해 주세요.",
     ),
     Refusal.JOURNEY_UNKNOWN: _Said(
         status=404,

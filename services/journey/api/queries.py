@@ -4,7 +4,7 @@ Reads only: every transaction is REPEATABLE READ and READ ONLY, so that an answe
 are read through their aliases: rows that still name an absorbed customer belong to the one who survived.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -131,12 +131,26 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a touchpoint stands in the event order of its customer."""
+    """Where a touchpoint stands in the event order of its customer, and who that was when the page was read."""
 
+    customer_id: UUID
     occurred_at: datetime
     sequence: int
     source: str
     id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creation:
+    """Where a journey stands in the order of creation, and the customer whose journeys were asked for, if one was."""
+
+    created_at: datetime
+    id: UUID
+    customer_id: UUID | None
+
+
+class CustomerMovedError(Exception):
+    """The identifier belongs to another customer than on the page before: what is behind would be somebody else's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +166,10 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journeys:
-    """Some journeys, latest created first, and the `(created_at, id)` after which the next page starts."""
+    """Some journeys, latest created first, and after which the next page starts."""
 
     journeys: list[JourneySummary]
-    next: tuple[datetime, UUID] | None
+    next: Creation | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,12 +204,13 @@ class Reader:
         )
 
     async def timeline(self, who: Who, span: Span, after: Place | None, limit: int) -> Timeline | None:
-        """Up to `limit` touchpoints of one customer that follow `after`."""
+        """Up to `limit` touchpoints of one customer that follow `after`; raises `CustomerMovedError`."""
         async with self._snapshot() as connection:
             root = await _resolve(connection, who)
             if root is None:
                 return None
             everyone = [root, *await _aliases(connection, root)]
+            _stay(after, everyone)
             place = (None,) * 4 if after is None else (after.occurred_at, after.sequence, after.source, after.id)
             found = await connection.fetch(_TIMELINE, everyone, span.since, span.until, *place, limit + 1)
             page = found[:limit]
@@ -210,27 +225,36 @@ class Reader:
             touchpoints=[view_rows.touchpoint(row, evidence) for row in page],
             journeys=sorted((view_rows.journey(row, root) for row in journeys), key=lambda one: one.opened_at),
             frictions=shown,
-            next=_place(page[-1]) if len(found) > limit else None,
+            next=_place(page[-1], root) if len(found) > limit else None,
         )
 
-    async def journeys(self, wanted: JourneyFilter, after: tuple[datetime, UUID] | None, limit: int) -> Journeys | None:
-        """Up to `limit` journeys that fit `wanted` and follow `after`; None where the wanted customer is nobody."""
+    async def journeys(self, wanted: JourneyFilter, after: Creation | None, limit: int) -> Journeys | None:
+        """Up to `limit` journeys that fit `wanted` and follow `after`; None where the wanted customer is nobody.
+
+        Raises:
+            CustomerMovedError: the wanted identifier has another customer than on the page before.
+        """
         async with self._snapshot() as connection:
-            everyone = None
+            root = everyone = None
             if wanted.customer is not None:
                 root = await _resolve(connection, wanted.customer)
                 if root is None:
                     return None
                 everyone = [root, *await _aliases(connection, root)]
+                _stay(after, everyone)
+            place = (None, None) if after is None else (after.created_at, after.id)
             narrowed = (wanted.state, wanted.reason, wanted.min_effort, wanted.updated_since, everyone)
             about = (wanted.channel, wanted.rule, wanted.severity)
-            found = await connection.fetch(_JOURNEYS, *narrowed, *about, *(after or (None, None)), limit + 1)
+            found = await connection.fetch(_JOURNEYS, *narrowed, *about, *place, limit + 1)
             page = found[:limit]
             roots = await _roots(connection, [row["customer_id"] for row in page])
-        last = (page[-1]["created_at"], page[-1]["journey_id"]) if len(found) > limit else None
+        last = page[-1] if len(found) > limit else None
+        following = None
+        if last is not None:
+            following = Creation(created_at=last["created_at"], id=last["journey_id"], customer_id=root)
         return Journeys(
             journeys=[view_rows.journey(row, roots.get(row["customer_id"], row["customer_id"])) for row in page],
-            next=last,
+            next=following,
         )
 
     async def journey(self, journey_id: UUID) -> JourneyView | Dissolved | None:
@@ -292,5 +316,17 @@ async def _current_journey(connection: Connection, journey_id: UUID) -> UUID | D
     return None
 
 
-def _place(row: Row) -> Place:
-    return Place(occurred_at=row["occurred_at"], sequence=row["sequence"], source=row["source"], id=row["id"])
+def _stay(after: Place | Creation | None, everyone: Sequence[UUID]) -> None:
+    """Raise `CustomerMovedError` unless `everyone` goes on with the customer of the page before, merged or not."""
+    if after is not None and after.customer_id not in everyone:
+        raise CustomerMovedError
+
+
+def _place(row: Row, customer_id: UUID) -> Place:
+    return Place(
+        customer_id=customer_id,
+        occurred_at=row["occurred_at"],
+        sequence=row["sequence"],
+        source=row["source"],
+        id=row["id"],
+    )

@@ -19,7 +19,16 @@ from services.journey.api import cursors, lookup, outcomes
 from services.journey.api.access import Door
 from services.journey.api.messages import Refusal, refuse
 from services.journey.api.metrics import ApiMetrics, Looked
-from services.journey.api.queries import Dissolved, JourneyFilter, Place, Reader, Span, Who
+from services.journey.api.queries import (
+    Creation,
+    CustomerMovedError,
+    Dissolved,
+    JourneyFilter,
+    Place,
+    Reader,
+    Span,
+    Who,
+)
 from services.journey.api.views import CustomerView, JourneyPage, JourneyState, JourneyView, OutcomesView, TimelinePage
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
 from services.runtime.postgres import Pool
@@ -174,7 +183,7 @@ async def tell_outcomes(api: Api, request: Request, accept_language: Language = 
     "/customers/{reference:path}/timeline",
     summary="A customer's touchpoints in event order",
     tags=["customers"],
-    responses=_problems(404),
+    responses=_problems(404, 410),
     response_model_exclude_none=True,
 )
 async def read_timeline(
@@ -185,21 +194,27 @@ async def read_timeline(
 ) -> TimelinePage:
     """What happened to one customer, oldest first, with the journeys and frictions that this page is about.
 
-    Touchpoints that arrive while you page are not lost: they stand where they belong by event time.
+    Touchpoints that arrive while you page are not lost: they stand where they belong by event time. Where the
+    identifier goes over to another customer meanwhile, the walk ends with 410 instead of going on with somebody else.
     """
     span = Span(since=query.since, until=query.until)
     if span.since is not None and span.until is not None and span.since >= span.until:
         raise refuse(Refusal.RANGE_EMPTY, accept_language)
     who = _who(api, reference, accept_language)
     scope = cursors.scope("timeline", [("who", who), ("span", span)])
-    after = _position(query.cursor, scope, (int, int, str, str), _place, accept_language)
-    page = await api.reader.timeline(who, span, after, query.limit)
+    after = _position(query.cursor, scope, (int, int, str, str, str), _place, accept_language)
+    try:
+        page = await api.reader.timeline(who, span, after, query.limit)
+    except CustomerMovedError as error:
+        raise refuse(Refusal.CUSTOMER_MOVED, accept_language) from error
     _count(api, found=page is not None)
     if page is None:
         raise refuse(Refusal.CUSTOMER_UNKNOWN, accept_language)
     following = None
     if page.next is not None:
-        key = (_microseconds(page.next.occurred_at), page.next.sequence, page.next.source, page.next.id)
+        place = page.next
+        moment, customer = _microseconds(place.occurred_at), str(place.customer_id)
+        key = (moment, place.sequence, place.source, place.id, customer)
         following = cursors.encode(cursors.Position(scope, key))
     return TimelinePage(
         customer_id=page.customer_id,
@@ -233,7 +248,7 @@ async def read_customer(api: Api, reference: Reference, accept_language: Languag
     "/journeys",
     summary="Journeys, latest first",
     tags=["journeys"],
-    responses=_problems(404),
+    responses=_problems(404, 410),
     response_model_exclude_none=True,
 )
 async def list_journeys(
@@ -254,14 +269,18 @@ async def list_journeys(
         customer=None if query.customer is None else _who(api, query.customer, accept_language),
     )
     scope = cursors.scope("journeys", [("filter", wanted)])
-    after = _position(query.cursor, scope, (int, str), _creation, accept_language)
-    page = await api.reader.journeys(wanted, after, query.limit)
+    after = _position(query.cursor, scope, (int, str, str), _creation, accept_language)
+    try:
+        page = await api.reader.journeys(wanted, after, query.limit)
+    except CustomerMovedError as error:
+        raise refuse(Refusal.CUSTOMER_MOVED, accept_language) from error
     if page is None:
         raise refuse(Refusal.CUSTOMER_UNKNOWN, accept_language)
     following = None
     if page.next is not None:
-        created_at, last = page.next
-        following = cursors.encode(cursors.Position(scope, (_microseconds(created_at), str(last))))
+        customer = "" if page.next.customer_id is None else str(page.next.customer_id)
+        key = (_microseconds(page.next.created_at), str(page.next.id), customer)
+        following = cursors.encode(cursors.Position(scope, key))
     return JourneyPage(journeys=page.journeys, next_cursor=following)
 
 
@@ -338,12 +357,20 @@ def _microseconds(at: datetime) -> int:
 
 
 def _place(key: tuple[Any, ...]) -> Place:
-    at, sequence, source, touchpoint_id = key
+    at, sequence, source, touchpoint_id, customer = key
     if not -(2**63) <= sequence < 2**63 or "\x00" in source + touchpoint_id:
         raise ValueError("no row of PostgreSQL's can be there")
-    return Place(occurred_at=_EPOCH + at * _MICROSECOND, sequence=sequence, source=source, id=touchpoint_id)
+    return Place(
+        customer_id=UUID(customer),
+        occurred_at=_EPOCH + at * _MICROSECOND,
+        sequence=sequence,
+        source=source,
+        id=touchpoint_id,
+    )
 
 
-def _creation(key: tuple[Any, ...]) -> tuple[datetime, UUID]:
-    at, journey_id = key
-    return _EPOCH + at * _MICROSECOND, UUID(journey_id)
+def _creation(key: tuple[Any, ...]) -> Creation:
+    at, journey_id, customer = key
+    return Creation(
+        created_at=_EPOCH + at * _MICROSECOND, id=UUID(journey_id), customer_id=UUID(customer) if customer else None
+    )

@@ -1,0 +1,144 @@
+"""Walks over the pages of the read API while things change: nothing that was there at the beginning is missed."""
+
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.journey.api_app import build
+from services.journey.api_settings import ApiSettings
+from services.runtime.clock import SystemClock
+from services.runtime.keys import KeyKind, mint
+from services.runtime.postgres import Pool, acquire, close_pool, create_pool
+from tests.integration.journey_rows import Rows, named
+
+pytestmark = pytest.mark.local
+
+PHONE = "+821012345678"
+TIMELINE = "/v1/customers/phone:%2B821012345678/timeline"
+JOURNEYS = "/v1/journeys"
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    opened = await create_pool(database, application_name="test-journey-api", size=4)
+    yield opened
+    await close_pool(opened)
+
+
+@pytest.fixture
+def rows(pool: Pool) -> Rows:
+    return Rows(pool)
+
+
+@pytest.fixture
+async def client(pool: Pool) -> AsyncIterator[httpx2.AsyncClient]:
+    """A caller with a reader's key."""
+    key = mint(KeyKind.READER)
+    await execute(
+        pool,
+        "INSERT INTO journey.api_keys (key_id, kind, secret_hash) VALUES ($1, 'reader', $2)",
+        *(key.key_id, key.secret_hash),
+    )
+    app = build(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry())
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    headers = {"authorization": f"Bearer {key.text}"}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://api.test", headers=headers) as session:
+        yield session
+
+
+async def execute(pool: Pool, statement: str, *values: object) -> None:
+    async with acquire(pool) as connection:
+        await connection.execute(statement, *values)
+
+
+class Changes:
+    """What the worker does meanwhile: new touchpoints and journeys, other versions, a merge of the customer."""
+
+    def __init__(self, rows: Rows, pool: Pool, chance: random.Random) -> None:
+        self._rows, self._pool, self._chance = rows, pool, chance
+        self._owner, self._number = "caller", 0
+
+    async def begin(self) -> None:
+        await self._rows.customer("caller")
+        await self._rows.identifier("caller", "phone", PHONE)
+        for _ in range(20):
+            await self._arrive()
+
+    async def change(self) -> None:
+        await self._chance.choice([self._arrive, self._arrive, self._updated, self._merged])()
+
+    async def _arrive(self) -> None:
+        self._number += 1
+        await self._rows.touchpoint(self._owner, f"t{self._number}", self._chance.randint(0, 6), sequence=1)
+        await self._rows.journey(self._owner, f"j{self._number}")
+
+    async def _updated(self) -> None:
+        await execute(self._pool, "UPDATE journey.journeys SET updated_at = now(), version = version + 1")
+
+    async def _merged(self) -> None:
+        self._number += 1
+        survivor = f"older-{self._number}"
+        await self._rows.customer(survivor)
+        absorb = "UPDATE journey.customers SET merged_into = $1, merged_at = now() WHERE customer_id = $2"
+        await execute(self._pool, absorb, named(survivor), named(self._owner))
+        await execute(self._pool, "UPDATE journey.identifiers SET customer_id = $1", named(survivor))
+        self._owner = survivor
+
+
+async def everything(pool: Pool, table: str, column: str) -> set[str]:
+    async with acquire(pool) as connection:
+        return {str(row[0]) for row in await connection.fetch(f"SELECT {column} FROM journey.{table}")}
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_walk_meets_everything_that_was_there_when_it_began_once(
+    client: httpx2.AsyncClient, rows: Rows, pool: Pool, seed: int
+) -> None:
+    chance = random.Random(seed)
+    changes = Changes(rows, pool, chance)
+    await changes.begin()
+    for address, query, (table, column), name in (
+        (TIMELINE, {}, ("touchpoints", "id"), "touchpoints"),
+        (JOURNEYS, {}, ("journeys", "journey_id"), "journeys"),
+        (JOURNEYS, {"customer": f"phone:{PHONE}"}, ("journeys", "journey_id"), "journeys"),
+    ):
+        there = await everything(pool, table, column)
+        shown: list[str] = []
+        asked: dict[str, Any] = {**query, "limit": chance.randint(1, 7)}
+        while True:
+            page = (await client.get(address, params=asked)).json()
+            shown += [one["id"] for one in page[name]]
+            if "next_cursor" not in page:
+                break
+            asked["cursor"] = page["next_cursor"]
+            for _ in range(chance.randint(0, 2)):
+                await changes.change()
+        assert there <= set(shown)
+        assert len(shown) == len(set(shown))
+
+
+@pytest.mark.parametrize(("address", "query"), [(TIMELINE, {}), (JOURNEYS, {"customer": f"phone:{PHONE}"})])
+async def test_a_walk_whose_identifier_goes_over_to_somebody_else_ends_and_says_so(
+    client: httpx2.AsyncClient, rows: Rows, pool: Pool, address: str, query: dict[str, str]
+) -> None:
+    await Changes(rows, pool, random.Random(1)).begin()
+    cursor = (await client.get(address, params={**query, "limit": "2"})).json()["next_cursor"]
+    await rows.customer("somebody else")
+    await execute(pool, "UPDATE journey.identifiers SET customer_id = $1", named("somebody else"))
+    answer = await client.get(address, params={**query, "cursor": cursor}, headers={"accept-language": "ko"})
+    assert (answer.status_code, answer.json()["code"]) == (410, "customer_moved")
+    assert "다른 고객" in answer.json()["message"]
+
+
+async def test_a_page_that_ends_at_the_longest_id_can_be_followed(client: httpx2.AsyncClient, rows: Rows) -> None:
+    await rows.customer("caller")
+    await rows.identifier("caller", "phone", PHONE)
+    for number in range(3):
+        await rows.touchpoint("caller", f"{number}" + "😀" * 254, number)
+    cursor = (await client.get(TIMELINE, params={"limit": 1})).json()["next_cursor"]
+    answer = await client.get(TIMELINE, params={"cursor": cursor})
+    assert [one["id"][0] for one in answer.json()["touchpoints"]] == ["1", "2"]
