@@ -12,11 +12,13 @@ import pytest
 from schemas.friction import Friction, State
 from schemas.vocabulary import Severity
 from services.alerts.api import pages
+from services.alerts.api.issues import read_issue
 from services.alerts.domain import actions
 from services.alerts.domain.values import Issue
 from services.alerts.domain.values import State as IssueState
-from services.alerts.stores import feed, listing
+from services.alerts.stores import feed, listing, reading
 from services.alerts.stores.listing import IssueFilter, Order, WalkExpiredError
+from services.alerts.stores.reading import Place
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
 from tests.conftest import SteppingClock
@@ -308,3 +310,46 @@ async def explained(connection: Any, statement: str, values: tuple[object, ...])
     """The steps of a statement that was carried out."""
     found = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *values)
     return nodes(json.loads(found)[0]["Plan"])
+
+
+async def test_an_issue_says_how_many_of_its_frictions_it_does_not_show(database: str, clock: SteppingClock) -> None:
+    first = a_friction()
+    matter = {"customer_id": first.customer_id, "journey_id": first.journey_id}
+    async with an_engine(database, clock, dispatching=False) as engine:
+        await engine.take(first, *(a_friction(**matter) for _ in range(104)))
+        [issue_id] = await every(engine)
+        async with acquire(engine.pool) as connection:
+            shown = await reading.frictions(connection, issue_id)
+            held = await reading.held(connection, issue_id)
+        detail = await read_issue(engine.service.parts, None, issue_id)  # type: ignore[arg-type]  # who asks is not looked at
+
+    assert (len(shown), held.evidence) == (100, 105)
+    assert detail.not_shown.evidence == 5
+    assert detail.not_shown.deliveries == 0
+
+
+async def test_a_walk_over_deliveries_misses_none_while_others_come_and_are_sent(
+    database: str, clock: SteppingClock
+) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        endpoint, _ = await engine.endpoint("http://127.0.0.1:9/hook")
+        await engine.take(*(a_friction() for _ in range(9)))
+        there = set(await engine.column("SELECT delivery_id FROM alerts.deliveries"))
+        seen: list[str] = []
+        cursor, more = None, True
+        while more:
+            async with acquire(engine.pool) as connection:
+                behind = pages.place_in_deliveries(endpoint, None, cursor)
+                found = await reading.deliveries_of_endpoint(connection, endpoint, None, behind, 3)
+                await connection.execute(
+                    "UPDATE alerts.deliveries SET state = 'delivered', delivered_at = now(), next_at = now()"
+                )
+            seen += [row.id for row in found]
+            clock.advance(timedelta(seconds=1))
+            await engine.take(a_friction())
+            more = bool(found)
+            if found:
+                cursor = pages.cursor_of_deliveries(endpoint, None, Place(at=found[-1].created_at, id=found[-1].id))
+
+    assert set(seen) == there
+    assert len(seen) == len(there)

@@ -18,6 +18,7 @@ from services.alerts.api.views import (
     IssueSummary,
     IssueView,
     NoteBody,
+    NotShownView,
     ResolveBody,
     SnoozeBody,
 )
@@ -114,11 +115,17 @@ async def read_issue(parts: Ground, _: Reader, issue_id: UUID) -> IssueDetail:
         evidence = await reading.frictions(connection, issue_id)
         events = await reading.events(connection, issue_id)
         deliveries = await reading.deliveries_of_issue(connection, issue_id)
+        held = await reading.held(connection, issue_id)
     return IssueDetail(
         **IssueView.of(issue).model_dump(),
         evidence=evidence,
         events=[EventView.of(event) for event in events],
         deliveries=[DeliveryView.of(row) for row in deliveries],
+        not_shown=NotShownView(
+            evidence=max(0, held.evidence - len(evidence)),
+            events=max(0, held.events - len(events)),
+            deliveries=max(0, held.deliveries - len(deliveries)),
+        ),
     )
 
 

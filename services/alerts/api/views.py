@@ -205,12 +205,23 @@ class DeliveryPage(Given):
     next_cursor: str | None = None
 
 
+class NotShownView(Given):
+    """How many older ones there are that the lists of an issue leave out."""
+
+    evidence: int
+    events: int
+    deliveries: int
+
+
 class IssueDetail(IssueView):
     """Everything about one issue."""
 
-    evidence: list[dict[str, Any]] = Field(description="Its frictions, as friction v1, retracted ones too.")
-    events: list[EventView] = Field(description="The audit, the latest first.")
-    deliveries: list[DeliveryView]
+    evidence: list[dict[str, Any]] = Field(
+        description="Its frictions, as friction v1, retracted ones too: the latest 100."
+    )
+    events: list[EventView] = Field(description="The audit, the latest 500 lines, the latest first.")
+    deliveries: list[DeliveryView] = Field(description="What was sent about it, the latest 200.")
+    not_shown: NotShownView = Field(description="How many more there are of each.")
 
 
 class ActionBody(Taken):

@@ -19,7 +19,7 @@ const WORDS = {
     moved: "moved with the customer", reopened: "opened again", snoozed_: "snoozed", snooze_ended: "snooze ended",
     note_: "noted", told: "people told", not_told: "nobody told",
     shows: (shown, total, left) => `Shows ${shown} of ${total}${left ? `; ${left} not shown` : ""}.`,
-    leftOut: (count, severity) => `${count} ${severity}`, no_route: "no route", more: (count) => `Show ${count} more`,
+    leftOut: (count, severity) => `${count} ${severity}`, no_route: "no route", older: (count) => `${count} older not shown`, more: (count) => `Show ${count} more`,
     showsResolved: (shown, total) => `Resolved: shows the latest ${shown} of ${total}.`,
     liveUnheard: "live, but not everybody is told", caughtTitle: "Some receivers take nothing",
     unheardTitle: "Not everybody is told", hearingUnknown: "Whether everybody is told is not known now.",
@@ -44,7 +44,7 @@ const WORDS = {
     friction_left: "불편 이동", severity_raised: "심각도 상승", moved: "고객과 함께 이동", reopened: "다시 열림",
     snoozed_: "조용히 함", snooze_ended: "다시 알림", note_: "메모", told: "알림 보냄", not_told: "알리지 않음",
     shows: (shown, total, left) => `${total}건 중 ${shown}건 표시${left ? `; ${left}은 표시하지 않음` : ""}`,
-    leftOut: (count, severity) => `${severity} ${count}건`, no_route: "받을 곳이 없음",
+    leftOut: (count, severity) => `${severity} ${count}건`, no_route: "받을 곳이 없음", older: (count) => `이전 ${count}건은 표시하지 않음`,
     web: "웹", app: "앱", phone: "전화", ivr: "ARS", chat: "채팅", email: "이메일", sms: "문자", social: "SNS",
     messenger: "메신저", store: "매장", kiosk: "키오스크", field: "방문", device: "기기", mail: "우편", api: "API",
     basic: "베이직", enhanced: "우대", premium: "프리미엄", more: (count) => `${count}건 더 보기`,
@@ -311,6 +311,8 @@ function detail(issue) {
     issue.snoozed_until ? element("span", {}, `${say("snoozed")} `, clock(issue.snoozed_until)) : null,
     element("span", { className: "code" }, `${say("customer")} ${issue.customer_id}`),
     issue.merged_into ? element("span", { className: "code" }, `${say("mergedInto")} ${issue.merged_into}`) : null);
+  const older = (count) => (count ? element("p", { className: "code" }, say("older")(number(count))) : null);
+  const left = issue.not_shown;
   const frictions = issue.evidence.map((f) => element("li", {}, f.explanation[state.language],
     f.state === "retracted" ? ` (${say("retracted")})` : "", " ", element("span", { className: "code" }, f.rule)));
   const steps = (issue.timeline ?? []).map((s) => element("li", {}, clock(s.occurred_at), " ",
@@ -326,8 +328,9 @@ function detail(issue) {
     if (text) act(issue, "note", { text });
   } }, say("note"));
   return [head, element("div", { className: "row" }, ...actions(issue), ...extra, note),
-    element("h3", {}, say("evidence")), list(frictions), element("h3", {}, say("timeline")), list(steps),
-    element("h3", {}, say("audit")), list(events), element("h3", {}, say("deliveries")), list(told)];
+    element("h3", {}, say("evidence")), list(frictions), older(left.evidence),
+    element("h3", {}, say("timeline")), list(steps), element("h3", {}, say("audit")), list(events), older(left.events),
+    element("h3", {}, say("deliveries")), list(told), older(left.deliveries)].filter(Boolean);
 }
 
 // -- live, and whether people are told

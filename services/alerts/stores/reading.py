@@ -66,6 +66,28 @@ class DeliveryRow:
     delivered_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """How many there are of what an issue holds."""
+
+    evidence: int
+    events: int
+    deliveries: int
+
+
+async def held(connection: Connection, issue_id: UUID) -> Held:
+    """Count the frictions, the lines of the audit and the deliveries of an issue."""
+    [row] = await connection.fetch(
+        """
+        SELECT (SELECT count(*) FROM alerts.frictions WHERE issue_id = $1 AND document IS NOT NULL) AS evidence,
+               (SELECT count(*) FROM alerts.issue_events WHERE issue_id = $1) AS events,
+               (SELECT count(*) FROM alerts.deliveries WHERE issue_id = $1) AS deliveries
+        """,
+        issue_id,
+    )
+    return Held(evidence=row["evidence"], events=row["events"], deliveries=row["deliveries"])
+
+
 async def issue(connection: Connection, issue_id: UUID) -> Issue | None:
     """Return one issue."""
     document = await connection.fetchval("SELECT document FROM alerts.issues WHERE issue_id = $1", issue_id)
