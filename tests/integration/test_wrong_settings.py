@@ -133,6 +133,19 @@ def test_a_database_without_tables_is_told_what_is_missing(postgres_url: str) ->
     assert "Traceback" not in ended.stderr
 
 
+def test_up_and_migrate_refuse_what_postgres_refuses_in_one_line_too(database: str, tmp_path: Path) -> None:
+    credentials, _, place = database.rpartition("@")
+    wrong = f"{credentials.rpartition(':')[0]}:wrong-word@{place}"
+    for command in ("up", "migrate"):
+        environ = {"PATH": os.environ["PATH"], "WAYMARK_POSTGRES": wrong, "WAYMARK_DATA_DIR": str(tmp_path / "data")}
+        ended = subprocess.run([WAYMARK, command], env=environ, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 2, ended.stderr
+        assert "WAYMARK_POSTGRES: PostgreSQL refuses this user with this password" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert "wrong-word" not in ended.stderr
+    assert not (tmp_path / "data").exists()
+
+
 HEAVY = ("aiokafka", "alembic", "asyncpg", "fastapi", "faust", "psycopg", "sqlalchemy", "starlette", "uvicorn")
 """Each takes a tenth of a second and more to load; a refusal needs none of them."""
 
@@ -183,20 +196,31 @@ def test_files_with_mistakes_are_refused_before_anything_heavy_is_loaded(
         assert "(line 2)" in said
 
 
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_wrong_password_is_refused_before_the_process_itself_is_loaded(database: str, process: str) -> None:
+    credentials, _, place = database.rpartition("@")
+    environ = {"WAYMARK_POSTGRES": f"{credentials.rpartition(':')[0]}:wrong-word@{place}"}
+    ended = tried(("serve", process), environ)
+
+    assert ended.returncode == 2, ended.stderr
+    assert "refuses this user with this password" in ended.stderr
+    assert not {"alembic", "fastapi", "faust", "sqlalchemy", "uvicorn"} & set(ended.stdout.split())
+
+
 def refused_early(arguments: tuple[str, ...], environ: dict[str, str]) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-c", LOADED, *arguments],
-        env={"PATH": os.environ["PATH"], **environ},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    ended = tried(arguments, environ)
     assert ended.returncode == 2, ended.stderr
     assert ended.stdout.splitlines() == ["loaded:"]
     assert "Traceback" not in ended.stderr
     assert PASSWORD not in ended.stderr
     return ended.stderr
+
+
+def tried(arguments: tuple[str, ...], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The command in a process that tells in the end what it has loaded."""
+    whole = {"PATH": os.environ["PATH"], **environ}
+    command = [sys.executable, "-c", LOADED, *arguments]
+    return subprocess.run(command, env=whole, capture_output=True, text=True, timeout=30, check=False)
 
 
 def test_doctor_says_of_a_setting_that_several_processes_refuse_once_what_is_wrong() -> None:

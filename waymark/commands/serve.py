@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from services.runtime.settings import CommonSettings
 
 
+ANSWERS_WITHIN_S = 1.0
+"""How long PostgreSQL has to refuse somebody before the rest is loaded; the process itself waits for it much longer."""
+
+
 class Process(StrEnum):
     """The processes there are."""
 
@@ -61,15 +65,23 @@ def _run(work: Coroutine[Any, Any, None], process: Process) -> None:
         raise CommandError(str(error)) from None
 
 
-def _warn(common: "CommonSettings", process: Process) -> None:
-    """Tell of variables that nothing reads, in the log of the process, where people look."""
+def _begin(common: "CommonSettings", process: Process) -> None:
+    """What is done before the process's own modules are loaded: tell of odd variables, and meet PostgreSQL.
+
+    Raises:
+        SettingsError: PostgreSQL refuses whom the URL names. Where nobody answers at once, the process waits itself.
+    """
     from services.runtime import logs
-    from services.runtime.settings import misspelt
+    from services.runtime.settings import SettingsError, misspelt
+    from services.runtime.starting import find_refusal
     from waymark.variables import known_variables
 
     logs.configure(process.value, common.log_level, common.log_format)
     for line in misspelt(os.environ, known_variables()):
         logs.get_logger(__name__).warning("variable without effect", problem=line)
+    wrong = asyncio.run(find_refusal(common.postgres.get_secret_value(), within_s=ANSWERS_WITHIN_S))
+    if wrong is not None:
+        raise SettingsError([f"{common.variable_of('postgres')}: {wrong}"])
 
 
 def _loop_factory(process: Process) -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -87,7 +99,7 @@ def _ingest() -> Coroutine[Any, Any, None]:
 
     settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
     Files.read(settings.ingest)
-    _warn(settings.common, Process.INGEST)
+    _begin(settings.common, Process.INGEST)
     from services.ingest.app import run
 
     return run(settings)
@@ -99,7 +111,7 @@ def _journey() -> Coroutine[Any, Any, None]:
 
     settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
     rulebook.of(settings.worker)
-    _warn(settings.common, Process.JOURNEY)
+    _begin(settings.common, Process.JOURNEY)
     from services.journey.worker import run
 
     return run(settings)
@@ -109,7 +121,7 @@ def _journey_api() -> Coroutine[Any, Any, None]:
     from services.journey.api_settings import ApiProcessSettings
 
     settings = ApiProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
-    _warn(settings.common, Process.JOURNEY_API)
+    _begin(settings.common, Process.JOURNEY_API)
     from services.journey.api_app import run
 
     return run(settings)
@@ -119,7 +131,7 @@ def _alerts() -> Coroutine[Any, Any, None]:
     from services.alerts.settings import ProcessSettings
 
     settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
-    _warn(settings.common, Process.ALERTS)
+    _begin(settings.common, Process.ALERTS)
     from services.alerts.app import run
 
     return run(settings)

@@ -3,7 +3,10 @@
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from sqlalchemy.exc import OperationalError
+
 from services.runtime.reach.brokers import Brokers
+from waymark.database import unusable
 from waymark.local.plan import BrokerKind, Plan
 from waymark.migrate import migrate
 from waymark.stack.kafka import Kafka
@@ -63,9 +66,13 @@ def prepare(broker: Broker, database: Database) -> None:
     """Make topics and tables. A broker of our own has one node, so its topics have one replica.
 
     Raises:
+        CommandError: the given PostgreSQL cannot be used.
         StackError: the broker refuses, or a topic is there with other partitions.
     """
-    migrate(database.url)
+    try:
+        migrate(database.url)
+    except OperationalError as error:
+        raise unusable(database.url, error.orig) from error
     replication = None if broker.kind is BrokerKind.GIVEN else 1
     problems = make_topics(broker.brokers or broker.bootstrap, replication=replication, configure=broker.idempotent)
     if problems:

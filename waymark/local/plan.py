@@ -79,7 +79,8 @@ def check_settings(plan: Plan, environ: Mapping[str, str]) -> None:
     """See that every service would start with what it is going to get, before anything is started.
 
     Raises:
-        CommandError: it would not; with every mistake in the settings, or in the files that they name.
+        CommandError: it would not; with every mistake in the settings, or in the files that they name, or with what
+            the given PostgreSQL has against its URL.
     """
     from waymark.variables import refusals
 
@@ -88,6 +89,11 @@ def check_settings(plan: Plan, environ: Mapping[str, str]) -> None:
         given |= dict.fromkeys((name for name in environ if name.startswith("WAYMARK_KAFKA_")), "")
     if problems := refusals({**environ, **given, **plan.environment}):
         raise CommandError(settings_wrong(problems), exit_code=2)
+    if plan.postgres is not None:
+        from waymark.database import why_refused
+
+        if (wrong := why_refused(plan.postgres)) is not None:
+            raise CommandError(settings_wrong([f"WAYMARK_POSTGRES: {wrong}"]), exit_code=2)
 
 
 _SERVICES = ("INGEST", "JOURNEY", "JOURNEY_API", "ALERTS")

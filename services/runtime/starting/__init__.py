@@ -91,11 +91,12 @@ async def open_postgres(
         await asyncio.sleep(min(pause_s, left))
 
 
-async def find_refusal(url: str) -> str | None:
+async def find_refusal(url: str, *, within_s: float = WITHIN_S) -> str | None:
     """Open one session as services do, and return what is wrong with the URL where no waiting mends it."""
     opener = Opener(address=read(url), pooler=Pooler.SESSION, settings={}, writes=False)
     try:
-        session = await opener.connect(connection_class=Session)
+        async with asyncio.timeout(within_s):
+            session = await opener.connect(connection_class=Session)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         return _refusal(error)
     session.terminate()
