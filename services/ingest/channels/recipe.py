@@ -52,7 +52,7 @@ class Mapped:
     raw: bytes
     unread: tuple[Unread, ...] = ()
     untimed: bool = False
-    """Whether it says no time because its system says none: it happened when it came."""
+    """Whether it says no time, or none that can be read, where its system may say none: it happened when it came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +185,7 @@ def _made(entry: int, step: Step, view: View) -> Mapped:
     given = step.native(view) if step.native is not None else None
     if isinstance(given, dict):
         document = _over(document, given)
-    unreadable = any(one.member == "occurred_at" for one in unread)
-    untimed = step.has_no_time and not unreadable and document.get("occurred_at") is None
+    untimed = step.has_no_time and document.get("occurred_at") is None
     return Mapped(entry=entry, document=document, raw=view.raw, unread=tuple(unread), untimed=untimed)
 
 

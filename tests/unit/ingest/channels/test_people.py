@@ -116,3 +116,10 @@ async def test_a_whatsapp_user_without_a_number_is_the_one_whose_number_is_told_
 
     assert first == by_meta == {("social", f"whatsapp:{USER}")}
     assert second == numbered == {("social", f"whatsapp:{USER}"), ("phone", "+821012345678")}
+
+
+async def test_mail_whose_date_cannot_be_read_came_when_it_came(bench: WebhookBench) -> None:
+    mail = example("mailgun/mail_received").body.replace(b"Sun%2C+22+Nov+2026", b"22%2F11%2F2026")
+
+    assert await deliver(bench, "mailgun/mail_received", mail) == [{("email", "c1009@example.com")}]
+    assert bench.publisher.touchpoints[0].occurred_at == NOW
