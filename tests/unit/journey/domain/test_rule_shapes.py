@@ -43,7 +43,9 @@ def test_a_count_without_a_window_looks_at_everything() -> None:
 
 
 def test_a_count_of_one_fires_at_every_unit() -> None:
-    assert finds(errors(0, 1), **{**ERRORS, "at_least": 1}) == ["e0", "e1"]
+    rules = a_rule(**{**ERRORS, "at_least": 1})
+    findings = found("mine", *errors(0, 1, 2), rules=rules)
+    assert [(one.at.id, one.evidence["count"]) for one in findings] == [("e0", 1), ("e1", 2), ("e2", 3)]
 
 
 def test_what_cuts_the_view_does_not_count_itself() -> None:
