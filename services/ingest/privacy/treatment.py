@@ -81,8 +81,7 @@ class Treating:
     def _walked(self, node: Mapping[str, Any], tree: Tree, found: Touchpoint, path: str) -> dict[str, Any]:
         kept = {}
         for name, value in node.items():
-            below = tree.get(name, tree.get("*", Treatment.KEEP))
-            treated = self._value(value, below, found, f"{path}.{name}")
+            treated = self._value(value, _rule_at(tree, name) or Treatment.KEEP, found, f"{path}.{name}")
             if treated is not _GONE:
                 kept[name] = treated
         return kept
@@ -92,6 +91,10 @@ class Treating:
             return self._treated(value, rule, found, path)
         if isinstance(value, dict):
             return self._walked(value, rule, found, path)
+        inside = rule.get("*", Treatment.KEEP)
+        objects = isinstance(value, list) and all(isinstance(one, dict) for one in value)
+        if not objects and isinstance(inside, Treatment) and inside is not Treatment.KEEP:
+            return self._treated(value, inside, found, path)  # no names inside: what holds of each holds of the whole
         if isinstance(value, list):
             return [self._value(one, rule, found, f"{path}[{at}]") for at, one in enumerate(value)]
         return value
@@ -107,6 +110,16 @@ class Treating:
                 return self._sealer.seal(value, source=found.source, id_=found.id, path=path)
             case Treatment.DROP:
                 return _GONE
+
+
+def _rule_at(tree: Tree, name: str) -> "Treatment | Tree | None":
+    """The rule for a member. A name with dots, `data.buyer`, is the path that it looks like, else one name."""
+    step, dot, rest = name.partition(".")
+    for below in (tree.get(step), tree.get("*")):
+        found = _rule_at(below, rest) if dot and isinstance(below, Mapping) else below
+        if found is not None:
+            return found
+    return None
 
 
 def _chosen(treatments: Mapping[str, Treatment], name: str) -> Treatment:
