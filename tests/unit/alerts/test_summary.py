@@ -10,7 +10,7 @@ import schemas.issue
 from schemas import validation
 from services.alerts.domain.announcing import Notification
 from services.alerts.domain.notifying import Reason
-from services.alerts.domain.summary import latest_detection, summarised
+from services.alerts.domain.summary import latest_revision, summarised
 from services.alerts.domain.values import Friction, Issue, Severity, Step, Title
 from services.alerts.rendering import MAX_BYTES, webhook_body
 from services.alerts.wire import write_issue
@@ -125,12 +125,12 @@ def test_a_kept_severity_falls_neither_for_people_nor_for_those_who_are_told() -
     assert (kept.severity, kept.loud_severity) == (Severity.CRITICAL, Severity.HIGH)
 
 
-def test_only_loud_frictions_say_when_something_was_detected() -> None:
-    loud, later, quiet = a_friction(1), a_friction(2, detected_at=NOW + HOUR), a_friction(3, quiet=True)
+def test_only_loud_frictions_say_when_something_was_revised() -> None:
+    loud, later, quiet = a_friction(1), a_friction(2, revised_at=NOW + HOUR), a_friction(3, quiet=True)
 
-    assert latest_detection([later, loud]) == NOW + HOUR
-    assert latest_detection([loud, a_friction(4, quiet=True, detected_at=NOW + HOUR)]) == NOW
-    assert latest_detection([quiet]) is None
+    assert latest_revision([later, loud]) == NOW + HOUR
+    assert latest_revision([loud, a_friction(4, quiet=True, revised_at=NOW + HOUR)]) == NOW
+    assert latest_revision([quiet]) is None
 
 
 def test_an_issue_of_three_hundred_frictions_with_the_longest_texts_stays_what_the_contract_allows() -> None:
@@ -180,6 +180,6 @@ def _notification(issue: Issue) -> Notification:
         type="issue.opened",
         reason=Reason.FIRST,
         endpoints=(),
-        detected_at=NOW,
+        revised_at=NOW,
         created_at=NOW,
     )

@@ -8,8 +8,8 @@ An issue whose end was not told used to stay silent when it came back. Its end c
 
 from alembic import op
 
-revision = "alerts_0004"
-down_revision = "alerts_0003"
+revision = "alerts_0006"
+down_revision = "alerts_0005"
 branch_labels = None
 depends_on = None
 
