@@ -67,6 +67,9 @@ def test_links_across_customers(
         pytest.param(
             {A: ONE, B: ONE}, {(A, C): False}, {C: OTHER}, [ONE], id="a link to another customer in quarantine is none"
         ),
+        pytest.param(
+            {B: ONE, C: ONE}, {(A, B): False}, {A: OTHER}, [ONE], id="nor one from a customer of another page"
+        ),
         pytest.param({A: OTHER, B: OTHER, C: ONE, D: ONE}, {}, {}, [ONE, OTHER], id="several, in order"),
         pytest.param(
             {A: ONE, B: ONE, C: OTHER, D: OTHER}, {(C, D): True}, {}, [ONE], id="each customer by its own links"
