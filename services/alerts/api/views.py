@@ -233,7 +233,7 @@ class ActionBody(Taken):
 class ResolveBody(ActionBody):
     """How it ended."""
 
-    resolution: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")] = Field(
+    resolution: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")] = Field(
         "resolved", description="A word of your own: `called_back`, `refunded`, `false_alarm` …"
     )
 
