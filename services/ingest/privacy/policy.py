@@ -126,7 +126,7 @@ class Policy:
         except ValidationError as error:
             raise PolicyError(_problem(one) for one in error.errors()) from None
         self._others = Rules(read.default, _Rules())
-        self._sources = {name: Rules(read.default, own) for name, own in read.sources.items()}
+        self._sources = _by_source(read)
         every = [self._others, *self._sources.values()]
         self.treatments = frozenset[Treatment]().union(*(rules.treatments for rules in every))
         self.inert = all(rules.inert and rules.keeps_dead_letters for rules in every)
@@ -163,6 +163,20 @@ class Policy:
         return missing
 
 
+def _by_source(read: _File) -> dict[str, Rules]:
+    """The rules of each source, over the default; raises `PolicyError` where the two do not go together."""
+    rules: dict[str, Rules] = {}
+    problems: list[str] = []
+    for name, own in read.sources.items():
+        try:
+            rules[name] = Rules(read.default, own)
+        except ValueError as error:
+            problems.append(f"sources.{name}.attributes, over the default: {error}")
+    if problems:
+        raise PolicyError(problems)
+    return rules
+
+
 def _all_names(named: Mapping[str, _Same]) -> Mapping[str, _Same]:
     for name in named:
         if name != _ANY and not _NAME.fullmatch(name):
@@ -182,10 +196,7 @@ def _tree(paths: Mapping[str, Treatment]) -> Tree:
                 msg = f"{path!r} lies inside something that is treated as a whole already"
                 raise ValueError(msg)
             node = below
-        if last in node:
-            msg = f"{path!r} is treated as a whole, and something inside it too"
-            raise ValueError(msg)
-        node[last] = treatment
+        node[last] = treatment  # what lies inside it comes later: a path sorts behind its beginnings
     return tree
 
 

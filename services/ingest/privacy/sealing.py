@@ -44,7 +44,7 @@ class Sealer:
         Raises:
             CannotUnsealError: its key is not among ours, or it is not what was sealed at this place.
         """
-        text = sealed if isinstance(sealed, str) else "".join(sealed)
+        text = "".join(sealed)
         key, _, encoded = text.removeprefix(SEALED).partition(":")
         try:
             material = base64.urlsafe_b64decode(encoded)

@@ -206,6 +206,10 @@ def test_what_is_no_whole_sealed_value_is_refused(sealed: Any) -> None:
         ({"default": {"identifiers": {"Phone": "drop"}}}, "'Phone' is no name"),
         ({"default": {"attributes": {"a..b": "drop"}}}, "'a..b' is no path"),
         ({"default": {"attributes": {"a": "drop", "a.b": "keep"}}}, "'a.b' lies inside"),
+        (
+            {"default": {"attributes": {"a": "drop"}}, "sources": {"web": {"attributes": {"a.b": "keep"}}}},
+            "sources.web.attributes, over the default: 'a.b' lies inside",
+        ),
         ({"default": {"texts": "drop"}}, "default.texts: Extra inputs are not permitted"),
         ({"sources": {"web": {"identifiers": {"phone": "hmac"}}}}, "identifiers are treated alike for all sources"),
         ({"defaults": {}}, "defaults: Extra inputs"),
@@ -218,7 +222,31 @@ def test_a_policy_that_makes_no_sense_says_where(file: Any, problem: str) -> Non
     assert problem in str(raised.value)
 
 
-@pytest.mark.parametrize(("text", "problem"), [("a: [", "is no YAML"), (None, "No such file")])
+def test_every_problem_of_a_policy_is_said_in_a_line_of_its_own() -> None:
+    with pytest.raises(PolicyError) as raised:
+        Policy({"default": {"agent": "encrypt", "refs": {"Case": "drop"}, "attributes": {"a.b": "keep", "a": "drop"}}})
+
+    assert raised.value.problems == [
+        "default.agent: use one of 'keep', 'drop' or 'hmac'",
+        "default.refs: 'Case' is no name; use lower-case letters, digits and underscores, or '*'",
+        "default.attributes: 'a.b' lies inside something that is treated as a whole already",
+    ]
+    assert str(raised.value) == "; ".join(raised.value.problems)
+
+
+def test_a_file_that_makes_no_sense_is_named_with_each_problem(tmp_path: Path) -> None:
+    file = tmp_path / "privacy.yaml"
+    file.write_text("default: {text: hide}")
+
+    with pytest.raises(PolicyError) as raised:
+        Policy.read(str(file))
+
+    assert raised.value.problems == [f"{file}: default.text: use one of 'keep', 'drop', 'hmac' or 'encrypt'"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("a: [", "is no YAML: while parsing a flow node"), (None, "No such file")]
+)
 def test_a_file_that_cannot_be_read_says_so_when_ingest_starts(
     clock: SteppingClock, tmp_path: Path, text: str | None, problem: str
 ) -> None:

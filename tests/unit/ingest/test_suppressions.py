@@ -1,5 +1,6 @@
 """Of whom nothing is taken: the suppression list, before anything is published."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,10 +10,15 @@ from prometheus_client import CollectorRegistry
 from schemas.pseudonyms import pseudonym
 from schemas.spelling import MAX_IDENTIFIER_LENGTH
 from services.ingest.metrics import Metrics
+from services.ingest.privacy.policy import Policy
+from services.ingest.privacy.screen import Screen
+from services.ingest.privacy.sealing import Sealer
 from services.ingest.privacy.suppressions import PROBE, SuppressionList, Suppressions
+from services.ingest.privacy.treatment import Treating
 from services.runtime.health import CheckResult
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
+from tests.waiting import until
 
 SECRET = "a-secret-for-pseudonyms-that-is-long-enough"
 PHONE = "+821012345678"
@@ -168,3 +174,58 @@ async def test_who_was_suppressed_under_an_earlier_spelling_stays_so(
     answer = await bench.post(a_touchpoint(id="1", customer=customer))
 
     assert answer.outcomes == ["suppressed"]
+
+
+async def test_where_nobody_is_suppressed_nobody_is_named_before_and_after_it_is_read() -> None:
+    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
+    assert not suppressions.name([("phone", PHONE)])
+
+    await suppressions.refresh()
+
+    assert await suppressions.check() == CheckResult(name="suppressions", ok=True, detail="0 held")
+
+
+async def test_the_list_is_read_whole_only_when_it_changed() -> None:
+    asked: list[int] = []
+
+    class Asked(ListInMemory):
+        async def read(self, known: int) -> SuppressionList | None:
+            asked.append(known)
+            return await super().read(known)
+
+    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=0.001)
+    await suppressions.watch(Asked(("phone", PHONE)))
+    running = asyncio.create_task(suppressions.run())
+    await until(lambda: len(asked) > 2)
+    running.cancel()
+
+    assert asked[0] < 0
+    assert set(asked[1:]) == {1}
+
+
+async def test_the_shortest_telephone_number_that_a_country_has_is_recognised() -> None:
+    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
+    await suppressions.watch(ListInMemory(("phone", "+3545812345")))
+
+    assert suppressions.may_name(["581 2345"], "IS")
+    assert not suppressions.may_name(["581 234"], "IS")
+
+
+@pytest.mark.parametrize(
+    ("original", "kept"),
+    [
+        pytest.param(
+            b'{"id": "\xff\xfe\xfd\xfc", "customer": {"customer_id": "C-17"}', False, id="of who is suppressed"
+        ),
+        pytest.param(b'{"id": "\xff\xfe\xfd\xfc", "customer": {"customer_id": "C-18"}', True, id="of anybody else"),
+    ],
+)
+async def test_bytes_that_are_no_text_are_looked_at_all_the_same(original: bytes, kept: bool) -> None:
+    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
+    treating = Treating(SECRET.encode(), Sealer((SECRET,)))
+    screen = Screen(Policy(), suppressions, treating, phone_region="KR")
+    assert screen.open
+    await suppressions.watch(ListInMemory(("customer_id", "C-17")))
+    assert not screen.open
+
+    assert screen.remains(original, None, "crm") == (original if kept else b"")
