@@ -71,12 +71,17 @@ class Upkeep:
             await self.inbox.act(issue_id, lambda issue, _: wake(issue, now=self.clock.now()))
 
     async def tell_unheard(self) -> None:
-        """Tell the issues of which nobody could hear to whoever can now."""
+        """Tell the issues of which nobody alive was told to whoever hears now."""
+        now = self.clock.now()
         async with acquire(self.pool) as connection:
             whom = await directory.directory(connection)
             waiting = await hearing.unheard_issues(connection, AT_ONCE)
             orphans = await hearing.orphans(connection, AT_ONCE)
-        for issue_id in dict.fromkeys([*waiting, *(o.issue_id for o in orphans if o.issue_id is not None)]):
+            living = [e.id for e in whom.endpoints.values() if e.alive(now)]
+            dead = [e for e in whom.endpoints if e not in living]
+            kept = await hearing.kept_by_the_dead(connection, dead, living, AT_ONCE) if living and dead else []
+        silent = [issue.id for issue in kept if tell_again(issue, whom, now=now).change is not None]
+        for issue_id in dict.fromkeys([*waiting, *(o.issue_id for o in orphans if o.issue_id is not None), *silent]):
             await self.inbox.act(issue_id, lambda issue, _: tell_again(issue, whom, now=self.clock.now()))
         if orphans:
             async with acquire(self.pool) as connection:

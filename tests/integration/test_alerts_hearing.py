@@ -142,6 +142,29 @@ async def test_what_waited_for_an_endpoint_that_is_deleted_is_told_to_others(
     assert rows == [(desk, "exhausted", "issue.opened"), (night, "pending", "issue.opened")]
 
 
+async def test_what_waits_for_a_dead_receiver_is_told_to_one_that_hears(database: str, clock: SteppingClock) -> None:
+    async with an_engine(database, clock, dispatching=False) as engine:
+        people, upkeep = engine.service.parts.people, engine.service.upkeep()
+        desk, _ = await engine.endpoint("https://desk.example.com/", catch_all=False)
+        night, _ = await engine.endpoint("https://night.example.com/")
+        route = Route(id=uuid4(), name="billing", endpoints=(desk,))
+        await people.edit_routes(lambda _: [route], actor="test", change="route added")
+        await engine.take(a_friction())
+        await upkeep.tell_unheard()
+        before = await rows_of(engine.pool)
+        async with acquire(engine.pool) as connection:
+            await connection.execute(
+                "UPDATE alerts.endpoints SET consecutive_failures = 5, failing_since = $1 WHERE endpoint_id = $2",
+                *(clock.now(), desk),
+            )
+        await upkeep.tell_unheard()
+        await upkeep.tell_unheard()
+        after = await rows_of(engine.pool)
+
+    assert before == [(desk, "pending", "issue.opened")]
+    assert after == [*before, (night, "pending", "issue.opened")]
+
+
 async def rows_of(pool: Any) -> list[tuple[UUID, str, str]]:
     async with pool.acquire() as connection:
         return [

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.alerts.domain.lifecycle import reopened
-from services.alerts.domain.routing import Directory, facts, route
-from services.alerts.domain.values import SYSTEM, Change, Event, EventKind, Issue, State, Told
+from services.alerts.domain.routing import Directory, any_alive, facts, route
+from services.alerts.domain.values import SYSTEM, Change, Event, EventKind, Issue, State
 
 LONGEST_SNOOZE = timedelta(days=366)
 """Who wants silence for longer than a year wants the issue resolved."""
@@ -97,14 +97,19 @@ def wake(issue: Issue, *, now: datetime) -> Outcome:
 
 
 def tell_again(issue: Issue, directory: Directory, *, now: datetime) -> Outcome:
-    """Tell an open issue of which nobody can have heard: there was nobody, or all that were told of it are deleted."""
-    gone = issue.told.severity is not None and not any(e in directory.endpoints for e in issue.told.endpoints)
+    """Tell an open issue of which nobody alive was told to those who are there now, and were not told yet.
+
+    There was nobody, or all that were told are deleted or dead. What waits for the dead still waits for them.
+    """
     if issue.state is not State.OPEN or issue.snoozed_until is not None:
         return Outcome(verdict=Verdict.ALREADY)
-    if not gone and (issue.unheard_since is None or not route(facts(issue), directory, now=now).endpoints):
+    told, routing = issue.told, route(facts(issue), directory, now=now)
+    gone = told.severity is not None and not any(e in directory.endpoints for e in told.endpoints)
+    dead = told.severity is not None and not any_alive(told.endpoints, directory, now) and routing.heard
+    if not (gone or dead or (issue.unheard_since is not None and routing.endpoints)):
         return Outcome(verdict=Verdict.ALREADY)
-    told = Told(sequence=issue.told.sequence) if gone else issue.told
-    after = replace(issue, told=told, version=issue.version + 1, updated_at=now)
+    anew = replace(told, severity=None, resolved=False) if gone or dead else told
+    after = replace(issue, told=anew, version=issue.version + 1, updated_at=now)
     return Outcome(verdict=Verdict.DONE, change=Change(before=issue, after=after, events=()))
 
 

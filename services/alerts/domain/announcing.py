@@ -50,9 +50,8 @@ def announce(
     """Decide whom `change` is told to."""
     decision = decide(change.before, change.after, now=now, notify_on=notify_on)
     routing = route(facts(change.after), directory, now=now)
-    moved = change.after.unresolved and change.after.team != routing.team
-    issue = replace(change.after, team=routing.team) if moved else change.after
-    audience = _audience(issue, routing, directory) if decision.tell else ()
+    issue = replace(change.after, team=routing.team) if change.after.unresolved else change.after
+    audience = _audience(issue, routing, directory)
     if decision.tell and not audience:
         decision = Decision(tell=False, reason=Reason.MUTED if routing.muted else Reason.NO_ROUTE)
     if not decision.tell:
@@ -81,7 +80,12 @@ def announce(
 
 
 def _audience(issue: Issue, routing: Routing, directory: Directory) -> tuple[UUID, ...]:
-    """Whom the routes name now and everybody who was told before; of an end hear only the latter."""
+    """Whom the routes name now and everybody who was told before; of an end hear only the latter.
+
+    What is told anew, because nobody alive heard it, goes to those alone who were not told: the others have it waiting.
+    """
+    if issue.told.severity is None:
+        return tuple(endpoint for endpoint in routing.endpoints if endpoint not in issue.told.endpoints)
     before = [endpoint for endpoint in issue.told.endpoints if endpoint in directory.endpoints]
     return tuple(dict.fromkeys([*before, *routing.endpoints] if issue.unresolved else before))
 

@@ -12,7 +12,9 @@ from uuid import UUID
 import msgspec
 
 from services.alerts.domain.hearing import Survey, Unheard, Waiting
+from services.alerts.domain.values import Issue
 from services.alerts.stores.directory import DIRECTORY, read_directory
+from services.alerts.stores.documents import decode_issue
 from services.runtime.postgres import Connection
 
 SURVEY = f"""
@@ -63,6 +65,24 @@ async def unheard_issues(connection: Connection, limit: int) -> list[UUID]:
         "SELECT issue_id FROM alerts.issues WHERE unheard_since IS NOT NULL ORDER BY unheard_since LIMIT $1", limit
     )
     return [row["issue_id"] for row in rows]
+
+
+async def kept_by_the_dead(
+    connection: Connection, dead: Sequence[UUID], living: Sequence[UUID], limit: int
+) -> list[Issue]:
+    """Return open issues of which something waits for a dead endpoint and nothing was sent to a living one."""
+    rows = await connection.fetch(
+        """
+        SELECT i.document FROM alerts.issues i
+         WHERE i.state = 'open' AND i.snoozed_until IS NULL AND i.issue_id IN (
+               SELECT d.issue_id FROM alerts.deliveries d WHERE d.endpoint_id = ANY($1) AND d.state = 'pending')
+           AND NOT EXISTS (
+               SELECT FROM alerts.deliveries d WHERE d.issue_id = i.issue_id AND d.endpoint_id = ANY($2))
+         ORDER BY i.opened_at LIMIT $3
+        """,
+        *(list(dead), list(living), limit),
+    )
+    return [decode_issue(row["document"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

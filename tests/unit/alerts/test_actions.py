@@ -186,7 +186,19 @@ def test_an_issue_whose_listeners_are_all_deleted_begins_anew(directory: Directo
     told = tell_again(replace(OPEN, told=TOLD), directory, now=LATER)
 
     assert told.change is not None
-    assert told.change.after.told == Told(sequence=4)
+    assert told.change.after.told == replace(TOLD, severity=None)
+
+
+def test_an_issue_of_which_only_the_dead_were_told_goes_to_the_living() -> None:
+    dead = Reachable(id=GONE, team_id=None, catch_all=True, enabled=False)
+    issue = replace(OPEN, told=TOLD)
+
+    told = tell_again(issue, replace(SOMEBODY, endpoints={**SOMEBODY.endpoints, GONE: dead}), now=LATER)
+    nobody = tell_again(issue, replace(SOMEBODY, endpoints={GONE: dead}), now=LATER)
+
+    assert told.change is not None
+    assert told.change.after.told == replace(TOLD, severity=None)
+    assert nobody == Outcome(verdict=Verdict.ALREADY)
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,18 @@ def test_what_is_kept_silent_has_a_reason(
     assert announcement.change.after.told.at == issue.told.at
 
 
+def test_what_is_told_anew_goes_to_those_alone_who_were_not_told() -> None:
+    anew = an_issue(told=replace(TOLD, severity=None, endpoints=(DESK,)), reason="delivery")
+    again = an_issue(told=replace(TOLD, severity=None, endpoints=(NIGHT,)), reason="delivery")
+
+    told = said(anew, before=anew)
+
+    assert told.notification is not None
+    assert (told.notification.endpoints, told.decision.reason) == ((NIGHT,), Reason.FIRST)
+    assert told.change.after.told.endpoints == (DESK, NIGHT)
+    assert said(again, before=again).notification is None
+
+
 def test_a_mute_does_not_silence_what_people_know_of_already() -> None:
     issue = an_issue(told=TOLD, severity=Severity.HIGH, loud_severity=Severity.HIGH)
 
