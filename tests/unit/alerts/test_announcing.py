@@ -152,8 +152,8 @@ def test_what_is_kept_silent_has_a_reason(
     assert announcement.notification is None
     assert (announcement.decision.tell, announcement.decision.reason) == (False, reason)
     assert announcement.change.events == ((OPENED, not_told(reason)) if in_the_audit else (OPENED,))
-    assert announcement.change.after.told.sequence == issue.told.sequence
-    assert announcement.change.after.told.at == issue.told.at
+    over = not issue.unresolved and issue.told.severity is not None
+    assert announcement.change.after.told == replace(issue.told, resolved=over)
 
 
 def test_what_is_told_anew_goes_to_those_alone_who_were_not_told() -> None:
