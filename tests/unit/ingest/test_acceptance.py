@@ -47,6 +47,7 @@ def test_an_accepted_touchpoint_stands_in_its_normal_form() -> None:
 
     assert normal.occurred_at == datetime(2026, 11, 22, 0, 14, tzinfo=UTC)
     assert normal.due_at == datetime(2026, 11, 22, 3, tzinfo=UTC)
+    assert normal.due_at.tzinfo is UTC
     assert (normal.source, normal.received_at, normal.replay) == ("ivr", NOW, False)
     assert normal.text == "안녕"
     assert normal.customer == {
