@@ -154,6 +154,10 @@ def test_an_issue_that_moves_whole_says_whence_and_whither_and_gets_the_next_num
         "moved",
         {"from_customer": "ann", "to_customer": "bob", "from_journey": "j1", "to_journey": None},
     )
+    assert lines(back)[0] == (
+        "moved",
+        {"from_customer": "bob", "to_customer": "ann", "from_journey": None, "to_journey": "j1"},
+    )
     assert (moved.id, moved.reason, moved.occurrence, moved.state) == (issue.id, "배송", 1, State.OPEN)
     assert (back.changes[0].after.occurrence, back.occurrences) == (3, {before.fingerprint: 3})
 
@@ -186,11 +190,10 @@ def test_of_two_resolved_at_one_instant_the_later_occurrence_comes_back(world: W
 
 def test_of_two_issues_that_want_one_place_the_older_gets_it(world: World) -> None:
     young, old = a_friction(1), a_friction(2, journey_id="j2")
-    world.take(old)
-    world.now += timedelta(hours=1)
     world.take(young)
-    [elder, younger] = world.issues.values()
-    world.issues = {younger.id: younger, elder.id: elder}
+    world.now -= timedelta(hours=1)
+    world.take(old)
+    elder = world.issue_of(old)
 
     world.take(replace(young, revision=2, journey_id="j3"), replace(old, revision=2, journey_id="j3"))
 
