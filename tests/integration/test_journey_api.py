@@ -6,13 +6,10 @@ from urllib.parse import quote, urljoin
 
 import httpx2
 import pytest
-from prometheus_client import CollectorRegistry
 
-from services.journey.api_app import build
-from services.journey.api_settings import ApiSettings
-from services.runtime.clock import SystemClock
 from services.runtime.keys import KeyKind, mint
 from services.runtime.postgres import Pool, acquire, close_pool, create_pool
+from tests.integration.journey_reader import store_key, stranger_to
 from tests.integration.journey_rows import Rows, at, named
 
 pytestmark = pytest.mark.local
@@ -33,31 +30,15 @@ def rows(pool: Pool) -> Rows:
 @pytest.fixture
 async def stranger(pool: Pool) -> AsyncIterator[httpx2.AsyncClient]:
     """A caller without a key."""
-    app = build(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry())
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://api.test") as client:
+    async with stranger_to(pool) as client:
         yield client
 
 
 @pytest.fixture
 async def client(stranger: httpx2.AsyncClient, pool: Pool) -> httpx2.AsyncClient:
     """A caller with a reader's key."""
-    stranger.headers["authorization"] = f"Bearer {await _store_key(pool, KeyKind.READER)}"
+    stranger.headers["authorization"] = f"Bearer {await store_key(pool, KeyKind.READER)}"
     return stranger
-
-
-async def _store_key(pool: Pool, kind: KeyKind, *, revoked: bool = False) -> str:
-    key = mint(kind)
-    async with acquire(pool) as connection:
-        await connection.execute(
-            "INSERT INTO journey.api_keys (key_id, kind, secret_hash, revoked_at) "
-            "VALUES ($1, $2, $3, CASE WHEN $4 THEN now() END)",
-            key.key_id,
-            str(kind),
-            key.secret_hash,
-            revoked,
-        )
-    return key.text
 
 
 def _customer(reference: str, suffix: str = "") -> str:
@@ -173,7 +154,7 @@ async def test_without_a_key_nothing_is_told(stranger: httpx2.AsyncClient, rows:
 
 @pytest.mark.parametrize("kind", [KeyKind.READER, KeyKind.AGENT, KeyKind.ADMIN])
 async def test_readers_agents_and_admins_may_read(stranger: httpx2.AsyncClient, pool: Pool, kind: KeyKind) -> None:
-    key = await _store_key(pool, kind)
+    key = await store_key(pool, kind)
     answer = await stranger.get("/v1/journeys", headers={"authorization": f"Bearer {key}"})
     assert answer.status_code == 200
 
@@ -189,7 +170,7 @@ async def test_readers_agents_and_admins_may_read(stranger: httpx2.AsyncClient, 
 async def test_other_keys_may_not_read(
     stranger: httpx2.AsyncClient, pool: Pool, kind: KeyKind, stored: bool, expected: tuple[int, str]
 ) -> None:
-    key = await _store_key(pool, kind, revoked=True) if stored else mint(kind).text
+    key = await store_key(pool, kind, revoked=True) if stored else mint(kind).text
     answer = await stranger.get("/v1/journeys", headers={"authorization": f"Bearer {key}"})
     assert (answer.status_code, answer.json()["code"]) == expected
 

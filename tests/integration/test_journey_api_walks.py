@@ -6,13 +6,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from prometheus_client import CollectorRegistry
 
-from services.journey.api_app import build
-from services.journey.api_settings import ApiSettings
-from services.runtime.clock import SystemClock
-from services.runtime.keys import KeyKind, mint
 from services.runtime.postgres import Pool, acquire, close_pool, create_pool
+from tests.integration.journey_reader import reader_of
 from tests.integration.journey_rows import Rows, named
 
 pytestmark = pytest.mark.local
@@ -36,18 +32,8 @@ def rows(pool: Pool) -> Rows:
 
 @pytest.fixture
 async def client(pool: Pool) -> AsyncIterator[httpx2.AsyncClient]:
-    """A caller with a reader's key."""
-    key = mint(KeyKind.READER)
-    await execute(
-        pool,
-        "INSERT INTO journey.api_keys (key_id, kind, secret_hash) VALUES ($1, 'reader', $2)",
-        *(key.key_id, key.secret_hash),
-    )
-    app = build(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry())
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    headers = {"authorization": f"Bearer {key.text}"}
-    async with httpx2.AsyncClient(transport=transport, base_url="http://api.test", headers=headers) as session:
-        yield session
+    async with reader_of(pool) as reader:
+        yield reader
 
 
 async def execute(pool: Pool, statement: str, *values: object) -> None:
