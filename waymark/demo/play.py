@@ -9,6 +9,7 @@ follow-up of the hour has been heard before anybody is accused of having forgott
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median, quantiles
@@ -93,13 +94,16 @@ class Play:
         """
         self._on_first_alert = on_first_alert
         async with self.receiver.listening() as port, httpx2.AsyncClient(timeout=20.0) as session:
-            await self._open_endpoint(session, port)
-            await self._send_all(session, pace)
-            self._story.is_over()
-            await self._until_quiet(pace)
+            endpoint = await self._open_endpoint(session, port)
+            try:
+                await self._send_all(session, pace)
+                self._story.is_over()
+                await self._until_quiet(pace)
+            finally:
+                await self._close_endpoint(session, endpoint)
         return self.tally
 
-    async def _open_endpoint(self, session: httpx2.AsyncClient, port: int) -> None:
+    async def _open_endpoint(self, session: httpx2.AsyncClient, port: int) -> str:
         answer = await session.post(
             f"{self._stage.alerts}/v1/endpoints",
             headers={"authorization": f"Bearer {self._stage.admin_key}"},
@@ -113,6 +117,16 @@ class Play:
         if answer.status_code != 201:
             raise DemoError(f"alerts did not take the endpoint: {answer.status_code} {answer.text[:300]}")
         self.receiver.trust(str(answer.json()["secret"]))
+        return str(answer.json()["id"])
+
+    async def _close_endpoint(self, session: httpx2.AsyncClient, endpoint: str) -> None:
+        """Take the endpoint away, whose receiver ends with the play: what stays running would try it for days."""
+        with suppress(httpx2.HTTPError):  # the stack may be what ended the play
+            await session.delete(
+                f"{self._stage.alerts}/v1/endpoints/{endpoint}",
+                params={"force": "true"},
+                headers={"authorization": f"Bearer {self._stage.admin_key}"},
+            )
 
     async def _send_all(self, session: httpx2.AsyncClient, pace: Pace) -> None:
         started = self._clock.monotonic()
