@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,11 +12,11 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.ports import BLOCK, free_block
 from tests.waiting import until_sync
 
 READY_S = 90.0
 STOP_S = 60.0
-PORTS = 7
 
 
 class Up:
@@ -29,7 +28,7 @@ class Up:
         self.ready_file = folder / "ready.json"
         self.output = folder / "output.txt"
         self.environment = {**clean_environment(), "WAYMARK_DATA_DIR": str(self.data), **environment}
-        self.ports = range(base := free_block(), base + PORTS)
+        self.ports = range(base := free_block(), base + BLOCK)
         command = [*WAYMARK, "up", "--port-base", str(base), "--ready-file", str(self.ready_file), *flags]
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
@@ -89,19 +88,6 @@ def clean_environment() -> dict[str, str]:
     """Ours without what would point the command somewhere else."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WAYMARK_")}
     return {**kept, "LANG": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "100"}
-
-
-def free_block() -> int:
-    """The first of a row of loopback ports on which nobody listens."""
-    for base in range(20_000 + os.getpid() % 10_000, 60_000, PORTS):
-        if not any(_taken(port) for port in range(base, base + PORTS)):
-            return base
-    raise AssertionError("no free ports")
-
-
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

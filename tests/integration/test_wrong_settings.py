@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.secured_kafka import PASSWORD
+from tests.ports import free_block
 from waymark.stack.process import free_port
 
 WAYMARK = Path(sys.executable).with_name("waymark")
@@ -136,9 +137,11 @@ def test_a_database_without_tables_is_told_what_is_missing(postgres_url: str) ->
 def test_up_and_migrate_refuse_what_postgres_refuses_in_one_line_too(database: str, tmp_path: Path) -> None:
     credentials, _, place = database.rpartition("@")
     wrong = f"{credentials.rpartition(':')[0]}:wrong-word@{place}"
-    for command in ("up", "migrate"):
+    for command in (("up", "--port-base", str(free_block())), ("migrate",)):
         environ = {"PATH": os.environ["PATH"], "WAYMARK_POSTGRES": wrong, "WAYMARK_DATA_DIR": str(tmp_path / "data")}
-        ended = subprocess.run([WAYMARK, command], env=environ, capture_output=True, text=True, timeout=60, check=False)
+        ended = subprocess.run(
+            [WAYMARK, *command], env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
         assert ended.returncode == 2, ended.stderr
         assert "WAYMARK_POSTGRES: PostgreSQL refuses this user with this password" in ended.stderr
         assert "Traceback" not in ended.stderr
@@ -219,7 +222,8 @@ def refused_early(arguments: tuple[str, ...], environ: dict[str, str]) -> str:
 def tried(arguments: tuple[str, ...], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """The command in a process that tells in the end what it has loaded."""
     whole = {"PATH": os.environ["PATH"], **environ}
-    command = [sys.executable, "-c", LOADED, *arguments]
+    base = ("--port-base", str(free_block())) if arguments == ("up",) else ()
+    command = [sys.executable, "-c", LOADED, *arguments, *base]
     return subprocess.run(command, env=whole, capture_output=True, text=True, timeout=30, check=False)
 
 

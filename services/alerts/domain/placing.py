@@ -113,7 +113,8 @@ def _held_by(board: Board, fresh: Iterable[str]) -> list[UUID]:
 class _Draft:
     """An issue under work, and what happened to it.
 
-    `left_for`: where one of its frictions went in this transaction. `causes`: frictions that a revision put on it.
+    `left_for`: where one of its frictions went in this transaction. `causes`: frictions that a revision put on it, or
+    changed there.
     """
 
     before: Issue | None
@@ -229,6 +230,7 @@ class _Table:
         self._set(friction, home)
         self.fates[friction.id] = Fate.UPDATED
         draft = self._touch(home)
+        draft.causes.append(friction)
         draft.note(EventKind.FRICTION_UPDATED, friction=friction.id, revision=friction.revision)
 
     def _join(self, friction: Friction, origin: UUID | None) -> None:

@@ -70,12 +70,12 @@ class Wakeups:
         async with acquire(self._pool) as connection:
             connection.add_termination_listener(lambda _connection: broken.set())
             await connection.execute(ALIVE, self._owner)
-            for channel in self._events:
-                await connection.add_listener(channel, self._notified)
-            self._alive.set()
-            for event in self._events.values():
-                event.set()
             try:
+                for channel in self._events:
+                    await connection.add_listener(channel, self._notified)
+                self._alive.set()
+                for event in self._events.values():
+                    event.set()
                 await _watch(connection, broken)
             finally:
                 self._alive.clear()

@@ -238,12 +238,13 @@ def test_a_friction_found_again_elsewhere_opens_an_issue_that_nobody_has_taken(w
     assert (world.issue_of(returns).state, placement.fates[returns.id]) == (State.OPEN, Fate.OPENED)
 
 
-def test_a_push_is_measured_from_the_revision_that_puts_a_friction_on_the_issue(world: World) -> None:
+def test_a_push_is_measured_from_the_revision_that_puts_a_friction_on_the_issue_or_changes_it(world: World) -> None:
     """What is known for days and moves would make the push look days late if its first revision counted."""
     first = world.take(a_friction(1, revised_at=NOW), a_friction(2, revised_at=NOW + timedelta(seconds=1)))
-    later = world.take(a_friction(2, revision=2, severity=Severity.CRITICAL))
+    worse = a_friction(2, revision=2, severity=Severity.CRITICAL, revised_at=NOW + timedelta(hours=1))
+    later = world.take(worse)
     elsewhere = world.take(a_friction(2, revision=3, customer_id="bob", revised_at=NOW + timedelta(days=3)))
 
     assert [change.revised_at for change in first.changes] == [NOW + timedelta(seconds=1)]
-    assert [change.revised_at for change in later.changes] == [None]
+    assert [change.revised_at for change in later.changes] == [NOW + timedelta(hours=1)]
     assert {change.revised_at for change in elsewhere.changes} == {None, NOW + timedelta(days=3)}

@@ -241,11 +241,11 @@ def test_a_file_that_makes_no_sense_is_named_with_each_problem(tmp_path: Path) -
     with pytest.raises(PolicyError) as raised:
         Policy.read(str(file))
 
-    assert raised.value.problems == [f"{file}: default.text: use one of 'keep', 'drop', 'hmac' or 'encrypt'"]
+    assert raised.value.problems == [f"{file}: default.text: use one of 'keep', 'drop', 'hmac' or 'encrypt' (line 1)"]
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"), [("a: [", "is no YAML: while parsing a flow node"), (None, "No such file")]
+    ("text", "problem"), [("a: [", "is no YAML: expected the node content"), (None, "No such file")]
 )
 def test_a_file_that_cannot_be_read_says_so_when_ingest_starts(
     clock: SteppingClock, tmp_path: Path, text: str | None, problem: str

@@ -42,6 +42,7 @@ def test_a_friction_tells_everything_that_is_known_of_it() -> None:
         anchor=Anchor(source="test", interaction_id="i"),
         occurred_at=at(10),
         detected_at=at(HOURS),
+        revised_at=at(HOURS),
         channel="phone",
         touchpoints=(TouchpointRef(source="test", id="a"), TouchpointRef(source="test", id="b")),
         title=Text(en="a title", ko="제목"),
@@ -101,7 +102,8 @@ def test_a_friction_of_a_failing_rule_goes_with_its_customer_as_it_was_said_last
     (detected,) = step(absorbed, FIRST, SECOND, minutes=11).frictions
     survivor.absorb(absorbed)
     (change,) = failing(survivor, other, FIRST, SECOND).frictions
-    moved = {"revision": 2, "customer_id": survivor.customer, "previous_customer_id": absorbed.customer}
+    who = {"customer_id": survivor.customer, "previous_customer_id": absorbed.customer}
+    moved = {"revision": 2, "revised_at": at(HOURS), **who}
     assert change.event is FrictionEvent.MOVED
     assert change.friction == msgspec.structs.replace(detected.friction, **moved)
     assert events(failing(survivor, other, FIRST, SECOND)) == []
