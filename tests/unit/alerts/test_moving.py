@@ -172,10 +172,10 @@ def test_a_part_of_what_was_dealt_with_that_moves_wakes_nobody(world: World) -> 
     assert (new.customer_id, new.count, new.resolution, new.resolved_by) == ("bob", 2, "called_back", "kim")
     assert (new.resolved_at, new.acknowledged_by, new.acknowledged_at) == (old.resolved_at, "lee", NOW)
     assert (world.issues[old.id].count, placement.fates[goes.id]) == (1, Fate.MOVED)
-    assert [(e.kind, e.detail.get("split_off")) for e in placement.changes[0].events[:2]] == [
-        (EventKind.OPENED, None),
-        (EventKind.RESOLVED, str(old.id)),
-    ]
+    opened, resolved, *added = placement.changes[0].events
+    assert (opened.kind, resolved.kind) == (EventKind.OPENED, EventKind.RESOLVED)
+    assert resolved.detail == {"resolution": "called_back", "split_off": str(old.id)}
+    assert [(e.kind, e.detail["moved_from"]) for e in added] == [(EventKind.FRICTION_ADDED, str(old.id))] * 2
 
 
 def test_a_part_of_what_was_dealt_with_joins_what_was_dealt_with_there(world: World) -> None:

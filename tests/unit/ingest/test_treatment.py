@@ -81,6 +81,13 @@ def test_what_holds_of_everything_inside_holds_where_nothing_has_a_name(given: A
     assert "personal" in str(attributes({"who": given}, who__number="drop"))
 
 
+def test_what_holds_of_everything_inside_leaves_the_objects_of_a_list_their_names() -> None:
+    treated = attributes({"who": [{"name": "personal"}, {"name": "personal"}]}, **{"who.*": "hmac"})["who"]
+
+    assert [list(one) for one in treated] == [["name"], ["name"]]
+    assert "personal" not in str(treated)
+
+
 def test_a_dotted_name_that_no_path_names_is_any_other_name() -> None:
     given = {"a.b": 1, "a.c": 2, "d.e": 3, "f": 4}
 
