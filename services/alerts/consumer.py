@@ -23,7 +23,7 @@ from services.alerts.stores.progress import Claim, Position
 from services.runtime import log_line
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
-from services.runtime.kafka import cluster_line
+from services.runtime.kafka import close_consumer, cluster_line
 from services.runtime.log_line import LogVerdict, examine
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Pool, is_transient, retrying, transaction
@@ -157,7 +157,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             while True:
                 await self._turn(consumer)
         finally:
-            await consumer.stop()
+            await close_consumer(consumer)
 
     async def _turn(self, consumer: AIOKafkaConsumer) -> None:
         self._alive_at = self._clock.monotonic()

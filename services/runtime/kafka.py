@@ -173,6 +173,18 @@ class _Running:
     lanes: Lanes
 
 
+async def close_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group and close, by force where no broker answers: the client would look for one for ever."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await consumer.stop()
+    except TimeoutError:
+        await consumer._client.close()  # aiokafka 0.14: `stop` does nothing when it is called again
+    except asyncio.CancelledError:  # a task of the group's that was cancelled without a broker ends `stop` half-way
+        await consumer._client.close()
+        raise
+
+
 async def _put_away(producer: AIOKafkaProducer) -> None:
     """Close a producer, by force where it cannot: `stop` waits until all is written, which may be never."""
     try:
@@ -307,7 +319,7 @@ class LogEnds:
 
     async def stop(self) -> None:
         """Close."""
-        await self._consumer.stop()
+        await close_consumer(self._consumer)
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Return the offset after the last record of each partition."""
