@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.alerts.domain.actions import (
+    LONGEST_SNOOZE,
     Outcome,
     Verdict,
     acknowledge,
@@ -18,7 +19,8 @@ from services.alerts.domain.actions import (
     tell_again,
     wake,
 )
-from services.alerts.domain.routing import Directory, Reachable
+from services.alerts.domain.retry import SILENT_AFTER, Health
+from services.alerts.domain.routing import Directory, Reachable, Route
 from services.alerts.domain.values import SYSTEM, Event, EventKind, Issue, Severity, State, Told
 from tests.unit.alerts.builders import NOW, an_issue
 
@@ -179,6 +181,26 @@ def test_an_issue_that_nobody_could_hear_of_is_told_once_somebody_is_there() -> 
     assert told.change is not None
     assert (told.change.before, told.change.events) == (waiting, ())
     assert told.change.after == replace(waiting, version=OPEN.version + 1, updated_at=LATER)
+
+
+def test_an_issue_is_told_again_by_the_routes_that_take_it_and_to_those_alive_by_then() -> None:
+    late = Health(failing_since=LATER - SILENT_AFTER)  # dead at this moment, alive just before
+    desk = Reachable(id=DESK, team_id=None, catch_all=False)
+    only = Route(id=UUID(int=9), name="calls", channels=(str(OPEN.channel),), endpoints=(DESK,))
+    directory = Directory(routes=(only,), endpoints={DESK: desk, GONE: replace(desk, id=GONE, health=late)}, teams={})
+
+    told = tell_again(replace(OPEN, told=TOLD, unheard_since=NOW), directory, now=LATER)
+
+    assert told.verdict is Verdict.DONE
+    assert told.change is not None
+    assert told.change.after.told == replace(TOLD, severity=None, resolved=False)
+
+
+def test_a_snooze_lasts_a_year_at_most() -> None:
+    longest = snooze(OPEN, actor="kim", now=NOW, until=NOW + LONGEST_SNOOZE)
+    longer = snooze(OPEN, actor="kim", now=NOW, until=NOW + LONGEST_SNOOZE + timedelta(microseconds=1))
+
+    assert (longest.verdict, longer) == (Verdict.DONE, Outcome(verdict=Verdict.TOO_LONG))
 
 
 @pytest.mark.parametrize("directory", [SOMEBODY, NOBODY])

@@ -63,6 +63,24 @@ def test_an_endpoint_is_dead_for_a_reason(members: dict[str, Any], why: Dead | N
     assert why_dead(an_endpoint(DESK, **members), NOW) is why
 
 
+def test_who_asks_for_time_for_too_long_is_dead_wherever_it_is_looked_at() -> None:
+    holding = Health(failing_since=NOW - SILENT_AFTER)
+    desk, night = an_endpoint(DESK, health=holding), an_endpoint(NIGHT, catch_all=True)
+    routes = (a_route(endpoints=(DESK,)), a_route(2, endpoints=(PHONE,), enabled=False))
+    directory = a_directory(desk, night, an_endpoint(PHONE), routes=routes)
+
+    heard = hear(Survey(directory=directory, waiting={}, unheard=Unheard()), now=NOW)
+
+    assert (heard.endpoints, heard.living, heard.catching) == (3, 2, 1)
+    assert [(one.endpoint, one.why, one.since, one.waiting) for one in heard.silent] == [
+        (desk, Dead.HOLDING, NOW - SILENT_AFTER, Waiting())
+    ]
+    assert fates(directory) == [("route 1", Reached.CAUGHT), (None, Reached.HEARD)]
+    assert fates(a_directory(replace(night, health=holding))) == [(None, Reached.UNHEARD)]
+    lost = loss(a_directory(an_endpoint(DESK), replace(night, health=holding), routes=routes), DESK, None, now=NOW)
+    assert [way.route for way in lost.unheard] == [routes[0]]
+
+
 def test_a_dead_endpoint_says_since_when_and_what_waits() -> None:
     off = an_endpoint(NIGHT, enabled=False, disabled_reason="gone", disabled_at=NOW, health=BROKEN)
     waiting = {

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from services.alerts.domain.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
-from services.alerts.domain.routing import Directory, Facts, Match, Reachable, Route, matches, route
+from services.alerts.domain.routing import Directory, Facts, Match, Reachable, Route, facts, matches, route
 from services.alerts.domain.values import Severity
-from tests.unit.alerts.builders import NOW
+from tests.unit.alerts.builders import NOW, an_issue
 
 DESK, PHONE, NIGHT = UUID(int=1), UUID(int=2), UUID(int=3)
 BILLING_TEAM = UUID(int=11)
@@ -21,6 +21,14 @@ FACTS = Facts(
     channel="phone",
     reason="billing",
 )
+
+
+def test_routes_look_at_what_the_issue_says() -> None:
+    issue = an_issue(
+        rules=("transfers",), service_level="premium", channel="phone", reason="billing", loud_severity=Severity.HIGH
+    )
+
+    assert facts(issue) == replace(FACTS, rules=("transfers",), severity=Severity.HIGH)
 
 
 def a_directory(*routes: Route) -> Directory:
