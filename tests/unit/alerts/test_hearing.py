@@ -79,6 +79,7 @@ def test_who_asks_for_time_for_too_long_is_dead_wherever_it_is_looked_at() -> No
     assert fates(a_directory(replace(night, health=holding))) == [(None, Reached.UNHEARD)]
     lost = loss(a_directory(an_endpoint(DESK), replace(night, health=holding), routes=routes), DESK, None, now=NOW)
     assert [way.route for way in lost.unheard] == [routes[0]]
+    assert loss(a_directory(an_endpoint(PHONE), routes=routes[1:]), PHONE, None, now=NOW).unheard == ()
 
 
 def test_a_dead_endpoint_says_since_when_and_what_waits() -> None:
