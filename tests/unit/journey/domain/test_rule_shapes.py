@@ -48,6 +48,12 @@ def test_a_count_of_one_fires_at_every_unit() -> None:
     assert [(one.at.id, one.evidence["count"]) for one in findings] == [("e0", 1), ("e1", 2), ("e2", 3)]
 
 
+def test_what_comes_later_cuts_nothing_off() -> None:
+    history = [*errors(0, 1), seen("order", 5, "order_placed")]
+
+    assert finds(history, **{**ERRORS, "without": {"kind": "order_placed"}}) == ["e1"]
+
+
 def test_what_cuts_the_view_does_not_count_itself() -> None:
     history = errors(0, 1, 2, 3, queue="A")
     history[1] = seen("e1", 1, "error_shown", queue="B")
