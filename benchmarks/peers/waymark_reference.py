@@ -27,7 +27,7 @@ from services.journey.transport import Wiring
 from services.runtime import logs
 from services.runtime.collector import calm_the_collector
 from services.runtime.kafka import LogEnds, cluster_line
-from services.runtime.log_line import fingerprint
+from services.runtime.log.identity import fingerprint
 from services.runtime.postgres import Pool, create_pool, transaction
 
 

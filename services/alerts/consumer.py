@@ -1,7 +1,7 @@
 """Reads `frictions` as one of a group and hands batches to intake; the only module that knows aiokafka here.
 
 The group only shares partitions out. Where to read on stands in PostgreSQL: after an assignment the loop itself claims
-each partition, compares the log with what was read before (`runtime.log_line`), seeks, and only then takes its records.
+each partition, compares the log with what was read before (`runtime.log`), seeks, and only then takes its records.
 Kafka's own commits are made for the sake of lag tools and never read.
 """
 
@@ -20,11 +20,11 @@ from services.alerts.intake import Applied, Arrival, Intake, Owned
 from services.alerts.metrics import IntakeMetrics
 from services.alerts.stores import progress
 from services.alerts.stores.progress import Claim, Position
-from services.runtime import log_line
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
 from services.runtime.kafka import close_consumer, cluster_line
-from services.runtime.log_line import LogVerdict, examine
+from services.runtime.log import identity
+from services.runtime.log.identity import LogVerdict, examine
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Pool, is_transient, retrying, transaction
 from services.runtime.reach.brokers import Brokers
@@ -211,7 +211,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
     async def _claim(
         self, consumer: AIOKafkaConsumer, partitions: Sequence[int]
-    ) -> tuple[list[Claim], list[log_line.Position]]:
+    ) -> tuple[list[Claim], list[identity.Position]]:
         tps = {partition: TopicPartition(self._settings.topic, partition) for partition in partitions}
         beginnings = await consumer.beginning_offsets(tps.values())
         claims = []
@@ -224,7 +224,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 claims.append(claim)
         ends = await consumer.end_offsets(tps.values())  # after the claim: the last owner moved on until then
         positions = [
-            log_line.Position(
+            identity.Position(
                 partition=partition,
                 next_offset=claim.next_offset,
                 last_hash=claim.last_hash,
@@ -283,7 +283,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             topic=self._settings.topic,
             partition=partition,
             reason=verdict,
-            detail=log_line.explain(verdict),
+            detail=identity.explain(verdict),
         )
 
     def _let_go(self, partition: int, *, for_s: float) -> None:

@@ -22,7 +22,7 @@ from services.alerts.stores.dead_letters import DeadLetter, UnstorableError, rec
 from services.alerts.stores.progress import Advance, Claim, OffsetMismatchError
 from services.alerts.wire import Refused, read_friction
 from services.runtime.clock import Clock
-from services.runtime.log_line import fingerprint
+from services.runtime.log.identity import fingerprint
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Connection, Pool, transaction
 

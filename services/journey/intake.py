@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from services.runtime.log_line import LoggedRecord
+from services.runtime.log.identity import LoggedRecord
 
 RECLAIM_AFTER_S = 1.5
 """How long a partition that was lost but is still assigned waits before it is claimed again: long

@@ -5,7 +5,7 @@ replaces its per-message machinery, which costs ten times the work it carries, a
 come from and go to PostgreSQL, Kafka's committed offset is only a lag indicator. It overrides private names of exactly
 faust-streaming 0.15.3; `tests/unit/journey/test_faust_internals.py` fails when any of them changes.
 
-Deciding (claims, trimming, holes) is left to `intake`, is it the same log to `runtime.log_line`, applying to `apply`.
+Deciding (claims, trimming, holes) is left to `intake`, is it the same log to `runtime.log`, applying to `apply`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from mode import Service
 from yarl import URL
 
 from services.journey.intake import Chunk, Claim, Hole, Intake, Record, fit
-from services.runtime.log_line import LogRefusedError, LogVerdict, Position, examine
+from services.runtime.log.identity import LogRefusedError, LogVerdict, Position, examine
 from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)

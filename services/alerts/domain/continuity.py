@@ -1,6 +1,6 @@
 """What to do with records that a log delivers next: whether they continue what was applied.
 
-Whether it still is the log that was read before is judged by `services.runtime.log_line`; asking Kafka is left to the
+Whether it still is the log that was read before is judged by `services.runtime.log`; asking Kafka is left to the
 consumer.
 """
 

@@ -21,7 +21,7 @@ from services.journey.domain.touchpoint import is_late
 from services.journey.intake import Record
 from services.journey.store import dead_letters, progress
 from services.journey.store.progress import Advance, Line
-from services.runtime.log_line import fingerprint
+from services.runtime.log.identity import fingerprint
 from services.runtime.postgres import Connection
 
 

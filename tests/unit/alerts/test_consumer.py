@@ -13,7 +13,7 @@ from services.alerts.domain.following import STALLED_AFTER_S
 from services.alerts.intake import Applied, Arrival, Intake, Owned
 from services.alerts.metrics import IntakeMetrics
 from services.alerts.stores.progress import Claim, Position
-from services.runtime.log_line import LogVerdict
+from services.runtime.log.identity import LogVerdict
 from services.runtime.reach.brokers import Brokers
 from tests.conftest import SteppingClock
 

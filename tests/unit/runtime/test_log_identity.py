@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from services.runtime.log_line import (
+from services.runtime.log.identity import (
     LogRefusedError,
     LogVerdict,
     Position,
