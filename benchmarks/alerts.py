@@ -22,8 +22,8 @@ import psycopg
 from psycopg import sql
 
 import schemas.friction
-from schemas.friction import Anchor, Friction, State
-from schemas.vocabulary import Channel, Severity, Text, TouchpointRef
+from schemas.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
+from schemas.vocabulary import Channel, Severity, TextDocument, TouchpointRefDocument
 from services.alerts.app import Service
 from services.alerts.domain.retry import Health
 from services.alerts.intake import Arrival, Owned
@@ -301,25 +301,25 @@ def sink() -> Iterator[int]:
             process.kill()
 
 
-def _friction(number: int) -> Friction:
+def _friction(number: int) -> FrictionDocument:
     now = datetime.now(UTC)
-    return Friction(
+    return FrictionDocument(
         id=str(new_id()),
         rule="repeat_contact_24h",
         rule_version=1,
-        state=State.DETECTED,
+        state=FrictionDocumentState.DETECTED,
         revision=1,
         severity=Severity.MEDIUM,
         customer_id=str(new_id()),
         journey_id=str(new_id()),
-        anchor=Anchor(source="ivr", interaction_id=f"call-{number}"),
+        anchor=AnchorDocument(source="ivr", interaction_id=f"call-{number}"),
         occurred_at=now,
         detected_at=now,
         channel=Channel.PHONE,
         reason="billing",
-        touchpoints=(TouchpointRef(source="ivr", id=f"call-{number}"),),
-        title=Text(en="Called twice about billing", ko="요금 문제로 두 번 전화"),
-        explanation=Text(en="Two calls within a day.", ko="하루 안에 두 번 전화했습니다."),
+        touchpoints=(TouchpointRefDocument(source="ivr", id=f"call-{number}"),),
+        title=TextDocument(en="Called twice about billing", ko="요금 문제로 두 번 전화"),
+        explanation=TextDocument(en="Two calls within a day.", ko="하루 안에 두 번 전화했습니다."),
     )
 
 

@@ -87,7 +87,7 @@ def of_journey(row: Row, copy: int) -> Row:
     }
 
 
-def _as_compared(said: journey_v1.Journey, effort_parts: str) -> Journey:
+def _as_compared(said: journey_v1.JourneyDocument, effort_parts: str) -> Journey:
     """Return what the worker compares: a journey without its version, but with what is not published of it."""
     members = msgspec.structs.asdict(said)
     del members["updated_at"], members["merged_into"]

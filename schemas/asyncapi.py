@@ -25,7 +25,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "ce_specversion": {"type": "string", "const": "1.0"},
     "ce_id": {"type": "string", "description": "With ce_source the identity of the record."},
     "ce_source": {"type": "string", "description": "/waymark/<service>, and the producer behind it if there is one."},
-    "ce_type": {"type": "string", "enum": [kind.value for kind in cloudevents.Type]},
+    "ce_type": {"type": "string", "enum": [kind.value for kind in cloudevents.CloudEventType]},
     "ce_time": {"type": "string", "format": "date-time", "description": "When it happened."},
     "content-type": {"type": "string", "const": cloudevents.CONTENT_TYPE},
     "traceparent": {"type": "string", "description": "W3C trace context, where there is one."},

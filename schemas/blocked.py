@@ -15,7 +15,7 @@ import msgspec
 from schemas import catalogue
 
 
-class BlockedBy(StrEnum):
+class BlockReason(StrEnum):
     """Why a value is blocked."""
 
     BLANK = "blank"
@@ -53,18 +53,18 @@ class BlockList:
         self._exact = frozenset(value for values in lists for value in values.exact)
         self._patterns = tuple(re.compile(pattern) for values in lists for pattern in values.patterns)
 
-    def why(self, value: str) -> BlockedBy | None:
+    def why(self, value: str) -> BlockReason | None:
         """The reason to block `value`, or None."""
         plain = unicodedata.normalize("NFKC", value).strip()
         if not plain:
-            return BlockedBy.BLANK
+            return BlockReason.BLANK
         if plain in self._exact:
-            return BlockedBy.EXACT
+            return BlockReason.EXACT
         if plain.casefold() in self._words:
-            return BlockedBy.WORD
+            return BlockReason.WORD
         if _bare(plain) in self._constants:
-            return BlockedBy.CONSTANT
-        return BlockedBy.PATTERN if any(pattern.fullmatch(plain) for pattern in self._patterns) else None
+            return BlockReason.CONSTANT
+        return BlockReason.PATTERN if any(pattern.fullmatch(plain) for pattern in self._patterns) else None
 
 
 _SEPARATORS = re.compile(r"[\s:.,_{}()<>\[\]'\"-]+")
@@ -76,7 +76,7 @@ def _bare(value: str) -> str:
 
 
 @lru_cache(maxsize=8192)  # the same people come again and again; they cost 4 µs each time
-def why(type: str, value: str) -> BlockedBy | None:  # noqa: A002 - an identifier is a type and a value
+def why(type: str, value: str) -> BlockReason | None:  # noqa: A002 - an identifier is a type and a value
     """Why an identifier of `type` with `value` names nobody; None when it is usable."""
     every, types = _load()
     return types.get(type, every).why(value)

@@ -13,7 +13,7 @@ T = TypeVar("T")
 FOLDER = Path(__file__).parent
 
 
-class MalformedError(ValueError):
+class DataFileError(ValueError):
     """A file of the contract is wrong; the message names file and place."""
 
 
@@ -31,7 +31,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def read(path: Path, shape: type[T]) -> T:
-    """The file at `path` as `shape` (msgspec types that forbid unknown fields); raises `MalformedError`."""
+    """The file at `path` as `shape` (msgspec types that forbid unknown fields); raises `DataFileError`."""
     return parse(path.read_text(encoding="utf-8"), shape, name=path.name)
 
 
@@ -41,4 +41,4 @@ def parse(text: str, shape: type[T], *, name: str) -> T:
         return msgspec.convert(yaml.load(text, Loader=_StrictLoader), shape)  # noqa: S506 - a SafeLoader underneath
     except (msgspec.ValidationError, yaml.YAMLError) as error:
         msg = f"{name}: {error}"
-        raise MalformedError(msg) from error
+        raise DataFileError(msg) from error

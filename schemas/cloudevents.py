@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from schemas.codec import utc_text
 
-Headers: TypeAlias = tuple[tuple[str, bytes], ...]
+RecordHeaders: TypeAlias = tuple[tuple[str, bytes], ...]
 
 CONTENT_TYPE = "application/json"
 
@@ -17,7 +17,7 @@ _SPECVERSION = ("ce_specversion", b"1.0")
 _CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
 
 
-class Type(StrEnum):
+class CloudEventType(StrEnum):
     """`ce_type`: the document in the value, with its version."""
 
     TOUCHPOINT = "waymark.touchpoint.v1"
@@ -33,7 +33,9 @@ def origin(service: str, source: str | None = None) -> str:
     return f"/waymark/{service}/{source}" if source else f"/waymark/{service}"
 
 
-def headers(type: Type, *, id: str, origin: str, time: datetime, traceparent: str | None = None) -> Headers:  # noqa: A002 - the standard's own words
+def headers(
+    type: CloudEventType, *, id: str, origin: str, time: datetime, traceparent: str | None = None
+) -> RecordHeaders:  # noqa: A002 - the standard's own words
     """The headers of one record. (`origin`, `id`) names the event: two records with both equal are duplicates.
 
     `time` is when it happened (aware); `traceparent` is W3C trace context, left out when there is none.

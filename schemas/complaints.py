@@ -52,7 +52,7 @@ class FieldError(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-Wording = tuple[ErrorCode, str, str]
+ErrorMessage = tuple[ErrorCode, str, str]
 
 _Node = Mapping[str, Any]
 
@@ -110,7 +110,7 @@ def complaints(error: jsonschema_rs.ValidationError, document: _Node, at: str) -
             yield _error(place, *_wording(str(keyword), node))
 
 
-def _wording(keyword: str, node: _Node) -> Wording:
+def _wording(keyword: str, node: _Node) -> ErrorMessage:
     """Code and texts for a `keyword` of the schema `node` that the value did not keep."""
     code = _BY_KEYWORD.get(keyword, ErrorCode.CONFLICT)
     if code in _LIMITS:

@@ -21,7 +21,7 @@ MAX_VALUE_BYTES = 262_144
 """Of a longer original only the first bytes are kept; `value_bytes` still says how long it was."""
 
 
-class Stage(StrEnum):
+class DeadLetterStage(StrEnum):
     """Which part of the way refused it."""
 
     INGEST = "ingest"
@@ -37,11 +37,11 @@ class DeadLetterError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message: str
 
 
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DeadLetterDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One refused record. `topic`, `partition` and `offset` say where it stood if it had come from Kafka."""
 
     id: str
-    stage: Stage
+    stage: DeadLetterStage
     code: str
     value_base64: str
     value_bytes: int
@@ -65,7 +65,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return len(self.value) < self.value_bytes
 
 
-_DEAD_LETTER = Codec(DeadLetter)
+_DEAD_LETTER = Codec(DeadLetterDocument)
 
 
 def preserve(original: bytes) -> tuple[str, int]:
@@ -73,20 +73,20 @@ def preserve(original: bytes) -> tuple[str, int]:
     return base64.b64encode(original[:MAX_VALUE_BYTES]).decode("ascii"), len(original)
 
 
-def decode(raw: bytes) -> DeadLetter:
+def decode(raw: bytes) -> DeadLetterDocument:
     """The dead letter in a record of the topic; raises `schemas.codec.UndecodableError`."""
     return _DEAD_LETTER.decode(raw)
 
 
-def encode(letter: DeadLetter) -> bytes:
+def encode(letter: DeadLetterDocument) -> bytes:
     """The value of a record of the topic."""
     return _DEAD_LETTER.encode(letter)
 
 
-def headers(letter: DeadLetter, traceparent: str | None = None) -> cloudevents.Headers:
+def headers(letter: DeadLetterDocument, traceparent: str | None = None) -> cloudevents.RecordHeaders:
     """The headers of its record."""
     return cloudevents.headers(
-        cloudevents.Type.DEAD_LETTER,
+        cloudevents.CloudEventType.DEAD_LETTER,
         id=letter.id,
         origin=cloudevents.origin(letter.stage.value, letter.source),
         time=letter.first_seen,

@@ -12,20 +12,28 @@ import msgspec
 
 from schemas import cloudevents
 from schemas.codec import Codec
-from schemas.vocabulary import Channel, Moment, ServiceLevel, Severity, Text, TimelineEntry, TouchpointRef
+from schemas.vocabulary import (
+    Channel,
+    Moment,
+    ServiceLevel,
+    Severity,
+    TextDocument,
+    TimelineEntryDocument,
+    TouchpointRefDocument,
+)
 
 SCHEMA = "friction.v1"
 TOPIC = "frictions"
 
 
-class State(StrEnum):
+class FrictionDocumentState(StrEnum):
     """A friction is there, or it was taken back because the data changed."""
 
     DETECTED = "detected"
     RETRACTED = "retracted"
 
 
-class Anchor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class AnchorDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The contact or touchpoint that completes the condition: exactly one of the two ids is given."""
 
     source: str
@@ -33,7 +41,7 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     touchpoint_id: str | None = None
 
 
-class Friction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class FrictionDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One difficulty of one customer.
 
     `id` is a UUID made of rule and anchor alone. `revision` rises with every change of state, under the customer's
@@ -43,17 +51,17 @@ class Friction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     rule: str
     rule_version: int
-    state: State
+    state: FrictionDocumentState
     revision: int
     severity: Severity
     customer_id: str
-    anchor: Anchor
+    anchor: AnchorDocument
     occurred_at: Moment
     detected_at: Moment
     channel: Channel
-    touchpoints: tuple[TouchpointRef, ...]
-    title: Text
-    explanation: Text
+    touchpoints: tuple[TouchpointRefDocument, ...]
+    title: TextDocument
+    explanation: TextDocument
     revised_at: Moment | None = None
     previous_customer_id: str | None = None
     journey_id: str | None = None
@@ -62,27 +70,27 @@ class Friction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service_level: ServiceLevel | None = None
     refs: dict[str, str] = {}
     evidence: dict[str, int | float | str | bool] = {}
-    timeline: tuple[TimelineEntry, ...] = ()
+    timeline: tuple[TimelineEntryDocument, ...] = ()
     quiet: bool = False
 
 
-_FRICTION = Codec(Friction)
+_FRICTION = Codec(FrictionDocument)
 
 
-def decode(raw: bytes) -> Friction:
+def decode(raw: bytes) -> FrictionDocument:
     """The friction in a record of the topic; raises `schemas.codec.UndecodableError`."""
     return _FRICTION.decode(raw)
 
 
-def encode(friction: Friction) -> bytes:
+def encode(friction: FrictionDocument) -> bytes:
     """The value of a record of the topic."""
     return _FRICTION.encode(friction)
 
 
-def headers(friction: Friction, traceparent: str | None = None) -> cloudevents.Headers:
+def headers(friction: FrictionDocument, traceparent: str | None = None) -> cloudevents.RecordHeaders:
     """The headers of its record; each revision is an event of its own."""
     return cloudevents.headers(
-        cloudevents.Type.FRICTION,
+        cloudevents.CloudEventType.FRICTION,
         id=f"{friction.id}.{friction.revision}",
         origin=cloudevents.origin("journey"),
         time=friction.revised_at or friction.detected_at,

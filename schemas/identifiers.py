@@ -12,10 +12,10 @@ from functools import cache
 import msgspec
 
 from schemas import blocked, catalogue
-from schemas.vocabulary import Text
+from schemas.vocabulary import TextDocument
 
 
-class Trust(StrEnum):
+class IdentifierTrust(StrEnum):
     """Where the claim comes from: a person or a system said so, or a machine carried it."""
 
     ASSERTED = "asserted"
@@ -29,19 +29,19 @@ class IdentifierType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     says that many people use one value (a kiosk), so it never links. `unique` says that a customer has at most one.
     """
 
-    title: Text
+    title: TextDocument
     description: str
     strength: int
-    trust: Trust
+    trust: IdentifierTrust
     shared: bool = False
     unique: bool = False
 
 
 UNKNOWN = IdentifierType(
-    title=Text(en="Other identifier", ko="기타 식별자"),
+    title=TextDocument(en="Other identifier", ko="기타 식별자"),
     description="A type that the catalogue does not know.",
     strength=500,
-    trust=Trust.ASSERTED,
+    trust=IdentifierTrust.ASSERTED,
 )
 
 

@@ -8,13 +8,13 @@ import msgspec
 
 from schemas import cloudevents
 from schemas.codec import Codec
-from schemas.vocabulary import Channel, Moment, ServiceLevel, Severity, Text, TimelineEntry
+from schemas.vocabulary import Channel, Moment, ServiceLevel, Severity, TextDocument, TimelineEntryDocument
 
 SCHEMA = "issue.v1"
 TOPIC = "issues"
 
 
-class State(StrEnum):
+class IssueDocumentState(StrEnum):
     """Open until someone takes it, acknowledged until it is resolved; new friction opens it again."""
 
     OPEN = "open"
@@ -22,7 +22,7 @@ class State(StrEnum):
     RESOLVED = "resolved"
 
 
-class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class IssueDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One matter for one team.
 
     `version` rises with every change; readers keep the highest. `count` is how many frictions it holds, `frictions`
@@ -34,9 +34,9 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     fingerprint: str
     version: int
-    state: State
+    state: IssueDocumentState
     severity: Severity
-    title: Text
+    title: TextDocument
     rules: tuple[str, ...]
     customer_id: str
     count: int
@@ -58,26 +58,26 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resolution: str | None = None
     snoozed_until: Moment | None = None
     merged_into: str | None = None
-    timeline: tuple[TimelineEntry, ...] = ()
+    timeline: tuple[TimelineEntryDocument, ...] = ()
 
 
-_ISSUE = Codec(Issue)
+_ISSUE = Codec(IssueDocument)
 
 
-def decode(raw: bytes) -> Issue:
+def decode(raw: bytes) -> IssueDocument:
     """The issue in a record of the topic; raises `schemas.codec.UndecodableError`."""
     return _ISSUE.decode(raw)
 
 
-def encode(issue: Issue) -> bytes:
+def encode(issue: IssueDocument) -> bytes:
     """The value of a record of the topic."""
     return _ISSUE.encode(issue)
 
 
-def headers(issue: Issue, traceparent: str | None = None) -> cloudevents.Headers:
+def headers(issue: IssueDocument, traceparent: str | None = None) -> cloudevents.RecordHeaders:
     """The headers of its record; each version is an event of its own."""
     return cloudevents.headers(
-        cloudevents.Type.ISSUE,
+        cloudevents.CloudEventType.ISSUE,
         id=f"{issue.id}.{issue.version}",
         origin=cloudevents.origin("alerts"),
         time=issue.updated_at,

@@ -14,7 +14,7 @@ SCHEMA = "journey.v1"
 TOPIC = "journeys"
 
 
-class State(StrEnum):
+class JourneyDocumentState(StrEnum):
     """Open, closed, taken over by another journey (`merged`), or gone because the data changed (`dissolved`)."""
 
     OPEN = "open"
@@ -23,7 +23,7 @@ class State(StrEnum):
     DISSOLVED = "dissolved"
 
 
-class Journey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class JourneyDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One journey as it stands now.
 
     `version` rises with every change; readers keep the highest. Counts are recomputed from the ordered touchpoints.
@@ -32,7 +32,7 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     version: int
-    state: State
+    state: JourneyDocumentState
     customer_id: str
     opened_at: Moment
     last_at: Moment
@@ -50,23 +50,23 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     merged_into: str | None = None
 
 
-_JOURNEY = Codec(Journey)
+_JOURNEY = Codec(JourneyDocument)
 
 
-def decode(raw: bytes) -> Journey:
+def decode(raw: bytes) -> JourneyDocument:
     """The journey in a record of the topic; raises `schemas.codec.UndecodableError`."""
     return _JOURNEY.decode(raw)
 
 
-def encode(journey: Journey) -> bytes:
+def encode(journey: JourneyDocument) -> bytes:
     """The value of a record of the topic."""
     return _JOURNEY.encode(journey)
 
 
-def headers(journey: Journey, traceparent: str | None = None) -> cloudevents.Headers:
+def headers(journey: JourneyDocument, traceparent: str | None = None) -> cloudevents.RecordHeaders:
     """The headers of its record; each version is an event of its own."""
     return cloudevents.headers(
-        cloudevents.Type.JOURNEY,
+        cloudevents.CloudEventType.JOURNEY,
         id=f"{journey.id}.{journey.version}",
         origin=cloudevents.origin("journey"),
         time=journey.updated_at,

@@ -12,16 +12,16 @@ from functools import cache
 import msgspec
 
 from schemas import catalogue
-from schemas.vocabulary import Channel, Direction, Text
+from schemas.vocabulary import Channel, Direction, TextDocument
 
 
-class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TouchpointKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One well-known kind.
 
     `channels` are the usual ones, not a limit. `fields` are members of a touchpoint that rules hope to find.
     """
 
-    title: Text
+    title: TextDocument
     description: str
     contact: bool = False
     implied_direction: Direction | None = None
@@ -29,14 +29,14 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     fields: tuple[str, ...] = ()
 
 
-class Catalogue(Mapping[str, Kind]):
+class KindCatalogue(Mapping[str, TouchpointKind]):
     """Kinds by name, in the order of the file."""
 
-    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, kinds: Mapping[str, TouchpointKind]) -> None:
         """`kinds` as read from the file."""
         self._kinds = dict(kinds)
 
-    def __getitem__(self, name: str) -> Kind:
+    def __getitem__(self, name: str) -> TouchpointKind:
         return self._kinds[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -60,6 +60,6 @@ class Catalogue(Mapping[str, Kind]):
 
 
 @cache
-def load() -> Catalogue:
+def load() -> KindCatalogue:
     """The catalogue, read once."""
-    return Catalogue(catalogue.read(catalogue.FOLDER / "kinds.yaml", dict[str, Kind]))
+    return KindCatalogue(catalogue.read(catalogue.FOLDER / "kinds.yaml", dict[str, TouchpointKind]))

@@ -14,7 +14,7 @@ import idna
 from email_validator import EmailNotValidError, validate_email
 
 from schemas import blocked, telephone
-from schemas.telephone import NoCustomer
+from schemas.telephone import PhoneRejection
 
 MAX_IDENTIFIER_LENGTH = 255
 """Characters; what the contract allows. NFKC and case folding can make a value longer than it was sent."""
@@ -30,7 +30,7 @@ _KOREAN_MOBILE = re.compile(r"\+8210[2-46-9][0-9]{7}")
 """Numbers that are in E.164 already; a property test holds that phonenumbers agrees."""
 
 
-class Dropped(StrEnum):
+class DropReason(StrEnum):
     """Why a value names no customer; also a code in ingest's answers."""
 
     BLOCKED = "identifier_blocked"
@@ -39,27 +39,27 @@ class Dropped(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Normalised:
+class SpelledIdentifier:
     """The one spelling of an identifier's value."""
 
     value: str
 
 
 @lru_cache(maxsize=8192)
-def identifier(type_: str, value: str, region: str) -> Normalised | Dropped:
+def identifier(type_: str, value: str, region: str) -> SpelledIdentifier | DropReason:
     """Return the one spelling of an identifier, or why it names no customer.
 
     `region` is the two-letter region of phone numbers that carry no country code.
     """
     plain = unicodedata.normalize("NFKC", value).strip()
     if blocked.is_blocked(type_, plain):
-        return Dropped.BLOCKED
+        return DropReason.BLOCKED
     spelt = _spelt(type_, plain, region)
-    if isinstance(spelt, Dropped):
+    if isinstance(spelt, DropReason):
         return spelt
     if not spelt.value or len(spelt.value) > MAX_IDENTIFIER_LENGTH:
-        return Dropped.INVALID
-    return Dropped.BLOCKED if blocked.is_blocked(type_, spelt.value) else spelt
+        return DropReason.INVALID
+    return DropReason.BLOCKED if blocked.is_blocked(type_, spelt.value) else spelt
 
 
 def earlier(type_: str, spelt: str) -> str:
@@ -77,21 +77,21 @@ def earlier(type_: str, spelt: str) -> str:
             return spelt
 
 
-def _spelt(type_: str, plain: str, region: str) -> Normalised | Dropped:
+def _spelt(type_: str, plain: str, region: str) -> SpelledIdentifier | DropReason:
     match type_:
         case "email":
             return _email(plain)
         case "phone":
             return _phone(plain, region)
         case _:
-            return Normalised(value=plain)
+            return SpelledIdentifier(value=plain)
 
 
-def _email(plain: str) -> Normalised | Dropped:
+def _email(plain: str) -> SpelledIdentifier | DropReason:
     """Lower case for what stands before the @, IDNA 2008 for the domain: `ß` is a letter of its own, and no `ss`."""
     lower = plain.lower()
     if _PLAIN_EMAIL.fullmatch(lower):
-        return Normalised(value=lower)
+        return SpelledIdentifier(value=lower)
     local, _, domain = plain.rpartition("@")
     joined = _joined(domain)
     try:
@@ -101,8 +101,8 @@ def _email(plain: str) -> Normalised | Dropped:
             test_environment=True,
         )
     except EmailNotValidError:
-        return Dropped.INVALID
-    return Normalised(value=f"{address.local_part.lower()}@{address.domain if joined is None else joined}")
+        return DropReason.INVALID
+    return SpelledIdentifier(value=f"{address.local_part.lower()}@{address.domain if joined is None else joined}")
 
 
 _JOINERS = "\u200c\u200d"
@@ -123,13 +123,13 @@ def _joined(domain: str) -> str | None:
     return spelt if any(joiner in spelt for joiner in _JOINERS) else None
 
 
-def _phone(plain: str, region: str) -> Normalised | Dropped:
+def _phone(plain: str, region: str) -> SpelledIdentifier | DropReason:
     if _KOREAN_MOBILE.fullmatch(plain):
-        return Normalised(value=plain)
+        return SpelledIdentifier(value=plain)
     match telephone.spell(plain, region):
-        case NoCustomer.SERVICE:
-            return Dropped.SERVICE_NUMBER
-        case NoCustomer.INVALID:
-            return Dropped.INVALID
+        case PhoneRejection.SERVICE:
+            return DropReason.SERVICE_NUMBER
+        case PhoneRejection.INVALID:
+            return DropReason.INVALID
         case spelt:
-            return Normalised(value=spelt)
+            return SpelledIdentifier(value=spelt)

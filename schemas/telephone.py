@@ -58,11 +58,11 @@ _GROUP = re.compile(r"\d+")
 _FEWEST_DIGITS = 7
 
 
-Groups = tuple[str, ...]
+DigitGroups = tuple[str, ...]
 """Digits of a text, as they stand together."""
 
 
-class NoCustomer(StrEnum):
+class PhoneRejection(StrEnum):
     """Why a text is no customer's telephone number."""
 
     SERVICE = "service"
@@ -81,27 +81,27 @@ class _Reading:
         """The number in E.164."""
         return phonenumbers.format_number(self.number, phonenumbers.PhoneNumberFormat.E164)
 
-    def is_written_as(self, groups: Groups) -> bool:
+    def is_written_as(self, groups: DigitGroups) -> bool:
         """Whether `groups` are those in which this number is usually written, the prefix apart or at the first one."""
         usual = phonenumbers.format_number(self.number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
         left = ["".join(groups)[: self.prefix], *_GROUP.findall(usual)]
         given = [*groups[:1], *(group.lstrip("0") for group in groups[1:])]
         return given in (left, [left[0] + left[1], *left[2:]])
 
-    def begins_as(self, groups: Groups) -> bool:
+    def begins_as(self, groups: DigitGroups) -> bool:
         """Whether the prefix, or the country code after it, ends where one of `groups` does."""
         ends = set(accumulate(map(len, groups[:-1])))
         return not ends.isdisjoint({self.prefix, self.prefix + len(str(self.number.country_code))})
 
 
-def spell(text: str, region: str) -> str | NoCustomer:
+def spell(text: str, region: str) -> str | PhoneRejection:
     """Return the one spelling of the number in `text`; without a country code it is one of `region`."""
     line, extension = _apart(text)
     if extension == "" or (extension and not extension.strip("0")):
-        return NoCustomer.SERVICE
+        return PhoneRejection.SERVICE
     number = _read(line, region)
     if number is None:
-        return NoCustomer.INVALID
+        return PhoneRejection.INVALID
     reason = _why_no_customer(number, international=line.lstrip(" (").startswith("+"))
     if reason is not None:
         return reason
@@ -166,13 +166,13 @@ def _parsed(text: str, region: str) -> PhoneNumber | None:
         return None
 
 
-def _why_no_customer(number: PhoneNumber, *, international: bool) -> NoCustomer | None:
+def _why_no_customer(number: PhoneNumber, *, international: bool) -> PhoneRejection | None:
     if len(str(number.national_number)) < _SHORTEST_SUBSCRIBER:
-        return NoCustomer.SERVICE
+        return PhoneRejection.SERVICE
     if phonenumbers.is_valid_number(number):
-        return None if phonenumbers.number_type(number) in _PERSONAL_LINES else NoCustomer.SERVICE
+        return None if phonenumbers.number_type(number) in _PERSONAL_LINES else PhoneRejection.SERVICE
     # Numbering plans change faster than the library's tables: believe a whole number of a possible length.
-    return None if international and phonenumbers.is_possible_number(number) else NoCustomer.INVALID
+    return None if international and phonenumbers.is_possible_number(number) else PhoneRejection.INVALID
 
 
 def known_region(text: str) -> str:

@@ -21,7 +21,7 @@ HOUR_MS = 3_600_000
 _Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class Cleanup(StrEnum):
+class CleanupPolicy(StrEnum):
     """What Kafka does with old records."""
 
     DELETE = "delete"
@@ -44,7 +44,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     partitions: _Positive
     replication: _Positive
     min_insync_replicas: _Positive
-    cleanup: Cleanup
+    cleanup: CleanupPolicy
     retention_hours: _Positive | None
     message_timestamp_type: TimestampType
     max_message_bytes: _Positive
@@ -65,7 +65,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int
     replication: int
     min_insync_replicas: int
-    cleanup: Cleanup
+    cleanup: CleanupPolicy
     retention_ms: int | None
     timestamp_type: TimestampType
     max_message_bytes: int
@@ -92,7 +92,7 @@ def load() -> Mapping[str, Topic]:
 
 
 def parse(name: str, text: str) -> Topic:
-    """The topic `name` as its file says; raises `schemas.catalogue.MalformedError` for a key without a meaning."""
+    """The topic `name` as its file says; raises `schemas.data_files.DataFileError` for a key without a meaning."""
     file = catalogue.parse(text, _File, name=f"topics/{name}.yaml")
     members = {field: getattr(file, field) for field in _File.__struct_fields__}
     hours, timestamp_type = members.pop("retention_hours"), members.pop("message_timestamp_type")

@@ -1,6 +1,6 @@
 """Touchpoint v1: one contact of one customer with the company, as posted and as it stands on the topic.
 
-`Posted` is what a producer sends. `Touchpoint` is the normal form on the topic `touchpoints`: every identifier is
+`PostedTouchpoint` is what a producer sends. `TouchpointDocument` is the normal form on the topic `touchpoints`: every identifier is
 `{"value", "verified"}`, `source` and `received_at` are there, times are UTC. Making the one from the other
 (normalising phones, filling directions, choosing the key) is ingest's work.
 """
@@ -34,7 +34,7 @@ class IdentifierValue(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     verified: bool = False
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ScoreDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An answer to a survey: `value` of at most `scale`, of the `metric` ces, csat or nps (others are allowed)."""
 
     metric: str
@@ -42,14 +42,14 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     scale: int | float
 
 
-class Money(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class MoneyDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is at stake, in units (not cents) of an ISO 4217 `currency`; for priority, not for accounting."""
 
     amount: int | float
     currency: str
 
 
-class _Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _TouchpointFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What both forms share. Durations are seconds."""
 
     id: str
@@ -70,8 +70,8 @@ class _Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sequence: int | None = None
     text: str | None = None
     sentiment: int | float | None = None
-    score: Score | None = None
-    value: Money | None = None
+    score: ScoreDocument | None = None
+    value: MoneyDocument | None = None
     service_level: ServiceLevel | None = None
     due_at: Moment | None = None
     attributes: dict[str, Any] = {}
@@ -80,7 +80,7 @@ class _Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_quality: TimeQuality | None = None
 
 
-class Posted(_Facts, frozen=True, kw_only=True, omit_defaults=True):
+class PostedTouchpoint(_TouchpointFields, frozen=True, kw_only=True, omit_defaults=True):
     """What POST takes: an identifier may be bare text, and what ingest adds may be absent.
 
     `received_at`, `reported_at` and `time_quality` are ingest's to set and ignored when sent; `replay` needs a source
@@ -93,7 +93,7 @@ class Posted(_Facts, frozen=True, kw_only=True, omit_defaults=True):
     replay: bool = False
 
 
-class Touchpoint(_Facts, frozen=True, kw_only=True, omit_defaults=True):
+class TouchpointDocument(_TouchpointFields, frozen=True, kw_only=True, omit_defaults=True):
     """The normal form that stands on the topic; its identity is `(source, id)`."""
 
     customer: dict[str, IdentifierValue]
@@ -105,17 +105,17 @@ class Touchpoint(_Facts, frozen=True, kw_only=True, omit_defaults=True):
 _TIMES = ("occurred_at", "due_at", "sent_at", "reported_at", "received_at")
 
 _times = attrgetter(*_TIMES)
-_POSTED = Codec(Posted)
-_TOUCHPOINT = Codec(Touchpoint)
+_POSTED = Codec(PostedTouchpoint)
+_TOUCHPOINT = Codec(TouchpointDocument)
 _ENCODER = msgspec.json.Encoder()
 
 
-def decode(raw: bytes) -> Touchpoint:
+def decode(raw: bytes) -> TouchpointDocument:
     """The touchpoint in a record of the topic; raises `schemas.codec.UndecodableError`."""
     return _TOUCHPOINT.decode(raw)
 
 
-def encode(touchpoint: Touchpoint) -> bytes:
+def encode(touchpoint: TouchpointDocument) -> bytes:
     """The value of a record of the topic. `attributes` hold what JSON can say, so all times stand in `_TIMES`.
 
     Written by msgspec as it is where its texts of all times are the published ones, else from a copy with texts: a
@@ -131,7 +131,7 @@ def encode(touchpoint: Touchpoint) -> bytes:
     return _ENCODER.encode(msgspec.structs.replace(touchpoint, **texts))
 
 
-def _is_as_msgspec_writes(touchpoint: Touchpoint) -> bool:
+def _is_as_msgspec_writes(touchpoint: TouchpointDocument) -> bool:
     """Whether all times are UTC and between two seconds: the fraction of a whole one msgspec would leave out."""
     for moment in _times(touchpoint):
         if moment is not None and (not moment.microsecond or moment.tzinfo is not UTC):
@@ -139,20 +139,20 @@ def _is_as_msgspec_writes(touchpoint: Touchpoint) -> bool:
     return True
 
 
-def decode_posted(raw: bytes) -> Posted:
+def decode_posted(raw: bytes) -> PostedTouchpoint:
     """What a producer posted; raises `schemas.codec.UndecodableError`. Check it with `schemas.validation` first."""
     return _POSTED.decode(raw)
 
 
-def encode_posted(posted: Posted) -> bytes:
+def encode_posted(posted: PostedTouchpoint) -> bytes:
     """A body for `POST /v1/touchpoints`."""
     return _POSTED.encode(posted)
 
 
-def headers(touchpoint: Touchpoint, traceparent: str | None = None) -> cloudevents.Headers:
+def headers(touchpoint: TouchpointDocument, traceparent: str | None = None) -> cloudevents.RecordHeaders:
     """The headers of its record; the CloudEvents identity (source, id) is the touchpoint's own."""
     return cloudevents.headers(
-        cloudevents.Type.TOUCHPOINT,
+        cloudevents.CloudEventType.TOUCHPOINT,
         id=touchpoint.id,
         origin=cloudevents.origin("ingest", touchpoint.source),
         time=touchpoint.occurred_at,

@@ -79,21 +79,21 @@ class Severity(StrEnum):
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-class Text(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class TextDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One sentence in the two languages of the house."""
 
     en: str
     ko: str
 
 
-class TouchpointRef(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class TouchpointRefDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Names one touchpoint: a source and the id it gave."""
 
     source: str
     id: str
 
 
-class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class TimelineEntryDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One line of a timeline excerpt: what a message to a team may show of a touchpoint."""
 
     occurred_at: Moment

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.touchpoint import SEALED_TEXT, Touchpoint
+from schemas.touchpoint import SEALED_TEXT, TouchpointDocument
 from schemas.validation import FieldError
 from services.ingest import acceptance, posted
 from services.ingest.acceptance import Accepted, Arrival, Rejected
@@ -124,7 +124,7 @@ def _sum(parts: list[tuple[Any, int, int]]) -> tuple[list[Any], int, int]:
     return [part[0] for part in parts], sum(part[1] for part in parts), sum(part[2] for part in parts)
 
 
-def _document(found: Touchpoint) -> dict[str, Any]:
+def _document(found: TouchpointDocument) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found))
     return document
 

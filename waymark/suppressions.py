@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 
 from schemas import spelling
 from schemas.pseudonyms import is_pseudonym, pseudonym
-from schemas.spelling import Normalised
+from schemas.spelling import SpelledIdentifier
 from services.ingest.privacy.suppressions import PROBE
 from waymark.console import CommandError
 
@@ -67,7 +67,7 @@ class Speller:
         if is_pseudonym(value.strip()):
             return Subject(type=type_, pseudonym=value.strip())
         found = spelling.identifier(type_, value, self.region)
-        if not isinstance(found, Normalised):
+        if not isinstance(found, SpelledIdentifier):
             raise CommandError(f"this is no {type_} that ingest takes for a customer's ({found})", exit_code=2)
         return Subject(type=type_, pseudonym=pseudonym(self.secret, type_, found.value))
 

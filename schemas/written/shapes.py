@@ -13,27 +13,27 @@ from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
-Steps = tuple[str | int, ...]
+PathSteps = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
+class ShapeProblem:
     """Something that is not of its shape: the place of what it belongs to, what is to be mended, and where to look.
 
     `at` leads to a member that ought not to be there; `place` then leads to what has it.
     """
 
-    place: Steps
+    place: PathSteps
     message: str
-    at: Steps
+    at: PathSteps
 
 
-def complaints(document: Any, shape: Any) -> list[Complaint]:
+def shape_problems(document: Any, shape: Any) -> list[ShapeProblem]:
     """Return where `document` is not of `shape`, and how to mend it; nothing where msgspec takes it."""
     return [*_differences(document, shape, ())] or [*_whole(document, shape, ())]
 
 
-def _differences(document: Any, shape: Any, steps: Steps) -> Iterator[Complaint]:
+def _differences(document: Any, shape: Any, steps: PathSteps) -> Iterator[ShapeProblem]:
     struct = _struct(document, shape)
     if struct is not None:
         yield from _members(document, struct, steps)
@@ -50,7 +50,7 @@ def _differences(document: Any, shape: Any, steps: Steps) -> Iterator[Complaint]
         yield from _whole(document, shape, steps)
 
 
-def _members(document: dict[Any, Any], struct: type[msgspec.Struct], steps: Steps) -> Iterator[Complaint]:
+def _members(document: dict[Any, Any], struct: type[msgspec.Struct], steps: PathSteps) -> Iterator[ShapeProblem]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
     tag = struct.__struct_config__.tag_field
     for name, value in document.items():
@@ -59,20 +59,20 @@ def _members(document: dict[Any, Any], struct: type[msgspec.Struct], steps: Step
         elif name != tag:
             close = get_close_matches(str(name), fields, n=1)
             hint = f"; did you mean `{close[0]}`?" if close else f"; there are {', '.join(sorted(fields))}"
-            yield Complaint(place=steps, message=f"there is no `{name}` here{hint}", at=(*steps, str(name)))
+            yield ShapeProblem(place=steps, message=f"there is no `{name}` here{hint}", at=(*steps, str(name)))
     for name, field in fields.items():
         if field.required and name not in document:
-            yield Complaint(place=steps, message=f"`{name}` is missing", at=steps)
+            yield ShapeProblem(place=steps, message=f"`{name}` is missing", at=steps)
 
 
-def _whole(document: Any, shape: Any, steps: Steps) -> Iterator[Complaint]:
+def _whole(document: Any, shape: Any, steps: PathSteps) -> Iterator[ShapeProblem]:
     try:
         msgspec.convert(document, shape)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
         below = place.strip(".`")
         found = (*steps, *([below] if below else ()))
-        yield Complaint(place=found, message=message, at=found)
+        yield ShapeProblem(place=found, message=message, at=found)
 
 
 def _struct(document: Any, shape: Any) -> type[msgspec.Struct] | None:

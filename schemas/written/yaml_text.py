@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from schemas.written.shapes import complaints
+from schemas.written.shapes import shape_problems
 
 _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -53,7 +53,7 @@ class YamlText:
         """Everything in which the document is not of `shape`, a type of msgspec's, each with its line."""
         return [
             _with_line(f"{shown(one.place)}: {one.message}" if one.place else one.message, self.line_of(shown(one.at)))
-            for one in complaints(self.document, shape)
+            for one in shape_problems(self.document, shape)
         ]
 
     def line_of(self, place: str) -> int | None:

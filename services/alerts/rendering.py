@@ -10,7 +10,7 @@ import msgspec
 
 import schemas.issue
 from schemas.codec import utc_text
-from schemas.vocabulary import Text
+from schemas.vocabulary import TextDocument
 from services.alerts.domain.announcing import Notification
 from services.alerts.wire import write_issue
 
@@ -38,7 +38,7 @@ def _shorter(notification: Notification, public_url: str) -> bytes:
             timeline=issue.timeline[-lines:] if lines else (),
             refs=dict(list(issue.refs.items())[:refs]),
             rules=issue.rules[:10],
-            title=Text(en=issue.title.en[:_TITLE], ko=issue.title.ko[:_TITLE]),
+            title=TextDocument(en=issue.title.en[:_TITLE], ko=issue.title.ko[:_TITLE]),
         )
         body = _body(notification, schemas.issue.encode(issue), public_url)
         if len(body) <= MAX_BYTES:

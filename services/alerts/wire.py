@@ -8,7 +8,7 @@ from uuid import UUID
 import schemas.friction
 import schemas.issue
 from schemas.codec import UndecodableError
-from schemas.vocabulary import Channel, ServiceLevel, Text, TimelineEntry
+from schemas.vocabulary import Channel, ServiceLevel, TextDocument, TimelineEntryDocument
 from schemas.vocabulary import Severity as WireSeverity
 from services.alerts.domain.values import Friction, Issue, Severity, Step, Title
 
@@ -41,7 +41,7 @@ def read_friction(value: bytes | None) -> Friction:
     return _friction(wire)
 
 
-def _friction(wire: schemas.friction.Friction) -> Friction:
+def _friction(wire: schemas.friction.FrictionDocument) -> Friction:
     if wire.revision < 1:
         raise Refused("not_a_friction", at="revision", message="Revisions start at 1.")
     try:
@@ -51,7 +51,7 @@ def _friction(wire: schemas.friction.Friction) -> Friction:
     return Friction(
         id=wire.id,
         revision=wire.revision,
-        stands=wire.state is schemas.friction.State.DETECTED,
+        stands=wire.state is schemas.friction.FrictionDocumentState.DETECTED,
         rule=wire.rule,
         severity=Severity(wire.severity.value),
         customer_id=wire.customer_id,
@@ -68,7 +68,7 @@ def _friction(wire: schemas.friction.Friction) -> Friction:
     )
 
 
-def _step(entry: TimelineEntry) -> Step:
+def _step(entry: TimelineEntryDocument) -> Step:
     return Step(
         occurred_at=entry.occurred_at,
         channel=entry.channel.value,
@@ -78,15 +78,15 @@ def _step(entry: TimelineEntry) -> Step:
     )
 
 
-def write_issue(issue: Issue) -> schemas.issue.Issue:
+def write_issue(issue: Issue) -> schemas.issue.IssueDocument:
     """Return the issue as the contract has it."""
-    return schemas.issue.Issue(
+    return schemas.issue.IssueDocument(
         id=str(issue.id),
         fingerprint=issue.fingerprint,
         version=issue.version,
-        state=schemas.issue.State(issue.state.value),
+        state=schemas.issue.IssueDocumentState(issue.state.value),
         severity=WireSeverity(issue.severity.value),
-        title=Text(en=issue.title.en, ko=issue.title.ko),
+        title=TextDocument(en=issue.title.en, ko=issue.title.ko),
         rules=issue.rules,
         customer_id=issue.customer_id,
         journey_id=issue.journey_id,
@@ -112,8 +112,8 @@ def write_issue(issue: Issue) -> schemas.issue.Issue:
     )
 
 
-def _entry(step: Step) -> TimelineEntry:
-    return TimelineEntry(
+def _entry(step: Step) -> TimelineEntryDocument:
+    return TimelineEntryDocument(
         occurred_at=step.occurred_at,
         channel=Channel(step.channel),
         kind=step.kind,

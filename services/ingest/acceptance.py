@@ -11,8 +11,8 @@ from functools import lru_cache
 import msgspec
 
 from schemas import identifiers, kinds, spelling
-from schemas.spelling import Dropped
-from schemas.touchpoint import IdentifierValue, Posted, Touchpoint
+from schemas.spelling import DropReason
+from schemas.touchpoint import IdentifierValue, PostedTouchpoint, TouchpointDocument
 from schemas.vocabulary import Direction
 from services.ingest.reasons import Rejection
 from services.ingest.sources import Scope, Source
@@ -38,13 +38,13 @@ class DroppedIdentifier(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An identifier that was left out: its type and why."""
 
     type: str
-    reason: Dropped
+    reason: DropReason
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint in its normal form; `key` is the (type, value) of the identifier that keys its record."""
 
-    touchpoint: Touchpoint
+    touchpoint: TouchpointDocument
     key: tuple[str, str]
     dropped: tuple[DroppedIdentifier, ...] = ()
 
@@ -58,7 +58,7 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dropped: tuple[DroppedIdentifier, ...] = ()
 
 
-def accept(posted: Posted, source: Source, arrival: Arrival, policy: Policy) -> Accepted | Rejected:
+def accept(posted: PostedTouchpoint, source: Source, arrival: Arrival, policy: Policy) -> Accepted | Rejected:
     """Decide about one touchpoint that `source` posted."""
     refused = _not_allowed(posted, source) or _untimely(arrival, policy)
     if refused is not None:
@@ -71,10 +71,12 @@ def accept(posted: Posted, source: Source, arrival: Arrival, policy: Policy) -> 
     return Accepted(touchpoint=normal, key=(strongest, customer[strongest].value), dropped=dropped)
 
 
-def _normal(posted: Posted, customer: dict[str, IdentifierValue], source: Source, arrival: Arrival) -> Touchpoint:
+def _normal(
+    posted: PostedTouchpoint, customer: dict[str, IdentifierValue], source: Source, arrival: Arrival
+) -> TouchpointDocument:
     """Return the normal form; every member is named, which is twice as fast as a loop over their names."""
     timed = arrival.timed
-    return Touchpoint(
+    return TouchpointDocument(
         id=posted.id,
         occurred_at=timed.occurred_at,
         channel=posted.channel,
@@ -112,7 +114,7 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment.astimezone(UTC) if moment is not None else None
 
 
-def _not_allowed(posted: Posted, source: Source) -> Rejected | None:
+def _not_allowed(posted: PostedTouchpoint, source: Source) -> Rejected | None:
     if posted.source is not None and posted.source != source.name:
         return Rejected(reason=Rejection.SOURCE_MISMATCH, field="source")
     if not source.allows(posted.channel):
@@ -132,13 +134,13 @@ def _untimely(arrival: Arrival, policy: Policy) -> Rejected | None:
     return None
 
 
-def _usable(posted: Posted, region: str) -> tuple[dict[str, IdentifierValue], tuple[DroppedIdentifier, ...]]:
+def _usable(posted: PostedTouchpoint, region: str) -> tuple[dict[str, IdentifierValue], tuple[DroppedIdentifier, ...]]:
     usable: dict[str, IdentifierValue] = {}
     dropped: list[DroppedIdentifier] = []
     for type_, given in posted.customer.items():
         value, verified = (given, False) if isinstance(given, str) else (given.value, given.verified)
         spelt = spelling.identifier(type_, value, region)
-        if isinstance(spelt, Dropped):
+        if isinstance(spelt, DropReason):
             dropped.append(DroppedIdentifier(type=type_, reason=spelt))
         else:
             usable[type_] = IdentifierValue(value=spelt.value, verified=verified)

@@ -11,7 +11,7 @@ import msgspec
 
 from schemas import touchpoint, validation
 from schemas.codec import UndecodableError
-from schemas.touchpoint import Posted
+from schemas.touchpoint import PostedTouchpoint
 from schemas.validation import FieldError
 from services.ingest import normalisation
 from services.ingest.document import JsonObject
@@ -22,7 +22,7 @@ _OBJECTS_OF_MANY = ("customer", "refs", "attributes")
 
 def read(
     found: JsonObject, defaults: Mapping[str, Any], *, composed: bool, shallow: bool = False
-) -> Posted | list[FieldError]:
+) -> PostedTouchpoint | list[FieldError]:
     """Return the touchpoint that `found` is, or what is wrong with it. `found` is used up.
 
     A member that is null counts as absent: many producers write all the fields they know. `composed` says that all
@@ -41,9 +41,9 @@ def read(
     return errors or _typed(found)
 
 
-def _typed(found: JsonObject) -> Posted | list[FieldError]:
+def _typed(found: JsonObject) -> PostedTouchpoint | list[FieldError]:
     try:
-        return msgspec.convert(found, Posted)
+        return msgspec.convert(found, PostedTouchpoint)
     except msgspec.ValidationError:
         pass
     try:

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from schemas import dead_letter, touchpoint
-from schemas.dead_letter import DeadLetter, DeadLetterError, Stage
+from schemas.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
 from services.ingest.acceptance import Accepted
 from services.runtime.record import Record
 
@@ -58,9 +58,9 @@ def rejected(  # noqa: PLR0913  a dead letter is all of this
 ) -> Record:
     """Return the record of a rejected touchpoint, with the bytes that were sent."""
     value_base64, value_bytes = dead_letter.preserve(item)
-    letter = DeadLetter(
+    letter = DeadLetterDocument(
         id=id_,
-        stage=Stage.INGEST,
+        stage=DeadLetterStage.INGEST,
         code=code,
         value_base64=value_base64,
         value_bytes=value_bytes,

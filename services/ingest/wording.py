@@ -7,10 +7,10 @@ sent: answers end up in producers' logs, and what was sent is personal.
 from enum import StrEnum
 from functools import lru_cache
 
-from schemas.spelling import Dropped
+from schemas.spelling import DropReason
 from services.ingest.reasons import Mending, Refusal, Rejection, Summary, Unavailability
 
-Reason = Rejection | Dropped | Mending | Unavailability | Summary | Refusal
+Reason = Rejection | DropReason | Mending | Unavailability | Summary | Refusal
 
 
 class Language(StrEnum):
@@ -125,15 +125,15 @@ SENTENCES: dict[Reason, dict[Language, str]] = {
         Language.KO: "이 고객의 요청에 따라 아무것도 저장하지 않습니다. 이 고객의 접점을 더 보내지 마세요. "
         "이 접점은 저장하지 않았습니다.",
     },
-    Dropped.BLOCKED: {
+    DropReason.BLOCKED: {
         Language.EN: "This identifier was left out: its value is a placeholder that many people share.",
         Language.KO: "이 식별자는 뺐습니다. 여러 사람이 함께 쓰는 자리표시 값입니다.",
     },
-    Dropped.SERVICE_NUMBER: {
+    DropReason.SERVICE_NUMBER: {
         Language.EN: "This identifier was left out: it is a company's or service number, not a customer's.",
         Language.KO: "이 식별자는 뺐습니다. 고객 번호가 아니라 대표번호나 서비스 번호입니다.",
     },
-    Dropped.INVALID: {
+    DropReason.INVALID: {
         Language.EN: "This identifier was left out: it is not a valid {type}.",
         Language.KO: "이 식별자는 뺐습니다. 올바른 {type} 값이 아닙니다.",
     },

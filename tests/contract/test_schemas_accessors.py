@@ -129,7 +129,7 @@ MOMENTS = st.builds(
 @MANY
 @given(st.data())
 def test_a_touchpoint_is_written_as_its_tree_would_be(data: st.DataObject) -> None:
-    value = touchpoint.Touchpoint(
+    value = touchpoint.TouchpointDocument(
         id="t-1",
         channel=Channel.WEB,
         kind="page_viewed",
@@ -142,7 +142,7 @@ def test_a_touchpoint_is_written_as_its_tree_would_be(data: st.DataObject) -> No
         reported_at=data.draw(st.none() | MOMENTS),
     )
 
-    assert json.loads(touchpoint.encode(value)) == json.loads(codec.Codec(touchpoint.Touchpoint).encode(value))
+    assert json.loads(touchpoint.encode(value)) == json.loads(codec.Codec(touchpoint.TouchpointDocument).encode(value))
 
 
 def test_reading_a_touchpoint_costs_microseconds() -> None:

@@ -43,7 +43,7 @@ def test_a_topic_says_whether_it_carries_personal_data(name: str) -> None:
 @pytest.mark.parametrize("name", TOPICS)
 def test_a_topic_that_is_compacted_keeps_everything_else_forever(name: str) -> None:
     topic = TOPICS[name]
-    assert (topic.retention_ms is None) == (topic.cleanup is topics.Cleanup.COMPACT)
+    assert (topic.retention_ms is None) == (topic.cleanup is topics.CleanupPolicy.COMPACT)
 
 
 def test_a_dead_letter_finds_room_for_the_largest_touchpoint() -> None:
@@ -65,7 +65,7 @@ def test_topic_names_have_neither_dot_nor_underscore() -> None:
 @pytest.mark.parametrize("misspelling", ["partition: 8", "retention_hour: 1", "aditional: x"])
 def test_a_misspelt_key_of_a_topic_is_refused(misspelling: str) -> None:
     text = FILES["touchpoints"].read_text(encoding="utf-8")
-    with pytest.raises(catalogue.MalformedError, match=misspelling.split(":", maxsplit=1)[0]):
+    with pytest.raises(catalogue.DataFileError, match=misspelling.split(":", maxsplit=1)[0]):
         topics.parse("touchpoints", f"{text}\n{misspelling}\n")
 
 
@@ -85,14 +85,16 @@ def test_a_misspelt_key_of_a_topic_is_refused(misspelling: str) -> None:
 def test_a_wrong_value_in_a_topic_is_refused(line: str, instead: str) -> None:
     text = FILES["touchpoints"].read_text(encoding="utf-8")
     assert line in text
-    with pytest.raises(catalogue.MalformedError, match=r"topics/touchpoints\.yaml"):
+    with pytest.raises(catalogue.DataFileError, match=r"topics/touchpoints\.yaml"):
         topics.parse("touchpoints", text.replace(line, instead))
 
 
 def test_a_misspelt_key_of_a_catalogue_is_refused() -> None:
-    with pytest.raises(catalogue.MalformedError, match="contacts"):
+    with pytest.raises(catalogue.DataFileError, match="contacts"):
         catalogue.parse(
-            "a: {title: {en: A, ko: 가}, description: An A., contacts: true}", dict[str, kinds.Kind], name="kinds.yaml"
+            "a: {title: {en: A, ko: 가}, description: An A., contacts: true}",
+            dict[str, kinds.TouchpointKind],
+            name="kinds.yaml",
         )
 
 

@@ -20,8 +20,8 @@ import psycopg
 from aiokafka import AIOKafkaProducer
 
 import schemas.friction
-from schemas.friction import Anchor, Friction, State
-from schemas.vocabulary import Channel, Severity, Text, TimelineEntry, TouchpointRef
+from schemas.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
+from schemas.vocabulary import Channel, Severity, TextDocument, TimelineEntryDocument, TouchpointRefDocument
 from services.runtime.keys import KeyKind
 from tests.faults.conditions import until
 from tests.faults.fleet import READY_WITHIN_S, Engines, Fleet, Process
@@ -39,7 +39,7 @@ RULES = ("repeat_contact_24h", "callback_missed", "payment_declined", "long_wait
 class Written:
     """What the topic was given: frictions at their last revision, when each was written first, and how often."""
 
-    latest: dict[str, Friction] = field(default_factory=dict)
+    latest: dict[str, FrictionDocument] = field(default_factory=dict)
     at: dict[str, float] = field(default_factory=dict)
     records: int = 0
     refusable: int = 0
@@ -49,7 +49,7 @@ class Written:
         """The frictions that stand, grouped as issues must be: by customer and journey."""
         groups: dict[tuple[str, str | None], set[str]] = {}
         for friction in self.latest.values():
-            if friction.state is State.DETECTED:
+            if friction.state is FrictionDocumentState.DETECTED:
                 groups.setdefault((friction.customer_id, friction.journey_id), set()).add(friction.id)
         return {frozenset(held) for held in groups.values()}
 
@@ -96,7 +96,7 @@ class Room:
         self.receivers[name] = receiver
         return receiver
 
-    async def write(self, frictions: Sequence[Friction], *, seconds: float = 0.0) -> None:
+    async def write(self, frictions: Sequence[FrictionDocument], *, seconds: float = 0.0) -> None:
         """Write frictions to the topic, spread over so many seconds, each acknowledged; keep the book."""
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -201,9 +201,9 @@ async def load(room: Room, over: asyncio.Event) -> None:
         await room.write(stories(room.rng, 60), seconds=2.0)
 
 
-def stories(rng: Random, count: int) -> list[Friction]:
+def stories(rng: Random, count: int) -> list[FrictionDocument]:
     """Frictions of so many issues: each is opened; later some get worse, get a second friction, or are taken back."""
-    told: list[tuple[float, Friction]] = []
+    told: list[tuple[float, FrictionDocument]] = []
     for number in range(count):
         first = friction(rng)
         told.append((number, first))
@@ -214,11 +214,11 @@ def stories(rng: Random, count: int) -> list[Friction]:
         elif dice < 0.4:
             told.append((later, friction(rng, customer_id=first.customer_id, journey_id=first.journey_id)))
         elif dice < 0.55:
-            told.append((later, again(first, state=State.RETRACTED)))
+            told.append((later, again(first, state=FrictionDocumentState.RETRACTED)))
     return [one for _, one in sorted(told, key=lambda pair: pair[0])]
 
 
-def friction(rng: Random, **members: Any) -> Friction:
+def friction(rng: Random, **members: Any) -> FrictionDocument:
     """One that was just detected, of a customer and a journey of its own."""
     now = datetime.now(UTC)
     number = str(UUID(int=rng.getrandbits(128), version=4))
@@ -226,25 +226,27 @@ def friction(rng: Random, **members: Any) -> Friction:
         "id": number,
         "rule": rng.choice(RULES),
         "rule_version": 1,
-        "state": State.DETECTED,
+        "state": FrictionDocumentState.DETECTED,
         "revision": 1,
         "severity": Severity.MEDIUM,
         "customer_id": str(UUID(int=rng.getrandbits(128), version=4)),
         "journey_id": str(UUID(int=rng.getrandbits(128), version=4)),
-        "anchor": Anchor(source="ivr", interaction_id=f"call-{number[:8]}"),
+        "anchor": AnchorDocument(source="ivr", interaction_id=f"call-{number[:8]}"),
         "occurred_at": now - timedelta(minutes=1),
         "detected_at": now,
         "channel": Channel.PHONE,
         "reason": "billing",
-        "touchpoints": (TouchpointRef(source="ivr", id=f"call-{number[:8]}"),),
-        "timeline": (TimelineEntry(occurred_at=now - timedelta(minutes=1), channel=Channel.PHONE, kind="call_ended"),),
-        "title": Text(en="Called twice about billing", ko="요금 문제로 두 번 전화"),
-        "explanation": Text(en="Two calls within a day.", ko="하루 안에 두 번 전화했습니다."),
+        "touchpoints": (TouchpointRefDocument(source="ivr", id=f"call-{number[:8]}"),),
+        "timeline": (
+            TimelineEntryDocument(occurred_at=now - timedelta(minutes=1), channel=Channel.PHONE, kind="call_ended"),
+        ),
+        "title": TextDocument(en="Called twice about billing", ko="요금 문제로 두 번 전화"),
+        "explanation": TextDocument(en="Two calls within a day.", ko="하루 안에 두 번 전화했습니다."),
     }
-    return Friction(**given | members)
+    return FrictionDocument(**given | members)
 
 
-def again(known: Friction, **members: Any) -> Friction:
+def again(known: FrictionDocument, **members: Any) -> FrictionDocument:
     """The next revision of a friction."""
     given = {name: getattr(known, name) for name in known.__struct_fields__}
-    return Friction(**given | {"revision": known.revision + 1, "revised_at": datetime.now(UTC)} | members)
+    return FrictionDocument(**given | {"revision": known.revision + 1, "revised_at": datetime.now(UTC)} | members)

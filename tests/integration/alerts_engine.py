@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import schemas.friction
-from schemas.friction import Friction
+from schemas.friction import FrictionDocument
 from services.alerts.app import Service
 from services.alerts.domain.retry import Health
 from services.alerts.failpoints import Failpoints
@@ -33,7 +33,7 @@ class Engine:
         self.claim = claim
         self._next = claim.next_offset
 
-    async def take(self, *frictions: Friction) -> Applied:
+    async def take(self, *frictions: FrictionDocument) -> Applied:
         """Apply frictions as one batch of one partition."""
         return await self.take_raw([schemas.friction.encode(friction) for friction in frictions])
 

@@ -20,8 +20,8 @@ from aiohttp import web
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 import schemas.friction
-from schemas.friction import Anchor, Friction, State
-from schemas.vocabulary import Channel, Severity, Text, TimelineEntry, TouchpointRef
+from schemas.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
+from schemas.vocabulary import Channel, Severity, TextDocument, TimelineEntryDocument, TouchpointRefDocument
 from services.alerts.app import running
 from services.alerts.settings import ProcessSettings
 from services.runtime.kafka import Producer
@@ -32,37 +32,40 @@ from tests.waiting import until
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
-def a_friction(**members: Any) -> Friction:
+def a_friction(**members: Any) -> FrictionDocument:
     """A friction of its own customer and journey, a minute old; `members` override."""
     given: dict[str, Any] = {
         "id": str(uuid4()),
         "rule": "repeat_contact_24h",
         "rule_version": 1,
-        "state": State.DETECTED,
+        "state": FrictionDocumentState.DETECTED,
         "revision": 1,
         "severity": Severity.MEDIUM,
         "customer_id": str(uuid4()),
         "journey_id": str(uuid4()),
-        "anchor": Anchor(source="ivr", interaction_id="call-1"),
+        "anchor": AnchorDocument(source="ivr", interaction_id="call-1"),
         "occurred_at": NOW - timedelta(minutes=1),
         "detected_at": datetime.now(UTC),
         "channel": Channel.PHONE,
         "reason": "billing",
-        "touchpoints": (TouchpointRef(source="ivr", id="call-0"), TouchpointRef(source="ivr", id="call-1")),
-        "title": Text(en="Called twice about billing", ko="요금 문제로 두 번 전화"),
-        "explanation": Text(en="Two calls within a day.", ko="하루 안에 두 번 전화했습니다."),
+        "touchpoints": (
+            TouchpointRefDocument(source="ivr", id="call-0"),
+            TouchpointRefDocument(source="ivr", id="call-1"),
+        ),
+        "title": TextDocument(en="Called twice about billing", ko="요금 문제로 두 번 전화"),
+        "explanation": TextDocument(en="Two calls within a day.", ko="하루 안에 두 번 전화했습니다."),
         "timeline": (
-            TimelineEntry(occurred_at=NOW - timedelta(hours=3), channel=Channel.PHONE, kind="call_ended"),
-            TimelineEntry(occurred_at=NOW - timedelta(minutes=1), channel=Channel.PHONE, kind="call_ended"),
+            TimelineEntryDocument(occurred_at=NOW - timedelta(hours=3), channel=Channel.PHONE, kind="call_ended"),
+            TimelineEntryDocument(occurred_at=NOW - timedelta(minutes=1), channel=Channel.PHONE, kind="call_ended"),
         ),
     }
-    return Friction(**given | members)
+    return FrictionDocument(**given | members)
 
 
-def again(friction: Friction, **members: Any) -> Friction:
+def again(friction: FrictionDocument, **members: Any) -> FrictionDocument:
     """The next revision of a friction."""
     given = {name: getattr(friction, name) for name in friction.__struct_fields__}
-    return Friction(**given | {"revision": friction.revision + 1} | members)
+    return FrictionDocument(**given | {"revision": friction.revision + 1} | members)
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ class Log:
     frictions: str
     issues: str
 
-    async def write(self, frictions: Sequence[Friction]) -> None:
+    async def write(self, frictions: Sequence[FrictionDocument]) -> None:
         """Append frictions, keyed by customer."""
         records = [
             Record(

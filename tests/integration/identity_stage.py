@@ -21,7 +21,7 @@ def spelt(number: int, node: Node) -> Node:
     return type_, SPELLING.get(type_, "{0}").format(f"g{number}-{value}", number * 100 + int(value[1:]))
 
 
-def touchpoints(number: int, case: Case) -> Iterator[list[touchpoint_v1.Touchpoint]]:
+def touchpoints(number: int, case: Case) -> Iterator[list[touchpoint_v1.TouchpointDocument]]:
     """The batches of a case; most touchpoints are calls, so that frictions are found."""
     place = 0
     for batch in case.batches:
@@ -33,7 +33,7 @@ def touchpoints(number: int, case: Case) -> Iterator[list[touchpoint_v1.Touchpoi
                 for type_, value in (spelt(number, node),)
             }
             found.append(
-                touchpoint_v1.Touchpoint(
+                touchpoint_v1.TouchpointDocument(
                     id=f"g{number}-{place}",
                     source="ivr",
                     occurred_at=at(place // 2),  # every two at one time

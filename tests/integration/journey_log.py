@@ -45,7 +45,7 @@ def at(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
 
 
-def touchpoint(id_: str, minutes: float = 0.0, **members: Any) -> touchpoint_v1.Touchpoint:
+def touchpoint(id_: str, minutes: float = 0.0, **members: Any) -> touchpoint_v1.TouchpointDocument:
     """A touchpoint of the customer C-1 unless `customer` (type: value) says otherwise; an inbound call by default."""
     customer = members.pop("customer", {"customer_id": "C-1"})
     facts: dict[str, Any] = {
@@ -58,7 +58,7 @@ def touchpoint(id_: str, minutes: float = 0.0, **members: Any) -> touchpoint_v1.
         **members,
     }
     identifiers = {kind: IdentifierValue(value=value, verified=True) for kind, value in customer.items()}
-    return touchpoint_v1.Touchpoint(id=id_, customer=identifiers, **facts)
+    return touchpoint_v1.TouchpointDocument(id=id_, customer=identifiers, **facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +80,11 @@ class Log:
     records: dict[int, list[LoggedRecord]] = field(default_factory=dict)
 
     def append(
-        self, partition: int, value: touchpoint_v1.Touchpoint | bytes | None, appended: datetime | None = None
+        self, partition: int, value: touchpoint_v1.TouchpointDocument | bytes | None, appended: datetime | None = None
     ) -> int:
         """Append one record and return its offset."""
-        raw = touchpoint_v1.encode(value) if isinstance(value, touchpoint_v1.Touchpoint) else value
-        when = appended or (value.received_at if isinstance(value, touchpoint_v1.Touchpoint) else START)
+        raw = touchpoint_v1.encode(value) if isinstance(value, touchpoint_v1.TouchpointDocument) else value
+        when = appended or (value.received_at if isinstance(value, touchpoint_v1.TouchpointDocument) else START)
         run = self.records.setdefault(partition, [])
         run.append(LoggedRecord(offset=len(run), timestamp=int(when.timestamp() * 1000), value=raw))
         return len(run) - 1

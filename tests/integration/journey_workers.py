@@ -67,7 +67,7 @@ class Stage:
     processes: list[Process] = field(default_factory=list)
     sent: int = 0
 
-    async def send(self, touchpoints: Iterable[touchpoint_v1.Touchpoint]) -> None:
+    async def send(self, touchpoints: Iterable[touchpoint_v1.TouchpointDocument]) -> None:
         """Publish, keyed by the first identifier, and count."""
         records = [
             Record(
@@ -165,7 +165,7 @@ FRICTIONS_EACH = 2 * (CALLS_EACH - 1)
 _PEOPLE = itertools.count(1)
 
 
-def calls(people: int) -> Iterator[touchpoint_v1.Touchpoint]:
+def calls(people: int) -> Iterator[touchpoint_v1.TouchpointDocument]:
     """Each of so many new people calls three times about the same thing; the second time from a known number only."""
     numbers = [next(_PEOPLE) for _ in range(people)]
     for call in range(CALLS_EACH):

@@ -10,7 +10,7 @@ import pytest
 import standardwebhooks
 from aiohttp import web
 
-from schemas.friction import State
+from schemas.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.alerts.domain.retry import LADDER
 from tests.conftest import SteppingClock
@@ -114,7 +114,7 @@ async def test_a_receiver_that_recovers_gets_everything_once_and_in_order(databa
         await engine.take(friction)
         await settled(engine, 1)
         await engine.take(again(friction, severity=Severity.HIGH))
-        await engine.take(again(friction, revision=3, severity=Severity.HIGH, state=State.RETRACTED))
+        await engine.take(again(friction, revision=3, severity=Severity.HIGH, state=FrictionDocumentState.RETRACTED))
 
         while due := await engine.value(NEXT_DUE):
             clock.set(max(due, clock.now()))

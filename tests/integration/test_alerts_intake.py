@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 import schemas.friction
-from schemas.friction import State
+from schemas.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.alerts.intake import Arrival, Owned
 from services.alerts.stores import progress
@@ -67,7 +67,7 @@ async def test_a_retraction_withdraws_what_was_told(database: str, clock: Steppi
         await engine.endpoint("http://127.0.0.1:1/")
         friction = a_friction()
         await engine.take(friction)
-        await engine.take(again(friction, state=State.RETRACTED))
+        await engine.take(again(friction, state=FrictionDocumentState.RETRACTED))
         body = await engine.value("SELECT body FROM alerts.notifications WHERE sequence = 2")
 
     document = json.loads(body)
@@ -80,7 +80,7 @@ async def test_what_nobody_was_told_is_not_withdrawn(database: str, clock: Stepp
         await engine.endpoint("http://127.0.0.1:1/")
         friction = a_friction(quiet=True)
         await engine.take(friction)
-        await engine.take(again(friction, state=State.RETRACTED))
+        await engine.take(again(friction, state=FrictionDocumentState.RETRACTED))
 
         assert await engine.column(SENT) == []
         assert await engine.value("SELECT state FROM alerts.issues") == "resolved"

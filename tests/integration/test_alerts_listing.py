@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from schemas.friction import Friction, State
+from schemas.friction import FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.alerts.api import pages
 from services.alerts.api.issues import read_issue
 from services.alerts.domain import actions
-from services.alerts.domain.values import Issue
 from services.alerts.domain.values import State as IssueState
+from services.alerts.domain.values import Issue
 from services.alerts.stores import feed, listing, reading
 from services.alerts.stores.listing import IssueFilter, Order, WalkExpiredError
 from services.alerts.stores.reading import Place
@@ -68,7 +68,7 @@ class Weather:
 
     def __init__(self, engine: Engine, clock: SteppingClock, chance: random.Random) -> None:
         self._engine, self._clock, self._chance = engine, clock, chance
-        self._frictions: list[Friction] = []
+        self._frictions: list[FrictionDocument] = []
 
     async def begin(self, count: int) -> None:
         for _ in range(count):
@@ -94,7 +94,7 @@ class Weather:
         await self._revise(severity=Severity.CRITICAL)
 
     async def _gone(self) -> None:
-        await self._revise(state=State.RETRACTED)
+        await self._revise(state=FrictionDocumentState.RETRACTED)
 
     async def _acted(self) -> None:
         issue_id = self._chance.choice(list(await every(self._engine)))
@@ -114,7 +114,7 @@ class Weather:
         self._frictions[at] = again(self._frictions[at], **members)
         await self._engine.take(self._frictions[at])
 
-    async def _take(self, friction: Friction) -> None:
+    async def _take(self, friction: FrictionDocument) -> None:
         self._frictions.append(friction)
         await self._engine.take(friction)
 

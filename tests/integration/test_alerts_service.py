@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer
 
 import schemas.issue
 from schemas import validation
-from schemas.friction import State
+from schemas.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.runtime.record import Record
 from tests.integration.alerts_world import (
@@ -69,7 +69,7 @@ async def test_every_change_is_on_the_topic_of_issues(database: str, log: Log) -
         await log.write([friction])
         await until(lambda: at_least(api, 1))
         await log.write([again(friction, severity=Severity.HIGH)])
-        await log.write([again(friction, revision=3, severity=Severity.HIGH, state=State.RETRACTED)])
+        await log.write([again(friction, revision=3, severity=Severity.HIGH, state=FrictionDocumentState.RETRACTED)])
         records = await until_resolved(log)
         published = [json.loads(record.value) for record in records]
 

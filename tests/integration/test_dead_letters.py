@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas import dead_letter
-from schemas.dead_letter import DeadLetter, DeadLetterError, Stage
+from schemas.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
 from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
 from services.runtime.record import Record
 from waymark.database import connected
@@ -74,9 +74,9 @@ async def test_what_ingest_rejected_is_read_from_its_topic(broker: str) -> None:
     source = f"ivr-{uuid4()}"
     producer = Producer(broker, client_id="test", idempotent=False)
     for number in range(3):
-        letter = DeadLetter(
+        letter = DeadLetterDocument(
             id=f"letter-{source}-{number}",
-            stage=Stage.INGEST,
+            stage=DeadLetterStage.INGEST,
             code="invalid_field",
             value_base64=base64.b64encode(b'{"id":"call-%d"}' % number).decode(),
             value_bytes=15,

@@ -86,7 +86,7 @@ async def test_a_number_written_otherwise_is_the_same_content(bench: Bench, batc
     assert (await state(bench))["dead_letters"] == 0
 
 
-async def stored_by_the_first_release(bench: Bench, *points: touchpoint_v1.Touchpoint) -> None:
+async def stored_by_the_first_release(bench: Bench, *points: touchpoint_v1.TouchpointDocument) -> None:
     for point in points:
         bench.log.append(0, point)
     await bench.apply()

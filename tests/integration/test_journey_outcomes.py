@@ -45,7 +45,7 @@ async def ask(address: str) -> AsyncIterator[JourneyApi]:
     await api.aclose()
 
 
-async def told(ask: JourneyApi, *points: touchpoint_v1.Touchpoint) -> list[tuple[str, str | None]]:
+async def told(ask: JourneyApi, *points: touchpoint_v1.TouchpointDocument) -> list[tuple[str, str | None]]:
     return [(one.outcome, one.code) for one in await ask([touchpoint_v1.encode(point) for point in points])]
 
 

@@ -262,7 +262,7 @@ def test_a_function_that_is_gone_would_be_noticed() -> None:
     assert definition(("services/ingest/routes.py", "PostTouchpoints.gone")) is None
 
 
-def read(record: Record) -> friction_v1.Friction:
+def read(record: Record) -> friction_v1.FrictionDocument:
     """Return the friction in a record."""
     return friction_v1.decode(record.value or b"")
 

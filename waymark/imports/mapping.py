@@ -11,14 +11,20 @@ from typing import Any
 
 import msgspec
 
-from schemas.touchpoint import Posted
+from schemas.touchpoint import PostedTouchpoint
 from schemas.written import yaml_text
-from schemas.written.shapes import complaints
+from schemas.written.shapes import shape_problems
 from waymark.imports.names import plain
 from waymark.imports.times import parse_shift
 
 REQUIRED = frozenset({"id", "occurred_at", "channel", "kind", "customer"})
-FIELDS = frozenset(Posted.__struct_fields__) - {"source", "received_at", "replay", "reported_at", "time_quality"}
+FIELDS = frozenset(PostedTouchpoint.__struct_fields__) - {
+    "source",
+    "received_at",
+    "replay",
+    "reported_at",
+    "time_quality",
+}
 NESTED = frozenset({"customer", "refs", "attributes", "score", "value"})
 
 
@@ -117,7 +123,7 @@ def load(path: Path, examine: Examine = nothing) -> Mapping:
 
 def parse(document: Any) -> Mapping:
     """Check a mapping that was read. Raises MappingError with everything that is wrong."""
-    misshapen = [f"{yaml_text.shown(one.place)}: {one.message}" for one in complaints(document, Mapping)]
+    misshapen = [f"{yaml_text.shown(one.place)}: {one.message}" for one in shape_problems(document, Mapping)]
     if problems := [*misshapen, *_senseless(document, nothing)]:
         raise MappingError(problems)
     return msgspec.convert(document, Mapping)
@@ -130,13 +136,13 @@ def _senseless(document: Any, examine: Examine) -> list[str]:
     shapes = {field.name: field.type for field in msgspec.structs.fields(Mapping)}
     entries = document.get("touchpoints")
     usable = {name: document[name] for name in shapes.keys() & document.keys() if name != "touchpoints"}
-    usable = {name: value for name, value in usable.items() if not any(complaints(value, shapes[name]))}
+    usable = {name: value for name, value in usable.items() if not any(shape_problems(value, shapes[name]))}
     mapping = msgspec.convert({**usable, "touchpoints": []}, Mapping)
     problems = _reading_problems(mapping)
     if entries == []:
         problems.append("`touchpoints` is empty: say at least one touchpoint that a row becomes")
     for number, raw in enumerate(entries if isinstance(entries, list) else ()):
-        if not any(complaints(raw, Entry)):
+        if not any(shape_problems(raw, Entry)):
             entry = msgspec.convert(raw, Entry)
             found = _entry_problems(mapping, number, entry)
             problems += found or examine(mapping, number, entry)

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.touchpoint import Posted
+from schemas.touchpoint import PostedTouchpoint
 from schemas.vocabulary import Channel
 from schemas.written import shapes, yaml_text
 from schemas.written.yaml_text import YamlText
@@ -25,7 +25,7 @@ from services.ingest.channels.values import SpecProblem
 
 SHIPPED = Path(__file__).parent / "systems"
 REQUIRED = frozenset({"id", "occurred_at", "channel", "kind", "customer"})
-MEMBERS = frozenset(Posted.__struct_fields__) - {"source", "received_at", "replay"}
+MEMBERS = frozenset(PostedTouchpoint.__struct_fields__) - {"source", "received_at", "replay"}
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _SIGNED = re.compile(r"\{(?!body\}|timestamp\}|method\}|url\})[^{}]*\}")
@@ -132,7 +132,7 @@ def _doubled(file: str, text: YamlText) -> Iterator[FileProblem]:
 
 
 def _misshapen(file: str, text: YamlText) -> Iterator[FileProblem]:
-    for one in shapes.complaints(text.document, System):
+    for one in shapes.shape_problems(text.document, System):
         line = text.line_of(yaml_text.shown(one.at)) or 1
         yield FileProblem(file=file, line=line, place=yaml_text.shown(one.place), message=one.message)
 

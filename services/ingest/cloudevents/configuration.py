@@ -17,12 +17,12 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from schemas.cloudevents import Type
-from schemas.touchpoint import Posted
+from schemas.cloudevents import CloudEventType
+from schemas.touchpoint import PostedTouchpoint
 from schemas.vocabulary import Channel
 from schemas.written.yaml_text import shown
 
-_MEMBERS: Final = frozenset(Posted.__struct_fields__) - {
+_MEMBERS: Final = frozenset(PostedTouchpoint.__struct_fields__) - {
     *("source", "received_at", "reported_at", "time_quality", "replay")
 }
 _OF_MANY: Final = frozenset({"customer", "refs", "attributes"})
@@ -95,7 +95,7 @@ class SourceRules:
             read = _Dialect.model_validate(dialect if dialect is not None else {})
         except ValidationError as error:
             raise ConfigurationError([_problem(one) for one in error.errors()]) from None
-        self._native = frozenset(read.native_types) | {Type.TOUCHPOINT.value}
+        self._native = frozenset(read.native_types) | {CloudEventType.TOUCHPOINT.value}
         self._by_type = read.types
         self._patterns = sorted((name for name in read.types if set(name) & set("*?[")), key=len, reverse=True)
 

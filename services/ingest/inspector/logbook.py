@@ -14,7 +14,7 @@ from itertools import takewhile
 
 import msgspec
 
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import DeadLetterDocument
 from services.ingest.reasons import Outcome, Refusal
 from services.ingest.verdict import Facts, Verdict
 from services.runtime.record import Record
@@ -55,7 +55,7 @@ class Turned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Elsewhere(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint that another replica rejected, or this one before it was started again."""
 
-    letter: DeadLetter
+    letter: DeadLetterDocument
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -158,7 +158,7 @@ class Logbook:
         if self._rules.entries:
             self._add(source, at, what, 1, len(what.content_type), bad=True)
 
-    def elsewhere(self, letter: DeadLetter) -> None:
+    def elsewhere(self, letter: DeadLetterDocument) -> None:
         """Note what another replica rejected."""
         if self._rules.entries and letter.source is not None:
             weight = len(letter.value_base64)

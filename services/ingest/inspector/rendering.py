@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import DeadLetterDocument
 from services.ingest.answer import message_of
 from services.ingest.inspector import hints, masking
 from services.ingest.inspector.aftermath import Later
@@ -168,7 +168,7 @@ def _rejected(page: Page, verdict: Verdict, sent: _Sent, cursor: str, language: 
     )
 
 
-def _letter(page: Page, letter: DeadLetter, cursor: str, language: Language) -> Seen:
+def _letter(page: Page, letter: DeadLetterDocument, cursor: str, language: Language) -> Seen:
     sent = _read(page, letter.value, language)
     first = letter.errors[0] if letter.errors else None
     return Seen(
@@ -187,7 +187,7 @@ def _letter(page: Page, letter: DeadLetter, cursor: str, language: Language) -> 
     )
 
 
-def _sentence(letter: DeadLetter, language: Language) -> str | None:
+def _sentence(letter: DeadLetterDocument, language: Language) -> str | None:
     """Return the sentence of a letter in `language` where it needs no facts; else as the letter has it, in English."""
     english = letter.errors[0].message if letter.errors else None
     try:

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from schemas import spelling
 from schemas.pseudonyms import pseudonym
-from schemas.spelling import MAX_IDENTIFIER_LENGTH, Normalised
+from schemas.spelling import MAX_IDENTIFIER_LENGTH, SpelledIdentifier
 from services.ingest.metrics import Metrics
 from services.runtime.health import CheckResult
 from services.runtime.logs import get_logger
@@ -92,7 +92,7 @@ class Suppressions:
         _gather(document, _DEEPEST, texts)
         candidates = ((type_, text) for text in texts for type_ in self._types if _possible(type_, text))
         spelt = ((type_, spelling.identifier(type_, text, region)) for type_, text in candidates)
-        return self.name((type_, found.value) for type_, found in spelt if isinstance(found, Normalised))
+        return self.name((type_, found.value) for type_, found in spelt if isinstance(found, SpelledIdentifier))
 
     async def watch(self, source: SuppressionSource) -> None:
         """Read the list from `source` now, and again whenever it changes; raises one of its `outages`."""

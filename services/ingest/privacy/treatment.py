@@ -11,7 +11,7 @@ import msgspec
 
 from schemas import identifiers
 from schemas.pseudonyms import pseudonym
-from schemas.touchpoint import SEALED_TEXT, IdentifierValue, Touchpoint
+from schemas.touchpoint import SEALED_TEXT, IdentifierValue, TouchpointDocument
 from services.ingest.acceptance import Accepted, Rejected
 from services.ingest.privacy.policy import Rules, Treatment, Tree
 from services.ingest.privacy.sealing import Sealer
@@ -69,7 +69,7 @@ class Treating:
         kept = {name: self._member(f"refs.{name}", value, _chosen(treatments, name)) for name, value in refs.items()}
         return {name: value for name, value in kept.items() if value is not None}
 
-    def _attributes(self, found: Touchpoint, rules: Rules) -> dict[str, Any]:
+    def _attributes(self, found: TouchpointDocument, rules: Rules) -> dict[str, Any]:
         attributes = found.attributes
         if rules.attributes:
             attributes = self._walked(attributes, rules.attributes, found, "attributes")
@@ -78,7 +78,7 @@ class Treating:
         sealed = self._sealer.seal(found.text, source=found.source, id_=found.id, path="text")
         return {**attributes, SEALED_TEXT: sealed}
 
-    def _walked(self, node: Mapping[str, Any], tree: Tree, found: Touchpoint, path: str) -> dict[str, Any]:
+    def _walked(self, node: Mapping[str, Any], tree: Tree, found: TouchpointDocument, path: str) -> dict[str, Any]:
         kept = {}
         for name, value in node.items():
             treated = self._value(value, _rule_at(tree, name) or Treatment.KEEP, found, f"{path}.{name}")
@@ -86,7 +86,7 @@ class Treating:
                 kept[name] = treated
         return kept
 
-    def _value(self, value: Any, rule: "Treatment | Tree", found: Touchpoint, path: str) -> Any:
+    def _value(self, value: Any, rule: "Treatment | Tree", found: TouchpointDocument, path: str) -> Any:
         if isinstance(rule, Treatment):
             return self._treated(value, rule, found, path)
         if isinstance(value, dict):
@@ -99,7 +99,7 @@ class Treating:
             return [self._value(one, rule, found, f"{path}[{at}]") for at, one in enumerate(value)]
         return value
 
-    def _treated(self, value: Any, treatment: Treatment, found: Touchpoint, path: str) -> Any:
+    def _treated(self, value: Any, treatment: Treatment, found: TouchpointDocument, path: str) -> Any:
         match treatment:
             case Treatment.KEEP:
                 return value

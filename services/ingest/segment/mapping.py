@@ -22,9 +22,9 @@ from typing import Any, Final
 import msgspec
 
 from schemas import validation
-from schemas.touchpoint import Posted
+from schemas.touchpoint import PostedTouchpoint
 from schemas.vocabulary import Channel, Direction
-from schemas.written.shapes import complaints
+from schemas.written.shapes import shape_problems
 from schemas.written.yaml_text import shown
 
 Scalar = str | int | float | bool
@@ -88,7 +88,7 @@ KINDS: Final[Mapping[CallType, str]] = {
 }
 """The kind of each call that has one. A track call's comes from its event; group names a company, not a person."""
 
-_MEMBERS: Final = frozenset(Posted.__struct_fields__) - {
+_MEMBERS: Final = frozenset(PostedTouchpoint.__struct_fields__) - {
     *("id", "kind", "channel", "customer", "direction", "attributes"),
     *("source", "received_at", "reported_at", "time_quality", "replay"),
 }
@@ -144,7 +144,7 @@ def read(document: Any) -> SegmentMapping:
     Raises:
         MappingError: with every problem in it.
     """
-    if misshapen := [f"{shown(one.at)}: {one.message}" for one in complaints(document, _File)]:
+    if misshapen := [f"{shown(one.at)}: {one.message}" for one in shape_problems(document, _File)]:
         raise MappingError(misshapen)
     file = msgspec.convert(document, _File)
     if problems := [*_problems(file)]:

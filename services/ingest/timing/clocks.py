@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from schemas import identifiers
-from schemas.identifiers import Trust
-from schemas.touchpoint import IdentifierValue, Posted
+from schemas.identifiers import IdentifierTrust
+from schemas.touchpoint import IdentifierValue, PostedTouchpoint
 from schemas.vocabulary import TimeQuality
 from services.ingest.timing import judgement, skew
 from services.ingest.timing.judgement import ClockMode, Timed
@@ -40,7 +40,7 @@ class Clocks:
     def __len__(self) -> int:
         return len(self._known)
 
-    def time(self, posted: Posted, source: str, mode: ClockMode, received_at: datetime) -> Timed:
+    def time(self, posted: PostedTouchpoint, source: str, mode: ClockMode, received_at: datetime) -> Timed:
         """Return the time of a touchpoint of `source` that arrived at `received_at`."""
         if posted.replay:
             return judgement.as_said(posted)
@@ -66,7 +66,7 @@ class Clocks:
         return now.shift
 
 
-def device_of(posted: Posted) -> tuple[str, str]:
+def device_of(posted: PostedTouchpoint) -> tuple[str, str]:
     """Return (type, value) of the strongest identifier of a device, empty where none is named."""
     carried = [type_ for type_ in posted.customer if _is_device(type_)]
     if not carried:
@@ -78,4 +78,4 @@ def device_of(posted: Posted) -> tuple[str, str]:
 
 @lru_cache(maxsize=1024)
 def _is_device(type_: str) -> bool:
-    return identifiers.get(type_).trust is Trust.DEVICE
+    return identifiers.get(type_).trust is IdentifierTrust.DEVICE

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from schemas.touchpoint import Posted
+from schemas.touchpoint import PostedTouchpoint
 from schemas.vocabulary import TimeQuality
 
 _EARLIEST = datetime(2001, 1, 1, tzinfo=UTC)
@@ -38,12 +38,12 @@ def untold(received_at: datetime) -> Timed:
     return Timed(occurred_at=received_at, quality=TimeQuality.RECEIVED)
 
 
-def as_said(posted: Posted, quality: TimeQuality | None = None) -> Timed:
+def as_said(posted: PostedTouchpoint, quality: TimeQuality | None = None) -> Timed:
     """Return the time that the producer said."""
     return Timed(occurred_at=posted.occurred_at.astimezone(UTC), quality=quality)
 
 
-def shifted(posted: Posted, shift: timedelta, received_at: datetime, ahead: timedelta) -> Timed:
+def shifted(posted: PostedTouchpoint, shift: timedelta, received_at: datetime, ahead: timedelta) -> Timed:
     """Return the time said, put right by `shift`; one that would lie more than `ahead` of its receipt is clamped."""
     said = posted.occurred_at.astimezone(UTC)
     right = said + shift
@@ -54,7 +54,7 @@ def shifted(posted: Posted, shift: timedelta, received_at: datetime, ahead: time
     return Timed(occurred_at=right, reported_at=said, quality=TimeQuality.CORRECTED)
 
 
-def computed(posted: Posted, sent_at: datetime, received_at: datetime) -> Timed:
+def computed(posted: PostedTouchpoint, sent_at: datetime, received_at: datetime) -> Timed:
     """Return `received_at - (sent_at - occurred_at)` in plain time, never ahead of the receipt."""
     said = posted.occurred_at.astimezone(UTC)
     # In UTC on both sides: the same wall clock at two offsets, or across a change of them, is not the same duration.

@@ -48,12 +48,12 @@ def parse(reference: str, phone_region: str, secret: bytes = b"") -> UUID | Name
     if pseudonyms.is_pseudonym(value):
         return Named(type=type_, values=(value,))
     match spelling.identifier(type_, value, phone_region):
-        case spelling.Normalised(value=normal):
+        case spelling.SpelledIdentifier(value=normal):
             hidden = (pseudonyms.pseudonym(secret, type_, normal),) if secret else ()
             return Named(type=type_, values=(*hidden, normal))
-        case spelling.Dropped.INVALID:
+        case spelling.DropReason.INVALID:
             return LookupFault.MALFORMED
-        case spelling.Dropped():
+        case spelling.DropReason():
             return LookupFault.BLOCKED
 
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from schemas import friction as friction_v1
 from schemas import journey as journey_v1
 from schemas import touchpoint as touchpoint_v1
-from schemas.friction import State as FrictionState
+from schemas.friction import FrictionDocumentState as FrictionState
 from schemas.vocabulary import ServiceLevel
 from services.journey.api.views import (
     CustomerView,

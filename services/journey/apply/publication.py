@@ -11,7 +11,7 @@ import msgspec
 
 from schemas import friction as friction_v1
 from schemas import journey as journey_v1
-from schemas.cloudevents import Type, headers, origin
+from schemas.cloudevents import CloudEventType, headers, origin
 from schemas.codec import Codec
 from services.journey.domain.friction import Friction
 from services.journey.domain.journeys import Journey
@@ -43,7 +43,7 @@ def friction(said: Friction, trace: str | None) -> Said:
     """Return a friction as friction v1, keyed by its customer; `trace` is the W3C context of what led to it."""
     revised_at = said.revised_at or said.detected_at
     attributes = headers(
-        Type.FRICTION, id=f"{said.id}.{said.revision}", origin=_ORIGIN, time=revised_at, traceparent=trace
+        CloudEventType.FRICTION, id=f"{said.id}.{said.revision}", origin=_ORIGIN, time=revised_at, traceparent=trace
     )
     key = str(said.customer_id).encode()
     return Said(record=Record(topic=friction_v1.TOPIC, key=key, value=_FRICTION.encode(said), headers=attributes))
@@ -57,7 +57,7 @@ def journey(said: Journey, now: datetime, trace: str | None) -> Said:
     members.pop("idle_at")
     members["effort"] = said.effort.score
     members["updated_at"] = now
-    return _journey(msgspec.convert(members, journey_v1.Journey), trace)
+    return _journey(msgspec.convert(members, journey_v1.JourneyDocument), trace)
 
 
 def gone_journey(last: str, gone: Gone, now: datetime, trace: str | None) -> Said:
@@ -66,7 +66,7 @@ def gone_journey(last: str, gone: Gone, now: datetime, trace: str | None) -> Sai
     said = msgspec.structs.replace(
         journey_v1.decode(last.encode()),
         version=gone.what.version,
-        state=journey_v1.State.DISSOLVED if target is None else journey_v1.State.MERGED,
+        state=journey_v1.JourneyDocumentState.DISSOLVED if target is None else journey_v1.JourneyDocumentState.MERGED,
         customer_id=str(gone.customer_id),
         merged_into=None if target is None else str(target),
         updated_at=now,
@@ -74,7 +74,7 @@ def gone_journey(last: str, gone: Gone, now: datetime, trace: str | None) -> Sai
     return _journey(said, trace)
 
 
-def _journey(said: journey_v1.Journey, trace: str | None) -> Said:
+def _journey(said: journey_v1.JourneyDocument, trace: str | None) -> Said:
     value = journey_v1.encode(said)
     record = Record(topic=journey_v1.TOPIC, key=said.id.encode(), value=value, headers=journey_v1.headers(said, trace))
     return Said(record=record)

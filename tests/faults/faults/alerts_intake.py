@@ -7,7 +7,7 @@ import asyncpg
 import orjson
 
 import schemas.friction
-from schemas.friction import Friction
+from schemas.friction import FrictionDocument
 from schemas.vocabulary import Severity
 from services.alerts.failpoints import Failpoint
 from tests.faults.alerts_room import Room, friction, is_frozen, load, open_room, ready
@@ -84,7 +84,7 @@ async def poison(lab: Lab, seed: int) -> Verdict:
     return Verdict(checks=checks, counts=_counts(room, {"poison": len(bad)}))
 
 
-def _poison(sound: Friction) -> list[bytes | None]:
+def _poison(sound: FrictionDocument) -> list[bytes | None]:
     text = schemas.friction.encode(sound)
     whole = orjson.loads(text)
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas import dead_letter, touchpoint
-from schemas.dead_letter import DeadLetter
-from schemas.touchpoint import Touchpoint
+from schemas.dead_letter import DeadLetterDocument
+from schemas.touchpoint import TouchpointDocument
 from services.ingest.app import Service
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import Source, SourceKey
@@ -69,12 +69,12 @@ class RecordingPublisher:
         self._released.set()
 
     @property
-    def touchpoints(self) -> list[Touchpoint]:
+    def touchpoints(self) -> list[TouchpointDocument]:
         """The touchpoints written so far."""
         return [touchpoint.decode(record.value or b"") for record in self.records if record.topic == touchpoint.TOPIC]
 
     @property
-    def dead_letters(self) -> list[DeadLetter]:
+    def dead_letters(self) -> list[DeadLetterDocument]:
         """The dead letters written so far."""
         return [dead_letter.decode(r.value or b"") for r in self.records if r.topic == dead_letter.TOPIC]
 

@@ -4,8 +4,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.spelling import Dropped
-from schemas.touchpoint import IdentifierValue, Money, Posted, Score, Touchpoint
+from schemas.spelling import DropReason
+from schemas.touchpoint import IdentifierValue, MoneyDocument, PostedTouchpoint, ScoreDocument, TouchpointDocument
 from schemas.vocabulary import Channel, TimeQuality
 from services.ingest.acceptance import Accepted, Arrival, DroppedIdentifier, Policy, Rejected, accept
 from services.ingest.posted import read
@@ -22,7 +22,7 @@ IMPORT = Source(name="import", scopes=frozenset({Scope.WRITE, Scope.REPLAY}))
 
 def decide(by: Source = IVR, /, **members: Any) -> Accepted | Rejected:
     posted = read(a_touchpoint(**members), by.defaults, composed=True)
-    assert isinstance(posted, Posted), posted
+    assert isinstance(posted, PostedTouchpoint), posted
     return accept(posted, by, Arrival(at=NOW, timed=as_said(posted)), POLICY)
 
 
@@ -75,14 +75,16 @@ def test_nothing_that_was_posted_is_forgotten() -> None:
         "sequence": 7,
         "text": "안녕",
         "sentiment": -0.6,
-        "score": Score(metric="ces", value=2, scale=7),
+        "score": ScoreDocument(metric="ces", value=2, scale=7),
         "service_level": "premium",
-        "value": Money(amount=129000, currency="KRW"),
+        "value": MoneyDocument(amount=129000, currency="KRW"),
         "attributes": {"ivr_path": "2-1-9"},
         "replay": True,
     }
     posted = msgspec.convert(
-        {**a_touchpoint(), **msgspec.to_builtins(members), "due_at": NOW, "sent_at": NOW}, Posted, strict=False
+        {**a_touchpoint(), **msgspec.to_builtins(members), "due_at": NOW, "sent_at": NOW},
+        PostedTouchpoint,
+        strict=False,
     )
     timed = Timed(occurred_at=NOW - HOUR, reported_at=NOW - 2 * HOUR, quality=TimeQuality.CORRECTED)
 
@@ -98,7 +100,9 @@ def test_nothing_that_was_posted_is_forgotten() -> None:
         "received_at": NOW,
         "source": "import",
     }
-    normal = {name: getattr(found.touchpoint, name) for name in Touchpoint.__struct_fields__ if name != "customer"}
+    normal = {
+        name: getattr(found.touchpoint, name) for name in TouchpointDocument.__struct_fields__ if name != "customer"
+    }
     assert normal == members | told
 
 
@@ -182,8 +186,8 @@ def test_an_identifier_that_names_nobody_is_left_out() -> None:
 
     assert set(found.touchpoint.customer) == {"cookie", "customer_id"}
     assert found.dropped == (
-        DroppedIdentifier(type="phone", reason=Dropped.SERVICE_NUMBER),
-        DroppedIdentifier(type="email", reason=Dropped.BLOCKED),
+        DroppedIdentifier(type="phone", reason=DropReason.SERVICE_NUMBER),
+        DroppedIdentifier(type="email", reason=DropReason.BLOCKED),
     )
 
 
@@ -192,8 +196,8 @@ def test_a_touchpoint_without_a_usable_identifier_is_rejected_with_what_was_left
         reason=Rejection.NO_USABLE_IDENTIFIER,
         field="customer",
         dropped=(
-            DroppedIdentifier(type="phone", reason=Dropped.SERVICE_NUMBER),
-            DroppedIdentifier(type="email", reason=Dropped.INVALID),
+            DroppedIdentifier(type="phone", reason=DropReason.SERVICE_NUMBER),
+            DroppedIdentifier(type="email", reason=DropReason.INVALID),
         ),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas import dead_letter
-from schemas.dead_letter import DeadLetter, DeadLetterError, Stage, preserve
+from schemas.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage, preserve
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
 from tests.waiting import until
@@ -177,12 +177,12 @@ class FakeTail:
             await asyncio.sleep(0)
 
 
-def a_letter(source: str, **headers: str) -> DeadLetter:
+def a_letter(source: str, **headers: str) -> DeadLetterDocument:
     value, length = preserve(json.dumps(a_touchpoint(replay=True)).encode())
     error = DeadLetterError(path="replay", code="replay_not_allowed", message="`replay` needs a source with …")
-    return DeadLetter(
+    return DeadLetterDocument(
         id=f"letter-{source}",
-        stage=Stage.INGEST,
+        stage=DeadLetterStage.INGEST,
         code="replay_not_allowed",
         value_base64=value,
         value_bytes=length,

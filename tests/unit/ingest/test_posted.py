@@ -2,14 +2,14 @@ from typing import Any
 
 import pytest
 
-from schemas.touchpoint import IdentifierValue, Posted
+from schemas.touchpoint import IdentifierValue, PostedTouchpoint
 from services.ingest.posted import read
 from tests.unit.ingest.fakes import a_touchpoint
 
 
-def posted(defaults: dict[str, Any] | None = None, /, **members: Any) -> Posted:
+def posted(defaults: dict[str, Any] | None = None, /, **members: Any) -> PostedTouchpoint:
     found = read(a_touchpoint(**members), defaults or {}, composed=False)
-    assert isinstance(found, Posted), found
+    assert isinstance(found, PostedTouchpoint), found
     return found
 
 

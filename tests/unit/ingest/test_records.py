@@ -7,7 +7,7 @@ import pytest
 
 from schemas import validation
 from schemas.dead_letter import DeadLetterError
-from schemas.touchpoint import Posted
+from schemas.touchpoint import PostedTouchpoint
 from services.ingest import records
 from services.ingest.acceptance import Accepted, Arrival, Policy, accept
 from services.ingest.posted import read
@@ -21,7 +21,7 @@ FRESH = UUID("0123456789abcdeffedcba9876543210")
 
 def an_accepted(**members: object) -> Accepted:
     posted = read(a_touchpoint(**members), {}, composed=True)
-    assert isinstance(posted, Posted)
+    assert isinstance(posted, PostedTouchpoint)
     arrival = Arrival(at=NOW, timed=as_said(posted))
     policy = Policy(future_tolerance=timedelta(minutes=5), phone_region="KR")
     found = accept(posted, Source(name="ivr"), arrival, policy)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.touchpoint import Posted
+from schemas.touchpoint import PostedTouchpoint
 from schemas.vocabulary import Channel, TimeQuality
 from services.ingest.sources import Scope, Source
 from services.ingest.timing import judgement, skew
@@ -23,10 +23,10 @@ MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 
 
-def said(at: datetime, sent_at: datetime | None = None, **members: Any) -> Posted:
+def said(at: datetime, sent_at: datetime | None = None, **members: Any) -> PostedTouchpoint:
     """A touchpoint as posted."""
     customer = members.pop("customer", {"device_id": "kiosk-3"})
-    return Posted(
+    return PostedTouchpoint(
         id="1", occurred_at=at, sent_at=sent_at, channel=Channel.KIOSK, kind="page_viewed", customer=customer, **members
     )
 
@@ -219,7 +219,7 @@ def test_a_shift_out_of_all_time_is_clamped() -> None:
     ],
 )
 def test_a_clock_belongs_to_the_device(customer: dict[str, Any], device: tuple[str, str]) -> None:
-    posted = msgspec.convert(a_touchpoint(customer=customer), Posted)
+    posted = msgspec.convert(a_touchpoint(customer=customer), PostedTouchpoint)
     assert device_of(posted) == device
 
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.touchpoint import Posted
+from schemas.touchpoint import PostedTouchpoint
 from schemas.vocabulary import TimeQuality
 from services.ingest.timing import judgement, skew
 from services.ingest.timing.clocks import Clocks, TimingRules
@@ -154,5 +154,5 @@ def test_the_clock_that_is_forgotten_is_the_one_used_longest_ago() -> None:
     assert slower == {"a": NOW - 5 * MINUTE, "c": NOW - 5 * MINUTE, "b": NOW}
 
 
-def _sent_late(device: str, off: timedelta) -> Posted:
+def _sent_late(device: str, off: timedelta) -> PostedTouchpoint:
     return said(NOW - off, NOW - off, customer={"device_id": device})

@@ -7,8 +7,8 @@ import pytest
 
 from schemas import touchpoint, validation
 from schemas.pseudonyms import pseudonym
-from schemas.spelling import Dropped
-from schemas.touchpoint import SEALED_TEXT, IdentifierValue, Touchpoint
+from schemas.spelling import DropReason
+from schemas.touchpoint import SEALED_TEXT, IdentifierValue, TouchpointDocument
 from schemas.vocabulary import Channel
 from services.ingest.acceptance import Accepted, DroppedIdentifier, Rejected
 from services.ingest.privacy.policy import Policy
@@ -19,10 +19,10 @@ from tests.unit.ingest.fakes import NOW
 
 SECRET = b"a-secret-for-pseudonyms-that-is-long-enough"
 SEALER = Sealer(("a-key-for-what-is-encrypted-long-enough",))
-LEFT_OUT = (DroppedIdentifier(type="email", reason=Dropped.INVALID),)
+LEFT_OUT = (DroppedIdentifier(type="email", reason=DropReason.INVALID),)
 
 
-def a_touchpoint(**members: Any) -> Touchpoint:
+def a_touchpoint(**members: Any) -> TouchpointDocument:
     given: dict[str, Any] = {
         "id": "1",
         "occurred_at": NOW,
@@ -32,15 +32,15 @@ def a_touchpoint(**members: Any) -> Touchpoint:
         "source": "crm",
         "received_at": NOW,
     }
-    return Touchpoint(**given | members)
+    return TouchpointDocument(**given | members)
 
 
-def treat(found: Touchpoint, **default: Any) -> Accepted | Rejected:
+def treat(found: TouchpointDocument, **default: Any) -> Accepted | Rejected:
     accepted = Accepted(touchpoint=found, key=("phone", "+821000008841"), dropped=LEFT_OUT)
     return Treating(SECRET, SEALER).treat(accepted, Policy({"default": default}).of("crm"))
 
 
-def published(found: Touchpoint, **default: Any) -> Touchpoint:
+def published(found: TouchpointDocument, **default: Any) -> TouchpointDocument:
     treated = treat(found, **default)
     assert isinstance(treated, Accepted)
     assert treated.dropped == LEFT_OUT

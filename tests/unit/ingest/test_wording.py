@@ -4,11 +4,11 @@ from enum import StrEnum
 
 import pytest
 
-from schemas.spelling import Dropped
+from schemas.spelling import DropReason
 from services.ingest.reasons import STATUS, Mending, Outcome, Refusal, Rejection, Summary, Unavailability
 from services.ingest.wording import SENTENCES, Language, Reason, preferred, say
 
-LISTS: list[type[StrEnum]] = [Rejection, Dropped, Mending, Unavailability, Summary, Refusal]
+LISTS: list[type[StrEnum]] = [Rejection, DropReason, Mending, Unavailability, Summary, Refusal]
 REASONS = [reason for list_ in LISTS for reason in list_]
 
 

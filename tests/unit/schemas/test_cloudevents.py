@@ -37,7 +37,10 @@ def test_without_a_trace_there_is_no_traceparent() -> None:
 
 def test_korean_stands_in_headers_as_utf_8() -> None:
     found = cloudevents.headers(
-        cloudevents.Type.TOUCHPOINT, id="약속-1", origin="/waymark/ingest/crm", time=datetime(2026, 11, 22, tzinfo=UTC)
+        cloudevents.CloudEventType.TOUCHPOINT,
+        id="약속-1",
+        origin="/waymark/ingest/crm",
+        time=datetime(2026, 11, 22, tzinfo=UTC),
     )
     assert dict(found)["ce_id"] == "약속-1".encode()
 
@@ -66,6 +69,6 @@ def test_a_dead_letter_names_the_part_that_refused_it_and_the_source_if_known() 
 
 
 def test_every_type_names_a_schema() -> None:
-    stems = {kind.value.removeprefix("waymark.") for kind in cloudevents.Type}
+    stems = {kind.value.removeprefix("waymark.") for kind in cloudevents.CloudEventType}
     assert stems == {folder.name for folder in EXAMPLES.iterdir()}
     assert json.loads(example("journey.v1/valid/open.json"))["version"] == 3

@@ -61,7 +61,7 @@ def test_members_that_say_nothing_are_left_out() -> None:
 
 
 def test_whether_an_identifier_is_verified_is_always_said() -> None:
-    value = touchpoint.Touchpoint(
+    value = touchpoint.TouchpointDocument(
         id="a",
         occurred_at=datetime(2026, 11, 22, tzinfo=UTC),
         channel=Channel.CHAT,
@@ -74,10 +74,10 @@ def test_whether_an_identifier_is_verified_is_always_said() -> None:
 
 
 def test_every_time_of_a_published_touchpoint_is_written_with_six_digits() -> None:
-    fields = msgspec.structs.fields(touchpoint.Touchpoint)
+    fields = msgspec.structs.fields(touchpoint.TouchpointDocument)
     times = {field.name for field in fields if field.type in {Moment, Moment | None}}
     moments: dict[str, Any] = dict.fromkeys(times, datetime(2026, 11, 22, tzinfo=KST))
-    value = touchpoint.Touchpoint(
+    value = touchpoint.TouchpointDocument(
         id="a", channel=Channel.CHAT, kind="chat_ended", customer={}, source="chat", **moments
     )
 
@@ -131,9 +131,9 @@ def test_an_unpublished_touchpoint_is_no_touchpoint_of_the_topic() -> None:
 def test_a_dead_letter_keeps_the_original_bytes() -> None:
     original = b"\x00\xff not JSON"
     value, length = dead_letter.preserve(original)
-    letter = dead_letter.DeadLetter(
+    letter = dead_letter.DeadLetterDocument(
         id="x",
-        stage=dead_letter.Stage.INGEST,
+        stage=dead_letter.DeadLetterStage.INGEST,
         code="not_json",
         value_base64=value,
         value_bytes=length,
@@ -147,9 +147,9 @@ def test_a_dead_letter_keeps_the_original_bytes() -> None:
 
 def test_a_dead_letter_cuts_an_enormous_original_and_says_so() -> None:
     value, length = dead_letter.preserve(b"x" * (dead_letter.MAX_VALUE_BYTES + 1))
-    letter = dead_letter.DeadLetter(
+    letter = dead_letter.DeadLetterDocument(
         id="x",
-        stage=dead_letter.Stage.INGEST,
+        stage=dead_letter.DeadLetterStage.INGEST,
         code="too_large",
         value_base64=value,
         value_bytes=length,

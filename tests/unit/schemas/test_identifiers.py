@@ -3,33 +3,33 @@ from __future__ import annotations
 import pytest
 
 from schemas import blocked, identifiers
-from schemas.blocked import BlockedBy
-from schemas.identifiers import Trust
+from schemas.blocked import BlockReason
+from schemas.identifiers import IdentifierTrust
 
 
 @pytest.mark.parametrize(
     ("kind", "value", "reason"),
     [
-        ("email", "", BlockedBy.BLANK),
-        ("email", " \t", BlockedBy.BLANK),
-        ("customer_id", "Anonymous", BlockedBy.WORD),
-        ("customer_id", "NULL", BlockedBy.WORD),
-        ("cookie", "undefined", BlockedBy.WORD),
-        ("phone", "없음", BlockedBy.WORD),
-        ("customer_id", "ｇｕｅｓｔ", BlockedBy.WORD),  # full-width, as some Korean and Japanese forms send it
-        ("customer_id", "[object Object]", BlockedBy.EXACT),
-        ("customer_id", "0", BlockedBy.EXACT),
-        ("customer_id", "-1", BlockedBy.EXACT),
-        ("device_id", "00000000-0000-0000-0000-000000000000", BlockedBy.PATTERN),
-        ("customer_id", "0000", BlockedBy.PATTERN),
-        ("phone", "+266696687", BlockedBy.EXACT),
-        ("phone", "1111111", BlockedBy.PATTERN),
-        ("phone", "발신번호표시제한", BlockedBy.WORD),
-        ("email", "no-reply@example.com", BlockedBy.PATTERN),
-        ("own_type", "none", BlockedBy.WORD),
+        ("email", "", BlockReason.BLANK),
+        ("email", " \t", BlockReason.BLANK),
+        ("customer_id", "Anonymous", BlockReason.WORD),
+        ("customer_id", "NULL", BlockReason.WORD),
+        ("cookie", "undefined", BlockReason.WORD),
+        ("phone", "없음", BlockReason.WORD),
+        ("customer_id", "ｇｕｅｓｔ", BlockReason.WORD),  # full-width, as some Korean and Japanese forms send it
+        ("customer_id", "[object Object]", BlockReason.EXACT),
+        ("customer_id", "0", BlockReason.EXACT),
+        ("customer_id", "-1", BlockReason.EXACT),
+        ("device_id", "00000000-0000-0000-0000-000000000000", BlockReason.PATTERN),
+        ("customer_id", "0000", BlockReason.PATTERN),
+        ("phone", "+266696687", BlockReason.EXACT),
+        ("phone", "1111111", BlockReason.PATTERN),
+        ("phone", "발신번호표시제한", BlockReason.WORD),
+        ("email", "no-reply@example.com", BlockReason.PATTERN),
+        ("own_type", "none", BlockReason.WORD),
     ],
 )
-def test_a_value_that_names_nobody_is_blocked(kind: str, value: str, reason: BlockedBy) -> None:
+def test_a_value_that_names_nobody_is_blocked(kind: str, value: str, reason: BlockReason) -> None:
     assert blocked.why(kind, value) is reason
     assert blocked.is_blocked(kind, value)
 
@@ -123,7 +123,7 @@ def test_a_blocked_value_never_keys_a_record() -> None:
 def test_an_unknown_type_stands_between_people_and_devices() -> None:
     assert identifiers.strongest({"branch_card": "1", "cookie": "2"}) == ("branch_card", "1")
     assert identifiers.strongest({"branch_card": "1", "social": "2"}) == ("social", "2")
-    assert identifiers.get("branch_card").trust is Trust.ASSERTED
+    assert identifiers.get("branch_card").trust is IdentifierTrust.ASSERTED
 
 
 def test_types_are_ordered_from_the_companys_own_number_to_the_session() -> None:
@@ -139,7 +139,7 @@ def test_no_two_types_are_equally_strong() -> None:
 
 
 def test_devices_are_weaker_than_people_and_nothing_is_shared_by_default() -> None:
-    people = [entry.strength for entry in identifiers.load().values() if entry.trust is Trust.ASSERTED]
-    devices = [entry.strength for entry in identifiers.load().values() if entry.trust is Trust.DEVICE]
+    people = [entry.strength for entry in identifiers.load().values() if entry.trust is IdentifierTrust.ASSERTED]
+    devices = [entry.strength for entry in identifiers.load().values() if entry.trust is IdentifierTrust.DEVICE]
     assert max(people) < identifiers.UNKNOWN.strength < min(devices)
     assert not [name for name, entry in identifiers.load().items() if entry.shared]

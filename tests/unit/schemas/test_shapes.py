@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.written.shapes import complaints
+from schemas.written.shapes import shape_problems
 from schemas.written.yaml_text import shown
 
 
@@ -39,7 +39,7 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def told(document: Any) -> list[str]:
-    return [f"{shown(one.at)}: {one.message}" for one in complaints(document, Whole)]
+    return [f"{shown(one.at)}: {one.message}" for one in shape_problems(document, Whole)]
 
 
 def test_a_document_of_its_shape_is_told_nothing() -> None:

@@ -4,12 +4,12 @@ from email_validator import validate_email
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.spelling import _KOREAN_MOBILE, _PLAIN_EMAIL, Dropped, Normalised, earlier, identifier
+from schemas.spelling import _KOREAN_MOBILE, _PLAIN_EMAIL, DropReason, SpelledIdentifier, earlier, identifier
 
 
-def normal(type_: str, value: str, region: str = "KR") -> str | Dropped:
+def normal(type_: str, value: str, region: str = "KR") -> str | DropReason:
     found = identifier(type_, value, region)
-    return found.value if isinstance(found, Normalised) else found
+    return found.value if isinstance(found, SpelledIdentifier) else found
 
 
 @pytest.mark.parametrize(
@@ -34,28 +34,28 @@ def normal(type_: str, value: str, region: str = "KR") -> str | Dropped:
         # whole and international, though the library's tables do not know it
         ("+82 10 1234 567", "+82101234567"),
         # companies and services, not customers
-        ("1588-1234", Dropped.SERVICE_NUMBER),
-        ("+82 1577 0000", Dropped.SERVICE_NUMBER),
-        ("080-123-4567", Dropped.SERVICE_NUMBER),
-        ("060-700-1234", Dropped.SERVICE_NUMBER),
-        ("114", Dropped.SERVICE_NUMBER),
-        ("*114", Dropped.SERVICE_NUMBER),
-        ("02-120", Dropped.SERVICE_NUMBER),
-        ("+800 1234 5678", Dropped.SERVICE_NUMBER),
+        ("1588-1234", DropReason.SERVICE_NUMBER),
+        ("+82 1577 0000", DropReason.SERVICE_NUMBER),
+        ("080-123-4567", DropReason.SERVICE_NUMBER),
+        ("060-700-1234", DropReason.SERVICE_NUMBER),
+        ("114", DropReason.SERVICE_NUMBER),
+        ("*114", DropReason.SERVICE_NUMBER),
+        ("02-120", DropReason.SERVICE_NUMBER),
+        ("+800 1234 5678", DropReason.SERVICE_NUMBER),
         # no number
-        ("call me", Dropped.INVALID),
-        ("010-9999-99999", Dropped.INVALID),
+        ("call me", DropReason.INVALID),
+        ("010-9999-99999", DropReason.INVALID),
         ("00821012345678", "+821012345678"),
-        ("+999123456789", Dropped.INVALID),
+        ("+999123456789", DropReason.INVALID),
         # withheld
-        ("발신번호표시제한", Dropped.BLOCKED),
-        ("Private", Dropped.BLOCKED),
-        ("+266696687", Dropped.BLOCKED),
-        ("0000000000", Dropped.BLOCKED),
-        ("", Dropped.BLOCKED),
+        ("발신번호표시제한", DropReason.BLOCKED),
+        ("Private", DropReason.BLOCKED),
+        ("+266696687", DropReason.BLOCKED),
+        ("0000000000", DropReason.BLOCKED),
+        ("", DropReason.BLOCKED),
     ],
 )
-def test_phone_numbers_have_one_spelling(sent: str, expected: str | Dropped) -> None:
+def test_phone_numbers_have_one_spelling(sent: str, expected: str | DropReason) -> None:
     assert normal("phone", sent) == expected
 
 
@@ -76,7 +76,7 @@ def test_phone_numbers_have_one_spelling(sent: str, expected: str | Dropped) -> 
         ("0014155552671", "KR", "+14155552671"),
         ("0082 10 7135 5736", "JP", "+821071355736"),
         ("0082 10 7135 5736", "US", "+821071355736"),
-        ("0082 1588 1234", "KR", Dropped.SERVICE_NUMBER),
+        ("0082 1588 1234", "KR", DropReason.SERVICE_NUMBER),
         # the region's own prefixes
         ("001-82-10-7135-5736", "KR", "+821071355736"),
         ("00186 139 7135 5736", "KR", "+8613971355736"),
@@ -89,23 +89,23 @@ def test_phone_numbers_have_one_spelling(sent: str, expected: str | Dropped) -> 
         ("0011 82 10 7135 5736", "AU", "+821071355736"),
         ("0082 10 7135 5736", "DE", "+821071355736"),
         # in Korea 010 and 011 are mobile telephones, and no prefix
-        ("010 82 10 7135 5736", "KR", Dropped.INVALID),
-        ("011 82 10 7135 5736", "KR", Dropped.INVALID),
+        ("010 82 10 7135 5736", "KR", DropReason.INVALID),
+        ("011 82 10 7135 5736", "KR", DropReason.INVALID),
         ("010-8210-7135", "KR", "+821082107135"),
         # two numbers in one row of digits: the groups say which, else nobody does
         ("0081 90 1234 5678", "KR", "+819012345678"),
         ("008 1 901 234 5678", "KR", "+19012345678"),
-        ("00819012345678", "KR", Dropped.INVALID),
+        ("00819012345678", "KR", DropReason.INVALID),
         ("001 65 9234 5678", "KR", "+6592345678"),
         ("00165-9234-5678", "KR", "+6592345678"),
         ("00 1 659 234 5678", "KR", "+16592345678"),
-        ("0016592345678", "KR", Dropped.INVALID),
+        ("0016592345678", "KR", DropReason.INVALID),
         ("008 20 107 135 5736", "KR", "+201071355736"),
-        ("008201071355736", "KR", Dropped.INVALID),
+        ("008201071355736", "KR", DropReason.INVALID),
     ],
 )
 def test_an_international_prefix_is_the_plus_that_it_stands_for(
-    sent: str, region: str, expected: str | Dropped
+    sent: str, region: str, expected: str | DropReason
 ) -> None:
     assert normal("phone", sent, region) == expected
 
@@ -140,12 +140,12 @@ def test_a_number_with_an_extension_keeps_it(sent: str) -> None:
     ],
 )
 def test_a_companys_own_line_names_nobody(sent: str) -> None:
-    assert normal("phone", sent) is Dropped.SERVICE_NUMBER
+    assert normal("phone", sent) is DropReason.SERVICE_NUMBER
 
 
 @pytest.mark.parametrize("sent", ["02-7135-0410 ext. 12-13", "02-7135-0410/1", "02-7135-0410 (12)", "1 " * 120])
 def test_what_may_be_an_extension_or_another_number_is_not_guessed(sent: str) -> None:
-    assert normal("phone", sent) is Dropped.INVALID
+    assert normal("phone", sent) is DropReason.INVALID
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def test_two_domains_and_two_names_stay_two(one: str, other: str) -> None:
     first, second = normal("email", one), normal("email", other)
 
     assert first != second
-    assert not isinstance(first, Dropped)
-    assert not isinstance(second, Dropped)
+    assert not isinstance(first, DropReason)
+    assert not isinstance(second, DropReason)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_domain_in_its_own_script_and_in_ascii_is_one(label: str, expected: st
 
 
 def test_a_joiner_where_none_may_stand_is_no_domain() -> None:
-    assert normal("email", "q@exa\u200dmple.example") is Dropped.INVALID
+    assert normal("email", "q@exa\u200dmple.example") is DropReason.INVALID
 
 
 def test_what_was_written_down_before_is_known_by_its_earlier_spelling() -> None:
@@ -212,18 +212,18 @@ def test_a_bare_number_belongs_to_the_region_that_is_set() -> None:
         ("kim@xn--3e0b707e.kr", "kim@한국.kr"),
         ("kim@shop.test", "kim@shop.test"),
         ("kim+tag@example.com", "kim+tag@example.com"),
-        ("a@b", Dropped.INVALID),
-        ("a..b@example.com", Dropped.INVALID),
-        ("kim", Dropped.INVALID),
-        ("kim@example.com, lee@example.com", Dropped.INVALID),
-        ("kim@[127.0.0.1]", Dropped.INVALID),
-        ("k" * 244 + "@example.com", Dropped.INVALID),
-        ("test@test.com", Dropped.BLOCKED),
-        ("NoReply@shop.example.com", Dropped.BLOCKED),
-        ("null", Dropped.BLOCKED),
+        ("a@b", DropReason.INVALID),
+        ("a..b@example.com", DropReason.INVALID),
+        ("kim", DropReason.INVALID),
+        ("kim@example.com, lee@example.com", DropReason.INVALID),
+        ("kim@[127.0.0.1]", DropReason.INVALID),
+        ("k" * 244 + "@example.com", DropReason.INVALID),
+        ("test@test.com", DropReason.BLOCKED),
+        ("NoReply@shop.example.com", DropReason.BLOCKED),
+        ("null", DropReason.BLOCKED),
     ],
 )
-def test_addresses_have_one_spelling(sent: str, expected: str | Dropped) -> None:
+def test_addresses_have_one_spelling(sent: str, expected: str | DropReason) -> None:
     assert normal("email", sent) == expected
 
 
@@ -234,14 +234,14 @@ def test_addresses_have_one_spelling(sent: str, expected: str | Dropped) -> None
         ("customer_id", "Ｃ－１００９", "C-1009"),
         ("customer_id", "c-1009", "c-1009"),  # case may matter to whoever gave the number
         ("loyalty_id", "\u1100\u1161", "가"),
-        ("customer_id", "undefined", Dropped.BLOCKED),
-        ("customer_id", "　", Dropped.BLOCKED),
-        ("cookie", "00000000-0000-0000-0000-000000000000", Dropped.BLOCKED),
-        ("device_id", "9774d56d682e549c", Dropped.BLOCKED),
-        ("customer_id", "ﷺ" * 20, Dropped.INVALID),  # 18 characters each in NFKC
+        ("customer_id", "undefined", DropReason.BLOCKED),
+        ("customer_id", "　", DropReason.BLOCKED),
+        ("cookie", "00000000-0000-0000-0000-000000000000", DropReason.BLOCKED),
+        ("device_id", "9774d56d682e549c", DropReason.BLOCKED),
+        ("customer_id", "ﷺ" * 20, DropReason.INVALID),  # 18 characters each in NFKC
     ],
 )
-def test_other_identifiers_are_trimmed_and_folded_to_nfkc(type_: str, sent: str, expected: str | Dropped) -> None:
+def test_other_identifiers_are_trimmed_and_folded_to_nfkc(type_: str, sent: str, expected: str | DropReason) -> None:
     assert normal(type_, sent) == expected
 
 
@@ -269,5 +269,5 @@ def test_the_short_way_for_korean_mobiles_agrees_with_the_library(number: str) -
 @given(st.sampled_from(["email", "phone", "customer_id", "cookie", "acme_id"]), st.text(max_size=30))
 def test_a_normal_identifier_is_its_own_normal_form(type_: str, value: str) -> None:
     once = normal(type_, value)
-    if not isinstance(once, Dropped):
+    if not isinstance(once, DropReason):
         assert normal(type_, once) == once

@@ -172,9 +172,9 @@ def test_other_content_has_another_fingerprint(field: str) -> None:
 
 def test_the_domain_reads_what_the_contract_writes() -> None:
     ours = seen("t", 3, refs={"case_id": "T-1"}, due_at=at(9), wait_s=2.5, text="안녕하세요").touchpoint
-    published = msgspec.convert(msgspec.to_builtins(ours, builtin_types=()), wire.Touchpoint)
+    published = msgspec.convert(msgspec.to_builtins(ours, builtin_types=()), wire.TouchpointDocument)
     assert msgspec.json.decode(wire.encode(published), type=Touchpoint) == ours
 
 
 def test_the_domain_knows_every_field_of_the_contract() -> None:
-    assert set(Touchpoint.__struct_fields__) == set(wire.Touchpoint.__struct_fields__)
+    assert set(Touchpoint.__struct_fields__) == set(wire.TouchpointDocument.__struct_fields__)
