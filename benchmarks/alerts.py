@@ -21,8 +21,8 @@ import psutil
 import psycopg
 from psycopg import sql
 
-import schemas.friction
-from schemas.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
+import schemas.documents.friction
+from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TouchpointRefDocument
 from services.alerts.app import Service
 from services.alerts.domain.retry import Health
@@ -110,7 +110,7 @@ class Bench:
 
     async def intake(self, count: int) -> Pace:
         """Apply `count` frictions, each of an issue of its own."""
-        values = [schemas.friction.encode(_friction(number)) for number in range(count)]
+        values = [schemas.documents.friction.encode(_friction(number)) for number in range(count)]
         before, began = self.spent(), time.monotonic()
         for first in range(0, count, BATCH):
             arrivals = [

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from benchmarks.traffic import name, phone
-from schemas import journey as journey_v1
+from schemas.documents import journey as journey_v1
 from services.journey.domain import friction as friction_domain
 from services.journey.domain import journeys as journeys_domain
 from services.journey.domain.effort import Effort, EffortPart

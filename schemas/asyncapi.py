@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from schemas import catalogue, cloudevents, topics, validation
+from schemas import cloudevents, data_files, topics, validation
 
-PATH = catalogue.FOLDER / "asyncapi.yaml"
+PATH = data_files.FOLDER / "asyncapi.yaml"
 
 _HEAD = "# Generated from topics/ and the schemas by `python -m schemas.asyncapi`; do not edit.\n"
 

@@ -34,8 +34,13 @@ def origin(service: str, source: str | None = None) -> str:
 
 
 def headers(
-    type: CloudEventType, *, id: str, origin: str, time: datetime, traceparent: str | None = None
-) -> RecordHeaders:  # noqa: A002 - the standard's own words
+    type: CloudEventType,  # noqa: A002 - the standard's own words
+    *,
+    id: str,  # noqa: A002 - the standard's own words
+    origin: str,
+    time: datetime,
+    traceparent: str | None = None,
+) -> RecordHeaders:
     """The headers of one record. (`origin`, `id`) names the event: two records with both equal are duplicates.
 
     `time` is when it happened (aware); `traceparent` is W3C trace context, left out when there is none.

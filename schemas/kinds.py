@@ -11,7 +11,7 @@ from functools import cache
 
 import msgspec
 
-from schemas import catalogue
+from schemas import data_files
 from schemas.vocabulary import Channel, Direction, TextDocument
 
 
@@ -62,4 +62,4 @@ class KindCatalogue(Mapping[str, TouchpointKind]):
 @cache
 def load() -> KindCatalogue:
     """The catalogue, read once."""
-    return KindCatalogue(catalogue.read(catalogue.FOLDER / "kinds.yaml", dict[str, TouchpointKind]))
+    return KindCatalogue(data_files.read(data_files.FOLDER / "kinds.yaml", dict[str, TouchpointKind]))

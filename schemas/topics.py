@@ -12,9 +12,9 @@ from typing import Annotated
 
 import msgspec
 
-from schemas import catalogue
+from schemas import data_files
 
-FOLDER = catalogue.FOLDER / "topics"
+FOLDER = data_files.FOLDER / "topics"
 
 HOUR_MS = 3_600_000
 
@@ -93,7 +93,7 @@ def load() -> Mapping[str, Topic]:
 
 def parse(name: str, text: str) -> Topic:
     """The topic `name` as its file says; raises `schemas.data_files.DataFileError` for a key without a meaning."""
-    file = catalogue.parse(text, _File, name=f"topics/{name}.yaml")
+    file = data_files.parse(text, _File, name=f"topics/{name}.yaml")
     members = {field: getattr(file, field) for field in _File.__struct_fields__}
     hours, timestamp_type = members.pop("retention_hours"), members.pop("message_timestamp_type")
     return Topic(

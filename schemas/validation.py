@@ -1,7 +1,7 @@
 """Checks a document against its JSON Schema and says what is wrong, where, and how to fix it, in English and Korean.
 
 Compiled once per schema. The messages never quote a value, because a value may be personal data. Which schemas there
-are is the folder's business; what an accepted document means is for the accessors (`schemas.touchpoint` …).
+are is the folder's business; what an accepted document means is for the accessors (`schemas.documents.touchpoint` …).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from schemas import catalogue
-from schemas.complaints import ErrorCode, FieldError, complaints
+from schemas import data_files
+from schemas.field_errors import ErrorCode, FieldError, complaints
 
 __all__ = ["MAX_DEPTH", "MAX_ERRORS", "ErrorCode", "FieldError", "UnknownSchemaError", "errors", "names", "schema"]
 
@@ -54,7 +54,7 @@ def errors(name: str, instance: object, *, at: str = "", shallow: bool = False) 
 
 def names() -> tuple[str, ...]:
     """Every schema in the folder."""
-    return tuple(sorted(path.name.removesuffix(_SUFFIX) for path in catalogue.FOLDER.glob("*" + _SUFFIX)))
+    return tuple(sorted(path.name.removesuffix(_SUFFIX) for path in data_files.FOLDER.glob("*" + _SUFFIX)))
 
 
 @cache
@@ -63,7 +63,7 @@ def schema(name: str) -> dict[str, Any]:
     if name not in names():
         msg = f"There is no schema {name!r}; there are {', '.join(names())}."
         raise UnknownSchemaError(msg)
-    document: dict[str, Any] = json.loads((catalogue.FOLDER / (name + _SUFFIX)).read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads((data_files.FOLDER / (name + _SUFFIX)).read_text(encoding="utf-8"))
     return document
 
 

@@ -1,7 +1,7 @@
 """Closed vocabularies that several documents share, and the small values made of them.
 
 Open vocabularies (kinds, reasons, outcomes, identifier types) are catalogues, not enums: `schemas.kinds`,
-`schemas.identifiers`.
+`schemas.identifiers.identifier_types`.
 """
 
 from __future__ import annotations

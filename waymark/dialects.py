@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from schemas.strict_yaml import yaml_text
+from schemas.strict_yaml.yaml_text import YamlText
 from schemas.vocabulary import Channel
-from schemas.written import yaml_text
-from schemas.written.yaml_text import YamlText
 from services.ingest.cloudevents.configuration import ConfigurationError, SourceRules
 from services.ingest.cloudevents.form import DIALECT as CLOUDEVENTS
 from services.ingest.segment import mapping

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.touchpoint import SEALED_TEXT, TouchpointDocument
+from schemas.documents.touchpoint import SEALED_TEXT, TouchpointDocument
 from schemas.validation import FieldError
 from services.ingest import acceptance, posted
 from services.ingest.acceptance import Accepted, Arrival, Rejected

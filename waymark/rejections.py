@@ -10,8 +10,8 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas import dead_letter
 from schemas.codec import UndecodableError
+from schemas.documents import dead_letter
 from services.ingest.inspector.others import MAPPED_HEADER
 from services.runtime.reach.brokers import Brokers, brokers_of
 from services.runtime.reach.kafka_access import find_trouble

@@ -12,9 +12,9 @@ from enum import StrEnum
 import psycopg
 from psycopg.rows import class_row
 
-from schemas import spelling
-from schemas.pseudonyms import is_pseudonym, pseudonym
-from schemas.spelling import SpelledIdentifier
+from schemas.identifiers import spelling
+from schemas.identifiers.pseudonyms import is_pseudonym, pseudonym
+from schemas.identifiers.spelling import SpelledIdentifier
 from services.ingest.privacy.suppressions import PROBE
 from waymark.console import CommandError
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import schemas.issue
+from schemas.documents import issue as issue_v1
 from services.alerts.domain.announcing import Announcement, Notification, announce
 from services.alerts.domain.notifying import Reason
 from services.alerts.domain.values import Change, EventKind
@@ -78,7 +78,7 @@ def _publication(change: Change) -> feed.Publication:
         issue_id=change.after.id,
         version=change.after.version,
         type=_feed_type(change),
-        document=schemas.issue.encode(write_issue(change.after)),
+        document=issue_v1.encode(write_issue(change.after)),
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-import schemas.issue
+from schemas.documents import issue as issue_v1
 from services.alerts.failpoints import Failpoint, Failpoints
 from services.alerts.stores import feed
 from services.runtime.clock import Clock
@@ -86,11 +86,16 @@ class Relay:
         check_writable(connection)
         if not rows:
             return 0
-        issues = [schemas.issue.decode(row.value) for row in rows]
+        issues = [issue_v1.decode(row.value) for row in rows]
         self._unsure |= {row.issue_id for row in rows}
         await self.publisher.publish(
             [
-                Record(topic=self.topic, key=issue.id.encode(), value=row.value, headers=schemas.issue.headers(issue))
+                Record(
+                    topic=self.topic,
+                    key=issue.id.encode(),
+                    value=row.value,
+                    headers=issue_v1.headers(issue),
+                )
                 for row, issue in zip(rows, issues, strict=True)
             ]
         )

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import msgspec
 
-import schemas.issue
 from schemas.codec import utc_text
+from schemas.documents import issue as issue_v1
 from schemas.vocabulary import TextDocument
 from services.alerts.domain.announcing import Notification
 from services.alerts.wire import write_issue
@@ -23,7 +23,7 @@ _TITLE = 200
 
 def webhook_body(notification: Notification, *, public_url: str, document: bytes | None = None) -> bytes:
     """Return the bytes to sign and send. `document` is the issue as issue v1, where it is at hand."""
-    body = _body(notification, document or schemas.issue.encode(write_issue(notification.issue)), public_url)
+    body = _body(notification, document or issue_v1.encode(write_issue(notification.issue)), public_url)
     return body if len(body) <= MAX_BYTES else _shorter(notification, public_url)
 
 
@@ -40,7 +40,7 @@ def _shorter(notification: Notification, public_url: str) -> bytes:
             rules=issue.rules[:10],
             title=TextDocument(en=issue.title.en[:_TITLE], ko=issue.title.ko[:_TITLE]),
         )
-        body = _body(notification, schemas.issue.encode(issue), public_url)
+        body = _body(notification, issue_v1.encode(issue), public_url)
         if len(body) <= MAX_BYTES:
             break
     return body

@@ -5,9 +5,9 @@ A record that is not a friction becomes `Refused`, with a code and errors that q
 
 from uuid import UUID
 
-import schemas.friction
-import schemas.issue
 from schemas.codec import UndecodableError
+from schemas.documents import friction as friction_v1
+from schemas.documents import issue as issue_v1
 from schemas.vocabulary import Channel, ServiceLevel, TextDocument, TimelineEntryDocument
 from schemas.vocabulary import Severity as WireSeverity
 from services.alerts.domain.values import Friction, Issue, Severity, Step, Title
@@ -35,13 +35,13 @@ def read_friction(value: bytes | None) -> Friction:
     if b"\\u0000" in value:
         raise Refused("nul_character", message="PostgreSQL keeps no U+0000; leave it out.")
     try:
-        wire = schemas.friction.decode(value)
+        wire = friction_v1.decode(value)
     except UndecodableError as error:
         raise Refused("not_a_friction", at=error.path, message=error.message) from error
     return _friction(wire)
 
 
-def _friction(wire: schemas.friction.FrictionDocument) -> Friction:
+def _friction(wire: friction_v1.FrictionDocument) -> Friction:
     if wire.revision < 1:
         raise Refused("not_a_friction", at="revision", message="Revisions start at 1.")
     try:
@@ -51,7 +51,7 @@ def _friction(wire: schemas.friction.FrictionDocument) -> Friction:
     return Friction(
         id=wire.id,
         revision=wire.revision,
-        stands=wire.state is schemas.friction.FrictionDocumentState.DETECTED,
+        stands=wire.state is friction_v1.FrictionDocumentState.DETECTED,
         rule=wire.rule,
         severity=Severity(wire.severity.value),
         customer_id=wire.customer_id,
@@ -78,13 +78,13 @@ def _step(entry: TimelineEntryDocument) -> Step:
     )
 
 
-def write_issue(issue: Issue) -> schemas.issue.IssueDocument:
+def write_issue(issue: Issue) -> issue_v1.IssueDocument:
     """Return the issue as the contract has it."""
-    return schemas.issue.IssueDocument(
+    return issue_v1.IssueDocument(
         id=str(issue.id),
         fingerprint=issue.fingerprint,
         version=issue.version,
-        state=schemas.issue.IssueDocumentState(issue.state.value),
+        state=issue_v1.IssueDocumentState(issue.state.value),
         severity=WireSeverity(issue.severity.value),
         title=TextDocument(en=issue.title.en, ko=issue.title.ko),
         rules=issue.rules,

@@ -10,9 +10,10 @@ from functools import lru_cache
 
 import msgspec
 
-from schemas import identifiers, kinds, spelling
-from schemas.spelling import DropReason
-from schemas.touchpoint import IdentifierValue, PostedTouchpoint, TouchpointDocument
+from schemas import kinds
+from schemas.documents.touchpoint import IdentifierValue, PostedTouchpoint, TouchpointDocument
+from schemas.identifiers import identifier_types, spelling
+from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Direction
 from services.ingest.reasons import Rejection
 from services.ingest.sources import Scope, Source
@@ -154,4 +155,4 @@ def _implied_direction(kind: str) -> Direction | None:
 
 @lru_cache(maxsize=1024)
 def _strength(type_: str) -> tuple[bool, int, str]:
-    return (identifiers.get(type_).shared, *identifiers.order(type_))
+    return (identifier_types.get(type_).shared, *identifier_types.order(type_))

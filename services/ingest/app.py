@@ -14,7 +14,8 @@ from uuid import UUID
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from schemas import dead_letter, validation
+from schemas import validation
+from schemas.documents import dead_letter
 from services.ingest.acceptance import Policy
 from services.ingest.body import BodyLimits
 from services.ingest.channels.binding_store import PostgresBindings

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from schemas.dead_letter import DeadLetterError
+from schemas.documents.dead_letter import DeadLetterError
 from services.ingest import acceptance, document, mending, normalisation, posted, records
 from services.ingest.acceptance import Accepted, Arrival, Policy, Rejected
 from services.ingest.document import ItemLimits, Unreadable

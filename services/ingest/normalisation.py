@@ -1,6 +1,6 @@
 """Text in one form: everything a touchpoint says becomes NFC, however the sender's keyboard composed it.
 
-Pure. How identifiers are spelt is `schemas.spelling`'s business.
+Pure. How identifiers are spelt is `schemas.identifiers.spelling`'s business.
 """
 
 import unicodedata

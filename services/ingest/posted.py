@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from schemas import touchpoint, validation
+from schemas import validation
 from schemas.codec import UndecodableError
-from schemas.touchpoint import PostedTouchpoint
+from schemas.documents import touchpoint
+from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.validation import FieldError
 from services.ingest import normalisation
 from services.ingest.document import JsonObject

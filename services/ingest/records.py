@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 
-from schemas import dead_letter, touchpoint
-from schemas.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
+from schemas.documents import dead_letter, touchpoint
+from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
 from services.ingest.acceptance import Accepted
 from services.runtime.record import Record
 

@@ -7,7 +7,7 @@ sent: answers end up in producers' logs, and what was sent is personal.
 from enum import StrEnum
 from functools import lru_cache
 
-from schemas.spelling import DropReason
+from schemas.identifiers.spelling import DropReason
 from services.ingest.reasons import Mending, Refusal, Rejection, Summary, Unavailability
 
 Reason = Rejection | DropReason | Mending | Unavailability | Summary | Refusal

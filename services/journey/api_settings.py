@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
-from schemas.telephone import known_region
+from schemas.identifiers.telephone import known_region
 from services.runtime.reach import forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 

@@ -3,7 +3,8 @@
 from functools import lru_cache
 from typing import Final
 
-from schemas import blocked, identifiers, kinds
+from schemas import kinds
+from schemas.identifiers import blocked, identifier_types
 from services.journey.domain.identity import IdentityPolicy
 from services.journey.domain.projection import Policy
 
@@ -18,10 +19,10 @@ def projection() -> Policy:
 
 def identity() -> IdentityPolicy:
     """Return what may link two identifiers."""
-    catalogue = identifiers.load()
+    catalogue = identifier_types.load()
     return IdentityPolicy(
         blocked=lru_cache(maxsize=REMEMBERED)(blocked.is_blocked),
         shared_types=frozenset(name for name, known in catalogue.items() if known.shared),
         strength={name: known.strength for name, known in catalogue.items()},
-        unknown_strength=identifiers.UNKNOWN.strength,
+        unknown_strength=identifier_types.UNKNOWN.strength,
     )

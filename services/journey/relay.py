@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from schemas import journey as journey_v1
+from schemas.documents import journey as journey_v1
 from services.journey.apply.failpoints import Failpoint, Failpoints
 from services.journey.metrics import FrictionMetrics
 from services.journey.store import outbox

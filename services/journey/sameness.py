@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from schemas import blocked, spelling
-from schemas.touchpoint import SEALED
+from schemas.documents.touchpoint import SEALED
+from schemas.identifiers import blocked, spelling
 from services.journey.domain.touchpoint import Identifier, Touchpoint, fingerprint, first_fingerprint
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from schemas import touchpoint as touchpoint_v1
+from schemas.documents import touchpoint as touchpoint_v1
 from services.journey import policies, rulebook
 from services.journey.apply.applier import Applier, LimitKeeper
 from services.journey.apply.batch import HoleInProgressError

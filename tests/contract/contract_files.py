@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas import catalogue, dead_letter, friction, issue, journey, touchpoint
+from schemas import data_files
+from schemas.documents import dead_letter, friction, issue, journey, touchpoint
 
-EXAMPLES = catalogue.FOLDER / "examples"
+EXAMPLES = data_files.FOLDER / "examples"
 
 NOT_ON_A_TOPIC = frozenset({"rules.v1"})
 """Schemas of files that operators write; their owner tests them beside the code that reads them."""
@@ -39,7 +40,7 @@ FORMS = {"valid": "", "published": "#published"}
 
 def schema_files() -> dict[str, Path]:
     """Every schema on a topic, by name."""
-    found = {path.name.removesuffix(".schema.json"): path for path in catalogue.FOLDER.glob("*.schema.json")}
+    found = {path.name.removesuffix(".schema.json"): path for path in data_files.FOLDER.glob("*.schema.json")}
     return {name: path for name, path in sorted(found.items()) if name not in NOT_ON_A_TOPIC}
 
 

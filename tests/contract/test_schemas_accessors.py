@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas import codec, touchpoint, validation
+from schemas import codec, validation
+from schemas.documents import touchpoint
 from schemas.vocabulary import Channel
 from tests.contract.contract_files import ACCESSORS, EXAMPLES, accepted, read
 from tests.contract.schema_documents import JSON_VALUES, documents

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from schemas import asyncapi, catalogue, topics, validation
+from schemas import asyncapi, data_files, topics, validation
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(asyncapi.PATH.read_text(encoding="utf-8"))
 
@@ -82,4 +82,4 @@ def test_an_operation_uses_messages_of_its_own_channel() -> None:
 
 
 def test_schema_files_stand_beside_it() -> None:
-    assert asyncapi.PATH.parent == catalogue.FOLDER
+    assert asyncapi.PATH.parent == data_files.FOLDER

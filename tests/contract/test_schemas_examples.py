@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas import dead_letter, topics, validation
+from schemas import topics, validation
 from schemas.codec import utc_text
+from schemas.documents import dead_letter
 from tests.contract.contract_files import ACCESSORS, EXAMPLES, FORMS, accepted, read, refused, schema_files
 
 ACCEPTED, REFUSED = accepted(), refused()

@@ -13,7 +13,8 @@ from uuid import UUID
 
 import pytest
 
-from schemas import friction, issue, validation
+from schemas import validation
+from schemas.documents import friction, issue
 from services.alerts import wire
 from services.alerts.domain.placing import Board, place
 from services.journey.apply import publication

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from schemas import blocked, catalogue, identifiers, kinds, topics, validation
+from schemas import data_files, kinds, topics, validation
+from schemas.identifiers import blocked, identifier_types
 from tests.contract.contract_files import ACCESSORS, NOT_ON_A_TOPIC, leaves, schema_files
 
 TOPICS = topics.load()
@@ -28,7 +29,7 @@ def test_every_schema_has_an_accessor() -> None:
 @pytest.mark.parametrize("name", TOPICS)
 def test_a_topic_names_services_that_exist(name: str) -> None:
     topic = TOPICS[name]
-    services = {path.name for path in (catalogue.FOLDER.parent / "services").iterdir()}
+    services = {path.name for path in (data_files.FOLDER.parent / "services").iterdir()}
     assert {topic.owner, *topic.producers, *topic.consumers} <= services
     assert topic.owner in topic.producers
 
@@ -65,7 +66,7 @@ def test_topic_names_have_neither_dot_nor_underscore() -> None:
 @pytest.mark.parametrize("misspelling", ["partition: 8", "retention_hour: 1", "aditional: x"])
 def test_a_misspelt_key_of_a_topic_is_refused(misspelling: str) -> None:
     text = FILES["touchpoints"].read_text(encoding="utf-8")
-    with pytest.raises(catalogue.DataFileError, match=misspelling.split(":", maxsplit=1)[0]):
+    with pytest.raises(data_files.DataFileError, match=misspelling.split(":", maxsplit=1)[0]):
         topics.parse("touchpoints", f"{text}\n{misspelling}\n")
 
 
@@ -85,13 +86,13 @@ def test_a_misspelt_key_of_a_topic_is_refused(misspelling: str) -> None:
 def test_a_wrong_value_in_a_topic_is_refused(line: str, instead: str) -> None:
     text = FILES["touchpoints"].read_text(encoding="utf-8")
     assert line in text
-    with pytest.raises(catalogue.DataFileError, match=r"topics/touchpoints\.yaml"):
+    with pytest.raises(data_files.DataFileError, match=r"topics/touchpoints\.yaml"):
         topics.parse("touchpoints", text.replace(line, instead))
 
 
 def test_a_misspelt_key_of_a_catalogue_is_refused() -> None:
-    with pytest.raises(catalogue.DataFileError, match="contacts"):
-        catalogue.parse(
+    with pytest.raises(data_files.DataFileError, match="contacts"):
+        data_files.parse(
             "a: {title: {en: A, ko: 가}, description: An A., contacts: true}",
             dict[str, kinds.TouchpointKind],
             name="kinds.yaml",
@@ -108,9 +109,9 @@ def test_kinds_and_identifier_types_are_well_formed_names() -> None:
     sample = {"id": "x", "occurred_at": "2026-11-22T09:15:00Z", "channel": "web"}
     for name in kinds.load():
         assert validation.errors("touchpoint.v1", sample | {"kind": name, "customer": {"email": "x"}}) == []
-    for name in identifiers.load():
+    for name in identifier_types.load():
         assert validation.errors("touchpoint.v1", sample | {"kind": "page_viewed", "customer": {name: "x"}}) == []
 
 
 def test_blocked_values_speak_of_identifier_types_that_exist() -> None:
-    assert blocked.types() <= set(identifiers.load())
+    assert blocked.types() <= set(identifier_types.load())

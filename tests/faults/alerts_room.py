@@ -19,8 +19,8 @@ import psutil
 import psycopg
 from aiokafka import AIOKafkaProducer
 
-import schemas.friction
-from schemas.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
+from schemas.documents import friction as friction_v1
+from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TimelineEntryDocument, TouchpointRefDocument
 from services.runtime.keys import KeyKind
 from tests.faults.conditions import until
@@ -108,7 +108,7 @@ class Room:
             self.written.latest[friction.id] = friction
             self.written.at.setdefault(friction.id, time.monotonic())
             self.written.records += 1
-            key, value = friction.customer_id.encode(), schemas.friction.encode(friction)
+            key, value = friction.customer_id.encode(), friction_v1.encode(friction)
             waiting.append(await self.producer.send(TOPIC, key=key, value=value))
         await asyncio.gather(*waiting)
 

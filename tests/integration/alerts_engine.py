@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import schemas.friction
-from schemas.friction import FrictionDocument
+from schemas.documents import friction as friction_v1
+from schemas.documents.friction import FrictionDocument
 from services.alerts.app import Service
 from services.alerts.domain.retry import Health
 from services.alerts.failpoints import Failpoints
@@ -35,7 +35,7 @@ class Engine:
 
     async def take(self, *frictions: FrictionDocument) -> Applied:
         """Apply frictions as one batch of one partition."""
-        return await self.take_raw([schemas.friction.encode(friction) for friction in frictions])
+        return await self.take_raw([friction_v1.encode(friction) for friction in frictions])
 
     async def take_raw(self, values: Sequence[bytes | None]) -> Applied:
         """Apply values as one batch of one partition."""

@@ -19,8 +19,8 @@ import asyncpg
 from aiohttp import web
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-import schemas.friction
-from schemas.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
+from schemas.documents import friction as friction_v1
+from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TimelineEntryDocument, TouchpointRefDocument
 from services.alerts.app import running
 from services.alerts.settings import ProcessSettings
@@ -159,8 +159,8 @@ class Log:
             Record(
                 topic=self.frictions,
                 key=friction.customer_id.encode(),
-                value=schemas.friction.encode(friction),
-                headers=schemas.friction.headers(friction),
+                value=friction_v1.encode(friction),
+                headers=friction_v1.headers(friction),
             )
             for friction in frictions
         ]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from schemas import touchpoint as touchpoint_v1
-from schemas.touchpoint import IdentifierValue
+from schemas.documents import touchpoint as touchpoint_v1
+from schemas.documents.touchpoint import IdentifierValue
 from schemas.vocabulary import Channel, Direction
 from services.journey.domain.identity import _Planning
 from services.journey.domain.names import CustomerId

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from schemas import touchpoint as touchpoint_v1
-from schemas.touchpoint import IdentifierValue
+from schemas.documents import touchpoint as touchpoint_v1
+from schemas.documents.touchpoint import IdentifierValue
 from services.journey import policies, rulebook
 from services.journey.apply.applier import Applier, LimitKeeper
 from services.journey.apply.failpoints import Failpoints

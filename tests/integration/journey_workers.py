@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from schemas import touchpoint as touchpoint_v1
+from schemas.documents import touchpoint as touchpoint_v1
 from services.journey.apply.failpoints import Failpoint
 from services.runtime import postgres
 from services.runtime.kafka import Producer, TopicSpec, ensure_topics

@@ -10,7 +10,7 @@ import pytest
 import standardwebhooks
 from aiohttp import web
 
-from schemas.friction import FrictionDocumentState
+from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.alerts.domain.retry import LADDER
 from tests.conftest import SteppingClock

@@ -12,8 +12,8 @@ import asyncpg
 import msgspec
 import pytest
 
-import schemas.friction
-from schemas.friction import FrictionDocumentState
+from schemas.documents import friction as friction_v1
+from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.alerts.intake import Arrival, Owned
 from services.alerts.stores import progress
@@ -35,7 +35,7 @@ async def test_reading_the_log_again_changes_nothing(database: str, clock: Stepp
     async with an_engine(database, clock, dispatching=False) as engine:
         await engine.endpoint("http://127.0.0.1:1/")
         frictions = [a_friction() for _ in range(5)]
-        values = [schemas.friction.encode(f) for f in [*frictions, again(frictions[0], severity=Severity.HIGH)]]
+        values = [friction_v1.encode(f) for f in [*frictions, again(frictions[0], severity=Severity.HIGH)]]
         await engine.take_raw(values)
         before = await engine.column("SELECT document::text FROM alerts.issues ORDER BY issue_id")
 
@@ -125,7 +125,7 @@ async def test_a_group_that_moves_as_a_whole_wakes_nobody(database: str, clock: 
         assert await engine.column(SENT) == ["issue.opened"]
 
 
-WHOLE = schemas.friction.encode(a_friction())
+WHOLE = friction_v1.encode(a_friction())
 POISON = {
     "no JSON": b"{",
     "not an object": b"[]",
@@ -136,11 +136,11 @@ POISON = {
     "U+0000": WHOLE.replace(b"billing", b"\\u0000"),
     "two megabytes": WHOLE.replace(b"Called twice", b"x" * 2_000_000),
     "revision nought": WHOLE.replace(b'"revision":1', b'"revision":0'),
-    "an id that is none": schemas.friction.encode(a_friction(id="friction-1")),
+    "an id that is none": friction_v1.encode(a_friction(id="friction-1")),
     "a year that PostgreSQL has and Python has not": WHOLE.replace(b'"occurred_at":"2', b'"occurred_at":"92'),
     "an impossible revision": WHOLE.replace(b'"revision":1', b'"revision":9223372036854775808'),
     "a tombstone": None,
-    "a customer too long for an index": schemas.friction.encode(
+    "a customer too long for an index": friction_v1.encode(
         a_friction(customer_id=b64encode(Random(1).randbytes(3_000)).decode())
     ),
     "a time that is not in any UTC year": WHOLE.replace(
@@ -161,9 +161,7 @@ POISON = {
 async def test_poison_is_set_aside_and_the_partition_goes_on(database: str, clock: SteppingClock, name: str) -> None:
     before, behind = a_friction(), a_friction()
     async with an_engine(database, clock, dispatching=False) as engine:
-        applied = await engine.take_raw(
-            [schemas.friction.encode(before), POISON[name], schemas.friction.encode(behind)]
-        )
+        applied = await engine.take_raw([friction_v1.encode(before), POISON[name], friction_v1.encode(behind)])
         letters = await engine.column('SELECT ("offset", value) FROM alerts.dead_letters')
 
         assert (applied.refused, applied.next_offsets) == (1, {0: 3})
@@ -207,7 +205,7 @@ async def test_replicas_that_read_one_journey_at_once_open_one_issue(database: s
 
         async def from_two(at: int) -> None:
             friction = a_friction(customer_id=customer, journey_id=journey)
-            arrival = Arrival(partition=1, offset=at, timestamp=0, key=b"key", value=schemas.friction.encode(friction))
+            arrival = Arrival(partition=1, offset=at, timestamp=0, key=b"key", value=friction_v1.encode(friction))
             await two.service.intake.apply({1: Owned(claim=claim, applied=at)}, [arrival])
 
         for at in range(20):

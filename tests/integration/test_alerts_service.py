@@ -13,9 +13,9 @@ import standardwebhooks
 from aiohttp import web
 from aiokafka import AIOKafkaConsumer
 
-import schemas.issue
 from schemas import validation
-from schemas.friction import FrictionDocumentState
+from schemas.documents import issue as issue_v1
+from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.runtime.record import Record
 from tests.integration.alerts_world import (
@@ -54,7 +54,7 @@ async def test_a_friction_becomes_an_issue_and_a_signed_webhook(database: str, l
     [call] = receiver.calls
     verified = standardwebhooks.Webhook(endpoint["secret"]).verify(call.body, call.headers)
     assert verified["type"] == "issue.opened"
-    assert validation.errors(schemas.issue.SCHEMA, verified["data"]) == []
+    assert validation.errors(issue_v1.SCHEMA, verified["data"]) == []
     assert verified["data"]["frictions"] == [friction.id]
     assert (issue["state"], issue["count"], issue["service_level"]) == ("open", 1, "premium")
     assert [f["id"] for f in detail["evidence"]] == [friction.id]
@@ -74,7 +74,7 @@ async def test_every_change_is_on_the_topic_of_issues(database: str, log: Log) -
         published = [json.loads(record.value) for record in records]
 
     assert {record.key.decode() for record in records} == {published[0]["id"]}
-    assert all(validation.errors(schemas.issue.SCHEMA, document) == [] for document in published)
+    assert all(validation.errors(issue_v1.SCHEMA, document) == [] for document in published)
     versions = [document["version"] for document in published]
     assert versions == sorted(set(versions))
     assert (published[-1]["state"], published[-1]["resolution"]) == ("resolved", "retracted")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-import schemas.issue
+from schemas.documents import issue as issue_v1
 from schemas.vocabulary import Severity
 from services.alerts.failpoints import Failpoint
 from services.alerts.guard import Guard, TargetPolicy
@@ -164,7 +164,7 @@ class Shelf:
         self.records += records
 
     def versions(self, issue: UUID) -> list[int]:
-        issues = [schemas.issue.decode(record.value or b"") for record in self.records]
+        issues = [issue_v1.decode(record.value or b"") for record in self.records]
         return [one.version for one in issues if one.id == str(issue)]
 
 

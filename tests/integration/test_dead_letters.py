@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from schemas import dead_letter
-from schemas.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
+from schemas.documents import dead_letter
+from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
 from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
 from services.runtime.record import Record
 from waymark.database import connected

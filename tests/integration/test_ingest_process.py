@@ -16,7 +16,7 @@ import aiohttp
 import psycopg
 import pytest
 
-from schemas import dead_letter, touchpoint
+from schemas.documents import dead_letter, touchpoint
 from tests.integration.ingest_process import (
     IngestProcess,
     a_touchpoint,

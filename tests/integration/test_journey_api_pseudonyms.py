@@ -6,8 +6,8 @@ import httpx2
 import pytest
 from prometheus_client import CollectorRegistry
 
-from schemas.pseudonyms import pseudonym
-from schemas.touchpoint import SEALED_TEXT
+from schemas.documents.touchpoint import SEALED_TEXT
+from schemas.identifiers.pseudonyms import pseudonym
 from services.journey.api_app import build
 from services.journey.api_settings import ApiSettings
 from services.runtime.clock import SystemClock

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from msgspec import structs
 
-from schemas import touchpoint as touchpoint_v1
+from schemas.documents import touchpoint as touchpoint_v1
 from services.journey.apply.batch import Batch, HoleInProgressError
 from services.journey.apply.failpoints import Failpoint
 from services.journey.apply.limit import DeadLetterLimit, DeadLetterLimitError

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
-from schemas import touchpoint as touchpoint_v1
+from schemas.documents import touchpoint as touchpoint_v1
 from services.ingest.inspector.aftermath import Fate, UnreachableError
 from services.ingest.inspector.journey_api import JourneyApi
 from services.journey.api.outcomes import Outcome

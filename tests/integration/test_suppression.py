@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas import dead_letter
+from schemas.documents import dead_letter
 from services.ingest.privacy.suppression_store import SuppressionStore
 from services.journey.api.lookup import Named, parse
 from services.runtime import postgres

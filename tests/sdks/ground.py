@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import psycopg
 
-from schemas.dead_letter import decode
+from schemas.documents.dead_letter import decode
 from tests.integration.ingest_process import IngestProcess, ends, make_topics, read_back
 from tests.waiting import until
 from waymark.keys import SourceSpec, create_source_key

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from schemas import touchpoint as touchpoint_v1
+from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.domain.announcing import Notification
 from services.alerts.domain.values import Issue
 from services.ingest.sources import Source

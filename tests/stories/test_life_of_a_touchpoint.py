@@ -9,8 +9,8 @@ import unicodedata
 
 import pytest
 
-from schemas import friction as friction_v1
-from schemas import touchpoint as touchpoint_v1
+from schemas.documents import friction as friction_v1
+from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.domain.notifying import Reason
 from services.alerts.domain.retry import Outcome
 from services.alerts.domain.values import Severity

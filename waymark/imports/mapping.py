@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from schemas.touchpoint import PostedTouchpoint
-from schemas.written import yaml_text
-from schemas.written.shapes import shape_problems
+from schemas.documents.touchpoint import PostedTouchpoint
+from schemas.strict_yaml import yaml_text
+from schemas.strict_yaml.shapes import shape_problems
 from waymark.imports.names import plain
 from waymark.imports.times import parse_shift
 

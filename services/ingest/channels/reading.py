@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from schemas.touchpoint import PostedTouchpoint
+from schemas.documents.touchpoint import PostedTouchpoint
+from schemas.strict_yaml import shapes, yaml_text
+from schemas.strict_yaml.yaml_text import YamlText
 from schemas.vocabulary import Channel
-from schemas.written import shapes, yaml_text
-from schemas.written.yaml_text import YamlText
 from services.ingest.channels.assembly import SystemProblem, flat
 from services.ingest.channels.recipe import Recipe, UnusableSystemError
 from services.ingest.channels.system import HmacSignature, System, TokenSignature

@@ -18,9 +18,9 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from schemas.cloudevents import CloudEventType
-from schemas.touchpoint import PostedTouchpoint
+from schemas.documents.touchpoint import PostedTouchpoint
+from schemas.strict_yaml.yaml_text import shown
 from schemas.vocabulary import Channel
-from schemas.written.yaml_text import shown
 
 _MEMBERS: Final = frozenset(PostedTouchpoint.__struct_fields__) - {
     *("source", "received_at", "reported_at", "time_quality", "replay")

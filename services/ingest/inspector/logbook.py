@@ -14,7 +14,7 @@ from itertools import takewhile
 
 import msgspec
 
-from schemas.dead_letter import DeadLetterDocument
+from schemas.documents.dead_letter import DeadLetterDocument
 from services.ingest.reasons import Outcome, Refusal
 from services.ingest.verdict import Facts, Verdict
 from services.runtime.record import Record

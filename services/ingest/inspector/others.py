@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Protocol
 
-from schemas import dead_letter
 from schemas.codec import UndecodableError
+from schemas.documents import dead_letter
 from services.ingest.inspector.logbook import Logbook
 from services.runtime.logs import get_logger
 

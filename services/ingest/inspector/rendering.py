@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.dead_letter import DeadLetterDocument
+from schemas.documents.dead_letter import DeadLetterDocument
 from services.ingest.answer import message_of
 from services.ingest.inspector import hints, masking
 from services.ingest.inspector.aftermath import Later

@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from schemas.written import yaml_text
+from schemas.strict_yaml import yaml_text
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _ANY: Final = "*"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.touchpoint import SEALED
+from schemas.documents.touchpoint import SEALED
 from services.runtime.sealing import CannotUnsealError, Seal, Sealed
 
 _LONGEST: Final = 4096

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from schemas import spelling
-from schemas.pseudonyms import pseudonym
-from schemas.spelling import MAX_IDENTIFIER_LENGTH, SpelledIdentifier
+from schemas.identifiers import spelling
+from schemas.identifiers.pseudonyms import pseudonym
+from schemas.identifiers.spelling import MAX_IDENTIFIER_LENGTH, SpelledIdentifier
 from services.ingest.metrics import Metrics
 from services.runtime.health import CheckResult
 from services.runtime.logs import get_logger

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from schemas import identifiers
-from schemas.pseudonyms import pseudonym
-from schemas.touchpoint import SEALED_TEXT, IdentifierValue, TouchpointDocument
+from schemas.documents.touchpoint import SEALED_TEXT, IdentifierValue, TouchpointDocument
+from schemas.identifiers import identifier_types
+from schemas.identifiers.pseudonyms import pseudonym
 from services.ingest.acceptance import Accepted, Rejected
 from services.ingest.privacy.policy import Rules, Treatment, Tree
 from services.ingest.privacy.sealing import Sealer
@@ -34,7 +34,7 @@ class Treating:
         """Return what may be published of an accepted touchpoint."""
         found = accepted.touchpoint
         customer = self._customer(found.customer, rules.identifiers)
-        strongest = identifiers.strongest({name: given.value for name, given in customer.items()})
+        strongest = identifier_types.strongest({name: given.value for name, given in customer.items()})
         if strongest is None:
             return Rejected(reason=Rejection.NO_USABLE_IDENTIFIER, field="customer", dropped=accepted.dropped)
         touchpoint = msgspec.structs.replace(

@@ -22,10 +22,10 @@ from typing import Any, Final
 import msgspec
 
 from schemas import validation
-from schemas.touchpoint import PostedTouchpoint
+from schemas.documents.touchpoint import PostedTouchpoint
+from schemas.strict_yaml.shapes import shape_problems
+from schemas.strict_yaml.yaml_text import shown
 from schemas.vocabulary import Channel, Direction
-from schemas.written.shapes import shape_problems
-from schemas.written.yaml_text import shown
 
 Scalar = str | int | float | bool
 Expression = Scalar | list[Scalar]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from schemas import identifiers
-from schemas.identifiers import IdentifierTrust
-from schemas.touchpoint import IdentifierValue, PostedTouchpoint
+from schemas.documents.touchpoint import IdentifierValue, PostedTouchpoint
+from schemas.identifiers import identifier_types
+from schemas.identifiers.identifier_types import IdentifierTrust
 from schemas.vocabulary import TimeQuality
 from services.ingest.timing import judgement, skew
 from services.ingest.timing.judgement import ClockMode, Timed
@@ -71,11 +71,11 @@ def device_of(posted: PostedTouchpoint) -> tuple[str, str]:
     carried = [type_ for type_ in posted.customer if _is_device(type_)]
     if not carried:
         return "", ""
-    type_ = min(carried, key=identifiers.order)
+    type_ = min(carried, key=identifier_types.order)
     given = posted.customer[type_]
     return type_, given.value if isinstance(given, IdentifierValue) else given
 
 
 @lru_cache(maxsize=1024)
 def _is_device(type_: str) -> bool:
-    return identifiers.get(type_).trust is IdentifierTrust.DEVICE
+    return identifier_types.get(type_).trust is IdentifierTrust.DEVICE

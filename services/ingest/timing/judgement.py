@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from schemas.touchpoint import PostedTouchpoint
+from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.vocabulary import TimeQuality
 
 _EARLIEST = datetime(2001, 1, 1, tzinfo=UTC)

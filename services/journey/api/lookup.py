@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from schemas import pseudonyms, spelling
+from schemas.identifiers import pseudonyms, spelling
 
 BY_ID: Final = "id"
 _MAX_TYPE: Final = 64

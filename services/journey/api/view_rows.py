@@ -10,10 +10,10 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from schemas import friction as friction_v1
-from schemas import journey as journey_v1
-from schemas import touchpoint as touchpoint_v1
-from schemas.friction import FrictionDocumentState as FrictionState
+from schemas.documents import friction as friction_v1
+from schemas.documents import journey as journey_v1
+from schemas.documents import touchpoint as touchpoint_v1
+from schemas.documents.friction import FrictionDocumentState as FrictionState
 from schemas.vocabulary import ServiceLevel
 from services.journey.api.views import (
     CustomerView,

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from schemas.codec import utc_text
-from schemas.friction import FrictionDocumentState as FrictionState
+from schemas.documents.friction import FrictionDocumentState as FrictionState
 from schemas.vocabulary import Channel, Direction, ServiceLevel, Severity, TimeQuality
 
 Instant = Annotated[datetime, PlainSerializer(utc_text, return_type=str, when_used="json")]

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import msgspec
 
-from schemas import friction as friction_v1
-from schemas import journey as journey_v1
 from schemas.cloudevents import CloudEventType, headers, origin
 from schemas.codec import Codec
+from schemas.documents import friction as friction_v1
+from schemas.documents import journey as journey_v1
 from services.journey.domain.friction import Friction
 from services.journey.domain.journeys import Journey
 from services.journey.store.journeys import Gone

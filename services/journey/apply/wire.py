@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from schemas import touchpoint as touchpoint_v1
 from schemas.codec import UndecodableError
+from schemas.documents import touchpoint as touchpoint_v1
 from services.journey.domain.touchpoint import Touchpoint, fingerprint
 from services.journey.intake import Record
 from services.journey.store.dead_letters import Fault

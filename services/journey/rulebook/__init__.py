@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from schemas import catalogue, validation
-from schemas.written.yaml_text import UnreadableTextError, YamlText
+from schemas import data_files, validation
+from schemas.strict_yaml.yaml_text import UnreadableTextError, YamlText
 from services.journey.domain.rules.book import Rulebook, RuleRefusedError
 from services.journey.domain.rules.shape import AnyRule
 from services.journey.settings import WorkerSettings
@@ -92,7 +92,7 @@ def _resolved(document: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]
     problems = _complaints(SCHEMA, document)
     rules: dict[str, dict[str, Any]] = {}
     if document.get("extends") == "default":
-        shipped = catalogue.parse(DEFAULT.read_text(encoding="utf-8"), dict[str, Any], name=DEFAULT.name)
+        shipped = data_files.parse(DEFAULT.read_text(encoding="utf-8"), dict[str, Any], name=DEFAULT.name)
         rules = {rule["id"]: rule for rule in shipped["rules"]}
     elif "rules" not in document:
         problems.append("there is nothing in it: give rules, or extend the shipped ones")

@@ -6,8 +6,8 @@ import signal
 import asyncpg
 import orjson
 
-import schemas.friction
-from schemas.friction import FrictionDocument
+from schemas.documents import friction as friction_v1
+from schemas.documents.friction import FrictionDocument
 from schemas.vocabulary import Severity
 from services.alerts.failpoints import Failpoint
 from tests.faults.alerts_room import Room, friction, is_frozen, load, open_room, ready
@@ -85,7 +85,7 @@ async def poison(lab: Lab, seed: int) -> Verdict:
 
 
 def _poison(sound: FrictionDocument) -> list[bytes | None]:
-    text = schemas.friction.encode(sound)
+    text = friction_v1.encode(sound)
     whole = orjson.loads(text)
 
     def with_(**members: object) -> bytes:

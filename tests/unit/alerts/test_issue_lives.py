@@ -9,8 +9,8 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import schemas.issue
 from schemas import validation
+from schemas.documents import issue as issue_v1
 from services.alerts.domain import actions
 from services.alerts.domain.actions import Outcome
 from services.alerts.domain.placing import Placement
@@ -92,7 +92,7 @@ class Life:
             assert again == issue, "what an issue says depends on what stands, not on how that came"
         assert (issue.merged_into is not None) == (issue.resolution == "merged")
         assert self._end_of(issue).id in self.world.issues
-        assert validation.errors("issue.v1", json.loads(schemas.issue.encode(write_issue(issue)))) == []
+        assert validation.errors("issue.v1", json.loads(issue_v1.encode(write_issue(issue)))) == []
 
     def _standing_on(self, issue: Issue) -> list[Friction]:
         placed = (p for p in self.world.frictions.values() if p.issue_id == issue.id)

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-import schemas.issue
 from schemas import validation
+from schemas.documents import issue as issue_v1
 from services.alerts.domain.announcing import Notification
 from services.alerts.domain.notifying import Reason
 from services.alerts.domain.summary import latest_revision, summarised
@@ -160,7 +160,7 @@ def test_an_issue_of_three_hundred_frictions_with_the_longest_texts_stays_what_t
     )
     [issue] = world.issues.values()
 
-    document = schemas.issue.encode(write_issue(issue))
+    document = issue_v1.encode(write_issue(issue))
     body = webhook_body(_notification(issue), public_url="https://waymark.example", document=document)
 
     assert validation.errors("issue.v1", json.loads(document)) == []

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas import dead_letter, touchpoint
-from schemas.dead_letter import DeadLetterDocument
-from schemas.touchpoint import TouchpointDocument
+from schemas.documents import dead_letter, touchpoint
+from schemas.documents.dead_letter import DeadLetterDocument
+from schemas.documents.touchpoint import TouchpointDocument
 from services.ingest.app import Service
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import Source, SourceKey

@@ -4,8 +4,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.spelling import DropReason
-from schemas.touchpoint import IdentifierValue, MoneyDocument, PostedTouchpoint, ScoreDocument, TouchpointDocument
+from schemas.documents.touchpoint import (
+    IdentifierValue,
+    MoneyDocument,
+    PostedTouchpoint,
+    ScoreDocument,
+    TouchpointDocument,
+)
+from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Channel, TimeQuality
 from services.ingest.acceptance import Accepted, Arrival, DroppedIdentifier, Policy, Rejected, accept
 from services.ingest.posted import read

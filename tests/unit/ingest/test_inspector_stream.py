@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from schemas import dead_letter
-from schemas.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage, preserve
+from schemas.documents import dead_letter
+from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage, preserve
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
 from tests.waiting import until

@@ -17,7 +17,7 @@ import pytest
 import structlog
 from prometheus_client import generate_latest
 
-from schemas import dead_letter
+from schemas.documents import dead_letter
 from services.ingest.sources import Scope, Source
 from services.runtime.logs import configure
 from tests.conftest import SteppingClock

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from schemas.touchpoint import IdentifierValue, PostedTouchpoint
+from schemas.documents.touchpoint import IdentifierValue, PostedTouchpoint
 from services.ingest.posted import read
 from tests.unit.ingest.fakes import a_touchpoint
 

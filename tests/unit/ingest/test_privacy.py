@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from schemas.pseudonyms import is_pseudonym, pseudonym
-from schemas.touchpoint import SEALED_TEXT
+from schemas.documents.touchpoint import SEALED_TEXT
+from schemas.identifiers.pseudonyms import is_pseudonym, pseudonym
 from services.ingest.privacy.policy import Policy, PolicyError, Treatment
 from services.ingest.privacy.sealing import Sealer, is_sealed
 from services.ingest.records import key_of

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from schemas import validation
-from schemas.dead_letter import DeadLetterError
-from schemas.touchpoint import PostedTouchpoint
+from schemas.documents.dead_letter import DeadLetterError
+from schemas.documents.touchpoint import PostedTouchpoint
 from services.ingest import records
 from services.ingest.acceptance import Accepted, Arrival, Policy, accept
 from services.ingest.posted import read

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from schemas import kinds, touchpoint, validation
+from schemas import kinds, validation
+from schemas.documents import touchpoint
 from schemas.vocabulary import Channel
 from services.ingest.segment import mapping, message
 from services.ingest.segment.mapping import CallType, MappingError

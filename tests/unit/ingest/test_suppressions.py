@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from schemas.pseudonyms import pseudonym
-from schemas.spelling import MAX_IDENTIFIER_LENGTH
+from schemas.identifiers.pseudonyms import pseudonym
+from schemas.identifiers.spelling import MAX_IDENTIFIER_LENGTH
 from services.ingest.metrics import Metrics
 from services.ingest.privacy.policy import Policy
 from services.ingest.privacy.screen import Screen

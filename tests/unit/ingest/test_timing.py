@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.touchpoint import PostedTouchpoint
+from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.vocabulary import Channel, TimeQuality
 from services.ingest.sources import Scope, Source
 from services.ingest.timing import judgement, skew

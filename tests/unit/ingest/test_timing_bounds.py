@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.touchpoint import PostedTouchpoint
+from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.vocabulary import TimeQuality
 from services.ingest.timing import judgement, skew
 from services.ingest.timing.clocks import Clocks, TimingRules

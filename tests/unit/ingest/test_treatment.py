@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from schemas import touchpoint, validation
-from schemas.pseudonyms import pseudonym
-from schemas.spelling import DropReason
-from schemas.touchpoint import SEALED_TEXT, IdentifierValue, TouchpointDocument
+from schemas import validation
+from schemas.documents import touchpoint
+from schemas.documents.touchpoint import SEALED_TEXT, IdentifierValue, TouchpointDocument
+from schemas.identifiers.pseudonyms import pseudonym
+from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Channel
 from services.ingest.acceptance import Accepted, DroppedIdentifier, Rejected
 from services.ingest.privacy.policy import Policy

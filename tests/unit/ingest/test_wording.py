@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import pytest
 
-from schemas.spelling import DropReason
+from schemas.identifiers.spelling import DropReason
 from services.ingest.reasons import STATUS, Mending, Outcome, Refusal, Rejection, Summary, Unavailability
 from services.ingest.wording import SENTENCES, Language, Reason, preferred, say
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from schemas import cloudevents, dead_letter, friction, issue, journey, touchpoint
+from schemas import cloudevents
+from schemas.documents import dead_letter, friction, issue, journey, touchpoint
 from tests.contract.contract_files import EXAMPLES
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

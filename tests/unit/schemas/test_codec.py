@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas import dead_letter, friction, touchpoint
 from schemas.codec import UndecodableError, utc_text
+from schemas.documents import dead_letter, friction, touchpoint
 from schemas.vocabulary import Channel, Moment, Severity
 
 KST = timezone(timedelta(hours=9))

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from schemas import blocked, identifiers
-from schemas.blocked import BlockReason
-from schemas.identifiers import IdentifierTrust
+from schemas.identifiers import blocked, identifier_types
+from schemas.identifiers.blocked import BlockReason
+from schemas.identifiers.identifier_types import IdentifierTrust
 
 
 @pytest.mark.parametrize(
@@ -110,36 +110,36 @@ def test_a_value_that_may_name_somebody_is_not(kind: str, value: str) -> None:
 
 def test_the_strongest_identifier_keys_the_record() -> None:
     values = {"cookie": "c-1", "phone": "+821012345678", "email": "minji@example.com", "customer_id": "C-1009"}
-    assert identifiers.strongest(values) == ("customer_id", "C-1009")
-    assert identifiers.strongest(dict(reversed(values.items()))) == ("customer_id", "C-1009")
+    assert identifier_types.strongest(values) == ("customer_id", "C-1009")
+    assert identifier_types.strongest(dict(reversed(values.items()))) == ("customer_id", "C-1009")
 
 
 def test_a_blocked_value_never_keys_a_record() -> None:
-    assert identifiers.strongest({"customer_id": "null", "cookie": "c-1"}) == ("cookie", "c-1")
-    assert identifiers.strongest({"customer_id": "null", "email": "GUEST"}) is None
-    assert identifiers.strongest({}) is None
+    assert identifier_types.strongest({"customer_id": "null", "cookie": "c-1"}) == ("cookie", "c-1")
+    assert identifier_types.strongest({"customer_id": "null", "email": "GUEST"}) is None
+    assert identifier_types.strongest({}) is None
 
 
 def test_an_unknown_type_stands_between_people_and_devices() -> None:
-    assert identifiers.strongest({"branch_card": "1", "cookie": "2"}) == ("branch_card", "1")
-    assert identifiers.strongest({"branch_card": "1", "social": "2"}) == ("social", "2")
-    assert identifiers.get("branch_card").trust is IdentifierTrust.ASSERTED
+    assert identifier_types.strongest({"branch_card": "1", "cookie": "2"}) == ("branch_card", "1")
+    assert identifier_types.strongest({"branch_card": "1", "social": "2"}) == ("social", "2")
+    assert identifier_types.get("branch_card").trust is IdentifierTrust.ASSERTED
 
 
 def test_types_are_ordered_from_the_companys_own_number_to_the_session() -> None:
-    ordered = sorted(identifiers.load(), key=identifiers.order)
+    ordered = sorted(identifier_types.load(), key=identifier_types.order)
     assert ordered[:3] == ["customer_id", "account_id", "loyalty_id"]
     assert ordered.index("email") < ordered.index("phone") < ordered.index("social") < ordered.index("device_id")
     assert ordered.index("device_id") < ordered.index("cookie") < ordered.index("session_id")
 
 
 def test_no_two_types_are_equally_strong() -> None:
-    strengths = [entry.strength for entry in (*identifiers.load().values(), identifiers.UNKNOWN)]
+    strengths = [entry.strength for entry in (*identifier_types.load().values(), identifier_types.UNKNOWN)]
     assert len(set(strengths)) == len(strengths)
 
 
 def test_devices_are_weaker_than_people_and_nothing_is_shared_by_default() -> None:
-    people = [entry.strength for entry in identifiers.load().values() if entry.trust is IdentifierTrust.ASSERTED]
-    devices = [entry.strength for entry in identifiers.load().values() if entry.trust is IdentifierTrust.DEVICE]
-    assert max(people) < identifiers.UNKNOWN.strength < min(devices)
-    assert not [name for name, entry in identifiers.load().items() if entry.shared]
+    people = [entry.strength for entry in identifier_types.load().values() if entry.trust is IdentifierTrust.ASSERTED]
+    devices = [entry.strength for entry in identifier_types.load().values() if entry.trust is IdentifierTrust.DEVICE]
+    assert max(people) < identifier_types.UNKNOWN.strength < min(devices)
+    assert not [name for name, entry in identifier_types.load().items() if entry.shared]

@@ -1,6 +1,6 @@
 """A pseudonym is the same wherever it is made, and says nothing."""
 
-from schemas.pseudonyms import is_pseudonym, pseudonym
+from schemas.identifiers.pseudonyms import is_pseudonym, pseudonym
 
 
 def test_the_same_identifier_has_the_same_pseudonym_everywhere() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.written.shapes import shape_problems
-from schemas.written.yaml_text import shown
+from schemas.strict_yaml.shapes import shape_problems
+from schemas.strict_yaml.yaml_text import shown
 
 
 class Kind(StrEnum):

@@ -4,7 +4,14 @@ from email_validator import validate_email
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.spelling import _KOREAN_MOBILE, _PLAIN_EMAIL, DropReason, SpelledIdentifier, earlier, identifier
+from schemas.identifiers.spelling import (
+    _KOREAN_MOBILE,
+    _PLAIN_EMAIL,
+    DropReason,
+    SpelledIdentifier,
+    earlier,
+    identifier,
+)
 
 
 def normal(type_: str, value: str, region: str = "KR") -> str | DropReason:

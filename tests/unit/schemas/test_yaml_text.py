@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.written.yaml_text import UnreadableTextError, YamlText, read
+from schemas.strict_yaml.yaml_text import UnreadableTextError, YamlText, read
 
 TEXT = """\
 default:

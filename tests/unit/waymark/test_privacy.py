@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.touchpoint import SEALED_TEXT
+from schemas.documents.touchpoint import SEALED_TEXT
 from services.ingest import acceptance
 from services.ingest.privacy.policy import Policy
 from services.ingest.privacy.sealing import Sealer

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 import pytest
 
-from schemas import touchpoint
+from schemas.documents import touchpoint
 from services.ingest.channels.signatures import Finding
 from services.journey.domain.touchpoint import Touchpoint, fingerprint
 from tests.conftest import SteppingClock

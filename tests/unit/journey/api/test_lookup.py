@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from schemas.pseudonyms import pseudonym
+from schemas.identifiers.pseudonyms import pseudonym
 from services.journey.api.lookup import LookupFault, Named, parse
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.touchpoint import SEALED_TEXT
+from schemas.documents.touchpoint import SEALED_TEXT
 from services.journey.api import view_rows
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas import touchpoint as wire
+from schemas.documents import touchpoint as wire
 from services.journey.domain.touchpoint import Money, Score, Touchpoint, fingerprint, first_fingerprint, is_late
 from tests.unit.journey.domain.making import HOURS, SECOND, at, seen
 

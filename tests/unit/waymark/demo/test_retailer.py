@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schemas import kinds, touchpoint, validation
+from schemas import kinds, validation
+from schemas.documents import touchpoint
 from waymark.demo.retailer import HOUR_S, OUTAGE_S, SOURCES, document, invent
 
 BEGAN = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)

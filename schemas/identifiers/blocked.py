@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 
 import msgspec
 
-from schemas import catalogue
+from schemas import data_files
 
 
 class BlockReason(StrEnum):
@@ -94,5 +94,5 @@ def types() -> frozenset[str]:
 
 @cache
 def _load() -> tuple[BlockList, dict[str, BlockList]]:
-    file = catalogue.read(catalogue.FOLDER / "blocked_values.yaml", _File)
+    file = data_files.read(data_files.FOLDER / "blocked_values.yaml", _File)
     return BlockList(file.every), {name: BlockList(file.every, more) for name, more in file.types.items()}

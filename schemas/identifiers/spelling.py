@@ -1,7 +1,7 @@
 """One spelling for one thing: identifiers that two channels write differently become equal.
 
 Part of the contract, because whoever looks a customer up must spell as whoever wrote it down did. Pure. Which values
-name nobody is `schemas.blocked`'s business.
+name nobody is `schemas.identifiers.blocked`'s business.
 """
 
 import re
@@ -13,8 +13,8 @@ from functools import lru_cache
 import idna
 from email_validator import EmailNotValidError, validate_email
 
-from schemas import blocked, telephone
-from schemas.telephone import PhoneRejection
+from schemas.identifiers import blocked, telephone
+from schemas.identifiers.telephone import PhoneRejection
 
 MAX_IDENTIFIER_LENGTH = 255
 """Characters; what the contract allows. NFKC and case folding can make a value longer than it was sent."""

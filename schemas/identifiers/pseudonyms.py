@@ -1,7 +1,7 @@
 """What stands in place of an identifier that nobody downstream may read: an HMAC of it, the same wherever it is made.
 
 Part of the contract: ingest writes pseudonyms, and whoever looks a customer up by a clear identifier must make the same
-one. The value is spelt first (`schemas.spelling`), so two spellings of one number have one pseudonym. Pure.
+one. The value is spelt first (`schemas.identifiers.spelling`), so two spellings of one number have one pseudonym. Pure.
 """
 
 from __future__ import annotations

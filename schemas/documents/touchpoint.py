@@ -1,8 +1,8 @@
 """Touchpoint v1: one contact of one customer with the company, as posted and as it stands on the topic.
 
-`PostedTouchpoint` is what a producer sends. `TouchpointDocument` is the normal form on the topic `touchpoints`: every identifier is
-`{"value", "verified"}`, `source` and `received_at` are there, times are UTC. Making the one from the other
-(normalising phones, filling directions, choosing the key) is ingest's work.
+`PostedTouchpoint` is what a producer sends. `TouchpointDocument` is the normal form on the topic `touchpoints`: every
+identifier is `{"value", "verified"}`, `source` and `received_at` are present, and times are UTC. Ingest makes the one
+from the other: it normalises phone numbers, fills in directions and chooses the key.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from schemas.written.shapes import shape_problems
+from schemas.strict_yaml.shapes import shape_problems
 
 _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

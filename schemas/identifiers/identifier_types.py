@@ -11,7 +11,8 @@ from functools import cache
 
 import msgspec
 
-from schemas import blocked, catalogue
+from schemas import data_files
+from schemas.identifiers import blocked
 from schemas.vocabulary import TextDocument
 
 
@@ -48,7 +49,7 @@ UNKNOWN = IdentifierType(
 @cache
 def load() -> Mapping[str, IdentifierType]:
     """The catalogue by type, read once."""
-    return catalogue.read(catalogue.FOLDER / "identifiers.yaml", dict[str, IdentifierType])
+    return data_files.read(data_files.FOLDER / "identifiers.yaml", dict[str, IdentifierType])
 
 
 def get(type: str) -> IdentifierType:  # noqa: A002 - an identifier is a type and a value
