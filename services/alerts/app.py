@@ -15,15 +15,15 @@ from random import SystemRandom
 
 from prometheus_client import CollectorRegistry
 
+from services.alerts.action_executor import Inbox
 from services.alerts.api.access import Parts
 from services.alerts.api.application import build
 from services.alerts.consumer import Consumer, ConsumerSettings, current_line
 from services.alerts.dispatcher import Dispatcher, DispatcherSettings
 from services.alerts.failpoints import Failpoints
 from services.alerts.guard import Guard, TargetPolicy
-from services.alerts.inbox import Inbox
 from services.alerts.intake import Intake
-from services.alerts.live import Live
+from services.alerts.live_stream import Live
 from services.alerts.metrics import Metrics
 from services.alerts.people import People
 from services.alerts.publishing import Publishing
@@ -34,7 +34,7 @@ from services.alerts.signing import Signer
 from services.alerts.standing import Standing
 from services.alerts.stores import deliveries, feed, keys
 from services.alerts.stores.wakeups import Wakeups
-from services.alerts.upkeep import Upkeep
+from services.alerts.upkeep_loop import Upkeep
 from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS

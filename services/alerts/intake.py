@@ -12,15 +12,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.alerts.domain.announcing import Announcement
-from services.alerts.domain.placing import Placement, place
-from services.alerts.domain.values import Friction
 from services.alerts.failpoints import Failpoint, Failpoints
+from services.alerts.issues import issue_store
+from services.alerts.issues.contract import Refused, read_friction
+from services.alerts.issues.model import Friction
+from services.alerts.issues.placement import Placement, place
 from services.alerts.metrics import Metrics
 from services.alerts.publishing import Publishing
-from services.alerts.stores import board, dead_letters, progress
+from services.alerts.stores import dead_letters, progress
 from services.alerts.stores.dead_letters import DeadLetter, UnstorableError, recognising
 from services.alerts.stores.progress import Advance, Claim, OffsetMismatchError
-from services.alerts.wire import Refused, read_friction
 from services.runtime.clock import Clock
 from services.runtime.log.identity import fingerprint
 from services.runtime.logs import get_logger
@@ -112,9 +113,9 @@ class Intake:
         for _ in range(WIDENINGS):
             try:
                 return await self._once(owned, arrivals, refuse_all=refuse_all)
-            except board.WidenedError:
+            except issue_store.WidenedError:
                 continue
-        raise board.WidenedError
+        raise issue_store.WidenedError
 
     async def _once(self, owned: Mapping[int, Owned], arrivals: Sequence[Arrival], *, refuse_all: bool) -> Applied:
         now = self.clock.now()
@@ -145,7 +146,7 @@ class Intake:
         if not read:
             return None, []
         frictions = [r.friction for r in read]
-        known = await board.load(
+        known = await issue_store.load(
             connection,
             (f.id for f in frictions),
             (f.fingerprint for f in frictions),
@@ -155,8 +156,8 @@ class Intake:
         placement = place(known, frictions, now=now, new_id=self.new_id, reopen_window=self.reopen_window)
         announcements = await self.publishing.write(connection, placement.changes, now)
         documents = {(r.friction.id, r.friction.revision): r.document for r in reversed(read)}  # the first counts
-        await board.save_frictions(connection, placement.frictions, documents, now)
-        await board.save_occurrences(connection, placement.occurrences)
+        await issue_store.save_frictions(connection, placement.frictions, documents, now)
+        await issue_store.save_occurrences(connection, placement.occurrences)
         return placement, announcements
 
     def _count(

@@ -11,11 +11,12 @@ from uuid import UUID
 from schemas.documents import issue as issue_v1
 from services.alerts.domain.announcing import Announcement, Notification, announce
 from services.alerts.domain.notifying import Reason
-from services.alerts.domain.values import Change, EventKind
+from services.alerts.issues import issue_store
+from services.alerts.issues.contract import write_issue
+from services.alerts.issues.model import Change, EventKind
 from services.alerts.metrics import Metrics
 from services.alerts.rendering import webhook_body
-from services.alerts.stores import board, deliveries, directory, feed
-from services.alerts.wire import write_issue
+from services.alerts.stores import deliveries, directory, feed
 from services.runtime.postgres import Connection
 
 _FEED_TYPES = (
@@ -43,7 +44,7 @@ class Publishing:
         announcements = [
             announce(change, whom, now=now, notify_on=self.notify_on, new_id=self.new_id) for change in changes
         ]
-        await board.save_changes(connection, [a.change for a in announcements])
+        await issue_store.save_changes(connection, [a.change for a in announcements])
         publications = [_publication(a.change) for a in announcements]
         await feed.add(connection, publications, now)
         told = [(a.notification, p.document) for a, p in zip(announcements, publications, strict=True)]

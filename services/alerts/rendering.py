@@ -12,7 +12,7 @@ from schemas.codec import utc_text
 from schemas.documents import issue as issue_v1
 from schemas.vocabulary import TextDocument
 from services.alerts.domain.announcing import Notification
-from services.alerts.wire import write_issue
+from services.alerts.issues.contract import write_issue
 
 MAX_BYTES = 20_000
 

@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.codec import utc_text
 from services.alerts.domain.retry import Health, Outcome, Turn, Verdict, after
-from services.alerts.domain.values import SYSTEM
+from services.alerts.issues.model import SYSTEM
 from services.alerts.metrics import DeliveryMetrics
 from services.alerts.stores import deliveries, directory
 from services.alerts.stores.directory import Endpoint

@@ -15,8 +15,8 @@ import pytest
 
 from schemas import validation
 from schemas.documents import friction, issue
-from services.alerts import wire
-from services.alerts.domain.placing import Board, place
+from services.alerts.issues import contract
+from services.alerts.issues.placement import Board, place
 from services.journey.apply import publication
 from services.journey.domain.changes import Changes, diff
 from services.journey.domain.touchpoint import Identifier
@@ -82,11 +82,11 @@ def test_journeys_are_as_the_contract_says(written: Changes) -> None:
 
 
 def test_issues_are_as_the_contract_says(written: Changes) -> None:
-    arrivals = [wire.read_friction(value) for value in frictions(written)]
+    arrivals = [contract.read_friction(value) for value in frictions(written)]
     ids = iter(range(1, 1000))
     board = Board(frictions={}, issues={}, occurrences={})
     placement = place(board, arrivals, now=NOW + timedelta(seconds=1), new_id=lambda: UUID(int=next(ids)))
     assert placement.changes
     for change in placement.changes:
-        value = issue.encode(wire.write_issue(change.after))
+        value = issue.encode(contract.write_issue(change.after))
         assert validation.errors("issue.v1", json.loads(value)) == []

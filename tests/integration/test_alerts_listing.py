@@ -14,8 +14,8 @@ from schemas.vocabulary import Severity
 from services.alerts.api import pages
 from services.alerts.api.issues import read_issue
 from services.alerts.domain import actions
-from services.alerts.domain.values import Issue
-from services.alerts.domain.values import State as IssueState
+from services.alerts.issues.model import Issue
+from services.alerts.issues.model import State as IssueState
 from services.alerts.stores import feed, listing, reading
 from services.alerts.stores.listing import IssueFilter, Order, WalkExpiredError
 from services.alerts.stores.reading import Place

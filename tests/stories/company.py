@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.domain.announcing import Notification
-from services.alerts.domain.values import Issue
+from services.alerts.issues.model import Issue
 from services.ingest.sources import Source
 from services.runtime.record import Record
 from tests.conftest import SteppingClock

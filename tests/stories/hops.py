@@ -20,7 +20,7 @@ HOPS: list[Hop] = [
     ("services/journey/apply/transaction.py", "BatchTransaction.apply"),
     ("services/journey/domain/projection.py", "project"),
     ("services/journey/domain/rules/book.py", "Rulebook.evaluate"),
-    ("services/alerts/domain/placing.py", "place"),
+    ("services/alerts/issues/placement.py", "place"),
     ("services/alerts/sender.py", "Sender.send"),
 ]
 

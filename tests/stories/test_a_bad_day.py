@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from services.alerts.domain.notifying import Reason
-from services.alerts.domain.values import Severity
+from services.alerts.issues.model import Severity
 from tests.stories.company import Company, at
 from tests.stories.journey_tables import effort_of, rules_of
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.alerts.domain.notifying import Reason
-from services.alerts.domain.values import Resolution, Severity, State
+from services.alerts.issues.model import Resolution, Severity, State
 from services.journey.domain.timers import TimerState
 from tests.stories.company import Company, at
 from tests.stories.journey_tables import rules_of

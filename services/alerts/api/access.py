@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
+from services.alerts.action_executor import Inbox
 from services.alerts.guard import Guard
-from services.alerts.inbox import Inbox
-from services.alerts.live import Live
+from services.alerts.live_stream import Live
 from services.alerts.people import People
 from services.runtime.clock import Clock
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem

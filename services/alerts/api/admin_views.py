@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from services.alerts.api.views import Given, Name, Taken, Words
 from services.alerts.domain.routing import Match, Route
-from services.alerts.domain.values import Severity
+from services.alerts.issues.model import Severity
 from services.alerts.stores.directory import Endpoint
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.alerts.action_executor import Acted
 from services.alerts.api.access import Agent, Ground, Reader, not_found, problems
 from services.alerts.api.pages import cursor_of_issues, place_in_issues, scope_of_issues
 from services.alerts.api.views import (
@@ -24,8 +25,7 @@ from services.alerts.api.views import (
 )
 from services.alerts.domain import actions
 from services.alerts.domain.actions import Verdict
-from services.alerts.domain.values import Severity, State
-from services.alerts.inbox import Acted
+from services.alerts.issues.model import Severity, State
 from services.alerts.stores import listing, reading
 from services.alerts.stores.listing import IssueFilter, Order, WalkExpiredError
 from services.runtime.http import Problem

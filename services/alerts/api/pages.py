@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import TypeVar
 from uuid import UUID
 
-from services.alerts.domain.values import Severity
+from services.alerts.issues.model import Severity
 from services.alerts.stores import listing
 from services.alerts.stores.listing import Behind, Changed, IssueFilter, Order
 from services.alerts.stores.reading import Place

@@ -9,10 +9,10 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.alerts.domain.actions import LONGEST_SNOOZE
-from services.alerts.domain.values import Issue, Severity, State
+from services.alerts.issues.contract import write_issue
+from services.alerts.issues.model import Issue, Severity, State
 from services.alerts.stores.listing import SeverityCount
 from services.alerts.stores.reading import AttemptRow, DeliveryRow, IssueEvent
-from services.alerts.wire import write_issue
 from services.runtime.web.fields import Moment, PlainText
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.alerts.domain.notifying import Decision, Reason, decide
 from services.alerts.domain.routing import Directory, Routing, facts, route
-from services.alerts.domain.values import SYSTEM, Change, Event, EventKind, Issue, State, Told
+from services.alerts.issues.model import SYSTEM, Change, Event, EventKind, Issue, State, Told
 
 WORTH_A_LINE = frozenset({Reason.QUIET, Reason.SNOOZED, Reason.NOT_WANTED, Reason.NO_ROUTE, Reason.MUTED})
 """Reasons not to tell that the audit keeps; that nothing is new would only fill it."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.alerts.domain.routing import Directory, Reachable, Route, any_alive, targets
-from services.alerts.domain.values import Severity
+from services.alerts.issues.model import Severity
 
 
 class Reached(StrEnum):

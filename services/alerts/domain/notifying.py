@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.alerts.domain.summary import severity_rose
-from services.alerts.domain.values import Issue, Resolution, Severity, State
+from services.alerts.issues.aggregates import severity_rose
+from services.alerts.issues.model import Issue, Resolution, Severity, State
 
 
 class Reason(StrEnum):

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from uuid import UUID
 
 from services.alerts.domain.retry import Health
-from services.alerts.domain.values import Issue, Severity
+from services.alerts.issues.model import Issue, Severity
 
 
 class Match(StrEnum):

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
-from services.alerts.stores.documents import encode_json
+from services.alerts.issues.json_columns import encode_json
 from services.alerts.stores.progress import Position
 from services.runtime.postgres import Connection
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from services.alerts.domain.announcing import Notification
 from services.alerts.domain.retry import BREAKER_OPENS_AFTER
-from services.alerts.domain.values import Severity
+from services.alerts.issues.model import Severity
 from services.runtime.postgres import Connection, Row, columns
 
 WAKE = "alerts_deliveries"

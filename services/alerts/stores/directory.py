@@ -11,8 +11,8 @@ import msgspec
 
 from services.alerts.domain.retry import Health
 from services.alerts.domain.routing import Directory, Reachable, Route
-from services.alerts.domain.values import Severity
-from services.alerts.stores.documents import encode_json
+from services.alerts.issues.json_columns import encode_json
+from services.alerts.issues.model import Severity
 from services.runtime.postgres import Connection, Row
 
 

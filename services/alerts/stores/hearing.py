@@ -12,9 +12,9 @@ from uuid import UUID
 import msgspec
 
 from services.alerts.domain.hearing import Survey, Unheard, Waiting
-from services.alerts.domain.values import Issue
+from services.alerts.issues.json_columns import decode_issue
+from services.alerts.issues.model import Issue
 from services.alerts.stores.directory import DIRECTORY, read_directory
-from services.alerts.stores.documents import decode_issue
 from services.runtime.postgres import Connection
 
 SURVEY = f"""

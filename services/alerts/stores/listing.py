@@ -12,9 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from services.alerts.domain.values import Issue, Severity, State
+from services.alerts.issues.json_columns import decode_issue
+from services.alerts.issues.model import Issue, Severity, State
 from services.alerts.stores import feed
-from services.alerts.stores.documents import decode_issue
 from services.runtime.postgres import Connection
 
 _FIRST = UUID(int=0)

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.alerts.domain.values import Issue
-from services.alerts.stores.documents import decode_issue
+from services.alerts.issues.json_columns import decode_issue
+from services.alerts.issues.model import Issue
 from services.runtime.postgres import Connection, Row
 
 FRICTIONS_SHOWN = 100

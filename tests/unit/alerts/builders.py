@@ -7,8 +7,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from services.alerts.domain.placing import Board, Placement, place
-from services.alerts.domain.values import (
+from services.alerts.issues.model import (
     Change,
     Friction,
     Issue,
@@ -18,6 +17,7 @@ from services.alerts.domain.values import (
     Title,
     fingerprint,
 )
+from services.alerts.issues.placement import Board, Placement, place
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 

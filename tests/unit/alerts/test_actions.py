@@ -21,7 +21,7 @@ from services.alerts.domain.actions import (
 )
 from services.alerts.domain.retry import SILENT_AFTER, Health
 from services.alerts.domain.routing import Directory, Reachable, Route
-from services.alerts.domain.values import SYSTEM, Event, EventKind, Issue, Severity, State, Told
+from services.alerts.issues.model import SYSTEM, Event, EventKind, Issue, Severity, State, Told
 from tests.unit.alerts.builders import NOW, an_issue
 
 OPEN = an_issue()

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.alerts.domain.placing import Fate, Placement
-from services.alerts.domain.values import SYSTEM, Severity, State
+from services.alerts.issues.model import SYSTEM, Severity, State
+from services.alerts.issues.placement import Fate, Placement
 from tests.unit.alerts.builders import NOW, World, a_friction
 
 ONE, TWO = a_friction(1), a_friction(2)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alerts.domain.values import fingerprint
+from services.alerts.issues.model import fingerprint
 
 
 def by_the_text(customer: str, journey: str | None, reason: str | None) -> str:

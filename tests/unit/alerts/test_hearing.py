@@ -20,7 +20,7 @@ from services.alerts.domain.hearing import (
 )
 from services.alerts.domain.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
 from services.alerts.domain.routing import Directory, Reachable, Route
-from services.alerts.domain.values import Severity
+from services.alerts.issues.model import Severity
 from tests.unit.alerts.builders import NOW
 
 DESK, NIGHT, PHONE = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -13,10 +13,10 @@ from schemas import validation
 from schemas.documents import issue as issue_v1
 from services.alerts.domain import actions
 from services.alerts.domain.actions import Outcome
-from services.alerts.domain.placing import Placement
-from services.alerts.domain.summary import severity_rose, summarised
-from services.alerts.domain.values import SYSTEM, Change, EventKind, Friction, Issue, Severity, Step, fingerprint, worst
-from services.alerts.wire import write_issue
+from services.alerts.issues.aggregates import severity_rose, summarised
+from services.alerts.issues.contract import write_issue
+from services.alerts.issues.model import SYSTEM, Change, EventKind, Friction, Issue, Severity, Step, fingerprint, worst
+from services.alerts.issues.placement import Placement
 from tests.unit.alerts.builders import NOW, World, a_friction
 
 WAITS = (timedelta(0), timedelta(seconds=1), timedelta(hours=1), timedelta(days=3), timedelta(days=7, seconds=1))

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts.domain.lifecycle import emptied, opened, reopened
-from services.alerts.domain.summary import summarised
-from services.alerts.domain.values import Friction, Issue, State
+from services.alerts.issues.aggregates import summarised
+from services.alerts.issues.lifecycle import emptied, opened, reopened
+from services.alerts.issues.model import Friction, Issue, State
 from tests.unit.alerts.builders import NOW, a_friction, an_issue
 
 LATER = NOW + timedelta(hours=1)

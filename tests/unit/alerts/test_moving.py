@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.alerts.domain.placing import Fate
-from services.alerts.domain.values import EventKind, Friction, Severity, State, fingerprint
+from services.alerts.issues.model import EventKind, Friction, Severity, State, fingerprint
+from services.alerts.issues.placement import Fate
 from tests.unit.alerts.builders import NOW, World, a_friction
 
 

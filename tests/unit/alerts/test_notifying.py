@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, Reason, decide
-from services.alerts.domain.values import Issue, Severity, State, Told
+from services.alerts.issues.model import Issue, Severity, State, Told
 from tests.unit.alerts.builders import NOW, an_issue
 
 NOTHING_YET = Told()

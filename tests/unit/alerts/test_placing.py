@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.alerts.domain.placing import Fate
-from services.alerts.domain.values import EventKind, Friction, Severity, State, fingerprint
+from services.alerts.issues.model import EventKind, Friction, Severity, State, fingerprint
+from services.alerts.issues.placement import Fate
 from tests.unit.alerts.builders import NOW, World, a_friction, all_standing_counted
 
 

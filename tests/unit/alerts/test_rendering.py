@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.alerts.domain.announcing import Notification
 from services.alerts.domain.notifying import Reason
-from services.alerts.domain.values import Issue, Step, Title
+from services.alerts.issues.model import Issue, Step, Title
 from services.alerts.rendering import MAX_BYTES, webhook_body
 from tests.unit.alerts.builders import NOW, an_issue
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.alerts.domain.actions import Outcome, Verdict
-from services.alerts.domain.values import Issue, State
+from services.alerts.issues import issue_store
+from services.alerts.issues.model import Issue, State
 from services.alerts.metrics import StateMetrics
 from services.alerts.publishing import Publishing
-from services.alerts.stores import board
 from services.runtime.clock import Clock
 from services.runtime.postgres import Pool, retrying, transaction
 
@@ -41,13 +41,13 @@ class Inbox:
         for _ in range(WIDENINGS):
             try:
                 return await retrying(lambda: self._act(issue_id, action), within_s=RETRY_WITHIN_S)
-            except board.WidenedError:
+            except issue_store.WidenedError:
                 continue
-        raise board.WidenedError
+        raise issue_store.WidenedError
 
     async def _act(self, issue_id: UUID, action: Action) -> Acted | None:
         async with transaction(self.pool) as connection:
-            found = await board.lock_issue(connection, issue_id)
+            found = await issue_store.lock_issue(connection, issue_id)
             if found is None:
                 return None
             issue, superseded = found

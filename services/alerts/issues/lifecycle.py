@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from services.alerts.domain.values import SYSTEM, Friction, Issue, Resolution, State
+from services.alerts.issues.model import SYSTEM, Friction, Issue, Resolution, State
 
 
 def opened(friction: Friction, *, issue_id: UUID, occurrence: int, now: datetime, origin: Issue | None) -> Issue:

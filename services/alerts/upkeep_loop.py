@@ -7,10 +7,10 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.alerts.action_executor import Inbox
 from services.alerts.domain.actions import tell_again, wake
 from services.alerts.domain.hearing import Dead, Hearing, Reached, hear
-from services.alerts.domain.values import Severity, State
-from services.alerts.inbox import Inbox
+from services.alerts.issues.model import Severity, State
 from services.alerts.metrics import HearingMetrics, StateMetrics
 from services.alerts.stores import deliveries, directory, feed, hearing
 from services.alerts.stores import upkeep as store

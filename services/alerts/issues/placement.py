@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from services.alerts.domain.lifecycle import emptied, opened, reopened
-from services.alerts.domain.summary import latest_revision, severity_rose, summarised
-from services.alerts.domain.values import (
+from services.alerts.issues.aggregates import latest_revision, severity_rose, summarised
+from services.alerts.issues.lifecycle import emptied, opened, reopened
+from services.alerts.issues.model import (
     SYSTEM,
     Change,
     Event,

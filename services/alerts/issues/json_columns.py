@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.alerts.domain.values import Issue
+from services.alerts.issues.model import Issue
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Issue)

@@ -10,7 +10,7 @@ from schemas.documents import friction as friction_v1
 from schemas.documents import issue as issue_v1
 from schemas.vocabulary import Channel, ServiceLevel, TextDocument, TimelineEntryDocument
 from schemas.vocabulary import Severity as WireSeverity
-from services.alerts.domain.values import Friction, Issue, Severity, Step, Title
+from services.alerts.issues.model import Friction, Issue, Severity, Step, Title
 
 MAX_FRICTION_BYTES = 262_144
 """A friction carries at most 50 touchpoints and 10 timeline lines; anything near this is not one."""

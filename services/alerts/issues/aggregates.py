@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.alerts.domain.values import Friction, Issue, Severity, Step, worst
+from services.alerts.issues.model import Friction, Issue, Severity, Step, worst
 
 TIMELINE_LENGTH = 10
 FRICTIONS_NAMED = 100

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.alerts.domain.placing import Board
-from services.alerts.domain.values import Change, Issue, Placed
-from services.alerts.stores.documents import decode_issue, encode_issue, encode_json
-from services.alerts.wire import read_friction
+from services.alerts.issues.contract import read_friction
+from services.alerts.issues.json_columns import decode_issue, encode_issue, encode_json
+from services.alerts.issues.model import Change, Issue, Placed
+from services.alerts.issues.placement import Board
 from services.runtime.postgres import Connection, Row, columns
 
 
