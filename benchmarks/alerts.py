@@ -25,10 +25,11 @@ import schemas.documents.friction
 from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TouchpointRefDocument
 from services.alerts.app import Service
-from services.alerts.domain.retry import Health
+from services.alerts.deliver import delivery_store
+from services.alerts.deliver.retry import Health
 from services.alerts.intake import Arrival, Owned
 from services.alerts.settings import ProcessSettings
-from services.alerts.stores import deliveries, progress
+from services.alerts.stores import progress
 from services.alerts.stores.directory import Endpoint
 from services.alerts.stores.progress import Claim, Position
 from services.runtime.clock import SystemClock, new_id
@@ -195,7 +196,7 @@ async def _timed(pool: Pool, healthy: Sequence[UUID]) -> Claims:
             now = datetime.now(UTC)
             await connection.execute(_FRESH, list(healthy), now)
             began = time.perf_counter()
-            taken = await deliveries.claim(connection, owner="benchmark", limit=64, now=now, lease=lease)
+            taken = await delivery_store.claim(connection, owner="benchmark", limit=64, now=now, lease=lease)
             times.append(1000 * (time.perf_counter() - began))
             claimed += len(taken)
             await connection.execute(_DONE, [due.id for due in taken], now)

@@ -19,20 +19,21 @@ from services.alerts.action_executor import Inbox
 from services.alerts.api.access import Parts
 from services.alerts.api.application import build
 from services.alerts.consumer import Consumer, ConsumerSettings, current_line
-from services.alerts.dispatcher import Dispatcher, DispatcherSettings
+from services.alerts.deliver import delivery_store
+from services.alerts.deliver.dispatcher import Dispatcher, DispatcherSettings
+from services.alerts.deliver.endpoint_health import Standing
+from services.alerts.deliver.webhook.sender import Sender
+from services.alerts.deliver.webhook.signing import Signer
+from services.alerts.deliver.webhook.target_guard import Guard, TargetPolicy
 from services.alerts.failpoints import Failpoints
-from services.alerts.guard import Guard, TargetPolicy
 from services.alerts.intake import Intake
 from services.alerts.live_stream import Live
 from services.alerts.metrics import Metrics
 from services.alerts.people import People
 from services.alerts.publishing import Publishing
 from services.alerts.relay import Relay
-from services.alerts.sender import Sender
 from services.alerts.settings import AlertsSettings, ProcessSettings
-from services.alerts.signing import Signer
-from services.alerts.standing import Standing
-from services.alerts.stores import deliveries, feed, keys
+from services.alerts.stores import feed, keys
 from services.alerts.stores.wakeups import Wakeups
 from services.alerts.upkeep_loop import Upkeep
 from services.runtime import logs, postgres
@@ -131,7 +132,7 @@ class Service:
         self._publishing = Publishing(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
         )
-        self.wakeups = Wakeups(self._sessions, (deliveries.WAKE, feed.WAKE), owner=self._owner)
+        self.wakeups = Wakeups(self._sessions, (delivery_store.WAKE, feed.WAKE), owner=self._owner)
         self.inbox = Inbox(pool=pool, clock=clock, publishing=self._publishing, metrics=self.metrics.state)
         self.intake = Intake(
             pool=pool,

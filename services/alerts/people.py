@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.alerts.deliver import delivery_store
+from services.alerts.deliver.retry import Health
+from services.alerts.deliver.webhook import secret_store
+from services.alerts.deliver.webhook.sender import Sender, Sent
+from services.alerts.deliver.webhook.signing import MATERIAL_BYTES, MOST_OLD, Signer
 from services.alerts.domain.hearing import Loss, loss
-from services.alerts.domain.retry import Health
 from services.alerts.domain.routing import Directory, Route
 from services.alerts.rendering import trial_body
-from services.alerts.sender import Sender, Sent
-from services.alerts.signing import MATERIAL_BYTES, MOST_OLD, Signer
-from services.alerts.stores import deliveries, directory, secrets
+from services.alerts.stores import directory
 from services.alerts.stores.directory import Endpoint, Team
 from services.runtime.clock import Clock
 from services.runtime.postgres import Connection, Pool, transaction
@@ -115,7 +117,7 @@ class People:
             await directory.save_endpoint(connection, after)
             changed = _differences(before, after)
             await directory.note(connection, endpoint_id, "changed", actor=actor, now=now, detail={"members": changed})
-            await deliveries.wake(connection)
+            await delivery_store.wake(connection)
         return Changed(endpoint=after, loss=lost)
 
     async def remove_endpoint(self, endpoint_id: UUID, *, actor: str, force: bool = False) -> Changed | None:
@@ -167,17 +169,17 @@ class People:
             endpoint = await directory.endpoint(connection, endpoint_id)
             if endpoint is None:
                 return None
-            signing = await secrets.of_endpoint(connection, endpoint_id, now)
+            signing = await secret_store.of_endpoint(connection, endpoint_id, now)
             await directory.note(connection, endpoint_id, "tested", actor=actor, now=now, detail={})
         body = trial_body(now, endpoint.name)
-        headers = self.signer.headers(deliveries.delivery_id(self.new_id()), body, signing, now)
+        headers = self.signer.headers(delivery_store.delivery_id(self.new_id()), body, signing, now)
         return await self.sender.send(endpoint.url, body, headers)
 
     async def replay(self, webhook_id: str) -> bool:
         """Send a delivery again under its old id; false where there is none, or it is under way."""
         async with transaction(self.pool) as connection:
-            found = await deliveries.replay(connection, webhook_id, self.clock.now())
-            await deliveries.wake(connection)
+            found = await delivery_store.replay(connection, webhook_id, self.clock.now())
+            await delivery_store.wake(connection)
         return found
 
     async def add_team(self, name: str) -> Team | None:
@@ -229,7 +231,7 @@ class People:
         fresh = self.signer.fresh(
             secret_id=self.new_id(), endpoint_id=endpoint_id, material=self.random_bytes(MATERIAL_BYTES), now=now
         )
-        await secrets.rotate(connection, fresh, overlap_until=now + overlap, most_old=MOST_OLD)
+        await secret_store.rotate(connection, fresh, overlap_until=now + overlap, most_old=MOST_OLD)
         return self.signer.reveal(fresh)
 
     async def _check_targets(self, connection: Connection, endpoints: Sequence[UUID], teams: Sequence[UUID]) -> None:

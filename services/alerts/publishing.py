@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas.documents import issue as issue_v1
+from services.alerts.deliver import delivery_store
 from services.alerts.domain.announcing import Announcement, Notification, announce
 from services.alerts.domain.notifying import Reason
 from services.alerts.issues import issue_store
@@ -16,7 +17,7 @@ from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import Change, EventKind
 from services.alerts.metrics import Metrics
 from services.alerts.rendering import webhook_body
-from services.alerts.stores import deliveries, directory, feed
+from services.alerts.stores import directory, feed
 from services.runtime.postgres import Connection
 
 _FEED_TYPES = (
@@ -58,9 +59,9 @@ class Publishing:
         if not told:
             return
         bodies = [(n, webhook_body(n, public_url=self.public_url, document=document)) for n, document in told]
-        ids = {(n.id, endpoint): deliveries.delivery_id(self.new_id()) for n, _ in told for endpoint in n.endpoints}
-        await deliveries.add(connection, bodies, ids, route_version=route_version)
-        await deliveries.wake(connection)
+        ids = {(n.id, endpoint): delivery_store.delivery_id(self.new_id()) for n, _ in told for endpoint in n.endpoints}
+        await delivery_store.add(connection, bodies, ids, route_version=route_version)
+        await delivery_store.wake(connection)
 
     def count(self, announcements: Sequence[Announcement]) -> None:
         """Count what was committed."""

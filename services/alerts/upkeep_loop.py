@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.alerts.action_executor import Inbox
+from services.alerts.deliver import delivery_store
 from services.alerts.domain.actions import tell_again, wake
 from services.alerts.domain.hearing import Dead, Hearing, Reached, hear
 from services.alerts.issues.model import Severity, State
 from services.alerts.metrics import HearingMetrics, StateMetrics
-from services.alerts.stores import deliveries, directory, feed, hearing
+from services.alerts.stores import directory, feed, hearing
 from services.alerts.stores import upkeep as store
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
@@ -91,10 +92,10 @@ class Upkeep:
     async def release_dead(self) -> None:
         """Take over from processes that died, before their leases run out."""
         async with transaction(self.pool) as connection:
-            released = await deliveries.release_dead(connection, self.owner)
+            released = await delivery_store.release_dead(connection, self.owner)
             if released:
                 _log.warning("leases of a dead process ended", count=released)
-                await deliveries.wake(connection)
+                await delivery_store.wake(connection)
 
     async def refresh(self) -> None:
         """Set the gauges to how things stand."""

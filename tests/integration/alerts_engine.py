@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from schemas.documents import friction as friction_v1
 from schemas.documents.friction import FrictionDocument
 from services.alerts.app import Service
-from services.alerts.domain.retry import Health
+from services.alerts.deliver.retry import Health
 from services.alerts.failpoints import Failpoints
 from services.alerts.intake import Applied, Arrival, Owned
 from services.alerts.settings import ProcessSettings

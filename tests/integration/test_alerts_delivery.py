@@ -12,7 +12,7 @@ from aiohttp import web
 
 from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
-from services.alerts.domain.retry import LADDER
+from services.alerts.deliver.retry import LADDER
 from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import Answer, Call, a_friction, a_receiver, again, fine

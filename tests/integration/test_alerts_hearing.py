@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.alerts.api.hearing import HearingView
+from services.alerts.deliver.retry import Health
 from services.alerts.domain import following
 from services.alerts.domain.hearing import Dead, hear
-from services.alerts.domain.retry import Health
 from services.alerts.domain.routing import Route
 from services.alerts.stores import hearing
 from services.runtime.clock import SystemClock

@@ -14,8 +14,8 @@ from uuid import UUID
 import aiohttp
 import pytest
 
-from services.alerts.signing import Signer
-from services.alerts.stores.secrets import SecretMaterial
+from services.alerts.deliver.webhook.secret_store import SecretMaterial
+from services.alerts.deliver.webhook.signing import Signer
 from tests.waiting import until
 from waymark.stack.process import accepts, free_port
 

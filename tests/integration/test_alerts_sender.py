@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.alerts.domain.retry import Failure
-from services.alerts.guard import Guard, TargetPolicy
-from services.alerts.sender import Sender, retry_after
+from services.alerts.deliver.retry import Failure
+from services.alerts.deliver.webhook.sender import Sender, retry_after
+from services.alerts.deliver.webhook.target_guard import Guard, TargetPolicy
 from services.runtime.clock import SystemClock
 from tests.conftest import SteppingClock
 from tests.integration.alerts_world import a_receiver

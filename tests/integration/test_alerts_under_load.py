@@ -9,12 +9,13 @@ import pytest
 
 from schemas.documents import issue as issue_v1
 from schemas.vocabulary import Severity
+from services.alerts.deliver import delivery_store
+from services.alerts.deliver.delivery_store import Due
+from services.alerts.deliver.webhook.sender import Sender
+from services.alerts.deliver.webhook.target_guard import Guard, TargetPolicy
 from services.alerts.failpoints import Failpoint
-from services.alerts.guard import Guard, TargetPolicy
 from services.alerts.relay import Relay
-from services.alerts.sender import Sender
-from services.alerts.stores import deliveries, feed
-from services.alerts.stores.deliveries import Due
+from services.alerts.stores import feed
 from services.runtime.clock import SystemClock
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.postgres import Pool, acquire, transaction
@@ -33,7 +34,9 @@ LEASE = timedelta(seconds=60)
 
 async def claimed(engine: Engine, limit: int) -> list[Due]:
     async with acquire(engine.pool) as connection:
-        return await deliveries.claim(connection, owner="somebody", limit=limit, now=engine.clock.now(), lease=LEASE)
+        return await delivery_store.claim(
+            connection, owner="somebody", limit=limit, now=engine.clock.now(), lease=LEASE
+        )
 
 
 async def test_what_is_critical_does_not_stand_in_line(database: str, clock: SteppingClock) -> None:

@@ -12,17 +12,17 @@ from uuid import UUID
 
 import standardwebhooks
 
+from services.alerts.deliver.delivery_store import delivery_id
+from services.alerts.deliver.retry import Answer, Outcome, judge
+from services.alerts.deliver.webhook.sender import Sender
+from services.alerts.deliver.webhook.signing import Signer
+from services.alerts.deliver.webhook.target_guard import Guard, TargetPolicy
 from services.alerts.domain.announcing import Announcement, Notification, announce
 from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, Reason
-from services.alerts.domain.retry import Answer, Outcome, judge
 from services.alerts.domain.routing import Directory, Reachable, Route
-from services.alerts.guard import Guard, TargetPolicy
 from services.alerts.issues.contract import read_friction
 from services.alerts.issues.model import Issue
 from services.alerts.rendering import webhook_body
-from services.alerts.sender import Sender
-from services.alerts.signing import Signer
-from services.alerts.stores.deliveries import delivery_id
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.record import Record
 from tests.unit.alerts.builders import World

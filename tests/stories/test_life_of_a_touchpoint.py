@@ -11,8 +11,8 @@ import pytest
 
 from schemas.documents import friction as friction_v1
 from schemas.documents import touchpoint as touchpoint_v1
+from services.alerts.deliver.retry import Outcome
 from services.alerts.domain.notifying import Reason
-from services.alerts.domain.retry import Outcome
 from services.alerts.issues.model import Severity
 from services.journey.apply.wire import PoisonCode
 from services.journey.domain.names import friction_id

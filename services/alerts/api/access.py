@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
 from services.alerts.action_executor import Inbox
-from services.alerts.guard import Guard
+from services.alerts.deliver.webhook.target_guard import Guard
 from services.alerts.live_stream import Live
 from services.alerts.people import People
 from services.runtime.clock import Clock

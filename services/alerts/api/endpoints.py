@@ -21,11 +21,11 @@ from services.alerts.api.admin_views import (
 )
 from services.alerts.api.pages import cursor_of_deliveries, place_in_deliveries
 from services.alerts.api.views import AttemptView, DeliveryDetail, DeliveryPage, DeliveryView
+from services.alerts.deliver.retry import Health, Outcome, judge
+from services.alerts.deliver.webhook.signing import MissingMasterKeyError
+from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError
 from services.alerts.domain.hearing import Loss
-from services.alerts.domain.retry import Health, Outcome, judge
-from services.alerts.guard import ForbiddenTargetError
 from services.alerts.people import UnheardError, UnknownTargetError
-from services.alerts.signing import MissingMasterKeyError
 from services.alerts.stores import directory, reading
 from services.alerts.stores.directory import Endpoint
 from services.alerts.stores.reading import DeliveryRow, Place

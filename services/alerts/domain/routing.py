@@ -12,7 +12,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from uuid import UUID
 
-from services.alerts.domain.retry import Health
+from services.alerts.deliver.retry import Health
 from services.alerts.issues.model import Issue, Severity
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from services.alerts.domain.retry import Health
+from services.alerts.deliver.retry import Health
 from services.alerts.domain.routing import Directory, Reachable, Route
 from services.alerts.issues.json_columns import encode_json
 from services.alerts.issues.model import Severity

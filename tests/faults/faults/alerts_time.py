@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from services.alerts.domain.retry import DISABLE_AFTER, LADDER
+from services.alerts.deliver.retry import DISABLE_AFTER, LADDER
 from tests.conftest import SteppingClock
 from tests.faults.alerts_room import Room, friction, open_room, stories
 from tests.faults.checker import Check, verdict
@@ -170,12 +170,12 @@ async def _enable(engine: Engine, endpoint: Any) -> None:
 
 
 async def _replay(engine: Engine, clock: SteppingClock, name: str) -> None:
-    from services.alerts.stores import deliveries
+    from services.alerts.deliver import delivery_store
     from services.runtime.postgres import transaction
 
     async with transaction(engine.pool) as connection:
-        await deliveries.replay(connection, name, clock.now())
-        await deliveries.wake(connection)
+        await delivery_store.replay(connection, name, clock.now())
+        await delivery_store.wake(connection)
 
 
 async def _drained(engine: Engine, clock: SteppingClock) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psutil
 
-from services.alerts.domain.retry import BREAKER_OPENS_AFTER, LADDER
+from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, LADDER
 from tests.faults import receivers, telling
 from tests.faults.alerts_room import Room, friction, open_room
 from tests.faults.checker import Check

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from services.alerts.deliver.retry import SILENT_AFTER, Health
 from services.alerts.domain.actions import (
     LONGEST_SNOOZE,
     Outcome,
@@ -19,7 +20,6 @@ from services.alerts.domain.actions import (
     tell_again,
     wake,
 )
-from services.alerts.domain.retry import SILENT_AFTER, Health
 from services.alerts.domain.routing import Directory, Reachable, Route
 from services.alerts.issues.model import SYSTEM, Event, EventKind, Issue, Severity, State, Told
 from tests.unit.alerts.builders import NOW, an_issue

@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from services.alerts.guard import ForbiddenTargetError, Guard, Refusal, TargetPolicy, classify
+from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError, Guard, Refusal, TargetPolicy, classify
 
 PUBLIC = Guard(TargetPolicy())
 LOCAL = Guard(TargetPolicy(loopback=True))

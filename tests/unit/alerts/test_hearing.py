@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
 from services.alerts.domain.hearing import (
     Dead,
     Reached,
@@ -18,7 +19,6 @@ from services.alerts.domain.hearing import (
     takes_everything,
     why_dead,
 )
-from services.alerts.domain.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
 from services.alerts.domain.routing import Directory, Reachable, Route
 from services.alerts.issues.model import Severity
 from tests.unit.alerts.builders import NOW

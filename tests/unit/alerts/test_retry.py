@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.alerts.domain.retry import (
+from services.alerts.deliver.retry import (
     LADDER,
     Answer,
     Failure,

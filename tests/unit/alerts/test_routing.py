@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts.domain.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
+from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
 from services.alerts.domain.routing import Directory, Facts, Match, Reachable, Route, facts, matches, route
 from services.alerts.issues.model import Severity
 from tests.unit.alerts.builders import NOW, an_issue

@@ -8,8 +8,8 @@ import pytest
 import standardwebhooks
 import svix.webhooks
 
-from services.alerts.signing import MissingMasterKeyError, Signer
-from services.alerts.stores.secrets import SecretMaterial
+from services.alerts.deliver.webhook.secret_store import SecretMaterial
+from services.alerts.deliver.webhook.signing import MissingMasterKeyError, Signer
 
 MASTER, OTHER = "m" * 32, "o" * 32
 ENDPOINT = UUID(int=1)

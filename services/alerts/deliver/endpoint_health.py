@@ -11,10 +11,11 @@ from uuid import UUID
 import msgspec
 
 from schemas.codec import utc_text
-from services.alerts.domain.retry import Health, Outcome, Turn, Verdict, after
+from services.alerts.deliver import delivery_store
+from services.alerts.deliver.retry import Health, Outcome, Turn, Verdict, after
 from services.alerts.issues.model import SYSTEM
 from services.alerts.metrics import DeliveryMetrics
-from services.alerts.stores import deliveries, directory
+from services.alerts.stores import directory
 from services.alerts.stores.directory import Endpoint
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Connection
@@ -73,9 +74,9 @@ class Standing:
                 "data": {"endpoint": str(endpoint.id), "name": endpoint.name, "reason": turn},
             }
         )
-        ids = {other: deliveries.delivery_id(self.new_id()) for other in others}
+        ids = {other: delivery_store.delivery_id(self.new_id()) for other in others}
         if ids:
-            await deliveries.add_operational(
+            await delivery_store.add_operational(
                 connection, type_="endpoint.disabled", reason=turn, body=body, ids=ids, now=now
             )
 

@@ -20,8 +20,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 
-from services.alerts.domain.retry import Answer, Failure
-from services.alerts.guard import ForbiddenTargetError, Guard
+from services.alerts.deliver.retry import Answer, Failure
+from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError, Guard
 from services.runtime.clock import Clock
 
 TOTAL_S = 15.0

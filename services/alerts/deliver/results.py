@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from services.alerts.domain.retry import Outcome, Turn, Verdict, judge, next_try
+from services.alerts.deliver import delivery_store
+from services.alerts.deliver.delivery_store import Due, Settled
+from services.alerts.deliver.endpoint_health import Standing
+from services.alerts.deliver.retry import Outcome, Turn, Verdict, judge, next_try
+from services.alerts.deliver.webhook.sender import Sent
 from services.alerts.failpoints import Failpoint, Failpoints
 from services.alerts.metrics import DeliveryMetrics
-from services.alerts.sender import Sent
-from services.alerts.standing import Standing
-from services.alerts.stores import deliveries
-from services.alerts.stores.deliveries import Due, Settled
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Connection, Pool, acquire, is_transient, retrying
@@ -87,9 +87,9 @@ class Settling:
         async with acquire(self.pool) as connection:
             touched = await self._touched(connection, batch)
             if not touched:
-                return await deliveries.settle(connection, results), {}
+                return await delivery_store.settle(connection, results), {}
             async with connection.transaction():
-                counted = await deliveries.settle(connection, results)
+                counted = await delivery_store.settle(connection, results)
                 return counted, await self._to_endpoints(connection, touched, counted)
 
     async def _touched(self, connection: Connection, batch: Iterable[Landed]) -> Mapping[UUID, list[Landed]]:

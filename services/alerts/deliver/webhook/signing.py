@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
-from services.alerts.stores.secrets import SecretMaterial
+from services.alerts.deliver.webhook.secret_store import SecretMaterial
 
 PREFIX = "whsec_"
 MATERIAL_BYTES = 32

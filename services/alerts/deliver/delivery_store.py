@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.alerts.deliver.retry import BREAKER_OPENS_AFTER
 from services.alerts.domain.announcing import Notification
-from services.alerts.domain.retry import BREAKER_OPENS_AFTER
 from services.alerts.issues.model import Severity
 from services.runtime.postgres import Connection, Row, columns
 

@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from services.alerts.domain.retry import Answer, Failure
+from services.alerts.deliver import delivery_store
+from services.alerts.deliver.delivery_store import Due
+from services.alerts.deliver.endpoint_health import Standing
+from services.alerts.deliver.results import Settling
+from services.alerts.deliver.retry import Answer, Failure
+from services.alerts.deliver.webhook import secret_store
+from services.alerts.deliver.webhook.secret_store import SecretMaterial
+from services.alerts.deliver.webhook.sender import Sender, Sent
+from services.alerts.deliver.webhook.signing import MissingMasterKeyError, Signer
 from services.alerts.failpoints import Failpoint, Failpoints
 from services.alerts.metrics import DeliveryMetrics
-from services.alerts.sender import Sender, Sent
-from services.alerts.settling import Settling
-from services.alerts.signing import MissingMasterKeyError, Signer
-from services.alerts.standing import Standing
-from services.alerts.stores import deliveries, secrets
-from services.alerts.stores.deliveries import Due
-from services.alerts.stores.secrets import SecretMaterial
 from services.alerts.stores.wakeups import Wakeups
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
@@ -81,14 +82,14 @@ class Dispatcher:
         self.tasks.start("settling", self._settling.run)
         while not self._draining:
             await self._take()  # whatever is due, or all there is room for: what lands makes room, and wakes
-            await self.wakeups.wait(deliveries.WAKE, self.settings.poll_s)
+            await self.wakeups.wait(delivery_store.WAKE, self.settings.poll_s)
             if self._flying:
                 await asyncio.sleep(GATHER_S)
 
     async def drain(self, within_s: float) -> None:
         """Claim no more, and wait for what is under way; what does not end in time is sent again after its lease."""
         self._draining = True
-        self.wakeups.wake(deliveries.WAKE)
+        self.wakeups.wake(delivery_store.WAKE)
         try:
             async with asyncio.timeout(within_s):
                 while self._flying:
@@ -118,12 +119,12 @@ class Dispatcher:
         """Take up to `room` deliveries, with the secrets that sign them."""
         now = self.clock.now()
         async with acquire(self.pool) as connection:
-            taken = await deliveries.claim(
+            taken = await delivery_store.claim(
                 connection, owner=self.settings.owner, limit=room, now=now, lease=self.settings.lease
             )
             if not taken:
                 return [], {}
-            return taken, await secrets.of_endpoints(connection, {due.endpoint_id for due in taken}, now)
+            return taken, await secret_store.of_endpoints(connection, {due.endpoint_id for due in taken}, now)
 
     def _start(self, due: Due, signing: Sequence[SecretMaterial]) -> None:
         self._flying.add(due.id)
@@ -151,4 +152,4 @@ class Dispatcher:
         self._flying.difference_update(due.id for due in done)
         self.metrics.in_flight.set(len(self._flying))
         self._landed.set()
-        self.wakeups.wake(deliveries.WAKE)
+        self.wakeups.wake(delivery_store.WAKE)
