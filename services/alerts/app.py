@@ -27,15 +27,16 @@ from services.alerts.deliver.webhook.signing import Signer
 from services.alerts.deliver.webhook.target_guard import Guard, TargetPolicy
 from services.alerts.failpoints import Failpoints
 from services.alerts.intake import Intake
-from services.alerts.live_stream import Live
+from services.alerts.live import feed_store
+from services.alerts.live.live_stream import Live
+from services.alerts.live.relay import Relay
 from services.alerts.metrics import Metrics
 from services.alerts.people import People
 from services.alerts.publishing import Publishing
-from services.alerts.relay import Relay
 from services.alerts.settings import AlertsSettings, ProcessSettings
-from services.alerts.stores import feed, keys
-from services.alerts.stores.wakeups import Wakeups
+from services.alerts.stores import keys
 from services.alerts.upkeep_loop import Upkeep
+from services.alerts.wakeups import Wakeups
 from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
@@ -132,7 +133,7 @@ class Service:
         self._publishing = Publishing(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
         )
-        self.wakeups = Wakeups(self._sessions, (delivery_store.WAKE, feed.WAKE), owner=self._owner)
+        self.wakeups = Wakeups(self._sessions, (delivery_store.WAKE, feed_store.WAKE), owner=self._owner)
         self.inbox = Inbox(pool=pool, clock=clock, publishing=self._publishing, metrics=self.metrics.state)
         self.intake = Intake(
             pool=pool,

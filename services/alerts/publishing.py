@@ -15,9 +15,10 @@ from services.alerts.domain.notifying import Reason
 from services.alerts.issues import issue_store
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import Change, EventKind
+from services.alerts.live import feed_store
 from services.alerts.metrics import Metrics
 from services.alerts.rendering import webhook_body
-from services.alerts.stores import directory, feed
+from services.alerts.stores import directory
 from services.runtime.postgres import Connection
 
 _FEED_TYPES = (
@@ -47,7 +48,7 @@ class Publishing:
         ]
         await issue_store.save_changes(connection, [a.change for a in announcements])
         publications = [_publication(a.change) for a in announcements]
-        await feed.add(connection, publications, now)
+        await feed_store.add(connection, publications, now)
         told = [(a.notification, p.document) for a, p in zip(announcements, publications, strict=True)]
         await self._deliver(connection, [(n, document) for n, document in told if n is not None], whom.version)
         return announcements
@@ -75,8 +76,8 @@ class Publishing:
                 self.metrics.delivery.suppressed.labels(announcement.decision.reason).inc()
 
 
-def _publication(change: Change) -> feed.Publication:
-    return feed.Publication(
+def _publication(change: Change) -> feed_store.Publication:
+    return feed_store.Publication(
         issue_id=change.after.id,
         version=change.after.version,
         type=_feed_type(change),

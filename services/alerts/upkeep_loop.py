@@ -12,8 +12,9 @@ from services.alerts.deliver import delivery_store
 from services.alerts.domain.actions import tell_again, wake
 from services.alerts.domain.hearing import Dead, Hearing, Reached, hear
 from services.alerts.issues.model import Severity, State
+from services.alerts.live import feed_store
 from services.alerts.metrics import HearingMetrics, StateMetrics
-from services.alerts.stores import directory, feed, hearing
+from services.alerts.stores import directory, hearing
 from services.alerts.stores import upkeep as store
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
@@ -135,7 +136,7 @@ class Upkeep:
         for statement in (store.ATTEMPTS, store.DELIVERIES, store.NOTIFICATIONS):
             await self._prune(statement, now - self.history_kept)
         async with transaction(self.pool) as connection:
-            await feed.prune(connection, now - self.feed_kept, AT_ONCE * 10)
+            await feed_store.prune(connection, now - self.feed_kept, AT_ONCE * 10)
 
     async def _prune(self, statement: str, before: datetime) -> None:
         gone = AT_ONCE

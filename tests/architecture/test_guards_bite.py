@@ -74,7 +74,7 @@ _SMUGGLED = [
     ("journey", "services/journey/store/seen.py", "import services.journey.apply.applier"),
     ("journey", "services/journey/helpers.py", "import schemas"),
     ("read-only", "services/journey/api/views.py", "import services.journey.store.customers"),
-    ("alerts", "services/alerts/stores/feed.py", "import services.alerts.intake"),
+    ("alerts", "services/alerts/live/feed_store.py", "import services.alerts.intake"),
     ("alerts", "services/alerts/helpers.py", "import schemas"),
     ("faust", "services/journey/timers.py", "import faust"),
     ("aiokafka", "services/ingest/intake.py", "import aiokafka"),

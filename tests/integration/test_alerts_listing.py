@@ -16,7 +16,8 @@ from services.alerts.api.issues import read_issue
 from services.alerts.domain import actions
 from services.alerts.issues.model import Issue
 from services.alerts.issues.model import State as IssueState
-from services.alerts.stores import feed, listing, reading
+from services.alerts.live import feed_store
+from services.alerts.stores import listing, reading
 from services.alerts.stores.listing import IssueFilter, Order, WalkExpiredError
 from services.alerts.stores.reading import Place
 from services.runtime.http import Problem
@@ -200,7 +201,7 @@ async def test_a_walk_older_than_what_is_kept_of_changes_is_told_to_begin_anew(
         _, cursor = await a_page(engine, UNRESOLVED, Order.LATEST, None, 1)
         await engine.take(a_friction())
         async with acquire(engine.pool) as connection:
-            await feed.prune(connection, clock.now() + timedelta(seconds=1), 100)
+            await feed_store.prune(connection, clock.now() + timedelta(seconds=1), 100)
         with pytest.raises(WalkExpiredError):
             await a_page(engine, UNRESOLVED, Order.LATEST, cursor, 5)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from services.alerts.stores.wakeups import Wakeups
+from services.alerts.wakeups import Wakeups
 from services.runtime.database.address import Pooler
 from services.runtime.postgres import (
     Place,

@@ -13,7 +13,7 @@ from fastapi.security import HTTPBearer
 
 from services.alerts.action_executor import Inbox
 from services.alerts.deliver.webhook.target_guard import Guard
-from services.alerts.live_stream import Live
+from services.alerts.live.live_stream import Live
 from services.alerts.people import People
 from services.runtime.clock import Clock
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem

@@ -22,7 +22,7 @@ from services.alerts.deliver.webhook.sender import Sender, Sent
 from services.alerts.deliver.webhook.signing import MissingMasterKeyError, Signer
 from services.alerts.failpoints import Failpoint, Failpoints
 from services.alerts.metrics import DeliveryMetrics
-from services.alerts.stores.wakeups import Wakeups
+from services.alerts.wakeups import Wakeups
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Pool, acquire, is_transient

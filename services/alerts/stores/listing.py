@@ -14,7 +14,7 @@ from uuid import UUID
 
 from services.alerts.issues.json_columns import decode_issue
 from services.alerts.issues.model import Issue, Severity, State
-from services.alerts.stores import feed
+from services.alerts.live import feed_store
 from services.runtime.postgres import Connection
 
 _FIRST = UUID(int=0)
@@ -92,7 +92,7 @@ async def page(connection: Connection, wanted: IssueFilter, order: Order, place:
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         listing = _Listing(connection, wanted, order)
-        oldest, latest = await feed.running(connection)
+        oldest, latest = await feed_store.running(connection)
         if isinstance(place, Changed):
             return await listing.changed(place, limit)
         found = await listing.ordered(place, limit + 1)
@@ -196,7 +196,7 @@ class _Listing:
 
     async def changed(self, place: Changed, limit: int, *, but_not: Sequence[UUID] = ()) -> IssuePage:
         """Issues that changed since the walk began, by id, without those that were shown on the same page."""
-        if not await feed.knows_since(self.connection, place.since):
+        if not await feed_store.knows_since(self.connection, place.since):
             raise WalkExpiredError
         where = _Where.of(self.wanted)
         where.add("issue_id > {}::uuid", place.id)

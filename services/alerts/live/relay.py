@@ -14,7 +14,7 @@ from uuid import UUID
 
 from schemas.documents import issue as issue_v1
 from services.alerts.failpoints import Failpoint, Failpoints
-from services.alerts.stores import feed
+from services.alerts.live import feed_store
 from services.runtime.clock import Clock
 from services.runtime.kafka import Publisher, PublishFailed
 from services.runtime.logs import get_logger
@@ -63,13 +63,13 @@ class Relay:
 
     async def _serve(self, connection: Connection, line: str) -> None:
         if self._unsure:
-            await feed.latest_again(connection, self._unsure)
+            await feed_store.latest_again(connection, self._unsure)
             self._unsure.clear()
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
             return
         await connection.execute(f"SET idle_session_timeout = '{SILENT_S}s'")
         try:
-            again = await feed.publish_again(connection, line)
+            again = await feed_store.publish_again(connection, line)
             if again:
                 _log.info("issues queued for a new line", count=again)
             while True:
@@ -82,7 +82,7 @@ class Relay:
 
     async def publish(self, connection: Connection, line: str) -> int:
         """Publish one batch of what the topic lacks and return how many changes that were."""
-        rows = await feed.unpublished(connection, BATCH)
+        rows = await feed_store.unpublished(connection, BATCH)
         check_writable(connection)
         if not rows:
             return 0
@@ -100,6 +100,6 @@ class Relay:
             ]
         )
         await self.failpoints.reached(Failpoint.ISSUES_PUBLISHED)
-        await feed.mark_published(connection, [row.id for row in rows], line, self.clock.now())
+        await feed_store.mark_published(connection, [row.id for row in rows], line, self.clock.now())
         self._unsure.clear()
         return len(rows)

@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 
+from services.alerts.live import feed_store
+from services.alerts.live.feed_store import Cursor, Entry
 from services.alerts.metrics import StateMetrics
-from services.alerts.stores import feed
-from services.alerts.stores.feed import Cursor, Entry
-from services.alerts.stores.wakeups import Wakeups
+from services.alerts.wakeups import Wakeups
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Pool, acquire, is_transient
 
@@ -59,7 +59,7 @@ class Live:
         while True:
             try:
                 await self._advance()
-                if await self.wakeups.wait(feed.WAKE, POLL_S):
+                if await self.wakeups.wait(feed_store.WAKE, POLL_S):
                     await self._settle()
             except Exception as error:
                 if not is_transient(error):
@@ -99,7 +99,7 @@ class Live:
     async def _join(self) -> _Listener:
         if self._cursor is None:
             async with acquire(self.pool) as connection:
-                start = await feed.end(connection)
+                start = await feed_store.end(connection)
             self._cursor = self._cursor or start
         listener = _Listener(queue=asyncio.Queue(self.queue_length), since=self._cursor)
         self._listeners.add(listener)
@@ -115,15 +115,15 @@ class Live:
         if last_event_id is None:
             yield _Frame(cursor=until, wire=_frame("ready", str(until), "{}"))
             return
-        cursor = feed.parse_cursor(last_event_id)
+        cursor = feed_store.parse_cursor(last_event_id)
         async with acquire(self.pool) as connection:
-            if cursor is None or not await feed.resumable(connection, cursor):
+            if cursor is None or not await feed_store.resumable(connection, cursor):
                 yield _Frame(cursor=until, wire=_frame("resync", str(until), "{}"))
                 return
         yield _Frame(cursor=cursor, wire=b": \n\n")  # another replica may have shown more than this one has read yet
         while cursor < until:
             async with acquire(self.pool) as connection:
-                entries = await feed.after(connection, cursor, PAGE)
+                entries = await feed_store.after(connection, cursor, PAGE)
             for entry in entries:
                 yield _framed(entry)
             if len(entries) < PAGE:
@@ -156,8 +156,8 @@ class Live:
         while more:
             async with acquire(self.pool) as connection:
                 if self._cursor is None:
-                    self._cursor = await feed.end(connection)
-                entries = await feed.after(connection, self._cursor, PAGE)
+                    self._cursor = await feed_store.end(connection)
+                entries = await feed_store.after(connection, self._cursor, PAGE)
             for entry in entries:
                 frame = _framed(entry)
                 self._cursor = entry.cursor
