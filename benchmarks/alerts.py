@@ -28,9 +28,9 @@ from services.alerts.app import Service
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.retry import Health
 from services.alerts.intake import Arrival, Owned
+from services.alerts.notify.directory_store import Endpoint
 from services.alerts.settings import ProcessSettings
 from services.alerts.stores import progress
-from services.alerts.stores.directory import Endpoint
 from services.alerts.stores.progress import Claim, Position
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.kafka import Producer

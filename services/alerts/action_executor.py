@@ -8,7 +8,7 @@ from services.alerts.domain.actions import Outcome, Verdict
 from services.alerts.issues import issue_store
 from services.alerts.issues.model import Issue, State
 from services.alerts.metrics import StateMetrics
-from services.alerts.publishing import Publishing
+from services.alerts.notify.change_writer import Publishing
 from services.runtime.clock import Clock
 from services.runtime.postgres import Pool, retrying, transaction
 

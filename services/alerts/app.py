@@ -31,8 +31,8 @@ from services.alerts.live import feed_store
 from services.alerts.live.live_stream import Live
 from services.alerts.live.relay import Relay
 from services.alerts.metrics import Metrics
+from services.alerts.notify.change_writer import Publishing
 from services.alerts.people import People
-from services.alerts.publishing import Publishing
 from services.alerts.settings import AlertsSettings, ProcessSettings
 from services.alerts.stores import keys
 from services.alerts.upkeep_loop import Upkeep

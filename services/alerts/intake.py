@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.alerts.domain.announcing import Announcement
 from services.alerts.failpoints import Failpoint, Failpoints
 from services.alerts.issues import issue_store
 from services.alerts.issues.contract import Refused, read_friction
 from services.alerts.issues.model import Friction
 from services.alerts.issues.placement import Placement, place
 from services.alerts.metrics import Metrics
-from services.alerts.publishing import Publishing
+from services.alerts.notify.announcement import Announcement
+from services.alerts.notify.change_writer import Publishing
 from services.alerts.stores import dead_letters, progress
 from services.alerts.stores.dead_letters import DeadLetter, UnstorableError, recognising
 from services.alerts.stores.progress import Advance, Claim, OffsetMismatchError

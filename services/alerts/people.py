@@ -13,11 +13,11 @@ from services.alerts.deliver.retry import Health
 from services.alerts.deliver.webhook import secret_store
 from services.alerts.deliver.webhook.sender import Sender, Sent
 from services.alerts.deliver.webhook.signing import MATERIAL_BYTES, MOST_OLD, Signer
-from services.alerts.domain.hearing import Loss, loss
-from services.alerts.domain.routing import Directory, Route
-from services.alerts.rendering import trial_body
-from services.alerts.stores import directory
-from services.alerts.stores.directory import Endpoint, Team
+from services.alerts.notify import directory_store
+from services.alerts.notify.directory_store import Endpoint, Team
+from services.alerts.notify.reachability import Loss, loss
+from services.alerts.notify.routing import Directory, Route
+from services.alerts.notify.webhook_body import trial_body
 from services.runtime.clock import Clock
 from services.runtime.postgres import Connection, Pool, transaction
 
@@ -90,9 +90,9 @@ class People:
         now = self.clock.now()
         async with transaction(self.pool) as connection:
             await self._check_targets(connection, (), [endpoint.team_id] if endpoint.team_id else [])
-            await directory.save_endpoint(connection, endpoint)
+            await directory_store.save_endpoint(connection, endpoint)
             secret = await self._new_secret(connection, endpoint.id, now, overlap=timedelta())
-            await directory.note(connection, endpoint.id, "created", actor=actor, now=now, detail={})
+            await directory_store.note(connection, endpoint.id, "created", actor=actor, now=now, detail={})
         return Revealed(endpoint=endpoint, secret=secret)
 
     async def change_endpoint(
@@ -106,7 +106,7 @@ class People:
         """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            before = await directory.endpoint(connection, endpoint_id)
+            before = await directory_store.endpoint(connection, endpoint_id)
             if before is None:
                 return None
             after = _restarted(before, replace(change(before), updated_at=now), now)
@@ -114,9 +114,11 @@ class People:
             lost = NOTHING_LOST
             if set(_differences(before, after)) & {"enabled", "catch_all", "team_id"}:
                 lost = await self._loss(connection, endpoint_id, after, force=force)
-            await directory.save_endpoint(connection, after)
+            await directory_store.save_endpoint(connection, after)
             changed = _differences(before, after)
-            await directory.note(connection, endpoint_id, "changed", actor=actor, now=now, detail={"members": changed})
+            await directory_store.note(
+                connection, endpoint_id, "changed", actor=actor, now=now, detail={"members": changed}
+            )
             await delivery_store.wake(connection)
         return Changed(endpoint=after, loss=lost)
 
@@ -128,23 +130,25 @@ class People:
         """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            found = await directory.endpoint(connection, endpoint_id)
+            found = await directory_store.endpoint(connection, endpoint_id)
             if found is None:
                 return None
             lost = await self._loss(connection, endpoint_id, None, force=force)
-            await directory.remove_endpoint(connection, endpoint_id, now)
-            await directory.note(connection, endpoint_id, "deleted", actor=actor, now=now, detail={})
-            routes = await directory.routes(connection)
+            await directory_store.remove_endpoint(connection, endpoint_id, now)
+            await directory_store.note(connection, endpoint_id, "deleted", actor=actor, now=now, detail={})
+            routes = await directory_store.routes(connection)
             if any(endpoint_id in route.endpoints for route in routes):
                 left = [
                     replace(route, endpoints=tuple(e for e in route.endpoints if e != endpoint_id)) for route in routes
                 ]
-                await directory.replace_routes(connection, left, actor=actor, change="endpoint deleted", now=now)
+                await directory_store.replace_routes(connection, left, actor=actor, change="endpoint deleted", now=now)
         return Changed(endpoint=found, loss=lost)
 
     async def _loss(self, connection: Connection, endpoint_id: UUID, after: Endpoint | None, *, force: bool) -> Loss:
-        await directory.lock_routes(connection)  # two administrators take turns, or each counts on the other's endpoint
-        whom = await directory.directory(connection)
+        await directory_store.lock_routes(
+            connection
+        )  # two administrators take turns, or each counts on the other's endpoint
+        whom = await directory_store.directory(connection)
         lost = loss(whom, endpoint_id, after.reachable if after else None, now=self.clock.now())
         if lost.unheard and not force:
             raise UnheardError(lost, _teams_of(lost, whom))
@@ -154,23 +158,23 @@ class People:
         """Give an endpoint a new secret; the old one signs beside it for `overlap`."""
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            endpoint = await directory.endpoint(connection, endpoint_id)
+            endpoint = await directory_store.endpoint(connection, endpoint_id)
             if endpoint is None:
                 return None
             secret = await self._new_secret(connection, endpoint_id, now, overlap=overlap)
             detail = {"overlap_s": int(overlap.total_seconds())}
-            await directory.note(connection, endpoint_id, "secret_rotated", actor=actor, now=now, detail=detail)
+            await directory_store.note(connection, endpoint_id, "secret_rotated", actor=actor, now=now, detail=detail)
         return Revealed(endpoint=endpoint, secret=secret)
 
     async def try_endpoint(self, endpoint_id: UUID, *, actor: str) -> Sent | None:
         """Send a test message the way every message goes: same signer, same guard, same limits."""
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            endpoint = await directory.endpoint(connection, endpoint_id)
+            endpoint = await directory_store.endpoint(connection, endpoint_id)
             if endpoint is None:
                 return None
             signing = await secret_store.of_endpoint(connection, endpoint_id, now)
-            await directory.note(connection, endpoint_id, "tested", actor=actor, now=now, detail={})
+            await directory_store.note(connection, endpoint_id, "tested", actor=actor, now=now, detail={})
         body = trial_body(now, endpoint.name)
         headers = self.signer.headers(delivery_store.delivery_id(self.new_id()), body, signing, now)
         return await self.sender.send(endpoint.url, body, headers)
@@ -187,21 +191,21 @@ class People:
         now = self.clock.now()
         team = Team(id=self.new_id(), name=name, created_at=now, updated_at=now)
         async with transaction(self.pool) as connection:
-            return team if await directory.add_team(connection, team) else None
+            return team if await directory_store.add_team(connection, team) else None
 
     async def rename_team(self, team_id: UUID, name: str) -> Team | None:
         """Give a team another name; None where there is no such team.
 
         Raises:
-            directory.NameTakenError: another team has it.
+            directory_store.NameTakenError: another team has it.
         """
         async with transaction(self.pool) as connection:
-            return await directory.rename_team(connection, team_id, name, self.clock.now())
+            return await directory_store.rename_team(connection, team_id, name, self.clock.now())
 
     async def remove_team(self, team_id: UUID) -> bool:
         """Delete a team that nothing names any more."""
         async with transaction(self.pool) as connection:
-            return await directory.remove_team(connection, team_id)
+            return await directory_store.remove_team(connection, team_id)
 
     async def edit_routes(self, edit: Edit, *, actor: str, change: str) -> RouteList | None:
         """Change the list of routes, as a whole and as a new version.
@@ -211,7 +215,7 @@ class People:
             ContradictionError: a route tells nobody, and yet names somebody.
         """
         async with transaction(self.pool) as connection:
-            edited = edit(await directory.lock_routes(connection))
+            edited = edit(await directory_store.lock_routes(connection))
             if edited is None:
                 return None
             await self._check_targets(
@@ -222,7 +226,7 @@ class People:
             for route in edited:
                 if route.tells_nobody and (route.endpoints or route.teams):
                     raise ContradictionError(route.name)
-            version = await directory.replace_routes(
+            version = await directory_store.replace_routes(
                 connection, edited, actor=actor, change=change, now=self.clock.now()
             )
         return RouteList(routes=tuple(edited), version=version)
@@ -235,7 +239,7 @@ class People:
         return self.signer.reveal(fresh)
 
     async def _check_targets(self, connection: Connection, endpoints: Sequence[UUID], teams: Sequence[UUID]) -> None:
-        whom = await directory.directory(connection)
+        whom = await directory_store.directory(connection)
         if set(endpoints) - whom.endpoints.keys() or set(teams) - whom.teams.keys():
             raise UnknownTargetError
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, TYPES, Reason
+from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, TYPES, Reason
 from services.runtime.reach import forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from services.alerts.action_executor import Inbox
 from services.alerts.deliver import delivery_store
 from services.alerts.domain.actions import tell_again, wake
-from services.alerts.domain.hearing import Dead, Hearing, Reached, hear
 from services.alerts.issues.model import Severity, State
 from services.alerts.live import feed_store
 from services.alerts.metrics import HearingMetrics, StateMetrics
-from services.alerts.stores import directory, hearing
+from services.alerts.notify import directory_store
+from services.alerts.notify import reachability_store as hearing
+from services.alerts.notify.reachability import Dead, Hearing, Reached, hear
 from services.alerts.stores import upkeep as store
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
@@ -76,7 +77,7 @@ class Upkeep:
         """Tell the issues of which nobody alive was told to whoever hears now."""
         now = self.clock.now()
         async with acquire(self.pool) as connection:
-            whom = await directory.directory(connection)
+            whom = await directory_store.directory(connection)
             waiting = await hearing.unheard_issues(connection, AT_ONCE)
             orphans = await hearing.orphans(connection, AT_ONCE)
             living = [e.id for e in whom.endpoints.values() if e.alive(now)]

@@ -12,9 +12,9 @@ from services.alerts.app import Service
 from services.alerts.deliver.retry import Health
 from services.alerts.failpoints import Failpoints
 from services.alerts.intake import Applied, Arrival, Owned
+from services.alerts.notify.directory_store import Endpoint
 from services.alerts.settings import ProcessSettings
 from services.alerts.stores import progress
-from services.alerts.stores.directory import Endpoint
 from services.alerts.stores.progress import Claim, Position
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka import Producer

@@ -12,9 +12,9 @@ import pytest
 from services.alerts.api.hearing import HearingView
 from services.alerts.deliver.retry import Health
 from services.alerts.domain import following
-from services.alerts.domain.hearing import Dead, hear
-from services.alerts.domain.routing import Route
-from services.alerts.stores import hearing
+from services.alerts.notify import reachability_store
+from services.alerts.notify.reachability import Dead, hear
+from services.alerts.notify.routing import Route
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import acquire
 from tests.conftest import SteppingClock
@@ -199,7 +199,7 @@ async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
         shown = await gauges(engine)
         found = await asyncio.to_thread(diagnosed, database, now)
         async with acquire(engine.pool) as connection:
-            heard = hear(await hearing.survey(connection), now=now)
+            heard = hear(await reachability_store.survey(connection), now=now)
 
     assert found["endpoints"].verdict is Verdict.BROKEN
     detail = f"desk: does not take what is sent, since {since:%Y-%m-%dT%H:%M:%SZ} (13 min), 1 messages wait"

@@ -17,12 +17,12 @@ from services.alerts.deliver.retry import Answer, Outcome, judge
 from services.alerts.deliver.webhook.sender import Sender
 from services.alerts.deliver.webhook.signing import Signer
 from services.alerts.deliver.webhook.target_guard import Guard, TargetPolicy
-from services.alerts.domain.announcing import Announcement, Notification, announce
-from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, Reason
-from services.alerts.domain.routing import Directory, Reachable, Route
 from services.alerts.issues.contract import read_friction
 from services.alerts.issues.model import Issue
-from services.alerts.rendering import webhook_body
+from services.alerts.notify.announcement import Announcement, Notification, announce
+from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, Reason
+from services.alerts.notify.routing import Directory, Reachable, Route
+from services.alerts.notify.webhook_body import webhook_body
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.record import Record
 from tests.unit.alerts.builders import World

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from schemas.documents import touchpoint as touchpoint_v1
-from services.alerts.domain.announcing import Notification
 from services.alerts.issues.model import Issue
+from services.alerts.notify.announcement import Notification
 from services.ingest.sources import Source
 from services.runtime.record import Record
 from tests.conftest import SteppingClock

@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from services.alerts.domain.notifying import Reason
 from services.alerts.issues.model import Severity
+from services.alerts.notify.decision import Reason
 from tests.stories.company import Company, at
 from tests.stories.journey_tables import effort_of, rules_of
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.alerts.domain.notifying import Reason
+from services.alerts.notify.decision import Reason
 from services.journey.domain.names import friction_id
 from tests.stories.company import Company, at
 from tests.stories.journey_tables import rules_of

@@ -12,8 +12,8 @@ import pytest
 from schemas.documents import friction as friction_v1
 from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.deliver.retry import Outcome
-from services.alerts.domain.notifying import Reason
 from services.alerts.issues.model import Severity
+from services.alerts.notify.decision import Reason
 from services.journey.apply.wire import PoisonCode
 from services.journey.domain.names import friction_id
 from services.runtime.record import Record

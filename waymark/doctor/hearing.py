@@ -6,8 +6,8 @@ from datetime import datetime
 import psycopg
 from psycopg.rows import dict_row
 
-from services.alerts.domain.hearing import Dead, Hearing, Reached, Silent, Way, hear
-from services.alerts.stores.hearing import SURVEY, read_survey
+from services.alerts.notify.reachability import Dead, Hearing, Reached, Silent, Way, hear
+from services.alerts.notify.reachability_store import SURVEY, read_survey
 from waymark.console import say
 from waymark.doctor.finding import Finding, broken, fine, look
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints
 
 from services.alerts.api.views import Given, Name, Taken, Words
-from services.alerts.domain.routing import Match, Route
 from services.alerts.issues.model import Severity
-from services.alerts.stores.directory import Endpoint
+from services.alerts.notify.directory_store import Endpoint
+from services.alerts.notify.routing import Match, Route
 
 
 class TeamBody(Taken):

@@ -24,10 +24,11 @@ from services.alerts.api.views import AttemptView, DeliveryDetail, DeliveryPage,
 from services.alerts.deliver.retry import Health, Outcome, judge
 from services.alerts.deliver.webhook.signing import MissingMasterKeyError
 from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError
-from services.alerts.domain.hearing import Loss
+from services.alerts.notify import directory_store
+from services.alerts.notify.directory_store import Endpoint
+from services.alerts.notify.reachability import Loss
 from services.alerts.people import UnheardError, UnknownTargetError
-from services.alerts.stores import directory, reading
-from services.alerts.stores.directory import Endpoint
+from services.alerts.stores import reading
 from services.alerts.stores.reading import DeliveryRow, Place
 from services.runtime.http import FieldProblem, Problem
 from services.runtime.postgres import acquire
@@ -54,7 +55,7 @@ router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(400, 401
 async def list_endpoints(parts: Ground, _: Admin) -> list[EndpointView]:
     """All of them, the oldest first, and how each is doing."""
     async with acquire(parts.pool) as connection:
-        return [EndpointView.of(endpoint) for endpoint in await directory.endpoints(connection)]
+        return [EndpointView.of(endpoint) for endpoint in await directory_store.endpoints(connection)]
 
 
 @router.post("/endpoints", summary="Add an endpoint", status_code=201)
@@ -89,7 +90,7 @@ async def add_endpoint(parts: Ground, caller: Admin, body: EndpointBody) -> Endp
 async def read_endpoint(parts: Ground, _: Admin, endpoint_id: UUID) -> EndpointView:
     """One endpoint, and how it is doing."""
     async with acquire(parts.pool) as connection:
-        found = await directory.endpoint(connection, endpoint_id)
+        found = await directory_store.endpoint(connection, endpoint_id)
     if found is None:
         raise not_found("endpoint")
     return EndpointView.of(found)

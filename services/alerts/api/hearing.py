@@ -9,8 +9,8 @@ from pydantic import Field
 
 from services.alerts.api.access import Ground, Reader, problems
 from services.alerts.api.views import Given
-from services.alerts.domain.hearing import Dead, Hearing, Reached, Silent, Way, hear
-from services.alerts.stores import hearing
+from services.alerts.notify import reachability_store
+from services.alerts.notify.reachability import Dead, Hearing, Reached, Silent, Way, hear
 from services.runtime.postgres import acquire
 
 router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(401, 403, 503))
@@ -88,5 +88,5 @@ class HearingView(Given):
 async def who_hears(parts: Ground, _: Reader) -> HearingView:
     """Endpoints where nobody hears, since when and what waits for them; routes and issues that nobody would hear of."""
     async with acquire(parts.pool) as connection:
-        found = await hearing.survey(connection)
+        found = await reachability_store.survey(connection)
     return HearingView.of(hear(found, now=parts.clock.now()))

@@ -19,9 +19,10 @@ from services.alerts.api.admin_views import (
     TeamBody,
     TeamView,
 )
-from services.alerts.domain.routing import Facts, Route, facts, route
+from services.alerts.notify import directory_store
+from services.alerts.notify.routing import Facts, Route, facts, route
 from services.alerts.people import ContradictionError, Edit, RouteList, UnknownTargetError
-from services.alerts.stores import directory, reading
+from services.alerts.stores import reading
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
 
@@ -32,7 +33,7 @@ router = APIRouter(prefix="/v1", responses=problems(400, 401, 403, 413, 422, 503
 async def list_teams(parts: Ground, _: Admin) -> list[TeamView]:
     """All teams, by name."""
     async with acquire(parts.pool) as connection:
-        found = await directory.teams(connection)
+        found = await directory_store.teams(connection)
     return [TeamView.model_validate(team, from_attributes=True) for team in found]
 
 
@@ -50,7 +51,7 @@ async def rename_team(parts: Ground, _: Admin, team_id: UUID, body: TeamBody) ->
     """Issues that it was told of keep the old name."""
     try:
         team = await parts.people.rename_team(team_id, body.name)
-    except directory.NameTakenError:
+    except directory_store.NameTakenError:
         raise _team_exists() from None
     if team is None:
         raise not_found("team")
@@ -69,7 +70,7 @@ async def remove_team(parts: Ground, _: Admin, team_id: UUID) -> Response:
 async def list_routes(parts: Ground, _: Admin) -> RoutesView:
     """The routes in the order in which they are asked."""
     async with acquire(parts.pool) as connection:
-        whom = await directory.directory(connection)
+        whom = await directory_store.directory(connection)
     return _shown(RouteList(routes=whom.routes, version=whom.version))
 
 
@@ -121,7 +122,7 @@ async def ask_routes(parts: Ground, _: Admin, body: RouteQuestion) -> RouteAnswe
         reason=body.reason,
     )
     async with acquire(parts.pool) as connection:
-        whom = await directory.directory(connection)
+        whom = await directory_store.directory(connection)
         if body.issue_id is not None:
             issue = await reading.issue(connection, body.issue_id)
             if issue is None:

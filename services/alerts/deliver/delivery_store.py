@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.alerts.deliver.retry import BREAKER_OPENS_AFTER
-from services.alerts.domain.announcing import Notification
 from services.alerts.issues.model import Severity
+from services.alerts.notify.announcement import Notification
 from services.runtime.postgres import Connection, Row, columns
 
 WAKE = "alerts_deliveries"

@@ -15,8 +15,8 @@ from services.alerts.deliver import delivery_store
 from services.alerts.deliver.retry import Health, Outcome, Turn, Verdict, after
 from services.alerts.issues.model import SYSTEM
 from services.alerts.metrics import DeliveryMetrics
-from services.alerts.stores import directory
-from services.alerts.stores.directory import Endpoint
+from services.alerts.notify import directory_store
+from services.alerts.notify.directory_store import Endpoint
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Connection
 
@@ -34,13 +34,13 @@ class Standing:
 
     async def well(self, connection: Connection, endpoint_ids: Iterable[UUID], now: datetime) -> set[UUID]:
         """Return those for which one more success would change nothing worth writing: almost always all of them."""
-        return await directory.well(connection, endpoint_ids, now)
+        return await directory_store.well(connection, endpoint_ids, now)
 
     async def after(
         self, connection: Connection, endpoint_id: UUID, verdicts: Sequence[Verdict], now: datetime
     ) -> list[Turn]:
         """Write the endpoint's health after attempts, in their order; return what each turned."""
-        endpoint = await directory.endpoint(connection, endpoint_id)
+        endpoint = await directory_store.endpoint(connection, endpoint_id)
         if endpoint is None:
             return [Turn.UNCHANGED] * len(verdicts)
         turns: list[Turn] = []
@@ -51,8 +51,8 @@ class Standing:
             turns.append(turn)
             if turn is not Turn.UNCHANGED:
                 detail = {"reason": verdict.failure, "failures": health.consecutive_failures}
-                await directory.note(connection, endpoint_id, turn, actor=SYSTEM, now=now, detail=detail)
-        await directory.save_endpoint(connection, endpoint)
+                await directory_store.note(connection, endpoint_id, turn, actor=SYSTEM, now=now, detail=detail)
+        await directory_store.save_endpoint(connection, endpoint)
         if before.enabled and not endpoint.enabled:
             disabling = next(turn for turn in turns if turn in _DISABLING)
             await self._tell_others(connection, endpoint, disabling, now)
@@ -64,7 +64,7 @@ class Standing:
         self.metrics.disabled.labels(turn).inc()
         others = [
             other.id
-            for other in await directory.endpoints(connection)
+            for other in await directory_store.endpoints(connection)
             if other.catch_all and other.enabled and other.id != endpoint.id
         ]
         body = msgspec.json.encode(

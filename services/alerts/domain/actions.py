@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.alerts.domain.routing import Directory, any_alive, facts, route
 from services.alerts.issues.lifecycle import reopened
 from services.alerts.issues.model import SYSTEM, Change, Event, EventKind, Issue, State
+from services.alerts.notify.routing import Directory, any_alive, facts, route
 
 LONGEST_SNOOZE = timedelta(days=366)
 """Who wants silence for longer than a year wants the issue resolved."""

@@ -20,8 +20,8 @@ from services.alerts.domain.actions import (
     tell_again,
     wake,
 )
-from services.alerts.domain.routing import Directory, Reachable, Route
 from services.alerts.issues.model import SYSTEM, Event, EventKind, Issue, Severity, State, Told
+from services.alerts.notify.routing import Directory, Reachable, Route
 from tests.unit.alerts.builders import NOW, an_issue
 
 OPEN = an_issue()

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts.domain.announcing import Announcement, announce
-from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, Reason
-from services.alerts.domain.routing import Directory, Reachable, Route
 from services.alerts.issues.model import SYSTEM, Change, Event, EventKind, Issue, Severity, State, Told
+from services.alerts.notify.announcement import Announcement, announce
+from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, Reason
+from services.alerts.notify.routing import Directory, Reachable, Route
 from tests.unit.alerts.builders import NOW, an_issue
 
 DESK, NIGHT, GONE = UUID(int=1), UUID(int=2), UUID(int=3)

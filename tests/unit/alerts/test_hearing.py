@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
-from services.alerts.domain.hearing import (
+from services.alerts.issues.model import Severity
+from services.alerts.notify.reachability import (
     Dead,
     Reached,
     Survey,
@@ -19,8 +20,7 @@ from services.alerts.domain.hearing import (
     takes_everything,
     why_dead,
 )
-from services.alerts.domain.routing import Directory, Reachable, Route
-from services.alerts.issues.model import Severity
+from services.alerts.notify.routing import Directory, Reachable, Route
 from tests.unit.alerts.builders import NOW
 
 DESK, NIGHT, PHONE = UUID(int=1), UUID(int=2), UUID(int=3)

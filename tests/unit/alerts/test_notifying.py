@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts.domain.notifying import DEFAULT_NOTIFY_ON, Reason, decide
 from services.alerts.issues.model import Issue, Severity, State, Told
+from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, Reason, decide
 from tests.unit.alerts.builders import NOW, an_issue
 
 NOTHING_YET = Told()

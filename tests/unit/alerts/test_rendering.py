@@ -7,10 +7,10 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alerts.domain.announcing import Notification
-from services.alerts.domain.notifying import Reason
 from services.alerts.issues.model import Issue, Step, Title
-from services.alerts.rendering import MAX_BYTES, webhook_body
+from services.alerts.notify.announcement import Notification
+from services.alerts.notify.decision import Reason
+from services.alerts.notify.webhook_body import MAX_BYTES, webhook_body
 from tests.unit.alerts.builders import NOW, an_issue
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
-from services.alerts.domain.routing import Directory, Facts, Match, Reachable, Route, facts, matches, route
 from services.alerts.issues.model import Severity
+from services.alerts.notify.routing import Directory, Facts, Match, Reachable, Route, facts, matches, route
 from tests.unit.alerts.builders import NOW, an_issue
 
 DESK, PHONE, NIGHT = UUID(int=1), UUID(int=2), UUID(int=3)

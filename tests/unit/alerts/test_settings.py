@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.alerts.domain.notifying import Reason
+from services.alerts.notify.decision import Reason
 from services.alerts.settings import AlertsSettings
 from services.runtime.settings import SettingsError
 

@@ -8,12 +8,12 @@ import pytest
 
 from schemas import validation
 from schemas.documents import issue as issue_v1
-from services.alerts.domain.announcing import Notification
-from services.alerts.domain.notifying import Reason
 from services.alerts.issues.aggregates import latest_revision, summarised
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import Friction, Issue, Severity, Step, Title
-from services.alerts.rendering import MAX_BYTES, webhook_body
+from services.alerts.notify.announcement import Notification
+from services.alerts.notify.decision import Reason
+from services.alerts.notify.webhook_body import MAX_BYTES, webhook_body
 from tests.unit.alerts.builders import NOW, World, a_friction, an_issue
 
 HOUR = timedelta(hours=1)

@@ -11,10 +11,10 @@ from uuid import UUID
 
 import msgspec
 
-from services.alerts.domain.hearing import Survey, Unheard, Waiting
 from services.alerts.issues.json_columns import decode_issue
 from services.alerts.issues.model import Issue
-from services.alerts.stores.directory import DIRECTORY, read_directory
+from services.alerts.notify.directory_store import DIRECTORY, read_directory
+from services.alerts.notify.reachability import Survey, Unheard, Waiting
 from services.runtime.postgres import Connection
 
 SURVEY = f"""

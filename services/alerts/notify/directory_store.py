@@ -10,9 +10,9 @@ import asyncpg
 import msgspec
 
 from services.alerts.deliver.retry import Health
-from services.alerts.domain.routing import Directory, Reachable, Route
 from services.alerts.issues.json_columns import encode_json
 from services.alerts.issues.model import Severity
+from services.alerts.notify.routing import Directory, Reachable, Route
 from services.runtime.postgres import Connection, Row
 
 

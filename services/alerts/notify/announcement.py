@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.alerts.domain.notifying import Decision, Reason, decide
-from services.alerts.domain.routing import Directory, Routing, facts, route
 from services.alerts.issues.model import SYSTEM, Change, Event, EventKind, Issue, State, Told
+from services.alerts.notify.decision import Decision, Reason, decide
+from services.alerts.notify.routing import Directory, Routing, facts, route
 
 WORTH_A_LINE = frozenset({Reason.QUIET, Reason.SNOOZED, Reason.NOT_WANTED, Reason.NO_ROUTE, Reason.MUTED})
 """Reasons not to tell that the audit keeps; that nothing is new would only fill it."""

@@ -11,8 +11,8 @@ import msgspec
 from schemas.codec import utc_text
 from schemas.documents import issue as issue_v1
 from schemas.vocabulary import TextDocument
-from services.alerts.domain.announcing import Notification
 from services.alerts.issues.contract import write_issue
+from services.alerts.notify.announcement import Notification
 
 MAX_BYTES = 20_000
 

@@ -10,15 +10,15 @@ from uuid import UUID
 
 from schemas.documents import issue as issue_v1
 from services.alerts.deliver import delivery_store
-from services.alerts.domain.announcing import Announcement, Notification, announce
-from services.alerts.domain.notifying import Reason
 from services.alerts.issues import issue_store
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import Change, EventKind
 from services.alerts.live import feed_store
 from services.alerts.metrics import Metrics
-from services.alerts.rendering import webhook_body
-from services.alerts.stores import directory
+from services.alerts.notify import directory_store
+from services.alerts.notify.announcement import Announcement, Notification, announce
+from services.alerts.notify.decision import Reason
+from services.alerts.notify.webhook_body import webhook_body
 from services.runtime.postgres import Connection
 
 _FEED_TYPES = (
@@ -42,7 +42,7 @@ class Publishing:
         """Decide who is told, write everything, and return the decisions; `count` them once committed."""
         if not changes:
             return []
-        whom = await directory.directory(connection)
+        whom = await directory_store.directory(connection)
         announcements = [
             announce(change, whom, now=now, notify_on=self.notify_on, new_id=self.new_id) for change in changes
         ]

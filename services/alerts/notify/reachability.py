@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from services.alerts.domain.routing import Directory, Reachable, Route, any_alive, targets
 from services.alerts.issues.model import Severity
+from services.alerts.notify.routing import Directory, Reachable, Route, any_alive, targets
 
 
 class Reached(StrEnum):
