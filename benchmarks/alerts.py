@@ -25,13 +25,13 @@ import schemas.documents.friction
 from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TouchpointRefDocument
 from services.alerts.app import Service
+from services.alerts.consume import progress
+from services.alerts.consume.intake import Arrival, Owned
+from services.alerts.consume.progress import Claim, Position
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.retry import Health
-from services.alerts.intake import Arrival, Owned
 from services.alerts.notify.directory_store import Endpoint
 from services.alerts.settings import ProcessSettings
-from services.alerts.stores import progress
-from services.alerts.stores.progress import Claim, Position
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.kafka import Producer
 from services.runtime.postgres import Pool, acquire, close_pool, create_pool, transaction

@@ -18,7 +18,8 @@ from prometheus_client import CollectorRegistry
 from services.alerts.action_executor import Inbox
 from services.alerts.api.access import Parts
 from services.alerts.api.application import build
-from services.alerts.consumer import Consumer, ConsumerSettings, current_line
+from services.alerts.consume.consumer import Consumer, ConsumerSettings, current_line
+from services.alerts.consume.intake import Intake
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.dispatcher import Dispatcher, DispatcherSettings
 from services.alerts.deliver.endpoint_health import Standing
@@ -26,7 +27,6 @@ from services.alerts.deliver.webhook.sender import Sender
 from services.alerts.deliver.webhook.signing import Signer
 from services.alerts.deliver.webhook.target_guard import Guard, TargetPolicy
 from services.alerts.failpoints import Failpoints
-from services.alerts.intake import Intake
 from services.alerts.live import feed_store
 from services.alerts.live.live_stream import Live
 from services.alerts.live.relay import Relay

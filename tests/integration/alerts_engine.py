@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 from schemas.documents import friction as friction_v1
 from schemas.documents.friction import FrictionDocument
 from services.alerts.app import Service
+from services.alerts.consume import progress
+from services.alerts.consume.intake import Applied, Arrival, Owned
+from services.alerts.consume.progress import Claim, Position
 from services.alerts.deliver.retry import Health
 from services.alerts.failpoints import Failpoints
-from services.alerts.intake import Applied, Arrival, Owned
 from services.alerts.notify.directory_store import Endpoint
 from services.alerts.settings import ProcessSettings
-from services.alerts.stores import progress
-from services.alerts.stores.progress import Claim, Position
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka import Producer
 from services.runtime.postgres import Pool, acquire, close_pool, create_pool, transaction

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.alerts.api.hearing import HearingView
+from services.alerts.consume import following
 from services.alerts.deliver.retry import Health
-from services.alerts.domain import following
 from services.alerts.notify import reachability_store
 from services.alerts.notify.reachability import Dead, hear
 from services.alerts.notify.routing import Route

@@ -15,9 +15,9 @@ import pytest
 from schemas.documents import friction as friction_v1
 from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
-from services.alerts.intake import Arrival, Owned
-from services.alerts.stores import progress
-from services.alerts.stores.progress import OffsetMismatchError, Position
+from services.alerts.consume import progress
+from services.alerts.consume.intake import Arrival, Owned
+from services.alerts.consume.progress import OffsetMismatchError, Position
 from services.runtime.postgres import transaction
 from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import an_engine

@@ -8,11 +8,11 @@ from typing import Any, cast
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from services.alerts.consumer import Consumer, ConsumerSettings
-from services.alerts.domain.following import STALLED_AFTER_S
-from services.alerts.intake import Applied, Arrival, Intake, Owned
+from services.alerts.consume.consumer import Consumer, ConsumerSettings
+from services.alerts.consume.following import STALLED_AFTER_S
+from services.alerts.consume.intake import Applied, Arrival, Intake, Owned
+from services.alerts.consume.progress import Claim, Position
 from services.alerts.metrics import IntakeMetrics
-from services.alerts.stores.progress import Claim, Position
 from services.runtime.log.identity import LogVerdict
 from services.runtime.reach.brokers import Brokers
 from tests.conftest import SteppingClock

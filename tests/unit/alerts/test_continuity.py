@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.alerts.domain.continuity import Asked, Delivery, receive
+from services.alerts.consume.continuity import Asked, Delivery, receive
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Whether the log is followed: a quiet topic and a broker that is gone look alike, and must not."""
 
-from services.alerts.domain.following import STALLED_AFTER_S, Following
+from services.alerts.consume.following import STALLED_AFTER_S, Following
 
 LATER = 100.0 + STALLED_AFTER_S
 

@@ -14,12 +14,12 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.alerts.domain.continuity import Asked, Delivery, receive
-from services.alerts.domain.following import STALLED_AFTER_S, Following
-from services.alerts.intake import Applied, Arrival, Intake, Owned
+from services.alerts.consume import progress
+from services.alerts.consume.continuity import Asked, Delivery, receive
+from services.alerts.consume.following import STALLED_AFTER_S, Following
+from services.alerts.consume.intake import Applied, Arrival, Intake, Owned
+from services.alerts.consume.progress import Claim, Position
 from services.alerts.metrics import IntakeMetrics
-from services.alerts.stores import progress
-from services.alerts.stores.progress import Claim, Position
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
 from services.runtime.kafka import close_consumer, cluster_line

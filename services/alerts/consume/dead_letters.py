@@ -7,8 +7,8 @@ from datetime import datetime
 
 import asyncpg
 
+from services.alerts.consume.progress import Position
 from services.alerts.issues.json_columns import encode_json
-from services.alerts.stores.progress import Position
 from services.runtime.postgres import Connection
 
 UNSTORABLE: tuple[type[Exception], ...] = (

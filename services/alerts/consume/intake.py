@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.alerts.consume import dead_letters, progress
+from services.alerts.consume.dead_letters import DeadLetter, UnstorableError, recognising
+from services.alerts.consume.progress import Advance, Claim, OffsetMismatchError
 from services.alerts.failpoints import Failpoint, Failpoints
 from services.alerts.issues import issue_store
 from services.alerts.issues.contract import Refused, read_friction
@@ -19,9 +22,6 @@ from services.alerts.issues.placement import Placement, place
 from services.alerts.metrics import Metrics
 from services.alerts.notify.announcement import Announcement
 from services.alerts.notify.change_writer import Publishing
-from services.alerts.stores import dead_letters, progress
-from services.alerts.stores.dead_letters import DeadLetter, UnstorableError, recognising
-from services.alerts.stores.progress import Advance, Claim, OffsetMismatchError
 from services.runtime.clock import Clock
 from services.runtime.log.identity import fingerprint
 from services.runtime.logs import get_logger
@@ -88,7 +88,7 @@ class Intake:
         A batch that the database refuses for its content is halved until the record is found.
 
         Raises:
-            services.alerts.stores.progress.OffsetMismatchError: our claim holds, and there is a hole before the batch.
+            services.alerts.consume.progress.OffsetMismatchError: our claim holds, and there is a hole before the batch.
         """
         try:
             return await self._apply(owned, arrivals)
