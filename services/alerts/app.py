@@ -15,7 +15,8 @@ from random import SystemRandom
 
 from prometheus_client import CollectorRegistry
 
-from services.alerts.action_executor import Inbox
+from services.alerts.admin import key_store
+from services.alerts.admin.administration import People
 from services.alerts.api.access import Parts
 from services.alerts.api.application import build
 from services.alerts.consume.consumer import Consumer, ConsumerSettings, current_line
@@ -27,15 +28,14 @@ from services.alerts.deliver.webhook.sender import Sender
 from services.alerts.deliver.webhook.signing import Signer
 from services.alerts.deliver.webhook.target_guard import Guard, TargetPolicy
 from services.alerts.failpoints import Failpoints
+from services.alerts.inbox.action_executor import Inbox
 from services.alerts.live import feed_store
 from services.alerts.live.live_stream import Live
 from services.alerts.live.relay import Relay
 from services.alerts.metrics import Metrics
 from services.alerts.notify.change_writer import Publishing
-from services.alerts.people import People
 from services.alerts.settings import AlertsSettings, ProcessSettings
-from services.alerts.stores import keys
-from services.alerts.upkeep_loop import Upkeep
+from services.alerts.upkeep.upkeep_loop import Upkeep
 from services.alerts.wakeups import Wakeups
 from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
@@ -235,7 +235,7 @@ class Service:
     def _make_parts(self) -> Parts:
         async def load(key_id: str) -> StoredKey | None:
             async with postgres.acquire(self._pool) as connection:
-                return await keys.find(connection, key_id)
+                return await key_store.find(connection, key_id)
 
         return Parts(
             pool=self._pool,

@@ -81,7 +81,7 @@ _SMUGGLED = [
     ("asyncpg", "services/journey/timers.py", "import asyncpg"),
     ("fastapi", "services/ingest/acceptance.py", "import fastapi"),
     ("prometheus", "services/ingest/intake.py", "import prometheus_client"),
-    ("outbound-http", "services/alerts/people.py", "import httpx2"),
+    ("outbound-http", "services/alerts/admin/administration.py", "import httpx2"),
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from schemas.vocabulary import Channel, Severity
-from services.alerts.domain import actions
+from services.alerts.inbox import actions
 from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import an_engine
 from tests.integration.alerts_world import Api, Call, Log, a_friction, a_receiver, alerts, make_log, rows

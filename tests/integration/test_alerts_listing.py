@@ -13,13 +13,12 @@ from schemas.documents.friction import FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.alerts.api import pages
 from services.alerts.api.issues import read_issue
-from services.alerts.domain import actions
+from services.alerts.inbox import actions, issue_details, issue_list
+from services.alerts.inbox.issue_details import Place
+from services.alerts.inbox.issue_list import IssueFilter, Order, WalkExpiredError
 from services.alerts.issues.model import Issue
 from services.alerts.issues.model import State as IssueState
 from services.alerts.live import feed_store
-from services.alerts.stores import listing, reading
-from services.alerts.stores.listing import IssueFilter, Order, WalkExpiredError
-from services.alerts.stores.reading import Place
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
 from tests.conftest import SteppingClock
@@ -53,14 +52,14 @@ async def a_page(engine: Engine, wanted: IssueFilter, order: Order, cursor: str 
     scope = pages.scope_of_issues(wanted, order)
     async with acquire(engine.pool) as connection:
         place = pages.place_in_issues(scope, cursor)
-        page = await listing.page(connection, wanted, order, place, limit)
+        page = await issue_list.page(connection, wanted, order, place, limit)
     return page.issues, None if page.next is None else pages.cursor_of_issues(scope, page.next)
 
 
 async def every(engine: Engine) -> dict[UUID, Issue]:
     """All issues as they are now."""
     async with acquire(engine.pool) as connection:
-        found = await listing.page(connection, IssueFilter(), Order.LATEST, None, 10_000)
+        found = await issue_list.page(connection, IssueFilter(), Order.LATEST, None, 10_000)
     return {issue.id: issue for issue in found.issues}
 
 
@@ -216,7 +215,7 @@ async def test_the_severest_stand_first_however_many_newer_mild_ones_there_are(
             await engine.take(*(a_friction(severity=Severity.LOW) for _ in range(100)))
         first, cursor = await a_page(engine, UNRESOLVED, Order.SEVERITY, None, 200)
         async with acquire(engine.pool) as connection:
-            counts = await listing.summary(connection, UNRESOLVED)
+            counts = await issue_list.summary(connection, UNRESOLVED)
 
     assert first[0].customer_id == old.customer_id
     assert {issue.severity for issue in first[1:]} == {Severity.LOW}
@@ -240,8 +239,8 @@ async def test_the_summary_counts_by_severity_and_state_and_knows_the_oldest_ope
             taken.id, lambda issue, _: actions.acknowledge(issue, actor="test", now=clock.now(), note=None)
         )
         async with acquire(engine.pool) as connection:
-            high = (await listing.summary(connection, IssueFilter()))[1]
-            loud = await listing.summary(connection, IssueFilter(quiet=False))
+            high = (await issue_list.summary(connection, IssueFilter()))[1]
+            loud = await issue_list.summary(connection, IssueFilter(quiet=False))
 
     assert (high.by_state, high.oldest_open_at) == (
         {"open": 1, "acknowledged": 1, "resolved": 0},
@@ -278,16 +277,16 @@ async def test_a_page_by_severity_reads_a_page_of_100_000_issues_and_the_summary
             await connection.execute(MANY, datetime.now(UTC))
             await connection.execute("VACUUM ANALYZE alerts.issues")
             for wanted, index in ((UNRESOLVED, "issues_severest_unresolved"), (IssueFilter(), "issues_severest")):
-                first = await listing.page(connection, wanted, Order.SEVERITY, None, 200)
+                first = await issue_list.page(connection, wanted, Order.SEVERITY, None, 200)
                 assert first.next is not None
                 asked = Asked(connection)
-                await listing.page(asked, wanted, Order.SEVERITY, first.next, 200)  # type: ignore[arg-type]  # it stands in for one
+                await issue_list.page(asked, wanted, Order.SEVERITY, first.next, 200)  # type: ignore[arg-type]  # it stands in for one
                 [page] = [s for s in asked.statements if "severity_rank" in s[0]]
                 steps = await explained(connection, *page)
                 assert [step.get("Index Name") for step in steps] == [None, index]
                 assert max(step["Actual Rows"] for step in steps) <= 201
             asked = Asked(connection)
-            await listing.summary(asked, UNRESOLVED)  # type: ignore[arg-type]  # it stands in for one
+            await issue_list.summary(asked, UNRESOLVED)  # type: ignore[arg-type]  # it stands in for one
             steps = await explained(connection, *asked.statements[0])
             assert [step["Node Type"] for step in steps if "Index Name" in step] == ["Index Only Scan"]
 
@@ -320,8 +319,8 @@ async def test_an_issue_says_how_many_of_its_frictions_it_does_not_show(database
         await engine.take(first, *(a_friction(**matter) for _ in range(104)))
         [issue_id] = await every(engine)
         async with acquire(engine.pool) as connection:
-            shown = await reading.frictions(connection, issue_id)
-            held = await reading.held(connection, issue_id)
+            shown = await issue_details.frictions(connection, issue_id)
+            held = await issue_details.held(connection, issue_id)
         detail = await read_issue(engine.service.parts, None, issue_id)  # type: ignore[arg-type]  # who asks is not looked at
 
     assert (len(shown), held.evidence) == (100, 105)
@@ -341,7 +340,7 @@ async def test_a_walk_over_deliveries_misses_none_while_others_come_and_are_sent
         while more:
             async with acquire(engine.pool) as connection:
                 behind = pages.place_in_deliveries(endpoint, None, cursor)
-                found = await reading.deliveries_of_endpoint(connection, endpoint, None, behind, 3)
+                found = await issue_details.deliveries_of_endpoint(connection, endpoint, None, behind, 3)
                 await connection.execute(
                     "UPDATE alerts.deliveries SET state = 'delivered', delivered_at = now(), next_at = now()"
                 )

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
-from services.alerts.action_executor import Inbox
+from services.alerts.admin.administration import People
 from services.alerts.deliver.webhook.target_guard import Guard
+from services.alerts.inbox.action_executor import Inbox
 from services.alerts.live.live_stream import Live
-from services.alerts.people import People
 from services.runtime.clock import Clock
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
 from services.runtime.keys import KeyKind, KeyRing, Verdict

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
+from services.alerts.admin.administration import UnheardError, UnknownTargetError
 from services.alerts.api.access import Admin, Agent, Ground, Parts, not_found, problems
 from services.alerts.api.admin_views import (
     EndpointBody,
@@ -24,12 +25,11 @@ from services.alerts.api.views import AttemptView, DeliveryDetail, DeliveryPage,
 from services.alerts.deliver.retry import Health, Outcome, judge
 from services.alerts.deliver.webhook.signing import MissingMasterKeyError
 from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError
+from services.alerts.inbox import issue_details
+from services.alerts.inbox.issue_details import DeliveryRow, Place
 from services.alerts.notify import directory_store
 from services.alerts.notify.directory_store import Endpoint
 from services.alerts.notify.reachability import Loss
-from services.alerts.people import UnheardError, UnknownTargetError
-from services.alerts.stores import reading
-from services.alerts.stores.reading import DeliveryRow, Place
 from services.runtime.http import FieldProblem, Problem
 from services.runtime.postgres import acquire
 from services.runtime.web.fields import PlainText
@@ -187,7 +187,7 @@ async def list_deliveries(
     """Its deliveries, the latest first."""
     behind = place_in_deliveries(endpoint_id, state, cursor)
     async with acquire(parts.pool) as connection:
-        found = await reading.deliveries_of_endpoint(connection, endpoint_id, state, behind, limit + 1)
+        found = await issue_details.deliveries_of_endpoint(connection, endpoint_id, state, behind, limit + 1)
     page = found[:limit]
     return DeliveryPage(
         deliveries=[DeliveryView.of(row) for row in page],
@@ -199,7 +199,7 @@ async def list_deliveries(
 async def read_delivery(parts: Ground, _: Admin, delivery_id: WebhookId) -> DeliveryDetail:
     """One delivery, its body and every attempt. The id is the `webhook-id`."""
     async with acquire(parts.pool) as connection:
-        found = await reading.delivery(connection, delivery_id)
+        found = await issue_details.delivery(connection, delivery_id)
     if found is None:
         raise not_found("delivery")
     row, body, attempts = found
@@ -215,7 +215,7 @@ async def replay(parts: Ground, _: Agent, delivery_id: WebhookId) -> DeliveryVie
     """It goes out again at once, with the same `webhook-id` and body and a fresh signature."""
     replayed = await parts.people.replay(delivery_id)
     async with acquire(parts.pool) as connection:
-        found = await reading.delivery(connection, delivery_id)
+        found = await issue_details.delivery(connection, delivery_id)
     if found is None:
         raise not_found("delivery")
     if not replayed:

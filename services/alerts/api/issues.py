@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.alerts.action_executor import Acted
 from services.alerts.api.access import Agent, Ground, Reader, not_found, problems
 from services.alerts.api.pages import cursor_of_issues, place_in_issues, scope_of_issues
 from services.alerts.api.views import (
@@ -23,11 +22,11 @@ from services.alerts.api.views import (
     ResolveBody,
     SnoozeBody,
 )
-from services.alerts.domain import actions
-from services.alerts.domain.actions import Verdict
+from services.alerts.inbox import actions, issue_details, issue_list
+from services.alerts.inbox.action_executor import Acted
+from services.alerts.inbox.actions import Verdict
+from services.alerts.inbox.issue_list import IssueFilter, Order, WalkExpiredError
 from services.alerts.issues.model import Severity, State
-from services.alerts.stores import listing, reading
-from services.alerts.stores.listing import IssueFilter, Order, WalkExpiredError
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
 from services.runtime.web.fields import PlainText
@@ -88,7 +87,7 @@ async def list_issues(parts: Ground, _: Reader, query: Annotated[IssuesQuery, Qu
     place = place_in_issues(scope, query.cursor)
     async with acquire(parts.pool) as connection:
         try:
-            page = await listing.page(connection, wanted, query.sort, place, query.limit)
+            page = await issue_list.page(connection, wanted, query.sort, place, query.limit)
         except WalkExpiredError:
             message = "This walk began too long ago to be ended; begin anew without a cursor."
             raise Problem(410, "cursor_expired", message) from None
@@ -102,20 +101,20 @@ async def list_issues(parts: Ground, _: Reader, query: Annotated[IssuesQuery, Qu
 async def summarise(parts: Ground, _: Reader, query: Annotated[FilterQuery, Query()]) -> IssueSummary:
     """How many issues fit, by severity and state, and since when the oldest open one waits."""
     async with acquire(parts.pool) as connection:
-        return IssueSummary.of(await listing.summary(connection, query.wanted()))
+        return IssueSummary.of(await issue_list.summary(connection, query.wanted()))
 
 
 @router.get("/{issue_id}", summary="Read one issue", responses=problems(404), response_model_exclude_none=True)
 async def read_issue(parts: Ground, _: Reader, issue_id: UUID) -> IssueDetail:
     """One issue with its frictions, its timeline, its audit and what was sent about it."""
     async with acquire(parts.pool) as connection:
-        issue = await reading.issue(connection, issue_id)
+        issue = await issue_details.issue(connection, issue_id)
         if issue is None:
             raise not_found("issue")
-        evidence = await reading.frictions(connection, issue_id)
-        events = await reading.events(connection, issue_id)
-        deliveries = await reading.deliveries_of_issue(connection, issue_id)
-        held = await reading.held(connection, issue_id)
+        evidence = await issue_details.frictions(connection, issue_id)
+        events = await issue_details.events(connection, issue_id)
+        deliveries = await issue_details.deliveries_of_issue(connection, issue_id)
+        held = await issue_details.held(connection, issue_id)
     return IssueDetail(
         **IssueView.of(issue).model_dump(),
         evidence=evidence,

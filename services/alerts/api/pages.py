@@ -13,10 +13,10 @@ from hashlib import blake2b
 from typing import TypeVar
 from uuid import UUID
 
+from services.alerts.inbox import issue_list
+from services.alerts.inbox.issue_details import Place
+from services.alerts.inbox.issue_list import Behind, Changed, IssueFilter, Order
 from services.alerts.issues.model import Severity
-from services.alerts.stores import listing
-from services.alerts.stores.listing import Behind, Changed, IssueFilter, Order
-from services.alerts.stores.reading import Place
 from services.runtime.http import Problem
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ def scope_of_issues(wanted: IssueFilter, order: Order) -> str:
     return "issues." + blake2b(repr((wanted, order)).encode(), digest_size=6).hexdigest()
 
 
-def cursor_of_issues(scope: str, place: listing.Place) -> str:
+def cursor_of_issues(scope: str, place: issue_list.Place) -> str:
     """Return the cursor of a place in a list of issues."""
     match place:
         case Behind(since=since, rank=rank, last_at=last_at, id=issue_id):
@@ -40,7 +40,7 @@ def cursor_of_issues(scope: str, place: listing.Place) -> str:
             return _written(scope, "changed", since, until, issue_id)
 
 
-def place_in_issues(scope: str, cursor: str | None) -> listing.Place | None:
+def place_in_issues(scope: str, cursor: str | None) -> issue_list.Place | None:
     """Return the place of a cursor that `cursor_of_issues` made for the same list.
 
     Raises:
@@ -67,7 +67,7 @@ def _deliveries(endpoint_id: UUID, state: str | None) -> str:
     return f"deliveries.{endpoint_id}.{state or 'all'}"
 
 
-def _issue_place(parts: Sequence[str]) -> listing.Place:
+def _issue_place(parts: Sequence[str]) -> issue_list.Place:
     kind, *rest = parts
     if kind == "behind":
         since, rank, moment, issue_id = rest

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from services.alerts.admin.administration import ContradictionError, Edit, RouteList, UnknownTargetError
 from services.alerts.api.access import Admin, Ground, Parts, not_found, problems
 from services.alerts.api.admin_views import (
     AskedView,
@@ -19,10 +20,9 @@ from services.alerts.api.admin_views import (
     TeamBody,
     TeamView,
 )
+from services.alerts.inbox import issue_details
 from services.alerts.notify import directory_store
 from services.alerts.notify.routing import Facts, Route, facts, route
-from services.alerts.people import ContradictionError, Edit, RouteList, UnknownTargetError
-from services.alerts.stores import reading
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
 
@@ -124,7 +124,7 @@ async def ask_routes(parts: Ground, _: Admin, body: RouteQuestion) -> RouteAnswe
     async with acquire(parts.pool) as connection:
         whom = await directory_store.directory(connection)
         if body.issue_id is not None:
-            issue = await reading.issue(connection, body.issue_id)
+            issue = await issue_details.issue(connection, body.issue_id)
             if issue is None:
                 raise not_found("issue")
             about = facts(issue)

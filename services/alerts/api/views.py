@@ -8,11 +8,11 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.alerts.domain.actions import LONGEST_SNOOZE
+from services.alerts.inbox.actions import LONGEST_SNOOZE
+from services.alerts.inbox.issue_details import AttemptRow, DeliveryRow, IssueEvent
+from services.alerts.inbox.issue_list import SeverityCount
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import Issue, Severity, State
-from services.alerts.stores.listing import SeverityCount
-from services.alerts.stores.reading import AttemptRow, DeliveryRow, IssueEvent
 from services.runtime.web.fields import Moment, PlainText
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.alerts.deliver.retry import SILENT_AFTER, Health
-from services.alerts.domain.actions import (
+from services.alerts.inbox.actions import (
     LONGEST_SNOOZE,
     Outcome,
     Verdict,

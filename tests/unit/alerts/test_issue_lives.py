@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas import validation
 from schemas.documents import issue as issue_v1
-from services.alerts.domain import actions
-from services.alerts.domain.actions import Outcome
+from services.alerts.inbox import actions
+from services.alerts.inbox.actions import Outcome
 from services.alerts.issues.aggregates import severity_rose, summarised
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import SYSTEM, Change, EventKind, Friction, Issue, Severity, Step, fingerprint, worst

@@ -7,16 +7,16 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.alerts.action_executor import Inbox
 from services.alerts.deliver import delivery_store
-from services.alerts.domain.actions import tell_again, wake
+from services.alerts.inbox.action_executor import Inbox
+from services.alerts.inbox.actions import tell_again, wake
 from services.alerts.issues.model import Severity, State
 from services.alerts.live import feed_store
 from services.alerts.metrics import HearingMetrics, StateMetrics
 from services.alerts.notify import directory_store
 from services.alerts.notify import reachability_store as hearing
 from services.alerts.notify.reachability import Dead, Hearing, Reached, hear
-from services.alerts.stores import upkeep as store
+from services.alerts.upkeep import upkeep_store as store
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Pool, acquire, is_transient, transaction

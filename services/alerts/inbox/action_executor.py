@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.alerts.domain.actions import Outcome, Verdict
+from services.alerts.inbox.actions import Outcome, Verdict
 from services.alerts.issues import issue_store
 from services.alerts.issues.model import Issue, State
 from services.alerts.metrics import StateMetrics
