@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.alerts.api.hearing import HearingView
+from services.alerts.api.reachability_resource import HearingView
 from services.alerts.consume import following
 from services.alerts.deliver.retry import Health
 from services.alerts.notify import reachability_store

@@ -11,8 +11,8 @@ import pytest
 
 from schemas.documents.friction import FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Severity
-from services.alerts.api import pages
-from services.alerts.api.issues import read_issue
+from services.alerts.api import cursors
+from services.alerts.api.issue_resource import read_issue
 from services.alerts.inbox import actions, issue_details, issue_list
 from services.alerts.inbox.issue_details import Place
 from services.alerts.inbox.issue_list import IssueFilter, Order, WalkExpiredError
@@ -49,11 +49,11 @@ def fits(issue: Issue, wanted: IssueFilter) -> bool:
 
 async def a_page(engine: Engine, wanted: IssueFilter, order: Order, cursor: str | None, limit: int) -> Any:
     """A page and the cursor of the next one, by way of the text that callers send back."""
-    scope = pages.scope_of_issues(wanted, order)
+    scope = cursors.scope_of_issues(wanted, order)
     async with acquire(engine.pool) as connection:
-        place = pages.place_in_issues(scope, cursor)
+        place = cursors.place_in_issues(scope, cursor)
         page = await issue_list.page(connection, wanted, order, place, limit)
-    return page.issues, None if page.next is None else pages.cursor_of_issues(scope, page.next)
+    return page.issues, None if page.next is None else cursors.cursor_of_issues(scope, page.next)
 
 
 async def every(engine: Engine) -> dict[UUID, Issue]:
@@ -339,7 +339,7 @@ async def test_a_walk_over_deliveries_misses_none_while_others_come_and_are_sent
         cursor, more = None, True
         while more:
             async with acquire(engine.pool) as connection:
-                behind = pages.place_in_deliveries(endpoint, None, cursor)
+                behind = cursors.place_in_deliveries(endpoint, None, cursor)
                 found = await issue_details.deliveries_of_endpoint(connection, endpoint, None, behind, 3)
                 await connection.execute(
                     "UPDATE alerts.deliveries SET state = 'delivered', delivered_at = now(), next_at = now()"
@@ -349,7 +349,7 @@ async def test_a_walk_over_deliveries_misses_none_while_others_come_and_are_sent
             await engine.take(a_friction())
             more = bool(found)
             if found:
-                cursor = pages.cursor_of_deliveries(endpoint, None, Place(at=found[-1].created_at, id=found[-1].id))
+                cursor = cursors.cursor_of_deliveries(endpoint, None, Place(at=found[-1].created_at, id=found[-1].id))
 
     assert set(seen) == there
     assert len(seen) == len(there)

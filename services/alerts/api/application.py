@@ -6,7 +6,14 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.alerts.api import console, endpoints, hearing, issues, routing, stream
+from services.alerts.api import (
+    console,
+    endpoint_resource,
+    issue_resource,
+    reachability_resource,
+    routing_resource,
+    stream_resource,
+)
 from services.alerts.api.access import Parts
 from services.runtime.health import Health
 from services.runtime.http import Problem, build_api, problem_response
@@ -34,7 +41,14 @@ def build(parts: Parts, health: Health) -> FastAPI:
         title="Waymark alerts", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
     )
     app.state.parts = parts
-    for router in (issues.router, stream.router, endpoints.router, hearing.router, routing.router, console.router):
+    for router in (
+        issue_resource.router,
+        stream_resource.router,
+        endpoint_resource.router,
+        reachability_resource.router,
+        routing_resource.router,
+        console.router,
+    ):
         app.include_router(router)
     for kind in TRANSIENT:
         app.add_exception_handler(kind, _on_outage)  # type: ignore[arg-type]  # the tuple holds exceptions only

@@ -20,7 +20,7 @@ from services.alerts.api.admin_views import (
     TrialView,
     endpoint_members,
 )
-from services.alerts.api.pages import cursor_of_deliveries, place_in_deliveries
+from services.alerts.api.cursors import cursor_of_deliveries, place_in_deliveries
 from services.alerts.api.views import AttemptView, DeliveryDetail, DeliveryPage, DeliveryView
 from services.alerts.deliver.retry import Health, Outcome, judge
 from services.alerts.deliver.webhook.signing import MissingMasterKeyError

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerts.api.access import Agent, Ground, Reader, not_found, problems
-from services.alerts.api.pages import cursor_of_issues, place_in_issues, scope_of_issues
+from services.alerts.api.cursors import cursor_of_issues, place_in_issues, scope_of_issues
 from services.alerts.api.views import (
     ActionBody,
     DeliveryView,
