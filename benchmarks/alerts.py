@@ -29,8 +29,8 @@ from services.alerts.consume import progress
 from services.alerts.consume.intake import Arrival, Owned
 from services.alerts.consume.progress import Claim, Position
 from services.alerts.deliver import delivery_store
+from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import Health
-from services.alerts.notify.directory_store import Endpoint
 from services.alerts.settings import ProcessSettings
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.kafka import Producer

@@ -1,0 +1,1 @@
+"""Alerts: frictions become issues, people are notified of them, and the inbox shows what is left to do."""

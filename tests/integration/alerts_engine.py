@@ -12,9 +12,9 @@ from services.alerts.app import Service
 from services.alerts.consume import progress
 from services.alerts.consume.intake import Applied, Arrival, Owned
 from services.alerts.consume.progress import Claim, Position
+from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import Health
 from services.alerts.failpoints import Failpoints
-from services.alerts.notify.directory_store import Endpoint
 from services.alerts.settings import ProcessSettings
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka import Producer

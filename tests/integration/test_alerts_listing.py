@@ -13,8 +13,9 @@ from schemas.documents.friction import FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.alerts.api import cursors
 from services.alerts.api.issue_resource import read_issue
+from services.alerts.deliver import delivery_history
+from services.alerts.deliver.delivery_history import Place
 from services.alerts.inbox import actions, issue_details, issue_list
-from services.alerts.inbox.issue_details import Place
 from services.alerts.inbox.issue_list import IssueFilter, Order, WalkExpiredError
 from services.alerts.issues.model import Issue
 from services.alerts.issues.model import State as IssueState
@@ -340,7 +341,7 @@ async def test_a_walk_over_deliveries_misses_none_while_others_come_and_are_sent
         while more:
             async with acquire(engine.pool) as connection:
                 behind = cursors.place_in_deliveries(endpoint, None, cursor)
-                found = await issue_details.deliveries_of_endpoint(connection, endpoint, None, behind, 3)
+                found = await delivery_history.deliveries_of_endpoint(connection, endpoint, None, behind, 3)
                 await connection.execute(
                     "UPDATE alerts.deliveries SET state = 'delivered', delivered_at = now(), next_at = now()"
                 )

@@ -1,1 +1,1 @@
-"""TODO say what this package is."""
+"""What administrators change: teams, endpoints with their secrets, routes, API keys. Leaves HTTP to `api`."""

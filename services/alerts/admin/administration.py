@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.alerts.deliver import delivery_store
+from services.alerts.admin import team_store
+from services.alerts.admin.team_store import Team
+from services.alerts.deliver import delivery_store, endpoint_store
+from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import Health
 from services.alerts.deliver.webhook import secret_store
 from services.alerts.deliver.webhook.sender import Sender, Sent
 from services.alerts.deliver.webhook.signing import MATERIAL_BYTES, MOST_OLD, Signer
 from services.alerts.notify import directory_store
-from services.alerts.notify.directory_store import Endpoint, Team
 from services.alerts.notify.reachability import Loss, loss
-from services.alerts.notify.routing import Directory, Route
+from services.alerts.notify.routing import Directory, Reachable, Route
 from services.alerts.notify.webhook_body import trial_body
 from services.runtime.clock import Clock
 from services.runtime.postgres import Connection, Pool, transaction
@@ -90,9 +92,9 @@ class People:
         now = self.clock.now()
         async with transaction(self.pool) as connection:
             await self._check_targets(connection, (), [endpoint.team_id] if endpoint.team_id else [])
-            await directory_store.save_endpoint(connection, endpoint)
+            await endpoint_store.save_endpoint(connection, endpoint)
             secret = await self._new_secret(connection, endpoint.id, now, overlap=timedelta())
-            await directory_store.note(connection, endpoint.id, "created", actor=actor, now=now, detail={})
+            await endpoint_store.note(connection, endpoint.id, "created", actor=actor, now=now, detail={})
         return Revealed(endpoint=endpoint, secret=secret)
 
     async def change_endpoint(
@@ -106,7 +108,7 @@ class People:
         """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            before = await directory_store.endpoint(connection, endpoint_id)
+            before = await endpoint_store.endpoint(connection, endpoint_id)
             if before is None:
                 return None
             after = _restarted(before, replace(change(before), updated_at=now), now)
@@ -114,9 +116,9 @@ class People:
             lost = NOTHING_LOST
             if set(_differences(before, after)) & {"enabled", "catch_all", "team_id"}:
                 lost = await self._loss(connection, endpoint_id, after, force=force)
-            await directory_store.save_endpoint(connection, after)
+            await endpoint_store.save_endpoint(connection, after)
             changed = _differences(before, after)
-            await directory_store.note(
+            await endpoint_store.note(
                 connection, endpoint_id, "changed", actor=actor, now=now, detail={"members": changed}
             )
             await delivery_store.wake(connection)
@@ -130,12 +132,12 @@ class People:
         """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            found = await directory_store.endpoint(connection, endpoint_id)
+            found = await endpoint_store.endpoint(connection, endpoint_id)
             if found is None:
                 return None
             lost = await self._loss(connection, endpoint_id, None, force=force)
-            await directory_store.remove_endpoint(connection, endpoint_id, now)
-            await directory_store.note(connection, endpoint_id, "deleted", actor=actor, now=now, detail={})
+            await endpoint_store.remove_endpoint(connection, endpoint_id, now)
+            await endpoint_store.note(connection, endpoint_id, "deleted", actor=actor, now=now, detail={})
             routes = await directory_store.routes(connection)
             if any(endpoint_id in route.endpoints for route in routes):
                 left = [
@@ -149,7 +151,7 @@ class People:
             connection
         )  # two administrators take turns, or each counts on the other's endpoint
         whom = await directory_store.directory(connection)
-        lost = loss(whom, endpoint_id, after.reachable if after else None, now=self.clock.now())
+        lost = loss(whom, endpoint_id, _reachable(after) if after else None, now=self.clock.now())
         if lost.unheard and not force:
             raise UnheardError(lost, _teams_of(lost, whom))
         return lost
@@ -158,23 +160,23 @@ class People:
         """Give an endpoint a new secret; the old one signs beside it for `overlap`."""
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            endpoint = await directory_store.endpoint(connection, endpoint_id)
+            endpoint = await endpoint_store.endpoint(connection, endpoint_id)
             if endpoint is None:
                 return None
             secret = await self._new_secret(connection, endpoint_id, now, overlap=overlap)
             detail = {"overlap_s": int(overlap.total_seconds())}
-            await directory_store.note(connection, endpoint_id, "secret_rotated", actor=actor, now=now, detail=detail)
+            await endpoint_store.note(connection, endpoint_id, "secret_rotated", actor=actor, now=now, detail=detail)
         return Revealed(endpoint=endpoint, secret=secret)
 
     async def try_endpoint(self, endpoint_id: UUID, *, actor: str) -> Sent | None:
         """Send a test message the way every message goes: same signer, same guard, same limits."""
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            endpoint = await directory_store.endpoint(connection, endpoint_id)
+            endpoint = await endpoint_store.endpoint(connection, endpoint_id)
             if endpoint is None:
                 return None
             signing = await secret_store.of_endpoint(connection, endpoint_id, now)
-            await directory_store.note(connection, endpoint_id, "tested", actor=actor, now=now, detail={})
+            await endpoint_store.note(connection, endpoint_id, "tested", actor=actor, now=now, detail={})
         body = trial_body(now, endpoint.name)
         headers = self.signer.headers(delivery_store.delivery_id(self.new_id()), body, signing, now)
         return await self.sender.send(endpoint.url, body, headers)
@@ -191,21 +193,21 @@ class People:
         now = self.clock.now()
         team = Team(id=self.new_id(), name=name, created_at=now, updated_at=now)
         async with transaction(self.pool) as connection:
-            return team if await directory_store.add_team(connection, team) else None
+            return team if await team_store.add_team(connection, team) else None
 
     async def rename_team(self, team_id: UUID, name: str) -> Team | None:
         """Give a team another name; None where there is no such team.
 
         Raises:
-            directory_store.NameTakenError: another team has it.
+            team_store.NameTakenError: another team has it.
         """
         async with transaction(self.pool) as connection:
-            return await directory_store.rename_team(connection, team_id, name, self.clock.now())
+            return await team_store.rename_team(connection, team_id, name, self.clock.now())
 
     async def remove_team(self, team_id: UUID) -> bool:
         """Delete a team that nothing names any more."""
         async with transaction(self.pool) as connection:
-            return await directory_store.remove_team(connection, team_id)
+            return await team_store.remove_team(connection, team_id)
 
     async def edit_routes(self, edit: Edit, *, actor: str, change: str) -> RouteList | None:
         """Change the list of routes, as a whole and as a new version.
@@ -263,3 +265,17 @@ def _teams_of(lost: Loss, whom: Directory) -> tuple[str, ...]:
     """Names of the teams whose routes nobody would hear."""
     named = [team for way in lost.unheard if way.route for team in way.route.teams]
     return tuple(dict.fromkeys(whom.teams[team] for team in named if team in whom.teams))
+
+
+def _reachable(endpoint: Endpoint) -> Reachable:
+    """The endpoint as routing sees it."""
+    return Reachable(
+        id=endpoint.id,
+        team_id=endpoint.team_id,
+        catch_all=endpoint.catch_all,
+        name=endpoint.name,
+        enabled=endpoint.enabled,
+        disabled_reason=endpoint.disabled_reason,
+        disabled_at=endpoint.disabled_at,
+        health=endpoint.health,
+    )

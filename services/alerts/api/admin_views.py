@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints
 
 from services.alerts.api.views import Given, Name, Taken, Words
+from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.issues.model import Severity
-from services.alerts.notify.directory_store import Endpoint
 from services.alerts.notify.routing import Match, Route
 
 

@@ -13,8 +13,8 @@ from hashlib import blake2b
 from typing import TypeVar
 from uuid import UUID
 
+from services.alerts.deliver.delivery_history import Place
 from services.alerts.inbox import issue_list
-from services.alerts.inbox.issue_details import Place
 from services.alerts.inbox.issue_list import Behind, Changed, IssueFilter, Order
 from services.alerts.issues.model import Severity
 from services.runtime.http import Problem

@@ -22,13 +22,12 @@ from services.alerts.api.admin_views import (
 )
 from services.alerts.api.cursors import cursor_of_deliveries, place_in_deliveries
 from services.alerts.api.views import AttemptView, DeliveryDetail, DeliveryPage, DeliveryView
+from services.alerts.deliver import delivery_history, endpoint_store
+from services.alerts.deliver.delivery_history import DeliveryRow, Place
+from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import Health, Outcome, judge
 from services.alerts.deliver.webhook.signing import MissingMasterKeyError
 from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError
-from services.alerts.inbox import issue_details
-from services.alerts.inbox.issue_details import DeliveryRow, Place
-from services.alerts.notify import directory_store
-from services.alerts.notify.directory_store import Endpoint
 from services.alerts.notify.reachability import Loss
 from services.runtime.http import FieldProblem, Problem
 from services.runtime.postgres import acquire
@@ -55,7 +54,7 @@ router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(400, 401
 async def list_endpoints(parts: Ground, _: Admin) -> list[EndpointView]:
     """All of them, the oldest first, and how each is doing."""
     async with acquire(parts.pool) as connection:
-        return [EndpointView.of(endpoint) for endpoint in await directory_store.endpoints(connection)]
+        return [EndpointView.of(endpoint) for endpoint in await endpoint_store.endpoints(connection)]
 
 
 @router.post("/endpoints", summary="Add an endpoint", status_code=201)
@@ -90,7 +89,7 @@ async def add_endpoint(parts: Ground, caller: Admin, body: EndpointBody) -> Endp
 async def read_endpoint(parts: Ground, _: Admin, endpoint_id: UUID) -> EndpointView:
     """One endpoint, and how it is doing."""
     async with acquire(parts.pool) as connection:
-        found = await directory_store.endpoint(connection, endpoint_id)
+        found = await endpoint_store.endpoint(connection, endpoint_id)
     if found is None:
         raise not_found("endpoint")
     return EndpointView.of(found)
@@ -187,7 +186,7 @@ async def list_deliveries(
     """Its deliveries, the latest first."""
     behind = place_in_deliveries(endpoint_id, state, cursor)
     async with acquire(parts.pool) as connection:
-        found = await issue_details.deliveries_of_endpoint(connection, endpoint_id, state, behind, limit + 1)
+        found = await delivery_history.deliveries_of_endpoint(connection, endpoint_id, state, behind, limit + 1)
     page = found[:limit]
     return DeliveryPage(
         deliveries=[DeliveryView.of(row) for row in page],
@@ -199,7 +198,7 @@ async def list_deliveries(
 async def read_delivery(parts: Ground, _: Admin, delivery_id: WebhookId) -> DeliveryDetail:
     """One delivery, its body and every attempt. The id is the `webhook-id`."""
     async with acquire(parts.pool) as connection:
-        found = await issue_details.delivery(connection, delivery_id)
+        found = await delivery_history.delivery(connection, delivery_id)
     if found is None:
         raise not_found("delivery")
     row, body, attempts = found
@@ -215,7 +214,7 @@ async def replay(parts: Ground, _: Agent, delivery_id: WebhookId) -> DeliveryVie
     """It goes out again at once, with the same `webhook-id` and body and a fresh signature."""
     replayed = await parts.people.replay(delivery_id)
     async with acquire(parts.pool) as connection:
-        found = await issue_details.delivery(connection, delivery_id)
+        found = await delivery_history.delivery(connection, delivery_id)
     if found is None:
         raise not_found("delivery")
     if not replayed:

@@ -22,6 +22,7 @@ from services.alerts.api.views import (
     ResolveBody,
     SnoozeBody,
 )
+from services.alerts.deliver import delivery_history
 from services.alerts.inbox import actions, issue_details, issue_list
 from services.alerts.inbox.action_executor import Acted
 from services.alerts.inbox.actions import Verdict
@@ -113,7 +114,7 @@ async def read_issue(parts: Ground, _: Reader, issue_id: UUID) -> IssueDetail:
             raise not_found("issue")
         evidence = await issue_details.frictions(connection, issue_id)
         events = await issue_details.events(connection, issue_id)
-        deliveries = await issue_details.deliveries_of_issue(connection, issue_id)
+        deliveries = await delivery_history.deliveries_of_issue(connection, issue_id)
         held = await issue_details.held(connection, issue_id)
     return IssueDetail(
         **IssueView.of(issue).model_dump(),

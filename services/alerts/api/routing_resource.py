@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from services.alerts.admin import team_store
 from services.alerts.admin.administration import ContradictionError, Edit, RouteList, UnknownTargetError
 from services.alerts.api.access import Admin, Ground, Parts, not_found, problems
 from services.alerts.api.admin_views import (
@@ -33,7 +34,7 @@ router = APIRouter(prefix="/v1", responses=problems(400, 401, 403, 413, 422, 503
 async def list_teams(parts: Ground, _: Admin) -> list[TeamView]:
     """All teams, by name."""
     async with acquire(parts.pool) as connection:
-        found = await directory_store.teams(connection)
+        found = await team_store.teams(connection)
     return [TeamView.model_validate(team, from_attributes=True) for team in found]
 
 
@@ -51,7 +52,7 @@ async def rename_team(parts: Ground, _: Admin, team_id: UUID, body: TeamBody) ->
     """Issues that it was told of keep the old name."""
     try:
         team = await parts.people.rename_team(team_id, body.name)
-    except directory_store.NameTakenError:
+    except team_store.NameTakenError:
         raise _team_exists() from None
     if team is None:
         raise not_found("team")

@@ -8,8 +8,9 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from services.alerts.deliver.delivery_history import AttemptRow, DeliveryRow
 from services.alerts.inbox.actions import LONGEST_SNOOZE
-from services.alerts.inbox.issue_details import AttemptRow, DeliveryRow, IssueEvent
+from services.alerts.inbox.issue_details import IssueEvent
 from services.alerts.inbox.issue_list import SeverityCount
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import Issue, Severity, State

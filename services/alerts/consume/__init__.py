@@ -1,1 +1,1 @@
-"""TODO say what this package is."""
+"""Reads the topic `frictions` and applies each batch once. Leaves which issue a friction joins to `issues`."""

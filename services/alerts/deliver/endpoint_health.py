@@ -11,12 +11,11 @@ from uuid import UUID
 import msgspec
 
 from schemas.codec import utc_text
-from services.alerts.deliver import delivery_store
+from services.alerts.deliver import delivery_store, endpoint_store
+from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import Health, Outcome, Turn, Verdict, after
 from services.alerts.issues.model import SYSTEM
 from services.alerts.metrics import DeliveryMetrics
-from services.alerts.notify import directory_store
-from services.alerts.notify.directory_store import Endpoint
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Connection
 
@@ -34,13 +33,13 @@ class Standing:
 
     async def well(self, connection: Connection, endpoint_ids: Iterable[UUID], now: datetime) -> set[UUID]:
         """Return those for which one more success would change nothing worth writing: almost always all of them."""
-        return await directory_store.well(connection, endpoint_ids, now)
+        return await endpoint_store.well(connection, endpoint_ids, now)
 
     async def after(
         self, connection: Connection, endpoint_id: UUID, verdicts: Sequence[Verdict], now: datetime
     ) -> list[Turn]:
         """Write the endpoint's health after attempts, in their order; return what each turned."""
-        endpoint = await directory_store.endpoint(connection, endpoint_id)
+        endpoint = await endpoint_store.endpoint(connection, endpoint_id)
         if endpoint is None:
             return [Turn.UNCHANGED] * len(verdicts)
         turns: list[Turn] = []
@@ -51,8 +50,8 @@ class Standing:
             turns.append(turn)
             if turn is not Turn.UNCHANGED:
                 detail = {"reason": verdict.failure, "failures": health.consecutive_failures}
-                await directory_store.note(connection, endpoint_id, turn, actor=SYSTEM, now=now, detail=detail)
-        await directory_store.save_endpoint(connection, endpoint)
+                await endpoint_store.note(connection, endpoint_id, turn, actor=SYSTEM, now=now, detail=detail)
+        await endpoint_store.save_endpoint(connection, endpoint)
         if before.enabled and not endpoint.enabled:
             disabling = next(turn for turn in turns if turn in _DISABLING)
             await self._tell_others(connection, endpoint, disabling, now)
@@ -64,7 +63,7 @@ class Standing:
         self.metrics.disabled.labels(turn).inc()
         others = [
             other.id
-            for other in await directory_store.endpoints(connection)
+            for other in await endpoint_store.endpoints(connection)
             if other.catch_all and other.enabled and other.id != endpoint.id
         ]
         body = msgspec.json.encode(

@@ -1,1 +1,1 @@
-"""TODO say what this package is."""
+"""The inbox: lists of issues, everything about one, and what people can do to it. Leaves HTTP to `api`."""

@@ -1,4 +1,4 @@
-"""What the API shows of one issue, of deliveries by cursor, and of one of them. Reads only."""
+"""What the API shows of one issue: the issue, its frictions, and its audit. Reads only."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,19 +9,12 @@ import msgspec
 
 from services.alerts.issues.json_columns import decode_issue
 from services.alerts.issues.model import Issue
-from services.runtime.postgres import Connection, Row
+from services.runtime.postgres import Connection
 
 FRICTIONS_SHOWN = 100
-DELIVERIES_SHOWN = 200
+
+
 EVENTS_SHOWN = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a page of a list begins: behind this item."""
-
-    at: datetime
-    id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,37 +26,6 @@ class IssueEvent:
     actor: str
     kind: str
     detail: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRow:
-    """One try of a delivery. `excerpt` is the receiver's text: untrusted."""
-
-    attempt: int
-    at: datetime
-    outcome: str
-    reason: str
-    status: int | None
-    seconds: float
-    excerpt: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryRow:
-    """One notification for one endpoint."""
-
-    id: str
-    issue_id: UUID | None
-    endpoint_id: UUID
-    endpoint: str
-    type: str
-    reason: str
-    sequence: int
-    state: str
-    attempts: int
-    next_at: datetime | None
-    created_at: datetime
-    delivered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,79 +87,3 @@ async def events(connection: Connection, issue_id: UUID) -> list[IssueEvent]:
         )
         for row in rows
     ]
-
-
-_DELIVERY = """
-SELECT d.*, n.type, n.reason, e.name AS endpoint
-  FROM alerts.deliveries d
-  JOIN alerts.notifications n USING (notification_id)
-  JOIN alerts.endpoints e USING (endpoint_id)
-"""
-
-
-async def deliveries_of_issue(connection: Connection, issue_id: UUID) -> list[DeliveryRow]:
-    """Return what was sent, or is to be sent, about an issue."""
-    rows = await connection.fetch(
-        _DELIVERY + " WHERE d.issue_id = $1 ORDER BY d.sequence DESC, d.delivery_id LIMIT $2",
-        *(issue_id, DELIVERIES_SHOWN),
-    )
-    return [_delivery(row) for row in rows]
-
-
-async def deliveries_of_endpoint(
-    connection: Connection, endpoint_id: UUID, state: str | None, behind: Place | None, limit: int
-) -> list[DeliveryRow]:
-    """Return the deliveries to an endpoint, the latest first."""
-    rows = await connection.fetch(
-        _DELIVERY
-        + """
-         WHERE d.endpoint_id = $1 AND ($2::text IS NULL OR d.state = $2)
-           AND ($3::timestamptz IS NULL OR (d.created_at, d.delivery_id) < ($3, $4))
-         ORDER BY d.created_at DESC, d.delivery_id DESC LIMIT $5
-        """,
-        *(endpoint_id, state, behind.at if behind else None, behind.id if behind else None, limit),
-    )
-    return [_delivery(row) for row in rows]
-
-
-async def delivery(connection: Connection, webhook_id: str) -> tuple[DeliveryRow, str, list[AttemptRow]] | None:
-    """Return one delivery, the body that is sent, and its attempts."""
-    row = await connection.fetchrow(_DELIVERY + " WHERE d.delivery_id = $1", webhook_id)
-    if row is None:
-        return None
-    body: bytes = await connection.fetchval(
-        "SELECT body FROM alerts.notifications WHERE notification_id = $1", row["notification_id"]
-    )
-    attempts = await connection.fetch(
-        "SELECT * FROM alerts.attempts WHERE delivery_id = $1 ORDER BY attempt", webhook_id
-    )
-    return _delivery(row), body.decode(), [_attempt(attempt) for attempt in attempts]
-
-
-def _delivery(row: Row) -> DeliveryRow:
-    return DeliveryRow(
-        id=row["delivery_id"],
-        issue_id=row["issue_id"],
-        endpoint_id=row["endpoint_id"],
-        endpoint=row["endpoint"],
-        type=row["type"],
-        reason=row["reason"],
-        sequence=row["sequence"],
-        state=row["state"],
-        attempts=row["attempt"],
-        next_at=row["next_at"] if row["state"] == "pending" else None,
-        created_at=row["created_at"],
-        delivered_at=row["delivered_at"],
-    )
-
-
-def _attempt(row: Row) -> AttemptRow:
-    return AttemptRow(
-        attempt=row["attempt"],
-        at=row["at"],
-        outcome=row["outcome"],
-        reason=row["reason"],
-        status=row["status"],
-        seconds=row["seconds"],
-        excerpt=row["excerpt"],
-    )

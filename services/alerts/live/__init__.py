@@ -1,1 +1,4 @@
-"""TODO say what this package is."""
+"""Tells programs of every change of an issue: the feed, the live stream that reads it, and the topic `issues`.
+
+Leaves people to `notify`.
+"""

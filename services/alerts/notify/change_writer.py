@@ -15,7 +15,7 @@ from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import Change, EventKind
 from services.alerts.live import feed_store
 from services.alerts.metrics import Metrics
-from services.alerts.notify import directory_store
+from services.alerts.notify import directory_store, notification_store
 from services.alerts.notify.announcement import Announcement, Notification, announce
 from services.alerts.notify.decision import Reason
 from services.alerts.notify.webhook_body import webhook_body
@@ -61,7 +61,7 @@ class Publishing:
             return
         bodies = [(n, webhook_body(n, public_url=self.public_url, document=document)) for n, document in told]
         ids = {(n.id, endpoint): delivery_store.delivery_id(self.new_id()) for n, _ in told for endpoint in n.endpoints}
-        await delivery_store.add(connection, bodies, ids, route_version=route_version)
+        await notification_store.add(connection, bodies, ids, route_version=route_version)
         await delivery_store.wake(connection)
 
     def count(self, announcements: Sequence[Announcement]) -> None:

@@ -1,1 +1,1 @@
-"""TODO say what this package is."""
+"""What happens by the clock: snoozes and leases end, gauges are refreshed, old rows are deleted."""

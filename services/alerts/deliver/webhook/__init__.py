@@ -1,1 +1,1 @@
-"""TODO say what this package is."""
+"""Standard Webhooks: addresses that are allowed, signatures and their secrets, one HTTP attempt."""

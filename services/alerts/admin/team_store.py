@@ -1,0 +1,73 @@
+"""Teams as the database keeps them: names for the people behind some endpoints."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.runtime.postgres import Connection, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """A name for the people behind some endpoints."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class NameTakenError(Exception):
+    """Another team has this name already."""
+
+
+async def teams(connection: Connection) -> list[Team]:
+    """Return all teams by name."""
+    rows = await connection.fetch("SELECT * FROM alerts.teams ORDER BY name")
+    return [_team(row) for row in rows]
+
+
+async def add_team(connection: Connection, team: Team) -> bool:
+    """Write a new team; false where the name is taken."""
+    status = await connection.execute(
+        """
+        INSERT INTO alerts.teams (team_id, name, created_at, updated_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT DO NOTHING
+        """,
+        *(team.id, team.name, team.created_at, team.updated_at),
+    )
+    return status == "INSERT 0 1"
+
+
+async def rename_team(connection: Connection, team_id: UUID, name: str, now: datetime) -> Team | None:
+    """Give a team another name; None where there is no such team.
+
+    Raises:
+        NameTakenError: another team has it; the transaction is at its end.
+    """
+    try:
+        row = await connection.fetchrow(
+            "UPDATE alerts.teams SET name = $2, updated_at = $3 WHERE team_id = $1 RETURNING *", team_id, name, now
+        )
+    except asyncpg.UniqueViolationError:
+        raise NameTakenError from None
+    return _team(row) if row else None
+
+
+async def remove_team(connection: Connection, team_id: UUID) -> bool:
+    """Delete a team that no endpoint and no route names; false where there is none to delete."""
+    status = await connection.execute(
+        """
+        DELETE FROM alerts.teams t WHERE team_id = $1
+           AND NOT EXISTS (SELECT FROM alerts.endpoints e WHERE e.team_id = t.team_id AND e.deleted_at IS NULL)
+           AND NOT EXISTS (SELECT FROM alerts.routes r WHERE t.team_id = ANY(r.teams))
+        """,
+        team_id,
+    )
+    return status == "DELETE 1"
+
+
+def _team(row: Row) -> Team:
+    return Team(id=row["team_id"], name=row["name"], created_at=row["created_at"], updated_at=row["updated_at"])

@@ -1,0 +1,131 @@
+"""Endpoints as the database keeps them: where each is reached, how it is doing, and the audit of its changes.
+
+Leaves teams to `admin`, routes to `notify`, and signing secrets to `webhook`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.alerts.deliver.retry import Health
+from services.alerts.issues.json_columns import encode_json
+from services.runtime.postgres import Connection, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a team is reached. `disabled_reason` is by_hand, gone (it answered 410) or failing (for five days)."""
+
+    id: UUID
+    team_id: UUID | None
+    name: str
+    kind: str
+    url: str
+    catch_all: bool
+    enabled: bool
+    disabled_reason: str | None
+    disabled_at: datetime | None
+    max_in_flight: int
+    health: Health
+    last_success_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+async def endpoints(connection: Connection) -> list[Endpoint]:
+    """Return all endpoints that are not deleted, the oldest first."""
+    rows = await connection.fetch("SELECT * FROM alerts.endpoints WHERE deleted_at IS NULL ORDER BY endpoint_id")
+    return [_endpoint(row) for row in rows]
+
+
+async def endpoint(connection: Connection, endpoint_id: UUID) -> Endpoint | None:
+    """Return one endpoint, locked for a change."""
+    row = await connection.fetchrow(
+        "SELECT * FROM alerts.endpoints WHERE endpoint_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE", endpoint_id
+    )
+    return _endpoint(row) if row else None
+
+
+async def well(connection: Connection, endpoint_ids: Iterable[UUID], now: datetime) -> set[UUID]:
+    """Return those for which one more success would change nothing worth writing.
+
+    No failure is on record, the last success is new.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT endpoint_id FROM alerts.endpoints
+         WHERE endpoint_id = ANY($1) AND consecutive_failures = 0 AND failing_since IS NULL AND paused_until IS NULL
+           AND last_success_at > $2::timestamptz - interval '1 minute'
+        """,
+        *(list(endpoint_ids), now),
+    )
+    return {row["endpoint_id"] for row in rows}
+
+
+async def save_endpoint(connection: Connection, endpoint: Endpoint) -> None:
+    """Write an endpoint, new or changed."""
+    await connection.execute(
+        """
+        INSERT INTO alerts.endpoints (
+            endpoint_id, team_id, name, kind, url, catch_all, enabled, disabled_reason, disabled_at, max_in_flight,
+            consecutive_failures, failing_since, paused_until, last_success_at, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        ON CONFLICT (endpoint_id) DO UPDATE SET
+            team_id = excluded.team_id, name = excluded.name, url = excluded.url, catch_all = excluded.catch_all,
+            enabled = excluded.enabled, disabled_reason = excluded.disabled_reason, disabled_at = excluded.disabled_at,
+            max_in_flight = excluded.max_in_flight, consecutive_failures = excluded.consecutive_failures,
+            failing_since = excluded.failing_since, paused_until = excluded.paused_until,
+            last_success_at = excluded.last_success_at, updated_at = excluded.updated_at
+        """,
+        *(endpoint.id, endpoint.team_id, endpoint.name, endpoint.kind, endpoint.url, endpoint.catch_all),
+        *(endpoint.enabled, endpoint.disabled_reason, endpoint.disabled_at, endpoint.max_in_flight),
+        *(endpoint.health.consecutive_failures, endpoint.health.failing_since, endpoint.health.paused_until),
+        *(endpoint.last_success_at, endpoint.created_at, endpoint.updated_at),
+    )
+
+
+async def remove_endpoint(connection: Connection, endpoint_id: UUID, now: datetime) -> bool:
+    """Delete an endpoint: its row stays for the deliveries that name it, its secrets go."""
+    status = await connection.execute(
+        """
+        UPDATE alerts.endpoints SET deleted_at = $2, enabled = false, team_id = NULL
+         WHERE endpoint_id = $1 AND deleted_at IS NULL
+        """,
+        *(endpoint_id, now),
+    )
+    await connection.execute("DELETE FROM alerts.endpoint_secrets WHERE endpoint_id = $1", endpoint_id)
+    return status == "UPDATE 1"
+
+
+async def note(
+    connection: Connection, endpoint_id: UUID, kind: str, *, actor: str, now: datetime, detail: Mapping[str, object]
+) -> None:
+    """Write a line of an endpoint's audit."""
+    await connection.execute(
+        "INSERT INTO alerts.endpoint_events (endpoint_id, at, actor, kind, detail) VALUES ($1, $2, $3, $4, $5)",
+        *(endpoint_id, now, actor, kind, encode_json(detail)),
+    )
+
+
+def _endpoint(row: Row) -> Endpoint:
+    return Endpoint(
+        id=row["endpoint_id"],
+        team_id=row["team_id"],
+        name=row["name"],
+        kind=row["kind"],
+        url=row["url"],
+        catch_all=row["catch_all"],
+        enabled=row["enabled"],
+        disabled_reason=row["disabled_reason"],
+        disabled_at=row["disabled_at"],
+        max_in_flight=row["max_in_flight"],
+        health=Health(
+            consecutive_failures=row["consecutive_failures"],
+            failing_since=row["failing_since"],
+            paused_until=row["paused_until"],
+        ),
+        last_success_at=row["last_success_at"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
