@@ -1,6 +1,6 @@
 """What administrators do: teams, endpoints with their secrets, routes; each change in one transaction with its audit.
 
-Leaves HTTP to `api`, and which targets are allowed to `guard`.
+Leaves HTTP to `api`, and which targets are allowed to `target_guard`.
 """
 
 from collections.abc import Callable, Sequence

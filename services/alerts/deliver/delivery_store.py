@@ -4,7 +4,7 @@ A claim takes, per endpoint, at most what its concurrency leaves free, what is u
 one issue only the oldest that is not delivered, so what an endpoint hears of one issue comes in order. Those
 with the least under way come first, and none may hold more places than remain free: however many are slow, some stay
 for the others. While an endpoint's breaker is open nothing is taken; after it, one probe at a time. Leaves what an
-answer means to `domain.retry`.
+answer means to `retry`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
-"""Sends what is due: claims deliveries by lease, carries each out, hands the result to `settling`.
+"""Sends what is due: claims deliveries by lease, carries each out, hands the result to `results`.
 
 Any number of replicas share the work. HTTP happens outside any transaction. A process that dies between a receiver's
 2xx and the result leaves a lease behind; after it runs out the delivery is sent once more, under the same `webhook-id`.
-Leaves the sending itself to `sender`, and results to `settling`.
+Leaves the sending itself to `webhook`, and writing results to `results`.
 """
 
 import asyncio

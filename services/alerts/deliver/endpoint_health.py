@@ -1,6 +1,6 @@
 """How endpoints are doing, kept in the database: breakers open and close, endpoints are disabled, others are told.
 
-Leaves the rules to `domain.retry`.
+Leaves the rules to `retry`.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -1,6 +1,6 @@
 """What people can do to an issue. Doing it twice is doing it once; what cannot be done says why.
 
-Leaves who may do it to the API, and telling anybody to `notifying`.
+Leaves who may do it to the API, and telling anybody to `notify`.
 """
 
 from dataclasses import dataclass, replace

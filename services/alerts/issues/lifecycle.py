@@ -1,4 +1,4 @@
-"""How an issue begins, ends and begins again. Leaves when to `placing` (frictions) and `actions` (people)."""
+"""How an issue begins, ends and begins again. Leaves when to `placement` (frictions) and `inbox` (people)."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,6 +1,6 @@
 """The words of the alert service as values: severities, states, frictions as intake sees them, issues.
 
-Leaves what to do with them to the neighbours: `placing` (intake), `actions` (people), `notifying`, `routing`.
+Leaves what to do with them to the neighbours: `placement`, `inbox` (people), `notify`.
 """
 
 from __future__ import annotations

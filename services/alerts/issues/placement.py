@@ -1,7 +1,7 @@
 """Which issue a friction is on: the decision that intake carries out.
 
 `place` takes a board (every friction and issue that the arrivals can touch, locked by the caller) and returns what to
-write. The rule is in the package's docstring. Leaves telling anybody to `notifying`.
+write. The rule is in the package's docstring. Leaves telling anybody to `notify`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a change to what is told: asks `notifying` whether and `routing` whom, and keeps both answers in the issue.
+"""From a change to what is told: asks `decision` whether and `routing` whom, and keeps both answers in the issue.
 
 The result is written in the transaction of the change, so "decided but not recorded" cannot be.
 """

@@ -2,7 +2,7 @@
 
 A *way* is how issues find their people: a route, or the way of what no route takes. It is heard by a
 living endpoint of its own, caught by a living catch-all endpoint in their place, or unheard. Leaves reading all of it
-to `stores.hearing`, and one issue's way to `routing`.
+to `reachability_store`, and one issue's way to `routing`.
 """
 
 from collections.abc import Iterator, Mapping

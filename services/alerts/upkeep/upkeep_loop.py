@@ -1,6 +1,6 @@
 """What the clock does: ends snoozes and the leases of the dead, refreshes the gauges, deletes what is too old.
 
-Leaves SQL to `stores.upkeep`.
+Leaves SQL to `upkeep_store`.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 No redirects, no proxies and no `.netrc` from the environment, no cookies, no decompression. Connections are kept for a
 moment and used again: the guard saw the address of each when it was made, and a connection stays with its address.
-Leaves what the answer means to `domain.retry`.
+Leaves what the answer means to `retry`.
 """
 
 import asyncio
