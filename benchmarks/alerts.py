@@ -37,8 +37,8 @@ from services.runtime.kafka import Producer
 from services.runtime.postgres import Pool, acquire, close_pool, create_pool, transaction
 from services.runtime.tasks import TaskOwner
 from tests.waiting import until
-from waymark.migrate import migrate
-from waymark.stack.postgres import Postgres
+from waymark.launchers.postgres import Postgres
+from waymark.migrations.migrate import migrate
 
 BATCH = 500
 WITHIN_S = 600.0

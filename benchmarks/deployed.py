@@ -8,10 +8,10 @@ from pathlib import Path
 
 from benchmarks import ground, racing
 from benchmarks.ground import Ground
+from waymark.launchers.child_process import await_ready, free_port
 from waymark.local.credentials import demo_keys
-from waymark.local.services import Service, make_service
-from waymark.stack.process import await_ready, free_port
-from waymark.topics import make_topics
+from waymark.local.service_processes import Service, make_service
+from waymark.topics.declared_topics import make_topics
 
 READY_S = 60.0
 UNLIMITED = "1000000000"

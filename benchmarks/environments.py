@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measuring import Teller
-from waymark.stack.places import cache_home
+from waymark.user_folders import cache_home
 
 ROOT = Path(__file__).parents[1]
 INSTALL_S = 300

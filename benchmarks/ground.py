@@ -14,9 +14,9 @@ from psycopg import sql
 from benchmarks.measuring import Teller
 from benchmarks.traffic import Keyed
 from services.runtime.kafka import TopicSpec, ensure_topics
-from waymark.migrate import migrate
-from waymark.stack.kafka import Kafka
-from waymark.stack.postgres import Postgres
+from waymark.launchers.kafka import Kafka
+from waymark.launchers.postgres import Postgres
+from waymark.migrations.migrate import migrate
 
 PARTITIONS = 8
 WARM_UP_REQUESTS = 40_000

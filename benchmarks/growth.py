@@ -29,7 +29,7 @@ from benchmarks.prefill import Filled
 from benchmarks.racing import Finish, Race, RaceError
 from benchmarks.traffic import passers_by
 from benchmarks.twins import COPY_ROOM
-from waymark.topics import make_topics
+from waymark.topics.declared_topics import make_topics
 
 EACH = 10
 """Stored touchpoints a customer."""

@@ -25,10 +25,10 @@ from benchmarks.peers import fastapi_idiom
 from benchmarks.racing import RaceError
 from benchmarks.traffic import touchpoint
 from benchmarks.watching import Watch, memory_mib
-from waymark.keys import SourceSpec, create_source_key
-from waymark.local.services import ask, make_service
-from waymark.stack.process import Child, accepts, await_ready, free_port
-from waymark.topics import make_topics
+from waymark.keys.key_store import SourceSpec, create_source_key
+from waymark.launchers.child_process import Child, accepts, await_ready, free_port
+from waymark.local.service_processes import ask, make_service
+from waymark.topics.declared_topics import make_topics
 
 IDIOM, FLOOR = "FastAPI idiom (pydantic, send_and_wait)", "bare ASGI handler, no Kafka"
 VARIETY = 500

@@ -43,7 +43,7 @@ def _cpu() -> str:
 
 
 def _kafka() -> str:
-    from waymark.stack.jars import HASHES
+    from waymark.launchers.jars import HASHES
 
     names = (line.split()[1] for line in HASHES.read_text().splitlines())
     found = [name for name in names if name.startswith("kafka-clients-")]

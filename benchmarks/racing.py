@@ -16,7 +16,7 @@ import psycopg
 
 from benchmarks.environments import ROOT
 from benchmarks.watching import Watch, memory_mib
-from waymark.stack.process import Child
+from waymark.launchers.child_process import Child
 
 WITHIN_S = 300.0
 POLL_S = 0.01

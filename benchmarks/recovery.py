@@ -22,8 +22,8 @@ from benchmarks.posting import Poster
 from benchmarks.racing import RaceError
 from benchmarks.traffic import touchpoint
 from services.runtime.clock import SystemClock
-from waymark.local.services import Service
-from waymark.stack.process import await_ready
+from waymark.launchers.child_process import await_ready
+from waymark.local.service_processes import Service
 
 RATE = 200
 """Touchpoints a second while processes die."""

@@ -9,7 +9,7 @@ from benchmarks import delivering, display, document, growth, ingest, latency, r
 from benchmarks.environments import PeerMissingError
 from benchmarks.measuring import Benchmark, Plan
 from benchmarks.racing import RaceError
-from waymark.stack.process import StackError
+from waymark.launchers.child_process import StackError
 
 KNOWN = tuple(module.BENCHMARK for module in (ingest, reference, worker, latency, delivering, recovery, growth))
 

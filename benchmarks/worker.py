@@ -17,8 +17,8 @@ from benchmarks.measuring import WAYMARK, Benchmark, Better, Goal, Lap, Measure,
 from benchmarks.racing import Race, RaceError
 from benchmarks.traffic import crowd
 from services.runtime.clock import new_id
-from waymark.stack.process import Child
-from waymark.topics import make_topics
+from waymark.launchers.child_process import Child
+from waymark.topics.declared_topics import make_topics
 
 TWO, PLAIN = "waymark, two workers", "the same code in a plain aiokafka loop"
 _APPLIED = "SELECT coalesce(sum(next_offset), 0) FROM journey.progress"

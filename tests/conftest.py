@@ -13,10 +13,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from waymark.migrate import migrate
-from waymark.stack.kafka import Kafka
-from waymark.stack.postgres import Postgres
-from waymark.stack.tansu import Tansu
+from waymark.launchers.kafka import Kafka
+from waymark.launchers.postgres import Postgres
+from waymark.launchers.tansu import Tansu
+from waymark.migrations.migrate import migrate
 
 TEMPLATE = "template_waymark"
 

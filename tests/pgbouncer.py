@@ -11,8 +11,8 @@ from typing import Self
 import psycopg
 
 from tests.authority import Signed
-from waymark.stack.postgres import HERE, SYSTEM_USER, Postgres
-from waymark.stack.process import Child, await_ready, free_port
+from waymark.launchers.child_process import Child, await_ready, free_port
+from waymark.launchers.postgres import HERE, SYSTEM_USER, Postgres
 
 VARIABLE = "PGBOUNCER"
 START_S = 20.0

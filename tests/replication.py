@@ -10,7 +10,7 @@ import psutil
 import psycopg
 
 from tests.waiting import until_sync
-from waymark.stack.postgres import HERE, SYSTEM_USER, Postgres, binaries
+from waymark.launchers.postgres import HERE, SYSTEM_USER, Postgres, binaries
 
 CATCH_UP_S = 30.0
 

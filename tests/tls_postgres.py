@@ -16,8 +16,8 @@ from urllib.parse import quote
 import psycopg
 
 from tests.authority import Signed
-from waymark.stack.postgres import SYSTEM_USER
-from waymark.stack.process import Child, await_ready, free_port
+from waymark.launchers.child_process import Child, await_ready, free_port
+from waymark.launchers.postgres import SYSTEM_USER
 
 VARIABLE = "POSTGRES_TREE"
 START_S = 30.0

@@ -8,25 +8,21 @@ from typing import Annotated
 
 import typer
 
-from waymark.commands import (
-    demo,
-    dlq,
-    doctor,
-    identity,
-    imports,
-    keys,
-    migrate,
-    privacy,
-    send,
-    serve,
-    sources,
-    suppress,
-    tail,
-    topics,
-    up,
-)
 from waymark.console import CommandError, err, say
-from waymark.stack.process import StackError
+from waymark.dead_letters import dlq_command
+from waymark.demo import demo_command
+from waymark.doctor import doctor_command
+from waymark.identity import identity_command
+from waymark.imports import import_command
+from waymark.keys import keys_command
+from waymark.launchers.child_process import StackError
+from waymark.local import up_command
+from waymark.migrations import migrate_command
+from waymark.privacy import privacy_command, suppress_command
+from waymark.processes import serve_command
+from waymark.sources import sources_command
+from waymark.topics import topics_command
+from waymark.touchpoints import send_command, tail_command
 
 app = typer.Typer(
     name="waymark",
@@ -55,21 +51,21 @@ def _options(
 
 
 for module in (
-    up,
-    demo,
-    send,
-    tail,
-    imports,
-    doctor,
-    dlq,
-    identity,
-    keys,
-    sources,
-    privacy,
-    suppress,
-    migrate,
-    topics,
-    serve,
+    up_command,
+    demo_command,
+    send_command,
+    tail_command,
+    import_command,
+    doctor_command,
+    dlq_command,
+    identity_command,
+    keys_command,
+    sources_command,
+    privacy_command,
+    suppress_command,
+    migrate_command,
+    topics_command,
+    serve_command,
 ):
     module.register(app)
 

@@ -16,7 +16,7 @@ from services.runtime.reach import postgres_url
 from services.runtime.reach.brokers import Brokers
 from services.runtime.settings import CommonSettings, SettingsError
 from waymark.console import CommandError, settings_wrong
-from waymark.stack.places import data_home
+from waymark.user_folders import data_home
 
 UP_FILE = "up.json"
 VARIABLE = CommonSettings.variable_of("postgres")

@@ -28,8 +28,8 @@ from tests.faults.fleet import READY_WITHIN_S, Engines, Fleet, Process
 from tests.faults.lab import Lab
 from tests.faults.log_reading import LogReader
 from tests.faults.receivers import Manner, Receiver, fine
-from waymark.keys import create_role_key
-from waymark.stack.process import await_ready
+from waymark.keys.key_store import create_role_key
+from waymark.launchers.child_process import await_ready
 
 TOPIC = "frictions"
 RULES = ("repeat_contact_24h", "callback_missed", "payment_declined", "long_wait")

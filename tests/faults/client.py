@@ -17,7 +17,7 @@ import psycopg
 
 from tests.faults.facts import Json, Key
 from tests.faults.workload import Sending, What
-from waymark.keys import SourceSpec, create_source_key
+from waymark.keys.key_store import SourceSpec, create_source_key
 
 BATCH = 20
 IN_FLIGHT = 8

@@ -62,7 +62,7 @@ async def run_control(engines: Engines, folder: Path, *, seed: int, touchpoints:
 
 
 def _worker(engines: Engines, folder: Path, number: int) -> Process:
-    from waymark.stack.process import Child
+    from waymark.launchers.child_process import Child
 
     environment = {
         **os.environ,

@@ -15,11 +15,11 @@ from urllib.request import urlopen
 import psutil
 
 from tests.faults.wires import Wires
-from waymark.migrate import migrate
-from waymark.stack.kafka import Kafka
-from waymark.stack.postgres import Postgres, StopMode
-from waymark.stack.process import Child, StackError, await_ready, free_port
-from waymark.topics import make_topics
+from waymark.launchers.child_process import Child, StackError, await_ready, free_port
+from waymark.launchers.kafka import Kafka
+from waymark.launchers.postgres import Postgres, StopMode
+from waymark.migrations.migrate import migrate
+from waymark.topics.declared_topics import make_topics
 
 READY_WITHIN_S = 60.0
 

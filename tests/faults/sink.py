@@ -20,7 +20,7 @@ import psycopg
 from aiohttp import web
 
 from services.runtime.keys import KeyKind
-from waymark.keys import create_role_key
+from waymark.keys.key_store import create_role_key
 
 TOLERANCE_S = 300
 

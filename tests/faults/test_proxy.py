@@ -10,7 +10,7 @@ import pytest
 from tests.faults.postgres_wire import Frontend
 from tests.faults.proxy import Cut, Proxy
 from tests.waiting import until
-from waymark.stack.process import free_port
+from waymark.launchers.child_process import free_port
 
 
 class Echo:

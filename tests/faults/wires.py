@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from tests.faults.proxy import Proxy
-from waymark.stack.kafka import Door
-from waymark.stack.process import free_port
+from waymark.launchers.child_process import free_port
+from waymark.launchers.kafka import Door
 
 SERVICES = ("ingest", "journey", "alerts")
 

@@ -14,8 +14,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas import topics
 from services.runtime.kafka import TopicSpec, ensure_topics
-from waymark.keys import SourceSpec, create_source_key
-from waymark.stack.process import Child, await_ready, free_port
+from waymark.keys.key_store import SourceSpec, create_source_key
+from waymark.launchers.child_process import Child, await_ready, free_port
 
 TOPICS = ("touchpoints", "touchpoints-rejected")
 

@@ -13,8 +13,8 @@ from aiokafka.conn import create_conn
 from aiokafka.protocol.admin import CreateAclsRequest
 
 from tests.authority import Authority
-from waymark.stack.kafka import Door, Kafka, Locks
-from waymark.stack.process import free_port
+from waymark.launchers.child_process import free_port
+from waymark.launchers.kafka import Door, Kafka, Locks
 
 PASSWORD = "Kk#9/x@q?[0-waymark"
 USERS = ("ingest", "journey", "alerts", "operator")

@@ -15,7 +15,7 @@ from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import an_engine
 from tests.integration.alerts_world import Api, Call, Log, a_friction, a_receiver, alerts, make_log, rows
 from tests.waiting import until
-from waymark.stack.tansu import Tansu
+from waymark.launchers.tansu import Tansu
 
 pytestmark = pytest.mark.local
 

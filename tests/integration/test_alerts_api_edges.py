@@ -7,7 +7,7 @@ import pytest
 from tests.integration.alerts_world import Log, a_friction, a_receiver, alerts, make_log
 from tests.integration.test_alerts_api import seeded
 from tests.waiting import until
-from waymark.stack.tansu import Tansu
+from waymark.launchers.tansu import Tansu
 
 pytestmark = pytest.mark.local
 

@@ -23,9 +23,9 @@ from tests.integration.alerts_world import Api, Log, a_friction, a_receiver, ale
 from tests.waiting import until
 from waymark.database import opened
 from waymark.doctor.finding import Finding, Verdict
-from waymark.doctor.hearing import examine_hearing
-from waymark.doctor.postgres import examine_postgres
-from waymark.stack.tansu import Tansu
+from waymark.doctor.postgres_checks import examine_postgres
+from waymark.doctor.team_checks import examine_hearing
+from waymark.launchers.tansu import Tansu
 
 
 @pytest.fixture

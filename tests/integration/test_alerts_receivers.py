@@ -17,7 +17,7 @@ import pytest
 from services.alerts.deliver.webhook.secret_store import SecretMaterial
 from services.alerts.deliver.webhook.signing import Signer
 from tests.waiting import until
-from waymark.stack.process import accepts, free_port
+from waymark.launchers.child_process import accepts, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BODY = json.dumps(

@@ -32,7 +32,7 @@ from tests.integration.alerts_world import (
     rows,
 )
 from tests.waiting import until
-from waymark.stack.tansu import Tansu
+from waymark.launchers.tansu import Tansu
 
 pytestmark = pytest.mark.local
 

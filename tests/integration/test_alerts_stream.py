@@ -11,7 +11,7 @@ from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import Log, a_friction, alerts, make_log, rows
 from tests.waiting import until
-from waymark.stack.tansu import Tansu
+from waymark.launchers.tansu import Tansu
 
 pytestmark = pytest.mark.local
 

@@ -14,7 +14,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from cloudevents.core.v1.event import CloudEvent
 
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_key, make_topics, read_back
-from waymark.stack.kafka import Kafka
+from waymark.launchers.kafka import Kafka
 
 pytestmark = pytest.mark.kafka
 

@@ -12,9 +12,9 @@ from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, D
 from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
 from services.runtime.record import Record
 from waymark.database import connected
-from waymark.dead_letters import Selection, find_letters, republish
-from waymark.rejections import find_rejections
-from waymark.topics import declared
+from waymark.dead_letters.letters import Selection, find_letters, republish
+from waymark.dead_letters.rejections import find_rejections
+from waymark.topics.declared_topics import declared
 
 pytestmark = pytest.mark.local
 

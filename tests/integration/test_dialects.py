@@ -11,7 +11,14 @@ from services.runtime import postgres
 from tests.integration.ingest_process import make_key
 from waymark.console import CommandError
 from waymark.database import connected
-from waymark.dialects import Reading, checked_channel, checked_origins, read_mapping, read_rules, set_reading
+from waymark.sources.source_reading import (
+    Reading,
+    checked_channel,
+    checked_origins,
+    read_mapping,
+    read_rules,
+    set_reading,
+)
 
 pytestmark = pytest.mark.local
 

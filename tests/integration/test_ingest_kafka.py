@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, ids_of, make_key, make_topics, read_back
 from tests.waiting import until
-from waymark.stack.kafka import Kafka
+from waymark.launchers.kafka import Kafka
 
 pytestmark = pytest.mark.kafka
 

@@ -27,8 +27,8 @@ from tests.integration.ingest_process import (
     read_back,
 )
 from tests.waiting import until
-from waymark.stack.postgres import Postgres
-from waymark.stack.tansu import Tansu
+from waymark.launchers.postgres import Postgres
+from waymark.launchers.tansu import Tansu
 
 pytestmark = pytest.mark.local
 

@@ -12,7 +12,7 @@ from services.runtime.clock import new_id
 from services.runtime.keys import KeyKind
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, make_key, make_topics
 from tests.waiting import until
-from waymark.keys import create_role_key
+from waymark.keys.key_store import create_role_key
 
 pytestmark = pytest.mark.local
 

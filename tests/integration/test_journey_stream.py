@@ -12,7 +12,7 @@ from services.journey.apply.failpoints import Failpoint
 from services.runtime.record import Record
 from tests.integration.journey_workers import FRICTIONS_EACH, Stage, calls, open_stage, survive_every_failpoint, verify
 from tests.waiting import until
-from waymark.stack.postgres import Postgres, StopMode
+from waymark.launchers.postgres import Postgres, StopMode
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
 

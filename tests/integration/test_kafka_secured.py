@@ -21,8 +21,8 @@ from tests.integration.alerts_world import client_of
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, make_key
 from tests.integration.secured_kafka import PASSWORD, Secured, secured_kafka
 from tests.waiting import until
-from waymark.stack.process import Child, free_port
-from waymark.topics import declared
+from waymark.launchers.child_process import Child, free_port
+from waymark.topics.declared_topics import declared
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 

@@ -4,7 +4,15 @@ import pytest
 from services.runtime.keys import KeyKind, parse
 from waymark.console import CommandError
 from waymark.database import connected
-from waymark.keys import SourceSpec, create_role_key, create_source_key, list_keys, revoke_key, rotate_key, still_valid
+from waymark.keys.key_store import (
+    SourceSpec,
+    create_role_key,
+    create_source_key,
+    list_keys,
+    revoke_key,
+    rotate_key,
+    still_valid,
+)
 
 pytestmark = pytest.mark.local
 

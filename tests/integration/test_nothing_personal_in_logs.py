@@ -21,7 +21,7 @@ from tests.integration.alerts_world import Log, a_friction, alerts, make_log
 from tests.integration.ingest_process import IngestProcess
 from tests.integration.test_alerts_api import seeded
 from tests.waiting import until
-from waymark.stack.tansu import Tansu
+from waymark.launchers.tansu import Tansu
 
 pytestmark = pytest.mark.local
 

@@ -29,8 +29,8 @@ from services.runtime.settings import CommonSettings, SettingsError
 from tests.authority import Authority
 from tests.pgbouncer import PgBouncer
 from tests.waiting import until
-from waymark.migrate import migrate
-from waymark.stack.postgres import Postgres
+from waymark.launchers.postgres import Postgres
+from waymark.migrations.migrate import migrate
 
 pytestmark = pytest.mark.pgbouncer
 

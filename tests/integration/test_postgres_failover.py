@@ -13,7 +13,7 @@ from services.runtime import postgres
 from services.runtime.postgres import TRANSIENT, Pool, acquire, close_pool, create_pool, is_transient, ping, transaction
 from tests.replication import Frozen, ask, demand, promote, several, start_standby
 from tests.waiting import until
-from waymark.stack.postgres import Postgres, StopMode
+from waymark.launchers.postgres import Postgres, StopMode
 
 pytestmark = pytest.mark.local
 

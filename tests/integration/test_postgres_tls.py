@@ -19,8 +19,8 @@ from tests.authority import Authority
 from tests.tls_postgres import NAME, PASSWORD, TlsPostgres
 from waymark.console import CommandError
 from waymark.database import connected
-from waymark.migrate import migrate
-from waymark.stack.process import free_port
+from waymark.launchers.child_process import free_port
+from waymark.migrations.migrate import migrate
 
 pytestmark = pytest.mark.tls
 

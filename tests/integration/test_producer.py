@@ -14,7 +14,7 @@ from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_to
 from services.runtime.partitioning import partition_of
 from services.runtime.record import Record
 from tests.waiting import until
-from waymark.stack.tansu import Tansu
+from waymark.launchers.tansu import Tansu
 
 pytestmark = pytest.mark.local
 

@@ -14,10 +14,10 @@ import pytest
 from services.runtime.clock import new_id
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_topics, read_back
 from waymark.database import connected
-from waymark.dead_letters import Letter, Selection
-from waymark.keys import SourceSpec, create_source_key
-from waymark.rejections import find_rejections, letters_sent_again
-from waymark.requeue import Fate, Manner, Obstacle, obstacle, sort_out, through_ingest
+from waymark.dead_letters.letters import Letter, Selection
+from waymark.dead_letters.rejections import find_rejections, letters_sent_again
+from waymark.dead_letters.requeue import Fate, Manner, Obstacle, obstacle, sort_out, through_ingest
+from waymark.keys.key_store import SourceSpec, create_source_key
 
 pytestmark = pytest.mark.local
 

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from tests.waiting import until_sync
-from waymark.migrate import migrate, status
-from waymark.stack.postgres import Postgres, StopMode
-from waymark.stack.process import Child, StackError, await_ready, free_port
-from waymark.stack.tansu import Tansu
+from waymark.launchers.child_process import Child, StackError, await_ready, free_port
+from waymark.launchers.postgres import Postgres, StopMode
+from waymark.launchers.tansu import Tansu
+from waymark.migrations.migrate import migrate, status
 
 pytestmark = pytest.mark.local
 
@@ -72,7 +72,7 @@ def test_a_child_that_ends_at_start_is_reported_with_its_log(tmp_path: Path) -> 
 def test_children_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, pathlib, signal\n"
-        "from waymark.stack.process import Child\n"
+        "from waymark.launchers.child_process import Child\n"
         "child = Child('sleeper', ['sleep', '300'], log=pathlib.Path(sys.argv[1]))\n"
         "child.start()\n"
         "print(child.pid, flush=True)\n"

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.runtime.kafka import Producer, PublishFailed, TopicSpec, cluster_line, ensure_topics
 from services.runtime.record import Record
 from tests.waiting import until
-from waymark.stack.kafka import Kafka
+from waymark.launchers.kafka import Kafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 

@@ -14,7 +14,7 @@ from tests.unit.waymark.test_command_line import waymark
 from tests.waiting import until
 from waymark.console import CommandError
 from waymark.database import connected
-from waymark.suppressions import Change, Speller, lift, listed, suppress
+from waymark.privacy.suppression_list import Change, Speller, lift, listed, suppress
 
 pytestmark = pytest.mark.local
 

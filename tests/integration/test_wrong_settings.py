@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.secured_kafka import PASSWORD
 from tests.ports import free_block
-from waymark.stack.process import free_port
+from waymark.launchers.child_process import free_port
 
 WAYMARK = Path(sys.executable).with_name("waymark")
 PROCESSES = {"ingest": "INGEST", "journey": "JOURNEY", "journey-api": "JOURNEY_API", "alerts": "ALERTS"}

@@ -21,13 +21,13 @@ import psycopg
 from schemas.documents.dead_letter import decode
 from tests.integration.ingest_process import IngestProcess, ends, make_topics, read_back
 from tests.waiting import until
-from waymark.keys import SourceSpec, create_source_key
-from waymark.local.services import ask
-from waymark.migrate import migrate
-from waymark.stack.kafka import Kafka
-from waymark.stack.postgres import Postgres
-from waymark.stack.process import Child, await_ready, free_port
-from waymark.stack.tansu import Tansu
+from waymark.keys.key_store import SourceSpec, create_source_key
+from waymark.launchers.child_process import Child, await_ready, free_port
+from waymark.launchers.kafka import Kafka
+from waymark.launchers.postgres import Postgres
+from waymark.launchers.tansu import Tansu
+from waymark.local.service_processes import ask
+from waymark.migrations.migrate import migrate
 
 JOURNEY_S = 60.0
 """Seconds within which what stands on Kafka has to be in the journey."""

@@ -22,7 +22,7 @@ from services.ingest.channels.reading import SHIPPED
 from services.runtime.sealing import Seal
 from tests.sdks.ground import Ground
 from tests.sdks.kit import HERE, python_home
-from waymark.sources import Binding, add_secret, bind
+from waymark.sources.bindings import Binding, add_secret, bind
 
 EXAMPLES = HERE.parents[1] / "examples" / "sources"
 PUBLIC = "https://waymark.example.com"

@@ -20,9 +20,9 @@ from waymark.demo.play import Pace, Play, Stage, Tally
 from waymark.demo.retailer import HOUR_S, SOURCES, Hour, invent
 from waymark.demo.story import Story
 from waymark.demo.words import words_of
-from waymark.keys import SourceSpec, create_source_key
+from waymark.keys.key_store import SourceSpec, create_source_key
+from waymark.local.local_stack import LocalStack
 from waymark.local.plan import Plan
-from waymark.local.stack import LocalStack
 
 TEND_S = 1.0
 

@@ -12,7 +12,7 @@ from services.runtime.reach import postgres_url
 from services.runtime.settings import SHARED_PREFIX, misspelt
 from waymark.console import say
 from waymark.doctor.finding import Finding, broken, fine
-from waymark.variables import known_variables, refusals
+from waymark.processes.variables import known_variables, refusals
 
 PASSWORDS = "WAYMARK_DB_PASSWORD"
 """Begins the names of the passwords that docker-compose.yml puts into URLs as they are."""

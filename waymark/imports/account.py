@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from waymark.imports.recipe import Problem, year_problem
+from waymark.imports.mapping.recipe import Problem, year_problem
 
 MOST_GROUPS = 1000
 """Of distinct problems; what comes after that is counted together."""

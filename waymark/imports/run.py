@@ -9,16 +9,16 @@ from typing import Protocol
 import orjson
 
 from waymark.console import say
-from waymark.imports import mapping as mappings
 from waymark.imports.account import Fate, Groups, Rows
 from waymark.imports.checkpoint import Checkpoint, Tally
-from waymark.imports.mapping import MappingError
-from waymark.imports.names import BUILT_IN
-from waymark.imports.recipe import Document, Problem, Recipe, check
-from waymark.imports.rows import read_jsonl, rows_of
+from waymark.imports.formats.rows import read_jsonl, rows_of
+from waymark.imports.mapping import mapping_file as mappings
+from waymark.imports.mapping.column_names import BUILT_IN
+from waymark.imports.mapping.mapping_file import MappingError
+from waymark.imports.mapping.recipe import Document, Problem, Recipe, check
+from waymark.imports.mapping.values import Line
 from waymark.imports.sending import Outcome, Sender, batches
 from waymark.imports.spool import Repeats, Spool
-from waymark.imports.values import Line
 
 Made = tuple[list[Document], list[Problem]]
 FATES = {"accepted": Fate.ACCEPTED, "duplicate": Fate.DUPLICATE, "rejected": Fate.REJECTED}

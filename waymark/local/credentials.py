@@ -8,7 +8,7 @@ import orjson
 import psycopg
 
 from services.runtime.keys import KeyKind
-from waymark.keys import SourceSpec, create_role_key, create_source_key, still_valid
+from waymark.keys.key_store import SourceSpec, create_role_key, create_source_key, still_valid
 
 DEMO_SOURCE = SourceSpec(name="demo", replay=True)
 ROLES = (KeyKind.READER, KeyKind.AGENT, KeyKind.ADMIN)

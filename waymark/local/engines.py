@@ -7,14 +7,14 @@ from sqlalchemy.exc import OperationalError
 
 from services.runtime.reach.brokers import Brokers
 from waymark.database import unusable
+from waymark.launchers.child_process import Child, StackError
+from waymark.launchers.kafka import Kafka
+from waymark.launchers.postgres import Postgres
+from waymark.launchers.tansu import Tansu
 from waymark.local.plan import BrokerKind, Plan
-from waymark.migrate import migrate
-from waymark.stack.kafka import Kafka
-from waymark.stack.postgres import Postgres
-from waymark.stack.process import Child, StackError
-from waymark.stack.tansu import Tansu
+from waymark.migrations.migrate import migrate
 from waymark.target import brokers_at
-from waymark.topics import make_topics
+from waymark.topics.declared_topics import make_topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.runtime.reach.brokers import check_servers
 from waymark.console import CommandError, settings_wrong
-from waymark.stack.process import accepts, free_port
+from waymark.launchers.child_process import accepts, free_port
 
 DEFAULT_PORTS = {"ingest": 8080, "journey-api": 8081, "alerts": 8082, "journey": 9101, "kafka": 9092, "postgres": 15432}
 OFFSETS = {"ingest": 0, "journey-api": 1, "alerts": 2, "journey": 3, "kafka": 4, "postgres": 5}
@@ -82,7 +82,7 @@ def check_settings(plan: Plan, environ: Mapping[str, str]) -> None:
         CommandError: it would not; with every mistake in the settings, or in the files that they name, or with what
             the given PostgreSQL has against its URL.
     """
-    from waymark.variables import refusals
+    from waymark.processes.variables import refusals
 
     given = {"WAYMARK_KAFKA": plan.kafka or "", "WAYMARK_POSTGRES": plan.postgres or "", **_LISTENING}
     if plan.kafka is None:

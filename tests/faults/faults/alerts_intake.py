@@ -18,7 +18,7 @@ from tests.faults.footprint import read_logs
 from tests.faults.hurt_alerts import heal, hurt
 from tests.faults.lab import Lab
 from tests.faults.telling import judged, percentile
-from waymark.stack.postgres import StopMode
+from waymark.launchers.postgres import StopMode
 
 FROZEN_S = 10.0
 """Longer than a session of 6 s: the group gives the partitions to somebody else."""

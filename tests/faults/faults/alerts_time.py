@@ -26,8 +26,8 @@ from tests.faults.sink import is_signed
 from tests.faults.telling import judged, ordered
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.waiting import until
-from waymark.migrate import migrate
-from waymark.stack.postgres import Postgres
+from waymark.launchers.postgres import Postgres
+from waymark.migrations.migrate import migrate
 
 DRAIN_AT_MOST = 8
 NEXT_DUE = """

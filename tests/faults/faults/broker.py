@@ -13,7 +13,7 @@ from tests.faults.course import Course, Scene, run_course
 from tests.faults.fault import Fault, Verdict
 from tests.faults.lab import Lab
 from tests.faults.observed import read_progress
-from waymark.stack.kafka import KafkaNode
+from waymark.launchers.kafka import KafkaNode
 
 DOWN_S = 6.0
 """How long a killed broker stays away: twice what ingest waits for it."""

@@ -15,7 +15,7 @@ from tests.faults.course import Course, Scene, run_course
 from tests.faults.fault import Fault, Verdict
 from tests.faults.footprint import read_logs
 from tests.faults.lab import Lab
-from waymark.stack.postgres import StopMode
+from waymark.launchers.postgres import StopMode
 
 RESUME_WITHIN_S = 30.0
 POOL = 4

@@ -15,7 +15,7 @@ from tests.faults.fleet import Engines
 from tests.faults.lab import Lab
 from tests.pgbouncer import VARIABLE, PgBouncer
 from tests.replication import ask, demand, promote, several, start_standby
-from waymark.stack.postgres import Postgres, StopMode
+from waymark.launchers.postgres import Postgres, StopMode
 
 WRITES_AGAIN_WITHIN_S = 15.0
 NOTICED_S = 3.0

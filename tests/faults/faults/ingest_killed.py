@@ -13,7 +13,7 @@ from tests.faults.fault import Fault, Verdict
 from tests.faults.fleet import READY_WITHIN_S, Process
 from tests.faults.hurt_ingest import heal, hurt
 from tests.faults.lab import Lab
-from waymark.stack.process import await_ready
+from waymark.launchers.child_process import await_ready
 
 
 async def ended(lab: Lab, seed: int, *, times: int) -> Verdict:

@@ -33,7 +33,7 @@ from tests.faults.people import LIVE
 from tests.faults.producing import Ledger, produce
 from tests.faults.sink import Sink
 from tests.faults.workload import Sending, What, make
-from waymark.topics import make_topics
+from waymark.topics.declared_topics import make_topics
 
 TOUCHPOINTS = 2400
 NEW_LINE = "after-the-accident"

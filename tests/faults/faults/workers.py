@@ -17,7 +17,7 @@ from tests.faults.fault import Fault, Verdict
 from tests.faults.fleet import READY_WITHIN_S, Process
 from tests.faults.hurt_worker import heal, hurt
 from tests.faults.lab import Lab
-from waymark.stack.process import await_ready
+from waymark.launchers.child_process import await_ready
 
 EXIT_WITHIN_S = 12.0
 FROZEN_S = 30.0

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from services.runtime.settings import MOST_INTEGER, MOST_NUMBER, CommonSettings, Settings, SettingsError, misspelt
 from tests.architecture.settings import declared
-from waymark.variables import known_variables
+from waymark.processes.variables import known_variables
 
 SECRET = "hunter2-hunter2-hunter2-hunter2-hunter2"
 

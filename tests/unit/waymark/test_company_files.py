@@ -8,10 +8,10 @@ import pytest
 from services.ingest.channels import reading
 from services.ingest.privacy.policy import Policy, PolicyError
 from services.journey import rulebook
-from waymark import dialects
 from waymark.console import CommandError
-from waymark.imports import recipe
-from waymark.imports.mapping import MappingError
+from waymark.imports.mapping import recipe
+from waymark.imports.mapping.mapping_file import MappingError
+from waymark.sources import source_reading
 
 
 def of_rules(path: Path) -> list[str]:
@@ -47,11 +47,11 @@ def of_mapping(path: Path) -> list[str]:
 
 
 def of_cloudevents(path: Path) -> list[str]:
-    return of_command(lambda: dialects.read_rules(path))
+    return of_command(lambda: source_reading.read_rules(path))
 
 
 def of_segment(path: Path) -> list[str]:
-    return of_command(lambda: dialects.read_mapping(path))
+    return of_command(lambda: source_reading.read_mapping(path))
 
 
 def of_command(read: Callable[[], object]) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from waymark.doctor.examine import examine
+from waymark.doctor.examination import examine
 from waymark.doctor.finding import Finding
 
 HANGUL = re.compile("[가-힣]")

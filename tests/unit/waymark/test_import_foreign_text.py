@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from waymark.console import CommandError
-from waymark.imports.delimited import Layout, read_csv
-from waymark.imports.encodings import EncodingError
-from waymark.imports.mapping import MappingError, parse
-from waymark.imports.objects import read_jsonl
+from waymark.imports.formats.delimited import Layout, read_csv
+from waymark.imports.formats.encodings import EncodingError
+from waymark.imports.formats.objects import read_jsonl
+from waymark.imports.mapping.mapping_file import MappingError, parse
+from waymark.imports.mapping.values import Line
 from waymark.imports.run import Source, make
-from waymark.imports.values import Line
 
 FIELDS: dict[str, Any] = {
     "id": "{id}",

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from waymark.imports.account import Groups
-from waymark.imports.mapping import MappingError, parse
-from waymark.imports.recipe import Problem, Recipe
+from waymark.imports.mapping.mapping_file import MappingError, parse
+from waymark.imports.mapping.recipe import Problem, Recipe
 from waymark.imports.run import Source, make
 
 MINIMAL: dict[str, Any] = {

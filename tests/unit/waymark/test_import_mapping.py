@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from waymark.imports.mapping import MappingError, load, parse
-from waymark.imports.recipe import Recipe
+from waymark.imports.mapping.mapping_file import MappingError, load, parse
+from waymark.imports.mapping.recipe import Recipe
 from waymark.imports.run import Source, make
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from waymark.console import CommandError
-from waymark.imports.delimited import Layout
-from waymark.imports.mapping import parse
-from waymark.imports.rows import format_of, jsonl_rows, read_csv, read_parquet
+from waymark.imports.formats.delimited import Layout
+from waymark.imports.formats.rows import format_of, jsonl_rows, read_csv, read_parquet
+from waymark.imports.mapping.mapping_file import parse
 from waymark.imports.run import Source, make
 from waymark.imports.spool import Spool
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.unit.waymark.workbooks import Cell, write_workbook
 from waymark.console import CommandError
-from waymark.imports.mapping import MappingError, parse
+from waymark.imports.formats.workbook import read_workbook
+from waymark.imports.mapping.mapping_file import MappingError, parse
 from waymark.imports.run import Source, make
-from waymark.imports.workbook import read_workbook
 
 HEADER: list[Cell] = ["상담번호", "일시", "길이", "회원", "합계"]
 AT = datetime(2026, 11, 22, 9, 15)  # noqa: DTZ001 - Excel knows no zones

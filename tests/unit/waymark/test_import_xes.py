@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from waymark.imports.mapping import load
-from waymark.imports.rows import format_of, xes_rows
+from waymark.imports.formats.rows import format_of, xes_rows
+from waymark.imports.formats.xes import XesError, read_events
+from waymark.imports.mapping.mapping_file import load
 from waymark.imports.run import Source, make
-from waymark.imports.xes import XesError, read_events
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "xes"
 

@@ -2,7 +2,7 @@ import pytest
 
 from waymark.console import CommandError
 from waymark.local.plan import DEFAULT_PORTS, BrokerKind, choose_broker, choose_ports
-from waymark.local.services import Fate, fate_of
+from waymark.local.service_processes import Fate, fate_of
 
 
 def nobody(_: int) -> bool:

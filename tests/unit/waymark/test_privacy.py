@@ -15,8 +15,8 @@ from services.ingest.privacy.sealing import Sealer
 from services.ingest.privacy.treatment import Treating
 from tests.unit.waymark.test_command_line import waymark
 from waymark.console import CommandError
-from waymark.privacy import Bench, opened
-from waymark.suppressions import Speller
+from waymark.privacy.policy_trial import Bench, opened
+from waymark.privacy.suppression_list import Speller
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
 KEY = "a-key-for-what-is-encrypted-long-enough"

@@ -1,7 +1,7 @@
 import hashlib
 from pathlib import Path
 
-from waymark.stack.jars import differences
+from waymark.launchers.jars import differences
 
 
 def test_a_jar_that_is_not_the_pinned_one_is_found(tmp_path: Path) -> None:

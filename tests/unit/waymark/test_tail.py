@@ -12,10 +12,10 @@ from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 from tests.unit.ingest.test_inspector_aftermath import Journey
 from tests.waiting import until
-from waymark import tail
-from waymark.commands import tail as command
 from waymark.console import CommandError, out
-from waymark.tail import Event, Watch, follow, recent
+from waymark.touchpoints import inspector_stream
+from waymark.touchpoints import tail_command as command
+from waymark.touchpoints.inspector_stream import Event, Watch, follow, recent
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_what_comes_is_followed(bench: Bench, watch: Watch) -> None:
 async def test_a_stream_that_breaks_off_is_taken_up_where_it_was(
     bench: Bench, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tail, "RETRY_S", 0.05)
+    monkeypatch.setattr(inspector_stream, "RETRY_S", 0.05)
     async with serving(bench.app, "127.0.0.1", 0, drain_s=2.0) as port:
         watch = Watch(url=f"http://127.0.0.1:{port}", key=bench.key.text)
         async with Following(watch) as following:

@@ -1,0 +1,134 @@
+"""`waymark demo`: the main job in a minute, on a real stack, with every alert verified."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from waymark.console import CommandError, err, out, say
+from waymark.options import AsJson, DataDir, examples
+
+if TYPE_CHECKING:
+    from waymark.demo.show import Result
+    from waymark.local.local_stack import LocalStack
+    from waymark.local.plan import Plan
+
+Customers = Annotated[int, typer.Option(min=50, max=50_000, help=say("How many customers.", "고객 수입니다."))]
+Seed = Annotated[int, typer.Option(help=say("Which hour: one seed, one story.", "이야기를 정하는 시드입니다."))]
+Play = Annotated[
+    float,
+    typer.Option("--play-seconds", min=5, help=say("Time for the hour to be told in.", "한 시간을 재생할 시간(초).")),
+]
+Stay = Annotated[
+    bool, typer.Option("--stay", help=say("Keep everything running afterwards.", "끝난 뒤에도 계속 실행합니다."))
+]
+Broker = Annotated[
+    str | None,
+    typer.Option(metavar="embedded|kafka|HOST:PORT", help=say("As for `waymark up`.", "`waymark up`과 같습니다.")),
+]
+PortBase = Annotated[
+    int | None, typer.Option(min=1024, max=65_000, help=say("Use ports N, N+1, …", "포트 N, N+1, …을 씁니다."))
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the flags say."""
+
+    customers: int
+    seed: int
+    play_s: float
+    stay: bool
+    as_json: bool
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "demo",
+        help=say(
+            "Play an hour at a Korean retailer on a local stack, and verify every alert as a support team would.",
+            "한국 유통사의 한 시간을 로컬 스택에서 재생하고, 지원팀처럼 모든 알림의 서명을 검증합니다.",
+        ),
+        epilog=examples(
+            "waymark demo",
+            "waymark demo --customers 10000 --play-seconds 60",
+            "waymark demo --stay",
+            "waymark demo --broker kafka --json",
+        ),
+    )(demo)
+
+
+def demo(
+    customers: Customers = 3000,
+    seed: Seed = 7,
+    play_s: Play = 25.0,
+    stay: Stay = False,
+    broker: Broker = None,
+    data_dir: DataDir = None,
+    port_base: PortBase = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a stack, play, sum up, stop."""
+    from tempfile import TemporaryDirectory
+
+    options = Options(customers=customers, seed=seed, play_s=play_s, stay=stay, as_json=as_json)
+    with TemporaryDirectory(prefix="waymark-demo-", ignore_cleanup_errors=True) as fresh:
+        plan = make_demo_plan(data_dir or Path(fresh), options, broker=broker, port_base=port_base)
+        result = _perform(plan, options)
+    if result is not None and not result.succeeded:
+        raise CommandError(say("the demo did not end as it should; see above", "데모가 정상적으로 끝나지 않았습니다"))
+
+
+def make_demo_plan(folder: Path, options: Options, *, broker: str | None, port_base: int | None) -> "Plan":
+    """The plan of `up` in a folder of its own, on other ports where the usual ones are taken."""
+    import dataclasses
+
+    from waymark.launchers.child_process import free_port
+    from waymark.local.up_command import make_plan
+
+    try:
+        plan = make_plan(os.environ, broker=broker, data_dir=folder, port_base=port_base)
+    except CommandError as error:
+        if port_base is not None or error.exit_code != 1:
+            raise
+        plan = make_plan(os.environ, broker=broker, data_dir=folder, port_base=free_port())
+    # Promises are judged once the hour has been told: see waymark/demo/play.py.
+    environment = {
+        "WAYMARK_JOURNEY_LATE_GRACE_S": str(options.play_s + 5),
+        "WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true",
+    }
+    return dataclasses.replace(plan, environment={**plan.environment, **environment})
+
+
+def _perform(plan: "Plan", options: Options) -> "Result | None":
+    """Return what came of it, or None when somebody stopped it."""
+    from waymark.demo.outcome import PeakMemory
+    from waymark.demo.show import Show
+    from waymark.local.local_stack import LocalStack
+    from waymark.local.up_command import Progress, Stopped, stop_signals
+
+    show = Show(plan, options)
+    result: Result | None = None
+    with stop_signals() as stopping, Progress() as report, PeakMemory() as memory:
+        try:
+            with LocalStack(plan, report) as stack:
+                stopping.stack = stack
+                report.rest()
+                result = show.perform(stack, memory)
+                if options.stay:
+                    _stay(plan, stack)
+        except Stopped:
+            if result is None:
+                err.print(say("stopped before the end", "끝나기 전에 멈췄습니다"), style="yellow")
+    return result
+
+
+def _stay(plan: "Plan", stack: "LocalStack") -> None:
+    from waymark.local.up_command import watch
+    from waymark.local.welcome import welcome
+
+    out.print(welcome(plan, stack.target))
+    watch(stack, None)

@@ -1,0 +1,212 @@
+"""Checks of PostgreSQL: does it answer, tables, clocks, and what the services left in it for somebody to look at."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+import psycopg
+
+from schemas import topics
+from services.runtime.reach import postgres_url
+from waymark.console import masked, say
+from waymark.database import opened, why_refused
+from waymark.doctor.finding import Finding, broken, fine, look
+from waymark.doctor.team_checks import examine_hearing
+from waymark.migrations.migrate import status
+
+MOST_SKEW_S = 2.0
+STALE_S = 60
+OLDEST_POSTGRES = 150_000
+MOST_DEAD_LETTERS = 100
+"""So many that could not be applied are no stray records: something writes what nobody can read."""
+
+LONGEST_UNPUBLISHED_S = 600
+
+
+def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterable[Finding]:
+    """Every finding about the database. `line` is the log's, empty where Kafka does not answer."""
+    if problems := postgres_url.problems(url):
+        detail = "; ".join(f"WAYMARK_POSTGRES: {problem}" for problem in problems)
+        yield broken("postgres", detail, say("correct this variable", "이 변수를 바로잡으세요"))
+        return
+    try:
+        connection = opened(url, "waymark-doctor", writes=False)
+    except psycopg.OperationalError as error:
+        if (wrong := why_refused(url)) is not None:
+            yield broken(
+                "postgres", f"WAYMARK_POSTGRES: {wrong}", say("correct this variable", "이 변수를 바로잡으세요")
+            )
+            return
+        reason = str(error).strip().splitlines()[0]
+        fix = say(
+            "start it (`waymark up` brings one), or set WAYMARK_POSTGRES to its URL",
+            "PostgreSQL을 시작하거나(`waymark up`에 포함) WAYMARK_POSTGRES에 URL을 지정하세요",
+        )
+        detail = say(f"{masked(url)} cannot be used: {reason}", f"{masked(url)}: 접속할 수 없습니다 ({reason})")
+        yield broken("postgres", detail, fix)
+        return
+    with connection:
+        connection.autocommit = True
+        yield _version(connection, url)
+        yield _writing(connection)
+        yield _clock(connection, now)
+        migrations = _migrations(url)
+        yield migrations
+        if not migrations.fix:
+            yield from _state(connection, line, now)
+
+
+def _version(connection: psycopg.Connection, url: str) -> Finding:
+    version = connection.info.server_version
+    number = f"{version // 10_000}.{version % 10_000}"
+    detail = say(f"{masked(url)} answers, version {number}", f"{masked(url)}: 정상 응답, 버전 {number}")
+    if version < OLDEST_POSTGRES:
+        return broken(
+            "postgres", detail, say("Waymark needs PostgreSQL 15 or newer", "PostgreSQL 15 이상이 필요합니다")
+        )
+    return fine("postgres", detail)
+
+
+def _writing(connection: psycopg.Connection) -> Finding:
+    """Whether it is the server that takes writes: a standby answers everything else just as well."""
+    row = connection.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')").fetchone()
+    standby, limited = row or (False, "off")
+    if standby:
+        fix = say(
+            "name all servers in WAYMARK_POSTGRES, with ?target_session_attrs=read-write, or promote this one",
+            "WAYMARK_POSTGRES에 모든 서버를 ?target_session_attrs=read-write와 함께 적거나 이 서버를 승격하세요",
+        )
+        return broken("writes", say("this server is a standby", "이 서버는 대기(standby) 서버입니다"), fix)
+    if limited == "on":
+        fix = say(
+            "see who set default_transaction_read_only: ALTER SYSTEM, ALTER DATABASE or ALTER ROLE",
+            "default_transaction_read_only를 설정한 곳을 확인하세요: ALTER SYSTEM, ALTER DATABASE, ALTER ROLE",
+        )
+        return broken("writes", say("this server takes no writes", "이 서버는 쓰기를 받지 않습니다"), fix)
+    return fine("writes", say("taken", "받음"))
+
+
+def _clock(connection: psycopg.Connection, now: Callable[[], datetime]) -> Finding:
+    """The database's time against ours, taken on both sides of the question."""
+    before = now()
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    after = now()
+    theirs = row[0] if row else before
+    skew = abs((theirs.astimezone(UTC) - before - (after - before) / 2).total_seconds())
+    if skew > MOST_SKEW_S:
+        detail = say(
+            f"this machine and PostgreSQL differ by {skew:.1f} s",
+            f"이 서버와 PostgreSQL의 시각이 {skew:.1f}초 다릅니다",
+        )
+        return look("clock", detail, say("let both follow NTP", "양쪽 모두 NTP로 시각을 동기화하세요"))
+    close = f"{max(skew, 0.001):.3f}"
+    return fine("clock", say(f"within {close} s of PostgreSQL's", f"PostgreSQL과의 차이 {close}초 이내"))
+
+
+def _migrations(url: str) -> Finding:
+    found = status(url)
+    if found.up_to_date:
+        return fine("migrations", ", ".join(found.current))
+    there, wanted = ", ".join(found.current) or say("none", "없음"), ", ".join(found.wanted)
+    detail = say(f"there: {there}; wanted: {wanted}", f"현재: {there}, 필요: {wanted}")
+    return broken("migrations", detail, say("run `waymark migrate`", "`waymark migrate`를 실행하세요"))
+
+
+def _state(connection: psycopg.Connection, line: str, now: Callable[[], datetime]) -> Iterable[Finding]:
+    yield _partitions(connection, line)
+    yield _counted(
+        connection,
+        "dead letters",
+        "SELECT (SELECT count(*) FROM journey.dead_letters WHERE requeued_at IS NULL)"
+        " + (SELECT count(*) FROM alerts.dead_letters WHERE requeued_at IS NULL)",
+        say("records could not be applied", "처리하지 못한 레코드"),
+        "waymark dlq list",
+        broken_from=MOST_DEAD_LETTERS,
+    )
+    yield _counted(
+        connection,
+        "rules",
+        "SELECT count(DISTINCT rule) FROM journey.rule_failures",
+        say("rules failed for some customers", "일부 고객에게서 평가에 실패한 규칙"),
+        say(
+            "see journey.rule_failures and the worker's log; mend the rule and restart the worker",
+            "journey.rule_failures와 워커 로그를 확인하고, 규칙을 고친 뒤 워커를 다시 시작하세요",
+        ),
+    )
+    yield _outbox(connection)
+    yield from examine_hearing(connection, now())
+
+
+def _counted(
+    connection: psycopg.Connection, name: str, question: str, what: str, fix: str, *, broken_from: int | None = None
+) -> Finding:
+    row = connection.execute(question.encode()).fetchone()
+    count = int(row[0]) if row else 0
+    detail = say(f"{count} {what}", f"{what} {count}건")
+    if broken_from is not None and count >= broken_from:
+        return broken(name, detail, fix)
+    return look(name, detail, fix) if count else fine(name, detail)
+
+
+def _outbox(connection: psycopg.Connection) -> Finding:
+    """What waits to be published: a while is worth a look, longer means that nobody downstream hears of it."""
+    row = connection.execute(
+        """SELECT count(*) FILTER (WHERE age > 60), coalesce(max(age), 0) FROM
+             (SELECT extract(epoch FROM clock_timestamp() - created_at) AS age FROM
+                (SELECT created_at FROM journey.outbox WHERE published_at IS NULL
+                 UNION ALL SELECT created_at FROM alerts.issue_outbox WHERE published_at IS NULL) AS waiting) AS aged"""
+    ).fetchone()
+    count, oldest_s = (int(row[0]), float(row[1])) if row else (0, 0.0)
+    minutes = int(oldest_s // 60)
+    detail = say(
+        f"{count} records wait for more than a minute to be published, the oldest for {minutes} min",
+        f"1분 넘게 발행을 기다리는 레코드 {count}건, 가장 오래된 것은 {minutes}분",
+    )
+    fix = say(
+        "see whether Kafka takes writes, and the logs of the journey worker and alerts",
+        "Kafka에 쓰기가 되는지, journey 워커와 alerts의 로그를 확인하세요",
+    )
+    if oldest_s > LONGEST_UNPUBLISHED_S:
+        return broken("outbox", detail, fix)
+    if count:
+        return look("outbox", detail, fix)
+    return fine("outbox", say("nothing waits for more than a minute", "1분 넘게 기다리는 레코드 없음"))
+
+
+def _partitions(connection: psycopg.Connection, line: str) -> Finding:
+    """Partitions that hold the horizon back: timers do not fire while one of them has no recent mark."""
+    topic = topics.load()["touchpoints"]
+    if not line:
+        detail = say("unknown while Kafka does not answer", "Kafka가 응답하지 않아 알 수 없습니다")
+        return look("partitions", detail, say("see kafka above", "위의 kafka 항목을 확인하세요"))
+    rows = connection.execute(
+        """SELECT partition, extract(epoch FROM clock_timestamp() - greatest(applied_append_time, caught_up_at))
+             FROM journey.progress WHERE line = %s AND topic = %s""",
+        (line, topic.name),
+    ).fetchall()
+    behind: dict[int, float | None] = dict(rows)
+    never = [number for number in range(topic.partitions) if behind.get(number) is None]
+    stale = [number for number, age in behind.items() if age is not None and age > STALE_S]
+    if never or stale:
+        return _held_back(never, stale, topic.partitions)
+    return fine(
+        "partitions",
+        say(
+            f"all {topic.partitions} followed to within {STALE_S} s",
+            f"{topic.partitions}개 모두 {STALE_S}초 이내로 따라잡음",
+        ),
+    )
+
+
+def _held_back(never: list[int], stale: list[int], count: int) -> Finding:
+    told = [say(f"never applied: {_list(never)}", f"한 번도 처리되지 않음: {_list(never)}")] if never else []
+    if stale:
+        told.append(say(f"behind by more than {STALE_S} s: {_list(stale)}", f"{STALE_S}초 넘게 밀림: {_list(stale)}"))
+    fix = say(
+        "see that enough journey workers run and are ready; timers wait for these partitions",
+        "journey 워커가 충분히 실행 중이고 준비되었는지 확인하세요. 타이머는 이 파티션들을 기다립니다",
+    )
+    return look("partitions", "; ".join(told) + say(f" (of {count})", f" (전체 {count}개)"), fix)
+
+
+def _list(numbers: list[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))

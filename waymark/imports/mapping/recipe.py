@@ -1,0 +1,226 @@
+"""A mapping made ready for work: from a row, its touchpoints (as JSON documents) or what is wrong with it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from schemas import validation
+from waymark.console import say
+from waymark.imports.mapping import mapping_file as mappings
+from waymark.imports.mapping.cells import Unreadable, read_boolean
+from waymark.imports.mapping.column_names import BUILT_IN, plain, twins
+from waymark.imports.mapping.mapping_file import Condition, Entry, MappingError
+from waymark.imports.mapping.times import parse_shift
+from waymark.imports.mapping.values import TIMES, Made, Reading, Row, SpecProblem, ValueProblem, maker
+
+SCHEMA = "touchpoint.v1"
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+
+Document = dict[str, Any]
+Test = Callable[[Row], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that is wrong with a line of the file: a stable code, the field, its columns, and how to mend it.
+
+    `year` is given where a time lies in a year that is not taken.
+    """
+
+    line: int
+    code: str
+    message: str
+    field: str = ""
+    column: str = ""
+    id: str = ""
+    year: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One entry of the mapping, ready."""
+
+    tests: Sequence[Test]
+    fields: Mapping[str, Made]
+
+
+class Recipe:
+    """Makes touchpoints of rows. Its problems name the columns that the file has not."""
+
+    def __init__(self, mapping: mappings.Mapping) -> None:
+        problems: list[str] = []
+        self.shift = None if mapping.shift is None else parse_shift(mapping.shift)
+        reading = Reading(timezone=mapping.timezone, decimal=mapping.decimal, shift=self.shift)
+        self.steps = [_step(mapping, n, entry, reading, problems) for n, entry in enumerate(mapping.touchpoints)]
+        self.columns = frozenset(
+            {name for step in self.steps for made in step.fields.values() for name in made.columns}
+            | {plain(name) for entry in mapping.touchpoints for name in entry.when}
+        )
+        if problems:
+            raise MappingError(problems)
+
+    def require(self, columns: Sequence[str]) -> None:
+        """Raise MappingError when the file lacks columns that the mapping reads."""
+        missing = sorted(self.columns - set(columns) - BUILT_IN)
+        if missing:
+            there = ", ".join(columns) or "none"
+            raise MappingError([_lacks(name, columns, there) for name in missing])
+
+    def touchpoints(self, line: int, row: Row) -> tuple[list[Document], list[Problem]]:
+        """What a row becomes: documents that satisfy the contract, and problems with the others."""
+        documents: list[Document] = []
+        problems: list[Problem] = []
+        for step in self.steps:
+            if not all(test(row) for test in step.tests):
+                continue
+            document, found = _made(step, line, row)
+            found = found or check(line, document, step.fields)
+            problems += found
+            if not found:
+                documents.append(document)
+        return documents, problems
+
+    def times(self, row: Row) -> list[datetime]:
+        """When the touchpoints of a row occurred, of those whose time can be read."""
+        found = []
+        for step in self.steps:
+            if all(test(row) for test in step.tests):
+                try:
+                    made = step.fields["occurred_at"].make(row)
+                except ValueProblem:
+                    continue
+                found += [datetime.fromisoformat(made)] if made else []
+        return found
+
+
+def load(path: Path) -> mappings.Mapping:
+    """Read a mapping file that touchpoints can be made by; raises `MappingError` with everything that is wrong."""
+    mapping = mappings.load(path, _against)
+    Recipe(mapping)
+    return mapping
+
+
+def _against(mapping: mappings.Mapping, number: int, entry: Entry) -> list[str]:
+    try:
+        shift = None if mapping.shift is None else parse_shift(mapping.shift)
+    except ValueError:
+        shift = None  # which is a problem of its own
+    problems: list[str] = []
+    _step(mapping, number, entry, Reading(timezone=mapping.timezone, decimal=mapping.decimal, shift=shift), problems)
+    return problems
+
+
+def check(line: int, document: Document, fields: Mapping[str, Made] | None = None) -> list[Problem]:
+    """What the contract has against a document; `fields` are what it was made by."""
+    id_ = str(document.get("id", ""))
+    problems = []
+    for error in validation.errors(SCHEMA, document):
+        columns = ", ".join(sorted(_columns_at(fields or {}, error.path)))
+        message, code, year = say(error.message, error.message_ko), str(error.code), None
+        if error.path in TIMES and (year := _year_not_taken(document.get(error.path))) is not None:
+            code, message = "year_out_of_range", year_problem(str(year))
+        if columns:
+            message += say(f" (column {columns!r})", f" ({columns!r} 열)")
+        problems.append(
+            Problem(line=line, code=code, field=error.path, column=columns, message=message, id=id_, year=year)
+        )
+    return problems
+
+
+def year_problem(years: str) -> str:
+    """What is wrong with a time of a year that is not taken."""
+    return say(
+        f"the year is {years}; Waymark takes {FIRST_YEAR} to {LAST_YEAR}",
+        f"연도가 {years}년입니다. {FIRST_YEAR}년부터 {LAST_YEAR}년까지만 받습니다",
+    )
+
+
+def _made(step: Step, line: int, row: Row) -> tuple[Document, list[Problem]]:
+    document: Document = {}
+    problems = []
+    for name, part in step.fields.items():
+        try:
+            value = part.make(row)
+        except ValueProblem as problem:
+            problems.append(
+                Problem(line=line, code="unreadable_value", field=name, column=problem.column, message=str(problem))
+            )
+            continue
+        if value is not None:
+            document[name] = value
+    return document | {"replay": True}, problems
+
+
+def _year_not_taken(value: object) -> int | None:
+    """The year of a time that is well written but for its year."""
+    try:
+        year = datetime.fromisoformat(str(value)).year
+    except ValueError:
+        return None
+    return None if FIRST_YEAR <= year <= LAST_YEAR else year
+
+
+def _columns_at(fields: Mapping[str, Made], path: str) -> frozenset[str]:
+    """The columns of the value at `path` (`customer.phone.value`), or of the deepest that it stands in."""
+    columns: frozenset[str] = frozenset()
+    members = fields
+    while path and members:
+        name = max((name for name in members if path == name or path.startswith(f"{name}.")), key=len, default=None)
+        if name is None:
+            break
+        columns, members = members[name].columns, members[name].members
+        path = path[len(name) + 1 :]
+    return columns
+
+
+def _lacks(name: str, columns: Sequence[str], there: str) -> str:
+    alike = twins(name, columns)
+    if len(alike) > 1:
+        return f"the file has {len(alike)} columns called {name!r}: say {' or '.join(repr(one) for one in alike)}"
+    return f"the file has no column {name!r}; it has: {there}"
+
+
+def _step(mapping: mappings.Mapping, number: int, entry: Entry, reading: Reading, problems: list[str]) -> Step:
+    fields: dict[str, Made] = {}
+    for name, spec in mappings.fields_of(mapping, entry).items():
+        try:
+            fields[name] = maker(spec, at=(name,), reading=reading)
+        except SpecProblem as problem:
+            problems.append(f"touchpoints[{number}].fields.{name}: {problem}")
+    return Step(tests=[_test(plain(column), wanted) for column, wanted in entry.when.items()], fields=fields)
+
+
+def _test(column: str, wanted: Any) -> Test:
+    if isinstance(wanted, Condition):
+        return _condition(column, wanted)
+    many = wanted if isinstance(wanted, list) else [wanted]
+    values = frozenset(_as_text(value) for value in many)
+    truths = frozenset(value for value in many if isinstance(value, bool))
+    if not truths:
+        return lambda row: row[column] in values
+    return lambda row: row[column] in values or _truth(row[column]) in truths
+
+
+def _condition(column: str, wanted: Condition) -> Test:
+    def test(row: Row) -> bool:
+        text = row[column]
+        in_list = wanted.one_of is None or text in wanted.one_of
+        not_in_list = wanted.none_of is None or text not in wanted.none_of
+        return in_list and not_in_list and (wanted.empty is None or wanted.empty == (not text.strip()))
+
+    return test
+
+
+def _truth(text: str) -> bool | None:
+    """What a cell says where the mapping asks for true or false, in any of the languages."""
+    try:
+        return read_boolean(text)
+    except Unreadable:
+        return None
+
+
+def _as_text(value: object) -> str:
+    """YAML reads `seq: 0` as a number and `yes` as true; the file has text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

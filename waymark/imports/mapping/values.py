@@ -1,0 +1,233 @@
+"""Makes one field's value from a row: constants, templates like `{case}-{seq}`, value maps, numbers, durations, times.
+
+A maker answers None for "leave the field out", which is what an empty column means, and raises `ValueProblem` for a
+value that it cannot read. The message names the column and never quotes the value: it may be personal data.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from waymark.console import say
+from waymark.imports.mapping.cells import UNITS, Unreadable, read_boolean, read_duration, read_number
+from waymark.imports.mapping.column_names import plain
+from waymark.imports.mapping.mapping_file import NESTED, Column
+from waymark.imports.mapping.times import Shift, reader
+
+Row = Mapping[str, str]
+Maker = Callable[[Row], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One row with the number that a person would look for, or why it is none."""
+
+    number: int
+    row: Row | None = None
+    problem: str = ""
+
+
+At = tuple[str, ...]
+"""Where a value goes: `("wait_s",)`, `("customer", "phone", "verified")`."""
+
+PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
+TIMES = frozenset({"occurred_at", "due_at"})
+DURATIONS = frozenset({"wait_s", "duration_s", "hold_s"})
+INTEGERS = frozenset({"transfers", "sequence"})
+NUMBERS = frozenset({("sentiment",), ("score", "value"), ("score", "scale"), ("value", "amount")})
+
+
+class ValueProblem(Exception):  # noqa: N818 - it names what is wrong with one value of a row, which is then reported
+    """A row has a value that cannot be read as the mapping says; `column` is where it stands."""
+
+    def __init__(self, column: str, said: str) -> None:
+        super().__init__(say(f"column {column!r} {said}", f"{column!r} 열: {said}"))
+        self.column = column
+
+
+class SpecProblem(Exception):  # noqa: N818 - the same for the mapping itself
+    """The mapping says something about a value that cannot be followed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How values are read throughout a file: `timezone` of times without one, `decimal` sign, `shift` of times."""
+
+    timezone: str
+    decimal: str = "."
+    shift: Shift | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A maker, and the columns that it reads; of a value with members also theirs."""
+
+    make: Maker
+    columns: frozenset[str]
+    members: "Mapping[str, Made]" = field(default_factory=dict)
+
+
+def maker(spec: Any, *, at: At, reading: Reading) -> Made:
+    """The maker for what a mapping says about the value at `at`.
+
+    Raises:
+        SpecProblem: that cannot be followed.
+    """
+    if isinstance(spec, list):
+        raise SpecProblem("a list is no value here")
+    if isinstance(spec, dict):
+        if spec.keys() & {"column", "template"} and not (len(at) == 1 and at[0] in NESTED):
+            return _column(_convert(spec), at, reading)
+        return _nested(
+            {str(name): maker(value, at=(*at, str(name)), reading=reading) for name, value in spec.items()}, at
+        )
+    if not isinstance(spec, str):
+        return Made(make=lambda _: spec, columns=frozenset())
+    if at[0] in TIMES:
+        return _column(Column(template=spec) if "{" in spec else Column(column=spec), at, reading)
+    template = _template(spec)
+    if template.columns:
+        return _read_by(template, _reader(Column(template=spec), at, reading))
+    return _constant(template.make({}), at)
+
+
+def _convert(spec: dict[str, Any]) -> Column:
+    try:
+        column = msgspec.convert(spec, Column)
+    except msgspec.ValidationError as error:
+        raise SpecProblem(str(error)) from error
+    if (column.column is None) == (column.template is None):
+        raise SpecProblem("say `column` or `template`, one of them")
+    if column.unit is not None and column.unit not in UNITS:
+        raise SpecProblem(f"there is no unit {column.unit!r}; there are {', '.join(UNITS)}")
+    return column
+
+
+def _column(column: Column, at: At, reading: Reading) -> Made:
+    source = _template(column.template) if column.template is not None else _text(plain(column.column or ""))
+    if column.map is not None:
+        return _mapped(source, column, column.map)
+    return _read_by(source, _reader(column, at, reading))
+
+
+def _reader(column: Column, at: At, reading: Reading) -> Callable[[str], Any]:
+    """Return what reads the text of a value that goes to `at`."""
+    decimal = column.decimal or reading.decimal
+    if at[0] in TIMES or column.format is not None:
+        return _time(column, reading)
+    if at[0] in DURATIONS or column.unit is not None:
+        unit = UNITS[column.unit or "s"]
+        return lambda text: read_duration(text, unit=unit, decimal=decimal) + column.add
+    if column.number or column.add or at in NUMBERS or at[0] in INTEGERS:
+        whole = at[0] in INTEGERS
+        return lambda text: read_number(text, decimal=decimal, integer=whole) + column.add
+    if column.boolean or (at[0] == "customer" and at[2:] == ("verified",)):
+        return read_boolean
+    return lambda text: text
+
+
+def _read_by(source: Made, read: Callable[[str], Any]) -> Made:
+    where = ", ".join(sorted(source.columns))
+
+    def make(row: Row) -> Any:
+        text: str | None = source.make(row)
+        if text is None or not text.strip():
+            return None
+        try:
+            return read(text)
+        except Unreadable as error:
+            raise ValueProblem(where, str(error)) from None
+
+    return Made(make=make, columns=source.columns)
+
+
+def _text(name: str) -> Made:
+    return Made(make=lambda row: row[name], columns=frozenset({name}))
+
+
+def _template(text: str) -> Made:
+    """`{column}` stands for the column, `{{` for a brace. With all its columns empty, the field is left out."""
+    for found in PLACEHOLDER.finditer(text):
+        if found[0] in "{}":
+            raise SpecProblem(f"a brace without its partner in {text!r}; write {{{{ for a brace")
+    names = {found[1]: plain(found[1]) for found in PLACEHOLDER.finditer(text) if found[1]}
+    if len(names) == 1 and text == "{" + (alone := next(iter(names))) + "}":
+        return _text(names[alone])  # what most fields are, and nothing to put together
+
+    def fill(found: re.Match[str], row: Row) -> str:
+        return row[names[found[1]]] if found[1] else found[0][0]
+
+    def make(row: Row) -> str | None:
+        if names and not any(row[name] for name in names.values()):
+            return None
+        return PLACEHOLDER.sub(lambda found: fill(found, row), text)
+
+    return Made(make=make, columns=frozenset(names.values()))
+
+
+def _constant(text: str, at: At) -> Made:
+    if at[0] in DURATIONS | INTEGERS or at in NUMBERS:
+        raise SpecProblem(f"`{'.'.join(at)}` wants a number, not {text!r}")
+    return Made(make=lambda _: text, columns=frozenset())
+
+
+def _nested(members: Mapping[str, Made], at: At) -> Made:
+    """Members that are empty are left out; a score, an amount or an identifier is nothing without what the row says."""
+    whole = at in {("score",), ("value",)} or (at[0] == "customer" and len(at) == 2)
+    told = [name for name, part in members.items() if part.columns and name != "verified"] if whole else []
+
+    def make(row: Row) -> Any:
+        made = {name: part.make(row) for name, part in members.items()}
+        if told and all(made[name] is None for name in told):
+            return None
+        kept = {name: value for name, value in made.items() if value is not None}
+        return kept or None
+
+    return Made(make=make, columns=frozenset().union(*(part.columns for part in members.values())), members=members)
+
+
+def _mapped(source: Made, column: Column, known: Mapping[str, Any]) -> Made:
+    where = ", ".join(sorted(source.columns))
+
+    def make(row: Row) -> Any:
+        text = source.make(row) or ""
+        if text in known:
+            return known[text]
+        if column.otherwise is msgspec.UNSET:
+            said = say(
+                "has a value that `map` does not know (or add `otherwise`)",
+                "`map`에 없는 값입니다. `map`에 더하거나 `otherwise`를 적으세요",
+            )
+            raise ValueProblem(where, said)
+        return column.otherwise
+
+    return Made(make=make, columns=source.columns)
+
+
+def _time(column: Column, reading: Reading) -> Callable[[str], str]:
+    said = column.format or "iso"
+    formats = [said] if isinstance(said, str) else list(said)
+    read, zone, shift = reader(formats), _zone(column.zone or reading.timezone), reading.shift
+
+    def make(text: str) -> str:
+        try:
+            moment = read(text.strip())
+            moved = shift(moment) if shift is not None else moment
+            local = moved if moved.tzinfo is not None else moved.replace(tzinfo=zone)
+            return local.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        except OverflowError:
+            raise Unreadable("is a time beyond all years", "시각이 다룰 수 있는 해를 벗어납니다") from None
+
+    return make
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SpecProblem(f"there is no time zone {name!r}; an IANA name like Asia/Seoul is wanted") from None

@@ -1,0 +1,1 @@
+"""`waymark keys`: makes, lists, rotates and revokes API keys."""

@@ -1,0 +1,145 @@
+"""`waymark serve`: run one process of Waymark in the foreground, configured by the environment."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from waymark.console import CommandError, say, settings_wrong
+from waymark.options import examples
+
+if TYPE_CHECKING:
+    from services.runtime.settings import CommonSettings
+
+
+ANSWERS_WITHIN_S = 1.0
+"""How long PostgreSQL has to refuse somebody before the rest is loaded; the process itself waits for it much longer."""
+
+
+class Process(StrEnum):
+    """The processes there are."""
+
+    INGEST = "ingest"
+    JOURNEY = "journey"
+    JOURNEY_API = "journey-api"
+    ALERTS = "alerts"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        "serve",
+        help=say(
+            "Run one process until SIGTERM. WAYMARK_KAFKA and WAYMARK_POSTGRES say where the others are.",
+            "프로세스 하나를 SIGTERM까지 실행합니다. WAYMARK_KAFKA와 WAYMARK_POSTGRES를 읽습니다.",
+        ),
+        epilog=examples("waymark serve ingest", "WAYMARK_INGEST_PORT=9080 waymark serve ingest"),
+    )(serve)
+
+
+def serve(
+    process: Annotated[Process, typer.Argument(help=say("Which process.", "실행할 프로세스입니다."))],
+) -> None:
+    """Load the settings, run, end."""
+    from services.runtime.settings import SettingsError
+
+    problems: list[str] = []
+    try:
+        _run(_MAKERS[process](), process)
+    except SettingsError as error:  # of the environment, of a file that it names, or of what a server says to them
+        problems = error.problems
+    if problems:
+        raise CommandError(settings_wrong(problems), exit_code=2)
+
+
+def _run(work: Coroutine[Any, Any, None], process: Process) -> None:
+    from services.runtime.starting import NotThereError, told_plainly
+
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory(process)) as runner, told_plainly():
+            runner.run(work)
+    except NotThereError as error:
+        raise CommandError(str(error)) from None
+
+
+def _begin(common: "CommonSettings", process: Process) -> None:
+    """What is done before the process's own modules are loaded: tell of odd variables, and meet PostgreSQL.
+
+    Raises:
+        SettingsError: PostgreSQL refuses whom the URL names. Where nobody answers at once, the process waits itself.
+    """
+    from services.runtime import logs
+    from services.runtime.settings import SettingsError, misspelt
+    from services.runtime.starting import find_refusal
+    from waymark.processes.variables import known_variables
+
+    logs.configure(process.value, common.log_level, common.log_format)
+    for line in misspelt(os.environ, known_variables()):
+        logs.get_logger(__name__).warning("variable without effect", problem=line)
+    wrong = asyncio.run(find_refusal(common.postgres.get_secret_value(), within_s=ANSWERS_WITHIN_S))
+    if wrong is not None:
+        raise SettingsError([f"{common.variable_of('postgres')}: {wrong}"])
+
+
+def _loop_factory(process: Process) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's where a process spends its time on sockets; the worker gains nothing by it (measured)."""
+    if process is not Process.INGEST:
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+def _ingest() -> Coroutine[Any, Any, None]:
+    from services.ingest.channels.files import Files
+    from services.ingest.settings import ProcessSettings
+
+    settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    Files.read(settings.ingest)
+    _begin(settings.common, Process.INGEST)
+    from services.ingest.app import run
+
+    return run(settings)
+
+
+def _journey() -> Coroutine[Any, Any, None]:
+    from services.journey import rulebook
+    from services.journey.settings import ProcessSettings
+
+    settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    rulebook.of(settings.worker)
+    _begin(settings.common, Process.JOURNEY)
+    from services.journey.worker import run
+
+    return run(settings)
+
+
+def _journey_api() -> Coroutine[Any, Any, None]:
+    from services.journey.api_settings import ApiProcessSettings
+
+    settings = ApiProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    _begin(settings.common, Process.JOURNEY_API)
+    from services.journey.api_app import run
+
+    return run(settings)
+
+
+def _alerts() -> Coroutine[Any, Any, None]:
+    from services.alerts.settings import ProcessSettings
+
+    settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    _begin(settings.common, Process.ALERTS)
+    from services.alerts.app import run
+
+    return run(settings)
+
+
+_MAKERS: dict[Process, Callable[[], Coroutine[Any, Any, None]]] = {
+    Process.INGEST: _ingest,
+    Process.JOURNEY: _journey,
+    Process.JOURNEY_API: _journey_api,
+    Process.ALERTS: _alerts,
+}

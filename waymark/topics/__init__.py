@@ -1,0 +1,1 @@
+"""`waymark topics`: makes the topics that the contract declares, and compares those that exist."""

@@ -1,0 +1,38 @@
+"""The topics that `schemas/topics` declares, on a real broker: made where they are missing, else compared."""
+
+import asyncio
+
+from aiokafka.errors import KafkaError
+
+from schemas import topics
+from services.runtime.kafka import TopicSpec, ensure_topics
+from services.runtime.reach.brokers import Brokers, brokers_of
+from services.runtime.reach.kafka_access import find_trouble
+from waymark.launchers.child_process import StackError
+
+
+def declared(replication: int | None = None) -> list[TopicSpec]:
+    """Every topic as it is to be, with the declared number of replicas or another (a cluster of one node has one)."""
+    return [
+        TopicSpec(
+            name=topic.name,
+            partitions=topic.partitions,
+            replication=replication or topic.replication,
+            config=topic.config(),
+        )
+        for topic in topics.load().values()
+    ]
+
+
+def make_topics(brokers: Brokers | str, *, replication: int | None = None, configure: bool = True) -> list[str]:
+    """Create what is missing; answers how those that are there differ, one line each.
+
+    Raises:
+        StackError: the broker does not answer or refuses.
+    """
+    try:
+        return asyncio.run(ensure_topics(brokers, declared(replication), configure=configure))
+    except (KafkaError, OSError) as error:
+        trouble = asyncio.run(find_trouble(brokers_of(brokers)))
+        reason = trouble.text if trouble else f"{type(error).__name__}: {error}"
+        raise StackError(f"Kafka at {brokers} cannot be used: {reason}") from error
