@@ -16,7 +16,6 @@ from prometheus_client import CollectorRegistry
 
 from schemas import validation
 from schemas.documents import dead_letter
-from services.ingest.acceptance import Policy
 from services.ingest.body import BodyLimits
 from services.ingest.channels.binding_store import PostgresBindings
 from services.ingest.channels.bindings import Bindings, BindingStore, NoBindings, ground
@@ -25,7 +24,6 @@ from services.ingest.channels.operation import ROUTES as WEBHOOK_ROUTES
 from services.ingest.channels.operation import TAG as WEBHOOK_TAG
 from services.ingest.channels.webhook import Webhook, WebhookLimits
 from services.ingest.cloudevents.form import CloudEvents
-from services.ingest.document import ItemLimits
 from services.ingest.duplicates import Duplicates
 from services.ingest.inspector.aftermath import Aftermath
 from services.ingest.inspector.documented import TAG as INSPECTOR_TAG
@@ -54,6 +52,8 @@ from services.ingest.source_store import SourceStore
 from services.ingest.sources import KeyStore, Sources
 from services.ingest.timing.clocks import Clocks, TimingRules
 from services.ingest.timing.skew import SkewRules
+from services.ingest.touchpoint.acceptance import Policy
+from services.ingest.touchpoint.document import ItemLimits
 from services.ingest.wire.door import Door
 from services.ingest.wire.exchange import Exchange, Handler
 from services.ingest.wire.mounting import Operation, RawRoute, Shortcut, mount

@@ -13,13 +13,10 @@ from uuid import UUID
 import msgspec
 
 from schemas.documents.dead_letter import DeadLetterError
-from services.ingest import acceptance, document, mending, normalisation, posted, records
-from services.ingest.acceptance import Accepted, Arrival, Policy, Rejected
-from services.ingest.document import ItemLimits, Unreadable
+from services.ingest import records
 from services.ingest.duplicates import Duplicates, fingerprint
 from services.ingest.inspector.logbook import Logbook
 from services.ingest.inspector.others import MAPPED_HEADER, REPLICA_HEADER
-from services.ingest.mending import Mended
 from services.ingest.metrics import Metrics, Tally
 from services.ingest.privacy.screen import Screen
 from services.ingest.protection.rates import Rates
@@ -28,6 +25,10 @@ from services.ingest.sources import Source
 from services.ingest.timing import judgement
 from services.ingest.timing.clocks import Clocks
 from services.ingest.timing.judgement import Timed
+from services.ingest.touchpoint import acceptance, contract, document, normalisation, repair
+from services.ingest.touchpoint.acceptance import Accepted, Arrival, Policy, Rejected
+from services.ingest.touchpoint.document import ItemLimits, Unreadable
+from services.ingest.touchpoint.repair import Mended
 from services.ingest.verdict import Verdict, reject, reject_fields, reject_unreadable
 from services.ingest.wording import Language, say
 from services.runtime.clock import Clock, new_trace_id
@@ -196,11 +197,11 @@ class Intake:
         known_id = id_ if isinstance(id_, str) else None
         composed = normalisation.is_composed(item)
         defaults = request.source.defaults
-        read = posted.read(found, defaults, composed=composed, shallow=True)
+        read = contract.read(found, defaults, composed=composed, shallow=True)
         mended: tuple[Mended, ...] = ()
         if isinstance(read, list) and request.mends:
-            mended = mending.mend(found, read)
-            read = posted.read(found, defaults, composed=composed, shallow=True) if mended else read
+            mended = repair.mend(found, read)
+            read = contract.read(found, defaults, composed=composed, shallow=True) if mended else read
         if isinstance(read, list):
             return reject_fields(known_id, read), ()
         source = request.source

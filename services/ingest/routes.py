@@ -6,10 +6,11 @@ What happens to the touchpoints is `services.ingest.intake`'s business; what is 
 
 from collections.abc import Sequence
 
-from services.ingest import answer, document
-from services.ingest.document import ItemLimits
+from services.ingest import answer
 from services.ingest.intake import Intake, Request
 from services.ingest.reasons import Refusal, Refused
+from services.ingest.touchpoint import document
+from services.ingest.touchpoint.document import ItemLimits
 from services.ingest.wire.exchange import Call, Headers, Inlet, Reply
 from services.ingest.wire.form import Form
 from services.ingest.wire.presented_key import presented_key

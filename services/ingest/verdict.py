@@ -3,10 +3,10 @@
 import msgspec
 
 from schemas.validation import FieldError
-from services.ingest.acceptance import DroppedIdentifier, Rejected
-from services.ingest.document import Unreadable
-from services.ingest.mending import Mended
 from services.ingest.reasons import Outcome, Rejection, Unavailability
+from services.ingest.touchpoint.acceptance import DroppedIdentifier, Rejected
+from services.ingest.touchpoint.document import Unreadable
+from services.ingest.touchpoint.repair import Mended
 
 Facts = dict[str, str | int | float]
 

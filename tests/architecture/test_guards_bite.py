@@ -74,7 +74,7 @@ _SMUGGLED = [
     ("command-imports", "waymark/imports/mapping/recipe.py", "import waymark.imports.run"),
     ("command-doctor", "waymark/doctor/kafka_checks.py", "import waymark.doctor.process_checks"),
     ("ingest", "services/ingest/helpers.py", "import schemas"),
-    ("ingest", "services/ingest/acceptance.py", "import services.ingest.routes"),
+    ("ingest", "services/ingest/touchpoint/acceptance.py", "import services.ingest.routes"),
     ("journey", "services/journey/store/seen.py", "import services.journey.apply.applier"),
     ("journey", "services/journey/helpers.py", "import schemas"),
     ("read-only", "services/journey/api/views.py", "import services.journey.store.customers"),
@@ -88,7 +88,7 @@ _SMUGGLED = [
     ("faust", "services/journey/timers.py", "import faust"),
     ("aiokafka", "services/ingest/intake.py", "import aiokafka"),
     ("asyncpg", "services/journey/timers.py", "import asyncpg"),
-    ("fastapi", "services/ingest/acceptance.py", "import fastapi"),
+    ("fastapi", "services/ingest/touchpoint/acceptance.py", "import fastapi"),
     ("prometheus", "services/ingest/intake.py", "import prometheus_client"),
     ("outbound-http", "services/alerts/admin/administration.py", "import httpx2"),
 ]

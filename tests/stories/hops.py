@@ -14,8 +14,8 @@ Hop = tuple[str, str]
 
 HOPS: list[Hop] = [
     ("services/ingest/routes.py", "PostTouchpoints.answer"),
-    ("services/ingest/posted.py", "read"),
-    ("services/ingest/acceptance.py", "accept"),
+    ("services/ingest/touchpoint/contract.py", "read"),
+    ("services/ingest/touchpoint/acceptance.py", "accept"),
     ("services/ingest/intake.py", "Intake._publish"),
     ("services/journey/apply/transaction.py", "BatchTransaction.apply"),
     ("services/journey/domain/projection.py", "project"),

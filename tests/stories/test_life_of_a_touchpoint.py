@@ -257,8 +257,8 @@ def test_the_document_names_the_steps_of_the_fifth_hop() -> None:
 
 
 def test_a_function_that_is_gone_would_be_noticed() -> None:
-    assert definition(("services/ingest/posted.py", "read")) is not None
-    assert definition(("services/ingest/posted.py", "gone")) is None
+    assert definition(("services/ingest/touchpoint/contract.py", "read")) is not None
+    assert definition(("services/ingest/touchpoint/contract.py", "gone")) is None
     assert definition(("services/ingest/routes.py", "PostTouchpoints.gone")) is None
 
 

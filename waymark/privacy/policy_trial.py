@@ -12,13 +12,13 @@ import msgspec
 
 from schemas.documents.touchpoint import SEALED_TEXT, TouchpointDocument
 from schemas.validation import FieldError
-from services.ingest import acceptance, posted
-from services.ingest.acceptance import Accepted, Arrival, Rejected
 from services.ingest.privacy.policy import Policy
 from services.ingest.privacy.sealing import Sealer, is_sealed
 from services.ingest.privacy.treatment import Treating
 from services.ingest.sources import Scope, Source
 from services.ingest.timing import judgement
+from services.ingest.touchpoint import acceptance, contract
+from services.ingest.touchpoint.acceptance import Accepted, Arrival, Rejected
 from services.runtime.sealing import CannotUnsealError
 from waymark.console import CommandError
 
@@ -60,7 +60,7 @@ class Bench:
         )
 
     def _accepted(self, payload: Mapping[str, Any], source: str, now: datetime) -> Accepted:
-        read = posted.read(dict(payload), {}, composed=False)
+        read = contract.read(dict(payload), {}, composed=False)
         if isinstance(read, list):
             raise CommandError(f"this is no touchpoint: {_said(read)}")
         told_by = Source(name=source, scopes=frozenset(Scope))

@@ -101,9 +101,9 @@ def open_sealed(file: Document) -> None:
 
 
 def _bench(policy: "Policy", settings: "IngestSettings") -> "Bench":
-    from services.ingest import acceptance
     from services.ingest.privacy.sealing import Sealer
     from services.ingest.privacy.treatment import Treating
+    from services.ingest.touchpoint import acceptance
     from waymark.privacy.policy_trial import Bench
 
     secret = settings.privacy_secret.get_secret_value() or _TRIAL_SECRET

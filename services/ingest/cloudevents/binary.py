@@ -12,8 +12,8 @@ from schemas.validation import FieldError
 from services.ingest.cloudevents import values
 from services.ingest.cloudevents.event import Data, Event, Json, Opaque, Text, errors_in, event
 from services.ingest.cloudevents.faults import Fault, fault
-from services.ingest.document import ItemLimits, Unreadable, read_item
 from services.ingest.reasons import Rejection
+from services.ingest.touchpoint.document import ItemLimits, Unreadable, read_item
 
 Found = Event | Unreadable | list[FieldError]
 """What reading an event comes to: the event, bytes that cannot be kept, or what is wrong with its attributes."""

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
-from services.ingest import document
 from services.ingest.cloudevents import binary, mapping, structured
 from services.ingest.cloudevents.binary import Found
 from services.ingest.cloudevents.configuration import ConfigurationError, SourceRules
 from services.ingest.cloudevents.event import Event
-from services.ingest.document import ItemLimits, Unreadable
 from services.ingest.reasons import Refusal, Refused, Rejection
 from services.ingest.sources import Source
+from services.ingest.touchpoint import document
+from services.ingest.touchpoint.document import ItemLimits, Unreadable
 from services.ingest.verdict import Verdict, reject_fields, reject_unreadable
 from services.ingest.wire.exchange import Headers
 from services.ingest.wire.form import Opened

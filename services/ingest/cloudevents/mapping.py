@@ -14,7 +14,7 @@ from schemas.validation import FieldError
 from services.ingest.cloudevents.configuration import IdFrom, SourceRules, TypeRule
 from services.ingest.cloudevents.event import Attribute, Event, Json, Text
 from services.ingest.cloudevents.faults import Fault, fault
-from services.ingest.document import JsonObject
+from services.ingest.touchpoint.document import JsonObject
 
 _MAX_ID: Final = 255
 _NOT_KIND = re.compile(r"[^a-z0-9_.]+")

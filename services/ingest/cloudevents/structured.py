@@ -10,7 +10,7 @@ from services.ingest.cloudevents import values
 from services.ingest.cloudevents.binary import Found, json_of, text_of
 from services.ingest.cloudevents.event import CORE, Attribute, Data, Json, Opaque, Text, errors_in, event
 from services.ingest.cloudevents.faults import Fault, fault
-from services.ingest.document import ItemLimits, JsonObject, Unreadable, read_item
+from services.ingest.touchpoint.document import ItemLimits, JsonObject, Unreadable, read_item
 
 _DATA = ("data", "data_base64")
 _BROKEN: Attribute = "?"

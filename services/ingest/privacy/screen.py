@@ -4,11 +4,11 @@ import re
 
 import msgspec
 
-from services.ingest.acceptance import Accepted, Rejected
 from services.ingest.privacy.policy import Policy
 from services.ingest.privacy.suppressions import Suppressions
 from services.ingest.privacy.treatment import Treating
 from services.ingest.reasons import Rejection, Unavailability
+from services.ingest.touchpoint.acceptance import Accepted, Rejected
 
 _JSON = msgspec.json.Decoder()
 _TEXTS = re.compile(rb'"([^"\\]{3,255})"')

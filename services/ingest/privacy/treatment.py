@@ -12,10 +12,10 @@ import msgspec
 from schemas.documents.touchpoint import SEALED_TEXT, IdentifierValue, TouchpointDocument
 from schemas.identifiers import identifier_types
 from schemas.identifiers.pseudonyms import pseudonym
-from services.ingest.acceptance import Accepted, Rejected
 from services.ingest.privacy.policy import Rules, Treatment, Tree
 from services.ingest.privacy.sealing import Sealer
 from services.ingest.reasons import Rejection
+from services.ingest.touchpoint.acceptance import Accepted, Rejected
 
 _MAX_ATTRIBUTES = 100
 """Of one touchpoint, by the contract."""

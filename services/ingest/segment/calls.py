@@ -6,10 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from services.ingest import document, mending
-from services.ingest.document import ItemLimits, Unreadable
 from services.ingest.intake import Intake, Request
-from services.ingest.mending import Mended
 from services.ingest.metrics import Metrics
 from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
 from services.ingest.segment import envelope, mapping, message, origins, outcome
@@ -18,6 +15,9 @@ from services.ingest.segment.mapping import CallType, MappingError, SegmentMappi
 from services.ingest.segment.message import Sender, Unmapped
 from services.ingest.segment.outcome import Told
 from services.ingest.sources import Scope, Source, Sources
+from services.ingest.touchpoint import document, repair
+from services.ingest.touchpoint.document import ItemLimits, Unreadable
+from services.ingest.touchpoint.repair import Mended
 from services.ingest.verdict import Verdict, reject_unreadable
 from services.ingest.wire.exchange import Call, Inlet, Reply
 from services.ingest.wire.presented_key import presented_key
@@ -123,7 +123,7 @@ class SegmentCalls:
     def _read(self, original: bytes) -> tuple[dict[str, Any] | Unreadable, tuple[Mended, ...]]:
         """Return a message; one that holds what cannot be kept is put right, for nobody looks at the answer."""
         found = document.read_item(original, self._limits)
-        mended = mending.read(original, self._limits) if isinstance(found, Unreadable) else None
+        mended = repair.read(original, self._limits) if isinstance(found, Unreadable) else None
         return mended if mended is not None else (found, ())
 
     def _made(self, whole: dict[str, Any], by_path: CallType | None, sender: Sender) -> Sequence[bytes | Verdict]:

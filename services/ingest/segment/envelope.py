@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from services.ingest import document
-from services.ingest.document import ItemLimits
 from services.ingest.reasons import Refusal, Refused
+from services.ingest.touchpoint import document
+from services.ingest.touchpoint.document import ItemLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ import msgspec
 
 from services.ingest import answer
 from services.ingest.answer import Note
-from services.ingest.mending import Mended
 from services.ingest.reasons import Outcome, Summary
+from services.ingest.touchpoint.repair import Mended
 from services.ingest.verdict import Verdict
 from services.ingest.wire.exchange import Reply
 from services.ingest.wording import Language, say

@@ -13,11 +13,11 @@ from schemas.documents.touchpoint import (
 )
 from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Channel, TimeQuality
-from services.ingest.acceptance import Accepted, Arrival, DroppedIdentifier, Policy, Rejected, accept
-from services.ingest.posted import read
 from services.ingest.reasons import Rejection
 from services.ingest.sources import Scope, Source
 from services.ingest.timing.judgement import Timed, as_said
+from services.ingest.touchpoint.acceptance import Accepted, Arrival, DroppedIdentifier, Policy, Rejected, accept
+from services.ingest.touchpoint.contract import read
 from tests.unit.ingest.fakes import NOW, a_touchpoint
 
 POLICY = Policy(future_tolerance=timedelta(minutes=5), phone_region="KR")

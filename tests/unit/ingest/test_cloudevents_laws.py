@@ -12,7 +12,7 @@ from services.ingest.cloudevents import binary, mapping, structured, values
 from services.ingest.cloudevents.configuration import SourceRules
 from services.ingest.cloudevents.event import Event
 from services.ingest.cloudevents.faults import Fault
-from services.ingest.document import Unreadable
+from services.ingest.touchpoint.document import Unreadable
 from tests.unit.ingest.event_vectors import LIMITS
 
 _NAMES = st.sampled_from(["specversion", "id", "source", "type", "time", "subject", "data", "data_base64", "identity"])

@@ -9,7 +9,7 @@ import pytest
 from schemas.validation import FieldError
 from services.ingest.cloudevents import binary, structured
 from services.ingest.cloudevents.event import Json, Opaque, Text
-from services.ingest.document import Unreadable
+from services.ingest.touchpoint.document import Unreadable
 from tests.unit.ingest.event_vectors import LIMITS, event_of, faults_of, read_headers, read_json, the_event
 
 # --- HTTP 3.1.3.2 "HTTP Header Values" ---------------------------------------------------------------------------

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.document import Envelope, ItemLimits, Unreadable, open_envelope, read_item
 from services.ingest.reasons import Refusal, Refused, Rejection
+from services.ingest.touchpoint.document import Envelope, ItemLimits, Unreadable, open_envelope, read_item
 
 LIMITS = ItemLimits(items=3, item_bytes=200, depth=4)
 

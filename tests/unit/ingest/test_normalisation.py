@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.normalisation import compose, is_composed
+from services.ingest.touchpoint.normalisation import compose, is_composed
 
 HANGUL = "한글"
 JAMO = "\u1112\u1161\u11ab\u1100\u1173\u11af"  # the same two syllables, as some file systems write them

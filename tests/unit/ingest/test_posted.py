@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from schemas.documents.touchpoint import IdentifierValue, PostedTouchpoint
-from services.ingest.posted import read
+from services.ingest.touchpoint.contract import read
 from tests.unit.ingest.fakes import a_touchpoint
 
 

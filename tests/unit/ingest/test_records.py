@@ -9,10 +9,10 @@ from schemas import validation
 from schemas.documents.dead_letter import DeadLetterError
 from schemas.documents.touchpoint import PostedTouchpoint
 from services.ingest import records
-from services.ingest.acceptance import Accepted, Arrival, Policy, accept
-from services.ingest.posted import read
 from services.ingest.sources import Source
 from services.ingest.timing.judgement import as_said
+from services.ingest.touchpoint.acceptance import Accepted, Arrival, Policy, accept
+from services.ingest.touchpoint.contract import read
 from tests.unit.ingest.fakes import NOW, a_touchpoint
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

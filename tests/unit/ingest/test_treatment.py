@@ -11,11 +11,11 @@ from schemas.documents.touchpoint import SEALED_TEXT, IdentifierValue, Touchpoin
 from schemas.identifiers.pseudonyms import pseudonym
 from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Channel
-from services.ingest.acceptance import Accepted, DroppedIdentifier, Rejected
 from services.ingest.privacy.policy import Policy
 from services.ingest.privacy.sealing import Sealer, is_sealed
 from services.ingest.privacy.treatment import Treating
 from services.ingest.reasons import Rejection
+from services.ingest.touchpoint.acceptance import Accepted, DroppedIdentifier, Rejected
 from tests.unit.ingest.fakes import NOW
 
 SECRET = b"a-secret-for-pseudonyms-that-is-long-enough"

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from schemas.documents.touchpoint import SEALED_TEXT
-from services.ingest import acceptance
 from services.ingest.privacy.policy import Policy
 from services.ingest.privacy.sealing import Sealer
 from services.ingest.privacy.treatment import Treating
+from services.ingest.touchpoint import acceptance
 from tests.unit.waymark.test_command_line import waymark
 from waymark.console import CommandError
 from waymark.privacy.policy_trial import Bench, opened

@@ -1,7 +1,7 @@
 """The decision about one touchpoint: accepted in its normal form, or rejected for a reason.
 
 Pure: values in, a named decision out. That it has the form the contract asks for (its years included) was
-settled in `services.ingest.posted`; writing it to Kafka is the rest of the service.
+settled in `services.ingest.touchpoint.contract`; writing it to Kafka is the rest of the service.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From bytes to one JSON object per touchpoint, each refused for itself; `services.ingest.posted` gives it its type.
+"""From bytes to one JSON object per touchpoint, each refused for itself; `services.ingest.touchpoint.contract` gives it its type.
 
 JSON is parsed once: the envelope into slices of the body, each slice into a plain object. What JSON allows and nobody
 downstream could keep is refused here: NUL and halves of surrogate pairs (PostgreSQL's text knows neither), numbers that

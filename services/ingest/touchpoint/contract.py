@@ -1,7 +1,7 @@
 """From a JSON object to a typed touchpoint as posted: defaults filled in, text composed, held to the contract.
 
 The contract itself is `schemas/touchpoint.v1.schema.json`. What a source may say, and whether the times make sense, is
-`services.ingest.acceptance`'s to decide.
+`services.ingest.touchpoint.acceptance`'s to decide.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from schemas.codec import UndecodableError
 from schemas.documents import touchpoint
 from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.validation import FieldError
-from services.ingest import normalisation
-from services.ingest.document import JsonObject
+from services.ingest.touchpoint import normalisation
+from services.ingest.touchpoint.document import JsonObject
 
 _OBJECTS_OF_MANY = ("customer", "refs", "attributes")
 """Members whose own members have defaults one by one."""

@@ -13,8 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from schemas.validation import FieldError
-from services.ingest.document import ItemLimits, JsonObject
 from services.ingest.reasons import Mending
+from services.ingest.touchpoint.document import ItemLimits, JsonObject
 
 _SAFE: Final = (1 << 53) - 1
 _LONGEST_TEXT: Final = 4096
