@@ -21,6 +21,8 @@ from services.ingest.metrics import Metrics, Tally
 from services.ingest.privacy.screen import Screen
 from services.ingest.protection.rates import Rates
 from services.ingest.reasons import OUTCOMES, Outcome, Rejection, Unavailability
+from services.ingest.results.messages import Language, say
+from services.ingest.results.verdict import Verdict, reject, reject_fields, reject_unreadable
 from services.ingest.sources import Source
 from services.ingest.timing import judgement
 from services.ingest.timing.clocks import Clocks
@@ -29,8 +31,6 @@ from services.ingest.touchpoint import acceptance, contract, document, normalisa
 from services.ingest.touchpoint.acceptance import Accepted, Arrival, Policy, Rejected
 from services.ingest.touchpoint.document import ItemLimits, Unreadable
 from services.ingest.touchpoint.repair import Mended
-from services.ingest.verdict import Verdict, reject, reject_fields, reject_unreadable
-from services.ingest.wording import Language, say
 from services.runtime.clock import Clock, new_trace_id
 from services.runtime.kafka import Publisher, PublishFailed
 from services.runtime.logs import get_logger

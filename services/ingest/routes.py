@@ -6,9 +6,9 @@ What happens to the touchpoints is `services.ingest.intake`'s business; what is 
 
 from collections.abc import Sequence
 
-from services.ingest import answer
 from services.ingest.intake import Intake, Request
 from services.ingest.reasons import Refusal, Refused
+from services.ingest.results import item_results
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits
 from services.ingest.wire.exchange import Call, Headers, Inlet, Reply
@@ -36,7 +36,7 @@ class PostTouchpoints:
         form = next((form for form in self._forms if form.claims(call.headers)), None)
         request = await (self._native(call, inlet) if form is None else self._in(form, call, inlet))
         verdicts = await self._intake.take(request)
-        return answer.answer(verdicts, call.language, self._retry_after_s, dry_run=request.dry_run)
+        return item_results.answer(verdicts, call.language, self._retry_after_s, dry_run=request.dry_run)
 
     async def _native(self, call: Call, inlet: Inlet) -> Request:
         key = presented_key(call.headers)

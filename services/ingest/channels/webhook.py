@@ -20,7 +20,7 @@ from services.ingest.channels.signatures import Finding, allowed, verify
 from services.ingest.intake import Intake, Request
 from services.ingest.metrics import Metrics
 from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
-from services.ingest.verdict import Verdict
+from services.ingest.results.verdict import Verdict
 from services.ingest.wire.exchange import Call, Inlet, Reply
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger

@@ -13,10 +13,10 @@ from services.ingest.cloudevents.binary import Found
 from services.ingest.cloudevents.configuration import ConfigurationError, SourceRules
 from services.ingest.cloudevents.event import Event
 from services.ingest.reasons import Refusal, Refused, Rejection
+from services.ingest.results.verdict import Verdict, reject_fields, reject_unreadable
 from services.ingest.sources import Source
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits, Unreadable
-from services.ingest.verdict import Verdict, reject_fields, reject_unreadable
 from services.ingest.wire.exchange import Headers
 from services.ingest.wire.form import Opened
 from services.runtime.logs import get_logger

@@ -14,7 +14,7 @@ import msgspec
 
 from services.ingest.inspector.logbook import Page, Taken
 from services.ingest.reasons import Outcome
-from services.ingest.wording import Language
+from services.ingest.results.messages import Language
 
 MOST: Final = 200
 """Touchpoints in one question."""

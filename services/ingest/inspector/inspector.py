@@ -15,8 +15,8 @@ from services.ingest.inspector.others import Others
 from services.ingest.inspector.query import Query, position
 from services.ingest.inspector.rendering import Seen, render
 from services.ingest.reasons import Refused
+from services.ingest.results.messages import Language
 from services.ingest.wire.exchange import Call
-from services.ingest.wording import Language
 
 _ENCODER = msgspec.json.Encoder()
 

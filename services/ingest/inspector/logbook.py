@@ -16,7 +16,7 @@ import msgspec
 
 from schemas.documents.dead_letter import DeadLetterDocument
 from services.ingest.reasons import Outcome, Refusal
-from services.ingest.verdict import Facts, Verdict
+from services.ingest.results.verdict import Facts, Verdict
 from services.runtime.record import Record
 
 _PAGE_BYTES = 400

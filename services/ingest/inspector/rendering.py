@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 
 from schemas.documents.dead_letter import DeadLetterDocument
-from services.ingest.answer import message_of
 from services.ingest.inspector import hints, masking
 from services.ingest.inspector.aftermath import Later
 from services.ingest.inspector.logbook import Elsewhere, Page, Taken, Turned, outcomes
 from services.ingest.inspector.masking import Structure
 from services.ingest.reasons import Outcome, Rejection
-from services.ingest.verdict import Verdict
-from services.ingest.wording import Language, say
+from services.ingest.results.item_results import message_of
+from services.ingest.results.messages import Language, say
+from services.ingest.results.verdict import Verdict
 
 REFUSED = "refused"
 """The outcome of what was refused as a whole."""

@@ -9,6 +9,7 @@ import msgspec
 from services.ingest.intake import Intake, Request
 from services.ingest.metrics import Metrics
 from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
+from services.ingest.results.verdict import Verdict, reject_unreadable
 from services.ingest.segment import envelope, mapping, message, origins, outcome
 from services.ingest.segment.envelope import Calls
 from services.ingest.segment.mapping import CallType, MappingError, SegmentMapping
@@ -18,7 +19,6 @@ from services.ingest.sources import Scope, Source, Sources
 from services.ingest.touchpoint import document, repair
 from services.ingest.touchpoint.document import ItemLimits, Unreadable
 from services.ingest.touchpoint.repair import Mended
-from services.ingest.verdict import Verdict, reject_unreadable
 from services.ingest.wire.exchange import Call, Inlet, Reply
 from services.ingest.wire.presented_key import presented_key
 from services.runtime.logs import get_logger

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.ingest import answer
-from services.ingest.answer import Note
 from services.ingest.reasons import Outcome, Summary
+from services.ingest.results import item_results
+from services.ingest.results.item_results import Note
+from services.ingest.results.messages import Language, say
+from services.ingest.results.verdict import Verdict
 from services.ingest.touchpoint.repair import Mended
-from services.ingest.verdict import Verdict
 from services.ingest.wire.exchange import Reply
-from services.ingest.wording import Language, say
 from services.runtime.http import Problem, problem_response
 
 _ENCODER = msgspec.json.Encoder()
@@ -93,7 +93,7 @@ def reply(told: Sequence[Told], language: Language, retry_after_s: int) -> Reply
     )
     encoded = _ENCODER.encode(body)
     headers = (
-        (b"content-type", answer.JSON_TYPE.encode()),
+        (b"content-type", item_results.JSON_TYPE.encode()),
         (b"content-length", b"%d" % len(encoded)),
         (b"content-language", language.encode()),
     )
@@ -106,7 +106,7 @@ def _is_rejected(verdict: Verdict | None) -> bool:
 
 def _rejected(one: Told, verdict: Verdict | None, language: Language, retry_after_s: int) -> RejectedCall:
     assert verdict is not None  # noqa: S101  only rejected ones come here
-    result = answer.result(one.index, verdict, language, retry_after_s)
+    result = item_results.result(one.index, verdict, language, retry_after_s)
     return RejectedCall(
         index=one.index,
         message_id=one.message_id,

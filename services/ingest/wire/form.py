@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.ingest.results.verdict import Verdict
 from services.ingest.sources import Source
-from services.ingest.verdict import Verdict
 from services.ingest.wire.exchange import Headers
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.ingest.inspector.logbook import Logbook, LogbookRules, Turned
 from services.ingest.reasons import Outcome, Refusal, Rejection
-from services.ingest.verdict import Verdict
+from services.ingest.results.verdict import Verdict
 from services.runtime.record import Record
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with

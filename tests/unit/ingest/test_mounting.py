@@ -8,8 +8,8 @@ from starlette.types import Message, Scope
 
 from services.ingest.intake import Request
 from services.ingest.reasons import Outcome, Rejection
+from services.ingest.results.verdict import Verdict
 from services.ingest.sources import Source
-from services.ingest.verdict import Verdict
 from services.ingest.wire.mounting import RawRoute, RouteTable
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 

@@ -5,7 +5,7 @@ import pytest
 
 from services.ingest import openapi
 from services.ingest.reasons import STATUS, Refusal
-from services.ingest.wording import Language, say
+from services.ingest.results.messages import Language, say
 from tests.unit.ingest.fakes import Bench
 
 RESPONSES: dict[int, Any] = openapi.OPERATION["responses"]

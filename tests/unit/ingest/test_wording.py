@@ -6,7 +6,7 @@ import pytest
 
 from schemas.identifiers.spelling import DropReason
 from services.ingest.reasons import STATUS, Mending, Outcome, Refusal, Rejection, Summary, Unavailability
-from services.ingest.wording import SENTENCES, Language, Reason, preferred, say
+from services.ingest.results.messages import SENTENCES, Language, Reason, preferred, say
 
 LISTS: list[type[StrEnum]] = [Rejection, DropReason, Mending, Unavailability, Summary, Refusal]
 REASONS = [reason for list_ in LISTS for reason in list_]

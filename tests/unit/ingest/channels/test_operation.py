@@ -7,7 +7,7 @@ import pytest
 
 from services.ingest.channels.operation import OPERATION, ROUTES
 from services.ingest.reasons import STATUS, Refusal
-from services.ingest.wording import Language, say
+from services.ingest.results.messages import Language, say
 
 RESPONSES: dict[int, Any] = OPERATION["responses"]
 PROBLEMS = [

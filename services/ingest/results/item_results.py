@@ -10,9 +10,9 @@ import msgspec
 
 from schemas.validation import FieldError
 from services.ingest.reasons import OUTCOMES, Outcome, Rejection, Summary
-from services.ingest.verdict import Verdict
+from services.ingest.results.messages import Language, say
+from services.ingest.results.verdict import Verdict
 from services.ingest.wire.exchange import Reply
-from services.ingest.wording import Language, say
 from services.runtime.http import PROBLEM_TYPE, TITLES
 
 JSON_TYPE = "application/json"
