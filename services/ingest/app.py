@@ -24,7 +24,6 @@ from services.ingest.channels.operation import ROUTES as WEBHOOK_ROUTES
 from services.ingest.channels.operation import TAG as WEBHOOK_TAG
 from services.ingest.channels.webhook import Webhook, WebhookLimits
 from services.ingest.cloudevents.form import CloudEvents
-from services.ingest.duplicates import Duplicates
 from services.ingest.inspector.aftermath import Aftermath
 from services.ingest.inspector.documented import TAG as INSPECTOR_TAG
 from services.ingest.inspector.inspector import Inspector
@@ -32,7 +31,6 @@ from services.ingest.inspector.journey_api import JourneyApi
 from services.ingest.inspector.logbook import Logbook, LogbookRules
 from services.ingest.inspector.others import BACK, Others
 from services.ingest.inspector.routes import routes as inspector_routes
-from services.ingest.intake import Intake, IntakeRules, Surroundings
 from services.ingest.metrics import Metrics
 from services.ingest.openapi import OPERATION, SECURITY_SCHEMES
 from services.ingest.privacy.policy import Policy as PrivacyPolicy
@@ -44,6 +42,8 @@ from services.ingest.privacy.treatment import Treating
 from services.ingest.protection.admission import Admission
 from services.ingest.protection.rates import RateRules, Rates
 from services.ingest.protection.wrong_keys import WrongKeys
+from services.ingest.publish.duplicates import Duplicates
+from services.ingest.publish.intake import Intake, IntakeRules, Surroundings
 from services.ingest.routes import PostTouchpoints
 from services.ingest.segment import openapi as segment_openapi
 from services.ingest.segment.calls import PATHS, SegmentCalls

@@ -1,12 +1,12 @@
 """`POST /v1/touchpoints`: native touchpoints, and whatever other form claims the request by its headers.
 
-What happens to the touchpoints is `services.ingest.intake`'s business; what is around a request,
+What happens to the touchpoints is `services.ingest.publish.intake`'s business; what is around a request,
 `services.ingest.wire`'s.
 """
 
 from collections.abc import Sequence
 
-from services.ingest.intake import Intake, Request
+from services.ingest.publish.intake import Intake, Request
 from services.ingest.reasons import Refusal, Refused
 from services.ingest.results import item_results
 from services.ingest.touchpoint import document

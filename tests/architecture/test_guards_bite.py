@@ -86,10 +86,10 @@ _SMUGGLED = [
     ("alerts-issues", "services/alerts/issues/model.py", "import services.alerts.issues.lifecycle"),
     ("alerts-notify", "services/alerts/notify/routing.py", "import services.alerts.notify.announcement"),
     ("faust", "services/journey/timers.py", "import faust"),
-    ("aiokafka", "services/ingest/intake.py", "import aiokafka"),
+    ("aiokafka", "services/ingest/publish/intake.py", "import aiokafka"),
     ("asyncpg", "services/journey/timers.py", "import asyncpg"),
     ("fastapi", "services/ingest/touchpoint/acceptance.py", "import fastapi"),
-    ("prometheus", "services/ingest/intake.py", "import prometheus_client"),
+    ("prometheus", "services/ingest/publish/intake.py", "import prometheus_client"),
     ("outbound-http", "services/alerts/admin/administration.py", "import httpx2"),
 ]
 

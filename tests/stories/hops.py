@@ -16,7 +16,7 @@ HOPS: list[Hop] = [
     ("services/ingest/routes.py", "PostTouchpoints.answer"),
     ("services/ingest/touchpoint/contract.py", "read"),
     ("services/ingest/touchpoint/acceptance.py", "accept"),
-    ("services/ingest/intake.py", "Intake._publish"),
+    ("services/ingest/publish/intake.py", "Intake._publish"),
     ("services/journey/apply/transaction.py", "BatchTransaction.apply"),
     ("services/journey/domain/projection.py", "project"),
     ("services/journey/domain/rules/book.py", "Rulebook.evaluate"),

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from services.ingest.intake import Intake, Request
 from services.ingest.metrics import Metrics
+from services.ingest.publish.intake import Intake, Request
 from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
 from services.ingest.results.verdict import Verdict, reject_unreadable
 from services.ingest.segment import envelope, mapping, message, origins, outcome

@@ -1,6 +1,6 @@
 """What a replica of ingest remembers of acknowledged touchpoints."""
 
-from services.ingest.duplicates import Duplicates, fingerprint
+from services.ingest.publish.duplicates import Duplicates, fingerprint
 
 PAYLOAD = fingerprint(b'{"id":"1","kind":"call_ended"}')
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 from starlette.types import Message, Scope
 
-from services.ingest.intake import Request
+from services.ingest.publish.intake import Request
 from services.ingest.reasons import Outcome, Rejection
 from services.ingest.results.verdict import Verdict
 from services.ingest.sources import Source

@@ -8,7 +8,7 @@ import pytest
 from schemas import validation
 from schemas.documents.dead_letter import DeadLetterError
 from schemas.documents.touchpoint import PostedTouchpoint
-from services.ingest import records
+from services.ingest.publish import records
 from services.ingest.sources import Source
 from services.ingest.timing.judgement import as_said
 from services.ingest.touchpoint.acceptance import Accepted, Arrival, Policy, accept

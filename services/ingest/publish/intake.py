@@ -13,13 +13,13 @@ from uuid import UUID
 import msgspec
 
 from schemas.documents.dead_letter import DeadLetterError
-from services.ingest import records
-from services.ingest.duplicates import Duplicates, fingerprint
 from services.ingest.inspector.logbook import Logbook
 from services.ingest.inspector.others import MAPPED_HEADER, REPLICA_HEADER
 from services.ingest.metrics import Metrics, Tally
 from services.ingest.privacy.screen import Screen
 from services.ingest.protection.rates import Rates
+from services.ingest.publish import records
+from services.ingest.publish.duplicates import Duplicates, fingerprint
 from services.ingest.reasons import OUTCOMES, Outcome, Rejection, Unavailability
 from services.ingest.results.messages import Language, say
 from services.ingest.results.verdict import Verdict, reject, reject_fields, reject_unreadable
