@@ -48,8 +48,8 @@ from services.ingest.routes import PostTouchpoints
 from services.ingest.segment import openapi as segment_openapi
 from services.ingest.segment.calls import PATHS, SegmentCalls
 from services.ingest.settings import IngestSettings, ProcessSettings
-from services.ingest.source_store import SourceStore
-from services.ingest.sources import KeyStore, Sources
+from services.ingest.sources.source_keys import KeyStore, Sources
+from services.ingest.sources.source_store import SourceStore
 from services.ingest.timing.clocks import Clocks, TimingRules
 from services.ingest.timing.skew import SkewRules
 from services.ingest.touchpoint.acceptance import Policy

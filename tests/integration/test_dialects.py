@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.source_store import SourceStore
-from services.ingest.sources import Source
+from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source_store import SourceStore
 from services.ingest.timing.judgement import ClockMode
 from services.runtime import postgres
 from tests.integration.ingest_process import make_key

@@ -207,7 +207,7 @@ def test_a_token_that_the_vendor_repeats_is_made_up_shown_and_kept(
 
 def test_a_set_up_that_names_an_unknown_member_is_trouble(tmp_path: Path) -> None:
     from services.ingest.channels.bindings import StoredBinding
-    from services.ingest.sources import Source
+    from services.ingest.sources.source_keys import Source
 
     stored = StoredBinding(source=Source(name="x"), setup={"system": "line", "sistem": "line"})
 

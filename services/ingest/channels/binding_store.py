@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from services.ingest.channels.bindings import DIALECT, StoredBinding, StoredSecret
-from services.ingest.source_store import SOURCE_COLUMNS, source_of
+from services.ingest.sources.source_store import SOURCE_COLUMNS, source_of
 from services.runtime.postgres import TRANSIENT, Pool, Row, acquire
 from services.runtime.sealing import Sealed
 

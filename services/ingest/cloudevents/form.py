@@ -14,7 +14,7 @@ from services.ingest.cloudevents.configuration import ConfigurationError, Source
 from services.ingest.cloudevents.event import Event
 from services.ingest.reasons import Refusal, Refused, Rejection
 from services.ingest.results.verdict import Verdict, reject_fields, reject_unreadable
-from services.ingest.sources import Source
+from services.ingest.sources.source_keys import Source
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits, Unreadable
 from services.ingest.wire.exchange import Headers

@@ -15,7 +15,7 @@ from services.ingest.segment.envelope import Calls
 from services.ingest.segment.mapping import CallType, MappingError, SegmentMapping
 from services.ingest.segment.message import Sender, Unmapped
 from services.ingest.segment.outcome import Told
-from services.ingest.sources import Scope, Source, Sources
+from services.ingest.sources.source_keys import Scope, Source, Sources
 from services.ingest.touchpoint import document, repair
 from services.ingest.touchpoint.document import ItemLimits, Unreadable
 from services.ingest.touchpoint.repair import Mended

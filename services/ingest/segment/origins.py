@@ -5,7 +5,7 @@ to those of its own source. A source without origins is not sent from web pages 
 """
 
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources import Source
+from services.ingest.sources.source_keys import Source
 from services.ingest.wire.exchange import Call, Reply
 
 ANY = "*"

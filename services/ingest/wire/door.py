@@ -6,7 +6,7 @@ from services.ingest.protection.address import Networks
 from services.ingest.protection.rates import Rates
 from services.ingest.protection.wrong_keys import WrongKeys
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources import Scope, Source, Sources
+from services.ingest.sources.source_keys import Scope, Source, Sources
 from services.runtime.keys import KeyKind, KeyRing, Verdict, parse
 
 ALL_SOURCES = None

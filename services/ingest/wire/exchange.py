@@ -20,7 +20,7 @@ from services.ingest.protection.address import client_address
 from services.ingest.protection.admission import Admission, Held
 from services.ingest.reasons import Refusal, Refused
 from services.ingest.results.messages import Language, preferred, say
-from services.ingest.sources import Source
+from services.ingest.sources.source_keys import Source
 from services.ingest.wire.door import Door
 from services.runtime.heads import BODY_ARRIVED
 from services.runtime.http import Problem, problem_response

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.ingest.results.verdict import Verdict
-from services.ingest.sources import Source
+from services.ingest.sources.source_keys import Source
 from services.ingest.wire.exchange import Headers
 
 

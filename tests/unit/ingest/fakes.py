@@ -12,7 +12,7 @@ from schemas.documents.dead_letter import DeadLetterDocument
 from schemas.documents.touchpoint import TouchpointDocument
 from services.ingest.app import Service
 from services.ingest.settings import IngestSettings
-from services.ingest.sources import Source, SourceKey
+from services.ingest.sources.source_keys import Source, SourceKey
 from services.ingest.wire.mounting import Shortcut
 from services.runtime.clock import new_id
 from services.runtime.health import Health
@@ -80,7 +80,7 @@ class RecordingPublisher:
 
 
 class KeysInMemory:
-    """A table of source keys that can be taken away. Satisfies `services.ingest.sources.KeyStore`."""
+    """A table of source keys that can be taken away. Satisfies `services.ingest.sources.source_keys.KeyStore`."""
 
     outages: tuple[type[BaseException], ...] = (ConnectionError, TimeoutError)
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from services.ingest.inspector.aftermath import Fate, Told, UnreachableError
-from services.ingest.sources import Source
+from services.ingest.sources.source_keys import Source
 from services.runtime.keys import KeyKind
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 from tests.unit.ingest.test_inspector_stream import Watching

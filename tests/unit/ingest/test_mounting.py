@@ -9,7 +9,7 @@ from starlette.types import Message, Scope
 from services.ingest.publish.intake import Request
 from services.ingest.reasons import Outcome, Rejection
 from services.ingest.results.verdict import Verdict
-from services.ingest.sources import Source
+from services.ingest.sources.source_keys import Source
 from services.ingest.wire.mounting import RawRoute, RouteTable
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 

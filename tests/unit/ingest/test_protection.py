@@ -15,7 +15,7 @@ from services.ingest.protection.buckets import Bucket, Buckets, Quota
 from services.ingest.protection.rates import RateRules, Rates
 from services.ingest.protection.wrong_keys import WrongKeys
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources import Pace, Source
+from services.ingest.sources.source_keys import Pace, Source
 from services.runtime.keys import KeyKind, mint
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with

@@ -13,7 +13,7 @@ from services.ingest.reasons import STATUS, Refusal
 from services.ingest.segment.calls import PATHS
 from services.ingest.segment.mapping import CallType
 from services.ingest.segment.openapi import BATCH, MESSAGES, RESPONSES, operations
-from services.ingest.sources import Scope, Source
+from services.ingest.sources.source_keys import Scope, Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, bench_with
 

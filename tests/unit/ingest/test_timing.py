@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.vocabulary import Channel, TimeQuality
-from services.ingest.sources import Scope, Source
+from services.ingest.sources.source_keys import Scope, Source
 from services.ingest.timing import judgement, skew
 from services.ingest.timing.clocks import Clocks, TimingRules, device_of
 from services.ingest.timing.judgement import ClockMode, Timed

@@ -7,7 +7,7 @@ from typing import Any
 from services.ingest.app import Service
 from services.ingest.channels.bindings import DIALECT, StoredBinding, StoredSecret
 from services.ingest.settings import IngestSettings
-from services.ingest.sources import Source
+from services.ingest.sources.source_keys import Source
 from services.ingest.wire.mounting import Shortcut
 from services.runtime.clock import new_id
 from services.runtime.health import Health

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from schemas.vocabulary import Channel
-from services.ingest.sources import Pace, Scope, Source, SourceKey
+from services.ingest.sources.source_keys import Pace, Scope, Source, SourceKey
 from services.ingest.timing.judgement import ClockMode
 from services.runtime.keys import KeyKind, StoredKey
 from services.runtime.logs import get_logger
@@ -29,7 +29,7 @@ SELECT k.key_id, k.secret_hash, k.expires_at, k.revoked_at IS NOT NULL AS revoke
 
 
 class SourceStore:
-    """Reads keys with their sources. Satisfies `services.ingest.sources.KeyStore`."""
+    """Reads keys with their sources. Satisfies `services.ingest.sources.source_keys.KeyStore`."""
 
     outages = TRANSIENT
 

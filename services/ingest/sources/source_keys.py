@@ -2,7 +2,7 @@
 
 All keys are read at the start and every few seconds; a request is checked against what is held, so an outage of
 PostgreSQL stops nobody who was known, and a request never waits for the database unless its key is new. Leaves SQL to
-`services.ingest.source_store`.
+`services.ingest.sources.source_store`.
 """
 
 import asyncio
