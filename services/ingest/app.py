@@ -16,7 +16,6 @@ from prometheus_client import CollectorRegistry
 
 from schemas import validation
 from schemas.documents import dead_letter
-from services.ingest.body import BodyLimits
 from services.ingest.channels.binding_store import PostgresBindings
 from services.ingest.channels.bindings import Bindings, BindingStore, NoBindings, ground
 from services.ingest.channels.files import Files
@@ -24,6 +23,10 @@ from services.ingest.channels.operation import ROUTES as WEBHOOK_ROUTES
 from services.ingest.channels.operation import TAG as WEBHOOK_TAG
 from services.ingest.channels.webhook import Webhook, WebhookLimits
 from services.ingest.cloudevents.form import CloudEvents
+from services.ingest.http.authentication import Door
+from services.ingest.http.body import BodyLimits
+from services.ingest.http.exchange import Exchange, Handler
+from services.ingest.http.raw_routes import Operation, RawRoute, Shortcut, mount
 from services.ingest.inspector.aftermath import Aftermath
 from services.ingest.inspector.documented import TAG as INSPECTOR_TAG
 from services.ingest.inspector.inspector import Inspector
@@ -54,9 +57,6 @@ from services.ingest.timing.clocks import Clocks, TimingRules
 from services.ingest.timing.skew import SkewRules
 from services.ingest.touchpoint.acceptance import Policy
 from services.ingest.touchpoint.document import ItemLimits
-from services.ingest.wire.door import Door
-from services.ingest.wire.exchange import Exchange, Handler
-from services.ingest.wire.mounting import Operation, RawRoute, Shortcut, mount
 from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.collector import calm_the_collector

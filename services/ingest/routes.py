@@ -6,14 +6,14 @@ What happens to the touchpoints is `services.ingest.publish.intake`'s business; 
 
 from collections.abc import Sequence
 
+from services.ingest.forms.wire_form import Form
+from services.ingest.http.exchange import Call, Headers, Inlet, Reply
+from services.ingest.http.presented_key import presented_key
 from services.ingest.publish.intake import Intake, Request
 from services.ingest.reasons import Refusal, Refused
 from services.ingest.results import item_results
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits
-from services.ingest.wire.exchange import Call, Headers, Inlet, Reply
-from services.ingest.wire.form import Form
-from services.ingest.wire.presented_key import presented_key
 
 _DRY_RUN = b"waymark-dry-run"
 _JSON = b"application/json"

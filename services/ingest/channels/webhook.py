@@ -17,11 +17,11 @@ from services.ingest.channels.bindings import Binding, Bindings, Trouble
 from services.ingest.channels.delivery import Delivery, MalformedError, kept
 from services.ingest.channels.recipe import Facts, Opened, TooManyError
 from services.ingest.channels.signatures import Finding, allowed, verify
+from services.ingest.http.exchange import Call, Inlet, Reply
 from services.ingest.metrics import Metrics
 from services.ingest.publish.intake import Intake, Request
 from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
 from services.ingest.results.verdict import Verdict
-from services.ingest.wire.exchange import Call, Inlet, Reply
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
 

@@ -1,6 +1,6 @@
 """CloudEvents as a form of `POST /v1/touchpoints`: which requests are events, and what their items are.
 
-Satisfies `services.ingest.wire.form.Form`.
+Satisfies `services.ingest.forms.wire_form.Form`.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from services.ingest.cloudevents import binary, mapping, structured
 from services.ingest.cloudevents.binary import Found
 from services.ingest.cloudevents.configuration import ConfigurationError, SourceRules
 from services.ingest.cloudevents.event import Event
+from services.ingest.forms.wire_form import Opened
+from services.ingest.http.exchange import Headers
 from services.ingest.reasons import Refusal, Refused, Rejection
 from services.ingest.results.verdict import Verdict, reject_fields, reject_unreadable
 from services.ingest.sources.source_keys import Source
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits, Unreadable
-from services.ingest.wire.exchange import Headers
-from services.ingest.wire.form import Opened
 from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)

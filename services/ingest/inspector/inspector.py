@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from services.ingest.http.exchange import Call
 from services.ingest.inspector import masking
 from services.ingest.inspector.aftermath import UNSETTLED, Aftermath, Fate, Later, written
 from services.ingest.inspector.logbook import Logbook, Turned
@@ -16,7 +17,6 @@ from services.ingest.inspector.query import Query, position
 from services.ingest.inspector.rendering import Seen, render
 from services.ingest.reasons import Refused
 from services.ingest.results.messages import Language
-from services.ingest.wire.exchange import Call
 
 _ENCODER = msgspec.json.Encoder()
 

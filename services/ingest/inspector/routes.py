@@ -9,14 +9,14 @@ from importlib.resources import files
 
 import msgspec
 
+from services.ingest.http.exchange import Call, Handler, Inlet, Reply, Stream
+from services.ingest.http.landing import GetFront
+from services.ingest.http.presented_key import presented_key
+from services.ingest.http.raw_routes import Operation
 from services.ingest.inspector import documented
-from services.ingest.inspector.front import GetFront
 from services.ingest.inspector.inspector import Inspector
 from services.ingest.inspector.query import Query, parse
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.wire.exchange import Call, Handler, Inlet, Reply, Stream
-from services.ingest.wire.mounting import Operation
-from services.ingest.wire.presented_key import presented_key
 
 _ENCODER = msgspec.json.Encoder()
 _PRIVATE = (b"cache-control", b"no-store")

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from schemas.validation import FieldError
+from services.ingest.http.exchange import Reply
 from services.ingest.reasons import OUTCOMES, Outcome, Rejection, Summary
 from services.ingest.results.messages import Language, say
 from services.ingest.results.verdict import Verdict
-from services.ingest.wire.exchange import Reply
 from services.runtime.http import PROBLEM_TYPE, TITLES
 
 JSON_TYPE = "application/json"

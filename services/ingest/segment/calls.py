@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from services.ingest.http.exchange import Call, Inlet, Reply
+from services.ingest.http.presented_key import presented_key
 from services.ingest.metrics import Metrics
 from services.ingest.publish.intake import Intake, Request
 from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
@@ -19,8 +21,6 @@ from services.ingest.sources.source_keys import Scope, Source, Sources
 from services.ingest.touchpoint import document, repair
 from services.ingest.touchpoint.document import ItemLimits, Unreadable
 from services.ingest.touchpoint.repair import Mended
-from services.ingest.wire.exchange import Call, Inlet, Reply
-from services.ingest.wire.presented_key import presented_key
 from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)

@@ -4,9 +4,9 @@ A preflight carries no key, so it is answered for the origins of all sources tog
 to those of its own source. A source without origins is not sent from web pages at all.
 """
 
+from services.ingest.http.exchange import Call, Reply
 from services.ingest.reasons import Refusal, Refused
 from services.ingest.sources.source_keys import Source
-from services.ingest.wire.exchange import Call, Reply
 
 ANY = "*"
 

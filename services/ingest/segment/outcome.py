@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from services.ingest.http.exchange import Reply
 from services.ingest.reasons import Outcome, Summary
 from services.ingest.results import item_results
 from services.ingest.results.item_results import Note
 from services.ingest.results.messages import Language, say
 from services.ingest.results.verdict import Verdict
 from services.ingest.touchpoint.repair import Mended
-from services.ingest.wire.exchange import Reply
 from services.runtime.http import Problem, problem_response
 
 _ENCODER = msgspec.json.Encoder()

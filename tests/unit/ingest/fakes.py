@@ -11,9 +11,9 @@ from schemas.documents import dead_letter, touchpoint
 from schemas.documents.dead_letter import DeadLetterDocument
 from schemas.documents.touchpoint import TouchpointDocument
 from services.ingest.app import Service
+from services.ingest.http.raw_routes import Shortcut
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source_keys import Source, SourceKey
-from services.ingest.wire.mounting import Shortcut
 from services.runtime.clock import new_id
 from services.runtime.health import Health
 from services.runtime.kafka import PublishFailed

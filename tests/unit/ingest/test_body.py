@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from services.ingest.body import BodyLimits, ClientGone, Wire, read
+from services.ingest.http.body import BodyLimits, ClientGone, Wire, read
 from services.ingest.reasons import Refusal, Refused
 
 LIMITS = BodyLimits(wire_bytes=1000, inflated_bytes=4000, timeout_s=5.0)

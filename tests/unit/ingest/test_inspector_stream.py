@@ -140,7 +140,7 @@ async def test_no_more_watch_than_there_is_room_for(clock: SteppingClock) -> Non
 
 
 async def test_a_client_that_does_not_read_is_let_go(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.wire.exchange._UNREAD_S", 0.05)
+    monkeypatch.setattr("services.ingest.http.exchange._UNREAD_S", 0.05)
     async with Watching(bench) as watching:
         watching.stuck.clear()
         await bench.post(a_touchpoint())

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import pytest
 from starlette.types import Message, Scope
 
+from services.ingest.http.raw_routes import RawRoute, RouteTable
 from services.ingest.publish.intake import Request
 from services.ingest.reasons import Outcome, Rejection
 from services.ingest.results.verdict import Verdict
 from services.ingest.sources.source_keys import Source
-from services.ingest.wire.mounting import RawRoute, RouteTable
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 
 

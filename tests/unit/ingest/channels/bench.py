@@ -6,9 +6,9 @@ from typing import Any
 
 from services.ingest.app import Service
 from services.ingest.channels.bindings import DIALECT, StoredBinding, StoredSecret
+from services.ingest.http.raw_routes import Shortcut
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source_keys import Source
-from services.ingest.wire.mounting import Shortcut
 from services.runtime.clock import new_id
 from services.runtime.health import Health
 from services.runtime.sealing import Sealed

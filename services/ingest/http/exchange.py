@@ -13,15 +13,15 @@ from typing import Protocol
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from services.ingest import body
-from services.ingest.body import BodyLimits, ClientGone, Wire
+from services.ingest.http import body
+from services.ingest.http.authentication import Door
+from services.ingest.http.body import BodyLimits, ClientGone, Wire
 from services.ingest.metrics import Metrics
 from services.ingest.protection.address import client_address
 from services.ingest.protection.admission import Admission, Held
 from services.ingest.reasons import Refusal, Refused
 from services.ingest.results.messages import Language, preferred, say
 from services.ingest.sources.source_keys import Source
-from services.ingest.wire.door import Door
 from services.runtime.heads import BODY_ARRIVED
 from services.runtime.http import Problem, problem_response
 from services.runtime.logs import get_logger

@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from services.ingest.wire.exchange import Headers
+from services.ingest.http.exchange import Headers
 
 
 def presented_key(headers: Headers) -> str | None:

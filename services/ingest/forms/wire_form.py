@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.ingest.http.exchange import Headers
 from services.ingest.results.verdict import Verdict
 from services.ingest.sources.source_keys import Source
-from services.ingest.wire.exchange import Headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

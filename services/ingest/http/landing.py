@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.ingest.wire.exchange import Call, Inlet, Reply
+from services.ingest.http.exchange import Call, Inlet, Reply
 
 _PLACES = {
     "send": "v1/touchpoints",
