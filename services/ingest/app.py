@@ -16,13 +16,17 @@ from prometheus_client import CollectorRegistry
 
 from schemas import validation
 from schemas.documents import dead_letter
-from services.ingest.channels.binding_store import PostgresBindings
-from services.ingest.channels.bindings import Bindings, BindingStore, NoBindings, ground
-from services.ingest.channels.files import Files
-from services.ingest.channels.operation import ROUTES as WEBHOOK_ROUTES
-from services.ingest.channels.operation import TAG as WEBHOOK_TAG
-from services.ingest.channels.webhook import Webhook, WebhookLimits
-from services.ingest.cloudevents.form import CloudEvents
+from services.ingest.forms.cloudevents.form import CloudEvents
+from services.ingest.forms.native.native_openapi import OPERATION, SECURITY_SCHEMES
+from services.ingest.forms.native.post_touchpoints import PostTouchpoints
+from services.ingest.forms.segment import openapi as segment_openapi
+from services.ingest.forms.segment.calls import PATHS, SegmentCalls
+from services.ingest.forms.webhooks.binding_store import PostgresBindings
+from services.ingest.forms.webhooks.bindings import Bindings, BindingStore, NoBindings, ground
+from services.ingest.forms.webhooks.files import Files
+from services.ingest.forms.webhooks.operation import ROUTES as WEBHOOK_ROUTES
+from services.ingest.forms.webhooks.operation import TAG as WEBHOOK_TAG
+from services.ingest.forms.webhooks.webhook import Webhook, WebhookLimits
 from services.ingest.http.authentication import Door
 from services.ingest.http.body import BodyLimits
 from services.ingest.http.exchange import Exchange, Handler
@@ -35,7 +39,6 @@ from services.ingest.inspector.logbook import Logbook, LogbookRules
 from services.ingest.inspector.others import BACK, Others
 from services.ingest.inspector.routes import routes as inspector_routes
 from services.ingest.metrics import Metrics
-from services.ingest.openapi import OPERATION, SECURITY_SCHEMES
 from services.ingest.privacy.policy import Policy as PrivacyPolicy
 from services.ingest.privacy.screen import Screen
 from services.ingest.privacy.sealing import Sealer
@@ -47,9 +50,6 @@ from services.ingest.protection.rates import RateRules, Rates
 from services.ingest.protection.wrong_keys import WrongKeys
 from services.ingest.publish.duplicates import Duplicates
 from services.ingest.publish.intake import Intake, IntakeRules, Surroundings
-from services.ingest.routes import PostTouchpoints
-from services.ingest.segment import openapi as segment_openapi
-from services.ingest.segment.calls import PATHS, SegmentCalls
 from services.ingest.settings import IngestSettings, ProcessSettings
 from services.ingest.sources.source_keys import KeyStore, Sources
 from services.ingest.sources.source_store import SourceStore

@@ -74,7 +74,7 @@ _SMUGGLED = [
     ("command-imports", "waymark/imports/mapping/recipe.py", "import waymark.imports.run"),
     ("command-doctor", "waymark/doctor/kafka_checks.py", "import waymark.doctor.process_checks"),
     ("ingest", "services/ingest/helpers.py", "import schemas"),
-    ("ingest", "services/ingest/touchpoint/acceptance.py", "import services.ingest.routes"),
+    ("ingest", "services/ingest/touchpoint/acceptance.py", "import services.ingest.forms.native.post_touchpoints"),
     ("journey", "services/journey/store/seen.py", "import services.journey.apply.applier"),
     ("journey", "services/journey/helpers.py", "import schemas"),
     ("read-only", "services/journey/api/views.py", "import services.journey.store.customers"),

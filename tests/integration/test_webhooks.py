@@ -13,10 +13,10 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from services.ingest.channels.binding_store import PostgresBindings
-from services.ingest.channels.bindings import Binding, Bindings, Ground, Trouble, bound
-from services.ingest.channels.reading import shipped
-from services.ingest.channels.signatures import Finding, verify
+from services.ingest.forms.webhooks.binding_store import PostgresBindings
+from services.ingest.forms.webhooks.bindings import Binding, Bindings, Ground, Trouble, bound
+from services.ingest.forms.webhooks.reading import shipped
+from services.ingest.forms.webhooks.signatures import Finding, verify
 from services.runtime.postgres import close_pool, create_pool
 from services.runtime.sealing import Seal
 from tests.integration.ingest_process import IngestProcess, ends, make_topics, read_back
@@ -206,7 +206,7 @@ def test_a_token_that_the_vendor_repeats_is_made_up_shown_and_kept(
 
 
 def test_a_set_up_that_names_an_unknown_member_is_trouble(tmp_path: Path) -> None:
-    from services.ingest.channels.bindings import StoredBinding
+    from services.ingest.forms.webhooks.bindings import StoredBinding
     from services.ingest.sources.source_keys import Source
 
     stored = StoredBinding(source=Source(name="x"), setup={"system": "line", "sistem": "line"})

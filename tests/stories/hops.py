@@ -13,7 +13,7 @@ Hop = tuple[str, str]
 """A file and a function in it."""
 
 HOPS: list[Hop] = [
-    ("services/ingest/routes.py", "PostTouchpoints.answer"),
+    ("services/ingest/forms/native/post_touchpoints.py", "PostTouchpoints.answer"),
     ("services/ingest/touchpoint/contract.py", "read"),
     ("services/ingest/touchpoint/acceptance.py", "accept"),
     ("services/ingest/publish/intake.py", "Intake._publish"),

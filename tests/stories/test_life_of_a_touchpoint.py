@@ -259,7 +259,7 @@ def test_the_document_names_the_steps_of_the_fifth_hop() -> None:
 def test_a_function_that_is_gone_would_be_noticed() -> None:
     assert definition(("services/ingest/touchpoint/contract.py", "read")) is not None
     assert definition(("services/ingest/touchpoint/contract.py", "gone")) is None
-    assert definition(("services/ingest/routes.py", "PostTouchpoints.gone")) is None
+    assert definition(("services/ingest/forms/native/post_touchpoints.py", "PostTouchpoints.gone")) is None
 
 
 def read(record: Record) -> friction_v1.FrictionDocument:

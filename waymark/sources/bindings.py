@@ -14,7 +14,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from services.ingest.channels.bindings import DIALECT
+from services.ingest.forms.webhooks.bindings import DIALECT
 from services.runtime.sealing import Seal
 from waymark.console import CommandError
 
@@ -23,7 +23,7 @@ _NONCE_BYTES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """A source and its channel system. `options` and the rest as `services.ingest.channels.bindings.Setup` has them."""
+    """A source and its channel system. `options` and the rest as `services.ingest.forms.webhooks.bindings.Setup` has them."""
 
     name: str
     system: str

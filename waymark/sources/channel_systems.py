@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.ingest.channels import reading
-from services.ingest.channels.recipe import Recipe
-from services.ingest.channels.system import HmacSignature, TokenSignature
+from services.ingest.forms.webhooks import reading
+from services.ingest.forms.webhooks.recipe import Recipe
+from services.ingest.forms.webhooks.system import HmacSignature, TokenSignature
 from services.ingest.settings import IngestSettings
 from services.runtime.settings import SettingsError
 from waymark.console import CommandError, is_korean, say

@@ -12,11 +12,11 @@ from psycopg.types.json import Jsonb
 from schemas.strict_yaml import yaml_text
 from schemas.strict_yaml.yaml_text import YamlText
 from schemas.vocabulary import Channel
-from services.ingest.cloudevents.configuration import ConfigurationError, SourceRules
-from services.ingest.cloudevents.form import DIALECT as CLOUDEVENTS
-from services.ingest.segment import mapping
-from services.ingest.segment.calls import DIALECT as SEGMENT
-from services.ingest.segment.mapping import MappingError
+from services.ingest.forms.cloudevents.configuration import ConfigurationError, SourceRules
+from services.ingest.forms.cloudevents.form import DIALECT as CLOUDEVENTS
+from services.ingest.forms.segment import mapping
+from services.ingest.forms.segment.calls import DIALECT as SEGMENT
+from services.ingest.forms.segment.mapping import MappingError
 from waymark.console import CommandError
 
 _ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|null")

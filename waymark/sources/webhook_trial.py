@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from schemas import validation
-from services.ingest.channels.delivery import Delivery, MalformedError
-from services.ingest.channels.recipe import Facts, Mapped, Recipe, TooManyError
-from services.ingest.channels.signatures import Secret, verify
+from services.ingest.forms.webhooks.delivery import Delivery, MalformedError
+from services.ingest.forms.webhooks.recipe import Facts, Mapped, Recipe, TooManyError
+from services.ingest.forms.webhooks.signatures import Secret, verify
 from waymark.console import CommandError, say
 
 MOST_EVENTS = 1000

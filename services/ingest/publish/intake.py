@@ -2,7 +2,7 @@
 
 A touchpoint is *accepted* only after Kafka acknowledged it. What could not be written, or nobody knows, is
 *unavailable*; the producer sends the same id again. Rejected ones go to `touchpoints-rejected` with their bytes: best
-effort, bounded in time, and what is lost is counted. Leaves HTTP to `services.ingest.routes`.
+effort, bounded in time, and what is lost is counted. Leaves HTTP to `services.ingest.forms.native.post_touchpoints`.
 """
 
 import asyncio

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from services.ingest.cloudevents import binary, structured
-from services.ingest.cloudevents.binary import Found
-from services.ingest.cloudevents.event import Event
+from services.ingest.forms.cloudevents import binary, structured
+from services.ingest.forms.cloudevents.binary import Found
+from services.ingest.forms.cloudevents.event import Event
 from services.ingest.touchpoint.document import ItemLimits
 
 LIMITS = ItemLimits(items=10, item_bytes=64 * 1024, depth=16)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.cloudevents.event import Event, Json
+from services.ingest.forms.cloudevents.event import Event, Json
 from tests.unit.ingest.event_vectors import event_of, faults_of, read_headers, read_json
 
 # --- CORE "REQUIRED Attributes" ----------------------------------------------------------------------------------

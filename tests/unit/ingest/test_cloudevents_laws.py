@@ -8,10 +8,10 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ingest.cloudevents import binary, mapping, structured, values
-from services.ingest.cloudevents.configuration import SourceRules
-from services.ingest.cloudevents.event import Event
-from services.ingest.cloudevents.faults import Fault
+from services.ingest.forms.cloudevents import binary, mapping, structured, values
+from services.ingest.forms.cloudevents.configuration import SourceRules
+from services.ingest.forms.cloudevents.event import Event
+from services.ingest.forms.cloudevents.faults import Fault
 from services.ingest.touchpoint.document import Unreadable
 from tests.unit.ingest.event_vectors import LIMITS
 

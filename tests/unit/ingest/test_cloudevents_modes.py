@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from schemas.validation import FieldError
-from services.ingest.cloudevents import binary, structured
-from services.ingest.cloudevents.event import Json, Opaque, Text
+from services.ingest.forms.cloudevents import binary, structured
+from services.ingest.forms.cloudevents.event import Json, Opaque, Text
 from services.ingest.touchpoint.document import Unreadable
 from tests.unit.ingest.event_vectors import LIMITS, event_of, faults_of, read_headers, read_json, the_event
 

@@ -3,12 +3,12 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from services.ingest import openapi
+from services.ingest.forms.native import native_openapi
 from services.ingest.reasons import STATUS, Refusal
 from services.ingest.results.messages import Language, say
 from tests.unit.ingest.fakes import Bench
 
-RESPONSES: dict[int, Any] = openapi.OPERATION["responses"]
+RESPONSES: dict[int, Any] = native_openapi.OPERATION["responses"]
 EXAMPLES = [
     pytest.param(status, content["schema"], example["value"], id=f"{status} {name}")
     for status, response in RESPONSES.items()
@@ -40,7 +40,7 @@ def test_every_status_of_a_refusal_is_documented() -> None:
 
 @pytest.mark.parametrize("name", ["one", "many"])
 async def test_the_examples_of_requests_are_accepted(bench: Bench, name: str) -> None:
-    content = openapi.OPERATION["requestBody"]["content"]["application/json"]
+    content = native_openapi.OPERATION["requestBody"]["content"]["application/json"]
     answer = await bench.post(content["examples"][name]["value"])
 
     assert answer.status == 202
@@ -54,7 +54,7 @@ async def test_the_examples_of_requests_are_accepted(bench: Bench, name: str) ->
 async def test_the_examples_of_cloudevents_are_accepted_and_keep_their_schema(
     bench: Bench, content_type: str, name: str
 ) -> None:
-    content = openapi.OPERATION["requestBody"]["content"][content_type]
+    content = native_openapi.OPERATION["requestBody"]["content"][content_type]
     example = content["examples"][name]["value"]
     answer = await bench.post(example, content_type=content_type)
 
@@ -70,7 +70,7 @@ async def test_the_example_of_a_refused_batch_is_the_services_own_answer(bench: 
 
 async def test_a_real_mixed_answer_keeps_the_documented_schema(bench: Bench) -> None:
     bench.publisher.refuse = {"touchpoints"}
-    answer = await bench.post([openapi.EXAMPLE, {**openapi.EXAMPLE, "customer": {"phone": "114"}}, 3])
+    answer = await bench.post([native_openapi.EXAMPLE, {**native_openapi.EXAMPLE, "customer": {"phone": "114"}}, 3])
 
     jsonschema_rs.validate(RESPONSES[503]["content"]["application/problem+json"]["schema"], answer.json)
 
@@ -82,9 +82,9 @@ def test_the_messages_of_the_examples_are_the_services_own() -> None:
 
 
 def test_the_schema_of_a_touchpoint_stands_by_itself() -> None:
-    schema = openapi.touchpoint_schema()
+    schema = native_openapi.touchpoint_schema()
 
     assert "$ref" not in str(schema)
-    jsonschema_rs.validate(schema, openapi.EXAMPLE)
+    jsonschema_rs.validate(schema, native_openapi.EXAMPLE)
     with pytest.raises(jsonschema_rs.ValidationError):
-        jsonschema_rs.validate(schema, {**openapi.EXAMPLE, "channel": "fax"})
+        jsonschema_rs.validate(schema, {**native_openapi.EXAMPLE, "channel": "fax"})

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import TimeQuality
+from services.ingest.forms.segment.calls import PATHS
+from services.ingest.forms.segment.mapping import CallType
+from services.ingest.forms.segment.openapi import BATCH, MESSAGES, RESPONSES, operations
 from services.ingest.reasons import STATUS, Refusal
-from services.ingest.segment.calls import PATHS
-from services.ingest.segment.mapping import CallType
-from services.ingest.segment.openapi import BATCH, MESSAGES, RESPONSES, operations
 from services.ingest.sources.source_keys import Scope, Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, bench_with

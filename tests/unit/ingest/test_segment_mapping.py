@@ -8,10 +8,10 @@ import pytest
 from schemas import kinds, validation
 from schemas.documents import touchpoint
 from schemas.vocabulary import Channel
-from services.ingest.segment import mapping, message
-from services.ingest.segment.mapping import CallType, MappingError
-from services.ingest.segment.message import Sender, Unmapped
-from services.ingest.segment.openapi import MESSAGES
+from services.ingest.forms.segment import mapping, message
+from services.ingest.forms.segment.mapping import CallType, MappingError
+from services.ingest.forms.segment.message import Sender, Unmapped
+from services.ingest.forms.segment.openapi import MESSAGES
 
 PLAIN = Sender(mapping=mapping.DEFAULT)
 

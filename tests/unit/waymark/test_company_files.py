@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.channels import reading
+from services.ingest.forms.webhooks import reading
 from services.ingest.privacy.policy import Policy, PolicyError
 from services.journey import rulebook
 from waymark.console import CommandError

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.ingest.app import Service
-from services.ingest.channels.bindings import DIALECT, StoredBinding, StoredSecret
+from services.ingest.forms.webhooks.bindings import DIALECT, StoredBinding, StoredSecret
 from services.ingest.http.raw_routes import Shortcut
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source_keys import Source
@@ -20,7 +20,7 @@ PUBLIC = "https://waymark.example.com"
 
 
 class BindingsInMemory:
-    """A table of bindings that can be taken away. Satisfies `services.ingest.channels.bindings.BindingStore`."""
+    """A table of bindings that can be taken away. Satisfies `services.ingest.forms.webhooks.bindings.BindingStore`."""
 
     outages: tuple[type[BaseException], ...] = (ConnectionError, TimeoutError)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from services.ingest.channels.delivery import Delivery
+from services.ingest.forms.webhooks.delivery import Delivery
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "sources"
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)

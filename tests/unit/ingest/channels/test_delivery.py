@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.ingest.channels.delivery import BodyForm, Delivery, MalformedError, document, fields_of, kept
+from services.ingest.forms.webhooks.delivery import BodyForm, Delivery, MalformedError, document, fields_of, kept
 
 
 def form(*parts: bytes, boundary: str = "b", end: bytes = b"--b--\r\n") -> Delivery:

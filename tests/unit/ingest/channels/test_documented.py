@@ -4,9 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from services.ingest.channels import reading
-from services.ingest.channels.delivery import Delivery
-from services.ingest.channels.recipe import Facts
+from services.ingest.forms.webhooks import reading
+from services.ingest.forms.webhooks.delivery import Delivery
+from services.ingest.forms.webhooks.recipe import Facts
 from tests.unit.ingest.channels.deliveries import NOW
 
 DOCUMENT = (Path(__file__).parents[4] / "docs" / "sources.md").read_text(encoding="utf-8")

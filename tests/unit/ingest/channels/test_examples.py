@@ -5,8 +5,8 @@ import json
 import pytest
 
 from schemas import kinds, validation
-from services.ingest.channels import reading
-from services.ingest.channels.recipe import Facts
+from services.ingest.forms.webhooks import reading
+from services.ingest.forms.webhooks.recipe import Facts
 from tests.unit.ingest.channels.deliveries import NOW, Example, examples
 
 EXAMPLES = [pytest.param(each, id=str(each)) for each in examples()]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ingest.channels import reading
-from services.ingest.channels.delivery import Delivery, MalformedError
-from services.ingest.channels.recipe import Facts, Opened, TooManyError
-from services.ingest.channels.signatures import Finding, Secret, verify
+from services.ingest.forms.webhooks import reading
+from services.ingest.forms.webhooks.delivery import Delivery, MalformedError
+from services.ingest.forms.webhooks.recipe import Facts, Opened, TooManyError
+from services.ingest.forms.webhooks.signatures import Finding, Secret, verify
 from tests.unit.ingest.channels.deliveries import NOW, Example, examples
 
 FACTS = Facts(received_at=NOW)

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from services.ingest.channels.signatures import Finding
+from services.ingest.forms.webhooks.signatures import Finding
 from tests.conftest import SteppingClock
 from tests.unit.ingest.channels.bench import WebhookBench, settings
 from tests.unit.ingest.channels.deliveries import NOW, example
@@ -36,7 +36,7 @@ PEOPLE: list[tuple[str, dict[str, str], str]] = [
 @pytest.fixture
 async def bench(clock: SteppingClock, monkeypatch: pytest.MonkeyPatch) -> WebhookBench:
     clock.set(NOW)
-    monkeypatch.setattr("services.ingest.channels.webhook.verify", lambda *_: Finding.VERIFIED)
+    monkeypatch.setattr("services.ingest.forms.webhooks.webhook.verify", lambda *_: Finding.VERIFIED)
     return await WebhookBench(clock=clock, settings=settings()).started()
 
 

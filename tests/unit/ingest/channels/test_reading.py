@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.ingest.channels import reading
-from services.ingest.channels.reading import UnreadableSystemError
+from services.ingest.forms.webhooks import reading
+from services.ingest.forms.webhooks.reading import UnreadableSystemError
 
 GOOD = """\
 name: acme_crm

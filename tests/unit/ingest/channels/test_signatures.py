@@ -15,10 +15,10 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from services.ingest.channels import reading
-from services.ingest.channels.delivery import Delivery
-from services.ingest.channels.signatures import Finding, Secret, allowed, verify
-from services.ingest.channels.system import (
+from services.ingest.forms.webhooks import reading
+from services.ingest.forms.webhooks.delivery import Delivery
+from services.ingest.forms.webhooks.signatures import Finding, Secret, allowed, verify
+from services.ingest.forms.webhooks.system import (
     Algorithm,
     Carrier,
     Encoding,

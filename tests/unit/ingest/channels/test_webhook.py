@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from services.ingest.channels.bindings import StoredSecret, Trouble
+from services.ingest.forms.webhooks.bindings import StoredSecret, Trouble
 from services.ingest.sources.source_keys import Source
 from services.runtime.sealing import Sealed
 from tests.conftest import SteppingClock

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from services.ingest.cloudevents import binary, mapping, structured
-from services.ingest.cloudevents.binary import Found
-from services.ingest.cloudevents.configuration import ConfigurationError, SourceRules
-from services.ingest.cloudevents.event import Event
+from services.ingest.forms.cloudevents import binary, mapping, structured
+from services.ingest.forms.cloudevents.binary import Found
+from services.ingest.forms.cloudevents.configuration import ConfigurationError, SourceRules
+from services.ingest.forms.cloudevents.event import Event
 from services.ingest.forms.wire_form import Opened
 from services.ingest.http.exchange import Headers
 from services.ingest.reasons import Refusal, Refused, Rejection

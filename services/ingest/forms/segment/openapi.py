@@ -6,8 +6,8 @@ The test suite holds the examples to what the service answers.
 from collections.abc import Mapping
 from typing import Any
 
+from services.ingest.forms.segment.mapping import CallType
 from services.ingest.results.item_results import JSON_TYPE
-from services.ingest.segment.mapping import CallType
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
 
 TAG = {"name": "segment", "description": "Calls of Segment's, RudderStack's and Jitsu's libraries, unmodified."}

@@ -14,9 +14,9 @@ import msgspec
 
 from schemas import kinds
 from schemas.vocabulary import Channel
-from services.ingest.segment import fields
-from services.ingest.segment.fields import Message
-from services.ingest.segment.mapping import KINDS, CallType, SegmentMapping, Target, slug
+from services.ingest.forms.segment import fields
+from services.ingest.forms.segment.fields import Message
+from services.ingest.forms.segment.mapping import KINDS, CallType, SegmentMapping, Target, slug
 
 _WELL_KNOWN: Mapping[str, str] = {
     "order_completed": "order_placed",

@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from schemas.validation import FieldError
-from services.ingest.cloudevents import values
-from services.ingest.cloudevents.faults import Fault, fault
+from services.ingest.forms.cloudevents import values
+from services.ingest.forms.cloudevents.faults import Fault, fault
 
 Attribute = str | bool | int
 Attributes = Mapping[str, Attribute]

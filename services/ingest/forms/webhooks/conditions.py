@@ -4,9 +4,9 @@ import hmac
 import re
 from collections.abc import Callable
 
-from services.ingest.channels.paths import Getter, PathError, View, as_text, compile_path
-from services.ingest.channels.system import Condition, Scalar, Wanted, When
-from services.ingest.channels.values import SpecProblem
+from services.ingest.forms.webhooks.paths import Getter, PathError, View, as_text, compile_path
+from services.ingest.forms.webhooks.system import Condition, Scalar, Wanted, When
+from services.ingest.forms.webhooks.values import SpecProblem
 
 Test = Callable[[View], bool]
 

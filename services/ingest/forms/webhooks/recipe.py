@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.channels import delivery as deliveries
-from services.ingest.channels.assembly import Assembler, Given, Step, SystemProblem
-from services.ingest.channels.delivery import Delivery, MalformedError
-from services.ingest.channels.paths import View, elements
-from services.ingest.channels.system import System
-from services.ingest.channels.values import ValueProblem
+from services.ingest.forms.webhooks import delivery as deliveries
+from services.ingest.forms.webhooks.assembly import Assembler, Given, Step, SystemProblem
+from services.ingest.forms.webhooks.delivery import Delivery, MalformedError
+from services.ingest.forms.webhooks.paths import View, elements
+from services.ingest.forms.webhooks.system import System
+from services.ingest.forms.webhooks.values import ValueProblem
 
 
 class UnusableSystemError(Exception):

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.validation import FieldError
-from services.ingest.cloudevents import values
-from services.ingest.cloudevents.binary import Found, json_of, text_of
-from services.ingest.cloudevents.event import CORE, Attribute, Data, Json, Opaque, Text, errors_in, event
-from services.ingest.cloudevents.faults import Fault, fault
+from services.ingest.forms.cloudevents import values
+from services.ingest.forms.cloudevents.binary import Found, json_of, text_of
+from services.ingest.forms.cloudevents.event import CORE, Attribute, Data, Json, Opaque, Text, errors_in, event
+from services.ingest.forms.cloudevents.faults import Fault, fault
 from services.ingest.touchpoint.document import ItemLimits, JsonObject, Unreadable, read_item
 
 _DATA = ("data", "data_base64")

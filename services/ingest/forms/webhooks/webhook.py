@@ -12,11 +12,11 @@ from enum import StrEnum
 
 import msgspec
 
-from services.ingest.channels.assembly import Given
-from services.ingest.channels.bindings import Binding, Bindings, Trouble
-from services.ingest.channels.delivery import Delivery, MalformedError, kept
-from services.ingest.channels.recipe import Facts, Opened, TooManyError
-from services.ingest.channels.signatures import Finding, allowed, verify
+from services.ingest.forms.webhooks.assembly import Given
+from services.ingest.forms.webhooks.bindings import Binding, Bindings, Trouble
+from services.ingest.forms.webhooks.delivery import Delivery, MalformedError, kept
+from services.ingest.forms.webhooks.recipe import Facts, Opened, TooManyError
+from services.ingest.forms.webhooks.signatures import Finding, allowed, verify
 from services.ingest.http.exchange import Call, Inlet, Reply
 from services.ingest.metrics import Metrics
 from services.ingest.publish.intake import Intake, Request

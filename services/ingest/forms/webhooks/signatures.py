@@ -16,8 +16,8 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from services.ingest.channels.delivery import Delivery, fields_of, parameters
-from services.ingest.channels.system import (
+from services.ingest.forms.webhooks.delivery import Delivery, fields_of, parameters
+from services.ingest.forms.webhooks.system import (
     Algorithm,
     Carrier,
     Encoding,

@@ -6,17 +6,17 @@ from typing import Any, Final
 
 import msgspec
 
+from services.ingest.forms.segment import envelope, mapping, message, origins, outcome
+from services.ingest.forms.segment.envelope import Calls
+from services.ingest.forms.segment.mapping import CallType, MappingError, SegmentMapping
+from services.ingest.forms.segment.message import Sender, Unmapped
+from services.ingest.forms.segment.outcome import Told
 from services.ingest.http.exchange import Call, Inlet, Reply
 from services.ingest.http.presented_key import presented_key
 from services.ingest.metrics import Metrics
 from services.ingest.publish.intake import Intake, Request
 from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
 from services.ingest.results.verdict import Verdict, reject_unreadable
-from services.ingest.segment import envelope, mapping, message, origins, outcome
-from services.ingest.segment.envelope import Calls
-from services.ingest.segment.mapping import CallType, MappingError, SegmentMapping
-from services.ingest.segment.message import Sender, Unmapped
-from services.ingest.segment.outcome import Told
 from services.ingest.sources.source_keys import Scope, Source, Sources
 from services.ingest.touchpoint import document, repair
 from services.ingest.touchpoint.document import ItemLimits, Unreadable

@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from schemas.validation import FieldError
-from services.ingest.cloudevents import values
-from services.ingest.cloudevents.event import Data, Event, Json, Opaque, Text, errors_in, event
-from services.ingest.cloudevents.faults import Fault, fault
+from services.ingest.forms.cloudevents import values
+from services.ingest.forms.cloudevents.event import Data, Event, Json, Opaque, Text, errors_in, event
+from services.ingest.forms.cloudevents.faults import Fault, fault
 from services.ingest.reasons import Rejection
 from services.ingest.touchpoint.document import ItemLimits, Unreadable, read_item
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from services.ingest.channels.bindings import DIALECT, StoredBinding, StoredSecret
+from services.ingest.forms.webhooks.bindings import DIALECT, StoredBinding, StoredSecret
 from services.ingest.sources.source_store import SOURCE_COLUMNS, source_of
 from services.runtime.postgres import TRANSIENT, Pool, Row, acquire
 from services.runtime.sealing import Sealed
@@ -17,7 +17,7 @@ SELECT source, material, master_key, mounted, expires_at
 
 
 class PostgresBindings:
-    """Reads bindings. Satisfies `services.ingest.channels.bindings.BindingStore`."""
+    """Reads bindings. Satisfies `services.ingest.forms.webhooks.bindings.BindingStore`."""
 
     outages = TRANSIENT
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from services.ingest.channels.delivery import Delivery, parameters
+from services.ingest.forms.webhooks.delivery import Delivery, parameters
 
 
 class PathError(Exception):

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.channels.delivery import BodyForm
+from services.ingest.forms.webhooks.delivery import BodyForm
 
 Scalar = str | int | float | bool | None
 

@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.ingest.channels.conditions import Test, test_of
-from services.ingest.channels.paths import Getter, PathError, View, compile_path
-from services.ingest.channels.system import Answer, Entry, Handshake, System
-from services.ingest.channels.values import Maker, SpecProblem, has_no_time, maker, template
+from services.ingest.forms.webhooks.conditions import Test, test_of
+from services.ingest.forms.webhooks.paths import Getter, PathError, View, compile_path
+from services.ingest.forms.webhooks.system import Answer, Entry, Handshake, System
+from services.ingest.forms.webhooks.values import Maker, SpecProblem, has_no_time, maker, template
 
 NESTED = frozenset({"customer", "refs", "attributes"})
 """Members whose own members stand each for itself: one that cannot be read leaves the others alone."""

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from services.ingest.channels.recipe import Recipe
-from services.ingest.channels.signatures import Secret
+from services.ingest.forms.webhooks.recipe import Recipe
+from services.ingest.forms.webhooks.signatures import Secret
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source_keys import Source
 from services.runtime.health import CheckResult

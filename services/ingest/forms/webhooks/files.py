@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from services.ingest.channels import reading
-from services.ingest.channels.recipe import Recipe
+from services.ingest.forms.webhooks import reading
+from services.ingest.forms.webhooks.recipe import Recipe
 from services.ingest.privacy.policy import Policy, PolicyError
 from services.ingest.settings import IngestSettings
 from services.runtime.settings import SettingsError
