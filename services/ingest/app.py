@@ -16,17 +16,17 @@ from prometheus_client import CollectorRegistry
 
 from schemas import validation
 from schemas.documents import dead_letter
-from services.ingest.forms.cloudevents.form import CloudEvents
+from services.ingest.company_files import Files
+from services.ingest.forms.cloudevents.cloudevents_form import CloudEvents
 from services.ingest.forms.native.native_openapi import OPERATION, SECURITY_SCHEMES
 from services.ingest.forms.native.post_touchpoints import PostTouchpoints
-from services.ingest.forms.segment import openapi as segment_openapi
-from services.ingest.forms.segment.calls import PATHS, SegmentCalls
+from services.ingest.forms.segment import segment_openapi
+from services.ingest.forms.segment.post_calls import PATHS, SegmentCalls
 from services.ingest.forms.webhooks.binding_store import PostgresBindings
 from services.ingest.forms.webhooks.bindings import Bindings, BindingStore, NoBindings, ground
-from services.ingest.forms.webhooks.files import Files
-from services.ingest.forms.webhooks.operation import ROUTES as WEBHOOK_ROUTES
-from services.ingest.forms.webhooks.operation import TAG as WEBHOOK_TAG
-from services.ingest.forms.webhooks.webhook import Webhook, WebhookLimits
+from services.ingest.forms.webhooks.post_webhook import Webhook, WebhookLimits
+from services.ingest.forms.webhooks.webhook_openapi import ROUTES as WEBHOOK_ROUTES
+from services.ingest.forms.webhooks.webhook_openapi import TAG as WEBHOOK_TAG
 from services.ingest.http.authentication import Door
 from services.ingest.http.body import BodyLimits
 from services.ingest.http.exchange import Exchange, Handler

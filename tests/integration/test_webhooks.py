@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from services.ingest.forms.webhooks.binding_store import PostgresBindings
 from services.ingest.forms.webhooks.bindings import Binding, Bindings, Ground, Trouble, bound
-from services.ingest.forms.webhooks.reading import shipped
+from services.ingest.forms.webhooks.mapping.system_files import shipped
 from services.ingest.forms.webhooks.signatures import Finding, verify
 from services.runtime.postgres import close_pool, create_pool
 from services.runtime.sealing import Seal

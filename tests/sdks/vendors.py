@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from services.ingest.forms.webhooks.reading import SHIPPED
+from services.ingest.forms.webhooks.mapping.system_files import SHIPPED
 from services.runtime.sealing import Seal
 from tests.sdks.ground import Ground
 from tests.sdks.kit import HERE, python_home

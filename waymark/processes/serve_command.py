@@ -94,7 +94,7 @@ def _loop_factory(process: Process) -> Callable[[], asyncio.AbstractEventLoop] |
 
 
 def _ingest() -> Coroutine[Any, Any, None]:
-    from services.ingest.forms.webhooks.files import Files
+    from services.ingest.company_files import Files
     from services.ingest.settings import ProcessSettings
 
     settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once

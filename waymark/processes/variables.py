@@ -9,7 +9,7 @@ from functools import partial
 
 from services.alerts.settings import AlertsSettings
 from services.alerts.settings import ProcessSettings as AlertsProcess
-from services.ingest.forms.webhooks.files import Files
+from services.ingest.company_files import Files
 from services.ingest.settings import IngestSettings
 from services.ingest.settings import ProcessSettings as IngestProcess
 from services.journey import rulebook

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.ingest.forms.webhooks import reading
-from services.ingest.forms.webhooks.recipe import Recipe
-from services.ingest.forms.webhooks.system import HmacSignature, TokenSignature
+from services.ingest.forms.webhooks.mapping import system_files
+from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe
+from services.ingest.forms.webhooks.mapping.system_schema import HmacSignature, TokenSignature
 from services.ingest.settings import IngestSettings
 from services.runtime.settings import SettingsError
 from waymark.console import CommandError, is_korean, say
@@ -45,8 +45,8 @@ def systems() -> dict[str, Recipe]:
     """Return every system by name; raises `CommandError` with all that is wrong in a company's own files."""
     folder = settings().systems
     try:
-        return reading.load(Path(folder) if folder else None)
-    except reading.UnreadableSystemError as error:
+        return system_files.load(Path(folder) if folder else None)
+    except system_files.UnreadableSystemError as error:
         raise CommandError(str(error)) from error
 
 
@@ -59,8 +59,8 @@ def system_of(name_or_file: str) -> Recipe:
     path = Path(name_or_file)
     if path.suffix in {".yaml", ".yml"}:
         try:
-            return reading.read(path)
-        except reading.UnreadableSystemError as error:
+            return system_files.read(path)
+        except system_files.UnreadableSystemError as error:
             raise CommandError(str(error)) from error
     known = systems()
     if name_or_file not in known:

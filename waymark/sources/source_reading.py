@@ -12,11 +12,11 @@ from psycopg.types.json import Jsonb
 from schemas.strict_yaml import yaml_text
 from schemas.strict_yaml.yaml_text import YamlText
 from schemas.vocabulary import Channel
-from services.ingest.forms.cloudevents.configuration import ConfigurationError, SourceRules
-from services.ingest.forms.cloudevents.form import DIALECT as CLOUDEVENTS
-from services.ingest.forms.segment import mapping
-from services.ingest.forms.segment.calls import DIALECT as SEGMENT
-from services.ingest.forms.segment.mapping import MappingError
+from services.ingest.forms.cloudevents.cloudevents_form import DIALECT as CLOUDEVENTS
+from services.ingest.forms.cloudevents.source_rules import ConfigurationError, SourceRules
+from services.ingest.forms.segment import segment_mapping
+from services.ingest.forms.segment.post_calls import DIALECT as SEGMENT
+from services.ingest.forms.segment.segment_mapping import MappingError
 from waymark.console import CommandError
 
 _ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|null")
@@ -43,7 +43,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     text = _text(path)
     problems = list(text.doubled)
     try:
-        mapping.read(text.document)
+        segment_mapping.read(text.document)
     except MappingError as error:
         problems += map(text.located, error.problems)
     return _sound(path, text, problems)

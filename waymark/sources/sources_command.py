@@ -14,7 +14,7 @@ from waymark.sources.trial_command import Options, SecretText
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from services.ingest.forms.webhooks.recipe import Recipe
+    from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe
     from waymark.sources.bindings import Listed
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help=say("The source.", "소스 이름입니다."))]
@@ -250,7 +250,7 @@ def _store_secret(
     """Store what was given, or a made one where the vendor repeats ours; return the made one."""
     import secrets
 
-    from services.ingest.forms.webhooks.system import TokenSignature
+    from services.ingest.forms.webhooks.mapping.system_schema import TokenSignature
     from services.runtime.sealing import Seal
     from waymark.sources.bindings import add_mounted, add_secret
     from waymark.sources.channel_systems import settings

@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas import validation
 from services.ingest.forms.webhooks.delivery import Delivery, MalformedError
-from services.ingest.forms.webhooks.recipe import Facts, Mapped, Recipe, TooManyError
+from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts, Mapped, Recipe, TooManyError
 from services.ingest.forms.webhooks.signatures import Secret, verify
 from waymark.console import CommandError, say
 

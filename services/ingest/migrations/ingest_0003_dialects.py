@@ -1,7 +1,7 @@
 """What a source speaks and how: its dialects' mappings, the web origins it is sent from, and how its clock is taken.
 
 `dialects` holds one member for each wire form that wants to know something of the source (`segment`: the mapping of its
-calls, services/ingest/forms/segment/mapping.py); the form checks it when it is set.
+calls, services/ingest/forms/segment/segment_mapping.py); the form checks it when it is set.
 """
 
 from alembic import op

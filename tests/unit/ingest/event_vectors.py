@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from services.ingest.forms.cloudevents import binary, structured
-from services.ingest.forms.cloudevents.binary import Found
+from services.ingest.forms.cloudevents import binary_mode, structured_mode
+from services.ingest.forms.cloudevents.binary_mode import Found
 from services.ingest.forms.cloudevents.event import Event
 from services.ingest.touchpoint.document import ItemLimits
 
@@ -19,7 +19,7 @@ def the_event(**members: Any) -> dict[str, Any]:
 
 def read_json(**members: Any) -> Found:
     """Read an event in structured mode."""
-    return structured.read(json.dumps(the_event(**members)).encode(), LIMITS)
+    return structured_mode.read(json.dumps(the_event(**members)).encode(), LIMITS)
 
 
 def read_headers(headers: dict[str, str | bytes], body: bytes = b"") -> Found:
@@ -36,7 +36,7 @@ def read_headers(headers: dict[str, str | bytes], body: bytes = b"") -> Found:
         for name, value in whole.items()
         if value is not ...
     }
-    return binary.read(raw, body, LIMITS)
+    return binary_mode.read(raw, body, LIMITS)
 
 
 def event_of(found: Found) -> Event:

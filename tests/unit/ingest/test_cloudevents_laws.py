@@ -8,10 +8,10 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ingest.forms.cloudevents import binary, mapping, structured, values
-from services.ingest.forms.cloudevents.configuration import SourceRules
+from services.ingest.forms.cloudevents import attribute_types, binary_mode, event_conversion, structured_mode
 from services.ingest.forms.cloudevents.event import Event
-from services.ingest.forms.cloudevents.faults import Fault
+from services.ingest.forms.cloudevents.event_faults import Fault
+from services.ingest.forms.cloudevents.source_rules import SourceRules
 from services.ingest.touchpoint.document import Unreadable
 from tests.unit.ingest.event_vectors import LIMITS
 
@@ -22,7 +22,7 @@ _ANYTHING = st.recursive(
     max_leaves=8,
 )
 _LEGAL = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"), min_size=1).filter(
-    lambda text: values.text(text) is None and text == text.strip(" \t")
+    lambda text: attribute_types.text(text) is None and text == text.strip(" \t")
 )
 _HEADER = st.binary(max_size=20).map(bytes.lower) | _NAMES.map(lambda name: b"ce-" + name.encode())
 _TIMES = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{5,8}(\.[0-9]+)?([Zz]|[+-][0-9:]{4,5})"
@@ -39,7 +39,7 @@ def _encoded(text: str) -> bytes:
 @quick
 @given(_LEGAL)
 def test_what_is_encoded_by_the_specification_is_read_back(text: str) -> None:
-    assert binary.header_value(_encoded(text)) == text
+    assert binary_mode.header_value(_encoded(text)) == text
 
 
 @quick
@@ -47,27 +47,27 @@ def test_what_is_encoded_by_the_specification_is_read_back(text: str) -> None:
 def test_what_is_quoted_by_its_older_version_is_read_back(text: str) -> None:
     escaped = text.replace("%", "%25").replace("\\", "\\\\").replace('"', '\\"')
 
-    assert binary.header_value(f'"{escaped}"'.encode()) == text
+    assert binary_mode.header_value(f'"{escaped}"'.encode()) == text
 
 
 @quick
 @given(st.dictionaries(_HEADER, st.binary(max_size=60)), st.binary(max_size=80))
 def test_any_headers_and_any_body_are_read_or_refused(headers: dict[bytes, bytes], body: bytes) -> None:
-    found = binary.read(headers, body, LIMITS)
+    found = binary_mode.read(headers, body, LIMITS)
 
     assert isinstance(found, Event | Unreadable) or found
-    assert isinstance(json.loads(binary.whole(headers, body)), dict)
+    assert isinstance(json.loads(binary_mode.whole(headers, body)), dict)
 
 
 @quick
 @given(st.dictionaries(_NAMES | st.text(max_size=8), _ANYTHING, max_size=9))
 def test_any_json_is_read_or_refused_and_what_is_read_becomes_json(members: dict[str, Any]) -> None:
     whole = {"specversion": "1.0", "id": "1", "source": "/a", "type": "b.x", **members}
-    found = structured.read(json.dumps(whole).encode("utf-8", "surrogatepass"), LIMITS)
+    found = structured_mode.read(json.dumps(whole).encode("utf-8", "surrogatepass"), LIMITS)
 
     assert isinstance(found, Event | Unreadable) or found
     if isinstance(found, Event):
-        mapped = mapping.touchpoint(found, _RULES)
+        mapped = event_conversion.touchpoint(found, _RULES)
         assert mapped
         assert msgspec.json.decode(msgspec.json.encode(mapped))
 
@@ -75,10 +75,10 @@ def test_any_json_is_read_or_refused_and_what_is_read_becomes_json(members: dict
 @quick
 @given(st.text(max_size=40) | st.from_regex(_TIMES))
 def test_a_time_that_is_read_keeps_to_the_grammar(text: str) -> None:
-    read = values.timestamp(text)
+    read = attribute_types.timestamp(text)
 
     if not isinstance(read, Fault):
-        assert values.timestamp(read) == read
+        assert attribute_types.timestamp(read) == read
         assert len(read) <= 35
 
 
@@ -86,7 +86,7 @@ def test_a_time_that_is_read_keeps_to_the_grammar(text: str) -> None:
 @given(st.sampled_from(["a", "%", "/", "a/", "[", "a@", ":", "?", "a=b;", '"', " ;", "\\"]), st.integers(1, 4000))
 def test_no_value_takes_long_to_judge(piece: str, times: int) -> None:
     began = time.process_time()
-    for judge in (values.uri_reference, values.uri, values.media_type, values.text):
+    for judge in (attribute_types.uri_reference, attribute_types.uri, attribute_types.media_type, attribute_types.text):
         judge("a/b" + piece * times + "\x00")
         judge("http://" + piece * times + "\x00")
     assert time.process_time() - began < 1.0  # a pattern that goes back and forth takes hours

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.validation import FieldError
-from services.ingest.forms.cloudevents import binary, structured
+from services.ingest.forms.cloudevents import binary_mode, structured_mode
 from services.ingest.forms.cloudevents.event import Json, Opaque, Text
 from services.ingest.touchpoint.document import Unreadable
 from tests.unit.ingest.event_vectors import LIMITS, event_of, faults_of, read_headers, read_json, the_event
@@ -34,7 +34,7 @@ from tests.unit.ingest.event_vectors import LIMITS, event_of, faults_of, read_he
     ],
 )
 def test_a_header_is_unquoted_and_then_decoded_once(raw: bytes, value: str) -> None:
-    assert binary.header_value(raw) == value
+    assert binary_mode.header_value(raw) == value
     assert event_of(read_headers({"ce-subject": raw})).subject == value
 
 
@@ -162,7 +162,7 @@ def test_data_that_contradicts_itself_is_refused(members: dict[str, Any], expect
     ],
 )
 def test_an_event_that_is_no_plain_json_object_is_refused(raw: bytes, reason: str) -> None:
-    found = structured.read(raw, LIMITS)
+    found = structured_mode.read(raw, LIMITS)
 
     assert isinstance(found, Unreadable)
     assert str(found.reason) == reason
@@ -203,10 +203,10 @@ def test_a_request_in_binary_mode_can_be_kept_as_one_document() -> None:
         b"content-type": b"application/json",
         b"authorization": b"Bearer secret",
     }
-    kept = binary.whole(headers, b'{"a": 1}')
+    kept = binary_mode.whole(headers, b'{"a": 1}')
 
     assert b"secret" not in kept
-    assert structured.read(kept, LIMITS) == binary.read(headers, b'{"a": 1}', LIMITS)
+    assert structured_mode.read(kept, LIMITS) == binary_mode.read(headers, b'{"a": 1}', LIMITS)
 
 
 def test_no_complaint_quotes_what_was_sent() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import TimeQuality
-from services.ingest.forms.segment.calls import PATHS
-from services.ingest.forms.segment.mapping import CallType
-from services.ingest.forms.segment.openapi import BATCH, MESSAGES, RESPONSES, operations
+from services.ingest.forms.segment.post_calls import PATHS
+from services.ingest.forms.segment.segment_mapping import CallType
+from services.ingest.forms.segment.segment_openapi import BATCH, MESSAGES, RESPONSES, operations
 from services.ingest.reasons import STATUS, Refusal
 from services.ingest.sources.source_keys import Scope, Source
 from tests.conftest import SteppingClock

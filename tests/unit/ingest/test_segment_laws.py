@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.ingest.forms.segment.fields import _OWN
-from services.ingest.forms.segment.mapping import CallType
+from services.ingest.forms.segment.segment_mapping import CallType
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import NOW, Bench
 

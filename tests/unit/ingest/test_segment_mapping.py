@@ -8,12 +8,12 @@ import pytest
 from schemas import kinds, validation
 from schemas.documents import touchpoint
 from schemas.vocabulary import Channel
-from services.ingest.forms.segment import mapping, message
-from services.ingest.forms.segment.mapping import CallType, MappingError
-from services.ingest.forms.segment.message import Sender, Unmapped
-from services.ingest.forms.segment.openapi import MESSAGES
+from services.ingest.forms.segment import call_conversion, segment_mapping
+from services.ingest.forms.segment.call_conversion import Sender, Unmapped
+from services.ingest.forms.segment.segment_mapping import CallType, MappingError
+from services.ingest.forms.segment.segment_openapi import MESSAGES
 
-PLAIN = Sender(mapping=mapping.DEFAULT)
+PLAIN = Sender(mapping=segment_mapping.DEFAULT)
 
 
 def a_message(**members: Any) -> dict[str, Any]:
@@ -32,8 +32,8 @@ def mapped(found: dict[str, Any], /, **rules: Any) -> dict[str, Any]:
 
 def all_mapped(found: dict[str, Any], /, **rules: Any) -> list[dict[str, Any]] | Unmapped:
     """All that a message becomes."""
-    sender = Sender(mapping=mapping.read(rules)) if rules else PLAIN
-    return message.touchpoints(found, message.call_type(found, None), sender)
+    sender = Sender(mapping=segment_mapping.read(rules)) if rules else PLAIN
+    return call_conversion.touchpoints(found, call_conversion.call_type(found, None), sender)
 
 
 def test_a_track_call_becomes_a_touchpoint() -> None:
@@ -78,7 +78,7 @@ def test_the_kind_comes_from_the_call_and_the_event(found: dict[str, Any], kind:
 
 
 def test_every_kind_that_is_meant_is_in_the_catalogue() -> None:
-    meant = {*mapping.KINDS.values(), *message._WELL_KNOWN.values()}
+    meant = {*segment_mapping.KINDS.values(), *call_conversion._WELL_KNOWN.values()}
     assert meant <= set(kinds.load())
 
 
@@ -100,13 +100,13 @@ def test_the_channel_is_the_customer_s_and_never_how_the_library_runs(found: dic
 @pytest.mark.parametrize(
     ("sender", "channel"),
     [
-        (Sender(mapping=mapping.read({"channel": "app"}), only_channel=Channel.KIOSK), "app"),
-        (Sender(mapping=mapping.DEFAULT, only_channel=Channel.KIOSK), "kiosk"),
-        (Sender(mapping=mapping.DEFAULT, has_default_channel=True), None),
+        (Sender(mapping=segment_mapping.read({"channel": "app"}), only_channel=Channel.KIOSK), "app"),
+        (Sender(mapping=segment_mapping.DEFAULT, only_channel=Channel.KIOSK), "kiosk"),
+        (Sender(mapping=segment_mapping.DEFAULT, has_default_channel=True), None),
     ],
 )
 def test_the_source_may_say_its_channel(sender: Sender, channel: str | None) -> None:
-    (made,) = message.touchpoints(a_message(properties={}), CallType.TRACK, sender)
+    (made,) = call_conversion.touchpoints(a_message(properties={}), CallType.TRACK, sender)
     assert isinstance(made, dict)
     assert made.get("channel") == channel
 
@@ -246,21 +246,21 @@ def test_an_alias_of_two_numbers_of_one_type_links_them_over_a_third() -> None:
     ],
 )
 def test_the_message_id_is_taken_as_it_is(given: dict[str, Any], expected: str) -> None:
-    assert message.message_id(a_message(**given)) == expected
+    assert call_conversion.message_id(a_message(**given)) == expected
 
 
 def test_a_message_without_id_gets_the_same_one_whenever_it_is_sent_again() -> None:
     bare = a_message(messageId=...)
-    again = message.message_id({**bare, "sentAt": "2026-11-22T00:20:00Z", "receivedAt": "x", "writeKey": "k"})
+    again = call_conversion.message_id({**bare, "sentAt": "2026-11-22T00:20:00Z", "receivedAt": "x", "writeKey": "k"})
 
-    assert message.message_id(bare) == again
-    assert message.message_id({**bare, "event": "Other"}) != again
-    assert message.message_id({**bare, "timestamp": "2026-11-22T00:14:31Z"}) != again
+    assert call_conversion.message_id(bare) == again
+    assert call_conversion.message_id({**bare, "event": "Other"}) != again
+    assert call_conversion.message_id({**bare, "timestamp": "2026-11-22T00:14:31Z"}) != again
 
 
 def test_two_messages_without_id_and_time_are_told_apart_by_when_they_were_sent() -> None:
     bare = a_message(messageId=..., timestamp=...)
-    assert message.message_id({**bare, "sentAt": "1"}) != message.message_id({**bare, "sentAt": "2"})
+    assert call_conversion.message_id({**bare, "sentAt": "1"}) != call_conversion.message_id({**bare, "sentAt": "2"})
 
 
 @pytest.mark.parametrize(
@@ -296,9 +296,9 @@ def test_times_are_those_of_the_producer(found: dict[str, Any], times: dict[str,
 )
 def test_a_mapping_that_makes_no_sense_is_refused_with_the_reason(rules: Any, problem: str) -> None:
     with pytest.raises(MappingError, match=problem):
-        mapping.read(rules)
+        segment_mapping.read(rules)
 
 
 def test_the_mapping_in_the_documentation_is_one() -> None:
-    text = (mapping.__doc__ or "").split("\n\n")[1]
-    assert mapping.read(json.loads(text)).events.keys() == {"Support Call Ended", "Button Hovered"}
+    text = (segment_mapping.__doc__ or "").split("\n\n")[1]
+    assert segment_mapping.read(json.loads(text)).events.keys() == {"Support Call Ended", "Button Hovered"}

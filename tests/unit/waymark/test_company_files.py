@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.forms.webhooks import reading
+from services.ingest.forms.webhooks.mapping import system_files
 from services.ingest.privacy.policy import Policy, PolicyError
 from services.journey import rulebook
 from waymark.console import CommandError
@@ -32,8 +32,8 @@ def of_policy(path: Path) -> list[str]:
 
 def of_system(path: Path) -> list[str]:
     try:
-        reading.read(path)
-    except reading.UnreadableSystemError as error:
+        system_files.read(path)
+    except system_files.UnreadableSystemError as error:
         return [str(problem) for problem in error.problems]
     return []
 

@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from schemas.validation import FieldError
-from services.ingest.forms.cloudevents import values
-from services.ingest.forms.cloudevents.faults import Fault, fault
+from services.ingest.forms.cloudevents import attribute_types
+from services.ingest.forms.cloudevents.event_faults import Fault, fault
 
 Attribute = str | bool | int
 Attributes = Mapping[str, Attribute]
@@ -53,9 +53,9 @@ class Event:
 
 
 _JUDGES: Mapping[str, Callable[[str], Fault | None]] = {
-    "source": values.uri_reference,
-    "dataschema": values.uri,
-    "datacontenttype": values.media_type,
+    "source": attribute_types.uri_reference,
+    "dataschema": attribute_types.uri,
+    "datacontenttype": attribute_types.media_type,
 }
 
 _TIMES: Final = ("time", "recordedtime")
@@ -96,21 +96,21 @@ def event(attributes: Attributes, data: Data) -> Event:
 
 
 def _moment(value: Attribute | None) -> str | None:
-    judged = values.timestamp(value) if isinstance(value, str) else None
+    judged = attribute_types.timestamp(value) if isinstance(value, str) else None
     return judged if isinstance(judged, str) else None
 
 
 def _fault_of(name: str, value: Attribute) -> Fault | None:
-    if not values.is_name(name):
+    if not attribute_types.is_name(name):
         return Fault.NAME
     if not isinstance(value, str):
         return Fault.TEXT if name in CORE or name in _TIMES else None
     if not value:
         return None if name in REQUIRED else Fault.EMPTY if name in CORE else None
     if name in _TIMES:
-        judged = values.timestamp(value)
+        judged = attribute_types.timestamp(value)
         return judged if isinstance(judged, Fault) else None
-    return values.text(value) or _JUDGES.get(name, _anything)(value)
+    return attribute_types.text(value) or _JUDGES.get(name, _anything)(value)
 
 
 def _anything(_value: str) -> Fault | None:

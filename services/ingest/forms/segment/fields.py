@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from schemas.vocabulary import Direction, ServiceLevel
-from services.ingest.forms.segment.mapping import Expression, Scalar
+from services.ingest.forms.segment.segment_mapping import Expression, Scalar
 
 Message = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from services.ingest.forms.webhooks.recipe import Recipe
+from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe
 from services.ingest.forms.webhooks.signatures import Secret
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source_keys import Source

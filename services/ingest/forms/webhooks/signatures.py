@@ -17,7 +17,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from services.ingest.forms.webhooks.delivery import Delivery, fields_of, parameters
-from services.ingest.forms.webhooks.system import (
+from services.ingest.forms.webhooks.mapping.system_schema import (
     Algorithm,
     Carrier,
     Encoding,

@@ -4,9 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from services.ingest.forms.webhooks import reading
 from services.ingest.forms.webhooks.delivery import Delivery
-from services.ingest.forms.webhooks.recipe import Facts
+from services.ingest.forms.webhooks.mapping import system_files
+from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts
 from tests.unit.ingest.channels.deliveries import NOW
 
 DOCUMENT = (Path(__file__).parents[4] / "docs" / "sources.md").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ def block(language: str) -> str:
 
 
 def test_the_file_that_is_shown_becomes_what_it_says() -> None:
-    recipe = reading.parse(block("yaml"), "docs/sources.md", "acme_crm")
+    recipe = system_files.parse(block("yaml"), "docs/sources.md", "acme_crm")
     event = {
         "id": 7,
         "at": "20261122091500",
@@ -47,10 +47,12 @@ def test_the_file_that_is_shown_becomes_what_it_says() -> None:
 
 def test_the_trigger_that_is_shown_for_zendesk_is_one_that_its_file_knows() -> None:
     filled = re.sub(r"\{\{ticket\.updated_at_with_timestamp\}\}", "2026-11-22T00:10:07Z", block("json"))
-    opened = reading.shipped()["zendesk"].open(Delivery(headers={}, body=filled.encode()), Facts(received_at=NOW), 10)
+    opened = system_files.shipped()["zendesk"].open(
+        Delivery(headers={}, body=filled.encode()), Facts(received_at=NOW), 10
+    )
 
     assert [mapped.document["kind"] for mapped in opened.mapped] == ["message_received"]
 
 
 def test_every_system_stands_in_the_table() -> None:
-    assert {name for name in reading.shipped() if f"`{name}`" not in DOCUMENT} == set()
+    assert {name for name in system_files.shipped() if f"`{name}`" not in DOCUMENT} == set()

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from schemas import kinds, validation
-from services.ingest.forms.webhooks import reading
-from services.ingest.forms.webhooks.recipe import Facts
+from services.ingest.forms.webhooks.mapping import system_files
+from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts
 from tests.unit.ingest.channels.deliveries import NOW, Example, examples
 
 EXAMPLES = [pytest.param(each, id=str(each)) for each in examples()]
@@ -15,7 +15,7 @@ FACTS = Facts(received_at=NOW)
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_becomes_what_stands_beside_it(example: Example) -> None:
-    recipe = reading.shipped()[example.system]
+    recipe = system_files.shipped()[example.system]
     greeting = recipe.handshake(example.delivery, FACTS, proven=True)
 
     if greeting is not None:
@@ -38,14 +38,14 @@ def test_what_is_expected_keeps_the_contract_and_uses_known_kinds(example: Examp
 
 
 def test_every_system_has_examples_of_its_events_and_each_entry_of_it_is_in_one() -> None:
-    used: dict[str, set[int]] = {name: set() for name in reading.shipped()}
+    used: dict[str, set[int]] = {name: set() for name in system_files.shipped()}
     for each in examples():
-        recipe = reading.shipped()[each.system]
+        recipe = system_files.shipped()[each.system]
         if recipe.handshake(each.delivery, FACTS, proven=True) is None:
             used[each.system] |= {mapped.entry for mapped in recipe.open(each.delivery, FACTS, 1000).mapped}
     unused = {
         f"{name}: touchpoints[{number}]"
-        for name, recipe in reading.shipped().items()
+        for name, recipe in system_files.shipped().items()
         for number in range(len(recipe.system.touchpoints))
         if number not in used[name]
     }

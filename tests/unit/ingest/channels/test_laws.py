@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ingest.forms.webhooks import reading
 from services.ingest.forms.webhooks.delivery import Delivery, MalformedError
-from services.ingest.forms.webhooks.recipe import Facts, Opened, TooManyError
+from services.ingest.forms.webhooks.mapping import system_files
+from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts, Opened, TooManyError
 from services.ingest.forms.webhooks.signatures import Finding, Secret, verify
 from tests.unit.ingest.channels.deliveries import NOW, Example, examples
 
@@ -18,14 +18,14 @@ FACTS = Facts(received_at=NOW)
 quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
-NAMES = sorted(reading.shipped())
+NAMES = sorted(system_files.shipped())
 EVENTS = [each for each in examples() if each.path.suffix == ".json"]
 
 
 def opened(system: str, body: bytes, kind: str = "application/json") -> Opened | None:
     """Return what a recipe makes of a body, None where it says that this is none."""
     delivery = Delivery(headers={"content-type": kind, "x-shopify-topic": "orders/create"}, body=body)
-    recipe = reading.shipped()[system]
+    recipe = system_files.shipped()[system]
     recipe.handshake(delivery, FACTS, proven=True)
     try:
         return recipe.open(delivery, FACTS, 100)
@@ -60,7 +60,10 @@ def test_any_form_in_parts_is_answered_for(body: bytes, kind: str) -> None:
     opened("mailgun", body, kind)
     delivery = Delivery(headers={"content-type": kind}, body=body)
 
-    assert verify(reading.shipped()["mailgun"].system.signature, delivery, [Secret(value="s")], NOW) is Finding.MISSING
+    assert (
+        verify(system_files.shipped()["mailgun"].system.signature, delivery, [Secret(value="s")], NOW)
+        is Finding.MISSING
+    )
 
 
 @quick
@@ -98,7 +101,7 @@ def test_no_guess_is_ever_verified_and_none_makes_the_check_fail(
     delivery = Delivery(url="https://a.example.com/x", headers=headers, body=body, tail=tail)
     secret = Secret(value="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 
-    assert verify(reading.shipped()[system].system.signature, delivery, [secret], NOW) is not Finding.VERIFIED
+    assert verify(system_files.shipped()[system].system.signature, delivery, [secret], NOW) is not Finding.VERIFIED
 
 
 @pytest.mark.parametrize("query", ["bodySHA256=", "bodySHA256=%ff", "a=b&bodySHA256=x", "&&&", "%"])
@@ -107,6 +110,6 @@ def test_any_query_is_answered_for(query: str) -> None:
         url=f"https://a.example.com/x?{query}", query=query, headers={"x-twilio-signature": "x"}, body=b"a=b"
     )
 
-    twilio = reading.shipped()["twilio_voice"].system.signature
+    twilio = system_files.shipped()["twilio_voice"].system.signature
 
     assert verify(twilio, delivery, [Secret(value="s")], NOW) is Finding.WRONG

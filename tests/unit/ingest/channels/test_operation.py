@@ -5,7 +5,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from services.ingest.forms.webhooks.operation import OPERATION, ROUTES
+from services.ingest.forms.webhooks.webhook_openapi import OPERATION, ROUTES
 from services.ingest.reasons import STATUS, Refusal
 from services.ingest.results.messages import Language, say
 

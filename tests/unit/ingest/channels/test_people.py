@@ -36,7 +36,7 @@ PEOPLE: list[tuple[str, dict[str, str], str]] = [
 @pytest.fixture
 async def bench(clock: SteppingClock, monkeypatch: pytest.MonkeyPatch) -> WebhookBench:
     clock.set(NOW)
-    monkeypatch.setattr("services.ingest.forms.webhooks.webhook.verify", lambda *_: Finding.VERIFIED)
+    monkeypatch.setattr("services.ingest.forms.webhooks.post_webhook.verify", lambda *_: Finding.VERIFIED)
     return await WebhookBench(clock=clock, settings=settings()).started()
 
 

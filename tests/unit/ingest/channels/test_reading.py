@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from services.ingest.forms.webhooks import reading
-from services.ingest.forms.webhooks.reading import UnreadableSystemError
+from services.ingest.forms.webhooks.mapping import system_files
+from services.ingest.forms.webhooks.mapping.system_files import UnreadableSystemError
 
 GOOD = """\
 name: acme_crm
@@ -26,26 +26,26 @@ touchpoints:
 
 def problems(text: str, stem: str = "acme_crm") -> list[str]:
     with pytest.raises(UnreadableSystemError) as caught:
-        reading.parse(text, "acme_crm.yaml", stem)
+        system_files.parse(text, "acme_crm.yaml", stem)
     return [str(problem) for problem in caught.value.problems]
 
 
 def test_a_company_s_own_file_joins_those_that_are_shipped(tmp_path: Path) -> None:
     (tmp_path / "acme_crm.yaml").write_text(GOOD, encoding="utf-8")
 
-    assert set(reading.load(tmp_path)) == {*reading.shipped(), "acme_crm"}
+    assert set(system_files.load(tmp_path)) == {*system_files.shipped(), "acme_crm"}
 
 
 def test_a_company_s_file_of_the_same_name_takes_the_place_of_ours(tmp_path: Path) -> None:
     (tmp_path / "line.yaml").write_text(GOOD.replace("acme_crm", "line"), encoding="utf-8")
 
-    assert reading.load(tmp_path)["line"].system.title.en == "Acme CRM"
-    assert reading.shipped()["line"].system.title.en != "Acme CRM"
+    assert system_files.load(tmp_path)["line"].system.title.en == "Acme CRM"
+    assert system_files.shipped()["line"].system.title.en != "Acme CRM"
 
 
 def test_a_folder_that_is_not_there_is_told() -> None:
     with pytest.raises(UnreadableSystemError, match="there is no such folder"):
-        reading.load(Path("/nowhere/at/all"))
+        system_files.load(Path("/nowhere/at/all"))
 
 
 WAIT = "{path: wait, times: 60}"
@@ -113,19 +113,19 @@ def test_a_file_without_touchpoints_is_told() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", sorted(reading.shipped()))
+@pytest.mark.parametrize("name", sorted(system_files.shipped()))
 def test_every_shipped_system_is_named_in_both_languages_and_says_where_it_is_documented(name: str) -> None:
-    system = reading.shipped()[name].system
+    system = system_files.shipped()[name].system
 
     assert system.title.en
     assert any("가" <= character <= "힣" for character in system.title.ko)
     assert system.documentation.startswith("https://") or name == "static_token"
-    assert yaml.safe_load((reading.SHIPPED / f"{name}.yaml").read_text(encoding="utf-8"))["name"] == name
+    assert yaml.safe_load((system_files.SHIPPED / f"{name}.yaml").read_text(encoding="utf-8"))["name"] == name
 
 
-@pytest.mark.parametrize("name", sorted(reading.shipped()))
+@pytest.mark.parametrize("name", sorted(system_files.shipped()))
 @pytest.mark.parametrize("question", ["Customer:", "Repeats:", "Added by the delivery:", "Order:"])
 def test_every_shipped_file_says_at_its_head_who_the_customer_is_and_what_comes_again(name: str, question: str) -> None:
-    head = (reading.SHIPPED / f"{name}.yaml").read_text(encoding="utf-8").partition("\nname:")[0]
+    head = (system_files.SHIPPED / f"{name}.yaml").read_text(encoding="utf-8").partition("\nname:")[0]
 
     assert question in head

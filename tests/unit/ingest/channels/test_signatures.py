@@ -15,10 +15,9 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from services.ingest.forms.webhooks import reading
 from services.ingest.forms.webhooks.delivery import Delivery
-from services.ingest.forms.webhooks.signatures import Finding, Secret, allowed, verify
-from services.ingest.forms.webhooks.system import (
+from services.ingest.forms.webhooks.mapping import system_files
+from services.ingest.forms.webhooks.mapping.system_schema import (
     Algorithm,
     Carrier,
     Encoding,
@@ -29,6 +28,7 @@ from services.ingest.forms.webhooks.system import (
     TokenSignature,
     TwilioSignature,
 )
+from services.ingest.forms.webhooks.signatures import Finding, Secret, allowed, verify
 from tests.unit.ingest.channels.deliveries import NOW, example
 
 VECTORS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("vectors.json").read_text(encoding="utf-8"))
@@ -53,12 +53,12 @@ def delivery_of(vector: dict[str, Any]) -> Delivery:
 
 
 def found(vector: dict[str, Any], delivery: Delivery, secret: str | None = None, now: datetime = NOW) -> Finding:
-    signature = reading.shipped()[vector["system"]].system.signature
+    signature = system_files.shipped()[vector["system"]].system.signature
     return verify(signature, delivery, [Secret(value=vector["secret"] if secret is None else secret)], now)
 
 
 def test_there_is_a_vector_for_every_system() -> None:
-    assert {each["system"] for each in VECTORS} == set(reading.shipped())
+    assert {each["system"] for each in VECTORS} == set(system_files.shipped())
 
 
 @pytest.mark.parametrize("vector", NAMED)
@@ -101,7 +101,7 @@ def test_a_signature_from_too_long_ago_or_ahead_is_stale(vector: dict[str, Any],
 
 @pytest.mark.parametrize("vector", NAMED)
 def test_while_a_secret_is_rotated_both_prove_and_later_only_the_new_one(vector: dict[str, Any]) -> None:
-    signature = reading.shipped()[vector["system"]].system.signature
+    signature = system_files.shipped()[vector["system"]].system.signature
     new = "whsec_" + "B" * 32 if vector["system"] == "standard_webhooks" else "another one"
     secrets = [Secret(value=new), Secret(value=vector["secret"], expires_at=NOW + timedelta(seconds=1))]
 
@@ -175,7 +175,7 @@ def test_slack_s_published_vector_holds() -> None:
         },
         body=body.encode(),
     )
-    slack = reading.shipped()["slack"].system.signature
+    slack = system_files.shipped()["slack"].system.signature
     moment = datetime.fromtimestamp(1531420618, UTC)
 
     assert verify(slack, delivery, [Secret(value="8f742231b10e8888abcd99yyyzzz85a5")], moment) is Finding.VERIFIED
@@ -277,7 +277,7 @@ def test_basic_credentials_are_user_and_password() -> None:
     ],
 )
 def test_naver_s_networks_are_the_only_ones_it_comes_from(address: str, is_allowed: bool) -> None:
-    networks = reading.shipped()["naver_talktalk"].system.addresses
+    networks = system_files.shipped()["naver_talktalk"].system.addresses
 
     assert allowed(address, networks) is is_allowed
     assert allowed(address, ())

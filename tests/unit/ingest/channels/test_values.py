@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from services.ingest.forms.webhooks.conditions import test_of as compiled_test
 from services.ingest.forms.webhooks.delivery import Delivery
-from services.ingest.forms.webhooks.paths import PathError, View, compile_path
-from services.ingest.forms.webhooks.system import Condition, Wanted
-from services.ingest.forms.webhooks.values import SpecProblem, ValueProblem, maker, template
+from services.ingest.forms.webhooks.mapping.conditions import test_of as compiled_test
+from services.ingest.forms.webhooks.mapping.paths import PathError, View, compile_path
+from services.ingest.forms.webhooks.mapping.system_schema import Condition, Wanted
+from services.ingest.forms.webhooks.mapping.values import SpecProblem, ValueProblem, maker, template
 from tests.unit.ingest.channels.deliveries import NOW
 
 EVENT: dict[str, Any] = {

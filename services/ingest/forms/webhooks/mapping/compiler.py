@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.ingest.forms.webhooks.conditions import Test, test_of
-from services.ingest.forms.webhooks.paths import Getter, PathError, View, compile_path
-from services.ingest.forms.webhooks.system import Answer, Entry, Handshake, System
-from services.ingest.forms.webhooks.values import Maker, SpecProblem, has_no_time, maker, template
+from services.ingest.forms.webhooks.mapping.conditions import Test, test_of
+from services.ingest.forms.webhooks.mapping.paths import Getter, PathError, View, compile_path
+from services.ingest.forms.webhooks.mapping.system_schema import Answer, Entry, Handshake, System
+from services.ingest.forms.webhooks.mapping.values import Maker, SpecProblem, has_no_time, maker, template
 
 NESTED = frozenset({"customer", "refs", "attributes"})
 """Members whose own members stand each for itself: one that cannot be read leaves the others alone."""

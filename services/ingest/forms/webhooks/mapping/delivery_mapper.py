@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from services.ingest.forms.webhooks import delivery as deliveries
-from services.ingest.forms.webhooks.assembly import Assembler, Given, Step, SystemProblem
 from services.ingest.forms.webhooks.delivery import Delivery, MalformedError
-from services.ingest.forms.webhooks.paths import View, elements
-from services.ingest.forms.webhooks.system import System
-from services.ingest.forms.webhooks.values import ValueProblem
+from services.ingest.forms.webhooks.mapping.compiler import Assembler, Given, Step, SystemProblem
+from services.ingest.forms.webhooks.mapping.paths import View, elements
+from services.ingest.forms.webhooks.mapping.system_schema import System
+from services.ingest.forms.webhooks.mapping.values import ValueProblem
 
 
 class UnusableSystemError(Exception):

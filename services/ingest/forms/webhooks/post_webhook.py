@@ -12,10 +12,10 @@ from enum import StrEnum
 
 import msgspec
 
-from services.ingest.forms.webhooks.assembly import Given
 from services.ingest.forms.webhooks.bindings import Binding, Bindings, Trouble
 from services.ingest.forms.webhooks.delivery import Delivery, MalformedError, kept
-from services.ingest.forms.webhooks.recipe import Facts, Opened, TooManyError
+from services.ingest.forms.webhooks.mapping.compiler import Given
+from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts, Opened, TooManyError
 from services.ingest.forms.webhooks.signatures import Finding, allowed, verify
 from services.ingest.http.exchange import Call, Inlet, Reply
 from services.ingest.metrics import Metrics

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from services.ingest.forms.segment import envelope, mapping, message, origins, outcome
-from services.ingest.forms.segment.envelope import Calls
-from services.ingest.forms.segment.mapping import CallType, MappingError, SegmentMapping
-from services.ingest.forms.segment.message import Sender, Unmapped
-from services.ingest.forms.segment.outcome import Told
+from services.ingest.forms.segment import batch, call_conversion, calls_response, cors, segment_mapping
+from services.ingest.forms.segment.batch import Calls
+from services.ingest.forms.segment.call_conversion import Sender, Unmapped
+from services.ingest.forms.segment.calls_response import Told
+from services.ingest.forms.segment.segment_mapping import CallType, MappingError, SegmentMapping
 from services.ingest.http.exchange import Call, Inlet, Reply
 from services.ingest.http.presented_key import presented_key
 from services.ingest.metrics import Metrics
@@ -77,17 +77,17 @@ class SegmentCalls:
 
     async def answer(self, call: Call, inlet: Inlet) -> Reply:
         """Answer 200 with what became of the calls; raises `Refused`."""
-        origins.greet(call, self._sources.origins)
+        cors.greet(call, self._sources.origins)
         if call.method == "OPTIONS":
-            return origins.preflight(call)
+            return cors.preflight(call)
         key = presented_key(call.headers)
         source = await call.enter(key) if key is not None else None
-        calls = envelope.open_calls(await inlet.read(), self._limits)
+        calls = batch.open_calls(await inlet.read(), self._limits)
         source = source if source is not None else await call.enter(calls.write_key)
-        origins.hold(call, source)
+        cors.hold(call, source)
         mapped = self._map(calls, source, call.path)
         verdicts = await self._taken(mapped, source, call)
-        return outcome.reply([*_told(mapped, verdicts)], call.language, self._retry_after_s)
+        return calls_response.reply([*_told(mapped, verdicts)], call.language, self._retry_after_s)
 
     async def _taken(self, mapped: _Mapped, source: Source, call: Call) -> Sequence[Verdict]:
         if not mapped.items:
@@ -112,8 +112,8 @@ class SegmentCalls:
                 mapped.ids.append(None)
                 made: Sequence[bytes | Verdict] = (reject_unreadable(found),)
             else:
-                whole = envelope.completed(found, calls.shared)
-                mapped.ids.append(message.message_id(whole))
+                whole = batch.completed(found, calls.shared)
+                mapped.ids.append(call_conversion.message_id(whole))
                 made = self._made(whole, PATHS[path] if not calls.is_batch else None, sender)
             mapped.items += made
             mapped.originals += [document.without_key(original)] * len(made)
@@ -127,7 +127,7 @@ class SegmentCalls:
         return mended if mended is not None else (found, ())
 
     def _made(self, whole: dict[str, Any], by_path: CallType | None, sender: Sender) -> Sequence[bytes | Verdict]:
-        made = message.touchpoints(whole, message.call_type(whole, by_path), sender)
+        made = call_conversion.touchpoints(whole, call_conversion.call_type(whole, by_path), sender)
         if made is Unmapped.LEFT_OUT:
             self._metrics.ignored.labels(DIALECT).inc()
             return ()
@@ -135,7 +135,7 @@ class SegmentCalls:
             return (
                 Verdict(
                     outcome=Outcome.REJECTED,
-                    id=message.message_id(whole),
+                    id=call_conversion.message_id(whole),
                     reason=Rejection.UNKNOWN_CALL,
                     field="type",
                 ),
@@ -154,12 +154,12 @@ class SegmentCalls:
     def _mapping(self, source: Source) -> SegmentMapping:
         document = source.dialects.get(DIALECT)
         if document is None:
-            return mapping.DEFAULT
+            return segment_mapping.DEFAULT
         held = self._mappings.get(source.name)
         if held is not None and held[0] is document:  # the same object until sources are read again
             return held[1]
         try:
-            read = mapping.read(document)
+            read = segment_mapping.read(document)
         except MappingError as error:
             _log.error("segment mapping cannot be used", source=source.name, problem=str(error))
             raise Refused(

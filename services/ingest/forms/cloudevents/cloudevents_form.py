@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from services.ingest.forms.cloudevents import binary, mapping, structured
-from services.ingest.forms.cloudevents.binary import Found
-from services.ingest.forms.cloudevents.configuration import ConfigurationError, SourceRules
+from services.ingest.forms.cloudevents import binary_mode, event_conversion, structured_mode
+from services.ingest.forms.cloudevents.binary_mode import Found
 from services.ingest.forms.cloudevents.event import Event
+from services.ingest.forms.cloudevents.source_rules import ConfigurationError, SourceRules
 from services.ingest.forms.wire_form import Opened
 from services.ingest.http.exchange import Headers
 from services.ingest.reasons import Refusal, Refused, Rejection
@@ -55,7 +55,7 @@ class CloudEvents:
         rules = self._rules_of(source)
         content_type = headers.get(b"content-type", b"").lower()
         if not content_type.startswith(_FAMILY):
-            return _opened([binary.read(headers, body, self._limits)], [binary.whole(headers, body)], rules)
+            return _opened([binary_mode.read(headers, body, self._limits)], [binary_mode.whole(headers, body)], rules)
         _check_charset(content_type)
         match content_type.partition(b";")[0].strip():
             case media_type if media_type == _STRUCTURED:
@@ -77,7 +77,7 @@ class CloudEvents:
         raw = body.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
         if not raw:
             raise Refused(Refusal.EMPTY_BODY)
-        found = structured.read(raw, self._limits)
+        found = structured_mode.read(raw, self._limits)
         if isinstance(found, Unreadable) and found.reason in _NOT_JSON:
             raise Refused(Refusal.INVALID_EVENT)
         return _opened([found], [raw], rules)
@@ -89,7 +89,7 @@ class CloudEvents:
         if raw and raw[:1] != b"[":
             raise Refused(Refusal.INVALID_BATCH)
         events = document.open_envelope(body, self._limits).items
-        return _opened([structured.read(one, self._limits) for one in events], events, rules)
+        return _opened([structured_mode.read(one, self._limits) for one in events], events, rules)
 
 
 def _rules(dialect: Any, source: str) -> SourceRules:
@@ -115,7 +115,7 @@ def _trace(found: Found) -> str:
 
 def _item(found: Found, rules: SourceRules) -> bytes | Verdict:
     if isinstance(found, Event):
-        mapped = mapping.touchpoint(found, rules)
+        mapped = event_conversion.touchpoint(found, rules)
         return reject_fields(found.id, mapped) if isinstance(mapped, list) else msgspec.json.encode(mapped)
     return reject_unreadable(found) if isinstance(found, Unreadable) else reject_fields(None, found)
 

@@ -4,9 +4,9 @@ import hmac
 import re
 from collections.abc import Callable
 
-from services.ingest.forms.webhooks.paths import Getter, PathError, View, as_text, compile_path
-from services.ingest.forms.webhooks.system import Condition, Scalar, Wanted, When
-from services.ingest.forms.webhooks.values import SpecProblem
+from services.ingest.forms.webhooks.mapping.paths import Getter, PathError, View, as_text, compile_path
+from services.ingest.forms.webhooks.mapping.system_schema import Condition, Scalar, Wanted, When
+from services.ingest.forms.webhooks.mapping.values import SpecProblem
 
 Test = Callable[[View], bool]
 

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from services.ingest.forms.webhooks.paths import Getter, PathError, View, as_text, compile_path
-from services.ingest.forms.webhooks.system import Value
+from services.ingest.forms.webhooks.mapping.paths import Getter, PathError, View, as_text, compile_path
+from services.ingest.forms.webhooks.mapping.system_schema import Value
 
 Maker = Callable[[View], Any]
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from schemas.validation import FieldError
-from services.ingest.forms.cloudevents import values
+from services.ingest.forms.cloudevents import attribute_types
 from services.ingest.forms.cloudevents.event import Data, Event, Json, Opaque, Text, errors_in, event
-from services.ingest.forms.cloudevents.faults import Fault, fault
+from services.ingest.forms.cloudevents.event_faults import Fault, fault
 from services.ingest.reasons import Rejection
 from services.ingest.touchpoint.document import ItemLimits, Unreadable, read_item
 
@@ -40,7 +40,7 @@ def read(headers: Mapping[bytes, bytes], body: bytes, limits: ItemLimits) -> Fou
     if "datacontenttype" in attributes:
         found.append(fault("ce-datacontenttype", Fault.CONTENT_TYPE_TWICE))
     content_type = headers.get(b"content-type", b"").decode("latin-1").strip()
-    if content_type and values.media_type(content_type) is not None:
+    if content_type and attribute_types.media_type(content_type) is not None:
         found.append(fault(_CONTENT_TYPE, Fault.MEDIA_TYPE))
     known = {error.path for error in found}
     found += [error for error in errors_in(attributes, "ce-") if error.path not in known]
@@ -62,7 +62,7 @@ def whole(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
     content_type = headers.get(b"content-type", b"").decode("latin-1")
     if content_type:
         event_["datacontenttype"] = content_type
-    if body and values.is_json(content_type) and _is_valid_json(body):
+    if body and attribute_types.is_json(content_type) and _is_valid_json(body):
         event_["data"] = msgspec.Raw(body)
     elif body:
         event_["data_base64"] = base64.b64encode(body).decode()
@@ -102,7 +102,7 @@ def header_value(raw: bytes) -> str | Fault:
 def _data(body: bytes, content_type: str, limits: ItemLimits) -> Data | Unreadable:
     if not body:
         return None
-    if not values.is_json(content_type):
+    if not attribute_types.is_json(content_type):
         return text_of(body)
     return json_of(body, limits)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from services.ingest.forms.webhooks import reading
-from services.ingest.forms.webhooks.recipe import Recipe
+from services.ingest.forms.webhooks.mapping import system_files
+from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe
 from services.ingest.privacy.policy import Policy, PolicyError
 from services.ingest.settings import IngestSettings
 from services.runtime.settings import SettingsError
@@ -25,8 +25,8 @@ class Files:
         policy, problems = read_policy(settings)
         systems: Mapping[str, Recipe] = {}
         try:
-            systems = reading.load(Path(settings.systems) if settings.systems else None)
-        except reading.UnreadableSystemError as error:
+            systems = system_files.load(Path(settings.systems) if settings.systems else None)
+        except system_files.UnreadableSystemError as error:
             variable = IngestSettings.variable_of("systems")
             problems += [f"{variable}: {problem}" for problem in error.problems]
         if problems:

@@ -1,7 +1,7 @@
 """From a CloudEvent to a native touchpoint, as a JSON object that then goes the way of all touchpoints.
 
 With a native type the data *is* the touchpoint, and the envelope fills in what it leaves out. With any other type the
-envelope gives id, time and kind, and the rules of the source (`services.ingest.forms.cloudevents.configuration`) say what of
+envelope gives id, time and kind, and the rules of the source (`services.ingest.forms.cloudevents.source_rules`) say what of
 the data goes where. Pure; whether the result is a valid touchpoint is not judged here.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from schemas.validation import FieldError
-from services.ingest.forms.cloudevents.configuration import IdFrom, SourceRules, TypeRule
 from services.ingest.forms.cloudevents.event import Attribute, Event, Json, Text
-from services.ingest.forms.cloudevents.faults import Fault, fault
+from services.ingest.forms.cloudevents.event_faults import Fault, fault
+from services.ingest.forms.cloudevents.source_rules import IdFrom, SourceRules, TypeRule
 from services.ingest.touchpoint.document import JsonObject
 
 _MAX_ID: Final = 255

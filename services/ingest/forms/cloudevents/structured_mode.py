@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.validation import FieldError
-from services.ingest.forms.cloudevents import values
-from services.ingest.forms.cloudevents.binary import Found, json_of, text_of
+from services.ingest.forms.cloudevents import attribute_types
+from services.ingest.forms.cloudevents.binary_mode import Found, json_of, text_of
 from services.ingest.forms.cloudevents.event import CORE, Attribute, Data, Json, Opaque, Text, errors_in, event
-from services.ingest.forms.cloudevents.faults import Fault, fault
+from services.ingest.forms.cloudevents.event_faults import Fault, fault
 from services.ingest.touchpoint.document import ItemLimits, JsonObject, Unreadable, read_item
 
 _DATA = ("data", "data_base64")
@@ -55,7 +55,7 @@ def _type_fault(name: str, value: Any) -> Fault | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return None if values.MIN_INTEGER <= value <= values.MAX_INTEGER else Fault.INTEGER
+        return None if attribute_types.MIN_INTEGER <= value <= attribute_types.MAX_INTEGER else Fault.INTEGER
     return Fault.EXTENSION_TYPE
 
 
@@ -66,7 +66,7 @@ def _data(found: JsonObject, content_type: str, limits: ItemLimits) -> Data | Un
     if "data" not in found:
         return None
     data = found["data"]
-    if not content_type or values.is_json(content_type):
+    if not content_type or attribute_types.is_json(content_type):
         return Json(value=data)
     return Text(value=data) if isinstance(data, str) else [fault("data", Fault.DATA_NOT_TEXT)]
 
@@ -80,6 +80,6 @@ def _decoded(
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         return [fault("data_base64", Fault.BASE64)]
-    if content_type and values.is_json(content_type):  # without one, nothing is assumed (section 3.1.2)
+    if content_type and attribute_types.is_json(content_type):  # without one, nothing is assumed (section 3.1.2)
         return json_of(raw, limits)
     return text_of(raw)

@@ -18,10 +18,10 @@ from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.strict_yaml import shapes, yaml_text
 from schemas.strict_yaml.yaml_text import YamlText
 from schemas.vocabulary import Channel
-from services.ingest.forms.webhooks.assembly import SystemProblem, flat
-from services.ingest.forms.webhooks.recipe import Recipe, UnusableSystemError
-from services.ingest.forms.webhooks.system import HmacSignature, System, TokenSignature
-from services.ingest.forms.webhooks.values import SpecProblem
+from services.ingest.forms.webhooks.mapping.compiler import SystemProblem, flat
+from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe, UnusableSystemError
+from services.ingest.forms.webhooks.mapping.system_schema import HmacSignature, System, TokenSignature
+from services.ingest.forms.webhooks.mapping.values import SpecProblem
 
 SHIPPED = Path(__file__).parent / "systems"
 REQUIRED = frozenset({"id", "occurred_at", "channel", "kind", "customer"})

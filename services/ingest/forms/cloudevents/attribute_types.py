@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.ingest.forms.cloudevents.faults import Fault
+from services.ingest.forms.cloudevents.event_faults import Fault
 
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef]")
 """Section "Type System": controls, surrogates, and the noncharacters of the basic plane but for its last two."""

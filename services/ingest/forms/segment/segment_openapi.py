@@ -6,7 +6,7 @@ The test suite holds the examples to what the service answers.
 from collections.abc import Mapping
 from typing import Any
 
-from services.ingest.forms.segment.mapping import CallType
+from services.ingest.forms.segment.segment_mapping import CallType
 from services.ingest.results.item_results import JSON_TYPE
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
 

@@ -16,7 +16,7 @@ from schemas import kinds
 from schemas.vocabulary import Channel
 from services.ingest.forms.segment import fields
 from services.ingest.forms.segment.fields import Message
-from services.ingest.forms.segment.mapping import KINDS, CallType, SegmentMapping, Target, slug
+from services.ingest.forms.segment.segment_mapping import KINDS, CallType, SegmentMapping, Target, slug
 
 _WELL_KNOWN: Mapping[str, str] = {
     "order_completed": "order_placed",
