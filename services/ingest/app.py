@@ -31,12 +31,12 @@ from services.ingest.http.authentication import Door
 from services.ingest.http.body import BodyLimits
 from services.ingest.http.exchange import Exchange, Handler
 from services.ingest.http.raw_routes import Operation, RawRoute, Shortcut, mount
-from services.ingest.inspector.aftermath import Aftermath
-from services.ingest.inspector.documented import TAG as INSPECTOR_TAG
-from services.ingest.inspector.inspector import Inspector
+from services.ingest.inspector.follow_up import Aftermath
+from services.ingest.inspector.inspector_openapi import TAG as INSPECTOR_TAG
 from services.ingest.inspector.journey_api import JourneyApi
 from services.ingest.inspector.logbook import Logbook, LogbookRules
-from services.ingest.inspector.others import BACK, Others
+from services.ingest.inspector.other_replicas import BACK, Others
+from services.ingest.inspector.replica_inspector import Inspector
 from services.ingest.inspector.routes import routes as inspector_routes
 from services.ingest.metrics import Metrics
 from services.ingest.privacy.policy import Policy as PrivacyPolicy
@@ -46,15 +46,15 @@ from services.ingest.privacy.suppression_store import SuppressionStore
 from services.ingest.privacy.suppressions import Suppressions
 from services.ingest.privacy.treatment import Treating
 from services.ingest.protection.admission import Admission
-from services.ingest.protection.rates import RateRules, Rates
+from services.ingest.protection.rate_limits import RateRules, Rates
 from services.ingest.protection.wrong_keys import WrongKeys
 from services.ingest.publish.duplicates import Duplicates
 from services.ingest.publish.intake import Intake, IntakeRules, Surroundings
 from services.ingest.settings import IngestSettings, ProcessSettings
 from services.ingest.sources.source_keys import KeyStore, Sources
 from services.ingest.sources.source_store import SourceStore
-from services.ingest.timing.clocks import Clocks, TimingRules
-from services.ingest.timing.skew import SkewRules
+from services.ingest.timing.clock_skew import SkewRules
+from services.ingest.timing.device_clocks import Clocks, TimingRules
 from services.ingest.touchpoint.acceptance import Policy
 from services.ingest.touchpoint.document import ItemLimits
 from services.runtime import logs, postgres

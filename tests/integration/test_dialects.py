@@ -6,7 +6,7 @@ import pytest
 
 from services.ingest.sources.source_keys import Source
 from services.ingest.sources.source_store import SourceStore
-from services.ingest.timing.judgement import ClockMode
+from services.ingest.timing.touchpoint_time import ClockMode
 from services.runtime import postgres
 from tests.integration.ingest_process import make_key
 from waymark.console import CommandError

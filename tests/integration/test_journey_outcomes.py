@@ -10,7 +10,7 @@ import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
 from schemas.documents import touchpoint as touchpoint_v1
-from services.ingest.inspector.aftermath import Fate, UnreachableError
+from services.ingest.inspector.follow_up import Fate, UnreachableError
 from services.ingest.inspector.journey_api import JourneyApi
 from services.journey.api.outcomes import Outcome
 from services.journey.api_app import build

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.codec import UndecodableError
 from schemas.documents import dead_letter
-from services.ingest.inspector.others import MAPPED_HEADER
+from services.ingest.inspector.other_replicas import MAPPED_HEADER
 from services.runtime.reach.brokers import Brokers, brokers_of
 from services.runtime.reach.kafka_access import find_trouble
 from waymark.console import CommandError

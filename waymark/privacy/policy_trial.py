@@ -16,7 +16,7 @@ from services.ingest.privacy.policy import Policy
 from services.ingest.privacy.sealing import Sealer, is_sealed
 from services.ingest.privacy.treatment import Treating
 from services.ingest.sources.source_keys import Scope, Source
-from services.ingest.timing import judgement
+from services.ingest.timing import touchpoint_time
 from services.ingest.touchpoint import acceptance, contract
 from services.ingest.touchpoint.acceptance import Accepted, Arrival, Rejected
 from services.runtime.sealing import CannotUnsealError
@@ -64,7 +64,7 @@ class Bench:
         if isinstance(read, list):
             raise CommandError(f"this is no touchpoint: {_said(read)}")
         told_by = Source(name=source, scopes=frozenset(Scope))
-        arrival = Arrival(at=now, timed=judgement.as_said(read))
+        arrival = Arrival(at=now, timed=touchpoint_time.as_said(read))
         decided = acceptance.accept(read, told_by, arrival, self.rules)
         if isinstance(decided, Rejected):
             raise CommandError(f"this touchpoint would be refused: {decided.reason} ({decided.field})")

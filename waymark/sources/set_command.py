@@ -70,7 +70,7 @@ def set_up(
     dry_run: DryRun = False,
 ) -> None:
     """Set how a source is read."""
-    from services.ingest.timing.judgement import ClockMode
+    from services.ingest.timing.touchpoint_time import ClockMode
     from waymark.database import connected
     from waymark.sources.source_reading import (
         Reading,

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from services.ingest.protection.address import Networks
-from services.ingest.protection.rates import Rates
+from services.ingest.protection.client_address import Networks
+from services.ingest.protection.rate_limits import Rates
 from services.ingest.protection.wrong_keys import WrongKeys
 from services.ingest.reasons import Refusal, Refused
 from services.ingest.sources.source_keys import Scope, Source, Sources

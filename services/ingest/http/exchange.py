@@ -17,8 +17,8 @@ from services.ingest.http import body
 from services.ingest.http.authentication import Door
 from services.ingest.http.body import BodyLimits, ClientGone, Wire
 from services.ingest.metrics import Metrics
-from services.ingest.protection.address import client_address
 from services.ingest.protection.admission import Admission, Held
+from services.ingest.protection.client_address import client_address
 from services.ingest.reasons import Refusal, Refused
 from services.ingest.results.messages import Language, preferred, say
 from services.ingest.sources.source_keys import Source

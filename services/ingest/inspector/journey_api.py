@@ -9,7 +9,7 @@ from typing import Final
 import httpx2
 import msgspec
 
-from services.ingest.inspector.aftermath import Told, UnreachableError
+from services.ingest.inspector.follow_up import Told, UnreachableError
 from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)

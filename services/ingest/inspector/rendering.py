@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.documents.dead_letter import DeadLetterDocument
 from services.ingest.inspector import hints, masking
-from services.ingest.inspector.aftermath import Later
+from services.ingest.inspector.follow_up import Later
 from services.ingest.inspector.logbook import Elsewhere, Page, Taken, Turned, outcomes
 from services.ingest.inspector.masking import Structure
 from services.ingest.reasons import Outcome, Rejection

@@ -13,9 +13,9 @@ from services.ingest.http.exchange import Call, Handler, Inlet, Reply, Stream
 from services.ingest.http.landing import GetFront
 from services.ingest.http.presented_key import presented_key
 from services.ingest.http.raw_routes import Operation
-from services.ingest.inspector import documented
-from services.ingest.inspector.inspector import Inspector
+from services.ingest.inspector import inspector_openapi
 from services.ingest.inspector.query import Query, parse
+from services.ingest.inspector.replica_inspector import Inspector
 from services.ingest.reasons import Refusal, Refused
 
 _ENCODER = msgspec.json.Encoder()
@@ -117,7 +117,7 @@ class GetFile:
 def routes(inspector: Inspector) -> Iterator[tuple[str, Handler, Operation | None]]:
     """Yield path, handler and documentation of everything about the inspector, and of the way to it."""
     yield "/", GetFront(), None
-    yield "/v1/inspector", GetListing(inspector), documented.LISTING
-    yield "/v1/inspector/stream", GetStream(inspector), documented.STREAM
+    yield "/v1/inspector", GetListing(inspector), inspector_openapi.LISTING
+    yield "/v1/inspector/stream", GetStream(inspector), inspector_openapi.STREAM
     for path, (name, media_type) in PAGES.items():
         yield path, GetFile(name, media_type), None

@@ -5,8 +5,8 @@ A key that is held in memory and valid is never refused for what its neighbours 
 
 import math
 
-from services.ingest.protection.buckets import Buckets, Quota
-from services.ingest.protection.rates import LONGEST_WAIT_S
+from services.ingest.protection.rate_limits import LONGEST_WAIT_S
+from services.ingest.protection.token_buckets import Buckets, Quota
 from services.runtime.clock import Clock
 
 _BURST_S = 60.0

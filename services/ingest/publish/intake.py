@@ -14,19 +14,19 @@ import msgspec
 
 from schemas.documents.dead_letter import DeadLetterError
 from services.ingest.inspector.logbook import Logbook
-from services.ingest.inspector.others import MAPPED_HEADER, REPLICA_HEADER
+from services.ingest.inspector.other_replicas import MAPPED_HEADER, REPLICA_HEADER
 from services.ingest.metrics import Metrics, Tally
 from services.ingest.privacy.screen import Screen
-from services.ingest.protection.rates import Rates
+from services.ingest.protection.rate_limits import Rates
 from services.ingest.publish import records
 from services.ingest.publish.duplicates import Duplicates, fingerprint
 from services.ingest.reasons import OUTCOMES, Outcome, Rejection, Unavailability
 from services.ingest.results.messages import Language, say
 from services.ingest.results.verdict import Verdict, reject, reject_fields, reject_unreadable
 from services.ingest.sources.source_keys import Source
-from services.ingest.timing import judgement
-from services.ingest.timing.clocks import Clocks
-from services.ingest.timing.judgement import Timed
+from services.ingest.timing import touchpoint_time
+from services.ingest.timing.device_clocks import Clocks
+from services.ingest.timing.touchpoint_time import Timed
 from services.ingest.touchpoint import acceptance, contract, document, normalisation, repair
 from services.ingest.touchpoint.acceptance import Accepted, Arrival, Policy, Rejected
 from services.ingest.touchpoint.document import ItemLimits, Unreadable
@@ -192,7 +192,7 @@ class Intake:
         timed: Timed | None = None
         if at in request.untimed and "occurred_at" not in found:
             found["occurred_at"] = now.isoformat()
-            timed = judgement.untold(now)
+            timed = touchpoint_time.untold(now)
         id_ = found.get("id")
         known_id = id_ if isinstance(id_, str) else None
         composed = normalisation.is_composed(item)

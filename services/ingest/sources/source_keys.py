@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from schemas.vocabulary import Channel
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.timing.judgement import ClockMode
+from services.ingest.timing.touchpoint_time import ClockMode
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
 from services.runtime.keys import StoredKey, Verdict, judge, parse

@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.vocabulary import Channel
 from services.ingest.sources.source_keys import Pace, Scope, Source, SourceKey
-from services.ingest.timing.judgement import ClockMode
+from services.ingest.timing.touchpoint_time import ClockMode
 from services.runtime.keys import KeyKind, StoredKey
 from services.runtime.logs import get_logger
 from services.runtime.postgres import TRANSIENT, Pool, Row, acquire

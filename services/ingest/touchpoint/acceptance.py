@@ -17,7 +17,7 @@ from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Direction
 from services.ingest.reasons import Rejection
 from services.ingest.sources.source_keys import Scope, Source
-from services.ingest.timing.judgement import Timed
+from services.ingest.timing.touchpoint_time import Timed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.ingest.inspector.aftermath import Fate, Told, UnreachableError
+from services.ingest.inspector.follow_up import Fate, Told, UnreachableError
 from services.ingest.sources.source_keys import Source
 from services.runtime.keys import KeyKind
 from tests.unit.ingest.fakes import Bench, a_touchpoint

@@ -3,13 +3,13 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from services.ingest.inspector import documented
+from services.ingest.inspector import inspector_openapi
 from services.ingest.reasons import STATUS, Refusal
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 
 EXAMPLES = [
     pytest.param(status, content["schema"], example["value"], id=f"{operation['operationId']} {status} {name}")
-    for operation in (documented.LISTING, documented.STREAM)
+    for operation in (inspector_openapi.LISTING, inspector_openapi.STREAM)
     for status, response in operation["responses"].items()
     for content in response["content"].values()
     for name, example in content["examples"].items()
@@ -37,6 +37,6 @@ async def test_a_real_answer_keeps_the_documented_schema(bench: Bench) -> None:
     answer = await bench.inspect()
 
     assert len(answer.json["entries"]) == 4
-    jsonschema_rs.validate(documented.ANSWER, answer.json)
-    known = set(documented.ANSWER["properties"]["entries"]["items"]["properties"])
+    jsonschema_rs.validate(inspector_openapi.ANSWER, answer.json)
+    known = set(inspector_openapi.ANSWER["properties"]["entries"]["items"]["properties"])
     assert {name for entry in answer.json["entries"] for name in entry} <= known

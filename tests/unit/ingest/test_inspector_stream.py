@@ -157,7 +157,7 @@ async def test_streams_end_when_the_process_does(bench: Bench) -> None:
 
 
 class FakeTail:
-    """The end of `touchpoints-rejected` with some letters on it. Satisfies `services.ingest.inspector.others.Tail`."""
+    """The end of `touchpoints-rejected` with some letters on it. Satisfies `services.ingest.inspector.other_replicas.Tail`."""
 
     def __init__(self, letters: list[bytes]) -> None:
         self.letters = letters
@@ -217,7 +217,7 @@ async def test_what_other_replicas_rejected_is_shown_once_in_the_language_asked_
 async def test_without_kafka_the_listing_says_that_it_is_of_this_replica_alone(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.ingest.inspector.others._PATIENCE_S", 0.05)
+    monkeypatch.setattr("services.ingest.inspector.other_replicas._PATIENCE_S", 0.05)
 
     def fails() -> FakeTail:
         raise ConnectionRefusedError

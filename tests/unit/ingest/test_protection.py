@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from services.ingest.metrics import Metrics
-from services.ingest.protection.address import client_address
 from services.ingest.protection.admission import Admission
-from services.ingest.protection.buckets import Bucket, Buckets, Quota
-from services.ingest.protection.rates import RateRules, Rates
+from services.ingest.protection.client_address import client_address
+from services.ingest.protection.rate_limits import RateRules, Rates
+from services.ingest.protection.token_buckets import Bucket, Buckets, Quota
 from services.ingest.protection.wrong_keys import WrongKeys
 from services.ingest.reasons import Refusal, Refused
 from services.ingest.sources.source_keys import Pace, Source

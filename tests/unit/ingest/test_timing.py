@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.vocabulary import Channel, TimeQuality
 from services.ingest.sources.source_keys import Scope, Source
-from services.ingest.timing import judgement, skew
-from services.ingest.timing.clocks import Clocks, TimingRules, device_of
-from services.ingest.timing.judgement import ClockMode, Timed
-from services.ingest.timing.skew import Skew, SkewRules
+from services.ingest.timing import clock_skew, touchpoint_time
+from services.ingest.timing.clock_skew import Skew, SkewRules
+from services.ingest.timing.device_clocks import Clocks, TimingRules, device_of
+from services.ingest.timing.touchpoint_time import ClockMode, Timed
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import NOW, Bench, a_touchpoint
 
@@ -107,7 +107,7 @@ def test_the_past_is_not_corrected() -> None:
     [(0, 0), (59, 0), (-59, 0), (-60, -300), (299, 0), (300, 300), (3900, 3900), (-3700, -3900), (93_600, 93_600)],
 )
 def test_the_shift_goes_by_steps_of_five_minutes(off: int, shift: int) -> None:
-    assert skew.quantised(timedelta(seconds=off), RULES) == timedelta(seconds=shift)
+    assert clock_skew.quantised(timedelta(seconds=off), RULES) == timedelta(seconds=shift)
 
 
 SKEWS = st.integers(min_value=-400_000, max_value=400_000)
@@ -162,7 +162,11 @@ def samples(*offsets: float, every: timedelta = MINUTE) -> Skew:
     for at, offset in enumerate(offsets):
         received = NOW + at * every
         sent = received - timedelta(seconds=offset)
-        known = skew.met(sent, received, RULES) if known is None else skew.observed(known, sent, received, RULES)
+        known = (
+            clock_skew.met(sent, received, RULES)
+            if known is None
+            else clock_skew.observed(known, sent, received, RULES)
+        )
     assert known is not None
     return known
 
@@ -190,22 +194,22 @@ def test_an_old_sample_is_forgotten() -> None:
 
 
 def test_a_retry_of_the_same_request_teaches_nothing() -> None:
-    known = skew.met(NOW, NOW, RULES)
+    known = clock_skew.met(NOW, NOW, RULES)
 
     for again in range(1, 10):
-        known = skew.observed(known, NOW, NOW + again * 10 * MINUTE, RULES)
+        known = clock_skew.observed(known, NOW, NOW + again * 10 * MINUTE, RULES)
 
     assert (known.shift, known.far) == (timedelta(0), 0)
 
 
 def test_a_time_far_ahead_of_its_receipt_is_clamped() -> None:
-    timed = judgement.shifted(said(NOW + 6 * MINUTE), timedelta(0), NOW, 5 * MINUTE)
+    timed = touchpoint_time.shifted(said(NOW + 6 * MINUTE), timedelta(0), NOW, 5 * MINUTE)
 
     assert timed == Timed(occurred_at=NOW, reported_at=NOW + 6 * MINUTE, quality=TimeQuality.CLAMPED)
 
 
 def test_a_shift_out_of_all_time_is_clamped() -> None:
-    timed = judgement.shifted(said(NOW), timedelta(days=-80 * 365), NOW, 5 * MINUTE)
+    timed = touchpoint_time.shifted(said(NOW), timedelta(days=-80 * 365), NOW, 5 * MINUTE)
 
     assert timed == Timed(occurred_at=NOW, reported_at=NOW, quality=TimeQuality.CLAMPED)
 

@@ -7,9 +7,9 @@ import pytest
 
 from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.vocabulary import TimeQuality
-from services.ingest.timing import judgement, skew
-from services.ingest.timing.clocks import Clocks, TimingRules
-from services.ingest.timing.judgement import ClockMode, Timed
+from services.ingest.timing import clock_skew, touchpoint_time
+from services.ingest.timing.device_clocks import Clocks, TimingRules
+from services.ingest.timing.touchpoint_time import ClockMode, Timed
 from tests.unit.ingest.fakes import NOW
 from tests.unit.ingest.test_timing import MINUTE, RULES, SECOND, said, samples
 
@@ -19,7 +19,7 @@ SEOUL = timezone(timedelta(hours=9))
 
 
 def test_without_a_time_it_happened_when_it_was_received() -> None:
-    assert judgement.untold(NOW) == Timed(occurred_at=NOW, quality=TimeQuality.RECEIVED)
+    assert touchpoint_time.untold(NOW) == Timed(occurred_at=NOW, quality=TimeQuality.RECEIVED)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_without_a_time_it_happened_when_it_was_received() -> None:
     ],
 )
 def test_a_shifted_time_is_kept_up_to_its_bounds(said_at: datetime, shift: timedelta, quality: TimeQuality) -> None:
-    timed = judgement.shifted(said(said_at), shift, NOW, 5 * MINUTE)
+    timed = touchpoint_time.shifted(said(said_at), shift, NOW, 5 * MINUTE)
 
     assert timed.quality is quality
     assert timed.occurred_at == (NOW if quality is TimeQuality.CLAMPED else said_at + shift)
@@ -53,7 +53,7 @@ def test_a_shifted_time_is_kept_up_to_its_bounds(said_at: datetime, shift: timed
 def test_a_computed_time_is_kept_up_to_its_bounds(sent_after: timedelta, quality: TimeQuality) -> None:
     said_at = datetime(2024, 2, 29, 12, tzinfo=UTC)
 
-    timed = judgement.computed(said(said_at), said_at + sent_after, NOW)
+    timed = touchpoint_time.computed(said(said_at), said_at + sent_after, NOW)
 
     clamped = quality is TimeQuality.CLAMPED
     assert timed == Timed(occurred_at=NOW if clamped else NOW - sent_after, reported_at=said_at, quality=quality)
@@ -62,11 +62,11 @@ def test_a_computed_time_is_kept_up_to_its_bounds(sent_after: timedelta, quality
 def test_every_time_is_published_in_utc_whatever_the_machine_s_own_is() -> None:
     local = NOW.astimezone(SEOUL)
 
-    shifted = judgement.shifted(said(local), -HOUR, NOW, MINUTE)
-    computed = judgement.computed(said(local), local + SECOND, NOW)
+    shifted = touchpoint_time.shifted(said(local), -HOUR, NOW, MINUTE)
+    computed = touchpoint_time.computed(said(local), local + SECOND, NOW)
     assert shifted.reported_at is not None
     assert computed.reported_at is not None
-    as_said = judgement.as_said(said(local)).occurred_at
+    as_said = touchpoint_time.as_said(said(local)).occurred_at
     published = (as_said, shifted.occurred_at, shifted.reported_at, computed.occurred_at, computed.reported_at)
     assert [moment.tzinfo is UTC for moment in published] == [True] * 5  # equal is not enough: a local zone may be UTC
 
@@ -93,10 +93,10 @@ def test_a_night_with_a_change_of_clocks_is_as_long_as_it_was(happened: datetime
     """Both moments are in one zone: subtracting their wall clocks would be wrong by an hour."""
     sent = (happened.astimezone(UTC) + HOUR).astimezone(happened.tzinfo)
 
-    timed = judgement.computed(said(happened), sent, sent.astimezone(UTC) + SECOND)
+    timed = touchpoint_time.computed(said(happened), sent, sent.astimezone(UTC) + SECOND)
 
     assert timed.occurred_at == happened.astimezone(UTC) + SECOND
-    assert judgement.as_said(said(happened)).occurred_at == happened.astimezone(UTC)
+    assert touchpoint_time.as_said(said(happened)).occurred_at == happened.astimezone(UTC)
 
 
 def test_a_steady_clock_that_is_off_is_never_taken_for_a_slow_network() -> None:
@@ -119,7 +119,7 @@ def test_slow_requests_count_only_in_a_row_and_each_once() -> None:
     assert samples(600, 2000, 2000, 600, 2000).far == 1
 
     known = samples(600, 2000)
-    retried = skew.observed(known, known.sent_at, NOW + HOUR, RULES)
+    retried = clock_skew.observed(known, known.sent_at, NOW + HOUR, RULES)
     assert retried is known
 
 
@@ -128,7 +128,7 @@ def test_the_request_that_was_seen_last_teaches_nothing_again(offsets: tuple[flo
     known = samples(*offsets)
 
     assert known.sent_at == NOW + (len(offsets) - 1) * MINUTE - offsets[-1] * SECOND
-    assert skew.observed(known, known.sent_at, NOW + HOUR, RULES) is known
+    assert clock_skew.observed(known, known.sent_at, NOW + HOUR, RULES) is known
 
 
 def test_a_sample_counts_for_its_window_and_the_next_one() -> None:

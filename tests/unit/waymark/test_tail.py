@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from services.ingest.inspector.aftermath import Fate
+from services.ingest.inspector.follow_up import Fate
 from services.runtime.http import serving
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint

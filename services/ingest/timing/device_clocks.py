@@ -14,9 +14,10 @@ from schemas.documents.touchpoint import IdentifierValue, PostedTouchpoint
 from schemas.identifiers import identifier_types
 from schemas.identifiers.identifier_types import IdentifierTrust
 from schemas.vocabulary import TimeQuality
-from services.ingest.timing import judgement, skew
-from services.ingest.timing.judgement import ClockMode, Timed
-from services.ingest.timing.skew import Skew, SkewRules
+from services.ingest.timing import clock_skew as skew
+from services.ingest.timing import touchpoint_time
+from services.ingest.timing.clock_skew import Skew, SkewRules
+from services.ingest.timing.touchpoint_time import ClockMode, Timed
 
 Device = tuple[str, str, str]
 
@@ -43,15 +44,15 @@ class Clocks:
     def time(self, posted: PostedTouchpoint, source: str, mode: ClockMode, received_at: datetime) -> Timed:
         """Return the time of a touchpoint of `source` that arrived at `received_at`."""
         if posted.replay:
-            return judgement.as_said(posted)
+            return touchpoint_time.as_said(posted)
         if mode is ClockMode.TRUE_TIME:
-            return judgement.as_said(posted, TimeQuality.TRUSTED)
+            return touchpoint_time.as_said(posted, TimeQuality.TRUSTED)
         if posted.sent_at is None:
-            return judgement.as_said(posted)
+            return touchpoint_time.as_said(posted)
         if mode is ClockMode.FORMULA:
-            return judgement.computed(posted, posted.sent_at, received_at)
+            return touchpoint_time.computed(posted, posted.sent_at, received_at)
         shift = self._learn((source, *device_of(posted)), posted.sent_at, received_at)
-        return judgement.shifted(posted, shift, received_at, self._rules.ahead)
+        return touchpoint_time.shifted(posted, shift, received_at, self._rules.ahead)
 
     def _learn(self, device: Device, sent_at: datetime, received_at: datetime) -> timedelta:
         known = self._known.get(device)

@@ -10,9 +10,9 @@ import msgspec
 
 from services.ingest.http.exchange import Call
 from services.ingest.inspector import masking
-from services.ingest.inspector.aftermath import UNSETTLED, Aftermath, Fate, Later, written
+from services.ingest.inspector.follow_up import UNSETTLED, Aftermath, Fate, Later, written
 from services.ingest.inspector.logbook import Logbook, Turned
-from services.ingest.inspector.others import Others
+from services.ingest.inspector.other_replicas import Others
 from services.ingest.inspector.query import Query, position
 from services.ingest.inspector.rendering import Seen, render
 from services.ingest.reasons import Refused

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.ingest.inspector.aftermath import Fate, Source
+from services.ingest.inspector.follow_up import Fate, Source
 from services.ingest.inspector.query import MOST
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
 

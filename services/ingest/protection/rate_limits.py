@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.ingest.protection.buckets import Bucket, Buckets, Quota
+from services.ingest.protection.token_buckets import Bucket, Buckets, Quota
 from services.ingest.reasons import Refusal, Refused
 from services.ingest.sources.source_keys import Pace, Source
 from services.runtime.clock import Clock
