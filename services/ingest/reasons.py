@@ -1,6 +1,7 @@
 """Why ingest decides as it does: closed lists whose values are answer codes, log fields and metric labels at once.
 
-No value stands in two of the lists, so a code means one thing. The words for people are in `services.ingest.results.messages`.
+No value stands in two of the lists, so a code means one thing. The sentences for people stand in
+`services.ingest.results.messages`.
 
 The one error that ingest raises on purpose stands here too: `Refused`, for a whole request. A touchpoint that is
 refused by itself is no exception but a value (`acceptance.Rejected`); a failed publication is the runtime's.

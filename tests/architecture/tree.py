@@ -7,7 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "services", "waymark")
 CODE = (*PACKAGES, "tests", "benchmarks")
-_SKIPPED = {"__pycache__", "mutants", "node_modules", "results", "vendor"}
+_SKIPPED = {"__pycache__", "mutants", "node_modules", "vendor"}
+_MEASURED = ("benchmarks", "results")
 _TEXT = {".cfg", ".css", ".html", ".ini", ".js", ".json", ".md", ".py", ".sh", ".sql", ".toml", ".xml", ".yaml", ".yml"}
 _TEXT_NAMES = {"Makefile", "Dockerfile", "run", "setup", ".env.example", ".importlinter", ".dockerignore", ".gitignore"}
 
@@ -16,7 +17,7 @@ def modules(*folders: str, root: Path = ROOT) -> Iterator[Path]:
     """Yield every Python file below `folders`, in order."""
     for folder in folders:
         for path in sorted((root / folder).rglob("*.py")):
-            if not _SKIPPED & set(path.relative_to(root).parts):
+            if not _is_skipped(path.relative_to(root).parts):
                 yield path
 
 
@@ -24,7 +25,7 @@ def texts(root: Path = ROOT) -> Iterator[Path]:
     """Yield every file that a person reads: code, documents, configuration; not the lock, not vendored assets."""
     for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
-        if _SKIPPED & set(parts) or _is_hidden_folder(parts) or any(part.endswith(".egg-info") for part in parts):
+        if _is_skipped(parts) or _is_hidden_folder(parts) or any(part.endswith(".egg-info") for part in parts):
             continue
         if path.is_file() and (path.suffix in _TEXT or path.name in _TEXT_NAMES or path.suffix == ".Dockerfile"):
             yield path
@@ -39,6 +40,10 @@ def dotted(path: Path, root: Path = ROOT) -> str:
     """Return a module's import name."""
     parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _is_skipped(parts: tuple[str, ...]) -> bool:
+    return bool(_SKIPPED & set(parts)) or parts[:2] == _MEASURED
 
 
 def _is_hidden_folder(parts: tuple[str, ...]) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from services.ingest.sources.source_store import SourceStore
 from services.ingest.timing.touchpoint_time import ClockMode
 from services.runtime import postgres

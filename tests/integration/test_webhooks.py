@@ -20,7 +20,7 @@ from services.ingest.forms.webhooks.signatures import Finding, verify
 from services.runtime.postgres import close_pool, create_pool
 from services.runtime.sealing import Seal
 from tests.integration.ingest_process import IngestProcess, ends, make_topics, read_back
-from tests.unit.ingest.channels.test_signatures import VECTORS, delivery_of
+from tests.unit.ingest.webhooks.test_signatures import VECTORS, delivery_of
 from tests.waiting import until
 from waymark.cli import app
 from waymark.console import CommandError
@@ -207,7 +207,7 @@ def test_a_token_that_the_vendor_repeats_is_made_up_shown_and_kept(
 
 def test_a_set_up_that_names_an_unknown_member_is_trouble(tmp_path: Path) -> None:
     from services.ingest.forms.webhooks.bindings import StoredBinding
-    from services.ingest.sources.source_keys import Source
+    from services.ingest.sources.source import Source
 
     stored = StoredBinding(source=Source(name="x"), setup={"system": "line", "sistem": "line"})
 

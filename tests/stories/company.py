@@ -7,7 +7,7 @@ from typing import Any
 from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.issues.model import Issue
 from services.alerts.notify.announcement import Notification
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from services.runtime.record import Record
 from tests.conftest import SteppingClock
 from tests.stories.alert_tables import AlertTables

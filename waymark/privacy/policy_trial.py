@@ -15,7 +15,7 @@ from schemas.validation import FieldError
 from services.ingest.privacy.policy import Policy
 from services.ingest.privacy.sealing import Sealer, is_sealed
 from services.ingest.privacy.treatment import Treating
-from services.ingest.sources.source_keys import Scope, Source
+from services.ingest.sources.source import Scope, Source
 from services.ingest.timing import touchpoint_time
 from services.ingest.touchpoint import acceptance, contract
 from services.ingest.touchpoint.acceptance import Accepted, Arrival, Rejected

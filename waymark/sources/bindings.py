@@ -23,7 +23,7 @@ _NONCE_BYTES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """A source and its channel system. `options` and the rest as `services.ingest.forms.webhooks.bindings.Setup` has them."""
+    """A source and its channel system. `options` and the rest as in `webhooks.bindings.Setup`."""
 
     name: str
     system: str

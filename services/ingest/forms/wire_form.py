@@ -10,7 +10,7 @@ from typing import Protocol
 
 from services.ingest.http.exchange import Headers
 from services.ingest.results.verdict import Verdict
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from services.ingest.protection.client_address import Networks
 from services.ingest.protection.rate_limits import Rates
 from services.ingest.protection.wrong_keys import WrongKeys
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources.source_keys import Scope, Source, Sources
+from services.ingest.sources.source import Scope, Source
+from services.ingest.sources.source_keys import Sources
 from services.runtime.keys import KeyKind, KeyRing, Verdict, parse
 
 ALL_SOURCES = None

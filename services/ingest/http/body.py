@@ -1,7 +1,7 @@
 """Reading a request's body: bounded in bytes, in time and, once inflated, in bytes again.
 
 Content-Length is only used to refuse early; what counts is what arrives. Inflation goes piece by piece, so a bomb is
-found out after `max_inflated_bytes` and never held. What the bytes mean is `services.ingest.touchpoint.document`'s business.
+found out after `max_inflated_bytes` and never held. Leaves the meaning of the bytes to `services.ingest.forms`.
 """
 
 import asyncio

@@ -21,13 +21,15 @@ from services.ingest.protection.admission import Admission, Held
 from services.ingest.protection.client_address import client_address
 from services.ingest.reasons import Refusal, Refused
 from services.ingest.results.messages import Language, preferred, say
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from services.runtime.heads import BODY_ARRIVED
 from services.runtime.http import Problem, problem_response
 from services.runtime.logs import get_logger
 from services.runtime.web.methods import allow, without_body
 
 _log = get_logger(__name__)
+
+JSON_TYPE = "application/json"
 
 _UNREAD_S = 10.0
 """How long a client may leave unread what a stream writes; then it is let go, and comes back with Last-Event-ID."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from services.ingest.protection.token_buckets import Bucket, Buckets, Quota
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources.source_keys import Pace, Source
+from services.ingest.sources.source import Pace, Source
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
 

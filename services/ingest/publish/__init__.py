@@ -1,1 +1,4 @@
-"""TODO say what this package is."""
+"""What happens to the touchpoints of one request: decide, publish to Kafka, and report one verdict each.
+
+Leaves decisions to `services.ingest.touchpoint` and HTTP to `services.ingest.http`.
+"""

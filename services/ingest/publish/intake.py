@@ -23,7 +23,7 @@ from services.ingest.publish.duplicates import Duplicates, fingerprint
 from services.ingest.reasons import OUTCOMES, Outcome, Rejection, Unavailability
 from services.ingest.results.messages import Language, say
 from services.ingest.results.verdict import Verdict, reject, reject_fields, reject_unreadable
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from services.ingest.timing import touchpoint_time
 from services.ingest.timing.device_clocks import Clocks
 from services.ingest.timing.touchpoint_time import Timed

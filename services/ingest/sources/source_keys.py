@@ -7,15 +7,12 @@ PostgreSQL stops nobody who was known, and a request never waits for the databas
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
-from schemas.vocabulary import Channel
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.timing.touchpoint_time import ClockMode
+from services.ingest.sources.source import Source
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
 from services.runtime.keys import StoredKey, Verdict, judge, parse
@@ -23,54 +20,6 @@ from services.runtime.logs import get_logger
 from services.runtime.refreshing import refresh_for_ever
 
 _log = get_logger(__name__)
-
-
-class Scope(StrEnum):
-    """What a source may do: send what happens, send what happened long ago, look into what it sent."""
-
-    WRITE = "write"
-    REPLAY = "replay"
-    INSPECT = "inspect"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How much a second is allowed on average; None means that the settings say it."""
-
-    requests: float | None = None
-    touchpoints: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A producer system. `channels` None means all; `defaults` are members for touchpoints that lack them.
-
-    A source that may use one channel only has it as the default, unless another one is set.
-
-    `origins` are those of web pages that may send (`*`: every one). `dialects` says by wire form how what the source
-    sends becomes touchpoints; each form checks its own.
-    `scopes`, `key_id` and `key_pace` are those of the key that was presented, where one was.
-    """
-
-    name: str
-    channels: frozenset[Channel] | None = None
-    scopes: frozenset[Scope] = frozenset({Scope.WRITE, Scope.INSPECT})
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    dialects: Mapping[str, Any] = field(default_factory=dict)
-    origins: frozenset[str] = frozenset()
-    clock: ClockMode = ClockMode.ESTIMATE
-    disabled: bool = False
-    pace: Pace = Pace()
-    key_id: str = ""
-    key_pace: Pace = Pace()
-
-    def __post_init__(self) -> None:
-        if self.channels is not None and len(self.channels) == 1 and "channel" not in self.defaults:
-            object.__setattr__(self, "defaults", {"channel": str(*self.channels), **self.defaults})
-
-    def allows(self, channel: Channel) -> bool:
-        """Return whether the source may send `channel`."""
-        return self.channels is None or channel in self.channels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from schemas.vocabulary import Channel
-from services.ingest.sources.source_keys import Pace, Scope, Source, SourceKey
+from services.ingest.sources.source import Pace, Scope, Source
+from services.ingest.sources.source_keys import SourceKey
 from services.ingest.timing.touchpoint_time import ClockMode
 from services.runtime.keys import KeyKind, StoredKey
 from services.runtime.logs import get_logger

@@ -16,7 +16,7 @@ from schemas.identifiers import identifier_types, spelling
 from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Direction
 from services.ingest.reasons import Rejection
-from services.ingest.sources.source_keys import Scope, Source
+from services.ingest.sources.source import Scope, Source
 from services.ingest.timing.touchpoint_time import Timed
 
 

@@ -1,8 +1,9 @@
-"""From bytes to one JSON object per touchpoint, each refused for itself; `services.ingest.touchpoint.contract` gives it its type.
+"""From bytes to one JSON object per touchpoint; one that cannot be read is rejected by itself.
 
 JSON is parsed once: the envelope into slices of the body, each slice into a plain object. What JSON allows and nobody
-downstream could keep is refused here: NUL and halves of surrogate pairs (PostgreSQL's text knows neither), numbers that
-are not finite or longer than 64 bits, doubled members, nesting beyond the limit.
+downstream could keep is rejected here: NUL and halves of surrogate pairs (PostgreSQL's text knows neither), numbers
+that are not finite or longer than 64 bits, doubled members, nesting beyond the limit.
+`services.ingest.touchpoint.contract` gives the object its type.
 """
 
 import json

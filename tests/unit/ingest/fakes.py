@@ -13,7 +13,8 @@ from schemas.documents.touchpoint import TouchpointDocument
 from services.ingest.app import Service
 from services.ingest.http.raw_routes import Shortcut
 from services.ingest.settings import IngestSettings
-from services.ingest.sources.source_keys import Source, SourceKey
+from services.ingest.sources.source import Source
+from services.ingest.sources.source_keys import SourceKey
 from services.runtime.clock import new_id
 from services.runtime.health import Health
 from services.runtime.kafka import PublishFailed

@@ -14,7 +14,7 @@ from schemas.documents.touchpoint import (
 from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Channel, TimeQuality
 from services.ingest.reasons import Rejection
-from services.ingest.sources.source_keys import Scope, Source
+from services.ingest.sources.source import Scope, Source
 from services.ingest.timing.touchpoint_time import Timed, as_said
 from services.ingest.touchpoint.acceptance import Accepted, Arrival, DroppedIdentifier, Policy, Rejected, accept
 from services.ingest.touchpoint.contract import read

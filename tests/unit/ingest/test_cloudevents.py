@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.ingest.forms.cloudevents.source_rules import ConfigurationError, SourceRules
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench
 from tests.unit.ingest.test_cloudevents import BATCHED, send

@@ -1,7 +1,7 @@
 """The channel of what comes without one: a source that may use one need not say it, in whatever form it sends."""
 
 from schemas.vocabulary import Channel
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 from tests.unit.ingest.test_cloudevents import BATCHED, a_foreign, an_event, send

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.inspector import masking
-from services.ingest.sources.source_keys import Scope, Source
+from services.ingest.sources.source import Scope, Source
 from services.runtime.keys import KeyKind
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 

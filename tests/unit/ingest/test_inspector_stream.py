@@ -157,7 +157,7 @@ async def test_streams_end_when_the_process_does(bench: Bench) -> None:
 
 
 class FakeTail:
-    """The end of `touchpoints-rejected` with some letters on it. Satisfies `services.ingest.inspector.other_replicas.Tail`."""
+    """The end of `touchpoints-rejected` with some letters on it. Satisfies `other_replicas.Tail`."""
 
     def __init__(self, letters: list[bytes]) -> None:
         self.letters = letters

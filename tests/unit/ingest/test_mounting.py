@@ -10,7 +10,7 @@ from services.ingest.http.raw_routes import RawRoute, RouteTable
 from services.ingest.publish.intake import Request
 from services.ingest.reasons import Outcome, Rejection
 from services.ingest.results.verdict import Verdict
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 
 

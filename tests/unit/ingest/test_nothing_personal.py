@@ -18,7 +18,7 @@ import structlog
 from prometheus_client import generate_latest
 
 from schemas.documents import dead_letter
-from services.ingest.sources.source_keys import Scope, Source
+from services.ingest.sources.source import Scope, Source
 from services.runtime.logs import configure
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas import validation
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
 from tests.waiting import until

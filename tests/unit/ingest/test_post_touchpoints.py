@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas import validation
-from services.ingest.sources.source_keys import Scope, Source
+from services.ingest.sources.source import Scope, Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
 from tests.waiting import until

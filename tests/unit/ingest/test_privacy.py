@@ -11,7 +11,7 @@ from schemas.identifiers.pseudonyms import is_pseudonym, pseudonym
 from services.ingest.privacy.policy import Policy, PolicyError, Treatment
 from services.ingest.privacy.sealing import Sealer, is_sealed
 from services.ingest.publish.records import key_of
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from services.runtime.sealing import CannotUnsealError
 from services.runtime.settings import SettingsError
 from tests.conftest import SteppingClock

@@ -15,7 +15,7 @@ from services.ingest.protection.rate_limits import RateRules, Rates
 from services.ingest.protection.token_buckets import Bucket, Buckets, Quota
 from services.ingest.protection.wrong_keys import WrongKeys
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources.source_keys import Pace, Source
+from services.ingest.sources.source import Pace, Source
 from services.runtime.keys import KeyKind, mint
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with

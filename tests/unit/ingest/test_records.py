@@ -9,7 +9,7 @@ from schemas import validation
 from schemas.documents.dead_letter import DeadLetterError
 from schemas.documents.touchpoint import PostedTouchpoint
 from services.ingest.publish import records
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from services.ingest.timing.touchpoint_time import as_said
 from services.ingest.touchpoint.acceptance import Accepted, Arrival, Policy, accept
 from services.ingest.touchpoint.contract import read

@@ -13,7 +13,7 @@ from services.ingest.forms.segment.post_calls import PATHS
 from services.ingest.forms.segment.segment_mapping import CallType
 from services.ingest.forms.segment.segment_openapi import BATCH, MESSAGES, RESPONSES, operations
 from services.ingest.reasons import STATUS, Refusal
-from services.ingest.sources.source_keys import Scope, Source
+from services.ingest.sources.source import Scope, Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, bench_with
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 import pytest
 
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources.source_keys import Source, Sources
+from services.ingest.sources.source import Source
+from services.ingest.sources.source_keys import Sources
 from services.runtime.keys import KeyKind, mint
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import NOW, KeysInMemory

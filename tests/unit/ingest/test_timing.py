@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.vocabulary import Channel, TimeQuality
-from services.ingest.sources.source_keys import Scope, Source
+from services.ingest.sources.source import Scope, Source
 from services.ingest.timing import clock_skew, touchpoint_time
 from services.ingest.timing.clock_skew import Skew, SkewRules
 from services.ingest.timing.device_clocks import Clocks, TimingRules, device_of

@@ -10,7 +10,7 @@ from services.ingest.inspector.follow_up import Fate
 from services.runtime.http import serving
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint
-from tests.unit.ingest.test_inspector_aftermath import Journey
+from tests.unit.ingest.test_inspector_follow_up import Journey
 from tests.waiting import until
 from waymark.console import CommandError, out
 from waymark.touchpoints import inspector_stream

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.unit.ingest.channels.deliveries import EXAMPLES
-from tests.unit.ingest.channels.test_signatures import VECTORS
+from tests.unit.ingest.webhooks.deliveries import EXAMPLES
+from tests.unit.ingest.webhooks.test_signatures import VECTORS
 from waymark.cli import app
 
 RUN = CliRunner()

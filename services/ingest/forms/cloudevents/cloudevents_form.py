@@ -16,7 +16,7 @@ from services.ingest.forms.wire_form import Opened
 from services.ingest.http.exchange import Headers
 from services.ingest.reasons import Refusal, Refused, Rejection
 from services.ingest.results.verdict import Verdict, reject_fields, reject_unreadable
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits, Unreadable
 from services.runtime.logs import get_logger

@@ -1,8 +1,8 @@
 """From a CloudEvent to a native touchpoint, as a JSON object that then goes the way of all touchpoints.
 
 With a native type the data *is* the touchpoint, and the envelope fills in what it leaves out. With any other type the
-envelope gives id, time and kind, and the rules of the source (`services.ingest.forms.cloudevents.source_rules`) say what of
-the data goes where. Pure; whether the result is a valid touchpoint is not judged here.
+envelope gives id, time and kind, and the rules of the source (`source_rules`) say which part of the data goes where.
+Whether the result is a valid touchpoint is not judged here. Pure.
 """
 
 import hashlib

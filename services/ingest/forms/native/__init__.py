@@ -1,1 +1,4 @@
-"""TODO say what this package is."""
+"""Waymark's own form, `POST /v1/touchpoints`: one touchpoint, a list of them, or an envelope around the list.
+
+Hands requests in another form to the `services.ingest.forms.wire_form.Form` that claims them.
+"""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas import validation
-from services.ingest.results.item_results import JSON_TYPE
+from services.ingest.http.exchange import JSON_TYPE
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
 
 EXAMPLE: dict[str, Any] = {

@@ -1,17 +1,17 @@
 """`POST /v1/touchpoints`: native touchpoints, and whatever other form claims the request by its headers.
 
 What happens to the touchpoints is `services.ingest.publish.intake`'s business; what is around a request,
-`services.ingest.wire`'s.
+`services.ingest.http`'s.
 """
 
 from collections.abc import Sequence
 
+from services.ingest.forms.native import native_response
 from services.ingest.forms.wire_form import Form
 from services.ingest.http.exchange import Call, Headers, Inlet, Reply
 from services.ingest.http.presented_key import presented_key
 from services.ingest.publish.intake import Intake, Request
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.results import item_results
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits
 
@@ -36,7 +36,7 @@ class PostTouchpoints:
         form = next((form for form in self._forms if form.claims(call.headers)), None)
         request = await (self._native(call, inlet) if form is None else self._in(form, call, inlet))
         verdicts = await self._intake.take(request)
-        return item_results.answer(verdicts, call.language, self._retry_after_s, dry_run=request.dry_run)
+        return native_response.answer(verdicts, call.language, self._retry_after_s, dry_run=request.dry_run)
 
     async def _native(self, call: Call, inlet: Inlet) -> Request:
         key = presented_key(call.headers)

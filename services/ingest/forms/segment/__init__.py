@@ -1,5 +1,6 @@
-"""Segment's wire form, as Segment, RudderStack and Jitsu libraries speak it: calls in, touchpoints on.
+"""Segment's wire form, as the libraries of Segment, RudderStack and Jitsu speak it: calls in, touchpoints on.
 
-Every trap that made a library lose or repeat data is met here: exactly 200 with JSON, errors that end a retry loop, any
-Content-Type, keys wherever a library puts them. What a call becomes is the source's mapping (`mapping`).
+It avoids every trap that made a library lose or repeat data: it answers exactly 200 with JSON, errors end a retry
+loop, any Content-Type is taken, and keys are found wherever a library puts them. `segment_mapping` says what the calls
+of a source become.
 """

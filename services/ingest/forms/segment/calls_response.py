@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.ingest.http.exchange import Reply
+from services.ingest.http.exchange import JSON_TYPE, Reply
 from services.ingest.reasons import Outcome, Summary
 from services.ingest.results import item_results
 from services.ingest.results.item_results import Note
@@ -93,7 +93,7 @@ def reply(told: Sequence[Told], language: Language, retry_after_s: int) -> Reply
     )
     encoded = _ENCODER.encode(body)
     headers = (
-        (b"content-type", item_results.JSON_TYPE.encode()),
+        (b"content-type", JSON_TYPE.encode()),
         (b"content-length", b"%d" % len(encoded)),
         (b"content-language", language.encode()),
     )

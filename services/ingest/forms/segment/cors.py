@@ -6,7 +6,7 @@ to those of its own source. A source without origins is not sent from web pages 
 
 from services.ingest.http.exchange import Call, Reply
 from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 
 ANY = "*"
 

@@ -17,7 +17,8 @@ from services.ingest.metrics import Metrics
 from services.ingest.publish.intake import Intake, Request
 from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
 from services.ingest.results.verdict import Verdict, reject_unreadable
-from services.ingest.sources.source_keys import Scope, Source, Sources
+from services.ingest.sources.source import Scope, Source
+from services.ingest.sources.source_keys import Sources
 from services.ingest.touchpoint import document, repair
 from services.ingest.touchpoint.document import ItemLimits, Unreadable
 from services.ingest.touchpoint.repair import Mended

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.ingest.forms.segment.segment_mapping import CallType
-from services.ingest.results.item_results import JSON_TYPE
+from services.ingest.http.exchange import JSON_TYPE
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
 
 TAG = {"name": "segment", "description": "Calls of Segment's, RudderStack's and Jitsu's libraries, unmodified."}

@@ -1,6 +1,6 @@
-"""Channel systems' own webhooks: verified on their raw bytes, mapped to native touchpoints by what a YAML file says.
+"""Channel systems' own webhooks: verified on their raw bytes, then mapped to native touchpoints.
 
-`systems/*.yaml` describe one channel system each; a company adds its own in a folder. `system` is the shape of such a
-file, `reading` its checks, `signatures` the proof that the vendor sent it, `recipe` the mapping, `webhook` the route.
-Leaves everything that is done to a touchpoint to `services.ingest.publish.intake`.
+`systems/*.yaml` describe one channel system each; a company adds its own in a folder. `mapping` reads these files and
+applies them, `signatures` proves that the vendor sent a delivery, `bindings` says which source is which system, and
+`post_webhook` is the route. Leaves everything that is done to a touchpoint to `services.ingest.publish`.
 """

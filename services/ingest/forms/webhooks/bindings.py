@@ -17,7 +17,7 @@ import msgspec
 from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe
 from services.ingest.forms.webhooks.signatures import Secret
 from services.ingest.settings import IngestSettings
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from services.runtime.health import CheckResult
 from services.runtime.logs import get_logger
 from services.runtime.refreshing import refresh_for_ever

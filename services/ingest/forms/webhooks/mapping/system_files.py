@@ -23,7 +23,7 @@ from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe, Unusa
 from services.ingest.forms.webhooks.mapping.system_schema import HmacSignature, System, TokenSignature
 from services.ingest.forms.webhooks.mapping.values import SpecProblem
 
-SHIPPED = Path(__file__).parent / "systems"
+SHIPPED = Path(__file__).parents[1] / "systems"
 REQUIRED = frozenset({"id", "occurred_at", "channel", "kind", "customer"})
 MEMBERS = frozenset(PostedTouchpoint.__struct_fields__) - {"source", "received_at", "replay"}
 

@@ -13,9 +13,9 @@ from schemas.documents import touchpoint
 from services.ingest.forms.webhooks.signatures import Finding
 from services.journey.domain.touchpoint import Touchpoint, fingerprint
 from tests.conftest import SteppingClock
-from tests.unit.ingest.channels.bench import WebhookBench, settings
-from tests.unit.ingest.channels.deliveries import NOW, example, examples
-from tests.unit.ingest.channels.test_signatures import VECTORS
+from tests.unit.ingest.webhooks.bench import WebhookBench, settings
+from tests.unit.ingest.webhooks.deliveries import NOW, example, examples
+from tests.unit.ingest.webhooks.test_signatures import VECTORS
 
 ADDED: dict[str, dict[str, Any]] = {
     "intercom": {

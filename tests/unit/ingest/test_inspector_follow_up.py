@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from services.ingest.inspector.follow_up import Fate, Told, UnreachableError
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from services.runtime.keys import KeyKind
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 from tests.unit.ingest.test_inspector_stream import Watching

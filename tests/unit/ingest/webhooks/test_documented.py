@@ -7,7 +7,7 @@ from pathlib import Path
 from services.ingest.forms.webhooks.delivery import Delivery
 from services.ingest.forms.webhooks.mapping import system_files
 from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts
-from tests.unit.ingest.channels.deliveries import NOW
+from tests.unit.ingest.webhooks.deliveries import NOW
 
 DOCUMENT = (Path(__file__).parents[4] / "docs" / "sources.md").read_text(encoding="utf-8")
 

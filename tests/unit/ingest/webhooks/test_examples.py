@@ -7,7 +7,7 @@ import pytest
 from schemas import kinds, validation
 from services.ingest.forms.webhooks.mapping import system_files
 from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts
-from tests.unit.ingest.channels.deliveries import NOW, Example, examples
+from tests.unit.ingest.webhooks.deliveries import NOW, Example, examples
 
 EXAMPLES = [pytest.param(each, id=str(each)) for each in examples()]
 FACTS = Facts(received_at=NOW)

@@ -11,13 +11,13 @@ from urllib.parse import urlencode
 import pytest
 
 from services.ingest.forms.webhooks.bindings import StoredSecret, Trouble
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from services.runtime.sealing import Sealed
 from tests.conftest import SteppingClock
-from tests.unit.ingest.channels.bench import PUBLIC, WebhookBench, settings
-from tests.unit.ingest.channels.deliveries import NOW, example
-from tests.unit.ingest.channels.test_signatures import NAMED, VECTORS
 from tests.unit.ingest.fakes import Response
+from tests.unit.ingest.webhooks.bench import PUBLIC, WebhookBench, settings
+from tests.unit.ingest.webhooks.deliveries import NOW, example
+from tests.unit.ingest.webhooks.test_signatures import NAMED, VECTORS
 from tests.waiting import until
 
 

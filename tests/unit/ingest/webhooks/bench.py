@@ -8,13 +8,13 @@ from services.ingest.app import Service
 from services.ingest.forms.webhooks.bindings import DIALECT, StoredBinding, StoredSecret
 from services.ingest.http.raw_routes import Shortcut
 from services.ingest.settings import IngestSettings
-from services.ingest.sources.source_keys import Source
+from services.ingest.sources.source import Source
 from services.runtime.clock import new_id
 from services.runtime.health import Health
 from services.runtime.sealing import Sealed
-from tests.unit.ingest.channels.deliveries import example
-from tests.unit.ingest.channels.test_signatures import VECTORS
 from tests.unit.ingest.fakes import Bench, Response
+from tests.unit.ingest.webhooks.deliveries import example
+from tests.unit.ingest.webhooks.test_signatures import VECTORS
 
 PUBLIC = "https://waymark.example.com"
 

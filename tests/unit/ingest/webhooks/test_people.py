@@ -7,9 +7,9 @@ import pytest
 
 from services.ingest.forms.webhooks.signatures import Finding
 from tests.conftest import SteppingClock
-from tests.unit.ingest.channels.bench import WebhookBench, settings
-from tests.unit.ingest.channels.deliveries import NOW, example
-from tests.unit.ingest.channels.test_signatures import VECTORS
+from tests.unit.ingest.webhooks.bench import WebhookBench, settings
+from tests.unit.ingest.webhooks.deliveries import NOW, example
+from tests.unit.ingest.webhooks.test_signatures import VECTORS
 
 PHONE = {"821012345678": "821012345679"}
 OF_INTERCOM = {"6762f0dd1bb69f9f2193bb83": "6762f0dd1bb69f9f2193bb84", "C-1009": "C-1010"}

@@ -12,7 +12,7 @@ from services.ingest.forms.webhooks.delivery import Delivery, MalformedError
 from services.ingest.forms.webhooks.mapping import system_files
 from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts, Opened, TooManyError
 from services.ingest.forms.webhooks.signatures import Finding, Secret, verify
-from tests.unit.ingest.channels.deliveries import NOW, Example, examples
+from tests.unit.ingest.webhooks.deliveries import NOW, Example, examples
 
 FACTS = Facts(received_at=NOW)
 quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,7 +10,7 @@ from services.ingest.forms.webhooks.mapping.conditions import test_of as compile
 from services.ingest.forms.webhooks.mapping.paths import PathError, View, compile_path
 from services.ingest.forms.webhooks.mapping.system_schema import Condition, Wanted
 from services.ingest.forms.webhooks.mapping.values import SpecProblem, ValueProblem, maker, template
-from tests.unit.ingest.channels.deliveries import NOW
+from tests.unit.ingest.webhooks.deliveries import NOW
 
 EVENT: dict[str, Any] = {
     "a": {"b": [{"c": 1}, {"c": 2, "kind": "x"}], "d-e": "dash", "x.y": "dotted"},

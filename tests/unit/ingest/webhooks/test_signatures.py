@@ -29,7 +29,7 @@ from services.ingest.forms.webhooks.mapping.system_schema import (
     TwilioSignature,
 )
 from services.ingest.forms.webhooks.signatures import Finding, Secret, allowed, verify
-from tests.unit.ingest.channels.deliveries import NOW, example
+from tests.unit.ingest.webhooks.deliveries import NOW, example
 
 VECTORS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("vectors.json").read_text(encoding="utf-8"))
 NAMED = [pytest.param(each, id=f"{each['system']} {each['variant']}".strip()) for each in VECTORS]

@@ -1,0 +1,90 @@
+"""The response to `POST /v1/touchpoints`: a result for each touchpoint, and one status for the whole request.
+
+The status is 202 when all are accepted or duplicates, 207 when some are rejected, 422 when all are rejected, and 503
+with Retry-After when any is unavailable. 422 and 503 are RFC 9457 problem documents that carry the results as well.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from services.ingest.http.exchange import JSON_TYPE, Reply
+from services.ingest.reasons import OUTCOMES, Outcome, Summary
+from services.ingest.results.item_results import Result, result
+from services.ingest.results.messages import Language, say
+from services.ingest.results.verdict import Verdict
+from services.runtime.http import PROBLEM_TYPE, TITLES
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of an answer; the first six members only in a problem document."""
+
+    results: list[Result]
+    accepted: int
+    duplicate: int
+    rejected: int
+    unavailable: int
+    dry_run: bool = False
+    type: str | None = None
+    title: str | None = None
+    status: int | None = None
+    detail: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int, *, dry_run: bool = False) -> Reply:
+    """Return the answer to a request whose touchpoints had these verdicts, or would have had in a dry run."""
+    outcomes = [verdict.outcome for verdict in verdicts]
+    counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
+    status = status_of(counts)
+    results = [result(at, verdict, language, retry_after_s) for at, verdict in enumerate(verdicts)]
+    body = Answer(
+        results=results,
+        accepted=counts[Outcome.ACCEPTED],
+        duplicate=counts[Outcome.DUPLICATE],
+        rejected=counts[Outcome.REJECTED],
+        unavailable=counts[Outcome.UNAVAILABLE],
+        dry_run=dry_run,
+    )
+    if status < 400:
+        status = 200 if dry_run and status == 202 else status
+        return _reply(status, body, JSON_TYPE, language)
+    code, message = _summary(status, results, language, retry_after_s)
+    problem = msgspec.structs.replace(
+        body, type="about:blank", title=TITLES[status], status=status, detail=message, code=code, message=message
+    )
+    return _reply(status, problem, PROBLEM_TYPE, language, retry_after_s if status == 503 else None)
+
+
+def status_of(counts: Mapping[Outcome, int]) -> int:
+    """Return the HTTP status for so many touchpoints of each outcome, all of which are named."""
+    if counts[Outcome.UNAVAILABLE]:
+        return 503
+    if not counts[Outcome.REJECTED]:
+        return 202
+    return 207 if counts[Outcome.ACCEPTED] or counts[Outcome.DUPLICATE] else 422
+
+
+def _summary(status: int, results: list[Result], language: Language, retry_after_s: int) -> tuple[str, str]:
+    only = results[0] if len(results) == 1 else None
+    if only is not None and only.code and only.message:
+        return only.code, only.message
+    summary = Summary.SOME_UNAVAILABLE if status == 503 else Summary.ALL_REJECTED
+    return str(summary), say(summary, language, retry_after=retry_after_s)
+
+
+def _reply(status: int, body: Answer, media_type: str, language: Language, after: int | None = None) -> Reply:
+    encoded = _ENCODER.encode(body)
+    headers = [
+        (b"content-type", media_type.encode()),
+        (b"content-length", b"%d" % len(encoded)),
+        (b"content-language", language.encode()),
+        (b"vary", b"accept-language"),
+    ]
+    if after is not None:
+        headers.append((b"retry-after", b"%d" % after))
+    return Reply(status=status, body=encoded, headers=tuple(headers))

@@ -1,0 +1,60 @@
+"""A source: a producer system, the channels and members it may send, and how fast. Pure.
+
+Its keys are the business of `services.ingest.sources.source_keys`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from schemas.vocabulary import Channel
+from services.ingest.timing.touchpoint_time import ClockMode
+
+
+class Scope(StrEnum):
+    """What a source may do: send what happens, send what happened long ago, look into what it sent."""
+
+    WRITE = "write"
+    REPLAY = "replay"
+    INSPECT = "inspect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How much a second is allowed on average; None means that the settings say it."""
+
+    requests: float | None = None
+    touchpoints: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A producer system. `channels` None means all; `defaults` are members for touchpoints that lack them.
+
+    A source that may use one channel only has it as the default, unless another one is set.
+
+    `origins` are those of web pages that may send (`*`: every one). `dialects` says by wire form how what the source
+    sends becomes touchpoints; each form checks its own.
+    `scopes`, `key_id` and `key_pace` are those of the key that was presented, where one was.
+    """
+
+    name: str
+    channels: frozenset[Channel] | None = None
+    scopes: frozenset[Scope] = frozenset({Scope.WRITE, Scope.INSPECT})
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    dialects: Mapping[str, Any] = field(default_factory=dict)
+    origins: frozenset[str] = frozenset()
+    clock: ClockMode = ClockMode.ESTIMATE
+    disabled: bool = False
+    pace: Pace = Pace()
+    key_id: str = ""
+    key_pace: Pace = Pace()
+
+    def __post_init__(self) -> None:
+        if self.channels is not None and len(self.channels) == 1 and "channel" not in self.defaults:
+            object.__setattr__(self, "defaults", {"channel": str(*self.channels), **self.defaults})
+
+    def allows(self, channel: Channel) -> bool:
+        """Return whether the source may send `channel`."""
+        return self.channels is None or channel in self.channels
