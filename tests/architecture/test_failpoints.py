@@ -51,7 +51,7 @@ def test_nothing_that_is_shipped_hands_any_over() -> None:
         if keyword.arg == "failpoints"
     }
     assert handed == {("services", "failpoints")}
-    started_by = (ROOT / "waymark" / "commands" / "serve.py").read_text()
+    started_by = (ROOT / "waymark" / "processes" / "serve_command.py").read_text()
     assert "from services.journey.worker import run" in started_by
     assert "from services.alerts.app import run" in started_by
     assert "failpoint" not in started_by.lower()
