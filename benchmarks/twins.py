@@ -14,10 +14,10 @@ import msgspec
 from benchmarks.traffic import name, phone
 from schemas.documents import journey as journey_v1
 from services.journey.domain import friction as friction_domain
-from services.journey.domain import journeys as journeys_domain
+from services.journey.domain import journey as journeys_domain
 from services.journey.domain.effort import Effort, EffortPart
 from services.journey.domain.friction import Finding, Friction
-from services.journey.domain.journeys import Journey, JourneyPolicy
+from services.journey.domain.journey import Journey, JourneyPolicy
 from services.journey.domain.names import CustomerId, JourneyId, friction_id, timer_id
 
 COPY_ROOM = 10_000

@@ -20,13 +20,14 @@ from services.journey.apply.applier import Applier, LimitKeeper
 from services.journey.apply.limit import DeadLetterLimit
 from services.journey.apply.resolution import Resolver
 from services.journey.apply.transaction import BatchTransaction
-from services.journey.intake import Chunk, Claim, Intake
+from services.journey.consume import progress
+from services.journey.consume.intake import Chunk, Claim, Intake
+from services.journey.consume.progress import Line
 from services.journey.metrics import Metrics
+from services.journey.outbox.relay import Relay
 from services.journey.policies import identity
-from services.journey.relay import Relay
 from services.journey.settings import ProcessSettings
-from services.journey.store import progress, touchpoints
-from services.journey.store.progress import Line
+from services.journey.store import touchpoints
 from services.runtime import logs
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.collector import calm_the_collector

@@ -17,13 +17,13 @@ from aiokafka import AIOKafkaProducer
 
 from benchmarks.peers import durable
 from services.journey import worker
-from services.journey.batch_size import BatchSize
-from services.journey.intake import Chunk, Claim, Intake
+from services.journey.consume import progress
+from services.journey.consume.batch_size import BatchSize
+from services.journey.consume.intake import Chunk, Claim, Intake
+from services.journey.consume.progress import Advance, Line
+from services.journey.consume.stream import add_agent, build_app
+from services.journey.consume.transport import Wiring
 from services.journey.settings import ProcessSettings
-from services.journey.store import progress
-from services.journey.store.progress import Advance, Line
-from services.journey.stream import add_agent, build_app
-from services.journey.transport import Wiring
 from services.runtime import logs
 from services.runtime.collector import calm_the_collector
 from services.runtime.kafka import LogEnds, cluster_line

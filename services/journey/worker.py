@@ -19,26 +19,27 @@ from schemas.documents import touchpoint as touchpoint_v1
 from services.journey import policies, rulebook
 from services.journey.apply.applier import Applier, LimitKeeper
 from services.journey.apply.batch import HoleInProgressError
-from services.journey.apply.failpoints import Failpoints
 from services.journey.apply.limit import DeadLetterLimit
-from services.journey.apply.renewal import Renewer
 from services.journey.apply.resolution import Resolver
 from services.journey.apply.transaction import BatchTransaction
-from services.journey.apply.wire import PoisonCode
-from services.journey.apply.writing import Writer
-from services.journey.batch_size import BatchSize
+from services.journey.consume import dead_letters, progress
+from services.journey.consume.batch_size import BatchSize
+from services.journey.consume.decoding import PoisonCode
+from services.journey.consume.intake import Intake
+from services.journey.consume.lag_monitor import Tide
+from services.journey.consume.progress import Line
+from services.journey.consume.stream import add_agent, build_app
+from services.journey.consume.transport import KAFKA_FAILURES, Grant, HoleFoundError, JourneyApp, Wiring
+from services.journey.consume.watchdog import ExitCode, LoopWatch, end_process
 from services.journey.domain.rules.book import Rulebook
-from services.journey.intake import Intake
+from services.journey.failpoints import Failpoints
 from services.journey.metrics import Metrics
-from services.journey.relay import Relay
+from services.journey.outbox.relay import Relay
+from services.journey.renew.renewal import Renewer
+from services.journey.renew.writer import Writer
 from services.journey.settings import ProcessSettings, WorkerSettings
-from services.journey.store import dead_letters, progress, touchpoints
-from services.journey.store.progress import Line
-from services.journey.stream import add_agent, build_app
-from services.journey.tide import Tide
-from services.journey.timers import Patience, TimerLoop
-from services.journey.transport import KAFKA_FAILURES, Grant, HoleFoundError, JourneyApp, Wiring
-from services.journey.watchdog import ExitCode, LoopWatch, end_process
+from services.journey.store import touchpoints
+from services.journey.timers.timer_loop import Patience, TimerLoop
 from services.runtime import logs, postgres
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.collector import calm_the_collector

@@ -17,9 +17,9 @@ from schemas import validation
 from schemas.documents import friction, issue
 from services.alerts.issues import contract
 from services.alerts.issues.placement import Board, place
-from services.journey.apply import publication
-from services.journey.domain.changes import Changes, diff
+from services.journey.domain.comparison.changes import Changes, diff
 from services.journey.domain.touchpoint import Identifier
+from services.journey.renew import publication
 from tests.unit.journey.domain.making import DAYS, SHIPPED, Shelf, at, call, seen, told
 
 NOW = at(9 * DAYS)

@@ -17,11 +17,11 @@ from typing import ClassVar
 
 from services.journey import worker
 from services.journey.apply import batch
-from services.journey.apply.failpoints import Failpoint
-from services.journey.apply.wire import Poison, PoisonCode
-from services.journey.intake import Record
+from services.journey.consume.decoding import Poison, PoisonCode
+from services.journey.consume.intake import Record
+from services.journey.consume.transport import ChunkConsumer, ChunkTransport
+from services.journey.failpoints import Failpoint
 from services.journey.settings import ProcessSettings
-from services.journey.transport import ChunkConsumer, ChunkTransport
 from services.runtime import clock
 from tests.faults.fleet import Process
 from tests.integration.journey_process import Hurt, Hurts

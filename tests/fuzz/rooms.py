@@ -13,8 +13,8 @@ import httpx2
 from prometheus_client import CollectorRegistry
 
 from services.alerts.api.application import build as build_alerts
-from services.journey.api_app import build as build_journey
-from services.journey.api_settings import ApiSettings
+from services.journey.api.api_settings import ApiSettings
+from services.journey.api.app import build as build_journey
 from services.runtime.clock import SystemClock
 from services.runtime.http import serving
 from services.runtime.keys import KeyKind, mint

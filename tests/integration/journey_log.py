@@ -16,19 +16,19 @@ from schemas.documents import touchpoint as touchpoint_v1
 from schemas.documents.touchpoint import IdentifierValue
 from services.journey import policies, rulebook
 from services.journey.apply.applier import Applier, LimitKeeper
-from services.journey.apply.failpoints import Failpoints
 from services.journey.apply.limit import DeadLetterLimit
-from services.journey.apply.renewal import Renewer
 from services.journey.apply.resolution import Resolver
 from services.journey.apply.transaction import BatchTransaction
-from services.journey.apply.writing import Writer
+from services.journey.consume import progress
+from services.journey.consume.intake import Chunk, Claim, Intake
+from services.journey.consume.progress import Line
 from services.journey.domain.projection import Policy
 from services.journey.domain.rules.book import Rulebook
-from services.journey.intake import Chunk, Claim, Intake
+from services.journey.failpoints import Failpoints
 from services.journey.metrics import Metrics
-from services.journey.store import progress
-from services.journey.store.progress import Line
-from services.journey.timers import Patience, TimerLoop
+from services.journey.renew.renewal import Renewer
+from services.journey.renew.writer import Writer
+from services.journey.timers.timer_loop import Patience, TimerLoop
 from services.runtime import postgres
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS

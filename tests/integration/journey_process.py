@@ -18,10 +18,10 @@ from faust import streams
 from faust.transport import conductor
 
 from services.journey import worker
-from services.journey.apply.failpoints import Failpoint
-from services.journey.intake import Claim, Record
+from services.journey.consume.intake import Claim, Record
+from services.journey.consume.transport import ChunkConsumer, ChunkTransport
+from services.journey.failpoints import Failpoint
 from services.journey.settings import ProcessSettings
-from services.journey.transport import ChunkConsumer, ChunkTransport
 
 
 @dataclass(slots=True)

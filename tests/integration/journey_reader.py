@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import httpx2
 from prometheus_client import CollectorRegistry
 
-from services.journey.api_app import build
-from services.journey.api_settings import ApiSettings
+from services.journey.api.api_settings import ApiSettings
+from services.journey.api.app import build
 from services.runtime.clock import SystemClock
 from services.runtime.keys import KeyKind, mint
 from services.runtime.postgres import Pool, acquire

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.documents import touchpoint as touchpoint_v1
-from services.journey.apply.failpoints import Failpoint
+from services.journey.failpoints import Failpoint
 from services.runtime import postgres
 from services.runtime.kafka import Producer, TopicSpec, ensure_topics
 from services.runtime.postgres import Pool, acquire

@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from services.journey import policies
-from services.journey.apply.mending import Mended, Mender
 from services.journey.apply.resolution import Resolver
-from services.journey.apply.surveying import Surveyed, Surveyor
-from services.journey.apply.unmerging import Unmerger
+from services.journey.consume import progress
 from services.journey.domain.identity import _Planning
-from services.journey.store import progress
+from services.journey.repair.check import Surveyed, Surveyor
+from services.journey.repair.fix import Mended, Mender
+from services.journey.repair.unmerge import Unmerger
 from services.runtime.clock import new_id
 from tests.integration.identity_stage import cases, expected, groups, halving, send, stored
 from tests.integration.journey_log import Bench, open_bench, touchpoint

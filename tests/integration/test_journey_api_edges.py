@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from services.journey.api import cursors
-from services.journey.api.queries import Span
+from services.journey.read import cursors
+from services.journey.read.queries import Span
 from services.runtime.postgres import Pool, close_pool, create_pool
 from tests.integration.journey_reader import reader_of
 from tests.integration.journey_rows import Rows, named

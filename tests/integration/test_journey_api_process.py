@@ -12,8 +12,8 @@ pytestmark = pytest.mark.local
 
 RUN = """
 import asyncio, os, sys
-from services.journey.api_app import run
-from services.journey.api_settings import ApiProcessSettings
+from services.journey.api.app import run
+from services.journey.api.api_settings import ApiProcessSettings
 
 async def say(port):
     print(port, flush=True)

@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry
 
 from schemas.documents.touchpoint import SEALED_TEXT
 from schemas.identifiers.pseudonyms import pseudonym
-from services.journey.api_app import build
-from services.journey.api_settings import ApiSettings
+from services.journey.api.api_settings import ApiSettings
+from services.journey.api.app import build
 from services.runtime.clock import SystemClock
 from services.runtime.keys import KeyKind, mint
 from services.runtime.postgres import Pool, acquire, close_pool, create_pool

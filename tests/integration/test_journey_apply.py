@@ -13,13 +13,13 @@ from msgspec import structs
 
 from schemas.documents import touchpoint as touchpoint_v1
 from services.journey.apply.batch import Batch, HoleInProgressError
-from services.journey.apply.failpoints import Failpoint
 from services.journey.apply.limit import DeadLetterLimit, DeadLetterLimitError
 from services.journey.apply.transaction import Applied, BatchTransaction
-from services.journey.apply.wire import PoisonCode
+from services.journey.consume import dead_letters
+from services.journey.consume.decoding import PoisonCode
+from services.journey.consume.intake import Chunk
 from services.journey.domain.touchpoint import Touchpoint, first_fingerprint
-from services.journey.intake import Chunk
-from services.journey.store import dead_letters
+from services.journey.failpoints import Failpoint
 from services.runtime.postgres import Connection, acquire
 from tests.integration.journey_log import Bench, open_bench, touchpoint
 

@@ -55,7 +55,7 @@ async def test_a_journey_that_went_on_is_put_off_and_not_told_again(database: st
 async def test_more_journeys_than_one_look_takes_do_not_hide_one_that_is_idle(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.journey.timers.AT_ONCE", 2)
+    monkeypatch.setattr("services.journey.timers.timer_loop.AT_ONCE", 2)
     async with open_bench(database, idle_after=LONG) as bench:
         for number in range(5):
             who = {"customer_id": f"C-{number}"}

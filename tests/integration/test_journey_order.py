@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.journey.apply import renewal
 from services.journey.domain.projection import project
+from services.journey.renew import renewal
 from services.runtime import postgres
 from services.runtime.postgres import acquire
 from tests.integration.journey_log import Bench, open_bench, touchpoint

@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 from schemas.documents import touchpoint as touchpoint_v1
 from services.ingest.inspector.follow_up import Fate, UnreachableError
 from services.ingest.inspector.journey_api import JourneyApi
+from services.journey.api.api_settings import ApiSettings
+from services.journey.api.app import build
 from services.journey.api.outcomes import Outcome
-from services.journey.api_app import build
-from services.journey.api_settings import ApiSettings
 from services.runtime.clock import SystemClock
 from services.runtime.http import serving
 from tests.integration.journey_log import Bench, open_bench, touchpoint

@@ -13,7 +13,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from services.journey.store import frictions, journeys, outbox, timers
+from services.journey.outbox import outbox_rows
+from services.journey.store import frictions, journeys, timer_rows
 
 pytestmark = pytest.mark.local
 
@@ -21,12 +22,12 @@ THEN = datetime(2026, 11, 22, tzinfo=UTC)
 
 ASKED_AT_REST: dict[str, tuple[str, tuple[Any, ...]]] = {
     "journeys that went idle": (journeys._IDLE, (timedelta(days=30), 100)),
-    "timers that are due": (timers._DUE, (THEN, THEN, 100)),
+    "timers that are due": (timer_rows._DUE, (THEN, THEN, 100)),
     "rules that failed": (frictions._FAILED, (100,)),
-    "what waits to be published": (outbox._WAITING, ()),
-    "what to publish": (outbox._CLAIM, (100, 30.0, 1000)),
-    "what was published on another line": (outbox._AGAIN, ("line-1", 100)),
-    "what was published long ago": (outbox._FORGET, ("line-1", 30, 100)),
+    "what waits to be published": (outbox_rows._WAITING, ()),
+    "what to publish": (outbox_rows._CLAIM, (100, 30.0, 1000)),
+    "what was published on another line": (outbox_rows._AGAIN, ("line-1", 100)),
+    "what was published long ago": (outbox_rows._FORGET, ("line-1", 30, 100)),
 }
 
 
@@ -92,11 +93,11 @@ def handled(node: dict[str, Any]) -> float:
 
 
 async def test_a_claim_handles_what_it_looks_at_whatever_the_statistics_say(database: str) -> None:
-    assert await rows_of_a_claim(database, outbox._CLAIM) < 10 * WAITING_CUSTOMERS
+    assert await rows_of_a_claim(database, outbox_rows._CLAIM) < 10 * WAITING_CUSTOMERS
 
 
 async def test_a_claim_that_leaves_the_lookups_to_the_planner_is_seen(database: str) -> None:
-    left_to_it = outbox._CLAIM.replace("OFFSET 0", "").replace("id > 0", "true")
+    left_to_it = outbox_rows._CLAIM.replace("OFFSET 0", "").replace("id > 0", "true")
     connection = await asyncpg.connect(database)
     await connection.execute("DROP INDEX journey.outbox_waiting")
     await connection.execute("CREATE INDEX outbox_waiting ON journey.outbox (id) WHERE published_at IS NULL")

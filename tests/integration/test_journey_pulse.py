@@ -7,7 +7,7 @@ from math import isnan
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.journey.api.pulse import PulseMetrics, keep, read
+from services.journey.api.overview import PulseMetrics, keep, read
 from services.runtime.postgres import Pool, acquire, close_pool, create_pool
 from tests.conftest import SteppingClock
 from tests.integration.journey_rows import Rows, at

@@ -10,9 +10,9 @@ import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
 from services.journey.metrics import FrictionMetrics
-from services.journey.relay import Relay
-from services.journey.store import outbox
-from services.journey.store.outbox import Outgoing
+from services.journey.outbox import outbox_rows
+from services.journey.outbox.outbox_rows import Outgoing
+from services.journey.outbox.relay import Relay
 from services.runtime import postgres
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka import PublishFailed
@@ -69,7 +69,7 @@ def relay(pool: Pool, publisher: RecordingPublisher, *, line: str = "line-1", le
 async def queue(pool: Pool, customer: UUID, *values: bytes, topic: str = "frictions") -> None:
     records = [Record(topic=topic, key=customer.bytes, value=value, headers=(("a", b"1"),)) for value in values]
     async with transaction(pool) as connection:
-        await outbox.add(connection, [Outgoing(customer_id=customer, record=record) for record in records])
+        await outbox_rows.add(connection, [Outgoing(customer_id=customer, record=record) for record in records])
 
 
 async def answers(pool: Pool, question: str) -> None:
@@ -124,7 +124,7 @@ async def test_what_was_not_acknowledged_is_sent_again_and_nothing_overtakes_it(
 async def test_what_a_dead_relay_had_claimed_is_sent_when_its_lease_ends(pool: Pool) -> None:
     await queue(pool, ONE, b"1")
     async with transaction(pool) as connection:
-        assert len(await outbox.claim(connection, 10, 3600)) == 1
+        assert len(await outbox_rows.claim(connection, 10, 3600)) == 1
     publisher = RecordingPublisher()
     sender = relay(pool, publisher)
     assert await sender.once() == 0
@@ -160,7 +160,7 @@ async def test_a_commit_wakes_the_relay_at_once(pool: Pool) -> None:
 async def test_the_sweep_takes_what_is_of_other_lines_in_pieces_and_by_an_index(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.journey.relay.SWEPT_AT_ONCE", 2)
+    monkeypatch.setattr("services.journey.outbox.relay.SWEPT_AT_ONCE", 2)
     for line in ("line-0", "line-2"):
         await queue(pool, ONE, *(f"{line} {number}".encode() for number in range(5)))
         await relay(pool, RecordingPublisher(), line=line).once()
@@ -173,7 +173,8 @@ async def test_the_sweep_takes_what_is_of_other_lines_in_pieces_and_by_an_index(
     ]
     async with transaction(pool) as connection:
         await connection.execute("SET LOCAL enable_seqscan = off")
-        plan = str(await connection.fetch(f"EXPLAIN {outbox._AGAIN.replace('$1', repr('line-1')).replace('$2', '9')}"))
+        statement = outbox_rows._AGAIN.replace("$1", repr("line-1")).replace("$2", "9")
+        plan = str(await connection.fetch(f"EXPLAIN {statement}"))
     assert plan.count("outbox_lines") == 2
 
 

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.journey.apply.failpoints import Failpoint
+from services.journey.failpoints import Failpoint
 from services.runtime.record import Record
 from tests.integration.journey_workers import FRICTIONS_EACH, Stage, calls, open_stage, survive_every_failpoint, verify
 from tests.waiting import until

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.journey.store import progress
+from services.journey.consume import progress
 from services.runtime.postgres import acquire
 from tests.integration.journey_log import Bench, at, open_bench, touchpoint
 

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from services.journey import policies
-from services.journey.apply.unmerging import Unmerged, UnmergeOutcome, Unmerger
+from services.journey.repair.unmerge import Unmerged, UnmergeOutcome, Unmerger
 from services.runtime.clock import new_id
 from tests.integration.journey_log import Bench, at, open_bench, touchpoint
 

@@ -11,8 +11,8 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from services.journey.api_app import build
-from services.journey.api_settings import ApiSettings
+from services.journey.api.api_settings import ApiSettings
+from services.journey.api.app import build
 from services.runtime import logs
 from services.runtime.clock import SystemClock
 from services.runtime.keys import KeyKind, mint

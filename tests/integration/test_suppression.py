@@ -7,7 +7,7 @@ import pytest
 
 from schemas.documents import dead_letter
 from services.ingest.privacy.suppression_store import SuppressionStore
-from services.journey.api.lookup import Named, parse
+from services.journey.read.lookup import Named, parse
 from services.runtime import postgres
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_key, make_topics, read_back
 from tests.unit.waymark.test_command_line import waymark

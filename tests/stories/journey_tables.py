@@ -10,10 +10,11 @@ from itertools import count
 from uuid import UUID
 
 from services.journey import policies
-from services.journey.apply import publication
 from services.journey.apply.batch import Batch, Item, gather, judge
-from services.journey.apply.wire import Poison, PoisonCode, Readable
-from services.journey.domain.changes import diff
+from services.journey.consume.decoding import Poison, PoisonCode, Readable
+from services.journey.consume.intake import Chunk, Claim
+from services.journey.consume.progress import Held, Mark
+from services.journey.domain.comparison.changes import diff
 from services.journey.domain.identity import (
     IdentifierKey,
     IdentityPlan,
@@ -25,9 +26,8 @@ from services.journey.domain.identity import (
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import Projection, project
 from services.journey.domain.touchpoint import Recorded, Touchpoint, TouchpointKey, is_late
-from services.journey.horizon import horizon
-from services.journey.intake import Chunk, Claim
-from services.journey.store.progress import Held, Mark
+from services.journey.renew import publication
+from services.journey.timers.horizon import horizon
 from services.runtime.clock import Clock
 from services.runtime.record import Record
 from tests.unit.journey.domain.making import POLICY, SHIPPED, Shelf
@@ -38,7 +38,7 @@ LATE_GRACE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
-    """A record at its place in the log. Satisfies `services.journey.intake.Record`."""
+    """A record at its place in the log. Satisfies `services.journey.consume.intake.Record`."""
 
     offset: int
     timestamp: int

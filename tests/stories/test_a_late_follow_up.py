@@ -4,7 +4,7 @@ from typing import Any
 
 from services.alerts.issues.model import Resolution, Severity, State
 from services.alerts.notify.decision import Reason
-from services.journey.domain.timers import TimerState
+from services.journey.domain.timer import TimerState
 from tests.stories.company import Company, at
 from tests.stories.journey_tables import rules_of
 

@@ -14,7 +14,7 @@ from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.deliver.retry import Outcome
 from services.alerts.issues.model import Severity
 from services.alerts.notify.decision import Reason
-from services.journey.apply.wire import PoisonCode
+from services.journey.consume.decoding import PoisonCode
 from services.journey.domain.names import friction_id
 from services.runtime.record import Record
 from tests.stories.company import Company, at

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.alerts.settings import ProcessSettings as AlertsSettings
 from services.ingest.settings import ProcessSettings as IngestSettings
-from services.journey.api_settings import ApiProcessSettings
+from services.journey.api.api_settings import ApiProcessSettings
 from services.journey.settings import ProcessSettings as JourneySettings
 from services.runtime.settings import misspelt
 from waymark.console import say

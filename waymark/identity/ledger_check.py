@@ -16,12 +16,12 @@ import msgspec
 
 from services.ingest.inspector.masking import name, shape
 from services.journey import policies
-from services.journey.apply.mending import Mended, Mender
 from services.journey.apply.resolution import Resolver, WidenedError
-from services.journey.apply.surveying import Surveyed, Surveyor
-from services.journey.apply.unmerging import Unmerger
 from services.journey.domain.identity import IdentifierKey
-from services.journey.domain.soundness import Difference
+from services.journey.repair.check import Surveyed, Surveyor
+from services.journey.repair.differences import Difference
+from services.journey.repair.fix import Mended, Mender
+from services.journey.repair.unmerge import Unmerger
 from services.journey.settings import WorkerSettings
 from services.journey.worker import build_renewer
 from services.runtime import logs, postgres

@@ -118,11 +118,11 @@ def _journey() -> Coroutine[Any, Any, None]:
 
 
 def _journey_api() -> Coroutine[Any, Any, None]:
-    from services.journey.api_settings import ApiProcessSettings
+    from services.journey.api.api_settings import ApiProcessSettings
 
     settings = ApiProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
     _begin(settings.common, Process.JOURNEY_API)
-    from services.journey.api_app import run
+    from services.journey.api.app import run
 
     return run(settings)
 

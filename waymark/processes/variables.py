@@ -13,7 +13,7 @@ from services.ingest.company_files import Files
 from services.ingest.settings import IngestSettings
 from services.ingest.settings import ProcessSettings as IngestProcess
 from services.journey import rulebook
-from services.journey.api_settings import ApiProcessSettings, ApiSettings
+from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
 from services.journey.settings import ProcessSettings as JourneyProcess
 from services.journey.settings import WorkerSettings
 from services.runtime.settings import CommonSettings, SettingsError

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from services.journey.domain.touchpoint import Touchpoint, TouchpointKey, fingerprint
-from services.journey.sameness import is_repeat
+from services.journey.equivalence import is_repeat
 from services.runtime.postgres import ACQUIRE_TIMEOUT_S, Pool
 
 MOST: Final = 200

@@ -1,6 +1,6 @@
 """The read API's addresses: customers, their timeline, journeys. GET only; nothing here changes anything.
 
-Parses what a caller sent and picks the refusal that fits; the reading itself is `services.journey.api.queries`.
+Parses what a caller sent and picks the refusal that fits; the reading itself is `services.journey.read.queries`.
 """
 
 import hmac
@@ -15,11 +15,12 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.vocabulary import Channel, Severity
-from services.journey.api import cursors, lookup, outcomes
-from services.journey.api.access import Door
+from services.journey.api import outcomes
+from services.journey.api.api_metrics import ApiMetrics, Looked
+from services.journey.api.authentication import Door
 from services.journey.api.messages import Refusal, refuse
-from services.journey.api.metrics import ApiMetrics, Looked
-from services.journey.api.queries import (
+from services.journey.read import cursors, lookup
+from services.journey.read.queries import (
     Creation,
     CustomerMovedError,
     Dissolved,
@@ -29,7 +30,7 @@ from services.journey.api.queries import (
     Span,
     Who,
 )
-from services.journey.api.views import CustomerView, JourneyPage, JourneyState, JourneyView, OutcomesView, TimelinePage
+from services.journey.read.views import CustomerView, JourneyPage, JourneyState, JourneyView, OutcomesView, TimelinePage
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
 from services.runtime.postgres import Pool
 from services.runtime.web.fields import Moment, PlainText

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 
 import asyncpg
 
-from services.journey.apply.accounts import count_batch
 from services.journey.apply.batch import Batch, FencedError, Run, gather
-from services.journey.apply.failpoints import Failpoint, Failpoints
+from services.journey.apply.batch_metrics import count_batch
 from services.journey.apply.limit import DeadLetterLimit
 from services.journey.apply.resolution import WidenedError
 from services.journey.apply.transaction import BatchTransaction
-from services.journey.intake import Chunk, Intake
+from services.journey.consume.intake import Chunk, Intake
+from services.journey.failpoints import Failpoint, Failpoints
 from services.journey.metrics import Metrics
 from services.runtime.clock import Clock
 from services.runtime.collector import uncollected

@@ -9,9 +9,9 @@ from datetime import datetime
 
 import msgspec
 
-from services.journey.apply.wire import Poison, Readable, appended_at, read
-from services.journey.intake import Chunk, Claim, Record
-from services.journey.store.progress import Held
+from services.journey.consume.decoding import Poison, Readable, appended_at, read
+from services.journey.consume.intake import Chunk, Claim, Record
+from services.journey.consume.progress import Held
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.journey.apply.batch import Batch, Item, Run, judge
-from services.journey.apply.failpoints import Failpoint, Failpoints
-from services.journey.apply.news import Fresh, News
-from services.journey.apply.renewal import Renewer, Step, unheard
+from services.journey.apply.duplicate_filter import Sifted, buried, sift
 from services.journey.apply.resolution import Resolution, Resolver
-from services.journey.apply.sifting import Sifted, buried, sift
-from services.journey.apply.wire import PoisonCode, Readable
-from services.journey.apply.writing import Written
+from services.journey.consume import dead_letters, progress
+from services.journey.consume.decoding import PoisonCode, Readable
+from services.journey.consume.intake import Record
+from services.journey.consume.progress import Advance, Line
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import is_late
-from services.journey.intake import Record
-from services.journey.store import dead_letters, progress
-from services.journey.store.progress import Advance, Line
+from services.journey.failpoints import Failpoint, Failpoints
+from services.journey.renew.customer_update import Fresh, News
+from services.journey.renew.renewal import Renewer, Step, unheard
+from services.journey.renew.writer import Written
 from services.runtime.log.identity import fingerprint
 from services.runtime.postgres import Connection
 

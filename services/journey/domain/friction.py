@@ -1,7 +1,8 @@
 """A friction: a difficulty that a rule found in a customer's touchpoints, with what a team needs to know about it.
 
 `Finding` is what the projection says, a pure function of the touchpoints. `Friction` is one published state of it, with
-a revision; its members are those of friction v1. How the one becomes the other is `services.journey.domain.changes`'s.
+a revision; its members are those of friction v1. How a finding becomes a friction is left to
+`services.journey.domain.comparison.revision`.
 """
 
 from datetime import datetime

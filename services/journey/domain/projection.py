@@ -1,7 +1,8 @@
 """Everything about one customer, computed from the set of its touchpoints and from which timers have fired.
 
 `project` is a pure function: any order, any duplication, any partition of the same touchpoints gives the same
-projection. What is new about it is `services.journey.domain.changes`'s to say; loading and writing are the worker's.
+projection. What is new about it is left to `services.journey.domain.comparison`; loading and writing to
+`services.journey.renew`.
 """
 
 from collections.abc import Collection, Iterable
@@ -10,11 +11,11 @@ import msgspec
 
 from services.journey.domain.friction import Finding
 from services.journey.domain.history import History
-from services.journey.domain.journeys import JourneyPolicy, Segment, segment
+from services.journey.domain.journey import JourneyPolicy, Segment, segment
 from services.journey.domain.names import TimerId
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.shape import RuleFailed
-from services.journey.domain.timers import Timer
+from services.journey.domain.timer import Timer
 from services.journey.domain.touchpoint import Recorded
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.journey.domain.changes import Alias, Dissolved
-from services.journey.domain.journeys import Journey, StoredJourney
+from services.journey.domain.comparison.changes import Alias, Dissolved
+from services.journey.domain.journey import Journey, StoredJourney
 from services.journey.domain.names import CustomerId, JourneyId
 from services.journey.store.touchpoints import Since
 from services.runtime.postgres import Connection

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 import psycopg
 
-from services.journey.apply.failpoints import Failpoint
+from services.journey.failpoints import Failpoint
 from tests.faults.checker import Check, verdict
 from tests.faults.conditions import UnsettledError, until
 from tests.faults.course import Course, Scene, run_course

@@ -11,7 +11,7 @@ from functools import partial
 import orjson
 
 from services.alerts.failpoints import Failpoint as AlertsPoint
-from services.journey.apply.failpoints import Failpoint as JourneyPoint
+from services.journey.failpoints import Failpoint as JourneyPoint
 from tests.faults import hurt_alerts, hurt_worker
 from tests.faults.checker import Check
 from tests.faults.conditions import until

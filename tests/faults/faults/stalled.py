@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from services.journey.watchdog import ExitCode
+from services.journey.consume.watchdog import ExitCode
 from tests.faults.checker import Check
 from tests.faults.conditions import until
 from tests.faults.course import Course, Scene, run_course
@@ -13,7 +13,7 @@ from tests.faults.hurt_worker import heal, hurt
 from tests.faults.lab import Lab
 
 ENDS_WITHIN_S = 60.0
-WATCHDOG_SAYS = ("services.journey.watchdog: worker ends itself",)
+WATCHDOG_SAYS = ("services.journey.consume.watchdog: worker ends itself",)
 
 
 async def stalled(lab: Lab, seed: int, *, how: str, code: ExitCode) -> Verdict:

@@ -8,7 +8,7 @@ from functools import partial
 import psutil
 import psycopg
 
-from services.journey.apply.failpoints import Failpoint
+from services.journey.failpoints import Failpoint
 from tests.faults import steps
 from tests.faults.checker import Check
 from tests.faults.conditions import until
@@ -23,7 +23,7 @@ EXIT_WITHIN_S = 12.0
 FROZEN_S = 30.0
 FREEZING_SAYS = (
     "aiokafka.*",
-    "services.journey.transport: [[]^--ChunkThread[]]: Thread keepalive is not responding...",
+    "services.journey.consume.transport: [[]^--ChunkThread[]]: Thread keepalive is not responding...",
     "mode.*",
     "faust.*",
 )

@@ -75,7 +75,7 @@ def test_what_the_reference_job_remembers_is_what_it_recalls() -> None:
 
 
 def test_time_in_a_driver_counts_for_the_stage_that_asked() -> None:
-    asked = "main (worker.py:1);write (services/journey/apply/writing.py:9);execute (asyncpg/connection.py:3) 3"
+    asked = "main (worker.py:1);write (services/journey/renew/writer.py:9);execute (asyncpg/connection.py:3) 3"
     nobody = "run (asyncio/base_events.py:1);data_received (asyncpg/protocol.pyx:7) 1"
     assert profiling.shares([asked, nobody]) == {"write": 0.75, "PostgreSQL driver, reading": 0.25}
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.journey.intake import Chunk, Claim
+from services.journey.consume.intake import Chunk, Claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.journey.batch_size import BatchSize
+from services.journey.consume.batch_size import BatchSize
 
 
 def test_full_batches_that_are_quick_double_the_size_up_to_the_most() -> None:

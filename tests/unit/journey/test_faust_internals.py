@@ -1,7 +1,7 @@
 """Faust's private parts that `transport` overrides or leans on, fingerprinted: a change there must be read by a person.
 
-When this fails after an upgrade, read the new source, compare it with what `services/journey/transport.py` assumes,
-run the fault tests, and only then write the new fingerprint down.
+When this fails after an upgrade, read the new source, compare it with what `services/journey/consume/transport.py`
+assumes, run the fault tests, and only then write the new fingerprint down.
 """
 
 import ast
@@ -19,7 +19,7 @@ from faust.transport import consumer
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import QueueServiceThread
 
-from services.journey.transport import ChunkConsumer, ChunkThread, ChunkTransport, JourneyApp
+from services.journey.consume.transport import ChunkConsumer, ChunkThread, ChunkTransport, JourneyApp
 
 RELIED_ON: dict[str, tuple[Callable[..., Any], str]] = {
     "App._new_transport": (App._new_transport, "9682ba686d14"),

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.journey.horizon import horizon
-from services.journey.store.progress import Mark
+from services.journey.consume.progress import Mark
+from services.journey.timers.horizon import horizon
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 QUIET = timedelta(minutes=1)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.journey.intake import RECLAIM_AFTER_S, Hole, Intake, fit
+from services.journey.consume.intake import RECLAIM_AFTER_S, Hole, Intake, fit
 from tests.unit.journey.records import chunk, claim, records
 
 

@@ -1,6 +1,6 @@
 """A partition does not wait behind the whole backlog of another: one batch of each, then it is its turn."""
 
-from services.journey.intake import Intake
+from services.journey.consume.intake import Intake
 from tests.unit.journey.records import chunk, claim
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from services.journey.watchdog import ExitCode, LoopWatch, StuckReason, Watch
+from services.journey.consume.watchdog import ExitCode, LoopWatch, StuckReason, Watch
 from services.runtime.clock import SystemClock
 
 AFTER_S = 60.0

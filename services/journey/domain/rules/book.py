@@ -18,7 +18,7 @@ from services.journey.domain.rules.sequence import PatternRule, StepsRule
 from services.journey.domain.rules.shape import Absence, AnyRule, Count, RuleFailed, Threshold
 from services.journey.domain.rules.threshold import ThresholdRule
 from services.journey.domain.rules.wording import Wording
-from services.journey.domain.timers import Timer
+from services.journey.domain.timer import Timer
 
 
 class RuleRefusedError(ValueError):

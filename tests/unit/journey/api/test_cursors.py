@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.journey.api import cursors
+from services.journey.read import cursors
 
 SHAPE = (int, str)
 SCOPE = cursors.scope("journeys", [("state", "open"), ("channel", None)])

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from schemas.identifiers.pseudonyms import pseudonym
-from services.journey.api.lookup import LookupFault, Named, parse
+from services.journey.read.lookup import LookupFault, Named, parse
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from schemas.documents.touchpoint import SEALED_TEXT
-from services.journey.api import view_rows
+from services.journey.read import view_rows
 
 
 def a_row(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from services.journey.apply.batch import Batch, FencedError, HoleInProgressError, gather, judge
-from services.journey.store.progress import Held
+from services.journey.consume.progress import Held
 from tests.unit.journey.records import chunk, claim
 
 

@@ -11,14 +11,14 @@ import msgspec
 from schemas import kinds
 from services.journey import rulebook
 from services.journey.domain import friction
-from services.journey.domain.changes import Changes, Moment, Stored, diff
+from services.journey.domain.comparison.changes import Changes, Moment, Stored, diff
+from services.journey.domain.comparison.revision import FrictionEvent
 from services.journey.domain.friction import Finding, StoredFriction
-from services.journey.domain.journeys import StoredJourney
+from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId, TimerId
 from services.journey.domain.projection import Policy, Projection, project
-from services.journey.domain.revision import FrictionEvent
 from services.journey.domain.rules.book import Rulebook
-from services.journey.domain.timers import StoredTimer, TimerState
+from services.journey.domain.timer import StoredTimer, TimerState
 from services.journey.domain.touchpoint import Identifier, Recorded, Touchpoint, TouchpointKey
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)

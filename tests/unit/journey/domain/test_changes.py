@@ -7,16 +7,16 @@ import msgspec
 import pytest
 
 from services.journey.domain import friction
-from services.journey.domain.changes import diff
+from services.journey.domain.comparison.changes import diff
+from services.journey.domain.comparison.revision import FrictionEvent
 from services.journey.domain.effort import Effort, EffortPart
 from services.journey.domain.friction import State
-from services.journey.domain.journeys import Journey, JourneyState
+from services.journey.domain.journey import Journey, JourneyState
 from services.journey.domain.names import JourneyId
 from services.journey.domain.projection import project
-from services.journey.domain.revision import FrictionEvent
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.shape import RuleFailed
-from services.journey.domain.timers import TimerState
+from services.journey.domain.timer import TimerState
 from tests.unit.journey.domain.making import (
     ABSENT,
     DAYS,

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.journey.domain.journeys import Segment
+from services.journey.domain.journey import Segment
 from services.journey.domain.touchpoint import Recorded
 from tests.unit.journey.domain.making import DAYS, HOURS, SECOND, at, call, seen, told
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.journey.domain import friction
-from services.journey.domain.changes import Changes, diff
+from services.journey.domain.comparison.changes import Changes, diff
 from services.journey.domain.friction import Friction, State
 from services.journey.domain.projection import Projection, project
 from services.journey.domain.touchpoint import Recorded, Score

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from services.journey.domain.changes import Changes, diff
+from services.journey.domain.comparison.changes import Changes, diff
+from services.journey.domain.comparison.revision import FrictionEvent
 from services.journey.domain.friction import Anchor, Friction, Severity, State, Text, TimelineEntry, TouchpointRef
 from services.journey.domain.names import FrictionId, JourneyId, friction_id
 from services.journey.domain.projection import project
-from services.journey.domain.revision import FrictionEvent
 from services.journey.domain.rules.shape import RuleFailed
 from services.journey.domain.touchpoint import Recorded
 from tests.unit.journey.domain.making import DAYS, HOURS, POLICY, REPEAT, Shelf, at, call, events, seen, step

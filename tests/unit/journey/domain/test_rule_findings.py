@@ -9,7 +9,7 @@ from services.journey.domain.friction import TimelineEntry
 from services.journey.domain.names import timer_id
 from services.journey.domain.projection import project
 from services.journey.domain.rules.shape import RuleFailed
-from services.journey.domain.timers import Timer
+from services.journey.domain.timer import Timer
 from services.journey.domain.touchpoint import Recorded, Score
 from tests.unit.journey.domain.making import (
     ABSENT,

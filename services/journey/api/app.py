@@ -1,0 +1,174 @@
+"""The read API's process: where its parts are put together, started and stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import asyncpg
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.journey.api.api_metrics import ApiMetrics
+from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
+from services.journey.api.authentication import open_door
+from services.journey.api.messages import Refusal, refuse
+from services.journey.api.overview import PulseMetrics, keep
+from services.journey.api.routes import ReadApi, mount
+from services.journey.read.queries import Reader
+from services.runtime import logs
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.health import Check, CheckResult, Health
+from services.runtime.http import (
+    OnReady,
+    build_api,
+    field_problems,
+    http_problem,
+    problem_response,
+    serving,
+    until_stopped,
+)
+from services.runtime.postgres import TRANSIENT, Pool, acquire, close_pool, create_pool, is_transient, ping, place_of
+from services.runtime.starting import check_listening, open_postgres
+from services.runtime.tasks import TaskOwner
+
+_log = logs.get_logger(__name__)
+
+
+DESCRIPTION = """
+What Waymark knows about customers and their journeys, for agents, dashboards and other systems. Read only.
+
+Send a reader, agent or admin key as `Authorization: Bearer wm_reader_…`. Times are RFC 3339; answers are in UTC with
+microseconds. Errors are problem documents (RFC 9457) with a stable `code` and a `message` that says what to do, in
+Korean where `Accept-Language` prefers it. Lists are paged by `next_cursor`: send it back unchanged.
+"""
+TAGS = (
+    {"name": "customers", "description": "One person behind many identifiers, and what happened to them."},
+    {"name": "touchpoints", "description": "What became of what was published; asked by ingest."},
+    {"name": "journeys", "description": "Stories towards one end, and how hard they were."},
+)
+
+
+def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRegistry) -> FastAPI:
+    """The application over an open `pool`."""
+    health = Health(registry=registry, ready=(_database(pool), _schema(pool)))
+    app = build_api(
+        title="Waymark journey API", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
+    )
+    app.state.health = health
+    app.state.read_api = ReadApi(
+        pool=pool,
+        reader=Reader(pool),
+        door=open_door(pool, clock),
+        metrics=ApiMetrics(registry),
+        phone_region=settings.phone_region,
+        privacy_secret=settings.privacy_secret.get_secret_value().encode(),
+        outcomes_secret=settings.outcomes_secret.get_secret_value().encode(),
+    )
+    mount(app)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    for kind in TRANSIENT:
+        app.add_exception_handler(kind, _on_outage)  # type: ignore[arg-type]  # the tuple holds exceptions, not mere BaseExceptions
+    return app
+
+
+async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        SettingsError: a setting is wrong.
+        NotThereError: PostgreSQL cannot be reached within half a minute.
+    """
+    logs.configure("journey-api", settings.common.log_level, settings.common.log_format)
+    check_listening(ApiSettings, settings.api.host, settings.api.port)
+    async with _pool(settings) as pool:
+        clock, registry = SystemClock(), CollectorRegistry()
+        app = build(pool, settings.api, clock, registry)
+        pulse = PulseMetrics.register(registry)
+        async with (
+            TaskOwner() as owner,
+            serving(
+                app,
+                settings.api.host,
+                settings.api.port,
+                drain_s=settings.api.drain_s,
+                prefix=settings.api.path_prefix,
+            ) as port,
+        ):
+            owner.start("pulse", lambda: keep(pool, pulse, clock))
+            _log.info("journey api ready", host=settings.api.host, port=port)
+            if on_ready is not None:
+                await on_ready(port)
+            await until_stopped()
+            app.state.health.draining = True
+    _log.info("journey api stopped")
+
+
+@asynccontextmanager
+async def _pool(settings: ApiProcessSettings) -> AsyncIterator[Pool]:
+    pool = await open_postgres(lambda: _open_pool(settings))
+    try:
+        yield pool
+    finally:
+        await close_pool(pool)
+
+
+async def _open_pool(settings: ApiProcessSettings) -> Pool:
+    return await create_pool(
+        place_of(settings.common),
+        application_name="waymark-journey-api",
+        size=settings.api.database_connections,
+        statement_timeout_s=settings.api.statement_timeout_s,
+    )
+
+
+def _database(pool: Pool) -> Check:
+    async def check() -> CheckResult:
+        return await ping(pool, writes=False)  # a standby answers as well
+
+    return check
+
+
+def _schema(pool: Pool) -> Check:
+    """Whether the journey schema is there: without it every answer would be an error."""
+
+    async def check() -> CheckResult:
+        try:
+            async with asyncio.timeout(2.0), acquire(pool) as connection:
+                there = await connection.fetchval("SELECT to_regclass('journey.customers') IS NOT NULL")
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            return CheckResult(name="schema", ok=False, detail=type(error).__name__)
+        return CheckResult(name="schema", ok=bool(there), detail="" if there else "run `waymark migrate`")
+
+    return check
+
+
+async def _on_outage(request: Request, error: Exception) -> Response:
+    if not is_transient(error):
+        raise error  # a value that the driver cannot encode looks like an outage by its type
+    route = getattr(request.scope.get("route"), "path", "unrouted")
+    _log.warning("database does not answer", route=route, reason=type(error).__name__)
+    return problem_response(refuse(Refusal.STORE_UNAVAILABLE, request.headers.get("accept-language")))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for this type alone
+    refusal = _REFUSED_BY_STATUS.get(error.status_code)
+    if refusal is None:
+        return problem_response(http_problem(error))
+    return problem_response(refuse(refusal, request.headers.get("accept-language")))
+
+
+_REFUSED_BY_STATUS = {404: Refusal.NO_SUCH_ROUTE, 405: Refusal.METHOD_NOT_ALLOWED}
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this type alone
+    problem = refuse(Refusal.INVALID_REQUEST, request.headers.get("accept-language"))
+    problem.errors = tuple(field_problems(error))
+    return problem_response(problem)

@@ -1,0 +1,40 @@
+"""What a committed batch adds to the metrics; one call a batch, so that counting costs nothing a record."""
+
+from datetime import datetime
+
+from services.journey.apply.transaction import Applied
+from services.journey.metrics import FrictionMetrics, Metrics
+from services.journey.renew.writer import Written
+
+
+def count_batch(metrics: Metrics, applied: Applied, seconds: float, now: datetime) -> None:
+    """Count a committed batch that took `seconds`; `now` is only for its age."""
+    stream = metrics.stream
+    refused = sum(applied.refused.values())
+    outcomes = {
+        "fresh": applied.touchpoints - applied.late,
+        "late": applied.late,
+        "duplicate": applied.duplicates,
+        "refused": refused,
+    }
+    for outcome, records in outcomes.items():
+        stream.records.labels(outcome).inc(records)
+    for code, letters in applied.refused.items():
+        stream.dead_letters.labels(code).inc(letters)
+    for reason, links in applied.quarantined.items():
+        stream.links_quarantined.labels(reason).inc(links)
+    stream.merges.inc(applied.merges)
+    if applied.runs:
+        stream.batch_seconds.observe(seconds)
+        stream.batch_records.observe(sum(len(run.items) for run in applied.runs))
+        oldest = min(run.items[0].appended_at for run in applied.runs)
+        stream.applied_age_seconds.observe(max(0.0, (now - oldest).total_seconds()))
+    count_written(metrics.friction, applied.written)
+
+
+def count_written(metrics: FrictionMetrics, written: Written) -> None:
+    """Count what was decided about customers."""
+    for (rule, event, quiet), frictions in written.frictions.items():
+        metrics.frictions.labels(rule, event, "true" if quiet else "false").inc(frictions)
+    for rule, failures in written.failures.items():
+        metrics.rule_failures.labels(rule).inc(failures)

@@ -1,0 +1,116 @@
+"""Sifting a batch: what is new, what was seen before, and what can never be applied."""
+
+from dataclasses import dataclass, field
+
+from services.journey.apply import seen_touchpoints
+from services.journey.apply.batch import Batch, Item
+from services.journey.apply.seen_touchpoints import Sighting
+from services.journey.consume.dead_letters import DeadLetter, Fault
+from services.journey.consume.decoding import Poison, PoisonCode, Readable
+from services.journey.domain.touchpoint import TouchpointKey
+from services.journey.equivalence import is_repeat
+from services.journey.store import touchpoints
+from services.runtime.postgres import Connection
+
+Place = tuple[int, int]
+"""Partition and offset of a record."""
+
+_MESSAGES = {
+    PoisonCode.ID_CONFLICT: Fault(path="id", message="This id was used before with other content: send a new id."),
+    PoisonCode.NO_USABLE_IDENTIFIER: Fault(path="customer", message="No identifier in it points to one person."),
+    PoisonCode.NOT_STORABLE: Fault(path="", message="The database refuses a value in it."),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Sifted:
+    """The records of a batch: touchpoints never seen before (in the order of the log), and letters for the refused."""
+
+    fresh: dict[TouchpointKey, tuple[Item, Readable]] = field(default_factory=dict)
+    duplicates: int = 0
+    letters: dict[Place, DeadLetter] = field(default_factory=dict)
+
+    def refuse(self, item: Item, code: PoisonCode) -> None:
+        """Make a readable touchpoint a dead letter."""
+        content = item.content
+        touchpoint = content.touchpoint if isinstance(content, Readable) else None
+        self.letters[item.place] = DeadLetter(
+            partition=item.partition,
+            record=item.record,
+            code=code,
+            faults=(_MESSAGES[code],),
+            appended_at=item.appended_at,
+            source=touchpoint.source if touchpoint else None,
+            touchpoint_id=touchpoint.id if touchpoint else None,
+        )
+
+
+async def sift(connection: Connection, batch: Batch) -> Sifted:
+    """Remember what is new; tell duplicates (same content) from conflicts (same id, other content)."""
+    sifted = Sifted()
+    again: list[tuple[Item, Readable]] = []
+    for item in batch.items:
+        content = item.content
+        if isinstance(content, Poison):
+            sifted.letters[item.place] = _letter(item, content)
+        elif (key := content.touchpoint.key) in sifted.fresh:
+            again.append((item, content))
+        else:
+            sifted.fresh[key] = item, content
+    if sifted.fresh:
+        known = await seen_touchpoints.remember(
+            connection, [_sighting(content) for _, content in sifted.fresh.values()]
+        )
+        again += [sifted.fresh.pop(key) for key in sorted(known)]
+    if again:
+        await _tell_apart(connection, sifted, again)
+    return sifted
+
+
+async def _tell_apart(connection: Connection, sifted: Sifted, again: list[tuple[Item, Readable]]) -> None:
+    known = await seen_touchpoints.fingerprints(connection, list({content.touchpoint.key for _, content in again}))
+    others = [(item, content) for item, content in again if known[content.touchpoint.key] != content.fingerprint]
+    sifted.duplicates += len(again) - len(others)
+    if not others:
+        return
+    stored = await touchpoints.stored(connection, list({content.touchpoint.key for _, content in others}))
+    stored |= {key: content.touchpoint for key, (_, content) in sifted.fresh.items()}
+    for item, content in others:
+        touchpoint = content.touchpoint
+        if is_repeat(touchpoint, known[touchpoint.key], stored.get(touchpoint.key)):
+            sifted.duplicates += 1
+        else:
+            sifted.refuse(item, PoisonCode.ID_CONFLICT)
+
+
+def buried(batch: Batch) -> Sifted:
+    """Make every record a dead letter: the database has refused to store it."""
+    sifted = Sifted()
+    for item in batch.items:
+        if isinstance(item.content, Poison):
+            sifted.letters[item.place] = _letter(item, item.content)
+        else:
+            sifted.refuse(item, PoisonCode.NOT_STORABLE)
+    return sifted
+
+
+def _letter(item: Item, poison: Poison) -> DeadLetter:
+    return DeadLetter(
+        partition=item.partition,
+        record=item.record,
+        code=poison.code,
+        faults=poison.faults,
+        appended_at=item.appended_at,
+        source=poison.source,
+        touchpoint_id=poison.touchpoint_id,
+    )
+
+
+def _sighting(content: Readable) -> Sighting:
+    touchpoint = content.touchpoint
+    return Sighting(
+        source=touchpoint.source,
+        id=touchpoint.id,
+        fingerprint=content.fingerprint,
+        occurred_at=touchpoint.occurred_at,
+    )

@@ -1,0 +1,97 @@
+"""Dead letters: records that can never be applied, kept with where they stood and why."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from services.journey.consume.intake import Record
+from services.journey.consume.progress import Line
+from services.runtime.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What is wrong with one member of a record (`path` empty: with the whole); never quotes what was sent."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A record that is passed over; `source` and `touchpoint_id` where they could be read."""
+
+    partition: int
+    record: Record
+    code: str
+    faults: Sequence[Fault]
+    appended_at: datetime
+    source: str | None = None
+    touchpoint_id: str | None = None
+
+
+_ADD = """
+INSERT INTO journey.dead_letters (line, topic, partition, "offset", code, errors, source, touchpoint_id,
+                                  key, value, headers, appended_at)
+SELECT $1, $2, d.partition, d.record_offset, d.code, d.errors, d.source, d.touchpoint_id,
+       d.key, d.value, d.headers, d.appended_at
+  FROM unnest($3::int[], $4::bigint[], $5::text[], $6::json[], $7::text[], $8::text[],
+              $9::bytea[], $10::bytea[], $11::json[], $12::timestamptz[])
+       AS d (partition, record_offset, code, errors, source, touchpoint_id, key, value, headers, appended_at)
+ON CONFLICT DO NOTHING"""
+
+
+async def add(connection: Connection, line: Line, letters: Sequence[DeadLetter]) -> None:
+    """Keep the letters; each place in the log has at most one."""
+    await connection.execute(
+        _ADD,
+        line.name,
+        line.topic,
+        [letter.partition for letter in letters],
+        [letter.record.offset for letter in letters],
+        [letter.code for letter in letters],
+        [_faults_text(letter.faults) for letter in letters],
+        [_printable(letter.source) for letter in letters],
+        [_printable(letter.touchpoint_id) for letter in letters],
+        [letter.record.key for letter in letters],
+        [letter.record.value for letter in letters],
+        [_headers_text(letter.record.headers) for letter in letters],
+        [letter.appended_at for letter in letters],
+    )
+
+
+_TRAILING = """
+SELECT count(*) FROM journey.progress AS p
+ CROSS JOIN LATERAL (
+       SELECT d."offset" AS at, row_number() OVER (ORDER BY d."offset" DESC) AS place FROM journey.dead_letters AS d
+        WHERE d.line = p.line AND d.topic = p.topic AND d.partition = p.partition AND d."offset" < p.next_offset
+          AND d.code <> $3
+        ORDER BY d."offset" DESC LIMIT $4) AS letter
+ WHERE p.line = $1 AND p.topic = $2 AND letter.at = p.next_offset - letter.place"""
+
+
+async def trailing(connection: Connection, line: Line, *, besides: str, most: int) -> int:
+    """Return how many dead letters stand in an unbroken row at the ends of what is applied, all partitions together.
+
+    Letters with the code `besides` do not count, and break the row; at most `most` of a partition are looked at.
+    """
+    return int(await connection.fetchval(_TRAILING, line.name, line.topic, besides, most))
+
+
+def _faults_text(faults: Sequence[Fault]) -> str:
+    return msgspec.json.encode(
+        [{"path": _printable(fault.path), "message": fault.message} for fault in faults]
+    ).decode()
+
+
+def _headers_text(headers: Sequence[tuple[str, bytes]]) -> str:
+    pairs = [[_printable(name), base64.b64encode(value or b"").decode()] for name, value in headers]
+    return msgspec.json.encode(pairs).decode()
+
+
+def _printable(text: str | None) -> str | None:
+    """Text that PostgreSQL takes: without the NUL for which a record may well have been refused."""
+    return None if text is None else text.replace("\x00", "\ufffd")

@@ -1,0 +1,97 @@
+"""The tide: once a second, where the log ends and how far it is applied.
+
+Notes for idle partitions that they are caught up (timers wait for that), sets the lag metrics, and lets the watchdog
+judge. All of it from the outside: from a Kafka client of its own and from the database, not from what the stream
+believes about itself.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.journey.consume import progress
+from services.journey.consume.intake import Intake
+from services.journey.consume.progress import Line, Mark
+from services.journey.consume.transport import KAFKA_FAILURES
+from services.journey.consume.watchdog import StuckReason, Watch
+from services.journey.metrics import StreamMetrics
+from services.runtime.clock import Clock
+from services.runtime.kafka import LogEnds
+from services.runtime.logs import get_logger
+from services.runtime.postgres import Pool, acquire, is_transient
+
+_log = get_logger(__name__)
+
+EVERY_S = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Tide:
+    """`topic_partitions` are those of the topic, `assigned` those this worker answers for (all, if none are)."""
+
+    pool: Pool
+    line: Line
+    intake: Intake
+    log: LogEnds
+    metrics: StreamMetrics
+    clock: Clock
+    stuck_after_s: float
+    topic_partitions: Callable[[], Collection[int]]
+    assigned: Callable[[], Collection[int]]
+    stuck: Callable[[list[int]], object]
+    beat: Callable[[], None]
+    watch: Watch = field(default_factory=Watch)
+
+    async def run(self) -> None:
+        """Look every second; never returns."""
+        while True:
+            self.beat()
+            try:
+                await self.once()
+            except KAFKA_FAILURES as error:
+                self._look_away(error)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                self._look_away(error)
+            await asyncio.sleep(EVERY_S)
+
+    async def once(self) -> None:
+        """Look once."""
+        partitions = self.topic_partitions()
+        async with acquire(self.pool) as connection:
+            asked_at = await progress.database_time(connection)  # before the ends: see `mark_caught_up`
+        ends = await self.log.ends(self.line.topic, partitions) if partitions else {}
+        epochs = {partition: claim.epoch for partition, claim in self.intake.claims.items()}
+        async with acquire(self.pool) as connection:
+            if epochs:
+                await progress.mark_caught_up(connection, self.line, epochs, asked_at, ends)
+            marks = {mark.partition: mark for mark in await progress.marks(connection, self.line)}
+        self._measure(marks, ends, asked_at)
+        self._judge(marks, ends)
+
+    def _measure(self, marks: Mapping[int, Mark], ends: Mapping[int, int], now: datetime) -> None:
+        self.metrics.waiting_records.set(self.intake.waiting)
+        self.metrics.partitions_claimed.set(len(self.intake.claims))
+        for partition in self.intake.claims.keys() & ends.keys():
+            mark = marks.get(partition)
+            behind = max(0, ends[partition] - mark.next_offset) if mark is not None else ends[partition]
+            applied = mark.applied_append_time if mark is not None else None
+            seconds = max(0.0, (now - applied).total_seconds()) if behind and applied is not None else 0.0
+            self.metrics.lag_records.labels(str(partition)).set(behind)
+            self.metrics.lag_seconds.labels(str(partition)).set(seconds)
+
+    def _judge(self, marks: Mapping[int, Mark], ends: Mapping[int, int]) -> None:
+        answered = self.assigned() or ends.keys()
+        applied = {p: marks[p].next_offset if p in marks else 0 for p in answered if p in ends}
+        self.watch, reason, still = self.watch.observe(
+            applied, ends, self.clock.monotonic(), self.stuck_after_s, busy=self.intake.busy, steps=self.intake.steps
+        )
+        if reason is StuckReason.STUCK:
+            self.stuck(still)
+
+    def _look_away(self, error: Exception) -> None:
+        """Nothing can be said while the broker or the database is away; time without progress starts anew."""
+        _log.warning("tide not seen", reason=type(error).__name__)
+        self.watch = Watch()

@@ -1,0 +1,1 @@
+"""Compares what the touchpoints of a customer say with what is stored, and returns the changes to write."""

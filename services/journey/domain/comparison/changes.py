@@ -1,0 +1,200 @@
+"""What is new: a projection compared with what is stored. The worker writes exactly what stands here, and nothing else.
+
+A projection that was written gives no changes when it is compared again. `revision` compares frictions, `succession`
+decides which ids journeys keep.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from services.journey.domain.comparison.revision import STALE_AFTER, Circumstances, FrictionChange, revise
+from services.journey.domain.comparison.succession import Succession, succeed
+from services.journey.domain.friction import StoredFriction
+from services.journey.domain.journey import Journey, JourneyState, Segment, StoredJourney, digest
+from services.journey.domain.names import CustomerId, JourneyId, TimerId
+from services.journey.domain.projection import Projection
+from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.timer import StoredTimer, Timer, TimerState
+from services.journey.domain.touchpoint import TouchpointKey
+
+
+class JourneyChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A journey to store and to publish: new, or another version of a stored one. `digest` is stored with it."""
+
+    journey: Journey
+    digest: bytes
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A stored journey that is part of another now: its id leads there for ever. `version` is the id's next one."""
+
+    id: JourneyId
+    merged_into: JourneyId
+    version: int
+
+
+class Dissolved(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A stored journey that has no touchpoint left: its id is a tombstone. `version` is the id's next one."""
+
+    id: JourneyId
+    version: int
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A touchpoint whose journey is new or another than the stored one."""
+
+    touchpoint: TouchpointKey
+    occurred_at: datetime
+    journey_id: JourneyId
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept about the customer, and about customers merged into it in this transaction.
+
+    `truncated` says that the history given to `project` was not the whole: what rests on touchpoints before its first
+    one is then left as it is.
+    """
+
+    frictions: Sequence[StoredFriction] = ()
+    journeys: Sequence[StoredJourney] = ()
+    timers: Sequence[StoredTimer] = ()
+    truncated: bool = False
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """What the worker knows and the touchpoints do not: whose they are, the database's time, fresh ids."""
+
+    customer_id: CustomerId
+    now: datetime
+    new_id: Callable[[], UUID]
+    stale_after_s: float = STALE_AFTER.total_seconds()
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What to write. Write `journeys` before `aliased`, whose targets they may be."""
+
+    frictions: Sequence[FrictionChange] = ()
+    journeys: Sequence[JourneyChange] = ()
+    aliased: Sequence[Alias] = ()
+    dissolved: Sequence[Dissolved] = ()
+    placements: Sequence[Placement] = ()
+    armed: Sequence[Timer] = ()
+    cancelled: Sequence[TimerId] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return any(getattr(self, name) for name in self.__struct_fields__)
+
+
+def diff(projection: Projection, stored: Stored, rulebook: Rulebook, moment: Moment) -> Changes:
+    """The changes that turn `stored` into `projection`."""
+    succession = succeed(projection.history, projection.journeys, stored.journeys, moment.new_id)
+    armed, cancelled = _timers(projection, stored)
+    circumstances = Circumstances(
+        customer_id=moment.customer_id,
+        now=moment.now,
+        stale_after_s=moment.stale_after_s,
+        journey_ids=succession.ids,
+        aliased={journey.id: target for journey, target in succession.aliased},
+        truncated=stored.truncated,
+    )
+    return Changes(
+        frictions=revise(projection, stored.frictions, rulebook, circumstances),
+        journeys=_journeys(projection, succession, moment),
+        aliased=[
+            Alias(id=journey.id, merged_into=target, version=journey.version + 1)
+            for journey, target in succession.aliased
+        ],
+        dissolved=[
+            Dissolved(id=journey.id, version=journey.version + 1)
+            for journey in succession.emptied
+            if not (stored.truncated and _is_older(journey, projection))
+        ],
+        placements=_placements(projection, succession.ids),
+        armed=armed,
+        cancelled=cancelled,
+    )
+
+
+def _is_older(journey: StoredJourney, projection: Projection) -> bool:
+    """Whether all of `journey` may lie before what was looked at."""
+    return not projection.history or journey.last_at <= projection.history[0].touchpoint.occurred_at
+
+
+def _placements(projection: Projection, ids: Sequence[JourneyId]) -> list[Placement]:
+    placements = []
+    for segment, journey_id in zip(projection.journeys, ids, strict=True):
+        for position in segment.members:
+            recorded = projection.history[position]
+            if recorded.journey_id != journey_id:
+                one = recorded.touchpoint
+                placements.append(Placement(touchpoint=one.key, occurred_at=one.occurred_at, journey_id=journey_id))
+    return placements
+
+
+def _journeys(projection: Projection, succession: Succession, moment: Moment) -> list[JourneyChange]:
+    frictions = Counter(found.journeys[0] for found in projection.findings)
+    changes = []
+    for number, (segment, journey_id) in enumerate(zip(projection.journeys, succession.ids, strict=True)):
+        kept = succession.kept.get(journey_id)
+        journey = _named(segment, journey_id, frictions[number], moment)
+        now_said = digest(journey)
+        if kept is None or kept.digest != now_said:
+            version = 1 if kept is None else kept.version + 1
+            changes.append(JourneyChange(journey=msgspec.structs.replace(journey, version=version), digest=now_said))
+    return changes
+
+
+def _named(segment: Segment, journey_id: JourneyId, friction_count: int, moment: Moment) -> Journey:
+    """The journey as it stands now, without its version."""
+    idle = segment.idle_at <= moment.now
+    closed_at = segment.closed_at or (segment.idle_at if idle else None)
+    return Journey(
+        id=journey_id,
+        version=0,
+        state=JourneyState.OPEN if closed_at is None else JourneyState.CLOSED,
+        customer_id=moment.customer_id,
+        opened_at=segment.opened_at,
+        last_at=segment.last_at,
+        idle_at=segment.idle_at,
+        touchpoint_count=len(segment.members),
+        contact_count=segment.contact_count,
+        friction_count=friction_count,
+        effort=segment.effort,
+        reason=segment.reason,
+        refs=segment.refs,
+        channels=segment.channels,
+        service_level=segment.service_level,
+        outcome=segment.outcome,
+        closed_at=closed_at,
+    )
+
+
+def _timers(projection: Projection, stored: Stored) -> tuple[list[Timer], list[TimerId]]:
+    """Timers to arm (or arm again, for another time), and waiting ones that are wanted no more."""
+    kept = {timer.id: timer for timer in stored.timers}
+    armed = [timer for timer in projection.timers if _is_new(timer, kept.get(timer.id))]
+    if not kept:
+        return armed, []
+    wanted = {timer.id for timer in projection.timers}
+    failed = {failure.rule for failure in projection.failures}
+    looked_at = {one.touchpoint.key for one in projection.history} if stored.truncated else None
+    cancelled = [
+        timer.id
+        for timer in stored.timers
+        if timer.state is TimerState.PENDING
+        and timer.id not in wanted
+        and timer.rule not in failed
+        and (looked_at is None or timer.armed_by in looked_at)
+    ]
+    return armed, cancelled
+
+
+def _is_new(timer: Timer, kept: StoredTimer | None) -> bool:
+    if kept is None or kept.state is TimerState.CANCELLED:
+        return True
+    return kept.state is TimerState.PENDING and kept.due_at != timer.due_at

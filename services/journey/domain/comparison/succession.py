@@ -1,0 +1,61 @@
+"""Which stored id each journey keeps, when journeys were joined, split or emptied by touchpoints that came since."""
+
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from services.journey.domain.journey import Segment, StoredJourney
+from services.journey.domain.names import JourneyId
+from services.journey.domain.touchpoint import Recorded
+
+
+class Succession(msgspec.Struct, frozen=True, gc=False):
+    """`ids` by journey, in the projection's order; `kept` are the stored ones among them.
+
+    `aliased` lead to the journey that holds their touchpoints now; `emptied` have no touchpoint left.
+    """
+
+    ids: tuple[JourneyId, ...]
+    kept: Mapping[JourneyId, StoredJourney]
+    aliased: Sequence[tuple[StoredJourney, JourneyId]]
+    emptied: Sequence[StoredJourney]
+
+
+def succeed(
+    history: Sequence[Recorded],
+    segments: Sequence[Segment],
+    stored: Sequence[StoredJourney],
+    new_id: Callable[[], UUID],
+) -> Succession:
+    """Ids for `segments`: the oldest stored id first, to the journey with its earliest touchpoint that has none yet."""
+    holders = _holders(history, segments)
+    ids: list[JourneyId | None] = [None] * len(segments)
+    kept: dict[JourneyId, StoredJourney] = {}
+    left_over: list[tuple[StoredJourney, int]] = []
+    emptied = []
+    for journey in sorted(stored, key=lambda one: (one.created_at, one.id)):
+        held_by = holders.get(journey.id)
+        if held_by is None:
+            emptied.append(journey)
+            continue
+        free = next((number for number in held_by if ids[number] is None), None)
+        if free is None:
+            left_over.append((journey, held_by[0]))
+        else:
+            ids[free] = journey.id
+            kept[journey.id] = journey
+    named = tuple(JourneyId(new_id()) if one is None else one for one in ids)
+    return Succession(named, kept, [(journey, named[number]) for journey, number in left_over], emptied)
+
+
+def _holders(history: Sequence[Recorded], segments: Sequence[Segment]) -> dict[UUID, list[int]]:
+    """For each stored id the journeys that hold its touchpoints, the one with the earliest first."""
+    journey_of = {position: number for number, segment in enumerate(segments) for position in segment.members}
+    holders: dict[UUID, list[int]] = {}
+    for position, recorded in enumerate(history):
+        if recorded.journey_id is not None:
+            held_by = holders.setdefault(recorded.journey_id, [])
+            if journey_of[position] not in held_by:
+                held_by.append(journey_of[position])
+    return holders

@@ -1,0 +1,258 @@
+"""Journeys: the stories that one customer's touchpoints fall into, decided from all of them at once.
+
+`segment` looks at ordered touchpoints and never at what was stored, so the partition is the same for any order of
+arrival. Which stored id a segment keeps is `services.journey.domain.comparison.succession`'s.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import blake2b
+
+import msgspec
+
+from services.journey.domain.effort import Effort, measure
+from services.journey.domain.history import Contact, History, Unit
+from services.journey.domain.names import CustomerId, JourneyId
+from services.journey.domain.touchpoint import Touchpoint
+
+
+class JourneyPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How touchpoints fall into journeys.
+
+    `ignored_refs` are references that name a circumstance and not an end. A journey by reason ends with `reason_gap`
+    without a touchpoint; a touchpoint that gives neither reference nor reason joins the latest one within
+    `unknown_gap`. `idle_after` is when a journey counts as closed without a word; `passive_kinds` may follow its end.
+    """
+
+    ignored_refs: frozenset[str] = frozenset({"campaign_id", "session_id", "store_id"})
+    reason_gap: timedelta = timedelta(days=14)
+    unknown_gap: timedelta = timedelta(hours=24)
+    idle_after: timedelta = timedelta(days=30)
+    closing_kinds: frozenset[str] = frozenset({"case_closed", "parcel_delivered"})
+    passive_kinds: frozenset[str] = frozenset({"survey_answered"})
+
+
+class JourneyState(StrEnum):
+    """Still gathering touchpoints, or at its end."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One journey as the touchpoints tell it; `members` are positions in the projection's ordered history.
+
+    `closed_at` is when a closing touchpoint ended it, None if none did; `idle_at` is when silence will have ended it.
+    """
+
+    members: tuple[int, ...]
+    opened_at: datetime
+    last_at: datetime
+    closed_at: datetime | None
+    idle_at: datetime
+    contact_count: int
+    effort: Effort
+    channels: tuple[str, ...]
+    reason: str | None
+    refs: dict[str, str]
+    service_level: str | None
+    outcome: str | None
+
+
+class Journey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A journey with its name: the members of journey v1, and beside them `idle_at` and the parts of the effort."""
+
+    id: JourneyId
+    version: int
+    state: JourneyState
+    customer_id: CustomerId
+    opened_at: datetime
+    last_at: datetime
+    idle_at: datetime
+    touchpoint_count: int
+    contact_count: int
+    friction_count: int
+    effort: Effort
+    reason: str | None = None
+    refs: dict[str, str] = {}
+    channels: tuple[str, ...] = ()
+    service_level: str | None = None
+    outcome: str | None = None
+    closed_at: datetime | None = None
+
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+def digest(journey: Journey) -> bytes:
+    """16 bytes that change exactly when what is said of the journey changes; `journey` has no version yet."""
+    return blake2b(_ENCODER.encode(journey), digest_size=16).digest()
+
+
+class StoredJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A journey as it is kept. `created_at` is when its id was given out: the oldest id stays."""
+
+    id: JourneyId
+    customer_id: CustomerId
+    version: int
+    created_at: datetime
+    last_at: datetime
+    digest: bytes
+
+
+def segment(history: History, policy: JourneyPolicy) -> tuple[Segment, ...]:
+    """The journeys of `history`, by their first touchpoint; sets `history.journey_of`."""
+    journeys = sorted(_partition(history.units, policy))
+    journey_of = [0] * len(history.units)
+    for number, members in enumerate(journeys):
+        for position in members:
+            journey_of[position] = number
+    history.journey_of = journey_of
+    contacts: list[list[Contact]] = [[] for _ in journeys]
+    for contact in history.contacts:
+        contacts[journey_of[contact.position]].append(contact)
+    return tuple(
+        _told(members, [history.units[position].at for position in members], spoken, policy)
+        for members, spoken in zip(journeys, contacts, strict=True)
+    )
+
+
+def _partition(units: Sequence[Unit], policy: JourneyPolicy) -> list[list[int]]:
+    """Positions by journey, each list ascending."""
+    groups, referenced = _groups(units, policy.ignored_refs)
+    journeys = [members for root, members in groups.items() if root in referenced]
+    walk = _LooseWalk(policy)
+    for root, members in groups.items():
+        if root not in referenced:
+            walk.take(members, [units[position].at for position in members])
+    return journeys + [sorted(loose.members) for loose in walk.journeys]
+
+
+def _groups(units: Sequence[Unit], ignored: frozenset[str]) -> tuple[dict[int, list[int]], set[int]]:
+    """Touchpoints that share a reference or an interaction, by first position; and which have a reference."""
+    parent = list(range(len(units)))
+    first_with: dict[tuple[str, ...], int] = {}
+    with_reference = []
+    for position, unit in enumerate(units):
+        touchpoint = unit.at
+        keys: list[tuple[str, ...]] = [ref for ref in touchpoint.refs.items() if ref[0] not in ignored]
+        if keys:
+            with_reference.append(position)
+        if touchpoint.interaction_id is not None:
+            keys.append(("interaction", touchpoint.source, touchpoint.interaction_id))
+        for key in keys:
+            _join(parent, first_with.setdefault(key, position), position)
+    groups: dict[int, list[int]] = {}
+    for position in range(len(units)):
+        groups.setdefault(_root(parent, position), []).append(position)
+    return groups, {_root(parent, position) for position in with_reference}
+
+
+def _root(parent: list[int], position: int) -> int:
+    while parent[position] != position:
+        parent[position] = parent[parent[position]]
+        position = parent[position]
+    return position
+
+
+def _join(parent: list[int], one: int, other: int) -> None:
+    """Joins two groups; the earlier first position names the result."""
+    one, other = _root(parent, one), _root(parent, other)
+    parent[max(one, other)] = min(one, other)
+
+
+class _Loose:
+    """A journey without a reference, while it is being put together."""
+
+    __slots__ = ("last", "members")
+
+    def __init__(self, last: datetime) -> None:
+        self.members: list[int] = []
+        self.last = last
+
+
+class _LooseWalk:
+    """Walks over groups without a reference, in order, and puts them into journeys (docs/semantics.md, Journeys, 4)."""
+
+    def __init__(self, policy: JourneyPolicy) -> None:
+        self.journeys: list[_Loose] = []
+        self._policy = policy
+        self._by_reason: dict[str, _Loose] = {}
+        self._without_reason: _Loose | None = None
+        self._latest: _Loose | None = None
+
+    def take(self, members: list[int], touchpoints: Sequence[Touchpoint]) -> None:
+        """Puts the next group where it belongs."""
+        first = touchpoints[0].occurred_at
+        reason = next((one.reason for one in touchpoints if one.reason is not None), None)
+        journey = self._for_unknown(first) if reason is None else self._for_reason(reason, first)
+        journey.members += members
+        journey.last = max(journey.last, touchpoints[-1].occurred_at)
+        if self._latest is None or journey.last >= self._latest.last:
+            self._latest = journey
+
+    def _for_unknown(self, first: datetime) -> _Loose:
+        if self._latest is not None and first - self._latest.last <= self._policy.unknown_gap:
+            return self._latest
+        self._without_reason = self._new(first)
+        return self._without_reason
+
+    def _for_reason(self, reason: str, first: datetime) -> _Loose:
+        known = self._by_reason.get(reason)
+        if known is not None and first - known.last <= self._policy.reason_gap:
+            return known
+        nameless = self._without_reason
+        if nameless is not None and first - nameless.last <= self._policy.unknown_gap:
+            self._without_reason = None
+            self._by_reason[reason] = nameless
+            return nameless
+        self._by_reason[reason] = journey = self._new(first)
+        return journey
+
+    def _new(self, first: datetime) -> _Loose:
+        journey = _Loose(first)
+        self.journeys.append(journey)
+        return journey
+
+
+def _told(
+    members: list[int], touchpoints: Sequence[Touchpoint], contacts: Sequence[Contact], policy: JourneyPolicy
+) -> Segment:
+    """What the touchpoints of one journey, in order, say of it."""
+    reason = service_level = outcome = None
+    refs: dict[str, str] = {}
+    for one in touchpoints:
+        if reason is None:
+            reason = one.reason
+        service_level = one.service_level or service_level
+        outcome = one.outcome or outcome
+        for type_, value in one.refs.items():
+            if type_ not in policy.ignored_refs:
+                refs.setdefault(type_, value)
+    last_at = touchpoints[-1].occurred_at
+    return Segment(
+        members=tuple(members),
+        opened_at=touchpoints[0].occurred_at,
+        last_at=last_at,
+        closed_at=_closed_at(touchpoints, policy),
+        idle_at=last_at + policy.idle_after,
+        contact_count=len(contacts),
+        effort=measure(touchpoints, contacts),
+        channels=tuple(dict.fromkeys(one.channel for one in touchpoints)),
+        reason=reason,
+        refs=refs,
+        service_level=service_level,
+        outcome=outcome,
+    )
+
+
+def _closed_at(touchpoints: Sequence[Touchpoint], policy: JourneyPolicy) -> datetime | None:
+    """When it was ended by a closing touchpoint that nothing but passive ones followed."""
+    closed_at = None
+    for one in reversed(touchpoints):
+        if one.kind in policy.closing_kinds:
+            closed_at = one.occurred_at
+        elif one.kind not in policy.passive_kinds:
+            break
+    return closed_at

@@ -1,0 +1,1 @@
+"""The outbox: rows written in the transaction of the effect they tell of, and the relay that publishes them."""

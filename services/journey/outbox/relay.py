@@ -1,0 +1,146 @@
+"""The relay: publishes what the outbox holds, outside any transaction, and marks it after the acknowledgement.
+
+It is kicked after every commit and looks by itself every second. What dies between acknowledgement and mark is
+published again by whoever looks after the lease has ended: readers keep the highest revision.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from schemas.documents import journey as journey_v1
+from services.journey.failpoints import Failpoint, Failpoints
+from services.journey.metrics import FrictionMetrics
+from services.journey.outbox import outbox_rows
+from services.journey.outbox.outbox_rows import Leased
+from services.runtime.kafka import Publisher, PublishFailed
+from services.runtime.logs import get_logger
+from services.runtime.postgres import Pool, acquire, is_transient, transaction
+
+_log = get_logger(__name__)
+
+CUSTOMERS_AT_ONCE = 500
+SWEEP_EVERY = 600
+"""Looks between two sweeps of what was published long ago."""
+
+SWEPT_AT_ONCE = 5_000
+"""Records that a statement of the sweep takes: months of them must not meet the limit of a statement's time."""
+
+NOT_KEPT = frozenset({journey_v1.TOPIC})
+"""Topics whose published rows are not kept for a new line: the present state of a journey can be read any time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """Publishes on `line`. `keep_days` is how long published rows are kept."""
+
+    pool: Pool
+    publisher: Publisher
+    line: str
+    metrics: FrictionMetrics
+    failpoints: Failpoints
+    every_s: float
+    lease_s: float
+    keep_days: int
+    _kicked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def kick(self) -> None:
+        """There may be something to publish."""
+        self._kicked.set()
+
+    async def run(self) -> None:
+        """Publish whatever comes; never returns."""
+        looks = 0
+        while True:
+            self._kicked.clear()
+            try:
+                if looks % SWEEP_EVERY == 0:
+                    await self._sweep()
+                await self._drain()
+                await self._measure()
+                looks += 1
+            except PublishFailed as error:
+                self.metrics.publish_failures.labels(error.reason).inc()
+                _log.warning("records not published", reason=error.reason, records=len(error.failed))
+                await asyncio.sleep(self.every_s)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                _log.warning("outbox not read", reason=type(error).__name__)
+                await asyncio.sleep(self.every_s)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(self.every_s):
+                await self._kicked.wait()
+        except TimeoutError:
+            return
+
+    async def _drain(self) -> None:
+        while await self.once() > 0:
+            pass
+
+    async def once(self) -> int:
+        """Publish one lease's worth, and return how many records that were.
+
+        Raises:
+            PublishFailed: some are not acknowledged; they are free for the next look, all others are marked.
+        """
+        async with transaction(self.pool) as connection:
+            leased = await outbox_rows.claim(connection, CUSTOMERS_AT_ONCE, self.lease_s)
+        if not leased:
+            return 0
+        try:
+            await self.publisher.publish([one.record for one in leased])
+        except PublishFailed as error:
+            await self._settle(_before_the_first_failure(leased, error.failed), leased)
+            raise
+        await self.failpoints.reached(Failpoint.AFTER_PUBLISH)
+        await self._settle(leased, leased)
+        return len(leased)
+
+    async def _settle(self, acknowledged: Sequence[Leased], leased: Sequence[Leased]) -> None:
+        done = {one.id for one in acknowledged}
+        dropped = [one.id for one in acknowledged if one.record.topic in NOT_KEPT]
+        kept = [one.id for one in acknowledged if one.record.topic not in NOT_KEPT]
+        free = [one.id for one in leased if one.id not in done]
+        async with transaction(self.pool) as connection:
+            if kept:
+                await outbox_rows.mark(connection, kept, self.line)
+            if dropped:
+                await outbox_rows.drop(connection, dropped)
+            if free:
+                await outbox_rows.release(connection, free)
+        for topic, records in Counter(one.record.topic for one in acknowledged).items():
+            self.metrics.published.labels(topic).inc(records)
+
+    async def _measure(self) -> None:
+        async with acquire(self.pool) as connection:
+            records, age_s = await outbox_rows.waiting(connection)
+        self.metrics.outbox_records.set(records)
+        self.metrics.outbox_age_seconds.set(age_s)
+
+    async def _sweep(self) -> None:
+        again = 0
+        async with acquire(self.pool) as connection:
+            while moved := await outbox_rows.publish_again(connection, self.line, SWEPT_AT_ONCE):
+                again += moved
+            while await outbox_rows.forget(connection, self.line, self.keep_days, SWEPT_AT_ONCE):
+                pass
+        if again:
+            _log.warning("a new line: what was published is published again", records=again)
+
+
+def _before_the_first_failure(leased: Sequence[Leased], failed: frozenset[int]) -> list[Leased]:
+    """What need not be sent again: of each key, the records before its first that was not acknowledged."""
+    broken: set[tuple[str, bytes | None]] = set()
+    kept = []
+    for place, one in enumerate(leased):
+        key = one.record.topic, one.record.key
+        if place in failed:
+            broken.add(key)
+        elif key not in broken:
+            kept.append(one)
+    return kept

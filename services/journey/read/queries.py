@@ -1,0 +1,332 @@
+"""What the read API asks of PostgreSQL, each answer from one consistent snapshot.
+
+Reads only: every transaction is REPEATABLE READ and READ ONLY, so that an answer never shows half of a batch. Customers
+are read through their aliases: rows that still name an absorbed customer belong to the one who survived.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from services.journey.read import view_rows
+from services.journey.read.views import CustomerView, FrictionView, JourneySummary, JourneyView, TimelineTouchpoint
+from services.runtime.postgres import Connection, Pool, Row, acquire
+
+OPEN_JOURNEYS: Final = 100
+FRICTIONS: Final = 200
+JOURNEY_TOUCHPOINTS: Final = 200
+
+_ROOTS: Final = """
+WITH RECURSIVE up AS (
+    SELECT customer_id AS asked, customer_id, merged_into FROM journey.customers WHERE customer_id = ANY($1)
+    UNION ALL
+    SELECT up.asked, c.customer_id, c.merged_into
+      FROM journey.customers c JOIN up ON c.customer_id = up.merged_into
+)
+SELECT asked, customer_id FROM up WHERE merged_into IS NULL
+"""
+_ALIASES: Final = """
+WITH RECURSIVE down AS (
+    SELECT customer_id FROM journey.customers WHERE merged_into = $1
+    UNION ALL
+    SELECT c.customer_id FROM journey.customers c JOIN down ON c.merged_into = down.customer_id
+)
+SELECT customer_id FROM down ORDER BY customer_id
+"""
+_OWNER: Final = """
+SELECT customer_id FROM journey.identifiers WHERE type = $1 AND value = ANY($2)
+ ORDER BY array_position($2, value) LIMIT 1
+"""
+_CUSTOMER: Final = "SELECT customer_id, service_level, first_at, last_at FROM journey.customers WHERE customer_id = $1"
+_IDENTIFIERS: Final = """
+SELECT type, value, verified, first_seen, last_seen FROM journey.identifiers
+ WHERE customer_id = ANY($1) ORDER BY type, value
+"""
+_OPEN_JOURNEYS: Final = """
+SELECT j.* FROM journey.journeys j
+ WHERE j.customer_id = ANY($1) AND j.state = 'open' ORDER BY j.last_at DESC, j.journey_id DESC LIMIT $2
+"""
+_JOURNEYS_BY_ID: Final = "SELECT j.* FROM journey.journeys j WHERE j.journey_id = ANY($1)"
+_JOURNEYS: Final = """
+SELECT j.* FROM journey.journeys j
+ WHERE ($1::text IS NULL OR j.state = $1)
+   AND ($2::text IS NULL OR j.reason = $2)
+   AND ($3::real IS NULL OR j.effort >= $3)
+   AND ($4::timestamptz IS NULL OR j.updated_at >= $4)
+   AND ($5::uuid[] IS NULL OR j.customer_id = ANY($5))
+   AND ($6::text IS NULL OR EXISTS (
+        SELECT FROM json_array_elements_text(j.payload -> 'channels') AS channel WHERE channel = $6))
+   AND (($7::text IS NULL AND $8::text IS NULL) OR EXISTS (
+        SELECT FROM journey.frictions f
+         WHERE f.journey_id = j.journey_id AND f.state = 'detected'
+           AND ($7 IS NULL OR f.rule = $7) AND ($8 IS NULL OR f.severity = $8)))
+   AND ($9::timestamptz IS NULL OR (j.created_at, j.journey_id) < ($9, $10::uuid))
+ ORDER BY j.created_at DESC, j.journey_id DESC
+ LIMIT $11
+"""
+_ALIAS: Final = "SELECT merged_into FROM journey.journey_aliases WHERE journey_id = $1"
+_ALIASES_OF: Final = "SELECT journey_id FROM journey.journey_aliases WHERE merged_into = $1 ORDER BY journey_id"
+_FRICTIONS: Final = """
+SELECT f.* FROM journey.frictions f
+ WHERE f.customer_id = ANY($1) ORDER BY f.occurred_at DESC, f.friction_id DESC LIMIT $2
+"""
+_FRICTIONS_OF_JOURNEY: Final = """
+SELECT f.* FROM journey.frictions f
+ WHERE f.journey_id = $1 ORDER BY f.occurred_at DESC, f.friction_id DESC LIMIT $2
+"""
+_FRICTIONS_ON_PAGE: Final = """
+SELECT f.* FROM journey.frictions f
+ WHERE f.customer_id = ANY($1)
+   AND EXISTS (SELECT FROM json_array_elements(f.payload -> 'touchpoints') AS ref
+                JOIN unnest($2::text[], $3::text[]) AS page (source, id)
+                  ON ref ->> 'source' = page.source AND ref ->> 'id' = page.id)
+ ORDER BY f.occurred_at, f.friction_id
+"""
+_TIMELINE: Final = """
+SELECT t.* FROM journey.touchpoints t
+ WHERE t.customer_id = ANY($1)
+   AND ($2::timestamptz IS NULL OR t.occurred_at >= $2)
+   AND ($3::timestamptz IS NULL OR t.occurred_at < $3)
+   AND ($4::timestamptz IS NULL
+        OR (t.occurred_at, t.sequence, t.source COLLATE "C", t.id COLLATE "C") > ($4, $5::bigint, $6::text, $7::text))
+ ORDER BY t.occurred_at, t.sequence, t.source COLLATE "C", t.id COLLATE "C"
+ LIMIT $8
+"""
+_JOURNEY_TOUCHPOINTS: Final = """
+SELECT t.* FROM journey.touchpoints t
+ WHERE t.customer_id = ANY($1) AND t.journey_id = $2
+ ORDER BY t.occurred_at, t.sequence, t.source COLLATE "C", t.id COLLATE "C"
+ LIMIT $3
+"""
+
+
+Who = UUID | tuple[str, tuple[str, ...]]
+"""A customer: by an id that was given out once, or by an identifier: its type, and the values it may stand under."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyFilter:
+    """What a list of journeys is narrowed to; None leaves an aspect open."""
+
+    state: str | None = None
+    reason: str | None = None
+    min_effort: float | None = None
+    updated_since: datetime | None = None
+    customer: Who | None = None
+    channel: str | None = None
+    rule: str | None = None
+    severity: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of event time, `since` included, `until` not."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a touchpoint stands in the event order of its customer, and who that was when the page was read."""
+
+    customer_id: UUID
+    occurred_at: datetime
+    sequence: int
+    source: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creation:
+    """Where a journey stands in the order of creation, and the customer whose journeys were asked for, if one was."""
+
+    created_at: datetime
+    id: UUID
+    customer_id: UUID | None
+
+
+class CustomerMovedError(Exception):
+    """The identifier belongs to another customer than on the page before: what is behind would be somebody else's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Some touchpoints in event order, what they belong to, and where the next page starts."""
+
+    customer_id: UUID
+    touchpoints: list[TimelineTouchpoint]
+    journeys: list[JourneySummary]
+    frictions: list[FrictionView]
+    next: Place | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journeys:
+    """Some journeys, latest created first, and after which the next page starts."""
+
+    journeys: list[JourneySummary]
+    next: Creation | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dissolved:
+    """The id was given out once, and its journey is no more."""
+
+
+class Reader:
+    """Answers questions from one pool; None means that nobody, or nothing, goes by that name."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def customer(self, who: Who) -> CustomerView | None:
+        """Everything about one customer, through any merge."""
+        async with self._snapshot() as connection:
+            root = await _resolve(connection, who)
+            if root is None:
+                return None
+            row = await connection.fetchrow(_CUSTOMER, root)
+            aliases = await _aliases(connection, root)
+            everyone = [root, *aliases]
+            identifiers = await connection.fetch(_IDENTIFIERS, everyone)
+            journeys = await connection.fetch(_OPEN_JOURNEYS, everyone, OPEN_JOURNEYS)
+            frictions = await connection.fetch(_FRICTIONS, everyone, FRICTIONS)
+        return view_rows.customer(
+            row,
+            aliases,
+            [view_rows.identifier(one) for one in identifiers],
+            [view_rows.journey(one, root) for one in journeys],
+            [view_rows.friction(one, root) for one in frictions],
+        )
+
+    async def timeline(self, who: Who, span: Span, after: Place | None, limit: int) -> Timeline | None:
+        """Up to `limit` touchpoints of one customer that follow `after`; raises `CustomerMovedError`."""
+        async with self._snapshot() as connection:
+            root = await _resolve(connection, who)
+            if root is None:
+                return None
+            everyone = [root, *await _aliases(connection, root)]
+            _stay(after, everyone)
+            place = (None,) * 4 if after is None else (after.occurred_at, after.sequence, after.source, after.id)
+            found = await connection.fetch(_TIMELINE, everyone, span.since, span.until, *place, limit + 1)
+            page = found[:limit]
+            sources, ids = [row["source"] for row in page], [row["id"] for row in page]
+            frictions = await connection.fetch(_FRICTIONS_ON_PAGE, everyone, sources, ids)
+            named = {row["journey_id"] for row in page if row["journey_id"] is not None}
+            journeys = await connection.fetch(_JOURNEYS_BY_ID, sorted(named))
+        shown = [view_rows.friction(row, root) for row in frictions]
+        evidence = view_rows.evidence_of(shown)
+        return Timeline(
+            customer_id=root,
+            touchpoints=[view_rows.touchpoint(row, evidence) for row in page],
+            journeys=sorted((view_rows.journey(row, root) for row in journeys), key=lambda one: one.opened_at),
+            frictions=shown,
+            next=_place(page[-1], root) if len(found) > limit else None,
+        )
+
+    async def journeys(self, wanted: JourneyFilter, after: Creation | None, limit: int) -> Journeys | None:
+        """Up to `limit` journeys that fit `wanted` and follow `after`; None where the wanted customer is nobody.
+
+        Raises:
+            CustomerMovedError: the wanted identifier has another customer than on the page before.
+        """
+        async with self._snapshot() as connection:
+            root = everyone = None
+            if wanted.customer is not None:
+                root = await _resolve(connection, wanted.customer)
+                if root is None:
+                    return None
+                everyone = [root, *await _aliases(connection, root)]
+                _stay(after, everyone)
+            place = (None, None) if after is None else (after.created_at, after.id)
+            narrowed = (wanted.state, wanted.reason, wanted.min_effort, wanted.updated_since, everyone)
+            about = (wanted.channel, wanted.rule, wanted.severity)
+            found = await connection.fetch(_JOURNEYS, *narrowed, *about, *place, limit + 1)
+            page = found[:limit]
+            roots = await _roots(connection, [row["customer_id"] for row in page])
+        last = page[-1] if len(found) > limit else None
+        following = None
+        if last is not None:
+            following = Creation(created_at=last["created_at"], id=last["journey_id"], customer_id=root)
+        return Journeys(
+            journeys=[view_rows.journey(row, roots.get(row["customer_id"], row["customer_id"])) for row in page],
+            next=following,
+        )
+
+    async def journey(self, journey_id: UUID) -> JourneyView | Dissolved | None:
+        """One journey whole, through any merge."""
+        async with self._snapshot() as connection:
+            current = await _current_journey(connection, journey_id)
+            if current is None or isinstance(current, Dissolved):
+                return current
+            row = await connection.fetchrow(_JOURNEYS_BY_ID, [current])
+            if row is None:
+                return None
+            owner = await _resolve(connection, row["customer_id"]) or row["customer_id"]
+            everyone = [owner, *await _aliases(connection, owner)]
+            frictions = await connection.fetch(_FRICTIONS_OF_JOURNEY, current, FRICTIONS)
+            touchpoints = await connection.fetch(_JOURNEY_TOUCHPOINTS, everyone, current, JOURNEY_TOUCHPOINTS)
+            aliases = await connection.fetch(_ALIASES_OF, current)
+        return view_rows.whole_journey(
+            view_rows.journey(row, owner),
+            row["effort_parts"],
+            known_as=[one["journey_id"] for one in aliases],
+            asked_as=journey_id,
+            frictions=[view_rows.friction(one, owner) for one in frictions],
+            touchpoints=touchpoints,
+        )
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[Connection]:
+        async with (
+            acquire(self._pool) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
+
+async def _resolve(connection: Connection, who: Who) -> UUID | None:
+    owner: UUID | None = who if isinstance(who, UUID) else await connection.fetchval(_OWNER, *who)
+    return None if owner is None else (await _roots(connection, [owner])).get(owner)
+
+
+async def _roots(connection: Connection, customers: list[UUID]) -> dict[UUID, UUID]:
+    return {row["asked"]: row["customer_id"] for row in await connection.fetch(_ROOTS, customers)}
+
+
+async def _aliases(connection: Connection, customer_id: UUID) -> list[UUID]:
+    return [row["customer_id"] for row in await connection.fetch(_ALIASES, customer_id)]
+
+
+async def _current_journey(connection: Connection, journey_id: UUID) -> UUID | Dissolved | None:
+    """Follow aliases to the journey that holds the touchpoints now; a cycle cannot be, but must not hang either."""
+    asked, seen = journey_id, set[UUID]()
+    while asked not in seen:
+        seen.add(asked)
+        alias = await connection.fetchrow(_ALIAS, asked)
+        if alias is None:
+            return asked
+        if alias["merged_into"] is None:
+            return Dissolved()
+        asked = alias["merged_into"]
+    return None
+
+
+def _stay(after: Place | Creation | None, everyone: Sequence[UUID]) -> None:
+    """Raise `CustomerMovedError` unless `everyone` goes on with the customer of the page before, merged or not."""
+    if after is not None and after.customer_id not in everyone:
+        raise CustomerMovedError
+
+
+def _place(row: Row, customer_id: UUID) -> Place:
+    return Place(
+        customer_id=customer_id,
+        occurred_at=row["occurred_at"],
+        sequence=row["sequence"],
+        source=row["source"],
+        id=row["id"],
+    )

@@ -1,0 +1,188 @@
+"""Rows of the journey schema as views: one function per kind of row, no SQL and no HTTP.
+
+What stands in a column wins over what stands in a payload: columns are written by every change, a payload is the record
+as it was last published.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from schemas.documents import friction as friction_v1
+from schemas.documents import journey as journey_v1
+from schemas.documents import touchpoint as touchpoint_v1
+from schemas.documents.friction import FrictionDocumentState as FrictionState
+from schemas.vocabulary import ServiceLevel
+from services.journey.read.views import (
+    CustomerView,
+    EffortPart,
+    FrictionView,
+    IdentifierView,
+    JourneyState,
+    JourneySummary,
+    JourneyView,
+    Text,
+    TimelineTouchpoint,
+    TouchpointRef,
+)
+from services.runtime.postgres import Row
+
+_EFFORT_PARTS = TypeAdapter(list[EffortPart])
+
+FrictionsOf = Mapping[tuple[str, str], list[UUID]]
+"""For each touchpoint `(source, id)`, the frictions it is evidence of."""
+
+
+def identifier(row: Row) -> IdentifierView:
+    """One row of `journey.identifiers`."""
+    return IdentifierView(
+        type=row["type"],
+        value=row["value"],
+        verified=row["verified"],
+        first_seen_at=row["first_seen"],
+        last_seen_at=row["last_seen"],
+    )
+
+
+def journey(row: Row, owner: UUID) -> JourneySummary:
+    """One row of `journey.journeys` that belongs to the customer `owner`."""
+    stored = journey_v1.decode(row["payload"].encode())
+    return JourneySummary(
+        id=row["journey_id"],
+        customer_id=owner,
+        state=JourneyState(row["state"]),
+        version=row["version"],
+        reason=row["reason"],
+        refs=stored.refs,
+        channels=list(stored.channels),
+        service_level=stored.service_level,
+        outcome=stored.outcome,
+        touchpoint_count=stored.touchpoint_count,
+        contact_count=stored.contact_count,
+        friction_count=stored.friction_count,
+        effort=stored.effort,
+        opened_at=row["started_at"],
+        last_at=row["last_at"],
+        closed_at=row["closed_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def friction(row: Row, owner: UUID) -> FrictionView:
+    """One row of `journey.frictions` that belongs to the customer `owner`."""
+    stored = friction_v1.decode(row["payload"].encode())
+    state = FrictionState(row["state"])
+    return FrictionView(
+        id=row["friction_id"],
+        rule=row["rule"],
+        rule_version=row["rule_version"],
+        state=state,
+        revision=row["revision"],
+        severity=row["severity"],
+        customer_id=owner,
+        journey_id=row["journey_id"],
+        title=Text(en=stored.title.en, ko=stored.title.ko),
+        explanation=Text(en=stored.explanation.en, ko=stored.explanation.ko),
+        channel=row["channel"],
+        reason=stored.reason,
+        refs=stored.refs,
+        touchpoints=[TouchpointRef(source=ref.source, id=ref.id) for ref in stored.touchpoints],
+        evidence=stored.evidence,
+        quiet=row["quiet"],
+        occurred_at=row["occurred_at"],
+        detected_at=row["detected_at"],
+        revised_at=row["updated_at"],
+        retracted_at=row["updated_at"] if state is FrictionState.RETRACTED else None,
+    )
+
+
+def touchpoint(row: Row, frictions_of: FrictionsOf) -> TimelineTouchpoint:
+    """One row of `journey.touchpoints`."""
+    stored = touchpoint_v1.decode(row["payload"].encode())
+    return TimelineTouchpoint(
+        source=row["source"],
+        id=row["id"],
+        occurred_at=row["occurred_at"],
+        received_at=row["received_at"],
+        reported_at=stored.reported_at,
+        time_quality=stored.time_quality,
+        channel=row["channel"],
+        kind=row["kind"],
+        direction=stored.direction,
+        outcome=stored.outcome,
+        reason=stored.reason,
+        interaction_id=stored.interaction_id,
+        queue=stored.queue,
+        text=stored.text,
+        sealed_text=_sealed_text(stored.attributes.get(touchpoint_v1.SEALED_TEXT)),
+        refs=stored.refs,
+        late=row["late"],
+        replay=row["replay"],
+        journey_id=row["journey_id"],
+        friction_ids=frictions_of.get((row["source"], row["id"]), []),
+    )
+
+
+def _sealed_text(found: object) -> str | list[str] | None:
+    """Return an encrypted text; attributes are free, so a producer may have written anything there."""
+    if isinstance(found, list):
+        return found if all(isinstance(part, str) for part in found) else None
+    return found if isinstance(found, str) else None
+
+
+def evidence_of(frictions: Iterable[FrictionView]) -> FrictionsOf:
+    """Which standing frictions each touchpoint is evidence of, in the order of `frictions`."""
+    found: defaultdict[tuple[str, str], list[UUID]] = defaultdict(list)
+    for one in frictions:
+        if one.state is FrictionState.DETECTED:
+            for ref in one.touchpoints:
+                found[ref.source, ref.id].append(one.id)
+    return found
+
+
+def whole_journey(
+    summary: JourneySummary,
+    effort_parts: str,
+    *,
+    known_as: Sequence[UUID],
+    asked_as: UUID,
+    frictions: Sequence[FrictionView],
+    touchpoints: Sequence[Row],
+) -> JourneyView:
+    """A journey with its frictions and the rows of its touchpoints, told to whoever asked for the id `asked_as`.
+
+    `effort_parts` is the JSON of its column.
+    """
+    evidence = evidence_of(frictions)
+    return JourneyView(
+        **dict(summary),
+        merged_into=None if asked_as == summary.id else summary.id,
+        aliases=list(known_as),
+        effort_parts=_EFFORT_PARTS.validate_json(effort_parts),
+        frictions=list(frictions),
+        touchpoints=[touchpoint(row, evidence) for row in touchpoints],
+    )
+
+
+def customer(
+    row: Row,
+    aliases: Sequence[UUID],
+    identifiers: Sequence[IdentifierView],
+    journeys: Sequence[JourneySummary],
+    frictions: Sequence[FrictionView],
+) -> CustomerView:
+    """One row of `journey.customers` with everything that belongs to them."""
+    level = row["service_level"]
+    return CustomerView(
+        customer_id=row["customer_id"],
+        merged_from=list(aliases),
+        service_level=None if level is None else ServiceLevel(level),
+        identifiers=list(identifiers),
+        effort=max((one.effort for one in journeys), default=0),
+        journeys=list(journeys),
+        frictions=list(frictions),
+        first_seen_at=row["first_at"],
+        last_seen_at=row["last_at"],
+    )

@@ -1,0 +1,202 @@
+"""What the read API answers with: one frozen model per answer, documented, with examples.
+
+The shapes are promises to callers: fields are added, never renamed or dropped. Reading them from the database is left
+to `services.journey.read.queries`, saying them over HTTP to `services.journey.api.routes`.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from schemas.codec import utc_text
+from schemas.documents.friction import FrictionDocumentState as FrictionState
+from schemas.vocabulary import Channel, Direction, ServiceLevel, Severity, TimeQuality
+
+Instant = Annotated[datetime, PlainSerializer(utc_text, return_type=str, when_used="json")]
+"""A moment, always written as UTC with microseconds: `2026-11-22T00:15:00.000000Z`."""
+
+
+class JourneyState(StrEnum):
+    """Open journeys still gather touchpoints; closed ones have reached their end or gone quiet."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class View(BaseModel):
+    """Frozen, and strict about its own shape."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Text(View):
+    """A text in the two languages that Waymark speaks."""
+
+    en: str = Field(description="English.", examples=["Contacted us again within a day"])
+    ko: str = Field(description="Korean.", examples=["하루 안에 다시 연락함"])
+
+
+class TouchpointRef(View):
+    """Names one touchpoint: ids are unique within their source."""
+
+    source: str = Field(description="The producer that sent it.", examples=["ivr"])
+    id: str = Field(description="The producer's own id of it.", examples=["call-8841-end"])
+
+
+class IdentifierView(View):
+    """One identifier that points to the customer."""
+
+    type: str = Field(description="Its type, an open vocabulary.", examples=["phone"])
+    value: str = Field(description="Its value in normal form.", examples=["+821012345678"])
+    verified: bool = Field(description="Whether a source has vouched for it at least once.")
+    first_seen_at: Instant = Field(description="When it was first seen.")
+    last_seen_at: Instant = Field(description="When it was last seen.")
+
+
+class EffortPart(View):
+    """One share of an effort score: what made it hard, and how much it weighed."""
+
+    factor: str = Field(description="What weighed.", examples=["repeat_contact"])
+    count: int = Field(description="How often.", examples=[2])
+    points: float = Field(description="Points it added to the score.", examples=[18.0])
+
+
+class FrictionView(View):
+    """A detected difficulty with its evidence."""
+
+    id: UUID = Field(description="Deterministic: the same difficulty has the same id for ever.")
+    rule: str = Field(description="The rule that found it.", examples=["repeat_contact_24h"])
+    rule_version: int = Field(description="The version of that rule.", examples=[1])
+    state: FrictionState = Field(description="`detected`, or `retracted` by a touchpoint that came late.")
+    revision: int = Field(description="Raised at every change; the highest is the latest.", examples=[1])
+    severity: Severity = Field(description="How bad.")
+    customer_id: UUID = Field(description="Whose difficulty it is now (merges move it).")
+    journey_id: UUID | None = Field(description="The journey it belongs to.")
+    title: Text = Field(description="One line for people.")
+    explanation: Text = Field(description="Why the rule fired, with its numbers.")
+    channel: Channel = Field(description="Channel of its anchor.", examples=["phone"])
+    reason: str | None = Field(None, description="What the contact was about, where known.", examples=["billing"])
+    refs: dict[str, str] = Field(description="Case, order and other references.", examples=[{"case_id": "T-77"}])
+    touchpoints: list[TouchpointRef] = Field(description="Evidence, oldest first, at most fifty.")
+    evidence: dict[str, int | float | str | bool] = Field(description="The numbers that the rule saw.")
+    quiet: bool = Field(description="Kept and shown, but nobody was told: a replay, or old news when found.")
+    occurred_at: Instant = Field(description="When it happened (event time of its anchor).")
+    detected_at: Instant = Field(description="When it was first found.")
+    revised_at: Instant = Field(description="When this revision was made.")
+    retracted_at: Instant | None = Field(None, description="When it was taken back.")
+
+
+class JourneySummary(View):
+    """One journey, as lists show it."""
+
+    id: UUID = Field(description="Opaque and stable.")
+    customer_id: UUID = Field(description="Whose journey.")
+    state: JourneyState = Field(description="`open` or `closed`.")
+    version: int = Field(description="Raised at every change.", examples=[3])
+    reason: str | None = Field(None, description="What it is about, where known.", examples=["billing"])
+    refs: dict[str, str] = Field(description="The references it gathers.", examples=[{"case_id": "T-77"}])
+    channels: list[Channel] = Field(description="Channels used, in order of first use.", examples=[["web", "phone"]])
+    service_level: ServiceLevel | None = Field(None, description="What the customer was promised.")
+    outcome: str | None = Field(None, description="How it ended, where known.", examples=["resolved"])
+    touchpoint_count: int = Field(description="How many touchpoints.", examples=[7])
+    contact_count: int = Field(description="How often the customer had to contact us.", examples=[3])
+    friction_count: int = Field(description="How many frictions stand.", examples=[2])
+    effort: float = Field(description="Effort score, 0 (easy) to 100 (as hard as it gets).", examples=[42.5])
+    opened_at: Instant = Field(description="Its first touchpoint (event time).")
+    last_at: Instant = Field(description="Its latest touchpoint (event time).")
+    closed_at: Instant | None = Field(None, description="When it was closed (event time).")
+    updated_at: Instant = Field(description="When Waymark last changed it.")
+
+
+class JourneyView(JourneySummary):
+    """One journey whole: its difficulties, and why its effort is what it is."""
+
+    merged_into: UUID | None = Field(
+        None, description="Set when you asked for a journey that became part of another: the id that it has now."
+    )
+    aliases: list[UUID] = Field(default_factory=list, description="Ids this journey was known by before merges.")
+    effort_parts: list[EffortPart] = Field(description="The score explained, heaviest first.")
+    frictions: list[FrictionView] = Field(description="Latest first; retracted ones too.")
+    touchpoints: list["TimelineTouchpoint"] = Field(description="Its touchpoints in event order, at most 200.")
+
+
+class TimelineTouchpoint(View):
+    """One touchpoint as it happened, with what it became part of."""
+
+    source: str = Field(description="The producer that sent it.", examples=["ivr"])
+    id: str = Field(description="The producer's own id of it.", examples=["call-8841-end"])
+    occurred_at: Instant = Field(description="When it happened.")
+    received_at: Instant = Field(description="When Waymark got it.")
+    reported_at: Instant | None = Field(None, description="What its producer said of the time, where that is not it.")
+    time_quality: TimeQuality | None = Field(
+        None, description="How its time came about; absent: as its producer said.", examples=["corrected"]
+    )
+    channel: Channel = Field(description="Where.", examples=["phone"])
+    kind: str = Field(description="What.", examples=["call_ended"])
+    direction: Direction | None = Field(None, description="`inbound` or `outbound`.", examples=["inbound"])
+    outcome: str | None = Field(None, description="How it ended.", examples=["unresolved"])
+    reason: str | None = Field(None, description="What it was about.", examples=["billing"])
+    interaction_id: str | None = Field(None, description="The call, chat or visit it is part of.")
+    queue: str | None = Field(None, description="The group that held it.", examples=["billing-ko"])
+    text: str | None = Field(None, description="What was said, where the source sends it.")
+    sealed_text: str | list[str] | None = Field(
+        None, description="What was said, encrypted when it came in; `waymark privacy open` opens it."
+    )
+    refs: dict[str, str] = Field(description="Case, order and other references.")
+    late: bool = Field(description="Came after the allowed lateness: shown, but no rule looked at it.")
+    replay: bool = Field(description="Came from an import or a replay.")
+    journey_id: UUID | None = Field(None, description="The journey it belongs to; a late one belongs to none.")
+    friction_ids: list[UUID] = Field(description="The frictions it is evidence of.")
+
+
+class CustomerView(View):
+    """One customer, found by any identifier."""
+
+    customer_id: UUID = Field(description="Opaque, stable, never derived from an identifier.")
+    merged_from: list[UUID] = Field(default_factory=list, description="Customers found to be this same person.")
+    service_level: ServiceLevel | None = Field(None, description="What they were promised.", examples=["premium"])
+    identifiers: list[IdentifierView] = Field(description="Everything that points to them.")
+    effort: float = Field(description="Effort of their hardest open journey, 0 to 100; 0 when none is open.")
+    journeys: list[JourneySummary] = Field(description="Open journeys, latest first, at most 100.")
+    frictions: list[FrictionView] = Field(description="Latest first, at most 200; retracted ones too.")
+    first_seen_at: Instant | None = Field(None, description="Their first touchpoint, where one is kept.")
+    last_seen_at: Instant | None = Field(None, description="Their latest touchpoint.")
+
+
+class TimelinePage(View):
+    """One page of a customer's touchpoints in event order."""
+
+    customer_id: UUID = Field(description="Whose timeline.")
+    touchpoints: list[TimelineTouchpoint] = Field(description="In event order, oldest first.")
+    journeys: list[JourneySummary] = Field(description="The journeys that the touchpoints of this page belong to.")
+    frictions: list[FrictionView] = Field(description="The frictions that they are evidence of.")
+    next_cursor: str | None = Field(None, description="Ask with it for the next page; absent on the last.")
+
+
+class JourneyPage(View):
+    """One page of journeys, latest created first."""
+
+    journeys: list[JourneySummary] = Field(description="The journeys.")
+    next_cursor: str | None = Field(None, description="Ask with it for the next page; absent on the last.")
+
+
+JourneyView.model_rebuild()
+
+
+class OutcomeView(View):
+    """What became of one touchpoint."""
+
+    outcome: str = Field(
+        description="`applied`, `late` (as history), `duplicate`, `conflict`, `dead_letter`, `waiting`, `unknown`.",
+        examples=["applied"],
+    )
+    code: str | None = Field(None, description="Why, of a conflict or a dead letter.", examples=["id_conflict"])
+
+
+class OutcomesView(View):
+    """What became of touchpoints, in the order in which they were asked about."""
+
+    outcomes: list[OutcomeView]

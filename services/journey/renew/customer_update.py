@@ -1,0 +1,50 @@
+"""What is new about customers, and what became of it: the values between resolving, renewing and writing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from services.journey.consume.decoding import Readable
+from services.journey.domain.comparison.changes import Changes
+from services.journey.domain.names import CustomerId
+from services.journey.domain.projection import Projection
+from services.journey.domain.touchpoint import Recorded
+
+
+class Fresh(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A touchpoint not stored yet."""
+
+    content: Readable
+    appended_at: datetime
+    late: bool
+
+    @property
+    def recorded(self) -> Recorded:
+        """As the domain wants it."""
+        return Recorded(touchpoint=self.content.touchpoint, appended_at=self.appended_at, late=self.late)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What is new about a customer: touchpoints, customers absorbed, how many identifiers; nothing, for a timer.
+
+    `trace` is the W3C context of the latest record among them.
+    """
+
+    fresh: Sequence[Fresh] = ()
+    absorbed: Sequence[UUID] = ()
+    new_identifiers: int = 0
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One customer: what its touchpoints say now, and what is different from what is stored."""
+
+    customer_id: CustomerId
+    news: News
+    projection: Projection
+    changes: Changes

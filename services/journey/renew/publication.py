@@ -1,0 +1,80 @@
+"""Frictions and journeys as other services see them: the published JSON, and the record that carries it.
+
+The domain's values have the members of friction v1 and (but for the effort's parts) of journey v1.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from schemas.cloudevents import CloudEventType, headers, origin
+from schemas.codec import Codec
+from schemas.documents import friction as friction_v1
+from schemas.documents import journey as journey_v1
+from services.journey.domain.friction import Friction
+from services.journey.domain.journey import Journey
+from services.journey.outbox.outbox_rows import Outgoing
+from services.journey.store.journeys import Gone
+from services.runtime.record import Record
+
+_ORIGIN = origin("journey")
+_FRICTION = Codec(Friction)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A document ready to be kept (`payload`, text for a json column) and to be published (`record`)."""
+
+    record: Record
+
+    @property
+    def payload(self) -> str:
+        """The document as text."""
+        return (self.record.value or b"").decode()
+
+    def to(self, customer_id: UUID) -> Outgoing:
+        """Address it: the records of one customer leave in their order."""
+        return Outgoing(customer_id=customer_id, record=self.record)
+
+
+def friction(said: Friction, trace: str | None) -> Said:
+    """Return a friction as friction v1, keyed by its customer; `trace` is the W3C context of what led to it."""
+    revised_at = said.revised_at or said.detected_at
+    attributes = headers(
+        CloudEventType.FRICTION, id=f"{said.id}.{said.revision}", origin=_ORIGIN, time=revised_at, traceparent=trace
+    )
+    key = str(said.customer_id).encode()
+    return Said(record=Record(topic=friction_v1.TOPIC, key=key, value=_FRICTION.encode(said), headers=attributes))
+
+
+def journey(said: Journey, now: datetime, trace: str | None) -> Said:
+    """Return a journey as journey v1, updated `now`, keyed by its id."""
+    members = msgspec.structs.asdict(said)
+    for name in ("id", "customer_id"):
+        members[name] = str(members[name])
+    members.pop("idle_at")
+    members["effort"] = said.effort.score
+    members["updated_at"] = now
+    return _journey(msgspec.convert(members, journey_v1.JourneyDocument), trace)
+
+
+def gone_journey(last: str, gone: Gone, now: datetime, trace: str | None) -> Said:
+    """Return the last record of a journey that is no more, from what was published of it `last`."""
+    target = gone.merged_into
+    said = msgspec.structs.replace(
+        journey_v1.decode(last.encode()),
+        version=gone.what.version,
+        state=journey_v1.JourneyDocumentState.DISSOLVED if target is None else journey_v1.JourneyDocumentState.MERGED,
+        customer_id=str(gone.customer_id),
+        merged_into=None if target is None else str(target),
+        updated_at=now,
+    )
+    return _journey(said, trace)
+
+
+def _journey(said: journey_v1.JourneyDocument, trace: str | None) -> Said:
+    value = journey_v1.encode(said)
+    record = Record(topic=journey_v1.TOPIC, key=said.id.encode(), value=value, headers=journey_v1.headers(said, trace))
+    return Said(record=record)

@@ -1,0 +1,190 @@
+"""Renewal: project customers anew from their touchpoints and write what changed.
+
+The one code path behind a batch of records, a fired timer and a mended rule. The customers are locked by the caller.
+What a projection says, and what is new about it, is the domain's; writing it is `writing`'s.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import zip_longest
+from uuid import UUID
+
+from services.journey.domain.comparison.changes import Moment, Stored, diff
+from services.journey.domain.friction import StoredFriction
+from services.journey.domain.journey import StoredJourney
+from services.journey.domain.names import CustomerId
+from services.journey.domain.projection import Policy, project
+from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.timer import StoredTimer, TimerState
+from services.journey.domain.touchpoint import Recorded, in_order
+from services.journey.renew.customer_update import Comparison, News
+from services.journey.renew.writer import Writer, Written
+from services.journey.store import frictions, journeys, timer_rows, touchpoints
+from services.runtime.postgres import Connection
+from services.runtime.tasks import beside
+
+GROUP = 100
+"""Customers whose histories are read, compared and written together. Three groups are in memory: while one is compared,
+the one before it is written and the one after it is read."""
+
+MARGIN = timedelta(days=31)
+"""How far before the first touchpoint that is looked at something may lie that still has to do with it: a contact that
+went on for weeks."""
+
+BREATH_S = 0.5
+"""After so long without a word the server is spoken to: it ends transactions that idle for 3 s."""
+
+TURN_S = 0.002
+"""After so long others get the event loop: first of all the reading and writing beside, which is to go on meanwhile."""
+
+
+Step = Callable[[], None]
+"""Told that a part of the work is done."""
+
+
+def unheard() -> None:
+    """Be a step that nobody wants to hear of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What is stored about the customers of a group, absorbed ones included."""
+
+    histories: Mapping[UUID, list[Recorded]]
+    frictions: Mapping[UUID, list[StoredFriction]]
+    journeys: Mapping[UUID, list[StoredJourney]]
+    timers: Mapping[UUID, list[StoredTimer]]
+
+
+_NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewer:
+    """Renews customers. `history` is how many touchpoints of each are looked at."""
+
+    rulebook: Rulebook
+    policy: Policy
+    new_id: Callable[[], UUID]
+    stale_after_s: float
+    history: int
+    writer: Writer
+
+    async def renew(
+        self,
+        connection: Connection,
+        news: Mapping[CustomerId, News],
+        now: datetime,
+        step: Step = unheard,
+    ) -> Written:
+        """Write what changes about each customer in `news`; `now` is the database's time, `step` told of each group."""
+        written = Written()
+        session = _Session(
+            connection=connection,
+            news=news,
+            latest=self.history + 1,
+            writer=self.writer,
+            now=now,
+            written=written,
+            step=step,
+        )
+        customers = sorted(news)
+        groups = [customers[first : first + GROUP] for first in range(0, len(customers), GROUP)]
+        kept = await session.load(next(iter(groups), ()))
+        compared: Sequence[Comparison] = ()
+        for group, following in zip_longest(groups, groups[1:], fillvalue=()):
+            done = asyncio.Event()
+            async with beside("renewal", session.meanwhile(compared, following, done)) as moving:
+                compared = await self._compare_all(group, news, kept, now)
+                done.set()
+            kept = moving.result()
+        await session.write(compared)
+        return written
+
+    async def _compare_all(
+        self, group: Sequence[CustomerId], news: Mapping[CustomerId, News], kept: _Kept, now: datetime
+    ) -> list[Comparison]:
+        loop = asyncio.get_running_loop()
+        comparisons = []
+        turn_ends = loop.time()
+        for customer in group:
+            if loop.time() >= turn_ends:  # at once, so that what is beside begins before the first customer
+                await asyncio.sleep(0)
+                turn_ends = loop.time() + TURN_S
+            comparisons.append(self._compare(customer, news[customer], kept, now))
+        return comparisons
+
+    def _compare(self, customer: CustomerId, news: News, kept: _Kept, now: datetime) -> Comparison:
+        recorded = [*kept.histories.get(customer, ()), *(fresh.recorded for fresh in news.fresh if not fresh.late)]
+        truncated = len(recorded) > self.history
+        if truncated:
+            recorded = sorted(recorded, key=in_order)[-self.history :]
+        everyone = (customer, *news.absorbed)
+        stored = Stored(
+            frictions=[friction for one in everyone for friction in kept.frictions.get(one, ())],
+            journeys=[journey for one in everyone for journey in kept.journeys.get(one, ())],
+            timers=kept.timers.get(customer, ()),
+            truncated=truncated,
+        )
+        fired = frozenset(timer.id for timer in stored.timers if timer.state is TimerState.FIRED)
+        projection = project(recorded, fired=fired, rulebook=self.rulebook, policy=self.policy)
+        moment = Moment(customer_id=customer, now=now, new_id=self.new_id, stale_after_s=self.stale_after_s)
+        changes = diff(projection, stored, self.rulebook, moment)
+        return Comparison(customer_id=customer, news=news, projection=projection, changes=changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    """The database's part of one renewal: one statement after the other, on the connection that holds the locks."""
+
+    connection: Connection
+    news: Mapping[CustomerId, News]
+    latest: int
+    writer: Writer
+    now: datetime
+    written: Written
+    step: Step
+
+    async def load(self, group: Sequence[CustomerId]) -> _Kept:
+        """Read what is kept of a group."""
+        if not group:
+            return _NOTHING
+        histories = await touchpoints.history(self.connection, group, self.latest)
+        since: dict[UUID, datetime | None] = {
+            customer: _floor(histories[customer]) if len(histories.get(customer, ())) >= self.latest else None
+            for customer in group
+        }
+        absorbed = dict.fromkeys(one for customer in group for one in self.news[customer].absorbed)
+        return _Kept(
+            histories=histories,
+            journeys=await journeys.load(self.connection, {**since, **absorbed}),
+            frictions=await frictions.load(self.connection, {**since, **absorbed}),
+            timers=await timer_rows.load(self.connection, since),
+        )
+
+    async def write(self, compared: Sequence[Comparison]) -> None:
+        """Write what is new about a group."""
+        if compared:
+            await self.writer.write(self.connection, compared, self.now, self.written)
+            self.step()
+
+    async def meanwhile(
+        self, compared: Sequence[Comparison], following: Sequence[CustomerId], done: asyncio.Event
+    ) -> _Kept:
+        """Write the group before, load the one after, and stay awake until the one between is `done`."""
+        await self.write(compared)
+        kept = await self.load(following)
+        while not done.is_set():
+            try:
+                async with asyncio.timeout(BREATH_S):
+                    await done.wait()
+            except TimeoutError:
+                await self.connection.execute("SELECT 1")
+        return kept
+
+
+def _floor(history: Sequence[Recorded]) -> datetime:
+    """From when on the past of a customer matters of whom only the latest touchpoints are looked at."""
+    return min(one.touchpoint.occurred_at for one in history) - MARGIN

@@ -1,0 +1,199 @@
+"""Writing what is new about customers: a comparison in, rows out, a fixed number of statements whatever its size.
+
+Decides nothing: what to write stands in the domain's `Changes`, how it reads elsewhere is `publication`'s.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.journey.domain.comparison.changes import Alias, Dissolved, JourneyChange
+from services.journey.domain.comparison.revision import FrictionChange, FrictionEvent
+from services.journey.outbox import outbox_rows
+from services.journey.outbox.outbox_rows import Outgoing
+from services.journey.renew import contested_changes, publication
+from services.journey.renew.contested_changes import Said as SaidChange
+from services.journey.renew.customer_update import Comparison, Fresh
+from services.journey.renew.publication import Said
+from services.journey.store import customers, frictions, journeys, timer_rows, touchpoints
+from services.journey.store.customers import CustomerNote
+from services.journey.store.frictions import Failure, FrictionRow
+from services.journey.store.journeys import Gone, JourneyRow
+from services.journey.store.timer_rows import Armed
+from services.journey.store.touchpoints import Placed, TouchpointRow
+from services.runtime.postgres import Connection
+
+
+@dataclass(slots=True, kw_only=True)
+class Written:
+    """What was written, for metrics. Frictions by rule, event and whether they are quiet."""
+
+    frictions: Counter[tuple[str, FrictionEvent, bool]] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    outgoing: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """Writes comparisons; with `publish_journeys`, journeys are published like frictions."""
+
+    publish_journeys: bool
+
+    async def write(
+        self, connection: Connection, comparisons: Sequence[Comparison], now: datetime, written: Written
+    ) -> None:
+        """Write all of it, and add to `written`."""
+        await customers.note(connection, [_note(one) for one in comparisons if one.news.fresh or one.changes])
+        await _write_touchpoints(connection, comparisons)
+        told = await _write_journeys(connection, comparisons, now)
+        outgoing = told if self.publish_journeys else []
+        outgoing += await _write_frictions(connection, comparisons, now, written)
+        await _hand_over(connection, comparisons)
+        await _write_timers(connection, comparisons)
+        await _write_failures(connection, comparisons, written)
+        if outgoing:
+            await outbox_rows.add(connection, outgoing)
+            written.outgoing += len(outgoing)
+
+
+def _note(comparison: Comparison) -> CustomerNote:
+    counted = comparison.projection.history
+    times = [fresh.content.touchpoint.occurred_at for fresh in comparison.news.fresh]
+    times += [one.touchpoint.occurred_at for one in (*counted[:1], *counted[-1:])]
+    levels = (one.touchpoint.service_level for one in reversed(counted))
+    return CustomerNote(
+        customer_id=comparison.customer_id,
+        service_level=next((level for level in levels if level is not None), None),
+        first_at=min(times, default=None),
+        last_at=max(times, default=None),
+        new_identifiers=comparison.news.new_identifiers,
+    )
+
+
+async def _write_touchpoints(connection: Connection, comparisons: Sequence[Comparison]) -> None:
+    rows: list[TouchpointRow] = []
+    moved: list[Placed] = []
+    for comparison in comparisons:
+        placed = {placement.touchpoint: placement for placement in comparison.changes.placements}
+        for fresh in comparison.news.fresh:
+            placement = placed.pop(fresh.content.touchpoint.key, None)
+            rows.append(_touchpoint_row(comparison.customer_id, fresh, placement.journey_id if placement else None))
+        moved += [
+            Placed(source=key[0], id=key[1], occurred_at=placement.occurred_at, journey_id=placement.journey_id)
+            for key, placement in placed.items()
+        ]
+    if rows:
+        await touchpoints.insert(connection, rows)
+    if moved:
+        await touchpoints.place(connection, moved)
+
+
+def _touchpoint_row(customer_id: UUID, fresh: Fresh, journey_id: UUID | None) -> TouchpointRow:
+    return TouchpointRow(
+        touchpoint=fresh.content.touchpoint,
+        customer_id=customer_id,
+        journey_id=journey_id,
+        appended_at=fresh.appended_at,
+        late=fresh.late,
+        payload=fresh.content.payload,
+    )
+
+
+async def _write_journeys(connection: Connection, comparisons: Sequence[Comparison], now: datetime) -> list[Outgoing]:
+    changes = [(one.news.trace, change) for one in comparisons for change in one.changes.journeys]
+    said = [publication.journey(change.journey, now, trace) for trace, change in changes]
+    if changes:
+        rows = [_journey_row(change, one) for (_, change), one in zip(changes, said, strict=True)]
+        await journeys.write(connection, rows, now)
+    outgoing = [one.to(change.journey.customer_id) for (_, change), one in zip(changes, said, strict=True)]
+    return outgoing + await _retire_journeys(connection, comparisons, now)
+
+
+def _journey_row(change: JourneyChange, said: Said) -> JourneyRow:
+    return JourneyRow(journey=change.journey, digest=change.digest, payload=said.payload)
+
+
+async def _retire_journeys(connection: Connection, comparisons: Sequence[Comparison], now: datetime) -> list[Outgoing]:
+    gone = [
+        (one.news.trace, Gone(what=what, customer_id=one.customer_id)) for one in comparisons for what in _gone(one)
+    ]
+    if not gone:
+        return []
+    last = await journeys.payloads(connection, [one.what.id for _, one in gone])
+    await journeys.retire(connection, [one for _, one in gone], now)
+    return [
+        publication.gone_journey(last[one.what.id], one, now, trace).to(one.customer_id)
+        for trace, one in gone
+        if one.what.id in last
+    ]
+
+
+def _gone(comparison: Comparison) -> list[Alias | Dissolved]:
+    return [*comparison.changes.aliased, *comparison.changes.dissolved]
+
+
+async def _write_frictions(
+    connection: Connection, comparisons: Sequence[Comparison], now: datetime, written: Written
+) -> list[Outgoing]:
+    changes = contested_changes.one_each((one, change) for one in comparisons for change in one.changes.frictions)
+    if not changes:
+        return []
+    absorbed = [absorbed for one in comparisons for absorbed in one.news.absorbed]
+    outgoing, lost = await _say(connection, changes, now, absorbed, written)
+    if lost:
+        holders = await frictions.holders(connection, [change.friction.id for _, change in lost])
+        won = contested_changes.taken_over(lost, holders)
+        more, _ = await _say(connection, won, now, [holder.customer_id for holder in holders.values()], written)
+        outgoing += more
+    return outgoing
+
+
+async def _say(
+    connection: Connection, changes: Sequence[SaidChange], now: datetime, yielding: Sequence[UUID], written: Written
+) -> tuple[list[Outgoing], list[SaidChange]]:
+    """Write changes; return what to publish, and those whose friction is held by a customer not `yielding`."""
+    said = [publication.friction(change.friction, one.news.trace) for one, change in changes]
+    rows = [_friction_row(change, one) for (_, change), one in zip(changes, said, strict=True)]
+    ours = await frictions.write(connection, rows, now, yielding) if rows else set()
+    outgoing, lost = [], []
+    for one, document in zip(changes, said, strict=True):
+        comparison, change = one
+        if change.friction.id in ours:
+            written.frictions[change.friction.rule, change.event, change.friction.quiet] += 1
+            outgoing.append(document.to(comparison.customer_id))
+        else:
+            lost.append(one)
+    return outgoing, lost
+
+
+def _friction_row(change: FrictionChange, said: Said) -> FrictionRow:
+    return FrictionRow(friction=change.friction, digest=change.digest, payload=said.payload)
+
+
+async def _hand_over(connection: Connection, comparisons: Sequence[Comparison]) -> None:
+    pairs = [(absorbed, one.customer_id) for one in comparisons for absorbed in one.news.absorbed]
+    if pairs:
+        absorbed, survivors = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        await journeys.rekey(connection, absorbed, survivors)
+        await frictions.rekey(connection, absorbed, survivors)
+
+
+async def _write_timers(connection: Connection, comparisons: Sequence[Comparison]) -> None:
+    armed = [Armed(timer=timer, customer_id=one.customer_id) for one in comparisons for timer in one.changes.armed]
+    cancelled = [timer for one in comparisons for timer in one.changes.cancelled]
+    if armed:
+        await timer_rows.arm(connection, armed)
+    if cancelled:
+        await timer_rows.cancel(connection, cancelled)
+
+
+async def _write_failures(connection: Connection, comparisons: Sequence[Comparison], written: Written) -> None:
+    failures = [
+        Failure(rule=failed.rule, rule_version=failed.rule_version, customer_id=one.customer_id, error=failed.error)
+        for one in comparisons
+        for failed in one.projection.failures
+    ]
+    written.failures.update(failure.rule for failure in failures)
+    await frictions.note_failures(connection, [one.customer_id for one in comparisons], failures)

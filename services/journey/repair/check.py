@@ -1,0 +1,123 @@
+"""Surveying: who is who as stored, held against the ledger of links, some customers at a time. Changes nothing.
+
+What a difference is, `services.journey.repair.differences` says.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.journey.domain.identity import IdentifierKey, IdentityPolicy, usable_among
+from services.journey.repair import survey
+from services.journey.repair.differences import Standing, across, held_without_link, strongest_known
+from services.journey.repair.survey import Astray, Counted, LedgerLink, Owned
+from services.runtime.postgres import Connection, Pool, acquire
+
+CUSTOMERS_AT_ONCE = 500
+"""Customers of one page: what is in memory, and for how long one snapshot is held."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """A touchpoint that `holder` has, though its strongest identifier is another customer's."""
+
+    source: str
+    id: str
+    holder: UUID
+    strongest: IdentifierKey
+
+
+@dataclass(slots=True, kw_only=True)
+class Surveyed:
+    """One page: how much was looked at, and what differs."""
+
+    customers: int = 0
+    identifiers: int = 0
+    touchpoints: int = 0
+    split: list[LedgerLink] = field(default_factory=list)
+    owners: dict[IdentifierKey, UUID] = field(default_factory=dict)
+    """Of both ends of `split`."""
+
+    unheld: list[UUID] = field(default_factory=list)
+    strays: list[Stray] = field(default_factory=list)
+    journeys: list[Astray] = field(default_factory=list)
+    miscounted: list[UUID] = field(default_factory=list)
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything is not as it must be."""
+        return any((self.split, self.unheld, self.strays, self.journeys, self.miscounted))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyor:
+    """Looks at every customer once, in the order of their ids."""
+
+    pool: Pool
+    policy: IdentityPolicy
+
+    async def how_many(self) -> int:
+        """Return how many customers there are to look at."""
+        async with acquire(self.pool) as connection:
+            return await survey.how_many(connection)
+
+    async def pages(self) -> AsyncIterator[Surveyed]:
+        """Return page after page. Between two of them nothing is held, so that each may be mended at once."""
+        after = survey.NOBODY
+        while True:
+            async with (
+                acquire(self.pool) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                customers = await survey.page(connection, after, CUSTOMERS_AT_ONCE)
+                found = await self._look(connection, customers) if customers else None
+            if found is None:
+                return
+            yield found
+            after = customers[-1].customer_id
+
+    async def _look(self, connection: Connection, customers: Sequence[Counted]) -> Surveyed:
+        ids = [one.customer_id for one in customers]
+        mine = await survey.identifiers_of(connection, ids)
+        links = {link.key: link for link in await survey.links_at(connection, mine)}
+        others = {key for link in links for key in link} - mine.keys()
+        owners = {**mine, **(await survey.roots_of(connection, others) if others else {})}
+        standing = Standing(mine=mine, owners=owners, links={key: link.active for key, link in links.items()})
+        found = Surveyed(customers=len(customers), identifiers=len(mine), unheld=held_without_link(standing))
+        # A link across two pages is seen from both; it is told where its left end is.
+        found.split = [links[key] for key in across(standing) if key[0] in mine]
+        found.owners = {key: owners[key] for link in found.split for key in link.key}
+        found.miscounted = _miscounted(customers, list(mine.values()))
+        found.journeys = await survey.journeys_astray(connection, ids)
+        await self._touchpoints(connection, ids, mine, found)
+        return found
+
+    async def _touchpoints(
+        self, connection: Connection, ids: Sequence[UUID], mine: dict[IdentifierKey, UUID], found: Surveyed
+    ) -> None:
+        waiting: list[Owned] = []
+        async for one in survey.touchpoints_of(connection, ids):
+            found.touchpoints += 1
+            strongest = next(iter(usable_among(one.carries, self.policy)), None)
+            if strongest is not None and mine.get(strongest) != one.customer_id:
+                waiting.append(one)
+        if not waiting:
+            return
+        carried = {key for one in waiting for key in usable_among(one.carries, self.policy)}
+        owners = await survey.roots_of(connection, carried)
+        for one in waiting:
+            strongest = strongest_known(usable_among(one.carries, self.policy), owners)
+            if strongest is not None and owners[strongest] != one.customer_id:
+                stray = Stray(source=one.source, id=one.id, holder=one.customer_id, strongest=strongest)
+                found.strays.append(stray)
+
+
+def _miscounted(customers: Sequence[Counted], owners: Sequence[UUID]) -> list[UUID]:
+    sizes: dict[UUID, int] = {}
+    for owner in owners:
+        sizes[owner] = sizes.get(owner, 0) + 1
+    return [
+        one.customer_id
+        for one in customers
+        if one.identifier_count != sizes.get(one.customer_id, 0) or one.merge_count != one.absorbed
+    ]

@@ -1,0 +1,220 @@
+"""Mending: what differs from the ledger of links is put right, in transactions like those of a batch.
+
+Customers who are one are merged by the same resolver, under the same locks, within the same caps; what a customer holds
+wrongly goes as in an unmerge. Each transaction takes a bounded number of links or one customer and looks again under
+its locks, so workers may go on meanwhile, and whatever is interrupted is found again by the next look.
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+import msgspec
+
+from services.journey.apply.resolution import Resolver, WidenedError
+from services.journey.consume import progress
+from services.journey.domain.identity import Sighting
+from services.journey.domain.names import CustomerId
+from services.journey.domain.touchpoint import Identifier, Touchpoint
+from services.journey.renew.customer_update import News
+from services.journey.renew.renewal import Renewer
+from services.journey.repair import ledger, survey
+from services.journey.repair.check import Stray, Surveyed
+from services.journey.repair.survey import Astray, LedgerLink
+from services.journey.repair.unmerge import Unmerger
+from services.journey.store import customers
+from services.journey.store.customers import Absorption, LockedCustomer
+from services.runtime.postgres import Connection, Pool, retrying, transaction
+
+LINKS_AT_ONCE = 20
+"""Links followed in one transaction: each may merge two customers with all their touchpoints."""
+
+TOUCHPOINTS_AT_ONCE = 500
+ATTEMPTS = 10
+
+
+class Mended(msgspec.Struct, kw_only=True):
+    """What was done, in numbers."""
+
+    merged: int = 0
+    quarantined: int = 0
+    separated: int = 0
+    touchpoints_moved: int = 0
+    journeys_renewed: int = 0
+    counts_corrected: int = 0
+
+    def add(self, other: "Mended") -> None:
+        """Add what another transaction did."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mender:
+    """Mends what a survey found."""
+
+    pool: Pool
+    resolver: Resolver
+    renewer: Renewer
+    unmerger: Unmerger
+
+    async def mend(self, found: Surveyed) -> Mended:
+        """Mend one page, one transaction after the other.
+
+        Raises:
+            WidenedError: customers kept merging while we looked; what is mended stays mended.
+        """
+        done = Mended()
+        work: list[Callable[[Connection], Awaitable[Mended]]] = []
+        work += [partial(self._follow, links=links) for links in _portions(found.split, LINKS_AT_ONCE)]
+        work += [partial(self._separate, customer=customer) for customer in found.unheld]
+        work += [partial(self._move, holder=holder, strays=strays) for holder, strays in _by_holder(found.strays)]
+        work += [partial(self._renew, journey=journey) for journey in found.journeys]
+        work += [partial(self._count, customer=customer) for customer in found.miscounted]
+        for one in work:
+            done.add(await self._apart(one))
+        return done
+
+    async def _apart(self, work: Callable[[Connection], Awaitable[Mended]]) -> Mended:
+        """Do `work` in a transaction of its own, again if a merge or a deadlock came between."""
+
+        async def once() -> Mended:
+            async with transaction(self.pool) as connection:
+                return await work(connection)
+
+        for attempt in range(ATTEMPTS):
+            try:
+                return await retrying(once, attempts=ATTEMPTS)
+            except WidenedError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _follow(self, connection: Connection, links: Sequence[LedgerLink]) -> Mended:
+        """Follow links as if their first evidence came now; those that a cap forbids go to quarantine."""
+        await ledger.owners(connection, {key for link in links for key in link.key})
+        standing = {
+            link.key for link in await survey.links_at(connection, {link.key[0] for link in links}) if link.active
+        }
+        sightings = [_sighted(link) for link in sorted(links, key=_first) if link.key in standing]
+        resolution = await self.resolver.resolve_sightings(connection, sightings) if sightings else None
+        if resolution is None:
+            return Mended()
+        refused = [(one.link.key, str(one.reason)) for one in resolution.quarantined]
+        if refused:
+            await survey.quarantine(connection, refused)
+        await self._recount(connection, list(resolution.absorbed))
+        news = {customer: News(absorbed=absorbed) for customer, absorbed in resolution.absorbed.items()}
+        await self._renew_all(connection, news)
+        merged = sum(len(absorbed) for absorbed in resolution.absorbed.values())
+        return Mended(merged=merged, quarantined=len(refused))
+
+    async def _separate(self, connection: Connection, customer: UUID) -> Mended:
+        split = await self.unmerger.separate(connection, customer)
+        return Mended(separated=len(split.new_customers), touchpoints_moved=split.touchpoints_moved)
+
+    async def _move(self, connection: Connection, holder: UUID, strays: Sequence[Stray]) -> Mended:
+        """Give touchpoints to whom they belong. A holder without any identifier is merged: it is nobody else."""
+        pointed = await ledger.owners(connection, {stray.strongest for stray in strays})
+        roots = await customers.roots(connection, {*pointed.values(), holder})
+        locked = await customers.lock(connection, set(roots.values()))
+        if locked.keys() != set(roots.values()):
+            raise WidenedError
+        whose = {
+            stray: roots[pointed[stray.strongest]]
+            for stray in strays
+            if stray.strongest in pointed and roots[pointed[stray.strongest]] != holder
+        }
+        if whose and holder in locked and not await ledger.identifiers_of(connection, holder):
+            first = next(iter(whose))
+            return await self._absorb(connection, (locked[holder], locked[whose[first]]), first)
+        touchpoints = {(one.source, one.id): one for one in await ledger.touchpoints_of(connection, holder)}
+        moved: defaultdict[UUID, list[Touchpoint]] = defaultdict(list)
+        for stray, owner in whose.items():
+            if (stray.source, stray.id) in touchpoints:
+                moved[owner].append(touchpoints[stray.source, stray.id])
+        count = await ledger.move(connection, holder, moved) if moved else 0
+        await self._renew_each(connection, [*([holder] if holder in locked else []), *sorted(moved)])
+        return Mended(touchpoints_moved=count)
+
+    async def _absorb(
+        self, connection: Connection, both: tuple[LockedCustomer, LockedCustomer], evidence: Stray
+    ) -> Mended:
+        older, younger = sorted(both, key=lambda one: one.seq)
+        absorption = Absorption(
+            absorbed=younger.customer_id,
+            survivor=older.customer_id,
+            source=evidence.source,
+            touchpoint_id=evidence.id,
+        )
+        await customers.absorb(connection, [absorption])
+        survivor = CustomerId(older.customer_id)
+        await self._recount(connection, [survivor])
+        await self._renew_all(connection, {survivor: News(absorbed=[younger.customer_id])})
+        return Mended(merged=1)
+
+    async def _renew(self, connection: Connection, journey: Astray) -> Mended:
+        """Project both customers anew: the one loses what is not its own, the other says what is."""
+        roots = await customers.roots(connection, {journey.holder, journey.owner})
+        locked = await customers.lock(connection, set(roots.values()))
+        if locked.keys() != set(roots.values()):
+            raise WidenedError
+        if journey.holder in locked:
+            await self._renew_each(connection, [journey.holder, *({journey.owner} & locked.keys())])
+        else:
+            survivor = CustomerId(roots[journey.holder])
+            await self._renew_all(connection, {survivor: News(absorbed=[journey.holder])})
+        return Mended(journeys_renewed=1)
+
+    async def _count(self, connection: Connection, customer: UUID) -> Mended:
+        if not await customers.lock(connection, [customer]):
+            return Mended()
+        await self._recount(connection, [customer])
+        return Mended(counts_corrected=1)
+
+    async def _recount(self, connection: Connection, locked: Collection[UUID]) -> None:
+        for customer in locked:
+            await survey.count_merges(connection, customer)
+            await ledger.resize(connection, {customer: len(await ledger.identifiers_of(connection, customer))})
+
+    async def _renew_each(self, connection: Connection, in_order: Sequence[UUID]) -> None:
+        """In this order: what the first takes back, another may say."""
+        for customer in in_order:
+            await self._renew_all(connection, {CustomerId(customer): News()})
+
+    async def _renew_all(self, connection: Connection, news: dict[CustomerId, News]) -> None:
+        await self.renewer.renew(connection, news, await progress.database_time(connection))
+
+
+def _first(link: LedgerLink) -> tuple[object, ...]:
+    return link.occurred_at, link.source, link.touchpoint_id, link.key
+
+
+def _sighted(link: LedgerLink) -> Sighting:
+    """What the first evidence of a link said of it; the touchpoint itself may be gone by retention."""
+    evidence = Touchpoint(
+        source=link.source,
+        id=link.touchpoint_id,
+        occurred_at=link.occurred_at,
+        received_at=link.occurred_at,
+        channel="",
+        kind="",
+        customer={type_: Identifier(value=value, verified=link.verified) for type_, value in link.key},
+    )
+    return Sighting(evidence, link.key)
+
+
+def _portions(links: Sequence[LedgerLink], most: int) -> Iterator[Sequence[LedgerLink]]:
+    for first in range(0, len(links), most):
+        yield links[first : first + most]
+
+
+def _by_holder(strays: Sequence[Stray]) -> Iterator[tuple[UUID, Sequence[Stray]]]:
+    held: defaultdict[UUID, list[Stray]] = defaultdict(list)
+    for stray in strays:
+        held[stray.holder].append(stray)
+    for holder, its in held.items():
+        for first in range(0, len(its), TOUCHPOINTS_AT_ONCE):
+            yield holder, its[first : first + TOUCHPOINTS_AT_ONCE]

@@ -1,0 +1,127 @@
+"""Unmerging: a link is taken back, and whoever it alone held together becomes two people again.
+
+The link stays in the ledger as retracted, so the same evidence does not join them again. Touchpoints go with their
+strongest identifier, timers with their touchpoints; journeys and frictions are projected anew for everybody concerned.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from services.journey.apply.resolution import WidenedError
+from services.journey.consume import progress
+from services.journey.domain.identity import IdentifierKey, IdentityPolicy, LinkKey, components, usable
+from services.journey.domain.names import CustomerId
+from services.journey.domain.touchpoint import Touchpoint
+from services.journey.renew.customer_update import News
+from services.journey.renew.renewal import Renewer
+from services.journey.repair import ledger
+from services.journey.store import customers, identifiers
+from services.runtime.postgres import Connection, Pool, retrying, transaction
+
+ATTEMPTS = 10
+
+
+class UnmergeOutcome(StrEnum):
+    """What taking a link back has changed."""
+
+    SPLIT = "split"
+    STILL_JOINED = "still_joined"  # other links hold the identifiers together
+    ALREADY_APART = "already_apart"  # the link was in quarantine and never followed
+    NO_SUCH_LINK = "no_such_link"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmerged:
+    """The outcome: who stays, who is new, and how many touchpoints went with them."""
+
+    outcome: UnmergeOutcome
+    customer_id: UUID | None = None
+    new_customers: tuple[UUID, ...] = ()
+    touchpoints_moved: int = 0
+
+
+Leaving = dict[IdentifierKey, UUID]
+"""Identifiers that leave, and the new customer of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmerger:
+    """Takes links back."""
+
+    pool: Pool
+    policy: IdentityPolicy
+    renewer: Renewer
+    new_id: Callable[[], UUID]
+
+    async def unmerge(self, one: IdentifierKey, other: IdentifierKey, *, by: str) -> Unmerged:
+        """Retract the link between two identifiers in one transaction; `by` is who asked, for the ledger.
+
+        Raises:
+            WidenedError: the customers kept merging while we looked; nothing has changed.
+        """
+        key: LinkKey = (one, other) if one < other else (other, one)
+        for attempt in range(ATTEMPTS):
+            try:
+                return await retrying(lambda: self._once(key, by), attempts=ATTEMPTS)
+            except WidenedError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def separate(self, connection: Connection, customer: UUID) -> Unmerged:
+        """Give every group of identifiers that no link holds to the others a customer of its own.
+
+        Raises:
+            WidenedError: the customer was merged away meanwhile.
+        """
+        if not await customers.lock(connection, [customer]):
+            raise WidenedError
+        return await self._split(connection, customer)
+
+    async def _once(self, key: LinkKey, by: str) -> Unmerged:
+        async with transaction(self.pool) as connection:
+            pointed = await ledger.owners(connection, key)
+            wanted = set((await customers.roots(connection, set(pointed.values()))).values())
+            locked = await customers.lock(connection, wanted)
+            if locked.keys() != wanted:
+                raise WidenedError
+            if not await ledger.retract(connection, key, "retracted by a person", by):
+                return Unmerged(outcome=UnmergeOutcome.NO_SUCH_LINK)
+            if len(locked) != 1 or len(pointed) != len(key):
+                return Unmerged(outcome=UnmergeOutcome.ALREADY_APART)
+            (customer,) = locked
+            return await self._split(connection, customer)
+
+    async def _split(self, connection: Connection, customer: UUID) -> Unmerged:
+        seen = await ledger.identifiers_of(connection, customer)
+        leaving = self._leaving(seen, await ledger.holding_links(connection, seen))
+        if not leaving:
+            return Unmerged(outcome=UnmergeOutcome.STILL_JOINED, customer_id=customer)
+        new = tuple(sorted(set(leaving.values())))
+        await customers.create(connection, new)
+        await identifiers.point(connection, leaving)
+        moved = self._moved(await ledger.touchpoints_of(connection, customer), leaving)
+        count = await ledger.move(connection, customer, moved)
+        sizes = Counter(leaving.values())
+        await ledger.resize(connection, {**sizes, customer: len(seen) - len(leaving)})
+        now = await progress.database_time(connection)
+        for one in (customer, *new):  # in this order: what the old one takes back, a new one may say
+            await self.renewer.renew(connection, {CustomerId(one): News()}, now)
+        return Unmerged(outcome=UnmergeOutcome.SPLIT, customer_id=customer, new_customers=new, touchpoints_moved=count)
+
+    def _leaving(self, seen: Mapping[IdentifierKey, datetime], links: Collection[LinkKey]) -> Leaving:
+        """Whoever was known first keeps the customer; each other group gets a new one."""
+        groups = sorted(components(seen, links), key=lambda group: min((seen[key], key) for key in group))
+        return {key: customer for group in groups[1:] for customer in (self.new_id(),) for key in group}
+
+    def _moved(self, touchpoints: Iterable[Touchpoint], leaving: Leaving) -> dict[UUID, list[Touchpoint]]:
+        moved: dict[UUID, list[Touchpoint]] = {}
+        for touchpoint in touchpoints:
+            strongest = next(iter(usable(touchpoint, self.policy)), None)
+            if strongest in leaving:
+                moved.setdefault(leaving[strongest], []).append(touchpoint)
+        return moved

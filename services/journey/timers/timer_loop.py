@@ -1,0 +1,133 @@
+"""The timer loop: fires what the stream has passed, in the same way as a batch is applied.
+
+Candidates are picked without locks; then their customers are locked, and only then the timers, checked again. Several
+workers may do this at once: a timer fires in one transaction only. The same loop takes up what else time brings:
+journeys that have been idle too long, and customers for whom a rule raised.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.journey.apply.batch_metrics import count_written
+from services.journey.consume import progress
+from services.journey.consume.progress import Line
+from services.journey.domain.names import CustomerId
+from services.journey.failpoints import Failpoint, Failpoints
+from services.journey.metrics import FrictionMetrics
+from services.journey.renew.customer_update import News
+from services.journey.renew.renewal import Renewer
+from services.journey.renew.writer import Written
+from services.journey.store import customers, frictions, journeys, timer_rows
+from services.journey.store.timer_rows import Reach
+from services.journey.timers.horizon import Horizon, horizon
+from services.runtime.clock import Clock
+from services.runtime.logs import get_logger
+from services.runtime.postgres import Pool, acquire, is_transient, transaction
+
+_log = get_logger(__name__)
+
+AT_ONCE = 200
+"""Customers looked at in one transaction."""
+
+UPKEEP_EVERY = 60
+"""Rounds between two looks for idle journeys and failed rules."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """What timers wait for beyond their due time, and how often one looks."""
+
+    late_grace: timedelta
+    replay_quiet: timedelta
+    idle_after: timedelta
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerLoop:
+    """Fires timers; `partitions` says what partitions the topic has, nothing where the broker does not answer."""
+
+    pool: Pool
+    line: Line
+    renewer: Renewer
+    metrics: FrictionMetrics
+    clock: Clock
+    failpoints: Failpoints
+    patience: Patience
+    partitions: Callable[[], Awaitable[Collection[int]]]
+    after_commit: Callable[[], None]
+
+    async def run(self) -> None:
+        """Look again and again; never returns."""
+        rounds = 0
+        while True:
+            try:
+                await self.once()
+                if rounds % UPKEEP_EVERY == 0:
+                    await self.keep_up()
+                rounds += 1
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                _log.warning("timers not looked at", reason=type(error).__name__)
+            await asyncio.sleep(self.patience.every_s)
+
+    async def once(self) -> int:
+        """Fire what may fire now, and return how many timers that were."""
+        reach = (await self._horizon()).reach(self.patience.late_grace)
+        fired = 0
+        while reach is not None:
+            async with acquire(self.pool) as connection:
+                due = await timer_rows.due_customers(connection, reach, AT_ONCE)
+            now_fired = await self._renew(due, reach) if due else 0
+            if now_fired == 0:  # nothing is due, or a merge was quicker and it is for the next look
+                break
+            fired += now_fired
+        return fired
+
+    async def keep_up(self) -> None:
+        """Renew customers whose journeys went idle, and, a few at a time, those for whom a rule raised."""
+        async with acquire(self.pool) as connection:
+            while await journeys.put_off(connection, self.patience.idle_after, AT_ONCE) == AT_ONCE:
+                pass  # many at once only after long: journeys that began on one day
+            idle = await journeys.idle_customers(connection, self.patience.idle_after, AT_ONCE)
+            failed = await frictions.failed_customers(connection, AT_ONCE)
+            rules = await frictions.failing_rules(connection)
+        self.metrics.rules_failed.clear()
+        for rule, number in rules.items():
+            self.metrics.rules_failed.labels(rule).set(number)
+        wanted = list(dict.fromkeys([*idle, *failed]))
+        if wanted:
+            await self._renew(wanted, None)
+
+    async def _horizon(self) -> Horizon:
+        partitions = await self.partitions()
+        async with acquire(self.pool) as connection:
+            marks = await progress.marks(connection, self.line)
+        found = horizon(marks, partitions, self.patience.replay_quiet)
+        self.metrics.horizon_blocked.clear()
+        for partition in found.blocked:
+            self.metrics.horizon_blocked.labels(str(partition)).set(1)
+        self.metrics.replay_held.set(1 if found.importing else 0)
+        if found.passed is not None:
+            self.metrics.horizon_age_seconds.set((self.clock.now() - found.passed).total_seconds())
+        return found
+
+    async def _renew(self, wanted: Collection[UUID], reach: Reach | None) -> int:
+        """Fire the due timers of these customers and renew them; a merge meanwhile puts them off to the next look."""
+        async with transaction(self.pool) as connection:
+            roots = await customers.roots(connection, wanted)
+            locked = await customers.lock(connection, set(roots.values()))
+            fired = 0 if reach is None else await timer_rows.fire(connection, reach, list(locked))
+            now: datetime = await progress.database_time(connection)
+            news = {CustomerId(customer): News() for customer in locked}
+            written: Written = await self.renewer.renew(connection, news, now)
+            await self.failpoints.reached(Failpoint.TIMERS_FIRED)
+        count_written(self.metrics, written)
+        self.metrics.timers_fired.inc(fired)
+        if written.outgoing:
+            self.after_commit()
+        return fired
