@@ -16,46 +16,46 @@ from prometheus_client import CollectorRegistry
 
 from schemas import validation
 from schemas.documents import dead_letter
-from services.ingest.company_files import Files
-from services.ingest.forms.cloudevents.cloudevents_form import CloudEvents
+from services.ingest.company_files import CompanyFiles
+from services.ingest.forms.cloudevents.cloudevents_form import CloudEventsForm
 from services.ingest.forms.native.native_openapi import OPERATION, SECURITY_SCHEMES
 from services.ingest.forms.native.post_touchpoints import PostTouchpoints
 from services.ingest.forms.segment import segment_openapi
-from services.ingest.forms.segment.post_calls import PATHS, SegmentCalls
-from services.ingest.forms.webhooks.binding_store import PostgresBindings
-from services.ingest.forms.webhooks.bindings import Bindings, BindingStore, NoBindings, ground
-from services.ingest.forms.webhooks.post_webhook import Webhook, WebhookLimits
+from services.ingest.forms.segment.post_calls import PATHS, PostCalls
+from services.ingest.forms.webhooks.binding_store import PostgresBindingStore
+from services.ingest.forms.webhooks.bindings import BindingStore, EmptyBindingStore, WebhookBindings, ground
+from services.ingest.forms.webhooks.post_webhook import PostWebhook, WebhookLimits
 from services.ingest.forms.webhooks.webhook_openapi import ROUTES as WEBHOOK_ROUTES
 from services.ingest.forms.webhooks.webhook_openapi import TAG as WEBHOOK_TAG
-from services.ingest.http.authentication import Door
+from services.ingest.http.authentication import SourceAuthenticator
 from services.ingest.http.body import BodyLimits
-from services.ingest.http.exchange import Exchange, Handler
-from services.ingest.http.raw_routes import Operation, RawRoute, Shortcut, mount
-from services.ingest.inspector.follow_up import Aftermath
+from services.ingest.http.exchange import HttpExchange, RouteHandler
+from services.ingest.http.raw_routes import Operation, RawRoute, RawRouteApp, mount
+from services.ingest.inspector.follow_up import FollowUp
 from services.ingest.inspector.inspector_openapi import TAG as INSPECTOR_TAG
 from services.ingest.inspector.journey_api import JourneyApi
-from services.ingest.inspector.logbook import Logbook, LogbookRules
-from services.ingest.inspector.other_replicas import BACK, Others
+from services.ingest.inspector.logbook import Logbook, LogbookLimits
+from services.ingest.inspector.other_replicas import LETTERS_BACK, OtherReplicas
 from services.ingest.inspector.replica_inspector import Inspector
 from services.ingest.inspector.routes import routes as inspector_routes
-from services.ingest.metrics import Metrics
-from services.ingest.privacy.policy import Policy as PrivacyPolicy
-from services.ingest.privacy.screen import Screen
-from services.ingest.privacy.sealing import Sealer
-from services.ingest.privacy.suppression_store import SuppressionStore
+from services.ingest.metrics import IngestMetrics
+from services.ingest.privacy.policy import PrivacyPolicy
+from services.ingest.privacy.screen import PrivacyScreen
+from services.ingest.privacy.sealing import ValueSealer
+from services.ingest.privacy.suppression_store import PostgresSuppressionStore
 from services.ingest.privacy.suppressions import Suppressions
-from services.ingest.privacy.treatment import Treating
-from services.ingest.protection.admission import Admission
-from services.ingest.protection.rate_limits import RateRules, Rates
-from services.ingest.protection.wrong_keys import WrongKeys
-from services.ingest.publish.duplicates import Duplicates
-from services.ingest.publish.intake import Intake, IntakeRules, Surroundings
-from services.ingest.settings import IngestSettings, ProcessSettings
-from services.ingest.sources.source_keys import KeyStore, Sources
+from services.ingest.privacy.treatment import PolicyApplier
+from services.ingest.protection.admission import AdmissionControl
+from services.ingest.protection.rate_limits import RateLimiter, RateLimits
+from services.ingest.protection.wrong_keys import WrongKeyLimiter
+from services.ingest.publish.duplicates import DuplicateMemory
+from services.ingest.publish.intake import IntakeDependencies, IntakeRules, TouchpointIntake
+from services.ingest.settings import IngestProcessSettings, IngestSettings
+from services.ingest.sources.source_keys import SourceKeys, SourceKeyStore
 from services.ingest.sources.source_store import SourceStore
-from services.ingest.timing.clock_skew import SkewRules
-from services.ingest.timing.device_clocks import Clocks, TimingRules
-from services.ingest.touchpoint.acceptance import Policy
+from services.ingest.timing.clock_skew import ClockSkewRules
+from services.ingest.timing.device_clocks import DeviceClocks, TimingRules
+from services.ingest.touchpoint.acceptance import AcceptanceRules
 from services.ingest.touchpoint.document import ItemLimits
 from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
@@ -78,7 +78,7 @@ _ADDRESSES = 20_000
 DESCRIPTION = "Takes touchpoints from every channel, checks and normalises them, and writes them to Kafka."
 
 
-async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> None:
+async def run(settings: IngestProcessSettings, *, on_ready: OnReady | None = None) -> None:
     """Serve until SIGTERM or SIGINT; `on_ready` is called with the port once requests are answered.
 
     Raises:
@@ -91,7 +91,7 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
     if not ingest.key_secret.get_secret_value():
         _log.warning("no key secret is set: Kafka keys can be guessed from identifiers")
     clock = SystemClock()
-    Files.read(ingest)  # what is wrong there is said before anything is started
+    CompanyFiles.read(ingest)  # what is wrong there is said before anything is started
     check_listening(IngestSettings, ingest.host, ingest.port)
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common))
@@ -105,8 +105,10 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
         )
         stack.push_async_callback(producer.stop)
         owner = await stack.enter_async_context(TaskOwner())
-        service = Service(ingest, SourceStore(pool), producer, clock, new_id, PostgresBindings(pool))
-        await service.suppressions.watch(SuppressionStore(pool))  # before the first touchpoint, not soon after it
+        service = IngestProcess(ingest, SourceStore(pool), producer, clock, new_id, PostgresBindingStore(pool))
+        await service.suppressions.watch(
+            PostgresSuppressionStore(pool)
+        )  # before the first touchpoint, not soon after it
         health = service.health(producer.check, lambda: _database(pool))
         owner.start("source keys", service.sources.run)
         ask = _journey_api(ingest)
@@ -129,56 +131,58 @@ async def run(settings: ProcessSettings, *, on_ready: OnReady | None = None) -> 
     _log.info("ingest stopped")
 
 
-class Service:
+class IngestProcess:
     """Ingest without its process: everything between an HTTP request and a publisher."""
 
     def __init__(
         self,
         settings: IngestSettings,
-        store: KeyStore,
+        store: SourceKeyStore,
         publisher: Publisher,
         clock: Clock,
         fresh_id: Callable[[], UUID],
         webhooks: BindingStore | None = None,
     ) -> None:
-        files = Files.read(settings)
+        files = CompanyFiles.read(settings)
         self.registry = CollectorRegistry()
-        self.metrics = Metrics.register(self.registry)
-        self.sources = Sources(store, clock, refresh_s=settings.keys_refresh_s, retry_after_s=settings.retry_after_s)
-        rates = Rates(_rate_rules(settings), clock)
-        wrong_keys = WrongKeys(clock, per_minute=settings.wrong_keys_per_minute, capacity=_ADDRESSES)
+        self.metrics = IngestMetrics.register(self.registry)
+        self.sources = SourceKeys(store, clock, refresh_s=settings.keys_refresh_s, retry_after_s=settings.retry_after_s)
+        rates = RateLimiter(_rate_rules(settings), clock)
+        wrong_keys = WrongKeyLimiter(clock, per_minute=settings.wrong_keys_per_minute, capacity=_ADDRESSES)
         operators = KeyRing(store.one_operator, clock, outages=store.outages)
-        self._door = Door(self.sources, operators, rates, wrong_keys, settings.trusted_networks)
-        self.inspector = _inspector(settings, clock, fresh_id, Aftermath())
+        self._door = SourceAuthenticator(self.sources, operators, rates, wrong_keys, settings.trusted_networks)
+        self.inspector = _inspector(settings, clock, fresh_id, FollowUp())
         self._measure(wrong_keys)
         secret = settings.privacy_secret.get_secret_value().encode()
         self.suppressions = Suppressions(self.metrics, secret, refresh_s=settings.keys_refresh_s)
         limits = _item_limits(settings)
-        self.intake = Intake(
+        self.intake = TouchpointIntake(
             publisher,
             _intake_rules(settings, limits),
-            Duplicates(settings.remembered_ids),
-            Surroundings(
+            DuplicateMemory(settings.remembered_ids),
+            IntakeDependencies(
                 metrics=self.metrics,
                 clock=clock,
                 new_id=fresh_id,
                 rates=rates,
                 logbook=self.inspector.logbook,
                 replica=self.inspector.replica,
-                clocks=Clocks(_timing_rules(settings)),
+                clocks=DeviceClocks(_timing_rules(settings)),
                 screen=_screen(settings, files.policy, self.suppressions),
             ),
         )
         self._admission = _admission(settings, self.metrics)
         self._body = _body_limits(settings)
         where = ground(settings, files.systems)
-        self.bindings = Bindings(webhooks or NoBindings(), where, refresh_s=settings.keys_refresh_s)
+        self.bindings = WebhookBindings(webhooks or EmptyBindingStore(), where, refresh_s=settings.keys_refresh_s)
         heard = WebhookLimits(
             most=settings.max_items, within_s=settings.webhook_timeout_s, retry_after_s=settings.retry_after_s
         )
-        self._webhook = Webhook(self.bindings, self.intake, self.metrics, clock, heard)
-        self._segment = SegmentCalls(self.sources, self.intake, self.metrics, limits, settings.retry_after_s)
-        self._touchpoints = PostTouchpoints(self.intake, limits, settings.retry_after_s, forms=(CloudEvents(limits),))
+        self._webhook = PostWebhook(self.bindings, self.intake, self.metrics, clock, heard)
+        self._segment = PostCalls(self.sources, self.intake, self.metrics, limits, settings.retry_after_s)
+        self._touchpoints = PostTouchpoints(
+            self.intake, limits, settings.retry_after_s, forms=(CloudEventsForm(limits),)
+        )
 
     def health(self, *ready: Any) -> Health:
         """Return the health of the process, with the checks of its surroundings."""
@@ -186,7 +190,7 @@ class Service:
             registry=self.registry, ready=(self.sources.check, self.bindings.check, self.suppressions.check, *ready)
         )
 
-    def app(self, health: Health) -> Shortcut:
+    def app(self, health: Health) -> RawRouteApp:
         """Return the application to serve."""
         self.inspector.closing = lambda: health.draining
         api = build_api(
@@ -205,7 +209,7 @@ class Service:
         api.openapi = _with_security(api)  # type: ignore[method-assign]  # the way FastAPI documents for extending it
         return mount(api, self._routes())
 
-    def _measure(self, wrong_keys: WrongKeys) -> None:
+    def _measure(self, wrong_keys: WrongKeyLimiter) -> None:
         self.metrics.inspector_bytes.set_function(lambda: self.inspector.logbook.weight)
         self.metrics.inspector_streams.set_function(lambda: self.inspector.streams)
         self.metrics.throttled_addresses.set_function(lambda: len(wrong_keys))
@@ -219,14 +223,14 @@ class Service:
             *(self._route(path, self._webhook, said) for path, said in WEBHOOK_ROUTES),
         ]
 
-    def _route(self, path: str, handler: Handler, operation: Operation | None = None) -> RawRoute:
-        exchange = Exchange(
+    def _route(self, path: str, handler: RouteHandler, operation: Operation | None = None) -> RawRoute:
+        exchange = HttpExchange(
             handler, self._door, self._admission, self.metrics, self._body, witness=self.inspector.witness
         )
         return RawRoute(path, exchange, operation)
 
-    def _looking(self, path: str, handler: Handler, operation: Operation | None) -> RawRoute:
-        exchange = Exchange(handler, self._door, self._admission, self.metrics, self._body)
+    def _looking(self, path: str, handler: RouteHandler, operation: Operation | None) -> RawRoute:
+        exchange = HttpExchange(handler, self._door, self._admission, self.metrics, self._body)
         return RawRoute(path, exchange, operation, method="GET")
 
 
@@ -241,9 +245,9 @@ def _item_limits(settings: IngestSettings) -> ItemLimits:
     return ItemLimits(items=settings.max_items, item_bytes=settings.max_item_bytes, depth=depth)
 
 
-def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UUID], aftermath: Aftermath) -> Inspector:
+def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UUID], aftermath: FollowUp) -> Inspector:
     logbook = Logbook(
-        LogbookRules(
+        LogbookLimits(
             entries=settings.inspector_entries,
             ring_bytes=settings.inspector_bytes,
             all_bytes=settings.inspector_all_bytes,
@@ -253,15 +257,15 @@ def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UU
     return Inspector(
         replica=replica,
         logbook=logbook,
-        others=Others(logbook, replica),
+        others=OtherReplicas(logbook, replica),
         aftermath=aftermath,
         most_streams=settings.inspector_streams,
         now=clock.now,
     )
 
 
-def _admission(settings: IngestSettings, metrics: Metrics) -> Admission:
-    return Admission(
+def _admission(settings: IngestSettings, metrics: IngestMetrics) -> AdmissionControl:
+    return AdmissionControl(
         metrics,
         most_requests=settings.max_in_flight_requests,
         most_bytes=settings.max_in_flight_bytes,
@@ -277,8 +281,8 @@ def _body_limits(settings: IngestSettings) -> BodyLimits:
     )
 
 
-def _rate_rules(settings: IngestSettings) -> RateRules:
-    return RateRules(
+def _rate_rules(settings: IngestSettings) -> RateLimits:
+    return RateLimits(
         requests_per_s=settings.requests_per_s,
         touchpoints_per_s=settings.touchpoints_per_s,
         burst_s=settings.burst_s,
@@ -289,7 +293,7 @@ def _timing_rules(settings: IngestSettings) -> TimingRules:
     return TimingRules(
         ahead=timedelta(seconds=settings.future_tolerance_s),
         remembered=settings.remembered_clocks,
-        skew=SkewRules(
+        skew=ClockSkewRules(
             window=timedelta(seconds=settings.skew_window_s),
             quantum=timedelta(seconds=settings.skew_quantum_s),
             least=timedelta(seconds=settings.skew_least_s),
@@ -297,16 +301,18 @@ def _timing_rules(settings: IngestSettings) -> TimingRules:
     )
 
 
-def _screen(settings: IngestSettings, policy: PrivacyPolicy, suppressions: Suppressions) -> Screen:
+def _screen(settings: IngestSettings, policy: PrivacyPolicy, suppressions: Suppressions) -> PrivacyScreen:
     """Return what stands before publishing."""
     secret, keys = settings.privacy_secret.get_secret_value().encode(), settings.sealing_keys
-    return Screen(policy, suppressions, Treating(secret, Sealer(keys)), phone_region=settings.phone_region)
+    return PrivacyScreen(
+        policy, suppressions, PolicyApplier(secret, ValueSealer(keys)), phone_region=settings.phone_region
+    )
 
 
 def _intake_rules(settings: IngestSettings, limits: ItemLimits) -> IntakeRules:
     return IntakeRules(
         limits=limits,
-        policy=Policy(
+        policy=AcceptanceRules(
             future_tolerance=timedelta(seconds=settings.future_tolerance_s), phone_region=settings.phone_region
         ),
         key_secret=settings.key_secret.get_secret_value().encode(),
@@ -331,7 +337,7 @@ def _with_security(app: FastAPI) -> Callable[[], dict[str, Any]]:
 
 
 def _rejected_tail(brokers: Brokers) -> AbstractAsyncContextManager[TopicTail]:
-    return topic_tail(brokers, dead_letter.TOPIC, client_id="waymark-ingest-inspector", back=BACK)
+    return topic_tail(brokers, dead_letter.TOPIC, client_id="waymark-ingest-inspector", back=LETTERS_BACK)
 
 
 async def _open_pool(common: CommonSettings) -> postgres.Pool:

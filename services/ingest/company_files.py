@@ -6,27 +6,27 @@ from pathlib import Path
 from typing import Self
 
 from services.ingest.forms.webhooks.mapping import system_files
-from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe
-from services.ingest.privacy.policy import Policy, PolicyError
+from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMapper
+from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError
 from services.ingest.settings import IngestSettings
 from services.runtime.settings import SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
+class CompanyFiles:
     """What was read: `systems` are those that Waymark ships and, over them, the company's."""
 
-    policy: Policy
-    systems: Mapping[str, Recipe]
+    policy: PrivacyPolicy
+    systems: Mapping[str, DeliveryMapper]
 
     @classmethod
     def read(cls, settings: IngestSettings) -> Self:
         """Read what the settings name; raises `SettingsError` with the problems of all of them."""
         policy, problems = read_policy(settings)
-        systems: Mapping[str, Recipe] = {}
+        systems: Mapping[str, DeliveryMapper] = {}
         try:
             systems = system_files.load(Path(settings.systems) if settings.systems else None)
-        except system_files.UnreadableSystemError as error:
+        except system_files.SystemFilesError as error:
             variable = IngestSettings.variable_of("systems")
             problems += [f"{variable}: {problem}" for problem in error.problems]
         if problems:
@@ -34,12 +34,12 @@ class Files:
         return cls(policy=policy, systems=systems)
 
 
-def read_policy(settings: IngestSettings) -> tuple[Policy, list[str]]:
+def read_policy(settings: IngestSettings) -> tuple[PrivacyPolicy, list[str]]:
     """Return the privacy policy that the settings name, and what is wrong with it or lacks to it."""
     secret, keys = settings.privacy_secret.get_secret_value(), settings.sealing_keys
     variable = IngestSettings.variable_of("privacy")
     try:
-        policy = Policy.read(settings.privacy)
-    except PolicyError as error:
-        return Policy(), [f"{variable}: {problem}" for problem in error.problems]
+        policy = PrivacyPolicy.read(settings.privacy)
+    except PrivacyPolicyError as error:
+        return PrivacyPolicy(), [f"{variable}: {problem}" for problem in error.problems]
     return policy, [f"{variable}: {problem}" for problem in policy.lacks(secret=bool(secret), keys=bool(keys))]

@@ -12,7 +12,7 @@ BYTES = (256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
+class IngestMetrics:
     """What ingest counts."""
 
     touchpoints: Counter
@@ -34,12 +34,12 @@ class Metrics:
     webhooks: Counter
 
     @classmethod
-    def register(cls, registry: CollectorRegistry) -> "Metrics":
+    def register(cls, registry: CollectorRegistry) -> "IngestMetrics":
         """Declare all of them in `registry`."""
         return cls(**_counters(registry), **_gauges(registry), **_histograms(registry))
 
 
-class Tally:
+class CachedCounter:
     """A counter that keeps at hand what it found by its labels: looking for it costs more than counting."""
 
     __slots__ = ("_counter", "_found")

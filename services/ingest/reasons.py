@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 
-class Outcome(StrEnum):
+class ItemOutcome(StrEnum):
     """What became of one touchpoint."""
 
     ACCEPTED = "accepted"
@@ -20,11 +20,11 @@ class Outcome(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-OUTCOMES = tuple(Outcome)
+OUTCOMES = tuple(ItemOutcome)
 """All of them, at hand: a list's `count` of each is quicker than a dictionary of counts, whose keys Python hashes."""
 
 
-class Rejection(StrEnum):
+class TouchpointRejection(StrEnum):
     """Why one touchpoint is refused for good: sending it again unchanged never helps."""
 
     ITEM_TOO_LARGE = "item_too_large"
@@ -46,7 +46,7 @@ class Rejection(StrEnum):
     NOT_OF_SYSTEM = "not_of_system"
 
 
-class Mending(StrEnum):
+class RepairKind(StrEnum):
     """How a member was put right that the contract refuses, where producers do not look at answers."""
 
     NUMBER_AS_TEXT = "number_kept_as_text"
@@ -54,20 +54,20 @@ class Mending(StrEnum):
     LEFT_OUT = "member_left_out"
 
 
-class Unavailability(StrEnum):
+class UnavailabilityReason(StrEnum):
     """Why a touchpoint could not be written, or nobody knows whether it was; sending the same id again is right."""
 
     NOT_ACKNOWLEDGED = "not_acknowledged"
 
 
-class Summary(StrEnum):
+class ResponseSummary(StrEnum):
     """What is said of a whole answer that is a problem document, when its touchpoints differ in their reasons."""
 
     ALL_REJECTED = "all_rejected"
     SOME_UNAVAILABLE = "some_unavailable"
 
 
-class Refusal(StrEnum):
+class RequestRefusal(StrEnum):
     """Why a whole request is refused before any touchpoint of it is looked at."""
 
     EMPTY_BODY = "empty_body"
@@ -111,55 +111,55 @@ class Refusal(StrEnum):
     INVALID_QUERY = "invalid_query"
 
 
-STATUS: dict[Refusal, int] = {
-    Refusal.EMPTY_BODY: 400,
-    Refusal.BODY_NOT_JSON: 400,
-    Refusal.INVALID_ENVELOPE: 400,
-    Refusal.INVALID_EVENT: 400,
-    Refusal.INVALID_BATCH: 400,
-    Refusal.NO_TOUCHPOINTS: 400,
-    Refusal.BODY_TOO_DEEP: 400,
-    Refusal.INVALID_CALLS: 400,
-    Refusal.NO_CALLS: 400,
-    Refusal.INVALID_ENCODING: 400,
-    Refusal.KEY_MISSING: 401,
-    Refusal.KEY_INVALID: 401,
-    Refusal.KEY_REVOKED: 401,
-    Refusal.KEY_EXPIRED: 401,
-    Refusal.SOURCE_DISABLED: 403,
-    Refusal.ORIGIN_NOT_ALLOWED: 403,
-    Refusal.SOURCE_MISCONFIGURED: 503,
-    Refusal.METHOD_NOT_ALLOWED: 405,
-    Refusal.BODY_TIMEOUT: 408,
-    Refusal.BODY_TOO_LARGE: 413,
-    Refusal.INFLATED_TOO_LARGE: 413,
-    Refusal.TOO_MANY_ITEMS: 413,
-    Refusal.UNSUPPORTED_MEDIA_TYPE: 415,
-    Refusal.UNSUPPORTED_ENCODING: 415,
-    Refusal.OVERLOADED: 503,
-    Refusal.KEYS_UNAVAILABLE: 503,
-    Refusal.WEBHOOK_UNKNOWN: 404,
-    Refusal.WEBHOOK_NOT_READY: 503,
-    Refusal.WEBHOOK_TIMEOUT: 503,
-    Refusal.ADDRESS_NOT_ALLOWED: 403,
-    Refusal.SIGNATURE_MISSING: 401,
-    Refusal.SIGNATURE_WRONG: 401,
-    Refusal.SIGNATURE_STALE: 401,
-    Refusal.TOO_MANY_REQUESTS: 429,
-    Refusal.TOO_MANY_TOUCHPOINTS: 429,
-    Refusal.TOO_MANY_WRONG_KEYS: 429,
-    Refusal.TOO_MANY_STREAMS: 503,
-    Refusal.INSPECT_NOT_ALLOWED: 403,
-    Refusal.INVALID_QUERY: 400,
+STATUS: dict[RequestRefusal, int] = {
+    RequestRefusal.EMPTY_BODY: 400,
+    RequestRefusal.BODY_NOT_JSON: 400,
+    RequestRefusal.INVALID_ENVELOPE: 400,
+    RequestRefusal.INVALID_EVENT: 400,
+    RequestRefusal.INVALID_BATCH: 400,
+    RequestRefusal.NO_TOUCHPOINTS: 400,
+    RequestRefusal.BODY_TOO_DEEP: 400,
+    RequestRefusal.INVALID_CALLS: 400,
+    RequestRefusal.NO_CALLS: 400,
+    RequestRefusal.INVALID_ENCODING: 400,
+    RequestRefusal.KEY_MISSING: 401,
+    RequestRefusal.KEY_INVALID: 401,
+    RequestRefusal.KEY_REVOKED: 401,
+    RequestRefusal.KEY_EXPIRED: 401,
+    RequestRefusal.SOURCE_DISABLED: 403,
+    RequestRefusal.ORIGIN_NOT_ALLOWED: 403,
+    RequestRefusal.SOURCE_MISCONFIGURED: 503,
+    RequestRefusal.METHOD_NOT_ALLOWED: 405,
+    RequestRefusal.BODY_TIMEOUT: 408,
+    RequestRefusal.BODY_TOO_LARGE: 413,
+    RequestRefusal.INFLATED_TOO_LARGE: 413,
+    RequestRefusal.TOO_MANY_ITEMS: 413,
+    RequestRefusal.UNSUPPORTED_MEDIA_TYPE: 415,
+    RequestRefusal.UNSUPPORTED_ENCODING: 415,
+    RequestRefusal.OVERLOADED: 503,
+    RequestRefusal.KEYS_UNAVAILABLE: 503,
+    RequestRefusal.WEBHOOK_UNKNOWN: 404,
+    RequestRefusal.WEBHOOK_NOT_READY: 503,
+    RequestRefusal.WEBHOOK_TIMEOUT: 503,
+    RequestRefusal.ADDRESS_NOT_ALLOWED: 403,
+    RequestRefusal.SIGNATURE_MISSING: 401,
+    RequestRefusal.SIGNATURE_WRONG: 401,
+    RequestRefusal.SIGNATURE_STALE: 401,
+    RequestRefusal.TOO_MANY_REQUESTS: 429,
+    RequestRefusal.TOO_MANY_TOUCHPOINTS: 429,
+    RequestRefusal.TOO_MANY_WRONG_KEYS: 429,
+    RequestRefusal.TOO_MANY_STREAMS: 503,
+    RequestRefusal.INSPECT_NOT_ALLOWED: 403,
+    RequestRefusal.INVALID_QUERY: 400,
 }
 """The HTTP status of each refusal."""
 
 
-class Refused(Exception):  # noqa: N818  the decision's name, as the tests and the log say it
+class RequestRefusedError(Exception):
     """A request is refused as a whole; `facts` fill the wording (limits, never what was sent)."""
 
     def __init__(
-        self, refusal: Refusal, *, headers: Mapping[str, str] | None = None, **facts: str | int | float
+        self, refusal: RequestRefusal, *, headers: Mapping[str, str] | None = None, **facts: str | int | float
     ) -> None:
         super().__init__(refusal)
         self.refusal = refusal

@@ -160,7 +160,7 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessSettings:
+class IngestProcessSettings:
     """Everything that the ingest process reads."""
 
     common: CommonSettings

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.ingest import app
-from services.ingest.settings import ProcessSettings
+from services.ingest.settings import IngestProcessSettings
 from services.runtime.kafka import Producer
 from services.runtime.record import Record
 from tests.faults.fleet import Process
@@ -44,7 +44,7 @@ def main() -> None:
     """Run ingest until then."""
     DyingProducer.left = int(sys.argv[1])
     vars(app)["Producer"] = DyingProducer  # of this process alone
-    asyncio.run(app.run(ProcessSettings.load(os.environ)))
+    asyncio.run(app.run(IngestProcessSettings.load(os.environ)))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
 from schemas.documents import touchpoint as touchpoint_v1
-from services.ingest.inspector.follow_up import Fate, UnreachableError
+from services.ingest.inspector.follow_up import JourneyUnreachableError, LaterOutcome
 from services.ingest.inspector.journey_api import JourneyApi
 from services.journey.api.api_settings import ApiSettings
 from services.journey.api.app import build
@@ -113,13 +113,13 @@ async def test_a_question_that_is_none_is_refused(address: str, body: bytes) -> 
 
 async def test_an_api_that_is_away_or_knows_another_secret_is_unreachable(address: str) -> None:
     for api in (JourneyApi(address, "another-secret"), JourneyApi("http://127.0.0.1:1", SECRET)):
-        with pytest.raises(UnreachableError):
+        with pytest.raises(JourneyUnreachableError):
             await api([touchpoint_v1.encode(touchpoint("a", 0))])
         await api.aclose()
 
 
 def test_both_services_have_the_same_words() -> None:
-    assert [str(one) for one in Outcome] == [str(one) for one in Fate]
+    assert [str(one) for one in Outcome] == [str(one) for one in LaterOutcome]
 
 
 async def apply(bench: Bench, *points: Any) -> None:

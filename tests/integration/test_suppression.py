@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.documents import dead_letter
-from services.ingest.privacy.suppression_store import SuppressionStore
+from services.ingest.privacy.suppression_store import PostgresSuppressionStore
 from services.journey.read.lookup import Named, parse
 from services.runtime import postgres
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_key, make_topics, read_back
@@ -55,7 +55,7 @@ async def test_ingest_sees_by_the_version_that_the_list_changed(database: str) -
     speller = Speller(secret=SECRET.encode(), region="KR")
     pool = await postgres.create_pool(database, application_name="test", size=1, statement_timeout_s=5.0)
     try:
-        store = SuppressionStore(pool)
+        store = PostgresSuppressionStore(pool)
         empty = await store.read(-1)
         with connected(database) as connection:
             suppress(connection, speller.secret, [speller.subject("email:a@b.example")])

@@ -13,10 +13,16 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from services.ingest.forms.webhooks.binding_store import PostgresBindings
-from services.ingest.forms.webhooks.bindings import Binding, Bindings, Ground, Trouble, bound
+from services.ingest.forms.webhooks.binding_store import PostgresBindingStore
+from services.ingest.forms.webhooks.bindings import (
+    BindingContext,
+    BindingProblem,
+    WebhookBinding,
+    WebhookBindings,
+    bound,
+)
 from services.ingest.forms.webhooks.mapping.system_files import shipped
-from services.ingest.forms.webhooks.signatures import Finding, verify
+from services.ingest.forms.webhooks.signatures import SignatureFinding, verify
 from services.runtime.postgres import close_pool, create_pool
 from services.runtime.sealing import Seal
 from tests.integration.ingest_process import IngestProcess, ends, make_topics, read_back
@@ -34,18 +40,20 @@ TWILIO: dict[str, Any] = next(each for each in VECTORS if each["system"] == "twi
 LINE: dict[str, Any] = next(each for each in VECTORS if each["system"] == "line")
 
 
-async def read(database: str, ground: Ground) -> Bindings:
+async def read(database: str, ground: BindingContext) -> WebhookBindings:
     pool = await create_pool(database, application_name="test", size=1, statement_timeout_s=5.0)
     try:
-        found = Bindings(PostgresBindings(pool), ground, refresh_s=1.0)
+        found = WebhookBindings(PostgresBindingStore(pool), ground, refresh_s=1.0)
         await found.refresh()
         return found
     finally:
         await close_pool(pool)
 
 
-def ground(tmp_path: Path, *keys: str) -> Ground:
-    return Ground(systems=shipped(), seal=Seal(keys), mounted=tmp_path, public_url="https://waymark.example.com/")
+def ground(tmp_path: Path, *keys: str) -> BindingContext:
+    return BindingContext(
+        systems=shipped(), seal=Seal(keys), mounted=tmp_path, public_url="https://waymark.example.com/"
+    )
 
 
 async def test_a_bound_source_is_read_with_its_secrets_which_do_not_stand_in_the_database(
@@ -59,13 +67,13 @@ async def test_a_bound_source_is_read_with_its_secrets_which_do_not_stand_in_the
 
     assert row is not None
     assert LINE["secret"].encode() not in row[0]
-    assert isinstance(found, Binding)
+    assert isinstance(found, WebhookBinding)
     assert (found.url, found.source.channels) == (
         "https://waymark.example.com/v1/sources/line-shop/webhook",
         frozenset({"messenger"}),
     )
     assert [secret.value for secret in found.secrets] == [LINE["secret"]]
-    assert (await read(database, ground(tmp_path))).find("line-shop") is Trouble.SECRET
+    assert (await read(database, ground(tmp_path))).find("line-shop") is BindingProblem.SECRET
 
 
 async def test_a_rotated_secret_proves_until_the_overlap_is_over(database: str, tmp_path: Path) -> None:
@@ -76,12 +84,15 @@ async def test_a_rotated_secret_proves_until_the_overlap_is_over(database: str, 
         add_secret(connection, "line-shop", "the new one", Seal([]))
         assert [each.secrets for each in list_bindings(connection)] == [2]
     found = (await read(database, ground(tmp_path))).find("line-shop")
-    assert isinstance(found, Binding)
+    assert isinstance(found, WebhookBinding)
     signature = found.recipe.system.signature
     now = datetime.now(UTC)
 
-    assert verify(signature, delivery_of(LINE), found.secrets, now) is Finding.VERIFIED
-    assert verify(signature, delivery_of(LINE), found.secrets, now + timedelta(hours=1, minutes=1)) is Finding.WRONG
+    assert verify(signature, delivery_of(LINE), found.secrets, now) is SignatureFinding.VERIFIED
+    assert (
+        verify(signature, delivery_of(LINE), found.secrets, now + timedelta(hours=1, minutes=1))
+        is SignatureFinding.WRONG
+    )
 
 
 async def test_a_mounted_secret_is_read_from_its_file_and_from_nowhere_else(database: str, tmp_path: Path) -> None:
@@ -93,7 +104,7 @@ async def test_a_mounted_secret_is_read_from_its_file_and_from_nowhere_else(data
             add_mounted(connection, "line-shop", "../line.secret")
     found = (await read(database, ground(tmp_path))).find("line-shop")
 
-    assert isinstance(found, Binding)
+    assert isinstance(found, WebhookBinding)
     assert [secret.value for secret in found.secrets] == [LINE["secret"]]
 
 
@@ -211,4 +222,4 @@ def test_a_set_up_that_names_an_unknown_member_is_trouble(tmp_path: Path) -> Non
 
     stored = StoredBinding(source=Source(name="x"), setup={"system": "line", "sistem": "line"})
 
-    assert bound(stored, ground(tmp_path)) is Trouble.SETUP
+    assert bound(stored, ground(tmp_path)) is BindingProblem.SETUP

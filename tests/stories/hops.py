@@ -16,7 +16,7 @@ HOPS: list[Hop] = [
     ("services/ingest/forms/native/post_touchpoints.py", "PostTouchpoints.answer"),
     ("services/ingest/touchpoint/contract.py", "read"),
     ("services/ingest/touchpoint/acceptance.py", "accept"),
-    ("services/ingest/publish/intake.py", "Intake._publish"),
+    ("services/ingest/publish/intake.py", "TouchpointIntake._publish"),
     ("services/journey/apply/transaction.py", "BatchTransaction.apply"),
     ("services/journey/domain/projection.py", "project"),
     ("services/journey/domain/rules/book.py", "Rulebook.evaluate"),

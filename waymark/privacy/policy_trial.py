@@ -12,13 +12,13 @@ import msgspec
 
 from schemas.documents.touchpoint import SEALED_TEXT, TouchpointDocument
 from schemas.validation import FieldError
-from services.ingest.privacy.policy import Policy
-from services.ingest.privacy.sealing import Sealer, is_sealed
-from services.ingest.privacy.treatment import Treating
-from services.ingest.sources.source import Scope, Source
+from services.ingest.privacy.policy import PrivacyPolicy
+from services.ingest.privacy.sealing import ValueSealer, is_sealed
+from services.ingest.privacy.treatment import PolicyApplier
+from services.ingest.sources.source import Source, SourceScope
 from services.ingest.timing import touchpoint_time
 from services.ingest.touchpoint import acceptance, contract
-from services.ingest.touchpoint.acceptance import Accepted, Arrival, Rejected
+from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, RejectedTouchpoint, TouchpointArrival
 from services.runtime.sealing import CannotUnsealError
 from waymark.console import CommandError
 
@@ -40,9 +40,9 @@ class Shown:
 class Bench:
     """A policy with what it needs, and what acceptance is set to."""
 
-    policy: Policy
-    treating: Treating
-    rules: acceptance.Policy
+    policy: PrivacyPolicy
+    treating: PolicyApplier
+    rules: acceptance.AcceptanceRules
 
     def show(self, payload: Mapping[str, Any], source: str, now: datetime) -> Shown:
         """Return what would become of a touchpoint that `source` posted.
@@ -52,26 +52,26 @@ class Bench:
         """
         accepted = self._accepted(payload, source, now)
         treated = self.treating.treat(accepted, self.policy.of(source))
-        kept = treated if isinstance(treated, Accepted) else None
+        kept = treated if isinstance(treated, AcceptedTouchpoint) else None
         return Shown(
             before=_document(accepted.touchpoint),
             after=_document(kept.touchpoint) if kept is not None else None,
             record_key=kept.key[0] if kept is not None else "",
         )
 
-    def _accepted(self, payload: Mapping[str, Any], source: str, now: datetime) -> Accepted:
+    def _accepted(self, payload: Mapping[str, Any], source: str, now: datetime) -> AcceptedTouchpoint:
         read = contract.read(dict(payload), {}, composed=False)
         if isinstance(read, list):
             raise CommandError(f"this is no touchpoint: {_said(read)}")
-        told_by = Source(name=source, scopes=frozenset(Scope))
-        arrival = Arrival(at=now, timed=touchpoint_time.as_said(read))
+        told_by = Source(name=source, scopes=frozenset(SourceScope))
+        arrival = TouchpointArrival(at=now, timed=touchpoint_time.as_reported(read))
         decided = acceptance.accept(read, told_by, arrival, self.rules)
-        if isinstance(decided, Rejected):
+        if isinstance(decided, RejectedTouchpoint):
             raise CommandError(f"this touchpoint would be refused: {decided.reason} ({decided.field})")
         return decided
 
 
-def opened(document: Any, sealer: Sealer) -> tuple[Any, int, int]:
+def opened(document: Any, sealer: ValueSealer) -> tuple[Any, int, int]:
     """Return `document` with what is sealed of the touchpoints in it opened, how much was, and how much was not.
 
     A touchpoint is any object with `source`, `id` and either `attributes` or `sealed_text`: a record of the topic, an
@@ -87,7 +87,7 @@ def opened(document: Any, sealer: Sealer) -> tuple[Any, int, int]:
     return dict(zip(document, values, strict=True)), done, failed
 
 
-def _touchpoint(found: dict[str, Any], sealer: Sealer) -> tuple[dict[str, Any], int, int]:
+def _touchpoint(found: dict[str, Any], sealer: ValueSealer) -> tuple[dict[str, Any], int, int]:
     place = {"source": str(found["source"]), "id_": str(found["id"])}
     whole, done, failed = dict(found), 0, 0
     if isinstance(found.get("attributes"), dict):
@@ -102,7 +102,7 @@ def _touchpoint(found: dict[str, Any], sealer: Sealer) -> tuple[dict[str, Any], 
     return whole, done, failed
 
 
-def _inside(node: Any, path: str, place: Mapping[str, str], sealer: Sealer) -> tuple[Any, int, int]:
+def _inside(node: Any, path: str, place: Mapping[str, str], sealer: ValueSealer) -> tuple[Any, int, int]:
     if is_sealed(node):
         try:
             return sealer.open(node, path=path, source=place["source"], id_=place["id_"]), 1, 0

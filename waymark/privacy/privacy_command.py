@@ -12,7 +12,7 @@ from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
-    from services.ingest.privacy.policy import Policy
+    from services.ingest.privacy.policy import PrivacyPolicy
     from services.ingest.settings import IngestSettings
     from waymark.privacy.policy_trial import Bench
 
@@ -57,12 +57,12 @@ def check(
     file: PolicyFile, *, payload: Payload = None, source: SourceName = "example", as_json: AsJson = False
 ) -> None:
     """Check a policy."""
-    from services.ingest.privacy.policy import Policy, PolicyError
+    from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError
 
     settings = _settings()
     try:
-        policy = Policy.read(str(file))
-    except PolicyError as error:
+        policy = PrivacyPolicy.read(str(file))
+    except PrivacyPolicyError as error:
         raise CommandError("the policy is wrong:\n  " + "\n  ".join(error.problems), exit_code=2) from error
     missing = policy.lacks(secret=bool(settings.privacy_secret.get_secret_value()), keys=bool(settings.sealing_keys))
     for line in missing:
@@ -87,30 +87,30 @@ def check(
 
 def open_sealed(file: Document) -> None:
     """Open what was encrypted."""
-    from services.ingest.privacy.sealing import Sealer
+    from services.ingest.privacy.sealing import ValueSealer
     from waymark.privacy.policy_trial import opened
 
     keys = _settings().sealing_keys
     if not keys:
         raise CommandError("set WAYMARK_INGEST_PRIVACY_KEYS to the keys that ingest has or had", exit_code=2)
-    document, done, failed = opened(_read(file), Sealer(keys))
+    document, done, failed = opened(_read(file), ValueSealer(keys))
     print_json(document)
     err.print(say(f"opened {done}, not opened {failed}", f"푼 값 {done}개, 풀지 못한 값 {failed}개"))
     if failed:
         raise typer.Exit(1)
 
 
-def _bench(policy: "Policy", settings: "IngestSettings") -> "Bench":
-    from services.ingest.privacy.sealing import Sealer
-    from services.ingest.privacy.treatment import Treating
+def _bench(policy: "PrivacyPolicy", settings: "IngestSettings") -> "Bench":
+    from services.ingest.privacy.sealing import ValueSealer
+    from services.ingest.privacy.treatment import PolicyApplier
     from services.ingest.touchpoint import acceptance
     from waymark.privacy.policy_trial import Bench
 
     secret = settings.privacy_secret.get_secret_value() or _TRIAL_SECRET
-    rules = acceptance.Policy(
+    rules = acceptance.AcceptanceRules(
         future_tolerance=timedelta(seconds=settings.future_tolerance_s), phone_region=settings.phone_region
     )
-    treating = Treating(secret.encode(), Sealer(settings.sealing_keys or (_TRIAL_SECRET,)))
+    treating = PolicyApplier(secret.encode(), ValueSealer(settings.sealing_keys or (_TRIAL_SECRET,)))
     return Bench(policy=policy, treating=treating, rules=rules)
 
 

@@ -94,11 +94,11 @@ def _loop_factory(process: Process) -> Callable[[], asyncio.AbstractEventLoop] |
 
 
 def _ingest() -> Coroutine[Any, Any, None]:
-    from services.ingest.company_files import Files
-    from services.ingest.settings import ProcessSettings
+    from services.ingest.company_files import CompanyFiles
+    from services.ingest.settings import IngestProcessSettings
 
-    settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
-    Files.read(settings.ingest)
+    settings = IngestProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    CompanyFiles.read(settings.ingest)
     _begin(settings.common, Process.INGEST)
     from services.ingest.app import run
 

@@ -9,9 +9,9 @@ from functools import partial
 
 from services.alerts.settings import AlertsSettings
 from services.alerts.settings import ProcessSettings as AlertsProcess
-from services.ingest.company_files import Files
+from services.ingest.company_files import CompanyFiles
+from services.ingest.settings import IngestProcessSettings as IngestProcess
 from services.ingest.settings import IngestSettings
-from services.ingest.settings import ProcessSettings as IngestProcess
 from services.journey import rulebook
 from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
 from services.journey.settings import ProcessSettings as JourneyProcess
@@ -69,7 +69,7 @@ def named_files(environ: Mapping[str, str]) -> Iterator[NamedFiles]:
         ),
         "ingest's files": (
             (IngestSettings.variable_of("privacy"), IngestSettings.variable_of("systems")),
-            lambda: Files.read(IngestProcess.load(environ).ingest),
+            lambda: CompanyFiles.read(IngestProcess.load(environ).ingest),
         ),
     }
     for what, (variables, read) in readers.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.ingest.forms.webhooks.mapping import system_files
-from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe
+from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMapper
 from services.ingest.forms.webhooks.mapping.system_schema import HmacSignature, TokenSignature
 from services.ingest.settings import IngestSettings
 from services.runtime.settings import SettingsError
@@ -41,16 +41,16 @@ def settings() -> IngestSettings:
         raise CommandError("\n".join(error.problems)) from error
 
 
-def systems() -> dict[str, Recipe]:
+def systems() -> dict[str, DeliveryMapper]:
     """Return every system by name; raises `CommandError` with all that is wrong in a company's own files."""
     folder = settings().systems
     try:
         return system_files.load(Path(folder) if folder else None)
-    except system_files.UnreadableSystemError as error:
+    except system_files.SystemFilesError as error:
         raise CommandError(str(error)) from error
 
 
-def system_of(name_or_file: str) -> Recipe:
+def system_of(name_or_file: str) -> DeliveryMapper:
     """Return a system by its name or its file.
 
     Raises:
@@ -60,7 +60,7 @@ def system_of(name_or_file: str) -> Recipe:
     if path.suffix in {".yaml", ".yml"}:
         try:
             return system_files.read(path)
-        except system_files.UnreadableSystemError as error:
+        except system_files.SystemFilesError as error:
             raise CommandError(str(error)) from error
     known = systems()
     if name_or_file not in known:
@@ -68,7 +68,7 @@ def system_of(name_or_file: str) -> Recipe:
     return known[name_or_file]
 
 
-def facts_of(recipe: Recipe) -> SystemFacts:
+def facts_of(recipe: DeliveryMapper) -> SystemFacts:
     """Return what is to be known of a system."""
     system = recipe.system
     return SystemFacts(
@@ -84,7 +84,7 @@ def facts_of(recipe: Recipe) -> SystemFacts:
 
 
 def options_of(
-    recipe: Recipe, given: Mapping[str, str], held: Mapping[str, str]
+    recipe: DeliveryMapper, given: Mapping[str, str], held: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the options of a source, and those among them that are made up here because nobody gave them.
 
@@ -108,7 +108,7 @@ def options_of(
     return {**given, **made}, made
 
 
-def url_of(source: str, recipe: Recipe, *, said: str = "", secret: str = "") -> str:
+def url_of(source: str, recipe: DeliveryMapper, *, said: str = "", secret: str = "") -> str:
     """Return where a source's vendor sends to; `secret` goes to its end where the system carries it there."""
     url = said or f"{settings().public_url.rstrip('/')}/v1/sources/{source}/webhook"
     signature = recipe.system.signature
@@ -116,7 +116,7 @@ def url_of(source: str, recipe: Recipe, *, said: str = "", secret: str = "") -> 
     return f"{url}/{secret or 'SECRET'}" if in_path else url
 
 
-def _kinds(recipe: Recipe) -> tuple[str, ...]:
+def _kinds(recipe: DeliveryMapper) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for entry in recipe.system.touchpoints:
         kind = entry.fields.get("kind", recipe.system.defaults.get("kind"))
@@ -125,7 +125,7 @@ def _kinds(recipe: Recipe) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _signature(recipe: Recipe) -> str:
+def _signature(recipe: DeliveryMapper) -> str:
     signature = recipe.system.signature
     if isinstance(signature, HmacSignature):
         return f"hmac-{signature.algorithm} {signature.header}"

@@ -13,10 +13,10 @@ from schemas.strict_yaml import yaml_text
 from schemas.strict_yaml.yaml_text import YamlText
 from schemas.vocabulary import Channel
 from services.ingest.forms.cloudevents.cloudevents_form import DIALECT as CLOUDEVENTS
-from services.ingest.forms.cloudevents.source_rules import ConfigurationError, SourceRules
+from services.ingest.forms.cloudevents.source_rules import EventRules, EventRulesError
 from services.ingest.forms.segment import segment_mapping
 from services.ingest.forms.segment.post_calls import DIALECT as SEGMENT
-from services.ingest.forms.segment.segment_mapping import MappingError
+from services.ingest.forms.segment.segment_mapping import SegmentMappingError
 from waymark.console import CommandError
 
 _ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|null")
@@ -44,7 +44,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     problems = list(text.doubled)
     try:
         segment_mapping.read(text.document)
-    except MappingError as error:
+    except SegmentMappingError as error:
         problems += map(text.located, error.problems)
     return _sound(path, text, problems)
 
@@ -58,8 +58,8 @@ def read_rules(path: Path) -> dict[str, Any]:
     text = _text(path)
     problems = list(text.doubled)
     try:
-        SourceRules(text.document)
-    except ConfigurationError as error:
+        EventRules(text.document)
+    except EventRulesError as error:
         problems += map(text.located, error.problems)
     return _sound(path, text, problems)
 

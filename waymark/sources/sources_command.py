@@ -14,7 +14,7 @@ from waymark.sources.trial_command import Options, SecretText
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe
+    from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMapper
     from waymark.sources.bindings import Listed
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help=say("The source.", "소스 이름입니다."))]
@@ -245,7 +245,7 @@ def _known(channels: list[str]) -> tuple[str, ...]:
 
 
 def _store_secret(
-    connection: "Connection", source: str, secret: str | None, mounted: str | None, recipe: "Recipe"
+    connection: "Connection", source: str, secret: str | None, mounted: str | None, recipe: "DeliveryMapper"
 ) -> str | None:
     """Store what was given, or a made one where the vendor repeats ours; return the made one."""
     import secrets

@@ -9,9 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from schemas import validation
-from services.ingest.forms.webhooks.delivery import Delivery, MalformedError
-from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts, Mapped, Recipe, TooManyError
-from services.ingest.forms.webhooks.signatures import Secret, verify
+from services.ingest.forms.webhooks.delivery import InboundDelivery, MalformedDeliveryError
+from services.ingest.forms.webhooks.mapping.delivery_mapper import (
+    DeliveryContext,
+    DeliveryMapper,
+    MappedTouchpoint,
+    TooManyEventsError,
+)
+from services.ingest.forms.webhooks.signatures import WebhookSecret, verify
 from waymark.console import CommandError, say
 
 MOST_EVENTS = 1000
@@ -64,13 +69,13 @@ class Outcome:
         return self.verification in {"", "verified"} and not any(made.complaints for made in self.made)
 
 
-def carry_out(recipe: Recipe, tried: Try) -> Outcome:
+def carry_out(recipe: DeliveryMapper, tried: Try) -> Outcome:
     """Return what ingest would make of it.
 
     Raises:
         CommandError: the payload is not what the system sends.
     """
-    delivery = Delivery(
+    delivery = InboundDelivery(
         method=tried.method,
         url=tried.url,
         query=tried.url.partition("?")[2],
@@ -80,16 +85,16 @@ def carry_out(recipe: Recipe, tried: Try) -> Outcome:
     )
     found = ""
     if tried.secret:
-        found = str(verify(recipe.system.signature, delivery, [Secret(value=tried.secret)], tried.now))
-    facts = Facts(received_at=tried.now, options=tried.options)
+        found = str(verify(recipe.system.signature, delivery, [WebhookSecret(value=tried.secret)], tried.now))
+    facts = DeliveryContext(received_at=tried.now, options=tried.options)
     greeting = recipe.handshake(delivery, facts, proven=True)
     if greeting is not None:
         return Outcome(verification=found, handshake=greeting.body.decode(), events=0, ignored=0, made=())
     try:
         opened = recipe.open(delivery, facts, MOST_EVENTS)
-    except MalformedError as error:
+    except MalformedDeliveryError as error:
         raise CommandError(f"the payload is not what {recipe.system.name} sends: it is no {error}") from error
-    except TooManyError as error:
+    except TooManyEventsError as error:
         raise CommandError(f"the payload holds more than {error.most} events") from error
     return Outcome(
         verification=found,
@@ -100,7 +105,7 @@ def carry_out(recipe: Recipe, tried: Try) -> Outcome:
     )
 
 
-def _judged(mapped: Mapped, now: datetime) -> Made:
+def _judged(mapped: MappedTouchpoint, now: datetime) -> Made:
     told = {"occurred_at": now.isoformat()} if mapped.untimed else {}
     unread = [Complaint(path=one.member, message=one.message) for one in mapped.unread]
     wrong = [

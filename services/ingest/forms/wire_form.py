@@ -9,27 +9,27 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.ingest.http.exchange import Headers
-from services.ingest.results.verdict import Verdict
+from services.ingest.results.verdict import ItemResult
 from services.ingest.sources.source import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class FormItems:
     """The items of one request: native JSON or the verdict at once, and each one's bytes as sent (equally many).
 
     `traceparent` is the trace context that the form itself carries, for requests without one in their headers.
     """
 
-    items: Sequence[bytes | Verdict]
+    items: Sequence[bytes | ItemResult]
     originals: Sequence[bytes]
     traceparent: str = ""
 
 
-class Form(Protocol):
+class WireForm(Protocol):
     """Another way to write touchpoints to `POST /v1/touchpoints`, told by the request's headers."""
 
     def claims(self, headers: Headers) -> bool:
         """Return whether a request with these headers is written in this form."""
 
-    def open(self, headers: Headers, body: bytes, source: Source) -> Opened:
+    def open(self, headers: Headers, body: bytes, source: Source) -> FormItems:
         """Take `body` apart; raises `Refused` when the whole is not in this form after all."""

@@ -3,24 +3,29 @@
 import asyncio
 
 from services.ingest.protection.client_address import Networks
-from services.ingest.protection.rate_limits import Rates
-from services.ingest.protection.wrong_keys import WrongKeys
-from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources.source import Scope, Source
-from services.ingest.sources.source_keys import Sources
+from services.ingest.protection.rate_limits import RateLimiter
+from services.ingest.protection.wrong_keys import WrongKeyLimiter
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
+from services.ingest.sources.source import Source, SourceScope
+from services.ingest.sources.source_keys import SourceKeys
 from services.runtime.keys import KeyKind, KeyRing, Verdict, parse
 
 ALL_SOURCES = None
 """What a viewer with an operator's key may look into."""
 
-_WRONG = frozenset({Refusal.KEY_INVALID, Refusal.KEY_REVOKED, Refusal.KEY_EXPIRED})
+_WRONG = frozenset({RequestRefusal.KEY_INVALID, RequestRefusal.KEY_REVOKED, RequestRefusal.KEY_EXPIRED})
 
 
-class Door:
+class SourceAuthenticator:
     """Checks keys and paces. `trusted` are the proxies whose `X-Forwarded-For` is believed."""
 
     def __init__(
-        self, sources: Sources, operators: KeyRing, rates: Rates, wrong_keys: WrongKeys, trusted: Networks = ()
+        self,
+        sources: SourceKeys,
+        operators: KeyRing,
+        rates: RateLimiter,
+        wrong_keys: WrongKeyLimiter,
+        trusted: Networks = (),
     ) -> None:
         self._sources = sources
         self._operators = operators
@@ -34,7 +39,7 @@ class Door:
         wait_s = self._wrong_keys.wait_s(address)
         try:
             return await self._sources.source_of(key, ask=not wait_s)
-        except Refused as refused:
+        except RequestRefusedError as refused:
             raise self._counted(refused, address, wait_s) from None
 
     async def viewer_of(self, key: str | None, address: str) -> str | None:
@@ -44,12 +49,12 @@ class Door:
             wait_s = self._wrong_keys.wait_s(address)
             try:
                 await self._operator(key or "")
-            except Refused as refused:
+            except RequestRefusedError as refused:
                 raise self._counted(refused, address, wait_s) from None
             return ALL_SOURCES
         source = await self.source_of(key, address)
-        if Scope.INSPECT not in source.scopes:
-            raise Refused(Refusal.INSPECT_NOT_ALLOWED)
+        if SourceScope.INSPECT not in source.scopes:
+            raise RequestRefusedError(RequestRefusal.INSPECT_NOT_ALLOWED)
         return source.name
 
     async def _operator(self, key: str) -> None:
@@ -58,11 +63,13 @@ class Door:
         if stored is not None:
             self._sources.note_use(stored.key_id)
         if verdict is Verdict.UNVERIFIABLE:
-            raise Refused(Refusal.KEYS_UNAVAILABLE, headers={"retry-after": "5"}, retry_after=5)
+            raise RequestRefusedError(RequestRefusal.KEYS_UNAVAILABLE, headers={"retry-after": "5"}, retry_after=5)
         if verdict is not Verdict.VALID:
-            raise Refused(Refusal.KEY_INVALID, headers={"www-authenticate": 'Bearer realm="waymark"'})
+            raise RequestRefusedError(
+                RequestRefusal.KEY_INVALID, headers={"www-authenticate": 'Bearer realm="waymark"'}
+            )
 
-    def _counted(self, refused: Refused, address: str, wait_s: int) -> Refused:
+    def _counted(self, refused: RequestRefusedError, address: str, wait_s: int) -> RequestRefusedError:
         """Count a wrong key and return what to say; after too many, only keys held in memory were looked at."""
         if refused.refusal not in _WRONG:
             return refused
@@ -70,4 +77,4 @@ class Door:
         if not wait_s:
             return refused
         headers = {"retry-after": str(wait_s)}
-        return Refused(Refusal.TOO_MANY_WRONG_KEYS, headers=headers, retry_after=wait_s)
+        return RequestRefusedError(RequestRefusal.TOO_MANY_WRONG_KEYS, headers=headers, retry_after=wait_s)

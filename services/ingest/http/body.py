@@ -12,7 +12,7 @@ from typing import Protocol
 
 from starlette.types import Receive
 
-from services.ingest.reasons import Refusal, Refused
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
 
 ACCEPTED_ENCODINGS = "gzip, deflate"
 
@@ -20,7 +20,7 @@ _IDLE_S = 2.0
 """Seconds of silence after which a client whose body is refused is taken to have stopped sending."""
 
 
-class ClientGone(Exception):  # noqa: N818  an event, not an error of ours
+class ClientGoneError(Exception):
     """The client hung up before its body was whole; nobody waits for an answer."""
 
 
@@ -33,7 +33,7 @@ class BodyLimits:
     timeout_s: float
 
 
-class Wire:
+class IncomingBody:
     """A request's body as it arrives; knows whether its end was seen, and whether all of it had come before."""
 
     __slots__ = ("arrived", "ended", "receive")
@@ -48,7 +48,7 @@ class Wire:
         message = await self.receive()
         if message["type"] == "http.disconnect":
             self.ended = True
-            raise ClientGone
+            raise ClientGoneError
         self.ended = not message.get("more_body", False)
         piece: bytes = message.get("body", b"")
         return piece
@@ -62,11 +62,13 @@ class Wire:
                 while at_most > 0 and not self.ended:
                     at_most -= len(await self.piece())
                     deadline.reschedule(min(end, loop.time() + _IDLE_S))
-        except (TimeoutError, ClientGone):
+        except (TimeoutError, ClientGoneError):
             return
 
 
-async def read(wire: Wire, headers: Mapping[bytes, bytes], limits: BodyLimits, hold: Callable[[int], None]) -> bytes:
+async def read(
+    wire: IncomingBody, headers: Mapping[bytes, bytes], limits: BodyLimits, hold: Callable[[int], None]
+) -> bytes:
     """Return the whole body, inflated; `hold` is told of every piece's length, and may refuse it.
 
     Raises:
@@ -82,19 +84,21 @@ async def read(wire: Wire, headers: Mapping[bytes, bytes], limits: BodyLimits, h
             async with asyncio.timeout(limits.timeout_s):
                 pieces = await _pieces(wire, inflater, limits, hold)
         except TimeoutError:
-            raise Refused(Refusal.BODY_TIMEOUT, limit=f"{limits.timeout_s:g}") from None
+            raise RequestRefusedError(RequestRefusal.BODY_TIMEOUT, limit=f"{limits.timeout_s:g}") from None
     inflater.finish()
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-async def _pieces(wire: Wire, inflater: "_Inflater", limits: BodyLimits, hold: Callable[[int], None]) -> list[bytes]:
+async def _pieces(
+    wire: IncomingBody, inflater: "_Inflater", limits: BodyLimits, hold: Callable[[int], None]
+) -> list[bytes]:
     pieces: list[bytes] = []
     arrived = 0
     while not wire.ended:
         piece = await wire.piece()
         arrived += len(piece)
         if arrived > limits.wire_bytes:
-            raise Refused(Refusal.BODY_TOO_LARGE, limit=limits.wire_bytes)
+            raise RequestRefusedError(RequestRefusal.BODY_TOO_LARGE, limit=limits.wire_bytes)
         if piece:
             pieces.append(inflater.feed(piece))
             hold(len(pieces[-1]))
@@ -103,7 +107,7 @@ async def _pieces(wire: Wire, inflater: "_Inflater", limits: BodyLimits, hold: C
 
 def _check_declared_length(declared: bytes, limit: int) -> None:
     if declared.isdigit() and (len(declared) > 18 or int(declared) > limit):
-        raise Refused(Refusal.BODY_TOO_LARGE, limit=limit)
+        raise RequestRefusedError(RequestRefusal.BODY_TOO_LARGE, limit=limit)
 
 
 class _Inflater(Protocol):
@@ -122,8 +126,10 @@ def _inflater(content_encoding: bytes, limit: int) -> _Inflater:
         return _Zlib("gzip", limit)
     if name == b"deflate":
         return _Zlib("deflate", limit)
-    raise Refused(
-        Refusal.UNSUPPORTED_ENCODING, headers={"accept-encoding": ACCEPTED_ENCODINGS}, accepted=ACCEPTED_ENCODINGS
+    raise RequestRefusedError(
+        RequestRefusal.UNSUPPORTED_ENCODING,
+        headers={"accept-encoding": ACCEPTED_ENCODINGS},
+        accepted=ACCEPTED_ENCODINGS,
     )
 
 
@@ -163,20 +169,20 @@ class _Zlib:
             while piece:
                 piece = self._step(piece, out)
         except zlib.error:
-            raise Refused(Refusal.INVALID_ENCODING, encoding=self._name) from None
+            raise RequestRefusedError(RequestRefusal.INVALID_ENCODING, encoding=self._name) from None
         return b"".join(out)
 
     def finish(self) -> None:
         """Refuse a body whose last member is not complete; an empty body is `document`'s to refuse."""
         if self._begun and (self._stream is None or not self._stream.eof):
-            raise Refused(Refusal.INVALID_ENCODING, encoding=self._name)
+            raise RequestRefusedError(RequestRefusal.INVALID_ENCODING, encoding=self._name)
 
     def _step(self, piece: bytes, out: list[bytes]) -> bytes:
         stream = self._open(piece)
         inflated = stream.decompress(piece, self._left + 1)
         self._left -= len(inflated)
         if self._left < 0:
-            raise Refused(Refusal.INFLATED_TOO_LARGE, limit=self._limit)
+            raise RequestRefusedError(RequestRefusal.INFLATED_TOO_LARGE, limit=self._limit)
         out.append(inflated)
         return stream.unconsumed_tail or stream.unused_data
 

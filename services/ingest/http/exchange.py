@@ -14,13 +14,13 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from services.ingest.http import body
-from services.ingest.http.authentication import Door
-from services.ingest.http.body import BodyLimits, ClientGone, Wire
-from services.ingest.metrics import Metrics
-from services.ingest.protection.admission import Admission, Held
+from services.ingest.http.authentication import SourceAuthenticator
+from services.ingest.http.body import BodyLimits, ClientGoneError, IncomingBody
+from services.ingest.metrics import IngestMetrics
+from services.ingest.protection.admission import AdmissionControl, AdmittedRequest
 from services.ingest.protection.client_address import client_address
-from services.ingest.reasons import Refusal, Refused
-from services.ingest.results.messages import Language, preferred, say
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
+from services.ingest.results.messages import Language, preferred_language, say
 from services.ingest.sources.source import Source
 from services.runtime.heads import BODY_ARRIVED
 from services.runtime.http import Problem, problem_response
@@ -38,7 +38,7 @@ Headers = Mapping[bytes, bytes]
 """Lower-case names; of a header that came twice, the first counts."""
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class HttpResponse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An HTTP response."""
 
     status: int
@@ -47,14 +47,14 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
+class StreamedResponse:
     """An HTTP response without an end; `pieces` are written as they come, and closed when the client goes."""
 
     headers: tuple[tuple[bytes, bytes], ...]
     pieces: AsyncGenerator[bytes]
 
 
-class Call:
+class HttpRequest:
     """A request as it comes in. `added` are headers for the answer, whatever it will be: a refusal has them too.
 
     `source` is whose it is, once that is known.
@@ -75,9 +75,9 @@ class Call:
         "source",
     )
 
-    def __init__(self, scope: Scope, language: Language, headers: Headers, door: Door) -> None:
+    def __init__(self, scope: Scope, language: Language, headers: Headers, door: SourceAuthenticator) -> None:
         self._door = door
-        self._held: Held | None = None
+        self._held: AdmittedRequest | None = None
         self._peer = scope.get("client")
         self.source: Source | None = None
         self.method: str = scope["method"]
@@ -114,7 +114,7 @@ class Call:
         self._door.rates.take_request(source)
         return source
 
-    def holds(self, held: Held) -> None:
+    def holds(self, held: AdmittedRequest) -> None:
         """Note what is counted as in flight for it."""
         self._held = held
 
@@ -123,12 +123,14 @@ class Call:
         return self._door.rates.headers(self.source) if self.source is not None else {}
 
 
-class Inlet:
+class RequestBody:
     """The body of a call, held within bounds until the call is answered."""
 
     __slots__ = ("_call", "_held", "_limits", "_metrics", "wire")
 
-    def __init__(self, call: Call, wire: Wire, held: Held, limits: BodyLimits, metrics: Metrics) -> None:
+    def __init__(
+        self, call: HttpRequest, wire: IncomingBody, held: AdmittedRequest, limits: BodyLimits, metrics: IngestMetrics
+    ) -> None:
         self._call = call
         self.wire = wire
         self._held = held
@@ -142,32 +144,32 @@ class Inlet:
         return whole
 
 
-class Handler(Protocol):
+class RouteHandler(Protocol):
     """What one raw route does itself."""
 
     @property
     def methods(self) -> tuple[str, ...]:
         """The methods it takes; HEAD comes with GET, OPTIONS with any, and all others are refused."""
 
-    async def answer(self, call: Call, inlet: Inlet) -> Reply | Stream:
+    async def answer(self, call: HttpRequest, inlet: RequestBody) -> HttpResponse | StreamedResponse:
         """Answer; raises `Refused`, or passes on `ClientGone`."""
 
 
-Witness = Callable[[Call, Refused], None]
+RefusalListener = Callable[[HttpRequest, RequestRefusedError], None]
 """Is told of each request that is refused as a whole."""
 
 
-class Exchange:
+class HttpExchange:
     """The ASGI application around a handler."""
 
     def __init__(
         self,
-        handler: Handler,
-        door: Door,
-        admission: Admission,
-        metrics: Metrics,
+        handler: RouteHandler,
+        door: SourceAuthenticator,
+        admission: AdmissionControl,
+        metrics: IngestMetrics,
         limits: BodyLimits,
-        witness: Witness | None = None,
+        witness: RefusalListener | None = None,
     ) -> None:
         self._witness = witness
         self._handler = handler
@@ -179,32 +181,36 @@ class Exchange:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers: Headers = dict(reversed(scope["headers"]))
-        call = Call(scope, preferred(headers.get(b"accept-language", b"").decode("latin-1")), headers, self._door)
-        wire = Wire(receive, arrived=BODY_ARRIVED in scope.get("extensions", ()))
+        call = HttpRequest(
+            scope, preferred_language(headers.get(b"accept-language", b"").decode("latin-1")), headers, self._door
+        )
+        wire = IncomingBody(receive, arrived=BODY_ARRIVED in scope.get("extensions", ()))
         if call.method == "HEAD":
             send = without_body(send)
         try:
             reply = await self._reply(call, wire)
-        except Refused as refused:
-            if refused.refusal is not Refusal.BODY_TIMEOUT and b"expect" not in headers:
+        except RequestRefusedError as refused:
+            if refused.refusal is not RequestRefusal.BODY_TIMEOUT and b"expect" not in headers:
                 await wire.discard(2 * self._limits.wire_bytes, self._limits.timeout_s)
             await self._refuse(refused, call, wire, scope, send)
-        except ClientGone:
-            await _send(send, call, Reply(status=408, body=b"", headers=()))  # heard by nobody, but counted
+        except ClientGoneError:
+            await _send(send, call, HttpResponse(status=408, body=b"", headers=()))  # heard by nobody, but counted
         else:
-            await (_send(send, call, reply) if isinstance(reply, Reply) else _stream(send, receive, call, reply))
+            await (_send(send, call, reply) if isinstance(reply, HttpResponse) else _stream(send, receive, call, reply))
 
-    async def _reply(self, call: Call, wire: Wire) -> Reply | Stream:
+    async def _reply(self, call: HttpRequest, wire: IncomingBody) -> HttpResponse | StreamedResponse:
         taken = self._handler.methods
         if call.method not in taken and not (call.method == "HEAD" and "GET" in taken):
             if call.method == "OPTIONS":
-                return Reply(status=204, body=b"", headers=((b"allow", allow(taken).encode()),))
-            raise Refused(Refusal.METHOD_NOT_ALLOWED, headers={"allow": allow(taken)})
+                return HttpResponse(status=204, body=b"", headers=((b"allow", allow(taken).encode()),))
+            raise RequestRefusedError(RequestRefusal.METHOD_NOT_ALLOWED, headers={"allow": allow(taken)})
         with self._admission.request() as held:
             call.holds(held)
-            return await self._handler.answer(call, Inlet(call, wire, held, self._limits, self._metrics))
+            return await self._handler.answer(call, RequestBody(call, wire, held, self._limits, self._metrics))
 
-    async def _refuse(self, refused: Refused, call: Call, wire: Wire, scope: Scope, send: Send) -> None:
+    async def _refuse(
+        self, refused: RequestRefusedError, call: HttpRequest, wire: IncomingBody, scope: Scope, send: Send
+    ) -> None:
         reason = refused.refusal
         if self._witness is not None:
             self._witness(call, refused)
@@ -217,14 +223,14 @@ class Exchange:
         await problem_response(problem)(scope, wire.receive, send)
 
 
-async def _send(send: Send, call: Call, reply: Reply) -> None:
+async def _send(send: Send, call: HttpRequest, reply: HttpResponse) -> None:
     headers = list(reply.headers)
     headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (call.added | call.left()).items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 
 
-async def _stream(send: Send, receive: Receive, call: Call, stream: Stream) -> None:
+async def _stream(send: Send, receive: Receive, call: HttpRequest, stream: StreamedResponse) -> None:
     """Write a stream until it ends, the client goes, or the client does not read what it is sent."""
     headers = [
         *stream.headers,

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.ingest.http.exchange import Call, Inlet, Reply
+from services.ingest.http.exchange import HttpRequest, HttpResponse, RequestBody
 
 _PLACES = {
     "send": "v1/touchpoints",
@@ -16,7 +16,7 @@ _PLACES = {
 _VARY = (b"vary", b"accept")
 
 
-class GetFront:
+class GetLanding:
     """The handler behind `GET /`."""
 
     methods = ("GET", "HEAD")
@@ -24,9 +24,13 @@ class GetFront:
     def __init__(self) -> None:
         body = msgspec.json.encode({"name": "Waymark ingest", "places": _PLACES})
         length = (b"content-length", b"%d" % len(body))
-        self._places = Reply(status=200, body=body, headers=((b"content-type", b"application/json"), length, _VARY))
-        self._led = Reply(status=303, body=b"", headers=((b"location", b"inspector"), (b"content-length", b"0"), _VARY))
+        self._places = HttpResponse(
+            status=200, body=body, headers=((b"content-type", b"application/json"), length, _VARY)
+        )
+        self._led = HttpResponse(
+            status=303, body=b"", headers=((b"location", b"inspector"), (b"content-length", b"0"), _VARY)
+        )
 
-    async def answer(self, call: Call, _inlet: Inlet) -> Reply:
+    async def answer(self, call: HttpRequest, _inlet: RequestBody) -> HttpResponse:
         """Answer a browser with the way to the inspector, anything else with the addresses."""
         return self._led if "text/html" in call.header(b"accept").lower() else self._places

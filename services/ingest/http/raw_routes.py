@@ -81,7 +81,7 @@ class RouteTable:
         self._shapes.setdefault((len(segments), open_at), {})[fixed] = route
 
 
-class Shortcut:
+class RawRouteApp:
     """The application to serve: requests for raw routes go straight there, whatever their method; others to the API."""
 
     def __init__(self, api: FastAPI, table: RouteTable) -> None:
@@ -108,8 +108,8 @@ async def _documented() -> None:
     """Stand in for the endpoint, of which FastAPI reads the documentation only."""
 
 
-def mount(api: FastAPI, routes: Iterable[RawRoute]) -> Shortcut:
+def mount(api: FastAPI, routes: Iterable[RawRoute]) -> RawRouteApp:
     """Show `routes` in the documentation of `api`, and return the application that serves both."""
     listed = list(routes)
     api.router.routes.extend(listed)
-    return Shortcut(api, RouteTable(listed))
+    return RawRouteApp(api, RouteTable(listed))

@@ -12,11 +12,11 @@ from typing import Final
 
 import msgspec
 
-from services.ingest.inspector.logbook import Page, Taken
-from services.ingest.reasons import Outcome
+from services.ingest.inspector.logbook import LogbookPage, RecordedResults
+from services.ingest.reasons import ItemOutcome
 from services.ingest.results.messages import Language
 
-MOST: Final = 200
+MOST_ASKED: Final = 200
 """Touchpoints in one question."""
 
 _REMEMBERED: Final = 5_000
@@ -24,7 +24,7 @@ _PAUSE_S: Final = 3.0
 """After a failure nobody asks for so long: looking must not wait for an outage again and again."""
 
 
-class Fate(StrEnum):
+class LaterOutcome(StrEnum):
     """What became of a touchpoint that was accepted."""
 
     APPLIED = "applied"
@@ -36,29 +36,29 @@ class Fate(StrEnum):
     UNKNOWN = "unknown"
 
 
-UNSETTLED: Final = frozenset({Fate.WAITING, Fate.UNKNOWN})
+UNSETTLED: Final = frozenset({LaterOutcome.WAITING, LaterOutcome.UNKNOWN})
 """Those that may still change."""
 
 UNREACHABLE: Final = "journey_unreachable"
 """The code where nobody could be asked."""
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class ReportedOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one touchpoint, as the journey service has it."""
 
-    outcome: Fate
+    outcome: LaterOutcome
     code: str | None = None
 
 
-class Later(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LaterOutcomeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The same for people."""
 
-    outcome: Fate
+    outcome: LaterOutcome
     code: str | None = None
     message: str | None = None
 
 
-class Source(StrEnum):
+class OutcomeProvider(StrEnum):
     """Where an answer about later outcomes comes from."""
 
     JOURNEY = "journey service"
@@ -66,30 +66,30 @@ class Source(StrEnum):
     NOBODY = "not set up"
 
 
-class UnreachableError(Exception):
+class JourneyUnreachableError(Exception):
     """The journey service does not say."""
 
 
-Ask = Callable[[Sequence[bytes]], Awaitable[Sequence[Told]]]
+Ask = Callable[[Sequence[bytes]], Awaitable[Sequence[ReportedOutcome]]]
 """Asks about touchpoints as they were published, and answers in their order. Raises `UnreachableError`."""
 
 _WORDS: Final = {
-    Fate.APPLIED: ("Stored, and counted in the customer's journey.", "저장되어 고객의 여정에 반영되었습니다."),
-    Fate.LATE: (
+    LaterOutcome.APPLIED: ("Stored, and counted in the customer's journey.", "저장되어 고객의 여정에 반영되었습니다."),
+    LaterOutcome.LATE: (
         "Stored as history: it came too long after it happened to count.",
         "이력으로만 저장했습니다. 일어난 지 너무 오래되어 여정에 반영하지 않습니다.",
     ),
-    Fate.DUPLICATE: ("It was stored before; nothing changed.", "이미 저장된 접점이라 바뀐 것이 없습니다."),
-    Fate.CONFLICT: (
+    LaterOutcome.DUPLICATE: ("It was stored before; nothing changed.", "이미 저장된 접점이라 바뀐 것이 없습니다."),
+    LaterOutcome.CONFLICT: (
         "Not stored: this id was used before with other content. Send it with a new id.",
         "저장하지 않았습니다. 같은 id로 다른 내용이 이미 있습니다. 새 id로 보내 주세요.",
     ),
-    Fate.DEAD_LETTER: (
+    LaterOutcome.DEAD_LETTER: (
         "Not stored: it is a dead letter. An operator finds it with `waymark dlq list`.",
         "저장하지 못해 보류했습니다. 운영자가 `waymark dlq list`로 확인할 수 있습니다.",
     ),
-    Fate.WAITING: ("Written to Kafka; not read yet.", "Kafka에 기록했고 아직 처리 전입니다."),
-    Fate.UNKNOWN: ("No trace of it is left.", "남은 기록이 없습니다."),
+    LaterOutcome.WAITING: ("Written to Kafka; not read yet.", "Kafka에 기록했고 아직 처리 전입니다."),
+    LaterOutcome.UNKNOWN: ("No trace of it is left.", "남은 기록이 없습니다."),
 }
 _NO_ANSWER: Final = (
     "Written to Kafka; the journey service does not answer, so nobody can say what became of it.",
@@ -97,23 +97,23 @@ _NO_ANSWER: Final = (
 )
 
 
-def written(page: Page, replica: str) -> dict[str, bytes]:
+def written(page: LogbookPage, replica: str) -> dict[str, bytes]:
     """Return the accepted touchpoints of a page as they were published, by their cursors."""
-    if not isinstance(page.what, Taken):
+    if not isinstance(page.what, RecordedResults):
         return {}
     return {
         f"{replica}-{page.number}-{at}": record.value
         for at, record in page.what.written.items()
-        if record.value is not None and page.what.verdicts[at].outcome is Outcome.ACCEPTED
+        if record.value is not None and page.what.verdicts[at].outcome is ItemOutcome.ACCEPTED
     }
 
 
-class Aftermath:
+class FollowUp:
     """Asks about touchpoints, and remembers what is settled. Until `ask_from` there is nobody to be asked."""
 
     def __init__(self) -> None:
         self._ask: Ask | None = None
-        self._settled: OrderedDict[str, Told] = OrderedDict()
+        self._settled: OrderedDict[str, ReportedOutcome] = OrderedDict()
         self._asking = asyncio.Semaphore(2)
         self._again_at = float("-inf")
 
@@ -122,23 +122,27 @@ class Aftermath:
         self._ask = ask
 
     @property
-    def source(self) -> Source:
+    def source(self) -> OutcomeProvider:
         """Who answers at present."""
         if self._ask is None:
-            return Source.NOBODY
-        return Source.UNREACHABLE if self._again_at > asyncio.get_running_loop().time() else Source.JOURNEY
+            return OutcomeProvider.NOBODY
+        return (
+            OutcomeProvider.UNREACHABLE
+            if self._again_at > asyncio.get_running_loop().time()
+            else OutcomeProvider.JOURNEY
+        )
 
-    async def of(self, touchpoints: Mapping[str, bytes], language: Language) -> dict[str, Later]:
+    async def of(self, touchpoints: Mapping[str, bytes], language: Language) -> dict[str, LaterOutcomeView]:
         """Return what became of touchpoints, by their cursors; of nothing where nobody can be asked at all."""
         if self._ask is None:
             return {}
         open_ = [cursor for cursor in touchpoints if cursor not in self._settled]
         told = {cursor: self._settled[cursor] for cursor in touchpoints if cursor in self._settled}
-        for at in range(0, len(open_), MOST):
-            told |= await self._asked({cursor: touchpoints[cursor] for cursor in open_[at : at + MOST]})
+        for at in range(0, len(open_), MOST_ASKED):
+            told |= await self._asked({cursor: touchpoints[cursor] for cursor in open_[at : at + MOST_ASKED]})
         return {cursor: _said(told.get(cursor), language) for cursor in touchpoints}
 
-    async def _asked(self, touchpoints: Mapping[str, bytes]) -> dict[str, Told]:
+    async def _asked(self, touchpoints: Mapping[str, bytes]) -> dict[str, ReportedOutcome]:
         assert self._ask is not None  # noqa: S101  `of` asks nobody otherwise
         now = asyncio.get_running_loop().time
         async with self._asking:
@@ -146,7 +150,7 @@ class Aftermath:
                 return {}
             try:
                 told = dict(zip(touchpoints, await self._ask(list(touchpoints.values())), strict=True))
-            except UnreachableError:
+            except JourneyUnreachableError:
                 self._again_at = now() + _PAUSE_S
                 return {}
         self._settled |= {cursor: one for cursor, one in told.items() if one.outcome not in UNSETTLED}
@@ -155,9 +159,9 @@ class Aftermath:
         return told
 
 
-def _said(told: Told | None, language: Language) -> Later:
+def _said(told: ReportedOutcome | None, language: Language) -> LaterOutcomeView:
     english, korean = _NO_ANSWER if told is None else _WORDS[told.outcome]
     message = korean if language is Language.KO else english
     if told is None:
-        return Later(outcome=Fate.UNKNOWN, code=UNREACHABLE, message=message)
-    return Later(outcome=told.outcome, code=told.code, message=message)
+        return LaterOutcomeView(outcome=LaterOutcome.UNKNOWN, code=UNREACHABLE, message=message)
+    return LaterOutcomeView(outcome=told.outcome, code=told.code, message=message)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.ingest.inspector.follow_up import Fate, Source
-from services.ingest.inspector.query import MOST
+from services.ingest.inspector.follow_up import LaterOutcome, OutcomeProvider
+from services.ingest.inspector.query import MOST_ENTRIES
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
 
 TAG = {"name": "inspector", "description": "What a source sent lately, what became of it, why, and how to mend it."}
@@ -45,7 +45,7 @@ _SEEN = {
             "required": ["outcome", "message"],
             "description": "What became of an accepted one after it was written; absent where nobody can be asked.",
             "properties": {
-                "outcome": {"enum": [str(fate) for fate in Fate]},
+                "outcome": {"enum": [str(fate) for fate in LaterOutcome]},
                 "code": {"type": "string", "description": "Why, of a conflict, a dead letter, and an outage."},
                 "message": {"type": "string"},
             },
@@ -66,7 +66,7 @@ ANSWER: dict[str, Any] = {
     "type": "object",
     "required": ["entries", "replica", "rejected_from", "later_from"],
     "properties": {
-        "entries": {"type": "array", "items": _SEEN, "maxItems": MOST, "description": "Newest first."},
+        "entries": {"type": "array", "items": _SEEN, "maxItems": MOST_ENTRIES, "description": "Newest first."},
         "replica": {"type": "string", "description": "Which replica answers."},
         "taken_from": {"const": "this replica"},
         "rejected_from": {
@@ -74,7 +74,7 @@ ANSWER: dict[str, Any] = {
             "description": "Whose rejected touchpoints are shown; only this replica's while Kafka is away.",
         },
         "later_from": {
-            "enum": [str(source) for source in Source],
+            "enum": [str(source) for source in OutcomeProvider],
             "description": "Who says what became of accepted touchpoints later, if anybody does just now.",
         },
         "next": {"type": "string", "description": "The cursor for older entries, of this replica."},
@@ -190,7 +190,7 @@ _FILTERS = [
 ]
 _LIST_FILTERS = [
     *_FILTERS,
-    _parameter("limit", "At most so many.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 50}),
+    _parameter("limit", "At most so many.", {"type": "integer", "minimum": 1, "maximum": MOST_ENTRIES, "default": 50}),
     _parameter("cursor", "The `next` of the answer before.", {"type": "string"}),
 ]
 _PROBLEMS = {

@@ -9,7 +9,7 @@ from typing import Final
 import httpx2
 import msgspec
 
-from services.ingest.inspector.follow_up import Told, UnreachableError
+from services.ingest.inspector.follow_up import JourneyUnreachableError, ReportedOutcome
 from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)
@@ -18,7 +18,7 @@ _WITHIN_S: Final = 2.0
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    outcomes: list[Told]
+    outcomes: list[ReportedOutcome]
 
 
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
@@ -36,7 +36,7 @@ class JourneyApi:
         )
         self._failing = ""
 
-    async def __call__(self, touchpoints: Sequence[bytes]) -> Sequence[Told]:
+    async def __call__(self, touchpoints: Sequence[bytes]) -> Sequence[ReportedOutcome]:
         """Return the outcomes of touchpoints as they were published; raises `UnreachableError`."""
         body = b'{"touchpoints":[' + b",".join(touchpoints) + b"]}"
         try:
@@ -55,8 +55,8 @@ class JourneyApi:
         """Close the connections."""
         await self._client.aclose()
 
-    def _failed(self, reason: str) -> UnreachableError:
+    def _failed(self, reason: str) -> JourneyUnreachableError:
         if reason != self._failing:  # once an outage, not once a look
             _log.warning("the journey service does not say what became of touchpoints", reason=reason)
         self._failing = reason
-        return UnreachableError(reason)
+        return JourneyUnreachableError(reason)

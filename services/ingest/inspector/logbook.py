@@ -15,8 +15,8 @@ from itertools import takewhile
 import msgspec
 
 from schemas.documents.dead_letter import DeadLetterDocument
-from services.ingest.reasons import Outcome, Refusal
-from services.ingest.results.verdict import Facts, Verdict
+from services.ingest.reasons import ItemOutcome, RequestRefusal
+from services.ingest.results.verdict import Facts, ItemResult
 from services.runtime.record import Record
 
 _PAGE_BYTES = 400
@@ -25,7 +25,7 @@ _ENTRY_BYTES = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogbookRules:
+class LogbookLimits:
     """How much is kept: entries and bytes of one ring, bytes of all together; 0 entries keeps nothing."""
 
     entries: int
@@ -33,18 +33,18 @@ class LogbookRules:
     all_bytes: int
 
 
-class Taken(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RecordedResults(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of the touchpoints of one request. `written` are records by the position of their item."""
 
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[ItemResult]
     written: Mapping[int, Record] = {}
     sent: Mapping[int, bytes] = {}
 
 
-class Turned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RecordedRefusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request that was refused as a whole."""
 
-    refusal: Refusal
+    refusal: RequestRefusal
     status: int
     facts: Facts
     route: str
@@ -52,19 +52,19 @@ class Turned(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     content_length: str
 
 
-class Elsewhere(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class OtherReplicaRejection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint that another replica rejected, or this one before it was started again."""
 
     letter: DeadLetterDocument
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class LogbookPage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What happened at one moment; `number` grows with every page of this replica."""
 
     number: int
     at: datetime
     source: str
-    what: Taken | Turned | Elsewhere
+    what: RecordedResults | RecordedRefusal | OtherReplicaRejection
     entries: int
     bytes: int
 
@@ -75,11 +75,11 @@ class _Ring:
     __slots__ = ("bytes", "entries", "pages")
 
     def __init__(self) -> None:
-        self.pages: deque[Page] = deque()
+        self.pages: deque[LogbookPage] = deque()
         self.entries = 0
         self.bytes = 0
 
-    def append(self, page: Page, rules: LogbookRules) -> int:
+    def append(self, page: LogbookPage, rules: LogbookLimits) -> int:
         """Add a page, and return how many bytes more are kept; fewer when others had to go."""
         before = self.bytes
         self.pages.append(page)
@@ -91,7 +91,7 @@ class _Ring:
             self.bytes -= gone.bytes
         return self.bytes - before
 
-    def after(self, number: int) -> Iterator[Page]:
+    def after(self, number: int) -> Iterator[LogbookPage]:
         """Yield the pages after `number`, newest first."""
         return takewhile(lambda page: page.number > number, reversed(self.pages))
 
@@ -113,7 +113,7 @@ class _Shelf:
 class Logbook:
     """The pages of all sources. `""` stands for requests whose source is not known."""
 
-    def __init__(self, rules: LogbookRules) -> None:
+    def __init__(self, rules: LogbookLimits) -> None:
         self._rules = rules
         self._shelves: OrderedDict[str, _Shelf] = OrderedDict()
         self._bytes = 0
@@ -139,7 +139,7 @@ class Logbook:
         self,
         source: str,
         at: datetime,
-        verdicts: Sequence[Verdict],
+        verdicts: Sequence[ItemResult],
         written: Mapping[int, Record],
         rejects: Mapping[int, bytes],
     ) -> None:
@@ -148,12 +148,12 @@ class Logbook:
             return
         if len(verdicts) > len(rejects):
             weight = sum([len(record.value or b"") for record in written.values()])
-            self._add(source, at, Taken(verdicts=verdicts, written=written), len(verdicts), weight, bad=False)
+            self._add(source, at, RecordedResults(verdicts=verdicts, written=written), len(verdicts), weight, bad=False)
         if rejects:
             weight = sum(len(item) for item in rejects.values())
-            self._add(source, at, Taken(verdicts=verdicts, sent=rejects), len(rejects), weight, bad=True)
+            self._add(source, at, RecordedResults(verdicts=verdicts, sent=rejects), len(rejects), weight, bad=True)
 
-    def turned(self, source: str, at: datetime, what: Turned) -> None:
+    def turned(self, source: str, at: datetime, what: RecordedRefusal) -> None:
         """Note a request that was refused as a whole."""
         if self._rules.entries:
             self._add(source, at, what, 1, len(what.content_type), bad=True)
@@ -162,12 +162,12 @@ class Logbook:
         """Note what another replica rejected."""
         if self._rules.entries and letter.source is not None:
             weight = len(letter.value_base64)
-            self._add(letter.source, letter.first_seen, Elsewhere(letter=letter), 1, weight, bad=True)
+            self._add(letter.source, letter.first_seen, OtherReplicaRejection(letter=letter), 1, weight, bad=True)
 
-    def pages(self, source: str | None, *, since: int = 0, good: bool = True, bad: bool = True) -> list[Page]:
+    def pages(self, source: str | None, *, since: int = 0, good: bool = True, bad: bool = True) -> list[LogbookPage]:
         """Return the pages after `since` of one source, or of all, newest first; a request can have two."""
         shelves = list(self._shelves.values()) if source is None else [self._shelves.get(source)]
-        found: list[Page] = []
+        found: list[LogbookPage] = []
         for shelf in shelves:
             if shelf is not None:
                 found += shelf.good.after(since) if good else ()
@@ -189,11 +189,18 @@ class Logbook:
             self._watchers.discard(event)
 
     def _add(
-        self, source: str, at: datetime, what: Taken | Turned | Elsewhere, entries: int, weight: int, *, bad: bool
+        self,
+        source: str,
+        at: datetime,
+        what: RecordedResults | RecordedRefusal | OtherReplicaRejection,
+        entries: int,
+        weight: int,
+        *,
+        bad: bool,
     ) -> None:
         self._number += 1
         weight += _PAGE_BYTES + _ENTRY_BYTES * entries
-        page = Page(number=self._number, at=at, source=source, what=what, entries=entries, bytes=weight)
+        page = LogbookPage(number=self._number, at=at, source=source, what=what, entries=entries, bytes=weight)
         shelf = self._shelves.get(source)
         if shelf is None:
             shelf = self._shelves[source] = _Shelf()
@@ -207,12 +214,12 @@ class Logbook:
             event.set()
 
 
-def outcomes(page: Page) -> Iterator[tuple[int, Outcome | None]]:
+def outcomes(page: LogbookPage) -> Iterator[tuple[int, ItemOutcome | None]]:
     """Yield the positions of a page's entries with their outcomes; None for what was refused as a whole."""
     what = page.what
-    if not isinstance(what, Taken):
-        yield 0, Outcome.REJECTED if isinstance(what, Elsewhere) else None
+    if not isinstance(what, RecordedResults):
+        yield 0, ItemOutcome.REJECTED if isinstance(what, OtherReplicaRejection) else None
         return
     for at, verdict in enumerate(what.verdicts):
-        if (verdict.outcome is Outcome.REJECTED) == bool(what.sent):
+        if (verdict.outcome is ItemOutcome.REJECTED) == bool(what.sent):
             yield at, verdict.outcome

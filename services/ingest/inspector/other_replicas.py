@@ -21,14 +21,14 @@ REPLICA_HEADER = "replica"
 MAPPED_HEADER = "mapped"
 """Of a dead letter: `true` where its bytes are another wire form's, which was mapped to a touchpoint."""
 
-BACK = 500
-_NOTED = 20 * BACK
+LETTERS_BACK = 500
+_NOTED = 20 * LETTERS_BACK
 _KEPT_S = 60.0
 _PATIENCE_S = 2.0
 _AGAIN_S = 2.0
 
 
-class Tail(Protocol):
+class RejectionTail(Protocol):
     """The end of a topic. Its pieces come as long as it is read: values of records, and now and then an empty list,
     the first one when all that stood there at the start has been given."""
 
@@ -36,10 +36,10 @@ class Tail(Protocol):
         """Yield what comes; raises one of the outages."""
 
 
-OpenTail = Callable[[], AbstractAsyncContextManager[Tail]]
+OpenTail = Callable[[], AbstractAsyncContextManager[RejectionTail]]
 
 
-class Others:
+class OtherReplicas:
     """Puts what others rejected into the logbook."""
 
     def __init__(self, logbook: Logbook, replica: str) -> None:
@@ -92,7 +92,7 @@ class Others:
             finally:
                 self._there.clear()
 
-    async def _follow(self, tail: Tail) -> None:
+    async def _follow(self, tail: RejectionTail) -> None:
         async with aclosing(tail.pieces()) as pieces:
             async for values in pieces:
                 for value in values:

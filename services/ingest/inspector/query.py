@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from services.ingest.inspector.logbook import Page
-from services.ingest.inspector.rendering import REFUSED, Seen
-from services.ingest.reasons import Outcome, Refusal, Refused
+from services.ingest.inspector.logbook import LogbookPage
+from services.ingest.inspector.rendering import REFUSED, EntryView
+from services.ingest.reasons import ItemOutcome, RequestRefusal, RequestRefusedError
 
-MOST = 200
+MOST_ENTRIES = 200
 _USUAL = 50
-_OUTCOMES = (*(str(outcome) for outcome in Outcome), REFUSED)
-_BAD = frozenset({str(Outcome.REJECTED), REFUSED})
+_OUTCOMES = (*(str(outcome) for outcome in ItemOutcome), REFUSED)
+_BAD = frozenset({str(ItemOutcome.REJECTED), REFUSED})
 _NAMES = ("source", "outcome", "code", "id", "limit", "cursor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class InspectorQuery:
     """Filters; an empty set or text filters nothing. `before` is (page, entry) to go on after, of this replica."""
 
     source: str | None = None
@@ -35,11 +35,11 @@ class Query:
         """Whether what was rejected or refused can be among it."""
         return not self.outcomes or bool(self.outcomes & _BAD)
 
-    def reaches(self, page: Page) -> bool:
+    def reaches(self, page: LogbookPage) -> bool:
         """Return whether entries of `page` can come after the cursor."""
         return self.before is None or page.number <= self.before[0]
 
-    def wants(self, seen: Seen) -> bool:
+    def wants(self, seen: EntryView) -> bool:
         """Return whether an entry passes the filters and stands after the cursor."""
         if self.before is not None and position(seen.cursor) >= self.before:
             return False
@@ -56,15 +56,15 @@ def position(cursor: str) -> tuple[int, int]:
     return int(page), int(entry)
 
 
-def parse(query: bytes, replica: str) -> Query:
+def parse(query: bytes, replica: str) -> InspectorQuery:
     """Read a query string; raises `Refused`."""
     try:
         given = {name: values[-1] for name, values in parse_qs(query.decode("ascii"), max_num_fields=20).items()}
     except ValueError:
-        raise Refused(Refusal.INVALID_QUERY, name="?", allowed=", ".join(_NAMES)) from None
+        raise RequestRefusedError(RequestRefusal.INVALID_QUERY, name="?", allowed=", ".join(_NAMES)) from None
     if set(given) - set(_NAMES):
-        raise Refused(Refusal.INVALID_QUERY, name="?", allowed=", ".join(_NAMES))
-    return Query(
+        raise RequestRefusedError(RequestRefusal.INVALID_QUERY, name="?", allowed=", ".join(_NAMES))
+    return InspectorQuery(
         source=given.get("source"),
         outcomes=_outcomes(given.get("outcome", "")),
         code=given.get("code", ""),
@@ -77,13 +77,13 @@ def parse(query: bytes, replica: str) -> Query:
 def _outcomes(text: str) -> frozenset[str]:
     found = frozenset(part for part in text.split(",") if part)
     if found - set(_OUTCOMES):
-        raise Refused(Refusal.INVALID_QUERY, name="outcome", allowed=", ".join(_OUTCOMES))
+        raise RequestRefusedError(RequestRefusal.INVALID_QUERY, name="outcome", allowed=", ".join(_OUTCOMES))
     return found
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MOST and len(text) <= 3):
-        raise Refused(Refusal.INVALID_QUERY, name="limit", allowed=f"1-{MOST}")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= MOST_ENTRIES and len(text) <= 3):
+        raise RequestRefusedError(RequestRefusal.INVALID_QUERY, name="limit", allowed=f"1-{MOST_ENTRIES}")
     return int(text)
 
 
@@ -93,5 +93,7 @@ def _before(text: str, replica: str) -> tuple[int, int] | None:
     try:
         found = position(text)
     except ValueError:
-        raise Refused(Refusal.INVALID_QUERY, name="cursor", allowed="the `next` of an answer") from None
+        raise RequestRefusedError(
+            RequestRefusal.INVALID_QUERY, name="cursor", allowed="the `next` of an answer"
+        ) from None
     return found if text.startswith(f"{replica}-") else None

@@ -12,19 +12,25 @@ import msgspec
 
 from schemas.documents.dead_letter import DeadLetterDocument
 from services.ingest.inspector import hints, masking
-from services.ingest.inspector.follow_up import Later
-from services.ingest.inspector.logbook import Elsewhere, Page, Taken, Turned, outcomes
+from services.ingest.inspector.follow_up import LaterOutcomeView
+from services.ingest.inspector.logbook import (
+    LogbookPage,
+    OtherReplicaRejection,
+    RecordedRefusal,
+    RecordedResults,
+    outcomes,
+)
 from services.ingest.inspector.masking import Structure
-from services.ingest.reasons import Outcome, Rejection
+from services.ingest.reasons import ItemOutcome, TouchpointRejection
 from services.ingest.results.item_results import message_of
 from services.ingest.results.messages import Language, say
-from services.ingest.results.verdict import Verdict
+from services.ingest.results.verdict import ItemResult
 
 REFUSED = "refused"
 """The outcome of what was refused as a whole."""
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class MemberNoteView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One member that is wrong; `sent` is the shape of what stood there, `hint` a guess how it came about."""
 
     path: str
@@ -34,7 +40,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent: str | None = None
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RefusedRequestView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a request that was refused as a whole."""
 
     status: int
@@ -43,7 +49,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     content_length: str | None = None
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EntryView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One touchpoint, or one refused request, as the inspector shows it; `later` is what became of an accepted one."""
 
     cursor: str
@@ -56,16 +62,16 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     field: str | None = None
     message: str | None = None
     hint: str | None = None
-    errors: tuple[Fault, ...] = ()
-    warnings: tuple[Fault, ...] = ()
+    errors: tuple[MemberNoteView, ...] = ()
+    warnings: tuple[MemberNoteView, ...] = ()
     sent: Structure | None = None
     became: dict[str, Any] | None = None
-    later: Later | None = None
-    request: Refusal | None = None
+    later: LaterOutcomeView | None = None
+    request: RefusedRequestView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sent:
+class _SentItem:
     """What was sent, parsed where it can be, to whom it is shown, and when it came."""
 
     raw: bytes
@@ -73,14 +79,14 @@ class _Sent:
     language: Language
     at: datetime
 
-    def fault(self, path: str, code: str, message: str) -> Fault:
+    def fault(self, path: str, code: str, message: str) -> MemberNoteView:
         try:
             value = _value(masking.at_path(self.document, path))
         except (LookupError, TypeError, ValueError):
-            return Fault(path=path, code=code, message=message)
+            return MemberNoteView(path=path, code=code, message=message)
         hint = hints.guess(path, value, self.at)
         told = hint.say(self.language) if hint is not None else None
-        return Fault(path=path, code=code, message=message, hint=told, sent=masking.leaf(value))
+        return MemberNoteView(path=path, code=code, message=message, hint=told, sent=masking.leaf(value))
 
     @property
     def structure(self) -> Structure:
@@ -94,34 +100,34 @@ class _Sent:
         return found.say(self.language) if found is not None else None
 
 
-def render(page: Page, language: Language, replica: str) -> Iterator[Seen]:
+def render(page: LogbookPage, language: Language, replica: str) -> Iterator[EntryView]:
     """Yield the entries of a page, the last one first."""
     for at, outcome in reversed(list(outcomes(page))):
         cursor = f"{replica}-{page.number}-{at}"
         what = page.what
-        if isinstance(what, Turned):
+        if isinstance(what, RecordedRefusal):
             yield _turned(page, what, cursor, language)
-        elif isinstance(what, Elsewhere):
+        elif isinstance(what, OtherReplicaRejection):
             yield _letter(page, what.letter, cursor, language)
-        elif outcome is Outcome.REJECTED:
+        elif outcome is ItemOutcome.REJECTED:
             yield _rejected(page, what.verdicts[at], _read(page, what.sent.get(at, b""), language), cursor, language)
         else:
             yield _taken(page, what, at, cursor, language)
 
 
-def _moment(page: Page) -> str:
+def _moment(page: LogbookPage) -> str:
     return page.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _turned(page: Page, what: Turned, cursor: str, language: Language) -> Seen:
-    return Seen(
+def _turned(page: LogbookPage, what: RecordedRefusal, cursor: str, language: Language) -> EntryView:
+    return EntryView(
         cursor=cursor,
         received_at=_moment(page),
         source=page.source,
         outcome=REFUSED,
         code=str(what.refusal),
         message=say(what.refusal, language, **what.facts),
-        request=Refusal(
+        request=RefusedRequestView(
             status=what.status,
             route=what.route,
             content_type=what.content_type or None,
@@ -130,11 +136,11 @@ def _turned(page: Page, what: Turned, cursor: str, language: Language) -> Seen:
     )
 
 
-def _taken(page: Page, what: Taken, at: int, cursor: str, language: Language) -> Seen:
+def _taken(page: LogbookPage, what: RecordedResults, at: int, cursor: str, language: Language) -> EntryView:
     verdict = what.verdicts[at]
     written = what.written.get(at)
     document = msgspec.json.decode(written.value) if written is not None and written.value is not None else None
-    return Seen(
+    return EntryView(
         cursor=cursor,
         received_at=_moment(page),
         source=page.source,
@@ -143,16 +149,18 @@ def _taken(page: Page, what: Taken, at: int, cursor: str, language: Language) ->
         code=str(verdict.reason) if verdict.reason is not None else None,
         message=_message(verdict, language),
         warnings=_warnings(verdict, _read(page, b"", language), language),
-        became=masking.touchpoint(document) if verdict.outcome is Outcome.ACCEPTED and document is not None else None,
+        became=masking.touchpoint(document)
+        if verdict.outcome is ItemOutcome.ACCEPTED and document is not None
+        else None,
     )
 
 
-def _rejected(page: Page, verdict: Verdict, sent: _Sent, cursor: str, language: Language) -> Seen:
+def _rejected(page: LogbookPage, verdict: ItemResult, sent: _SentItem, cursor: str, language: Language) -> EntryView:
     korean = language is Language.KO
     errors = [(error.path, str(error.code), error.message_ko if korean else error.message) for error in verdict.errors]
     if not errors and verdict.field:
         errors = [(verdict.field, str(verdict.reason), _message(verdict, language) or "")]
-    return Seen(
+    return EntryView(
         cursor=cursor,
         received_at=_moment(page),
         source=page.source,
@@ -168,14 +176,14 @@ def _rejected(page: Page, verdict: Verdict, sent: _Sent, cursor: str, language: 
     )
 
 
-def _letter(page: Page, letter: DeadLetterDocument, cursor: str, language: Language) -> Seen:
+def _letter(page: LogbookPage, letter: DeadLetterDocument, cursor: str, language: Language) -> EntryView:
     sent = _read(page, letter.value, language)
     first = letter.errors[0] if letter.errors else None
-    return Seen(
+    return EntryView(
         cursor=cursor,
         received_at=_moment(page),
         source=page.source,
-        outcome=str(Outcome.REJECTED),
+        outcome=str(ItemOutcome.REJECTED),
         replica="another",
         id=_known_id(None, sent.document),
         code=letter.code,
@@ -191,16 +199,16 @@ def _sentence(letter: DeadLetterDocument, language: Language) -> str | None:
     """Return the sentence of a letter in `language` where it needs no facts; else as the letter has it, in English."""
     english = letter.errors[0].message if letter.errors else None
     try:
-        return say(Rejection(letter.code), language) if language is Language.KO else english
+        return say(TouchpointRejection(letter.code), language) if language is Language.KO else english
     except (KeyError, ValueError):
         return english
 
 
-def _message(verdict: Verdict, language: Language) -> str | None:
+def _message(verdict: ItemResult, language: Language) -> str | None:
     return message_of(verdict, language, retry_after_s=5)
 
 
-def _warnings(verdict: Verdict, sent: _Sent, language: Language) -> tuple[Fault, ...]:
+def _warnings(verdict: ItemResult, sent: _SentItem, language: Language) -> tuple[MemberNoteView, ...]:
     return tuple(
         sent.fault(
             f"customer.{masking.name(dropped.type)}",
@@ -211,8 +219,8 @@ def _warnings(verdict: Verdict, sent: _Sent, language: Language) -> tuple[Fault,
     ) + tuple(sent.fault(note.path, str(note.how), say(note.how, language)) for note in verdict.mended)
 
 
-def _read(page: Page, raw: bytes, language: Language) -> _Sent:
-    return _Sent(raw=raw, document=_parsed(raw), language=language, at=page.at)
+def _read(page: LogbookPage, raw: bytes, language: Language) -> _SentItem:
+    return _SentItem(raw=raw, document=_parsed(raw), language=language, at=page.at)
 
 
 def _value(found: Any) -> Any:

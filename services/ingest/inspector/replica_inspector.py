@@ -8,14 +8,14 @@ from datetime import datetime
 
 import msgspec
 
-from services.ingest.http.exchange import Call
+from services.ingest.http.exchange import HttpRequest
 from services.ingest.inspector import masking
-from services.ingest.inspector.follow_up import UNSETTLED, Aftermath, Fate, Later, written
-from services.ingest.inspector.logbook import Logbook, Turned
-from services.ingest.inspector.other_replicas import Others
-from services.ingest.inspector.query import Query, position
-from services.ingest.inspector.rendering import Seen, render
-from services.ingest.reasons import Refused
+from services.ingest.inspector.follow_up import UNSETTLED, FollowUp, LaterOutcome, LaterOutcomeView, written
+from services.ingest.inspector.logbook import Logbook, RecordedRefusal
+from services.ingest.inspector.other_replicas import OtherReplicas
+from services.ingest.inspector.query import InspectorQuery, position
+from services.ingest.inspector.rendering import EntryView, render
+from services.ingest.reasons import RequestRefusedError
 from services.ingest.results.messages import Language
 
 _ENCODER = msgspec.json.Encoder()
@@ -30,27 +30,27 @@ _AT_ONCE = 50
 """A stream shows so many entries every 0.2 s, the newest; a busier source's are skipped, and counted for it."""
 
 
-_Shown = tuple[Seen, bytes | None]
+_Shown = tuple[EntryView, bytes | None]
 """An entry, and the touchpoint as it was published where it is an accepted one."""
 
 
-class News(msgspec.Struct, frozen=True, kw_only=True):
+class LaterOutcomeEvent(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an entry that was shown before."""
 
     cursor: str
     source: str
     id: str | None
-    later: Later
+    later: LaterOutcomeView
 
 
-class _Following:
+class _OutcomeWatch:
     """The entries of one stream of which it is not told yet what became of them, the latest."""
 
-    def __init__(self, aftermath: Aftermath, language: Language) -> None:
+    def __init__(self, aftermath: FollowUp, language: Language) -> None:
         self._aftermath = aftermath
         self._language = language
         self._open: dict[str, _Shown] = {}
-        self._told: dict[str, Fate] = {}
+        self._told: dict[str, LaterOutcome] = {}
         self._ask_at = float("-inf")
         self._pause_s = _FIRST_PAUSE_S
 
@@ -74,7 +74,9 @@ class _Following:
             seen, _ = self._open[cursor]
             if self._told.get(cursor) is not later.outcome:
                 self._told[cursor] = later.outcome
-                pieces.append(_event("later", News(cursor=cursor, source=seen.source, id=seen.id, later=later), ""))
+                pieces.append(
+                    _event("later", LaterOutcomeEvent(cursor=cursor, source=seen.source, id=seen.id, later=later), "")
+                )
             if later.outcome not in UNSETTLED:
                 self._forget(cursor)
         self._pause_s = _FIRST_PAUSE_S if pieces else min(self._pause_s * 2, _LONGEST_PAUSE_S)
@@ -86,10 +88,10 @@ class _Following:
         self._told.pop(cursor, None)
 
 
-class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ListingView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer of `GET /v1/inspector`, newest first. `next` is the cursor for older ones."""
 
-    entries: list[Seen]
+    entries: list[EntryView]
     replica: str
     rejected_from: str
     later_from: str
@@ -103,20 +105,20 @@ class Inspector:
 
     replica: str
     logbook: Logbook
-    others: Others
-    aftermath: Aftermath
+    others: OtherReplicas
+    aftermath: FollowUp
     most_streams: int
     now: Callable[[], datetime]
     closing: Callable[[], bool] = field(default=lambda: False)
     streams: int = 0
 
-    def witness(self, call: Call, refused: Refused) -> None:
+    def witness(self, call: HttpRequest, refused: RequestRefusedError) -> None:
         """Note a request that was refused as a whole."""
         source = call.source.name if call.source is not None else ""
         self.logbook.turned(
             source,
             self.now(),
-            Turned(
+            RecordedRefusal(
                 refusal=refused.refusal,
                 status=refused.status,
                 facts=refused.facts,
@@ -131,11 +133,11 @@ class Inspector:
         """Whether one more stream may be opened."""
         return self.streams < self.most_streams
 
-    async def listing(self, query: Query, language: Language) -> Listing:
+    async def listing(self, query: InspectorQuery, language: Language) -> ListingView:
         """Return the newest entries that the query wants."""
         if query.bad:
             await self.others.wanted()
-        found: list[Seen] = []
+        found: list[EntryView] = []
         published: dict[str, bytes] = {}
         for page in self.logbook.pages(query.source, good=query.good, bad=query.bad):
             if query.reaches(page):
@@ -146,7 +148,7 @@ class Inspector:
         shown = found[: query.limit]
         asked = {seen.cursor: published[seen.cursor] for seen in shown if seen.cursor in published}
         later = await self.aftermath.of(asked, language)
-        return Listing(
+        return ListingView(
             entries=[msgspec.structs.replace(seen, later=later.get(seen.cursor)) for seen in shown],
             replica=self.replica,
             later_from=self.aftermath.source,
@@ -154,7 +156,7 @@ class Inspector:
             next=shown[-1].cursor if len(found) > query.limit else None,
         )
 
-    async def stream(self, query: Query, language: Language, last_event_id: str) -> AsyncGenerator[bytes]:
+    async def stream(self, query: InspectorQuery, language: Language, last_event_id: str) -> AsyncGenerator[bytes]:
         """Yield server-sent events: what is recorded from now on, or after `last_event_id`; without an end."""
         self.streams += 1
         try:
@@ -163,14 +165,14 @@ class Inspector:
         finally:
             self.streams -= 1
 
-    async def _events(self, query: Query, language: Language, last_event_id: str) -> AsyncIterator[bytes]:
+    async def _events(self, query: InspectorQuery, language: Language, last_event_id: str) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         since = self._since(last_event_id)
         yield b"retry: 2000\n\n"
         if last_event_id and since is None:
             yield b"event: resync\ndata: {}\n\n"  # another replica's id, or older than what is kept
         since = self.logbook.newest if since is None else since
-        following = _Following(self.aftermath, language)
+        following = _OutcomeWatch(self.aftermath, language)
         following.show(self._shown(query, language, 0)[0][:_AT_ONCE])
         yield _event("ready", {"replica": self.replica}, f"{self.replica}-{since}-0")
         heard = loop.time()
@@ -196,7 +198,7 @@ class Inspector:
                 yield b": still here\n\n"
         yield b"event: bye\ndata: {}\n\n"
 
-    def _shown(self, query: Query, language: Language, since: int) -> tuple[list[_Shown], int]:
+    def _shown(self, query: InspectorQuery, language: Language, since: int) -> tuple[list[_Shown], int]:
         """Return the newest entries after `since`, newest first, and about how many more there are."""
         fresh: list[_Shown] = []
         entries = 0

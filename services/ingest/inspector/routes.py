@@ -9,20 +9,20 @@ from importlib.resources import files
 
 import msgspec
 
-from services.ingest.http.exchange import Call, Handler, Inlet, Reply, Stream
-from services.ingest.http.landing import GetFront
+from services.ingest.http.exchange import HttpRequest, HttpResponse, RequestBody, RouteHandler, StreamedResponse
+from services.ingest.http.landing import GetLanding
 from services.ingest.http.presented_key import presented_key
 from services.ingest.http.raw_routes import Operation
 from services.ingest.inspector import inspector_openapi
-from services.ingest.inspector.query import Query, parse
+from services.ingest.inspector.query import InspectorQuery, parse
 from services.ingest.inspector.replica_inspector import Inspector
-from services.ingest.reasons import Refusal, Refused
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
 
 _ENCODER = msgspec.json.Encoder()
 _PRIVATE = (b"cache-control", b"no-store")
 
 
-class _Looking:
+class _InspectorRoute:
     """What listing and stream share: who looks, and at what."""
 
     methods = ("GET",)
@@ -30,20 +30,20 @@ class _Looking:
     def __init__(self, inspector: Inspector) -> None:
         self._inspector = inspector
 
-    async def _query(self, call: Call) -> Query:
+    async def _query(self, call: HttpRequest) -> InspectorQuery:
         own = await call.viewer(presented_key(call.headers))
         query = parse(call.query, self._inspector.replica)
         if own is None:
             return query
         if query.source not in {None, own}:
-            raise Refused(Refusal.INSPECT_NOT_ALLOWED)
+            raise RequestRefusedError(RequestRefusal.INSPECT_NOT_ALLOWED)
         return replace(query, source=own)
 
 
-class GetListing(_Looking):
+class GetListing(_InspectorRoute):
     """The handler behind `GET /v1/inspector`."""
 
-    async def answer(self, call: Call, _: Inlet) -> Reply:
+    async def answer(self, call: HttpRequest, _: RequestBody) -> HttpResponse:
         """Answer with the newest entries."""
         query = await self._query(call)
         body = _ENCODER.encode(await self._inspector.listing(query, call.language))
@@ -54,18 +54,18 @@ class GetListing(_Looking):
             (b"vary", b"accept-language"),
             _PRIVATE,
         )
-        return Reply(status=200, body=body, headers=headers)
+        return HttpResponse(status=200, body=body, headers=headers)
 
 
-class GetStream(_Looking):
+class GetStream(_InspectorRoute):
     """The handler behind `GET /v1/inspector/stream`."""
 
-    async def answer(self, call: Call, _: Inlet) -> Stream:
+    async def answer(self, call: HttpRequest, _: RequestBody) -> StreamedResponse:
         """Answer with what comes."""
         query = await self._query(call)
         if not self._inspector.has_room:
-            raise Refused(Refusal.TOO_MANY_STREAMS, headers={"retry-after": "5"}, retry_after=5)
-        return Stream(
+            raise RequestRefusedError(RequestRefusal.TOO_MANY_STREAMS, headers={"retry-after": "5"}, retry_after=5)
+        return StreamedResponse(
             headers=(
                 (b"content-type", b"text/event-stream; charset=utf-8"),
                 (b"content-language", call.language.encode()),
@@ -88,14 +88,14 @@ PAGES = {
 """The page's files by path: name in the package, media type."""
 
 
-class GetFile:
+class GetPageFile:
     """The handler behind one file of the page."""
 
     methods = ("GET",)
 
     def __init__(self, name: str, media_type: bytes) -> None:
         content = (files("services.ingest.inspector") / "page" / name).read_bytes()
-        self._reply = Reply(
+        self._reply = HttpResponse(
             status=200,
             body=content,
             headers=(
@@ -109,15 +109,15 @@ class GetFile:
             ),
         )
 
-    async def answer(self, _call: Call, _inlet: Inlet) -> Reply:
+    async def answer(self, _call: HttpRequest, _inlet: RequestBody) -> HttpResponse:
         """Answer with the file."""
         return self._reply
 
 
-def routes(inspector: Inspector) -> Iterator[tuple[str, Handler, Operation | None]]:
+def routes(inspector: Inspector) -> Iterator[tuple[str, RouteHandler, Operation | None]]:
     """Yield path, handler and documentation of everything about the inspector, and of the way to it."""
-    yield "/", GetFront(), None
+    yield "/", GetLanding(), None
     yield "/v1/inspector", GetListing(inspector), inspector_openapi.LISTING
     yield "/v1/inspector/stream", GetStream(inspector), inspector_openapi.STREAM
     for path, (name, media_type) in PAGES.items():
-        yield path, GetFile(name, media_type), None
+        yield path, GetPageFile(name, media_type), None

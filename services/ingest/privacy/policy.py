@@ -25,10 +25,10 @@ from schemas.strict_yaml import yaml_text
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _ANY: Final = "*"
-_QUOTED = re.compile(r"<Treatment\.[A-Z]+: ('[a-z]+')>")
+_QUOTED = re.compile(r"<PrivacyTreatment\.[A-Z]+: ('[a-z]+')>")
 
 
-class PolicyError(ValueError):
+class PrivacyPolicyError(ValueError):
     """The file cannot be read or makes no sense; `problems` says all that is wrong, one line each."""
 
     def __init__(self, problems: Iterable[str]) -> None:
@@ -36,7 +36,7 @@ class PolicyError(ValueError):
         super().__init__("; ".join(self.problems))
 
 
-class Treatment(StrEnum):
+class PrivacyTreatment(StrEnum):
     """What is done to a value."""
 
     KEEP = "keep"
@@ -45,21 +45,21 @@ class Treatment(StrEnum):
     ENCRYPT = "encrypt"
 
 
-_Same = Literal[Treatment.KEEP, Treatment.DROP, Treatment.HMAC]
+_Same = Literal[PrivacyTreatment.KEEP, PrivacyTreatment.DROP, PrivacyTreatment.HMAC]
 """Treatments after which equal values are still equal, for what links and groups."""
 
-Tree = Mapping[str, "Treatment | Tree"]
+Tree = Mapping[str, "PrivacyTreatment | Tree"]
 """Treatments by name, `*` for any other name, level by level."""
 
 
 class _Rules(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    text: Treatment | None = None
+    text: PrivacyTreatment | None = None
     agent: _Same | None = None
     refs: Mapping[str, _Same] = Field(default_factory=dict)
-    attributes: Mapping[str, Treatment] = Field(default_factory=dict)
-    dead_letters: Literal[Treatment.KEEP, Treatment.DROP] | None = None
+    attributes: Mapping[str, PrivacyTreatment] = Field(default_factory=dict)
+    dead_letters: Literal[PrivacyTreatment.KEEP, PrivacyTreatment.DROP] | None = None
 
     @field_validator("refs")
     @classmethod
@@ -68,7 +68,7 @@ class _Rules(BaseModel):
 
     @field_validator("attributes")
     @classmethod
-    def _paths(cls, attributes: Mapping[str, Treatment]) -> Mapping[str, Treatment]:
+    def _paths(cls, attributes: Mapping[str, PrivacyTreatment]) -> Mapping[str, PrivacyTreatment]:
         for path in attributes:
             if not all(path.split(".")):
                 msg = f"{path!r} is no path; write names with single dots between them"
@@ -93,19 +93,19 @@ class _File(BaseModel):
     sources: Mapping[str, _Rules] = Field(default_factory=dict)
 
 
-class Rules:
+class PrivacyRules:
     """What is done to the touchpoints of one source; `inert` when nothing is."""
 
     def __init__(self, default: _Default, own: _Rules) -> None:
-        self.text = own.text or default.text or Treatment.KEEP
-        self.agent: Treatment = own.agent or default.agent or Treatment.KEEP
-        self.refs: Mapping[str, Treatment] = {**default.refs, **own.refs}
+        self.text = own.text or default.text or PrivacyTreatment.KEEP
+        self.agent: PrivacyTreatment = own.agent or default.agent or PrivacyTreatment.KEEP
+        self.refs: Mapping[str, PrivacyTreatment] = {**default.refs, **own.refs}
         self.attributes = _tree({**default.attributes, **own.attributes})
-        self.identifiers: Mapping[str, Treatment] = default.identifiers
-        self.keeps_dead_letters = (own.dead_letters or default.dead_letters) is not Treatment.DROP
+        self.identifiers: Mapping[str, PrivacyTreatment] = default.identifiers
+        self.keeps_dead_letters = (own.dead_letters or default.dead_letters) is not PrivacyTreatment.DROP
 
     @property
-    def treatments(self) -> frozenset[Treatment]:
+    def treatments(self) -> frozenset[PrivacyTreatment]:
         """Every treatment that is asked for."""
         asked = {self.text, self.agent, *self.refs.values(), *self.identifiers.values(), *_leaves(self.attributes)}
         return frozenset(asked)
@@ -113,10 +113,10 @@ class Rules:
     @property
     def inert(self) -> bool:
         """Whether touchpoints stay as they are."""
-        return self.treatments == {Treatment.KEEP}
+        return self.treatments == {PrivacyTreatment.KEEP}
 
 
-class Policy:
+class PrivacyPolicy:
     """The rules of every source."""
 
     def __init__(self, file: Any = None) -> None:
@@ -124,11 +124,11 @@ class Policy:
         try:
             read = _File.model_validate(file if file is not None else {})
         except ValidationError as error:
-            raise PolicyError(_problem(one) for one in error.errors()) from None
-        self._others = Rules(read.default, _Rules())
+            raise PrivacyPolicyError(_problem(one) for one in error.errors()) from None
+        self._others = PrivacyRules(read.default, _Rules())
         self._sources = _by_source(read)
         every = [self._others, *self._sources.values()]
-        self.treatments = frozenset[Treatment]().union(*(rules.treatments for rules in every))
+        self.treatments = frozenset[PrivacyTreatment]().union(*(rules.treatments for rules in every))
         self.inert = all(rules.inert and rules.keeps_dead_letters for rules in every)
 
     @classmethod
@@ -139,41 +139,41 @@ class Policy:
         try:
             text = yaml_text.read(Path(path))
         except yaml_text.UnreadableTextError as error:
-            raise PolicyError([f"{path}: {error}"]) from None
+            raise PrivacyPolicyError([f"{path}: {error}"]) from None
         problems = list(text.doubled)
         try:
             policy = cls(text.document)
-        except PolicyError as error:
+        except PrivacyPolicyError as error:
             problems += [text.located(problem) for problem in error.problems]
         if problems:
-            raise PolicyError(f"{path}: {problem}" for problem in problems)
+            raise PrivacyPolicyError(f"{path}: {problem}" for problem in problems)
         return policy
 
-    def of(self, source: str) -> Rules:
+    def of(self, source: str) -> PrivacyRules:
         """Return the rules for the source called so."""
         return self._sources.get(source, self._others)
 
     def lacks(self, *, secret: bool, keys: bool) -> list[str]:
         """Return what the settings must give for this policy to be carried out, one line each."""
         missing = []
-        if Treatment.HMAC in self.treatments and not secret:
+        if PrivacyTreatment.HMAC in self.treatments and not secret:
             missing.append("the policy asks for hmac: set WAYMARK_INGEST_PRIVACY_SECRET (and the journey API's)")
-        if Treatment.ENCRYPT in self.treatments and not keys:
+        if PrivacyTreatment.ENCRYPT in self.treatments and not keys:
             missing.append("the policy asks for encrypt: set WAYMARK_INGEST_PRIVACY_KEYS")
         return missing
 
 
-def _by_source(read: _File) -> dict[str, Rules]:
+def _by_source(read: _File) -> dict[str, PrivacyRules]:
     """The rules of each source, over the default; raises `PolicyError` where the two do not go together."""
-    rules: dict[str, Rules] = {}
+    rules: dict[str, PrivacyRules] = {}
     problems: list[str] = []
     for name, own in read.sources.items():
         try:
-            rules[name] = Rules(read.default, own)
+            rules[name] = PrivacyRules(read.default, own)
         except ValueError as error:
             problems.append(f"sources.{name}.attributes, over the default: {error}")
     if problems:
-        raise PolicyError(problems)
+        raise PrivacyPolicyError(problems)
     return rules
 
 
@@ -185,7 +185,7 @@ def _all_names(named: Mapping[str, _Same]) -> Mapping[str, _Same]:
     return named
 
 
-def _tree(paths: Mapping[str, Treatment]) -> Tree:
+def _tree(paths: Mapping[str, PrivacyTreatment]) -> Tree:
     tree: dict[str, Any] = {}
     for path, treatment in sorted(paths.items()):
         *way, last = path.split(".")
@@ -200,9 +200,9 @@ def _tree(paths: Mapping[str, Treatment]) -> Tree:
     return tree
 
 
-def _leaves(tree: Tree) -> Iterable[Treatment]:
+def _leaves(tree: Tree) -> Iterable[PrivacyTreatment]:
     for node in tree.values():
-        if isinstance(node, Treatment):
+        if isinstance(node, PrivacyTreatment):
             yield node
         else:
             yield from _leaves(node)

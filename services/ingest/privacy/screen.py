@@ -4,11 +4,11 @@ import re
 
 import msgspec
 
-from services.ingest.privacy.policy import Policy
+from services.ingest.privacy.policy import PrivacyPolicy
 from services.ingest.privacy.suppressions import Suppressions
-from services.ingest.privacy.treatment import Treating
-from services.ingest.reasons import Rejection, Unavailability
-from services.ingest.touchpoint.acceptance import Accepted, Rejected
+from services.ingest.privacy.treatment import PolicyApplier
+from services.ingest.reasons import TouchpointRejection, UnavailabilityReason
+from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, RejectedTouchpoint
 
 _JSON = msgspec.json.Decoder()
 _TEXTS = re.compile(rb'"([^"\\]{3,255})"')
@@ -16,10 +16,12 @@ _TEXTS = re.compile(rb'"([^"\\]{3,255})"')
 _LOOKED_AT = 16 * 1024
 
 
-class Screen:
+class PrivacyScreen:
     """Screens accepted touchpoints, and says what may be kept of those that were refused."""
 
-    def __init__(self, policy: Policy, suppressions: Suppressions, treating: Treating, *, phone_region: str) -> None:
+    def __init__(
+        self, policy: PrivacyPolicy, suppressions: Suppressions, treating: PolicyApplier, *, phone_region: str
+    ) -> None:
         self._policy = policy
         self._suppressions = suppressions
         self._treating = treating
@@ -31,17 +33,17 @@ class Screen:
         """Whether everything passes as it is: there is no policy, and nobody is suppressed."""
         return self._open and not self._suppressions
 
-    def pass_(self, accepted: Accepted) -> Accepted | Rejected:
+    def pass_(self, accepted: AcceptedTouchpoint) -> AcceptedTouchpoint | RejectedTouchpoint:
         """Return what may be published of an accepted touchpoint."""
         found = accepted.touchpoint
         if self._suppressions and self._suppressions.name((type_, one.value) for type_, one in found.customer.items()):
-            return Rejected(reason=Rejection.SUPPRESSED, field="customer")
+            return RejectedTouchpoint(reason=TouchpointRejection.SUPPRESSED, field="customer")
         rules = self._policy.of(found.source)
         return accepted if rules.inert else self._treating.treat(accepted, rules)
 
-    def remains(self, original: bytes, reason: Rejection | Unavailability | None, source: str) -> bytes:
+    def remains(self, original: bytes, reason: TouchpointRejection | UnavailabilityReason | None, source: str) -> bytes:
         """Return what a dead letter may carry of the bytes that were sent: all of them, or none."""
-        if reason is Rejection.SUPPRESSED or not self._policy.of(source).keeps_dead_letters:
+        if reason is TouchpointRejection.SUPPRESSED or not self._policy.of(source).keeps_dead_letters:
             return b""
         if not self._suppressions:
             return original

@@ -20,7 +20,7 @@ _NONCE_BYTES: Final = 12
 _SEPARATOR: Final = "\x1f"
 
 
-class Sealer:
+class ValueSealer:
     """Seals and opens values of touchpoints; the first of `master_keys` is for new ones."""
 
     def __init__(self, master_keys: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@ from services.ingest.privacy.suppressions import SuppressionList
 from services.runtime.postgres import TRANSIENT, Pool, acquire
 
 
-class SuppressionStore:
+class PostgresSuppressionStore:
     """Reads the list. Satisfies `services.ingest.privacy.suppressions.SuppressionSource`."""
 
     outages = TRANSIENT

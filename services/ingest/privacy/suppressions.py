@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from schemas.identifiers import spelling
 from schemas.identifiers.pseudonyms import pseudonym
 from schemas.identifiers.spelling import MAX_IDENTIFIER_LENGTH, SpelledIdentifier
-from services.ingest.metrics import Metrics
+from services.ingest.metrics import IngestMetrics
 from services.runtime.health import CheckResult
 from services.runtime.logs import get_logger
 from services.runtime.refreshing import refresh_for_ever
@@ -37,7 +37,7 @@ class SuppressionList:
     probe: str
 
 
-class SuppressionSource(Protocol):
+class SuppressionListStore(Protocol):
     """Where the list is kept. Raises one of `outages` when it cannot be reached."""
 
     outages: tuple[type[BaseException], ...]
@@ -46,7 +46,7 @@ class SuppressionSource(Protocol):
         """Return the list, or None when it is still at version `known`."""
 
 
-class Nobody:
+class EmptySuppressionList:
     """A list that is empty for ever. Satisfies `SuppressionSource`."""
 
     outages: tuple[type[BaseException], ...] = ()
@@ -60,8 +60,8 @@ class Nobody:
 class Suppressions:
     """The list in memory, refreshed by `run`; empty until it is told where the list is kept."""
 
-    def __init__(self, metrics: Metrics, secret: bytes, *, refresh_s: float) -> None:
-        self._source: SuppressionSource = Nobody()
+    def __init__(self, metrics: IngestMetrics, secret: bytes, *, refresh_s: float) -> None:
+        self._source: SuppressionListStore = EmptySuppressionList()
         self._secret = secret
         self._refresh_s = refresh_s
         self._version = -1
@@ -94,7 +94,7 @@ class Suppressions:
         spelt = ((type_, spelling.identifier(type_, text, region)) for type_, text in candidates)
         return self.name((type_, found.value) for type_, found in spelt if isinstance(found, SpelledIdentifier))
 
-    async def watch(self, source: SuppressionSource) -> None:
+    async def watch(self, source: SuppressionListStore) -> None:
         """Read the list from `source` now, and again whenever it changes; raises one of its `outages`."""
         self._source, self._version = source, -1
         await self.refresh()

@@ -12,10 +12,10 @@ import msgspec
 from schemas.documents.touchpoint import SEALED_TEXT, IdentifierValue, TouchpointDocument
 from schemas.identifiers import identifier_types
 from schemas.identifiers.pseudonyms import pseudonym
-from services.ingest.privacy.policy import Rules, Treatment, Tree
-from services.ingest.privacy.sealing import Sealer
-from services.ingest.reasons import Rejection
-from services.ingest.touchpoint.acceptance import Accepted, Rejected
+from services.ingest.privacy.policy import PrivacyRules, PrivacyTreatment, Tree
+from services.ingest.privacy.sealing import ValueSealer
+from services.ingest.reasons import TouchpointRejection
+from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, RejectedTouchpoint
 
 _MAX_ATTRIBUTES = 100
 """Of one touchpoint, by the contract."""
@@ -23,20 +23,22 @@ _MAX_ATTRIBUTES = 100
 _GONE = object()
 
 
-class Treating:
+class PolicyApplier:
     """Treats touchpoints with one secret for pseudonyms and one sealer."""
 
-    def __init__(self, secret: bytes, sealer: Sealer) -> None:
+    def __init__(self, secret: bytes, sealer: ValueSealer) -> None:
         self._secret = secret
         self._sealer = sealer
 
-    def treat(self, accepted: Accepted, rules: Rules) -> Accepted | Rejected:
+    def treat(self, accepted: AcceptedTouchpoint, rules: PrivacyRules) -> AcceptedTouchpoint | RejectedTouchpoint:
         """Return what may be published of an accepted touchpoint."""
         found = accepted.touchpoint
         customer = self._customer(found.customer, rules.identifiers)
         strongest = identifier_types.strongest({name: given.value for name, given in customer.items()})
         if strongest is None:
-            return Rejected(reason=Rejection.NO_USABLE_IDENTIFIER, field="customer", dropped=accepted.dropped)
+            return RejectedTouchpoint(
+                reason=TouchpointRejection.NO_USABLE_IDENTIFIER, field="customer", dropped=accepted.dropped
+            )
         touchpoint = msgspec.structs.replace(
             found,
             customer=customer,
@@ -45,35 +47,35 @@ class Treating:
             refs=self._refs(found.refs, rules.refs),
             attributes=self._attributes(found, rules),
         )
-        return Accepted(touchpoint=touchpoint, key=strongest, dropped=accepted.dropped)
+        return AcceptedTouchpoint(touchpoint=touchpoint, key=strongest, dropped=accepted.dropped)
 
     def _customer(
-        self, customer: Mapping[str, IdentifierValue], treatments: Mapping[str, Treatment]
+        self, customer: Mapping[str, IdentifierValue], treatments: Mapping[str, PrivacyTreatment]
     ) -> dict[str, IdentifierValue]:
         kept = {}
         for type_, given in customer.items():
             match _chosen(treatments, type_):
-                case Treatment.HMAC:
+                case PrivacyTreatment.HMAC:
                     hidden = pseudonym(self._secret, type_, given.value)
                     kept[type_] = IdentifierValue(value=hidden, verified=given.verified)
-                case Treatment.KEEP:
+                case PrivacyTreatment.KEEP:
                     kept[type_] = given
         return kept
 
-    def _member(self, name: str, value: str | None, treatment: Treatment) -> str | None:
-        if value is None or treatment is Treatment.KEEP:
+    def _member(self, name: str, value: str | None, treatment: PrivacyTreatment) -> str | None:
+        if value is None or treatment is PrivacyTreatment.KEEP:
             return value
-        return pseudonym(self._secret, f".{name}", value) if treatment is Treatment.HMAC else None
+        return pseudonym(self._secret, f".{name}", value) if treatment is PrivacyTreatment.HMAC else None
 
-    def _refs(self, refs: Mapping[str, str], treatments: Mapping[str, Treatment]) -> dict[str, str]:
+    def _refs(self, refs: Mapping[str, str], treatments: Mapping[str, PrivacyTreatment]) -> dict[str, str]:
         kept = {name: self._member(f"refs.{name}", value, _chosen(treatments, name)) for name, value in refs.items()}
         return {name: value for name, value in kept.items() if value is not None}
 
-    def _attributes(self, found: TouchpointDocument, rules: Rules) -> dict[str, Any]:
+    def _attributes(self, found: TouchpointDocument, rules: PrivacyRules) -> dict[str, Any]:
         attributes = found.attributes
         if rules.attributes:
             attributes = self._walked(attributes, rules.attributes, found, "attributes")
-        if rules.text is not Treatment.ENCRYPT or found.text is None or len(attributes) >= _MAX_ATTRIBUTES:
+        if rules.text is not PrivacyTreatment.ENCRYPT or found.text is None or len(attributes) >= _MAX_ATTRIBUTES:
             return attributes
         sealed = self._sealer.seal(found.text, source=found.source, id_=found.id, path="text")
         return {**attributes, SEALED_TEXT: sealed}
@@ -81,38 +83,38 @@ class Treating:
     def _walked(self, node: Mapping[str, Any], tree: Tree, found: TouchpointDocument, path: str) -> dict[str, Any]:
         kept = {}
         for name, value in node.items():
-            treated = self._value(value, _rule_at(tree, name) or Treatment.KEEP, found, f"{path}.{name}")
+            treated = self._value(value, _rule_at(tree, name) or PrivacyTreatment.KEEP, found, f"{path}.{name}")
             if treated is not _GONE:
                 kept[name] = treated
         return kept
 
-    def _value(self, value: Any, rule: "Treatment | Tree", found: TouchpointDocument, path: str) -> Any:
-        if isinstance(rule, Treatment):
+    def _value(self, value: Any, rule: "PrivacyTreatment | Tree", found: TouchpointDocument, path: str) -> Any:
+        if isinstance(rule, PrivacyTreatment):
             return self._treated(value, rule, found, path)
         if isinstance(value, dict):
             return self._walked(value, rule, found, path)
-        inside = rule.get("*", Treatment.KEEP)
+        inside = rule.get("*", PrivacyTreatment.KEEP)
         objects = isinstance(value, list) and all(isinstance(one, dict) for one in value)
-        if not objects and isinstance(inside, Treatment) and inside is not Treatment.KEEP:
+        if not objects and isinstance(inside, PrivacyTreatment) and inside is not PrivacyTreatment.KEEP:
             return self._treated(value, inside, found, path)  # no names inside: what holds of each holds of the whole
         if isinstance(value, list):
             return [self._value(one, rule, found, f"{path}[{at}]") for at, one in enumerate(value)]
         return value
 
-    def _treated(self, value: Any, treatment: Treatment, found: TouchpointDocument, path: str) -> Any:
+    def _treated(self, value: Any, treatment: PrivacyTreatment, found: TouchpointDocument, path: str) -> Any:
         match treatment:
-            case Treatment.KEEP:
+            case PrivacyTreatment.KEEP:
                 return value
-            case Treatment.HMAC:
+            case PrivacyTreatment.HMAC:
                 text = value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
                 return pseudonym(self._secret, ".attributes", text)
-            case Treatment.ENCRYPT:
+            case PrivacyTreatment.ENCRYPT:
                 return self._sealer.seal(value, source=found.source, id_=found.id, path=path)
-            case Treatment.DROP:
+            case PrivacyTreatment.DROP:
                 return _GONE
 
 
-def _rule_at(tree: Tree, name: str) -> "Treatment | Tree | None":
+def _rule_at(tree: Tree, name: str) -> "PrivacyTreatment | Tree | None":
     """The rule for a member. A name with dots, `data.buyer`, is the path that it looks like, else one name."""
     step, dot, rest = name.partition(".")
     for below in (tree.get(step), tree.get("*")):
@@ -122,5 +124,5 @@ def _rule_at(tree: Tree, name: str) -> "Treatment | Tree | None":
     return None
 
 
-def _chosen(treatments: Mapping[str, Treatment], name: str) -> Treatment:
-    return treatments.get(name, treatments.get("*", Treatment.KEEP))
+def _chosen(treatments: Mapping[str, PrivacyTreatment], name: str) -> PrivacyTreatment:
+    return treatments.get(name, treatments.get("*", PrivacyTreatment.KEEP))

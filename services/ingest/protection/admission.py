@@ -6,17 +6,17 @@ small bombs must not be able to fill what known sources need.
 
 from typing import Self
 
-from services.ingest.metrics import Metrics
-from services.ingest.reasons import Refusal, Refused
+from services.ingest.metrics import IngestMetrics
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
 
 STRANGERS_SHARE = 4
 """The part of the bytes that senders who are not known yet may hold: one in so many."""
 
 
-class Admission:
+class AdmissionControl:
     """Counts what is in flight and refuses what is too much."""
 
-    def __init__(self, metrics: Metrics, *, most_requests: int, most_bytes: int, retry_after_s: int) -> None:
+    def __init__(self, metrics: IngestMetrics, *, most_requests: int, most_bytes: int, retry_after_s: int) -> None:
         self._most_requests = most_requests
         self._most_bytes = most_bytes
         self._retry_after_s = retry_after_s
@@ -26,9 +26,9 @@ class Admission:
         metrics.in_flight_requests.set_function(lambda: self._requests)
         metrics.in_flight_bytes.set_function(lambda: self._bytes)
 
-    def request(self) -> "Held":
+    def request(self) -> "AdmittedRequest":
         """Return what counts one request for the length of its block."""
-        return Held(self)
+        return AdmittedRequest(self)
 
     def enter(self) -> None:
         """Count one request; raises `Refused` when there are too many."""
@@ -57,17 +57,17 @@ class Admission:
         """Note that `amount` bytes that a stranger held belong to a known source now."""
         self._strangers_bytes -= amount
 
-    def _overloaded(self) -> Refused:
+    def _overloaded(self) -> RequestRefusedError:
         after = self._retry_after_s
-        return Refused(Refusal.OVERLOADED, headers={"retry-after": str(after)}, retry_after=after)
+        return RequestRefusedError(RequestRefusal.OVERLOADED, headers={"retry-after": str(after)}, retry_after=after)
 
 
-class Held:
+class AdmittedRequest:
     """What one request holds, for the length of its block; raises `Refused` where it begins with too many."""
 
     __slots__ = ("_admission", "bytes", "known")
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: AdmissionControl) -> None:
         self._admission = admission
         self.bytes = 0
         self.known = False

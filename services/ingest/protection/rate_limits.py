@@ -8,9 +8,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.ingest.protection.token_buckets import Bucket, Buckets, Quota
-from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources.source import Pace, Source
+from services.ingest.protection.token_buckets import BucketQuota, TokenBucket, TokenBuckets
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
+from services.ingest.sources.source import Source, SourcePace
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
 
@@ -25,7 +25,7 @@ _BUCKETS_OF_A_KEY = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateRules:
+class RateLimits:
     """What a source without limits of its own may do (0: no limit), and how many seconds of it at once."""
 
     requests_per_s: float
@@ -38,7 +38,7 @@ class _Limit:
 
     __slots__ = ("bucket", "name")
 
-    def __init__(self, name: str, bucket: Bucket) -> None:
+    def __init__(self, name: str, bucket: TokenBucket) -> None:
         self.name = name
         self.bucket = bucket
 
@@ -65,24 +65,24 @@ class _Meter:
         return True
 
 
-class Rates:
+class RateLimiter:
     """The buckets of all sources and keys."""
 
-    def __init__(self, rules: RateRules, clock: Clock, *, capacity: int = 20_000) -> None:
+    def __init__(self, rules: RateLimits, clock: Clock, *, capacity: int = 20_000) -> None:
         self._rules = rules
         self._clock = clock
         self._capacity = capacity
-        self._buckets = Buckets(capacity)
+        self._buckets = TokenBuckets(capacity)
         self._meters: dict[tuple[str, str], _Meter] = {}
         self._said: dict[str, float] = {}
 
     def take_request(self, source: Source) -> None:
         """Count one request; raises `Refused`."""
-        self._take(source, self._meter(source).requests, 1, Refusal.TOO_MANY_REQUESTS)
+        self._take(source, self._meter(source).requests, 1, RequestRefusal.TOO_MANY_REQUESTS)
 
     def take_touchpoints(self, source: Source, count: int) -> None:
         """Count the touchpoints of one request; raises `Refused`, and then none is counted."""
-        self._take(source, self._meter(source).touchpoints, count, Refusal.TOO_MANY_TOUCHPOINTS)
+        self._take(source, self._meter(source).touchpoints, count, RequestRefusal.TOO_MANY_TOUCHPOINTS)
 
     def headers(self, source: Source) -> dict[str, str]:
         """Return the fields for an answer to `source`; none where nothing is limited."""
@@ -93,7 +93,7 @@ class Rates:
         left = ", ".join([_remaining(limit, now) for limit in meter.both])
         return {"ratelimit-policy": meter.policy, "ratelimit": left}
 
-    def _take(self, source: Source, limits: tuple[_Limit, ...], amount: int, refusal: Refusal) -> None:
+    def _take(self, source: Source, limits: tuple[_Limit, ...], amount: int, refusal: RequestRefusal) -> None:
         now = self._clock.monotonic()
         wait = 0.0
         for limit in limits:
@@ -101,7 +101,7 @@ class Rates:
         if wait > 0.0:
             self._say(source.name, refusal, now)
             after = min(LONGEST_WAIT_S, max(1, math.ceil(wait)))
-            raise Refused(refusal, headers={"retry-after": str(after)}, retry_after=after)
+            raise RequestRefusedError(refusal, headers={"retry-after": str(after)}, retry_after=after)
         for limit in limits:
             limit.bucket.take(amount)
 
@@ -120,13 +120,13 @@ class Rates:
         default = self._rules.requests_per_s if what == "requests" else self._rules.touchpoints_per_s
         own = _per_s(source.pace, what) or default
         if own:
-            quota = Quota(per_s=own, burst=max(1.0, own * self._rules.burst_s))
+            quota = BucketQuota(per_s=own, burst=max(1.0, own * self._rules.burst_s))
             yield _Limit(what, self._buckets.of((source.name, what), quota, now))
         if of_key := _per_s(source.key_pace, what):
-            quota = Quota(per_s=of_key, burst=max(1.0, of_key * self._rules.burst_s))
+            quota = BucketQuota(per_s=of_key, burst=max(1.0, of_key * self._rules.burst_s))
             yield _Limit(f"key-{what}", self._buckets.of((source.name, source.key_id, what), quota, now))
 
-    def _say(self, source: str, refusal: Refusal, now: float) -> None:
+    def _say(self, source: str, refusal: RequestRefusal, now: float) -> None:
         """Log once a minute which source is slowed down: metrics carry no names."""
         if now - self._said.get(source, -_SAY_EVERY_S) < _SAY_EVERY_S:
             return
@@ -136,7 +136,7 @@ class Rates:
         _log.warning("source sends faster than it may", source=source, reason=str(refusal))
 
 
-def _per_s(pace: Pace, what: str) -> float | None:
+def _per_s(pace: SourcePace, what: str) -> float | None:
     return pace.requests if what == "requests" else pace.touchpoints
 
 

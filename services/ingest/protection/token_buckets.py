@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
+class BucketQuota:
     """`per_s` on average, `burst` at once; both positive."""
 
     per_s: float
@@ -22,12 +22,12 @@ class Quota:
         return self.burst / self.per_s
 
 
-class Bucket:
+class TokenBucket:
     """One bucket, full at first."""
 
     __slots__ = ("_at", "_level", "quota")
 
-    def __init__(self, quota: Quota, now: float) -> None:
+    def __init__(self, quota: BucketQuota, now: float) -> None:
         self.quota = quota
         self._level = quota.burst
         self._at = now
@@ -57,25 +57,25 @@ class Bucket:
         return (self.quota.burst - level) / self.quota.per_s
 
 
-class Buckets:
+class TokenBuckets:
     """A bucket for each name, at most `capacity` of them: the one unused longest is forgotten, and is full again."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._known: OrderedDict[Hashable, Bucket] = OrderedDict()
+        self._known: OrderedDict[Hashable, TokenBucket] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def find(self, name: Hashable) -> Bucket | None:
+    def find(self, name: Hashable) -> TokenBucket | None:
         """Return the bucket of that name if there is one."""
         return self._known.get(name)
 
-    def of(self, name: Hashable, quota: Quota, now: float) -> Bucket:
+    def of(self, name: Hashable, quota: BucketQuota, now: float) -> TokenBucket:
         """Return the bucket of that name, made anew when its quota is another one now."""
         bucket = self._known.get(name)
         if bucket is None or bucket.quota != quota:
-            bucket = self._known[name] = Bucket(quota, now)
+            bucket = self._known[name] = TokenBucket(quota, now)
             if len(self._known) > self._capacity:
                 self._known.popitem(last=False)
         self._known.move_to_end(name)

@@ -6,19 +6,19 @@ A key that is held in memory and valid is never refused for what its neighbours 
 import math
 
 from services.ingest.protection.rate_limits import LONGEST_WAIT_S
-from services.ingest.protection.token_buckets import Buckets, Quota
+from services.ingest.protection.token_buckets import BucketQuota, TokenBuckets
 from services.runtime.clock import Clock
 
 _BURST_S = 60.0
 
 
-class WrongKeys:
+class WrongKeyLimiter:
     """A bucket of failures for each address; `per_minute` 0 counts nothing."""
 
     def __init__(self, clock: Clock, *, per_minute: int, capacity: int) -> None:
         self._clock = clock
-        self._quota = Quota(per_s=per_minute / _BURST_S, burst=float(per_minute)) if per_minute else None
-        self._buckets = Buckets(capacity)
+        self._quota = BucketQuota(per_s=per_minute / _BURST_S, burst=float(per_minute)) if per_minute else None
+        self._buckets = TokenBuckets(capacity)
 
     def __len__(self) -> int:
         return len(self._buckets)

@@ -13,7 +13,7 @@ _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _DIGEST_BYTES = 16
 
 
-def fingerprint(item: bytes) -> bytes:
+def payload_digest(item: bytes) -> bytes:
     """Return the fingerprint of a touchpoint as it was sent; another payload under a known id has another one.
 
     `sent_at` does not count: who sends again later says another one.
@@ -24,7 +24,7 @@ def fingerprint(item: bytes) -> bytes:
     return hashlib.blake2b(item, digest_size=_DIGEST_BYTES).digest()
 
 
-class Duplicates:
+class DuplicateMemory:
     """The latest `capacity` acknowledged touchpoints, some 110 bytes each: one mark of source, id and payload."""
 
     def __init__(self, capacity: int) -> None:

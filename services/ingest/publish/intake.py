@@ -15,22 +15,27 @@ import msgspec
 from schemas.documents.dead_letter import DeadLetterError
 from services.ingest.inspector.logbook import Logbook
 from services.ingest.inspector.other_replicas import MAPPED_HEADER, REPLICA_HEADER
-from services.ingest.metrics import Metrics, Tally
-from services.ingest.privacy.screen import Screen
-from services.ingest.protection.rate_limits import Rates
+from services.ingest.metrics import CachedCounter, IngestMetrics
+from services.ingest.privacy.screen import PrivacyScreen
+from services.ingest.protection.rate_limits import RateLimiter
 from services.ingest.publish import records
-from services.ingest.publish.duplicates import Duplicates, fingerprint
-from services.ingest.reasons import OUTCOMES, Outcome, Rejection, Unavailability
+from services.ingest.publish.duplicates import DuplicateMemory, payload_digest
+from services.ingest.reasons import OUTCOMES, ItemOutcome, TouchpointRejection, UnavailabilityReason
 from services.ingest.results.messages import Language, say
-from services.ingest.results.verdict import Verdict, reject, reject_fields, reject_unreadable
+from services.ingest.results.verdict import ItemResult, reject, reject_fields, reject_unreadable
 from services.ingest.sources.source import Source
 from services.ingest.timing import touchpoint_time
-from services.ingest.timing.device_clocks import Clocks
-from services.ingest.timing.touchpoint_time import Timed
+from services.ingest.timing.device_clocks import DeviceClocks
+from services.ingest.timing.touchpoint_time import TouchpointTime
 from services.ingest.touchpoint import acceptance, contract, document, normalisation, repair
-from services.ingest.touchpoint.acceptance import Accepted, Arrival, Policy, Rejected
-from services.ingest.touchpoint.document import ItemLimits, Unreadable
-from services.ingest.touchpoint.repair import Mended
+from services.ingest.touchpoint.acceptance import (
+    AcceptanceRules,
+    AcceptedTouchpoint,
+    RejectedTouchpoint,
+    TouchpointArrival,
+)
+from services.ingest.touchpoint.document import ItemLimits, UnreadableItem
+from services.ingest.touchpoint.repair import MemberRepair
 from services.runtime.clock import Clock, new_trace_id
 from services.runtime.kafka import Publisher, PublishFailed
 from services.runtime.logs import get_logger
@@ -47,33 +52,33 @@ class IntakeRules:
     """What the intake may be set to."""
 
     limits: ItemLimits
-    policy: Policy
+    policy: AcceptanceRules
     key_secret: bytes
     dead_letter_timeout_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class IntakeDependencies:
     """What the intake shares with the rest of the process."""
 
-    metrics: Metrics
+    metrics: IngestMetrics
     clock: Clock
     new_id: Callable[[], UUID]
-    rates: Rates
+    rates: RateLimiter
     logbook: Logbook
     replica: str = ""
-    clocks: Clocks
-    screen: Screen
+    clocks: DeviceClocks
+    screen: PrivacyScreen
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class IntakeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The touchpoints of one request, and whose they are.
 
     An item is the JSON of a native touchpoint, or the verdict of the wire form that could not make one. `originals`
     are the bytes as sent, one for each item, where a wire form mapped them; dead letters carry these.
     """
 
-    items: Sequence[bytes | Verdict]
+    items: Sequence[bytes | ItemResult]
     source: Source
     originals: Sequence[bytes] | None = None
     traceparent: str = ""
@@ -92,7 +97,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def original(self, at: int) -> bytes:
         """Return the bytes that were sent for the item at `at`; a key among them is left out."""
         item = self.items[at] if self.originals is None else self.originals[at]
-        if isinstance(item, Verdict):
+        if isinstance(item, ItemResult):
             return b""
         return document.without_key(item) if self.carries_key else item
 
@@ -101,7 +106,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class _Plan:
     """What is to be published for one request. Positions are those of the items."""
 
-    verdicts: list[Verdict | None]
+    verdicts: list[ItemResult | None]
     records: list[Record]
     positions: list[int]
     prints: dict[str, tuple[bytes, int]]
@@ -110,15 +115,15 @@ class _Plan:
     """What may be kept of the bytes that were sent."""
 
 
-class Intake:
+class TouchpointIntake:
     """Takes requests in, one after the other or many at once."""
 
     def __init__(
         self,
         publisher: Publisher,
         rules: IntakeRules,
-        duplicates: Duplicates,
-        surroundings: Surroundings,
+        duplicates: DuplicateMemory,
+        surroundings: IntakeDependencies,
     ) -> None:
         self._publisher = publisher
         self._rules = rules
@@ -132,15 +137,15 @@ class Intake:
         self._clock = surroundings.clock
         self._new_id = surroundings.new_id
         self._failing = False
-        self._tally = Tally(surroundings.metrics.touchpoints)
+        self._tally = CachedCounter(surroundings.metrics.touchpoints)
 
-    async def take(self, request: Request) -> list[Verdict]:
+    async def take(self, request: IntakeRequest) -> list[ItemResult]:
         """Return one verdict per item of `request`, in order; raises `Refused` when its source sends too many."""
         self._rates.take_touchpoints(request.source, len(request.items))
         trace = records.traceparent(request.traceparent, new_trace_id)
         plan = await self._decide(request, trace)
         if request.dry_run:
-            return _would_be(plan)
+            return _dry_run_results(plan)
         letters = self._dead_letters(request, plan, trace)
         if letters:
             failed, _ = await asyncio.gather(self._publish(plan), self._bury(letters, request.source))
@@ -148,11 +153,11 @@ class Intake:
             failed = await self._publish(plan)
         return self._conclude(request, plan, failed)
 
-    async def _decide(self, request: Request, trace: str) -> _Plan:
+    async def _decide(self, request: IntakeRequest, trace: str) -> _Plan:
         plan = _Plan([None] * len(request.items), [], [], {}, [])
         decided_bytes = 0
         for at, item in enumerate(request.items):
-            if isinstance(item, Verdict):
+            if isinstance(item, ItemResult):
                 plan.verdicts[at] = item
                 continue
             self._decide_one(request, at, item, plan, trace)
@@ -162,43 +167,47 @@ class Intake:
                 await asyncio.sleep(0)
         return plan
 
-    def _decide_one(self, request: Request, at: int, item: bytes, plan: _Plan, trace: str) -> None:
+    def _decide_one(self, request: IntakeRequest, at: int, item: bytes, plan: _Plan, trace: str) -> None:
         decision, mended = self._decision(request, at, item)
-        if isinstance(decision, Verdict):
+        if isinstance(decision, ItemResult):
             plan.verdicts[at] = decision
             return
-        id_, print_ = decision.touchpoint.id, fingerprint(item)
+        id_, print_ = decision.touchpoint.id, payload_digest(item)
         if self._duplicates.holds(request.source.name, id_, print_):
-            plan.verdicts[at] = Verdict(outcome=Outcome.DUPLICATE, id=id_, dropped=decision.dropped, mended=mended)
+            plan.verdicts[at] = ItemResult(
+                outcome=ItemOutcome.DUPLICATE, id=id_, dropped=decision.dropped, mended=mended
+            )
             return
         earlier = plan.prints.setdefault(id_, (print_, at))
         if earlier != (print_, at) and earlier[0] == print_:
             plan.repeats.append((at, earlier[1]))
             return
-        plan.verdicts[at] = Verdict(outcome=Outcome.ACCEPTED, id=id_, dropped=decision.dropped, mended=mended)
+        plan.verdicts[at] = ItemResult(outcome=ItemOutcome.ACCEPTED, id=id_, dropped=decision.dropped, mended=mended)
         plan.records.append(records.record(decision, self._rules.key_secret, trace))
         plan.positions.append(at)
         if not decision.touchpoint.replay:
             age = decision.touchpoint.received_at - decision.touchpoint.occurred_at
             self._metrics.received_age_seconds.observe(age.total_seconds())
 
-    def _decision(self, request: Request, at: int, item: bytes) -> tuple[Accepted | Verdict, tuple[Mended, ...]]:
+    def _decision(
+        self, request: IntakeRequest, at: int, item: bytes
+    ) -> tuple[AcceptedTouchpoint | ItemResult, tuple[MemberRepair, ...]]:
         found = document.read_item(item, self._rules.limits)
-        if isinstance(found, Unreadable):
+        if isinstance(found, UnreadableItem):
             return reject_unreadable(found), ()
         if request.carries_key:
             found.pop("writeKey", None)
         now = self._clock.now()
-        timed: Timed | None = None
+        timed: TouchpointTime | None = None
         if at in request.untimed and "occurred_at" not in found:
             found["occurred_at"] = now.isoformat()
-            timed = touchpoint_time.untold(now)
+            timed = touchpoint_time.time_of_receipt(now)
         id_ = found.get("id")
         known_id = id_ if isinstance(id_, str) else None
         composed = normalisation.is_composed(item)
         defaults = request.source.defaults
         read = contract.read(found, defaults, composed=composed, shallow=True)
-        mended: tuple[Mended, ...] = ()
+        mended: tuple[MemberRepair, ...] = ()
         if isinstance(read, list) and request.mends:
             mended = repair.mend(found, read)
             read = contract.read(found, defaults, composed=composed, shallow=True) if mended else read
@@ -208,10 +217,10 @@ class Intake:
         timed = timed or self._clocks.time(read, source.name, source.clock, now)
         if timed.quality is not None:
             self._metrics.times.labels(str(timed.quality)).inc()
-        decided = acceptance.accept(read, source, Arrival(at=now, timed=timed), self._rules.policy)
-        if not self._screen.open and isinstance(decided, Accepted):
+        decided = acceptance.accept(read, source, TouchpointArrival(at=now, timed=timed), self._rules.policy)
+        if not self._screen.open and isinstance(decided, AcceptedTouchpoint):
             decided = self._screen.pass_(decided)
-        return (reject(read.id, decided) if isinstance(decided, Rejected) else decided), mended
+        return (reject(read.id, decided) if isinstance(decided, RejectedTouchpoint) else decided), mended
 
     async def _publish(self, plan: _Plan) -> frozenset[int]:
         """Return the positions of the items that Kafka did not acknowledge."""
@@ -247,11 +256,11 @@ class Intake:
             self._metrics.dead_letters.labels("lost").inc(lost)
         self._metrics.dead_letters.labels("written").inc(len(letters) - lost)
 
-    def _dead_letters(self, request: Request, plan: _Plan, trace: str) -> list[Record]:
+    def _dead_letters(self, request: IntakeRequest, plan: _Plan, trace: str) -> list[Record]:
         refused = [
             (at, verdict)
             for at, verdict in enumerate(plan.verdicts)
-            if verdict is not None and verdict.outcome is Outcome.REJECTED
+            if verdict is not None and verdict.outcome is ItemOutcome.REJECTED
         ]
         if not refused:
             return []
@@ -272,7 +281,7 @@ class Intake:
             for at, verdict in refused
         ]
 
-    def _conclude(self, request: Request, plan: _Plan, failed: frozenset[int]) -> list[Verdict]:
+    def _conclude(self, request: IntakeRequest, plan: _Plan, failed: frozenset[int]) -> list[ItemResult]:
         for at in failed:
             plan.verdicts[at] = self._unavailable(plan.verdicts[at])
         for id_, (print_, at) in plan.prints.items():
@@ -281,7 +290,7 @@ class Intake:
         for at, earlier in plan.repeats:
             first = plan.verdicts[earlier]
             assert first is not None  # noqa: S101  an earlier item with this id was planned, so it has its verdict
-            again = Verdict(outcome=Outcome.DUPLICATE, id=first.id, dropped=first.dropped, mended=first.mended)
+            again = ItemResult(outcome=ItemOutcome.DUPLICATE, id=first.id, dropped=first.dropped, mended=first.mended)
             plan.verdicts[at] = first if earlier in failed else again
         verdicts = [verdict for verdict in plan.verdicts if verdict is not None]
         self._count(verdicts)
@@ -294,14 +303,14 @@ class Intake:
         )
         return verdicts
 
-    def _unavailable(self, verdict: Verdict | None) -> Verdict:
-        return Verdict(
-            outcome=Outcome.UNAVAILABLE,
+    def _unavailable(self, verdict: ItemResult | None) -> ItemResult:
+        return ItemResult(
+            outcome=ItemOutcome.UNAVAILABLE,
             id=verdict.id if verdict is not None else None,
-            reason=Unavailability.NOT_ACKNOWLEDGED,
+            reason=UnavailabilityReason.NOT_ACKNOWLEDGED,
         )
 
-    def _count(self, verdicts: list[Verdict]) -> None:
+    def _count(self, verdicts: list[ItemResult]) -> None:
         plain = [verdict.outcome for verdict in verdicts if verdict.reason is None]
         for outcome in OUTCOMES:
             if count := plain.count(outcome):
@@ -313,16 +322,16 @@ class Intake:
                 self._metrics.identifiers_dropped.labels(str(dropped.reason)).inc()
 
 
-def _would_be(plan: _Plan) -> list[Verdict]:
+def _dry_run_results(plan: _Plan) -> list[ItemResult]:
     for at, earlier in plan.repeats:
         first = plan.verdicts[earlier]
-        plan.verdicts[at] = Verdict(outcome=Outcome.DUPLICATE, id=first.id if first is not None else None)
+        plan.verdicts[at] = ItemResult(outcome=ItemOutcome.DUPLICATE, id=first.id if first is not None else None)
     return [verdict for verdict in plan.verdicts if verdict is not None]
 
 
-def _errors(verdict: Verdict) -> tuple[DeadLetterError, ...]:
+def _errors(verdict: ItemResult) -> tuple[DeadLetterError, ...]:
     if verdict.errors:
         return tuple(DeadLetterError(path=e.path, code=str(e.code), message=e.message) for e in verdict.errors)
-    assert isinstance(verdict.reason, Rejection)  # noqa: S101  only rejected touchpoints come here
+    assert isinstance(verdict.reason, TouchpointRejection)  # noqa: S101  only rejected touchpoints come here
     sentence = say(verdict.reason, Language.EN, **verdict.facts)
     return (DeadLetterError(path=verdict.field, code=str(verdict.reason), message=sentence),)

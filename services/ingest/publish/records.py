@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from schemas.documents import dead_letter, touchpoint
 from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
-from services.ingest.touchpoint.acceptance import Accepted
+from services.ingest.touchpoint.acceptance import AcceptedTouchpoint
 from services.runtime.record import Record
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -35,7 +35,7 @@ def key_of(type_: str, value: str, secret: bytes) -> bytes:
     return hmac.digest(secret, f"{type_}{_SEPARATOR}{value}".encode(), "sha256")[:_KEY_BYTES].hex().encode()
 
 
-def record(accepted: Accepted, secret: bytes, trace: str) -> Record:
+def record(accepted: AcceptedTouchpoint, secret: bytes, trace: str) -> Record:
     """Return the record of an accepted touchpoint."""
     return Record(
         topic=touchpoint.TOPIC,

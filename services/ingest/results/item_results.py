@@ -6,15 +6,15 @@ Each wire form builds its own response from these results.
 import msgspec
 
 from schemas.validation import FieldError
-from services.ingest.reasons import Outcome, Rejection
+from services.ingest.reasons import ItemOutcome, TouchpointRejection
 from services.ingest.results.messages import Language, say
-from services.ingest.results.verdict import Verdict
+from services.ingest.results.verdict import ItemResult
 
 _KNOWN_ID_LENGTH = 255
 """Characters; a longer id is not the contract's, and is not sent back."""
 
 
-class Note(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class MemberNote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing about one member: an error to fix, or a warning about what was left out."""
 
     path: str
@@ -22,24 +22,24 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message: str
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ItemResultView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of the touchpoint at `index`."""
 
     index: int
-    status: Outcome
+    status: ItemOutcome
     id: str | None = None
     code: str | None = None
     field: str | None = None
     message: str | None = None
-    errors: tuple[Note, ...] = ()
-    warnings: tuple[Note, ...] = ()
+    errors: tuple[MemberNote, ...] = ()
+    warnings: tuple[MemberNote, ...] = ()
 
 
-def result(at: int, verdict: Verdict, language: Language, retry_after_s: int) -> Result:
+def result(at: int, verdict: ItemResult, language: Language, retry_after_s: int) -> ItemResultView:
     """Return what is said of the touchpoint at `at`."""
     if verdict.reason is None and not verdict.dropped and not verdict.mended:
-        return Result(index=at, status=verdict.outcome, id=verdict.id)
-    return Result(
+        return ItemResultView(index=at, status=verdict.outcome, id=verdict.id)
+    return ItemResultView(
         index=at,
         status=verdict.outcome,
         id=verdict.id if len(verdict.id or "") <= _KNOWN_ID_LENGTH else None,
@@ -48,28 +48,30 @@ def result(at: int, verdict: Verdict, language: Language, retry_after_s: int) ->
         message=message_of(verdict, language, retry_after_s),
         errors=tuple(_error(error, language) for error in verdict.errors),
         warnings=tuple(
-            Note(
+            MemberNote(
                 path=f"customer.{dropped.type}",
                 code=str(dropped.reason),
                 message=say(dropped.reason, language, type=dropped.type),
             )
             for dropped in verdict.dropped
         )
-        + tuple(Note(path=note.path, code=str(note.how), message=say(note.how, language)) for note in verdict.mended),
+        + tuple(
+            MemberNote(path=note.path, code=str(note.how), message=say(note.how, language)) for note in verdict.mended
+        ),
     )
 
 
-def message_of(verdict: Verdict, language: Language, retry_after_s: int) -> str | None:
+def message_of(verdict: ItemResult, language: Language, retry_after_s: int) -> str | None:
     """Return the sentence for a verdict, None where there is nothing to say."""
     if verdict.reason is None:
         return None
-    if verdict.reason is Rejection.INVALID_FIELD and len(verdict.errors) == 1:
+    if verdict.reason is TouchpointRejection.INVALID_FIELD and len(verdict.errors) == 1:
         return _error(verdict.errors[0], language).message
     return say(verdict.reason, language, **{"retry_after": retry_after_s, **verdict.facts})
 
 
-def _error(error: FieldError, language: Language) -> Note:
-    return Note(
+def _error(error: FieldError, language: Language) -> MemberNote:
+    return MemberNote(
         path=error.path,
         code=str(error.code),
         message=error.message_ko if language is Language.KO else error.message,

@@ -3,47 +3,47 @@
 import msgspec
 
 from schemas.validation import FieldError
-from services.ingest.reasons import Outcome, Rejection, Unavailability
-from services.ingest.touchpoint.acceptance import DroppedIdentifier, Rejected
-from services.ingest.touchpoint.document import Unreadable
-from services.ingest.touchpoint.repair import Mended
+from services.ingest.reasons import ItemOutcome, TouchpointRejection, UnavailabilityReason
+from services.ingest.touchpoint.acceptance import DroppedIdentifier, RejectedTouchpoint
+from services.ingest.touchpoint.document import UnreadableItem
+from services.ingest.touchpoint.repair import MemberRepair
 
 Facts = dict[str, str | int | float]
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ItemResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The outcome for one touchpoint, why, where, and the `facts` that fill the wording."""
 
-    outcome: Outcome
+    outcome: ItemOutcome
     id: str | None = None
-    reason: Rejection | Unavailability | None = None
+    reason: TouchpointRejection | UnavailabilityReason | None = None
     field: str = ""
     facts: Facts = {}
     errors: tuple[FieldError, ...] = ()
     dropped: tuple[DroppedIdentifier, ...] = ()
-    mended: tuple[Mended, ...] = ()
+    mended: tuple[MemberRepair, ...] = ()
 
 
-def reject_unreadable(why: Unreadable) -> Verdict:
+def reject_unreadable(why: UnreadableItem) -> ItemResult:
     """Return the verdict on bytes that are no object that can be kept."""
-    return Verdict(outcome=Outcome.REJECTED, reason=why.reason, facts={"limit": why.limit})
+    return ItemResult(outcome=ItemOutcome.REJECTED, reason=why.reason, facts={"limit": why.limit})
 
 
-def reject_fields(id_: str | None, errors: list[FieldError]) -> Verdict:
+def reject_fields(id_: str | None, errors: list[FieldError]) -> ItemResult:
     """Return the verdict on an object that is not what the contract asks for."""
-    return Verdict(
-        outcome=Outcome.REJECTED,
+    return ItemResult(
+        outcome=ItemOutcome.REJECTED,
         id=id_,
-        reason=Rejection.INVALID_FIELD,
+        reason=TouchpointRejection.INVALID_FIELD,
         field=errors[0].path,
         errors=tuple(errors),
     )
 
 
-def reject(id_: str, why: Rejected) -> Verdict:
+def reject(id_: str, why: RejectedTouchpoint) -> ItemResult:
     """Return the verdict on a touchpoint that acceptance rejected."""
-    return Verdict(
-        outcome=Outcome.REJECTED,
+    return ItemResult(
+        outcome=ItemOutcome.REJECTED,
         id=id_,
         reason=why.reason,
         field=why.field,

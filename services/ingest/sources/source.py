@@ -12,7 +12,7 @@ from schemas.vocabulary import Channel
 from services.ingest.timing.touchpoint_time import ClockMode
 
 
-class Scope(StrEnum):
+class SourceScope(StrEnum):
     """What a source may do: send what happens, send what happened long ago, look into what it sent."""
 
     WRITE = "write"
@@ -21,7 +21,7 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class SourcePace:
     """How much a second is allowed on average; None means that the settings say it."""
 
     requests: float | None = None
@@ -41,15 +41,15 @@ class Source:
 
     name: str
     channels: frozenset[Channel] | None = None
-    scopes: frozenset[Scope] = frozenset({Scope.WRITE, Scope.INSPECT})
+    scopes: frozenset[SourceScope] = frozenset({SourceScope.WRITE, SourceScope.INSPECT})
     defaults: Mapping[str, Any] = field(default_factory=dict)
     dialects: Mapping[str, Any] = field(default_factory=dict)
     origins: frozenset[str] = frozenset()
     clock: ClockMode = ClockMode.ESTIMATE
     disabled: bool = False
-    pace: Pace = Pace()
+    pace: SourcePace = SourcePace()
     key_id: str = ""
-    key_pace: Pace = Pace()
+    key_pace: SourcePace = SourcePace()
 
     def __post_init__(self) -> None:
         if self.channels is not None and len(self.channels) == 1 and "channel" not in self.defaults:

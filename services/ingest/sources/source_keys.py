@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.ingest.reasons import Refusal, Refused
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
@@ -30,7 +30,7 @@ class SourceKey:
     source: Source
 
 
-class KeyStore(Protocol):
+class SourceKeyStore(Protocol):
     """Where keys are kept. Both readings raise one of `outages`, TimeoutError among them, when it cannot be reached."""
 
     outages: tuple[type[BaseException], ...]
@@ -49,11 +49,11 @@ class KeyStore(Protocol):
 
 
 _REFUSALS = {
-    Verdict.MALFORMED: Refusal.KEY_INVALID,
-    Verdict.UNKNOWN: Refusal.KEY_INVALID,
-    Verdict.REVOKED: Refusal.KEY_REVOKED,
-    Verdict.EXPIRED: Refusal.KEY_EXPIRED,
-    Verdict.UNVERIFIABLE: Refusal.KEYS_UNAVAILABLE,
+    Verdict.MALFORMED: RequestRefusal.KEY_INVALID,
+    Verdict.UNKNOWN: RequestRefusal.KEY_INVALID,
+    Verdict.REVOKED: RequestRefusal.KEY_REVOKED,
+    Verdict.EXPIRED: RequestRefusal.KEY_EXPIRED,
+    Verdict.UNVERIFIABLE: RequestRefusal.KEYS_UNAVAILABLE,
 }
 
 _ASK_WITHIN_S = 2.0
@@ -61,7 +61,7 @@ _UNKNOWN_IDS = 10_000
 _MARK_EVERY_S = 60.0
 
 
-class Sources:
+class SourceKeys:
     """The keys of all sources in memory, refreshed by `run`.
 
     A revoked key stops working within `refresh_s`. An unknown one is looked up at once, so a new key works at once;
@@ -69,7 +69,7 @@ class Sources:
     database.
     """
 
-    def __init__(self, store: KeyStore, clock: Clock, *, refresh_s: float, retry_after_s: int) -> None:
+    def __init__(self, store: SourceKeyStore, clock: Clock, *, refresh_s: float, retry_after_s: int) -> None:
         self._store = store
         self._clock = clock
         self._refresh_s = refresh_s
@@ -88,10 +88,10 @@ class Sources:
             Refused: there is no key, it is not valid, its source is disabled, or it cannot be checked just now.
         """
         if not text:
-            raise self._refused(Refusal.KEY_MISSING)
+            raise self._refused(RequestRefusal.KEY_MISSING)
         presented = parse(text)
         if presented is None:
-            raise self._refused(Refusal.KEY_INVALID)
+            raise self._refused(RequestRefusal.KEY_INVALID)
         found = self._keys.get(presented.key_id) if self._keys is not None else None
         if found is None and ask:
             found = await self._find(presented.key_id)
@@ -99,7 +99,7 @@ class Sources:
         if verdict is not Verdict.VALID or found is None:
             raise self._refused(_REFUSALS[verdict])
         if found.source.disabled:
-            raise self._refused(Refusal.SOURCE_DISABLED)
+            raise self._refused(RequestRefusal.SOURCE_DISABLED)
         self._used.add(presented.key_id)
         return found.source
 
@@ -145,7 +145,7 @@ class Sources:
                 found = await self._store.one_key(key_id)
         except self._store.outages:
             # With all keys at hand an unknown one is most likely wrong, but it may be newer than the outage.
-            raise self._refused(Refusal.KEYS_UNAVAILABLE) from None
+            raise self._refused(RequestRefusal.KEYS_UNAVAILABLE) from None
         self._looked_up[key_id] = found
         if len(self._looked_up) > _UNKNOWN_IDS:
             self._looked_up.popitem(last=False)
@@ -158,9 +158,9 @@ class Sources:
         self._marked_at = self._clock.monotonic()
         await self._store.mark_used(used, self._clock.now())
 
-    def _refused(self, refusal: Refusal) -> Refused:
-        if refusal is Refusal.KEYS_UNAVAILABLE:
+    def _refused(self, refusal: RequestRefusal) -> RequestRefusedError:
+        if refusal is RequestRefusal.KEYS_UNAVAILABLE:
             after = self._retry_after_s
-            return Refused(refusal, headers={"retry-after": str(after)}, retry_after=after)
-        headers = {} if refusal is Refusal.SOURCE_DISABLED else {"www-authenticate": 'Bearer realm="waymark"'}
-        return Refused(refusal, headers=headers)
+            return RequestRefusedError(refusal, headers={"retry-after": str(after)}, retry_after=after)
+        headers = {} if refusal is RequestRefusal.SOURCE_DISABLED else {"www-authenticate": 'Bearer realm="waymark"'}
+        return RequestRefusedError(refusal, headers=headers)

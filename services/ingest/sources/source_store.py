@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from schemas.vocabulary import Channel
-from services.ingest.sources.source import Pace, Scope, Source
+from services.ingest.sources.source import Source, SourcePace, SourceScope
 from services.ingest.sources.source_keys import SourceKey
 from services.ingest.timing.touchpoint_time import ClockMode
 from services.runtime.keys import KeyKind, StoredKey
@@ -80,18 +80,18 @@ def source_of(row: Row) -> Source:
     return Source(
         name=row["name"],
         channels=_channels(row),
-        scopes=frozenset(Scope(scope) for scope in row["scopes"]),
+        scopes=frozenset(SourceScope(scope) for scope in row["scopes"]),
         defaults=_object(row["defaults"]),
         dialects=_object(row["dialects"]),
         origins=frozenset(row["origins"]),
         clock=ClockMode(row["clock"]),
         disabled=row["disabled"],
-        pace=Pace(requests=row["requests_per_s"], touchpoints=row["touchpoints_per_s"]),
+        pace=SourcePace(requests=row["requests_per_s"], touchpoints=row["touchpoints_per_s"]),
     )
 
 
 def _key(row: Row) -> SourceKey:
-    pace = Pace(requests=row["key_requests"], touchpoints=row["key_touchpoints"])
+    pace = SourcePace(requests=row["key_requests"], touchpoints=row["key_touchpoints"])
     source = replace(source_of(row), key_id=row["key_id"], key_pace=pace)
     key = StoredKey(
         kind=KeyKind.SOURCE,

@@ -17,7 +17,7 @@ _LONGEST_TRANSIT = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SkewRules:
+class ClockSkewRules:
     """`window`: how long a sample counts, at least; `least`: the smallest skew worth a shift; `quantum`: its steps.
 
     `steady`: so many requests in a row that are late by more than a quantum mean that the clock was set, not that the
@@ -31,7 +31,7 @@ class SkewRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skew:
+class ClockSkew:
     """What is known of one clock. `floor` is the smallest sample since `since`, `before` that of the window before."""
 
     shift: timedelta
@@ -48,13 +48,13 @@ class Skew:
         return self.floor if self.before is None else min(self.floor, self.before)
 
 
-def met(sent_at: datetime, received_at: datetime, rules: SkewRules) -> Skew:
+def met(sent_at: datetime, received_at: datetime, rules: ClockSkewRules) -> ClockSkew:
     """Return what the first request of a device says."""
     sample = received_at - sent_at
-    return Skew(shift=quantised(sample, rules), floor=sample, since=received_at, sent_at=sent_at)
+    return ClockSkew(shift=quantised(sample, rules), floor=sample, since=received_at, sent_at=sent_at)
 
 
-def observed(skew: Skew, sent_at: datetime, received_at: datetime, rules: SkewRules) -> Skew:
+def observed(skew: ClockSkew, sent_at: datetime, received_at: datetime, rules: ClockSkewRules) -> ClockSkew:
     """Return what is known after one more request. The same `sent_at` again is a retry and teaches nothing."""
     if sent_at == skew.sent_at:
         return skew
@@ -64,7 +64,7 @@ def observed(skew: Skew, sent_at: datetime, received_at: datetime, rules: SkewRu
     if sample - skew.bound > rules.quantum:
         far_floor = min(skew.far_floor, sample) if skew.far else sample
         if skew.far + 1 >= rules.steady:
-            reset = Skew(shift=skew.shift, floor=far_floor, since=received_at, sent_at=sent_at)
+            reset = ClockSkew(shift=skew.shift, floor=far_floor, since=received_at, sent_at=sent_at)
             return _followed(reset, rules)
         noted = dataclasses.replace(skew, far=skew.far + 1, far_floor=far_floor, sent_at=sent_at)
     else:
@@ -72,7 +72,7 @@ def observed(skew: Skew, sent_at: datetime, received_at: datetime, rules: SkewRu
     return _followed(_slid(noted, sample, received_at, rules), rules)
 
 
-def quantised(bound: timedelta, rules: SkewRules) -> timedelta:
+def quantised(bound: timedelta, rules: ClockSkewRules) -> timedelta:
     """Return the shift for a skew: the step below it, or none where the skew is too small to matter.
 
     Below, not nearest: the sample holds the transit as well, so the skew can only be less. So a shift holds for as long
@@ -83,7 +83,7 @@ def quantised(bound: timedelta, rules: SkewRules) -> timedelta:
     return bound // rules.quantum * rules.quantum
 
 
-def _slid(skew: Skew, sample: timedelta, now: datetime, rules: SkewRules) -> Skew:
+def _slid(skew: ClockSkew, sample: timedelta, now: datetime, rules: ClockSkewRules) -> ClockSkew:
     age = now - skew.since
     if age < rules.window:
         return dataclasses.replace(skew, floor=min(skew.floor, sample))
@@ -91,7 +91,7 @@ def _slid(skew: Skew, sample: timedelta, now: datetime, rules: SkewRules) -> Ske
     return dataclasses.replace(skew, floor=sample, before=before, since=now)
 
 
-def _followed(skew: Skew, rules: SkewRules) -> Skew:
+def _followed(skew: ClockSkew, rules: ClockSkewRules) -> ClockSkew:
     if abs(skew.bound - skew.shift) <= rules.quantum:
         return skew
     return dataclasses.replace(skew, shift=quantised(skew.bound, rules))

@@ -16,8 +16,8 @@ from schemas.identifiers.identifier_types import IdentifierTrust
 from schemas.vocabulary import TimeQuality
 from services.ingest.timing import clock_skew as skew
 from services.ingest.timing import touchpoint_time
-from services.ingest.timing.clock_skew import Skew, SkewRules
-from services.ingest.timing.touchpoint_time import ClockMode, Timed
+from services.ingest.timing.clock_skew import ClockSkew, ClockSkewRules
+from services.ingest.timing.touchpoint_time import ClockMode, TouchpointTime
 
 Device = tuple[str, str, str]
 
@@ -28,27 +28,27 @@ class TimingRules:
 
     ahead: timedelta = timedelta(minutes=5)
     remembered: int = 50_000
-    skew: SkewRules = field(default_factory=SkewRules)
+    skew: ClockSkewRules = field(default_factory=ClockSkewRules)
 
 
-class Clocks:
+class DeviceClocks:
     """Gives every touchpoint its time."""
 
     def __init__(self, rules: TimingRules) -> None:
         self._rules = rules
-        self._known: OrderedDict[Device, Skew] = OrderedDict()
+        self._known: OrderedDict[Device, ClockSkew] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def time(self, posted: PostedTouchpoint, source: str, mode: ClockMode, received_at: datetime) -> Timed:
+    def time(self, posted: PostedTouchpoint, source: str, mode: ClockMode, received_at: datetime) -> TouchpointTime:
         """Return the time of a touchpoint of `source` that arrived at `received_at`."""
         if posted.replay:
-            return touchpoint_time.as_said(posted)
+            return touchpoint_time.as_reported(posted)
         if mode is ClockMode.TRUE_TIME:
-            return touchpoint_time.as_said(posted, TimeQuality.TRUSTED)
+            return touchpoint_time.as_reported(posted, TimeQuality.TRUSTED)
         if posted.sent_at is None:
-            return touchpoint_time.as_said(posted)
+            return touchpoint_time.as_reported(posted)
         if mode is ClockMode.FORMULA:
             return touchpoint_time.computed(posted, posted.sent_at, received_at)
         shift = self._learn((source, *device_of(posted)), posted.sent_at, received_at)

@@ -25,7 +25,7 @@ class ClockMode(StrEnum):
     """The source keeps its clock right: what it says stands."""
 
 
-class Timed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class TouchpointTime(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When it happened; `reported_at` is what the producer said where that is not it."""
 
     occurred_at: datetime
@@ -33,32 +33,32 @@ class Timed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     quality: TimeQuality | None = None
 
 
-def untold(received_at: datetime) -> Timed:
+def time_of_receipt(received_at: datetime) -> TouchpointTime:
     """Return the time of a touchpoint whose producer said none."""
-    return Timed(occurred_at=received_at, quality=TimeQuality.RECEIVED)
+    return TouchpointTime(occurred_at=received_at, quality=TimeQuality.RECEIVED)
 
 
-def as_said(posted: PostedTouchpoint, quality: TimeQuality | None = None) -> Timed:
+def as_reported(posted: PostedTouchpoint, quality: TimeQuality | None = None) -> TouchpointTime:
     """Return the time that the producer said."""
-    return Timed(occurred_at=posted.occurred_at.astimezone(UTC), quality=quality)
+    return TouchpointTime(occurred_at=posted.occurred_at.astimezone(UTC), quality=quality)
 
 
-def shifted(posted: PostedTouchpoint, shift: timedelta, received_at: datetime, ahead: timedelta) -> Timed:
+def shifted(posted: PostedTouchpoint, shift: timedelta, received_at: datetime, ahead: timedelta) -> TouchpointTime:
     """Return the time said, put right by `shift`; one that would lie more than `ahead` of its receipt is clamped."""
     said = posted.occurred_at.astimezone(UTC)
     right = said + shift
     if right > received_at + ahead or right < _EARLIEST:
-        return Timed(occurred_at=received_at, reported_at=said, quality=TimeQuality.CLAMPED)
+        return TouchpointTime(occurred_at=received_at, reported_at=said, quality=TimeQuality.CLAMPED)
     if not shift:
-        return as_said(posted, TimeQuality.AGREED)
-    return Timed(occurred_at=right, reported_at=said, quality=TimeQuality.CORRECTED)
+        return as_reported(posted, TimeQuality.AGREED)
+    return TouchpointTime(occurred_at=right, reported_at=said, quality=TimeQuality.CORRECTED)
 
 
-def computed(posted: PostedTouchpoint, sent_at: datetime, received_at: datetime) -> Timed:
+def computed(posted: PostedTouchpoint, sent_at: datetime, received_at: datetime) -> TouchpointTime:
     """Return `received_at - (sent_at - occurred_at)` in plain time, never ahead of the receipt."""
     said = posted.occurred_at.astimezone(UTC)
     # In UTC on both sides: the same wall clock at two offsets, or across a change of them, is not the same duration.
     right = received_at - (sent_at.astimezone(UTC) - said)
     if right > received_at or right < _EARLIEST:
-        return Timed(occurred_at=received_at, reported_at=said, quality=TimeQuality.CLAMPED)
-    return Timed(occurred_at=right, reported_at=said, quality=TimeQuality.COMPUTED)
+        return TouchpointTime(occurred_at=received_at, reported_at=said, quality=TimeQuality.CLAMPED)
+    return TouchpointTime(occurred_at=right, reported_at=said, quality=TimeQuality.COMPUTED)

@@ -15,24 +15,24 @@ from schemas.documents.touchpoint import IdentifierValue, PostedTouchpoint, Touc
 from schemas.identifiers import identifier_types, spelling
 from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Direction
-from services.ingest.reasons import Rejection
-from services.ingest.sources.source import Scope, Source
-from services.ingest.timing.touchpoint_time import Timed
+from services.ingest.reasons import TouchpointRejection
+from services.ingest.sources.source import Source, SourceScope
+from services.ingest.timing.touchpoint_time import TouchpointTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class AcceptanceRules:
     """What acceptance may be set to: how far ahead a clock may be, and where a bare phone number is from."""
 
     future_tolerance: timedelta
     phone_region: str
 
 
-class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class TouchpointArrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When a touchpoint arrived, and the time that it was found to have happened at."""
 
     at: datetime
-    timed: Timed
+    timed: TouchpointTime
 
 
 class DroppedIdentifier(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -42,7 +42,7 @@ class DroppedIdentifier(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: DropReason
 
 
-class Accepted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class AcceptedTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint in its normal form; `key` is the (type, value) of the identifier that keys its record."""
 
     touchpoint: TouchpointDocument
@@ -50,30 +50,32 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dropped: tuple[DroppedIdentifier, ...] = ()
 
 
-class Rejected(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RejectedTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint that will never be accepted as it is: why, which member, and the fact that the wording needs."""
 
-    reason: Rejection
+    reason: TouchpointRejection
     field: str
     fact: str = ""
     dropped: tuple[DroppedIdentifier, ...] = ()
 
 
-def accept(posted: PostedTouchpoint, source: Source, arrival: Arrival, policy: Policy) -> Accepted | Rejected:
+def accept(
+    posted: PostedTouchpoint, source: Source, arrival: TouchpointArrival, policy: AcceptanceRules
+) -> AcceptedTouchpoint | RejectedTouchpoint:
     """Decide about one touchpoint that `source` posted."""
     refused = _not_allowed(posted, source) or _untimely(arrival, policy)
     if refused is not None:
         return refused
     customer, dropped = _usable(posted, policy.phone_region)
     if not customer:
-        return Rejected(reason=Rejection.NO_USABLE_IDENTIFIER, field="customer", dropped=dropped)
+        return RejectedTouchpoint(reason=TouchpointRejection.NO_USABLE_IDENTIFIER, field="customer", dropped=dropped)
     normal = _normal(posted, customer, source, arrival)
     strongest = min(customer, key=_strength)
-    return Accepted(touchpoint=normal, key=(strongest, customer[strongest].value), dropped=dropped)
+    return AcceptedTouchpoint(touchpoint=normal, key=(strongest, customer[strongest].value), dropped=dropped)
 
 
 def _normal(
-    posted: PostedTouchpoint, customer: dict[str, IdentifierValue], source: Source, arrival: Arrival
+    posted: PostedTouchpoint, customer: dict[str, IdentifierValue], source: Source, arrival: TouchpointArrival
 ) -> TouchpointDocument:
     """Return the normal form; every member is named, which is twice as fast as a loop over their names."""
     timed = arrival.timed
@@ -115,23 +117,23 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment.astimezone(UTC) if moment is not None else None
 
 
-def _not_allowed(posted: PostedTouchpoint, source: Source) -> Rejected | None:
+def _not_allowed(posted: PostedTouchpoint, source: Source) -> RejectedTouchpoint | None:
     if posted.source is not None and posted.source != source.name:
-        return Rejected(reason=Rejection.SOURCE_MISMATCH, field="source")
+        return RejectedTouchpoint(reason=TouchpointRejection.SOURCE_MISMATCH, field="source")
     if not source.allows(posted.channel):
         allowed = ", ".join(sorted(source.channels or ()))
-        return Rejected(reason=Rejection.CHANNEL_NOT_ALLOWED, field="channel", fact=allowed)
-    if posted.replay and Scope.REPLAY not in source.scopes:
-        return Rejected(reason=Rejection.REPLAY_NOT_ALLOWED, field="replay")
-    if not posted.replay and Scope.WRITE not in source.scopes:
-        return Rejected(reason=Rejection.WRITE_NOT_ALLOWED, field="replay")
+        return RejectedTouchpoint(reason=TouchpointRejection.CHANNEL_NOT_ALLOWED, field="channel", fact=allowed)
+    if posted.replay and SourceScope.REPLAY not in source.scopes:
+        return RejectedTouchpoint(reason=TouchpointRejection.REPLAY_NOT_ALLOWED, field="replay")
+    if not posted.replay and SourceScope.WRITE not in source.scopes:
+        return RejectedTouchpoint(reason=TouchpointRejection.WRITE_NOT_ALLOWED, field="replay")
     return None
 
 
-def _untimely(arrival: Arrival, policy: Policy) -> Rejected | None:
+def _untimely(arrival: TouchpointArrival, policy: AcceptanceRules) -> RejectedTouchpoint | None:
     if arrival.timed.occurred_at > arrival.at + policy.future_tolerance:
         limit = f"{policy.future_tolerance.total_seconds():g}"
-        return Rejected(reason=Rejection.OCCURRED_AT_IN_FUTURE, field="occurred_at", fact=limit)
+        return RejectedTouchpoint(reason=TouchpointRejection.OCCURRED_AT_IN_FUTURE, field="occurred_at", fact=limit)
     return None
 
 

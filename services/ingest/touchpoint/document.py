@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from services.ingest.reasons import Refusal, Refused, Rejection
+from services.ingest.reasons import RequestRefusal, RequestRefusedError, TouchpointRejection
 
 JsonObject = dict[str, Any]
 
@@ -42,7 +42,7 @@ class ItemLimits:
     depth: int
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class TouchpointEnvelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The touchpoints of a request as they were sent, one slice of bytes each, and the key if it stood in the body."""
 
     items: tuple[bytes, ...]
@@ -50,10 +50,10 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
+class UnreadableItem:
     """Why a slice is no object that we can keep; `limit` where there is one."""
 
-    reason: Rejection
+    reason: TouchpointRejection
     limit: int = 0
 
 
@@ -73,11 +73,11 @@ def bare(body: bytes) -> bytes:
     """Return a body without what may stand around a document; raises `Refused` when nothing is left."""
     stripped = body.removeprefix(_BOM).strip(_BLANKS)
     if not stripped:
-        raise Refused(Refusal.EMPTY_BODY)
+        raise RequestRefusedError(RequestRefusal.EMPTY_BODY)
     return stripped
 
 
-def open_envelope(body: bytes, limits: ItemLimits) -> Envelope:
+def open_envelope(body: bytes, limits: ItemLimits) -> TouchpointEnvelope:
     """Take the body apart: `{…}`, `[{…}, …]` or `{"touchpoints": [{…}, …], "writeKey": …}`.
 
     Raises:
@@ -85,32 +85,32 @@ def open_envelope(body: bytes, limits: ItemLimits) -> Envelope:
     """
     envelope = _taken_apart(bare(body), limits)
     if not envelope.items:
-        raise Refused(Refusal.NO_TOUCHPOINTS)
+        raise RequestRefusedError(RequestRefusal.NO_TOUCHPOINTS)
     if len(envelope.items) > limits.items:
-        raise Refused(Refusal.TOO_MANY_ITEMS, limit=limits.items)
+        raise RequestRefusedError(RequestRefusal.TOO_MANY_ITEMS, limit=limits.items)
     return envelope
 
 
-def _taken_apart(body: bytes, limits: ItemLimits) -> Envelope:
+def _taken_apart(body: bytes, limits: ItemLimits) -> TouchpointEnvelope:
     # Half a surrogate pair is JSON by its grammar, but the parser stops at it and would lose the whole list for one
     # cut-off emoji. A NUL of the same length stands in for it, which then refuses that touchpoint alone.
     readable = without_lone_surrogates(body)
     try:
         if readable.startswith(b"["):
-            return Envelope(items=slices(body, readable, _LIST.decode(readable)))
+            return TouchpointEnvelope(items=slices(body, readable, _LIST.decode(readable)))
         if not readable.startswith(b"{"):
             _ANY.decode(readable)
-            raise Refused(Refusal.INVALID_ENVELOPE)
+            raise RequestRefusedError(RequestRefusal.INVALID_ENVELOPE)
         outer = _OUTER.decode(readable)
     except RecursionError:
-        raise Refused(Refusal.BODY_TOO_DEEP, limit=limits.depth) from None
+        raise RequestRefusedError(RequestRefusal.BODY_TOO_DEEP, limit=limits.depth) from None
     except msgspec.ValidationError:
-        raise Refused(Refusal.INVALID_ENVELOPE) from None
+        raise RequestRefusedError(RequestRefusal.INVALID_ENVELOPE) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Refused(Refusal.BODY_NOT_JSON) from None
+        raise RequestRefusedError(RequestRefusal.BODY_NOT_JSON) from None
     if isinstance(outer.touchpoints, msgspec.UnsetType):
-        return Envelope(items=(body,), write_key=outer.write_key)
-    return Envelope(items=slices(body, readable, outer.touchpoints), write_key=outer.write_key)
+        return TouchpointEnvelope(items=(body,), write_key=outer.write_key)
+    return TouchpointEnvelope(items=slices(body, readable, outer.touchpoints), write_key=outer.write_key)
 
 
 def slices(body: bytes, readable: bytes, raws: list[msgspec.Raw]) -> tuple[bytes, ...]:
@@ -138,38 +138,42 @@ def without_key(item: bytes) -> bytes:
     return _KEY_IN_BODY.sub(b"", item) if b"writeKey" in item or b"api_key" in item else item
 
 
-def read_item(item: bytes, limits: ItemLimits) -> JsonObject | Unreadable:
+def read_item(item: bytes, limits: ItemLimits) -> JsonObject | UnreadableItem:
     """Parse one touchpoint's bytes into an object that can be kept, or say why not."""
     if len(item) > limits.item_bytes:
-        return Unreadable(reason=Rejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
+        return UnreadableItem(reason=TouchpointRejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
     try:
         found = _ANY.decode(item)
     except RecursionError:
-        return Unreadable(reason=Rejection.TOO_DEEP, limit=limits.depth)
+        return UnreadableItem(reason=TouchpointRejection.TOO_DEEP, limit=limits.depth)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Unreadable(reason=_why_not_json(item, error))
-    reason = _unkeepable(item, found, limits.depth) if type(found) is dict else Rejection.NOT_AN_OBJECT
+        return UnreadableItem(reason=_why_not_json(item, error))
+    reason = _unkeepable(item, found, limits.depth) if type(found) is dict else TouchpointRejection.NOT_AN_OBJECT
     if reason is None:
         return cast("JsonObject", found)
-    return Unreadable(reason=reason, limit=limits.depth if reason is Rejection.TOO_DEEP else 0)
+    return UnreadableItem(reason=reason, limit=limits.depth if reason is TouchpointRejection.TOO_DEEP else 0)
 
 
-def _why_not_json(item: bytes, error: Exception) -> Rejection:
+def _why_not_json(item: bytes, error: Exception) -> TouchpointRejection:
     if isinstance(error, msgspec.ValidationError):  # the parser's word for a number that is no finite double
-        return Rejection.NUMBER_OUT_OF_RANGE
-    return Rejection.INVALID_JSON if without_lone_surrogates(item) is item else Rejection.TEXT_NOT_ALLOWED
+        return TouchpointRejection.NUMBER_OUT_OF_RANGE
+    return (
+        TouchpointRejection.INVALID_JSON
+        if without_lone_surrogates(item) is item
+        else TouchpointRejection.TEXT_NOT_ALLOWED
+    )
 
 
-def _unkeepable(item: bytes, found: JsonObject, depth: int) -> Rejection | None:
+def _unkeepable(item: bytes, found: JsonObject, depth: int) -> TouchpointRejection | None:
     deepest, members, long_number = _shape(found, depth)
     if deepest > depth:
-        return Rejection.TOO_DEEP
+        return TouchpointRejection.TOO_DEEP
     if long_number:
-        return Rejection.NUMBER_OUT_OF_RANGE
+        return TouchpointRejection.NUMBER_OUT_OF_RANGE
     if b"\\u0000" in item and _holds_nul(found):
-        return Rejection.TEXT_NOT_ALLOWED
+        return TouchpointRejection.TEXT_NOT_ALLOWED
     if _may_double_a_member(item, members) and _doubles_a_member(item):
-        return Rejection.DUPLICATE_MEMBER
+        return TouchpointRejection.DUPLICATE_MEMBER
     return None
 
 

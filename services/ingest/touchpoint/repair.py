@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.validation import FieldError
-from services.ingest.reasons import Mending
+from services.ingest.reasons import RepairKind
 from services.ingest.touchpoint.document import ItemLimits, JsonObject
 
 _SAFE: Final = (1 << 53) - 1
@@ -26,17 +26,17 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _UNKEEPABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
-class Mended(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class MemberRepair(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A member that was put right: where (names that may be personal are left out of the path), and how."""
 
     path: str
-    how: Mending
+    how: RepairKind
 
 
-def mend(found: JsonObject, errors: Sequence[FieldError]) -> tuple[Mended, ...]:
+def mend(found: JsonObject, errors: Sequence[FieldError]) -> tuple[MemberRepair, ...]:
     """Put `found` right in place where `errors` allow it, and return what was done; nothing where it cannot help."""
     tops = [error.path.partition(".")[0].partition("[")[0] for error in errors]
-    notes: list[Mended] = []
+    notes: list[MemberRepair] = []
     if "attributes" in tops:
         found["attributes"] = _freed(found.get("attributes"), "attributes", notes)
     for error, top in zip(errors, tops, strict=True):
@@ -44,14 +44,14 @@ def mend(found: JsonObject, errors: Sequence[FieldError]) -> tuple[Mended, ...]:
         held = found.get(top)
         if top in _OF_MANY and isinstance(held, dict) and inner in held:
             del held[inner]
-            notes.append(Mended(path=f"{top}.{inner}", how=Mending.LEFT_OUT))
+            notes.append(MemberRepair(path=f"{top}.{inner}", how=RepairKind.LEFT_OUT))
         elif top in found and top not in _NEEDED and top != "attributes":
             del found[top]
-            notes.append(Mended(path=top, how=Mending.LEFT_OUT))
+            notes.append(MemberRepair(path=top, how=RepairKind.LEFT_OUT))
     return tuple(notes)
 
 
-def read(text: bytes, limits: ItemLimits) -> tuple[JsonObject, tuple[Mended, ...]] | None:
+def read(text: bytes, limits: ItemLimits) -> tuple[JsonObject, tuple[MemberRepair, ...]] | None:
     """Return the object that `text` is, with what cannot be kept inside its members put right.
 
     None where it is no JSON object, or cannot be kept for what it says itself.
@@ -62,7 +62,7 @@ def read(text: bytes, limits: ItemLimits) -> tuple[JsonObject, tuple[Mended, ...
         return None
     if not isinstance(found, dict) or _UNKEEPABLE.search("".join(_said(found))):
         return None
-    notes: list[Mended] = []
+    notes: list[MemberRepair] = []
     return _shallow(found, "", limits.depth, notes), tuple(notes)
 
 
@@ -86,15 +86,15 @@ def _real(text: str) -> float | _Number:
     return number if abs(number) <= _SAFE else _Number(text)
 
 
-def _shallow(node: Any, path: str, levels: int, notes: list[Mended]) -> Any:
+def _shallow(node: Any, path: str, levels: int, notes: list[MemberRepair]) -> Any:
     """Return `node` with at most `levels` levels, with texts that can be kept, and its odd numbers told."""
     if isinstance(node, _Number):
-        notes.append(Mended(path=path, how=Mending.NUMBER_AS_TEXT))
+        notes.append(MemberRepair(path=path, how=RepairKind.NUMBER_AS_TEXT))
         return str(node)
     if isinstance(node, str):
         return _kept(node, path, notes)
     if isinstance(node, dict | list) and levels < 1:
-        notes.append(Mended(path=path, how=Mending.SHORTENED))
+        notes.append(MemberRepair(path=path, how=RepairKind.SHORTENED))
         return json.dumps(node, ensure_ascii=True)[:_LONGEST_TEXT]
     if isinstance(node, dict):
         return {
@@ -104,38 +104,38 @@ def _shallow(node: Any, path: str, levels: int, notes: list[Mended]) -> Any:
     return [_shallow(child, path, levels - 1, notes) for child in node] if isinstance(node, list) else node
 
 
-def _freed(node: Any, path: str, notes: list[Mended]) -> Any:
+def _freed(node: Any, path: str, notes: list[MemberRepair]) -> Any:
     """Return a free value that the contract takes."""
     if isinstance(node, bool) or node is None:
         return node
     if isinstance(node, int | float):
         if abs(node) <= _SAFE:
             return node
-        notes.append(Mended(path=path, how=Mending.NUMBER_AS_TEXT))
+        notes.append(MemberRepair(path=path, how=RepairKind.NUMBER_AS_TEXT))
         return str(node)
     if isinstance(node, str):
         return _kept(node, path, notes)
     if isinstance(node, list):
         if len(node) > _MOST_MEMBERS:
-            notes.append(Mended(path=path, how=Mending.SHORTENED))
+            notes.append(MemberRepair(path=path, how=RepairKind.SHORTENED))
         return [_freed(child, path, notes) for child in node[:_MOST_MEMBERS]]
     return dict(_members(node, path, notes))
 
 
-def _members(node: dict[str, Any], path: str, notes: list[Mended]) -> Iterator[tuple[str, Any]]:
+def _members(node: dict[str, Any], path: str, notes: list[MemberRepair]) -> Iterator[tuple[str, Any]]:
     usable = [name for name in node if not _BAD_NAME.search(name)]
     if len(usable) < len(node):
-        notes.append(Mended(path=path, how=Mending.LEFT_OUT))
+        notes.append(MemberRepair(path=path, how=RepairKind.LEFT_OUT))
     if len(usable) > _MOST_MEMBERS:
-        notes.append(Mended(path=path, how=Mending.SHORTENED))
+        notes.append(MemberRepair(path=path, how=RepairKind.SHORTENED))
     for name in usable[:_MOST_MEMBERS]:
         yield name, _freed(node[name], _inside(path, name), notes)
 
 
-def _kept(text: str, path: str, notes: list[Mended]) -> str:
+def _kept(text: str, path: str, notes: list[MemberRepair]) -> str:
     kept = _UNKEEPABLE.sub("", text)[:_LONGEST_TEXT]
     if kept != text:
-        notes.append(Mended(path=path, how=Mending.SHORTENED))
+        notes.append(MemberRepair(path=path, how=RepairKind.SHORTENED))
     return kept
 
 

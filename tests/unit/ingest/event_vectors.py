@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from services.ingest.forms.cloudevents import binary_mode, structured_mode
-from services.ingest.forms.cloudevents.binary_mode import Found
-from services.ingest.forms.cloudevents.event import Event
+from services.ingest.forms.cloudevents.binary_mode import EventReading
+from services.ingest.forms.cloudevents.event import CloudEvent
 from services.ingest.touchpoint.document import ItemLimits
 
 LIMITS = ItemLimits(items=10, item_bytes=64 * 1024, depth=16)
@@ -17,12 +17,12 @@ def the_event(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not ...}
 
 
-def read_json(**members: Any) -> Found:
+def read_json(**members: Any) -> EventReading:
     """Read an event in structured mode."""
     return structured_mode.read(json.dumps(the_event(**members)).encode(), LIMITS)
 
 
-def read_headers(headers: dict[str, str | bytes], body: bytes = b"") -> Found:
+def read_headers(headers: dict[str, str | bytes], body: bytes = b"") -> EventReading:
     """Read an event in binary mode, `headers` put over those of a valid one; one that is `...` is left out."""
     whole: dict[str, Any] = {
         "ce-specversion": "1.0",
@@ -39,11 +39,11 @@ def read_headers(headers: dict[str, str | bytes], body: bytes = b"") -> Found:
     return binary_mode.read(raw, body, LIMITS)
 
 
-def event_of(found: Found) -> Event:
-    assert isinstance(found, Event), found
+def event_of(found: EventReading) -> CloudEvent:
+    assert isinstance(found, CloudEvent), found
     return found
 
 
-def faults_of(found: Found) -> list[tuple[str, str]]:
+def faults_of(found: EventReading) -> list[tuple[str, str]]:
     assert isinstance(found, list), found
     return [(error.path, str(error.code)) for error in found]

@@ -10,8 +10,8 @@ from typing import Any
 from schemas.documents import dead_letter, touchpoint
 from schemas.documents.dead_letter import DeadLetterDocument
 from schemas.documents.touchpoint import TouchpointDocument
-from services.ingest.app import Service
-from services.ingest.http.raw_routes import Shortcut
+from services.ingest.app import IngestProcess
+from services.ingest.http.raw_routes import RawRouteApp
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source import Source
 from services.ingest.sources.source_keys import SourceKey
@@ -187,9 +187,9 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.key = self.keys.add(Source(name="ivr"))
-        self.service = Service(self.settings, self.keys, self.publisher, self.clock, new_id)
+        self.service = IngestProcess(self.settings, self.keys, self.publisher, self.clock, new_id)
         self.health: Health = self.service.health()
-        self.app: Shortcut = self.service.app(self.health)
+        self.app: RawRouteApp = self.service.app(self.health)
 
     async def started(self) -> "Bench":
         """Read the keys, as the process does when it starts."""

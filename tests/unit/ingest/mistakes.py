@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from services.ingest.sources.source import Scope, Source
+from services.ingest.sources.source import Source, SourceScope
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with
 
@@ -165,7 +165,7 @@ MISTAKES = (
         name_ko="조회 전용 키로 보냄",
         shown="a key made with `--only inspect`",
         body=a_touchpoint(),
-        key=lambda bench: bench.keys.add(Source(name="ivr", scopes=frozenset({Scope.INSPECT}))).text,
+        key=lambda bench: bench.keys.add(Source(name="ivr", scopes=frozenset({SourceScope.INSPECT}))).text,
         code="write_not_allowed",
     ),
     Mistake(

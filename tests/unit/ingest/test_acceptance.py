@@ -13,28 +13,35 @@ from schemas.documents.touchpoint import (
 )
 from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Channel, TimeQuality
-from services.ingest.reasons import Rejection
-from services.ingest.sources.source import Scope, Source
-from services.ingest.timing.touchpoint_time import Timed, as_said
-from services.ingest.touchpoint.acceptance import Accepted, Arrival, DroppedIdentifier, Policy, Rejected, accept
+from services.ingest.reasons import TouchpointRejection
+from services.ingest.sources.source import Source, SourceScope
+from services.ingest.timing.touchpoint_time import TouchpointTime, as_reported
+from services.ingest.touchpoint.acceptance import (
+    AcceptanceRules,
+    AcceptedTouchpoint,
+    DroppedIdentifier,
+    RejectedTouchpoint,
+    TouchpointArrival,
+    accept,
+)
 from services.ingest.touchpoint.contract import read
 from tests.unit.ingest.fakes import NOW, a_touchpoint
 
-POLICY = Policy(future_tolerance=timedelta(minutes=5), phone_region="KR")
+POLICY = AcceptanceRules(future_tolerance=timedelta(minutes=5), phone_region="KR")
 HOUR = timedelta(hours=1)
 IVR = Source(name="ivr")
-IMPORT = Source(name="import", scopes=frozenset({Scope.WRITE, Scope.REPLAY}))
+IMPORT = Source(name="import", scopes=frozenset({SourceScope.WRITE, SourceScope.REPLAY}))
 
 
-def decide(by: Source = IVR, /, **members: Any) -> Accepted | Rejected:
+def decide(by: Source = IVR, /, **members: Any) -> AcceptedTouchpoint | RejectedTouchpoint:
     posted = read(a_touchpoint(**members), by.defaults, composed=True)
     assert isinstance(posted, PostedTouchpoint), posted
-    return accept(posted, by, Arrival(at=NOW, timed=as_said(posted)), POLICY)
+    return accept(posted, by, TouchpointArrival(at=NOW, timed=as_reported(posted)), POLICY)
 
 
-def accepted(by: Source = IVR, /, **members: Any) -> Accepted:
+def accepted(by: Source = IVR, /, **members: Any) -> AcceptedTouchpoint:
     found = decide(by, **members)
-    assert isinstance(found, Accepted), found
+    assert isinstance(found, AcceptedTouchpoint), found
     return found
 
 
@@ -92,11 +99,11 @@ def test_nothing_that_was_posted_is_forgotten() -> None:
         PostedTouchpoint,
         strict=False,
     )
-    timed = Timed(occurred_at=NOW - HOUR, reported_at=NOW - 2 * HOUR, quality=TimeQuality.CORRECTED)
+    timed = TouchpointTime(occurred_at=NOW - HOUR, reported_at=NOW - 2 * HOUR, quality=TimeQuality.CORRECTED)
 
-    found = accept(posted, IMPORT, Arrival(at=NOW, timed=timed), POLICY)
+    found = accept(posted, IMPORT, TouchpointArrival(at=NOW, timed=timed), POLICY)
 
-    assert isinstance(found, Accepted)
+    assert isinstance(found, AcceptedTouchpoint)
     told = {
         "occurred_at": NOW - HOUR,
         "reported_at": NOW - 2 * HOUR,
@@ -130,60 +137,62 @@ def test_the_direction_is_filled_in_where_the_kind_implies_it(kind: str, given: 
     [
         pytest.param(after(seconds=0), None, id="now"),
         pytest.param(after(minutes=5), None, id="five minutes ahead"),
-        pytest.param(after(minutes=5, seconds=1), Rejection.OCCURRED_AT_IN_FUTURE, id="a second more"),
-        pytest.param(after(days=400), Rejection.OCCURRED_AT_IN_FUTURE, id="next year"),
+        pytest.param(after(minutes=5, seconds=1), TouchpointRejection.OCCURRED_AT_IN_FUTURE, id="a second more"),
+        pytest.param(after(days=400), TouchpointRejection.OCCURRED_AT_IN_FUTURE, id="next year"),
         pytest.param(after(days=-3000), None, id="years ago"),
         pytest.param("2000-01-01T00:00:00Z", None, id="the first moment of 2000"),
     ],
 )
-def test_a_clock_that_is_wrong_is_noticed(occurred_at: str, reason: Rejection | None) -> None:
+def test_a_clock_that_is_wrong_is_noticed(occurred_at: str, reason: TouchpointRejection | None) -> None:
     found = decide(occurred_at=occurred_at)
 
-    assert (found.reason if isinstance(found, Rejected) else None) is reason
+    assert (found.reason if isinstance(found, RejectedTouchpoint) else None) is reason
 
 
 def test_the_tolerance_is_said() -> None:
     found = decide(occurred_at=after(hours=1))
 
-    assert isinstance(found, Rejected)
+    assert isinstance(found, RejectedTouchpoint)
     assert (found.field, found.fact) == ("occurred_at", "300")
 
 
 def test_a_source_may_send_its_channels_only() -> None:
     web = Source(name="shop", channels=frozenset({Channel.WEB, Channel.APP}))
 
-    assert isinstance(decide(web, channel="web"), Accepted)
-    assert decide(web, channel="phone") == Rejected(
-        reason=Rejection.CHANNEL_NOT_ALLOWED, field="channel", fact="app, web"
+    assert isinstance(decide(web, channel="web"), AcceptedTouchpoint)
+    assert decide(web, channel="phone") == RejectedTouchpoint(
+        reason=TouchpointRejection.CHANNEL_NOT_ALLOWED, field="channel", fact="app, web"
     )
 
 
 def test_a_source_whose_channels_are_all_unknown_may_send_none() -> None:
-    assert isinstance(decide(Source(name="old", channels=frozenset()), channel="web"), Rejected)
+    assert isinstance(decide(Source(name="old", channels=frozenset()), channel="web"), RejectedTouchpoint)
 
 
 @pytest.mark.parametrize(
     ("scopes", "replay", "reason"),
     [
-        pytest.param({Scope.WRITE}, False, None, id="a writer writes"),
-        pytest.param({Scope.WRITE}, True, Rejection.REPLAY_NOT_ALLOWED, id="a writer may not replay"),
-        pytest.param({Scope.REPLAY}, True, None, id="an importer replays"),
-        pytest.param({Scope.REPLAY}, False, Rejection.WRITE_NOT_ALLOWED, id="an importer may not write"),
-        pytest.param({Scope.WRITE, Scope.REPLAY}, True, None, id="both may replay"),
-        pytest.param({Scope.WRITE, Scope.REPLAY}, False, None, id="both may write"),
+        pytest.param({SourceScope.WRITE}, False, None, id="a writer writes"),
+        pytest.param({SourceScope.WRITE}, True, TouchpointRejection.REPLAY_NOT_ALLOWED, id="a writer may not replay"),
+        pytest.param({SourceScope.REPLAY}, True, None, id="an importer replays"),
+        pytest.param(
+            {SourceScope.REPLAY}, False, TouchpointRejection.WRITE_NOT_ALLOWED, id="an importer may not write"
+        ),
+        pytest.param({SourceScope.WRITE, SourceScope.REPLAY}, True, None, id="both may replay"),
+        pytest.param({SourceScope.WRITE, SourceScope.REPLAY}, False, None, id="both may write"),
     ],
 )
-def test_scopes_say_who_may_replay(scopes: set[Scope], replay: bool, reason: Rejection | None) -> None:
+def test_scopes_say_who_may_replay(scopes: set[SourceScope], replay: bool, reason: TouchpointRejection | None) -> None:
     found = decide(Source(name="x", scopes=frozenset(scopes)), replay=replay)
 
-    if isinstance(found, Accepted):
+    if isinstance(found, AcceptedTouchpoint):
         assert (reason, found.touchpoint.replay) == (None, replay)
     else:
         assert (found.reason, found.field) == (reason, "replay")
 
 
 def test_another_sources_name_is_refused_and_ones_own_is_not() -> None:
-    assert decide(IVR, source="web") == Rejected(reason=Rejection.SOURCE_MISMATCH, field="source")
+    assert decide(IVR, source="web") == RejectedTouchpoint(reason=TouchpointRejection.SOURCE_MISMATCH, field="source")
     assert accepted(IVR, source="ivr").touchpoint.source == "ivr"
 
 
@@ -198,8 +207,8 @@ def test_an_identifier_that_names_nobody_is_left_out() -> None:
 
 
 def test_a_touchpoint_without_a_usable_identifier_is_rejected_with_what_was_left_out() -> None:
-    assert decide(customer={"phone": "114", "email": "kim@"}) == Rejected(
-        reason=Rejection.NO_USABLE_IDENTIFIER,
+    assert decide(customer={"phone": "114", "email": "kim@"}) == RejectedTouchpoint(
+        reason=TouchpointRejection.NO_USABLE_IDENTIFIER,
         field="customer",
         dropped=(
             DroppedIdentifier(type="phone", reason=DropReason.SERVICE_NUMBER),

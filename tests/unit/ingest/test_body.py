@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from services.ingest.http.body import BodyLimits, ClientGone, Wire, read
-from services.ingest.reasons import Refusal, Refused
+from services.ingest.http.body import BodyLimits, ClientGoneError, IncomingBody, read
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
 
 LIMITS = BodyLimits(wire_bytes=1000, inflated_bytes=4000, timeout_s=5.0)
 
@@ -19,7 +19,7 @@ def raw_deflate(text: bytes) -> bytes:
     return packer.compress(text) + packer.flush()
 
 
-def wire(*pieces: bytes | None, ends: bool = True) -> Wire:
+def wire(*pieces: bytes | None, ends: bool = True) -> IncomingBody:
     messages: list[Message] = [
         {"type": "http.disconnect"}
         if piece is None
@@ -30,7 +30,7 @@ def wire(*pieces: bytes | None, ends: bool = True) -> Wire:
     async def receive() -> Message:
         return messages.pop(0)
 
-    return Wire(receive)
+    return IncomingBody(receive)
 
 
 async def body(*pieces: bytes | None, limits: BodyLimits = LIMITS, **headers: bytes) -> bytes:
@@ -38,8 +38,8 @@ async def body(*pieces: bytes | None, limits: BodyLimits = LIMITS, **headers: by
     return await read(wire(*pieces), named, limits, lambda _: None)
 
 
-async def refusal(*pieces: bytes | None, limits: BodyLimits = LIMITS, **headers: bytes) -> Refused:
-    with pytest.raises(Refused) as raised:
+async def refusal(*pieces: bytes | None, limits: BodyLimits = LIMITS, **headers: bytes) -> RequestRefusedError:
+    with pytest.raises(RequestRefusedError) as raised:
         await body(*pieces, limits=limits, **headers)
     return raised.value
 
@@ -102,7 +102,7 @@ async def test_a_body_that_is_not_what_its_encoding_says_is_refused(encoding: by
 
     found = await refusal(sent, content_encoding=encoding, limits=limits)
 
-    assert found.refusal is Refusal.INVALID_ENCODING
+    assert found.refusal is RequestRefusal.INVALID_ENCODING
 
 
 @pytest.mark.parametrize("encoding", [b"br", b"zstd", b"gzip, gzip", b"compress"])
@@ -125,7 +125,7 @@ async def test_an_unknown_encoding_is_refused_with_those_that_are_known(encoding
 async def test_a_body_over_the_limit_is_refused_and_the_limit_is_said(pieces: Iterable[bytes], declared: bytes) -> None:
     found = await refusal(*pieces, content_length=declared)
 
-    assert (found.refusal, found.facts["limit"]) == (Refusal.BODY_TOO_LARGE, 1000)
+    assert (found.refusal, found.facts["limit"]) == (RequestRefusal.BODY_TOO_LARGE, 1000)
 
 
 async def test_a_body_of_exactly_the_limit_passes() -> None:
@@ -142,10 +142,10 @@ async def test_a_body_of_exactly_the_limit_passes() -> None:
 async def test_a_body_that_inflates_past_the_limit_is_refused_before_it_is_held(bomb: bytes) -> None:
     held: list[int] = []
 
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(RequestRefusedError) as raised:
         await read(wire(bomb), {b"content-encoding": b"gzip"}, LIMITS, held.append)
 
-    assert (raised.value.refusal, raised.value.facts["limit"]) == (Refusal.INFLATED_TOO_LARGE, 4000)
+    assert (raised.value.refusal, raised.value.facts["limit"]) == (RequestRefusal.INFLATED_TOO_LARGE, 4000)
     assert sum(held) <= 4000
 
 
@@ -157,14 +157,14 @@ async def test_a_slow_body_is_refused_with_the_limit() -> None:
     async def never() -> Message:
         raise TimeoutError  # what the deadline around it raises
 
-    with pytest.raises(Refused) as raised:
-        await read(Wire(never), {}, LIMITS, lambda _: None)
+    with pytest.raises(RequestRefusedError) as raised:
+        await read(IncomingBody(never), {}, LIMITS, lambda _: None)
 
-    assert (raised.value.refusal, raised.value.facts["limit"]) == (Refusal.BODY_TIMEOUT, "5")
+    assert (raised.value.refusal, raised.value.facts["limit"]) == (RequestRefusal.BODY_TIMEOUT, "5")
 
 
 async def test_a_client_that_hangs_up_is_told_apart() -> None:
-    with pytest.raises(ClientGone):
+    with pytest.raises(ClientGoneError):
         await body(b"half", None)
 
 
@@ -188,7 +188,7 @@ async def test_a_silent_client_is_not_waited_for_longer_than_said() -> None:
     async def silence() -> Message:
         return await asyncio.Future()
 
-    silent = Wire(silence)
+    silent = IncomingBody(silence)
     async with asyncio.timeout(1.0):
         await silent.discard(1000, within_s=0.02)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.forms.cloudevents.source_rules import ConfigurationError, SourceRules
+from services.ingest.forms.cloudevents.source_rules import EventRules, EventRulesError
 from services.ingest.sources.source import Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint
@@ -333,7 +333,7 @@ async def test_a_rule_says_what_goes_where(clock: SteppingClock) -> None:
 
 
 def test_the_rule_for_the_very_type_counts_before_a_pattern_and_a_long_pattern_before_a_short_one() -> None:
-    rules = SourceRules(
+    rules = EventRules(
         {
             "types": {"com.*": {"kind": "a"}, "com.acme.*": {"kind": "b"}, "com.acme.x": {"kind": "c"}},
             "native_types": ["n"],
@@ -360,8 +360,8 @@ def test_the_rule_for_the_very_type_counts_before_a_pattern_and_a_long_pattern_b
     ],
 )
 def test_a_dialect_that_makes_no_sense_is_refused(dialect: Any) -> None:
-    with pytest.raises(ConfigurationError):
-        SourceRules(dialect)
+    with pytest.raises(EventRulesError):
+        EventRules(dialect)
 
 
 async def test_a_dialect_that_went_bad_in_the_table_stops_nobody(clock: SteppingClock) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.forms.cloudevents.event import Event, Json
+from services.ingest.forms.cloudevents.event import CloudEvent, JsonData
 from tests.unit.ingest.event_vectors import event_of, faults_of, read_headers, read_json
 
 # --- CORE "REQUIRED Attributes" ----------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ def test_a_source_that_is_no_uri_reference_is_refused(source: str) -> None:
 )
 def test_a_dataschema_is_an_absolute_uri(schema: str, valid: bool) -> None:
     found = read_json(dataschema=schema)
-    assert isinstance(found, Event) if valid else faults_of(found) == [("dataschema", "format")]
+    assert isinstance(found, CloudEvent) if valid else faults_of(found) == [("dataschema", "format")]
 
 
 # --- CORE "time": Timestamp by RFC 3339 --------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_a_media_type_is_read_in_any_case(content_type: str) -> None:
         read_json(datacontenttype=content_type, data={"a": 1}),
         read_headers({"content-type": content_type}, b'{"a": 1}'),
     ):
-        assert event_of(found).data == Json(value={"a": 1})
+        assert event_of(found).data == JsonData(value={"a": 1})
 
 
 # --- CORE "Naming Conventions" and "Type System" -----------------------------------------------------------------

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.ingest.forms.cloudevents import attribute_types, binary_mode, event_conversion, structured_mode
-from services.ingest.forms.cloudevents.event import Event
-from services.ingest.forms.cloudevents.event_faults import Fault
-from services.ingest.forms.cloudevents.source_rules import SourceRules
-from services.ingest.touchpoint.document import Unreadable
+from services.ingest.forms.cloudevents.event import CloudEvent
+from services.ingest.forms.cloudevents.event_faults import EventFault
+from services.ingest.forms.cloudevents.source_rules import EventRules
+from services.ingest.touchpoint.document import UnreadableItem
 from tests.unit.ingest.event_vectors import LIMITS
 
 _NAMES = st.sampled_from(["specversion", "id", "source", "type", "time", "subject", "data", "data_base64", "identity"])
@@ -27,7 +27,7 @@ _LEGAL = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characte
 _HEADER = st.binary(max_size=20).map(bytes.lower) | _NAMES.map(lambda name: b"ce-" + name.encode())
 _TIMES = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{5,8}(\.[0-9]+)?([Zz]|[+-][0-9:]{4,5})"
 quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-_RULES = SourceRules({"types": {"*.x": {"fields": {"text": "data.a.0.b", "customer.email": "subject"}}}})
+_RULES = EventRules({"types": {"*.x": {"fields": {"text": "data.a.0.b", "customer.email": "subject"}}}})
 
 
 def _encoded(text: str) -> bytes:
@@ -55,7 +55,7 @@ def test_what_is_quoted_by_its_older_version_is_read_back(text: str) -> None:
 def test_any_headers_and_any_body_are_read_or_refused(headers: dict[bytes, bytes], body: bytes) -> None:
     found = binary_mode.read(headers, body, LIMITS)
 
-    assert isinstance(found, Event | Unreadable) or found
+    assert isinstance(found, CloudEvent | UnreadableItem) or found
     assert isinstance(json.loads(binary_mode.whole(headers, body)), dict)
 
 
@@ -65,8 +65,8 @@ def test_any_json_is_read_or_refused_and_what_is_read_becomes_json(members: dict
     whole = {"specversion": "1.0", "id": "1", "source": "/a", "type": "b.x", **members}
     found = structured_mode.read(json.dumps(whole).encode("utf-8", "surrogatepass"), LIMITS)
 
-    assert isinstance(found, Event | Unreadable) or found
-    if isinstance(found, Event):
+    assert isinstance(found, CloudEvent | UnreadableItem) or found
+    if isinstance(found, CloudEvent):
         mapped = event_conversion.touchpoint(found, _RULES)
         assert mapped
         assert msgspec.json.decode(msgspec.json.encode(mapped))
@@ -77,7 +77,7 @@ def test_any_json_is_read_or_refused_and_what_is_read_becomes_json(members: dict
 def test_a_time_that_is_read_keeps_to_the_grammar(text: str) -> None:
     read = attribute_types.timestamp(text)
 
-    if not isinstance(read, Fault):
+    if not isinstance(read, EventFault):
         assert attribute_types.timestamp(read) == read
         assert len(read) <= 35
 

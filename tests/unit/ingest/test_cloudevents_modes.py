@@ -8,8 +8,8 @@ import pytest
 
 from schemas.validation import FieldError
 from services.ingest.forms.cloudevents import binary_mode, structured_mode
-from services.ingest.forms.cloudevents.event import Json, Opaque, Text
-from services.ingest.touchpoint.document import Unreadable
+from services.ingest.forms.cloudevents.event import BinaryData, JsonData, TextData
+from services.ingest.touchpoint.document import UnreadableItem
 from tests.unit.ingest.event_vectors import LIMITS, event_of, faults_of, read_headers, read_json, the_event
 
 # --- HTTP 3.1.3.2 "HTTP Header Values" ---------------------------------------------------------------------------
@@ -71,15 +71,15 @@ def test_content_type_says_what_the_data_is_and_nothing_else_may() -> None:
 @pytest.mark.parametrize(
     ("content_type", "body", "data"),
     [
-        pytest.param("application/json", b'{"a": [1]}', Json(value={"a": [1]}), id="an object"),
-        pytest.param("application/json", b"1.5", Json(value=1.5), id="a number"),
-        pytest.param("application/json", b'"a string"', Json(value="a string"), id="a string"),
-        pytest.param("application/json", b"null", Json(value=None), id="null"),
+        pytest.param("application/json", b'{"a": [1]}', JsonData(value={"a": [1]}), id="an object"),
+        pytest.param("application/json", b"1.5", JsonData(value=1.5), id="a number"),
+        pytest.param("application/json", b'"a string"', JsonData(value="a string"), id="a string"),
+        pytest.param("application/json", b"null", JsonData(value=None), id="null"),
         pytest.param("application/json", b"", None, id="nothing"),
-        pytest.param("application/problem+json", b"[]", Json(value=[]), id="+json"),
-        pytest.param("text/plain", "안녕".encode(), Text(value="안녕"), id="text"),
-        pytest.param("application/octet-stream", b"\xff\x00", Opaque(), id="bytes"),
-        pytest.param(..., b'{ "xyz": 123 }', Text(value='{ "xyz": 123 }'), id="nothing is assumed of untyped data"),
+        pytest.param("application/problem+json", b"[]", JsonData(value=[]), id="+json"),
+        pytest.param("text/plain", "안녕".encode(), TextData(value="안녕"), id="text"),
+        pytest.param("application/octet-stream", b"\xff\x00", BinaryData(), id="bytes"),
+        pytest.param(..., b'{ "xyz": 123 }', TextData(value='{ "xyz": 123 }'), id="nothing is assumed of untyped data"),
     ],
 )
 def test_the_body_is_the_data(content_type: Any, body: bytes, data: Any) -> None:
@@ -103,7 +103,7 @@ def test_the_body_is_the_data(content_type: Any, body: bytes, data: Any) -> None
 def test_data_that_cannot_be_kept_is_refused(body: bytes, reason: str) -> None:
     found = read_headers({"content-type": "application/json"}, body)
 
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, UnreadableItem)
     assert str(found.reason) == reason
 
 
@@ -114,20 +114,22 @@ def test_data_that_cannot_be_kept_is_refused(body: bytes, reason: str) -> None:
     ("members", "data"),
     [
         pytest.param({}, None, id="none"),
-        pytest.param({"data": {"a": 1}}, Json(value={"a": 1}), id="JSON is assumed"),
-        pytest.param({"data": None}, Json(value=None), id="an explicit null"),
-        pytest.param({"data": '{"a": 1}'}, Json(value='{"a": 1}'), id="a string is a string, not a document"),
-        pytest.param({"data": "<x/>", "datacontenttype": "application/xml"}, Text(value="<x/>"), id="XML as text"),
+        pytest.param({"data": {"a": 1}}, JsonData(value={"a": 1}), id="JSON is assumed"),
+        pytest.param({"data": None}, JsonData(value=None), id="an explicit null"),
+        pytest.param({"data": '{"a": 1}'}, JsonData(value='{"a": 1}'), id="a string is a string, not a document"),
+        pytest.param({"data": "<x/>", "datacontenttype": "application/xml"}, TextData(value="<x/>"), id="XML as text"),
         pytest.param(
             {"data_base64": base64.b64encode(b'{"a": 1}').decode(), "datacontenttype": "application/json"},
-            Json(value={"a": 1}),
+            JsonData(value={"a": 1}),
             id="JSON in base64",
         ),
         pytest.param(
-            {"data_base64": "eyAieHl6IjogMTIzIH0="}, Text(value='{ "xyz": 123 }'), id="base64 without a type is no JSON"
+            {"data_base64": "eyAieHl6IjogMTIzIH0="},
+            TextData(value='{ "xyz": 123 }'),
+            id="base64 without a type is no JSON",
         ),
-        pytest.param({"data_base64": "/wA="}, Opaque(), id="bytes"),
-        pytest.param({"data_base64": None, "data": 1}, Json(value=1), id="a null data_base64"),
+        pytest.param({"data_base64": "/wA="}, BinaryData(), id="bytes"),
+        pytest.param({"data_base64": None, "data": 1}, JsonData(value=1), id="a null data_base64"),
     ],
 )
 def test_data_is_what_its_content_type_says(members: dict[str, Any], data: Any) -> None:
@@ -164,7 +166,7 @@ def test_data_that_contradicts_itself_is_refused(members: dict[str, Any], expect
 def test_an_event_that_is_no_plain_json_object_is_refused(raw: bytes, reason: str) -> None:
     found = structured_mode.read(raw, LIMITS)
 
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, UnreadableItem)
     assert str(found.reason) == reason
 
 
@@ -178,7 +180,7 @@ def test_data_may_be_as_deep_as_a_bare_touchpoint() -> None:
     for _ in range(15):
         deepest = {"a": deepest}
     assert event_of(read_json(data=deepest))
-    assert isinstance(read_json(data={"a": deepest}), Unreadable)
+    assert isinstance(read_json(data={"a": deepest}), UnreadableItem)
 
 
 # --- both modes say the same -------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.reasons import Refusal, Refused, Rejection
-from services.ingest.touchpoint.document import Envelope, ItemLimits, Unreadable, open_envelope, read_item
+from services.ingest.reasons import RequestRefusal, RequestRefusedError, TouchpointRejection
+from services.ingest.touchpoint.document import ItemLimits, TouchpointEnvelope, UnreadableItem, open_envelope, read_item
 
 LIMITS = ItemLimits(items=3, item_bytes=200, depth=4)
 
@@ -36,43 +36,45 @@ objects = st.dictionaries(st.text(max_size=6), anything_json, max_size=5)
     ],
 )
 def test_an_envelope_is_opened(body: bytes, items: list[bytes], write_key: str | None) -> None:
-    assert open_envelope(body, LIMITS) == Envelope(items=tuple(items), write_key=write_key)
+    assert open_envelope(body, LIMITS) == TouchpointEnvelope(items=tuple(items), write_key=write_key)
 
 
 @pytest.mark.parametrize(
     ("body", "refusal"),
     [
-        pytest.param(b"", Refusal.EMPTY_BODY, id="empty"),
-        pytest.param(b" \r\n", Refusal.EMPTY_BODY, id="blank"),
-        pytest.param(b"\xef\xbb\xbf", Refusal.EMPTY_BODY, id="a byte order mark alone"),
-        pytest.param(b'{"id":1', Refusal.BODY_NOT_JSON, id="cut off"),
-        pytest.param(b'{"id":1} {"id":2}', Refusal.BODY_NOT_JSON, id="two documents"),
-        pytest.param(b'{"id":1}x', Refusal.BODY_NOT_JSON, id="trailing garbage"),
-        pytest.param(b"hello", Refusal.BODY_NOT_JSON, id="no JSON"),
-        pytest.param(b'{"touchpoints":[{"a":NaN}]}', Refusal.BODY_NOT_JSON, id="NaN"),
-        pytest.param('{"id":1}'.encode("utf-16"), Refusal.BODY_NOT_JSON, id="UTF-16"),
-        pytest.param(b"[]", Refusal.NO_TOUCHPOINTS, id="an empty list"),
-        pytest.param(b'{"touchpoints":[]}', Refusal.NO_TOUCHPOINTS, id="an object of none"),
-        pytest.param(b'{"touchpoints":{}}', Refusal.INVALID_ENVELOPE, id="not a list in the object"),
-        pytest.param(b'{"touchpoints":null}', Refusal.INVALID_ENVELOPE, id="null in the object"),
-        pytest.param(b'{"id":1,"writeKey":3}', Refusal.INVALID_ENVELOPE, id="a key that is no text"),
-        pytest.param(b"3", Refusal.INVALID_ENVELOPE, id="a number"),
-        pytest.param(b'"text"', Refusal.INVALID_ENVELOPE, id="a text"),
-        pytest.param(b"[1,2,3,4]", Refusal.TOO_MANY_ITEMS, id="too many"),
-        pytest.param(b"[" * 100_000 + b"]" * 100_000, Refusal.BODY_TOO_DEEP, id="a list without end"),
-        pytest.param(b'{"a":' * 100_000 + b"1" + b"}" * 100_000, Refusal.BODY_TOO_DEEP, id="an object without end"),
-        pytest.param(b'"' + b"[" * 100_000, Refusal.BODY_NOT_JSON, id="a text without end"),
+        pytest.param(b"", RequestRefusal.EMPTY_BODY, id="empty"),
+        pytest.param(b" \r\n", RequestRefusal.EMPTY_BODY, id="blank"),
+        pytest.param(b"\xef\xbb\xbf", RequestRefusal.EMPTY_BODY, id="a byte order mark alone"),
+        pytest.param(b'{"id":1', RequestRefusal.BODY_NOT_JSON, id="cut off"),
+        pytest.param(b'{"id":1} {"id":2}', RequestRefusal.BODY_NOT_JSON, id="two documents"),
+        pytest.param(b'{"id":1}x', RequestRefusal.BODY_NOT_JSON, id="trailing garbage"),
+        pytest.param(b"hello", RequestRefusal.BODY_NOT_JSON, id="no JSON"),
+        pytest.param(b'{"touchpoints":[{"a":NaN}]}', RequestRefusal.BODY_NOT_JSON, id="NaN"),
+        pytest.param('{"id":1}'.encode("utf-16"), RequestRefusal.BODY_NOT_JSON, id="UTF-16"),
+        pytest.param(b"[]", RequestRefusal.NO_TOUCHPOINTS, id="an empty list"),
+        pytest.param(b'{"touchpoints":[]}', RequestRefusal.NO_TOUCHPOINTS, id="an object of none"),
+        pytest.param(b'{"touchpoints":{}}', RequestRefusal.INVALID_ENVELOPE, id="not a list in the object"),
+        pytest.param(b'{"touchpoints":null}', RequestRefusal.INVALID_ENVELOPE, id="null in the object"),
+        pytest.param(b'{"id":1,"writeKey":3}', RequestRefusal.INVALID_ENVELOPE, id="a key that is no text"),
+        pytest.param(b"3", RequestRefusal.INVALID_ENVELOPE, id="a number"),
+        pytest.param(b'"text"', RequestRefusal.INVALID_ENVELOPE, id="a text"),
+        pytest.param(b"[1,2,3,4]", RequestRefusal.TOO_MANY_ITEMS, id="too many"),
+        pytest.param(b"[" * 100_000 + b"]" * 100_000, RequestRefusal.BODY_TOO_DEEP, id="a list without end"),
+        pytest.param(
+            b'{"a":' * 100_000 + b"1" + b"}" * 100_000, RequestRefusal.BODY_TOO_DEEP, id="an object without end"
+        ),
+        pytest.param(b'"' + b"[" * 100_000, RequestRefusal.BODY_NOT_JSON, id="a text without end"),
     ],
 )
-def test_a_body_that_is_no_envelope_is_refused(body: bytes, refusal: Refusal) -> None:
-    with pytest.raises(Refused) as raised:
+def test_a_body_that_is_no_envelope_is_refused(body: bytes, refusal: RequestRefusal) -> None:
+    with pytest.raises(RequestRefusedError) as raised:
         open_envelope(body, LIMITS)
 
     assert raised.value.refusal is refusal
 
 
 def test_too_many_items_says_the_limit() -> None:
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(RequestRefusedError) as raised:
         open_envelope(b"[1,2,3,4]", LIMITS)
 
     assert raised.value.facts == {"limit": 3}
@@ -99,36 +101,40 @@ def test_a_touchpoint_is_read(item: bytes, found: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("item", "reason"),
     [
-        pytest.param(b'{"a":"' + b"x" * 200 + b'"}', Rejection.ITEM_TOO_LARGE, id="too large"),
-        pytest.param(b'{"a":{"b":{"c":{"d":{}}}}}', Rejection.TOO_DEEP, id="an object too deep"),
-        pytest.param(b'{"a":[[[[]]]]}', Rejection.TOO_DEEP, id="a list too deep"),
-        pytest.param(b"[]", Rejection.NOT_AN_OBJECT, id="a list"),
-        pytest.param(b"null", Rejection.NOT_AN_OBJECT, id="null"),
-        pytest.param(b'"x"', Rejection.NOT_AN_OBJECT, id="a text"),
-        pytest.param(b'{"a":1e999}', Rejection.NUMBER_OUT_OF_RANGE, id="infinite"),
-        pytest.param(b'{"a":9223372036854775808}', Rejection.NUMBER_OUT_OF_RANGE, id="one above 64 bits"),
-        pytest.param(b'{"a":[-9223372036854775809]}', Rejection.NUMBER_OUT_OF_RANGE, id="one below 64 bits, in a list"),
-        pytest.param(b'{"a":' + b"9" * 150 + b"}", Rejection.NUMBER_OUT_OF_RANGE, id="a number of 150 digits"),
-        pytest.param(b'{"a":"x\\u0000"}', Rejection.TEXT_NOT_ALLOWED, id="a NUL in a text"),
-        pytest.param(b'{"a\\u0000":1}', Rejection.TEXT_NOT_ALLOWED, id="a NUL in a name"),
-        pytest.param(b'{"a":[{"b":"\\u0000"}]}', Rejection.TEXT_NOT_ALLOWED, id="a NUL far inside"),
-        pytest.param(b'{"a":"\\ud83d"}', Rejection.TEXT_NOT_ALLOWED, id="the first half of a pair"),
-        pytest.param(b'{"a":"\\ude00"}', Rejection.TEXT_NOT_ALLOWED, id="the second half of a pair"),
-        pytest.param(b'{"a":"\\ude00\\ud83d"}', Rejection.TEXT_NOT_ALLOWED, id="a pair the wrong way round"),
-        pytest.param(b'{"a":"\\ud83dx"}', Rejection.TEXT_NOT_ALLOWED, id="half a pair before text"),
-        pytest.param(b'{"a":"\xff"}', Rejection.INVALID_JSON, id="bytes that are not UTF-8"),
-        pytest.param(b'{"a":"\xed\xa0\x80"}', Rejection.INVALID_JSON, id="half a pair as bytes"),
-        pytest.param(b'{"a":"\x00"}', Rejection.INVALID_JSON, id="a bare NUL"),
-        pytest.param(b'{"a":1,"a":1}', Rejection.DUPLICATE_MEMBER, id="a name twice"),
-        pytest.param(b'{"a":1,"\\u0061":2}', Rejection.DUPLICATE_MEMBER, id="a name twice, once escaped"),
-        pytest.param(b'{"a" :1,"a"\n:1}', Rejection.DUPLICATE_MEMBER, id="a name twice before blanks"),
-        pytest.param(b'{"x":[{"a":1,"a":2}]}', Rejection.DUPLICATE_MEMBER, id="a name twice inside"),
+        pytest.param(b'{"a":"' + b"x" * 200 + b'"}', TouchpointRejection.ITEM_TOO_LARGE, id="too large"),
+        pytest.param(b'{"a":{"b":{"c":{"d":{}}}}}', TouchpointRejection.TOO_DEEP, id="an object too deep"),
+        pytest.param(b'{"a":[[[[]]]]}', TouchpointRejection.TOO_DEEP, id="a list too deep"),
+        pytest.param(b"[]", TouchpointRejection.NOT_AN_OBJECT, id="a list"),
+        pytest.param(b"null", TouchpointRejection.NOT_AN_OBJECT, id="null"),
+        pytest.param(b'"x"', TouchpointRejection.NOT_AN_OBJECT, id="a text"),
+        pytest.param(b'{"a":1e999}', TouchpointRejection.NUMBER_OUT_OF_RANGE, id="infinite"),
+        pytest.param(b'{"a":9223372036854775808}', TouchpointRejection.NUMBER_OUT_OF_RANGE, id="one above 64 bits"),
+        pytest.param(
+            b'{"a":[-9223372036854775809]}', TouchpointRejection.NUMBER_OUT_OF_RANGE, id="one below 64 bits, in a list"
+        ),
+        pytest.param(
+            b'{"a":' + b"9" * 150 + b"}", TouchpointRejection.NUMBER_OUT_OF_RANGE, id="a number of 150 digits"
+        ),
+        pytest.param(b'{"a":"x\\u0000"}', TouchpointRejection.TEXT_NOT_ALLOWED, id="a NUL in a text"),
+        pytest.param(b'{"a\\u0000":1}', TouchpointRejection.TEXT_NOT_ALLOWED, id="a NUL in a name"),
+        pytest.param(b'{"a":[{"b":"\\u0000"}]}', TouchpointRejection.TEXT_NOT_ALLOWED, id="a NUL far inside"),
+        pytest.param(b'{"a":"\\ud83d"}', TouchpointRejection.TEXT_NOT_ALLOWED, id="the first half of a pair"),
+        pytest.param(b'{"a":"\\ude00"}', TouchpointRejection.TEXT_NOT_ALLOWED, id="the second half of a pair"),
+        pytest.param(b'{"a":"\\ude00\\ud83d"}', TouchpointRejection.TEXT_NOT_ALLOWED, id="a pair the wrong way round"),
+        pytest.param(b'{"a":"\\ud83dx"}', TouchpointRejection.TEXT_NOT_ALLOWED, id="half a pair before text"),
+        pytest.param(b'{"a":"\xff"}', TouchpointRejection.INVALID_JSON, id="bytes that are not UTF-8"),
+        pytest.param(b'{"a":"\xed\xa0\x80"}', TouchpointRejection.INVALID_JSON, id="half a pair as bytes"),
+        pytest.param(b'{"a":"\x00"}', TouchpointRejection.INVALID_JSON, id="a bare NUL"),
+        pytest.param(b'{"a":1,"a":1}', TouchpointRejection.DUPLICATE_MEMBER, id="a name twice"),
+        pytest.param(b'{"a":1,"\\u0061":2}', TouchpointRejection.DUPLICATE_MEMBER, id="a name twice, once escaped"),
+        pytest.param(b'{"a" :1,"a"\n:1}', TouchpointRejection.DUPLICATE_MEMBER, id="a name twice before blanks"),
+        pytest.param(b'{"x":[{"a":1,"a":2}]}', TouchpointRejection.DUPLICATE_MEMBER, id="a name twice inside"),
     ],
 )
-def test_a_touchpoint_that_cannot_be_kept_is_rejected(item: bytes, reason: Rejection) -> None:
+def test_a_touchpoint_that_cannot_be_kept_is_rejected(item: bytes, reason: TouchpointRejection) -> None:
     found = read_item(item, LIMITS)
 
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, UnreadableItem)
     assert found.reason is reason
 
 
@@ -136,7 +142,7 @@ def test_a_touchpoint_that_cannot_be_kept_is_rejected(item: bytes, reason: Rejec
 def test_a_limit_that_was_passed_is_said(item: bytes, limit: int) -> None:
     found = read_item(item, LIMITS)
 
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, UnreadableItem)
     assert found.limit == limit
 
 
@@ -155,7 +161,7 @@ def test_one_bad_touchpoint_does_not_spoil_the_list(bad: bytes) -> None:
     read = [read_item(item, LIMITS) for item in envelope.items]
 
     assert envelope.items[1] == bad  # the bytes that were sent, for the dead letter
-    assert (read[0], type(read[1]), read[2]) == ({"id": "😀"}, Unreadable, {"id": "3"})
+    assert (read[0], type(read[1]), read[2]) == ({"id": "😀"}, UnreadableItem, {"id": "3"})
 
 
 @settings(deadline=None)  # the machine may be busy
@@ -164,8 +170,8 @@ def test_what_json_can_say_without_nul_or_depth_is_read_as_it_is(thing: dict[str
     wide = ItemLimits(items=1, item_bytes=100_000, depth=16)
     for ascii_only in (True, False):
         read = read_item(json.dumps(thing, ensure_ascii=ascii_only).encode(), wide)
-        if isinstance(read, Unreadable):
-            assert read.reason is Rejection.TEXT_NOT_ALLOWED
+        if isinstance(read, UnreadableItem):
+            assert read.reason is TouchpointRejection.TEXT_NOT_ALLOWED
             assert "\\u0000" in json.dumps(thing)
         else:
             assert read == thing
@@ -185,7 +191,7 @@ def test_the_slices_of_a_list_are_its_items(things: list[dict[str, Any]], indent
 def test_any_bytes_are_an_envelope_or_refused(body: bytes) -> None:
     try:
         envelope = open_envelope(body, LIMITS)
-    except Refused:
+    except RequestRefusedError:
         return
     for item in envelope.items:
         read_item(item, LIMITS)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.inspector import masking
-from services.ingest.sources.source import Scope, Source
+from services.ingest.sources.source import Source, SourceScope
 from services.runtime.keys import KeyKind
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 
@@ -209,7 +209,7 @@ async def test_a_source_sees_its_own_and_nobody_elses(bench: Bench) -> None:
 
 
 async def test_a_key_without_the_scope_sees_nothing(bench: Bench) -> None:
-    public = bench.keys.add(Source(name="web", scopes=frozenset({Scope.WRITE})))
+    public = bench.keys.add(Source(name="web", scopes=frozenset({SourceScope.WRITE})))
 
     answer = await bench.inspect(key=public.text)
 

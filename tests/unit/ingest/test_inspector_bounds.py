@@ -5,9 +5,9 @@ import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
-from services.ingest.inspector.logbook import Logbook, LogbookRules, Turned
-from services.ingest.reasons import Outcome, Refusal, Rejection
-from services.ingest.results.verdict import Verdict
+from services.ingest.inspector.logbook import Logbook, LogbookLimits, RecordedRefusal
+from services.ingest.reasons import ItemOutcome, RequestRefusal, TouchpointRejection
+from services.ingest.results.verdict import ItemResult
 from services.runtime.record import Record
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
@@ -43,16 +43,18 @@ async def test_nothing_is_kept_when_it_is_turned_off(clock: SteppingClock) -> No
 def _fill(logbook: Logbook, source: str, count: int) -> None:
     for number in range(count):
         value = f'{{"id":"{number}","text":"{"x" * 900}"}}'.encode()
-        verdict = Verdict(outcome=Outcome.ACCEPTED, id=str(number))
+        verdict = ItemResult(outcome=ItemOutcome.ACCEPTED, id=str(number))
         logbook.taken(source, NOW, [verdict], {0: Record(topic="t", key=None, value=value)}, {})
-        bad = Verdict(outcome=Outcome.REJECTED, id=str(number), reason=Rejection.NOT_AN_OBJECT)
+        bad = ItemResult(outcome=ItemOutcome.REJECTED, id=str(number), reason=TouchpointRejection.NOT_AN_OBJECT)
         logbook.taken(source, NOW, [bad], {}, {0: b"y" * 900 + str(number).encode()})
-        turned = Turned(refusal=Refusal.EMPTY_BODY, status=400, facts={}, route="/", content_type="", content_length="")
+        turned = RecordedRefusal(
+            refusal=RequestRefusal.EMPTY_BODY, status=400, facts={}, route="/", content_type="", content_length=""
+        )
         logbook.turned(source, NOW, turned)
 
 
 def test_what_is_kept_alive_is_bounded_for_one_source_and_for_all() -> None:
-    rules = LogbookRules(entries=1_000, ring_bytes=64 * 1024, all_bytes=1024 * 1024)
+    rules = LogbookLimits(entries=1_000, ring_bytes=64 * 1024, all_bytes=1024 * 1024)
     logbook = Logbook(rules)
     gc.collect()
     tracemalloc.start()
@@ -72,7 +74,7 @@ def test_what_is_kept_alive_is_bounded_for_one_source_and_for_all() -> None:
 
 
 def test_the_weight_is_what_is_kept() -> None:
-    logbook = Logbook(LogbookRules(entries=7, ring_bytes=10_000, all_bytes=30_000))
+    logbook = Logbook(LogbookLimits(entries=7, ring_bytes=10_000, all_bytes=30_000))
     for turn in range(50):
         _fill(logbook, f"source-{turn % 5}", 3)
         assert logbook.weight == sum(page.bytes for page in logbook.pages(None))

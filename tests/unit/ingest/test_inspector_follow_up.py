@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.ingest.inspector.follow_up import Fate, Told, UnreachableError
+from services.ingest.inspector.follow_up import JourneyUnreachableError, LaterOutcome, ReportedOutcome
 from services.ingest.sources.source import Source
 from services.runtime.keys import KeyKind
 from tests.unit.ingest.fakes import Bench, a_touchpoint
@@ -17,19 +17,19 @@ from tests.waiting import until
 class Journey:
     """A journey service that knows what became of touchpoints by their ids. Satisfies `aftermath.Ask`."""
 
-    def __init__(self, **fates: tuple[Fate, str | None]) -> None:
+    def __init__(self, **fates: tuple[LaterOutcome, str | None]) -> None:
         self.fates = fates
         self.away = False
         self.asked: list[list[str]] = []
 
-    async def __call__(self, touchpoints: Sequence[bytes]) -> Sequence[Told]:
+    async def __call__(self, touchpoints: Sequence[bytes]) -> Sequence[ReportedOutcome]:
         """Answer, or be away."""
         documents = [msgspec.json.decode(each) for each in touchpoints]
         self.asked.append([f"{each['source']}/{each['id']}" for each in documents])
         if self.away:
-            raise UnreachableError
-        told = [self.fates.get(each["id"], (Fate.WAITING, None)) for each in documents]
-        return [Told(outcome=fate, code=code) for fate, code in told]
+            raise JourneyUnreachableError
+        told = [self.fates.get(each["id"], (LaterOutcome.WAITING, None)) for each in documents]
+        return [ReportedOutcome(outcome=fate, code=code) for fate, code in told]
 
 
 async def listing(bench: Bench, **headers: str) -> Any:
@@ -38,7 +38,11 @@ async def listing(bench: Bench, **headers: str) -> Any:
 
 async def test_what_became_of_each_accepted_touchpoint_is_shown(bench: Bench) -> None:
     bench.service.inspector.aftermath.ask_from(
-        journey := Journey(a=(Fate.APPLIED, None), b=(Fate.CONFLICT, "id_conflict"), c=(Fate.DEAD_LETTER, "nul"))
+        journey := Journey(
+            a=(LaterOutcome.APPLIED, None),
+            b=(LaterOutcome.CONFLICT, "id_conflict"),
+            c=(LaterOutcome.DEAD_LETTER, "nul"),
+        )
     )
     await bench.post([a_touchpoint(id=id_) for id_ in "abcd"] + [a_touchpoint(id="e", channel="fax")])
     await bench.post(a_touchpoint(id="a"))
@@ -61,7 +65,7 @@ async def test_what_became_of_each_accepted_touchpoint_is_shown(bench: Bench) ->
 
 
 async def test_it_is_said_in_korean_to_who_prefers_it(bench: Bench) -> None:
-    bench.service.inspector.aftermath.ask_from(Journey(a=(Fate.LATE, None)))
+    bench.service.inspector.aftermath.ask_from(Journey(a=(LaterOutcome.LATE, None)))
     await bench.post(a_touchpoint(id="a"))
 
     (seen,) = (await listing(bench, accept_language="ko"))["entries"]
@@ -70,7 +74,7 @@ async def test_it_is_said_in_korean_to_who_prefers_it(bench: Bench) -> None:
 
 
 async def test_a_journey_service_that_is_away_is_said_and_nothing_is_made_up(bench: Bench) -> None:
-    bench.service.inspector.aftermath.ask_from(journey := Journey(a=(Fate.APPLIED, None)))
+    bench.service.inspector.aftermath.ask_from(journey := Journey(a=(LaterOutcome.APPLIED, None)))
     journey.away = True
     await bench.post(a_touchpoint(id="a"))
 
@@ -121,7 +125,7 @@ async def test_a_watcher_is_told_what_becomes_of_what_was_shown(bench: Bench) ->
     async with Watching(bench) as watching:
         await bench.post(a_touchpoint(id="after"))
         await until(lambda: sum(name == "later" for name, _ in watching.events) >= 2, within=10)
-        journey.fates = {"before": (Fate.APPLIED, None), "after": (Fate.CONFLICT, "id_conflict")}
+        journey.fates = {"before": (LaterOutcome.APPLIED, None), "after": (LaterOutcome.CONFLICT, "id_conflict")}
         await until(lambda: sum(name == "later" for name, _ in watching.events) >= 4, within=15)
 
     later = [(found["id"], found["later"]["outcome"]) for name, found in watching.events if name == "later"]
@@ -130,8 +134,8 @@ async def test_a_watcher_is_told_what_becomes_of_what_was_shown(bench: Bench) ->
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("fate", list(Fate))
-async def test_every_outcome_has_its_words_in_both_languages(bench: Bench, fate: Fate) -> None:
+@pytest.mark.parametrize("fate", list(LaterOutcome))
+async def test_every_outcome_has_its_words_in_both_languages(bench: Bench, fate: LaterOutcome) -> None:
     bench.service.inspector.aftermath.ask_from(Journey(a=(fate, None)))
     await bench.post(a_touchpoint(id="a"))
 

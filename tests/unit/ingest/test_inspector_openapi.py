@@ -4,7 +4,7 @@ import jsonschema_rs
 import pytest
 
 from services.ingest.inspector import inspector_openapi
-from services.ingest.reasons import STATUS, Refusal
+from services.ingest.reasons import STATUS, RequestRefusal
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 
 EXAMPLES = [
@@ -20,7 +20,7 @@ EXAMPLES = [
 def test_every_example_keeps_its_schema(status: int, schema: dict[str, Any], example: Any) -> None:
     jsonschema_rs.validate(schema, example)
     if status != 200:
-        assert (example["status"], STATUS[Refusal(example["code"])]) == (status, status)
+        assert (example["status"], STATUS[RequestRefusal(example["code"])]) == (status, status)
 
 
 async def test_both_operations_are_documented_as_get(bench: Bench) -> None:

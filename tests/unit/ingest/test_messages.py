@@ -5,26 +5,41 @@ from enum import StrEnum
 import pytest
 
 from schemas.identifiers.spelling import DropReason
-from services.ingest.reasons import STATUS, Mending, Outcome, Refusal, Rejection, Summary, Unavailability
-from services.ingest.results.messages import SENTENCES, Language, Reason, preferred, say
+from services.ingest.reasons import (
+    STATUS,
+    ItemOutcome,
+    RepairKind,
+    RequestRefusal,
+    ResponseSummary,
+    TouchpointRejection,
+    UnavailabilityReason,
+)
+from services.ingest.results.messages import SENTENCES, ExplainedReason, Language, preferred_language, say
 
-LISTS: list[type[StrEnum]] = [Rejection, DropReason, Mending, Unavailability, Summary, Refusal]
+LISTS: list[type[StrEnum]] = [
+    TouchpointRejection,
+    DropReason,
+    RepairKind,
+    UnavailabilityReason,
+    ResponseSummary,
+    RequestRefusal,
+]
 REASONS = [reason for list_ in LISTS for reason in list_]
 
 
 def test_no_reason_stands_in_two_lists() -> None:
-    values = [str(reason) for reason in [*REASONS, *Outcome]]
+    values = [str(reason) for reason in [*REASONS, *ItemOutcome]]
 
     assert sorted(values) == sorted(set(values))
 
 
 def test_every_reason_has_its_words_and_every_refusal_its_status() -> None:
     assert set(SENTENCES) == set(REASONS)
-    assert set(STATUS) == set(Refusal)
+    assert set(STATUS) == set(RequestRefusal)
 
 
 @pytest.mark.parametrize("reason", SENTENCES, ids=str)
-def test_both_languages_say_the_same_facts_and_codes(reason: Reason) -> None:
+def test_both_languages_say_the_same_facts_and_codes(reason: ExplainedReason) -> None:
     facts, codes = [], []
     for language in Language:
         text = SENTENCES[reason][language]
@@ -37,9 +52,9 @@ def test_both_languages_say_the_same_facts_and_codes(reason: Reason) -> None:
 
 
 def test_a_sentence_is_filled_in() -> None:
-    assert "at" not in say(Rejection.ITEM_TOO_LARGE, Language.KO, limit=7).split()
-    assert "7" in say(Rejection.ITEM_TOO_LARGE, Language.KO, limit=7)
-    assert '{"touchpoints": [...]}' in say(Refusal.EMPTY_BODY, Language.EN)
+    assert "at" not in say(TouchpointRejection.ITEM_TOO_LARGE, Language.KO, limit=7).split()
+    assert "7" in say(TouchpointRejection.ITEM_TOO_LARGE, Language.KO, limit=7)
+    assert '{"touchpoints": [...]}' in say(RequestRefusal.EMPTY_BODY, Language.EN)
 
 
 @pytest.mark.parametrize(
@@ -62,4 +77,4 @@ def test_a_sentence_is_filled_in() -> None:
     ],
 )
 def test_the_language_is_the_one_preferred(header: str, language: str) -> None:
-    assert preferred(header) == language
+    assert preferred_language(header) == language

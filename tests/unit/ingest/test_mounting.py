@@ -7,9 +7,9 @@ import pytest
 from starlette.types import Message, Scope
 
 from services.ingest.http.raw_routes import RawRoute, RouteTable
-from services.ingest.publish.intake import Request
-from services.ingest.reasons import Outcome, Rejection
-from services.ingest.results.verdict import Verdict
+from services.ingest.publish.intake import IntakeRequest
+from services.ingest.reasons import ItemOutcome, TouchpointRejection
+from services.ingest.results.verdict import ItemResult
 from services.ingest.sources.source import Source
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 
@@ -89,17 +89,23 @@ async def test_what_is_no_raw_route_is_the_api_s(bench: Bench) -> None:
 
 
 async def test_a_wire_form_s_verdict_stands_and_its_dead_letter_has_the_bytes_as_sent(bench: Bench) -> None:
-    refusal = Verdict(outcome=Outcome.REJECTED, id="m-1", reason=Rejection.NOT_AN_OBJECT)
-    mapped: list[bytes | Verdict] = [
+    refusal = ItemResult(outcome=ItemOutcome.REJECTED, id="m-1", reason=TouchpointRejection.NOT_AN_OBJECT)
+    mapped: list[bytes | ItemResult] = [
         refusal,
         json.dumps(a_touchpoint(id="m-2", channel="fax")).encode(),
         json.dumps(a_touchpoint()).encode(),
     ]
 
     verdicts = await bench.service.intake.take(
-        Request(items=mapped, originals=[b"first as sent", b"second as sent", b"third"], source=Source(name="ivr"))
+        IntakeRequest(
+            items=mapped, originals=[b"first as sent", b"second as sent", b"third"], source=Source(name="ivr")
+        )
     )
 
-    assert [verdict.outcome for verdict in verdicts] == [Outcome.REJECTED, Outcome.REJECTED, Outcome.ACCEPTED]
+    assert [verdict.outcome for verdict in verdicts] == [
+        ItemOutcome.REJECTED,
+        ItemOutcome.REJECTED,
+        ItemOutcome.ACCEPTED,
+    ]
     assert [letter.value for letter in bench.publisher.dead_letters] == [b"first as sent", b"second as sent"]
     assert [letter.code for letter in bench.publisher.dead_letters] == ["not_an_object", "invalid_field"]

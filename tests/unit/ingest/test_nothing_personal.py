@@ -18,7 +18,7 @@ import structlog
 from prometheus_client import generate_latest
 
 from schemas.documents import dead_letter
-from services.ingest.sources.source import Scope, Source
+from services.ingest.sources.source import Source, SourceScope
 from services.runtime.logs import configure
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with
@@ -159,7 +159,7 @@ def debugging() -> Iterator[None]:
 async def watched(debugging: None, clock: SteppingClock, capsys: pytest.CaptureFixture[str]) -> Watched:
     """Return a service that logs everything, with a key of a source that has no scope but to write."""
     bench = bench_with(clock, privacy_secret=SECRET)
-    bench.key = bench.keys.add(Source(name="ivr", scopes=frozenset({Scope.WRITE})))
+    bench.key = bench.keys.add(Source(name="ivr", scopes=frozenset({SourceScope.WRITE})))
     return Watched(await bench.started(), capsys)
 
 

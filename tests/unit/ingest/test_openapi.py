@@ -4,7 +4,7 @@ import jsonschema_rs
 import pytest
 
 from services.ingest.forms.native import native_openapi
-from services.ingest.reasons import STATUS, Refusal
+from services.ingest.reasons import STATUS, RequestRefusal
 from services.ingest.results.messages import Language, say
 from tests.unit.ingest.fakes import Bench
 
@@ -78,7 +78,7 @@ async def test_a_real_mixed_answer_keeps_the_documented_schema(bench: Bench) -> 
 def test_the_messages_of_the_examples_are_the_services_own() -> None:
     shown = RESPONSES[401]["content"]["application/problem+json"]["examples"]["unknown"]["value"]
 
-    assert shown["message"] == say(Refusal.KEY_INVALID, Language.EN)
+    assert shown["message"] == say(RequestRefusal.KEY_INVALID, Language.EN)
 
 
 def test_the_schema_of_a_touchpoint_stands_by_itself() -> None:

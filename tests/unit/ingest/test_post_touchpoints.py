@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas import validation
-from services.ingest.sources.source import Scope, Source
+from services.ingest.sources.source import Source, SourceScope
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
 from tests.waiting import until
@@ -127,7 +127,7 @@ async def test_a_channel_that_the_source_may_not_send_is_rejected_with_those_it_
 async def test_replay_needs_the_scope(clock: SteppingClock) -> None:
     bench = await Bench(clock=clock).started()
     refused = await bench.post(a_touchpoint(replay=True))
-    bench.key = bench.keys.add(Source(name="import", scopes=frozenset(Scope)))
+    bench.key = bench.keys.add(Source(name="import", scopes=frozenset(SourceScope)))
     accepted = await bench.post(a_touchpoint(replay=True))
 
     assert (refused.outcomes, accepted.outcomes) == (["replay_not_allowed"], ["accepted"])

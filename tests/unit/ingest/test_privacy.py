@@ -8,8 +8,8 @@ import pytest
 
 from schemas.documents.touchpoint import SEALED_TEXT
 from schemas.identifiers.pseudonyms import is_pseudonym, pseudonym
-from services.ingest.privacy.policy import Policy, PolicyError, Treatment
-from services.ingest.privacy.sealing import Sealer, is_sealed
+from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError, PrivacyTreatment
+from services.ingest.privacy.sealing import ValueSealer, is_sealed
 from services.ingest.publish.records import key_of
 from services.ingest.sources.source import Source
 from services.runtime.sealing import CannotUnsealError
@@ -159,7 +159,7 @@ async def test_an_encrypted_text_opens_with_its_key_at_its_place_only(
     assert found.text is None
     assert is_sealed(sealed)
     assert "가" not in json.dumps(found.attributes, ensure_ascii=False)
-    sealer = Sealer((KEY,))
+    sealer = ValueSealer((KEY,))
     assert sealer.open(sealed, source="ivr", id_="call-1", path="text") == text
     assert sealer.open(found.attributes["a"]["b"], source="ivr", id_="call-1", path="attributes.a.b") == {
         "c": [1, None]
@@ -171,17 +171,17 @@ async def test_an_encrypted_text_opens_with_its_key_at_its_place_only(
 
 def test_a_rotated_key_still_opens_what_it_encrypted() -> None:
     place = {"source": "ivr", "id_": "1", "path": "text"}
-    old = Sealer((OLD_KEY,)).seal("안녕", **place)
-    rotated = Sealer((KEY, OLD_KEY))
+    old = ValueSealer((OLD_KEY,)).seal("안녕", **place)
+    rotated = ValueSealer((KEY, OLD_KEY))
 
     assert rotated.open(old, **place) == "안녕"
-    assert Sealer((KEY,)).open(rotated.seal("새", **place), **place) == "새"
+    assert ValueSealer((KEY,)).open(rotated.seal("새", **place), **place) == "새"
     with pytest.raises(CannotUnsealError):
-        Sealer((KEY,)).open(old, **place)
+        ValueSealer((KEY,)).open(old, **place)
 
 
 def test_the_same_value_is_encrypted_differently_each_time() -> None:
-    sealer = Sealer((KEY,))
+    sealer = ValueSealer((KEY,))
 
     assert len({str(sealer.seal("x", source="a", id_="1", path="text")) for _ in range(10)}) == 10
 
@@ -189,7 +189,7 @@ def test_the_same_value_is_encrypted_differently_each_time() -> None:
 @pytest.mark.parametrize("sealed", ["sealed:v1:", "sealed:v1:abc:%%%", "sealed:v1:abc:AAAA", ["sealed:v1:", "x"]])
 def test_what_is_no_whole_sealed_value_is_refused(sealed: Any) -> None:
     with pytest.raises(CannotUnsealError):
-        Sealer((KEY,)).open(sealed, source="a", id_="1", path="text")
+        ValueSealer((KEY,)).open(sealed, source="a", id_="1", path="text")
 
 
 # --- the file ----------------------------------------------------------------------------------------------------
@@ -217,14 +217,16 @@ def test_what_is_no_whole_sealed_value_is_refused(sealed: Any) -> None:
     ],
 )
 def test_a_policy_that_makes_no_sense_says_where(file: Any, problem: str) -> None:
-    with pytest.raises(PolicyError) as raised:
-        Policy(file)
+    with pytest.raises(PrivacyPolicyError) as raised:
+        PrivacyPolicy(file)
     assert problem in str(raised.value)
 
 
 def test_every_problem_of_a_policy_is_said_in_a_line_of_its_own() -> None:
-    with pytest.raises(PolicyError) as raised:
-        Policy({"default": {"agent": "encrypt", "refs": {"Case": "drop"}, "attributes": {"a.b": "keep", "a": "drop"}}})
+    with pytest.raises(PrivacyPolicyError) as raised:
+        PrivacyPolicy(
+            {"default": {"agent": "encrypt", "refs": {"Case": "drop"}, "attributes": {"a.b": "keep", "a": "drop"}}}
+        )
 
     assert raised.value.problems == [
         "default.agent: use one of 'keep', 'drop' or 'hmac'",
@@ -238,8 +240,8 @@ def test_a_file_that_makes_no_sense_is_named_with_each_problem(tmp_path: Path) -
     file = tmp_path / "privacy.yaml"
     file.write_text("default: {text: hide}")
 
-    with pytest.raises(PolicyError) as raised:
-        Policy.read(str(file))
+    with pytest.raises(PrivacyPolicyError) as raised:
+        PrivacyPolicy.read(str(file))
 
     assert raised.value.problems == [f"{file}: default.text: use one of 'keep', 'drop', 'hmac' or 'encrypt' (line 1)"]
 
@@ -248,8 +250,8 @@ def test_a_name_given_twice_and_a_treatment_that_there_is_not_are_told_together(
     file = tmp_path / "privacy.yaml"
     file.write_text("default:\n  agent: drop\n  agent: hmac\n  text: hide\n")
 
-    with pytest.raises(PolicyError) as raised:
-        Policy.read(str(file))
+    with pytest.raises(PrivacyPolicyError) as raised:
+        PrivacyPolicy.read(str(file))
 
     assert raised.value.problems == [
         f"{file}: default: agent is given twice, in line 2 and line 3",
@@ -290,6 +292,6 @@ def test_a_secret_that_can_be_guessed_is_refused(clock: SteppingClock, name: str
 
 def test_an_empty_policy_is_one_that_does_nothing() -> None:
     for file in (None, {}, {"default": {"text": "keep", "attributes": {"a": "keep"}}}):
-        policy = Policy(file)
+        policy = PrivacyPolicy(file)
         assert policy.inert
-        assert policy.treatments == {Treatment.KEEP}
+        assert policy.treatments == {PrivacyTreatment.KEEP}

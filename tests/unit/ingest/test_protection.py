@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from services.ingest.metrics import Metrics
-from services.ingest.protection.admission import Admission
+from services.ingest.metrics import IngestMetrics
+from services.ingest.protection.admission import AdmissionControl
 from services.ingest.protection.client_address import client_address
-from services.ingest.protection.rate_limits import RateRules, Rates
-from services.ingest.protection.token_buckets import Bucket, Buckets, Quota
-from services.ingest.protection.wrong_keys import WrongKeys
-from services.ingest.reasons import Refusal, Refused
-from services.ingest.sources.source import Pace, Source
+from services.ingest.protection.rate_limits import RateLimiter, RateLimits
+from services.ingest.protection.token_buckets import BucketQuota, TokenBucket, TokenBuckets
+from services.ingest.protection.wrong_keys import WrongKeyLimiter
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
+from services.ingest.sources.source import Source, SourcePace
 from services.runtime.keys import KeyKind, mint
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with
@@ -31,7 +31,7 @@ from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with
 def test_what_passes_never_exceeds_the_burst_and_the_average_but_by_one_request(
     per_s: float, burst: float, arrivals: list[tuple[float, int]]
 ) -> None:
-    bucket = Bucket(Quota(per_s=per_s, burst=burst), 0.0)
+    bucket = TokenBucket(BucketQuota(per_s=per_s, burst=burst), 0.0)
     now, passed, largest = 0.0, 0.0, 0
 
     for pause, amount in arrivals:
@@ -46,7 +46,7 @@ def test_what_passes_never_exceeds_the_burst_and_the_average_but_by_one_request(
 
 @given(st.floats(0.5, 100.0), st.floats(1.0, 200.0), st.integers(1, 10_000))
 def test_who_waits_as_long_as_told_passes_however_much_it_is(per_s: float, burst: float, amount: int) -> None:
-    bucket = Bucket(Quota(per_s=per_s, burst=burst), 0.0)
+    bucket = TokenBucket(BucketQuota(per_s=per_s, burst=burst), 0.0)
     bucket.take(burst)
 
     wait = bucket.wait(amount, 0.0)
@@ -56,7 +56,7 @@ def test_who_waits_as_long_as_told_passes_however_much_it_is(per_s: float, burst
 
 
 def test_a_clock_that_runs_back_gives_nothing() -> None:
-    bucket = Bucket(Quota(per_s=1.0, burst=2.0), 10.0)
+    bucket = TokenBucket(BucketQuota(per_s=1.0, burst=2.0), 10.0)
     bucket.take(2.0)
 
     assert bucket.level(5.0) == 0.0
@@ -64,7 +64,7 @@ def test_a_clock_that_runs_back_gives_nothing() -> None:
 
 
 def test_buckets_are_bounded_and_forget_the_one_unused_longest() -> None:
-    buckets, quota = Buckets(2), Quota(per_s=1.0, burst=1.0)
+    buckets, quota = TokenBuckets(2), BucketQuota(per_s=1.0, burst=1.0)
     first = buckets.of("a", quota, 0.0)
     buckets.of("b", quota, 0.0)
     buckets.of("a", quota, 0.0)
@@ -78,50 +78,54 @@ def test_buckets_are_bounded_and_forget_the_one_unused_longest() -> None:
 # --- paces -------------------------------------------------------------------------------------------------------
 
 
-def rates(clock: SteppingClock, *, requests: float = 0.0, touchpoints: float = 0.0, burst_s: float = 1.0) -> Rates:
-    return Rates(RateRules(requests_per_s=requests, touchpoints_per_s=touchpoints, burst_s=burst_s), clock)
+def rates(
+    clock: SteppingClock, *, requests: float = 0.0, touchpoints: float = 0.0, burst_s: float = 1.0
+) -> RateLimiter:
+    return RateLimiter(RateLimits(requests_per_s=requests, touchpoints_per_s=touchpoints, burst_s=burst_s), clock)
 
 
 def test_keys_of_a_source_share_its_pace_and_each_has_its_own(clock: SteppingClock) -> None:
     paces = rates(clock)
-    one = Source(name="ivr", pace=Pace(requests=4), key_id="a", key_pace=Pace(requests=3))
-    other = Source(name="ivr", pace=Pace(requests=4), key_id="b")
+    one = Source(name="ivr", pace=SourcePace(requests=4), key_id="a", key_pace=SourcePace(requests=3))
+    other = Source(name="ivr", pace=SourcePace(requests=4), key_id="b")
 
     for _ in range(3):
         paces.take_request(one)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefusedError):
         paces.take_request(one)
     paces.take_request(other)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefusedError):
         paces.take_request(other)
 
 
 def test_what_is_refused_takes_from_no_bucket(clock: SteppingClock) -> None:
     paces = rates(clock, touchpoints=10)
-    source = Source(name="ivr", key_id="a", key_pace=Pace(touchpoints=5))
+    source = Source(name="ivr", key_id="a", key_pace=SourcePace(touchpoints=5))
     paces.take_touchpoints(source, 5)
 
     for _ in range(3):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RequestRefusedError) as refused:
             paces.take_touchpoints(source, 5)
 
-    assert (refused.value.refusal, refused.value.headers["retry-after"]) == (Refusal.TOO_MANY_TOUCHPOINTS, "1")
+    assert (refused.value.refusal, refused.value.headers["retry-after"]) == (RequestRefusal.TOO_MANY_TOUCHPOINTS, "1")
     assert '"touchpoints";r=5;' in paces.headers(source)["ratelimit"]
 
 
 def test_a_new_limit_holds_from_the_next_request_on(clock: SteppingClock) -> None:
     paces = rates(clock, requests=1)
     paces.take_request(Source(name="ivr"))
-    paces.take_request(Source(name="ivr", pace=Pace(requests=100)))
+    paces.take_request(Source(name="ivr", pace=SourcePace(requests=100)))
 
-    assert '"requests";q=100;w=1' in paces.headers(Source(name="ivr", pace=Pace(requests=100)))["ratelimit-policy"]
+    assert (
+        '"requests";q=100;w=1' in paces.headers(Source(name="ivr", pace=SourcePace(requests=100)))["ratelimit-policy"]
+    )
 
 
 def test_no_wait_is_longer_than_producers_believe(clock: SteppingClock) -> None:
     paces = rates(clock, requests=0.001, burst_s=3600)
     for _ in range(3):
         paces.take_request(Source(name="ivr"))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         paces.take_request(Source(name="ivr"))
 
     assert refused.value.headers["retry-after"] == "300"
@@ -244,7 +248,7 @@ async def test_who_stands_behind_a_trusted_proxy_is_told_apart(clock: SteppingCl
 
 
 def test_addresses_are_remembered_within_bounds(clock: SteppingClock) -> None:
-    wrong = WrongKeys(clock, per_minute=1, capacity=100)
+    wrong = WrongKeyLimiter(clock, per_minute=1, capacity=100)
     for number in range(1_000):
         wrong.count(f"198.51.{number // 256}.{number % 256}")
 
@@ -253,7 +257,7 @@ def test_addresses_are_remembered_within_bounds(clock: SteppingClock) -> None:
 
 
 def test_no_limit_counts_nothing(clock: SteppingClock) -> None:
-    wrong = WrongKeys(clock, per_minute=0, capacity=100)
+    wrong = WrongKeyLimiter(clock, per_minute=0, capacity=100)
     for _ in range(1_000):
         wrong.count("198.51.100.7")
 
@@ -296,19 +300,21 @@ def test_without_trusted_proxies_the_header_says_nothing() -> None:
 # --- strangers ---------------------------------------------------------------------------------------------------
 
 
-def admission() -> Admission:
-    return Admission(Metrics.register(CollectorRegistry()), most_requests=10, most_bytes=1_000, retry_after_s=5)
+def admission() -> AdmissionControl:
+    return AdmissionControl(
+        IngestMetrics.register(CollectorRegistry()), most_requests=10, most_bytes=1_000, retry_after_s=5
+    )
 
 
 def test_strangers_never_hold_more_than_their_share() -> None:
     door = admission()
     with door.request() as stranger, door.request() as another, door.request() as known:
         stranger.more(250)
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefusedError):
             another.more(1)
         known.introduce()
         known.more(750)
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefusedError):
             known.more(1)
     with door.request() as again:
         again.more(250)

@@ -10,8 +10,8 @@ from schemas.documents.dead_letter import DeadLetterError
 from schemas.documents.touchpoint import PostedTouchpoint
 from services.ingest.publish import records
 from services.ingest.sources.source import Source
-from services.ingest.timing.touchpoint_time import as_said
-from services.ingest.touchpoint.acceptance import Accepted, Arrival, Policy, accept
+from services.ingest.timing.touchpoint_time import as_reported
+from services.ingest.touchpoint.acceptance import AcceptanceRules, AcceptedTouchpoint, TouchpointArrival, accept
 from services.ingest.touchpoint.contract import read
 from tests.unit.ingest.fakes import NOW, a_touchpoint
 
@@ -19,13 +19,13 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FRESH = UUID("0123456789abcdeffedcba9876543210")
 
 
-def an_accepted(**members: object) -> Accepted:
+def an_accepted(**members: object) -> AcceptedTouchpoint:
     posted = read(a_touchpoint(**members), {}, composed=True)
     assert isinstance(posted, PostedTouchpoint)
-    arrival = Arrival(at=NOW, timed=as_said(posted))
-    policy = Policy(future_tolerance=timedelta(minutes=5), phone_region="KR")
+    arrival = TouchpointArrival(at=NOW, timed=as_reported(posted))
+    policy = AcceptanceRules(future_tolerance=timedelta(minutes=5), phone_region="KR")
     found = accept(posted, Source(name="ivr"), arrival, policy)
-    assert isinstance(found, Accepted)
+    assert isinstance(found, AcceptedTouchpoint)
     return found
 
 

@@ -12,8 +12,8 @@ from schemas.vocabulary import TimeQuality
 from services.ingest.forms.segment.post_calls import PATHS
 from services.ingest.forms.segment.segment_mapping import CallType
 from services.ingest.forms.segment.segment_openapi import BATCH, MESSAGES, RESPONSES, operations
-from services.ingest.reasons import STATUS, Refusal
-from services.ingest.sources.source import Scope, Source
+from services.ingest.reasons import STATUS, RequestRefusal
+from services.ingest.sources.source import Source, SourceScope
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, bench_with
 
@@ -299,14 +299,14 @@ async def test_a_mapping_that_was_broken_by_hand_loses_nothing(clock: SteppingCl
 @pytest.mark.parametrize(
     ("scopes", "path", "replayed"),
     [
-        ({Scope.WRITE}, "/v1/import", False),
-        ({Scope.WRITE, Scope.REPLAY}, "/v1/import", True),
-        ({Scope.WRITE, Scope.REPLAY}, "/v1/batch", False),
-        ({Scope.REPLAY}, "/v1/batch", True),
+        ({SourceScope.WRITE}, "/v1/import", False),
+        ({SourceScope.WRITE, SourceScope.REPLAY}, "/v1/import", True),
+        ({SourceScope.WRITE, SourceScope.REPLAY}, "/v1/batch", False),
+        ({SourceScope.REPLAY}, "/v1/batch", True),
     ],
 )
 async def test_history_is_sent_to_the_import_by_who_may(
-    clock: SteppingClock, scopes: set[Scope], path: str, replayed: bool
+    clock: SteppingClock, scopes: set[SourceScope], path: str, replayed: bool
 ) -> None:
     bench = await with_source(clock, scopes=frozenset(scopes))
 
@@ -380,8 +380,8 @@ async def test_the_examples_in_the_documentation_are_taken(bench: Bench, path: s
 
 
 def test_every_status_that_can_come_is_documented() -> None:
-    elsewhere = {refusal for refusal in Refusal if "webhook" in refusal or "signature" in refusal}
-    assert {STATUS[refusal] for refusal in set(Refusal) - elsewhere} - set(RESPONSES) == {405}
+    elsewhere = {refusal for refusal in RequestRefusal if "webhook" in refusal or "signature" in refusal}
+    assert {STATUS[refusal] for refusal in set(RequestRefusal) - elsewhere} - set(RESPONSES) == {405}
 
 
 def test_the_addresses_are_in_the_documentation_once(bench: Bench) -> None:

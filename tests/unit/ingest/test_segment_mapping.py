@@ -9,11 +9,11 @@ from schemas import kinds, validation
 from schemas.documents import touchpoint
 from schemas.vocabulary import Channel
 from services.ingest.forms.segment import call_conversion, segment_mapping
-from services.ingest.forms.segment.call_conversion import Sender, Unmapped
-from services.ingest.forms.segment.segment_mapping import CallType, MappingError
+from services.ingest.forms.segment.call_conversion import CallSender, NoTouchpointReason
+from services.ingest.forms.segment.segment_mapping import CallType, SegmentMappingError
 from services.ingest.forms.segment.segment_openapi import MESSAGES
 
-PLAIN = Sender(mapping=segment_mapping.DEFAULT)
+PLAIN = CallSender(mapping=segment_mapping.DEFAULT)
 
 
 def a_message(**members: Any) -> dict[str, Any]:
@@ -30,9 +30,9 @@ def mapped(found: dict[str, Any], /, **rules: Any) -> dict[str, Any]:
     return only
 
 
-def all_mapped(found: dict[str, Any], /, **rules: Any) -> list[dict[str, Any]] | Unmapped:
+def all_mapped(found: dict[str, Any], /, **rules: Any) -> list[dict[str, Any]] | NoTouchpointReason:
     """All that a message becomes."""
-    sender = Sender(mapping=segment_mapping.read(rules)) if rules else PLAIN
+    sender = CallSender(mapping=segment_mapping.read(rules)) if rules else PLAIN
     return call_conversion.touchpoints(found, call_conversion.call_type(found, None), sender)
 
 
@@ -100,12 +100,12 @@ def test_the_channel_is_the_customer_s_and_never_how_the_library_runs(found: dic
 @pytest.mark.parametrize(
     ("sender", "channel"),
     [
-        (Sender(mapping=segment_mapping.read({"channel": "app"}), only_channel=Channel.KIOSK), "app"),
-        (Sender(mapping=segment_mapping.DEFAULT, only_channel=Channel.KIOSK), "kiosk"),
-        (Sender(mapping=segment_mapping.DEFAULT, has_default_channel=True), None),
+        (CallSender(mapping=segment_mapping.read({"channel": "app"}), only_channel=Channel.KIOSK), "app"),
+        (CallSender(mapping=segment_mapping.DEFAULT, only_channel=Channel.KIOSK), "kiosk"),
+        (CallSender(mapping=segment_mapping.DEFAULT, has_default_channel=True), None),
     ],
 )
-def test_the_source_may_say_its_channel(sender: Sender, channel: str | None) -> None:
+def test_the_source_may_say_its_channel(sender: CallSender, channel: str | None) -> None:
     (made,) = call_conversion.touchpoints(a_message(properties={}), CallType.TRACK, sender)
     assert isinstance(made, dict)
     assert made.get("channel") == channel
@@ -203,12 +203,12 @@ def test_a_source_s_mapping_says_what_its_events_become() -> None:
     ],
 )
 def test_calls_can_be_left_out(found: dict[str, Any], rules: dict[str, Any]) -> None:
-    assert all_mapped(a_message(**found), **rules) is Unmapped.LEFT_OUT
+    assert all_mapped(a_message(**found), **rules) is NoTouchpointReason.LEFT_OUT
 
 
 @pytest.mark.parametrize("type_", [..., "order", 7, None])
 def test_a_call_that_does_not_exist_is_told(type_: Any) -> None:
-    assert all_mapped(a_message(type=type_)) is Unmapped.UNKNOWN_CALL
+    assert all_mapped(a_message(type=type_)) is NoTouchpointReason.UNKNOWN_CALL
 
 
 def test_an_identifier_can_be_renamed_proved_or_left_out() -> None:
@@ -295,7 +295,7 @@ def test_times_are_those_of_the_producer(found: dict[str, Any], times: dict[str,
     ],
 )
 def test_a_mapping_that_makes_no_sense_is_refused_with_the_reason(rules: Any, problem: str) -> None:
-    with pytest.raises(MappingError, match=problem):
+    with pytest.raises(SegmentMappingError, match=problem):
         segment_mapping.read(rules)
 
 

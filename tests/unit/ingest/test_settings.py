@@ -1,6 +1,6 @@
 import pytest
 
-from services.ingest.settings import IngestSettings, ProcessSettings
+from services.ingest.settings import IngestProcessSettings, IngestSettings
 from services.runtime.settings import SettingsError
 
 
@@ -16,7 +16,7 @@ def test_all_problems_of_both_parts_are_reported_together() -> None:
     environ = {"WAYMARK_LOG_LEVEL": "loud", "WAYMARK_INGEST_PORT": "high", "WAYMARK_INGEST_MAX_ITEM": "3"}
 
     with pytest.raises(SettingsError) as raised:
-        ProcessSettings.load(environ)
+        IngestProcessSettings.load(environ)
 
     assert len(raised.value.problems) == 3
 

@@ -3,9 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.ingest.reasons import Refusal, Refused
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source
-from services.ingest.sources.source_keys import Sources
+from services.ingest.sources.source_keys import SourceKeys
 from services.runtime.keys import KeyKind, mint
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import NOW, KeysInMemory
@@ -20,17 +20,17 @@ def store() -> KeysInMemory:
 
 
 @pytest.fixture
-def sources(store: KeysInMemory, clock: SteppingClock) -> Sources:
-    return Sources(store, clock, refresh_s=0.001, retry_after_s=5)
+def sources(store: KeysInMemory, clock: SteppingClock) -> SourceKeys:
+    return SourceKeys(store, clock, refresh_s=0.001, retry_after_s=5)
 
 
-async def refusal(sources: Sources, text: str | None) -> Refusal:
-    with pytest.raises(Refused) as raised:
+async def refusal(sources: SourceKeys, text: str | None) -> RequestRefusal:
+    with pytest.raises(RequestRefusedError) as raised:
         await sources.source_of(text)
     return raised.value.refusal
 
 
-async def test_a_known_key_is_checked_without_the_database(sources: Sources, store: KeysInMemory) -> None:
+async def test_a_known_key_is_checked_without_the_database(sources: SourceKeys, store: KeysInMemory) -> None:
     key = store.add(IVR)
     await sources.refresh()
     store.away = True
@@ -39,7 +39,7 @@ async def test_a_known_key_is_checked_without_the_database(sources: Sources, sto
     assert store.lookups == 0
 
 
-async def test_a_new_key_works_at_once_and_is_asked_for_once(sources: Sources, store: KeysInMemory) -> None:
+async def test_a_new_key_works_at_once_and_is_asked_for_once(sources: SourceKeys, store: KeysInMemory) -> None:
     await sources.refresh()
     key = store.add(IVR)
 
@@ -47,7 +47,7 @@ async def test_a_new_key_works_at_once_and_is_asked_for_once(sources: Sources, s
     assert store.lookups == 1
 
 
-async def test_many_requests_with_a_new_key_ask_once_or_twice(sources: Sources, store: KeysInMemory) -> None:
+async def test_many_requests_with_a_new_key_ask_once_or_twice(sources: SourceKeys, store: KeysInMemory) -> None:
     await sources.refresh()
     key = store.add(IVR)
 
@@ -55,25 +55,25 @@ async def test_many_requests_with_a_new_key_ask_once_or_twice(sources: Sources, 
     assert store.lookups <= 2
 
 
-async def test_a_wrong_key_is_asked_for_once(sources: Sources, store: KeysInMemory) -> None:
+async def test_a_wrong_key_is_asked_for_once(sources: SourceKeys, store: KeysInMemory) -> None:
     await sources.refresh()
     wrong = mint(KeyKind.SOURCE).text
 
-    assert [await refusal(sources, wrong) for _ in range(3)] == [Refusal.KEY_INVALID] * 3
+    assert [await refusal(sources, wrong) for _ in range(3)] == [RequestRefusal.KEY_INVALID] * 3
     assert store.lookups == 1
 
 
-async def test_a_revoked_key_stops_working_with_the_next_refresh(sources: Sources, store: KeysInMemory) -> None:
+async def test_a_revoked_key_stops_working_with_the_next_refresh(sources: SourceKeys, store: KeysInMemory) -> None:
     key = store.add(IVR)
     await sources.refresh()
     store.revoke(key)
     await sources.refresh()
 
-    assert await refusal(sources, key.text) is Refusal.KEY_REVOKED
+    assert await refusal(sources, key.text) is RequestRefusal.KEY_REVOKED
 
 
 async def test_a_key_that_was_looked_up_is_forgotten_with_the_next_refresh(
-    sources: Sources, store: KeysInMemory
+    sources: SourceKeys, store: KeysInMemory
 ) -> None:
     await sources.refresh()
     key = store.add(IVR)
@@ -81,11 +81,11 @@ async def test_a_key_that_was_looked_up_is_forgotten_with_the_next_refresh(
     store.revoke(key)
     await sources.refresh()
 
-    assert await refusal(sources, key.text) is Refusal.KEY_REVOKED
+    assert await refusal(sources, key.text) is RequestRefusal.KEY_REVOKED
 
 
 async def test_an_expired_key_stops_working_at_its_time(
-    sources: Sources, store: KeysInMemory, clock: SteppingClock
+    sources: SourceKeys, store: KeysInMemory, clock: SteppingClock
 ) -> None:
     key = store.add(IVR, expires_at=NOW + timedelta(hours=1))
     await sources.refresh()
@@ -93,26 +93,26 @@ async def test_an_expired_key_stops_working_at_its_time(
     clock.advance(timedelta(hours=1))
 
     assert before == IVR
-    assert await refusal(sources, key.text) is Refusal.KEY_EXPIRED
+    assert await refusal(sources, key.text) is RequestRefusal.KEY_EXPIRED
 
 
-async def test_an_unknown_key_cannot_be_judged_during_an_outage(sources: Sources, store: KeysInMemory) -> None:
+async def test_an_unknown_key_cannot_be_judged_during_an_outage(sources: SourceKeys, store: KeysInMemory) -> None:
     await sources.refresh()
     store.away = True
 
-    assert await refusal(sources, mint(KeyKind.SOURCE).text) is Refusal.KEYS_UNAVAILABLE
+    assert await refusal(sources, mint(KeyKind.SOURCE).text) is RequestRefusal.KEYS_UNAVAILABLE
 
 
-async def test_a_malformed_key_is_never_asked_for(sources: Sources, store: KeysInMemory) -> None:
+async def test_a_malformed_key_is_never_asked_for(sources: SourceKeys, store: KeysInMemory) -> None:
     await sources.refresh()
     store.away = True
 
-    assert await refusal(sources, "nonsense") is Refusal.KEY_INVALID
-    assert await refusal(sources, "") is Refusal.KEY_MISSING
-    assert await refusal(sources, None) is Refusal.KEY_MISSING
+    assert await refusal(sources, "nonsense") is RequestRefusal.KEY_INVALID
+    assert await refusal(sources, "") is RequestRefusal.KEY_MISSING
+    assert await refusal(sources, None) is RequestRefusal.KEY_MISSING
 
 
-async def test_it_is_ready_once_the_keys_were_read(sources: Sources) -> None:
+async def test_it_is_ready_once_the_keys_were_read(sources: SourceKeys) -> None:
     before = await sources.check()
     await sources.refresh()
     after = await sources.check()
@@ -120,7 +120,7 @@ async def test_it_is_ready_once_the_keys_were_read(sources: Sources) -> None:
     assert (before.ok, after.ok) == (False, True)
 
 
-async def test_refreshing_goes_on_through_an_outage(sources: Sources, store: KeysInMemory) -> None:
+async def test_refreshing_goes_on_through_an_outage(sources: SourceKeys, store: KeysInMemory) -> None:
     store.away = True
     key = store.add(IVR)
     running = asyncio.create_task(sources.run(), name="refreshing")
@@ -134,7 +134,9 @@ async def test_refreshing_goes_on_through_an_outage(sources: Sources, store: Key
     assert await sources.source_of(key.text) == IVR
 
 
-async def test_use_is_noted_at_most_once_a_minute(sources: Sources, store: KeysInMemory, clock: SteppingClock) -> None:
+async def test_use_is_noted_at_most_once_a_minute(
+    sources: SourceKeys, store: KeysInMemory, clock: SteppingClock
+) -> None:
     key = store.add(IVR)
     await sources.refresh()
     await sources.source_of(key.text)

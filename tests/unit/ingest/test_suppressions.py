@@ -9,12 +9,12 @@ from prometheus_client import CollectorRegistry
 
 from schemas.identifiers.pseudonyms import pseudonym
 from schemas.identifiers.spelling import MAX_IDENTIFIER_LENGTH
-from services.ingest.metrics import Metrics
-from services.ingest.privacy.policy import Policy
-from services.ingest.privacy.screen import Screen
-from services.ingest.privacy.sealing import Sealer
+from services.ingest.metrics import IngestMetrics
+from services.ingest.privacy.policy import PrivacyPolicy
+from services.ingest.privacy.screen import PrivacyScreen
+from services.ingest.privacy.sealing import ValueSealer
 from services.ingest.privacy.suppressions import PROBE, SuppressionList, Suppressions
-from services.ingest.privacy.treatment import Treating
+from services.ingest.privacy.treatment import PolicyApplier
 from services.runtime.health import CheckResult
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
@@ -133,7 +133,7 @@ async def test_an_empty_list_needs_no_secret(clock: SteppingClock) -> None:
 
 
 async def test_readiness_says_how_many_are_held_and_that_none_were_read_yet(clock: SteppingClock) -> None:
-    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
+    suppressions = Suppressions(IngestMetrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
     unread = await suppressions.check()
     await suppressions.watch(ListInMemory(("phone", PHONE), ("customer_id", "C-1")))
 
@@ -159,7 +159,7 @@ async def test_readiness_says_how_many_are_held_and_that_none_were_read_yet(cloc
 )
 async def test_an_identifier_is_found_wherever_it_stands_within_bounds(document: Any, named: bool) -> None:
     held = ListInMemory(("email", "a@b.example"), ("customer_id", "C-1"), ("customer_id", "l" * MAX_IDENTIFIER_LENGTH))
-    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
+    suppressions = Suppressions(IngestMetrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
     await suppressions.watch(held)
 
     assert suppressions.may_name(document, "KR") is named
@@ -177,7 +177,7 @@ async def test_who_was_suppressed_under_an_earlier_spelling_stays_so(
 
 
 async def test_where_nobody_is_suppressed_nobody_is_named_before_and_after_it_is_read() -> None:
-    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
+    suppressions = Suppressions(IngestMetrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
     assert not suppressions.name([("phone", PHONE)])
 
     await suppressions.refresh()
@@ -193,7 +193,7 @@ async def test_the_list_is_read_whole_only_when_it_changed() -> None:
             asked.append(known)
             return await super().read(known)
 
-    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=0.001)
+    suppressions = Suppressions(IngestMetrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=0.001)
     await suppressions.watch(Asked(("phone", PHONE)))
     running = asyncio.create_task(suppressions.run())
     await until(lambda: len(asked) > 2)
@@ -204,7 +204,7 @@ async def test_the_list_is_read_whole_only_when_it_changed() -> None:
 
 
 async def test_the_shortest_telephone_number_that_a_country_has_is_recognised() -> None:
-    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
+    suppressions = Suppressions(IngestMetrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
     await suppressions.watch(ListInMemory(("phone", "+3545812345")))
 
     assert suppressions.may_name(["581 2345"], "IS")
@@ -221,9 +221,9 @@ async def test_the_shortest_telephone_number_that_a_country_has_is_recognised() 
     ],
 )
 async def test_bytes_that_are_no_text_are_looked_at_all_the_same(original: bytes, kept: bool) -> None:
-    suppressions = Suppressions(Metrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
-    treating = Treating(SECRET.encode(), Sealer((SECRET,)))
-    screen = Screen(Policy(), suppressions, treating, phone_region="KR")
+    suppressions = Suppressions(IngestMetrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
+    treating = PolicyApplier(SECRET.encode(), ValueSealer((SECRET,)))
+    screen = PrivacyScreen(PrivacyPolicy(), suppressions, treating, phone_region="KR")
     assert screen.open
     await suppressions.watch(ListInMemory(("customer_id", "C-17")))
     assert not screen.open

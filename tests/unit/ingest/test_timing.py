@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.vocabulary import Channel, TimeQuality
-from services.ingest.sources.source import Scope, Source
+from services.ingest.sources.source import Source, SourceScope
 from services.ingest.timing import clock_skew, touchpoint_time
-from services.ingest.timing.clock_skew import Skew, SkewRules
-from services.ingest.timing.device_clocks import Clocks, TimingRules, device_of
-from services.ingest.timing.touchpoint_time import ClockMode, Timed
+from services.ingest.timing.clock_skew import ClockSkew, ClockSkewRules
+from services.ingest.timing.device_clocks import DeviceClocks, TimingRules, device_of
+from services.ingest.timing.touchpoint_time import ClockMode, TouchpointTime
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import NOW, Bench, a_touchpoint
 
-RULES = SkewRules()
+RULES = ClockSkewRules()
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 
@@ -70,7 +70,7 @@ RECEIVED = when("2014-04-29 09:00:54")
 def test_the_formula_gives_the_known_answer(created: str, sent: str | None, derived: str) -> None:
     posted = said(when(created), when(sent) if sent else None)
 
-    timed = Clocks(TimingRules()).time(posted, "app", ClockMode.FORMULA, RECEIVED)
+    timed = DeviceClocks(TimingRules()).time(posted, "app", ClockMode.FORMULA, RECEIVED)
 
     assert timed.occurred_at == when(derived)
     assert (timed.reported_at is not None) == (sent is not None)
@@ -79,7 +79,7 @@ def test_the_formula_gives_the_known_answer(created: str, sent: str | None, deri
 def test_the_formula_as_segment_prints_it() -> None:
     posted = said(when("2015-12-07T22:26:45.060Z"), when("2015-12-07T22:26:45.160Z"))
 
-    timed = Clocks(TimingRules()).time(posted, "web", ClockMode.FORMULA, when("2015-12-07T22:30:00.500Z"))
+    timed = DeviceClocks(TimingRules()).time(posted, "web", ClockMode.FORMULA, when("2015-12-07T22:30:00.500Z"))
 
     assert timed.occurred_at == when("2015-12-07T22:30:00.400Z")
     assert timed.quality is TimeQuality.COMPUTED
@@ -88,15 +88,17 @@ def test_the_formula_as_segment_prints_it() -> None:
 def test_a_source_with_a_true_clock_is_taken_at_its_word() -> None:
     posted = said(when("2000-01-01"), when("2014-04-29 09:00:54.000"))
 
-    timed = Clocks(TimingRules()).time(posted, "core", ClockMode.TRUE_TIME, RECEIVED)
+    timed = DeviceClocks(TimingRules()).time(posted, "core", ClockMode.TRUE_TIME, RECEIVED)
 
-    assert timed == Timed(occurred_at=when("2000-01-01"), quality=TimeQuality.TRUSTED)
+    assert timed == TouchpointTime(occurred_at=when("2000-01-01"), quality=TimeQuality.TRUSTED)
 
 
 def test_the_past_is_not_corrected() -> None:
-    timed = Clocks(TimingRules()).time(said(NOW - MINUTE, NOW - MINUTE, replay=True), "x", ClockMode.ESTIMATE, NOW)
+    timed = DeviceClocks(TimingRules()).time(
+        said(NOW - MINUTE, NOW - MINUTE, replay=True), "x", ClockMode.ESTIMATE, NOW
+    )
 
-    assert timed == Timed(occurred_at=NOW - MINUTE)
+    assert timed == TouchpointTime(occurred_at=NOW - MINUTE)
 
 
 # --- the estimator -------------------------------------------------------------------------------------------------
@@ -118,7 +120,7 @@ TRANSITS = st.lists(st.floats(min_value=0, max_value=239), min_size=2, max_size=
 @given(skew_s=SKEWS, transits=TRANSITS, data=st.data())
 def test_a_device_s_own_order_never_changes(skew_s: int, transits: list[float], data: st.DataObject) -> None:
     """Whatever its clock is off, and however long each request takes, up to four minutes."""
-    clocks = Clocks(TimingRules())
+    clocks = DeviceClocks(TimingRules())
     gaps = data.draw(st.lists(st.floats(min_value=0.001, max_value=2000), min_size=len(transits)))
     device_now = NOW + timedelta(seconds=skew_s)
     times = []
@@ -137,7 +139,7 @@ def test_what_remains_of_a_skew_is_at_most_a_step(skew_s: int, transit: float) -
     happened = NOW - timedelta(seconds=transit)
     by_device = happened + timedelta(seconds=skew_s)
 
-    timed = Clocks(TimingRules()).time(said(by_device, by_device), "app", ClockMode.ESTIMATE, NOW)
+    timed = DeviceClocks(TimingRules()).time(said(by_device, by_device), "app", ClockMode.ESTIMATE, NOW)
 
     assert -RULES.quantum <= timed.occurred_at - happened <= RULES.least + timedelta(seconds=transit)
 
@@ -148,7 +150,7 @@ def test_the_formula_would_have_changed_the_order() -> None:
     stalled, quick = NOW + 90 * SECOND, NOW + SECOND
 
     def order(mode: ClockMode) -> bool:
-        clocks = Clocks(TimingRules())
+        clocks = DeviceClocks(TimingRules())
         times = [clocks.time(p, "app", mode, at).occurred_at for p, at in ((second, quick), (first, stalled))]
         return times[1] < times[0]
 
@@ -156,9 +158,9 @@ def test_the_formula_would_have_changed_the_order() -> None:
     assert order(ClockMode.ESTIMATE)
 
 
-def samples(*offsets: float, every: timedelta = MINUTE) -> Skew:
+def samples(*offsets: float, every: timedelta = MINUTE) -> ClockSkew:
     """What is known after requests whose `received_at - sent_at` are these, in seconds."""
-    known: Skew | None = None
+    known: ClockSkew | None = None
     for at, offset in enumerate(offsets):
         received = NOW + at * every
         sent = received - timedelta(seconds=offset)
@@ -205,13 +207,13 @@ def test_a_retry_of_the_same_request_teaches_nothing() -> None:
 def test_a_time_far_ahead_of_its_receipt_is_clamped() -> None:
     timed = touchpoint_time.shifted(said(NOW + 6 * MINUTE), timedelta(0), NOW, 5 * MINUTE)
 
-    assert timed == Timed(occurred_at=NOW, reported_at=NOW + 6 * MINUTE, quality=TimeQuality.CLAMPED)
+    assert timed == TouchpointTime(occurred_at=NOW, reported_at=NOW + 6 * MINUTE, quality=TimeQuality.CLAMPED)
 
 
 def test_a_shift_out_of_all_time_is_clamped() -> None:
     timed = touchpoint_time.shifted(said(NOW), timedelta(days=-80 * 365), NOW, 5 * MINUTE)
 
-    assert timed == Timed(occurred_at=NOW, reported_at=NOW, quality=TimeQuality.CLAMPED)
+    assert timed == TouchpointTime(occurred_at=NOW, reported_at=NOW, quality=TimeQuality.CLAMPED)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_a_clock_belongs_to_the_device(customer: dict[str, Any], device: tuple[s
 
 
 def test_devices_are_told_apart_and_the_oldest_is_forgotten() -> None:
-    clocks = Clocks(TimingRules(remembered=2))
+    clocks = DeviceClocks(TimingRules(remembered=2))
     for device in "abc":
         clocks.time(said(NOW, NOW - 20 * MINUTE, customer={"device_id": device}), "app", ClockMode.ESTIMATE, NOW)
 
@@ -299,7 +301,7 @@ async def test_the_source_says_how_its_clock_is_taken(
     clock: SteppingClock, mode: ClockMode, quality: TimeQuality | None, status: int
 ) -> None:
     bench = Bench(clock=clock)
-    bench.key = bench.keys.add(Source(name="app", clock=mode, scopes=frozenset({Scope.WRITE})))
+    bench.key = bench.keys.add(Source(name="app", clock=mode, scopes=frozenset({SourceScope.WRITE})))
     await bench.started()
 
     answer = await bench.post(a_touchpoint(occurred_at="2026-11-22T00:24:00Z", sent_at="2026-11-22T00:25:00Z"))

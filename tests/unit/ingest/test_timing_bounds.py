@@ -8,8 +8,8 @@ import pytest
 from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.vocabulary import TimeQuality
 from services.ingest.timing import clock_skew, touchpoint_time
-from services.ingest.timing.device_clocks import Clocks, TimingRules
-from services.ingest.timing.touchpoint_time import ClockMode, Timed
+from services.ingest.timing.device_clocks import DeviceClocks, TimingRules
+from services.ingest.timing.touchpoint_time import ClockMode, TouchpointTime
 from tests.unit.ingest.fakes import NOW
 from tests.unit.ingest.test_timing import MINUTE, RULES, SECOND, said, samples
 
@@ -19,7 +19,7 @@ SEOUL = timezone(timedelta(hours=9))
 
 
 def test_without_a_time_it_happened_when_it_was_received() -> None:
-    assert touchpoint_time.untold(NOW) == Timed(occurred_at=NOW, quality=TimeQuality.RECEIVED)
+    assert touchpoint_time.time_of_receipt(NOW) == TouchpointTime(occurred_at=NOW, quality=TimeQuality.RECEIVED)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,9 @@ def test_a_computed_time_is_kept_up_to_its_bounds(sent_after: timedelta, quality
     timed = touchpoint_time.computed(said(said_at), said_at + sent_after, NOW)
 
     clamped = quality is TimeQuality.CLAMPED
-    assert timed == Timed(occurred_at=NOW if clamped else NOW - sent_after, reported_at=said_at, quality=quality)
+    assert timed == TouchpointTime(
+        occurred_at=NOW if clamped else NOW - sent_after, reported_at=said_at, quality=quality
+    )
 
 
 def test_every_time_is_published_in_utc_whatever_the_machine_s_own_is() -> None:
@@ -66,7 +68,7 @@ def test_every_time_is_published_in_utc_whatever_the_machine_s_own_is() -> None:
     computed = touchpoint_time.computed(said(local), local + SECOND, NOW)
     assert shifted.reported_at is not None
     assert computed.reported_at is not None
-    as_said = touchpoint_time.as_said(said(local)).occurred_at
+    as_said = touchpoint_time.as_reported(said(local)).occurred_at
     published = (as_said, shifted.occurred_at, shifted.reported_at, computed.occurred_at, computed.reported_at)
     assert [moment.tzinfo is UTC for moment in published] == [True] * 5  # equal is not enough: a local zone may be UTC
 
@@ -96,7 +98,7 @@ def test_a_night_with_a_change_of_clocks_is_as_long_as_it_was(happened: datetime
     timed = touchpoint_time.computed(said(happened), sent, sent.astimezone(UTC) + SECOND)
 
     assert timed.occurred_at == happened.astimezone(UTC) + SECOND
-    assert touchpoint_time.as_said(said(happened)).occurred_at == happened.astimezone(UTC)
+    assert touchpoint_time.as_reported(said(happened)).occurred_at == happened.astimezone(UTC)
 
 
 def test_a_steady_clock_that_is_off_is_never_taken_for_a_slow_network() -> None:
@@ -145,7 +147,7 @@ def test_the_shift_stays_while_it_is_a_step_off_and_no_more() -> None:
 
 
 def test_the_clock_that_is_forgotten_is_the_one_used_longest_ago() -> None:
-    clocks = Clocks(TimingRules(remembered=2))
+    clocks = DeviceClocks(TimingRules(remembered=2))
     for device in "abac":
         clocks.time(_sent_late(device, 20 * MINUTE), "app", ClockMode.ESTIMATE, NOW)
 

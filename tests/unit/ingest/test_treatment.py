@@ -11,15 +11,15 @@ from schemas.documents.touchpoint import SEALED_TEXT, IdentifierValue, Touchpoin
 from schemas.identifiers.pseudonyms import pseudonym
 from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Channel
-from services.ingest.privacy.policy import Policy
-from services.ingest.privacy.sealing import Sealer, is_sealed
-from services.ingest.privacy.treatment import Treating
-from services.ingest.reasons import Rejection
-from services.ingest.touchpoint.acceptance import Accepted, DroppedIdentifier, Rejected
+from services.ingest.privacy.policy import PrivacyPolicy
+from services.ingest.privacy.sealing import ValueSealer, is_sealed
+from services.ingest.privacy.treatment import PolicyApplier
+from services.ingest.reasons import TouchpointRejection
+from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, DroppedIdentifier, RejectedTouchpoint
 from tests.unit.ingest.fakes import NOW
 
 SECRET = b"a-secret-for-pseudonyms-that-is-long-enough"
-SEALER = Sealer(("a-key-for-what-is-encrypted-long-enough",))
+SEALER = ValueSealer(("a-key-for-what-is-encrypted-long-enough",))
 LEFT_OUT = (DroppedIdentifier(type="email", reason=DropReason.INVALID),)
 
 
@@ -36,14 +36,14 @@ def a_touchpoint(**members: Any) -> TouchpointDocument:
     return TouchpointDocument(**given | members)
 
 
-def treat(found: TouchpointDocument, **default: Any) -> Accepted | Rejected:
-    accepted = Accepted(touchpoint=found, key=("phone", "+821000008841"), dropped=LEFT_OUT)
-    return Treating(SECRET, SEALER).treat(accepted, Policy({"default": default}).of("crm"))
+def treat(found: TouchpointDocument, **default: Any) -> AcceptedTouchpoint | RejectedTouchpoint:
+    accepted = AcceptedTouchpoint(touchpoint=found, key=("phone", "+821000008841"), dropped=LEFT_OUT)
+    return PolicyApplier(SECRET, SEALER).treat(accepted, PrivacyPolicy({"default": default}).of("crm"))
 
 
 def published(found: TouchpointDocument, **default: Any) -> TouchpointDocument:
     treated = treat(found, **default)
-    assert isinstance(treated, Accepted)
+    assert isinstance(treated, AcceptedTouchpoint)
     assert treated.dropped == LEFT_OUT
     document = touchpoint.encode(treated.touchpoint)
     assert validation.errors("touchpoint.v1#published", json.loads(document)) == []
@@ -118,8 +118,8 @@ def hidden() -> dict[str, Any]:
 
 
 def test_without_a_usable_identifier_nothing_is_published_and_what_was_left_out_is_said() -> None:
-    assert treat(a_touchpoint(), identifiers={"phone": "drop"}) == Rejected(
-        reason=Rejection.NO_USABLE_IDENTIFIER, field="customer", dropped=LEFT_OUT
+    assert treat(a_touchpoint(), identifiers={"phone": "drop"}) == RejectedTouchpoint(
+        reason=TouchpointRejection.NO_USABLE_IDENTIFIER, field="customer", dropped=LEFT_OUT
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.ingest.forms.webhooks.mapping import system_files
-from services.ingest.privacy.policy import Policy, PolicyError
+from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError
 from services.journey import rulebook
 from waymark.console import CommandError
 from waymark.imports.mapping import recipe
@@ -24,8 +24,8 @@ def of_rules(path: Path) -> list[str]:
 
 def of_policy(path: Path) -> list[str]:
     try:
-        Policy.read(str(path))
-    except PolicyError as error:
+        PrivacyPolicy.read(str(path))
+    except PrivacyPolicyError as error:
         return error.problems
     return []
 
@@ -33,7 +33,7 @@ def of_policy(path: Path) -> list[str]:
 def of_system(path: Path) -> list[str]:
     try:
         system_files.read(path)
-    except system_files.UnreadableSystemError as error:
+    except system_files.SystemFilesError as error:
         return [str(problem) for problem in error.problems]
     return []
 

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from schemas.documents.touchpoint import SEALED_TEXT
-from services.ingest.privacy.policy import Policy
-from services.ingest.privacy.sealing import Sealer
-from services.ingest.privacy.treatment import Treating
+from services.ingest.privacy.policy import PrivacyPolicy
+from services.ingest.privacy.sealing import ValueSealer
+from services.ingest.privacy.treatment import PolicyApplier
 from services.ingest.touchpoint import acceptance
 from tests.unit.waymark.test_command_line import waymark
 from waymark.console import CommandError
@@ -33,9 +33,9 @@ CALL: dict[str, Any] = {
 
 def bench(policy: dict[str, Any]) -> Bench:
     return Bench(
-        policy=Policy(policy),
-        treating=Treating(b"secret", Sealer((KEY,))),
-        rules=acceptance.Policy(future_tolerance=timedelta(minutes=5), phone_region="KR"),
+        policy=PrivacyPolicy(policy),
+        treating=PolicyApplier(b"secret", ValueSealer((KEY,))),
+        rules=acceptance.AcceptanceRules(future_tolerance=timedelta(minutes=5), phone_region="KR"),
     )
 
 
@@ -78,7 +78,7 @@ def test_what_was_encrypted_is_opened_in_a_record_and_in_a_timeline() -> None:
     after = shown.show(CALL, "ivr", NOW).after
     assert after is not None
     in_timeline = {"source": "ivr", "id": "call-1", "sealed_text": after["attributes"][SEALED_TEXT]}
-    document, done, failed = opened({"records": [after], "touchpoints": [in_timeline]}, Sealer((KEY,)))
+    document, done, failed = opened({"records": [after], "touchpoints": [in_timeline]}, ValueSealer((KEY,)))
 
     assert (done, failed) == (4, 0)
     assert document["records"][0]["attributes"] == CALL["attributes"]
@@ -88,7 +88,7 @@ def test_what_was_encrypted_is_opened_in_a_record_and_in_a_timeline() -> None:
 
 def test_what_has_another_key_stays_as_it_is_and_is_counted() -> None:
     after = bench({"default": {"text": "encrypt"}}).show(CALL, "ivr", NOW).after
-    document, done, failed = opened(after, Sealer((KEY + "x",)))
+    document, done, failed = opened(after, ValueSealer((KEY + "x",)))
 
     assert (document, done, failed) == (after, 0, 1)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from services.ingest.inspector.follow_up import Fate
+from services.ingest.inspector.follow_up import LaterOutcome
 from services.runtime.http import serving
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint
@@ -127,7 +127,7 @@ async def test_an_entry_is_shown_with_the_cure_in_the_operators_language(
 async def test_what_became_of_a_touchpoint_stands_beside_it_and_below_when_it_comes_later(
     bench: Bench, watch: Watch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.service.inspector.aftermath.ask_from(journey := Journey(a=(Fate.CONFLICT, "id_conflict")))
+    bench.service.inspector.aftermath.ask_from(journey := Journey(a=(LaterOutcome.CONFLICT, "id_conflict")))
     await bench.post(a_touchpoint(id="a"))
     monkeypatch.setattr(out, "width", 200)
 
@@ -137,7 +137,7 @@ async def test_what_became_of_a_touchpoint_stands_beside_it_and_below_when_it_co
     async with Following(watch) as following:
         await bench.post(a_touchpoint(id="b"))
         await until(lambda: any(event.name == "accepted" for event in following.events), within=10)
-        journey.fates["b"] = (Fate.DEAD_LETTER, "not_storable")
+        journey.fates["b"] = (LaterOutcome.DEAD_LETTER, "not_storable")
         await until(lambda: any(_told(event) == ("b", "dead_letter") for event in following.events), within=20)
     for event in following.events:
         if event.name == "later":

@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.ingest.forms.cloudevents.event_faults import Fault
+from services.ingest.forms.cloudevents.event_faults import EventFault
 
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef]")
 """Section "Type System": controls, surrogates, and the noncharacters of the basic plane but for its last two."""
@@ -53,28 +53,28 @@ def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and name != "data"
 
 
-def text(value: str) -> Fault | None:
+def text(value: str) -> EventFault | None:
     """Judge a String."""
     if value.isascii():
-        return None if value.isprintable() else Fault.CHARACTERS
+        return None if value.isprintable() else EventFault.CHARACTERS
     if _NOT_TEXT.search(value) or any(ord(character) & 0xFFFE == 0xFFFE for character in value):
-        return Fault.CHARACTERS
+        return EventFault.CHARACTERS
     return None
 
 
-def uri_reference(value: str) -> Fault | None:
+def uri_reference(value: str) -> EventFault | None:
     """Judge a URI-reference."""
-    return None if _URI_REFERENCE.fullmatch(value) else Fault.URI_REFERENCE
+    return None if _URI_REFERENCE.fullmatch(value) else EventFault.URI_REFERENCE
 
 
-def uri(value: str) -> Fault | None:
+def uri(value: str) -> EventFault | None:
     """Judge a URI: absolute by RFC 3986 section 4.3, which knows no fragment."""
-    return None if _URI.fullmatch(value) else Fault.URI
+    return None if _URI.fullmatch(value) else EventFault.URI
 
 
-def media_type(value: str) -> Fault | None:
+def media_type(value: str) -> EventFault | None:
     """Judge a media type."""
-    return None if _MEDIA_TYPE.fullmatch(value) else Fault.MEDIA_TYPE
+    return None if _MEDIA_TYPE.fullmatch(value) else EventFault.MEDIA_TYPE
 
 
 def is_json(media_type_: str) -> bool:
@@ -87,11 +87,11 @@ def is_json(media_type_: str) -> bool:
     return charset is None or charset[1].lower() in {"utf-8", "utf8", "us-ascii"}
 
 
-def timestamp(value: str) -> str | Fault:
+def timestamp(value: str) -> str | EventFault:
     """Judge a Timestamp and return it as the contract spells it; a leap second counts as the second after it."""
     match = _TIMESTAMP.fullmatch(value)
     if match is None:
-        return Fault.TIMESTAMP
+        return EventFault.TIMESTAMP
     day, minute, second, fraction, offset = match.groups()
     leap = second == _LEAP_SECOND
     offset = offset.upper()
@@ -100,7 +100,7 @@ def timestamp(value: str) -> str | Fault:
         if leap:
             moment = _after_leap_second(moment)
     except (ValueError, OverflowError):
-        return Fault.TIMESTAMP
+        return EventFault.TIMESTAMP
     digits = (fraction or "")[: _MOST_DIGITS + 1]
     return moment.replace(tzinfo=None).isoformat() + digits + offset
 

@@ -10,12 +10,20 @@ import msgspec
 
 from schemas.validation import FieldError
 from services.ingest.forms.cloudevents import attribute_types
-from services.ingest.forms.cloudevents.event import Data, Event, Json, Opaque, Text, errors_in, event
-from services.ingest.forms.cloudevents.event_faults import Fault, fault
-from services.ingest.reasons import Rejection
-from services.ingest.touchpoint.document import ItemLimits, Unreadable, read_item
+from services.ingest.forms.cloudevents.event import (
+    BinaryData,
+    CloudEvent,
+    EventData,
+    JsonData,
+    TextData,
+    errors_in,
+    event,
+)
+from services.ingest.forms.cloudevents.event_faults import EventFault, fault
+from services.ingest.reasons import TouchpointRejection
+from services.ingest.touchpoint.document import ItemLimits, UnreadableItem, read_item
 
-Found = Event | Unreadable | list[FieldError]
+EventReading = CloudEvent | UnreadableItem | list[FieldError]
 """What reading an event comes to: the event, bytes that cannot be kept, or what is wrong with its attributes."""
 
 PREFIX: Final = b"ce-"
@@ -26,7 +34,7 @@ _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})?")
 
 
-def read(headers: Mapping[bytes, bytes], body: bytes, limits: ItemLimits) -> Found:
+def read(headers: Mapping[bytes, bytes], body: bytes, limits: ItemLimits) -> EventReading:
     """Return the event that a request in binary mode is; header names are in lower case."""
     attributes: dict[str, str] = {}
     found: list[FieldError] = []
@@ -34,20 +42,20 @@ def read(headers: Mapping[bytes, bytes], body: bytes, limits: ItemLimits) -> Fou
         if name.startswith(PREFIX):
             shown = name.decode("latin-1")
             value = header_value(raw)
-            if isinstance(value, Fault):
+            if isinstance(value, EventFault):
                 found.append(fault(shown, value))
             attributes[shown.removeprefix("ce-")] = value if isinstance(value, str) else "?"
     if "datacontenttype" in attributes:
-        found.append(fault("ce-datacontenttype", Fault.CONTENT_TYPE_TWICE))
+        found.append(fault("ce-datacontenttype", EventFault.CONTENT_TYPE_TWICE))
     content_type = headers.get(b"content-type", b"").decode("latin-1").strip()
     if content_type and attribute_types.media_type(content_type) is not None:
-        found.append(fault(_CONTENT_TYPE, Fault.MEDIA_TYPE))
+        found.append(fault(_CONTENT_TYPE, EventFault.MEDIA_TYPE))
     known = {error.path for error in found}
     found += [error for error in errors_in(attributes, "ce-") if error.path not in known]
     if found:
         return found
     data = _data(body, content_type, limits)
-    return data if isinstance(data, Unreadable) else event(attributes, data)
+    return data if isinstance(data, UnreadableItem) else event(attributes, data)
 
 
 def whole(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
@@ -77,7 +85,7 @@ def _is_valid_json(body: bytes) -> bool:
     return True
 
 
-def header_value(raw: bytes) -> str | Fault:
+def header_value(raw: bytes) -> str | EventFault:
     """Return what a header's value means: quotes off first, then one round of percent-decoding (section 3.1.3.2)."""
     raw = raw.strip(b" \t")
     quoted = _QUOTED.fullmatch(raw)
@@ -94,12 +102,12 @@ def header_value(raw: bytes) -> str | Fault:
 
     decoded = _PERCENT.sub(octet, raw) if b"%" in raw else raw
     try:
-        return Fault.ENCODING if broken else decoded.decode()
+        return EventFault.ENCODING if broken else decoded.decode()
     except UnicodeDecodeError:
-        return Fault.ENCODING
+        return EventFault.ENCODING
 
 
-def _data(body: bytes, content_type: str, limits: ItemLimits) -> Data | Unreadable:
+def _data(body: bytes, content_type: str, limits: ItemLimits) -> EventData | UnreadableItem:
     if not body:
         return None
     if not attribute_types.is_json(content_type):
@@ -107,22 +115,22 @@ def _data(body: bytes, content_type: str, limits: ItemLimits) -> Data | Unreadab
     return json_of(body, limits)
 
 
-def text_of(raw: bytes) -> Text | Opaque:
+def text_of(raw: bytes) -> TextData | BinaryData:
     """Return bytes that are not declared to be JSON, as text where they are UTF-8."""
     try:
-        return Text(value=raw.decode())
+        return TextData(value=raw.decode())
     except UnicodeDecodeError:
-        return Opaque()
+        return BinaryData()
 
 
-def json_of(raw: bytes, limits: ItemLimits) -> Json | Unreadable:
+def json_of(raw: bytes, limits: ItemLimits) -> JsonData | UnreadableItem:
     """Return the value of JSON that can be kept, be it an object or not, or say why it cannot."""
     if len(raw) > limits.item_bytes:
-        return Unreadable(reason=Rejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
+        return UnreadableItem(reason=TouchpointRejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
     roomy = replace(limits, item_bytes=limits.item_bytes + 16, depth=limits.depth + 1)
     found = read_item(b'{"data":' + raw.removeprefix(b"\xef\xbb\xbf") + b"}", roomy)
-    if isinstance(found, Unreadable):
-        return replace(found, limit=limits.depth) if found.reason is Rejection.TOO_DEEP else found
+    if isinstance(found, UnreadableItem):
+        return replace(found, limit=limits.depth) if found.reason is TouchpointRejection.TOO_DEEP else found
     if len(found) != 1:  # the bytes closed the object that was put around them
-        return Unreadable(reason=Rejection.INVALID_JSON)
-    return Json(value=found["data"])
+        return UnreadableItem(reason=TouchpointRejection.INVALID_JSON)
+    return JsonData(value=found["data"])

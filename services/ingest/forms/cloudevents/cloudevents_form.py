@@ -1,6 +1,6 @@
 """CloudEvents as a form of `POST /v1/touchpoints`: which requests are events, and what their items are.
 
-Satisfies `services.ingest.forms.wire_form.Form`.
+Satisfies `services.ingest.forms.wire_form.WireForm`.
 """
 
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from typing import Any, Final
 import msgspec
 
 from services.ingest.forms.cloudevents import binary_mode, event_conversion, structured_mode
-from services.ingest.forms.cloudevents.binary_mode import Found
-from services.ingest.forms.cloudevents.event import Event
-from services.ingest.forms.cloudevents.source_rules import ConfigurationError, SourceRules
-from services.ingest.forms.wire_form import Opened
+from services.ingest.forms.cloudevents.binary_mode import EventReading
+from services.ingest.forms.cloudevents.event import CloudEvent
+from services.ingest.forms.cloudevents.source_rules import EventRules, EventRulesError
+from services.ingest.forms.wire_form import FormItems
 from services.ingest.http.exchange import Headers
-from services.ingest.reasons import Refusal, Refused, Rejection
-from services.ingest.results.verdict import Verdict, reject_fields, reject_unreadable
+from services.ingest.reasons import RequestRefusal, RequestRefusedError, TouchpointRejection
+from services.ingest.results.verdict import ItemResult, reject_fields, reject_unreadable
 from services.ingest.sources.source import Source
 from services.ingest.touchpoint import document
-from services.ingest.touchpoint.document import ItemLimits, Unreadable
+from services.ingest.touchpoint.document import ItemLimits, UnreadableItem
 from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)
@@ -28,20 +28,20 @@ DIALECT: Final = "cloudevents"
 _FAMILY: Final = b"application/cloudevents"
 _STRUCTURED: Final = b"application/cloudevents+json"
 _BATCHED: Final = b"application/cloudevents-batch+json"
-_NOT_JSON: Final = frozenset({Rejection.INVALID_JSON, Rejection.NOT_AN_OBJECT})
+_NOT_JSON: Final = frozenset({TouchpointRejection.INVALID_JSON, TouchpointRejection.NOT_AN_OBJECT})
 
 ACCEPTED: Final = f"application/json, {_STRUCTURED.decode()}, {_BATCHED.decode()}"
 
 
-_NO_RULES = SourceRules()
+_NO_RULES = EventRules()
 
 
-class CloudEvents:
+class CloudEventsForm:
     """Requests in any of the three modes."""
 
     def __init__(self, limits: ItemLimits) -> None:
         self._limits = limits
-        self._rules: dict[str, tuple[Any, SourceRules]] = {}
+        self._rules: dict[str, tuple[Any, EventRules]] = {}
 
     def claims(self, headers: Headers) -> bool:
         """Return whether a request is an event or a batch of them, by Content-Type or a required attribute's header."""
@@ -50,7 +50,7 @@ class CloudEvents:
         # Spelt out: this is asked of every request, and a loop costs more than all the rest of it.
         return b"ce-specversion" in headers or b"ce-id" in headers or b"ce-type" in headers or b"ce-source" in headers
 
-    def open(self, headers: Headers, body: bytes, source: Source) -> Opened:
+    def open(self, headers: Headers, body: bytes, source: Source) -> FormItems:
         """Take the events apart; raises `Refused` when the whole is of an unknown format, empty, or no JSON."""
         rules = self._rules_of(source)
         content_type = headers.get(b"content-type", b"").lower()
@@ -64,7 +64,7 @@ class CloudEvents:
                 return self._batched(body, rules)
         raise _unsupported()
 
-    def _rules_of(self, source: Source) -> SourceRules:
+    def _rules_of(self, source: Source) -> EventRules:
         dialect = source.dialects.get(DIALECT)
         if dialect is None:
             return _NO_RULES
@@ -73,51 +73,51 @@ class CloudEvents:
             held = self._rules[source.name] = (dialect, _rules(dialect, source.name))
         return held[1]
 
-    def _structured(self, body: bytes, rules: SourceRules) -> Opened:
+    def _structured(self, body: bytes, rules: EventRules) -> FormItems:
         raw = body.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
         if not raw:
-            raise Refused(Refusal.EMPTY_BODY)
+            raise RequestRefusedError(RequestRefusal.EMPTY_BODY)
         found = structured_mode.read(raw, self._limits)
-        if isinstance(found, Unreadable) and found.reason in _NOT_JSON:
-            raise Refused(Refusal.INVALID_EVENT)
+        if isinstance(found, UnreadableItem) and found.reason in _NOT_JSON:
+            raise RequestRefusedError(RequestRefusal.INVALID_EVENT)
         return _opened([found], [raw], rules)
 
-    def _batched(self, body: bytes, rules: SourceRules) -> Opened:
+    def _batched(self, body: bytes, rules: EventRules) -> FormItems:
         raw = body.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
         if raw[:1] == b"[" and raw[1:].strip(b" \t\r\n") == b"]":  # a batch of none is one (section 4.3)
-            return Opened(items=(), originals=())
+            return FormItems(items=(), originals=())
         if raw and raw[:1] != b"[":
-            raise Refused(Refusal.INVALID_BATCH)
+            raise RequestRefusedError(RequestRefusal.INVALID_BATCH)
         events = document.open_envelope(body, self._limits).items
         return _opened([structured_mode.read(one, self._limits) for one in events], events, rules)
 
 
-def _rules(dialect: Any, source: str) -> SourceRules:
+def _rules(dialect: Any, source: str) -> EventRules:
     try:
-        return SourceRules(dialect)
-    except ConfigurationError:  # it is checked when it is set, so somebody wrote to the table
+        return EventRules(dialect)
+    except EventRulesError:  # it is checked when it is set, so somebody wrote to the table
         _log.exception("a source's dialect is not valid; its events are taken without rules", source=source)
         return _NO_RULES
 
 
-def _opened(read: Sequence[Found], originals: Sequence[bytes], rules: SourceRules) -> Opened:
-    return Opened(
+def _opened(read: Sequence[EventReading], originals: Sequence[bytes], rules: EventRules) -> FormItems:
+    return FormItems(
         items=[_item(found, rules) for found in read],
         originals=originals,
         traceparent=_trace(read[0]) if len(read) == 1 else "",
     )
 
 
-def _trace(found: Found) -> str:
+def _trace(found: EventReading) -> str:
     """Return the trace context that an event carries (extension "Distributed Tracing")."""
-    return str(found.extensions.get("traceparent", "")) if isinstance(found, Event) else ""
+    return str(found.extensions.get("traceparent", "")) if isinstance(found, CloudEvent) else ""
 
 
-def _item(found: Found, rules: SourceRules) -> bytes | Verdict:
-    if isinstance(found, Event):
+def _item(found: EventReading, rules: EventRules) -> bytes | ItemResult:
+    if isinstance(found, CloudEvent):
         mapped = event_conversion.touchpoint(found, rules)
         return reject_fields(found.id, mapped) if isinstance(mapped, list) else msgspec.json.encode(mapped)
-    return reject_unreadable(found) if isinstance(found, Unreadable) else reject_fields(None, found)
+    return reject_unreadable(found) if isinstance(found, UnreadableItem) else reject_fields(None, found)
 
 
 def _check_charset(content_type: bytes) -> None:
@@ -127,5 +127,5 @@ def _check_charset(content_type: bytes) -> None:
             raise _unsupported()
 
 
-def _unsupported() -> Refused:
-    return Refused(Refusal.UNSUPPORTED_MEDIA_TYPE, headers={"accept": ACCEPTED})
+def _unsupported() -> RequestRefusedError:
+    return RequestRefusedError(RequestRefusal.UNSUPPORTED_MEDIA_TYPE, headers={"accept": ACCEPTED})

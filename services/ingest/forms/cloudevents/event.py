@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from schemas.validation import FieldError
 from services.ingest.forms.cloudevents import attribute_types
-from services.ingest.forms.cloudevents.event_faults import Fault, fault
+from services.ingest.forms.cloudevents.event_faults import EventFault, fault
 
-Attribute = str | bool | int
-Attributes = Mapping[str, Attribute]
+AttributeValue = str | bool | int
+Attributes = Mapping[str, AttributeValue]
 
 SPEC_VERSION: Final = "1.0"
 REQUIRED: Final = ("id", "source", "type")
@@ -18,29 +18,29 @@ CORE: Final = frozenset({"specversion", "id", "source", "type", "time", "subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Json:
+class JsonData:
     """Data that was declared to be JSON: the value itself."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class TextData:
     """Data that was declared to be something else, as text."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opaque:
+class BinaryData:
     """Data as bytes that nothing is known about, or that are no text."""
 
 
-Data = Json | Text | Opaque | None
+EventData = JsonData | TextData | BinaryData | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class CloudEvent:
     """A valid CloudEvent 1.0. `time` is RFC 3339 as the contract spells it; `data` None is none at all."""
 
     id: str
@@ -49,10 +49,10 @@ class Event:
     time: str | None = None
     subject: str | None = None
     extensions: Attributes = field(default_factory=lambda: MappingProxyType({}))
-    data: Data = None
+    data: EventData = None
 
 
-_JUDGES: Mapping[str, Callable[[str], Fault | None]] = {
+_JUDGES: Mapping[str, Callable[[str], EventFault | None]] = {
     "source": attribute_types.uri_reference,
     "dataschema": attribute_types.uri,
     "datacontenttype": attribute_types.media_type,
@@ -65,10 +65,10 @@ def errors_in(attributes: Attributes, prefix: str) -> list[FieldError]:
     """Return what is wrong with attributes that are present; `prefix` goes before their names (`ce-`)."""
     version = attributes.get("specversion")
     if version is None:
-        return [fault(f"{prefix}specversion", Fault.MISSING)]
+        return [fault(f"{prefix}specversion", EventFault.MISSING)]
     if version != SPEC_VERSION:  # what another version means by the rest is not known
-        return [fault(f"{prefix}specversion", Fault.SPEC_VERSION)]
-    found = [fault(f"{prefix}{name}", Fault.MISSING) for name in REQUIRED if not attributes.get(name)]
+        return [fault(f"{prefix}specversion", EventFault.SPEC_VERSION)]
+    found = [fault(f"{prefix}{name}", EventFault.MISSING) for name in REQUIRED if not attributes.get(name)]
     for name, value in attributes.items():
         kind = _fault_of(name, value)
         if kind is not None:
@@ -76,11 +76,11 @@ def errors_in(attributes: Attributes, prefix: str) -> list[FieldError]:
     return found
 
 
-def event(attributes: Attributes, data: Data) -> Event:
+def event(attributes: Attributes, data: EventData) -> CloudEvent:
     """Return the event that valid `attributes` make."""
     time = attributes.get("time")
     subject = attributes.get("subject")
-    return Event(
+    return CloudEvent(
         id=str(attributes["id"]),
         source=str(attributes["source"]),
         type=str(attributes["type"]),
@@ -95,23 +95,23 @@ def event(attributes: Attributes, data: Data) -> Event:
     )
 
 
-def _moment(value: Attribute | None) -> str | None:
+def _moment(value: AttributeValue | None) -> str | None:
     judged = attribute_types.timestamp(value) if isinstance(value, str) else None
     return judged if isinstance(judged, str) else None
 
 
-def _fault_of(name: str, value: Attribute) -> Fault | None:
+def _fault_of(name: str, value: AttributeValue) -> EventFault | None:
     if not attribute_types.is_name(name):
-        return Fault.NAME
+        return EventFault.NAME
     if not isinstance(value, str):
-        return Fault.TEXT if name in CORE or name in _TIMES else None
+        return EventFault.TEXT if name in CORE or name in _TIMES else None
     if not value:
-        return None if name in REQUIRED else Fault.EMPTY if name in CORE else None
+        return None if name in REQUIRED else EventFault.EMPTY if name in CORE else None
     if name in _TIMES:
         judged = attribute_types.timestamp(value)
-        return judged if isinstance(judged, Fault) else None
+        return judged if isinstance(judged, EventFault) else None
     return attribute_types.text(value) or _JUDGES.get(name, _anything)(value)
 
 
-def _anything(_value: str) -> Fault | None:
+def _anything(_value: str) -> EventFault | None:
     return None

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from schemas.validation import FieldError
-from services.ingest.forms.cloudevents.event import Attribute, Event, Json, Text
-from services.ingest.forms.cloudevents.event_faults import Fault, fault
-from services.ingest.forms.cloudevents.source_rules import IdFrom, SourceRules, TypeRule
+from services.ingest.forms.cloudevents.event import AttributeValue, CloudEvent, JsonData, TextData
+from services.ingest.forms.cloudevents.event_faults import EventFault, fault
+from services.ingest.forms.cloudevents.source_rules import EventRules, EventTypeRule, IdOrigin
 from services.ingest.touchpoint.document import JsonObject
 
 _MAX_ID: Final = 255
@@ -42,14 +42,14 @@ _IDENTITY_TYPES: Final = {"temporary_id": "anonymous_id", "mobile": "phone", "us
 """Names that others use for types of our catalogue; the first is Webex's."""
 
 
-def touchpoint(found: Event, rules: SourceRules) -> JsonObject | list[FieldError]:
+def touchpoint(found: CloudEvent, rules: EventRules) -> JsonObject | list[FieldError]:
     """Return the touchpoint that an event stands for, or what keeps it from being one."""
     rule = rules.rule_for(found.type)
     if rule.native:
-        if not isinstance(found.data, Json):
-            return [fault("data", Fault.DATA_NOT_JSON)]
+        if not isinstance(found.data, JsonData):
+            return [fault("data", EventFault.DATA_NOT_JSON)]
         if not isinstance(found.data.value, dict):
-            return [fault("data", Fault.DATA_NOT_TOUCHPOINT)]
+            return [fault("data", EventFault.DATA_NOT_TOUCHPOINT)]
         item = dict(found.data.value)
         _fill_in(item, "id", found.id)
     else:
@@ -62,7 +62,7 @@ def touchpoint(found: Event, rules: SourceRules) -> JsonObject | list[FieldError
     return errors or item
 
 
-def _foreign(found: Event, rule: TypeRule) -> JsonObject:
+def _foreign(found: CloudEvent, rule: EventTypeRule) -> JsonObject:
     item: JsonObject = {}
     for target, origin in rule.fields.items():
         _put(item, target, _value_at(found, origin))
@@ -74,9 +74,9 @@ def _foreign(found: Event, rule: TypeRule) -> JsonObject:
     return item
 
 
-def _id(found: Event, chosen: IdFrom) -> str:
+def _id(found: CloudEvent, chosen: IdOrigin) -> str:
     """Return the id: an event is the same as another when both source and id are (section "id")."""
-    if chosen is IdFrom.EVENT:
+    if chosen is IdOrigin.EVENT:
         return found.id
     whole = f"{found.source}#{found.id}"
     if len(whole) <= _MAX_ID:
@@ -84,17 +84,17 @@ def _id(found: Event, chosen: IdFrom) -> str:
     return f"ce-{hashlib.sha256(whole.encode()).hexdigest()}"
 
 
-def _kept(found: Event, rule: TypeRule) -> JsonObject:
+def _kept(found: CloudEvent, rule: EventTypeRule) -> JsonObject:
     attributes: JsonObject = {"ce_source": found.source, "ce_type": found.type}
     if found.subject is not None:
         attributes["ce_subject"] = found.subject
-    data = found.data.value if isinstance(found.data, Json | Text) else None
+    data = found.data.value if isinstance(found.data, JsonData | TextData) else None
     if rule.keep_data and data is not None:
         attributes["data"] = data
     return attributes
 
 
-def _keep_extensions(item: JsonObject, extensions: Mapping[str, Attribute]) -> None:
+def _keep_extensions(item: JsonObject, extensions: Mapping[str, AttributeValue]) -> None:
     kept = {f"ce_{name}": value for name, value in extensions.items() if name not in _SPOKEN_OF}
     if not kept:
         return
@@ -103,13 +103,13 @@ def _keep_extensions(item: JsonObject, extensions: Mapping[str, Attribute]) -> N
         item["attributes"] = {**kept, **(given or {})}
 
 
-def _identities(item: JsonObject, extensions: Mapping[str, Attribute], rule: TypeRule) -> list[FieldError]:
+def _identities(item: JsonObject, extensions: Mapping[str, AttributeValue], rule: EventTypeRule) -> list[FieldError]:
     identity = extensions.get("identity")
     if identity is None or identity == "":
         return []
     type_ = _identity_type(str(extensions.get("identitytype") or rule.identitytype))
     if type_ is None:
-        return [fault("identitytype", Fault.IDENTITY_TYPE)]
+        return [fault("identitytype", EventFault.IDENTITY_TYPE)]
     customer = item.get("customer")
     if customer is None:
         customer = item["customer"] = {}
@@ -137,18 +137,18 @@ def _looks_like(value: str) -> str:
     return "phone" if _PHONE.fullmatch(value) else "anonymous_id"
 
 
-def _sequence(item: JsonObject, extensions: Mapping[str, Attribute]) -> list[FieldError]:
+def _sequence(item: JsonObject, extensions: Mapping[str, AttributeValue]) -> list[FieldError]:
     given = extensions.get("sequence")
     if given is None or isinstance(given, bool) or item.get("sequence") is not None:
         return []
     text = str(given)
     if not text.isascii() or not text.isdigit() or len(text.lstrip("0")) > 15:
-        return [fault("sequence", Fault.SEQUENCE)]
+        return [fault("sequence", EventFault.SEQUENCE)]
     item["sequence"] = int(text)
     return []
 
 
-def _correlation(item: JsonObject, extensions: Mapping[str, Attribute]) -> None:
+def _correlation(item: JsonObject, extensions: Mapping[str, AttributeValue]) -> None:
     given = extensions.get("correlationid", extensions.get("correlation"))
     if given is None or given == "":
         return
@@ -164,12 +164,12 @@ def _fill_in(node: JsonObject, name: str, value: Any) -> None:
         node[name] = value
 
 
-def _value_at(found: Event, origin: str) -> Any:
+def _value_at(found: CloudEvent, origin: str) -> Any:
     """Return what stands at `origin`: `data.…`, `subject`, `source`, `type`, `id`, `time`, or an extension's name."""
     first, *rest = origin.split(".")
     if first != "data":
         return getattr(found, first, None) if first in _ENVELOPE else found.extensions.get(first)
-    node = found.data.value if isinstance(found.data, Json) else None
+    node = found.data.value if isinstance(found.data, JsonData) else None
     for step in rest:
         if isinstance(node, dict):
             node = node.get(step)

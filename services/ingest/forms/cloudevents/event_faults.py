@@ -8,7 +8,7 @@ from schemas.validation import ErrorCode, FieldError
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
-class Fault(Enum):
+class EventFault(Enum):
     """One kind of mistake: its code and the sentence in both languages."""
 
     MISSING = (
@@ -119,7 +119,7 @@ class Fault(Enum):
     )
 
 
-def fault(path: str, kind: Fault) -> FieldError:
+def fault(path: str, kind: EventFault) -> FieldError:
     """Return the error for the attribute or header at `path`; a name that is not plain is not shown."""
     code, message, message_ko = kind.value
     shown = path if _PLAIN_NAME.fullmatch(path) else "*"

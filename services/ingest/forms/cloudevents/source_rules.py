@@ -30,7 +30,7 @@ _PAIRS: Final = {"score": {"metric", "value", "scale"}, "value": {"amount", "cur
 _ORIGIN = re.compile(r"data(\.[^.]+)*|[a-z0-9]+")
 
 
-class ConfigurationError(ValueError):
+class EventRulesError(ValueError):
     """The dialect says something impossible; `problems` has a line for each thing to mend."""
 
     def __init__(self, problems: list[str]) -> None:
@@ -38,14 +38,14 @@ class ConfigurationError(ValueError):
         self.problems = problems
 
 
-class IdFrom(StrEnum):
+class IdOrigin(StrEnum):
     """What makes the id of a touchpoint out of an event with a foreign type."""
 
     ORIGIN_AND_EVENT = "origin_and_event"
     EVENT = "event"
 
 
-class TypeRule(BaseModel):
+class EventTypeRule(BaseModel):
     """What to do with the events of one type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,7 +53,7 @@ class TypeRule(BaseModel):
     native: bool = False
     kind: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$", max_length=64)
     channel: Channel | None = None
-    id: IdFrom = IdFrom.ORIGIN_AND_EVENT
+    id: IdOrigin = IdOrigin.ORIGIN_AND_EVENT
     identitytype: str = ""
     fields: Mapping[str, str] = Field(default_factory=dict)
     keep_data: bool = True
@@ -75,14 +75,14 @@ class _Dialect(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     native_types: tuple[str, ...] = ()
-    types: Mapping[str, TypeRule] = Field(default_factory=dict)
+    types: Mapping[str, EventTypeRule] = Field(default_factory=dict)
 
 
-_NATIVE = TypeRule(native=True)
-_FOREIGN = TypeRule()
+_NATIVE = EventTypeRule(native=True)
+_FOREIGN = EventTypeRule()
 
 
-class SourceRules:
+class EventRules:
     """The rules for one source."""
 
     def __init__(self, dialect: Any = None) -> None:
@@ -94,12 +94,12 @@ class SourceRules:
         try:
             read = _Dialect.model_validate(dialect if dialect is not None else {})
         except ValidationError as error:
-            raise ConfigurationError([_problem(one) for one in error.errors()]) from None
+            raise EventRulesError([_problem(one) for one in error.errors()]) from None
         self._native = frozenset(read.native_types) | {CloudEventType.TOUCHPOINT.value}
         self._by_type = read.types
         self._patterns = sorted((name for name in read.types if set(name) & set("*?[")), key=len, reverse=True)
 
-    def rule_for(self, type_: str) -> TypeRule:
+    def rule_for(self, type_: str) -> EventTypeRule:
         """Return what to do with events of that type."""
         rule = self._by_type.get(type_)
         if rule is None and type_ in self._native:

@@ -7,20 +7,29 @@ from typing import Any
 
 from schemas.validation import FieldError
 from services.ingest.forms.cloudevents import attribute_types
-from services.ingest.forms.cloudevents.binary_mode import Found, json_of, text_of
-from services.ingest.forms.cloudevents.event import CORE, Attribute, Data, Json, Opaque, Text, errors_in, event
-from services.ingest.forms.cloudevents.event_faults import Fault, fault
-from services.ingest.touchpoint.document import ItemLimits, JsonObject, Unreadable, read_item
+from services.ingest.forms.cloudevents.binary_mode import EventReading, json_of, text_of
+from services.ingest.forms.cloudevents.event import (
+    CORE,
+    AttributeValue,
+    BinaryData,
+    EventData,
+    JsonData,
+    TextData,
+    errors_in,
+    event,
+)
+from services.ingest.forms.cloudevents.event_faults import EventFault, fault
+from services.ingest.touchpoint.document import ItemLimits, JsonObject, UnreadableItem, read_item
 
 _DATA = ("data", "data_base64")
-_BROKEN: Attribute = "?"
+_BROKEN: AttributeValue = "?"
 """Stands in for a value that is complained of already."""
 
 
-def read(raw: bytes, limits: ItemLimits) -> Found:
+def read(raw: bytes, limits: ItemLimits) -> EventReading:
     """Return the event that a JSON object is."""
     found = read_item(raw, replace(limits, depth=limits.depth + 1))  # the data may be as deep as a bare touchpoint
-    if isinstance(found, Unreadable):
+    if isinstance(found, UnreadableItem):
         return found
     attributes, complaints = _attributes(found)
     known = {error.path for error in complaints}
@@ -28,14 +37,14 @@ def read(raw: bytes, limits: ItemLimits) -> Found:
     if complaints:
         return complaints
     data = _data(found, str(attributes.get("datacontenttype", "")), limits)
-    if isinstance(data, Unreadable):
+    if isinstance(data, UnreadableItem):
         return data
     return data if isinstance(data, list) else event(attributes, data)
 
 
-def _attributes(found: JsonObject) -> tuple[dict[str, Attribute], list[FieldError]]:
+def _attributes(found: JsonObject) -> tuple[dict[str, AttributeValue], list[FieldError]]:
     """Return the attributes that are set (null is unset) and complaints about values of no CloudEvents type."""
-    attributes: dict[str, Attribute] = {}
+    attributes: dict[str, AttributeValue] = {}
     complaints: list[FieldError] = []
     for name, value in found.items():
         if value is None or name in _DATA:
@@ -47,39 +56,43 @@ def _attributes(found: JsonObject) -> tuple[dict[str, Attribute], list[FieldErro
     return attributes, complaints
 
 
-def _type_fault(name: str, value: Any) -> Fault | None:
+def _type_fault(name: str, value: Any) -> EventFault | None:
     if isinstance(value, str):
         return None
     if name in CORE:
-        return Fault.TEXT
+        return EventFault.TEXT
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return None if attribute_types.MIN_INTEGER <= value <= attribute_types.MAX_INTEGER else Fault.INTEGER
-    return Fault.EXTENSION_TYPE
+        return None if attribute_types.MIN_INTEGER <= value <= attribute_types.MAX_INTEGER else EventFault.INTEGER
+    return EventFault.EXTENSION_TYPE
 
 
-def _data(found: JsonObject, content_type: str, limits: ItemLimits) -> Data | Unreadable | list[FieldError]:
+def _data(found: JsonObject, content_type: str, limits: ItemLimits) -> EventData | UnreadableItem | list[FieldError]:
     encoded = found.get("data_base64")
     if encoded is not None:
-        return [fault("data_base64", Fault.DATA_TWICE)] if "data" in found else _decoded(encoded, content_type, limits)
+        return (
+            [fault("data_base64", EventFault.DATA_TWICE)]
+            if "data" in found
+            else _decoded(encoded, content_type, limits)
+        )
     if "data" not in found:
         return None
     data = found["data"]
     if not content_type or attribute_types.is_json(content_type):
-        return Json(value=data)
-    return Text(value=data) if isinstance(data, str) else [fault("data", Fault.DATA_NOT_TEXT)]
+        return JsonData(value=data)
+    return TextData(value=data) if isinstance(data, str) else [fault("data", EventFault.DATA_NOT_TEXT)]
 
 
 def _decoded(
     encoded: Any, content_type: str, limits: ItemLimits
-) -> Json | Text | Opaque | Unreadable | list[FieldError]:
+) -> JsonData | TextData | BinaryData | UnreadableItem | list[FieldError]:
     if not isinstance(encoded, str):
-        return [fault("data_base64", Fault.TEXT)]
+        return [fault("data_base64", EventFault.TEXT)]
     try:
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
-        return [fault("data_base64", Fault.BASE64)]
+        return [fault("data_base64", EventFault.BASE64)]
     if content_type and attribute_types.is_json(content_type):  # without one, nothing is assumed (section 3.1.2)
         return json_of(raw, limits)
     return text_of(raw)

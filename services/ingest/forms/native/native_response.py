@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from services.ingest.http.exchange import JSON_TYPE, Reply
-from services.ingest.reasons import OUTCOMES, Outcome, Summary
-from services.ingest.results.item_results import Result, result
+from services.ingest.http.exchange import JSON_TYPE, HttpResponse
+from services.ingest.reasons import OUTCOMES, ItemOutcome, ResponseSummary
+from services.ingest.results.item_results import ItemResultView, result
 from services.ingest.results.messages import Language, say
-from services.ingest.results.verdict import Verdict
+from services.ingest.results.verdict import ItemResult
 from services.runtime.http import PROBLEM_TYPE, TITLES
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ResultsView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of an answer; the first six members only in a problem document."""
 
-    results: list[Result]
+    results: list[ItemResultView]
     accepted: int
     duplicate: int
     rejected: int
@@ -36,18 +36,20 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 _ENCODER = msgspec.json.Encoder()
 
 
-def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int, *, dry_run: bool = False) -> Reply:
+def answer(
+    verdicts: Sequence[ItemResult], language: Language, retry_after_s: int, *, dry_run: bool = False
+) -> HttpResponse:
     """Return the answer to a request whose touchpoints had these verdicts, or would have had in a dry run."""
     outcomes = [verdict.outcome for verdict in verdicts]
     counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
     status = status_of(counts)
     results = [result(at, verdict, language, retry_after_s) for at, verdict in enumerate(verdicts)]
-    body = Answer(
+    body = ResultsView(
         results=results,
-        accepted=counts[Outcome.ACCEPTED],
-        duplicate=counts[Outcome.DUPLICATE],
-        rejected=counts[Outcome.REJECTED],
-        unavailable=counts[Outcome.UNAVAILABLE],
+        accepted=counts[ItemOutcome.ACCEPTED],
+        duplicate=counts[ItemOutcome.DUPLICATE],
+        rejected=counts[ItemOutcome.REJECTED],
+        unavailable=counts[ItemOutcome.UNAVAILABLE],
         dry_run=dry_run,
     )
     if status < 400:
@@ -60,24 +62,26 @@ def answer(verdicts: Sequence[Verdict], language: Language, retry_after_s: int, 
     return _reply(status, problem, PROBLEM_TYPE, language, retry_after_s if status == 503 else None)
 
 
-def status_of(counts: Mapping[Outcome, int]) -> int:
+def status_of(counts: Mapping[ItemOutcome, int]) -> int:
     """Return the HTTP status for so many touchpoints of each outcome, all of which are named."""
-    if counts[Outcome.UNAVAILABLE]:
+    if counts[ItemOutcome.UNAVAILABLE]:
         return 503
-    if not counts[Outcome.REJECTED]:
+    if not counts[ItemOutcome.REJECTED]:
         return 202
-    return 207 if counts[Outcome.ACCEPTED] or counts[Outcome.DUPLICATE] else 422
+    return 207 if counts[ItemOutcome.ACCEPTED] or counts[ItemOutcome.DUPLICATE] else 422
 
 
-def _summary(status: int, results: list[Result], language: Language, retry_after_s: int) -> tuple[str, str]:
+def _summary(status: int, results: list[ItemResultView], language: Language, retry_after_s: int) -> tuple[str, str]:
     only = results[0] if len(results) == 1 else None
     if only is not None and only.code and only.message:
         return only.code, only.message
-    summary = Summary.SOME_UNAVAILABLE if status == 503 else Summary.ALL_REJECTED
+    summary = ResponseSummary.SOME_UNAVAILABLE if status == 503 else ResponseSummary.ALL_REJECTED
     return str(summary), say(summary, language, retry_after=retry_after_s)
 
 
-def _reply(status: int, body: Answer, media_type: str, language: Language, after: int | None = None) -> Reply:
+def _reply(
+    status: int, body: ResultsView, media_type: str, language: Language, after: int | None = None
+) -> HttpResponse:
     encoded = _ENCODER.encode(body)
     headers = [
         (b"content-type", media_type.encode()),
@@ -87,4 +91,4 @@ def _reply(status: int, body: Answer, media_type: str, language: Language, after
     ]
     if after is not None:
         headers.append((b"retry-after", b"%d" % after))
-    return Reply(status=status, body=encoded, headers=tuple(headers))
+    return HttpResponse(status=status, body=encoded, headers=tuple(headers))

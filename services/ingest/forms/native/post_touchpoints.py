@@ -7,11 +7,11 @@ What happens to the touchpoints is `services.ingest.publish.intake`'s business; 
 from collections.abc import Sequence
 
 from services.ingest.forms.native import native_response
-from services.ingest.forms.wire_form import Form
-from services.ingest.http.exchange import Call, Headers, Inlet, Reply
+from services.ingest.forms.wire_form import WireForm
+from services.ingest.http.exchange import Headers, HttpRequest, HttpResponse, RequestBody
 from services.ingest.http.presented_key import presented_key
-from services.ingest.publish.intake import Intake, Request
-from services.ingest.reasons import Refusal, Refused
+from services.ingest.publish.intake import IntakeRequest, TouchpointIntake
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits
 
@@ -25,25 +25,27 @@ class PostTouchpoints:
 
     methods = ("POST",)
 
-    def __init__(self, intake: Intake, limits: ItemLimits, retry_after_s: int, forms: Sequence[Form] = ()) -> None:
+    def __init__(
+        self, intake: TouchpointIntake, limits: ItemLimits, retry_after_s: int, forms: Sequence[WireForm] = ()
+    ) -> None:
         self._intake = intake
         self._limits = limits
         self._retry_after_s = retry_after_s
         self._forms = forms
 
-    async def answer(self, call: Call, inlet: Inlet) -> Reply:
+    async def answer(self, call: HttpRequest, inlet: RequestBody) -> HttpResponse:
         """Answer with one result per touchpoint."""
         form = next((form for form in self._forms if form.claims(call.headers)), None)
         request = await (self._native(call, inlet) if form is None else self._in(form, call, inlet))
         verdicts = await self._intake.take(request)
         return native_response.answer(verdicts, call.language, self._retry_after_s, dry_run=request.dry_run)
 
-    async def _native(self, call: Call, inlet: Inlet) -> Request:
+    async def _native(self, call: HttpRequest, inlet: RequestBody) -> IntakeRequest:
         key = presented_key(call.headers)
         source = await call.enter(key) if key is not None else None
         _check_media_type(call.headers)
         envelope = document.open_envelope(await inlet.read(), self._limits)
-        return Request(
+        return IntakeRequest(
             items=envelope.items,
             source=source if source is not None else await call.enter(envelope.write_key),
             traceparent=call.header(b"traceparent"),
@@ -51,10 +53,10 @@ class PostTouchpoints:
             carries_key=envelope.write_key is not None,
         )
 
-    async def _in(self, form: Form, call: Call, inlet: Inlet) -> Request:
+    async def _in(self, form: WireForm, call: HttpRequest, inlet: RequestBody) -> IntakeRequest:
         source = await call.enter(presented_key(call.headers))
         opened = form.open(call.headers, await inlet.read(), source)
-        return Request(
+        return IntakeRequest(
             items=opened.items,
             originals=opened.originals,
             source=source,
@@ -77,4 +79,4 @@ def _check_media_type(headers: Headers) -> None:
         if name.strip() == b"charset":
             charset = frozenset({value.strip().strip(b'"')})
     if media_type.strip() != _JSON or not charset <= _UTF8:
-        raise Refused(Refusal.UNSUPPORTED_MEDIA_TYPE, headers={"accept": "application/json"})
+        raise RequestRefusedError(RequestRefusal.UNSUPPORTED_MEDIA_TYPE, headers={"accept": "application/json"})

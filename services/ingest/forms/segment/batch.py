@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.reasons import Refusal, Refused
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calls:
+class CallBatch:
     """The messages of one request, the key if it stood in the body, and what a batch says for all of its messages."""
 
     messages: tuple[bytes, ...]
@@ -32,7 +32,7 @@ class _Outer(msgspec.Struct, rename={"write_key": "writeKey", "sent_at": "sentAt
 _OUTER = msgspec.json.Decoder(_Outer)
 
 
-def open_calls(body: bytes, limits: ItemLimits) -> Calls:
+def open_calls(body: bytes, limits: ItemLimits) -> CallBatch:
     """Take a body apart: `{"batch": [{…}, …], "sentAt": …, "writeKey": …}`, or one message.
 
     Raises:
@@ -40,32 +40,32 @@ def open_calls(body: bytes, limits: ItemLimits) -> Calls:
     """
     calls = _taken_apart(document.bare(body), limits)
     if not calls.messages:
-        raise Refused(Refusal.NO_CALLS)
+        raise RequestRefusedError(RequestRefusal.NO_CALLS)
     if len(calls.messages) > limits.items:
-        raise Refused(Refusal.TOO_MANY_ITEMS, limit=limits.items)
+        raise RequestRefusedError(RequestRefusal.TOO_MANY_ITEMS, limit=limits.items)
     return calls
 
 
-def _taken_apart(body: bytes, limits: ItemLimits) -> Calls:
+def _taken_apart(body: bytes, limits: ItemLimits) -> CallBatch:
     readable = document.without_lone_surrogates(body)
     try:
         outer = _OUTER.decode(readable)
     except RecursionError:
-        raise Refused(Refusal.BODY_TOO_DEEP, limit=limits.depth) from None
+        raise RequestRefusedError(RequestRefusal.BODY_TOO_DEEP, limit=limits.depth) from None
     except msgspec.ValidationError:
-        raise Refused(Refusal.INVALID_CALLS) from None
+        raise RequestRefusedError(RequestRefusal.INVALID_CALLS) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _with_constants(body)
     write_key = next((key for key in (outer.write_key, outer.api_key) if isinstance(key, str) and key), None)
     if isinstance(outer.batch, msgspec.UnsetType):
-        return Calls(messages=(body,), write_key=write_key)
+        return CallBatch(messages=(body,), write_key=write_key)
     shared = {name: said for name, said in (("sentAt", outer.sent_at), ("context", outer.context)) if said is not None}
-    return Calls(
+    return CallBatch(
         messages=document.slices(body, readable, outer.batch), write_key=write_key, shared=shared, is_batch=True
     )
 
 
-def _with_constants(body: bytes) -> Calls:
+def _with_constants(body: bytes) -> CallBatch:
     """Take a body apart that says `NaN` or `Infinity`, as Python's own library does: the fault of one property.
 
     Raises:
@@ -74,17 +74,17 @@ def _with_constants(body: bytes) -> Calls:
     try:
         whole = json.loads(body)
     except (ValueError, RecursionError):
-        raise Refused(Refusal.BODY_NOT_JSON) from None
+        raise RequestRefusedError(RequestRefusal.BODY_NOT_JSON) from None
     if not isinstance(whole, dict) or not isinstance(whole.get("batch", []), list):
-        raise Refused(Refusal.INVALID_CALLS)
+        raise RequestRefusedError(RequestRefusal.INVALID_CALLS)
     write_key = next(
         (key for key in (whole.get("writeKey"), whole.get("api_key")) if isinstance(key, str) and key), None
     )
     if "batch" not in whole:
-        return Calls(messages=(body,), write_key=write_key)
+        return CallBatch(messages=(body,), write_key=write_key)
     shared = {name: whole[name] for name in ("sentAt", "context") if whole.get(name) is not None}
     messages = tuple(json.dumps(message).encode() for message in whole["batch"])
-    return Calls(messages=messages, write_key=write_key, shared=shared, is_batch=True)
+    return CallBatch(messages=messages, write_key=write_key, shared=shared, is_batch=True)
 
 
 def completed(message: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:

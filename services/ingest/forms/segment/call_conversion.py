@@ -16,7 +16,7 @@ from schemas import kinds
 from schemas.vocabulary import Channel
 from services.ingest.forms.segment import fields
 from services.ingest.forms.segment.fields import Message
-from services.ingest.forms.segment.segment_mapping import KINDS, CallType, SegmentMapping, Target, slug
+from services.ingest.forms.segment.segment_mapping import KINDS, CallTarget, CallType, SegmentMapping, slug
 
 _WELL_KNOWN: Mapping[str, str] = {
     "order_completed": "order_placed",
@@ -36,7 +36,7 @@ _BY_TRANSPORT = frozenset({"messageId", "sentAt", "receivedAt", "writeKey", "_me
 _CHANNELS = frozenset(Channel)
 
 
-class Unmapped(StrEnum):
+class NoTouchpointReason(StrEnum):
     """Why a message becomes no touchpoint."""
 
     LEFT_OUT = "left_out"
@@ -44,7 +44,7 @@ class Unmapped(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
+class CallSender:
     """What the mapping needs to know of who sends: its mapping, its only channel if it has but one, and a replay."""
 
     mapping: SegmentMapping
@@ -84,14 +84,16 @@ def said_time(message: Message) -> Any:
     return None
 
 
-def touchpoints(message: Message, call: CallType | None, sender: Sender) -> list[dict[str, Any]] | Unmapped:
+def touchpoints(
+    message: Message, call: CallType | None, sender: CallSender
+) -> list[dict[str, Any]] | NoTouchpointReason:
     """Return the touchpoints that a message becomes, as they could have been posted."""
     if call is None:
-        return Unmapped.UNKNOWN_CALL
+        return NoTouchpointReason.UNKNOWN_CALL
     event = fields.as_text(message.get("event")) or ""
     target = sender.mapping.target(call, event)
     if target is None:
-        return Unmapped.LEFT_OUT
+        return NoTouchpointReason.LEFT_OUT
     properties = _object(message.get("properties"))
     members, used = fields.carried(properties)
     touchpoint: dict[str, Any] = {
@@ -113,7 +115,7 @@ def touchpoints(message: Message, call: CallType | None, sender: Sender) -> list
     return _aliased(touchpoint, message, sender.mapping) if call is CallType.ALIAS else [touchpoint]
 
 
-def _apply(target: Target, message: Message, touchpoint: dict[str, Any]) -> None:
+def _apply(target: CallTarget, message: Message, touchpoint: dict[str, Any]) -> None:
     if target.direction is not None:
         touchpoint["direction"] = target.direction
     for name, expression in target.fields.items():
@@ -140,7 +142,7 @@ def _customer(message: Message, call: CallType, mapping: SegmentMapping) -> dict
     return customer
 
 
-def _channel(message: Message, call: CallType, target: Target, sender: Sender) -> str | None:
+def _channel(message: Message, call: CallType, target: CallTarget, sender: CallSender) -> str | None:
     """Return the customer's channel; root `channel` and `context.channel` say how a library runs, not where it was."""
     said = fields.at(message, ("properties", "channel"))
     if isinstance(said, str) and said in _CHANNELS:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from services.ingest.http.exchange import JSON_TYPE, Reply
-from services.ingest.reasons import Outcome, Summary
+from services.ingest.http.exchange import JSON_TYPE, HttpResponse
+from services.ingest.reasons import ItemOutcome, ResponseSummary
 from services.ingest.results import item_results
-from services.ingest.results.item_results import Note
+from services.ingest.results.item_results import MemberNote
 from services.ingest.results.messages import Language, say
-from services.ingest.results.verdict import Verdict
-from services.ingest.touchpoint.repair import Mended
+from services.ingest.results.verdict import ItemResult
+from services.ingest.touchpoint.repair import MemberRepair
 from services.runtime.http import Problem, problem_response
 
 _ENCODER = msgspec.json.Encoder()
@@ -34,7 +34,7 @@ _MEMBERS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class CallResult:
     """What became of the message at `index`; no verdict means that its mapping leaves it out.
 
     `mended` is what was put right in the message itself, by the message's own names.
@@ -42,11 +42,13 @@ class Told:
 
     index: int
     message_id: str | None
-    verdict: Verdict | None
-    mended: tuple[Mended, ...] = ()
+    verdict: ItemResult | None
+    mended: tuple[MemberRepair, ...] = ()
 
 
-class RejectedCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"message_id": "messageId"}):
+class RejectedCallView(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"message_id": "messageId"}
+):
     """A call that was refused for good."""
 
     index: int
@@ -54,10 +56,12 @@ class RejectedCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     code: str
     message: str
     field: str | None = None
-    errors: tuple[Note, ...] = ()
+    errors: tuple[MemberNote, ...] = ()
 
 
-class Warned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"message_id": "messageId"}):
+class CallWarningView(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"message_id": "messageId"}
+):
     """An identifier of an accepted call that was left out, or a member that was put right."""
 
     index: int
@@ -67,26 +71,26 @@ class Warned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     field: str
 
 
-class Taken(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CallsView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of a 200."""
 
     success: bool
     accepted: int
     duplicate: int
     ignored: int
-    rejected: list[RejectedCall]
-    warnings: list[Warned] = []
+    rejected: list[RejectedCallView]
+    warnings: list[CallWarningView] = []
 
 
-def reply(told: Sequence[Told], language: Language, retry_after_s: int) -> Reply:
+def reply(told: Sequence[CallResult], language: Language, retry_after_s: int) -> HttpResponse:
     """Return the answer to these calls."""
     outcomes = [one.verdict.outcome if one.verdict is not None else None for one in told]
-    if Outcome.UNAVAILABLE in outcomes:
+    if ItemOutcome.UNAVAILABLE in outcomes:
         return _unavailable(language, retry_after_s)
-    body = Taken(
+    body = CallsView(
         success=True,
-        accepted=outcomes.count(Outcome.ACCEPTED),
-        duplicate=outcomes.count(Outcome.DUPLICATE),
+        accepted=outcomes.count(ItemOutcome.ACCEPTED),
+        duplicate=outcomes.count(ItemOutcome.DUPLICATE),
         ignored=outcomes.count(None),
         rejected=[_rejected(one, one.verdict, language, retry_after_s) for one in told if _is_rejected(one.verdict)],
         warnings=[warned for one in told for warned in _warned(one, language)],
@@ -97,17 +101,17 @@ def reply(told: Sequence[Told], language: Language, retry_after_s: int) -> Reply
         (b"content-length", b"%d" % len(encoded)),
         (b"content-language", language.encode()),
     )
-    return Reply(status=200, body=encoded, headers=headers)
+    return HttpResponse(status=200, body=encoded, headers=headers)
 
 
-def _is_rejected(verdict: Verdict | None) -> bool:
-    return verdict is not None and verdict.outcome is Outcome.REJECTED
+def _is_rejected(verdict: ItemResult | None) -> bool:
+    return verdict is not None and verdict.outcome is ItemOutcome.REJECTED
 
 
-def _rejected(one: Told, verdict: Verdict | None, language: Language, retry_after_s: int) -> RejectedCall:
+def _rejected(one: CallResult, verdict: ItemResult | None, language: Language, retry_after_s: int) -> RejectedCallView:
     assert verdict is not None  # noqa: S101  only rejected ones come here
     result = item_results.result(one.index, verdict, language, retry_after_s)
-    return RejectedCall(
+    return RejectedCallView(
         index=one.index,
         message_id=one.message_id,
         code=result.code or "",
@@ -117,23 +121,25 @@ def _rejected(one: Told, verdict: Verdict | None, language: Language, retry_afte
     )
 
 
-def _warned(one: Told, language: Language) -> list[Warned]:
+def _warned(one: CallResult, language: Language) -> list[CallWarningView]:
     if one.verdict is None or _is_rejected(one.verdict):
         return []
     mended = [(note.path, note.how) for note in one.mended]
     mended += [(called(note.path), note.how) for note in one.verdict.mended]
     return [
         *(
-            Warned(index=one.index, message_id=one.message_id, code=str(how), message=say(how, language), field=path)
+            CallWarningView(
+                index=one.index, message_id=one.message_id, code=str(how), message=say(how, language), field=path
+            )
             for path, how in mended
         ),
         *_left_out(one, one.verdict, language),
     ]
 
 
-def _left_out(one: Told, verdict: Verdict, language: Language) -> list[Warned]:
+def _left_out(one: CallResult, verdict: ItemResult, language: Language) -> list[CallWarningView]:
     return [
-        Warned(
+        CallWarningView(
             index=one.index,
             message_id=one.message_id,
             code=str(dropped.reason),
@@ -152,8 +158,8 @@ def called(path: str) -> str:
     return f"properties.{inner}" if outer == "attributes" else path
 
 
-def _unavailable(language: Language, retry_after_s: int) -> Reply:
-    message = say(Summary.SOME_UNAVAILABLE, language, retry_after=retry_after_s)
+def _unavailable(language: Language, retry_after_s: int) -> HttpResponse:
+    message = say(ResponseSummary.SOME_UNAVAILABLE, language, retry_after=retry_after_s)
     headers = {"retry-after": str(retry_after_s), "content-language": str(language)}
-    response = problem_response(Problem(503, str(Summary.SOME_UNAVAILABLE), message, headers=headers))
-    return Reply(status=503, body=bytes(response.body), headers=tuple(response.raw_headers))
+    response = problem_response(Problem(503, str(ResponseSummary.SOME_UNAVAILABLE), message, headers=headers))
+    return HttpResponse(status=503, body=bytes(response.body), headers=tuple(response.raw_headers))

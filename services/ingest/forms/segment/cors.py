@@ -4,8 +4,8 @@ A preflight carries no key, so it is answered for the origins of all sources tog
 to those of its own source. A source without origins is not sent from web pages at all.
 """
 
-from services.ingest.http.exchange import Call, Reply
-from services.ingest.reasons import Refusal, Refused
+from services.ingest.http.exchange import HttpRequest, HttpResponse
+from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source
 
 ANY = "*"
@@ -19,7 +19,7 @@ _REMEMBERED_S = 7200
 """Seconds that a browser may remember a preflight; none of them takes more."""
 
 
-def greet(call: Call, allowed: frozenset[str]) -> None:
+def greet(call: HttpRequest, allowed: frozenset[str]) -> None:
     """Let a page of an allowed origin read the answer, be it a refusal."""
     origin = call.header(b"origin")
     call.added["vary"] = "origin"
@@ -28,21 +28,21 @@ def greet(call: Call, allowed: frozenset[str]) -> None:
         call.added["access-control-expose-headers"] = _EXPOSED
 
 
-def hold(call: Call, source: Source) -> None:
+def hold(call: HttpRequest, source: Source) -> None:
     """Refuse a page that this source is not sent from; who is no browser says no origin."""
     origin = call.header(b"origin")
     if origin and not _allows(source.origins, origin):
         call.added.pop("access-control-allow-origin", None)
-        raise Refused(Refusal.ORIGIN_NOT_ALLOWED)
+        raise RequestRefusedError(RequestRefusal.ORIGIN_NOT_ALLOWED)
 
 
-def preflight(call: Call) -> Reply:
+def preflight(call: HttpRequest) -> HttpResponse:
     """Answer OPTIONS."""
     if "access-control-allow-origin" in call.added:
         call.added["access-control-allow-methods"] = "POST"
         call.added["access-control-allow-headers"] = _HEADERS
         call.added["access-control-max-age"] = str(_REMEMBERED_S)
-    return Reply(status=200, body=b"", headers=((b"content-length", b"0"), (b"allow", b"POST, OPTIONS")))
+    return HttpResponse(status=200, body=b"", headers=((b"content-length", b"0"), (b"allow", b"POST, OPTIONS")))
 
 
 def _allows(allowed: frozenset[str], origin: str) -> bool:

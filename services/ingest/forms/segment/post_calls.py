@@ -7,21 +7,21 @@ from typing import Any, Final
 import msgspec
 
 from services.ingest.forms.segment import batch, call_conversion, calls_response, cors, segment_mapping
-from services.ingest.forms.segment.batch import Calls
-from services.ingest.forms.segment.call_conversion import Sender, Unmapped
-from services.ingest.forms.segment.calls_response import Told
-from services.ingest.forms.segment.segment_mapping import CallType, MappingError, SegmentMapping
-from services.ingest.http.exchange import Call, Inlet, Reply
+from services.ingest.forms.segment.batch import CallBatch
+from services.ingest.forms.segment.call_conversion import CallSender, NoTouchpointReason
+from services.ingest.forms.segment.calls_response import CallResult
+from services.ingest.forms.segment.segment_mapping import CallType, SegmentMapping, SegmentMappingError
+from services.ingest.http.exchange import HttpRequest, HttpResponse, RequestBody
 from services.ingest.http.presented_key import presented_key
-from services.ingest.metrics import Metrics
-from services.ingest.publish.intake import Intake, Request
-from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
-from services.ingest.results.verdict import Verdict, reject_unreadable
-from services.ingest.sources.source import Scope, Source
-from services.ingest.sources.source_keys import Sources
+from services.ingest.metrics import IngestMetrics
+from services.ingest.publish.intake import IntakeRequest, TouchpointIntake
+from services.ingest.reasons import ItemOutcome, RequestRefusal, RequestRefusedError, TouchpointRejection
+from services.ingest.results.verdict import ItemResult, reject_unreadable
+from services.ingest.sources.source import Source, SourceScope
+from services.ingest.sources.source_keys import SourceKeys
 from services.ingest.touchpoint import document, repair
-from services.ingest.touchpoint.document import ItemLimits, Unreadable
-from services.ingest.touchpoint.repair import Mended
+from services.ingest.touchpoint.document import ItemLimits, UnreadableItem
+from services.ingest.touchpoint.repair import MemberRepair
 from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)
@@ -31,7 +31,7 @@ DIALECT = "segment"
 _MEND_AFTER_S: Final = 60
 """Seconds until a source whose mapping is broken is worth another try: an operator has to come."""
 
-_WORST_FIRST: Final = (Outcome.UNAVAILABLE, Outcome.REJECTED, Outcome.ACCEPTED, Outcome.DUPLICATE)
+_WORST_FIRST: Final = (ItemOutcome.UNAVAILABLE, ItemOutcome.REJECTED, ItemOutcome.ACCEPTED, ItemOutcome.DUPLICATE)
 
 _JSON = msgspec.json.Encoder()
 
@@ -55,19 +55,24 @@ class _Mapped:
     """The messages of a request, and the touchpoints made of them: `of[i]` is the message that item `i` came from."""
 
     ids: list[str | None]
-    mended: list[tuple[Mended, ...]]
-    items: list[bytes | Verdict]
+    mended: list[tuple[MemberRepair, ...]]
+    items: list[bytes | ItemResult]
     originals: list[bytes]
     of: list[int]
 
 
-class SegmentCalls:
+class PostCalls:
     """Takes calls, one or a batch."""
 
     methods = ("POST", "OPTIONS")
 
     def __init__(
-        self, sources: Sources, intake: Intake, metrics: Metrics, limits: ItemLimits, retry_after_s: int
+        self,
+        sources: SourceKeys,
+        intake: TouchpointIntake,
+        metrics: IngestMetrics,
+        limits: ItemLimits,
+        retry_after_s: int,
     ) -> None:
         self._sources = sources
         self._intake = intake
@@ -76,7 +81,7 @@ class SegmentCalls:
         self._retry_after_s = retry_after_s
         self._mappings: dict[str, tuple[object, SegmentMapping]] = {}
 
-    async def answer(self, call: Call, inlet: Inlet) -> Reply:
+    async def answer(self, call: HttpRequest, inlet: RequestBody) -> HttpResponse:
         """Answer 200 with what became of the calls; raises `Refused`."""
         cors.greet(call, self._sources.origins)
         if call.method == "OPTIONS":
@@ -90,10 +95,10 @@ class SegmentCalls:
         verdicts = await self._taken(mapped, source, call)
         return calls_response.reply([*_told(mapped, verdicts)], call.language, self._retry_after_s)
 
-    async def _taken(self, mapped: _Mapped, source: Source, call: Call) -> Sequence[Verdict]:
+    async def _taken(self, mapped: _Mapped, source: Source, call: HttpRequest) -> Sequence[ItemResult]:
         if not mapped.items:
             return ()
-        request = Request(
+        request = IntakeRequest(
             items=mapped.items,
             originals=mapped.originals,
             source=source,
@@ -103,15 +108,15 @@ class SegmentCalls:
         )
         return await self._intake.take(request)
 
-    def _map(self, calls: Calls, source: Source, path: str) -> _Mapped:
+    def _map(self, calls: CallBatch, source: Source, path: str) -> _Mapped:
         sender = self._sender(source, path)
         mapped = _Mapped([], [], [], [], [])
         for at, original in enumerate(calls.messages):
             found, mended = self._read(original)
             mapped.mended.append(mended)
-            if isinstance(found, Unreadable):
+            if isinstance(found, UnreadableItem):
                 mapped.ids.append(None)
-                made: Sequence[bytes | Verdict] = (reject_unreadable(found),)
+                made: Sequence[bytes | ItemResult] = (reject_unreadable(found),)
             else:
                 whole = batch.completed(found, calls.shared)
                 mapped.ids.append(call_conversion.message_id(whole))
@@ -121,35 +126,38 @@ class SegmentCalls:
             mapped.of += [at] * len(made)
         return mapped
 
-    def _read(self, original: bytes) -> tuple[dict[str, Any] | Unreadable, tuple[Mended, ...]]:
+    def _read(self, original: bytes) -> tuple[dict[str, Any] | UnreadableItem, tuple[MemberRepair, ...]]:
         """Return a message; one that holds what cannot be kept is put right, for nobody looks at the answer."""
         found = document.read_item(original, self._limits)
-        mended = repair.read(original, self._limits) if isinstance(found, Unreadable) else None
+        mended = repair.read(original, self._limits) if isinstance(found, UnreadableItem) else None
         return mended if mended is not None else (found, ())
 
-    def _made(self, whole: dict[str, Any], by_path: CallType | None, sender: Sender) -> Sequence[bytes | Verdict]:
+    def _made(
+        self, whole: dict[str, Any], by_path: CallType | None, sender: CallSender
+    ) -> Sequence[bytes | ItemResult]:
         made = call_conversion.touchpoints(whole, call_conversion.call_type(whole, by_path), sender)
-        if made is Unmapped.LEFT_OUT:
+        if made is NoTouchpointReason.LEFT_OUT:
             self._metrics.ignored.labels(DIALECT).inc()
             return ()
-        if isinstance(made, Unmapped):
+        if isinstance(made, NoTouchpointReason):
             return (
-                Verdict(
-                    outcome=Outcome.REJECTED,
+                ItemResult(
+                    outcome=ItemOutcome.REJECTED,
                     id=call_conversion.message_id(whole),
-                    reason=Rejection.UNKNOWN_CALL,
+                    reason=TouchpointRejection.UNKNOWN_CALL,
                     field="type",
                 ),
             )
         return [_JSON.encode(touchpoint) for touchpoint in made]
 
-    def _sender(self, source: Source, path: str) -> Sender:
+    def _sender(self, source: Source, path: str) -> CallSender:
         channels = source.channels or ()
-        return Sender(
+        return CallSender(
             mapping=self._mapping(source),
             only_channel=next(iter(channels)) if len(channels) == 1 else None,
             has_default_channel="channel" in source.defaults,
-            replays=Scope.REPLAY in source.scopes and (path == IMPORT_PATH or Scope.WRITE not in source.scopes),
+            replays=SourceScope.REPLAY in source.scopes
+            and (path == IMPORT_PATH or SourceScope.WRITE not in source.scopes),
         )
 
     def _mapping(self, source: Source) -> SegmentMapping:
@@ -161,20 +169,22 @@ class SegmentCalls:
             return held[1]
         try:
             read = segment_mapping.read(document)
-        except MappingError as error:
+        except SegmentMappingError as error:
             _log.error("segment mapping cannot be used", source=source.name, problem=str(error))
-            raise Refused(
-                Refusal.SOURCE_MISCONFIGURED, headers={"retry-after": str(_MEND_AFTER_S)}, retry_after=_MEND_AFTER_S
+            raise RequestRefusedError(
+                RequestRefusal.SOURCE_MISCONFIGURED,
+                headers={"retry-after": str(_MEND_AFTER_S)},
+                retry_after=_MEND_AFTER_S,
             ) from None
         self._mappings[source.name] = (document, read)
         return read
 
 
-def _told(mapped: _Mapped, verdicts: Sequence[Verdict]) -> Iterator[Told]:
-    by_message: dict[int, list[Verdict]] = {}
+def _told(mapped: _Mapped, verdicts: Sequence[ItemResult]) -> Iterator[CallResult]:
+    by_message: dict[int, list[ItemResult]] = {}
     for at, verdict in zip(mapped.of, verdicts, strict=True):
         by_message.setdefault(at, []).append(verdict)
     for at, message_id in enumerate(mapped.ids):
         found = by_message.get(at)
         worst = min(found, key=lambda verdict: _WORST_FIRST.index(verdict.outcome)) if found else None
-        yield Told(index=at, message_id=message_id, verdict=worst, mended=mapped.mended[at])
+        yield CallResult(index=at, message_id=message_id, verdict=worst, mended=mapped.mended[at])

@@ -42,7 +42,7 @@ class CallType(StrEnum):
     ALIAS = "alias"
 
 
-class MappingError(ValueError):
+class SegmentMappingError(ValueError):
     """The mapping says something impossible; `problems` has a line for each thing to mend."""
 
     def __init__(self, problems: list[str]) -> None:
@@ -50,14 +50,14 @@ class MappingError(ValueError):
         self.problems = problems
 
 
-class Named(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class IdentifierTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An identifier's type, and whether the source proves it."""
 
     type: str
     verified: bool = False
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CallTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a call becomes. `fields` are other members of a touchpoint; `attributes`: whether properties are kept."""
 
     kind: str | None = None
@@ -101,11 +101,11 @@ _LONGEST_NAME: Final = 64
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     channel: Channel | None = None
-    identifiers: dict[str, str | Named | None] = {}
+    identifiers: dict[str, str | IdentifierTarget | None] = {}
     previous_id: tuple[str, ...] = ("anonymous_id",)
-    calls: dict[CallType, Target | None] = {}
-    events: dict[str, Target | None] = {}
-    other_events: Target | msgspec.UnsetType | None = msgspec.UNSET
+    calls: dict[CallType, CallTarget | None] = {}
+    events: dict[str, CallTarget | None] = {}
+    other_events: CallTarget | msgspec.UnsetType | None = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,14 +116,14 @@ class SegmentMapping:
     """
 
     channel: Channel | None
-    identifiers: tuple[tuple[tuple[str, ...], Named], ...]
+    identifiers: tuple[tuple[tuple[str, ...], IdentifierTarget], ...]
     previous_id: tuple[str, ...]
-    calls: Mapping[CallType, Target | None]
-    events: Mapping[str, Target | None]
-    slugs: Mapping[str, Target | None]
-    other_events: Target | None
+    calls: Mapping[CallType, CallTarget | None]
+    events: Mapping[str, CallTarget | None]
+    slugs: Mapping[str, CallTarget | None]
+    other_events: CallTarget | None
 
-    def target(self, call: CallType, event: str) -> Target | None:
+    def target(self, call: CallType, event: str) -> CallTarget | None:
         """Return what a call becomes, None when it is left out."""
         if call is not CallType.TRACK:
             return self.calls[call]
@@ -145,13 +145,15 @@ def read(document: Any) -> SegmentMapping:
         MappingError: with every problem in it.
     """
     if misshapen := [f"{shown(one.at)}: {one.message}" for one in shape_problems(document, _File)]:
-        raise MappingError(misshapen)
+        raise SegmentMappingError(misshapen)
     file = msgspec.convert(document, _File)
     if problems := [*_problems(file)]:
-        raise MappingError(problems)
+        raise SegmentMappingError(problems)
     whole = {**IDENTIFIERS, **file.identifiers}
-    named = ((path, Named(type=to) if isinstance(to, str) else to) for path, to in whole.items() if to is not None)
-    calls: dict[CallType, Target | None] = {call: Target() if call in KINDS else None for call in CallType}
+    named = (
+        (path, IdentifierTarget(type=to) if isinstance(to, str) else to) for path, to in whole.items() if to is not None
+    )
+    calls: dict[CallType, CallTarget | None] = {call: CallTarget() if call in KINDS else None for call in CallType}
     calls.update(file.calls)
     return SegmentMapping(
         channel=file.channel,
@@ -160,7 +162,7 @@ def read(document: Any) -> SegmentMapping:
         calls=calls,
         events=file.events,
         slugs={slug(name): target for name, target in file.events.items() if slug(name)},
-        other_events=Target() if file.other_events is msgspec.UNSET else file.other_events,
+        other_events=CallTarget() if file.other_events is msgspec.UNSET else file.other_events,
     )
 
 
@@ -179,7 +181,7 @@ def _problems(file: _File) -> Iterator[str]:
         yield from _wrong_target(place, target)
 
 
-def _targets(file: _File) -> Iterator[tuple[str, Target]]:
+def _targets(file: _File) -> Iterator[tuple[str, CallTarget]]:
     listed = {f"calls.{call}": target for call, target in file.calls.items()}
     listed |= {f"events.{name}": target for name, target in file.events.items()}
     if file.other_events is not msgspec.UNSET:
@@ -187,7 +189,7 @@ def _targets(file: _File) -> Iterator[tuple[str, Target]]:
     yield from ((place, target) for place, target in listed.items() if target is not None)
 
 
-def _wrong_target(place: str, target: Target) -> Iterator[str]:
+def _wrong_target(place: str, target: CallTarget) -> Iterator[str]:
     if target.kind is not None and (not _KIND.fullmatch(target.kind) or len(target.kind) > _LONGEST_NAME):
         yield f"{place}.kind: {target.kind!r} is no kind; use lower-case words such as call_ended"
     for name in target.fields:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from services.ingest.forms.webhooks.bindings import DIALECT, StoredBinding, StoredSecret
+from services.ingest.forms.webhooks.bindings import DIALECT, StoredBinding, StoredWebhookSecret
 from services.ingest.sources.source_store import SOURCE_COLUMNS, source_of
 from services.runtime.postgres import TRANSIENT, Pool, Row, acquire
 from services.runtime.sealing import Sealed
@@ -16,7 +16,7 @@ SELECT source, material, master_key, mounted, expires_at
 """
 
 
-class PostgresBindings:
+class PostgresBindingStore:
     """Reads bindings. Satisfies `services.ingest.forms.webhooks.bindings.BindingStore`."""
 
     outages = TRANSIENT
@@ -29,7 +29,7 @@ class PostgresBindings:
         async with acquire(self._pool) as connection:
             sources = await connection.fetch(_SOURCES, DIALECT)
             rows = await connection.fetch(_SECRETS) if sources else []
-        secrets: defaultdict[str, list[StoredSecret]] = defaultdict(list)
+        secrets: defaultdict[str, list[StoredWebhookSecret]] = defaultdict(list)
         for row in rows:
             secrets[row["source"]].append(_secret(row))
         found = [source_of(row) for row in sources]
@@ -39,7 +39,7 @@ class PostgresBindings:
         ]
 
 
-def _secret(row: Row) -> StoredSecret:
+def _secret(row: Row) -> StoredWebhookSecret:
     material = row["material"]
     sealed = Sealed(material=bytes(material), master_key=row["master_key"]) if material is not None else None
-    return StoredSecret(sealed=sealed, mounted=row["mounted"], expires_at=row["expires_at"])
+    return StoredWebhookSecret(sealed=sealed, mounted=row["mounted"], expires_at=row["expires_at"])

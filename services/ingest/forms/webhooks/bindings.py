@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe
-from services.ingest.forms.webhooks.signatures import Secret
+from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMapper
+from services.ingest.forms.webhooks.signatures import WebhookSecret
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source import Source
 from services.runtime.health import CheckResult
@@ -29,7 +29,7 @@ DIALECT = "channels"
 """The member of a source's dialects that says which system it is."""
 
 
-class Trouble(StrEnum):
+class BindingProblem(StrEnum):
     """Why a source's webhook cannot be served."""
 
     SETUP = "setup"
@@ -37,7 +37,7 @@ class Trouble(StrEnum):
     SECRET = "secret"  # noqa: S105  the name of a trouble
 
 
-class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WebhookSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a source is set up: its system, the URL its vendor calls (where the common one does not fit), options.
 
     `addresses` are networks in place of those that the system's file names.
@@ -50,7 +50,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredSecret:
+class StoredWebhookSecret:
     """A secret as the store has it: sealed, or the name of a mounted file."""
 
     sealed: Sealed | None = None
@@ -64,16 +64,16 @@ class StoredBinding:
 
     source: Source
     setup: Mapping[str, Any]
-    secrets: Sequence[StoredSecret] = ()
+    secrets: Sequence[StoredWebhookSecret] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
+class WebhookBinding:
     """A source's webhook, ready; `url` is where its vendor calls it, empty when nobody said."""
 
     source: Source
-    recipe: Recipe
-    secrets: Sequence[Secret]
+    recipe: DeliveryMapper
+    secrets: Sequence[WebhookSecret]
     url: str = ""
     options: Mapping[str, str]
     addresses: Sequence[str] = ()
@@ -88,7 +88,7 @@ class BindingStore(Protocol):
         """Return every source that has a channel system."""
 
 
-class NoBindings:
+class EmptyBindingStore:
     """A store in which no source has a channel system. Satisfies `BindingStore`."""
 
     outages: tuple[type[BaseException], ...] = (TimeoutError,)
@@ -99,18 +99,18 @@ class NoBindings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class BindingContext:
     """What bindings are made on: systems by name, master keys, the folder of mounted secrets, our own public URL."""
 
-    systems: Mapping[str, Recipe]
+    systems: Mapping[str, DeliveryMapper]
     seal: Seal
     mounted: Path | None = None
     public_url: str = ""
 
 
-def ground(settings: IngestSettings, systems: Mapping[str, Recipe]) -> Ground:
+def ground(settings: IngestSettings, systems: Mapping[str, DeliveryMapper]) -> BindingContext:
     """Return what the settings say, over these systems."""
-    return Ground(
+    return BindingContext(
         systems=systems,
         seal=Seal(settings.master_keys),
         mounted=Path(settings.secrets_dir) if settings.secrets_dir else None,
@@ -118,21 +118,23 @@ def ground(settings: IngestSettings, systems: Mapping[str, Recipe]) -> Ground:
     )
 
 
-class Bindings:
+class WebhookBindings:
     """All bindings in memory, refreshed by `run`."""
 
-    def __init__(self, store: BindingStore, ground: Ground, *, refresh_s: float) -> None:
+    def __init__(self, store: BindingStore, ground: BindingContext, *, refresh_s: float) -> None:
         self._store = store
         self._ground = ground
         self._refresh_s = refresh_s
-        self._held: dict[str, Binding | Trouble] | None = {} if isinstance(store, NoBindings) else None
+        self._held: dict[str, WebhookBinding | BindingProblem] | None = (
+            {} if isinstance(store, EmptyBindingStore) else None
+        )
 
     @property
     def read(self) -> bool:
         """Whether the store has been read at least once."""
         return self._held is not None
 
-    def find(self, source: str) -> Binding | Trouble | None:
+    def find(self, source: str) -> WebhookBinding | BindingProblem | None:
         """Return the webhook of `source`, what is wrong with it, or None when it has none."""
         return (self._held or {}).get(source)
 
@@ -140,7 +142,7 @@ class Bindings:
         """Check that the webhooks have been read at least once; for `/readyz`."""
         if self._held is None:
             return CheckResult(name="webhooks", ok=False, detail="not read yet")
-        troubled = sum(isinstance(found, Trouble) for found in self._held.values())
+        troubled = sum(isinstance(found, BindingProblem) for found in self._held.values())
         return CheckResult(name="webhooks", ok=True, detail=f"{len(self._held)} held, {troubled} of them not usable")
 
     async def refresh(self) -> None:
@@ -149,7 +151,7 @@ class Bindings:
         before = self._held or {}
         self._held = {each.source.name: bound(each, self._ground) for each in stored}
         for name, found in self._held.items():
-            if isinstance(found, Trouble) and before.get(name) != found:
+            if isinstance(found, BindingProblem) and before.get(name) != found:
                 _log.error("a webhook cannot be served", source=name, trouble=str(found))
 
     async def run(self) -> None:
@@ -157,21 +159,21 @@ class Bindings:
         await refresh_for_ever(self.refresh, what="webhooks", every_s=self._refresh_s, outages=self._store.outages)
 
 
-def bound(stored: StoredBinding, ground: Ground) -> Binding | Trouble:
+def bound(stored: StoredBinding, ground: BindingContext) -> WebhookBinding | BindingProblem:
     """Return the binding that a source's set-up means, or what is wrong with it."""
     try:
-        setup = msgspec.convert(stored.setup, Setup)
+        setup = msgspec.convert(stored.setup, WebhookSetup)
     except msgspec.ValidationError:
-        return Trouble.SETUP
+        return BindingProblem.SETUP
     recipe = ground.systems.get(setup.system)
     if recipe is None:
-        return Trouble.SYSTEM
+        return BindingProblem.SYSTEM
     secrets = [_opened(secret, stored.source.name, ground) for secret in stored.secrets]
     usable = [secret for secret in secrets if secret is not None]
     if secrets and not usable:
-        return Trouble.SECRET
+        return BindingProblem.SECRET
     base = ground.public_url.rstrip("/")
-    return Binding(
+    return WebhookBinding(
         source=stored.source,
         recipe=recipe,
         secrets=usable,
@@ -181,7 +183,7 @@ def bound(stored: StoredBinding, ground: Ground) -> Binding | Trouble:
     )
 
 
-def _opened(stored: StoredSecret, source: str, ground: Ground) -> Secret | None:
+def _opened(stored: StoredWebhookSecret, source: str, ground: BindingContext) -> WebhookSecret | None:
     try:
         if stored.sealed is not None:
             value = ground.seal.open(stored.sealed, owner=source)
@@ -191,4 +193,4 @@ def _opened(stored: StoredSecret, source: str, ground: Ground) -> Secret | None:
             return None
     except (CannotUnsealError, OSError, UnicodeDecodeError):
         return None
-    return Secret(value=value, expires_at=stored.expires_at) if value else None
+    return WebhookSecret(value=value, expires_at=stored.expires_at) if value else None

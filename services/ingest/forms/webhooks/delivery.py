@@ -18,7 +18,7 @@ _MOST_FIELDS = 1000
 """Of a form; the longest that a channel system sends has about fifty."""
 
 
-class BodyForm(StrEnum):
+class BodyFormat(StrEnum):
     """How a body is written. `auto` goes by the media type, and takes the query of a GET for a form."""
 
     JSON = "json"
@@ -26,12 +26,12 @@ class BodyForm(StrEnum):
     AUTO = "auto"
 
 
-class MalformedError(Exception):
+class MalformedDeliveryError(Exception):
     """The body is not what its system sends; says which of the two it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class InboundDelivery:
     """A request to a webhook. Header names are lower case; `url` is the configured public one, empty without it.
 
     `tail` is the segment of the path after `webhook/`, where a vendor that signs nothing carries its secret.
@@ -58,7 +58,7 @@ def parameters(text: str) -> dict[str, list[str]]:
     return found
 
 
-def document(delivery: Delivery, form: BodyForm, unwrap: str = "") -> Any:
+def document(delivery: InboundDelivery, form: BodyFormat, unwrap: str = "") -> Any:
     """Return what the body says; `unwrap` names the field of a form that holds JSON.
 
     Raises:
@@ -82,7 +82,7 @@ def slices(body: bytes, places: Sequence[Sequence[str]]) -> list[bytes]:
     """
     found = [_elements(msgspec.Raw(body), members) for members in places]
     if all(elements is None for elements in found):
-        raise MalformedError("json")
+        raise MalformedDeliveryError("json")
     return [bytes(element) for elements in found for element in elements or ()]
 
 
@@ -101,9 +101,9 @@ def _elements(raw: msgspec.Raw, members: Sequence[str]) -> list[msgspec.Raw] | N
     return [element for elements in below for element in elements] if below or not inside else None
 
 
-def _is_form(delivery: Delivery, form: BodyForm) -> bool:
-    if form is not BodyForm.AUTO:
-        return form is BodyForm.FORM
+def _is_form(delivery: InboundDelivery, form: BodyFormat) -> bool:
+    if form is not BodyFormat.AUTO:
+        return form is BodyFormat.FORM
     if delivery.method == "GET":
         return True
     return delivery.header("content-type").lower().startswith("application/x-www-form-urlencoded") or _in_parts(
@@ -111,11 +111,11 @@ def _is_form(delivery: Delivery, form: BodyForm) -> bool:
     )
 
 
-def _in_parts(delivery: Delivery) -> bool:
+def _in_parts(delivery: InboundDelivery) -> bool:
     return delivery.header("content-type").lower().startswith("multipart/form-data")
 
 
-def fields_of(delivery: Delivery) -> dict[str, list[str]]:
+def fields_of(delivery: InboundDelivery) -> dict[str, list[str]]:
     """Return the fields of a form, urlencoded or in parts; files among them are not read. Raises ValueError."""
     if _in_parts(delivery):
         return _parts(delivery)
@@ -123,7 +123,7 @@ def fields_of(delivery: Delivery) -> dict[str, list[str]]:
     return parameters(text.decode("utf-8"))
 
 
-def _parts(delivery: Delivery) -> dict[str, list[str]]:
+def _parts(delivery: InboundDelivery) -> dict[str, list[str]]:
     """Cut the body at its boundaries, so that only the heads of its parts are read line by line: files are long."""
     boundary = _headers(f"Content-Type: {delivery.header('content-type')}".encode("latin-1", "replace")).get_boundary()
     if not boundary:
@@ -147,7 +147,7 @@ def _headers(text: bytes) -> Message:
     return BytesHeaderParser().parsebytes(text)
 
 
-def kept(delivery: Delivery) -> bytes:
+def kept(delivery: InboundDelivery) -> bytes:
     """Return what may be kept of the bytes: all, but of a form in parts only its fields, and no file."""
     if not _in_parts(delivery):
         return delivery.body
@@ -157,13 +157,13 @@ def kept(delivery: Delivery) -> bytes:
         return b""
 
 
-def _form(delivery: Delivery) -> dict[str, str]:
+def _form(delivery: InboundDelivery) -> dict[str, str]:
     try:
         fields = fields_of(delivery)
     except ValueError:
-        raise MalformedError("form") from None
+        raise MalformedDeliveryError("form") from None
     if not fields:
-        raise MalformedError("form")
+        raise MalformedDeliveryError("form")
     return {name: values[0] for name, values in fields.items()}
 
 
@@ -171,4 +171,4 @@ def _json(text: bytes) -> Any:
     try:
         return msgspec.json.decode(text)
     except (RecursionError, UnicodeDecodeError, msgspec.MsgspecError):
-        raise MalformedError("json") from None
+        raise MalformedDeliveryError("json") from None

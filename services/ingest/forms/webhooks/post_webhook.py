@@ -12,32 +12,32 @@ from enum import StrEnum
 
 import msgspec
 
-from services.ingest.forms.webhooks.bindings import Binding, Bindings, Trouble
-from services.ingest.forms.webhooks.delivery import Delivery, MalformedError, kept
-from services.ingest.forms.webhooks.mapping.compiler import Given
-from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts, Opened, TooManyError
-from services.ingest.forms.webhooks.signatures import Finding, allowed, verify
-from services.ingest.http.exchange import Call, Inlet, Reply
-from services.ingest.metrics import Metrics
-from services.ingest.publish.intake import Intake, Request
-from services.ingest.reasons import Outcome, Refusal, Refused, Rejection
-from services.ingest.results.verdict import Verdict
+from services.ingest.forms.webhooks.bindings import BindingProblem, WebhookBinding, WebhookBindings
+from services.ingest.forms.webhooks.delivery import InboundDelivery, MalformedDeliveryError, kept
+from services.ingest.forms.webhooks.mapping.compiler import VendorAnswer
+from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryContext, MappedDelivery, TooManyEventsError
+from services.ingest.forms.webhooks.signatures import SignatureFinding, allowed, verify
+from services.ingest.http.exchange import HttpRequest, HttpResponse, RequestBody
+from services.ingest.metrics import IngestMetrics
+from services.ingest.publish.intake import IntakeRequest, TouchpointIntake
+from services.ingest.reasons import ItemOutcome, RequestRefusal, RequestRefusedError, TouchpointRejection
+from services.ingest.results.verdict import ItemResult
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
 
 _log = get_logger(__name__)
 
 _REFUSALS = {
-    Finding.NO_SECRET: Refusal.WEBHOOK_NOT_READY,
-    Finding.NO_PUBLIC_URL: Refusal.WEBHOOK_NOT_READY,
-    Finding.ADDRESS_NOT_ALLOWED: Refusal.ADDRESS_NOT_ALLOWED,
-    Finding.MISSING: Refusal.SIGNATURE_MISSING,
-    Finding.WRONG: Refusal.SIGNATURE_WRONG,
-    Finding.STALE: Refusal.SIGNATURE_STALE,
+    SignatureFinding.NO_SECRET: RequestRefusal.WEBHOOK_NOT_READY,
+    SignatureFinding.NO_PUBLIC_URL: RequestRefusal.WEBHOOK_NOT_READY,
+    SignatureFinding.ADDRESS_NOT_ALLOWED: RequestRefusal.ADDRESS_NOT_ALLOWED,
+    SignatureFinding.MISSING: RequestRefusal.SIGNATURE_MISSING,
+    SignatureFinding.WRONG: RequestRefusal.SIGNATURE_WRONG,
+    SignatureFinding.STALE: RequestRefusal.SIGNATURE_STALE,
 }
 
 
-class Delivered(StrEnum):
+class InboundOutcome(StrEnum):
     """What became of a delivery."""
 
     TAKEN = "taken"
@@ -65,16 +65,16 @@ class WebhookLimits(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s: int
 
 
-class Webhook:
+class PostWebhook:
     """The handler behind every channel system's webhook."""
 
     methods = ("POST", "GET", "HEAD")
 
     def __init__(
         self,
-        bindings: Bindings,
-        intake: Intake,
-        metrics: Metrics,
+        bindings: WebhookBindings,
+        intake: TouchpointIntake,
+        metrics: IngestMetrics,
         clock: Clock,
         limits: WebhookLimits,
     ) -> None:
@@ -84,88 +84,96 @@ class Webhook:
         self._clock = clock
         self._limits = limits
 
-    async def answer(self, call: Call, inlet: Inlet) -> Reply:
+    async def answer(self, call: HttpRequest, inlet: RequestBody) -> HttpResponse:
         """Answer one delivery."""
         binding = self._binding(call)
         system = binding.recipe.system.name
         try:
             reply, became = await self._deliver(binding, call, inlet)
-        except Refused:
-            self._metrics.webhooks.labels(system, Delivered.REFUSED).inc()
+        except RequestRefusedError:
+            self._metrics.webhooks.labels(system, InboundOutcome.REFUSED).inc()
             raise
         self._metrics.webhooks.labels(system, became).inc()
         return reply
 
-    def _binding(self, call: Call) -> Binding:
+    def _binding(self, call: HttpRequest) -> WebhookBinding:
         found = self._bindings.find(call.params["source"])
-        if isinstance(found, Trouble) or not self._bindings.read:
-            raise self._not_now(Refusal.WEBHOOK_NOT_READY)
+        if isinstance(found, BindingProblem) or not self._bindings.read:
+            raise self._not_now(RequestRefusal.WEBHOOK_NOT_READY)
         if found is None:
-            raise Refused(Refusal.WEBHOOK_UNKNOWN)
+            raise RequestRefusedError(RequestRefusal.WEBHOOK_UNKNOWN)
         call.source = found.source  # whose refusals these are, so that its people can look them up
         if found.source.disabled:
-            raise Refused(Refusal.SOURCE_DISABLED)
+            raise RequestRefusedError(RequestRefusal.SOURCE_DISABLED)
         if not allowed(call.address, found.addresses):
-            raise Refused(Refusal.ADDRESS_NOT_ALLOWED)
+            raise RequestRefusedError(RequestRefusal.ADDRESS_NOT_ALLOWED)
         return found
 
-    async def _deliver(self, binding: Binding, call: Call, inlet: Inlet) -> tuple[Reply, Delivered]:
+    async def _deliver(
+        self, binding: WebhookBinding, call: HttpRequest, inlet: RequestBody
+    ) -> tuple[HttpResponse, InboundOutcome]:
         now = self._clock.now()
         delivery = _delivery(binding, call, await inlet.read())
-        facts = Facts(received_at=now, options=binding.options)
+        facts = DeliveryContext(received_at=now, options=binding.options)
         greeting = binding.recipe.handshake(delivery, facts, proven=False)
         if greeting is None:
             if call.method not in binding.recipe.system.methods:
-                raise Refused(Refusal.METHOD_NOT_ALLOWED, headers={"allow": ", ".join(binding.recipe.system.methods)})
+                raise RequestRefusedError(
+                    RequestRefusal.METHOD_NOT_ALLOWED, headers={"allow": ", ".join(binding.recipe.system.methods)}
+                )
             self._prove(binding, delivery)
             call.admit(binding.source)
             greeting = binding.recipe.handshake(delivery, facts, proven=True)
         if greeting is not None:
-            return _reply(greeting, call.method), Delivered.HANDSHAKE
+            return _reply(greeting, call.method), InboundOutcome.HANDSHAKE
         return await self._take(binding, delivery, facts, call)
 
-    def _prove(self, binding: Binding, delivery: Delivery) -> None:
+    def _prove(self, binding: WebhookBinding, delivery: InboundDelivery) -> None:
         finding = verify(binding.recipe.system.signature, delivery, binding.secrets, self._clock.now())
-        if finding is Finding.VERIFIED:
+        if finding is SignatureFinding.VERIFIED:
             return
-        if _REFUSALS[finding] is Refusal.WEBHOOK_NOT_READY:
+        if _REFUSALS[finding] is RequestRefusal.WEBHOOK_NOT_READY:
             _log.error("a webhook is not set up completely", source=binding.source.name, finding=str(finding))
-            raise self._not_now(Refusal.WEBHOOK_NOT_READY)
-        raise Refused(_REFUSALS[finding])
+            raise self._not_now(RequestRefusal.WEBHOOK_NOT_READY)
+        raise RequestRefusedError(_REFUSALS[finding])
 
-    async def _take(self, binding: Binding, delivery: Delivery, facts: Facts, call: Call) -> tuple[Reply, Delivered]:
+    async def _take(
+        self, binding: WebhookBinding, delivery: InboundDelivery, facts: DeliveryContext, call: HttpRequest
+    ) -> tuple[HttpResponse, InboundOutcome]:
         opened = self._opened(binding, delivery, facts)
         request = _request(binding, delivery, opened, call.header(b"traceparent"))
         if not request.items:
-            return _answered(opened, (), call.method), Delivered.IGNORED
+            return _answered(opened, (), call.method), InboundOutcome.IGNORED
         try:
             async with asyncio.timeout(self._limits.within_s):
                 verdicts = await self._intake.take(request)
         except TimeoutError:
-            raise self._not_now(Refusal.WEBHOOK_TIMEOUT) from None
-        if any(verdict.outcome is Outcome.UNAVAILABLE for verdict in verdicts):
-            raise self._not_now(Refusal.WEBHOOK_TIMEOUT)
-        became = Delivered.MALFORMED if opened is None else Delivered.TAKEN
+            raise self._not_now(RequestRefusal.WEBHOOK_TIMEOUT) from None
+        if any(verdict.outcome is ItemOutcome.UNAVAILABLE for verdict in verdicts):
+            raise self._not_now(RequestRefusal.WEBHOOK_TIMEOUT)
+        became = InboundOutcome.MALFORMED if opened is None else InboundOutcome.TAKEN
         return _answered(opened, verdicts, call.method), became
 
-    def _opened(self, binding: Binding, delivery: Delivery, facts: Facts) -> Opened | None:
+    def _opened(
+        self, binding: WebhookBinding, delivery: InboundDelivery, facts: DeliveryContext
+    ) -> MappedDelivery | None:
         """Return what the delivery holds, None when it is not what its system sends."""
         try:
             return binding.recipe.open(delivery, facts, self._limits.most)
-        except MalformedError:
+        except MalformedDeliveryError:
             return None
-        except TooManyError as error:
-            raise Refused(Refusal.TOO_MANY_ITEMS, limit=error.most) from None
+        except TooManyEventsError as error:
+            raise RequestRefusedError(RequestRefusal.TOO_MANY_ITEMS, limit=error.most) from None
 
-    def _not_now(self, refusal: Refusal) -> Refused:
+    def _not_now(self, refusal: RequestRefusal) -> RequestRefusedError:
         after = self._limits.retry_after_s
-        return Refused(refusal, headers={"retry-after": str(after)}, retry_after=after)
+        return RequestRefusedError(refusal, headers={"retry-after": str(after)}, retry_after=after)
 
 
-def _delivery(binding: Binding, call: Call, body: bytes) -> Delivery:
+def _delivery(binding: WebhookBinding, call: HttpRequest, body: bytes) -> InboundDelivery:
     query = call.query.decode("latin-1")
     url = f"{binding.url}?{query}" if binding.url and query else binding.url
-    return Delivery(
+    return InboundDelivery(
         method=call.method,
         url=url,
         query=query,
@@ -176,11 +184,13 @@ def _delivery(binding: Binding, call: Call, body: bytes) -> Delivery:
     )
 
 
-def _request(binding: Binding, delivery: Delivery, opened: Opened | None, trace: str) -> Request:
+def _request(
+    binding: WebhookBinding, delivery: InboundDelivery, opened: MappedDelivery | None, trace: str
+) -> IntakeRequest:
     if opened is None:
-        refused = Verdict(outcome=Outcome.REJECTED, reason=Rejection.NOT_OF_SYSTEM)
-        return Request(items=(refused,), originals=(kept(delivery),), source=binding.source, traceparent=trace)
-    return Request(
+        refused = ItemResult(outcome=ItemOutcome.REJECTED, reason=TouchpointRejection.NOT_OF_SYSTEM)
+        return IntakeRequest(items=(refused,), originals=(kept(delivery),), source=binding.source, traceparent=trace)
+    return IntakeRequest(
         items=[msgspec.json.encode(mapped.document) for mapped in opened.mapped],
         originals=[mapped.raw for mapped in opened.mapped],
         source=binding.source,
@@ -190,21 +200,21 @@ def _request(binding: Binding, delivery: Delivery, opened: Opened | None, trace:
     )
 
 
-def _answered(opened: Opened | None, verdicts: Sequence[Verdict], method: str) -> Reply:
+def _answered(opened: MappedDelivery | None, verdicts: Sequence[ItemResult], method: str) -> HttpResponse:
     if opened is not None and opened.answer is not None:
         return _reply(opened.answer, method)
     counts = Counter(verdict.outcome for verdict in verdicts)
     heard = _Heard(
-        accepted=counts[Outcome.ACCEPTED],
-        duplicate=counts[Outcome.DUPLICATE],
-        rejected=counts[Outcome.REJECTED],
+        accepted=counts[ItemOutcome.ACCEPTED],
+        duplicate=counts[ItemOutcome.DUPLICATE],
+        rejected=counts[ItemOutcome.REJECTED],
         ignored=opened.ignored if opened is not None else 0,
     )
-    return _reply(Given(content_type="application/json", body=msgspec.json.encode(heard)), method)
+    return _reply(VendorAnswer(content_type="application/json", body=msgspec.json.encode(heard)), method)
 
 
-def _reply(given: Given, method: str) -> Reply:
+def _reply(given: VendorAnswer, method: str) -> HttpResponse:
     headers = [(b"content-length", b"%d" % len(given.body)), (b"x-content-type-options", b"nosniff")]
     if given.content_type:
         headers.append((b"content-type", given.content_type.encode("latin-1")))
-    return Reply(status=given.status, body=b"" if method == "HEAD" else given.body, headers=tuple(headers))
+    return HttpResponse(status=given.status, body=b"" if method == "HEAD" else given.body, headers=tuple(headers))

@@ -16,24 +16,24 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from services.ingest.forms.webhooks.delivery import Delivery, fields_of, parameters
+from services.ingest.forms.webhooks.delivery import InboundDelivery, fields_of, parameters
 from services.ingest.forms.webhooks.mapping.system_schema import (
-    Algorithm,
-    Carrier,
-    Encoding,
+    HashAlgorithm,
     HmacSignature,
     MailgunSignature,
-    SecretForm,
+    SecretEncoding,
     Signature,
+    SignatureEncoding,
+    SignatureTimestamp,
     StandardWebhooksSignature,
-    Timestamp,
-    TimeUnit,
+    TimestampUnit,
+    TokenCarrier,
     TokenSignature,
     TwilioSignature,
 )
 
 
-class Finding(StrEnum):
+class SignatureFinding(StrEnum):
     """What looking at a delivery's signature found."""
 
     VERIFIED = "verified"
@@ -46,18 +46,20 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
+class WebhookSecret:
     """One secret of a source; from `expires_at` on it proves nothing."""
 
     value: str
     expires_at: datetime | None = None
 
 
-def verify(signature: Signature, delivery: Delivery, secrets: Iterable[Secret], now: datetime) -> Finding:
+def verify(
+    signature: Signature, delivery: InboundDelivery, secrets: Iterable[WebhookSecret], now: datetime
+) -> SignatureFinding:
     """Return whether `delivery` proves to come from whoever knows one of `secrets`."""
     usable = [secret.value for secret in secrets if secret.expires_at is None or now < secret.expires_at]
     if not usable:
-        return Finding.NO_SECRET
+        return SignatureFinding.NO_SECRET
     if isinstance(signature, HmacSignature):
         return _hmac(signature, delivery, usable, now)
     if isinstance(signature, TwilioSignature):
@@ -86,54 +88,54 @@ def _within(sender: IPv4Network | IPv6Network, network: IPv4Network | IPv6Networ
     return isinstance(sender, IPv6Network) and isinstance(network, IPv6Network) and sender.subnet_of(network)
 
 
-def _hmac(scheme: HmacSignature, delivery: Delivery, secrets: Sequence[str], now: datetime) -> Finding:
+def _hmac(scheme: HmacSignature, delivery: InboundDelivery, secrets: Sequence[str], now: datetime) -> SignatureFinding:
     given = delivery.header(scheme.header)
     if not given.startswith(scheme.prefix) or not given.removeprefix(scheme.prefix):
-        return Finding.MISSING
+        return SignatureFinding.MISSING
     stamp = delivery.header(scheme.timestamp.header) if scheme.timestamp is not None else ""
     if scheme.timestamp is not None and (late := _untimely(scheme.timestamp, stamp, now)):
         return late
     urls = _urls(delivery.url) if "{url}" in scheme.signed else ("",)
     if not urls:
-        return Finding.NO_PUBLIC_URL
+        return SignatureFinding.NO_PUBLIC_URL
     messages = [_filled(scheme.signed, delivery, stamp, url) for url in urls]
     signs = _signer(scheme.algorithm, scheme.encoding)
     made = (signs(key, text) for key in _keys(secrets, scheme.secret) for text in messages)
     wanted = given.removeprefix(scheme.prefix).strip()
-    return _judged(_any(made, wanted.lower() if scheme.encoding is Encoding.HEX else wanted))
+    return _judged(_any(made, wanted.lower() if scheme.encoding is SignatureEncoding.HEX else wanted))
 
 
-def _twilio(delivery: Delivery, secrets: Sequence[str]) -> Finding:
+def _twilio(delivery: InboundDelivery, secrets: Sequence[str]) -> SignatureFinding:
     given = delivery.header("x-twilio-signature")
     if not given:
-        return Finding.MISSING
+        return SignatureFinding.MISSING
     if not delivery.url:
-        return Finding.NO_PUBLIC_URL
+        return SignatureFinding.NO_PUBLIC_URL
     algorithm = _twilio_algorithm(delivery.header("x-twilio-webhooks-signature-settings"))
     if algorithm is None:
-        return Finding.WRONG
+        return SignatureFinding.WRONG
     said = parameters(delivery.query).get("bodySHA256")
     if said and not _same(hashlib.sha256(delivery.body).hexdigest(), said[0].lower()):
-        return Finding.WRONG
+        return SignatureFinding.WRONG
     fields = b"" if said or delivery.method == "GET" else _twilio_fields(delivery)
-    signs = _signer(algorithm, Encoding.BASE64)
+    signs = _signer(algorithm, SignatureEncoding.BASE64)
     made = (
         signs(key.encode(), url.encode() + fields) for key in secrets for url in _with_and_without_port(delivery.url)
     )
     return _judged(_any(made, given))
 
 
-def _twilio_algorithm(settings: str) -> Algorithm | None:
+def _twilio_algorithm(settings: str) -> HashAlgorithm | None:
     """Return what `key=…,algorithm=…` names: nothing is SHA-1, and what we do not know is None."""
     named = "HMAC_SHA1"
     for part in settings.split(","):
         name, _, value = part.partition("=")
         if name.strip() == "algorithm" and value.strip():
             named = value.strip().upper()
-    return {"HMAC_SHA1": Algorithm.SHA1, "HMAC_SHA256": Algorithm.SHA256}.get(named)
+    return {"HMAC_SHA1": HashAlgorithm.SHA1, "HMAC_SHA256": HashAlgorithm.SHA256}.get(named)
 
 
-def _twilio_fields(delivery: Delivery) -> bytes:
+def _twilio_fields(delivery: InboundDelivery) -> bytes:
     if not delivery.header("content-type").lower().startswith("application/x-www-form-urlencoded"):
         return b""
     try:
@@ -151,42 +153,46 @@ def _with_and_without_port(url: str) -> tuple[str, ...]:
     return urlunsplit(parts._replace(netloc=host)), urlunsplit(parts._replace(netloc=f"{host}:{port}"))
 
 
-def _mailgun(scheme: MailgunSignature, delivery: Delivery, secrets: Sequence[str], now: datetime) -> Finding:
+def _mailgun(
+    scheme: MailgunSignature, delivery: InboundDelivery, secrets: Sequence[str], now: datetime
+) -> SignatureFinding:
     try:
         fields = fields_of(delivery)
     except ValueError:
-        return Finding.MISSING
+        return SignatureFinding.MISSING
     stamp, token, given = (fields.get(name, [""])[0] for name in ("timestamp", "token", "signature"))
     if not (token and given):
-        return Finding.MISSING
-    if late := _untimely(Timestamp(header="", tolerance_s=scheme.tolerance_s), stamp, now):
+        return SignatureFinding.MISSING
+    if late := _untimely(SignatureTimestamp(header="", tolerance_s=scheme.tolerance_s), stamp, now):
         return late
-    signs = _signer(Algorithm.SHA256, Encoding.HEX)
+    signs = _signer(HashAlgorithm.SHA256, SignatureEncoding.HEX)
     return _judged(_any((signs(key.encode(), (stamp + token).encode()) for key in secrets), given.lower()))
 
 
-def _standard(scheme: StandardWebhooksSignature, delivery: Delivery, secrets: Sequence[str], now: datetime) -> Finding:
+def _standard(
+    scheme: StandardWebhooksSignature, delivery: InboundDelivery, secrets: Sequence[str], now: datetime
+) -> SignatureFinding:
     id_, stamp, given = (delivery.header(f"webhook-{name}") for name in ("id", "timestamp", "signature"))
     if not (id_ and given):
-        return Finding.MISSING
-    clock = Timestamp(header="webhook-timestamp", tolerance_s=scheme.tolerance_s)
+        return SignatureFinding.MISSING
+    clock = SignatureTimestamp(header="webhook-timestamp", tolerance_s=scheme.tolerance_s)
     if late := _untimely(clock, stamp, now):
         return late
     text = f"{id_}.{stamp}.".encode() + delivery.body
-    signs = _signer(Algorithm.SHA256, Encoding.BASE64)
-    made = [signs(key, text) for key in _keys((s.removeprefix("whsec_") for s in secrets), SecretForm.BASE64)]
+    signs = _signer(HashAlgorithm.SHA256, SignatureEncoding.BASE64)
+    made = [signs(key, text) for key in _keys((s.removeprefix("whsec_") for s in secrets), SecretEncoding.BASE64)]
     versions = (part.partition(",") for part in given.split())
     return _judged(any(_any(made, value) for version, _, value in versions if version == "v1"))
 
 
-def _token(scheme: TokenSignature, delivery: Delivery, secrets: Sequence[str]) -> Finding:
+def _token(scheme: TokenSignature, delivery: InboundDelivery, secrets: Sequence[str]) -> SignatureFinding:
     given = [found for carrier in scheme.carriers if (found := _carried(carrier, delivery))]
     if not given:
-        return Finding.MISSING
+        return SignatureFinding.MISSING
     return _judged(any(_any((secret,), one) for secret in secrets for one in given))
 
 
-def _carried(carrier: Carrier, delivery: Delivery) -> str:
+def _carried(carrier: TokenCarrier, delivery: InboundDelivery) -> str:
     if carrier.path:
         return delivery.tail
     text = delivery.header(carrier.header)
@@ -203,30 +209,30 @@ def _basic(encoded: str) -> str:
         return ""
 
 
-def _untimely(clock: Timestamp, stamp: str, now: datetime) -> Finding | None:
+def _untimely(clock: SignatureTimestamp, stamp: str, now: datetime) -> SignatureFinding | None:
     if not stamp:
-        return Finding.MISSING
+        return SignatureFinding.MISSING
     try:
         sent = moment(stamp, clock.unit)
     except (ValueError, OverflowError):
-        return Finding.WRONG
-    return Finding.STALE if abs((now - sent).total_seconds()) > clock.tolerance_s else None
+        return SignatureFinding.WRONG
+    return SignatureFinding.STALE if abs((now - sent).total_seconds()) > clock.tolerance_s else None
 
 
-def moment(stamp: str, unit: TimeUnit) -> datetime:
+def moment(stamp: str, unit: TimestampUnit) -> datetime:
     """Return the time that a header says; raises ValueError or OverflowError."""
-    if unit is TimeUnit.ISO:
+    if unit is TimestampUnit.ISO:
         found = datetime.fromisoformat(stamp)
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     if not re.fullmatch(r"[0-9]{1,15}", stamp):
         raise ValueError("not a whole number")
-    return datetime.fromtimestamp(int(stamp) / (1000 if unit is TimeUnit.MS else 1), UTC)
+    return datetime.fromtimestamp(int(stamp) / (1000 if unit is TimestampUnit.MS else 1), UTC)
 
 
 _PLACE = re.compile(r"\{(body|timestamp|method|url)\}")
 
 
-def _filled(signed: str, delivery: Delivery, stamp: str, url: str) -> bytes:
+def _filled(signed: str, delivery: InboundDelivery, stamp: str, url: str) -> bytes:
     facts = {
         "body": delivery.body,
         "timestamp": stamp.encode(),
@@ -242,21 +248,21 @@ def _urls(url: str) -> tuple[str, ...]:
     return (url, unquote(url)) if url else ()
 
 
-def _keys(secrets: Iterable[str], form: SecretForm) -> Iterable[bytes]:
+def _keys(secrets: Iterable[str], form: SecretEncoding) -> Iterable[bytes]:
     for secret in secrets:
-        if form is SecretForm.TEXT:
+        if form is SecretEncoding.TEXT:
             yield secret.encode()
             continue
         try:
-            yield bytes.fromhex(secret) if form is SecretForm.HEX else base64.b64decode(secret, validate=True)
+            yield bytes.fromhex(secret) if form is SecretEncoding.HEX else base64.b64decode(secret, validate=True)
         except (binascii.Error, ValueError):
             continue  # a secret that is not written as the system says proves nothing
 
 
-def _signer(algorithm: Algorithm, encoding: Encoding) -> Callable[[bytes, bytes], str]:
+def _signer(algorithm: HashAlgorithm, encoding: SignatureEncoding) -> Callable[[bytes, bytes], str]:
     def sign(key: bytes, text: bytes) -> str:
         made = hmac.digest(key, text, algorithm.value)
-        return made.hex() if encoding is Encoding.HEX else base64.b64encode(made).decode()
+        return made.hex() if encoding is SignatureEncoding.HEX else base64.b64encode(made).decode()
 
     return sign
 
@@ -273,5 +279,5 @@ def _any(made: Iterable[str], given: str) -> bool:
     return found
 
 
-def _judged(right: bool) -> Finding:
-    return Finding.VERIFIED if right else Finding.WRONG
+def _judged(right: bool) -> SignatureFinding:
+    return SignatureFinding.VERIFIED if right else SignatureFinding.WRONG

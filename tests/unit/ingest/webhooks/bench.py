@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.ingest.app import Service
-from services.ingest.forms.webhooks.bindings import DIALECT, StoredBinding, StoredSecret
-from services.ingest.http.raw_routes import Shortcut
+from services.ingest.app import IngestProcess
+from services.ingest.forms.webhooks.bindings import DIALECT, StoredBinding, StoredWebhookSecret
+from services.ingest.http.raw_routes import RawRouteApp
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source import Source
 from services.runtime.clock import new_id
@@ -30,7 +30,7 @@ class BindingsInMemory:
 
     def add(self, source: Source, setup: Mapping[str, Any], *secrets: str) -> None:
         """Bind a source, with secrets that are not sealed."""
-        stored = [StoredSecret(sealed=Sealed(material=text.encode(), master_key=None)) for text in secrets]
+        stored = [StoredWebhookSecret(sealed=Sealed(material=text.encode(), master_key=None)) for text in secrets]
         dialects = Source(name=source.name, dialects={DIALECT: dict(setup)}, disabled=source.disabled)
         self.rows[source.name] = StoredBinding(source=dialects, setup=setup, secrets=stored)
 
@@ -51,9 +51,11 @@ class WebhookBench(Bench):
         for vector in VECTORS:
             name = vector["system"].replace("_", "-")
             self.bindings.add(Source(name=name), {"system": vector["system"]}, vector["secret"])
-        self.service = Service(self.settings, self.keys, self.publisher, self.clock, new_id, webhooks=self.bindings)
+        self.service = IngestProcess(
+            self.settings, self.keys, self.publisher, self.clock, new_id, webhooks=self.bindings
+        )
         self.health: Health = self.service.health()
-        self.app: Shortcut = self.service.app(self.health)
+        self.app: RawRouteApp = self.service.app(self.health)
 
     async def started(self) -> "WebhookBench":
         """Read keys and bindings, as the process does when it starts."""

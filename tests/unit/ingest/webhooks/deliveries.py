@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from services.ingest.forms.webhooks.delivery import Delivery
+from services.ingest.forms.webhooks.delivery import InboundDelivery
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "sources"
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
@@ -37,9 +37,9 @@ class Example:
         return found
 
     @property
-    def delivery(self) -> Delivery:
+    def delivery(self) -> InboundDelivery:
         """It as a delivery, not signed."""
-        return Delivery(headers=self.headers, body=self.body)
+        return InboundDelivery(headers=self.headers, body=self.body)
 
     @property
     def expected(self) -> Any:

@@ -2,12 +2,19 @@
 
 import pytest
 
-from services.ingest.forms.webhooks.delivery import BodyForm, Delivery, MalformedError, document, fields_of, kept
+from services.ingest.forms.webhooks.delivery import (
+    BodyFormat,
+    InboundDelivery,
+    MalformedDeliveryError,
+    document,
+    fields_of,
+    kept,
+)
 
 
-def form(*parts: bytes, boundary: str = "b", end: bytes = b"--b--\r\n") -> Delivery:
+def form(*parts: bytes, boundary: str = "b", end: bytes = b"--b--\r\n") -> InboundDelivery:
     body = b"".join(b"--b\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts) + end
-    return Delivery(headers={"content-type": f"multipart/form-data; boundary={boundary}"}, body=body)
+    return InboundDelivery(headers={"content-type": f"multipart/form-data; boundary={boundary}"}, body=body)
 
 
 def test_fields_are_read_and_files_are_neither_read_nor_kept() -> None:
@@ -44,8 +51,8 @@ def test_a_boundary_may_stand_in_quotation_marks_and_the_last_one_may_be_missing
 def test_a_form_without_its_boundary_is_none(boundary: str) -> None:
     delivery = form(b'name="a"\r\n\r\n1', boundary=boundary)
 
-    with pytest.raises(MalformedError):
-        document(delivery, BodyForm.FORM)
+    with pytest.raises(MalformedDeliveryError):
+        document(delivery, BodyFormat.FORM)
     assert kept(delivery) == b""
 
 

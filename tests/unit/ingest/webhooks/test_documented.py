@@ -4,9 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from services.ingest.forms.webhooks.delivery import Delivery
+from services.ingest.forms.webhooks.delivery import InboundDelivery
 from services.ingest.forms.webhooks.mapping import system_files
-from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts
+from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryContext
 from tests.unit.ingest.webhooks.deliveries import NOW
 
 DOCUMENT = (Path(__file__).parents[4] / "docs" / "sources.md").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def test_the_file_that_is_shown_becomes_what_it_says() -> None:
         "wait_minutes": 2,
     }
     body = json.dumps({"events": [event, {"type": "note"}]}).encode()
-    opened = recipe.open(Delivery(headers={}, body=body), Facts(received_at=NOW), 10)
+    opened = recipe.open(InboundDelivery(headers={}, body=body), DeliveryContext(received_at=NOW), 10)
 
     assert opened.ignored == 1
     assert [mapped.document for mapped in opened.mapped] == [
@@ -48,7 +48,7 @@ def test_the_file_that_is_shown_becomes_what_it_says() -> None:
 def test_the_trigger_that_is_shown_for_zendesk_is_one_that_its_file_knows() -> None:
     filled = re.sub(r"\{\{ticket\.updated_at_with_timestamp\}\}", "2026-11-22T00:10:07Z", block("json"))
     opened = system_files.shipped()["zendesk"].open(
-        Delivery(headers={}, body=filled.encode()), Facts(received_at=NOW), 10
+        InboundDelivery(headers={}, body=filled.encode()), DeliveryContext(received_at=NOW), 10
     )
 
     assert [mapped.document["kind"] for mapped in opened.mapped] == ["message_received"]

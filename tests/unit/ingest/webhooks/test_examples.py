@@ -6,11 +6,11 @@ import pytest
 
 from schemas import kinds, validation
 from services.ingest.forms.webhooks.mapping import system_files
-from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts
+from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryContext
 from tests.unit.ingest.webhooks.deliveries import NOW, Example, examples
 
 EXAMPLES = [pytest.param(each, id=str(each)) for each in examples()]
-FACTS = Facts(received_at=NOW)
+FACTS = DeliveryContext(received_at=NOW)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

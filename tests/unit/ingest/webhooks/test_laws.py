@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.ingest.forms.webhooks.delivery import Delivery, MalformedError
+from services.ingest.forms.webhooks.delivery import InboundDelivery, MalformedDeliveryError
 from services.ingest.forms.webhooks.mapping import system_files
-from services.ingest.forms.webhooks.mapping.delivery_mapper import Facts, Opened, TooManyError
-from services.ingest.forms.webhooks.signatures import Finding, Secret, verify
+from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryContext, MappedDelivery, TooManyEventsError
+from services.ingest.forms.webhooks.signatures import SignatureFinding, WebhookSecret, verify
 from tests.unit.ingest.webhooks.deliveries import NOW, Example, examples
 
-FACTS = Facts(received_at=NOW)
+FACTS = DeliveryContext(received_at=NOW)
 quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
@@ -22,14 +22,14 @@ NAMES = sorted(system_files.shipped())
 EVENTS = [each for each in examples() if each.path.suffix == ".json"]
 
 
-def opened(system: str, body: bytes, kind: str = "application/json") -> Opened | None:
+def opened(system: str, body: bytes, kind: str = "application/json") -> MappedDelivery | None:
     """Return what a recipe makes of a body, None where it says that this is none."""
-    delivery = Delivery(headers={"content-type": kind, "x-shopify-topic": "orders/create"}, body=body)
+    delivery = InboundDelivery(headers={"content-type": kind, "x-shopify-topic": "orders/create"}, body=body)
     recipe = system_files.shipped()[system]
     recipe.handshake(delivery, FACTS, proven=True)
     try:
         return recipe.open(delivery, FACTS, 100)
-    except (MalformedError, TooManyError):
+    except (MalformedDeliveryError, TooManyEventsError):
         return None
 
 
@@ -58,11 +58,11 @@ def test_any_form_is_answered_for(system: str, fields: dict[str, str]) -> None:
     "multipart/form-data; boundary=", "multipart/form-data; boundary*=utf-8''b"]))  # fmt: skip
 def test_any_form_in_parts_is_answered_for(body: bytes, kind: str) -> None:
     opened("mailgun", body, kind)
-    delivery = Delivery(headers={"content-type": kind}, body=body)
+    delivery = InboundDelivery(headers={"content-type": kind}, body=body)
 
     assert (
-        verify(system_files.shipped()["mailgun"].system.signature, delivery, [Secret(value="s")], NOW)
-        is Finding.MISSING
+        verify(system_files.shipped()["mailgun"].system.signature, delivery, [WebhookSecret(value="s")], NOW)
+        is SignatureFinding.MISSING
     )
 
 
@@ -98,18 +98,21 @@ def _put(node: Any, data: st.DataObject) -> None:
 def test_no_guess_is_ever_verified_and_none_makes_the_check_fail(
     system: str, headers: dict[str, str], body: bytes, tail: str
 ) -> None:
-    delivery = Delivery(url="https://a.example.com/x", headers=headers, body=body, tail=tail)
-    secret = Secret(value="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    delivery = InboundDelivery(url="https://a.example.com/x", headers=headers, body=body, tail=tail)
+    secret = WebhookSecret(value="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 
-    assert verify(system_files.shipped()[system].system.signature, delivery, [secret], NOW) is not Finding.VERIFIED
+    assert (
+        verify(system_files.shipped()[system].system.signature, delivery, [secret], NOW)
+        is not SignatureFinding.VERIFIED
+    )
 
 
 @pytest.mark.parametrize("query", ["bodySHA256=", "bodySHA256=%ff", "a=b&bodySHA256=x", "&&&", "%"])
 def test_any_query_is_answered_for(query: str) -> None:
-    delivery = Delivery(
+    delivery = InboundDelivery(
         url=f"https://a.example.com/x?{query}", query=query, headers={"x-twilio-signature": "x"}, body=b"a=b"
     )
 
     twilio = system_files.shipped()["twilio_voice"].system.signature
 
-    assert verify(twilio, delivery, [Secret(value="s")], NOW) is Finding.WRONG
+    assert verify(twilio, delivery, [WebhookSecret(value="s")], NOW) is SignatureFinding.WRONG

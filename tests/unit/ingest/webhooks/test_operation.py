@@ -6,7 +6,7 @@ import jsonschema_rs
 import pytest
 
 from services.ingest.forms.webhooks.webhook_openapi import OPERATION, ROUTES
-from services.ingest.reasons import STATUS, Refusal
+from services.ingest.reasons import STATUS, RequestRefusal
 from services.ingest.results.messages import Language, say
 
 RESPONSES: dict[int, Any] = OPERATION["responses"]
@@ -21,7 +21,7 @@ PROBLEMS = [
 
 @pytest.mark.parametrize(("status", "code", "example"), PROBLEMS)
 def test_an_example_of_a_refusal_is_in_the_service_s_own_words(status: int, code: str, example: dict[str, Any]) -> None:
-    refusal = Refusal(code)
+    refusal = RequestRefusal(code)
 
     assert STATUS[refusal] == example["status"] == status
     assert example["message"] == say(refusal, Language.EN, retry_after=5)

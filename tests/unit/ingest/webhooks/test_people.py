@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from services.ingest.forms.webhooks.signatures import Finding
+from services.ingest.forms.webhooks.signatures import SignatureFinding
 from tests.conftest import SteppingClock
 from tests.unit.ingest.webhooks.bench import WebhookBench, settings
 from tests.unit.ingest.webhooks.deliveries import NOW, example
@@ -36,7 +36,7 @@ PEOPLE: list[tuple[str, dict[str, str], str]] = [
 @pytest.fixture
 async def bench(clock: SteppingClock, monkeypatch: pytest.MonkeyPatch) -> WebhookBench:
     clock.set(NOW)
-    monkeypatch.setattr("services.ingest.forms.webhooks.post_webhook.verify", lambda *_: Finding.VERIFIED)
+    monkeypatch.setattr("services.ingest.forms.webhooks.post_webhook.verify", lambda *_: SignatureFinding.VERIFIED)
     return await WebhookBench(clock=clock, settings=settings()).started()
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from services.ingest.forms.webhooks.mapping import system_files
-from services.ingest.forms.webhooks.mapping.system_files import UnreadableSystemError
+from services.ingest.forms.webhooks.mapping.system_files import SystemFilesError
 
 GOOD = """\
 name: acme_crm
@@ -25,7 +25,7 @@ touchpoints:
 
 
 def problems(text: str, stem: str = "acme_crm") -> list[str]:
-    with pytest.raises(UnreadableSystemError) as caught:
+    with pytest.raises(SystemFilesError) as caught:
         system_files.parse(text, "acme_crm.yaml", stem)
     return [str(problem) for problem in caught.value.problems]
 
@@ -44,7 +44,7 @@ def test_a_company_s_file_of_the_same_name_takes_the_place_of_ours(tmp_path: Pat
 
 
 def test_a_folder_that_is_not_there_is_told() -> None:
-    with pytest.raises(UnreadableSystemError, match="there is no such folder"):
+    with pytest.raises(SystemFilesError, match="there is no such folder"):
         system_files.load(Path("/nowhere/at/all"))
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from schemas.documents import touchpoint
-from services.ingest.forms.webhooks.signatures import Finding
+from services.ingest.forms.webhooks.signatures import SignatureFinding
 from services.journey.domain.touchpoint import Touchpoint, fingerprint
 from tests.conftest import SteppingClock
 from tests.unit.ingest.webhooks.bench import WebhookBench, settings
@@ -101,7 +101,7 @@ async def test_what_the_delivery_adds_changes_neither_id_nor_content(
     each: Any, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock.set(NOW)
-    monkeypatch.setattr("services.ingest.forms.webhooks.post_webhook.verify", lambda *_: Finding.VERIFIED)
+    monkeypatch.setattr("services.ingest.forms.webhooks.post_webhook.verify", lambda *_: SignatureFinding.VERIFIED)
     bench = await WebhookBench(clock=clock, settings=settings()).started()
     vector = next(one for one in VECTORS if one["system"] == each.system)
     headers = {**each.headers, **{name.lower(): value for name, value in vector["headers"].items()}}
@@ -119,7 +119,7 @@ async def test_what_the_delivery_adds_changes_neither_id_nor_content(
 @pytest.fixture
 async def bench(clock: SteppingClock, monkeypatch: pytest.MonkeyPatch) -> WebhookBench:
     clock.set(NOW)
-    monkeypatch.setattr("services.ingest.forms.webhooks.post_webhook.verify", lambda *_: Finding.VERIFIED)
+    monkeypatch.setattr("services.ingest.forms.webhooks.post_webhook.verify", lambda *_: SignatureFinding.VERIFIED)
     return await WebhookBench(clock=clock, settings=settings()).started()
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from services.ingest.forms.webhooks.delivery import Delivery
+from services.ingest.forms.webhooks.delivery import InboundDelivery
 from services.ingest.forms.webhooks.mapping.conditions import test_of as compiled_test
-from services.ingest.forms.webhooks.mapping.paths import PathError, View, compile_path
-from services.ingest.forms.webhooks.mapping.system_schema import Condition, Wanted
-from services.ingest.forms.webhooks.mapping.values import SpecProblem, ValueProblem, maker, template
+from services.ingest.forms.webhooks.mapping.paths import EventContext, EventPathError, compile_path
+from services.ingest.forms.webhooks.mapping.system_schema import EventCondition, Wanted
+from services.ingest.forms.webhooks.mapping.values import EventValueError, ValueSpecError, maker, template
 from tests.unit.ingest.webhooks.deliveries import NOW
 
 EVENT: dict[str, Any] = {
@@ -22,10 +22,10 @@ EVENT: dict[str, Any] = {
     "big": 9007199254740993,
     "html": "<p>안녕하세요 <b>고객</b>님<br/>감사 &amp; 안녕</p>",
 }
-VIEW = View(
+VIEW = EventContext(
     event=EVENT,
     whole={"event": EVENT, "team": "t-1"},
-    delivery=Delivery(headers={"x-id": "h-1"}, body=b"{}", query="q=1&q=2&k=%ED%95%9C"),
+    delivery=InboundDelivery(headers={"x-id": "h-1"}, body=b"{}", query="q=1&q=2&k=%ED%95%9C"),
     received_at=NOW,
     raw=b"{}",
     at=3,
@@ -79,7 +79,7 @@ def test_a_path_finds_what_stands_there(path: str, value: object) -> None:
     "path", ["", "a..b", ".a", "a.", "a[", "a[x]", "a b", "a{b}", "@", "@what", "@header", "@digest.x", "a]b"]
 )
 def test_what_is_no_path_is_refused(path: str) -> None:
-    with pytest.raises(PathError):
+    with pytest.raises(EventPathError):
         compile_path(path)
 
 
@@ -152,7 +152,7 @@ def test_a_value_is_made_as_its_member_wants_it(spec: object, name: str, made: o
     ],
 )
 def test_a_time_is_read_in_every_way_that_vendors_write_it(text: str, form: str, zone: str, moment: str) -> None:
-    view = View(event={"at": text}, whole=None, delivery=VIEW.delivery, received_at=NOW)
+    view = EventContext(event={"at": text}, whole=None, delivery=VIEW.delivery, received_at=NOW)
 
     assert maker({"path": "at", "time": form, "zone": zone}, "occurred_at")(view) == moment
 
@@ -160,8 +160,8 @@ def test_a_time_is_read_in_every_way_that_vendors_write_it(text: str, form: str,
 @pytest.mark.parametrize("form", ["iso", "s", "ms", "rfc2822", "%Y"])
 @pytest.mark.parametrize("text", ["yesterday", "9" * 30, "-", "NaN", "inf"])
 def test_what_is_no_time_is_a_problem_that_does_not_quote_it(text: str, form: str) -> None:
-    view = View(event={"at": text}, whole=None, delivery=VIEW.delivery, received_at=NOW)
-    with pytest.raises(ValueProblem) as caught:
+    view = EventContext(event={"at": text}, whole=None, delivery=VIEW.delivery, received_at=NOW)
+    with pytest.raises(EventValueError) as caught:
         maker({"path": "at", "time": form}, "occurred_at")(view)
 
     assert text not in str(caught.value).replace("-", "", 1) or text == "-"
@@ -169,7 +169,7 @@ def test_what_is_no_time_is_a_problem_that_does_not_quote_it(text: str, form: st
 
 def test_seconds_between_two_times_are_left_out_where_one_is_missing_or_they_run_back() -> None:
     def between(start: str | None, end: str) -> object:
-        view = View(event={"a": start, "b": end}, whole=None, delivery=VIEW.delivery, received_at=NOW)
+        view = EventContext(event={"a": start, "b": end}, whole=None, delivery=VIEW.delivery, received_at=NOW)
         return maker({"path": "b", "since": "a"}, "wait_s")(view)
 
     assert between("2026-11-22T00:00:00Z", "2026-11-22T00:00:01.5Z") == 1.5
@@ -179,18 +179,18 @@ def test_seconds_between_two_times_are_left_out_where_one_is_missing_or_they_run
 
 @pytest.mark.parametrize("number", ["many", "", "1,5x", "NaN", "inf", "1e999"])
 def test_what_is_no_number_is_never_taken_for_one(number: str) -> None:
-    view = View(event={"n": number}, whole=None, delivery=VIEW.delivery, received_at=NOW)
+    view = EventContext(event={"n": number}, whole=None, delivery=VIEW.delivery, received_at=NOW)
     make = maker({"path": "n"}, "wait_s")
 
     if not number:
         assert make(view) is None
         return
-    with pytest.raises(ValueProblem):
+    with pytest.raises(EventValueError):
         make(view)
 
 
 def test_a_text_that_is_too_long_is_cut() -> None:
-    view = View(event={"t": "가" * 9000}, whole=None, delivery=VIEW.delivery, received_at=NOW)
+    view = EventContext(event={"t": "가" * 9000}, whole=None, delivery=VIEW.delivery, received_at=NOW)
 
     assert maker("{t}", "text")(view) == "가" * 8192
 
@@ -207,22 +207,22 @@ def test_a_text_that_is_too_long_is_cut() -> None:
         ("empty", None, True),
         ("nothing", "", True),
         ("n", 2, True),
-        ("list[0]", Condition(one_of=("first",)), True),
-        ("list[0]", Condition(none_of=("first",)), False),
-        ("nothing", Condition(none_of=("first",)), True),
-        ("list[0]", Condition(exists=True), True),
-        ("empty", Condition(exists=True), False),
-        ("empty", Condition(exists=False), True),
-        ("list[0]", Condition(starts_with="FI", ends_with="ST"), True),
-        ("list[0]", Condition(starts_with="la"), False),
-        ("n", Condition(at_least=2), True),
-        ("n", Condition(at_least=2.1), False),
-        ("list[0]", Condition(at_least=0), False),
-        ("list[0]", Condition(same_as="list[0]"), True),
-        ("list[0]", Condition(same_as="list[1]"), False),
-        ("empty", Condition(same_as="empty"), False),
-        ("list[0]", Condition(differs_from="list[1]"), True),
-        ("list[0]", Condition(differs_from="nothing"), False),
+        ("list[0]", EventCondition(one_of=("first",)), True),
+        ("list[0]", EventCondition(none_of=("first",)), False),
+        ("nothing", EventCondition(none_of=("first",)), True),
+        ("list[0]", EventCondition(exists=True), True),
+        ("empty", EventCondition(exists=True), False),
+        ("empty", EventCondition(exists=False), True),
+        ("list[0]", EventCondition(starts_with="FI", ends_with="ST"), True),
+        ("list[0]", EventCondition(starts_with="la"), False),
+        ("n", EventCondition(at_least=2), True),
+        ("n", EventCondition(at_least=2.1), False),
+        ("list[0]", EventCondition(at_least=0), False),
+        ("list[0]", EventCondition(same_as="list[0]"), True),
+        ("list[0]", EventCondition(same_as="list[1]"), False),
+        ("empty", EventCondition(same_as="empty"), False),
+        ("list[0]", EventCondition(differs_from="list[1]"), True),
+        ("list[0]", EventCondition(differs_from="nothing"), False),
     ],
 )
 def test_a_condition_holds_or_not(path: str, wanted: Wanted, holds: bool) -> None:
@@ -247,7 +247,7 @@ def test_a_condition_holds_or_not(path: str, wanted: Wanted, holds: bool) -> Non
 def test_an_address_stands_in_a_list_by_itself_or_by_its_domain(header: str, listed: str, holds: bool) -> None:
     view = replace(VIEW, event={"from": header}, options={"staff": listed})
 
-    assert compiled_test({"from": Condition(not_in="@option.staff")})(view) is holds
+    assert compiled_test({"from": EventCondition(not_in="@option.staff")})(view) is holds
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_an_address_stands_in_a_list_by_itself_or_by_its_domain(header: str, lis
 def test_an_address_is_of_another_domain_or_not(header: str, recipient: str, holds: bool) -> None:
     view = replace(VIEW, event={"from": header, "recipient": recipient})
 
-    assert compiled_test({"from": Condition(other_domain_than="recipient")})(view) is holds
+    assert compiled_test({"from": EventCondition(other_domain_than="recipient")})(view) is holds
 
 
 def test_a_time_without_a_zone_counts_only_where_somebody_says_the_zone() -> None:
@@ -271,7 +271,7 @@ def test_a_time_without_a_zone_counts_only_where_somebody_says_the_zone() -> Non
 
     assert make(view) == "2026-11-22T00:20:00Z"
     assert make(replace(view, options={"zone": "Asia/Seoul"})) == "2026-11-22T00:15:00Z"
-    with pytest.raises(ValueProblem, match="the option zone names none"):
+    with pytest.raises(EventValueError, match="the option zone names none"):
         maker({"path": "local", "zone": "@option.zone"}, "occurred_at")(view)
 
 
@@ -279,5 +279,5 @@ def test_all_conditions_must_hold_and_of_several_groups_any() -> None:
     assert compiled_test({})(VIEW)
     assert not compiled_test({"list[0]": "first", "n": 3})(VIEW)
     assert compiled_test([{"n": 3}, {"list[0]": "first"}])(VIEW)
-    with pytest.raises(SpecProblem):
+    with pytest.raises(ValueSpecError):
         compiled_test({"a..b": 1})

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from services.ingest.forms.webhooks.bindings import StoredSecret, Trouble
+from services.ingest.forms.webhooks.bindings import BindingProblem, StoredWebhookSecret
 from services.ingest.sources.source import Source
 from services.runtime.sealing import Sealed
 from tests.conftest import SteppingClock
@@ -213,14 +213,22 @@ async def test_a_source_that_nobody_bound_is_404_and_a_disabled_one_403(bench: W
 @pytest.mark.parametrize(
     ("setup", "secret", "trouble"),
     [
-        ({"system": "line", "sistem": "x"}, StoredSecret(sealed=Sealed(material=b"s", master_key=None)), Trouble.SETUP),
-        ({"system": "fax"}, StoredSecret(sealed=Sealed(material=b"s", master_key=None)), Trouble.SYSTEM),
-        ({"system": "line"}, StoredSecret(sealed=Sealed(material=b"s", master_key="gone")), Trouble.SECRET),
-        ({"system": "line"}, StoredSecret(mounted="not-there"), Trouble.SECRET),
+        (
+            {"system": "line", "sistem": "x"},
+            StoredWebhookSecret(sealed=Sealed(material=b"s", master_key=None)),
+            BindingProblem.SETUP,
+        ),
+        ({"system": "fax"}, StoredWebhookSecret(sealed=Sealed(material=b"s", master_key=None)), BindingProblem.SYSTEM),
+        (
+            {"system": "line"},
+            StoredWebhookSecret(sealed=Sealed(material=b"s", master_key="gone")),
+            BindingProblem.SECRET,
+        ),
+        ({"system": "line"}, StoredWebhookSecret(mounted="not-there"), BindingProblem.SECRET),
     ],
 )
 async def test_a_source_whose_set_up_is_broken_is_told_to_come_again(
-    bench: WebhookBench, setup: dict[str, str], secret: StoredSecret, trouble: Trouble
+    bench: WebhookBench, setup: dict[str, str], secret: StoredWebhookSecret, trouble: BindingProblem
 ) -> None:
     bench.bindings.rows["line"] = replace(bench.bindings.rows["line"], setup=setup, secrets=[secret])
     await bench.service.bindings.refresh()

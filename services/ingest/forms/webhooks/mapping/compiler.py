@@ -7,14 +7,19 @@ from typing import Any, TypeVar
 import msgspec
 
 from services.ingest.forms.webhooks.mapping.conditions import Test, test_of
-from services.ingest.forms.webhooks.mapping.paths import Getter, PathError, View, compile_path
-from services.ingest.forms.webhooks.mapping.system_schema import Answer, Entry, Handshake, System
-from services.ingest.forms.webhooks.mapping.values import Maker, SpecProblem, has_no_time, maker, template
+from services.ingest.forms.webhooks.mapping.paths import EventContext, EventPathError, Getter, compile_path
+from services.ingest.forms.webhooks.mapping.system_schema import (
+    AnswerSpec,
+    ChannelSystem,
+    HandshakeSpec,
+    TouchpointSpec,
+)
+from services.ingest.forms.webhooks.mapping.values import Maker, ValueSpecError, has_no_time, maker, template
 
 NESTED = frozenset({"customer", "refs", "attributes"})
 """Members whose own members stand each for itself: one that cannot be read leaves the others alone."""
 
-Made = TypeVar("Made")
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +31,7 @@ class SystemProblem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class VendorAnswer:
     """What the vendor is answered."""
 
     status: int = 200
@@ -34,11 +39,11 @@ class Given:
     body: bytes = b""
 
 
-Fill = Callable[[View], Any]
+Fill = Callable[[EventContext], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class CompiledEntry:
     """One entry of the file, ready. `members` by their dotted names, as `flat` gives them."""
 
     test: Test
@@ -50,23 +55,23 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Greeting:
+class CompiledHandshake:
     """One handshake, ready."""
 
     method: str
     signed: bool
     test: Test
-    answer: Callable[[View], Given]
+    answer: Callable[[EventContext], VendorAnswer]
 
 
-class Assembler:
+class SystemCompiler:
     """Makes the parts of one system and collects what is wrong in `problems`."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: ChannelSystem) -> None:
         self._system = system
         self.problems: list[SystemProblem] = []
 
-    def step(self, number: int, entry: Entry) -> Step:
+    def step(self, number: int, entry: TouchpointSpec) -> CompiledEntry:
         """Return an entry, ready."""
         place = f"touchpoints[{number}]"
         members: dict[str, Maker] = {}
@@ -76,7 +81,7 @@ class Assembler:
             if made is not None:
                 members[name] = made
         native = self._made(f"{place}.native", _native, entry.native) if entry.native is not None else None
-        return Step(
+        return CompiledEntry(
             test=self._made(f"{place}.when", test_of, entry.when) or _never,
             members=members,
             native=native,
@@ -84,31 +89,31 @@ class Assembler:
             has_no_time=has_no_time(fields.get("occurred_at")),
         )
 
-    def greeting(self, number: int, shake: Handshake) -> Greeting:
+    def greeting(self, number: int, shake: HandshakeSpec) -> CompiledHandshake:
         """Return a handshake, ready."""
         place = f"handshakes[{number}]"
-        return Greeting(
+        return CompiledHandshake(
             method=shake.method,
             signed=shake.signed,
             test=self._made(f"{place}.when", test_of, shake.when) or _never,
             answer=self.answer(f"{place}.answer", shake.answer),
         )
 
-    def answer(self, place: str, answer: Answer) -> Callable[[View], Given]:
+    def answer(self, place: str, answer: AnswerSpec) -> Callable[[EventContext], VendorAnswer]:
         """Return what makes the answer."""
         fill = self._made(f"{place}.body", _filler, answer.body) or _nothing
         if isinstance(answer.body, str):
             kind = answer.content_type or "text/plain; charset=utf-8"
-            return lambda view: Given(status=answer.status, content_type=kind, body=(fill(view) or "").encode())
+            return lambda view: VendorAnswer(status=answer.status, content_type=kind, body=(fill(view) or "").encode())
         if answer.body is None:
-            return lambda _: Given(status=answer.status, content_type=answer.content_type)
+            return lambda _: VendorAnswer(status=answer.status, content_type=answer.content_type)
         kind = answer.content_type or "application/json"
-        return lambda view: Given(status=answer.status, content_type=kind, body=msgspec.json.encode(fill(view)))
+        return lambda view: VendorAnswer(status=answer.status, content_type=kind, body=msgspec.json.encode(fill(view)))
 
-    def _made(self, place: str, make: Callable[..., Made], *arguments: Any) -> Made | None:
+    def _made(self, place: str, make: Callable[..., Part], *arguments: Any) -> Part | None:
         try:
             return make(*arguments)
-        except SpecProblem as problem:
+        except ValueSpecError as problem:
             self.problems.append(SystemProblem(place=place, message=str(problem)))
             return None
 
@@ -126,7 +131,7 @@ def flat(fields: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(spec, dict):
             found |= {f"{name}.{member}": said for member, said in spec.items()}
         else:
-            raise SpecProblem(f"`{name}` wants its members, like `{name}: {{…}}`")
+            raise ValueSpecError(f"`{name}` wants its members, like `{name}: {{…}}`")
     return found
 
 
@@ -138,19 +143,19 @@ def _over(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, A
 def _native(text: str) -> Getter:
     try:
         return _whole_event if text == "." else compile_path(text)
-    except PathError as error:
-        raise SpecProblem(str(error)) from None
+    except EventPathError as error:
+        raise ValueSpecError(str(error)) from None
 
 
-def _whole_event(view: View) -> Any:
+def _whole_event(view: EventContext) -> Any:
     return view.event
 
 
-def _never(_: View) -> bool:
+def _never(_: EventContext) -> bool:
     return False
 
 
-def _nothing(_: View) -> None:
+def _nothing(_: EventContext) -> None:
     return None
 
 

@@ -4,11 +4,11 @@ import hmac
 import re
 from collections.abc import Callable
 
-from services.ingest.forms.webhooks.mapping.paths import Getter, PathError, View, as_text, compile_path
-from services.ingest.forms.webhooks.mapping.system_schema import Condition, Scalar, Wanted, When
-from services.ingest.forms.webhooks.mapping.values import SpecProblem
+from services.ingest.forms.webhooks.mapping.paths import EventContext, EventPathError, Getter, as_text, compile_path
+from services.ingest.forms.webhooks.mapping.system_schema import EventCondition, Scalar, Wanted, When
+from services.ingest.forms.webhooks.mapping.values import ValueSpecError
 
-Test = Callable[[View], bool]
+Test = Callable[[EventContext], bool]
 
 
 def test_of(when: When | list[When]) -> Test:
@@ -27,13 +27,13 @@ def _groups(when: When | list[When]) -> list[When]:
 
 def _test(path: str, wanted: Wanted) -> Test:
     get = _getter(path)
-    if isinstance(wanted, Condition):
+    if isinstance(wanted, EventCondition):
         return _condition(get, wanted)
     values = _folded(wanted if isinstance(wanted, list) else [wanted])
     return lambda view: _text(get, view) in values
 
 
-def _condition(get: Getter, wanted: Condition) -> Test:
+def _condition(get: Getter, wanted: EventCondition) -> Test:
     tests: list[Callable[[str], bool]] = []
     if wanted.one_of is not None:
         included = _folded(list(wanted.one_of))
@@ -60,15 +60,15 @@ def _condition(get: Getter, wanted: Condition) -> Test:
         if other is not None
     ]
     if not tests and not compared:
-        raise SpecProblem("a condition that says nothing")
+        raise ValueSpecError("a condition that says nothing")
     return lambda view: all(test(_text(get, view)) for test in tests) and all(test(view) for test in compared)
 
 
 def _getter(path: str) -> Getter:
     try:
         return compile_path(path)
-    except PathError as error:
-        raise SpecProblem(str(error)) from None
+    except EventPathError as error:
+        raise ValueSpecError(str(error)) from None
 
 
 def _same(get: Getter, other: Getter) -> Test:
@@ -82,7 +82,7 @@ def _different(get: Getter, other: Getter) -> Test:
 def _compared(get: Getter, other: Getter, *, same: bool) -> Test:
     """Whether two values that are both there are the same; in constant time, as one of them may be a secret."""
 
-    def test(view: View) -> bool:
+    def test(view: EventContext) -> bool:
         left, right = as_text(get(view)).encode(), as_text(other(view)).encode()
         return bool(left and right) and hmac.compare_digest(left, right) is same
 
@@ -93,7 +93,7 @@ _ADDRESS = re.compile(r'[^\s<>,;:"()]+@[^\s<>,;:"()]+')
 
 
 def _not_in(get: Getter, other: Getter) -> Test:
-    def test(view: View) -> bool:
+    def test(view: EventContext) -> bool:
         listed = {one.strip() for one in _text(other, view).split(",")}
         return not any({one, _domain(one)} & listed for one in _ADDRESS.findall(_text(get, view)))
 
@@ -101,7 +101,7 @@ def _not_in(get: Getter, other: Getter) -> Test:
 
 
 def _of_other_domain(get: Getter, other: Getter) -> Test:
-    def test(view: View) -> bool:
+    def test(view: EventContext) -> bool:
         own = {_domain(one) for one in _ADDRESS.findall(_text(other, view))}
         return not any(_domain(one) in own for one in _ADDRESS.findall(_text(get, view)))
 
@@ -112,7 +112,7 @@ def _domain(address: str) -> str:
     return "@" + address.rpartition("@")[2]
 
 
-def _text(get: Getter, view: View) -> str:
+def _text(get: Getter, view: EventContext) -> str:
     return as_text(get(view)).casefold()
 
 

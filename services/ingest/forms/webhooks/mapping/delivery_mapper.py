@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from services.ingest.forms.webhooks import delivery as deliveries
-from services.ingest.forms.webhooks.delivery import Delivery, MalformedError
-from services.ingest.forms.webhooks.mapping.compiler import Assembler, Given, Step, SystemProblem
-from services.ingest.forms.webhooks.mapping.paths import View, elements
-from services.ingest.forms.webhooks.mapping.system_schema import System
-from services.ingest.forms.webhooks.mapping.values import ValueProblem
+from services.ingest.forms.webhooks.delivery import InboundDelivery, MalformedDeliveryError
+from services.ingest.forms.webhooks.mapping.compiler import CompiledEntry, SystemCompiler, SystemProblem, VendorAnswer
+from services.ingest.forms.webhooks.mapping.paths import EventContext, elements
+from services.ingest.forms.webhooks.mapping.system_schema import ChannelSystem
+from services.ingest.forms.webhooks.mapping.values import EventValueError
 
 
 class UnusableSystemError(Exception):
@@ -27,7 +27,7 @@ class UnusableSystemError(Exception):
         self.problems = tuple(problems)
 
 
-class TooManyError(Exception):
+class TooManyEventsError(Exception):
     """More events than a request may hold: `most`."""
 
     def __init__(self, most: int) -> None:
@@ -36,7 +36,7 @@ class TooManyError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
+class UnreadableMember:
     """A member that an event has and that cannot be read, and why."""
 
     member: str
@@ -44,19 +44,19 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mapped:
+class MappedTouchpoint:
     """One touchpoint of a delivery: by which entry of the file, its document, and the event as sent."""
 
     entry: int
     document: dict[str, Any]
     raw: bytes
-    unread: tuple[Unread, ...] = ()
+    unread: tuple[UnreadableMember, ...] = ()
     untimed: bool = False
     """Whether it says no time, or none that can be read, where its system may say none: it happened when it came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class MappedDelivery:
     """What a delivery holds: its events, how many no entry is about, and the touchpoints of the others.
 
     `answer` is what the vendor wants to hear, where its file says so.
@@ -64,28 +64,28 @@ class Opened:
 
     events: int
     ignored: int
-    mapped: Sequence[Mapped]
-    answer: Given | None = None
+    mapped: Sequence[MappedTouchpoint]
+    answer: VendorAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class DeliveryContext:
     """What is known beside the delivery itself: when it came, and the options of its source."""
 
     received_at: datetime
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-class Recipe:
+class DeliveryMapper:
     """Opens the deliveries of one system.
 
     Raises:
         UnusableSystemError: the file cannot be followed.
     """
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: ChannelSystem) -> None:
         self.system = system
-        make = Assembler(system)
+        make = SystemCompiler(system)
         self._steps = [make.step(number, entry) for number, entry in enumerate(system.touchpoints)]
         self._greetings = [make.greeting(number, shake) for number, shake in enumerate(system.handshakes)]
         self._answer = make.answer("answer", system.answer) if system.answer is not None else None
@@ -93,19 +93,19 @@ class Recipe:
         if make.problems:
             raise UnusableSystemError(make.problems)
 
-    def handshake(self, delivery: Delivery, facts: Facts, *, proven: bool) -> Given | None:
+    def handshake(self, delivery: InboundDelivery, facts: DeliveryContext, *, proven: bool) -> VendorAnswer | None:
         """Return the answer to a vendor that only tries the address; `proven` is whether its signature was right."""
         near = [found for found in self._greetings if found.method == delivery.method and (proven or not found.signed)]
         if not near:
             return None
         try:
             whole = deliveries.document(delivery, self.system.body, self.system.unwrap)
-        except MalformedError:
+        except MalformedDeliveryError:
             whole = None  # a HEAD has no body, and needs none
         view = self._view(delivery, facts, whole)
         return next((found.answer(view) for found in near if found.test(view)), None)
 
-    def open(self, delivery: Delivery, facts: Facts, most: int) -> Opened:
+    def open(self, delivery: InboundDelivery, facts: DeliveryContext, most: int) -> MappedDelivery:
         """Return the touchpoints that a delivery becomes, of at most `most` events.
 
         Raises:
@@ -115,7 +115,7 @@ class Recipe:
         whole = deliveries.document(delivery, self.system.body, self.system.unwrap)
         view = self._view(delivery, facts, whole)
         views = [view] if self._split is None else self._events(view, self._split, most)
-        mapped: list[Mapped] = []
+        mapped: list[MappedTouchpoint] = []
         ignored = 0
         for each in views:
             made = [
@@ -127,16 +127,16 @@ class Recipe:
             mapped += made
             ignored += not made
             if len(mapped) > most:
-                raise TooManyError(most)
+                raise TooManyEventsError(most)
         answer = self._answer(view) if self._answer is not None else None
-        return Opened(events=len(views), ignored=ignored, mapped=mapped, answer=answer)
+        return MappedDelivery(events=len(views), ignored=ignored, mapped=mapped, answer=answer)
 
-    def _events(self, view: View, split: Sequence[Sequence[str]], most: int) -> list[View]:
+    def _events(self, view: EventContext, split: Sequence[Sequence[str]], most: int) -> list[EventContext]:
         raws = deliveries.slices(view.raw, split)
         if len(raws) > most:
-            raise TooManyError(most)
+            raise TooManyEventsError(most)
         return [
-            View(
+            EventContext(
                 event=msgspec.json.decode(raw),
                 whole=view.whole,
                 delivery=view.delivery,
@@ -148,8 +148,8 @@ class Recipe:
             for at, raw in enumerate(raws)
         ]
 
-    def _view(self, delivery: Delivery, facts: Facts, whole: Any) -> View:
-        return View(
+    def _view(self, delivery: InboundDelivery, facts: DeliveryContext, whole: Any) -> EventContext:
+        return EventContext(
             event=whole,
             whole=whole,
             delivery=delivery,
@@ -165,20 +165,20 @@ def _places(split: str | tuple[str, ...] | None) -> list[list[str]] | None:
     return [[name for name in place.split(".") if name] for place in ((split,) if isinstance(split, str) else split)]
 
 
-def _views_of(step: Step, view: View) -> list[View]:
+def _views_of(step: CompiledEntry, view: EventContext) -> list[EventContext]:
     if step.each is None:
         return [view]
     return [replace(view, element=element) for element in elements(view.event, step.each)]
 
 
-def _made(entry: int, step: Step, view: View) -> Mapped:
+def _made(entry: int, step: CompiledEntry, view: EventContext) -> MappedTouchpoint:
     document: dict[str, Any] = {}
-    unread: list[Unread] = []
+    unread: list[UnreadableMember] = []
     for name, make in step.members.items():
         try:
             value = make(view)
-        except ValueProblem as problem:
-            unread.append(Unread(member=name, message=str(problem)))
+        except EventValueError as problem:
+            unread.append(UnreadableMember(member=name, message=str(problem)))
             continue
         if value is not None:
             _put(document, name, value)
@@ -186,7 +186,7 @@ def _made(entry: int, step: Step, view: View) -> Mapped:
     if isinstance(given, dict):
         document = _over(document, given)
     untimed = step.has_no_time and document.get("occurred_at") is None
-    return Mapped(entry=entry, document=document, raw=view.raw, unread=tuple(unread), untimed=untimed)
+    return MappedTouchpoint(entry=entry, document=document, raw=view.raw, unread=tuple(unread), untimed=untimed)
 
 
 def _put(document: dict[str, Any], name: str, value: Any) -> None:

@@ -14,20 +14,20 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from services.ingest.forms.webhooks.delivery import Delivery, parameters
+from services.ingest.forms.webhooks.delivery import InboundDelivery, parameters
 
 
-class PathError(Exception):
+class EventPathError(Exception):
     """A path that cannot be read; the message shows where."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class EventContext:
     """One event with everything that a path may look into; `raw` is the event as sent, `at` its place, from 0."""
 
     event: Any
     whole: Any
-    delivery: Delivery
+    delivery: InboundDelivery
     received_at: datetime
     raw: bytes = b""
     at: int = 0
@@ -37,8 +37,8 @@ class View:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-Getter = Callable[[View], Any]
-Step = Callable[[Any], Any]
+Getter = Callable[[EventContext], Any]
+PathStep = Callable[[Any], Any]
 
 ROOTS = ("header", "query", "body", "each", "option", "received_at", "received_ms", "digest", "index")
 """What may follow an `@`."""
@@ -62,10 +62,10 @@ def compile_path(text: str) -> Getter:
         return lambda view: _walk(view.event, steps)
     root, dot, rest = text[1:].partition(".")
     if root not in ROOTS:
-        raise PathError(f"`{text}`: after @ comes one of {', '.join(ROOTS)}")
+        raise EventPathError(f"`{text}`: after @ comes one of {', '.join(ROOTS)}")
     if (root in _NAMED) != bool(dot and rest):
         wanted = "wants a name after a dot" if root in _NAMED else "stands alone"
-        raise PathError(f"`{text}`: @{root} {wanted}")
+        raise EventPathError(f"`{text}`: @{root} {wanted}")
     return _rooted(root, rest)
 
 
@@ -96,24 +96,24 @@ _FACTS: dict[str, Getter] = {
 }
 
 
-def _steps(text: str, offset: int) -> tuple[Step, ...]:
-    steps: list[Step] = []
+def _steps(text: str, offset: int) -> tuple[PathStep, ...]:
+    steps: list[PathStep] = []
     end = 0
     while end < len(text):
         found = _STEP.match(text, end)
         if found is None or (found["dot"] is None) != (end == 0 or found[0].startswith("[")):
-            raise PathError(f"`{text}` is no path: look at character {offset + end + 1}")
+            raise EventPathError(f"`{text}` is no path: look at character {offset + end + 1}")
         end = found.end()
         if found["all"] is not None:  # what follows is asked of each element
             rest = _steps(text[end:].removeprefix("."), offset + end) if end < len(text) else ()
             return (*steps, partial(_every, steps=rest))
         steps.append(_step(found))
     if not steps:
-        raise PathError("an empty path")
+        raise EventPathError("an empty path")
     return tuple(steps)
 
 
-def _step(found: re.Match[str]) -> Step:
+def _step(found: re.Match[str]) -> PathStep:
     if found["at"] is not None:
         at = int(found["at"])
         return lambda node: node[at] if isinstance(node, list) and -len(node) <= at < len(node) else None
@@ -133,7 +133,7 @@ def _objects(node: Any) -> list[dict[str, Any]]:
     return [part for part in (node if isinstance(node, list) else [node]) if isinstance(part, dict)]
 
 
-def _every(node: Any, steps: tuple[Step, ...]) -> list[Any]:
+def _every(node: Any, steps: tuple[PathStep, ...]) -> list[Any]:
     """What stands at `steps` in each element of a list, where it does."""
     found = [_walk(part, steps) for part in (node if isinstance(node, list) else ())]
     return [one for one in found if one is not None]
@@ -146,7 +146,7 @@ def elements(node: Any, names: Sequence[str]) -> list[Any]:
     return elements(node.get(names[0]), names[1:]) if names and isinstance(node, dict) else []
 
 
-def _walk(node: Any, steps: tuple[Step, ...]) -> Any:
+def _walk(node: Any, steps: tuple[PathStep, ...]) -> Any:
     for step in steps:
         if node is None:
             return None

@@ -19,9 +19,9 @@ from schemas.strict_yaml import shapes, yaml_text
 from schemas.strict_yaml.yaml_text import YamlText
 from schemas.vocabulary import Channel
 from services.ingest.forms.webhooks.mapping.compiler import SystemProblem, flat
-from services.ingest.forms.webhooks.mapping.delivery_mapper import Recipe, UnusableSystemError
-from services.ingest.forms.webhooks.mapping.system_schema import HmacSignature, System, TokenSignature
-from services.ingest.forms.webhooks.mapping.values import SpecProblem
+from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMapper, UnusableSystemError
+from services.ingest.forms.webhooks.mapping.system_schema import ChannelSystem, HmacSignature, TokenSignature
+from services.ingest.forms.webhooks.mapping.values import ValueSpecError
 
 SHIPPED = Path(__file__).parents[1] / "systems"
 REQUIRED = frozenset({"id", "occurred_at", "channel", "kind", "customer"})
@@ -32,7 +32,7 @@ _SIGNED = re.compile(r"\{(?!body\}|timestamp\}|method\}|url\})[^{}]*\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileProblem:
+class SystemFileProblem:
     """Something wrong in a file: which line (0 where there is none), where, and how to mend it."""
 
     file: str
@@ -46,15 +46,15 @@ class FileProblem:
         return f"{self.file}{at}: {self.place + ': ' if self.place else ''}{self.message}"
 
 
-class UnreadableSystemError(Exception):
+class SystemFilesError(Exception):
     """Files cannot be used; `problems` are all that is wrong with them."""
 
-    def __init__(self, problems: Iterable[FileProblem]) -> None:
+    def __init__(self, problems: Iterable[SystemFileProblem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-def load(folder: Path | None = None) -> dict[str, Recipe]:
+def load(folder: Path | None = None) -> dict[str, DeliveryMapper]:
     """Return every system by name: those shipped, and over them those of `folder`.
 
     Raises:
@@ -64,29 +64,29 @@ def load(folder: Path | None = None) -> dict[str, Recipe]:
 
 
 @cache
-def shipped() -> Mapping[str, Recipe]:
+def shipped() -> Mapping[str, DeliveryMapper]:
     """Return the systems that Waymark ships, by name."""
     return _folder(SHIPPED)
 
 
-def _folder(folder: Path) -> dict[str, Recipe]:
-    found: dict[str, Recipe] = {}
-    problems: list[FileProblem] = []
+def _folder(folder: Path) -> dict[str, DeliveryMapper]:
+    found: dict[str, DeliveryMapper] = {}
+    problems: list[SystemFileProblem] = []
     if not folder.is_dir():
-        problems.append(FileProblem(file=str(folder), line=0, place="", message="there is no such folder"))
+        problems.append(SystemFileProblem(file=str(folder), line=0, place="", message="there is no such folder"))
     for path in sorted(folder.glob("*.yaml")):
         try:
             recipe = read(path)
-        except UnreadableSystemError as error:
+        except SystemFilesError as error:
             problems += error.problems
         else:
             found[recipe.system.name] = recipe
     if problems:
-        raise UnreadableSystemError(problems)
+        raise SystemFilesError(problems)
     return found
 
 
-def read(path: Path) -> Recipe:
+def read(path: Path) -> DeliveryMapper:
     """Read one file.
 
     Raises:
@@ -98,7 +98,7 @@ def read(path: Path) -> Recipe:
         raise _unreadable(str(path), error) from None
 
 
-def parse(text: str, file: str, stem: str) -> Recipe:
+def parse(text: str, file: str, stem: str) -> DeliveryMapper:
     """Read one file's text; `stem` is the name that it must give its system. Raises as `read`."""
     try:
         return _checked(YamlText(text), file, stem)
@@ -106,42 +106,42 @@ def parse(text: str, file: str, stem: str) -> Recipe:
         raise _unreadable(file, error) from None
 
 
-def _checked(text: YamlText, file: str, stem: str) -> Recipe:
+def _checked(text: YamlText, file: str, stem: str) -> DeliveryMapper:
     if misshapen := [*_doubled(file, text), *_misshapen(file, text)]:
-        raise UnreadableSystemError(misshapen)
-    system = msgspec.convert(text.document, System)
+        raise SystemFilesError(misshapen)
+    system = msgspec.convert(text.document, ChannelSystem)
     problems = list(_problems(system, stem))
     try:
-        recipe = Recipe(system)
+        recipe = DeliveryMapper(system)
     except UnusableSystemError as error:
         problems += error.problems
     if problems:
-        raise UnreadableSystemError(_problem(file, text, problem) for problem in problems)
+        raise SystemFilesError(_problem(file, text, problem) for problem in problems)
     return recipe
 
 
-def _problem(file: str, text: YamlText, problem: SystemProblem) -> FileProblem:
+def _problem(file: str, text: YamlText, problem: SystemProblem) -> SystemFileProblem:
     line = text.line_of(problem.place) or 1
-    return FileProblem(file=file, line=line, place=problem.place, message=problem.message)
+    return SystemFileProblem(file=file, line=line, place=problem.place, message=problem.message)
 
 
-def _doubled(file: str, text: YamlText) -> Iterator[FileProblem]:
+def _doubled(file: str, text: YamlText) -> Iterator[SystemFileProblem]:
     for problem in text.doubled:
         place, _, message = problem.rpartition(": ")
         yield _problem(file, text, SystemProblem(place=place, message=message))
 
 
-def _misshapen(file: str, text: YamlText) -> Iterator[FileProblem]:
-    for one in shapes.shape_problems(text.document, System):
+def _misshapen(file: str, text: YamlText) -> Iterator[SystemFileProblem]:
+    for one in shapes.shape_problems(text.document, ChannelSystem):
         line = text.line_of(yaml_text.shown(one.at)) or 1
-        yield FileProblem(file=file, line=line, place=yaml_text.shown(one.place), message=one.message)
+        yield SystemFileProblem(file=file, line=line, place=yaml_text.shown(one.place), message=one.message)
 
 
-def _unreadable(file: str, error: yaml_text.UnreadableTextError) -> UnreadableSystemError:
-    return UnreadableSystemError([FileProblem(file=file, line=error.line, place="", message=f"this {error.reason}")])
+def _unreadable(file: str, error: yaml_text.UnreadableTextError) -> SystemFilesError:
+    return SystemFilesError([SystemFileProblem(file=file, line=error.line, place="", message=f"this {error.reason}")])
 
 
-def _problems(system: System, stem: str) -> Iterator[SystemProblem]:
+def _problems(system: ChannelSystem, stem: str) -> Iterator[SystemProblem]:
     if system.name != stem or not _NAME.fullmatch(system.name):
         yield SystemProblem(
             place="name", message=f"say {stem!r}, as the file is called: lower case, digits, underscores"
@@ -151,14 +151,14 @@ def _problems(system: System, stem: str) -> Iterator[SystemProblem]:
     for number, entry in enumerate(system.touchpoints):
         try:
             fields = {**flat(system.defaults), **flat(entry.fields)}
-        except SpecProblem:
+        except ValueSpecError:
             continue  # the recipe says where
         yield from _member_problems(f"touchpoints[{number}]", fields, native=entry.native is not None)
     yield from _signature_problems(system)
     yield from _setup_problems(system)
 
 
-def _setup_problems(system: System) -> Iterator[SystemProblem]:
+def _setup_problems(system: ChannelSystem) -> Iterator[SystemProblem]:
     for number, name in enumerate(system.made):
         if name not in system.options:
             yield SystemProblem(place=f"made[{number}]", message="say it among the `options`, too")
@@ -183,7 +183,7 @@ def _member_problems(place: str, fields: Mapping[str, Any], *, native: bool) -> 
         yield SystemProblem(place=f"{place}.fields.channel", message=f"use one of {', '.join(Channel)}")
 
 
-def _signature_problems(system: System) -> Iterator[SystemProblem]:
+def _signature_problems(system: ChannelSystem) -> Iterator[SystemProblem]:
     signature = system.signature
     if isinstance(signature, HmacSignature):
         unknown = _SIGNED.search(signature.signed)

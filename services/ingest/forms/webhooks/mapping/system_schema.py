@@ -9,26 +9,26 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.forms.webhooks.delivery import BodyForm
+from services.ingest.forms.webhooks.delivery import BodyFormat
 
 Scalar = str | int | float | bool | None
 
 
-class Algorithm(StrEnum):
+class HashAlgorithm(StrEnum):
     """The hash of an HMAC."""
 
     SHA1 = "sha1"
     SHA256 = "sha256"
 
 
-class Encoding(StrEnum):
+class SignatureEncoding(StrEnum):
     """How a signature is written."""
 
     HEX = "hex"
     BASE64 = "base64"
 
 
-class SecretForm(StrEnum):
+class SecretEncoding(StrEnum):
     """How a secret is written; `text` is used as it is."""
 
     TEXT = "text"
@@ -36,7 +36,7 @@ class SecretForm(StrEnum):
     HEX = "hex"
 
 
-class TimeUnit(StrEnum):
+class TimestampUnit(StrEnum):
     """How a header says a time."""
 
     S = "s"
@@ -48,11 +48,11 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A part of the file."""
 
 
-class Timestamp(_Part, frozen=True):
+class SignatureTimestamp(_Part, frozen=True):
     """The header with the time of signing, and how far from now it may be, in seconds."""
 
     header: str
-    unit: TimeUnit = TimeUnit.S
+    unit: TimestampUnit = TimestampUnit.S
     tolerance_s: float = 300.0
 
 
@@ -60,12 +60,12 @@ class HmacSignature(_Part, frozen=True, tag="hmac", tag_field="scheme"):
     """An HMAC over `signed`, in which `{body}`, `{timestamp}`, `{method}` and `{url}` stand for the delivery's."""
 
     header: str
-    algorithm: Algorithm = Algorithm.SHA256
-    encoding: Encoding = Encoding.BASE64
+    algorithm: HashAlgorithm = HashAlgorithm.SHA256
+    encoding: SignatureEncoding = SignatureEncoding.BASE64
     prefix: str = ""
     signed: str = "{body}"
-    timestamp: Timestamp | None = None
-    secret: SecretForm = SecretForm.TEXT
+    timestamp: SignatureTimestamp | None = None
+    secret: SecretEncoding = SecretEncoding.TEXT
 
 
 class TwilioSignature(_Part, frozen=True, tag="twilio", tag_field="scheme"):
@@ -84,7 +84,7 @@ class MailgunSignature(_Part, frozen=True, tag="mailgun", tag_field="scheme"):
     tolerance_s: float = 300.0
 
 
-class Carrier(_Part, frozen=True):
+class TokenCarrier(_Part, frozen=True):
     """Where a token may stand: a header after `prefix`, as Basic credentials (`user:password`), or the path's end."""
 
     header: str = ""
@@ -96,21 +96,21 @@ class Carrier(_Part, frozen=True):
 class TokenSignature(_Part, frozen=True, tag="token", tag_field="scheme"):
     """No signature: a secret that the vendor repeats; ours, which it is told, or with `from_vendor` its own."""
 
-    carriers: tuple[Carrier, ...]
+    carriers: tuple[TokenCarrier, ...]
     from_vendor: bool = False
 
 
 Signature = HmacSignature | TwilioSignature | MailgunSignature | StandardWebhooksSignature | TokenSignature
 
 
-class Title(_Part, frozen=True):
+class SystemTitle(_Part, frozen=True):
     """A name for people, in both languages."""
 
     en: str
     ko: str
 
 
-class Condition(_Part, frozen=True):
+class EventCondition(_Part, frozen=True):
     """A condition that is more than a value or a list of them. Case does not matter.
 
     `same_as` and `differs_from` name another path. Both values must be there, and here case does matter. `not_in` and
@@ -130,12 +130,12 @@ class Condition(_Part, frozen=True):
     other_domain_than: str | None = None
 
 
-Wanted = Scalar | list[Scalar] | Condition
+Wanted = Scalar | list[Scalar] | EventCondition
 When = dict[str, Wanted]
 """Conditions by path; all must hold."""
 
 
-class Value(_Part, frozen=True):
+class ValueSpec(_Part, frozen=True):
     """A value that is made: found at `path` or by `template` and worked on; of several, the first that gives one.
 
     In this order: `sum` adds up what stands at `[]`, `html` takes tags off, `pattern` takes what its group holds, `map`
@@ -159,7 +159,7 @@ class Value(_Part, frozen=True):
     times: float = 1.0
 
 
-class Entry(_Part, frozen=True):
+class TouchpointSpec(_Part, frozen=True):
     """One touchpoint that an event becomes when `when` holds (of a list, any one).
 
     `fields` are members of the touchpoint; `native` is the path of a touchpoint that the sender wrote itself (`.` is
@@ -173,7 +173,7 @@ class Entry(_Part, frozen=True):
     each: str | None = None
 
 
-class Answer(_Part, frozen=True):
+class AnswerSpec(_Part, frozen=True):
     """What the vendor is answered. `body` is text in which `{path}` stands for a value, or anything else as JSON."""
 
     status: int = 200
@@ -181,30 +181,30 @@ class Answer(_Part, frozen=True):
     body: Any = None
 
 
-class Handshake(_Part, frozen=True):
+class HandshakeSpec(_Part, frozen=True):
     """A delivery that is no event: the vendor tries the address. With `signed: false` it need not prove its origin."""
 
-    answer: Answer
+    answer: AnswerSpec
     when: When = {}
     method: str = "POST"
     signed: bool = True
 
 
-class System(_Part, frozen=True):
+class ChannelSystem(_Part, frozen=True):
     """One channel system."""
 
     name: str
-    title: Title
-    touchpoints: tuple[Entry, ...]
+    title: SystemTitle
+    touchpoints: tuple[TouchpointSpec, ...]
     signature: Signature
     documentation: str = ""
-    body: BodyForm = BodyForm.JSON
+    body: BodyFormat = BodyFormat.JSON
     unwrap: str = ""
     methods: tuple[str, ...] = ("POST",)
     addresses: tuple[str, ...] = ()
     split: str | tuple[str, ...] | None = None
-    handshakes: tuple[Handshake, ...] = ()
-    answer: Answer | None = None
+    handshakes: tuple[HandshakeSpec, ...] = ()
+    answer: AnswerSpec | None = None
     defaults: dict[str, Any] = {}
     options: dict[str, str] = {}
     made: tuple[str, ...] = ()
@@ -212,19 +212,19 @@ class System(_Part, frozen=True):
 
 
 PARTS = (
-    Timestamp,
+    SignatureTimestamp,
     HmacSignature,
     MailgunSignature,
     TwilioSignature,
     StandardWebhooksSignature,
-    Carrier,
+    TokenCarrier,
     TokenSignature,
-    Title,
-    Condition,
-    Value,
-    Entry,
-    Answer,
-    Handshake,
-    System,
+    SystemTitle,
+    EventCondition,
+    ValueSpec,
+    TouchpointSpec,
+    AnswerSpec,
+    HandshakeSpec,
+    ChannelSystem,
 )
 """Everything that has members."""

@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from services.ingest.forms.webhooks.mapping.paths import Getter, PathError, View, as_text, compile_path
-from services.ingest.forms.webhooks.mapping.system_schema import Value
+from services.ingest.forms.webhooks.mapping.paths import EventContext, EventPathError, Getter, as_text, compile_path
+from services.ingest.forms.webhooks.mapping.system_schema import ValueSpec
 
-Maker = Callable[[View], Any]
+Maker = Callable[[EventContext], Any]
 
 TIMES = frozenset({"occurred_at", "due_at"})
 NUMBERS = frozenset(
@@ -32,11 +32,11 @@ TEXT_LENGTH = 8192
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 
 
-class ValueProblem(Exception):  # noqa: N818  it names what is wrong with one value, which is then reported
+class EventValueError(Exception):
     """An event has a value that cannot be read as its system says."""
 
 
-class SpecProblem(Exception):  # noqa: N818  the same for the file itself
+class ValueSpecError(Exception):
     """The file says something that cannot be followed."""
 
 
@@ -52,9 +52,9 @@ def maker(spec: Any, name: str) -> Maker:
         nested = {str(member): maker(said, f"{name}.{member}") for member, said in spec.items()}
         return lambda view: _members(nested, view)
     if isinstance(spec, dict | list):
-        raise SpecProblem("say `path` or `template`, or a constant")
+        raise ValueSpecError("say `path` or `template`, or a constant")
     if isinstance(spec, str) and "{" in spec:
-        return _made(Value(template=spec), name)
+        return _made(ValueSpec(template=spec), name)
     return lambda _: spec
 
 
@@ -67,18 +67,18 @@ def _is_identifier(name: str) -> bool:
     return name.startswith("customer.") and name.count(".") == 1
 
 
-def _members(nested: Mapping[str, Maker], view: View) -> dict[str, Any] | None:
+def _members(nested: Mapping[str, Maker], view: EventContext) -> dict[str, Any] | None:
     made = {member: make(view) for member, make in nested.items()}
     return {member: value for member, value in made.items() if value is not None} or None
 
 
-def _converted(spec: Mapping[str, Any]) -> Value:
+def _converted(spec: Mapping[str, Any]) -> ValueSpec:
     try:
-        value = msgspec.convert(spec, Value)
+        value = msgspec.convert(spec, ValueSpec)
     except msgspec.ValidationError as error:
-        raise SpecProblem(str(error)) from None
+        raise ValueSpecError(str(error)) from None
     if bool(value.path) == bool(value.template):
-        raise SpecProblem("say either `path` or `template`")
+        raise ValueSpecError("say either `path` or `template`")
     return value
 
 
@@ -94,26 +94,26 @@ def has_no_time(spec: Any) -> bool:
     return any(said in _RECEIPT for said in (found if isinstance(found, list | tuple) else [found]))
 
 
-def _without_receipt(value: Value) -> Value | None:
+def _without_receipt(value: ValueSpec) -> ValueSpec | None:
     paths, templates = (
         tuple(said for said in _many(given) if said not in _RECEIPT) for given in (value.path, value.template)
     )
     return msgspec.structs.replace(value, path=paths, template=templates) if paths or templates else None
 
 
-def _made(given: Value, name: str) -> Maker:
+def _made(given: ValueSpec, name: str) -> Maker:
     value = _without_receipt(given) if name == "occurred_at" else given
     if value is None:
         return lambda _: None
     finds = [template(text) for text in _many(value.template)] or [_getter(path) for path in _many(value.path)]
     steps = _steps(value, name)
 
-    def make(view: View) -> Any:
-        problem: ValueProblem | None = None
+    def make(view: EventContext) -> Any:
+        problem: EventValueError | None = None
         for find in finds:
             try:
                 made = _worked_on(find(view), steps, view)
-            except ValueProblem as error:
+            except EventValueError as error:
                 problem = problem or error
                 continue
             if made is not None:
@@ -129,7 +129,7 @@ def _many(given: str | tuple[str, ...]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else given
 
 
-def _worked_on(found: Any, steps: Sequence["Step"], view: View) -> Any:
+def _worked_on(found: Any, steps: Sequence["ValueStep"], view: EventContext) -> Any:
     for step in steps:
         if found is None or found == "":
             return None
@@ -137,11 +137,11 @@ def _worked_on(found: Any, steps: Sequence["Step"], view: View) -> Any:
     return None if found == "" else found
 
 
-Step = Callable[[Any, View], Any]
+ValueStep = Callable[[Any, EventContext], Any]
 
 
-def _steps(value: Value, name: str) -> list[Step]:
-    steps: list[Step] = [_summed] if value.sum else []
+def _steps(value: ValueSpec, name: str) -> list[ValueStep]:
+    steps: list[ValueStep] = [_summed] if value.sum else []
     if value.html:
         steps.append(_plain)
     if value.pattern is not None:
@@ -160,7 +160,7 @@ def _steps(value: Value, name: str) -> list[Step]:
 def _first(paths: str | tuple[str, ...]) -> Getter:
     getters = [_getter(path) for path in _many(paths)]
 
-    def find(view: View) -> Any:
+    def find(view: EventContext) -> Any:
         return next((found for get in getters if (found := get(view)) is not None and found != ""), None)
 
     return find
@@ -169,8 +169,8 @@ def _first(paths: str | tuple[str, ...]) -> Getter:
 def _getter(path: str) -> Getter:
     try:
         return compile_path(path)
-    except PathError as error:
-        raise SpecProblem(str(error)) from None
+    except EventPathError as error:
+        raise ValueSpecError(str(error)) from None
 
 
 def template(text: str) -> Getter:
@@ -185,13 +185,13 @@ def template(text: str) -> Getter:
         pieces.append(text[end : found.start()])
         end = found.end()
         if found[0] in "{}":
-            raise SpecProblem(f"a brace without its partner in {text!r}; write {{{{ for a brace")
+            raise ValueSpecError(f"a brace without its partner in {text!r}; write {{{{ for a brace")
         pieces.append(_getter(found[1]) if found[1] else found[0][0])
     pieces.append(text[end:])
     return lambda view: _filled(pieces, view)
 
 
-def _filled(pieces: list[str | Getter], view: View) -> str | None:
+def _filled(pieces: list[str | Getter], view: EventContext) -> str | None:
     made = []
     for piece in pieces:
         text = piece if isinstance(piece, str) else as_text(piece(view))
@@ -205,65 +205,65 @@ _TAG = re.compile(r"<[^<>]*>")
 _BREAK = re.compile(r"<\s*(?:br|/p|/div|/li)\b[^<>]*>", re.IGNORECASE)
 
 
-def _plain(found: Any, _: View) -> str:
+def _plain(found: Any, _: EventContext) -> str:
     text = _TAG.sub("", _BREAK.sub("\n", as_text(found)))
     return html.unescape(text).strip()
 
 
-def _pattern(text: str) -> Step:
+def _pattern(text: str) -> ValueStep:
     try:
         compiled = re.compile(text)
     except re.error as error:
-        raise SpecProblem(f"`pattern` is no regular expression: {error}") from None
+        raise ValueSpecError(f"`pattern` is no regular expression: {error}") from None
     if compiled.groups != 1:
-        raise SpecProblem("`pattern` wants one group: what it holds is the value")
+        raise ValueSpecError("`pattern` wants one group: what it holds is the value")
 
-    def step(found: Any, _: View) -> str | None:
+    def step(found: Any, _: EventContext) -> str | None:
         matched = compiled.search(as_text(found))
         return matched[1] if matched is not None else None
 
     return step
 
 
-def _lookup(value: Value) -> Step:
+def _lookup(value: ValueSpec) -> ValueStep:
     known = {key.casefold(): meaning for key, meaning in (value.map or {}).items()}
 
-    def step(found: Any, _: View) -> Any:
+    def step(found: Any, _: EventContext) -> Any:
         key = as_text(found).casefold()
         if key in known:
             return known[key]
         if value.otherwise is msgspec.UNSET:
-            raise ValueProblem("a value that `map` does not know (or say `otherwise`)")
+            raise EventValueError("a value that `map` does not know (or say `otherwise`)")
         return value.otherwise
 
     return step
 
 
-def _number(value: Value) -> Step:
-    def step(found: Any, _: View) -> int | float:
+def _number(value: ValueSpec) -> ValueStep:
+    def step(found: Any, _: EventContext) -> int | float:
         try:
             number = float(as_text(found).replace(",", "")) * value.times
         except ValueError:
-            raise ValueProblem("no number") from None
+            raise EventValueError("no number") from None
         if not math.isfinite(number):
-            raise ValueProblem("no number")
+            raise EventValueError("no number")
         return int(number) if number.is_integer() else round(number, 6)
 
     return step
 
 
-def _summed(found: Any, _: View) -> Decimal | None:
+def _summed(found: Any, _: EventContext) -> Decimal | None:
     try:
         numbers = [Decimal(as_text(one)) for one in found] if isinstance(found, list) else []
     except InvalidOperation:
-        raise ValueProblem("no numbers to add up") from None
+        raise EventValueError("no numbers to add up") from None
     return sum(numbers, Decimal(0)) if numbers else None
 
 
-def _since(value: Value) -> Step:
+def _since(value: ValueSpec) -> ValueStep:
     start = _first(value.since or "")
 
-    def step(found: Any, view: View) -> float | None:
+    def step(found: Any, view: EventContext) -> float | None:
         begun = start(view)
         if begun is None:
             return None
@@ -273,9 +273,9 @@ def _since(value: Value) -> Step:
     return step
 
 
-def _time(value: Value) -> Step:
+def _time(value: ValueSpec) -> ValueStep:
     if value.time not in (None, "iso", "s", "ms", "rfc2822") and "%" not in (value.time or ""):
-        raise SpecProblem("`time` is iso, s, ms, rfc2822, or a format such as %Y%m%d%H%M%S")
+        raise ValueSpecError("`time` is iso, s, ms, rfc2822, or a format such as %Y%m%d%H%M%S")
     if not value.zone.startswith(_OPTION):
         _zone(value.zone)
     return lambda found, view: _moment(found, value, view).astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -284,23 +284,23 @@ def _time(value: Value) -> Step:
 _OPTION = "@option."
 
 
-def _moment(found: Any, value: Value, view: View) -> datetime:
+def _moment(found: Any, value: ValueSpec, view: EventContext) -> datetime:
     if isinstance(found, datetime):
         return found
     try:
         moment = _read(as_text(found), value.time or "iso")
     except (ValueError, OverflowError, OSError, TypeError):
-        raise ValueProblem(f"no time of the form {value.time or 'iso'}") from None
+        raise EventValueError(f"no time of the form {value.time or 'iso'}") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=_zone_of(value.zone, view))
 
 
-def _zone_of(name: str, view: View) -> ZoneInfo:
+def _zone_of(name: str, view: EventContext) -> ZoneInfo:
     if not name.startswith(_OPTION):
         return _zone(name)
     try:
         return _zone(view.options.get(name.removeprefix(_OPTION), ""))
-    except SpecProblem:
-        raise ValueProblem(f"no time without a zone: the option {name.removeprefix(_OPTION)} names none") from None
+    except ValueSpecError:
+        raise EventValueError(f"no time without a zone: the option {name.removeprefix(_OPTION)} names none") from None
 
 
 def _read(text: str, form: str) -> datetime:
@@ -315,14 +315,14 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise SpecProblem(f"there is no time zone {name!r}; an IANA name like Asia/Seoul is wanted") from None
+        raise ValueSpecError(f"there is no time zone {name!r}; an IANA name like Asia/Seoul is wanted") from None
 
 
-def _cut(found: Any, _: View) -> str:
+def _cut(found: Any, _: EventContext) -> str:
     return as_text(found)[:TEXT_LENGTH]
 
 
-def _leaf(name: str) -> Step:
+def _leaf(name: str) -> ValueStep:
     """Attributes keep their types; everything else that is not a number or a time is text."""
     if name.startswith("attributes."):
         return lambda found, _: found
