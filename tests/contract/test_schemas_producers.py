@@ -16,8 +16,8 @@ import pytest
 from schemas import validation
 from schemas.documents import friction, issue
 from services.alerts.issues import contract
-from services.alerts.issues.placement import Board, place
 from services.journey.domain.comparison.changes import Changes, diff
+from services.alerts.issues.placement import PlacementContext, place
 from services.journey.domain.touchpoint import Identifier
 from services.journey.renew import publication
 from tests.unit.journey.domain.making import DAYS, SHIPPED, Shelf, at, call, seen, told
@@ -84,7 +84,7 @@ def test_journeys_are_as_the_contract_says(written: Changes) -> None:
 def test_issues_are_as_the_contract_says(written: Changes) -> None:
     arrivals = [contract.read_friction(value) for value in frictions(written)]
     ids = iter(range(1, 1000))
-    board = Board(frictions={}, issues={}, occurrences={})
+    board = PlacementContext(frictions={}, issues={}, occurrences={})
     placement = place(board, arrivals, now=NOW + timedelta(seconds=1), new_id=lambda: UUID(int=next(ids)))
     assert placement.changes
     for change in placement.changes:

@@ -17,8 +17,7 @@ from services.alerts.deliver import delivery_history
 from services.alerts.deliver.delivery_history import Place
 from services.alerts.inbox import actions, issue_details, issue_list
 from services.alerts.inbox.issue_list import IssueFilter, Order, WalkExpiredError
-from services.alerts.issues.model import Issue
-from services.alerts.issues.model import State as IssueState
+from services.alerts.issues.model import Issue, IssueState
 from services.alerts.live import feed_store
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire

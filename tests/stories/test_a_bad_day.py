@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from services.alerts.issues.model import Severity
+from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.decision import Reason
 from tests.stories.company import Company, at
 from tests.stories.journey_tables import effort_of, rules_of
@@ -29,7 +29,7 @@ async def test_four_tries_over_four_channels_are_one_issue_that_gets_worse(compa
     effort.append(effort_of(customer))
     assert rules_of(customer) == ["long_wait"]
     assert [one.reason for one in told] == [Reason.FIRST]
-    assert company.issue().severity is Severity.LOW
+    assert company.issue().severity is AlertSeverity.LOW
 
     # Before noon: the same customer in the chat, about the same matter. That is a repeat contact.
     told = await company.hears(
@@ -47,7 +47,7 @@ async def test_four_tries_over_four_channels_are_one_issue_that_gets_worse(compa
     effort.append(effort_of(customer))
     assert {"repeat_contact_24h", "repeat_contact_7d"} < set(rules_of(customer))
     assert [one.reason for one in told] == [Reason.SEVERITY_RAISED]
-    assert company.issue().severity is Severity.HIGH
+    assert company.issue().severity is AlertSeverity.HIGH
 
     # Afternoon: an e-mail. Phone, chat, e-mail: the customer is trying one channel after the other.
     told = await company.hears(
@@ -85,7 +85,7 @@ async def test_four_tries_over_four_channels_are_one_issue_that_gets_worse(compa
     # One customer, one matter, one issue; it says what the whole day was like.
     issue = company.issue()
     assert list(company.journey.customers.values()) == [customer]
-    assert (issue.severity, issue.count, issue.team) == (Severity.CRITICAL, len(rules_of(customer)), "요금상담팀")
+    assert (issue.severity, issue.count, issue.team) == (AlertSeverity.CRITICAL, len(rules_of(customer)), "요금상담팀")
     assert issue.title.ko == "24시간 안에 다시 문의한 고객"
     assert [step.channel for step in issue.timeline] == ["phone", "chat", "email", "store"]
     assert (issue.service_level, issue.channel) == ("premium", "store")

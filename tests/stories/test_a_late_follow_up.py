@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.alerts.issues.model import Resolution, Severity, State
+from services.alerts.issues.model import AlertSeverity, IssueResolution, IssueState
 from services.alerts.notify.decision import Reason
 from services.journey.domain.timer import TimerState
 from tests.stories.company import Company, at
@@ -41,7 +41,7 @@ async def test_a_follow_up_that_is_heard_of_late_withdraws_the_alert(company: Co
     told = company.reaches(at("11:21"))
     assert rules_of(customer) == ["callback_missed"]
     assert [one.type for one in told] == ["issue.opened"]
-    assert (company.issue().severity, company.issue().state) == (Severity.CRITICAL, State.OPEN)
+    assert (company.issue().severity, company.issue().state) == (AlertSeverity.CRITICAL, IssueState.OPEN)
     assert company.issue().title.ko == "약속한 회신 전화를 하지 않음"
 
     # The telephone system was away for an hour. It had made the call at 10:55.
@@ -50,7 +50,7 @@ async def test_a_follow_up_that_is_heard_of_late_withdraws_the_alert(company: Co
     # The friction is gone, the issue is closed by itself, and those who were told of it hear that as well.
     assert rules_of(customer) == []
     issue = company.issue()
-    assert (issue.state, issue.resolution, issue.count) == (State.RESOLVED, Resolution.RETRACTED, 0)
+    assert (issue.state, issue.resolution, issue.count) == (IssueState.RESOLVED, IssueResolution.RETRACTED, 0)
     assert [one.reason for one in told] == [Reason.WITHDRAWN]
     await company.alerts.deliver()
     opened, closed = (webhook.document for webhook in company.alerts.desk.received)
@@ -66,7 +66,7 @@ async def test_a_call_that_was_made_too_late_withdraws_nothing(company: Company)
 
     assert told == []
     assert rules_of(company.journey.of("customer_id", "C-2040")) == ["callback_missed"]
-    assert company.issue().state is State.OPEN
+    assert company.issue().state is IssueState.OPEN
 
 
 async def test_a_call_of_another_case_withdraws_nothing(company: Company) -> None:
@@ -76,7 +76,7 @@ async def test_a_call_of_another_case_withdraws_nothing(company: Company) -> Non
     other = {**CALL_BACK, "refs": {"case_id": "T-78"}}
     await company.hears("pbx", "call_started", at("10:55"), arrives=at("11:50"), **other)
 
-    assert company.issue().state is State.OPEN
+    assert company.issue().state is IssueState.OPEN
 
 
 async def test_a_promise_that_was_kept_in_time_is_never_spoken_of(company: Company) -> None:

@@ -12,7 +12,7 @@ import pytest
 from schemas.documents import friction as friction_v1
 from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.deliver.retry import Outcome
-from services.alerts.issues.model import Severity
+from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.decision import Reason
 from services.journey.consume.decoding import PoisonCode
 from services.journey.domain.names import friction_id
@@ -111,7 +111,7 @@ async def test_one_touchpoint_from_http_to_the_signed_webhook(company: Company) 
         # 8. All three are one issue of the billing team, who are told at once.
         (told,) = company.alerts.apply(frictions)
         issue = company.issue()
-        assert (issue.severity, issue.count, issue.team) == (Severity.CRITICAL, 3, "요금상담팀")
+        assert (issue.severity, issue.count, issue.team) == (AlertSeverity.CRITICAL, 3, "요금상담팀")
         assert (told.reason, told.type) == (Reason.FIRST, "issue.opened")
 
         # 9. The webhook is signed, sent, and believed by a receiver that knows the secret.

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from services.alerts.api.views import Given, Name, Taken, Words
 from services.alerts.deliver.endpoint_store import Endpoint
-from services.alerts.issues.model import Severity
+from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.routing import Match, Route
 
 
@@ -119,7 +119,7 @@ class Matchers(Taken):
     """What a route takes; an empty list takes everything."""
 
     rules: Words = Field([], description="Rule ids; `*` stands for anything: `repeat_contact_*`.")
-    min_severity: Severity = Severity.LOW
+    min_severity: AlertSeverity = AlertSeverity.LOW
     service_levels: Words = Field([])
     channels: Words = Field([])
     reasons: Words = Field([])
@@ -203,7 +203,7 @@ class RouteQuestion(Taken):
 
     issue_id: UUID | None = None
     rules: Words = Field([])
-    severity: Severity = Severity.MEDIUM
+    severity: AlertSeverity = AlertSeverity.MEDIUM
     service_level: Annotated[str, StringConstraints(max_length=200)] | None = None
     channel: Annotated[str, StringConstraints(max_length=200)] | None = None
     reason: Annotated[str, StringConstraints(max_length=200)] | None = None

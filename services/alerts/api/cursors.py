@@ -16,7 +16,7 @@ from uuid import UUID
 from services.alerts.deliver.delivery_history import Place
 from services.alerts.inbox import issue_list
 from services.alerts.inbox.issue_list import Behind, Changed, IssueFilter, Order
-from services.alerts.issues.model import Severity
+from services.alerts.issues.model import AlertSeverity
 from services.runtime.http import Problem
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -113,7 +113,7 @@ def _transaction(text: str) -> int:
 
 def _rank(text: str) -> int:
     number = int(text)
-    if not 0 <= number < len(Severity):
+    if not 0 <= number < len(AlertSeverity):
         raise ValueError(text)
     return number
 

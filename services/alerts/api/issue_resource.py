@@ -27,7 +27,7 @@ from services.alerts.inbox import actions, issue_details, issue_list
 from services.alerts.inbox.action_executor import Acted
 from services.alerts.inbox.actions import Verdict
 from services.alerts.inbox.issue_list import IssueFilter, Order, WalkExpiredError
-from services.alerts.issues.model import Severity, State
+from services.alerts.issues.model import AlertSeverity, IssueState
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
 from services.runtime.web.fields import PlainText
@@ -40,8 +40,8 @@ class FilterQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    state: list[State | Literal["unresolved"]] = Field([], description="`unresolved` is open and acknowledged.")
-    severity: list[Severity] = []
+    state: list[IssueState | Literal["unresolved"]] = Field([], description="`unresolved` is open and acknowledged.")
+    severity: list[AlertSeverity] = []
     rule: PlainText | None = Field(None, max_length=200)
     channel: PlainText | None = Field(None, max_length=40)
     customer: PlainText | None = Field(None, max_length=200, description="The opaque id of a customer.")
@@ -50,9 +50,9 @@ class FilterQuery(BaseModel):
 
     def wanted(self) -> IssueFilter:
         """The filter that is meant."""
-        states = {s.value for s in self.state if isinstance(s, State)}
+        states = {s.value for s in self.state if isinstance(s, IssueState)}
         if "unresolved" in self.state:
-            states |= {State.OPEN.value, State.ACKNOWLEDGED.value}
+            states |= {IssueState.OPEN.value, IssueState.ACKNOWLEDGED.value}
         return IssueFilter(
             states=tuple(sorted(states)),
             severities=tuple(sorted({severity.value for severity in self.severity})),

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from services.alerts.deliver.delivery_history import AttemptRow, DeliveryRow
 from services.alerts.inbox.actions import LONGEST_SNOOZE
-from services.alerts.inbox.issue_details import IssueEvent
+from services.alerts.inbox.issue_details import IssueEventRow
 from services.alerts.inbox.issue_list import SeverityCount
 from services.alerts.issues.contract import write_issue
-from services.alerts.issues.model import Issue, Severity, State
+from services.alerts.issues.model import AlertSeverity, Issue, IssueState
 from services.runtime.web.fields import Moment, PlainText
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -57,8 +57,8 @@ class IssueView(Given):
     fingerprint: str = Field(description="What groups frictions into this issue; docs/alerts.md gives the rule.")
     occurrence: int = Field(description="1 for the first issue of this fingerprint.")
     version: int
-    state: State
-    severity: Severity
+    state: IssueState
+    severity: AlertSeverity
     quiet: bool = Field(description="It holds replayed or old frictions only: shown, and nobody is told.")
     title: TitleView
     rules: list[str]
@@ -105,7 +105,7 @@ class IssuePage(Given):
 class SeverityView(Given):
     """Issues of one severity, by state."""
 
-    severity: Severity
+    severity: AlertSeverity
     open: int
     acknowledged: int
     resolved: int
@@ -128,9 +128,9 @@ class IssueSummary(Given):
             severities=[
                 SeverityView(
                     severity=count.severity,
-                    open=count.by_state[State.OPEN],
-                    acknowledged=count.by_state[State.ACKNOWLEDGED],
-                    resolved=count.by_state[State.RESOLVED],
+                    open=count.by_state[IssueState.OPEN],
+                    acknowledged=count.by_state[IssueState.ACKNOWLEDGED],
+                    resolved=count.by_state[IssueState.RESOLVED],
                     oldest_open_at=count.oldest_open_at,
                 )
                 for count in counts
@@ -148,7 +148,7 @@ class EventView(Given):
     detail: dict[str, Any]
 
     @classmethod
-    def of(cls, event: IssueEvent) -> Self:
+    def of(cls, event: IssueEventRow) -> Self:
         """Show `event`."""
         return cls(at=event.at, actor=event.actor, kind=event.kind, version=event.version, detail=event.detail)
 

@@ -16,9 +16,9 @@ from services.alerts.consume.dead_letters import DeadLetter, UnstorableError, re
 from services.alerts.consume.progress import Advance, Claim, OffsetMismatchError
 from services.alerts.failpoints import Failpoint, Failpoints
 from services.alerts.issues import issue_store
-from services.alerts.issues.contract import Refused, read_friction
-from services.alerts.issues.model import Friction
-from services.alerts.issues.placement import Placement, place
+from services.alerts.issues.contract import UnreadableFrictionError, read_friction
+from services.alerts.issues.model import ReportedFriction
+from services.alerts.issues.placement import PlacementPlan, place
 from services.alerts.metrics import Metrics
 from services.alerts.notify.announcement import Announcement
 from services.alerts.notify.change_writer import Publishing
@@ -66,7 +66,7 @@ class Applied:
 class _Read:
     """An arrival that is a friction, and its document."""
 
-    friction: Friction
+    friction: ReportedFriction
     document: str
 
 
@@ -113,9 +113,9 @@ class Intake:
         for _ in range(WIDENINGS):
             try:
                 return await self._once(owned, arrivals, refuse_all=refuse_all)
-            except issue_store.WidenedError:
+            except issue_store.IssueMovedError:
                 continue
-        raise issue_store.WidenedError
+        raise issue_store.IssueMovedError
 
     async def _once(self, owned: Mapping[int, Owned], arrivals: Sequence[Arrival], *, refuse_all: bool) -> Applied:
         now = self.clock.now()
@@ -142,11 +142,11 @@ class Intake:
 
     async def _place(
         self, connection: Connection, read: Sequence[_Read], now: datetime
-    ) -> tuple[Placement | None, list[Announcement]]:
+    ) -> tuple[PlacementPlan | None, list[Announcement]]:
         if not read:
             return None, []
         frictions = [r.friction for r in read]
-        known = await issue_store.load(
+        known = await issue_store.load_context(
             connection,
             (f.id for f in frictions),
             (f.fingerprint for f in frictions),
@@ -162,15 +162,15 @@ class Intake:
 
     def _count(
         self,
-        placement: Placement | None,
+        placement: PlacementPlan | None,
         announcements: Sequence[Announcement],
-        letters: Sequence[tuple[Arrival, Refused]],
+        letters: Sequence[tuple[Arrival, UnreadableFrictionError]],
     ) -> None:
         """Count and log what was committed."""
         self.publishing.count(announcements)
         if placement is not None:
-            for fate in placement.fates.values():
-                self.metrics.intake.frictions.labels(fate).inc()
+            for outcome in placement.outcomes.values():
+                self.metrics.intake.frictions.labels(outcome).inc()
             self.metrics.intake.frictions.labels("stale").inc(placement.stale)
         for arrival, why in letters:
             self.metrics.intake.dead_lettered.labels(why.code).inc()
@@ -184,22 +184,24 @@ def _refuse_holes(owned: Mapping[int, Owned], held: Mapping[int, int]) -> None:
             raise OffsetMismatchError(f"partition {partition} is at {stored}, not {owned[partition].applied}")
 
 
-def _read_all(arrivals: Sequence[Arrival], *, refuse_all: bool) -> tuple[list[_Read], list[tuple[Arrival, Refused]]]:
+def _read_all(
+    arrivals: Sequence[Arrival], *, refuse_all: bool
+) -> tuple[list[_Read], list[tuple[Arrival, UnreadableFrictionError]]]:
     read: list[_Read] = []
-    letters: list[tuple[Arrival, Refused]] = []
+    letters: list[tuple[Arrival, UnreadableFrictionError]] = []
     for arrival in arrivals:
         try:
             if refuse_all:
-                raise Refused("unstorable", message="PostgreSQL refuses a value in it.")
+                raise UnreadableFrictionError("unstorable", message="PostgreSQL refuses a value in it.")
             friction = read_friction(arrival.value)
-        except Refused as refused:
+        except UnreadableFrictionError as refused:
             letters.append((arrival, refused))
         else:
             read.append(_Read(friction=friction, document=(arrival.value or b"").decode()))
     return read, letters
 
 
-def _letter(claims: Mapping[int, Claim], arrival: Arrival, refused: Refused) -> DeadLetter:
+def _letter(claims: Mapping[int, Claim], arrival: Arrival, refused: UnreadableFrictionError) -> DeadLetter:
     return DeadLetter(
         position=claims[arrival.partition].position,
         offset=arrival.offset,

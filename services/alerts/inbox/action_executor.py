@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.alerts.inbox.actions import Outcome, Verdict
 from services.alerts.issues import issue_store
-from services.alerts.issues.model import Issue, State
+from services.alerts.issues.model import Issue, IssueState
 from services.alerts.metrics import StateMetrics
 from services.alerts.notify.change_writer import Publishing
 from services.runtime.clock import Clock
@@ -41,9 +41,9 @@ class Inbox:
         for _ in range(WIDENINGS):
             try:
                 return await retrying(lambda: self._act(issue_id, action), within_s=RETRY_WITHIN_S)
-            except issue_store.WidenedError:
+            except issue_store.IssueMovedError:
                 continue
-        raise issue_store.WidenedError
+        raise issue_store.IssueMovedError
 
     async def _act(self, issue_id: UUID, action: Action) -> Acted | None:
         async with transaction(self.pool) as connection:
@@ -57,6 +57,6 @@ class Inbox:
             announcements = await self.publishing.write(connection, [outcome.change], self.clock.now())
         self.publishing.count(announcements)
         after = announcements[0].change.after
-        if issue.state is State.OPEN and after.state is State.ACKNOWLEDGED:
+        if issue.state is IssueState.OPEN and after.state is IssueState.ACKNOWLEDGED:
             self.metrics.time_to_acknowledge.observe((self.clock.now() - issue.opened_at).total_seconds())
         return Acted(verdict=outcome.verdict, issue=after)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.alerts.issues.lifecycle import reopened
-from services.alerts.issues.model import SYSTEM, Change, Event, EventKind, Issue, State
+from services.alerts.issues.lifecycle import reopen_issue
+from services.alerts.issues.model import SYSTEM, Issue, IssueChange, IssueEvent, IssueEventKind, IssueState
 from services.alerts.notify.routing import Directory, any_alive, facts, route
 
 LONGEST_SNOOZE = timedelta(days=366)
@@ -36,32 +36,32 @@ class Outcome:
     """The verdict, and what to write where it is `done`."""
 
     verdict: Verdict
-    change: Change | None = None
+    change: IssueChange | None = None
 
 
 def acknowledge(issue: Issue, *, actor: str, now: datetime, note: str | None = None) -> Outcome:
     """Take the issue: somebody is on it."""
-    if issue.state is State.ACKNOWLEDGED:
+    if issue.state is IssueState.ACKNOWLEDGED:
         return Outcome(verdict=Verdict.ALREADY)
-    if issue.state is State.RESOLVED:
+    if issue.state is IssueState.RESOLVED:
         return Outcome(verdict=Verdict.RESOLVED)
-    after = replace(issue, state=State.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=actor)
-    return _done(issue, after, _event(EventKind.ACKNOWLEDGED, actor, note), now)
+    after = replace(issue, state=IssueState.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=actor)
+    return _done(issue, after, _event(IssueEventKind.ACKNOWLEDGED, actor, note), now)
 
 
 def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: str | None = None) -> Outcome:
     """Declare the issue dealt with."""
-    if issue.state is State.RESOLVED:
+    if issue.state is IssueState.RESOLVED:
         return Outcome(verdict=Verdict.ALREADY)
     after = replace(
         issue,
-        state=State.RESOLVED,
+        state=IssueState.RESOLVED,
         resolved_at=now,
         resolved_by=actor,
         resolution=resolution,
         snoozed_until=None,
     )
-    return _done(issue, after, _event(EventKind.RESOLVED, actor, note, resolution=resolution), now)
+    return _done(issue, after, _event(IssueEventKind.RESOLVED, actor, note, resolution=resolution), now)
 
 
 def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool, note: str | None = None) -> Outcome:
@@ -72,12 +72,12 @@ def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool, note: s
         return Outcome(verdict=Verdict.MERGED)
     if superseded:
         return Outcome(verdict=Verdict.SUPERSEDED)
-    return _done(issue, reopened(issue, now), _event(EventKind.REOPENED, actor, note), now)
+    return _done(issue, reopen_issue(issue, now), _event(IssueEventKind.REOPENED, actor, note), now)
 
 
 def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: str | None = None) -> Outcome:
     """Keep the issue silent until a time; only a raise to critical breaks through."""
-    if issue.state is State.RESOLVED:
+    if issue.state is IssueState.RESOLVED:
         return Outcome(verdict=Verdict.RESOLVED)
     if until <= now:
         return Outcome(verdict=Verdict.IN_THE_PAST)
@@ -85,7 +85,7 @@ def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: st
         return Outcome(verdict=Verdict.TOO_LONG)
     if issue.snoozed_until == until:
         return Outcome(verdict=Verdict.ALREADY)
-    event = _event(EventKind.SNOOZED, actor, note, until=until.isoformat())
+    event = _event(IssueEventKind.SNOOZED, actor, note, until=until.isoformat())
     return _done(issue, replace(issue, snoozed_until=until), event, now)
 
 
@@ -93,7 +93,9 @@ def wake(issue: Issue, *, now: datetime) -> Outcome:
     """End a snooze whose time has come."""
     if issue.snoozed_until is None or issue.snoozed_until > now:
         return Outcome(verdict=Verdict.ALREADY)
-    return _done(issue, replace(issue, snoozed_until=None), Event(kind=EventKind.SNOOZE_ENDED, actor=SYSTEM), now)
+    return _done(
+        issue, replace(issue, snoozed_until=None), IssueEvent(kind=IssueEventKind.SNOOZE_ENDED, actor=SYSTEM), now
+    )
 
 
 def tell_again(issue: Issue, directory: Directory, *, now: datetime) -> Outcome:
@@ -101,7 +103,7 @@ def tell_again(issue: Issue, directory: Directory, *, now: datetime) -> Outcome:
 
     There was nobody, or all that were told are deleted or dead. What waits for the dead still waits for them.
     """
-    if issue.state is not State.OPEN or issue.snoozed_until is not None:
+    if issue.state is not IssueState.OPEN or issue.snoozed_until is not None:
         return Outcome(verdict=Verdict.ALREADY)
     told, routing = issue.told, route(facts(issue), directory, now=now)
     gone = told.severity is not None and not any(e in directory.endpoints for e in told.endpoints)
@@ -110,18 +112,18 @@ def tell_again(issue: Issue, directory: Directory, *, now: datetime) -> Outcome:
         return Outcome(verdict=Verdict.ALREADY)
     anew = replace(told, severity=None, resolved=False) if gone or dead else told
     after = replace(issue, told=anew, version=issue.version + 1, updated_at=now)
-    return Outcome(verdict=Verdict.DONE, change=Change(before=issue, after=after, events=()))
+    return Outcome(verdict=Verdict.DONE, change=IssueChange(before=issue, after=after, events=()))
 
 
 def note(issue: Issue, *, actor: str, now: datetime, text: str) -> Outcome:
     """Write something down; a change like any other, so that everybody who looks sees it."""
-    return _done(issue, issue, _event(EventKind.NOTE, actor, text), now)
+    return _done(issue, issue, _event(IssueEventKind.NOTE, actor, text), now)
 
 
-def _event(kind: EventKind, actor: str, note: str | None, **detail: str) -> Event:
-    return Event(kind=kind, actor=actor, detail={**detail, "note": note} if note else detail)
+def _event(kind: IssueEventKind, actor: str, note: str | None, **detail: str) -> IssueEvent:
+    return IssueEvent(kind=kind, actor=actor, detail={**detail, "note": note} if note else detail)
 
 
-def _done(before: Issue, after: Issue, event: Event, now: datetime) -> Outcome:
+def _done(before: Issue, after: Issue, event: IssueEvent, now: datetime) -> Outcome:
     after = replace(after, version=before.version + 1, updated_at=now)
-    return Outcome(verdict=Verdict.DONE, change=Change(before=before, after=after, events=(event,)))
+    return Outcome(verdict=Verdict.DONE, change=IssueChange(before=before, after=after, events=(event,)))

@@ -18,7 +18,7 @@ EVENTS_SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IssueEvent:
+class IssueEventRow:
     """One line of the audit."""
 
     version: int
@@ -68,7 +68,7 @@ async def frictions(connection: Connection, issue_id: UUID) -> list[dict[str, An
     return [msgspec.json.decode(row["document"]) for row in rows]
 
 
-async def events(connection: Connection, issue_id: UUID) -> list[IssueEvent]:
+async def events(connection: Connection, issue_id: UUID) -> list[IssueEventRow]:
     """Return the audit of an issue, the latest first."""
     rows = await connection.fetch(
         """
@@ -78,7 +78,7 @@ async def events(connection: Connection, issue_id: UUID) -> list[IssueEvent]:
         *(issue_id, EVENTS_SHOWN),
     )
     return [
-        IssueEvent(
+        IssueEventRow(
             version=row["version"],
             at=row["at"],
             actor=row["actor"],

@@ -13,7 +13,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.alerts.issues.json_columns import decode_issue
-from services.alerts.issues.model import Issue, Severity, State
+from services.alerts.issues.model import AlertSeverity, Issue, IssueState
 from services.alerts.live import feed_store
 from services.runtime.postgres import Connection
 
@@ -75,8 +75,8 @@ class IssuePage:
 class SeverityCount:
     """Issues of one severity by state, and when the oldest open one was opened."""
 
-    severity: Severity
-    by_state: Mapping[State, int]
+    severity: AlertSeverity
+    by_state: Mapping[IssueState, int]
     oldest_open_at: datetime | None
 
 
@@ -122,10 +122,10 @@ async def summary(connection: Connection, wanted: IssueFilter) -> list[SeverityC
     return [
         SeverityCount(
             severity=severity,
-            by_state={state: found[severity, state]["n"] if (severity, state) in found else 0 for state in State},
-            oldest_open_at=found[severity, State.OPEN]["oldest"] if (severity, State.OPEN) in found else None,
+            by_state={state: found[severity, state]["n"] if (severity, state) in found else 0 for state in IssueState},
+            oldest_open_at=found[severity, IssueState.OPEN]["oldest"] if (severity, IssueState.OPEN) in found else None,
         )
-        for severity in reversed(Severity)
+        for severity in reversed(AlertSeverity)
     ]
 
 
@@ -152,7 +152,7 @@ class _Where:
         for condition, value in aspects:
             if value is not None:
                 where.add(condition, value)
-        if wanted.states and State.RESOLVED not in wanted.states:
+        if wanted.states and IssueState.RESOLVED not in wanted.states:
             where.add("state <> 'resolved'")  # said as the index of the unresolved ones says it
         return where
 

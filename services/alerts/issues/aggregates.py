@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.alerts.issues.model import Friction, Issue, Severity, Step, worst
+from services.alerts.issues.model import AlertSeverity, Issue, ReportedFriction, TimelineStep, worst_severity
 
 TIMELINE_LENGTH = 10
 FRICTIONS_NAMED = 100
@@ -17,12 +17,12 @@ RULES_NAMED = 50
 SERVICE_LEVELS = ("basic", "enhanced", "premium")
 
 
-def leading(frictions: Sequence[Friction]) -> Friction:
+def leading_friction(frictions: Sequence[ReportedFriction]) -> ReportedFriction:
     """Return the friction that speaks for all: the most severe, of these the latest, then by id."""
     return max(frictions, key=lambda f: (f.severity.rank, f.occurred_at, f.id))
 
 
-def summarised(issue: Issue, standing: Sequence[Friction], *, keep_severity: bool) -> Issue:
+def with_aggregates(issue: Issue, standing: Sequence[ReportedFriction], *, keep_severity: bool) -> Issue:
     """Return `issue` with the aggregates of `standing`; without any, everything stays but the count.
 
     With `keep_severity` the severity does not fall.
@@ -30,12 +30,12 @@ def summarised(issue: Issue, standing: Sequence[Friction], *, keep_severity: boo
     if not standing:
         return replace(issue, count=0, frictions=())
     ordered = sorted(standing, key=lambda f: (f.occurred_at, f.id))
-    lead = leading(ordered)
+    lead = leading_friction(ordered)
     highest = lead.severity
-    loud = worst(*(f.severity for f in ordered if not f.quiet))
+    loud = worst_severity(*(f.severity for f in ordered if not f.quiet))
     if keep_severity:
-        highest = worst(highest, issue.severity) or highest
-        loud = worst(loud, issue.loud_severity)
+        highest = worst_severity(highest, issue.severity) or highest
+        loud = worst_severity(loud, issue.loud_severity)
     return replace(
         issue,
         severity=highest,
@@ -54,7 +54,7 @@ def summarised(issue: Issue, standing: Sequence[Friction], *, keep_severity: boo
     )
 
 
-def latest_revision(frictions: Iterable[Friction]) -> datetime | None:
+def latest_revision(frictions: Iterable[ReportedFriction]) -> datetime | None:
     """Return when the newest of these revisions was made, None where none counts for the push latency."""
     return max((f.revised_at for f in frictions if not f.quiet), default=None)
 
@@ -66,25 +66,25 @@ def _last(values: Iterable[str | None]) -> str | None:
     return found
 
 
-def _best_level(frictions: Sequence[Friction]) -> str | None:
+def _best_level(frictions: Sequence[ReportedFriction]) -> str | None:
     """The highest service level that any of them was promised; an unknown word counts least."""
     levels = {f.service_level for f in frictions if f.service_level}
     return max(levels, key=lambda v: (SERVICE_LEVELS.index(v) if v in SERVICE_LEVELS else -1, v), default=None)
 
 
-def _refs(frictions: Sequence[Friction]) -> dict[str, str]:
+def _refs(frictions: Sequence[ReportedFriction]) -> dict[str, str]:
     merged: dict[str, str] = {}
     for friction in frictions:
         merged.update(friction.refs)
     return dict(sorted(merged.items())[:REFS_NAMED])
 
 
-def _timeline(frictions: Sequence[Friction]) -> tuple[Step, ...]:
+def _timeline(frictions: Sequence[ReportedFriction]) -> tuple[TimelineStep, ...]:
     steps = {step for friction in frictions for step in friction.timeline}
     ordered = sorted(steps, key=lambda s: (s.occurred_at, s.channel, s.kind, s.outcome or "", s.reason or ""))
     return tuple(ordered[-TIMELINE_LENGTH:])
 
 
-def severity_rose(before: Severity | None, after: Severity | None) -> bool:
+def severity_rose(before: AlertSeverity | None, after: AlertSeverity | None) -> bool:
     """Whether `after` is worse than `before`; nothing is milder than low."""
     return after is not None and (before is None or after.rank > before.rank)

@@ -10,13 +10,13 @@ from schemas.documents import friction as friction_v1
 from schemas.documents import issue as issue_v1
 from schemas.vocabulary import Channel, ServiceLevel, TextDocument, TimelineEntryDocument
 from schemas.vocabulary import Severity as WireSeverity
-from services.alerts.issues.model import Friction, Issue, Severity, Step, Title
+from services.alerts.issues.model import AlertSeverity, Issue, LocalizedTitle, ReportedFriction, TimelineStep
 
 MAX_FRICTION_BYTES = 262_144
 """A friction carries at most 50 touchpoints and 10 timeline lines; anything near this is not one."""
 
 
-class Refused(Exception):  # noqa: N818  an answer as much as an error
+class UnreadableFrictionError(Exception):
     """A record that can never be applied: `code` for programs, `at` (a path in it) and `message` for people."""
 
     def __init__(self, code: str, *, at: str = "", message: str) -> None:
@@ -26,34 +26,34 @@ class Refused(Exception):  # noqa: N818  an answer as much as an error
         self.message = message
 
 
-def read_friction(value: bytes | None) -> Friction:
+def read_friction(value: bytes | None) -> ReportedFriction:
     """Return the friction in a record's value; raises `Refused`."""
     if value is None:
-        raise Refused("no_value", message="A friction is never deleted by a tombstone; retract it.")
+        raise UnreadableFrictionError("no_value", message="A friction is never deleted by a tombstone; retract it.")
     if len(value) > MAX_FRICTION_BYTES:
-        raise Refused("too_large", message=f"At most {MAX_FRICTION_BYTES} bytes are read.")
+        raise UnreadableFrictionError("too_large", message=f"At most {MAX_FRICTION_BYTES} bytes are read.")
     if b"\\u0000" in value:
-        raise Refused("nul_character", message="PostgreSQL keeps no U+0000; leave it out.")
+        raise UnreadableFrictionError("nul_character", message="PostgreSQL keeps no U+0000; leave it out.")
     try:
         wire = friction_v1.decode(value)
     except UndecodableError as error:
-        raise Refused("not_a_friction", at=error.path, message=error.message) from error
+        raise UnreadableFrictionError("not_a_friction", at=error.path, message=error.message) from error
     return _friction(wire)
 
 
-def _friction(wire: friction_v1.FrictionDocument) -> Friction:
+def _friction(wire: friction_v1.FrictionDocument) -> ReportedFriction:
     if wire.revision < 1:
-        raise Refused("not_a_friction", at="revision", message="Revisions start at 1.")
+        raise UnreadableFrictionError("not_a_friction", at="revision", message="Revisions start at 1.")
     try:
         UUID(wire.id)
     except ValueError as error:
-        raise Refused("not_a_friction", at="id", message="The id of a friction is a UUID.") from error
-    return Friction(
+        raise UnreadableFrictionError("not_a_friction", at="id", message="The id of a friction is a UUID.") from error
+    return ReportedFriction(
         id=wire.id,
         revision=wire.revision,
         stands=wire.state is friction_v1.FrictionDocumentState.DETECTED,
         rule=wire.rule,
-        severity=Severity(wire.severity.value),
+        severity=AlertSeverity(wire.severity.value),
         customer_id=wire.customer_id,
         journey_id=wire.journey_id,
         reason=wire.reason,
@@ -62,14 +62,14 @@ def _friction(wire: friction_v1.FrictionDocument) -> Friction:
         occurred_at=wire.occurred_at,
         revised_at=wire.revised_at or wire.detected_at,
         quiet=wire.quiet,
-        title=Title(en=wire.title.en, ko=wire.title.ko),
+        title=LocalizedTitle(en=wire.title.en, ko=wire.title.ko),
         refs=wire.refs,
         timeline=tuple(_step(entry) for entry in wire.timeline),
     )
 
 
-def _step(entry: TimelineEntryDocument) -> Step:
-    return Step(
+def _step(entry: TimelineEntryDocument) -> TimelineStep:
+    return TimelineStep(
         occurred_at=entry.occurred_at,
         channel=entry.channel.value,
         kind=entry.kind,
@@ -112,7 +112,7 @@ def write_issue(issue: Issue) -> issue_v1.IssueDocument:
     )
 
 
-def _entry(step: Step) -> TimelineEntryDocument:
+def _entry(step: TimelineStep) -> TimelineEntryDocument:
     return TimelineEntryDocument(
         occurred_at=step.occurred_at,
         channel=Channel(step.channel),

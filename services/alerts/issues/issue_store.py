@@ -10,23 +10,23 @@ from uuid import UUID
 
 from services.alerts.issues.contract import read_friction
 from services.alerts.issues.json_columns import decode_issue, encode_issue, encode_json
-from services.alerts.issues.model import Change, Issue, Placed
-from services.alerts.issues.placement import Board
+from services.alerts.issues.model import Issue, IssueChange, PlacedFriction
+from services.alerts.issues.placement import PlacementContext
 from services.runtime.postgres import Connection, Row, columns
 
 
-class WidenedError(Exception):
+class IssueMovedError(Exception):
     """An issue moved to another fingerprint before it could be locked: start over."""
 
 
-async def load(
+async def load_context(
     connection: Connection,
     friction_ids: Iterable[str],
     arriving: Iterable[str],
     *,
     now: datetime,
     reopen_window: timedelta,
-) -> Board:
+) -> PlacementContext:
     """Lock and return everything that can be touched by frictions with these ids, `arriving` with these fingerprints.
 
     Raises:
@@ -38,12 +38,12 @@ async def load(
     occurrences = await lock_fingerprints(connection, fingerprints)
     issues = await _lock_issues(connection, homes, fingerprints, since=now - reopen_window)
     if any(issue.fingerprint not in occurrences for issue in issues.values()):
-        raise WidenedError
+        raise IssueMovedError
     frictions |= await _frictions_on(connection, issues)
-    return Board(frictions=frictions, issues=issues, occurrences=occurrences)
+    return PlacementContext(frictions=frictions, issues=issues, occurrences=occurrences)
 
 
-async def _lock_frictions(connection: Connection, ids: Sequence[str], now: datetime) -> dict[str, Placed]:
+async def _lock_frictions(connection: Connection, ids: Sequence[str], now: datetime) -> dict[str, PlacedFriction]:
     await connection.execute(
         """
         INSERT INTO alerts.frictions (friction_id, revision, state, first_seen, updated_at)
@@ -63,8 +63,8 @@ async def _lock_frictions(connection: Connection, ids: Sequence[str], now: datet
     return {row["friction_id"]: _placed(row) for row in rows if row["document"] is not None}
 
 
-def _placed(row: Row) -> Placed:
-    return Placed(friction=read_friction(row["document"].encode()), issue_id=row["issue_id"])
+def _placed(row: Row) -> PlacedFriction:
+    return PlacedFriction(friction=read_friction(row["document"].encode()), issue_id=row["issue_id"])
 
 
 async def _fingerprints_of(connection: Connection, issue_ids: Iterable[UUID]) -> set[str]:
@@ -109,7 +109,7 @@ async def _lock_issues(
     return {issue.id: issue for issue in issues}
 
 
-async def _frictions_on(connection: Connection, issue_ids: Iterable[UUID]) -> dict[str, Placed]:
+async def _frictions_on(connection: Connection, issue_ids: Iterable[UUID]) -> dict[str, PlacedFriction]:
     wanted = list(issue_ids)
     if not wanted:
         return {}
@@ -136,7 +136,7 @@ async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, boo
     document = await connection.fetchval("SELECT document FROM alerts.issues WHERE issue_id = $1 FOR UPDATE", issue_id)
     issue = decode_issue(document)
     if issue.fingerprint not in fingerprints:
-        raise WidenedError
+        raise IssueMovedError
     superseded = await connection.fetchval(
         """
         SELECT EXISTS (
@@ -149,7 +149,7 @@ async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, boo
 
 
 async def save_frictions(
-    connection: Connection, placed: Sequence[Placed], documents: Mapping[tuple[str, int], str], now: datetime
+    connection: Connection, placed: Sequence[PlacedFriction], documents: Mapping[tuple[str, int], str], now: datetime
 ) -> None:
     """Write frictions with their issues; `documents` holds friction v1 by id and revision."""
     if not placed:
@@ -190,7 +190,7 @@ async def save_occurrences(connection: Connection, occurrences: Mapping[str, int
     )
 
 
-async def save_changes(connection: Connection, changes: Sequence[Change]) -> None:
+async def save_changes(connection: Connection, changes: Sequence[IssueChange]) -> None:
     """Write issues in the given order (it keeps fingerprints unique: rows are written one by one), and their audit."""
     if not changes:
         return

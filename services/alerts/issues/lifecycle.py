@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from services.alerts.issues.model import SYSTEM, Friction, Issue, Resolution, State
+from services.alerts.issues.model import SYSTEM, Issue, IssueResolution, IssueState, ReportedFriction
 
 
-def opened(friction: Friction, *, issue_id: UUID, occurrence: int, now: datetime, origin: Issue | None) -> Issue:
+def open_issue(
+    friction: ReportedFriction, *, issue_id: UUID, occurrence: int, now: datetime, origin: Issue | None
+) -> Issue:
     """Return a new issue for `friction`; what people did about `origin`, where it comes from, is done about it too."""
     issue = _untouched(friction, issue_id=issue_id, occurrence=occurrence, now=now)
     if origin is None:
@@ -23,13 +25,13 @@ def opened(friction: Friction, *, issue_id: UUID, occurrence: int, now: datetime
     )
 
 
-def _untouched(friction: Friction, *, issue_id: UUID, occurrence: int, now: datetime) -> Issue:
+def _untouched(friction: ReportedFriction, *, issue_id: UUID, occurrence: int, now: datetime) -> Issue:
     return Issue(
         id=issue_id,
         fingerprint=friction.fingerprint,
         occurrence=occurrence,
         version=0,
-        state=State.OPEN,
+        state=IssueState.OPEN,
         customer_id=friction.customer_id,
         journey_id=friction.journey_id,
         reason=friction.reason,
@@ -48,24 +50,24 @@ def _untouched(friction: Friction, *, issue_id: UUID, occurrence: int, now: date
     )
 
 
-def emptied(issue: Issue, now: datetime, *, into: UUID | None) -> Issue:
+def resolve_empty(issue: Issue, now: datetime, *, into: UUID | None) -> Issue:
     """Resolve an issue that no friction stands for any more: merged `into` where the last ones went, else retracted."""
     return replace(
         issue,
-        state=State.RESOLVED,
+        state=IssueState.RESOLVED,
         resolved_at=now,
         resolved_by=SYSTEM,
-        resolution=Resolution.RETRACTED if into is None else Resolution.MERGED,
+        resolution=IssueResolution.RETRACTED if into is None else IssueResolution.MERGED,
         merged_into=into,
         snoozed_until=None,
     )
 
 
-def reopened(issue: Issue, now: datetime) -> Issue:
+def reopen_issue(issue: Issue, now: datetime) -> Issue:
     """Return a resolved issue as one opened `now`; who dealt with it before stays in the audit."""
     return replace(
         issue,
-        state=State.OPEN,
+        state=IssueState.OPEN,
         opened_at=now,
         acknowledged_at=None,
         acknowledged_by=None,

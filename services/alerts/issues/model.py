@@ -16,7 +16,7 @@ from uuid import UUID
 _SEPARATOR = "\x1f"
 
 
-class Severity(StrEnum):
+class AlertSeverity(StrEnum):
     """How bad a friction or an issue is, mildest first."""
 
     LOW = "low"
@@ -30,15 +30,15 @@ class Severity(StrEnum):
         return _RANKS[self]
 
 
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+_RANKS = {severity: rank for rank, severity in enumerate(AlertSeverity)}
 
 
-def worst(*severities: Severity | None) -> Severity | None:
+def worst_severity(*severities: AlertSeverity | None) -> AlertSeverity | None:
     """Return the highest of those that are given, None where none is."""
     return max((s for s in severities if s is not None), key=lambda s: s.rank, default=None)
 
 
-class State(StrEnum):
+class IssueState(StrEnum):
     """Where an issue stands."""
 
     OPEN = "open"
@@ -46,7 +46,7 @@ class State(StrEnum):
     RESOLVED = "resolved"
 
 
-class Resolution(StrEnum):
+class IssueResolution(StrEnum):
     """Why an issue was resolved, where no person said it; people use words of their own."""
 
     RETRACTED = "retracted"
@@ -55,7 +55,7 @@ class Resolution(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Title:
+class LocalizedTitle:
     """One sentence in the two languages of the house."""
 
     en: str
@@ -63,7 +63,7 @@ class Title:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class TimelineStep:
     """One line of a timeline excerpt."""
 
     occurred_at: datetime
@@ -81,14 +81,14 @@ def fingerprint(customer_id: str, journey_id: str | None, reason: str | None) ->
 
 
 @dataclass(frozen=True, kw_only=True)
-class Friction:
+class ReportedFriction:
     """What an issue needs to know of a friction. `stands` is false once it was retracted."""
 
     id: str
     revision: int
     stands: bool
     rule: str
-    severity: Severity
+    severity: AlertSeverity
     customer_id: str
     journey_id: str | None
     reason: str | None
@@ -97,9 +97,9 @@ class Friction:
     occurred_at: datetime
     revised_at: datetime
     quiet: bool
-    title: Title
+    title: LocalizedTitle
     refs: Mapping[str, str] = field(default_factory=dict)
-    timeline: tuple[Step, ...] = ()
+    timeline: tuple[TimelineStep, ...] = ()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -108,18 +108,18 @@ class Friction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class PlacedFriction:
     """A friction and the issue it is on; None only for one that was taken back before it was ever seen."""
 
-    friction: Friction
+    friction: ReportedFriction
     issue_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class NotificationRecord:
     """What people were told of an issue last. `severity` None: nothing yet."""
 
-    severity: Severity | None = None
+    severity: AlertSeverity | None = None
     resolved: bool = False
     at: datetime | None = None
     endpoints: tuple[UUID, ...] = ()
@@ -136,17 +136,17 @@ class Issue:
     fingerprint: str
     occurrence: int
     version: int
-    state: State
+    state: IssueState
     customer_id: str
     journey_id: str | None
     reason: str | None
-    severity: Severity
-    loud_severity: Severity | None
+    severity: AlertSeverity
+    loud_severity: AlertSeverity | None
     """The highest severity among frictions that are not quiet; None: nobody is to be told."""
     rules: tuple[str, ...]
     channel: str
     service_level: str | None
-    title: Title
+    title: LocalizedTitle
     count: int
     frictions: tuple[str, ...]
     first_at: datetime
@@ -154,7 +154,7 @@ class Issue:
     opened_at: datetime
     updated_at: datetime
     refs: Mapping[str, str] = field(default_factory=dict)
-    timeline: tuple[Step, ...] = ()
+    timeline: tuple[TimelineStep, ...] = ()
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
@@ -164,14 +164,14 @@ class Issue:
     snoozed_until: datetime | None = None
     team: str | None = None
     """Name of the team that it was routed to."""
-    told: Told = field(default_factory=Told)
+    told: NotificationRecord = field(default_factory=NotificationRecord)
     unheard_since: datetime | None = None
     """Since when it waits for an endpoint that it could go to; None: it does not."""
 
     @property
     def unresolved(self) -> bool:
         """Whether somebody still has to deal with it."""
-        return self.state is not State.RESOLVED
+        return self.state is not IssueState.RESOLVED
 
     @property
     def quiet(self) -> bool:
@@ -179,7 +179,7 @@ class Issue:
         return self.loud_severity is None
 
 
-class EventKind(StrEnum):
+class IssueEventKind(StrEnum):
     """What can happen to an issue; the audit's vocabulary."""
 
     OPENED = "opened"
@@ -200,21 +200,21 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class IssueEvent:
     """One line of an issue's audit."""
 
-    kind: EventKind
+    kind: IssueEventKind
     actor: str
     detail: Mapping[str, str | int | list[str] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class IssueChange:
     """What became of one issue: how it stands now, and the events that led there. `before` None: it is new."""
 
     before: Issue | None
     after: Issue
-    events: tuple[Event, ...]
+    events: tuple[IssueEvent, ...]
     revised_at: datetime | None = None
     """When the revision of a friction was made that caused the change, for the push latency."""
 

@@ -1,6 +1,6 @@
 """Which issue a friction is on: the decision that intake carries out.
 
-`place` takes a board (every friction and issue that the arrivals can touch, locked by the caller) and returns what to
+`place` takes a context (every friction and issue that the arrivals can touch, locked by the caller) and returns what to
 write. The rule is in the package's docstring. Leaves telling anybody to `notify`.
 """
 
@@ -12,23 +12,23 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from services.alerts.issues.aggregates import latest_revision, severity_rose, summarised
-from services.alerts.issues.lifecycle import emptied, opened, reopened
+from services.alerts.issues.aggregates import latest_revision, severity_rose, with_aggregates
+from services.alerts.issues.lifecycle import open_issue, reopen_issue, resolve_empty
 from services.alerts.issues.model import (
     SYSTEM,
-    Change,
-    Event,
-    EventKind,
-    Friction,
     Issue,
-    Placed,
-    Resolution,
+    IssueChange,
+    IssueEvent,
+    IssueEventKind,
+    IssueResolution,
+    PlacedFriction,
+    ReportedFriction,
 )
 
 REOPEN_WINDOW = timedelta(days=7)
 
 
-class Fate(StrEnum):
+class PlacementOutcome(StrEnum):
     """What became of one arrival."""
 
     STALE = "stale"
@@ -44,58 +44,58 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
+class PlacementContext:
     """What is known before: frictions by id, issues by id, and how many issues each fingerprint has had.
 
     It must hold the arrivals' frictions, every issue these are on, every issue of the fingerprints involved that is
     unresolved or resolved of late, and all frictions of those issues.
     """
 
-    frictions: Mapping[str, Placed]
+    frictions: Mapping[str, PlacedFriction]
     issues: Mapping[UUID, Issue]
     occurrences: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class PlacementPlan:
     """What to write: frictions with their issues, changed issues in an order that keeps fingerprints unique."""
 
-    fates: Mapping[str, Fate]
+    outcomes: Mapping[str, PlacementOutcome]
     stale: int
-    frictions: tuple[Placed, ...]
-    changes: tuple[Change, ...]
+    frictions: tuple[PlacedFriction, ...]
+    changes: tuple[IssueChange, ...]
     occurrences: Mapping[str, int]
 
 
 def place(
-    board: Board,
-    arrivals: Sequence[Friction],
+    context: PlacementContext,
+    arrivals: Sequence[ReportedFriction],
     *,
     now: datetime,
     new_id: Callable[[], UUID],
     reopen_window: timedelta = REOPEN_WINDOW,
-) -> Placement:
+) -> PlacementPlan:
     """Decide about `arrivals`, the frictions of one transaction in any order."""
-    table = _Table(board, now=now, new_id=new_id, reopen_window=reopen_window)
-    fresh = _newest(board, arrivals)
-    table.move_whole(_held_by(board, fresh), fresh)
+    workspace = _Workspace(context, now=now, new_id=new_id, reopen_window=reopen_window)
+    fresh = _newest(context, arrivals)
+    workspace.move_whole(_held_by(context, fresh), fresh)
     for friction in sorted(fresh.values(), key=lambda f: (f.occurred_at, f.id)):
-        table.put(friction)
-    changes = table.finish()
-    return Placement(
-        fates=table.fates,
+        workspace.put(friction)
+    changes = workspace.finish()
+    return PlacementPlan(
+        outcomes=workspace.outcomes,
         stale=len(arrivals) - len(fresh),
-        frictions=tuple(table.frictions[friction_id] for friction_id in fresh),
+        frictions=tuple(workspace.frictions[friction_id] for friction_id in fresh),
         changes=changes,
-        occurrences={f: n for f, n in table.occurrences.items() if board.occurrences.get(f, 0) != n},
+        occurrences={f: n for f, n in workspace.occurrences.items() if context.occurrences.get(f, 0) != n},
     )
 
 
-def _newest(board: Board, arrivals: Sequence[Friction]) -> dict[str, Friction]:
+def _newest(context: PlacementContext, arrivals: Sequence[ReportedFriction]) -> dict[str, ReportedFriction]:
     """Of each friction the highest revision that arrived, if it is higher than the known one."""
-    newest: dict[str, Friction] = {}
+    newest: dict[str, ReportedFriction] = {}
     for friction in arrivals:
-        known = board.frictions.get(friction.id)
+        known = context.frictions.get(friction.id)
         seen = newest.get(friction.id)
         floor = max(known.friction.revision if known else 0, seen.revision if seen else 0)
         if friction.revision > floor:
@@ -103,10 +103,10 @@ def _newest(board: Board, arrivals: Sequence[Friction]) -> dict[str, Friction]:
     return newest
 
 
-def _held_by(board: Board, fresh: Iterable[str]) -> list[UUID]:
+def _held_by(context: PlacementContext, fresh: Iterable[str]) -> list[UUID]:
     """The issues that hold any of `fresh`, the oldest first."""
-    held = {placed.issue_id for fid in fresh if (placed := board.frictions.get(fid)) and placed.issue_id}
-    return sorted(held, key=lambda issue_id: (board.issues[issue_id].opened_at, issue_id))
+    held = {placed.issue_id for fid in fresh if (placed := context.frictions.get(fid)) and placed.issue_id}
+    return sorted(held, key=lambda issue_id: (context.issues[issue_id].opened_at, issue_id))
 
 
 @dataclass(slots=True)
@@ -120,39 +120,41 @@ class _Draft:
     before: Issue | None
     issue: Issue
     left_for: UUID | None = None
-    events: list[Event] = field(default_factory=list)
-    causes: list[Friction] = field(default_factory=list)
+    events: list[IssueEvent] = field(default_factory=list)
+    causes: list[ReportedFriction] = field(default_factory=list)
 
     @property
     def began(self) -> Issue:
         """How it stood when the transaction began; a new one, as it was opened."""
         return self.before or self.issue
 
-    def note(self, kind: EventKind, **detail: str | int | list[str] | None) -> None:
-        self.events.append(Event(kind=kind, actor=SYSTEM, detail=detail))
+    def note(self, kind: IssueEventKind, **detail: str | int | list[str] | None) -> None:
+        self.events.append(IssueEvent(kind=kind, actor=SYSTEM, detail=detail))
 
 
-class _Table:
-    """The board while it is worked on: placements of this transaction on top of what was known."""
+class _Workspace:
+    """The context while it is worked on: placements of this transaction on top of what was known."""
 
-    def __init__(self, board: Board, *, now: datetime, new_id: Callable[[], UUID], reopen_window: timedelta) -> None:
+    def __init__(
+        self, context: PlacementContext, *, now: datetime, new_id: Callable[[], UUID], reopen_window: timedelta
+    ) -> None:
         self.now = now
         self.new_id = new_id
         self.reopen_window = reopen_window
-        self.frictions: dict[str, Placed] = dict(board.frictions)
+        self.frictions: dict[str, PlacedFriction] = dict(context.frictions)
         self.on_issue: dict[UUID, set[str]] = {}
-        for fid, placed in board.frictions.items():
+        for fid, placed in context.frictions.items():
             if placed.issue_id is not None:
                 self.on_issue.setdefault(placed.issue_id, set()).add(fid)
-        self.drafts = {issue_id: _Draft(issue, issue) for issue_id, issue in board.issues.items()}
+        self.drafts = {issue_id: _Draft(issue, issue) for issue_id, issue in context.issues.items()}
         self.by_fingerprint: dict[str, dict[UUID, None]] = {}
-        for issue in board.issues.values():
+        for issue in context.issues.values():
             self._index(issue)
         self.touched: dict[UUID, None] = {}
-        self.occurrences: dict[str, int] = dict(board.occurrences)
-        self.fates: dict[str, Fate] = {}
+        self.occurrences: dict[str, int] = dict(context.occurrences)
+        self.outcomes: dict[str, PlacementOutcome] = {}
 
-    def move_whole(self, held: Iterable[UUID], fresh: Mapping[str, Friction]) -> None:
+    def move_whole(self, held: Iterable[UUID], fresh: Mapping[str, ReportedFriction]) -> None:
         """Move the issues of which all that they hold goes to one new fingerprint, where nobody lives there.
 
         One issue can make room for another, so those that found no room ask again after every move.
@@ -161,12 +163,12 @@ class _Table:
         while ready := next((i for i, target in going.items() if self._has_room(self.drafts[i].issue, target)), None):
             self._move(self.drafts[ready], going.pop(ready))
 
-    def _has_room(self, issue: Issue, target: Friction) -> bool:
+    def _has_room(self, issue: Issue, target: ReportedFriction) -> bool:
         return not issue.unresolved or self._unresolved(target.fingerprint) is None
 
-    def _move(self, draft: _Draft, target: Friction) -> None:
+    def _move(self, draft: _Draft, target: ReportedFriction) -> None:
         draft.note(
-            EventKind.MOVED,
+            IssueEventKind.MOVED,
             from_customer=draft.issue.customer_id,
             to_customer=target.customer_id,
             from_journey=draft.issue.journey_id,
@@ -183,7 +185,7 @@ class _Table:
         self._index(draft.issue)
         self._touch(draft.issue.id)
 
-    def _common_destination(self, issue: Issue, fresh: Mapping[str, Friction]) -> Friction | None:
+    def _common_destination(self, issue: Issue, fresh: Mapping[str, ReportedFriction]) -> ReportedFriction | None:
         """One of the frictions that will stand, if all of them agree on a fingerprint that is not the issue's."""
         held = [fresh.get(fid, self.frictions[fid].friction) for fid in self.on_issue.get(issue.id, ())]
         standing = [f for f in held if f.stands]
@@ -192,7 +194,7 @@ class _Table:
             return None
         return max(standing, key=lambda f: (f.occurred_at, f.id))
 
-    def put(self, friction: Friction) -> None:
+    def put(self, friction: ReportedFriction) -> None:
         """Place one friction and note what that means for the issues it leaves and joins."""
         known = self.frictions.get(friction.id)
         home = known.issue_id if known else None
@@ -204,16 +206,16 @@ class _Table:
             self._revise(friction, home)
         self._leave(friction.id, home)
 
-    def _retract(self, friction: Friction, known: Placed | None, home: UUID | None) -> None:
+    def _retract(self, friction: ReportedFriction, known: PlacedFriction | None, home: UUID | None) -> None:
         self._set(friction, home)
         if home is None:
-            self.fates[friction.id] = Fate.FORESTALLED
+            self.outcomes[friction.id] = PlacementOutcome.FORESTALLED
             return
-        self.fates[friction.id] = Fate.RETRACTED
+        self.outcomes[friction.id] = PlacementOutcome.RETRACTED
         if known is not None and known.friction.stands:
-            self._touch(home).note(EventKind.FRICTION_RETRACTED, friction=friction.id, rule=friction.rule)
+            self._touch(home).note(IssueEventKind.FRICTION_RETRACTED, friction=friction.id, rule=friction.rule)
 
-    def _revise(self, friction: Friction, home: UUID) -> None:
+    def _revise(self, friction: ReportedFriction, home: UUID) -> None:
         """Place a friction that stands and did so on `home`: what was dealt with there stays so, unless worse."""
         draft = self.drafts[home]
         at_home = draft.issue.fingerprint == friction.fingerprint
@@ -226,26 +228,32 @@ class _Table:
         else:
             self._join(friction, home)
 
-    def _update(self, friction: Friction, home: UUID) -> None:
+    def _update(self, friction: ReportedFriction, home: UUID) -> None:
         self._set(friction, home)
-        self.fates[friction.id] = Fate.UPDATED
+        self.outcomes[friction.id] = PlacementOutcome.UPDATED
         draft = self._touch(home)
         draft.causes.append(friction)
-        draft.note(EventKind.FRICTION_UPDATED, friction=friction.id, revision=friction.revision)
+        draft.note(IssueEventKind.FRICTION_UPDATED, friction=friction.id, revision=friction.revision)
 
-    def _join(self, friction: Friction, origin: UUID | None) -> None:
+    def _join(self, friction: ReportedFriction, origin: UUID | None) -> None:
         """Put a friction on the issue of its fingerprint. `origin` is the one it stands on until now."""
-        issue_id, fate = self._destination(friction, origin)
-        self._add(friction, issue_id, origin, fate)
+        issue_id, outcome = self._destination(friction, origin)
+        self._add(friction, issue_id, origin, outcome)
 
-    def _add(self, friction: Friction, issue_id: UUID, origin: UUID | None, fate: Fate = Fate.MOVED) -> None:
+    def _add(
+        self,
+        friction: ReportedFriction,
+        issue_id: UUID,
+        origin: UUID | None,
+        outcome: PlacementOutcome = PlacementOutcome.MOVED,
+    ) -> None:
         moved_from = origin if origin != issue_id else None
-        self.fates[friction.id] = Fate.MOVED if moved_from else fate
+        self.outcomes[friction.id] = PlacementOutcome.MOVED if moved_from else outcome
         draft = self._touch(issue_id)
         draft.causes.append(friction)
         self._set(friction, issue_id)
         draft.note(
-            EventKind.FRICTION_ADDED,
+            IssueEventKind.FRICTION_ADDED,
             friction=friction.id,
             rule=friction.rule,
             severity=friction.severity,
@@ -258,27 +266,27 @@ class _Table:
         if home is None or now_on == home or now_on is None:
             return
         draft = self._touch(home)
-        draft.note(EventKind.FRICTION_LEFT, friction=friction_id, to_issue=str(now_on))
+        draft.note(IssueEventKind.FRICTION_LEFT, friction=friction_id, to_issue=str(now_on))
         draft.left_for = now_on
 
-    def _destination(self, friction: Friction, origin: UUID | None) -> tuple[UUID, Fate]:
+    def _destination(self, friction: ReportedFriction, origin: UUID | None) -> tuple[UUID, PlacementOutcome]:
         unresolved = self._unresolved(friction.fingerprint)
         if unresolved is not None:
-            return unresolved, Fate.JOINED
+            return unresolved, PlacementOutcome.JOINED
         recent = self._recently_resolved(friction.fingerprint)
         if recent is None:
             left = self.drafts[origin].issue if origin else None
-            return self._open(friction, left if left and left.unresolved else None), Fate.OPENED
-        if friction.quiet and self.drafts[recent].issue.resolution != Resolution.RETRACTED:
-            return recent, Fate.ADDED_SILENTLY
+            return self._open(friction, left if left and left.unresolved else None), PlacementOutcome.OPENED
+        if friction.quiet and self.drafts[recent].issue.resolution != IssueResolution.RETRACTED:
+            return recent, PlacementOutcome.ADDED_SILENTLY
         self._reopen(recent, friction)
-        return recent, Fate.REOPENED
+        return recent, PlacementOutcome.REOPENED
 
-    def _dealt_with(self, friction: Friction, origin: Issue) -> UUID:
+    def _dealt_with(self, friction: ReportedFriction, origin: Issue) -> UUID:
         """The issue for what was dealt with on `origin` and has a new fingerprint now: it wakes nobody there either."""
         for issue in self._of(friction.fingerprint):
             began = self.drafts[issue.id].began
-            if not began.unresolved and began.resolution not in {Resolution.RETRACTED, Resolution.MERGED}:
+            if not began.unresolved and began.resolution not in {IssueResolution.RETRACTED, IssueResolution.MERGED}:
                 return issue.id
         return self._open(friction, origin)
 
@@ -304,60 +312,60 @@ class _Table:
         latest = max(candidates, key=lambda i: (i.resolved_at, i.occurrence), default=None)
         return latest.id if latest else None
 
-    def _open(self, friction: Friction, origin: Issue | None) -> UUID:
+    def _open(self, friction: ReportedFriction, origin: Issue | None) -> UUID:
         occurrence = self._next_occurrence(friction.fingerprint)
-        issue = opened(friction, issue_id=self.new_id(), occurrence=occurrence, now=self.now, origin=origin)
+        issue = open_issue(friction, issue_id=self.new_id(), occurrence=occurrence, now=self.now, origin=origin)
         self.drafts[issue.id] = _Draft(None, issue)
         self._index(issue)
         draft = self._touch(issue.id)
-        draft.note(EventKind.OPENED, occurrence=occurrence)
+        draft.note(IssueEventKind.OPENED, occurrence=occurrence)
         if not issue.unresolved and origin is not None:
-            draft.note(EventKind.RESOLVED, resolution=issue.resolution, split_off=str(origin.id))
+            draft.note(IssueEventKind.RESOLVED, resolution=issue.resolution, split_off=str(origin.id))
         return issue.id
 
-    def _reopen(self, issue_id: UUID, friction: Friction) -> None:
+    def _reopen(self, issue_id: UUID, friction: ReportedFriction) -> None:
         draft = self._touch(issue_id)
         self.touched[issue_id] = self.touched.pop(issue_id)  # whoever had the fingerprint before is written before
-        draft.issue = reopened(draft.issue, self.now)
-        draft.note(EventKind.REOPENED, friction=friction.id, rule=friction.rule)
+        draft.issue = reopen_issue(draft.issue, self.now)
+        draft.note(IssueEventKind.REOPENED, friction=friction.id, rule=friction.rule)
 
     def _next_occurrence(self, fingerprint: str) -> int:
         self.occurrences[fingerprint] = self.occurrences.get(fingerprint, 0) + 1
         return self.occurrences[fingerprint]
 
-    def _set(self, friction: Friction, issue_id: UUID | None) -> None:
+    def _set(self, friction: ReportedFriction, issue_id: UUID | None) -> None:
         known = self.frictions.get(friction.id)
         if known is not None and known.issue_id is not None:
             self.on_issue[known.issue_id].discard(friction.id)
         if issue_id is not None:
             self.on_issue.setdefault(issue_id, set()).add(friction.id)
-        self.frictions[friction.id] = Placed(friction=friction, issue_id=issue_id)
+        self.frictions[friction.id] = PlacedFriction(friction=friction, issue_id=issue_id)
 
     def _touch(self, issue_id: UUID) -> _Draft:
         self.touched.setdefault(issue_id)
         return self.drafts[issue_id]
 
-    def finish(self) -> tuple[Change, ...]:
+    def finish(self) -> tuple[IssueChange, ...]:
         """Compute the aggregates of every touched issue again, resolve those left empty, and number the versions."""
         return tuple(self._finished(self.drafts[issue_id]) for issue_id in self.touched)
 
-    def _finished(self, draft: _Draft) -> Change:
+    def _finished(self, draft: _Draft) -> IssueChange:
         held = (self.frictions[fid].friction for fid in self.on_issue.get(draft.issue.id, ()))
         standing = [friction for friction in held if friction.stands]
         was = draft.before
         fresh_start = was is None or (not was.unresolved and draft.issue.unresolved)
-        issue = summarised(draft.issue, standing, keep_severity=not fresh_start)
+        issue = with_aggregates(draft.issue, standing, keep_severity=not fresh_start)
         if was is not None and not fresh_start and severity_rose(was.severity, issue.severity):
-            draft.note(EventKind.SEVERITY_RAISED, from_severity=was.severity, to_severity=issue.severity)
+            draft.note(IssueEventKind.SEVERITY_RAISED, from_severity=was.severity, to_severity=issue.severity)
         if not standing and issue.unresolved:
-            issue = emptied(issue, self.now, into=draft.left_for)
+            issue = resolve_empty(issue, self.now, into=draft.left_for)
             draft.note(
-                EventKind.RESOLVED,
+                IssueEventKind.RESOLVED,
                 resolution=issue.resolution,
                 merged_into=str(issue.merged_into) if issue.merged_into else None,
             )
         version = was.version if was else 0
-        return Change(
+        return IssueChange(
             before=was,
             after=replace(issue, version=version + 1, updated_at=self.now),
             events=tuple(draft.events),

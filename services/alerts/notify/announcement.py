@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.alerts.issues.model import SYSTEM, Change, Event, EventKind, Issue, State, Told
+from services.alerts.issues.model import (
+    SYSTEM,
+    Issue,
+    IssueChange,
+    IssueEvent,
+    IssueEventKind,
+    IssueState,
+    NotificationRecord,
+)
 from services.alerts.notify.decision import Decision, Reason, decide
 from services.alerts.notify.routing import Directory, Routing, facts, route
 
@@ -34,13 +42,13 @@ class Notification:
 class Announcement:
     """A change with what was decided about telling it; `notification` is None where nobody is told."""
 
-    change: Change
+    change: IssueChange
     decision: Decision
     notification: Notification | None
 
 
 def announce(
-    change: Change,
+    change: IssueChange,
     directory: Directory,
     *,
     now: datetime,
@@ -57,8 +65,8 @@ def announce(
     if not decision.tell:
         return Announcement(change=_kept_silent(change, issue, decision, now), decision=decision, notification=None)
     issue = replace(issue, told=_told(issue, audience, now), unheard_since=None)
-    event = Event(
-        kind=EventKind.TOLD,
+    event = IssueEvent(
+        kind=IssueEventKind.TOLD,
         actor=SYSTEM,
         detail={"reason": decision.reason, "type": decision.type, "endpoints": [str(e) for e in audience]},
     )
@@ -90,8 +98,8 @@ def _audience(issue: Issue, routing: Routing, directory: Directory) -> tuple[UUI
     return tuple(dict.fromkeys([*before, *routing.endpoints] if issue.unresolved else before))
 
 
-def _told(issue: Issue, audience: tuple[UUID, ...], now: datetime) -> Told:
-    return Told(
+def _told(issue: Issue, audience: tuple[UUID, ...], now: datetime) -> NotificationRecord:
+    return NotificationRecord(
         severity=issue.loud_severity or issue.severity,
         resolved=not issue.unresolved,
         at=now,
@@ -100,10 +108,10 @@ def _told(issue: Issue, audience: tuple[UUID, ...], now: datetime) -> Told:
     )
 
 
-def _kept_silent(change: Change, issue: Issue, decision: Decision, now: datetime) -> Change:
+def _kept_silent(change: IssueChange, issue: Issue, decision: Decision, now: datetime) -> IssueChange:
     events = change.events
     if decision.reason in WORTH_A_LINE:
-        events = (*events, Event(kind=EventKind.NOT_TOLD, actor=SYSTEM, detail={"reason": decision.reason}))
+        events = (*events, IssueEvent(kind=IssueEventKind.NOT_TOLD, actor=SYSTEM, detail={"reason": decision.reason}))
     told = issue.told
     if not issue.unresolved and told.severity is not None:
         told = replace(told, resolved=True)  # it is over, told or not: when it comes back, that is news
@@ -112,7 +120,7 @@ def _kept_silent(change: Change, issue: Issue, decision: Decision, now: datetime
 
 def _unheard(issue: Issue, decision: Decision, now: datetime) -> datetime | None:
     """Since when it waits for somebody to hear of it; one that a person took, or that is over, does not."""
-    if issue.state is not State.OPEN:
+    if issue.state is not IssueState.OPEN:
         return None
     if decision.reason is Reason.NO_ROUTE:
         return issue.unheard_since or now

@@ -12,7 +12,7 @@ from schemas.documents import issue as issue_v1
 from services.alerts.deliver import delivery_store
 from services.alerts.issues import issue_store
 from services.alerts.issues.contract import write_issue
-from services.alerts.issues.model import Change, EventKind
+from services.alerts.issues.model import IssueChange, IssueEventKind
 from services.alerts.live import feed_store
 from services.alerts.metrics import Metrics
 from services.alerts.notify import directory_store, notification_store
@@ -22,10 +22,10 @@ from services.alerts.notify.webhook_body import webhook_body
 from services.runtime.postgres import Connection
 
 _FEED_TYPES = (
-    (EventKind.OPENED, "issue.opened"),
-    (EventKind.REOPENED, "issue.reopened"),
-    (EventKind.RESOLVED, "issue.resolved"),
-    (EventKind.ACKNOWLEDGED, "issue.acknowledged"),
+    (IssueEventKind.OPENED, "issue.opened"),
+    (IssueEventKind.REOPENED, "issue.reopened"),
+    (IssueEventKind.RESOLVED, "issue.resolved"),
+    (IssueEventKind.ACKNOWLEDGED, "issue.acknowledged"),
 )
 
 
@@ -38,7 +38,7 @@ class Publishing:
     new_id: Callable[[], UUID]
     metrics: Metrics
 
-    async def write(self, connection: Connection, changes: Sequence[Change], now: datetime) -> list[Announcement]:
+    async def write(self, connection: Connection, changes: Sequence[IssueChange], now: datetime) -> list[Announcement]:
         """Decide who is told, write everything, and return the decisions; `count` them once committed."""
         if not changes:
             return []
@@ -76,7 +76,7 @@ class Publishing:
                 self.metrics.delivery.suppressed.labels(announcement.decision.reason).inc()
 
 
-def _publication(change: Change) -> feed_store.Publication:
+def _publication(change: IssueChange) -> feed_store.Publication:
     return feed_store.Publication(
         issue_id=change.after.id,
         version=change.after.version,
@@ -85,11 +85,11 @@ def _publication(change: Change) -> feed_store.Publication:
     )
 
 
-def _feed_type(change: Change) -> str:
+def _feed_type(change: IssueChange) -> str:
     """The last turn that the change took; a merge is a resolution with a successor."""
     kinds = {event.kind for event in change.events}
-    if EventKind.RESOLVED in kinds and change.after.merged_into is not None:
+    if IssueEventKind.RESOLVED in kinds and change.after.merged_into is not None:
         return "issue.merged"
-    if EventKind.RESOLVED in kinds:
+    if IssueEventKind.RESOLVED in kinds:
         return "issue.resolved"
     return next((name for kind, name in _FEED_TYPES if kind in kinds), "issue.updated")

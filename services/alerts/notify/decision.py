@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.alerts.issues.aggregates import severity_rose
-from services.alerts.issues.model import Issue, Resolution, Severity, State
+from services.alerts.issues.model import AlertSeverity, Issue, IssueResolution, IssueState
 
 
 class Reason(StrEnum):
@@ -65,7 +65,7 @@ class Decision:
 
 def decide(before: Issue | None, after: Issue, *, now: datetime, notify_on: Collection[Reason]) -> Decision:
     """Decide whether the change from `before` to `after` is told; `notify_on` names the reasons that are wanted."""
-    reason = _ended(after) if after.state is State.RESOLVED else _standing(before, after, now)
+    reason = _ended(after) if after.state is IssueState.RESOLVED else _standing(before, after, now)
     if reason in TYPES and reason not in notify_on:
         reason = Reason.NOT_WANTED
     return Decision(tell=reason in TYPES, reason=reason)
@@ -78,7 +78,7 @@ def _ended(issue: Issue) -> Reason:
         return Reason.NOTHING_NEW
     if issue.merged_into is not None:
         return Reason.MERGED
-    return Reason.WITHDRAWN if issue.resolution == Resolution.RETRACTED else Reason.RESOLVED
+    return Reason.WITHDRAWN if issue.resolution == IssueResolution.RETRACTED else Reason.RESOLVED
 
 
 def _standing(before: Issue | None, issue: Issue, now: datetime) -> Reason:
@@ -97,11 +97,11 @@ def _standing(before: Issue | None, issue: Issue, now: datetime) -> Reason:
 def _asleep(issue: Issue, now: datetime) -> bool:
     """Whether a snooze keeps news of it back. What is critical and not quiet breaks through."""
     snoozed = issue.snoozed_until is not None and issue.snoozed_until > now
-    return snoozed and issue.loud_severity is not Severity.CRITICAL
+    return snoozed and issue.loud_severity is not AlertSeverity.CRITICAL
 
 
 def _of_people(before: Issue | None, issue: Issue) -> Reason:
-    if before is not None and before.state is State.OPEN and issue.state is State.ACKNOWLEDGED:
+    if before is not None and before.state is IssueState.OPEN and issue.state is IssueState.ACKNOWLEDGED:
         return Reason.ACKNOWLEDGED
     if before is not None and before.snoozed_until is not None and issue.snoozed_until is None:
         return Reason.SNOOZE_ENDED

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from services.alerts.issues.json_columns import encode_json
-from services.alerts.issues.model import Severity
+from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.routing import Directory, Reachable, Route
 from services.runtime.postgres import Connection
 
@@ -20,7 +20,7 @@ class _Matchers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The `matchers` column of a route."""
 
     rules: tuple[str, ...] = ()
-    min_severity: Severity = Severity.LOW
+    min_severity: AlertSeverity = AlertSeverity.LOW
     service_levels: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()

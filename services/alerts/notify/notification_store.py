@@ -6,7 +6,7 @@ Leaves claiming and sending them to `deliver`.
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from services.alerts.issues.model import Severity
+from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.announcement import Notification
 from services.runtime.postgres import Connection, columns
 
@@ -54,7 +54,7 @@ async def add(
 
 
 def _is_urgent(notification: Notification) -> bool:
-    return notification.issue.loud_severity is Severity.CRITICAL
+    return notification.issue.loud_severity is AlertSeverity.CRITICAL
 
 
 async def _hurry(connection: Connection, issues: Sequence[UUID]) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from services.alerts.issues.model import Severity
+from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.routing import Directory, Reachable, Route, any_alive, targets
 
 
@@ -182,7 +182,7 @@ def _reached(route: Route, directory: Directory, *, catching: bool, now: datetim
 def takes_everything(route: Route) -> bool:
     """Return whether no issue passes this route by."""
     narrow = (route.rules and "*" not in route.rules) or route.service_levels or route.channels or route.reasons
-    return not narrow and route.min_severity is Severity.LOW
+    return not narrow and route.min_severity is AlertSeverity.LOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

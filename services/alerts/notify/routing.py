@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from uuid import UUID
 
 from services.alerts.deliver.retry import Health
-from services.alerts.issues.model import Issue, Severity
+from services.alerts.issues.model import AlertSeverity, Issue
 
 
 class Match(StrEnum):
@@ -35,7 +35,7 @@ class Facts:
     """What routes look at."""
 
     rules: tuple[str, ...]
-    severity: Severity
+    severity: AlertSeverity
     service_level: str | None
     channel: str | None
     reason: str | None
@@ -48,7 +48,7 @@ class Route:
     id: UUID
     name: str
     rules: tuple[str, ...] = ()
-    min_severity: Severity = Severity.LOW
+    min_severity: AlertSeverity = AlertSeverity.LOW
     service_levels: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()

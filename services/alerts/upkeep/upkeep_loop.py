@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from services.alerts.deliver import delivery_store
 from services.alerts.inbox.action_executor import Inbox
 from services.alerts.inbox.actions import tell_again, wake
-from services.alerts.issues.model import Severity, State
+from services.alerts.issues.model import AlertSeverity, IssueState
 from services.alerts.live import feed_store
 from services.alerts.metrics import HearingMetrics, StateMetrics
 from services.alerts.notify import directory_store
@@ -105,8 +105,8 @@ class Upkeep:
             now = self.clock.now()
             figures = await store.figures(connection, now)
             heard = hear(await hearing.survey(connection), now=now)
-        for severity in Severity:
-            for state in (State.OPEN, State.ACKNOWLEDGED):
+        for severity in AlertSeverity:
+            for state in (IssueState.OPEN, IssueState.ACKNOWLEDGED):
                 self.metrics.issues.labels(state, severity).set(figures.issues.get((state, severity), 0))
             self.metrics.oldest_unacknowledged.labels(severity).set(_timestamp(figures.oldest_open.get(severity)))
         for name in ("due", "scheduled", "in_flight", "parked", "exhausted"):

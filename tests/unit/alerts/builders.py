@@ -8,28 +8,28 @@ from typing import Any
 from uuid import UUID
 
 from services.alerts.issues.model import (
-    Change,
-    Friction,
+    AlertSeverity,
     Issue,
-    Placed,
-    Severity,
-    State,
-    Title,
+    IssueChange,
+    IssueState,
+    LocalizedTitle,
+    PlacedFriction,
+    ReportedFriction,
     fingerprint,
 )
-from services.alerts.issues.placement import Board, Placement, place
+from services.alerts.issues.placement import PlacementContext, PlacementPlan, place
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 
-def a_friction(number: int = 1, **members: Any) -> Friction:
+def a_friction(number: int = 1, **members: Any) -> ReportedFriction:
     """Friction `number` of customer `ann` in journey `j1`; `members` override."""
     given: dict[str, Any] = {
         "id": str(UUID(int=number)),
         "revision": 1,
         "stands": True,
         "rule": "repeat_contact_24h",
-        "severity": Severity.MEDIUM,
+        "severity": AlertSeverity.MEDIUM,
         "customer_id": "ann",
         "journey_id": "j1",
         "reason": "billing",
@@ -38,9 +38,9 @@ def a_friction(number: int = 1, **members: Any) -> Friction:
         "occurred_at": NOW - timedelta(hours=1) + timedelta(minutes=number),
         "revised_at": NOW,
         "quiet": False,
-        "title": Title(en=f"Friction {number}", ko=f"불편 {number}"),
+        "title": LocalizedTitle(en=f"Friction {number}", ko=f"불편 {number}"),
     }
-    return Friction(**given | members)
+    return ReportedFriction(**given | members)
 
 
 def an_issue(**members: Any) -> Issue:
@@ -50,16 +50,16 @@ def an_issue(**members: Any) -> Issue:
         "fingerprint": fingerprint("ann", "j1", None),
         "occurrence": 1,
         "version": 1,
-        "state": State.OPEN,
+        "state": IssueState.OPEN,
         "customer_id": "ann",
         "journey_id": "j1",
         "reason": "billing",
-        "severity": Severity.MEDIUM,
-        "loud_severity": Severity.MEDIUM,
+        "severity": AlertSeverity.MEDIUM,
+        "loud_severity": AlertSeverity.MEDIUM,
         "rules": ("repeat_contact_24h",),
         "channel": "phone",
         "service_level": "premium",
-        "title": Title(en="Called twice", ko="두 번 전화"),
+        "title": LocalizedTitle(en="Called twice", ko="두 번 전화"),
         "count": 1,
         "frictions": (str(UUID(int=1)),),
         "first_at": NOW - timedelta(hours=1),
@@ -74,15 +74,15 @@ def an_issue(**members: Any) -> Issue:
 class World:
     """What the tables would hold; `take` is one transaction."""
 
-    frictions: dict[str, Placed] = field(default_factory=dict)
+    frictions: dict[str, PlacedFriction] = field(default_factory=dict)
     issues: dict[UUID, Issue] = field(default_factory=dict)
     occurrences: dict[str, int] = field(default_factory=dict)
     now: datetime = NOW
     _numbers: count = field(default_factory=lambda: count(1))  # type: ignore[type-arg]  # generic in the stub only
 
-    def take(self, *arrivals: Friction) -> Placement:
+    def take(self, *arrivals: ReportedFriction) -> PlacementPlan:
         """Apply frictions together."""
-        board = Board(frictions=self.frictions, issues=self.issues, occurrences=self.occurrences)
+        board = PlacementContext(frictions=self.frictions, issues=self.issues, occurrences=self.occurrences)
         placement = place(board, arrivals, now=self.now, new_id=self._new_id)
         for placed in placement.frictions:
             self.frictions[placed.friction.id] = placed
@@ -100,9 +100,11 @@ class World:
     def resolve(self, issue: Issue, at: datetime | None = None) -> Issue:
         """Resolve an issue by hand."""
         moment = at or self.now
-        return self.set(issue, state=State.RESOLVED, resolved_at=moment, resolved_by="kim", resolution="called_back")
+        return self.set(
+            issue, state=IssueState.RESOLVED, resolved_at=moment, resolved_by="kim", resolution="called_back"
+        )
 
-    def issue_of(self, friction: Friction) -> Issue:
+    def issue_of(self, friction: ReportedFriction) -> Issue:
         """The issue that a friction is on."""
         issue_id = self.frictions[friction.id].issue_id
         assert issue_id is not None
@@ -124,7 +126,7 @@ class World:
     def _new_id(self) -> UUID:
         return UUID(int=1000 + next(self._numbers))
 
-    def _unique_after_every_write(self, _change: Change) -> None:
+    def _unique_after_every_write(self, _change: IssueChange) -> None:
         """What the unique index checks, row by row."""
         prints = [issue.fingerprint for issue in self.unresolved()]
         assert len(prints) == len(set(prints)), "two unresolved issues of one fingerprint"

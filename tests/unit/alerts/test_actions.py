@@ -20,14 +20,22 @@ from services.alerts.inbox.actions import (
     tell_again,
     wake,
 )
-from services.alerts.issues.model import SYSTEM, Event, EventKind, Issue, Severity, State, Told
+from services.alerts.issues.model import (
+    SYSTEM,
+    AlertSeverity,
+    Issue,
+    IssueEvent,
+    IssueEventKind,
+    IssueState,
+    NotificationRecord,
+)
 from services.alerts.notify.routing import Directory, Reachable, Route
 from tests.unit.alerts.builders import NOW, an_issue
 
 OPEN = an_issue()
-TAKEN = an_issue(state=State.ACKNOWLEDGED, acknowledged_at=NOW, acknowledged_by="kim")
-RESOLVED = an_issue(state=State.RESOLVED, resolved_at=NOW, resolved_by="kim", resolution="called_back")
-MERGED = an_issue(state=State.RESOLVED, resolved_at=NOW, resolution="merged", merged_into=UUID(int=9))
+TAKEN = an_issue(state=IssueState.ACKNOWLEDGED, acknowledged_at=NOW, acknowledged_by="kim")
+RESOLVED = an_issue(state=IssueState.RESOLVED, resolved_at=NOW, resolved_by="kim", resolution="called_back")
+MERGED = an_issue(state=IssueState.RESOLVED, resolved_at=NOW, resolution="merged", merged_into=UUID(int=9))
 LATER = NOW + timedelta(hours=1)
 
 
@@ -77,49 +85,51 @@ def test_what_changes_nothing_says_so(action: Callable[[], Outcome], verdict: Ve
         pytest.param(
             lambda issue: acknowledge(issue, actor="lee", now=LATER, note="mine"),
             OPEN,
-            Event(kind=EventKind.ACKNOWLEDGED, actor="lee", detail={"note": "mine"}),
+            IssueEvent(kind=IssueEventKind.ACKNOWLEDGED, actor="lee", detail={"note": "mine"}),
             id="acknowledge",
         ),
         pytest.param(
             lambda issue: acknowledge(issue, actor="lee", now=LATER),
             OPEN,
-            Event(kind=EventKind.ACKNOWLEDGED, actor="lee", detail={}),
+            IssueEvent(kind=IssueEventKind.ACKNOWLEDGED, actor="lee", detail={}),
             id="acknowledge without a word",
         ),
         pytest.param(
             lambda issue: resolve(issue, actor="lee", now=LATER, resolution="called_back", note="done"),
             TAKEN,
-            Event(kind=EventKind.RESOLVED, actor="lee", detail={"resolution": "called_back", "note": "done"}),
+            IssueEvent(kind=IssueEventKind.RESOLVED, actor="lee", detail={"resolution": "called_back", "note": "done"}),
             id="resolve",
         ),
         pytest.param(
             lambda issue: reopen(issue, actor="lee", now=LATER, superseded=False, note="again"),
             RESOLVED,
-            Event(kind=EventKind.REOPENED, actor="lee", detail={"note": "again"}),
+            IssueEvent(kind=IssueEventKind.REOPENED, actor="lee", detail={"note": "again"}),
             id="reopen",
         ),
         pytest.param(
             lambda issue: snooze(issue, actor="lee", now=NOW, until=LATER, note="later"),
             OPEN,
-            Event(kind=EventKind.SNOOZED, actor="lee", detail={"until": "2026-11-22T10:00:00+00:00", "note": "later"}),
+            IssueEvent(
+                kind=IssueEventKind.SNOOZED, actor="lee", detail={"until": "2026-11-22T10:00:00+00:00", "note": "later"}
+            ),
             id="snooze",
         ),
         pytest.param(
             lambda issue: wake(issue, now=LATER),
             an_issue(snoozed_until=LATER),
-            Event(kind=EventKind.SNOOZE_ENDED, actor=SYSTEM, detail={}),
+            IssueEvent(kind=IssueEventKind.SNOOZE_ENDED, actor=SYSTEM, detail={}),
             id="wake",
         ),
         pytest.param(
             lambda issue: note(issue, actor="lee", now=LATER, text="calls back at six"),
             OPEN,
-            Event(kind=EventKind.NOTE, actor="lee", detail={"note": "calls back at six"}),
+            IssueEvent(kind=IssueEventKind.NOTE, actor="lee", detail={"note": "calls back at six"}),
             id="note",
         ),
     ],
 )
 def test_every_action_is_one_version_and_one_line_of_audit(
-    action: Callable[[Issue], Outcome], issue: Issue, event: Event
+    action: Callable[[Issue], Outcome], issue: Issue, event: IssueEvent
 ) -> None:
     outcome = action(issue)
 
@@ -127,7 +137,7 @@ def test_every_action_is_one_version_and_one_line_of_audit(
     assert outcome.change is not None
     assert outcome.change.before == issue
     assert outcome.change.after.version == issue.version + 1
-    assert outcome.change.after.updated_at == (NOW if event.kind is EventKind.SNOOZED else LATER)
+    assert outcome.change.after.updated_at == (NOW if event.kind is IssueEventKind.SNOOZED else LATER)
     assert outcome.change.events == (event,)
 
 
@@ -139,13 +149,13 @@ def after(outcome: Outcome) -> Issue:
 def test_taking_it_names_who_and_when() -> None:
     taken = after(acknowledge(OPEN, actor="lee", now=NOW))
 
-    assert (taken.state, taken.acknowledged_by, taken.acknowledged_at) == (State.ACKNOWLEDGED, "lee", NOW)
+    assert (taken.state, taken.acknowledged_by, taken.acknowledged_at) == (IssueState.ACKNOWLEDGED, "lee", NOW)
 
 
 def test_resolving_it_keeps_who_took_it() -> None:
     done = after(resolve(TAKEN, actor="lee", now=LATER, resolution="called_back"))
 
-    assert (done.state, done.resolved_at, done.resolved_by) == (State.RESOLVED, LATER, "lee")
+    assert (done.state, done.resolved_at, done.resolved_by) == (IssueState.RESOLVED, LATER, "lee")
     assert (done.resolution, done.acknowledged_by) == ("called_back", "kim")
 
 
@@ -156,7 +166,7 @@ def test_resolving_it_ends_a_snooze() -> None:
 def test_reopening_it_starts_over() -> None:
     again = after(reopen(RESOLVED, actor="lee", now=LATER, superseded=False))
 
-    assert (again.state, again.resolution, again.opened_at) == (State.OPEN, None, LATER)
+    assert (again.state, again.resolution, again.opened_at) == (IssueState.OPEN, None, LATER)
 
 
 def test_a_snooze_ends_when_its_time_has_come() -> None:
@@ -169,7 +179,7 @@ def test_a_snooze_ends_when_its_time_has_come() -> None:
 DESK, GONE = UUID(int=1), UUID(int=2)
 SOMEBODY = Directory(routes=(), endpoints={DESK: Reachable(id=DESK, team_id=None, catch_all=True)}, teams={})
 NOBODY = Directory(routes=(), endpoints={}, teams={})
-TOLD = Told(severity=Severity.MEDIUM, at=NOW, endpoints=(GONE,), sequence=4)
+TOLD = NotificationRecord(severity=AlertSeverity.MEDIUM, at=NOW, endpoints=(GONE,), sequence=4)
 
 
 def test_an_issue_that_nobody_could_hear_of_is_told_once_somebody_is_there() -> None:

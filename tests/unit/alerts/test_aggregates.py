@@ -8,9 +8,9 @@ import pytest
 
 from schemas import validation
 from schemas.documents import issue as issue_v1
-from services.alerts.issues.aggregates import latest_revision, summarised
+from services.alerts.issues.aggregates import latest_revision, with_aggregates
 from services.alerts.issues.contract import write_issue
-from services.alerts.issues.model import Friction, Issue, Severity, Step, Title
+from services.alerts.issues.model import AlertSeverity, Issue, LocalizedTitle, ReportedFriction, TimelineStep
 from services.alerts.notify.announcement import Notification
 from services.alerts.notify.decision import Reason
 from services.alerts.notify.webhook_body import MAX_BYTES, webhook_body
@@ -19,17 +19,17 @@ from tests.unit.alerts.builders import NOW, World, a_friction, an_issue
 HOUR = timedelta(hours=1)
 
 
-def said_of(*frictions: Friction, **members: object) -> Issue:
-    return summarised(an_issue(**members), frictions, keep_severity=False)
+def said_of(*frictions: ReportedFriction, **members: object) -> Issue:
+    return with_aggregates(an_issue(**members), frictions, keep_severity=False)
 
 
 def test_the_latest_friction_gives_the_channel_and_the_worst_the_title() -> None:
-    worst = a_friction(1, severity=Severity.HIGH, channel="chat")
+    worst = a_friction(1, severity=AlertSeverity.HIGH, channel="chat")
     latest = a_friction(2, channel="email")
 
     said = said_of(latest, worst)
 
-    assert (said.channel, said.title, said.severity) == ("email", worst.title, Severity.HIGH)
+    assert (said.channel, said.title, said.severity) == ("email", worst.title, AlertSeverity.HIGH)
     assert (said.first_at, said.last_at, said.count) == (worst.occurred_at, latest.occurred_at, 2)
     assert said.frictions == (worst.id, latest.id)
 
@@ -85,7 +85,9 @@ def test_of_one_reference_the_latest_number_is_said_and_sixteen_at_most() -> Non
 
 
 def test_the_timeline_is_the_ten_latest_steps_of_all_frictions_each_once() -> None:
-    steps = [Step(occurred_at=NOW + timedelta(minutes=n), channel="phone", kind="call_ended") for n in range(12)]
+    steps = [
+        TimelineStep(occurred_at=NOW + timedelta(minutes=n), channel="phone", kind="call_ended") for n in range(12)
+    ]
 
     said = said_of(a_friction(1, timeline=tuple(steps[:8])), a_friction(2, timeline=tuple(steps[4:])))
 
@@ -93,8 +95,8 @@ def test_the_timeline_is_the_ten_latest_steps_of_all_frictions_each_once() -> No
 
 
 def test_steps_of_one_instant_stand_in_one_order_whatever_is_known_of_them() -> None:
-    def step(outcome: str | None, reason: str | None) -> Step:
-        return Step(occurred_at=NOW, channel="phone", kind="call_ended", outcome=outcome, reason=reason)
+    def step(outcome: str | None, reason: str | None) -> TimelineStep:
+        return TimelineStep(occurred_at=NOW, channel="phone", kind="call_ended", outcome=outcome, reason=reason)
 
     ordered = [
         step(None, None),
@@ -109,20 +111,20 @@ def test_steps_of_one_instant_stand_in_one_order_whatever_is_known_of_them() -> 
 
 
 def test_without_a_friction_only_the_count_changes() -> None:
-    issue = an_issue(count=3, severity=Severity.HIGH)
+    issue = an_issue(count=3, severity=AlertSeverity.HIGH)
 
-    said = summarised(issue, [], keep_severity=False)
+    said = with_aggregates(issue, [], keep_severity=False)
 
     assert (said.count, said.frictions) == (0, ())
-    assert (said.title, said.severity, said.rules) == (issue.title, Severity.HIGH, issue.rules)
+    assert (said.title, said.severity, said.rules) == (issue.title, AlertSeverity.HIGH, issue.rules)
 
 
 def test_a_kept_severity_falls_neither_for_people_nor_for_those_who_are_told() -> None:
-    issue = an_issue(severity=Severity.CRITICAL, loud_severity=Severity.HIGH)
+    issue = an_issue(severity=AlertSeverity.CRITICAL, loud_severity=AlertSeverity.HIGH)
 
-    kept = summarised(issue, [a_friction(severity=Severity.LOW)], keep_severity=True)
+    kept = with_aggregates(issue, [a_friction(severity=AlertSeverity.LOW)], keep_severity=True)
 
-    assert (kept.severity, kept.loud_severity) == (Severity.CRITICAL, Severity.HIGH)
+    assert (kept.severity, kept.loud_severity) == (AlertSeverity.CRITICAL, AlertSeverity.HIGH)
 
 
 def test_only_loud_frictions_say_when_something_was_revised() -> None:
@@ -142,10 +144,10 @@ def test_an_issue_of_three_hundred_frictions_with_the_longest_texts_stays_what_t
                 n,
                 rule=f"rule_{n:03}",
                 reason="배" * 128,
-                title=Title(en="a" * 500, ko="가" * 500),
+                title=LocalizedTitle(en="a" * 500, ko="가" * 500),
                 refs={f"kind_{n}_{k}": "값" * 255 for k in range(20)},
                 timeline=tuple(
-                    Step(
+                    TimelineStep(
                         occurred_at=NOW + timedelta(seconds=60 * n + k),
                         channel="phone",
                         kind="call_ended",

@@ -8,7 +8,16 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts.issues.model import SYSTEM, Change, Event, EventKind, Issue, Severity, State, Told
+from services.alerts.issues.model import (
+    SYSTEM,
+    AlertSeverity,
+    Issue,
+    IssueChange,
+    IssueEvent,
+    IssueEventKind,
+    IssueState,
+    NotificationRecord,
+)
 from services.alerts.notify.announcement import Announcement, announce
 from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, Reason
 from services.alerts.notify.routing import Directory, Reachable, Route
@@ -29,9 +38,9 @@ NOBODY = Directory(routes=(), endpoints={}, teams={})
 MUTED = Directory(
     routes=(Route(id=UUID(int=102), name="mute", tells_nobody=True),), endpoints=DIRECTORY.endpoints, teams={}
 )
-OPENED = Event(kind=EventKind.OPENED, actor=SYSTEM)
-RESOLVED: dict[str, Any] = {"state": State.RESOLVED, "resolved_at": NOW, "resolution": "called_back"}
-TOLD = Told(severity=Severity.MEDIUM, at=EARLIER, endpoints=(DESK,), sequence=1)
+OPENED = IssueEvent(kind=IssueEventKind.OPENED, actor=SYSTEM)
+RESOLVED: dict[str, Any] = {"state": IssueState.RESOLVED, "resolved_at": NOW, "resolution": "called_back"}
+TOLD = NotificationRecord(severity=AlertSeverity.MEDIUM, at=EARLIER, endpoints=(DESK,), sequence=1)
 
 
 def said(
@@ -42,12 +51,12 @@ def said(
     notify_on: frozenset[Reason] = DEFAULT_NOTIFY_ON,
 ) -> Announcement:
     numbers = count(1)
-    change = Change(before=before, after=after, events=(OPENED,), revised_at=EARLIER)
+    change = IssueChange(before=before, after=after, events=(OPENED,), revised_at=EARLIER)
     return announce(change, directory, now=NOW, notify_on=notify_on, new_id=lambda: UUID(int=900 + next(numbers)))
 
 
-def not_told(reason: Reason) -> Event:
-    return Event(kind=EventKind.NOT_TOLD, actor=SYSTEM, detail={"reason": reason})
+def not_told(reason: Reason) -> IssueEvent:
+    return IssueEvent(kind=IssueEventKind.NOT_TOLD, actor=SYSTEM, detail={"reason": reason})
 
 
 def test_the_first_news_is_told_to_whom_the_routes_name() -> None:
@@ -55,36 +64,40 @@ def test_the_first_news_is_told_to_whom_the_routes_name() -> None:
     notification, issue = announcement.notification, announcement.change.after
 
     assert notification is not None
-    assert issue.told == Told(severity=Severity.MEDIUM, resolved=False, at=NOW, endpoints=(DESK,), sequence=1)
+    assert issue.told == NotificationRecord(
+        severity=AlertSeverity.MEDIUM, resolved=False, at=NOW, endpoints=(DESK,), sequence=1
+    )
     assert (issue.team, issue.unheard_since) == ("Billing", None)
     assert (notification.id, notification.issue, notification.sequence) == (UUID(int=901), issue, 1)
     assert (notification.type, notification.reason) == ("issue.opened", Reason.FIRST)
     assert (notification.endpoints, notification.revised_at, notification.created_at) == ((DESK,), EARLIER, NOW)
     assert (announcement.decision.tell, announcement.decision.reason) == (True, Reason.FIRST)
     detail: dict[str, Any] = {"reason": Reason.FIRST, "type": "issue.opened", "endpoints": [str(DESK)]}
-    assert announcement.change.events == (OPENED, Event(kind=EventKind.TOLD, actor=SYSTEM, detail=detail))
+    assert announcement.change.events == (OPENED, IssueEvent(kind=IssueEventKind.TOLD, actor=SYSTEM, detail=detail))
     assert (announcement.change.before, announcement.change.revised_at) == (None, EARLIER)
 
 
 def test_what_was_told_last_is_the_severity_of_what_is_loud() -> None:
-    issue = said(an_issue(severity=Severity.CRITICAL, loud_severity=Severity.HIGH)).change.after
+    issue = said(an_issue(severity=AlertSeverity.CRITICAL, loud_severity=AlertSeverity.HIGH)).change.after
     snoozed = an_issue(told=replace(TOLD, resolved=False), loud_severity=None)
     woken = said(snoozed, before=replace(snoozed, snoozed_until=NOW)).change.after
 
-    assert issue.told.severity is Severity.HIGH
-    assert woken.told.severity is Severity.MEDIUM
+    assert issue.told.severity is AlertSeverity.HIGH
+    assert woken.told.severity is AlertSeverity.MEDIUM
 
 
 def test_news_goes_to_those_who_know_before_those_who_are_new() -> None:
-    issue = an_issue(told=replace(TOLD, endpoints=(NIGHT, GONE)), severity=Severity.HIGH, loud_severity=Severity.HIGH)
+    issue = an_issue(
+        told=replace(TOLD, endpoints=(NIGHT, GONE)), severity=AlertSeverity.HIGH, loud_severity=AlertSeverity.HIGH
+    )
 
     announcement = said(issue, before=issue)
 
     assert announcement.notification is not None
     assert announcement.notification.endpoints == (NIGHT, DESK)
     assert announcement.notification.type == "issue.updated"
-    assert announcement.change.after.told == Told(
-        severity=Severity.HIGH, resolved=False, at=NOW, endpoints=(NIGHT, GONE, DESK), sequence=2
+    assert announcement.change.after.told == NotificationRecord(
+        severity=AlertSeverity.HIGH, resolved=False, at=NOW, endpoints=(NIGHT, GONE, DESK), sequence=2
     )
 
 
@@ -99,8 +112,8 @@ def test_an_end_is_told_to_those_who_know_of_the_beginning_and_to_nobody_else() 
     assert announcement.change.after.team is None, "an issue that is over stays with the team that it had"
 
 
-@pytest.mark.parametrize("severity", [Severity.MEDIUM, Severity.HIGH])
-def test_a_dead_endpoint_is_joined_by_those_that_catch(severity: Severity) -> None:
+@pytest.mark.parametrize("severity", [AlertSeverity.MEDIUM, AlertSeverity.HIGH])
+def test_a_dead_endpoint_is_joined_by_those_that_catch(severity: AlertSeverity) -> None:
     desk = replace(DIRECTORY.endpoints[DESK], enabled=False)
     directory = replace(DIRECTORY, endpoints={**DIRECTORY.endpoints, DESK: desk})
 
@@ -117,8 +130,8 @@ def test_a_dead_endpoint_is_joined_by_those_that_catch(severity: Severity) -> No
         pytest.param(
             an_issue(
                 told=TOLD,
-                severity=Severity.HIGH,
-                loud_severity=Severity.HIGH,
+                severity=AlertSeverity.HIGH,
+                loud_severity=AlertSeverity.HIGH,
                 snoozed_until=NOW + timedelta(seconds=1),
             ),
             None,
@@ -128,7 +141,12 @@ def test_a_dead_endpoint_is_joined_by_those_that_catch(severity: Severity) -> No
             id="snoozed",
         ),
         pytest.param(
-            an_issue(told=TOLD, state=State.ACKNOWLEDGED), an_issue(), DIRECTORY, Reason.NOT_WANTED, True, id="unwanted"
+            an_issue(told=TOLD, state=IssueState.ACKNOWLEDGED),
+            an_issue(),
+            DIRECTORY,
+            Reason.NOT_WANTED,
+            True,
+            id="unwanted",
         ),
         pytest.param(an_issue(), None, NOBODY, Reason.NO_ROUTE, True, id="nobody is there"),
         pytest.param(an_issue(), None, MUTED, Reason.MUTED, True, id="a route tells nobody"),
@@ -169,7 +187,7 @@ def test_what_is_told_anew_goes_to_those_alone_who_were_not_told() -> None:
 
 
 def test_a_mute_does_not_silence_what_people_know_of_already() -> None:
-    issue = an_issue(told=TOLD, severity=Severity.HIGH, loud_severity=Severity.HIGH)
+    issue = an_issue(told=TOLD, severity=AlertSeverity.HIGH, loud_severity=AlertSeverity.HIGH)
 
     announcement = said(issue, MUTED, before=issue)
 
@@ -185,10 +203,10 @@ def test_a_mute_does_not_silence_what_people_know_of_already() -> None:
     ],
 )
 def test_what_comes_back_after_an_end_that_was_not_told_is_news(
-    told: Told, notify_on: frozenset[Reason], directory: Directory
+    told: NotificationRecord, notify_on: frozenset[Reason], directory: Directory
 ) -> None:
     ended = said(an_issue(**RESOLVED, told=told), directory, before=an_issue(), notify_on=notify_on).change.after
-    back = said(replace(ended, state=State.OPEN, resolved_at=None, resolution=None), before=ended)
+    back = said(replace(ended, state=IssueState.OPEN, resolved_at=None, resolution=None), before=ended)
 
     assert ended.told == replace(told, resolved=True)
     assert (back.decision.tell, back.decision.reason) == (True, Reason.REOPENED)
@@ -197,7 +215,7 @@ def test_what_comes_back_after_an_end_that_was_not_told_is_news(
 def test_an_end_of_what_nobody_knew_leaves_nothing_told() -> None:
     ended = said(an_issue(**RESOLVED), before=an_issue()).change.after
 
-    assert ended.told == Told()
+    assert ended.told == NotificationRecord()
 
 
 def test_an_issue_without_anybody_to_tell_waits_since_the_first_time() -> None:
@@ -205,7 +223,7 @@ def test_an_issue_without_anybody_to_tell_waits_since_the_first_time() -> None:
     again = said(replace(first, unheard_since=EARLIER), NOBODY, before=first).change.after
 
     assert (first.unheard_since, again.unheard_since) == (NOW, EARLIER)
-    assert first.told == Told()
+    assert first.told == NotificationRecord()
 
 
 @pytest.mark.parametrize(
@@ -214,7 +232,7 @@ def test_an_issue_without_anybody_to_tell_waits_since_the_first_time() -> None:
         pytest.param({}, DIRECTORY, DEFAULT_NOTIFY_ON, id="it is told"),
         pytest.param({}, MUTED, DEFAULT_NOTIFY_ON, id="it is muted"),
         pytest.param({}, NOBODY, frozenset[Reason](), id="nobody wants to hear of it"),
-        pytest.param({"state": State.ACKNOWLEDGED}, NOBODY, DEFAULT_NOTIFY_ON, id="a person took it"),
+        pytest.param({"state": IssueState.ACKNOWLEDGED}, NOBODY, DEFAULT_NOTIFY_ON, id="a person took it"),
         pytest.param(RESOLVED, NOBODY, DEFAULT_NOTIFY_ON, id="it is over"),
         pytest.param({**RESOLVED, "told": TOLD}, NOBODY, DEFAULT_NOTIFY_ON, id="it is over, and was told once"),
     ],
@@ -230,8 +248,8 @@ def test_an_issue_waits_no_longer_when(
 def test_a_snooze_keeps_an_issue_waiting() -> None:
     issue = an_issue(
         told=TOLD,
-        severity=Severity.HIGH,
-        loud_severity=Severity.HIGH,
+        severity=AlertSeverity.HIGH,
+        loud_severity=AlertSeverity.HIGH,
         snoozed_until=NOW + timedelta(hours=1),
         unheard_since=EARLIER,
     )

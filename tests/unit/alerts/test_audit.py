@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.alerts.issues.model import SYSTEM, Severity, State
-from services.alerts.issues.placement import Fate, Placement
+from services.alerts.issues.model import SYSTEM, AlertSeverity, IssueState
+from services.alerts.issues.placement import PlacementOutcome, PlacementPlan
 from tests.unit.alerts.builders import NOW, World, a_friction
 
 ONE, TWO = a_friction(1), a_friction(2)
@@ -21,7 +21,7 @@ def world() -> World:
 Line = tuple[str, Mapping[str, object]]
 
 
-def lines(placement: Placement, at: int = 0) -> list[Line]:
+def lines(placement: PlacementPlan, at: int = 0) -> list[Line]:
     assert all(event.actor == SYSTEM for change in placement.changes for event in change.events)
     return [(event.kind.value, event.detail) for event in placement.changes[at].events]
 
@@ -36,7 +36,7 @@ def test_a_first_friction(world: World) -> None:
     placement = world.take(ONE)
 
     assert lines(placement) == [("opened", {"occurrence": 1}), added(1)]
-    assert (placement.fates, placement.stale) == ({ONE.id: Fate.OPENED}, 0)
+    assert (placement.outcomes, placement.stale) == ({ONE.id: PlacementOutcome.OPENED}, 0)
     [change] = placement.changes
     assert (change.before, change.after.version, change.after.updated_at) == (None, 1, NOW)
 
@@ -46,13 +46,13 @@ def test_one_more_that_is_worse(world: World) -> None:
     [before] = world.issues.values()
     world.now += timedelta(minutes=5)
 
-    placement = world.take(a_friction(2, severity=Severity.HIGH))
+    placement = world.take(a_friction(2, severity=AlertSeverity.HIGH))
 
     assert lines(placement) == [
         added(2, "high"),
         ("severity_raised", {"from_severity": "medium", "to_severity": "high"}),
     ]
-    assert placement.fates == {TWO.id: Fate.JOINED}
+    assert placement.outcomes == {TWO.id: PlacementOutcome.JOINED}
     assert (placement.changes[0].before, placement.changes[0].after.updated_at) == (before, world.now)
 
 
@@ -62,7 +62,7 @@ def test_a_friction_that_changes(world: World) -> None:
     placement = world.take(replace(ONE, revision=2))
 
     assert lines(placement) == [("friction_updated", {"friction": ONE.id, "revision": 2})]
-    assert placement.fates == {ONE.id: Fate.UPDATED}
+    assert placement.outcomes == {ONE.id: PlacementOutcome.UPDATED}
 
 
 def test_a_friction_that_is_taken_back_among_others_and_with_the_last(world: World) -> None:
@@ -73,7 +73,7 @@ def test_a_friction_that_is_taken_back_among_others_and_with_the_last(world: Wor
 
     assert lines(first) == [("friction_retracted", {"friction": ONE.id, "rule": ONE.rule})]
     assert lines(last)[1:] == [("resolved", {"resolution": "retracted", "merged_into": None})]
-    assert (first.fates, last.fates) == ({ONE.id: Fate.RETRACTED}, {TWO.id: Fate.RETRACTED})
+    assert (first.outcomes, last.outcomes) == ({ONE.id: PlacementOutcome.RETRACTED}, {TWO.id: PlacementOutcome.RETRACTED})
 
 
 def test_a_friction_that_is_taken_back_twice_is_on_its_issue_and_says_so_once(world: World) -> None:
@@ -82,7 +82,7 @@ def test_a_friction_that_is_taken_back_twice_is_on_its_issue_and_says_so_once(wo
 
     again = world.take(replace(ONE, revision=3, stands=False))
 
-    assert (again.changes, again.fates) == ((), {ONE.id: Fate.RETRACTED})
+    assert (again.changes, again.outcomes) == ((), {ONE.id: PlacementOutcome.RETRACTED})
     assert world.issue_of(ONE) == world.issue_of(TWO)
 
 
@@ -99,19 +99,19 @@ def test_a_raise_above_what_was_dealt_with_is_a_reopening_and_no_raise(world: Wo
     world.take(ONE)
     world.resolve(world.issue_of(ONE))
 
-    placement = world.take(replace(ONE, revision=2, severity=Severity.HIGH))
+    placement = world.take(replace(ONE, revision=2, severity=AlertSeverity.HIGH))
 
     assert lines(placement) == [("reopened", {"friction": ONE.id, "rule": ONE.rule}), added(1, "high")]
-    assert placement.fates == {ONE.id: Fate.REOPENED}
+    assert placement.outcomes == {ONE.id: PlacementOutcome.REOPENED}
 
 
 def test_after_a_reopening_the_severity_is_that_of_what_stands(world: World) -> None:
-    world.take(a_friction(1, severity=Severity.CRITICAL))
+    world.take(a_friction(1, severity=AlertSeverity.CRITICAL))
     world.take(a_friction(1, revision=2, stands=False))
 
-    world.take(a_friction(2, severity=Severity.LOW))
+    world.take(a_friction(2, severity=AlertSeverity.LOW))
 
-    assert world.issue_of(TWO).severity is Severity.LOW
+    assert world.issue_of(TWO).severity is AlertSeverity.LOW
 
 
 def test_a_friction_that_leaves_for_another_issue_is_named_on_both(world: World) -> None:
@@ -123,7 +123,7 @@ def test_a_friction_that_leaves_for_another_issue_is_named_on_both(world: World)
     new = world.issue_of(TWO)
     assert lines(placement) == [("opened", {"occurrence": 1}), added(2, moved_from=str(old.id))]
     assert lines(placement, 1) == [("friction_left", {"friction": TWO.id, "to_issue": str(new.id)})]
-    assert placement.fates == {TWO.id: Fate.MOVED}
+    assert placement.outcomes == {TWO.id: PlacementOutcome.MOVED}
 
 
 def test_an_issue_that_is_left_by_its_last_friction(world: World) -> None:
@@ -158,7 +158,7 @@ def test_an_issue_that_moves_whole_says_whence_and_whither_and_gets_the_next_num
         "moved",
         {"from_customer": "bob", "to_customer": "ann", "from_journey": None, "to_journey": "j1"},
     )
-    assert (moved.id, moved.reason, moved.occurrence, moved.state) == (issue.id, "배송", 1, State.OPEN)
+    assert (moved.id, moved.reason, moved.occurrence, moved.state) == (issue.id, "배송", 1, IssueState.OPEN)
     assert (back.changes[0].after.occurrence, back.occurrences) == (3, {before.fingerprint: 3})
 
 
@@ -211,4 +211,4 @@ def test_fifty_revisions_of_one_friction_leave_one_friction_and_one_line_each(wo
     every_other = World()
     for n in range(1, 51):
         every_other.take(replace(ONE, revision=n, stands=n % 2 == 1))
-    assert [(i.state, i.occurrence) for i in every_other.issues.values()] == [(State.RESOLVED, 1)]
+    assert [(i.state, i.occurrence) for i in every_other.issues.values()] == [(IssueState.RESOLVED, 1)]

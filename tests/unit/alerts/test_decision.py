@@ -5,17 +5,17 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts.issues.model import Issue, Severity, State, Told
+from services.alerts.issues.model import AlertSeverity, Issue, IssueState, NotificationRecord
 from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, Reason, decide
 from tests.unit.alerts.builders import NOW, an_issue
 
-NOTHING_YET = Told()
-TOLD_MEDIUM = Told(severity=Severity.MEDIUM, at=NOW, sequence=1)
-TOLD_END = Told(severity=Severity.MEDIUM, resolved=True, at=NOW, sequence=2)
-RESOLVED = {"state": State.RESOLVED, "resolved_at": NOW}
+NOTHING_YET = NotificationRecord()
+TOLD_MEDIUM = NotificationRecord(severity=AlertSeverity.MEDIUM, at=NOW, sequence=1)
+TOLD_END = NotificationRecord(severity=AlertSeverity.MEDIUM, resolved=True, at=NOW, sequence=2)
+RESOLVED = {"state": IssueState.RESOLVED, "resolved_at": NOW}
 SNOOZED = {"snoozed_until": NOW + timedelta(hours=1)}
-CRITICAL = {"severity": Severity.CRITICAL, "loud_severity": Severity.CRITICAL}
-HIGH = {"severity": Severity.HIGH, "loud_severity": Severity.HIGH}
+CRITICAL = {"severity": AlertSeverity.CRITICAL, "loud_severity": AlertSeverity.CRITICAL}
+HIGH = {"severity": AlertSeverity.HIGH, "loud_severity": AlertSeverity.HIGH}
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,16 @@ HIGH = {"severity": Severity.HIGH, "loud_severity": Severity.HIGH}
         pytest.param({"told": TOLD_MEDIUM}, Reason.NOTHING_NEW, id="one more friction of the same severity"),
         pytest.param({"told": TOLD_MEDIUM, **HIGH}, Reason.SEVERITY_RAISED, id="it became worse"),
         pytest.param(
-            {"told": TOLD_MEDIUM, "severity": Severity.HIGH}, Reason.NOTHING_NEW, id="only a quiet friction is worse"
+            {"told": TOLD_MEDIUM, "severity": AlertSeverity.HIGH},
+            Reason.NOTHING_NEW,
+            id="only a quiet friction is worse",
         ),
         pytest.param({"told": TOLD_MEDIUM, **HIGH, **SNOOZED}, Reason.SNOOZED, id="it became worse while snoozed"),
         pytest.param(
             {"told": TOLD_MEDIUM, **CRITICAL, **SNOOZED}, Reason.SEVERITY_RAISED, id="critical breaks through a snooze"
         ),
         pytest.param(
-            {"told": TOLD_MEDIUM, **HIGH, "severity": Severity.CRITICAL, **SNOOZED},
+            {"told": TOLD_MEDIUM, **HIGH, "severity": AlertSeverity.CRITICAL, **SNOOZED},
             Reason.SNOOZED,
             id="what is critical is quiet, and breaks through nothing",
         ),
@@ -73,7 +75,7 @@ def test_a_change_is_told_for_a_reason(after: dict[str, object], reason: Reason)
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        pytest.param({}, {"state": State.ACKNOWLEDGED}, Reason.ACKNOWLEDGED, id="somebody takes it"),
+        pytest.param({}, {"state": IssueState.ACKNOWLEDGED}, Reason.ACKNOWLEDGED, id="somebody takes it"),
         pytest.param(SNOOZED, {}, Reason.SNOOZE_ENDED, id="the snooze is over"),
         pytest.param(RESOLVED, {}, Reason.REOPENED, id="it is back, and nobody was told that it had ended"),
     ],
@@ -100,7 +102,7 @@ def test_an_acknowledgement_is_not_told_unless_asked_for() -> None:
     before: Issue = an_issue(told=TOLD_MEDIUM)
 
     decision = decide(
-        before, an_issue(told=TOLD_MEDIUM, state=State.ACKNOWLEDGED), now=NOW, notify_on=DEFAULT_NOTIFY_ON
+        before, an_issue(told=TOLD_MEDIUM, state=IssueState.ACKNOWLEDGED), now=NOW, notify_on=DEFAULT_NOTIFY_ON
     )
 
     assert not decision.tell

@@ -13,14 +13,26 @@ from schemas import validation
 from schemas.documents import issue as issue_v1
 from services.alerts.inbox import actions
 from services.alerts.inbox.actions import Outcome
-from services.alerts.issues.aggregates import severity_rose, summarised
+from services.alerts.issues.aggregates import severity_rose, with_aggregates
 from services.alerts.issues.contract import write_issue
-from services.alerts.issues.model import SYSTEM, Change, EventKind, Friction, Issue, Severity, Step, fingerprint, worst
-from services.alerts.issues.placement import Placement
+from services.alerts.issues.model import (
+    SYSTEM,
+    AlertSeverity,
+    Issue,
+    IssueChange,
+    IssueEventKind,
+    ReportedFriction,
+    TimelineStep,
+    fingerprint,
+    worst_severity,
+)
+from services.alerts.issues.placement import PlacementPlan
 from tests.unit.alerts.builders import NOW, World, a_friction
 
 WAITS = (timedelta(0), timedelta(seconds=1), timedelta(hours=1), timedelta(days=3), timedelta(days=7, seconds=1))
-STEPS = tuple(Step(occurred_at=NOW + timedelta(minutes=n // 2), channel="phone", kind="call_ended") for n in range(4))
+STEPS = tuple(
+    TimelineStep(occurred_at=NOW + timedelta(minutes=n // 2), channel="phone", kind="call_ended") for n in range(4)
+)
 
 
 @dataclass
@@ -28,17 +40,17 @@ class Life:
     """A world, the latest revision of each friction that was made, and the laws that are checked after each step."""
 
     world: World = field(default_factory=World)
-    made: dict[str, Friction] = field(default_factory=dict)
+    made: dict[str, ReportedFriction] = field(default_factory=dict)
     reopened_by_hand: set[UUID] = field(default_factory=set)
 
-    def deliver(self, frictions: Sequence[Friction]) -> None:
+    def deliver(self, frictions: Sequence[ReportedFriction]) -> None:
         before = dict(self.world.issues)
         news = any(self._is_news(f) for f in frictions)
         placement = self.world.take(*frictions)
         assert news or {i.id for i in self.world.unresolved()} <= {i for i, issue in before.items() if issue.unresolved}
         self._check(before, placement)
 
-    def _is_news(self, friction: Friction) -> bool:
+    def _is_news(self, friction: ReportedFriction) -> bool:
         """Whether it may wake somebody: all but a retraction, and more about what a person has dealt with."""
         placed = self.world.frictions.get(friction.id)
         if placed is None or placed.issue_id is None or not placed.friction.stands:
@@ -50,17 +62,17 @@ class Life:
         change = act(issue).change
         if change is not None:
             self.world.issues[issue.id] = change.after
-            if change.events[0].kind is EventKind.REOPENED:
+            if change.events[0].kind is IssueEventKind.REOPENED:
                 self.reopened_by_hand.add(issue.id)
             self._check_versions({issue.id: issue}, [change])
         self._hold()
 
-    def _check(self, before: dict[UUID, Issue], placement: Placement) -> None:
+    def _check(self, before: dict[UUID, Issue], placement: PlacementPlan) -> None:
         self._check_versions(before, placement.changes)
-        assert {p.friction.id for p in placement.frictions} == set(placement.fates)
+        assert {p.friction.id for p in placement.frictions} == set(placement.outcomes)
         self._hold()
 
-    def _check_versions(self, before: dict[UUID, Issue], changes: Sequence[Change]) -> None:
+    def _check_versions(self, before: dict[UUID, Issue], changes: Sequence[IssueChange]) -> None:
         for change in changes:
             was = before.get(change.after.id)
             assert change.before == was
@@ -86,15 +98,18 @@ class Life:
         elif standing:
             assert issue.resolved_by != SYSTEM, "the service never resolves what something stands for"
         if standing:
-            assert worst(issue.severity, *(f.severity for f in standing)) is issue.severity
-            assert worst(issue.loud_severity, *(f.severity for f in standing if not f.quiet)) is issue.loud_severity
-            again = summarised(issue, standing, keep_severity=True)
+            assert worst_severity(issue.severity, *(f.severity for f in standing)) is issue.severity
+            assert (
+                worst_severity(issue.loud_severity, *(f.severity for f in standing if not f.quiet))
+                is issue.loud_severity
+            )
+            again = with_aggregates(issue, standing, keep_severity=True)
             assert again == issue, "what an issue says depends on what stands, not on how that came"
         assert (issue.merged_into is not None) == (issue.resolution == "merged")
         assert self._end_of(issue).id in self.world.issues
         assert validation.errors("issue.v1", json.loads(issue_v1.encode(write_issue(issue)))) == []
 
-    def _standing_on(self, issue: Issue) -> list[Friction]:
+    def _standing_on(self, issue: Issue) -> list[ReportedFriction]:
         placed = (p for p in self.world.frictions.values() if p.issue_id == issue.id)
         return [p.friction for p in placed if p.friction.stands]
 
@@ -108,9 +123,9 @@ class Life:
 
 
 @st.composite
-def next_revisions(draw: st.DrawFn, life: Life) -> list[Friction]:
+def next_revisions(draw: st.DrawFn, life: Life) -> list[ReportedFriction]:
     """Some frictions found, changed, moved, taken back or found again; some of it out of order or once more."""
-    batch: list[Friction] = []
+    batch: list[ReportedFriction] = []
     for number in draw(st.lists(st.integers(1, 5), min_size=1, max_size=4)):
         known = life.made.get(a_friction(number).id)
         friction = a_friction(
@@ -120,7 +135,7 @@ def next_revisions(draw: st.DrawFn, life: Life) -> list[Friction]:
             customer_id=draw(st.sampled_from(["ann", "bob"])),
             journey_id=draw(st.sampled_from(["j1", "j2", None])),
             reason=draw(st.sampled_from(["billing", "배송", None])),
-            severity=draw(st.sampled_from(list(Severity))),
+            severity=draw(st.sampled_from(list(AlertSeverity))),
             quiet=draw(st.booleans()),
             occurred_at=NOW + timedelta(minutes=draw(st.integers(0, 1))),
             channel=draw(st.sampled_from(["phone", "chat"])),

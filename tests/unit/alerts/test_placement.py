@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.alerts.issues.model import EventKind, Friction, Severity, State, fingerprint
-from services.alerts.issues.placement import Fate
+from services.alerts.issues.model import AlertSeverity, IssueEventKind, IssueState, ReportedFriction, fingerprint
+from services.alerts.issues.placement import PlacementOutcome
 from tests.unit.alerts.builders import NOW, World, a_friction, all_standing_counted
 
 
@@ -23,8 +23,8 @@ def test_a_friction_opens_an_issue(world: World) -> None:
     placement = world.take(friction)
 
     issue = world.issue_of(friction)
-    assert placement.fates == {friction.id: Fate.OPENED}
-    assert (issue.state, issue.count, issue.occurrence, issue.version) == (State.OPEN, 1, 1, 1)
+    assert placement.outcomes == {friction.id: PlacementOutcome.OPENED}
+    assert (issue.state, issue.count, issue.occurrence, issue.version) == (IssueState.OPEN, 1, 1, 1)
     assert issue.fingerprint == friction.fingerprint
 
 
@@ -52,9 +52,11 @@ def test_without_a_journey_the_reason_groups(world: World) -> None:
 
 
 def test_an_older_or_equal_revision_changes_nothing(world: World) -> None:
-    world.take(a_friction(1, revision=3, severity=Severity.HIGH))
+    world.take(a_friction(1, revision=3, severity=AlertSeverity.HIGH))
 
-    placement = world.take(a_friction(1, revision=3, severity=Severity.LOW), a_friction(1, revision=2, stands=False))
+    placement = world.take(
+        a_friction(1, revision=3, severity=AlertSeverity.LOW), a_friction(1, revision=2, stands=False)
+    )
 
     assert (placement.stale, placement.changes) == (2, ())
 
@@ -66,20 +68,20 @@ def test_within_one_batch_the_highest_revision_counts(world: World) -> None:
 
 
 def test_severity_is_the_highest_and_does_not_fall_while_unresolved(world: World) -> None:
-    world.take(a_friction(1, severity=Severity.LOW), a_friction(2, severity=Severity.CRITICAL))
-    world.take(a_friction(2, revision=2, stands=False, severity=Severity.CRITICAL))
+    world.take(a_friction(1, severity=AlertSeverity.LOW), a_friction(2, severity=AlertSeverity.CRITICAL))
+    world.take(a_friction(2, revision=2, stands=False, severity=AlertSeverity.CRITICAL))
 
     [issue] = world.issues.values()
-    assert (issue.severity, issue.count) == (Severity.CRITICAL, 1)
+    assert (issue.severity, issue.count) == (AlertSeverity.CRITICAL, 1)
 
 
 def test_a_raise_is_in_the_audit(world: World) -> None:
-    world.take(a_friction(1, severity=Severity.LOW))
+    world.take(a_friction(1, severity=AlertSeverity.LOW))
 
-    placement = world.take(a_friction(2, severity=Severity.HIGH))
+    placement = world.take(a_friction(2, severity=AlertSeverity.HIGH))
 
     kinds = [event.kind for event in placement.changes[0].events]
-    assert kinds == [EventKind.FRICTION_ADDED, EventKind.SEVERITY_RAISED]
+    assert kinds == [IssueEventKind.FRICTION_ADDED, IssueEventKind.SEVERITY_RAISED]
 
 
 def test_when_every_friction_is_taken_back_the_issue_is_withdrawn(world: World) -> None:
@@ -91,7 +93,7 @@ def test_when_every_friction_is_taken_back_the_issue_is_withdrawn(world: World) 
 
     [issue] = world.issues.values()
     assert (issue.state, issue.resolution, issue.resolved_by, issue.count) == (
-        State.RESOLVED,
+        IssueState.RESOLVED,
         "retracted",
         "waymark",
         0,
@@ -102,7 +104,7 @@ def test_a_retraction_that_comes_first_forestalls_the_friction(world: World) -> 
     first = world.take(a_friction(1, revision=2, stands=False))
     second = world.take(a_friction(1, revision=1))
 
-    assert first.fates[a_friction(1).id] is Fate.FORESTALLED
+    assert first.outcomes[a_friction(1).id] is PlacementOutcome.FORESTALLED
     assert (second.stale, world.issues) == (1, {})
 
 
@@ -113,8 +115,8 @@ def test_new_friction_within_the_window_reopens(world: World) -> None:
     placement = world.take(a_friction(2))
 
     [issue] = world.issues.values()
-    assert placement.fates == {a_friction(2).id: Fate.REOPENED}
-    assert (issue.state, issue.count, issue.resolved_by, issue.opened_at) == (State.OPEN, 2, None, NOW)
+    assert placement.outcomes == {a_friction(2).id: PlacementOutcome.REOPENED}
+    assert (issue.state, issue.count, issue.resolved_by, issue.opened_at) == (IssueState.OPEN, 2, None, NOW)
 
 
 def test_new_friction_after_the_window_is_another_occurrence(world: World) -> None:
@@ -125,7 +127,7 @@ def test_new_friction_after_the_window_is_another_occurrence(world: World) -> No
 
     fresh = world.issue_of(a_friction(2))
     assert (fresh.id != old.id, fresh.occurrence, fresh.fingerprint == old.fingerprint) == (True, 2, True)
-    assert world.issues[old.id].state is State.RESOLVED
+    assert world.issues[old.id].state is IssueState.RESOLVED
 
 
 def test_a_known_friction_that_grows_does_not_wake_what_was_dealt_with(world: World) -> None:
@@ -141,10 +143,10 @@ def test_a_known_friction_that_turns_worse_than_its_issue_was_does(world: World)
     world.take(a_friction(1))
     world.resolve(world.issue_of(a_friction(1)))
 
-    world.take(a_friction(1, revision=2, severity=Severity.CRITICAL))
+    world.take(a_friction(1, revision=2, severity=AlertSeverity.CRITICAL))
 
     [issue] = world.unresolved()
-    assert issue.severity is Severity.CRITICAL
+    assert issue.severity is AlertSeverity.CRITICAL
 
 
 def test_a_friction_detected_again_after_its_retraction_reopens_the_withdrawn_issue(world: World) -> None:
@@ -154,7 +156,7 @@ def test_a_friction_detected_again_after_its_retraction_reopens_the_withdrawn_is
     world.take(a_friction(1, revision=3))
 
     [issue] = world.issues.values()
-    assert (issue.state, issue.resolution, issue.count) == (State.OPEN, None, 1)
+    assert (issue.state, issue.resolution, issue.count) == (IssueState.OPEN, None, 1)
 
 
 def test_a_quiet_friction_opens_a_quiet_issue(world: World) -> None:
@@ -172,24 +174,24 @@ def test_a_quiet_friction_is_added_to_what_was_dealt_with_and_wakes_nobody(world
     placement = world.take(a_friction(2, quiet=True))
 
     [issue] = world.issues.values()
-    assert placement.fates == {a_friction(2).id: Fate.ADDED_SILENTLY}
-    assert (issue.state, issue.count) == (State.RESOLVED, 2)
+    assert placement.outcomes == {a_friction(2).id: PlacementOutcome.ADDED_SILENTLY}
+    assert (issue.state, issue.count) == (IssueState.RESOLVED, 2)
 
 
 def test_a_quiet_friction_does_not_raise_what_people_are_told(world: World) -> None:
-    world.take(a_friction(1, severity=Severity.LOW), a_friction(2, severity=Severity.CRITICAL, quiet=True))
+    world.take(a_friction(1, severity=AlertSeverity.LOW), a_friction(2, severity=AlertSeverity.CRITICAL, quiet=True))
 
     [issue] = world.issues.values()
-    assert (issue.severity, issue.loud_severity) == (Severity.CRITICAL, Severity.LOW)
+    assert (issue.severity, issue.loud_severity) == (AlertSeverity.CRITICAL, AlertSeverity.LOW)
 
 
 CUSTOMERS, JOURNEYS = ("ann", "bob", "eve"), ("j1", "j2", None)
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Friction]:
+def histories(draw: st.DrawFn) -> list[ReportedFriction]:
     """Every revision of up to six frictions: detected, changed, moved by merges, taken back, detected again."""
-    records: list[Friction] = []
+    records: list[ReportedFriction] = []
     for number in range(1, draw(st.integers(1, 6)) + 1):
         for revision in range(1, draw(st.integers(1, 4)) + 1):
             records.append(  # noqa: PERF401  clearer than a comprehension of draws
@@ -199,7 +201,7 @@ def histories(draw: st.DrawFn) -> list[Friction]:
                     stands=draw(st.booleans()) or revision == 1,
                     customer_id=draw(st.sampled_from(CUSTOMERS)),
                     journey_id=draw(st.sampled_from(JOURNEYS)),
-                    severity=draw(st.sampled_from(list(Severity))),
+                    severity=draw(st.sampled_from(list(AlertSeverity))),
                     quiet=draw(st.booleans()),
                 )
             )
@@ -207,7 +209,7 @@ def histories(draw: st.DrawFn) -> list[Friction]:
 
 
 @st.composite
-def deliveries(draw: st.DrawFn) -> tuple[list[Friction], list[list[Friction]]]:
+def deliveries(draw: st.DrawFn) -> tuple[list[ReportedFriction], list[list[ReportedFriction]]]:
     """A history, and one way to read it: any order, some of it twice, cut into batches."""
     history = draw(histories())
     repeated = history + draw(st.lists(st.sampled_from(history), max_size=6))
@@ -217,8 +219,8 @@ def deliveries(draw: st.DrawFn) -> tuple[list[Friction], list[list[Friction]]]:
     return history, [list(order[a:b]) for a, b in pairwise(edges)]
 
 
-def expected_grouping(history: list[Friction]) -> dict[str, frozenset[str]]:
-    latest: dict[str, Friction] = {}
+def expected_grouping(history: list[ReportedFriction]) -> dict[str, frozenset[str]]:
+    latest: dict[str, ReportedFriction] = {}
     for friction in history:
         if friction.id not in latest or latest[friction.id].revision < friction.revision:
             latest[friction.id] = friction
@@ -231,7 +233,9 @@ def expected_grouping(history: list[Friction]) -> dict[str, frozenset[str]]:
 
 @settings(max_examples=150, deadline=None)
 @given(deliveries())
-def test_the_grouping_depends_on_the_frictions_alone(given_: tuple[list[Friction], list[list[Friction]]]) -> None:
+def test_the_grouping_depends_on_the_frictions_alone(
+    given_: tuple[list[ReportedFriction], list[list[ReportedFriction]]],
+) -> None:
     history, batches = given_
     world = World()
     for batch in batches:
@@ -242,7 +246,9 @@ def test_the_grouping_depends_on_the_frictions_alone(given_: tuple[list[Friction
 
 @settings(max_examples=150, deadline=None)
 @given(deliveries())
-def test_every_issue_tells_the_truth_at_every_time(given_: tuple[list[Friction], list[list[Friction]]]) -> None:
+def test_every_issue_tells_the_truth_at_every_time(
+    given_: tuple[list[ReportedFriction], list[list[ReportedFriction]]],
+) -> None:
     _, batches = given_
     world = World()
     for batch in batches:
@@ -260,7 +266,7 @@ def test_every_issue_tells_the_truth_at_every_time(given_: tuple[list[Friction],
 
 @settings(max_examples=100, deadline=None)
 @given(histories())
-def test_reading_everything_a_second_time_changes_nothing(history: list[Friction]) -> None:
+def test_reading_everything_a_second_time_changes_nothing(history: list[ReportedFriction]) -> None:
     world = World()
     world.take(*history)
     before = dict(world.issues)

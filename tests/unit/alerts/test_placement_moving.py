@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.alerts.issues.model import EventKind, Friction, Severity, State, fingerprint
-from services.alerts.issues.placement import Fate
+from services.alerts.issues.model import AlertSeverity, IssueEventKind, IssueState, ReportedFriction, fingerprint
+from services.alerts.issues.placement import PlacementOutcome
 from tests.unit.alerts.builders import NOW, World, a_friction
 
 
@@ -15,7 +15,7 @@ def world() -> World:
     return World()
 
 
-def moved(friction: Friction, **members: object) -> Friction:
+def moved(friction: ReportedFriction, **members: object) -> ReportedFriction:
     """The same friction, sent again after a merge."""
     return replace(friction, revision=friction.revision + 1, **members)  # type: ignore[arg-type]  # members by name
 
@@ -23,17 +23,17 @@ def moved(friction: Friction, **members: object) -> Friction:
 def test_when_all_of_an_issue_moves_the_issue_itself_moves(world: World) -> None:
     frictions = [a_friction(1, customer_id="bob"), a_friction(2, customer_id="bob")]
     world.take(*frictions)
-    before = world.set(world.issue_of(frictions[0]), state=State.ACKNOWLEDGED, acknowledged_by="kim")
+    before = world.set(world.issue_of(frictions[0]), state=IssueState.ACKNOWLEDGED, acknowledged_by="kim")
 
     world.take(*(moved(f, customer_id="ann") for f in frictions))
 
     [issue] = world.issues.values()
-    assert (issue.id, issue.state, issue.customer_id) == (before.id, State.ACKNOWLEDGED, "ann")
+    assert (issue.id, issue.state, issue.customer_id) == (before.id, IssueState.ACKNOWLEDGED, "ann")
     assert issue.fingerprint == fingerprint("ann", "j1", None)
 
 
 def test_the_issue_of_an_absorbed_customer_is_merged_into_the_survivors(world: World) -> None:
-    ann, bob = a_friction(1), a_friction(2, customer_id="bob", severity=Severity.HIGH)
+    ann, bob = a_friction(1), a_friction(2, customer_id="bob", severity=AlertSeverity.HIGH)
     world.take(ann)
     world.take(bob)
     absorbed = world.issue_of(bob)
@@ -41,8 +41,13 @@ def test_the_issue_of_an_absorbed_customer_is_merged_into_the_survivors(world: W
     world.take(moved(bob, customer_id="ann"))
 
     survivor, gone = world.issue_of(ann), world.issues[absorbed.id]
-    assert (survivor.count, survivor.severity) == (2, Severity.HIGH)
-    assert (gone.state, gone.resolution, gone.merged_into, gone.count) == (State.RESOLVED, "merged", survivor.id, 0)
+    assert (survivor.count, survivor.severity) == (2, AlertSeverity.HIGH)
+    assert (gone.state, gone.resolution, gone.merged_into, gone.count) == (
+        IssueState.RESOLVED,
+        "merged",
+        survivor.id,
+        0,
+    )
 
 
 def test_a_merge_that_comes_in_two_batches_ends_the_same_way(world: World) -> None:
@@ -61,13 +66,13 @@ def test_a_merge_that_comes_in_two_batches_ends_the_same_way(world: World) -> No
 def test_an_issue_that_is_split_off_an_acknowledged_one_is_acknowledged_too(world: World) -> None:
     first, second = a_friction(1), a_friction(2)
     world.take(first, second)
-    world.set(world.issue_of(first), state=State.ACKNOWLEDGED, acknowledged_by="kim", acknowledged_at=NOW)
+    world.set(world.issue_of(first), state=IssueState.ACKNOWLEDGED, acknowledged_by="kim", acknowledged_at=NOW)
 
     world.take(moved(second, customer_id="bob"))
 
     assert [(i.customer_id, i.state, i.acknowledged_by) for i in world.unresolved()] == [
-        ("ann", State.ACKNOWLEDGED, "kim"),
-        ("bob", State.ACKNOWLEDGED, "kim"),
+        ("ann", IssueState.ACKNOWLEDGED, "kim"),
+        ("bob", IssueState.ACKNOWLEDGED, "kim"),
     ]
 
 
@@ -79,7 +84,7 @@ def test_what_was_dealt_with_follows_its_customer_without_waking_anybody(world: 
     world.take(moved(friction, customer_id="ann"))
 
     [issue] = world.issues.values()
-    assert (issue.customer_id, issue.state) == ("ann", State.RESOLVED)
+    assert (issue.customer_id, issue.state) == ("ann", IssueState.RESOLVED)
 
 
 def test_a_friction_older_than_the_merge_that_comes_late_finds_its_way(world: World) -> None:
@@ -171,11 +176,11 @@ def test_a_part_of_what_was_dealt_with_that_moves_wakes_nobody(world: World) -> 
     assert new == world.issue_of(too)
     assert (new.customer_id, new.count, new.resolution, new.resolved_by) == ("bob", 2, "called_back", "kim")
     assert (new.resolved_at, new.acknowledged_by, new.acknowledged_at) == (old.resolved_at, "lee", NOW)
-    assert (world.issues[old.id].count, placement.fates[goes.id]) == (1, Fate.MOVED)
+    assert (world.issues[old.id].count, placement.outcomes[goes.id]) == (1, PlacementOutcome.MOVED)
     opened, resolved, *added = placement.changes[0].events
-    assert (opened.kind, resolved.kind) == (EventKind.OPENED, EventKind.RESOLVED)
+    assert (opened.kind, resolved.kind) == (IssueEventKind.OPENED, IssueEventKind.RESOLVED)
     assert resolved.detail == {"resolution": "called_back", "split_off": str(old.id)}
-    assert [(e.kind, e.detail["moved_from"]) for e in added] == [(EventKind.FRICTION_ADDED, str(old.id))] * 2
+    assert [(e.kind, e.detail["moved_from"]) for e in added] == [(IssueEventKind.FRICTION_ADDED, str(old.id))] * 2
 
 
 def test_a_part_of_what_was_dealt_with_joins_what_was_dealt_with_there(world: World) -> None:
@@ -209,10 +214,10 @@ def test_a_part_of_what_was_dealt_with_that_moves_and_turns_worse_is_open(world:
     world.take(stays, goes)
     world.resolve(world.issue_of(stays))
 
-    world.take(moved(goes, customer_id="bob", severity=Severity.CRITICAL))
+    world.take(moved(goes, customer_id="bob", severity=AlertSeverity.CRITICAL))
 
     [issue] = world.unresolved()
-    assert (issue.customer_id, issue.state, issue.resolution, issue.resolved_at) == ("bob", State.OPEN, None, None)
+    assert (issue.customer_id, issue.state, issue.resolution, issue.resolved_at) == ("bob", IssueState.OPEN, None, None)
 
 
 def test_a_reopened_issue_holds_nothing_of_another_customer(world: World) -> None:
@@ -230,18 +235,18 @@ def test_a_reopened_issue_holds_nothing_of_another_customer(world: World) -> Non
 def test_a_friction_found_again_elsewhere_opens_an_issue_that_nobody_has_taken(world: World) -> None:
     stays, returns = a_friction(1), a_friction(2)
     world.take(stays, returns)
-    world.set(world.issue_of(stays), state=State.ACKNOWLEDGED, acknowledged_by="kim", acknowledged_at=NOW)
+    world.set(world.issue_of(stays), state=IssueState.ACKNOWLEDGED, acknowledged_by="kim", acknowledged_at=NOW)
     world.take(moved(returns, stands=False))
 
     placement = world.take(replace(returns, revision=3, customer_id="bob"))
 
-    assert (world.issue_of(returns).state, placement.fates[returns.id]) == (State.OPEN, Fate.OPENED)
+    assert (world.issue_of(returns).state, placement.outcomes[returns.id]) == (IssueState.OPEN, PlacementOutcome.OPENED)
 
 
 def test_a_push_is_measured_from_the_revision_that_puts_a_friction_on_the_issue_or_changes_it(world: World) -> None:
     """What is known for days and moves would make the push look days late if its first revision counted."""
     first = world.take(a_friction(1, revised_at=NOW), a_friction(2, revised_at=NOW + timedelta(seconds=1)))
-    worse = a_friction(2, revision=2, severity=Severity.CRITICAL, revised_at=NOW + timedelta(hours=1))
+    worse = a_friction(2, revision=2, severity=AlertSeverity.CRITICAL, revised_at=NOW + timedelta(hours=1))
     later = world.take(worse)
     elsewhere = world.take(a_friction(2, revision=3, customer_id="bob", revised_at=NOW + timedelta(days=3)))
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
-from services.alerts.issues.model import Severity
+from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.reachability import (
     Dead,
     Reached,
@@ -143,7 +143,7 @@ def test_a_line_is_heard_by_its_own_caught_by_others_or_unheard() -> None:
         pytest.param({"reasons": (), "channels": ("web",)}, False, id="some channels"),
         pytest.param({"reasons": (), "service_levels": ("basic",)}, False, id="some service levels"),
         pytest.param({}, False, id="some reasons"),
-        pytest.param({"reasons": (), "min_severity": Severity.MEDIUM}, False, id="not the mildest"),
+        pytest.param({"reasons": (), "min_severity": AlertSeverity.MEDIUM}, False, id="not the mildest"),
     ],
 )
 def test_a_route_that_takes_everything_leaves_nothing_to_catch(members: dict[str, Any], everything: bool) -> None:

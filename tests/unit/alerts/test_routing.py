@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
-from services.alerts.issues.model import Severity
+from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.routing import Directory, Facts, Match, Reachable, Route, facts, matches, route
 from tests.unit.alerts.builders import NOW, an_issue
 
@@ -16,7 +16,7 @@ DESK, PHONE, NIGHT = UUID(int=1), UUID(int=2), UUID(int=3)
 BILLING_TEAM = UUID(int=11)
 FACTS = Facts(
     rules=("repeat_contact_24h",),
-    severity=Severity.MEDIUM,
+    severity=AlertSeverity.MEDIUM,
     service_level="premium",
     channel="phone",
     reason="billing",
@@ -25,10 +25,14 @@ FACTS = Facts(
 
 def test_routes_look_at_what_the_issue_says() -> None:
     issue = an_issue(
-        rules=("transfers",), service_level="premium", channel="phone", reason="billing", loud_severity=Severity.HIGH
+        rules=("transfers",),
+        service_level="premium",
+        channel="phone",
+        reason="billing",
+        loud_severity=AlertSeverity.HIGH,
     )
 
-    assert facts(issue) == replace(FACTS, rules=("transfers",), severity=Severity.HIGH)
+    assert facts(issue) == replace(FACTS, rules=("transfers",), severity=AlertSeverity.HIGH)
 
 
 def a_directory(*routes: Route) -> Directory:
@@ -54,8 +58,8 @@ def a_route(number: int = 1, **members: object) -> Route:
         pytest.param({"rules": ("repeat_contact_24h",)}, Match.MATCHED, id="the rule"),
         pytest.param({"rules": ("repeat_contact_*",)}, Match.MATCHED, id="a pattern of rules"),
         pytest.param({"rules": ("long_wait",)}, Match.RULE, id="another rule"),
-        pytest.param({"min_severity": Severity.MEDIUM}, Match.MATCHED, id="severe enough"),
-        pytest.param({"min_severity": Severity.HIGH}, Match.SEVERITY, id="not severe enough"),
+        pytest.param({"min_severity": AlertSeverity.MEDIUM}, Match.MATCHED, id="severe enough"),
+        pytest.param({"min_severity": AlertSeverity.HIGH}, Match.SEVERITY, id="not severe enough"),
         pytest.param({"service_levels": ("premium",)}, Match.MATCHED, id="the service level"),
         pytest.param({"service_levels": ("basic",)}, Match.SERVICE_LEVEL, id="another service level"),
         pytest.param({"channels": ("web", "phone")}, Match.MATCHED, id="one of the channels"),
@@ -189,7 +193,7 @@ def test_an_endpoint_that_was_deleted_is_left_out() -> None:
 def test_the_team_is_the_one_of_the_route_that_matched() -> None:
     night = UUID(int=12)
     directory = a_directory(
-        a_route(1, teams=(BILLING_TEAM,), min_severity=Severity.CRITICAL), a_route(2, endpoints=(), teams=(night,))
+        a_route(1, teams=(BILLING_TEAM,), min_severity=AlertSeverity.CRITICAL), a_route(2, endpoints=(), teams=(night,))
     )
 
     routing = route(FACTS, replace(directory, teams={BILLING_TEAM: "Billing", night: "Night"}), now=NOW)

@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alerts.issues.model import Issue, Step, Title
+from services.alerts.issues.model import Issue, LocalizedTitle, TimelineStep
 from services.alerts.notify.announcement import Notification
 from services.alerts.notify.decision import Reason
 from services.alerts.notify.webhook_body import MAX_BYTES, webhook_body
@@ -47,10 +47,10 @@ def test_korean_stands_as_it_is() -> None:
 @given(title=st.integers(0, 4000), refs=st.integers(0, 20), steps=st.integers(0, 10), frictions=st.integers(1, 100))
 def test_it_never_grows_beyond_the_limit(title: int, refs: int, steps: int, frictions: int) -> None:
     issue = an_issue(
-        title=Title(en="a" * title, ko="요" * title),
+        title=LocalizedTitle(en="a" * title, ko="요" * title),
         refs={f"ref_{n}": "값" * 200 for n in range(refs)},
         timeline=tuple(
-            Step(occurred_at=NOW + timedelta(minutes=n), channel="phone", kind="k" * 100, reason="이" * 200)
+            TimelineStep(occurred_at=NOW + timedelta(minutes=n), channel="phone", kind="k" * 100, reason="이" * 200)
             for n in range(steps)
         ),
         frictions=tuple(str(UUID(int=n)) for n in range(frictions)),
