@@ -30,7 +30,7 @@ from services.alerts.consume.intake import Arrival, Owned
 from services.alerts.consume.progress import Claim, Position
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.endpoint_store import Endpoint
-from services.alerts.deliver.retry import Health
+from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.settings import ProcessSettings
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.kafka import Producer
@@ -100,7 +100,7 @@ class Bench:
                 disabled_reason=None,
                 disabled_at=None,
                 max_in_flight=8,
-                health=Health(),
+                health=EndpointHealth(),
                 last_success_at=None,
                 created_at=now,
                 updated_at=now,
@@ -196,7 +196,7 @@ async def _timed(pool: Pool, healthy: Sequence[UUID]) -> Claims:
             now = datetime.now(UTC)
             await connection.execute(_FRESH, list(healthy), now)
             began = time.perf_counter()
-            taken = await delivery_store.claim(connection, owner="benchmark", limit=64, now=now, lease=lease)
+            taken = await delivery_store.lease_due(connection, owner="benchmark", limit=64, now=now, lease=lease)
             times.append(1000 * (time.perf_counter() - began))
             claimed += len(taken)
             await connection.execute(_DONE, [due.id for due in taken], now)

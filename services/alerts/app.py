@@ -23,11 +23,11 @@ from services.alerts.consume.consumer import Consumer, ConsumerSettings, current
 from services.alerts.consume.intake import Intake
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.dispatcher import Dispatcher, DispatcherSettings
-from services.alerts.deliver.endpoint_health import Standing
-from services.alerts.deliver.webhook.sender import Sender
-from services.alerts.deliver.webhook.signing import Signer
-from services.alerts.deliver.webhook.target_guard import Guard, TargetPolicy
-from services.alerts.failpoints import Failpoints
+from services.alerts.deliver.endpoint_health import HealthRecorder
+from services.alerts.deliver.webhook.sender import WebhookSender
+from services.alerts.deliver.webhook.signing import WebhookSigner
+from services.alerts.deliver.webhook.target_guard import TargetGuard, TargetPolicy
+from services.alerts.failpoints import AlertsFailpoints
 from services.alerts.inbox.action_executor import Inbox
 from services.alerts.live import feed_store
 from services.alerts.live.live_stream import Live
@@ -57,7 +57,7 @@ SESSIONS = 2
 
 
 async def run(
-    settings: ProcessSettings, *, on_ready: OnReady | None = None, failpoints: Failpoints = NO_FAILPOINTS
+    settings: ProcessSettings, *, on_ready: OnReady | None = None, failpoints: AlertsFailpoints = NO_FAILPOINTS
 ) -> None:
     """Serve until SIGTERM or SIGINT; `on_ready` is called with the port once requests are answered.
 
@@ -74,7 +74,7 @@ async def run(
 
 
 @asynccontextmanager
-async def running(settings: ProcessSettings, failpoints: Failpoints = NO_FAILPOINTS) -> AsyncIterator[int]:
+async def running(settings: ProcessSettings, failpoints: AlertsFailpoints = NO_FAILPOINTS) -> AsyncIterator[int]:
     """Run everything for the length of the block and yield the port; on leaving, drain."""
     common, alerts = settings.common, settings.alerts
     if not alerts.master_keys:
@@ -115,7 +115,7 @@ class Service:
         pool: Pool,
         producer: Producer,
         clock: Clock,
-        failpoints: Failpoints = NO_FAILPOINTS,
+        failpoints: AlertsFailpoints = NO_FAILPOINTS,
         sessions: Pool | None = None,
     ) -> None:
         alerts = settings.alerts
@@ -128,8 +128,8 @@ class Service:
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.registry = CollectorRegistry()
         self.metrics = Metrics.register(self.registry)
-        self._signer = Signer(alerts.master_keys)
-        self._guard = Guard(_policy(alerts))
+        self._signer = WebhookSigner(alerts.master_keys)
+        self._guard = TargetGuard(_policy(alerts))
         self._publishing = Publishing(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
         )
@@ -145,7 +145,7 @@ class Service:
             reopen_window=timedelta(seconds=alerts.reopen_window_s),
         )
         self._consumer = self._make_consumer()
-        self.sender = Sender(self._guard, clock)
+        self.sender = WebhookSender(self._guard, clock)
         self.live = Live(
             pool=pool,
             wakeups=self.wakeups,
@@ -202,7 +202,7 @@ class Service:
             clock=self._clock,
             sender=self.sender,
             signer=self._signer,
-            standing=Standing(new_id=new_id, metrics=self.metrics.delivery),
+            health=HealthRecorder(new_id=new_id, metrics=self.metrics.delivery),
             wakeups=self.wakeups,
             metrics=self.metrics.delivery,
             failpoints=self._failpoints,

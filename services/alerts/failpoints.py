@@ -1,4 +1,4 @@
-"""The places where a test may hurt the alert service."""
+"""Failpoints of the alert service: the places where a test can stop, freeze or fail it."""
 
 from enum import StrEnum
 from typing import TypeAlias
@@ -6,22 +6,22 @@ from typing import TypeAlias
 from services.runtime import failpoints
 
 
-class Failpoint(StrEnum):
-    """The places."""
+class AlertsFailpoint(StrEnum):
+    """The places, in the order in which a friction passes them."""
 
     FRICTIONS_READ = "frictions_read"
     FRICTIONS_APPLIED = "frictions_applied"
-    """Committed, and nobody knows yet."""
+    """The transaction is committed; the consumer has not been told yet."""
 
-    DELIVERIES_CLAIMED = "deliveries_claimed"
-    """Leased, and nothing sent yet."""
+    DELIVERIES_LEASED = "deliveries_leased"
+    """The deliveries are leased; nothing is sent yet."""
 
     WEBHOOK_ANSWERED = "webhook_answered"
-    """The receiver has it, the result is not written."""
+    """The receiver has answered; the result is not written yet."""
 
     RESULTS_WRITTEN = "results_written"
     ISSUES_PUBLISHED = "issues_published"
-    """Acknowledged by Kafka, not marked."""
+    """Kafka has acknowledged the records; they are not marked as published yet."""
 
 
-Failpoints: TypeAlias = failpoints.Failpoints[Failpoint]
+AlertsFailpoints: TypeAlias = failpoints.Failpoints[AlertsFailpoint]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.alerts import app as alerts
-from services.alerts.failpoints import Failpoint as AlertsPoint
+from services.alerts.failpoints import AlertsFailpoint as AlertsPoint
 from services.alerts.settings import AlertsSettings
 from services.journey import worker
 from services.journey.failpoints import Failpoint as WorkerPoint

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.alerts import app
-from services.alerts.failpoints import Failpoint
+from services.alerts.failpoints import AlertsFailpoint
 from services.alerts.settings import ProcessSettings
 from tests.faults.fleet import Process
 
@@ -34,10 +34,10 @@ def heal(process: Process) -> None:
 class Blows:
     """Strikes the process itself, when a place is reached for the n-th time."""
 
-    planned: Mapping[Failpoint, tuple[int, signal.Signals]]
-    reached_so_far: dict[Failpoint, int] = field(default_factory=dict)
+    planned: Mapping[AlertsFailpoint, tuple[int, signal.Signals]]
+    reached_so_far: dict[AlertsFailpoint, int] = field(default_factory=dict)
 
-    async def reached(self, point: Failpoint) -> None:
+    async def reached(self, point: AlertsFailpoint) -> None:
         """Count, and strike."""
         count = self.reached_so_far[point] = self.reached_so_far.get(point, 0) + 1
         at, number = self.planned.get(point, (0, signal.SIGKILL))
@@ -55,9 +55,9 @@ def main() -> None:
     asyncio.run(app.run(ProcessSettings.load(os.environ), failpoints=Blows(planned=planned)))
 
 
-def _planned(places: list[str], number: signal.Signals) -> dict[Failpoint, tuple[int, signal.Signals]]:
+def _planned(places: list[str], number: signal.Signals) -> dict[AlertsFailpoint, tuple[int, signal.Signals]]:
     named = (place.partition(":") for place in places)
-    return {Failpoint(point): (int(count or 1), number) for point, _, count in named}
+    return {AlertsFailpoint(point): (int(count or 1), number) for point, _, count in named}
 
 
 if __name__ == "__main__":

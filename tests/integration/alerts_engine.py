@@ -13,8 +13,8 @@ from services.alerts.consume import progress
 from services.alerts.consume.intake import Applied, Arrival, Owned
 from services.alerts.consume.progress import Claim, Position
 from services.alerts.deliver.endpoint_store import Endpoint
-from services.alerts.deliver.retry import Health
-from services.alerts.failpoints import Failpoints
+from services.alerts.deliver.retry import EndpointHealth
+from services.alerts.failpoints import AlertsFailpoints
 from services.alerts.settings import ProcessSettings
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka import Producer
@@ -61,7 +61,7 @@ class Engine:
             "disabled_reason": None,
             "disabled_at": None,
             "max_in_flight": 8,
-            "health": Health(),
+            "health": EndpointHealth(),
             "last_success_at": None,
             "created_at": now,
             "updated_at": now,
@@ -87,7 +87,7 @@ async def an_engine(
     *,
     dispatching: bool = True,
     partition: int = 0,
-    failpoints: Failpoints = NO_FAILPOINTS,
+    failpoints: AlertsFailpoints = NO_FAILPOINTS,
     **settings: str,
 ) -> AsyncIterator[Engine]:
     """One replica; several may share a database."""

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
-from services.alerts.deliver.retry import LADDER
+from services.alerts.deliver.retry import RETRY_SCHEDULE
 from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import Answer, Call, a_friction, a_receiver, again, fine
@@ -88,7 +88,7 @@ async def test_failures_go_down_the_ladder_under_one_id(database: str, clock: St
         await engine.endpoint(receiver.url)
         await engine.take(a_friction())
         waits = []
-        for attempt in range(1, len(LADDER) + 1):
+        for attempt in range(1, len(RETRY_SCHEDULE) + 1):
             await settled(engine, attempt)
             due = await engine.value(
                 "SELECT greatest(d.next_at, e.paused_until) FROM alerts.deliveries d, alerts.endpoints e"
@@ -99,8 +99,8 @@ async def test_failures_go_down_the_ladder_under_one_id(database: str, clock: St
 
     assert {call.webhook_id for call in receiver.calls} == {receiver.calls[0].webhook_id}
     assert len({call.body for call in receiver.calls}) == 1
-    assert (len(receiver.calls), state) == (len(LADDER), "exhausted")
-    for wait, step in zip(waits, LADDER[1:], strict=False):
+    assert (len(receiver.calls), state) == (len(RETRY_SCHEDULE), "exhausted")
+    for wait, step in zip(waits, RETRY_SCHEDULE[1:], strict=False):
         assert step <= wait <= step * 1.2 + timedelta(milliseconds=1)
 
 
@@ -298,7 +298,7 @@ async def test_an_empty_retry_after_is_the_schedules_own_next_step(database: str
         due = await engine.value(NEXT_DUE)
         failures = await engine.value("SELECT consecutive_failures FROM alerts.endpoints")
 
-    assert LADDER[1] <= due - clock.now() <= LADDER[1] * 1.2
+    assert RETRY_SCHEDULE[1] <= due - clock.now() <= RETRY_SCHEDULE[1] * 1.2
     assert failures == 1
 
 

@@ -14,7 +14,7 @@ from schemas.vocabulary import Severity
 from services.alerts.api import cursors
 from services.alerts.api.issue_resource import read_issue
 from services.alerts.deliver import delivery_history
-from services.alerts.deliver.delivery_history import Place
+from services.alerts.deliver.delivery_history import DeliveryPageStart
 from services.alerts.inbox import actions, issue_details, issue_list
 from services.alerts.inbox.issue_list import IssueFilter, Order, WalkExpiredError
 from services.alerts.issues.model import Issue, IssueState
@@ -349,7 +349,9 @@ async def test_a_walk_over_deliveries_misses_none_while_others_come_and_are_sent
             await engine.take(a_friction())
             more = bool(found)
             if found:
-                cursor = cursors.cursor_of_deliveries(endpoint, None, Place(at=found[-1].created_at, id=found[-1].id))
+                cursor = cursors.cursor_of_deliveries(
+                    endpoint, None, DeliveryPageStart(at=found[-1].created_at, id=found[-1].id)
+                )
 
     assert set(seen) == there
     assert len(seen) == len(there)

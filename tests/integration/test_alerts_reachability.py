@@ -11,7 +11,7 @@ import pytest
 
 from services.alerts.api.reachability_resource import HearingView
 from services.alerts.consume import following
-from services.alerts.deliver.retry import Health
+from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.notify import reachability_store
 from services.alerts.notify.reachability import Dead, hear
 from services.alerts.notify.routing import Route
@@ -193,7 +193,7 @@ async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
     now = clock.now()
     since = now - timedelta(minutes=13)
     async with an_engine(database, clock, dispatching=False) as engine:
-        health = Health(consecutive_failures=9, failing_since=since, paused_until=now + timedelta(minutes=8))
+        health = EndpointHealth(consecutive_failures=9, failing_since=since, paused_until=now + timedelta(minutes=8))
         await engine.endpoint("https://desk.example.com/", name="desk", health=health)
         await engine.take(a_friction())
         shown = await gauges(engine)

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from services.alerts.deliver.webhook.secret_store import SecretMaterial
-from services.alerts.deliver.webhook.signing import Signer
+from services.alerts.deliver.webhook.signing import WebhookSigner
 from tests.waiting import until
 from waymark.launchers.child_process import accepts, free_port
 
@@ -23,11 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 BODY = json.dumps(
     {"type": "issue.opened", "data": {"severity": "high", "title": {"ko": "두 번 전화"}}}, ensure_ascii=False
 ).encode()
-SIGNER = Signer(("m" * 32,))
+SIGNER = WebhookSigner(("m" * 32,))
 
 
 def a_secret(number: int = 1) -> SecretMaterial:
-    return SIGNER.fresh(
+    return SIGNER.new_secret(
         secret_id=UUID(int=number), endpoint_id=UUID(int=1), material=bytes([number]) * 32, now=datetime.now(UTC)
     )
 

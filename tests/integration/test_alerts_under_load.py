@@ -10,10 +10,10 @@ import pytest
 from schemas.documents import issue as issue_v1
 from schemas.vocabulary import Severity
 from services.alerts.deliver import delivery_store
-from services.alerts.deliver.delivery_store import Due
-from services.alerts.deliver.webhook.sender import Sender
-from services.alerts.deliver.webhook.target_guard import Guard, TargetPolicy
-from services.alerts.failpoints import Failpoint
+from services.alerts.deliver.delivery_store import LeasedDelivery
+from services.alerts.deliver.webhook.sender import WebhookSender
+from services.alerts.deliver.webhook.target_guard import TargetGuard, TargetPolicy
+from services.alerts.failpoints import AlertsFailpoint
 from services.alerts.live import feed_store
 from services.alerts.live.relay import Relay
 from services.runtime.clock import SystemClock
@@ -32,9 +32,9 @@ NOWHERE = "http://127.0.0.1:9/hook"
 LEASE = timedelta(seconds=60)
 
 
-async def claimed(engine: Engine, limit: int) -> list[Due]:
+async def claimed(engine: Engine, limit: int) -> list[LeasedDelivery]:
     async with acquire(engine.pool) as connection:
-        return await delivery_store.claim(
+        return await delivery_store.lease_due(
             connection, owner="somebody", limit=limit, now=engine.clock.now(), lease=LEASE
         )
 
@@ -90,8 +90,8 @@ class Sleeper:
         self._clock = clock
         self.slept = False
 
-    async def reached(self, point: Failpoint) -> None:
-        if point is Failpoint.DELIVERIES_CLAIMED and not self.slept:
+    async def reached(self, point: AlertsFailpoint) -> None:
+        if point is AlertsFailpoint.DELIVERIES_LEASED and not self.slept:
             self.slept = True
             self._clock.advance(LEASE)
 
@@ -130,7 +130,7 @@ async def test_a_kept_connection_that_died_is_not_a_failure() -> None:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    async with server, Sender(Guard(TargetPolicy(loopback=True)), SystemClock()) as sender:
+    async with server, WebhookSender(TargetGuard(TargetPolicy(loopback=True)), SystemClock()) as sender:
         first, second = await sender.send(url, b"{}", {}), await sender.send(url, b"{}", {})
     assert (first.answer.status, second.answer.status) == (200, 200)
     assert requests == [0, 1, 0]
@@ -179,8 +179,8 @@ class Severed:
         self._meanwhile = meanwhile
         self.struck = False
 
-    async def reached(self, point: Failpoint) -> None:
-        if point is Failpoint.ISSUES_PUBLISHED and not self.struck:
+    async def reached(self, point: AlertsFailpoint) -> None:
+        if point is AlertsFailpoint.ISSUES_PUBLISHED and not self.struck:
             self.struck = True
             async with acquire(self._pool) as connection:
                 await connection.execute(

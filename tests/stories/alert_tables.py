@@ -13,10 +13,10 @@ from uuid import UUID
 import standardwebhooks
 
 from services.alerts.deliver.delivery_store import delivery_id
-from services.alerts.deliver.retry import Answer, Outcome, judge
-from services.alerts.deliver.webhook.sender import Sender
-from services.alerts.deliver.webhook.signing import Signer
-from services.alerts.deliver.webhook.target_guard import Guard, TargetPolicy
+from services.alerts.deliver.retry import AttemptOutcome, ReceiverAnswer, judge_answer
+from services.alerts.deliver.webhook.sender import WebhookSender
+from services.alerts.deliver.webhook.signing import WebhookSigner
+from services.alerts.deliver.webhook.target_guard import TargetGuard, TargetPolicy
 from services.alerts.issues.contract import read_friction
 from services.alerts.issues.model import Issue
 from services.alerts.notify.announcement import Announcement, Notification, announce
@@ -50,7 +50,7 @@ class Webhook:
     document: dict[str, Any]
 
 
-class Desk(Sender):
+class Desk(WebhookSender):
     """A sender whose webhooks end at a receiver in the same process; around the POST it is the service's own.
 
     The receiver knows the endpoint's secret, verifies with the library of Standard Webhooks, and answers 400 to what it
@@ -58,23 +58,23 @@ class Desk(Sender):
     """
 
     def __init__(self, secret: str) -> None:
-        super().__init__(Guard(TargetPolicy()), SystemClock())
+        super().__init__(TargetGuard(TargetPolicy()), SystemClock())
         self.received: list[Webhook] = []
         self.busy = False
         self._verifier = standardwebhooks.Webhook(secret)
 
     async def _post_once_more(
         self, url: str, body: bytes, headers: Mapping[str, str], _limit: asyncio.Timeout
-    ) -> tuple[Answer, str]:
+    ) -> tuple[ReceiverAnswer, str]:
         self._guard.check_url(url)
         if self.busy:
-            return Answer(status=503), ""
+            return ReceiverAnswer(status=503), ""
         try:
             document = self._verifier.verify(body, dict(headers))
         except standardwebhooks.WebhookVerificationError:
-            return Answer(status=400), "who are you?"
+            return ReceiverAnswer(status=400), "who are you?"
         self.received.append(Webhook(headers=headers, document=document))
-        return Answer(status=204), ""
+        return ReceiverAnswer(status=204), ""
 
 
 class AlertTables:
@@ -83,8 +83,8 @@ class AlertTables:
     def __init__(self, clock: Clock) -> None:
         self.board = World()
         self.said: list[Announcement] = []
-        self.signer = Signer(("a master key of thirty-two letters",))
-        self.secret = self.signer.fresh(
+        self.signer = WebhookSigner(("a master key of thirty-two letters",))
+        self.secret = self.signer.new_secret(
             secret_id=UUID(int=31), endpoint_id=BILLING, material=bytes(range(32)), now=clock.now()
         )
         self.desk = Desk(self.signer.reveal(self.secret))
@@ -117,15 +117,15 @@ class AlertTables:
                 self._due += [(delivery_id(self._new_id()), body) for _ in said.notification.endpoints]
         return told
 
-    async def deliver(self) -> list[Outcome]:
+    async def deliver(self) -> list[AttemptOutcome]:
         """Sign and send what is due; what was not delivered stays due."""
         outcomes = []
         for webhook_id, body in list(self._due):
             now = SystemClock().now()  # an attempt is dated by the real clock: receivers refuse what is old
             headers = self.signer.headers(webhook_id, body, [self.secret], now)
             sent = await self.desk.send(URL, body, headers)
-            outcomes.append(judge(sent.answer).outcome)
-            if outcomes[-1] is Outcome.DELIVERED:
+            outcomes.append(judge_answer(sent.answer).outcome)
+            if outcomes[-1] is AttemptOutcome.DELIVERED:
                 self._due.remove((webhook_id, body))
         return outcomes
 

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.documents import friction as friction_v1
 from schemas.documents import touchpoint as touchpoint_v1
-from services.alerts.deliver.retry import Outcome
+from services.alerts.deliver.retry import AttemptOutcome
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.decision import Reason
 from services.journey.consume.decoding import PoisonCode
@@ -115,7 +115,7 @@ async def test_one_touchpoint_from_http_to_the_signed_webhook(company: Company) 
         assert (told.reason, told.type) == (Reason.FIRST, "issue.opened")
 
         # 9. The webhook is signed, sent, and believed by a receiver that knows the secret.
-        assert await company.alerts.deliver() == [Outcome.DELIVERED]
+        assert await company.alerts.deliver() == [AttemptOutcome.DELIVERED]
         (webhook,) = company.alerts.desk.received
         assert webhook.headers["webhook-id"].startswith("msg_")
         assert webhook.document["data"]["title"]["ko"] == "24시간 안에 다시 문의한 고객"
@@ -192,9 +192,9 @@ async def test_9_a_receiver_that_is_away_is_tried_again_and_told_once(company: C
     company.alerts.apply(company.follow())
 
     company.alerts.desk.busy = True
-    assert await company.alerts.deliver() == [Outcome.RETRY]
+    assert await company.alerts.deliver() == [AttemptOutcome.RETRY]
     company.alerts.desk.busy = False
-    assert await company.alerts.deliver() == [Outcome.DELIVERED]
+    assert await company.alerts.deliver() == [AttemptOutcome.DELIVERED]
     assert await company.alerts.deliver() == []
     assert len(company.alerts.desk.received) == 1
 

@@ -12,10 +12,10 @@ from services.alerts.admin import team_store
 from services.alerts.admin.team_store import Team
 from services.alerts.deliver import delivery_store, endpoint_store
 from services.alerts.deliver.endpoint_store import Endpoint
-from services.alerts.deliver.retry import Health
+from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.deliver.webhook import secret_store
-from services.alerts.deliver.webhook.sender import Sender, Sent
-from services.alerts.deliver.webhook.signing import MATERIAL_BYTES, MOST_OLD, Signer
+from services.alerts.deliver.webhook.sender import SendResult, WebhookSender
+from services.alerts.deliver.webhook.signing import MATERIAL_BYTES, MOST_OLD_SECRETS, WebhookSigner
 from services.alerts.notify import directory_store
 from services.alerts.notify.reachability import Loss, loss
 from services.alerts.notify.routing import Directory, Reachable, Route
@@ -78,8 +78,8 @@ class People:
 
     pool: Pool
     clock: Clock
-    signer: Signer
-    sender: Sender
+    signer: WebhookSigner
+    sender: WebhookSender
     new_id: Callable[[], UUID]
     random_bytes: Callable[[int], bytes]
 
@@ -94,7 +94,7 @@ class People:
             await self._check_targets(connection, (), [endpoint.team_id] if endpoint.team_id else [])
             await endpoint_store.save_endpoint(connection, endpoint)
             secret = await self._new_secret(connection, endpoint.id, now, overlap=timedelta())
-            await endpoint_store.note(connection, endpoint.id, "created", actor=actor, now=now, detail={})
+            await endpoint_store.add_event(connection, endpoint.id, "created", actor=actor, now=now, detail={})
         return Revealed(endpoint=endpoint, secret=secret)
 
     async def change_endpoint(
@@ -108,7 +108,7 @@ class People:
         """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            before = await endpoint_store.endpoint(connection, endpoint_id)
+            before = await endpoint_store.find_endpoint(connection, endpoint_id)
             if before is None:
                 return None
             after = _restarted(before, replace(change(before), updated_at=now), now)
@@ -118,7 +118,7 @@ class People:
                 lost = await self._loss(connection, endpoint_id, after, force=force)
             await endpoint_store.save_endpoint(connection, after)
             changed = _differences(before, after)
-            await endpoint_store.note(
+            await endpoint_store.add_event(
                 connection, endpoint_id, "changed", actor=actor, now=now, detail={"members": changed}
             )
             await delivery_store.wake(connection)
@@ -132,12 +132,12 @@ class People:
         """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            found = await endpoint_store.endpoint(connection, endpoint_id)
+            found = await endpoint_store.find_endpoint(connection, endpoint_id)
             if found is None:
                 return None
             lost = await self._loss(connection, endpoint_id, None, force=force)
             await endpoint_store.remove_endpoint(connection, endpoint_id, now)
-            await endpoint_store.note(connection, endpoint_id, "deleted", actor=actor, now=now, detail={})
+            await endpoint_store.add_event(connection, endpoint_id, "deleted", actor=actor, now=now, detail={})
             routes = await directory_store.routes(connection)
             if any(endpoint_id in route.endpoints for route in routes):
                 left = [
@@ -160,23 +160,25 @@ class People:
         """Give an endpoint a new secret; the old one signs beside it for `overlap`."""
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            endpoint = await endpoint_store.endpoint(connection, endpoint_id)
+            endpoint = await endpoint_store.find_endpoint(connection, endpoint_id)
             if endpoint is None:
                 return None
             secret = await self._new_secret(connection, endpoint_id, now, overlap=overlap)
             detail = {"overlap_s": int(overlap.total_seconds())}
-            await endpoint_store.note(connection, endpoint_id, "secret_rotated", actor=actor, now=now, detail=detail)
+            await endpoint_store.add_event(
+                connection, endpoint_id, "secret_rotated", actor=actor, now=now, detail=detail
+            )
         return Revealed(endpoint=endpoint, secret=secret)
 
-    async def try_endpoint(self, endpoint_id: UUID, *, actor: str) -> Sent | None:
+    async def try_endpoint(self, endpoint_id: UUID, *, actor: str) -> SendResult | None:
         """Send a test message the way every message goes: same signer, same guard, same limits."""
         now = self.clock.now()
         async with transaction(self.pool) as connection:
-            endpoint = await endpoint_store.endpoint(connection, endpoint_id)
+            endpoint = await endpoint_store.find_endpoint(connection, endpoint_id)
             if endpoint is None:
                 return None
             signing = await secret_store.of_endpoint(connection, endpoint_id, now)
-            await endpoint_store.note(connection, endpoint_id, "tested", actor=actor, now=now, detail={})
+            await endpoint_store.add_event(connection, endpoint_id, "tested", actor=actor, now=now, detail={})
         body = trial_body(now, endpoint.name)
         headers = self.signer.headers(delivery_store.delivery_id(self.new_id()), body, signing, now)
         return await self.sender.send(endpoint.url, body, headers)
@@ -234,10 +236,10 @@ class People:
         return RouteList(routes=tuple(edited), version=version)
 
     async def _new_secret(self, connection: Connection, endpoint_id: UUID, now: datetime, *, overlap: timedelta) -> str:
-        fresh = self.signer.fresh(
+        fresh = self.signer.new_secret(
             secret_id=self.new_id(), endpoint_id=endpoint_id, material=self.random_bytes(MATERIAL_BYTES), now=now
         )
-        await secret_store.rotate(connection, fresh, overlap_until=now + overlap, most_old=MOST_OLD)
+        await secret_store.rotate(connection, fresh, overlap_until=now + overlap, most_old=MOST_OLD_SECRETS)
         return self.signer.reveal(fresh)
 
     async def _check_targets(self, connection: Connection, endpoints: Sequence[UUID], teams: Sequence[UUID]) -> None:
@@ -249,10 +251,10 @@ class People:
 def _restarted(before: Endpoint, after: Endpoint, now: datetime) -> Endpoint:
     """Clear the record of failures where it does not say anything about what comes."""
     if after.enabled and not before.enabled:
-        return replace(after, health=Health(), disabled_reason=None, disabled_at=None)
+        return replace(after, health=EndpointHealth(), disabled_reason=None, disabled_at=None)
     if before.enabled and not after.enabled:
         return replace(after, disabled_reason="by_hand", disabled_at=now)
-    return replace(after, health=Health()) if after.url != before.url else after
+    return replace(after, health=EndpointHealth()) if after.url != before.url else after
 
 
 def _differences(before: Endpoint, after: Endpoint) -> list[str]:

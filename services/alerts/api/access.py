@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
 from services.alerts.admin.administration import People
-from services.alerts.deliver.webhook.target_guard import Guard
+from services.alerts.deliver.webhook.target_guard import TargetGuard
 from services.alerts.inbox.action_executor import Inbox
 from services.alerts.live.live_stream import Live
 from services.runtime.clock import Clock
@@ -31,7 +31,7 @@ class Parts:
     inbox: Inbox
     people: People
     live: Live
-    guard: Guard
+    guard: TargetGuard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

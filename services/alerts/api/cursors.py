@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import TypeVar
 from uuid import UUID
 
-from services.alerts.deliver.delivery_history import Place
+from services.alerts.deliver.delivery_history import DeliveryPageStart
 from services.alerts.inbox import issue_list
 from services.alerts.inbox.issue_list import Behind, Changed, IssueFilter, Order
 from services.alerts.issues.model import AlertSeverity
@@ -49,12 +49,12 @@ def place_in_issues(scope: str, cursor: str | None) -> issue_list.Place | None:
     return _read(scope, cursor, _issue_place)
 
 
-def cursor_of_deliveries(endpoint_id: UUID, state: str | None, place: Place) -> str:
+def cursor_of_deliveries(endpoint_id: UUID, state: str | None, place: DeliveryPageStart) -> str:
     """Return the cursor of a place in the deliveries to an endpoint."""
     return _written(_deliveries(endpoint_id, state), _microseconds(place.at), place.id)
 
 
-def place_in_deliveries(endpoint_id: UUID, state: str | None, cursor: str | None) -> Place | None:
+def place_in_deliveries(endpoint_id: UUID, state: str | None, cursor: str | None) -> DeliveryPageStart | None:
     """Return the place of a cursor that `cursor_of_deliveries` made for the same list.
 
     Raises:
@@ -78,11 +78,11 @@ def _issue_place(parts: Sequence[str]) -> issue_list.Place:
     return Changed(since=_transaction(since), until=_transaction(until), id=UUID(issue_id))
 
 
-def _delivery_place(parts: Sequence[str]) -> Place:
+def _delivery_place(parts: Sequence[str]) -> DeliveryPageStart:
     moment, item = parts
     if not _DELIVERY_ID.fullmatch(item):
         raise ValueError(item)
-    return Place(at=_moment(moment), id=item)
+    return DeliveryPageStart(at=_moment(moment), id=item)
 
 
 def _written(scope: str, *parts: object) -> str:

@@ -23,9 +23,9 @@ from services.alerts.api.admin_views import (
 from services.alerts.api.cursors import cursor_of_deliveries, place_in_deliveries
 from services.alerts.api.views import AttemptView, DeliveryDetail, DeliveryPage, DeliveryView
 from services.alerts.deliver import delivery_history, endpoint_store
-from services.alerts.deliver.delivery_history import DeliveryRow, Place
+from services.alerts.deliver.delivery_history import DeliveryPageStart, DeliveryRow
 from services.alerts.deliver.endpoint_store import Endpoint
-from services.alerts.deliver.retry import Health, Outcome, judge
+from services.alerts.deliver.retry import AttemptOutcome, EndpointHealth, judge_answer
 from services.alerts.deliver.webhook.signing import MissingMasterKeyError
 from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError
 from services.alerts.notify.reachability import Loss
@@ -54,7 +54,7 @@ router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(400, 401
 async def list_endpoints(parts: Ground, _: Admin) -> list[EndpointView]:
     """All of them, the oldest first, and how each is doing."""
     async with acquire(parts.pool) as connection:
-        return [EndpointView.of(endpoint) for endpoint in await endpoint_store.endpoints(connection)]
+        return [EndpointView.of(endpoint) for endpoint in await endpoint_store.list_endpoints(connection)]
 
 
 @router.post("/endpoints", summary="Add an endpoint", status_code=201)
@@ -73,7 +73,7 @@ async def add_endpoint(parts: Ground, caller: Admin, body: EndpointBody) -> Endp
         disabled_reason=None,
         disabled_at=None,
         max_in_flight=body.max_in_flight,
-        health=Health(),
+        health=EndpointHealth(),
         last_success_at=None,
         created_at=now,
         updated_at=now,
@@ -89,7 +89,7 @@ async def add_endpoint(parts: Ground, caller: Admin, body: EndpointBody) -> Endp
 async def read_endpoint(parts: Ground, _: Admin, endpoint_id: UUID) -> EndpointView:
     """One endpoint, and how it is doing."""
     async with acquire(parts.pool) as connection:
-        found = await endpoint_store.endpoint(connection, endpoint_id)
+        found = await endpoint_store.find_endpoint(connection, endpoint_id)
     if found is None:
         raise not_found("endpoint")
     return EndpointView.of(found)
@@ -153,9 +153,9 @@ async def try_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID) -> Trial
         raise Problem(409, "master_key_missing", message) from None
     if sent is None:
         raise not_found("endpoint")
-    verdict = judge(sent.answer)
+    verdict = judge_answer(sent.answer)
     return TrialView(
-        delivered=verdict.outcome is Outcome.DELIVERED,
+        delivered=verdict.outcome is AttemptOutcome.DELIVERED,
         reason=verdict.failure,
         refusal=sent.refusal,
         status=sent.answer.status,
@@ -222,8 +222,8 @@ async def replay(parts: Ground, _: Agent, delivery_id: WebhookId) -> DeliveryVie
     return DeliveryView.of(found[0])
 
 
-def _place(last: DeliveryRow) -> Place:
-    return Place(at=last.created_at, id=last.id)
+def _place(last: DeliveryRow) -> DeliveryPageStart:
+    return DeliveryPageStart(at=last.created_at, id=last.id)
 
 
 def _check_target(parts: Parts, url: str) -> None:

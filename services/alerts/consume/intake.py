@@ -14,7 +14,7 @@ from uuid import UUID
 from services.alerts.consume import dead_letters, progress
 from services.alerts.consume.dead_letters import DeadLetter, UnstorableError, recognising
 from services.alerts.consume.progress import Advance, Claim, OffsetMismatchError
-from services.alerts.failpoints import Failpoint, Failpoints
+from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.issues import issue_store
 from services.alerts.issues.contract import UnreadableFrictionError, read_friction
 from services.alerts.issues.model import ReportedFriction
@@ -79,7 +79,7 @@ class Intake:
     publishing: Publishing
     metrics: Metrics
     new_id: Callable[[], UUID]
-    failpoints: Failpoints
+    failpoints: AlertsFailpoints
     reopen_window: timedelta
 
     async def apply(self, owned: Mapping[int, Owned], arrivals: Sequence[Arrival]) -> Applied:
@@ -121,7 +121,7 @@ class Intake:
         now = self.clock.now()
         wanted = sorted({a.partition for a in arrivals})
         claims = {partition: owned[partition].claim for partition in wanted}
-        await self.failpoints.reached(Failpoint.FRICTIONS_READ)
+        await self.failpoints.reached(AlertsFailpoint.FRICTIONS_READ)
         with recognising():
             async with transaction(self.pool) as connection:
                 held = await progress.held(connection, list(claims.values()))
@@ -132,7 +132,7 @@ class Intake:
                 await dead_letters.add(connection, [_letter(claims, a, why) for a, why in letters], now)
                 advances = _advances(claims, ours, held)
                 await progress.advance(connection, advances, now)
-        await self.failpoints.reached(Failpoint.FRICTIONS_APPLIED)
+        await self.failpoints.reached(AlertsFailpoint.FRICTIONS_APPLIED)
         self._count(placement, announcements, letters)
         return Applied(
             next_offsets={**held, **{a.claim.position.partition: a.next_offset for a in advances}},

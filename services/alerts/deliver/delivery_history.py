@@ -1,4 +1,4 @@
-"""What was sent, or is to be sent: deliveries of an issue or an endpoint, and the attempts of one. Reads only."""
+"""Reads deliveries for people: those of an issue, those of an endpoint, and the attempts of a single one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +10,8 @@ DELIVERIES_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a page of a list begins: behind this item."""
+class DeliveryPageStart:
+    """The delivery behind which a page of the list begins."""
 
     at: datetime
     id: str
@@ -19,7 +19,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRow:
-    """One try of a delivery. `excerpt` is the receiver's text: untrusted."""
+    """One attempt of a delivery; `excerpt` is the receiver's own text and not to be trusted."""
 
     attempt: int
     at: datetime
@@ -32,7 +32,7 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRow:
-    """One notification for one endpoint."""
+    """One notification for one endpoint, with its state."""
 
     id: str
     issue_id: UUID | None
@@ -57,7 +57,7 @@ SELECT d.*, n.type, n.reason, e.name AS endpoint
 
 
 async def deliveries_of_issue(connection: Connection, issue_id: UUID) -> list[DeliveryRow]:
-    """Return what was sent, or is to be sent, about an issue."""
+    """Return the deliveries about an issue, the latest first."""
     rows = await connection.fetch(
         _DELIVERY + " WHERE d.issue_id = $1 ORDER BY d.sequence DESC, d.delivery_id LIMIT $2",
         *(issue_id, DELIVERIES_SHOWN),
@@ -66,9 +66,9 @@ async def deliveries_of_issue(connection: Connection, issue_id: UUID) -> list[De
 
 
 async def deliveries_of_endpoint(
-    connection: Connection, endpoint_id: UUID, state: str | None, behind: Place | None, limit: int
+    connection: Connection, endpoint_id: UUID, state: str | None, behind: DeliveryPageStart | None, limit: int
 ) -> list[DeliveryRow]:
-    """Return the deliveries to an endpoint, the latest first."""
+    """Return a page of the deliveries to an endpoint, the latest first."""
     rows = await connection.fetch(
         _DELIVERY
         + """
@@ -82,7 +82,7 @@ async def deliveries_of_endpoint(
 
 
 async def delivery(connection: Connection, webhook_id: str) -> tuple[DeliveryRow, str, list[AttemptRow]] | None:
-    """Return one delivery, the body that is sent, and its attempts."""
+    """Return one delivery with its body and its attempts, or None if there is none."""
     row = await connection.fetchrow(_DELIVERY + " WHERE d.delivery_id = $1", webhook_id)
     if row is None:
         return None

@@ -1,10 +1,10 @@
-"""Notifications and their deliveries: written with the change they tell of, claimed by lease, settled under a fence.
+"""Deliveries as the database keeps them: leased when they are due, with results that are written under a fence.
 
-A claim takes, per endpoint, at most what its concurrency leaves free, what is urgent (of critical issues) first, and of
-one issue only the oldest that is not delivered, so what an endpoint hears of one issue comes in order. Those
-with the least under way come first, and none may hold more places than remain free: however many are slow, some stay
-for the others. While an endpoint's breaker is open nothing is taken; after it, one probe at a time. Leaves what an
-answer means to `retry`.
+For each endpoint, deliveries are leased up to its limit of concurrent requests: urgent ones (of critical issues) first,
+and of one issue only the oldest that is not delivered, so that the messages about an issue arrive in order. Endpoints
+with the fewest deliveries in flight come first, and none may hold more places than remain free, so slow endpoints
+always leave room for the others. While the breaker of an endpoint is open, nothing is leased for it; afterwards one
+probe at a time is. The meaning of an answer is left to `retry`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ from services.alerts.deliver.retry import BREAKER_OPENS_AFTER
 from services.runtime.postgres import Connection, Row, columns
 
 WAKE = "alerts_deliveries"
-"""Channel of LISTEN: something is due. It may be lost, so the dispatcher also looks by itself."""
+"""LISTEN channel: a delivery is due. A message can be lost, so the dispatcher also polls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """A delivery that is ours for the length of its lease. `attempt` is the fence of its result."""
+class LeasedDelivery:
+    """A delivery that belongs to this process until its lease ends; `attempt` is the fence of its result."""
 
     id: str
     endpoint_id: UUID
@@ -37,8 +37,8 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """What became of an attempt: delivered, pending until `next_at` on `step`, or exhausted."""
+class DeliveryResult:
+    """The result of an attempt: delivered, pending until `next_at` on `step`, or exhausted."""
 
     delivery_id: str
     attempt: int
@@ -54,17 +54,17 @@ class Settled:
 
 
 def delivery_id(number: UUID) -> str:
-    """Return the `webhook-id` made of a fresh UUID; it must not hold a full stop."""
+    """Return the `webhook-id` for a new UUID; it must not contain a full stop."""
     return f"msg_{number.hex}"
 
 
 async def wake(connection: Connection) -> None:
-    """Wake every dispatcher once this transaction is committed."""
+    """Wake every dispatcher as soon as this transaction is committed."""
     await connection.execute("SELECT pg_notify($1, '')", WAKE)
 
 
-# The order inside makes `deliveries_line` the only cheap way. As NOT EXISTS it became a join over all that is pending
-# of the endpoint, whenever a storm came before the statistics did (measured).
+# The inner ORDER BY makes the index `deliveries_line` the only cheap plan. Written as NOT EXISTS, it became a join over
+# all pending deliveries of the endpoint whenever a burst of issues came before new statistics did (measured).
 _HEADS = """
     SELECT d.delivery_id FROM alerts.deliveries d
      WHERE d.endpoint_id = e.endpoint_id AND d.state = 'pending' AND d.next_at <= $1 AND {which}
@@ -79,7 +79,7 @@ _HEADS = """
 """
 
 
-_CLAIM = f"""
+_LEASE = f"""
 WITH heads AS (
     SELECT head.delivery_id, e.url, e.kind, busy.flying + head.place AS held,
            row_number() OVER (ORDER BY busy.flying + head.place) AS turn
@@ -111,14 +111,16 @@ RETURNING d.delivery_id, d.endpoint_id, taken.url, taken.kind, d.attempt, d.step
 """  # noqa: S608  made of the constant above alone
 
 
-async def claim(connection: Connection, *, owner: str, limit: int, now: datetime, lease: timedelta) -> list[Due]:
-    """Take up to `limit` deliveries that are due."""
-    rows = await connection.fetch(_CLAIM, *(now, limit, lease, owner, BREAKER_OPENS_AFTER))
-    return [_due(row) for row in rows]
+async def lease_due(
+    connection: Connection, *, owner: str, limit: int, now: datetime, lease: timedelta
+) -> list[LeasedDelivery]:
+    """Lease up to `limit` deliveries that are due."""
+    rows = await connection.fetch(_LEASE, *(now, limit, lease, owner, BREAKER_OPENS_AFTER))
+    return [_leased(row) for row in rows]
 
 
-def _due(row: Row) -> Due:
-    return Due(
+def _leased(row: Row) -> LeasedDelivery:
+    return LeasedDelivery(
         id=row["delivery_id"],
         endpoint_id=row["endpoint_id"],
         url=row["url"],
@@ -133,10 +135,10 @@ def _due(row: Row) -> Due:
     )
 
 
-async def settle(connection: Connection, results: Sequence[Settled]) -> set[str]:
-    """Write the results of attempts; return the deliveries whose result counts.
+async def write_results(connection: Connection, results: Sequence[DeliveryResult]) -> set[str]:
+    """Write the results of attempts and return the ids of the deliveries whose result counts.
 
-    The others' lease had passed to somebody else, whose result counts.
+    A result does not count if the lease had passed to another process: the result of that process does.
     """
     rows = await connection.fetch(
         """
@@ -168,7 +170,7 @@ async def settle(connection: Connection, results: Sequence[Settled]) -> set[str]
 
 
 async def release_dead(connection: Connection, owner: str) -> int:
-    """End the leases of processes that show no sign of life (see `wakeups`), other than our own; return how many."""
+    """End the leases of other processes that show no sign of life (see `wakeups`) and return how many ended."""
     status = await connection.execute(
         """
         WITH others AS MATERIALIZED (
@@ -186,7 +188,7 @@ async def release_dead(connection: Connection, owner: str) -> int:
 
 
 async def replay(connection: Connection, webhook_id: str, now: datetime) -> bool:
-    """Send a delivery again, under the id it always had; false where there is none."""
+    """Make a delivery due again under its old id; return false if there is none or it is leased."""
     status = await connection.execute(
         """
         UPDATE alerts.deliveries SET state = 'pending', step = 0, next_at = $2, delivered_at = NULL
@@ -200,7 +202,7 @@ async def replay(connection: Connection, webhook_id: str, now: datetime) -> bool
 async def add_operational(
     connection: Connection, *, type_: str, reason: str, body: bytes, ids: Mapping[UUID, str], now: datetime
 ) -> None:
-    """Write a message about the service itself for some endpoints; `ids` holds the webhook-id by endpoint."""
+    """Write a message about the service itself for some endpoints; `ids` maps endpoints to webhook-ids."""
     notification_id: UUID = await connection.fetchval(
         """
         INSERT INTO alerts.notifications (notification_id, sequence, type, reason, body, created_at)

@@ -1,8 +1,8 @@
-"""Sends what is due: claims deliveries by lease, carries each out, hands the result to `results`.
+"""Sends what is due: leases deliveries, carries each one out, and hands its result to `delivery_results`.
 
-Any number of replicas share the work. HTTP happens outside any transaction. A process that dies between a receiver's
-2xx and the result leaves a lease behind; after it runs out the delivery is sent once more, under the same `webhook-id`.
-Leaves the sending itself to `webhook`, and writing results to `results`.
+Any number of replicas share the work. HTTP requests are made outside any transaction. If a process dies between a
+receiver's 2xx and the writing of the result, its lease stays behind; when the lease runs out, the delivery is sent once
+more under the same `webhook-id`. The dispatcher leaves the request itself to `webhook`.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ from datetime import timedelta
 from uuid import UUID
 
 from services.alerts.deliver import delivery_store
-from services.alerts.deliver.delivery_store import Due
-from services.alerts.deliver.endpoint_health import Standing
-from services.alerts.deliver.results import Settling
-from services.alerts.deliver.retry import Answer, Failure
+from services.alerts.deliver.delivery_results import ResultWriter
+from services.alerts.deliver.delivery_store import LeasedDelivery
+from services.alerts.deliver.endpoint_health import HealthRecorder
+from services.alerts.deliver.retry import AttemptFailure, ReceiverAnswer
 from services.alerts.deliver.webhook import secret_store
 from services.alerts.deliver.webhook.secret_store import SecretMaterial
-from services.alerts.deliver.webhook.sender import Sender, Sent
-from services.alerts.deliver.webhook.signing import MissingMasterKeyError, Signer
-from services.alerts.failpoints import Failpoint, Failpoints
+from services.alerts.deliver.webhook.sender import SendResult, WebhookSender
+from services.alerts.deliver.webhook.signing import MissingMasterKeyError, WebhookSigner
+from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.metrics import DeliveryMetrics
 from services.alerts.wakeups import Wakeups
 from services.runtime.clock import Clock
@@ -31,14 +31,14 @@ from services.runtime.tasks import TaskOwner
 _log = get_logger(__name__)
 
 GATHER_S = 0.002
-"""While webhooks are under way, a claim waits so long for more to become due or to make room: fewer, larger claims."""
+"""Pause before deliveries are leased while others are in flight: it makes the batches fewer and larger."""
 
 Secrets = Mapping[UUID, Sequence[SecretMaterial]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatcherSettings:
-    """What the dispatcher needs to know."""
+    """Settings of the dispatcher, as values."""
 
     owner: str
     lease: timedelta
@@ -48,108 +48,112 @@ class DispatcherSettings:
 
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
-    """Runs until told to drain. `jitter` gives numbers from 0 to 1; `tasks` owns the webhooks under way."""
+    """Leases and sends deliveries until it drains.
+
+    `jitter` returns numbers from 0 to 1; `tasks` owns the webhooks in flight.
+    """
 
     settings: DispatcherSettings
     pool: Pool
     clock: Clock
-    sender: Sender
-    signer: Signer
-    standing: Standing
+    sender: WebhookSender
+    signer: WebhookSigner
+    health: HealthRecorder
     wakeups: Wakeups
     metrics: DeliveryMetrics
-    failpoints: Failpoints
+    failpoints: AlertsFailpoints
     jitter: Callable[[], float]
     tasks: TaskOwner
-    _flying: set[str] = field(default_factory=set, init=False)
+    _in_flight: set[str] = field(default_factory=set, init=False)
     _draining: bool = field(default=False, init=False)
-    _landed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
-    _settling: Settling = field(init=False)
+    _finished: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _results: ResultWriter = field(init=False)
 
     def __post_init__(self) -> None:
-        self._settling = Settling(
+        self._results = ResultWriter(
             pool=self.pool,
             clock=self.clock,
-            standing=self.standing,
+            health=self.health,
             metrics=self.metrics,
             failpoints=self.failpoints,
             jitter=self.jitter,
-            done=self._landed_for_good,
+            done=self._release,
         )
 
     async def run(self) -> None:
-        """Claim and send until `drain`."""
-        self.tasks.start("settling", self._settling.run)
+        """Lease deliveries and send them until `drain` is called."""
+        self.tasks.start("results", self._results.run)
         while not self._draining:
-            await self._take()  # whatever is due, or all there is room for: what lands makes room, and wakes
+            await self._start_due()  # as much as there is room for; a finished delivery makes room and wakes this loop
             await self.wakeups.wait(delivery_store.WAKE, self.settings.poll_s)
-            if self._flying:
+            if self._in_flight:
                 await asyncio.sleep(GATHER_S)
 
     async def drain(self, within_s: float) -> None:
-        """Claim no more, and wait for what is under way; what does not end in time is sent again after its lease."""
+        """Lease nothing more and wait for what is in flight; what takes longer is sent again after its lease."""
         self._draining = True
         self.wakeups.wake(delivery_store.WAKE)
         try:
             async with asyncio.timeout(within_s):
-                while self._flying:
-                    self._landed.clear()
-                    await self._landed.wait()
+                while self._in_flight:
+                    self._finished.clear()
+                    await self._finished.wait()
         except TimeoutError:
-            _log.warning("webhooks left under way", count=len(self._flying))
+            _log.warning("webhooks left in flight", count=len(self._in_flight))
 
-    async def _take(self) -> None:
-        """Start what is due, as far as there is room."""
-        room = self.settings.in_flight - len(self._flying)
+    async def _start_due(self) -> None:
+        """Start deliveries that are due, as many as there is room for."""
+        room = self.settings.in_flight - len(self._in_flight)
         if room <= 0 or not self.wakeups.alive:
             return
         try:
-            taken, signing = await self._claim(room)
+            leased, signing = await self._lease(room)
         except Exception as error:
             if not is_transient(error):
                 raise
-            _log.warning("deliveries not claimed", reason=type(error).__name__)
+            _log.warning("deliveries not leased", reason=type(error).__name__)
             return
-        if taken:
-            await self.failpoints.reached(Failpoint.DELIVERIES_CLAIMED)
-        for due in taken:
-            self._start(due, signing.get(due.endpoint_id, ()))
+        if leased:
+            await self.failpoints.reached(AlertsFailpoint.DELIVERIES_LEASED)
+        for delivery in leased:
+            self._start(delivery, signing.get(delivery.endpoint_id, ()))
 
-    async def _claim(self, room: int) -> tuple[list[Due], Secrets]:
-        """Take up to `room` deliveries, with the secrets that sign them."""
+    async def _lease(self, room: int) -> tuple[list[LeasedDelivery], Secrets]:
+        """Lease up to `room` deliveries and read the secrets that sign them."""
         now = self.clock.now()
         async with acquire(self.pool) as connection:
-            taken = await delivery_store.claim(
+            leased = await delivery_store.lease_due(
                 connection, owner=self.settings.owner, limit=room, now=now, lease=self.settings.lease
             )
-            if not taken:
+            if not leased:
                 return [], {}
-            return taken, await secret_store.of_endpoints(connection, {due.endpoint_id for due in taken}, now)
+            return leased, await secret_store.of_endpoints(connection, {d.endpoint_id for d in leased}, now)
 
-    def _start(self, due: Due, signing: Sequence[SecretMaterial]) -> None:
-        self._flying.add(due.id)
-        self.metrics.in_flight.set(len(self._flying))
-        self.tasks.start(f"webhook {due.id}", lambda: self._carry_out(due, signing), may_end=True)
+    def _start(self, delivery: LeasedDelivery, signing: Sequence[SecretMaterial]) -> None:
+        self._in_flight.add(delivery.id)
+        self.metrics.in_flight.set(len(self._in_flight))
+        self.tasks.start(f"webhook {delivery.id}", lambda: self._carry_out(delivery, signing), may_end=True)
 
-    async def _carry_out(self, due: Due, signing: Sequence[SecretMaterial]) -> None:
-        if self.clock.now() >= due.lease_until:  # this process slept: it is somebody else's by now
-            _log.warning("lease ran out before sending", delivery=due.id, attempt=due.attempt)
-            self._landed_for_good([due])
+    async def _carry_out(self, delivery: LeasedDelivery, signing: Sequence[SecretMaterial]) -> None:
+        if self.clock.now() >= delivery.lease_until:  # this process was frozen: another one may have it by now
+            _log.warning("lease ran out before sending", delivery=delivery.id, attempt=delivery.attempt)
+            self._release([delivery])
             return
-        self._settling.land(due, await self._send(due, signing))
+        self._results.add(delivery, await self._send(delivery, signing))
 
-    async def _send(self, due: Due, signing: Sequence[SecretMaterial]) -> Sent:
+    async def _send(self, delivery: LeasedDelivery, signing: Sequence[SecretMaterial]) -> SendResult:
         try:
-            headers = self.signer.headers(due.id, due.body, signing, self.clock.now())
+            headers = self.signer.headers(delivery.id, delivery.body, signing, self.clock.now())
         except MissingMasterKeyError as error:
-            _log.error("secret cannot be made", endpoint=str(due.endpoint_id), master_key=str(error))
-            return Sent(answer=Answer(failure=Failure.SIGNING), seconds=0.0)
-        sent = await self.sender.send(due.url, due.body, headers)
-        await self.failpoints.reached(Failpoint.WEBHOOK_ANSWERED)
+            _log.error("secret cannot be made", endpoint=str(delivery.endpoint_id), master_key=str(error))
+            return SendResult(answer=ReceiverAnswer(failure=AttemptFailure.SIGNING), seconds=0.0)
+        sent = await self.sender.send(delivery.url, delivery.body, headers)
+        await self.failpoints.reached(AlertsFailpoint.WEBHOOK_ANSWERED)
         return sent
 
-    def _landed_for_good(self, done: Sequence[Due]) -> None:
-        self._flying.difference_update(due.id for due in done)
-        self.metrics.in_flight.set(len(self._flying))
-        self._landed.set()
+    def _release(self, done: Sequence[LeasedDelivery]) -> None:
+        """Forget deliveries whose result is written or given up, and wake whoever waits for that."""
+        self._in_flight.difference_update(delivery.id for delivery in done)
+        self.metrics.in_flight.set(len(self._in_flight))
+        self._finished.set()
         self.wakeups.wake(delivery_store.WAKE)

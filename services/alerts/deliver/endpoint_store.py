@@ -1,6 +1,6 @@
-"""Endpoints as the database keeps them: where each is reached, how it is doing, and the audit of its changes.
+"""Endpoints as the database keeps them: their address, their health, and the audit of their changes.
 
-Leaves teams to `admin`, routes to `notify`, and signing secrets to `webhook`.
+Teams are left to `admin`, routes to `notify`, and signing secrets to `webhook`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.alerts.deliver.retry import Health
+from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.issues.json_columns import encode_json
 from services.runtime.postgres import Connection, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where a team is reached. `disabled_reason` is by_hand, gone (it answered 410) or failing (for five days)."""
+    """An address where a team is reached.
+
+    `disabled_reason` is by_hand, gone (it answered 410) or failing (for five days).
+    """
 
     id: UUID
     team_id: UUID | None
@@ -27,30 +30,30 @@ class Endpoint:
     disabled_reason: str | None
     disabled_at: datetime | None
     max_in_flight: int
-    health: Health
+    health: EndpointHealth
     last_success_at: datetime | None
     created_at: datetime
     updated_at: datetime
 
 
-async def endpoints(connection: Connection) -> list[Endpoint]:
+async def list_endpoints(connection: Connection) -> list[Endpoint]:
     """Return all endpoints that are not deleted, the oldest first."""
     rows = await connection.fetch("SELECT * FROM alerts.endpoints WHERE deleted_at IS NULL ORDER BY endpoint_id")
     return [_endpoint(row) for row in rows]
 
 
-async def endpoint(connection: Connection, endpoint_id: UUID) -> Endpoint | None:
-    """Return one endpoint, locked for a change."""
+async def find_endpoint(connection: Connection, endpoint_id: UUID) -> Endpoint | None:
+    """Return one endpoint and lock its row for a change; None if there is none."""
     row = await connection.fetchrow(
         "SELECT * FROM alerts.endpoints WHERE endpoint_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE", endpoint_id
     )
     return _endpoint(row) if row else None
 
 
-async def well(connection: Connection, endpoint_ids: Iterable[UUID], now: datetime) -> set[UUID]:
-    """Return those for which one more success would change nothing worth writing.
+async def recently_healthy(connection: Connection, endpoint_ids: Iterable[UUID], now: datetime) -> set[UUID]:
+    """Return the endpoints without a recorded failure whose last success is less than a minute old.
 
-    No failure is on record, the last success is new.
+    One more success of these changes nothing that is worth a write.
     """
     rows = await connection.fetch(
         """
@@ -64,7 +67,7 @@ async def well(connection: Connection, endpoint_ids: Iterable[UUID], now: dateti
 
 
 async def save_endpoint(connection: Connection, endpoint: Endpoint) -> None:
-    """Write an endpoint, new or changed."""
+    """Insert an endpoint, or update it if it exists."""
     await connection.execute(
         """
         INSERT INTO alerts.endpoints (
@@ -78,15 +81,26 @@ async def save_endpoint(connection: Connection, endpoint: Endpoint) -> None:
             failing_since = excluded.failing_since, paused_until = excluded.paused_until,
             last_success_at = excluded.last_success_at, updated_at = excluded.updated_at
         """,
-        *(endpoint.id, endpoint.team_id, endpoint.name, endpoint.kind, endpoint.url, endpoint.catch_all),
+        *(
+            endpoint.id,
+            endpoint.team_id,
+            endpoint.name,
+            endpoint.kind,
+            endpoint.url,
+            endpoint.catch_all,
+        ),
         *(endpoint.enabled, endpoint.disabled_reason, endpoint.disabled_at, endpoint.max_in_flight),
-        *(endpoint.health.consecutive_failures, endpoint.health.failing_since, endpoint.health.paused_until),
+        *(
+            endpoint.health.consecutive_failures,
+            endpoint.health.failing_since,
+            endpoint.health.paused_until,
+        ),
         *(endpoint.last_success_at, endpoint.created_at, endpoint.updated_at),
     )
 
 
 async def remove_endpoint(connection: Connection, endpoint_id: UUID, now: datetime) -> bool:
-    """Delete an endpoint: its row stays for the deliveries that name it, its secrets go."""
+    """Delete an endpoint and its secrets; its row stays for the deliveries that refer to it."""
     status = await connection.execute(
         """
         UPDATE alerts.endpoints SET deleted_at = $2, enabled = false, team_id = NULL
@@ -98,10 +112,10 @@ async def remove_endpoint(connection: Connection, endpoint_id: UUID, now: dateti
     return status == "UPDATE 1"
 
 
-async def note(
+async def add_event(
     connection: Connection, endpoint_id: UUID, kind: str, *, actor: str, now: datetime, detail: Mapping[str, object]
 ) -> None:
-    """Write a line of an endpoint's audit."""
+    """Add an entry to the audit of an endpoint."""
     await connection.execute(
         "INSERT INTO alerts.endpoint_events (endpoint_id, at, actor, kind, detail) VALUES ($1, $2, $3, $4, $5)",
         *(endpoint_id, now, actor, kind, encode_json(detail)),
@@ -120,7 +134,7 @@ def _endpoint(row: Row) -> Endpoint:
         disabled_reason=row["disabled_reason"],
         disabled_at=row["disabled_at"],
         max_in_flight=row["max_in_flight"],
-        health=Health(
+        health=EndpointHealth(
             consecutive_failures=row["consecutive_failures"],
             failing_since=row["failing_since"],
             paused_until=row["paused_until"],

@@ -1,14 +1,15 @@
-"""What an answer means and when to try again: the verdict on one attempt, the ladder, and the health of an endpoint.
+"""Decides what an answer means and when to try again: verdicts, the retry schedule, and the health of an endpoint.
 
-Jitter is an argument. The ladder is the one of Standard Webhooks' example with early steps at 30 s and 2 min, because
-news of friction is perishable; it spans 75.7 hours. Leaves sending to the dispatcher.
+Pure: jitter and the time are arguments. The schedule is the example of Standard Webhooks with additional early attempts
+after 30 s and 2 min, because a notification about a friction loses its value quickly; it spans 75.7 hours. Sending is
+left to the dispatcher.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-LADDER = (
+RETRY_SCHEDULE = (
     timedelta(seconds=0),
     timedelta(seconds=5),
     timedelta(seconds=30),
@@ -22,10 +23,10 @@ LADDER = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""Waits before the first try, the second, … After the last failure the delivery is exhausted: kept, not tried."""
+"""Delays before the first attempt, the second, and so on. After the last failure the delivery is exhausted."""
 
 JITTER = 0.2
-"""The largest part of a wait that is added at random, so that retries of many do not come together."""
+"""The largest fraction of a delay that is added at random, so that many retries do not come at once."""
 
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 BREAKER_OPENS_AFTER = 5
@@ -33,22 +34,22 @@ BREAKER_FIRST = timedelta(seconds=30)
 BREAKER_LONGEST = timedelta(minutes=15)
 DISABLE_AFTER = timedelta(days=5)
 SILENT_AFTER = timedelta(minutes=10)
-"""An endpoint that was tried and has taken nothing for so long counts as one that nobody hears, whatever it answers."""
+"""An endpoint that has accepted nothing for so long counts as silent, whatever it answers."""
 
 
-class Outcome(StrEnum):
-    """What an attempt came to."""
+class AttemptOutcome(StrEnum):
+    """What happened in an attempt."""
 
     DELIVERED = "delivered"
     RETRY = "retry"
     PAUSE = "pause"
-    """The receiver asks for time: not its fault, and no step down the ladder."""
+    """The receiver asks for time: this is not a failure, and the step of the schedule stays."""
     GONE = "gone"
-    """410: the receiver wants nothing any more."""
+    """410: the receiver no longer wants messages."""
 
 
-class Failure(StrEnum):
-    """Why an attempt did not deliver; a metric label."""
+class AttemptFailure(StrEnum):
+    """Why an attempt failed; a metric label."""
 
     NONE = "none"
     DNS = "dns"
@@ -58,7 +59,7 @@ class Failure(StrEnum):
     FORBIDDEN_TARGET = "ssrf"
     PROTOCOL = "protocol"
     SIGNING = "signing"
-    """Its secret cannot be made: a master key is missing from the settings."""
+    """The secret cannot be derived: a master key is missing from the settings."""
     REDIRECT = "http_3xx"
     GONE = "http_410"
     THROTTLED = "http_429"
@@ -68,67 +69,67 @@ class Failure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back: a status, or the failure that kept one from coming."""
+class ReceiverAnswer:
+    """What came back: a status, or the failure that prevented one."""
 
     status: int | None = None
-    failure: Failure = Failure.NONE
+    failure: AttemptFailure = AttemptFailure.NONE
     retry_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """The outcome, its reason, and how long the receiver asked to be left alone (bounded)."""
+class AttemptVerdict:
+    """What was decided about an answer: the outcome, the failure, and the pause that the receiver asked for."""
 
-    outcome: Outcome
-    failure: Failure
+    outcome: AttemptOutcome
+    failure: AttemptFailure
     pause: timedelta | None = None
 
 
-def judge(answer: Answer) -> Verdict:
-    """Decide what `answer` means. Only 2xx is success; a redirect is never followed and never a success."""
+def judge_answer(answer: ReceiverAnswer) -> AttemptVerdict:
+    """Decide what `answer` means: only 2xx is a success, and a redirect is not followed."""
     if answer.status is None:
-        return Verdict(outcome=Outcome.RETRY, failure=answer.failure)
+        return AttemptVerdict(outcome=AttemptOutcome.RETRY, failure=answer.failure)
     if 200 <= answer.status < 300:
-        return Verdict(outcome=Outcome.DELIVERED, failure=Failure.NONE)
+        return AttemptVerdict(outcome=AttemptOutcome.DELIVERED, failure=AttemptFailure.NONE)
     if answer.status == 410:
-        return Verdict(outcome=Outcome.GONE, failure=Failure.GONE)
+        return AttemptVerdict(outcome=AttemptOutcome.GONE, failure=AttemptFailure.GONE)
     failure = _failure_of(answer.status)
     pause = min(answer.retry_after or timedelta(), LONGEST_RETRY_AFTER)
     if pause > timedelta() and answer.status in {429, 503}:
-        return Verdict(outcome=Outcome.PAUSE, failure=failure, pause=pause)
-    return Verdict(outcome=Outcome.RETRY, failure=failure)
+        return AttemptVerdict(outcome=AttemptOutcome.PAUSE, failure=failure, pause=pause)
+    return AttemptVerdict(outcome=AttemptOutcome.RETRY, failure=failure)
 
 
-def _failure_of(status: int) -> Failure:
+def _failure_of(status: int) -> AttemptFailure:
     if status == 429:
-        return Failure.THROTTLED
-    classes = {3: Failure.REDIRECT, 4: Failure.CLIENT_ERROR, 5: Failure.SERVER_ERROR}
-    return classes.get(status // 100, Failure.ODD_STATUS)
+        return AttemptFailure.THROTTLED
+    classes = {3: AttemptFailure.REDIRECT, 4: AttemptFailure.CLIENT_ERROR, 5: AttemptFailure.SERVER_ERROR}
+    return classes.get(status // 100, AttemptFailure.ODD_STATUS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NextTry:
-    """Where a delivery goes on: its step on the ladder and when; `at` None: the ladder is used up."""
+class NextAttempt:
+    """The next attempt of a delivery: its step in the schedule, and when; `at` is None after the last step."""
 
     step: int
     at: datetime | None
 
 
-def next_try(step: int, verdict: Verdict, *, age: timedelta, now: datetime, jitter: float) -> NextTry:
-    """Return when to try again after a failure on `step` (0 for the first try). `jitter` is in 0 to 1.
+def next_attempt(step: int, verdict: AttemptVerdict, *, age: timedelta, now: datetime, jitter: float) -> NextAttempt:
+    """Return when to try again after a failure on `step` (0 for the first attempt); `jitter` is from 0 to 1.
 
-    A pause takes no step, unless the delivery is older than the whole ladder: a receiver cannot pause for ever.
+    A pause keeps the step, unless the delivery is older than the whole schedule: no receiver can pause for ever.
     """
-    if verdict.outcome is Outcome.PAUSE and verdict.pause is not None and age < sum(LADDER, timedelta()):
-        return NextTry(step=step, at=now + verdict.pause * (1 + JITTER * jitter))
-    if step + 1 >= len(LADDER):
-        return NextTry(step=step + 1, at=None)
-    return NextTry(step=step + 1, at=now + LADDER[step + 1] * (1 + JITTER * jitter))
+    if verdict.outcome is AttemptOutcome.PAUSE and verdict.pause is not None and age < sum(RETRY_SCHEDULE, timedelta()):
+        return NextAttempt(step=step, at=now + verdict.pause * (1 + JITTER * jitter))
+    if step + 1 >= len(RETRY_SCHEDULE):
+        return NextAttempt(step=step + 1, at=None)
+    return NextAttempt(step=step + 1, at=now + RETRY_SCHEDULE[step + 1] * (1 + JITTER * jitter))
 
 
-class Turn(StrEnum):
-    """What an attempt did to the standing of its endpoint."""
+class HealthChange(StrEnum):
+    """How an attempt changed the health of its endpoint; an audit event."""
 
     UNCHANGED = "unchanged"
     RECOVERED = "recovered"
@@ -139,10 +140,10 @@ class Turn(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """How an endpoint is doing. While `paused_until` lies ahead nothing is sent; after it, one probe at a time.
+class EndpointHealth:
+    """The health of an endpoint. Until `paused_until` nothing is sent; afterwards one probe at a time is.
 
-    `failing_since`: it has taken nothing since then, whether it fails or asks for time again and again.
+    Since `failing_since` it has accepted nothing, whether it fails or keeps asking for time.
     """
 
     consecutive_failures: int = 0
@@ -155,10 +156,9 @@ class Health:
         return self.consecutive_failures >= BREAKER_OPENS_AFTER
 
     def silent_since(self, now: datetime) -> datetime | None:
-        """Since when nobody hears what is sent there; None: there is no reason to think so.
+        """Return since when the endpoint has been silent, None if it is not.
 
-        That is so while the breaker is open, and for a receiver that asks for time again and again: its breaker never
-        opens.
+        It is silent while the breaker is open, and also if it keeps asking for time, for then the breaker never opens.
         """
         since = self.failing_since
         if since is None:
@@ -166,37 +166,41 @@ class Health:
         return since if self.breaker_open or now - since >= SILENT_AFTER else None
 
 
-def after(health: Health, verdict: Verdict, *, now: datetime) -> tuple[Health, Turn]:
-    """Return the endpoint's health after an attempt, and what turned."""
+def health_after(
+    health: EndpointHealth, verdict: AttemptVerdict, *, now: datetime
+) -> tuple[EndpointHealth, HealthChange]:
+    """Return the health of an endpoint after an attempt, and how it changed."""
     match verdict.outcome:
-        case Outcome.DELIVERED:
-            turn = Turn.RECOVERED if health.consecutive_failures >= BREAKER_OPENS_AFTER else Turn.UNCHANGED
-            return Health(), turn
-        case Outcome.GONE:
-            return health, Turn.DISABLED_GONE
-        case Outcome.PAUSE:
+        case AttemptOutcome.DELIVERED:
+            change = (
+                HealthChange.RECOVERED if health.consecutive_failures >= BREAKER_OPENS_AFTER else HealthChange.UNCHANGED
+            )
+            return EndpointHealth(), change
+        case AttemptOutcome.GONE:
+            return health, HealthChange.DISABLED_GONE
+        case AttemptOutcome.PAUSE:
             pause = now + (verdict.pause or BREAKER_FIRST)
-            return replace(health, failing_since=health.failing_since or now, paused_until=pause), Turn.PAUSED
-        case Outcome.RETRY:
+            return replace(health, failing_since=health.failing_since or now, paused_until=pause), HealthChange.PAUSED
+        case AttemptOutcome.RETRY:
             return _failed(health, now)
 
 
-def _failed(health: Health, now: datetime) -> tuple[Health, Turn]:
+def _failed(health: EndpointHealth, now: datetime) -> tuple[EndpointHealth, HealthChange]:
     failures = health.consecutive_failures + 1
     since = health.failing_since or now
     pause = breaker_pause(failures)
-    worse = Health(
+    worse = EndpointHealth(
         consecutive_failures=failures,
         failing_since=since,
         paused_until=now + pause if pause else health.paused_until,
     )
     if now - since >= DISABLE_AFTER:
-        return worse, Turn.DISABLED_FAILING
-    return worse, Turn.BREAKER_OPENED if pause else Turn.UNCHANGED
+        return worse, HealthChange.DISABLED_FAILING
+    return worse, HealthChange.BREAKER_OPENED if pause else HealthChange.UNCHANGED
 
 
 def breaker_pause(consecutive_failures: int) -> timedelta | None:
-    """Return how long to leave an endpoint alone: 30 s after five failures in a row, doubling to 15 min."""
+    """Return how long to pause an endpoint: 30 s after five failures in a row, doubled up to 15 min."""
     if consecutive_failures < BREAKER_OPENS_AFTER:
         return None
     doublings = min(consecutive_failures - BREAKER_OPENS_AFTER, 10)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from schemas.documents import issue as issue_v1
-from services.alerts.failpoints import Failpoint, Failpoints
+from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.live import feed_store
 from services.runtime.clock import Clock
 from services.runtime.kafka import Publisher, PublishFailed
@@ -38,7 +38,7 @@ class Relay:
     pool: Pool
     clock: Clock
     publisher: Publisher
-    failpoints: Failpoints
+    failpoints: AlertsFailpoints
     line: Callable[[], Awaitable[str | None]]
     """Names the line to publish on, None while no broker answers."""
     topic: str
@@ -99,7 +99,7 @@ class Relay:
                 for row, issue in zip(rows, issues, strict=True)
             ]
         )
-        await self.failpoints.reached(Failpoint.ISSUES_PUBLISHED)
+        await self.failpoints.reached(AlertsFailpoint.ISSUES_PUBLISHED)
         await feed_store.mark_published(connection, [row.id for row in rows], line, self.clock.now())
         self._unsure.clear()
         return len(rows)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from uuid import UUID
 
-from services.alerts.deliver.retry import Health
+from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.issues.model import AlertSeverity, Issue
 
 
@@ -71,7 +71,7 @@ class Reachable:
     enabled: bool = True
     disabled_reason: str | None = None
     disabled_at: datetime | None = None
-    health: Health = field(default_factory=Health)
+    health: EndpointHealth = field(default_factory=EndpointHealth)
 
     def alive(self, now: datetime) -> bool:
         """Whether somebody hears what is sent there, as far as is known."""

@@ -9,7 +9,7 @@ import orjson
 from schemas.documents import friction as friction_v1
 from schemas.documents.friction import FrictionDocument
 from schemas.vocabulary import Severity
-from services.alerts.failpoints import Failpoint
+from services.alerts.failpoints import AlertsFailpoint
 from tests.faults.alerts_room import Room, friction, is_frozen, load, open_room, ready
 from tests.faults.checker import Check
 from tests.faults.fault import Fault, Verdict
@@ -36,7 +36,7 @@ async def rebalances(lab: Lab, seed: int) -> Verdict:
     async with asyncio.TaskGroup() as tasks:
         over = asyncio.Event()
         tasks.create_task(load(room, over))
-        for place in (Failpoint.FRICTIONS_READ, Failpoint.FRICTIONS_APPLIED):
+        for place in (AlertsFailpoint.FRICTIONS_READ, AlertsFailpoint.FRICTIONS_APPLIED):
             await asyncio.to_thread(frozen.stop)
             hurt(frozen, f"freeze:{place}:{room.rng.randint(2, 6)}")
             frozen.start()

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 from functools import partial
 
-from services.alerts.failpoints import Failpoint
+from services.alerts.failpoints import AlertsFailpoint
 from tests.faults.alerts_room import Room, friction, is_frozen, load, open_room, ready, stories
 from tests.faults.checker import Check
 from tests.faults.fault import Fault, Verdict
@@ -23,7 +23,7 @@ AT_ONCE = 30
 KAFKA_SAYS = ("aiokafka*",)
 """What the library says at `error` when a process was frozen past its session."""
 
-PLACES = (Failpoint.DELIVERIES_CLAIMED, Failpoint.WEBHOOK_ANSWERED, Failpoint.RESULTS_WRITTEN)
+PLACES = (AlertsFailpoint.DELIVERIES_LEASED, AlertsFailpoint.WEBHOOK_ANSWERED, AlertsFailpoint.RESULTS_WRITTEN)
 
 
 async def at_failpoints(lab: Lab, seed: int, *, times: int) -> Verdict:
@@ -41,7 +41,7 @@ async def at_failpoints(lab: Lab, seed: int, *, times: int) -> Verdict:
     return Verdict(checks=checks, counts=_counts(room, {"kills": 4 * times}))
 
 
-async def _die_at(room: Room, sender: Process, place: Failpoint) -> None:
+async def _die_at(room: Room, sender: Process, place: AlertsFailpoint) -> None:
     await asyncio.to_thread(sender.stop)
     await room.write(stories(room.rng, AT_ONCE))
     hurt(sender, f"kill:{place}:{room.rng.randint(1, AT_ONCE // 2)}")
@@ -144,7 +144,7 @@ async def _one_freezes(room: Room) -> int:
     for other in others:
         await asyncio.to_thread(other.stop)
     await asyncio.to_thread(victim.stop)
-    hurt(victim, f"freeze:{Failpoint.WEBHOOK_ANSWERED}:1")
+    hurt(victim, f"freeze:{AlertsFailpoint.WEBHOOK_ANSWERED}:1")
     victim.start()
     await ready(victim)
     await room.write(stories(room.rng, 20))

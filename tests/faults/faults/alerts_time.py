@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from services.alerts.deliver.retry import DISABLE_AFTER, LADDER
+from services.alerts.deliver.retry import DISABLE_AFTER, RETRY_SCHEDULE
 from tests.conftest import SteppingClock
 from tests.faults.alerts_room import Room, friction, open_room, stories
 from tests.faults.checker import Check, verdict
@@ -78,7 +78,7 @@ async def six_hours(lab: Lab, seed: int) -> Verdict:
         await engine.take(*stories(rng, 20))
         steps = await _pass(engine, clock, until_=began + timedelta(hours=6))
         refused = len(receiver.calls)
-        gaps = await engine.column(_EARLY, [step.total_seconds() for step in LADDER])
+        gaps = await engine.column(_EARLY, [step.total_seconds() for step in RETRY_SCHEDULE])
         receiver.manner = fine
         await engine.take(*[friction(rng) for _ in range(5)])
         await _drained(engine, clock)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psutil
 
-from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, LADDER
+from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, RETRY_SCHEDULE
 from tests.faults import receivers, telling
 from tests.faults.alerts_room import Room, friction, open_room
 from tests.faults.checker import Check
@@ -209,7 +209,11 @@ async def in_time(room: Room) -> Check:
 async def _on_the_ladder(room: Room) -> Check:
     """Between two attempts of one delivery lies at least the step of the ladder, unless the receiver named a time."""
     rows = await room.connection.fetch(_GAPS)
-    early = [row for row in rows if row["gap"] < LADDER[min(row["attempt"], len(LADDER) - 1)].total_seconds() - 0.05]
+    early = [
+        row
+        for row in rows
+        if row["gap"] < RETRY_SCHEDULE[min(row["attempt"], len(RETRY_SCHEDULE) - 1)].total_seconds() - 0.05
+    ]
     failing = await room.value("SELECT max(consecutive_failures) FROM alerts.endpoints")
     return Check(
         name="the ladder is kept, and breakers open",

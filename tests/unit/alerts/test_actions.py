@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts.deliver.retry import SILENT_AFTER, Health
+from services.alerts.deliver.retry import SILENT_AFTER, EndpointHealth
 from services.alerts.inbox.actions import (
     LONGEST_SNOOZE,
     Outcome,
@@ -194,7 +194,7 @@ def test_an_issue_that_nobody_could_hear_of_is_told_once_somebody_is_there() -> 
 
 
 def test_an_issue_is_told_again_by_the_routes_that_take_it_and_to_those_alive_by_then() -> None:
-    late = Health(failing_since=LATER - SILENT_AFTER)  # dead at this moment, alive just before
+    late = EndpointHealth(failing_since=LATER - SILENT_AFTER)  # dead at this moment, alive just before
     desk = Reachable(id=DESK, team_id=None, catch_all=False)
     only = Route(id=UUID(int=9), name="calls", channels=(str(OPEN.channel),), endpoints=(DESK,))
     directory = Directory(routes=(only,), endpoints={DESK: desk, GONE: replace(desk, id=GONE, health=late)}, teams={})

@@ -73,7 +73,10 @@ def test_a_friction_that_is_taken_back_among_others_and_with_the_last(world: Wor
 
     assert lines(first) == [("friction_retracted", {"friction": ONE.id, "rule": ONE.rule})]
     assert lines(last)[1:] == [("resolved", {"resolution": "retracted", "merged_into": None})]
-    assert (first.outcomes, last.outcomes) == ({ONE.id: PlacementOutcome.RETRACTED}, {TWO.id: PlacementOutcome.RETRACTED})
+    assert (first.outcomes, last.outcomes) == (
+        {ONE.id: PlacementOutcome.RETRACTED},
+        {TWO.id: PlacementOutcome.RETRACTED},
+    )
 
 
 def test_a_friction_that_is_taken_back_twice_is_on_its_issue_and_says_so_once(world: World) -> None:

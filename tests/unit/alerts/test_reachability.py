@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
+from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, EndpointHealth
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.reachability import (
     Dead,
@@ -26,7 +26,7 @@ from tests.unit.alerts.builders import NOW
 DESK, NIGHT, PHONE = UUID(int=1), UUID(int=2), UUID(int=3)
 TEAM = UUID(int=11)
 SINCE = NOW - timedelta(minutes=13)
-BROKEN = Health(consecutive_failures=BREAKER_OPENS_AFTER, failing_since=SINCE)
+BROKEN = EndpointHealth(consecutive_failures=BREAKER_OPENS_AFTER, failing_since=SINCE)
 
 
 def an_endpoint(number: UUID, **members: Any) -> Reachable:
@@ -55,8 +55,8 @@ def fates(directory: Directory) -> list[tuple[str | None, Reached]]:
         pytest.param({"enabled": False, "disabled_reason": "failing"}, Dead.FAILING, id="failing"),
         pytest.param({"enabled": False}, Dead.BY_HAND, id="disabled without a reason"),
         pytest.param({"health": BROKEN}, Dead.UNREACHABLE, id="its breaker is open"),
-        pytest.param({"health": Health(failing_since=NOW - SILENT_AFTER)}, Dead.HOLDING, id="it asks for time"),
-        pytest.param({"health": Health(consecutive_failures=1, failing_since=NOW)}, None, id="one failure"),
+        pytest.param({"health": EndpointHealth(failing_since=NOW - SILENT_AFTER)}, Dead.HOLDING, id="it asks for time"),
+        pytest.param({"health": EndpointHealth(consecutive_failures=1, failing_since=NOW)}, None, id="one failure"),
     ],
 )
 def test_an_endpoint_is_dead_for_a_reason(members: dict[str, Any], why: Dead | None) -> None:
@@ -64,7 +64,7 @@ def test_an_endpoint_is_dead_for_a_reason(members: dict[str, Any], why: Dead | N
 
 
 def test_who_asks_for_time_for_too_long_is_dead_wherever_it_is_looked_at() -> None:
-    holding = Health(failing_since=NOW - SILENT_AFTER)
+    holding = EndpointHealth(failing_since=NOW - SILENT_AFTER)
     desk, night = an_endpoint(DESK, health=holding), an_endpoint(NIGHT, catch_all=True)
     routes = (a_route(endpoints=(DESK,)), a_route(2, endpoints=(PHONE,), enabled=False))
     directory = a_directory(desk, night, an_endpoint(PHONE), routes=routes)

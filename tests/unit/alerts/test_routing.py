@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, Health
+from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, EndpointHealth
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.routing import Directory, Facts, Match, Reachable, Route, facts, matches, route
 from tests.unit.alerts.builders import NOW, an_issue
@@ -106,8 +106,8 @@ def test_what_no_route_takes_is_caught() -> None:
 
 DEAD = {
     "disabled": {"enabled": False, "disabled_reason": "by_hand", "disabled_at": NOW},
-    "its breaker is open": {"health": Health(consecutive_failures=BREAKER_OPENS_AFTER, failing_since=NOW)},
-    "it asks for time and takes nothing": {"health": Health(failing_since=NOW - SILENT_AFTER)},
+    "its breaker is open": {"health": EndpointHealth(consecutive_failures=BREAKER_OPENS_AFTER, failing_since=NOW)},
+    "it asks for time and takes nothing": {"health": EndpointHealth(failing_since=NOW - SILENT_AFTER)},
 }
 
 
@@ -126,11 +126,13 @@ def test_an_endpoint_where_nobody_hears_is_joined_by_those_that_catch(members: d
 @pytest.mark.parametrize(
     "health",
     [
-        pytest.param(Health(consecutive_failures=BREAKER_OPENS_AFTER - 1, failing_since=NOW), id="one failure less"),
-        pytest.param(Health(failing_since=NOW - SILENT_AFTER + timedelta(seconds=1)), id="a second less"),
+        pytest.param(
+            EndpointHealth(consecutive_failures=BREAKER_OPENS_AFTER - 1, failing_since=NOW), id="one failure less"
+        ),
+        pytest.param(EndpointHealth(failing_since=NOW - SILENT_AFTER + timedelta(seconds=1)), id="a second less"),
     ],
 )
-def test_an_endpoint_that_fails_now_and_then_is_alive(health: Health) -> None:
+def test_an_endpoint_that_fails_now_and_then_is_alive(health: EndpointHealth) -> None:
     routing = route(FACTS, with_members(a_directory(a_route()), DESK, health=health), now=NOW)
 
     assert (routing.endpoints, routing.caught, routing.heard) == ((DESK,), False, True)

@@ -9,22 +9,22 @@ import standardwebhooks
 import svix.webhooks
 
 from services.alerts.deliver.webhook.secret_store import SecretMaterial
-from services.alerts.deliver.webhook.signing import MissingMasterKeyError, Signer
+from services.alerts.deliver.webhook.signing import MissingMasterKeyError, WebhookSigner
 
 MASTER, OTHER = "m" * 32, "o" * 32
 ENDPOINT = UUID(int=1)
 BODY = '{"type":"issue.opened","data":{"title":{"ko":"두 번 전화 🙃"}}}'.encode()
 
 
-def material(signer: Signer, number: int = 1) -> SecretMaterial:
-    return signer.fresh(
+def material(signer: WebhookSigner, number: int = 1) -> SecretMaterial:
+    return signer.new_secret(
         secret_id=UUID(int=number), endpoint_id=ENDPOINT, material=bytes([number]) * 32, now=datetime.now(UTC)
     )
 
 
 @pytest.fixture(params=[(), (MASTER,)], ids=["stored", "derived"])
-def signer(request: pytest.FixtureRequest) -> Signer:
-    return Signer(request.param)
+def signer(request: pytest.FixtureRequest) -> WebhookSigner:
+    return WebhookSigner(request.param)
 
 
 def test_the_published_vector() -> None:
@@ -36,7 +36,7 @@ def test_the_published_vector() -> None:
         created_at=datetime.now(UTC),
     )
 
-    headers = Signer(()).headers(
+    headers = WebhookSigner(()).headers(
         "msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', [secret], datetime.fromtimestamp(1614265330, UTC)
     )
 
@@ -44,7 +44,7 @@ def test_the_published_vector() -> None:
 
 
 @pytest.mark.parametrize("body", [BODY, b"{}", b'{"a":\r\n1}'], ids=["korean", "empty", "crlf"])
-def test_the_libraries_verify_what_we_sign(signer: Signer, body: bytes) -> None:
+def test_the_libraries_verify_what_we_sign(signer: WebhookSigner, body: bytes) -> None:
     secret = material(signer)
 
     headers = signer.headers("msg_1", body, [secret], datetime.now(UTC))
@@ -53,7 +53,7 @@ def test_the_libraries_verify_what_we_sign(signer: Signer, body: bytes) -> None:
     svix.webhooks.Webhook(signer.reveal(secret)).verify(body, headers)
 
 
-def test_a_timestamp_in_another_zone_is_the_same_moment(signer: Signer) -> None:
+def test_a_timestamp_in_another_zone_is_the_same_moment(signer: WebhookSigner) -> None:
     now = datetime.now(timezone(timedelta(hours=9)))
 
     headers = signer.headers("msg_1", BODY, [material(signer)], now)
@@ -61,7 +61,7 @@ def test_a_timestamp_in_another_zone_is_the_same_moment(signer: Signer) -> None:
     assert headers["webhook-timestamp"] == str(int(now.timestamp()))
 
 
-def test_during_a_rotation_both_secrets_verify(signer: Signer) -> None:
+def test_during_a_rotation_both_secrets_verify(signer: WebhookSigner) -> None:
     old, new = material(signer, 1), material(signer, 2)
 
     headers = signer.headers("msg_1", BODY, [new, old], datetime.now(UTC))
@@ -80,7 +80,7 @@ def test_during_a_rotation_both_secrets_verify(signer: Signer) -> None:
     ],
 )
 def test_whatever_is_changed_on_the_way_is_noticed(change: dict[str, str]) -> None:
-    signer = Signer((MASTER,))
+    signer = WebhookSigner((MASTER,))
     secret = material(signer)
     headers = signer.headers("msg_1", BODY, [secret], datetime.now(UTC)) | change
 
@@ -89,7 +89,7 @@ def test_whatever_is_changed_on_the_way_is_noticed(change: dict[str, str]) -> No
 
 
 def test_with_a_master_key_the_database_does_not_hold_the_secret() -> None:
-    signer = Signer((MASTER,))
+    signer = WebhookSigner((MASTER,))
     secret = material(signer)
 
     assert base64.b64encode(secret.material).decode() not in signer.reveal(secret)
@@ -98,23 +98,23 @@ def test_with_a_master_key_the_database_does_not_hold_the_secret() -> None:
 
 
 def test_a_new_master_key_leaves_older_secrets_as_they_are() -> None:
-    before = Signer((MASTER,))
+    before = WebhookSigner((MASTER,))
     secret = material(before)
 
-    after = Signer((OTHER, MASTER))
+    after = WebhookSigner((OTHER, MASTER))
 
     assert after.reveal(secret) == before.reveal(secret)
     assert material(after).master_key != secret.master_key
 
 
 def test_a_master_key_that_is_gone_is_an_error_that_names_it() -> None:
-    secret = material(Signer((MASTER,)))
+    secret = material(WebhookSigner((MASTER,)))
 
     with pytest.raises(MissingMasterKeyError, match=secret.master_key or "none"):
-        Signer((OTHER,)).reveal(secret)
+        WebhookSigner((OTHER,)).reveal(secret)
 
 
 def test_a_secret_shows_no_material_when_it_is_printed() -> None:
-    secret = material(Signer(()))
+    secret = material(WebhookSigner(()))
 
     assert repr(secret.material) not in repr(secret)

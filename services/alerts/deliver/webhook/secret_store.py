@@ -1,4 +1,4 @@
-"""What the signing secrets of endpoints are made from. Leaves making them to `signing`."""
+"""The signing secrets of endpoints as the database keeps them. Deriving and using them is left to `signing`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from services.runtime.postgres import Connection, Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretMaterial:
-    """One secret of an endpoint; it signs until `expires_at`. `master_key` None: the material is the secret."""
+    """One secret of an endpoint, valid until `expires_at`; without a `master_key` the material is the secret."""
 
     id: UUID
     endpoint_id: UUID
@@ -23,7 +23,7 @@ class SecretMaterial:
 async def of_endpoints(
     connection: Connection, endpoint_ids: Iterable[UUID], now: datetime
 ) -> dict[UUID, list[SecretMaterial]]:
-    """Return the secrets that sign `now`, by endpoint, the newest first."""
+    """Return the secrets that are valid `now`, by endpoint, the newest first."""
     rows = await connection.fetch(
         """
         SELECT secret_id, endpoint_id, material, master_key, created_at, expires_at FROM alerts.endpoint_secrets
@@ -39,7 +39,7 @@ async def of_endpoints(
 
 
 async def of_endpoint(connection: Connection, endpoint_id: UUID, now: datetime) -> list[SecretMaterial]:
-    """Return the secrets of one endpoint that sign `now`, the newest first."""
+    """Return the secrets of one endpoint that are valid `now`, the newest first."""
     return (await of_endpoints(connection, [endpoint_id], now)).get(endpoint_id, [])
 
 
@@ -55,9 +55,9 @@ def _secret(row: Row) -> SecretMaterial:
 
 
 async def rotate(connection: Connection, fresh: SecretMaterial, *, overlap_until: datetime, most_old: int) -> None:
-    """Write a new secret; the `most_old` newest others of its endpoint sign beside it until `overlap_until`.
+    """Write a new secret; the `most_old` newest secrets before it stay valid until `overlap_until`.
 
-    Older ones, and those that have run out, are deleted.
+    Older secrets and expired ones are deleted.
     """
     await connection.execute(
         """

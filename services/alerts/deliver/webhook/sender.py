@@ -1,8 +1,8 @@
-"""One HTTP attempt: signed bytes out, an answer back, within a hard limit of time and size; never an exception.
+"""Makes one HTTP attempt: posts signed bytes and returns the answer within hard limits of time and size.
 
-No redirects, no proxies and no `.netrc` from the environment, no cookies, no decompression. Connections are kept for a
-moment and used again: the guard saw the address of each when it was made, and a connection stays with its address.
-Leaves what the answer means to `retry`.
+It never raises for a failure of the receiver. It follows no redirects, uses no proxies and no `.netrc` from the
+environment, keeps no cookies and decompresses nothing. Connections are kept briefly and reused: the guard checked the
+address of each when it was opened, and a connection keeps its address. The meaning of an answer is left to `retry`.
 """
 
 import asyncio
@@ -20,43 +20,43 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 
-from services.alerts.deliver.retry import Answer, Failure
-from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError, Guard
+from services.alerts.deliver.retry import AttemptFailure, ReceiverAnswer
+from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError, TargetGuard
 from services.runtime.clock import Clock
 
 TOTAL_S = 15.0
 CONNECT_S = 5.0
 EXCERPT_S = 2.0
-"""How long the body of an answer is read: the status line decides, and the body is an excerpt for people."""
+"""How long the body of an answer is read: the status decides, and the body is only an excerpt for people."""
 
 BODY_BYTES = 16 * 1024
 EXCERPT_BYTES = 1024
 KEPT_S = 1.5
-"""How long an idle connection is kept: less than receivers keep theirs, so that hardly one dies as it is used again."""
+"""How long an idle connection is kept: shorter than receivers keep theirs, so that reuse rarely fails."""
 
 KEPT_AT_MOST = 256
-"""Idle or busy connections to one receiver; how many are busy is for each endpoint to say (`max_in_flight`)."""
+"""Connections to one receiver, idle or busy; each endpoint limits the busy ones by `max_in_flight`."""
 
 RENEWED_EVERY = 100
-"""Of so many requests one closes its connection: a name that moves is asked for again before long."""
+"""One in so many requests closes its connection, so that a changed DNS name is resolved again soon."""
 
 USER_AGENT = "Waymark-Alerts/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """What came of an attempt. `excerpt` starts the receiver's answer, untrusted; `refusal` is the guard's reason."""
+class SendResult:
+    """The result of sending: the answer, the start of its body (untrusted), and the guard's refusal if there is one."""
 
-    answer: Answer
+    answer: ReceiverAnswer
     seconds: float
     excerpt: str = ""
     refusal: str | None = None
 
 
 class _GuardedResolver(AbstractResolver):
-    """A resolver that refuses an answer which holds any forbidden address."""
+    """A resolver that refuses a DNS answer with any forbidden address."""
 
-    def __init__(self, guard: Guard, resolver: AbstractResolver) -> None:
+    def __init__(self, guard: TargetGuard, resolver: AbstractResolver) -> None:
         self._guard = guard
         self._resolver = resolver
 
@@ -69,16 +69,16 @@ class _GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
-class _HeadFirst(ResponseHandler):
-    """Takes the head of an answer before what follows it.
+class _HeadBeforeBody(ResponseHandler):
+    """Parses the head of an answer before its body.
 
-    aiohttp reads both at once where they come in one packet, and a body that is not as the head says (longer, cut into
-    wrong chunks, behind a 204) would take the status along.
+    aiohttp parses both at once if they arrive in one packet, and an invalid body (longer than announced, badly chunked,
+    after a 204) would then lose the status.
     """
 
     _END = re.compile(rb"\r?\n\r?\n")
     _HEADS = 3
-    """Heads that are looked for in one packet: a 100 or 103 may stand before the answer."""
+    """Heads that are looked for in one packet: a 100 or 103 can precede the answer."""
 
     _before = b""
 
@@ -91,14 +91,14 @@ class _HeadFirst(ResponseHandler):
             super().data_received(data[start:end])
 
 
-class Sender:
-    """Sends to any URL that the guard allows. Use as an async context manager.
+class WebhookSender:
+    """Sends webhooks to any URL that the guard allows; an async context manager.
 
-    `resolver` is the system's own unless another is given.
+    `resolver` defaults to the one of the system.
     """
 
     def __init__(
-        self, guard: Guard, clock: Clock, *, total_s: float = TOTAL_S, resolver: AbstractResolver | None = None
+        self, guard: TargetGuard, clock: Clock, *, total_s: float = TOTAL_S, resolver: AbstractResolver | None = None
     ) -> None:
         self._guard = guard
         self._resolver = resolver
@@ -117,7 +117,7 @@ class Sender:
             limit=0,
             limit_per_host=KEPT_AT_MOST,
         )
-        protocols: Any = partial(_HeadFirst, loop=asyncio.get_running_loop())
+        protocols: Any = partial(_HeadBeforeBody, loop=asyncio.get_running_loop())
         connector._factory = protocols  # there is no other way in; a test notices should it close
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -126,7 +126,7 @@ class Sender:
             trust_env=False,
             auto_decompress=False,
             headers={"user-agent": USER_AGENT, "accept-encoding": "identity", "content-type": "application/json"},
-            trace_configs=[_noticing_reuse()],
+            trace_configs=[_trace_of_reuse()],
         )
         return self
 
@@ -136,38 +136,38 @@ class Sender:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Sent:
-        """POST `body`; every failure is an answer."""
+    async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> SendResult:
+        """Post `body` and return the result; a failure is a result too."""
         started = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._total_s) as limit:
                 answer, excerpt = await self._post_once_more(url, body, headers, limit)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             refused = next((e for e in _causes(error) if isinstance(e, ForbiddenTargetError)), None)
-            failure = Failure.FORBIDDEN_TARGET if refused else _failure(error)
-            return Sent(
-                answer=Answer(failure=failure),
+            failure = AttemptFailure.FORBIDDEN_TARGET if refused else _failure(error)
+            return SendResult(
+                answer=ReceiverAnswer(failure=failure),
                 seconds=self._clock.monotonic() - started,
                 refusal=refused.refusal if refused else None,
             )
-        return Sent(answer=answer, seconds=self._clock.monotonic() - started, excerpt=excerpt)
+        return SendResult(answer=answer, seconds=self._clock.monotonic() - started, excerpt=excerpt)
 
     async def _post_once_more(
         self, url: str, body: bytes, headers: Mapping[str, str], limit: asyncio.Timeout
-    ) -> tuple[Answer, str]:
-        """Post, and where a kept connection broke before an answer, on a new one: it had been idle."""
-        way = _Way()
+    ) -> tuple[ReceiverAnswer, str]:
+        """Post, and post again on a new connection if a reused one broke before an answer."""
+        use = _ConnectionUse()
         try:
-            return await self._post(url, body, headers, way, limit)
+            return await self._post(url, body, headers, use, limit)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientResponseError):
-            if not way.reused:
+            if not use.reused:
                 raise
-        return await self._post(url, body, {**headers, "connection": "close"}, _Way(), limit)
+        return await self._post(url, body, {**headers, "connection": "close"}, _ConnectionUse(), limit)
 
     async def _post(
-        self, url: str, body: bytes, headers: Mapping[str, str], way: "_Way", limit: asyncio.Timeout
-    ) -> tuple[Answer, str]:
-        """One request. Once the head of the answer is there `limit` is lifted: nothing after it makes a failure."""
+        self, url: str, body: bytes, headers: Mapping[str, str], use: "_ConnectionUse", limit: asyncio.Timeout
+    ) -> tuple[ReceiverAnswer, str]:
+        """Make one request; `limit` ends with the head of the answer, because nothing after it is a failure."""
         if self._session is None:
             raise RuntimeError("the sender was not started")
         target = self._targets(url)
@@ -175,11 +175,11 @@ class Sender:
         if self._posted % RENEWED_EVERY == 0:
             headers = {**headers, "connection": "close"}
         async with self._session.post(
-            target, data=body, headers=headers, allow_redirects=False, trace_request_ctx=way
+            target, data=body, headers=headers, allow_redirects=False, trace_request_ctx=use
         ) as response:
             limit.reschedule(None)
             start = await _start_of(response)
-            answer = Answer(
+            answer = ReceiverAnswer(
                 status=response.status,
                 retry_after=retry_after(response.headers.get("retry-after"), self._clock.now()),
             )
@@ -187,23 +187,23 @@ class Sender:
 
 
 @dataclass(slots=True)
-class _Way:
-    """Which way a request went: whether over a connection that had been used before."""
+class _ConnectionUse:
+    """How a request used its connection: whether the connection had been used before."""
 
     reused: bool = False
 
 
-def _noticing_reuse() -> aiohttp.TraceConfig:
+def _trace_of_reuse() -> aiohttp.TraceConfig:
     async def reused(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
         context.trace_request_ctx.reused = True
 
-    noticing = aiohttp.TraceConfig()
-    noticing.on_connection_reuseconn.append(reused)
-    return noticing
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(reused)
+    return trace
 
 
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:
-    """What comes of the body in 2 s, at most 16 KiB; a body without a proper end closes its connection."""
+    """Read the body for at most 2 s and 16 KiB; a body without a proper end closes its connection."""
     start = bytearray()
     try:
         async with asyncio.timeout(EXCERPT_S):
@@ -221,9 +221,9 @@ def _announces_a_body(response: aiohttp.ClientResponse) -> bool:
 
 
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Return the wait that a Retry-After header asks for, in seconds or as a date; None where it asks for none.
+    """Return the delay that a Retry-After header asks for, as seconds or as a date; None if it asks for none.
 
-    Zero and a date that has passed ask for none: when to come back is for the schedule to say.
+    Zero and a date in the past ask for none: the retry schedule decides then.
     """
     if value is None:
         return None
@@ -240,7 +240,7 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything behind it, through groups and aiohttp's wrappers."""
+    """Yield the error and all its causes, through groups and aiohttp's wrappers."""
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
     while waiting:
@@ -253,17 +253,17 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         waiting += found.exceptions if isinstance(found, BaseExceptionGroup) else []
 
 
-_FAILURES: tuple[tuple[type[BaseException], Failure], ...] = (
-    (TimeoutError, Failure.TIMEOUT),
-    (aiohttp.ClientConnectorDNSError, Failure.DNS),
-    (aiohttp.ClientSSLError, Failure.TLS),
-    (aiohttp.ClientConnectorError, Failure.CONNECT),
-    (aiohttp.ServerDisconnectedError, Failure.PROTOCOL),
-    (aiohttp.ClientOSError, Failure.CONNECT),
-    (OSError, Failure.CONNECT),
+_FAILURES: tuple[tuple[type[BaseException], AttemptFailure], ...] = (
+    (TimeoutError, AttemptFailure.TIMEOUT),
+    (aiohttp.ClientConnectorDNSError, AttemptFailure.DNS),
+    (aiohttp.ClientSSLError, AttemptFailure.TLS),
+    (aiohttp.ClientConnectorError, AttemptFailure.CONNECT),
+    (aiohttp.ServerDisconnectedError, AttemptFailure.PROTOCOL),
+    (aiohttp.ClientOSError, AttemptFailure.CONNECT),
+    (OSError, AttemptFailure.CONNECT),
 )
-"""Asked in this order: some of them are kinds of one another."""
+"""Checked in this order, because some of them are subclasses of others."""
 
 
-def _failure(error: BaseException) -> Failure:
-    return next((failure for kind, failure in _FAILURES if isinstance(error, kind)), Failure.PROTOCOL)
+def _failure(error: BaseException) -> AttemptFailure:
+    return next((failure for kind, failure in _FAILURES if isinstance(error, kind)), AttemptFailure.PROTOCOL)

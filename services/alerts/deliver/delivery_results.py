@@ -1,0 +1,173 @@
+"""Writes the results of attempts in batches, each under the fence of its attempt, with their effect on endpoints.
+
+Results that arrive while a batch is written form the next batch, so batches grow with the load. A result that cannot be
+written in time is given up: its lease runs out and the delivery is sent again. The effect on an endpoint is left to
+`endpoint_health`.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.alerts.deliver import delivery_store
+from services.alerts.deliver.delivery_store import DeliveryResult, LeasedDelivery
+from services.alerts.deliver.endpoint_health import HealthRecorder
+from services.alerts.deliver.retry import AttemptOutcome, AttemptVerdict, HealthChange, judge_answer, next_attempt
+from services.alerts.deliver.webhook.sender import SendResult
+from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
+from services.alerts.metrics import DeliveryMetrics
+from services.runtime.clock import Clock
+from services.runtime.logs import get_logger
+from services.runtime.postgres import Connection, Pool, acquire, is_transient, retrying
+
+_log = get_logger(__name__)
+
+WRITE_WITHIN_S = 20.0
+"""Seconds after which writing a result is given up; a lease lasts longer than this and the 15 s of an attempt."""
+
+AT_ONCE = 200
+GATHER_S = 0.002
+"""Seconds that a result waits for others, so that they share one statement and one commit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedAttempt:
+    """An attempt that is over: its result, the verdict on it, and when it ended."""
+
+    delivery: LeasedDelivery
+    sent: SendResult
+    verdict: AttemptVerdict
+    at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class ResultWriter:
+    """Writes results until it is cancelled.
+
+    `done` is called with the deliveries whose result was written or given up; `jitter` returns numbers from 0 to 1.
+    """
+
+    pool: Pool
+    clock: Clock
+    health: HealthRecorder
+    metrics: DeliveryMetrics
+    failpoints: AlertsFailpoints
+    jitter: Callable[[], float]
+    done: Callable[[Sequence[LeasedDelivery]], None]
+    _waiting: asyncio.Queue[FinishedAttempt] = field(default_factory=asyncio.Queue, init=False)
+
+    def add(self, delivery: LeasedDelivery, sent: SendResult) -> None:
+        """Take the result of an attempt; `run` writes it."""
+        finished = FinishedAttempt(delivery=delivery, sent=sent, verdict=judge_answer(sent.answer), at=self.clock.now())
+        self._waiting.put_nowait(finished)
+
+    async def run(self) -> None:
+        """Write results as they arrive, until cancelled."""
+        while True:
+            batch = [await self._waiting.get()]
+            await asyncio.sleep(GATHER_S)
+            while len(batch) < AT_ONCE and not self._waiting.empty():
+                batch.append(self._waiting.get_nowait())
+            await self._write_or_give_up(batch)
+            self.done([one.delivery for one in batch])
+
+    async def _write_or_give_up(self, batch: Sequence[FinishedAttempt]) -> None:
+        results = [_result_of(one, jitter=self.jitter()) for one in batch]
+        try:
+            counted, changes = await retrying(lambda: self._write(batch, results), within_s=WRITE_WITHIN_S)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            _log.warning("results not written", count=len(batch), reason=type(error).__name__)
+            return
+        await self.failpoints.reached(AlertsFailpoint.RESULTS_WRITTEN)
+        for one in batch:
+            change = changes.get(one.delivery.id, HealthChange.UNCHANGED)
+            self._report(one, counted=one.delivery.id in counted, change=change)
+
+    async def _write(
+        self, batch: Sequence[FinishedAttempt], results: Sequence[DeliveryResult]
+    ) -> tuple[set[str], Mapping[str, HealthChange]]:
+        """Write results and their effect on endpoints in one transaction; most successes have no such effect."""
+        async with acquire(self.pool) as connection:
+            touched = await self._touched(connection, batch)
+            if not touched:
+                return await delivery_store.write_results(connection, results), {}
+            async with connection.transaction():
+                counted = await delivery_store.write_results(connection, results)
+                return counted, await self._record_health(connection, touched, counted)
+
+    async def _touched(
+        self, connection: Connection, batch: Iterable[FinishedAttempt]
+    ) -> Mapping[UUID, list[FinishedAttempt]]:
+        """Group results by endpoint and leave out endpoints whose health they do not change."""
+        by_endpoint: dict[UUID, list[FinishedAttempt]] = {}
+        for one in batch:
+            by_endpoint.setdefault(one.delivery.endpoint_id, []).append(one)
+        successful = [
+            e for e, found in by_endpoint.items() if all(o.verdict.outcome is AttemptOutcome.DELIVERED for o in found)
+        ]
+        healthy = await self.health.unaffected(connection, successful, self.clock.now())
+        return {endpoint: found for endpoint, found in sorted(by_endpoint.items()) if endpoint not in healthy}
+
+    async def _record_health(
+        self, connection: Connection, touched: Mapping[UUID, list[FinishedAttempt]], counted: set[str]
+    ) -> dict[str, HealthChange]:
+        changes: dict[str, HealthChange] = {}
+        for endpoint, found in touched.items():
+            valid = [one for one in found if one.delivery.id in counted]
+            if valid:
+                verdicts = [one.verdict for one in valid]
+                recorded = await self.health.record(connection, endpoint, verdicts, self.clock.now())
+                changes |= {one.delivery.id: change for one, change in zip(valid, recorded, strict=True)}
+        return changes
+
+    def _report(self, one: FinishedAttempt, *, counted: bool, change: HealthChange) -> None:
+        """Count and log a result."""
+        delivery, sent, verdict = one.delivery, one.sent, one.verdict
+        self.metrics.attempts.labels(verdict.outcome).inc()
+        self.metrics.attempt_seconds.labels(delivery.kind).observe(sent.seconds)
+        if not counted:
+            self.metrics.late_results.inc()
+        if verdict.outcome is not AttemptOutcome.DELIVERED:
+            self.metrics.failures.labels(verdict.failure).inc()
+        elif delivery.revised_at is not None:
+            self.metrics.push_latency.observe(max(0.0, (one.at - delivery.revised_at).total_seconds()))
+        _log.info(
+            "webhook attempted",
+            delivery=delivery.id,
+            endpoint=str(delivery.endpoint_id),
+            type=delivery.type,
+            attempt=delivery.attempt,
+            outcome=verdict.outcome,
+            reason=verdict.failure,
+            status=sent.answer.status,
+            seconds=round(sent.seconds, 3),
+            health=change,
+        )
+
+
+def _result_of(one: FinishedAttempt, *, jitter: float) -> DeliveryResult:
+    delivery, verdict, now = one.delivery, one.verdict, one.at
+    state, step, next_at = "delivered", delivery.step, now
+    if verdict.outcome is AttemptOutcome.GONE:
+        state = "pending"  # the endpoint is disabled: parked until somebody enables it
+    elif verdict.outcome is not AttemptOutcome.DELIVERED:
+        retry = next_attempt(delivery.step, verdict, age=now - delivery.created_at, now=now, jitter=jitter)
+        state = "exhausted" if retry.at is None else "pending"
+        step, next_at = retry.step, retry.at or now
+    return DeliveryResult(
+        delivery_id=delivery.id,
+        attempt=delivery.attempt,
+        at=now,
+        state=state,
+        step=step,
+        next_at=next_at,
+        outcome=verdict.outcome,
+        reason=one.sent.refusal or verdict.failure,
+        status=one.sent.answer.status,
+        seconds=one.sent.seconds,
+        excerpt=one.sent.excerpt,
+    )
