@@ -16,7 +16,7 @@ from random import SystemRandom
 from prometheus_client import CollectorRegistry
 
 from services.alerts.admin import key_store
-from services.alerts.admin.administration import People
+from services.alerts.admin.administration import Administration
 from services.alerts.api.access import Parts
 from services.alerts.api.application import build
 from services.alerts.consume.consumer import Consumer, ConsumerSettings, current_line
@@ -28,14 +28,14 @@ from services.alerts.deliver.webhook.sender import WebhookSender
 from services.alerts.deliver.webhook.signing import WebhookSigner
 from services.alerts.deliver.webhook.target_guard import TargetGuard, TargetPolicy
 from services.alerts.failpoints import AlertsFailpoints
-from services.alerts.inbox.action_executor import Inbox
+from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live import feed_store
-from services.alerts.live.live_stream import Live
+from services.alerts.live.live_stream import LiveStream
 from services.alerts.live.relay import Relay
 from services.alerts.metrics import Metrics
-from services.alerts.notify.change_writer import Publishing
+from services.alerts.notify.change_writer import ChangeWriter
 from services.alerts.settings import AlertsSettings, ProcessSettings
-from services.alerts.upkeep.upkeep_loop import Upkeep
+from services.alerts.upkeep.upkeep_loop import UpkeepLoop
 from services.alerts.wakeups import Wakeups
 from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
@@ -130,11 +130,11 @@ class Service:
         self.metrics = Metrics.register(self.registry)
         self._signer = WebhookSigner(alerts.master_keys)
         self._guard = TargetGuard(_policy(alerts))
-        self._publishing = Publishing(
+        self._publishing = ChangeWriter(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
         )
         self.wakeups = Wakeups(self._sessions, (delivery_store.WAKE, feed_store.WAKE), owner=self._owner)
-        self.inbox = Inbox(pool=pool, clock=clock, publishing=self._publishing, metrics=self.metrics.state)
+        self.inbox = ActionExecutor(pool=pool, clock=clock, publishing=self._publishing, metrics=self.metrics.state)
         self.intake = Intake(
             pool=pool,
             clock=clock,
@@ -146,7 +146,7 @@ class Service:
         )
         self._consumer = self._make_consumer()
         self.sender = WebhookSender(self._guard, clock)
-        self.live = Live(
+        self.live = LiveStream(
             pool=pool,
             wakeups=self.wakeups,
             metrics=self.metrics.state,
@@ -174,10 +174,10 @@ class Service:
         owner.start("upkeep", self.upkeep().run)
         owner.start("consumer", self._consumer.run)
 
-    def upkeep(self) -> Upkeep:
+    def upkeep(self) -> UpkeepLoop:
         """Return what the clock does."""
         alerts = self._settings.alerts
-        return Upkeep(
+        return UpkeepLoop(
             pool=self._pool,
             clock=self._clock,
             inbox=self.inbox,
@@ -242,7 +242,7 @@ class Service:
             clock=self._clock,
             keys=KeyRing(load, self._clock, outages=postgres.TRANSIENT, fresh_s=self._settings.alerts.keys_refresh_s),
             inbox=self.inbox,
-            people=People(
+            people=Administration(
                 pool=self._pool,
                 clock=self._clock,
                 signer=self._signer,

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, TYPES, Reason
+from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, NOTIFICATION_TYPES, NotificationReason
 from services.runtime.reach import forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
@@ -75,10 +75,10 @@ class AlertsSettings(Settings):
     @field_validator("notify_on")
     @classmethod
     def _known_reasons(cls, text: str) -> str:
-        unknown = sorted(set(_words(text)) - {reason.value for reason in TYPES})
+        unknown = sorted(set(_words(text)) - {reason.value for reason in NOTIFICATION_TYPES})
         if unknown:
             raise ValueError(
-                f"holds no reason to tell; there are {', '.join(sorted(reason.value for reason in TYPES))}"
+                f"holds no reason to tell; there are {', '.join(sorted(reason.value for reason in NOTIFICATION_TYPES))}"
             )
         return text
 
@@ -118,9 +118,9 @@ class AlertsSettings(Settings):
         return allowed
 
     @property
-    def reasons(self) -> frozenset[Reason]:
+    def reasons(self) -> frozenset[NotificationReason]:
         """`notify_on` as values."""
-        return frozenset(Reason(word) for word in _words(self.notify_on))
+        return frozenset(NotificationReason(word) for word in _words(self.notify_on))
 
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -95,7 +95,7 @@ _SMUGGLED = [
     ("alerts-consume", "services/alerts/consume/progress.py", "import services.alerts.consume.intake"),
     ("alerts-deliver", "services/alerts/deliver/helpers.py", "import schemas"),
     ("alerts-issues", "services/alerts/issues/model.py", "import services.alerts.issues.lifecycle"),
-    ("alerts-notify", "services/alerts/notify/routing.py", "import services.alerts.notify.announcement"),
+    ("alerts-notify", "services/alerts/notify/routing.py", "import services.alerts.notify.notification"),
     ("faust", "services/journey/timers/timer_loop.py", "import faust"),
     ("aiokafka", "services/ingest/publish/intake.py", "import aiokafka"),
     ("asyncpg", "services/journey/timers/timer_loop.py", "import asyncpg"),

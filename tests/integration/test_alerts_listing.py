@@ -16,7 +16,7 @@ from services.alerts.api.issue_resource import read_issue
 from services.alerts.deliver import delivery_history
 from services.alerts.deliver.delivery_history import DeliveryPageStart
 from services.alerts.inbox import actions, issue_details, issue_list
-from services.alerts.inbox.issue_list import IssueFilter, Order, WalkExpiredError
+from services.alerts.inbox.issue_list import IssueFilter, IssueOrder, WalkExpiredError
 from services.alerts.issues.model import Issue, IssueState
 from services.alerts.live import feed_store
 from services.runtime.http import Problem
@@ -47,7 +47,7 @@ def fits(issue: Issue, wanted: IssueFilter) -> bool:
     )
 
 
-async def a_page(engine: Engine, wanted: IssueFilter, order: Order, cursor: str | None, limit: int) -> Any:
+async def a_page(engine: Engine, wanted: IssueFilter, order: IssueOrder, cursor: str | None, limit: int) -> Any:
     """A page and the cursor of the next one, by way of the text that callers send back."""
     scope = cursors.scope_of_issues(wanted, order)
     async with acquire(engine.pool) as connection:
@@ -59,7 +59,7 @@ async def a_page(engine: Engine, wanted: IssueFilter, order: Order, cursor: str 
 async def every(engine: Engine) -> dict[UUID, Issue]:
     """All issues as they are now."""
     async with acquire(engine.pool) as connection:
-        found = await issue_list.page(connection, IssueFilter(), Order.LATEST, None, 10_000)
+        found = await issue_list.page(connection, IssueFilter(), IssueOrder.LATEST, None, 10_000)
     return {issue.id: issue for issue in found.issues}
 
 
@@ -127,10 +127,10 @@ class Weather:
         }
 
 
-@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("order", list(IssueOrder))
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_walk_misses_nothing_that_fitted_from_its_beginning_to_its_end(
-    database: str, clock: SteppingClock, order: Order, seed: int
+    database: str, clock: SteppingClock, order: IssueOrder, seed: int
 ) -> None:
     chance = random.Random(seed)
     async with an_engine(database, clock, dispatching=False) as engine:
@@ -156,12 +156,12 @@ async def test_an_issue_that_gets_new_friction_during_a_walk_is_on_it(database: 
     frictions = [a_friction(occurred_at=NOW - timedelta(hours=hours)) for hours in range(1, 6)]
     async with an_engine(database, clock, dispatching=False) as engine:
         await engine.take(*frictions)
-        first, cursor = await a_page(engine, UNRESOLVED, Order.LATEST, None, 2)
+        first, cursor = await a_page(engine, UNRESOLVED, IssueOrder.LATEST, None, 2)
         oldest = frictions[-1]
         await engine.take(a_friction(customer_id=oldest.customer_id, journey_id=oldest.journey_id, occurred_at=NOW))
         rest = []
         while cursor is not None:
-            issues, cursor = await a_page(engine, UNRESOLVED, Order.LATEST, cursor, 2)
+            issues, cursor = await a_page(engine, UNRESOLVED, IssueOrder.LATEST, cursor, 2)
             rest += issues
 
     seen = [issue.customer_id for issue in [*first, *rest]]
@@ -174,7 +174,7 @@ async def test_a_walk_that_nothing_disturbs_shows_everything_once_and_ends_witho
 ) -> None:
     async with an_engine(database, clock, dispatching=False) as engine:
         await engine.take(*(a_friction() for _ in range(6)))
-        for order in Order:
+        for order in IssueOrder:
             seen, cursor, walked = [], None, 0
             while walked == 0 or cursor is not None:
                 issues, cursor = await a_page(engine, UNRESOLVED, order, cursor, 3)
@@ -186,8 +186,8 @@ async def test_a_walk_that_nothing_disturbs_shows_everything_once_and_ends_witho
 async def test_a_cursor_of_another_filter_or_order_is_refused(database: str, clock: SteppingClock) -> None:
     async with an_engine(database, clock, dispatching=False) as engine:
         await engine.take(a_friction(), a_friction())
-        _, cursor = await a_page(engine, UNRESOLVED, Order.LATEST, None, 1)
-        for wanted, order in ((UNRESOLVED, Order.SEVERITY), (IssueFilter(), Order.LATEST)):
+        _, cursor = await a_page(engine, UNRESOLVED, IssueOrder.LATEST, None, 1)
+        for wanted, order in ((UNRESOLVED, IssueOrder.SEVERITY), (IssueFilter(), IssueOrder.LATEST)):
             with pytest.raises(Problem, match="cursor_invalid"):
                 await a_page(engine, wanted, order, cursor, 1)
 
@@ -197,12 +197,12 @@ async def test_a_walk_older_than_what_is_kept_of_changes_is_told_to_begin_anew(
 ) -> None:
     async with an_engine(database, clock, dispatching=False) as engine:
         await engine.take(a_friction(), a_friction())
-        _, cursor = await a_page(engine, UNRESOLVED, Order.LATEST, None, 1)
+        _, cursor = await a_page(engine, UNRESOLVED, IssueOrder.LATEST, None, 1)
         await engine.take(a_friction())
         async with acquire(engine.pool) as connection:
             await feed_store.prune(connection, clock.now() + timedelta(seconds=1), 100)
         with pytest.raises(WalkExpiredError):
-            await a_page(engine, UNRESOLVED, Order.LATEST, cursor, 5)
+            await a_page(engine, UNRESOLVED, IssueOrder.LATEST, cursor, 5)
 
 
 async def test_the_severest_stand_first_however_many_newer_mild_ones_there_are(
@@ -213,7 +213,7 @@ async def test_the_severest_stand_first_however_many_newer_mild_ones_there_are(
         await engine.take(old)
         for _ in range(23):
             await engine.take(*(a_friction(severity=Severity.LOW) for _ in range(100)))
-        first, cursor = await a_page(engine, UNRESOLVED, Order.SEVERITY, None, 200)
+        first, cursor = await a_page(engine, UNRESOLVED, IssueOrder.SEVERITY, None, 200)
         async with acquire(engine.pool) as connection:
             counts = await issue_list.summary(connection, UNRESOLVED)
 
@@ -277,10 +277,10 @@ async def test_a_page_by_severity_reads_a_page_of_100_000_issues_and_the_summary
             await connection.execute(MANY, datetime.now(UTC))
             await connection.execute("VACUUM ANALYZE alerts.issues")
             for wanted, index in ((UNRESOLVED, "issues_severest_unresolved"), (IssueFilter(), "issues_severest")):
-                first = await issue_list.page(connection, wanted, Order.SEVERITY, None, 200)
+                first = await issue_list.page(connection, wanted, IssueOrder.SEVERITY, None, 200)
                 assert first.next is not None
                 asked = Asked(connection)
-                await issue_list.page(asked, wanted, Order.SEVERITY, first.next, 200)  # type: ignore[arg-type]  # it stands in for one
+                await issue_list.page(asked, wanted, IssueOrder.SEVERITY, first.next, 200)  # type: ignore[arg-type]  # it stands in for one
                 [page] = [s for s in asked.statements if "severity_rank" in s[0]]
                 steps = await explained(connection, *page)
                 assert [step.get("Index Name") for step in steps] == [None, index]
@@ -320,7 +320,7 @@ async def test_an_issue_says_how_many_of_its_frictions_it_does_not_show(database
         [issue_id] = await every(engine)
         async with acquire(engine.pool) as connection:
             shown = await issue_details.frictions(connection, issue_id)
-            held = await issue_details.held(connection, issue_id)
+            held = await issue_details.count_details(connection, issue_id)
         detail = await read_issue(engine.service.parts, None, issue_id)  # type: ignore[arg-type]  # who asks is not looked at
 
     assert (len(shown), held.evidence) == (100, 105)

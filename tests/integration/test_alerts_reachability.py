@@ -13,7 +13,7 @@ from services.alerts.api.reachability_resource import HearingView
 from services.alerts.consume import following
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.notify import reachability_store
-from services.alerts.notify.reachability import Dead, hear
+from services.alerts.notify.reachability import SilenceReason, report_reachability
 from services.alerts.notify.routing import Route
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import acquire
@@ -199,7 +199,7 @@ async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
         shown = await gauges(engine)
         found = await asyncio.to_thread(diagnosed, database, now)
         async with acquire(engine.pool) as connection:
-            heard = hear(await reachability_store.survey(connection), now=now)
+            heard = report_reachability(await reachability_store.survey(connection), now=now)
 
     assert found["endpoints"].verdict is Verdict.BROKEN
     detail = f"desk: does not take what is sent, since {since:%Y-%m-%dT%H:%M:%SZ} (13 min), 1 messages wait"
@@ -210,7 +210,7 @@ async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
     assert shown["oldest_waiting_timestamp_seconds"] == shown["looked_timestamp_seconds"] == now.timestamp()
     assert shown["unheard_issues"] == 0
     [silent] = HearingView.of(heard).silent
-    assert (silent.name, silent.reason, silent.since, silent.waiting) == ("desk", Dead.UNREACHABLE, since, 1)
+    assert (silent.name, silent.reason, silent.since, silent.waiting) == ("desk", SilenceReason.UNREACHABLE, since, 1)
 
 
 async def test_all_is_well_with_a_living_endpoint_that_catches_all(database: str, clock: SteppingClock) -> None:

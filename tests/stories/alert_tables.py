@@ -19,10 +19,10 @@ from services.alerts.deliver.webhook.signing import WebhookSigner
 from services.alerts.deliver.webhook.target_guard import TargetGuard, TargetPolicy
 from services.alerts.issues.contract import read_friction
 from services.alerts.issues.model import Issue
-from services.alerts.notify.announcement import Announcement, Notification, announce
-from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, Reason
-from services.alerts.notify.routing import Directory, Reachable, Route
-from services.alerts.notify.webhook_body import webhook_body
+from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, NotificationReason
+from services.alerts.notify.notification import Notification, NotificationPlan, plan_notification
+from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
+from services.alerts.notify.webhook_body import render_webhook
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.record import Record
 from tests.unit.alerts.builders import World
@@ -31,11 +31,11 @@ BILLING, EVERYBODY = UUID(int=11), UUID(int=12)
 TEAM = UUID(int=21)
 URL = "https://desk.example/waymark"
 
-DIRECTORY = Directory(
+DIRECTORY = RoutingDirectory(
     routes=(Route(id=UUID(int=1), name="billing", reasons=("billing",), endpoints=(BILLING,), teams=(TEAM,)),),
     endpoints={
-        BILLING: Reachable(id=BILLING, team_id=TEAM, catch_all=False),
-        EVERYBODY: Reachable(id=EVERYBODY, team_id=None, catch_all=True),
+        BILLING: RoutedEndpoint(id=BILLING, team_id=TEAM, catch_all=False),
+        EVERYBODY: RoutedEndpoint(id=EVERYBODY, team_id=None, catch_all=True),
     },
     teams={TEAM: "요금상담팀"},
 )
@@ -82,7 +82,7 @@ class AlertTables:
 
     def __init__(self, clock: Clock) -> None:
         self.board = World()
-        self.said: list[Announcement] = []
+        self.said: list[NotificationPlan] = []
         self.signer = WebhookSigner(("a master key of thirty-two letters",))
         self.secret = self.signer.new_secret(
             secret_id=UUID(int=31), endpoint_id=BILLING, material=bytes(range(32)), now=clock.now()
@@ -98,7 +98,7 @@ class AlertTables:
         return list(self.board.issues.values())
 
     @property
-    def told(self) -> list[Reason]:
+    def told(self) -> list[NotificationReason]:
         """Why people were told something, in order."""
         return [one.decision.reason for one in self.said if one.decision.tell]
 
@@ -108,12 +108,12 @@ class AlertTables:
         placement = self.board.take(*(read_friction(record.value) for record in records))
         told = []
         for change in placement.changes:
-            said = announce(change, DIRECTORY, now=now, notify_on=DEFAULT_NOTIFY_ON, new_id=self._new_id)
+            said = plan_notification(change, DIRECTORY, now=now, notify_on=DEFAULT_NOTIFY_ON, new_id=self._new_id)
             self.board.issues[said.change.after.id] = said.change.after
             self.said.append(said)
             if said.notification is not None:
                 told.append(said.notification)
-                body = webhook_body(said.notification, public_url="https://waymark.example")
+                body = render_webhook(said.notification, public_url="https://waymark.example")
                 self._due += [(delivery_id(self._new_id()), body) for _ in said.notification.endpoints]
         return told
 

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.decision import Reason
+from services.alerts.notify.decision import NotificationReason
 from tests.stories.company import Company, at
 from tests.stories.journey_tables import effort_of, rules_of
 
@@ -28,7 +28,7 @@ async def test_four_tries_over_four_channels_are_one_issue_that_gets_worse(compa
     customer = company.journey.of("customer_id", "C-1009")
     effort.append(effort_of(customer))
     assert rules_of(customer) == ["long_wait"]
-    assert [one.reason for one in told] == [Reason.FIRST]
+    assert [one.reason for one in told] == [NotificationReason.FIRST]
     assert company.issue().severity is AlertSeverity.LOW
 
     # Before noon: the same customer in the chat, about the same matter. That is a repeat contact.
@@ -46,7 +46,7 @@ async def test_four_tries_over_four_channels_are_one_issue_that_gets_worse(compa
     )
     effort.append(effort_of(customer))
     assert {"repeat_contact_24h", "repeat_contact_7d"} < set(rules_of(customer))
-    assert [one.reason for one in told] == [Reason.SEVERITY_RAISED]
+    assert [one.reason for one in told] == [NotificationReason.SEVERITY_RAISED]
     assert company.issue().severity is AlertSeverity.HIGH
 
     # Afternoon: an e-mail. Phone, chat, e-mail: the customer is trying one channel after the other.
@@ -80,7 +80,7 @@ async def test_four_tries_over_four_channels_are_one_issue_that_gets_worse(compa
     effort.append(effort_of(customer))
     assert rules_of(customer).count("channel_switch") == 2
     assert rules_of(customer).count("repeat_contact_24h") == 3  # the second, third and fourth try
-    assert [one.reason for one in told] == [Reason.SEVERITY_RAISED]
+    assert [one.reason for one in told] == [NotificationReason.SEVERITY_RAISED]
 
     # One customer, one matter, one issue; it says what the whole day was like.
     issue = company.issue()

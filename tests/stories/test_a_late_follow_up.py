@@ -3,8 +3,8 @@
 from typing import Any
 
 from services.alerts.issues.model import AlertSeverity, IssueResolution, IssueState
-from services.alerts.notify.decision import Reason
 from services.journey.domain.timer import TimerState
+from services.alerts.notify.decision import NotificationReason
 from tests.stories.company import Company, at
 from tests.stories.journey_tables import rules_of
 
@@ -51,7 +51,7 @@ async def test_a_follow_up_that_is_heard_of_late_withdraws_the_alert(company: Co
     assert rules_of(customer) == []
     issue = company.issue()
     assert (issue.state, issue.resolution, issue.count) == (IssueState.RESOLVED, IssueResolution.RETRACTED, 0)
-    assert [one.reason for one in told] == [Reason.WITHDRAWN]
+    assert [one.reason for one in told] == [NotificationReason.WITHDRAWN]
     await company.alerts.deliver()
     opened, closed = (webhook.document for webhook in company.alerts.desk.received)
     assert (opened["type"], closed["type"]) == ("issue.opened", "issue.resolved")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.alerts.notify.decision import Reason
+from services.alerts.notify.decision import NotificationReason
 from services.journey.domain.names import friction_id
 from tests.stories.company import Company, at
 from tests.stories.journey_tables import rules_of
@@ -55,7 +55,7 @@ async def test_a_login_makes_two_customers_one_and_shows_a_friction_that_neither
     # The friction lies at the call, which completed it, not at the login, which showed it.
     assert rules_of(one) == ["repeat_contact_24h", "repeat_contact_7d"]
     assert {found.at.id for found in one.projection.findings} == {"call-7"}
-    assert [notification.reason for notification in told] == [Reason.FIRST]
+    assert [notification.reason for notification in told] == [NotificationReason.FIRST]
     assert (company.issue().customer_id, company.issue().reason) == (str(visitor.id), "delivery")
     assert company.issue().title.ko == "24시간 안에 다시 문의한 고객"
 

@@ -13,8 +13,8 @@ from schemas.documents import friction as friction_v1
 from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.deliver.retry import AttemptOutcome
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.decision import Reason
 from services.journey.consume.decoding import PoisonCode
+from services.alerts.notify.decision import NotificationReason
 from services.journey.domain.names import friction_id
 from services.runtime.record import Record
 from tests.stories.company import Company, at
@@ -112,7 +112,7 @@ async def test_one_touchpoint_from_http_to_the_signed_webhook(company: Company) 
         (told,) = company.alerts.apply(frictions)
         issue = company.issue()
         assert (issue.severity, issue.count, issue.team) == (AlertSeverity.CRITICAL, 3, "요금상담팀")
-        assert (told.reason, told.type) == (Reason.FIRST, "issue.opened")
+        assert (told.reason, told.type) == (NotificationReason.FIRST, "issue.opened")
 
         # 9. The webhook is signed, sent, and believed by a receiver that knows the secret.
         assert await company.alerts.deliver() == [AttemptOutcome.DELIVERED]

@@ -6,8 +6,15 @@ from datetime import datetime
 import psycopg
 from psycopg.rows import dict_row
 
-from services.alerts.notify.reachability import Dead, Hearing, Reached, Silent, Way, hear
-from services.alerts.notify.reachability_store import SURVEY, read_survey
+from services.alerts.notify.reachability import (
+    Reachability,
+    ReachabilityReport,
+    SilenceReason,
+    SilentEndpoint,
+    Way,
+    report_reachability,
+)
+from services.alerts.notify.reachability_store import SURVEY_QUERY, read_survey
 from waymark.console import say
 from waymark.doctor.finding import Finding, broken, fine, look
 
@@ -15,10 +22,10 @@ from waymark.doctor.finding import Finding, broken, fine, look
 def examine_hearing(connection: psycopg.Connection, now: datetime) -> Iterable[Finding]:
     """Every finding about who is told; broken is what leaves somebody uninformed without their doing."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(SURVEY.encode()).fetchone()
+        row = cursor.execute(SURVEY_QUERY.encode()).fetchone()
     if row is None:
         return
-    heard = hear(read_survey(row), now=now)
+    heard = report_reachability(read_survey(row), now=now)
     if not heard.endpoints and not heard.begun:
         yield _nobody_yet()
         return
@@ -41,10 +48,10 @@ def _add() -> str:
     )
 
 
-def _endpoints(heard: Hearing, now: datetime) -> Finding:
+def _endpoints(heard: ReachabilityReport, now: datetime) -> Finding:
     told = "; ".join(_silent(one, now) for one in heard.silent)
     given_up = heard.waiting.given_up
-    if any(one.why is not Dead.BY_HAND for one in heard.silent):
+    if any(one.why is not SilenceReason.BY_HAND for one in heard.silent):
         fix = say(
             "mend the receiver and enable it where it is disabled: `PATCH /v1/endpoints/{id}`; what waits is sent then",
             "수신 측을 고치고, 비활성화되었으면 `PATCH /v1/endpoints/{id}`로 활성화하세요. 대기 중인 알림이 전송됩니다",
@@ -70,13 +77,13 @@ def _endpoints(heard: Hearing, now: datetime) -> Finding:
     return fine("endpoints", detail)
 
 
-def _silent(one: Silent, now: datetime) -> str:
+def _silent(one: SilentEndpoint, now: datetime) -> str:
     whys = {
-        Dead.BY_HAND: say("disabled by hand", "사람이 비활성화함"),
-        Dead.GONE: say("answered 410 and was disabled", "410을 응답하여 비활성화됨"),
-        Dead.FAILING: say("failed for days and was disabled", "며칠간 실패하여 비활성화됨"),
-        Dead.UNREACHABLE: say("does not take what is sent", "전송을 받지 않음"),
-        Dead.HOLDING: say("takes nothing, and asks for time", "받지 않고 시간을 요청함"),
+        SilenceReason.BY_HAND: say("disabled by hand", "사람이 비활성화함"),
+        SilenceReason.GONE: say("answered 410 and was disabled", "410을 응답하여 비활성화됨"),
+        SilenceReason.FAILING: say("failed for days and was disabled", "며칠간 실패하여 비활성화됨"),
+        SilenceReason.UNREACHABLE: say("does not take what is sent", "전송을 받지 않음"),
+        SilenceReason.HOLDING: say("takes nothing, and asks for time", "받지 않고 시간을 요청함"),
     }
     said = [f"{one.endpoint.name}: {whys[one.why]}"]
     if one.since is not None:
@@ -92,7 +99,7 @@ def _since(since: datetime, now: datetime) -> str:
     return say(f"since {moment} ({minutes} min)", f"{moment}부터 ({minutes}분)")
 
 
-def _routes(heard: Hearing, now: datetime) -> Finding:
+def _routes(heard: ReachabilityReport, now: datetime) -> Finding:
     problems = list(_unheard(heard, now))
     if problems:
         fix = say(
@@ -100,19 +107,19 @@ def _routes(heard: Hearing, now: datetime) -> Finding:
             "위 엔드포인트를 고치거나 catch_all 엔드포인트를 추가하세요: `POST /v1/endpoints` (docs/alerts.md)",
         )
         return broken("routes", "; ".join(problems), fix)
-    if caught := heard.ways_that(Reached.CAUGHT):
+    if caught := heard.ways_that(Reachability.CAUGHT):
         detail = say(
             f"without a living endpoint of their own, caught by others: {_names(caught)}",
             f"자체 엔드포인트가 없어 catch_all이 대신 받는 라우트: {_names(caught)}",
         )
         fix = say("give these routes or their teams an endpoint", "이 라우트나 팀에 엔드포인트를 지정하세요")
         return look("routes", detail, fix)
-    count = len(heard.ways_that(Reached.HEARD))
+    count = len(heard.ways_that(Reachability.HEARD))
     return fine("routes", say(f"all {count} are heard", f"{count}개 모두 전달됩니다"))
 
 
-def _unheard(heard: Hearing, now: datetime) -> Iterator[str]:
-    if ways := heard.ways_that(Reached.UNHEARD):
+def _unheard(heard: ReachabilityReport, now: datetime) -> Iterator[str]:
+    if ways := heard.ways_that(Reachability.UNHEARD):
         yield say(f"nobody hears of: {_names(ways)}", f"아무도 알림을 받지 못함: {_names(ways)}")
     if heard.unheard.count and heard.unheard.since is not None:
         since = _since(heard.unheard.since, now)

@@ -17,15 +17,15 @@ from services.alerts.deliver.webhook import secret_store
 from services.alerts.deliver.webhook.sender import SendResult, WebhookSender
 from services.alerts.deliver.webhook.signing import MATERIAL_BYTES, MOST_OLD_SECRETS, WebhookSigner
 from services.alerts.notify import directory_store
-from services.alerts.notify.reachability import Loss, loss
-from services.alerts.notify.routing import Directory, Reachable, Route
-from services.alerts.notify.webhook_body import trial_body
+from services.alerts.notify.reachability import ReachabilityLoss, reachability_loss
+from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
+from services.alerts.notify.webhook_body import render_test_webhook
 from services.runtime.clock import Clock
 from services.runtime.postgres import Connection, Pool, transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Revealed:
+class RevealedSecret:
     """An endpoint with its new secret, which is shown this once."""
 
     endpoint: Endpoint
@@ -44,36 +44,36 @@ class UnknownTargetError(Exception):
     """A route names an endpoint or a team that does not exist, or an endpoint such a team."""
 
 
-class ContradictionError(Exception):
+class ContradictoryRouteError(Exception):
     """A route tells nobody, and yet names endpoints or teams; its text is the route's name."""
 
 
-class UnheardError(Exception):
+class UnheardWaysError(Exception):
     """The change would leave ways that nobody hears: `loss`, and the names of the teams behind them."""
 
-    def __init__(self, loss: Loss, teams: tuple[str, ...]) -> None:
+    def __init__(self, loss: ReachabilityLoss, teams: tuple[str, ...]) -> None:
         super().__init__(f"{len(loss.unheard)} ways unheard")
         self.loss = loss
         self.teams = teams
 
 
-NOTHING_LOST = Loss(unheard=(), caught=())
+NOTHING_LOST = ReachabilityLoss(unheard=(), caught=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
+class EndpointChange:
     """An endpoint after a change, and what the change took from its ways."""
 
     endpoint: Endpoint
-    loss: Loss
+    loss: ReachabilityLoss
 
 
-Edit = Callable[[list[Route]], list[Route] | None]
+RouteEdit = Callable[[list[Route]], list[Route] | None]
 """Makes a new list of routes of the present one; None: what it was to change is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class People:
+class Administration:
     """Carries administration out. `random_bytes` makes secrets."""
 
     pool: Pool
@@ -83,7 +83,7 @@ class People:
     new_id: Callable[[], UUID]
     random_bytes: Callable[[int], bytes]
 
-    async def add_endpoint(self, endpoint: Endpoint, *, actor: str) -> Revealed:
+    async def add_endpoint(self, endpoint: Endpoint, *, actor: str) -> RevealedSecret:
         """Write a new endpoint with its first secret.
 
         Raises:
@@ -95,11 +95,11 @@ class People:
             await endpoint_store.save_endpoint(connection, endpoint)
             secret = await self._new_secret(connection, endpoint.id, now, overlap=timedelta())
             await endpoint_store.add_event(connection, endpoint.id, "created", actor=actor, now=now, detail={})
-        return Revealed(endpoint=endpoint, secret=secret)
+        return RevealedSecret(endpoint=endpoint, secret=secret)
 
     async def change_endpoint(
         self, endpoint_id: UUID, change: Callable[[Endpoint], Endpoint], *, actor: str, force: bool = False
-    ) -> Changed | None:
+    ) -> EndpointChange | None:
         """Change an endpoint. A new address or a fresh start clears its health; a new address is in the audit.
 
         Raises:
@@ -122,9 +122,9 @@ class People:
                 connection, endpoint_id, "changed", actor=actor, now=now, detail={"members": changed}
             )
             await delivery_store.wake(connection)
-        return Changed(endpoint=after, loss=lost)
+        return EndpointChange(endpoint=after, loss=lost)
 
-    async def remove_endpoint(self, endpoint_id: UUID, *, actor: str, force: bool = False) -> Changed | None:
+    async def remove_endpoint(self, endpoint_id: UUID, *, actor: str, force: bool = False) -> EndpointChange | None:
         """Delete an endpoint, and take it out of every route; None where there is none.
 
         Raises:
@@ -138,25 +138,27 @@ class People:
             lost = await self._loss(connection, endpoint_id, None, force=force)
             await endpoint_store.remove_endpoint(connection, endpoint_id, now)
             await endpoint_store.add_event(connection, endpoint_id, "deleted", actor=actor, now=now, detail={})
-            routes = await directory_store.routes(connection)
+            routes = await directory_store.list_routes(connection)
             if any(endpoint_id in route.endpoints for route in routes):
                 left = [
                     replace(route, endpoints=tuple(e for e in route.endpoints if e != endpoint_id)) for route in routes
                 ]
                 await directory_store.replace_routes(connection, left, actor=actor, change="endpoint deleted", now=now)
-        return Changed(endpoint=found, loss=lost)
+        return EndpointChange(endpoint=found, loss=lost)
 
-    async def _loss(self, connection: Connection, endpoint_id: UUID, after: Endpoint | None, *, force: bool) -> Loss:
+    async def _loss(
+        self, connection: Connection, endpoint_id: UUID, after: Endpoint | None, *, force: bool
+    ) -> ReachabilityLoss:
         await directory_store.lock_routes(
             connection
         )  # two administrators take turns, or each counts on the other's endpoint
-        whom = await directory_store.directory(connection)
-        lost = loss(whom, endpoint_id, _reachable(after) if after else None, now=self.clock.now())
+        whom = await directory_store.load_directory(connection)
+        lost = reachability_loss(whom, endpoint_id, _reachable(after) if after else None, now=self.clock.now())
         if lost.unheard and not force:
-            raise UnheardError(lost, _teams_of(lost, whom))
+            raise UnheardWaysError(lost, _teams_of(lost, whom))
         return lost
 
-    async def rotate_secret(self, endpoint_id: UUID, overlap: timedelta, *, actor: str) -> Revealed | None:
+    async def rotate_secret(self, endpoint_id: UUID, overlap: timedelta, *, actor: str) -> RevealedSecret | None:
         """Give an endpoint a new secret; the old one signs beside it for `overlap`."""
         now = self.clock.now()
         async with transaction(self.pool) as connection:
@@ -168,7 +170,7 @@ class People:
             await endpoint_store.add_event(
                 connection, endpoint_id, "secret_rotated", actor=actor, now=now, detail=detail
             )
-        return Revealed(endpoint=endpoint, secret=secret)
+        return RevealedSecret(endpoint=endpoint, secret=secret)
 
     async def try_endpoint(self, endpoint_id: UUID, *, actor: str) -> SendResult | None:
         """Send a test message the way every message goes: same signer, same guard, same limits."""
@@ -179,7 +181,7 @@ class People:
                 return None
             signing = await secret_store.of_endpoint(connection, endpoint_id, now)
             await endpoint_store.add_event(connection, endpoint_id, "tested", actor=actor, now=now, detail={})
-        body = trial_body(now, endpoint.name)
+        body = render_test_webhook(now, endpoint.name)
         headers = self.signer.headers(delivery_store.delivery_id(self.new_id()), body, signing, now)
         return await self.sender.send(endpoint.url, body, headers)
 
@@ -211,7 +213,7 @@ class People:
         async with transaction(self.pool) as connection:
             return await team_store.remove_team(connection, team_id)
 
-    async def edit_routes(self, edit: Edit, *, actor: str, change: str) -> RouteList | None:
+    async def edit_routes(self, edit: RouteEdit, *, actor: str, change: str) -> RouteList | None:
         """Change the list of routes, as a whole and as a new version.
 
         Raises:
@@ -229,7 +231,7 @@ class People:
             )
             for route in edited:
                 if route.tells_nobody and (route.endpoints or route.teams):
-                    raise ContradictionError(route.name)
+                    raise ContradictoryRouteError(route.name)
             version = await directory_store.replace_routes(
                 connection, edited, actor=actor, change=change, now=self.clock.now()
             )
@@ -243,7 +245,7 @@ class People:
         return self.signer.reveal(fresh)
 
     async def _check_targets(self, connection: Connection, endpoints: Sequence[UUID], teams: Sequence[UUID]) -> None:
-        whom = await directory_store.directory(connection)
+        whom = await directory_store.load_directory(connection)
         if set(endpoints) - whom.endpoints.keys() or set(teams) - whom.teams.keys():
             raise UnknownTargetError
 
@@ -263,15 +265,15 @@ def _differences(before: Endpoint, after: Endpoint) -> list[str]:
     return [member for member in members if getattr(before, member) != getattr(after, member)]
 
 
-def _teams_of(lost: Loss, whom: Directory) -> tuple[str, ...]:
+def _teams_of(lost: ReachabilityLoss, whom: RoutingDirectory) -> tuple[str, ...]:
     """Names of the teams whose routes nobody would hear."""
     named = [team for way in lost.unheard if way.route for team in way.route.teams]
     return tuple(dict.fromkeys(whom.teams[team] for team in named if team in whom.teams))
 
 
-def _reachable(endpoint: Endpoint) -> Reachable:
+def _reachable(endpoint: Endpoint) -> RoutedEndpoint:
     """The endpoint as routing sees it."""
-    return Reachable(
+    return RoutedEndpoint(
         id=endpoint.id,
         team_id=endpoint.team_id,
         catch_all=endpoint.catch_all,

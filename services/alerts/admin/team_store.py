@@ -23,7 +23,7 @@ class NameTakenError(Exception):
     """Another team has this name already."""
 
 
-async def teams(connection: Connection) -> list[Team]:
+async def list_teams(connection: Connection) -> list[Team]:
     """Return all teams by name."""
     rows = await connection.fetch("SELECT * FROM alerts.teams ORDER BY name")
     return [_team(row) for row in rows]

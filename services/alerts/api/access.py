@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
-from services.alerts.admin.administration import People
+from services.alerts.admin.administration import Administration
 from services.alerts.deliver.webhook.target_guard import TargetGuard
-from services.alerts.inbox.action_executor import Inbox
-from services.alerts.live.live_stream import Live
+from services.alerts.inbox.action_executor import ActionExecutor
+from services.alerts.live.live_stream import LiveStream
 from services.runtime.clock import Clock
 from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
 from services.runtime.keys import KeyKind, KeyRing, Verdict
@@ -28,9 +28,9 @@ class Parts:
     pool: Pool
     clock: Clock
     keys: KeyRing
-    inbox: Inbox
-    people: People
-    live: Live
+    inbox: ActionExecutor
+    people: Administration
+    live: LiveStream
     guard: TargetGuard
 
 

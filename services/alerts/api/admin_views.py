@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from services.alerts.api.views import Given, Name, Taken, Words
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.routing import Match, Route
+from services.alerts.notify.routing import Route, RouteMatch
 
 
 class TeamBody(Taken):
@@ -214,7 +214,7 @@ class AskedView(Given):
 
     route_id: UUID
     name: str
-    match: Match
+    match: RouteMatch
 
 
 class RouteAnswer(Given):

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from services.alerts.deliver.delivery_history import DeliveryPageStart
 from services.alerts.inbox import issue_list
-from services.alerts.inbox.issue_list import Behind, Changed, IssueFilter, Order
+from services.alerts.inbox.issue_list import ChangedPageStart, IssueFilter, IssueOrder, OrderedPageStart
 from services.alerts.issues.model import AlertSeverity
 from services.runtime.http import Problem
 
@@ -26,21 +26,21 @@ _DELIVERY_ID = re.compile(r"[\x21-\x7e]{1,80}")
 P = TypeVar("P")
 
 
-def scope_of_issues(wanted: IssueFilter, order: Order) -> str:
+def scope_of_issues(wanted: IssueFilter, order: IssueOrder) -> str:
     """Name a list of issues, with what shapes it; the page size does not."""
     return "issues." + blake2b(repr((wanted, order)).encode(), digest_size=6).hexdigest()
 
 
-def cursor_of_issues(scope: str, place: issue_list.Place) -> str:
+def cursor_of_issues(scope: str, place: issue_list.IssuePageStart) -> str:
     """Return the cursor of a place in a list of issues."""
     match place:
-        case Behind(since=since, rank=rank, last_at=last_at, id=issue_id):
+        case OrderedPageStart(since=since, rank=rank, last_at=last_at, id=issue_id):
             return _written(scope, "behind", since, rank, _microseconds(last_at), issue_id)
-        case Changed(since=since, until=until, id=issue_id):
+        case ChangedPageStart(since=since, until=until, id=issue_id):
             return _written(scope, "changed", since, until, issue_id)
 
 
-def place_in_issues(scope: str, cursor: str | None) -> issue_list.Place | None:
+def place_in_issues(scope: str, cursor: str | None) -> issue_list.IssuePageStart | None:
     """Return the place of a cursor that `cursor_of_issues` made for the same list.
 
     Raises:
@@ -67,15 +67,15 @@ def _deliveries(endpoint_id: UUID, state: str | None) -> str:
     return f"deliveries.{endpoint_id}.{state or 'all'}"
 
 
-def _issue_place(parts: Sequence[str]) -> issue_list.Place:
+def _issue_place(parts: Sequence[str]) -> issue_list.IssuePageStart:
     kind, *rest = parts
     if kind == "behind":
         since, rank, moment, issue_id = rest
-        return Behind(since=_transaction(since), rank=_rank(rank), last_at=_moment(moment), id=UUID(issue_id))
+        return OrderedPageStart(since=_transaction(since), rank=_rank(rank), last_at=_moment(moment), id=UUID(issue_id))
     if kind != "changed":
         raise ValueError(kind)
     since, until, issue_id = rest
-    return Changed(since=_transaction(since), until=_transaction(until), id=UUID(issue_id))
+    return ChangedPageStart(since=_transaction(since), until=_transaction(until), id=UUID(issue_id))
 
 
 def _delivery_place(parts: Sequence[str]) -> DeliveryPageStart:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
-from services.alerts.admin.administration import UnheardError, UnknownTargetError
+from services.alerts.admin.administration import UnheardWaysError, UnknownTargetError
 from services.alerts.api.access import Admin, Agent, Ground, Parts, not_found, problems
 from services.alerts.api.admin_views import (
     EndpointBody,
@@ -28,7 +28,7 @@ from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import AttemptOutcome, EndpointHealth, judge_answer
 from services.alerts.deliver.webhook.signing import MissingMasterKeyError
 from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError
-from services.alerts.notify.reachability import Loss
+from services.alerts.notify.reachability import ReachabilityLoss
 from services.runtime.http import FieldProblem, Problem
 from services.runtime.postgres import acquire
 from services.runtime.web.fields import PlainText
@@ -115,7 +115,7 @@ async def change_endpoint(
         )
     except UnknownTargetError:
         raise _unknown_team() from None
-    except UnheardError as error:
+    except UnheardWaysError as error:
         raise _unheard(error) from None
     if changed is None:
         raise not_found("endpoint")
@@ -136,7 +136,7 @@ async def remove_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID, force
     """
     try:
         removed = await parts.people.remove_endpoint(endpoint_id, actor=caller.label, force=force)
-    except UnheardError as error:
+    except UnheardWaysError as error:
         raise _unheard(error) from None
     if removed is None:
         raise not_found("endpoint")
@@ -242,7 +242,7 @@ def _unknown_team() -> Problem:
     )
 
 
-def _unheard(error: UnheardError) -> Problem:
+def _unheard(error: UnheardWaysError) -> Problem:
     """The refusal that names what nobody would hear."""
     ways = error.loss.unheard
     routes = [way.route.name for way in ways if way.route]
@@ -260,7 +260,7 @@ def _unheard(error: UnheardError) -> Problem:
     return Problem(409, "nobody_would_hear", message, errors=problems_)
 
 
-def _warning(lost: Loss) -> dict[str, str]:
+def _warning(lost: ReachabilityLoss) -> dict[str, str]:
     """The header that says what goes to the catch-all endpoints from now on; none where nothing changes."""
     names = [quote(way.route.name, safe=" ") for way in lost.caught if way.route]
     return {WARNING: f"caught by the catch-all endpoints now: {', '.join(names)}"} if names else {}

@@ -24,9 +24,9 @@ from services.alerts.api.views import (
 )
 from services.alerts.deliver import delivery_history
 from services.alerts.inbox import actions, issue_details, issue_list
-from services.alerts.inbox.action_executor import Acted
-from services.alerts.inbox.actions import Verdict
-from services.alerts.inbox.issue_list import IssueFilter, Order, WalkExpiredError
+from services.alerts.inbox.action_executor import ActionResult
+from services.alerts.inbox.actions import ActionOutcome
+from services.alerts.inbox.issue_list import IssueFilter, IssueOrder, WalkExpiredError
 from services.alerts.issues.model import AlertSeverity, IssueState
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
@@ -67,8 +67,8 @@ class FilterQuery(BaseModel):
 class IssuesQuery(FilterQuery):
     """Which issues, in which order, and how many at once."""
 
-    sort: Order = Field(
-        Order.LATEST,
+    sort: IssueOrder = Field(
+        IssueOrder.LATEST,
         description="`latest`: the latest friction first; `severity`: the severest first, the latest of those.",
     )
     limit: int = Field(50, ge=1, le=200)
@@ -115,7 +115,7 @@ async def read_issue(parts: Ground, _: Reader, issue_id: UUID) -> IssueDetail:
         evidence = await issue_details.frictions(connection, issue_id)
         events = await issue_details.events(connection, issue_id)
         deliveries = await delivery_history.deliveries_of_issue(connection, issue_id)
-        held = await issue_details.held(connection, issue_id)
+        held = await issue_details.count_details(connection, issue_id)
     return IssueDetail(
         **IssueView.of(issue).model_dump(),
         evidence=evidence,
@@ -201,18 +201,18 @@ async def note(parts: Ground, caller: Agent, issue_id: UUID, body: NoteBody) -> 
 
 
 _CONFLICTS = {
-    Verdict.RESOLVED: "It is resolved; reopen it first.",
-    Verdict.MERGED: "It was merged; `merged_into` names the issue that it lives on in.",
-    Verdict.SUPERSEDED: "A later issue of the same matter is unresolved; work on that one.",
-    Verdict.IN_THE_PAST: "Give a time that lies ahead.",
+    ActionOutcome.RESOLVED: "It is resolved; reopen it first.",
+    ActionOutcome.MERGED: "It was merged; `merged_into` names the issue that it lives on in.",
+    ActionOutcome.SUPERSEDED: "A later issue of the same matter is unresolved; work on that one.",
+    ActionOutcome.IN_THE_PAST: "Give a time that lies ahead.",
 }
 _TOO_LONG = f"A snooze lasts {actions.LONGEST_SNOOZE.days} days at most."
 
 
-def _shown(acted: Acted | None) -> IssueView:
+def _shown(acted: ActionResult | None) -> IssueView:
     if acted is None:
         raise not_found("issue")
-    if acted.verdict is Verdict.TOO_LONG:
+    if acted.verdict is ActionOutcome.TOO_LONG:
         raise Problem(422, acted.verdict, _TOO_LONG)
     if acted.verdict in _CONFLICTS:
         raise Problem(409, acted.verdict, _CONFLICTS[acted.verdict])

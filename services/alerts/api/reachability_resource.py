@@ -10,7 +10,14 @@ from pydantic import Field
 from services.alerts.api.access import Ground, Reader, problems
 from services.alerts.api.views import Given
 from services.alerts.notify import reachability_store
-from services.alerts.notify.reachability import Dead, Hearing, Reached, Silent, Way, hear
+from services.alerts.notify.reachability import (
+    Reachability,
+    ReachabilityReport,
+    SilenceReason,
+    SilentEndpoint,
+    Way,
+    report_reachability,
+)
 from services.runtime.postgres import acquire
 
 router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(401, 403, 503))
@@ -21,7 +28,9 @@ class SilentView(Given):
 
     id: UUID
     name: str
-    reason: Dead = Field(description="by_hand, gone, failing (disabled); unreachable, holding (it takes nothing).")
+    reason: SilenceReason = Field(
+        description="by_hand, gone, failing (disabled); unreachable, holding (it takes nothing)."
+    )
     since: datetime | None
     catch_all: bool
     waiting: int = Field(description="Messages that wait for it.")
@@ -29,7 +38,7 @@ class SilentView(Given):
     given_up: int = Field(description="Messages that are tried no more.")
 
     @classmethod
-    def of(cls, silent: Silent) -> Self:
+    def of(cls, silent: SilentEndpoint) -> Self:
         """Show `silent`."""
         return cls(
             id=silent.endpoint.id,
@@ -69,7 +78,7 @@ class HearingView(Given):
     unheard_since: datetime | None
 
     @classmethod
-    def of(cls, found: Hearing) -> Self:
+    def of(cls, found: ReachabilityReport) -> Self:
         """Show `found`."""
         return cls(
             heard=found.well,
@@ -77,8 +86,8 @@ class HearingView(Given):
             living=found.living,
             catching=found.catching,
             silent=[SilentView.of(one) for one in found.silent],
-            unheard=[WayView.of(way) for way in found.ways_that(Reached.UNHEARD)],
-            caught=[WayView.of(way) for way in found.ways_that(Reached.CAUGHT)],
+            unheard=[WayView.of(way) for way in found.ways_that(Reachability.UNHEARD)],
+            caught=[WayView.of(way) for way in found.ways_that(Reachability.CAUGHT)],
             unheard_issues=found.unheard.count,
             unheard_since=found.unheard.since,
         )
@@ -89,4 +98,4 @@ async def who_hears(parts: Ground, _: Reader) -> HearingView:
     """Endpoints where nobody hears, since when and what waits for them; routes and issues that nobody would hear of."""
     async with acquire(parts.pool) as connection:
         found = await reachability_store.survey(connection)
-    return HearingView.of(hear(found, now=parts.clock.now()))
+    return HearingView.of(report_reachability(found, now=parts.clock.now()))

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from services.alerts.admin import team_store
-from services.alerts.admin.administration import ContradictionError, Edit, RouteList, UnknownTargetError
+from services.alerts.admin.administration import ContradictoryRouteError, RouteEdit, RouteList, UnknownTargetError
 from services.alerts.api.access import Admin, Ground, Parts, not_found, problems
 from services.alerts.api.admin_views import (
     AskedView,
@@ -23,7 +23,7 @@ from services.alerts.api.admin_views import (
 )
 from services.alerts.inbox import issue_details
 from services.alerts.notify import directory_store
-from services.alerts.notify.routing import Facts, Route, facts, route
+from services.alerts.notify.routing import Route, RoutingFacts, evaluate_routes, routing_facts
 from services.runtime.http import Problem
 from services.runtime.postgres import acquire
 
@@ -34,7 +34,7 @@ router = APIRouter(prefix="/v1", responses=problems(400, 401, 403, 413, 422, 503
 async def list_teams(parts: Ground, _: Admin) -> list[TeamView]:
     """All teams, by name."""
     async with acquire(parts.pool) as connection:
-        found = await team_store.teams(connection)
+        found = await team_store.list_teams(connection)
     return [TeamView.model_validate(team, from_attributes=True) for team in found]
 
 
@@ -71,7 +71,7 @@ async def remove_team(parts: Ground, _: Admin, team_id: UUID) -> Response:
 async def list_routes(parts: Ground, _: Admin) -> RoutesView:
     """The routes in the order in which they are asked."""
     async with acquire(parts.pool) as connection:
-        whom = await directory_store.directory(connection)
+        whom = await directory_store.load_directory(connection)
     return _shown(RouteList(routes=whom.routes, version=whom.version))
 
 
@@ -115,7 +115,7 @@ async def remove_route(parts: Ground, caller: Admin, route_id: UUID) -> Response
 @router.post("/routes/test", summary="Ask who would hear of an issue", tags=["routes"], responses=problems(404))
 async def ask_routes(parts: Ground, _: Admin, body: RouteQuestion) -> RouteAnswer:
     """Which routes match, which do not, and why; nothing is sent."""
-    about = Facts(
+    about = RoutingFacts(
         rules=tuple(body.rules),
         severity=body.severity,
         service_level=body.service_level,
@@ -123,13 +123,13 @@ async def ask_routes(parts: Ground, _: Admin, body: RouteQuestion) -> RouteAnswe
         reason=body.reason,
     )
     async with acquire(parts.pool) as connection:
-        whom = await directory_store.directory(connection)
+        whom = await directory_store.load_directory(connection)
         if body.issue_id is not None:
             issue = await issue_details.issue(connection, body.issue_id)
             if issue is None:
                 raise not_found("issue")
-            about = facts(issue)
-    routing = route(about, whom, now=parts.clock.now())
+            about = routing_facts(issue)
+    routing = evaluate_routes(about, whom, now=parts.clock.now())
     path = [AskedView(route_id=asked.route.id, name=asked.route.name, match=asked.match) for asked in routing.path]
     return RouteAnswer(
         endpoints=list(routing.endpoints),
@@ -145,12 +145,12 @@ def _team_exists() -> Problem:
     return Problem(409, "team_exists", "There is a team of this name already.")
 
 
-async def _edit(parts: Parts, edit: Edit, actor: str, change: str) -> RouteList:
+async def _edit(parts: Parts, edit: RouteEdit, actor: str, change: str) -> RouteList:
     try:
         changed = await parts.people.edit_routes(edit, actor=actor, change=change)
     except UnknownTargetError:
         raise Problem(422, "target_unknown", "A route names an endpoint or a team that does not exist.") from None
-    except ContradictionError as error:
+    except ContradictoryRouteError as error:
         message = f"The route {error} tells nobody, and yet names endpoints or teams; leave out one or the other."
         raise Problem(422, "route_contradicts_itself", message) from None
     if changed is None:

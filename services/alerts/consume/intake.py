@@ -20,8 +20,8 @@ from services.alerts.issues.contract import UnreadableFrictionError, read_fricti
 from services.alerts.issues.model import ReportedFriction
 from services.alerts.issues.placement import PlacementPlan, place
 from services.alerts.metrics import Metrics
-from services.alerts.notify.announcement import Announcement
-from services.alerts.notify.change_writer import Publishing
+from services.alerts.notify.change_writer import ChangeWriter
+from services.alerts.notify.notification import NotificationPlan
 from services.runtime.clock import Clock
 from services.runtime.log.identity import fingerprint
 from services.runtime.logs import get_logger
@@ -76,7 +76,7 @@ class Intake:
 
     pool: Pool
     clock: Clock
-    publishing: Publishing
+    publishing: ChangeWriter
     metrics: Metrics
     new_id: Callable[[], UUID]
     failpoints: AlertsFailpoints
@@ -142,7 +142,7 @@ class Intake:
 
     async def _place(
         self, connection: Connection, read: Sequence[_Read], now: datetime
-    ) -> tuple[PlacementPlan | None, list[Announcement]]:
+    ) -> tuple[PlacementPlan | None, list[NotificationPlan]]:
         if not read:
             return None, []
         frictions = [r.friction for r in read]
@@ -163,7 +163,7 @@ class Intake:
     def _count(
         self,
         placement: PlacementPlan | None,
-        announcements: Sequence[Announcement],
+        announcements: Sequence[NotificationPlan],
         letters: Sequence[tuple[Arrival, UnreadableFrictionError]],
     ) -> None:
         """Count and log what was committed."""

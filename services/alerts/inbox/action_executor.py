@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.alerts.inbox.actions import Outcome, Verdict
+from services.alerts.inbox.actions import ActionOutcome, ActionVerdict
 from services.alerts.issues import issue_store
 from services.alerts.issues.model import Issue, IssueState
 from services.alerts.metrics import StateMetrics
-from services.alerts.notify.change_writer import Publishing
+from services.alerts.notify.change_writer import ChangeWriter
 from services.runtime.clock import Clock
 from services.runtime.postgres import Pool, retrying, transaction
 
-Action = Callable[[Issue, bool], Outcome]
+Action = Callable[[Issue, bool], ActionVerdict]
 """Decides about an issue; the flag says whether a later one of its fingerprint is unresolved."""
 
 WIDENINGS = 5
@@ -20,23 +20,23 @@ RETRY_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Acted:
+class ActionResult:
     """How the issue stands after the action, and what came of that."""
 
-    verdict: Verdict
+    verdict: ActionOutcome
     issue: Issue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inbox:
+class ActionExecutor:
     """Carries actions out."""
 
     pool: Pool
     clock: Clock
-    publishing: Publishing
+    publishing: ChangeWriter
     metrics: StateMetrics
 
-    async def act(self, issue_id: UUID, action: Action) -> Acted | None:
+    async def act(self, issue_id: UUID, action: Action) -> ActionResult | None:
         """Do `action` to an issue; None where there is no such issue."""
         for _ in range(WIDENINGS):
             try:
@@ -45,7 +45,7 @@ class Inbox:
                 continue
         raise issue_store.IssueMovedError
 
-    async def _act(self, issue_id: UUID, action: Action) -> Acted | None:
+    async def _act(self, issue_id: UUID, action: Action) -> ActionResult | None:
         async with transaction(self.pool) as connection:
             found = await issue_store.lock_issue(connection, issue_id)
             if found is None:
@@ -53,10 +53,10 @@ class Inbox:
             issue, superseded = found
             outcome = action(issue, superseded)
             if outcome.change is None:
-                return Acted(verdict=outcome.verdict, issue=issue)
+                return ActionResult(verdict=outcome.verdict, issue=issue)
             announcements = await self.publishing.write(connection, [outcome.change], self.clock.now())
         self.publishing.count(announcements)
         after = announcements[0].change.after
         if issue.state is IssueState.OPEN and after.state is IssueState.ACKNOWLEDGED:
             self.metrics.time_to_acknowledge.observe((self.clock.now() - issue.opened_at).total_seconds())
-        return Acted(verdict=outcome.verdict, issue=after)
+        return ActionResult(verdict=outcome.verdict, issue=after)

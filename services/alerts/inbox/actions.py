@@ -9,13 +9,13 @@ from enum import StrEnum
 
 from services.alerts.issues.lifecycle import reopen_issue
 from services.alerts.issues.model import SYSTEM, Issue, IssueChange, IssueEvent, IssueEventKind, IssueState
-from services.alerts.notify.routing import Directory, any_alive, facts, route
+from services.alerts.notify.routing import RoutingDirectory, any_alive, evaluate_routes, routing_facts
 
 LONGEST_SNOOZE = timedelta(days=366)
 """Who wants silence for longer than a year wants the issue resolved."""
 
 
-class Verdict(StrEnum):
+class ActionOutcome(StrEnum):
     """What came of an action."""
 
     DONE = "done"
@@ -32,27 +32,27 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ActionVerdict:
     """The verdict, and what to write where it is `done`."""
 
-    verdict: Verdict
+    verdict: ActionOutcome
     change: IssueChange | None = None
 
 
-def acknowledge(issue: Issue, *, actor: str, now: datetime, note: str | None = None) -> Outcome:
+def acknowledge(issue: Issue, *, actor: str, now: datetime, note: str | None = None) -> ActionVerdict:
     """Take the issue: somebody is on it."""
     if issue.state is IssueState.ACKNOWLEDGED:
-        return Outcome(verdict=Verdict.ALREADY)
+        return ActionVerdict(verdict=ActionOutcome.ALREADY)
     if issue.state is IssueState.RESOLVED:
-        return Outcome(verdict=Verdict.RESOLVED)
+        return ActionVerdict(verdict=ActionOutcome.RESOLVED)
     after = replace(issue, state=IssueState.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=actor)
     return _done(issue, after, _event(IssueEventKind.ACKNOWLEDGED, actor, note), now)
 
 
-def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: str | None = None) -> Outcome:
+def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: str | None = None) -> ActionVerdict:
     """Declare the issue dealt with."""
     if issue.state is IssueState.RESOLVED:
-        return Outcome(verdict=Verdict.ALREADY)
+        return ActionVerdict(verdict=ActionOutcome.ALREADY)
     after = replace(
         issue,
         state=IssueState.RESOLVED,
@@ -64,58 +64,58 @@ def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: s
     return _done(issue, after, _event(IssueEventKind.RESOLVED, actor, note, resolution=resolution), now)
 
 
-def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool, note: str | None = None) -> Outcome:
+def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool, note: str | None = None) -> ActionVerdict:
     """Take a resolution back. `superseded`: another issue of the same fingerprint is unresolved."""
     if issue.unresolved:
-        return Outcome(verdict=Verdict.ALREADY)
+        return ActionVerdict(verdict=ActionOutcome.ALREADY)
     if issue.merged_into is not None:
-        return Outcome(verdict=Verdict.MERGED)
+        return ActionVerdict(verdict=ActionOutcome.MERGED)
     if superseded:
-        return Outcome(verdict=Verdict.SUPERSEDED)
+        return ActionVerdict(verdict=ActionOutcome.SUPERSEDED)
     return _done(issue, reopen_issue(issue, now), _event(IssueEventKind.REOPENED, actor, note), now)
 
 
-def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: str | None = None) -> Outcome:
+def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: str | None = None) -> ActionVerdict:
     """Keep the issue silent until a time; only a raise to critical breaks through."""
     if issue.state is IssueState.RESOLVED:
-        return Outcome(verdict=Verdict.RESOLVED)
+        return ActionVerdict(verdict=ActionOutcome.RESOLVED)
     if until <= now:
-        return Outcome(verdict=Verdict.IN_THE_PAST)
+        return ActionVerdict(verdict=ActionOutcome.IN_THE_PAST)
     if until - now > LONGEST_SNOOZE:
-        return Outcome(verdict=Verdict.TOO_LONG)
+        return ActionVerdict(verdict=ActionOutcome.TOO_LONG)
     if issue.snoozed_until == until:
-        return Outcome(verdict=Verdict.ALREADY)
+        return ActionVerdict(verdict=ActionOutcome.ALREADY)
     event = _event(IssueEventKind.SNOOZED, actor, note, until=until.isoformat())
     return _done(issue, replace(issue, snoozed_until=until), event, now)
 
 
-def wake(issue: Issue, *, now: datetime) -> Outcome:
+def wake(issue: Issue, *, now: datetime) -> ActionVerdict:
     """End a snooze whose time has come."""
     if issue.snoozed_until is None or issue.snoozed_until > now:
-        return Outcome(verdict=Verdict.ALREADY)
+        return ActionVerdict(verdict=ActionOutcome.ALREADY)
     return _done(
         issue, replace(issue, snoozed_until=None), IssueEvent(kind=IssueEventKind.SNOOZE_ENDED, actor=SYSTEM), now
     )
 
 
-def tell_again(issue: Issue, directory: Directory, *, now: datetime) -> Outcome:
+def notify_again(issue: Issue, directory: RoutingDirectory, *, now: datetime) -> ActionVerdict:
     """Tell an open issue of which nobody alive was told to those who are there now, and were not told yet.
 
     There was nobody, or all that were told are deleted or dead. What waits for the dead still waits for them.
     """
     if issue.state is not IssueState.OPEN or issue.snoozed_until is not None:
-        return Outcome(verdict=Verdict.ALREADY)
-    told, routing = issue.told, route(facts(issue), directory, now=now)
+        return ActionVerdict(verdict=ActionOutcome.ALREADY)
+    told, routing = issue.told, evaluate_routes(routing_facts(issue), directory, now=now)
     gone = told.severity is not None and not any(e in directory.endpoints for e in told.endpoints)
     dead = told.severity is not None and not any_alive(told.endpoints, directory, now) and routing.heard
     if not (gone or dead or (issue.unheard_since is not None and routing.endpoints)):
-        return Outcome(verdict=Verdict.ALREADY)
+        return ActionVerdict(verdict=ActionOutcome.ALREADY)
     anew = replace(told, severity=None, resolved=False) if gone or dead else told
     after = replace(issue, told=anew, version=issue.version + 1, updated_at=now)
-    return Outcome(verdict=Verdict.DONE, change=IssueChange(before=issue, after=after, events=()))
+    return ActionVerdict(verdict=ActionOutcome.DONE, change=IssueChange(before=issue, after=after, events=()))
 
 
-def note(issue: Issue, *, actor: str, now: datetime, text: str) -> Outcome:
+def note(issue: Issue, *, actor: str, now: datetime, text: str) -> ActionVerdict:
     """Write something down; a change like any other, so that everybody who looks sees it."""
     return _done(issue, issue, _event(IssueEventKind.NOTE, actor, text), now)
 
@@ -124,6 +124,6 @@ def _event(kind: IssueEventKind, actor: str, note: str | None, **detail: str) ->
     return IssueEvent(kind=kind, actor=actor, detail={**detail, "note": note} if note else detail)
 
 
-def _done(before: Issue, after: Issue, event: IssueEvent, now: datetime) -> Outcome:
+def _done(before: Issue, after: Issue, event: IssueEvent, now: datetime) -> ActionVerdict:
     after = replace(after, version=before.version + 1, updated_at=now)
-    return Outcome(verdict=Verdict.DONE, change=IssueChange(before=before, after=after, events=(event,)))
+    return ActionVerdict(verdict=ActionOutcome.DONE, change=IssueChange(before=before, after=after, events=(event,)))

@@ -29,7 +29,7 @@ class IssueEventRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class DetailCounts:
     """How many there are of what an issue holds."""
 
     evidence: int
@@ -37,7 +37,7 @@ class Held:
     deliveries: int
 
 
-async def held(connection: Connection, issue_id: UUID) -> Held:
+async def count_details(connection: Connection, issue_id: UUID) -> DetailCounts:
     """Count the frictions, the lines of the audit and the deliveries of an issue."""
     [row] = await connection.fetch(
         """
@@ -47,7 +47,7 @@ async def held(connection: Connection, issue_id: UUID) -> Held:
         """,
         issue_id,
     )
-    return Held(evidence=row["evidence"], events=row["events"], deliveries=row["deliveries"])
+    return DetailCounts(evidence=row["evidence"], events=row["events"], deliveries=row["deliveries"])
 
 
 async def issue(connection: Connection, issue_id: UUID) -> Issue | None:

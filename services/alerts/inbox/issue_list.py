@@ -20,7 +20,7 @@ from services.runtime.postgres import Connection
 _FIRST = UUID(int=0)
 
 
-class Order(StrEnum):
+class IssueOrder(StrEnum):
     """What stands first."""
 
     LATEST = "latest"
@@ -41,7 +41,7 @@ class IssueFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behind:
+class OrderedPageStart:
     """In the order of the list: behind this issue. `since` is the transaction from which on changes count."""
 
     since: int
@@ -51,7 +51,7 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
+class ChangedPageStart:
     """Among what changed in the transactions from `since` to `until` (which is not one of them): behind this id."""
 
     since: int
@@ -59,16 +59,16 @@ class Changed:
     id: UUID
 
 
-Place = Behind | Changed
+IssuePageStart = OrderedPageStart | ChangedPageStart
 """Where the next page begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IssuePage:
+class IssueListPage:
     """Some issues, and where the next page begins, if there is one."""
 
     issues: list[Issue]
-    next: Place | None
+    next: IssuePageStart | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,9 @@ class WalkExpiredError(Exception):
     """What changed since the walk began is not known any more, or it began in another life of the database."""
 
 
-async def page(connection: Connection, wanted: IssueFilter, order: Order, place: Place | None, limit: int) -> IssuePage:
+async def page(
+    connection: Connection, wanted: IssueFilter, order: IssueOrder, place: IssuePageStart | None, limit: int
+) -> IssueListPage:
     """Return up to `limit` issues from `place` on.
 
     Raises:
@@ -92,20 +94,20 @@ async def page(connection: Connection, wanted: IssueFilter, order: Order, place:
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         listing = _Listing(connection, wanted, order)
-        oldest, latest = await feed_store.running(connection)
-        if isinstance(place, Changed):
+        oldest, latest = await feed_store.running_transactions(connection)
+        if isinstance(place, ChangedPageStart):
             return await listing.changed(place, limit)
         found = await listing.ordered(place, limit + 1)
         if len(found) > limit:
             last = found[limit - 1]
             since = oldest if place is None else place.since
-            behind = Behind(since=since, rank=last.severity.rank, last_at=last.last_at, id=last.id)
-            return IssuePage(issues=found[:limit], next=behind)
+            behind = OrderedPageStart(since=since, rank=last.severity.rank, last_at=last.last_at, id=last.id)
+            return IssueListPage(issues=found[:limit], next=behind)
         if place is None:
-            return IssuePage(issues=found, next=None)
-        changes = Changed(since=place.since, until=latest, id=_FIRST)
+            return IssueListPage(issues=found, next=None)
+        changes = ChangedPageStart(since=place.since, until=latest, id=_FIRST)
         rest = await listing.changed(changes, limit - len(found), but_not=[issue.id for issue in found])
-        return IssuePage(issues=[*found, *rest.issues], next=rest.next)
+        return IssueListPage(issues=[*found, *rest.issues], next=rest.next)
 
 
 async def summary(connection: Connection, wanted: IssueFilter) -> list[SeverityCount]:
@@ -168,8 +170,8 @@ class _Where:
 
 
 _ORDERS = {
-    Order.LATEST: ("last_at, issue_id", "({}::timestamptz, {}::uuid)"),
-    Order.SEVERITY: ("severity_rank, last_at, issue_id", "({}::smallint, {}::timestamptz, {}::uuid)"),
+    IssueOrder.LATEST: ("last_at, issue_id", "({}::timestamptz, {}::uuid)"),
+    IssueOrder.SEVERITY: ("severity_rank, last_at, issue_id", "({}::smallint, {}::timestamptz, {}::uuid)"),
 }
 
 
@@ -182,19 +184,19 @@ class _Listing:
 
     connection: Connection
     wanted: IssueFilter
-    order: Order
+    order: IssueOrder
 
-    async def ordered(self, behind: Behind | None, limit: int) -> list[Issue]:
+    async def ordered(self, behind: OrderedPageStart | None, limit: int) -> list[Issue]:
         """Issues in the order of the list."""
         columns, values = _ORDERS[self.order]
         where = _Where.of(self.wanted)
         if behind is not None:
             key = (behind.rank, behind.last_at, behind.id)
-            where.add(f"({columns}) < {values}", *(key if self.order is Order.SEVERITY else key[1:]))
+            where.add(f"({columns}) < {values}", *(key if self.order is IssueOrder.SEVERITY else key[1:]))
         order_by = ", ".join(f"{column} DESC" for column in columns.split(", "))
         return await self._issues(where, order_by, limit)
 
-    async def changed(self, place: Changed, limit: int, *, but_not: Sequence[UUID] = ()) -> IssuePage:
+    async def changed(self, place: ChangedPageStart, limit: int, *, but_not: Sequence[UUID] = ()) -> IssueListPage:
         """Issues that changed since the walk began, by id, without those that were shown on the same page."""
         if not await feed_store.knows_since(self.connection, place.since):
             raise WalkExpiredError
@@ -204,8 +206,8 @@ class _Listing:
         where.add(f"issue_id IN ({_CHANGED})", str(place.since), str(place.until))
         found = await self._issues(where, "issue_id", limit + 1)
         last = found[limit - 1].id if limit and len(found) > limit else place.id
-        following = Changed(since=place.since, until=place.until, id=last) if len(found) > limit else None
-        return IssuePage(issues=found[:limit], next=following)
+        following = ChangedPageStart(since=place.since, until=place.until, id=last) if len(found) > limit else None
+        return IssueListPage(issues=found[:limit], next=following)
 
     async def _issues(self, where: _Where, order_by: str, limit: int) -> list[Issue]:
         values = [*where.values, limit]

@@ -19,7 +19,7 @@ WAKE = "alerts_feed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Cursor:
+class FeedCursor:
     """A place in the feed: everything up to it was read."""
 
     xid: int
@@ -30,26 +30,26 @@ class Cursor:
         return f"{self.xid}-{self.id}"
 
 
-def parse_cursor(text: str) -> Cursor | None:
+def parse_cursor(text: str) -> FeedCursor | None:
     """Return the cursor in `text`, None where it is none of ours."""
     xid, dash, number = text.partition("-")
     if not dash or not (xid.isascii() and xid.isdigit() and number.isascii() and number.isdigit()) or len(text) > 40:
         return None
-    cursor = Cursor(xid=int(xid), id=int(number))
+    cursor = FeedCursor(xid=int(xid), id=int(number))
     return cursor if cursor.xid < _XIDS and cursor.id < _IDS else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class FeedEntry:
     """One change of an issue; `document` is issue v1."""
 
-    cursor: Cursor
+    cursor: FeedCursor
     type: str
     document: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
+class IssuePublication:
     """One version of an issue, for the feed and for the topic."""
 
     issue_id: UUID
@@ -59,7 +59,7 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unpublished:
+class OutboxRow:
     """A row of the outbox that the topic lacks."""
 
     id: int
@@ -67,7 +67,7 @@ class Unpublished:
     value: bytes
 
 
-async def add(connection: Connection, publications: Sequence[Publication], now: datetime) -> None:
+async def add(connection: Connection, publications: Sequence[IssuePublication], now: datetime) -> None:
     """Write changes to the feed and to the outbox, and wake their readers."""
     await connection.execute(
         """
@@ -88,13 +88,13 @@ async def add(connection: Connection, publications: Sequence[Publication], now: 
     )
 
 
-async def end(connection: Connection) -> Cursor:
+async def end(connection: Connection) -> FeedCursor:
     """Return the cursor behind everything that is committed and will be in order."""
     horizon: str = await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
-    return Cursor(xid=int(horizon) - 1, id=2**62)
+    return FeedCursor(xid=int(horizon) - 1, id=2**62)
 
 
-async def after(connection: Connection, cursor: Cursor, limit: int) -> list[Entry]:
+async def after(connection: Connection, cursor: FeedCursor, limit: int) -> list[FeedEntry]:
     """Return up to `limit` entries behind `cursor`, in order.
 
     Ordered by the column: a bare `xid` would be the text that is returned, by which 1000 stands before 999.
@@ -108,12 +108,12 @@ async def after(connection: Connection, cursor: Cursor, limit: int) -> list[Entr
         *(str(cursor.xid), cursor.id, limit),
     )
     return [
-        Entry(cursor=Cursor(xid=int(row["xid"]), id=row["id"]), type=row["type"], document=row["document"])
+        FeedEntry(cursor=FeedCursor(xid=int(row["xid"]), id=row["id"]), type=row["type"], document=row["document"])
         for row in rows
     ]
 
 
-async def resumable(connection: Connection, cursor: Cursor) -> bool:
+async def resumable(connection: Connection, cursor: FeedCursor) -> bool:
     """Whether everything behind `cursor` is still there, and the cursor is not from another life of the database."""
     found: bool = await connection.fetchval(
         """
@@ -125,7 +125,7 @@ async def resumable(connection: Connection, cursor: Cursor) -> bool:
     return found
 
 
-async def running(connection: Connection) -> tuple[int, int]:
+async def running_transactions(connection: Connection) -> tuple[int, int]:
     """Return the oldest transaction that this snapshot does not see whole, and the first that it sees nothing of."""
     [row] = await connection.fetch(
         """
@@ -159,7 +159,7 @@ async def prune(connection: Connection, before: datetime, limit: int) -> int:
         *(before, limit),
     )
     if rows:
-        last = max(Cursor(xid=int(row["xid"]), id=row["id"]) for row in rows)
+        last = max(FeedCursor(xid=int(row["xid"]), id=row["id"]) for row in rows)
         await connection.execute(
             "UPDATE alerts.feed_horizon SET xid = $1::text::xid8, id = $2 WHERE (xid, id) < ($1::text::xid8, $2)",
             *(str(last.xid), last.id),
@@ -167,12 +167,12 @@ async def prune(connection: Connection, before: datetime, limit: int) -> int:
     return len(rows)
 
 
-async def unpublished(connection: Connection, limit: int) -> list[Unpublished]:
+async def unpublished(connection: Connection, limit: int) -> list[OutboxRow]:
     """Return the oldest changes that the topic lacks."""
     rows = await connection.fetch(
         "SELECT id, issue_id, value FROM alerts.issue_outbox WHERE published_at IS NULL ORDER BY id LIMIT $1", limit
     )
-    return [Unpublished(id=row["id"], issue_id=row["issue_id"], value=row["value"]) for row in rows]
+    return [OutboxRow(id=row["id"], issue_id=row["issue_id"], value=row["value"]) for row in rows]
 
 
 async def mark_published(connection: Connection, ids: Sequence[int], line: str, now: datetime) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 
 from services.alerts.live import feed_store
-from services.alerts.live.feed_store import Cursor, Entry
+from services.alerts.live.feed_store import FeedCursor, FeedEntry
 from services.alerts.metrics import StateMetrics
 from services.alerts.wakeups import Wakeups
 from services.runtime.logs import get_logger
@@ -27,7 +27,7 @@ SETTLING_S = (0.01, 0.03, 0.1, 0.3)
 class _Frame:
     """An event as it goes over the wire."""
 
-    cursor: Cursor
+    cursor: FeedCursor
     wire: bytes
 
 
@@ -36,12 +36,12 @@ class _Listener:
     """A client. `ended` says why nothing more will come."""
 
     queue: asyncio.Queue[_Frame | None]
-    since: Cursor
+    since: FeedCursor
     ended: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
-class Live:
+class LiveStream:
     """Reads the feed while it runs, and streams it to any number of clients."""
 
     pool: Pool
@@ -51,7 +51,7 @@ class Live:
     most_clients: int
     queue_length: int
     _listeners: set[_Listener] = field(default_factory=set, init=False)
-    _cursor: Cursor | None = field(default=None, init=False)
+    _cursor: FeedCursor | None = field(default=None, init=False)
     _closed: bool = field(default=False, init=False)
 
     async def run(self) -> None:
@@ -110,7 +110,7 @@ class Live:
         self._listeners.discard(listener)
         self.metrics.live_clients.set(len(self._listeners))
 
-    async def _beginning(self, last_event_id: str | None, until: Cursor) -> AsyncIterator[_Frame]:
+    async def _beginning(self, last_event_id: str | None, until: FeedCursor) -> AsyncIterator[_Frame]:
         """What a client is told first: what it missed, up to the place where its queue begins."""
         if last_event_id is None:
             yield _Frame(cursor=until, wire=_frame("ready", str(until), "{}"))
@@ -182,7 +182,7 @@ class Live:
         listener.queue.put_nowait(None)
 
 
-def _framed(entry: Entry) -> _Frame:
+def _framed(entry: FeedEntry) -> _Frame:
     return _Frame(cursor=entry.cursor, wire=_frame(entry.type, str(entry.cursor), entry.document))
 
 

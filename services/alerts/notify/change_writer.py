@@ -16,9 +16,9 @@ from services.alerts.issues.model import IssueChange, IssueEventKind
 from services.alerts.live import feed_store
 from services.alerts.metrics import Metrics
 from services.alerts.notify import directory_store, notification_store
-from services.alerts.notify.announcement import Announcement, Notification, announce
-from services.alerts.notify.decision import Reason
-from services.alerts.notify.webhook_body import webhook_body
+from services.alerts.notify.decision import NotificationReason
+from services.alerts.notify.notification import Notification, NotificationPlan, plan_notification
+from services.alerts.notify.webhook_body import render_webhook
 from services.runtime.postgres import Connection
 
 _FEED_TYPES = (
@@ -30,21 +30,23 @@ _FEED_TYPES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Publishing:
+class ChangeWriter:
     """Writes changes of issues with all that follows from them."""
 
-    notify_on: Collection[Reason]
+    notify_on: Collection[NotificationReason]
     public_url: str
     new_id: Callable[[], UUID]
     metrics: Metrics
 
-    async def write(self, connection: Connection, changes: Sequence[IssueChange], now: datetime) -> list[Announcement]:
+    async def write(
+        self, connection: Connection, changes: Sequence[IssueChange], now: datetime
+    ) -> list[NotificationPlan]:
         """Decide who is told, write everything, and return the decisions; `count` them once committed."""
         if not changes:
             return []
-        whom = await directory_store.directory(connection)
+        whom = await directory_store.load_directory(connection)
         announcements = [
-            announce(change, whom, now=now, notify_on=self.notify_on, new_id=self.new_id) for change in changes
+            plan_notification(change, whom, now=now, notify_on=self.notify_on, new_id=self.new_id) for change in changes
         ]
         await issue_store.save_changes(connection, [a.change for a in announcements])
         publications = [_publication(a.change) for a in announcements]
@@ -59,12 +61,12 @@ class Publishing:
         """Write notifications, each with its issue as it was published."""
         if not told:
             return
-        bodies = [(n, webhook_body(n, public_url=self.public_url, document=document)) for n, document in told]
+        bodies = [(n, render_webhook(n, public_url=self.public_url, document=document)) for n, document in told]
         ids = {(n.id, endpoint): delivery_store.delivery_id(self.new_id()) for n, _ in told for endpoint in n.endpoints}
         await notification_store.add(connection, bodies, ids, route_version=route_version)
         await delivery_store.wake(connection)
 
-    def count(self, announcements: Sequence[Announcement]) -> None:
+    def count(self, announcements: Sequence[NotificationPlan]) -> None:
         """Count what was committed."""
         for announcement in announcements:
             issue = announcement.change.after
@@ -76,8 +78,8 @@ class Publishing:
                 self.metrics.delivery.suppressed.labels(announcement.decision.reason).inc()
 
 
-def _publication(change: IssueChange) -> feed_store.Publication:
-    return feed_store.Publication(
+def _publication(change: IssueChange) -> feed_store.IssuePublication:
+    return feed_store.IssuePublication(
         issue_id=change.after.id,
         version=change.after.version,
         type=_feed_type(change),

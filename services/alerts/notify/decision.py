@@ -13,7 +13,7 @@ from services.alerts.issues.aggregates import severity_rose
 from services.alerts.issues.model import AlertSeverity, Issue, IssueResolution, IssueState
 
 
-class Reason(StrEnum):
+class NotificationReason(StrEnum):
     """Why people are told something, or why not."""
 
     FIRST = "first"
@@ -35,62 +35,72 @@ class Reason(StrEnum):
     """A route that tells nobody took it."""
 
 
-TYPES = {
-    Reason.FIRST: "issue.opened",
-    Reason.SEVERITY_RAISED: "issue.updated",
-    Reason.REOPENED: "issue.reopened",
-    Reason.ACKNOWLEDGED: "issue.acknowledged",
-    Reason.SNOOZE_ENDED: "issue.updated",
-    Reason.RESOLVED: "issue.resolved",
-    Reason.WITHDRAWN: "issue.resolved",
-    Reason.MERGED: "issue.merged",
+NOTIFICATION_TYPES = {
+    NotificationReason.FIRST: "issue.opened",
+    NotificationReason.SEVERITY_RAISED: "issue.updated",
+    NotificationReason.REOPENED: "issue.reopened",
+    NotificationReason.ACKNOWLEDGED: "issue.acknowledged",
+    NotificationReason.SNOOZE_ENDED: "issue.updated",
+    NotificationReason.RESOLVED: "issue.resolved",
+    NotificationReason.WITHDRAWN: "issue.resolved",
+    NotificationReason.MERGED: "issue.merged",
 }
 """The `type` of a webhook, by the reason to send it."""
 
-DEFAULT_NOTIFY_ON = frozenset(TYPES) - {Reason.ACKNOWLEDGED}
+DEFAULT_NOTIFY_ON = frozenset(NOTIFICATION_TYPES) - {NotificationReason.ACKNOWLEDGED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class NotificationDecision:
     """Whether to tell, and the reason for either."""
 
     tell: bool
-    reason: Reason
+    reason: NotificationReason
 
     @property
     def type(self) -> str:
         """The webhook's type; only where something is told."""
-        return TYPES[self.reason]
+        return NOTIFICATION_TYPES[self.reason]
 
 
-def decide(before: Issue | None, after: Issue, *, now: datetime, notify_on: Collection[Reason]) -> Decision:
+def decide(
+    before: Issue | None, after: Issue, *, now: datetime, notify_on: Collection[NotificationReason]
+) -> NotificationDecision:
     """Decide whether the change from `before` to `after` is told; `notify_on` names the reasons that are wanted."""
     reason = _ended(after) if after.state is IssueState.RESOLVED else _standing(before, after, now)
-    if reason in TYPES and reason not in notify_on:
-        reason = Reason.NOT_WANTED
-    return Decision(tell=reason in TYPES, reason=reason)
+    if reason in NOTIFICATION_TYPES and reason not in notify_on:
+        reason = NotificationReason.NOT_WANTED
+    return NotificationDecision(tell=reason in NOTIFICATION_TYPES, reason=reason)
 
 
-def _ended(issue: Issue) -> Reason:
+def _ended(issue: Issue) -> NotificationReason:
     if issue.told.severity is None:
-        return Reason.NEVER_TOLD
+        return NotificationReason.NEVER_TOLD
     if issue.told.resolved:
-        return Reason.NOTHING_NEW
+        return NotificationReason.NOTHING_NEW
     if issue.merged_into is not None:
-        return Reason.MERGED
-    return Reason.WITHDRAWN if issue.resolution == IssueResolution.RETRACTED else Reason.RESOLVED
+        return NotificationReason.MERGED
+    return (
+        NotificationReason.WITHDRAWN if issue.resolution == IssueResolution.RETRACTED else NotificationReason.RESOLVED
+    )
 
 
-def _standing(before: Issue | None, issue: Issue, now: datetime) -> Reason:
+def _standing(before: Issue | None, issue: Issue, now: datetime) -> NotificationReason:
     """The reason for an issue that somebody still has to deal with."""
     told = issue.told
     back = told.resolved or (before is not None and not before.unresolved)
     if told.severity is None or back:
         if issue.quiet:
-            return Reason.QUIET
-        return Reason.SNOOZED if _asleep(issue, now) else Reason.FIRST if told.severity is None else Reason.REOPENED
+            return NotificationReason.QUIET
+        return (
+            NotificationReason.SNOOZED
+            if _asleep(issue, now)
+            else NotificationReason.FIRST
+            if told.severity is None
+            else NotificationReason.REOPENED
+        )
     if severity_rose(told.severity, issue.loud_severity):
-        return Reason.SNOOZED if _asleep(issue, now) else Reason.SEVERITY_RAISED
+        return NotificationReason.SNOOZED if _asleep(issue, now) else NotificationReason.SEVERITY_RAISED
     return _of_people(before, issue)
 
 
@@ -100,11 +110,13 @@ def _asleep(issue: Issue, now: datetime) -> bool:
     return snoozed and issue.loud_severity is not AlertSeverity.CRITICAL
 
 
-def _of_people(before: Issue | None, issue: Issue) -> Reason:
+def _of_people(before: Issue | None, issue: Issue) -> NotificationReason:
     if before is not None and before.state is IssueState.OPEN and issue.state is IssueState.ACKNOWLEDGED:
-        return Reason.ACKNOWLEDGED
+        return NotificationReason.ACKNOWLEDGED
     if before is not None and before.snoozed_until is not None and issue.snoozed_until is None:
-        return Reason.SNOOZE_ENDED
+        return NotificationReason.SNOOZE_ENDED
     if issue.unheard_since is not None:
-        return Reason.SNOOZE_ENDED  # the only news that is not in the issue itself; nobody was there to hear it
-    return Reason.NOTHING_NEW
+        return (
+            NotificationReason.SNOOZE_ENDED
+        )  # the only news that is not in the issue itself; nobody was there to hear it
+    return NotificationReason.NOTHING_NEW

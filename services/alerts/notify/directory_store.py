@@ -12,7 +12,7 @@ import msgspec
 
 from services.alerts.issues.json_columns import encode_json
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.routing import Directory, Reachable, Route
+from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
 from services.runtime.postgres import Connection
 
 
@@ -39,7 +39,7 @@ class _RouteRow(msgspec.Struct, frozen=True, kw_only=True):
     tells_nobody: bool
 
 
-DIRECTORY = """
+DIRECTORY_COLUMNS = """
     coalesce((SELECT json_agg(json_build_object(
                 'id', endpoint_id, 'team_id', team_id, 'catch_all', catch_all, 'name', name, 'enabled', enabled,
                 'disabled_reason', disabled_reason, 'disabled_at', disabled_at,
@@ -54,16 +54,16 @@ DIRECTORY = """
 """What a SELECT must hold for `read_directory`."""
 
 
-async def directory(connection: Connection) -> Directory:
+async def load_directory(connection: Connection) -> RoutingDirectory:
     """Return everybody and every route, as they stand in this transaction."""
-    [found] = await connection.fetch(f"SELECT {DIRECTORY}")
+    [found] = await connection.fetch(f"SELECT {DIRECTORY_COLUMNS}")
     return read_directory(dict(found))
 
 
-def read_directory(found: Mapping[str, Any]) -> Directory:
+def read_directory(found: Mapping[str, Any]) -> RoutingDirectory:
     """Return what a row with the columns `DIRECTORY` says."""
-    reachable = msgspec.json.decode(found["endpoints"], type=list[Reachable])
-    return Directory(
+    reachable = msgspec.json.decode(found["endpoints"], type=list[RoutedEndpoint])
+    return RoutingDirectory(
         routes=tuple(_route(row) for row in msgspec.json.decode(found["routes"], type=list[_RouteRow])),
         endpoints={endpoint.id: endpoint for endpoint in reachable},
         teams=msgspec.json.decode(found["teams"], type=dict[UUID, str]),
@@ -71,7 +71,7 @@ def read_directory(found: Mapping[str, Any]) -> Directory:
     )
 
 
-async def routes(connection: Connection) -> list[Route]:
+async def list_routes(connection: Connection) -> list[Route]:
     """Return the routes in the order in which they are asked."""
     rows: str = await connection.fetchval(
         "SELECT coalesce(json_agg(r ORDER BY position, route_id), '[]') FROM alerts.routes r"
@@ -125,7 +125,7 @@ async def replace_routes(
 async def lock_routes(connection: Connection) -> list[Route]:
     """Return the routes for a change: two administrators take turns."""
     await connection.execute("LOCK TABLE alerts.routes IN SHARE ROW EXCLUSIVE MODE")
-    return await routes(connection)
+    return await list_routes(connection)
 
 
 def _matchers(route: Route) -> _Matchers:

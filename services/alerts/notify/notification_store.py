@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.announcement import Notification
+from services.alerts.notify.notification import Notification
 from services.runtime.postgres import Connection, columns
 
 

@@ -12,10 +12,10 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.routing import Directory, Reachable, Route, any_alive, targets
+from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory, any_alive, route_targets
 
 
-class Reached(StrEnum):
+class Reachability(StrEnum):
     """Who hears of what a way takes; worst last. A metric label."""
 
     MUTED = "muted"
@@ -26,7 +26,7 @@ class Reached(StrEnum):
     UNHEARD = "unheard"
 
 
-class Dead(StrEnum):
+class SilenceReason(StrEnum):
     """Why nobody hears what is sent to an endpoint; a metric label."""
 
     BY_HAND = "by_hand"
@@ -42,7 +42,7 @@ class Dead(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class DeliveryBacklog:
     """What is not delivered to one endpoint: how much waits and since when, and how much is tried no more."""
 
     count: int = 0
@@ -51,7 +51,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unheard:
+class UnheardIssues:
     """Open issues that wait for an endpoint that they could go to, and since when."""
 
     count: int = 0
@@ -59,24 +59,24 @@ class Unheard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class ReachabilitySurvey:
     """Everything that the answers rest on, as it stood at one moment."""
 
-    directory: Directory
-    waiting: Mapping[UUID, Waiting]
-    unheard: Unheard
+    directory: RoutingDirectory
+    waiting: Mapping[UUID, DeliveryBacklog]
+    unheard: UnheardIssues
     begun: bool = True
     """There was an endpoint once, even if it is deleted by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Silent:
+class SilentEndpoint:
     """An endpoint where nobody hears, why, since when, and what waits for it."""
 
-    endpoint: Reachable
-    why: Dead
+    endpoint: RoutedEndpoint
+    why: SilenceReason
     since: datetime | None
-    waiting: Waiting
+    waiting: DeliveryBacklog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,46 +84,46 @@ class Way:
     """One way, and who hears; `route` None: what no route takes."""
 
     route: Route | None
-    reached: Reached
+    reached: Reachability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hearing:
+class ReachabilityReport:
     """The answers at one moment."""
 
-    silent: tuple[Silent, ...]
+    silent: tuple[SilentEndpoint, ...]
     ways: tuple[Way, ...]
     living: int
     """Endpoints that are alive."""
     catching: int
     """Those of them that are catch-all."""
-    waiting: Waiting
+    waiting: DeliveryBacklog
     """Over all endpoints."""
-    unheard: Unheard
+    unheard: UnheardIssues
     endpoints: int
     begun: bool
 
     @property
     def well(self) -> bool:
         """Whether nothing that people should know of goes unheard, nor to an endpoint that only seems to be there."""
-        failing = any(one.why is not Dead.BY_HAND for one in self.silent)
-        return not (failing or self.unheard.count or self.ways_that(Reached.UNHEARD))
+        failing = any(one.why is not SilenceReason.BY_HAND for one in self.silent)
+        return not (failing or self.unheard.count or self.ways_that(Reachability.UNHEARD))
 
     @property
     def dead_since(self) -> datetime | None:
         """Since when the enabled endpoint that has been silent longest takes nothing."""
         return min((one.since for one in self.silent if one.endpoint.enabled and one.since is not None), default=None)
 
-    def ways_that(self, reached: Reached) -> tuple[Way, ...]:
+    def ways_that(self, reached: Reachability) -> tuple[Way, ...]:
         """Return the ways of one fate."""
         return tuple(way for way in self.ways if way.reached is reached)
 
 
-def hear(survey: Survey, *, now: datetime) -> Hearing:
+def report_reachability(survey: ReachabilitySurvey, *, now: datetime) -> ReachabilityReport:
     """Answer who would hear what."""
     directory = survey.directory
     living = [endpoint for endpoint in directory.endpoints.values() if endpoint.alive(now)]
-    return Hearing(
+    return ReachabilityReport(
         silent=tuple(_silent(survey, now)),
         ways=tuple(_ways(directory, now)),
         living=len(living),
@@ -135,32 +135,32 @@ def hear(survey: Survey, *, now: datetime) -> Hearing:
     )
 
 
-def _all_of(waiting: Mapping[UUID, Waiting]) -> Waiting:
-    return Waiting(
+def _all_of(waiting: Mapping[UUID, DeliveryBacklog]) -> DeliveryBacklog:
+    return DeliveryBacklog(
         count=sum(one.count for one in waiting.values()),
         since=min((one.since for one in waiting.values() if one.since is not None), default=None),
         given_up=sum(one.given_up for one in waiting.values()),
     )
 
 
-def _silent(survey: Survey, now: datetime) -> Iterator[Silent]:
+def _silent(survey: ReachabilitySurvey, now: datetime) -> Iterator[SilentEndpoint]:
     for endpoint in survey.directory.endpoints.values():
-        if (why := why_dead(endpoint, now)) is not None:
+        if (why := silence_reason(endpoint, now)) is not None:
             since = endpoint.health.failing_since if endpoint.enabled else endpoint.disabled_at
-            waiting = survey.waiting.get(endpoint.id, Waiting())
-            yield Silent(endpoint=endpoint, why=why, since=since, waiting=waiting)
+            waiting = survey.waiting.get(endpoint.id, DeliveryBacklog())
+            yield SilentEndpoint(endpoint=endpoint, why=why, since=since, waiting=waiting)
 
 
-def why_dead(endpoint: Reachable, now: datetime) -> Dead | None:
+def silence_reason(endpoint: RoutedEndpoint, now: datetime) -> SilenceReason | None:
     """Return why nobody hears what is sent there; None where it is alive."""
     if not endpoint.enabled:
-        return Dead(endpoint.disabled_reason or Dead.BY_HAND)
+        return SilenceReason(endpoint.disabled_reason or SilenceReason.BY_HAND)
     if endpoint.alive(now):
         return None
-    return Dead.UNREACHABLE if endpoint.health.breaker_open else Dead.HOLDING
+    return SilenceReason.UNREACHABLE if endpoint.health.breaker_open else SilenceReason.HOLDING
 
 
-def _ways(directory: Directory, now: datetime) -> Iterator[Way]:
+def _ways(directory: RoutingDirectory, now: datetime) -> Iterator[Way]:
     catching = any(e.catch_all and e.alive(now) for e in directory.endpoints.values())
     covered = False
     for route in directory.routes:
@@ -168,15 +168,15 @@ def _ways(directory: Directory, now: datetime) -> Iterator[Way]:
             yield Way(route=route, reached=_reached(route, directory, catching=catching, now=now))
             covered = covered or (takes_everything(route) and not route.continues)
     if not covered:
-        yield Way(route=None, reached=Reached.HEARD if catching else Reached.UNHEARD)
+        yield Way(route=None, reached=Reachability.HEARD if catching else Reachability.UNHEARD)
 
 
-def _reached(route: Route, directory: Directory, *, catching: bool, now: datetime) -> Reached:
+def _reached(route: Route, directory: RoutingDirectory, *, catching: bool, now: datetime) -> Reachability:
     if route.tells_nobody:
-        return Reached.MUTED
-    if any_alive(targets(route, directory.endpoints), directory, now):
-        return Reached.HEARD
-    return Reached.CAUGHT if catching else Reached.UNHEARD
+        return Reachability.MUTED
+    if any_alive(route_targets(route, directory.endpoints), directory, now):
+        return Reachability.HEARD
+    return Reachability.CAUGHT if catching else Reachability.UNHEARD
 
 
 def takes_everything(route: Route) -> bool:
@@ -186,14 +186,16 @@ def takes_everything(route: Route) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
+class ReachabilityLoss:
     """What a change of one endpoint leaves without it: ways that nobody would hear, ways that catch-alls would."""
 
     unheard: tuple[Way, ...]
     caught: tuple[Way, ...]
 
 
-def loss(directory: Directory, endpoint_id: UUID, after: Reachable | None, *, now: datetime) -> Loss:
+def reachability_loss(
+    directory: RoutingDirectory, endpoint_id: UUID, after: RoutedEndpoint | None, *, now: datetime
+) -> ReachabilityLoss:
     """Return which ways of an endpoint nobody of their own hears once it is as `after` (None: deleted).
 
     A way that it goes on to serve is not lost, however it is doing.
@@ -204,9 +206,11 @@ def loss(directory: Directory, endpoint_id: UUID, after: Reachable | None, *, no
     given_up = _served(directory, endpoint_id) - kept
     before = {_name(way): way.reached for way in _ways(directory, now)}
     ways = [way for way in _ways(then, now) if _name(way) in given_up]
-    return Loss(
-        unheard=tuple(way for way in ways if way.reached is Reached.UNHEARD),
-        caught=tuple(way for way in ways if way.reached is Reached.CAUGHT and before[_name(way)] is Reached.HEARD),
+    return ReachabilityLoss(
+        unheard=tuple(way for way in ways if way.reached is Reachability.UNHEARD),
+        caught=tuple(
+            way for way in ways if way.reached is Reachability.CAUGHT and before[_name(way)] is Reachability.HEARD
+        ),
     )
 
 
@@ -214,9 +218,9 @@ def _name(way: Way) -> UUID | None:
     return way.route.id if way.route else None
 
 
-def _served(directory: Directory, endpoint_id: UUID) -> set[UUID | None]:
+def _served(directory: RoutingDirectory, endpoint_id: UUID) -> set[UUID | None]:
     """The ways that an endpoint is there for: routes that name it or its team; all, where it is catch-all."""
     catch_all = directory.endpoints[endpoint_id].catch_all
     telling = (route for route in directory.routes if route.enabled and not route.tells_nobody)
     served: set[UUID | None] = {None} if catch_all else set()
-    return served | {r.id for r in telling if catch_all or endpoint_id in targets(r, directory.endpoints)}
+    return served | {r.id for r in telling if catch_all or endpoint_id in route_targets(r, directory.endpoints)}

@@ -13,12 +13,12 @@ import msgspec
 
 from services.alerts.issues.json_columns import decode_issue
 from services.alerts.issues.model import Issue
-from services.alerts.notify.directory_store import DIRECTORY, read_directory
-from services.alerts.notify.reachability import Survey, Unheard, Waiting
+from services.alerts.notify.directory_store import DIRECTORY_COLUMNS, read_directory
+from services.alerts.notify.reachability import DeliveryBacklog, ReachabilitySurvey, UnheardIssues
 from services.runtime.postgres import Connection
 
-SURVEY = f"""
-SELECT {DIRECTORY},
+SURVEY_QUERY = f"""
+SELECT {DIRECTORY_COLUMNS},
     coalesce((SELECT json_agg(json_build_object(
                 'endpoint_id', endpoint_id, 'count', pending.n, 'since', pending.since, 'given_up', exhausted.n))
                 FROM alerts.endpoints e
@@ -33,7 +33,7 @@ SELECT {DIRECTORY},
 """  # noqa: S608  made of the constant above alone
 
 
-class _Row(msgspec.Struct, frozen=True, kw_only=True):
+class _BacklogRow(msgspec.Struct, frozen=True, kw_only=True):
     """What waits for one endpoint, as PostgreSQL writes it in JSON."""
 
     endpoint_id: UUID
@@ -42,19 +42,21 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
     given_up: int
 
 
-async def survey(connection: Connection) -> Survey:
+async def survey(connection: Connection) -> ReachabilitySurvey:
     """Return how things stand."""
-    [found] = await connection.fetch(SURVEY)
+    [found] = await connection.fetch(SURVEY_QUERY)
     return read_survey(dict(found))
 
 
-def read_survey(found: Mapping[str, Any]) -> Survey:
+def read_survey(found: Mapping[str, Any]) -> ReachabilitySurvey:
     """Return what a row of `SURVEY` says."""
-    rows = msgspec.json.decode(found["waiting"], type=list[_Row])
-    return Survey(
+    rows = msgspec.json.decode(found["waiting"], type=list[_BacklogRow])
+    return ReachabilitySurvey(
         directory=read_directory(found),
-        waiting={row.endpoint_id: Waiting(count=row.count, since=row.since, given_up=row.given_up) for row in rows},
-        unheard=Unheard(count=found["unheard"], since=found["unheard_since"]),
+        waiting={
+            row.endpoint_id: DeliveryBacklog(count=row.count, since=row.since, given_up=row.given_up) for row in rows
+        },
+        unheard=UnheardIssues(count=found["unheard"], since=found["unheard_since"]),
         begun=found["begun"],
     )
 
@@ -67,7 +69,7 @@ async def unheard_issues(connection: Connection, limit: int) -> list[UUID]:
     return [row["issue_id"] for row in rows]
 
 
-async def kept_by_the_dead(
+async def issues_held_by_silent(
     connection: Connection, dead: Sequence[UUID], living: Sequence[UUID], limit: int
 ) -> list[Issue]:
     """Return open issues of which something waits for a dead endpoint and nothing was sent to a living one."""
@@ -86,14 +88,14 @@ async def kept_by_the_dead(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Orphan:
+class OrphanedDelivery:
     """A delivery that waits for an endpoint that is deleted; `issue_id` None: it is about the service itself."""
 
     delivery_id: str
     issue_id: UUID | None
 
 
-async def orphans(connection: Connection, limit: int) -> list[Orphan]:
+async def orphaned_deliveries(connection: Connection, limit: int) -> list[OrphanedDelivery]:
     """Return deliveries that nobody will attempt."""
     rows = await connection.fetch(
         """
@@ -102,7 +104,7 @@ async def orphans(connection: Connection, limit: int) -> list[Orphan]:
         """,
         limit,
     )
-    return [Orphan(delivery_id=row["delivery_id"], issue_id=row["issue_id"]) for row in rows]
+    return [OrphanedDelivery(delivery_id=row["delivery_id"], issue_id=row["issue_id"]) for row in rows]
 
 
 async def give_up(connection: Connection, delivery_ids: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.issues.model import AlertSeverity, Issue
 
 
-class Match(StrEnum):
+class RouteMatch(StrEnum):
     """Why a route took an issue or not."""
 
     MATCHED = "matched"
@@ -31,7 +31,7 @@ class Match(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class RoutingFacts:
     """What routes look at."""
 
     rules: tuple[str, ...]
@@ -61,7 +61,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reachable:
+class RoutedEndpoint:
     """An endpoint as routing sees it; one that is disabled or does not answer still gets its deliveries, which wait."""
 
     id: UUID
@@ -79,29 +79,29 @@ class Reachable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Directory:
+class RoutingDirectory:
     """Whom there is: routes in their order, endpoints that are not deleted, names of teams, version of the routes."""
 
     routes: tuple[Route, ...]
-    endpoints: Mapping[UUID, Reachable]
+    endpoints: Mapping[UUID, RoutedEndpoint]
     teams: Mapping[UUID, str]
     version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RouteCheck:
     """One route and its answer."""
 
     route: Route
-    match: Match
+    match: RouteMatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Routing:
+class RoutingResult:
     """Who hears of it, in a stable order, and the way there."""
 
     endpoints: tuple[UUID, ...]
-    path: tuple[Asked, ...]
+    path: tuple[RouteCheck, ...]
     caught: bool
     """No living endpoint of a route would hear: the catch-all ones are among `endpoints`."""
     muted: bool
@@ -112,9 +112,9 @@ class Routing:
     """The team whose matter it is: of the first route that names one, else of the first endpoint that has one."""
 
 
-def facts(issue: Issue) -> Facts:
+def routing_facts(issue: Issue) -> RoutingFacts:
     """Return what routes look at; of an issue with loud frictions, their severity counts."""
-    return Facts(
+    return RoutingFacts(
         rules=issue.rules,
         severity=issue.loud_severity or issue.severity,
         service_level=issue.service_level,
@@ -123,24 +123,24 @@ def facts(issue: Issue) -> Facts:
     )
 
 
-def route(about: Facts, directory: Directory, *, now: datetime) -> Routing:
+def evaluate_routes(about: RoutingFacts, directory: RoutingDirectory, *, now: datetime) -> RoutingResult:
     """Ask the routes in their order and collect the endpoints of those that match; add the catch-alls if need be."""
     endpoints = directory.endpoints
-    path: list[Asked] = []
+    path: list[RouteCheck] = []
     found: dict[UUID, None] = {}
     ended = False
     for candidate in directory.routes:
-        match = Match.NOT_ASKED if ended else matches(about, candidate)
-        path.append(Asked(route=candidate, match=match))
-        if match is Match.MATCHED:
-            found.update(dict.fromkeys(targets(candidate, endpoints)))
+        match = RouteMatch.NOT_ASKED if ended else match_route(about, candidate)
+        path.append(RouteCheck(route=candidate, match=match))
+        if match is RouteMatch.MATCHED:
+            found.update(dict.fromkeys(route_targets(candidate, endpoints)))
             ended = not candidate.continues
-    took = [asked.route for asked in path if asked.match is Match.MATCHED]
+    took = [asked.route for asked in path if asked.match is RouteMatch.MATCHED]
     muted = bool(took) and all(candidate.tells_nobody for candidate in took)
     caught = not muted and not any_alive(found, directory, now)
     if caught:
         found.update(dict.fromkeys(e.id for e in endpoints.values() if e.catch_all))
-    return Routing(
+    return RoutingResult(
         endpoints=tuple(found),
         path=tuple(path),
         caught=caught,
@@ -150,40 +150,40 @@ def route(about: Facts, directory: Directory, *, now: datetime) -> Routing:
     )
 
 
-def any_alive(endpoint_ids: Iterable[UUID], directory: Directory, now: datetime) -> bool:
+def any_alive(endpoint_ids: Iterable[UUID], directory: RoutingDirectory, now: datetime) -> bool:
     """Return whether one of these endpoints is there and alive."""
     return any(e in directory.endpoints and directory.endpoints[e].alive(now) for e in endpoint_ids)
 
 
-def _team(path: Sequence[Asked], found: Sequence[UUID], directory: Directory) -> str | None:
-    taken = (team for asked in path if asked.match is Match.MATCHED for team in asked.route.teams)
+def _team(path: Sequence[RouteCheck], found: Sequence[UUID], directory: RoutingDirectory) -> str | None:
+    taken = (team for asked in path if asked.match is RouteMatch.MATCHED for team in asked.route.teams)
     owners = (directory.endpoints[endpoint_id].team_id for endpoint_id in found)
     named = (directory.teams[team] for team in (*taken, *owners) if team is not None and team in directory.teams)
     return next(named, None)
 
 
-def matches(about: Facts, candidate: Route) -> Match:
+def match_route(about: RoutingFacts, candidate: Route) -> RouteMatch:
     """Return whether one route takes these facts, and else the first thing that differs."""
     if not candidate.enabled:
-        return Match.DISABLED
+        return RouteMatch.DISABLED
     if candidate.rules and not any(fnmatchcase(rule, pattern) for rule in about.rules for pattern in candidate.rules):
-        return Match.RULE
+        return RouteMatch.RULE
     if about.severity.rank < candidate.min_severity.rank:
-        return Match.SEVERITY
-    return _of_words(about, candidate)
+        return RouteMatch.SEVERITY
+    return _match_words(about, candidate)
 
 
-def _of_words(about: Facts, candidate: Route) -> Match:
+def _match_words(about: RoutingFacts, candidate: Route) -> RouteMatch:
     if candidate.service_levels and about.service_level not in candidate.service_levels:
-        return Match.SERVICE_LEVEL
+        return RouteMatch.SERVICE_LEVEL
     if candidate.channels and about.channel not in candidate.channels:
-        return Match.CHANNEL
+        return RouteMatch.CHANNEL
     if candidate.reasons and about.reason not in candidate.reasons:
-        return Match.REASON
-    return Match.MATCHED
+        return RouteMatch.REASON
+    return RouteMatch.MATCHED
 
 
-def targets(candidate: Route, endpoints: Mapping[UUID, Reachable]) -> list[UUID]:
+def route_targets(candidate: Route, endpoints: Mapping[UUID, RoutedEndpoint]) -> list[UUID]:
     """Return the endpoints that a route names, itself or by their team; none for one that tells nobody."""
     if candidate.tells_nobody:
         return []

@@ -12,7 +12,7 @@ from schemas.codec import utc_text
 from schemas.documents import issue as issue_v1
 from schemas.vocabulary import TextDocument
 from services.alerts.issues.contract import write_issue
-from services.alerts.notify.announcement import Notification
+from services.alerts.notify.notification import Notification
 
 MAX_BYTES = 20_000
 
@@ -21,7 +21,7 @@ _CUTS = ((20, 10, 16), (10, 5, 4), (1, 0, 0))
 _TITLE = 200
 
 
-def webhook_body(notification: Notification, *, public_url: str, document: bytes | None = None) -> bytes:
+def render_webhook(notification: Notification, *, public_url: str, document: bytes | None = None) -> bytes:
     """Return the bytes to sign and send. `document` is the issue as issue v1, where it is at hand."""
     body = _body(notification, document or issue_v1.encode(write_issue(notification.issue)), public_url)
     return body if len(body) <= MAX_BYTES else _shorter(notification, public_url)
@@ -59,7 +59,7 @@ def _body(notification: Notification, document: bytes, public_url: str) -> bytes
     return msgspec.json.encode(head)
 
 
-def trial_body(now: datetime, endpoint: str) -> bytes:
+def render_test_webhook(now: datetime, endpoint: str) -> bytes:
     """Return the body of a test message."""
     return msgspec.json.encode(
         {"type": "endpoint.test", "timestamp": utc_text(now), "data": {"test": True, "endpoint": endpoint}}

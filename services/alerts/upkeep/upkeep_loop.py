@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.alerts.deliver import delivery_store
-from services.alerts.inbox.action_executor import Inbox
-from services.alerts.inbox.actions import tell_again, wake
+from services.alerts.inbox.action_executor import ActionExecutor
+from services.alerts.inbox.actions import notify_again, wake
 from services.alerts.issues.model import AlertSeverity, IssueState
 from services.alerts.live import feed_store
 from services.alerts.metrics import HearingMetrics, StateMetrics
 from services.alerts.notify import directory_store
 from services.alerts.notify import reachability_store as hearing
-from services.alerts.notify.reachability import Dead, Hearing, Reached, hear
+from services.alerts.notify.reachability import Reachability, ReachabilityReport, SilenceReason, report_reachability
 from services.alerts.upkeep import upkeep_store as store
 from services.runtime.clock import Clock
 from services.runtime.logs import get_logger
@@ -34,12 +34,12 @@ NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upkeep:
+class UpkeepLoop:
     """Runs until cancelled; replicas may all do so, what one did the others find done."""
 
     pool: Pool
     clock: Clock
-    inbox: Inbox
+    inbox: ActionExecutor
     metrics: StateMetrics
     hearing: HearingMetrics
     owner: str
@@ -69,7 +69,7 @@ class Upkeep:
     async def end_snoozes(self) -> None:
         """Wake the issues whose time has come."""
         async with acquire(self.pool) as connection:
-            due = await store.snoozes_over(connection, self.clock.now(), AT_ONCE)
+            due = await store.ended_snoozes(connection, self.clock.now(), AT_ONCE)
         for issue_id in due:
             await self.inbox.act(issue_id, lambda issue, _: wake(issue, now=self.clock.now()))
 
@@ -77,15 +77,15 @@ class Upkeep:
         """Tell the issues of which nobody alive was told to whoever hears now."""
         now = self.clock.now()
         async with acquire(self.pool) as connection:
-            whom = await directory_store.directory(connection)
+            whom = await directory_store.load_directory(connection)
             waiting = await hearing.unheard_issues(connection, AT_ONCE)
-            orphans = await hearing.orphans(connection, AT_ONCE)
+            orphans = await hearing.orphaned_deliveries(connection, AT_ONCE)
             living = [e.id for e in whom.endpoints.values() if e.alive(now)]
             dead = [e for e in whom.endpoints if e not in living]
-            kept = await hearing.kept_by_the_dead(connection, dead, living, AT_ONCE) if living and dead else []
-        silent = [issue.id for issue in kept if tell_again(issue, whom, now=now).change is not None]
+            kept = await hearing.issues_held_by_silent(connection, dead, living, AT_ONCE) if living and dead else []
+        silent = [issue.id for issue in kept if notify_again(issue, whom, now=now).change is not None]
         for issue_id in dict.fromkeys([*waiting, *(o.issue_id for o in orphans if o.issue_id is not None), *silent]):
-            await self.inbox.act(issue_id, lambda issue, _: tell_again(issue, whom, now=self.clock.now()))
+            await self.inbox.act(issue_id, lambda issue, _: notify_again(issue, whom, now=self.clock.now()))
         if orphans:
             async with acquire(self.pool) as connection:
                 await hearing.give_up(connection, [orphan.delivery_id for orphan in orphans])
@@ -104,7 +104,7 @@ class Upkeep:
         async with acquire(self.pool) as connection:
             now = self.clock.now()
             figures = await store.figures(connection, now)
-            heard = hear(await hearing.survey(connection), now=now)
+            heard = report_reachability(await hearing.survey(connection), now=now)
         for severity in AlertSeverity:
             for state in (IssueState.OPEN, IssueState.ACKNOWLEDGED):
                 self.metrics.issues.labels(state, severity).set(figures.issues.get((state, severity), 0))
@@ -118,13 +118,13 @@ class Upkeep:
         self._show(heard)
         self.hearing.looked.set(now.timestamp())
 
-    def _show(self, heard: Hearing) -> None:
+    def _show(self, heard: ReachabilityReport) -> None:
         """Set the gauges of who hears."""
-        for why in Dead:
+        for why in SilenceReason:
             self.hearing.dead_endpoints.labels(why).set(sum(one.why is why for one in heard.silent))
         self.hearing.living_endpoints.labels("yes").set(heard.catching)
         self.hearing.living_endpoints.labels("no").set(heard.living - heard.catching)
-        for reached in Reached:
+        for reached in Reachability:
             self.hearing.ways.labels(reached).set(len(heard.ways_that(reached)))
         self.hearing.dead_since.set(_timestamp(heard.dead_since))
         self.hearing.oldest_waiting.set(_timestamp(heard.waiting.since))

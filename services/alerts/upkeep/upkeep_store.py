@@ -39,7 +39,7 @@ async def prune(connection: Connection, statement: str, before: datetime, limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class GaugeFigures:
     """How things stand."""
 
     issues: Mapping[tuple[str, str], int]
@@ -50,7 +50,7 @@ class Figures:
     unpublished: int
 
 
-async def figures(connection: Connection, now: datetime) -> Figures:
+async def figures(connection: Connection, now: datetime) -> GaugeFigures:
     """Count what the gauges show."""
     issues = await connection.fetch(
         """
@@ -80,7 +80,7 @@ async def figures(connection: Connection, now: datetime) -> Figures:
         """,
         now,
     )
-    return Figures(
+    return GaugeFigures(
         issues={(row["state"], row["severity"]): row["n"] for row in issues},
         oldest_open={row["severity"]: row["oldest"] for row in issues if row["state"] == "open"},
         deliveries={row["state"]: row["n"] for row in deliveries},
@@ -90,7 +90,7 @@ async def figures(connection: Connection, now: datetime) -> Figures:
     )
 
 
-async def snoozes_over(connection: Connection, now: datetime, limit: int) -> list[UUID]:
+async def ended_snoozes(connection: Connection, now: datetime, limit: int) -> list[UUID]:
     """Return issues whose snooze has run out."""
     rows = await connection.fetch(
         "SELECT issue_id FROM alerts.issues WHERE snoozed_until <= $1 ORDER BY snoozed_until LIMIT $2", now, limit

@@ -10,14 +10,14 @@ import pytest
 from services.alerts.deliver.retry import SILENT_AFTER, EndpointHealth
 from services.alerts.inbox.actions import (
     LONGEST_SNOOZE,
-    Outcome,
-    Verdict,
+    ActionOutcome,
+    ActionVerdict,
     acknowledge,
     note,
+    notify_again,
     reopen,
     resolve,
     snooze,
-    tell_again,
     wake,
 )
 from services.alerts.issues.model import (
@@ -29,7 +29,7 @@ from services.alerts.issues.model import (
     IssueState,
     NotificationRecord,
 )
-from services.alerts.notify.routing import Directory, Reachable, Route
+from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
 from tests.unit.alerts.builders import NOW, an_issue
 
 OPEN = an_issue()
@@ -42,39 +42,47 @@ LATER = NOW + timedelta(hours=1)
 @pytest.mark.parametrize(
     ("action", "verdict"),
     [
-        pytest.param(lambda: acknowledge(TAKEN, actor="lee", now=NOW), Verdict.ALREADY, id="taking what is taken"),
         pytest.param(
-            lambda: acknowledge(RESOLVED, actor="lee", now=NOW), Verdict.RESOLVED, id="taking what is resolved"
+            lambda: acknowledge(TAKEN, actor="lee", now=NOW), ActionOutcome.ALREADY, id="taking what is taken"
         ),
         pytest.param(
-            lambda: resolve(RESOLVED, actor="lee", now=NOW, resolution="x"), Verdict.ALREADY, id="resolving twice"
+            lambda: acknowledge(RESOLVED, actor="lee", now=NOW), ActionOutcome.RESOLVED, id="taking what is resolved"
         ),
         pytest.param(
-            lambda: reopen(OPEN, actor="lee", now=NOW, superseded=False), Verdict.ALREADY, id="opening what is open"
+            lambda: resolve(RESOLVED, actor="lee", now=NOW, resolution="x"), ActionOutcome.ALREADY, id="resolving twice"
         ),
         pytest.param(
-            lambda: reopen(MERGED, actor="lee", now=NOW, superseded=False), Verdict.MERGED, id="opening the merged"
+            lambda: reopen(OPEN, actor="lee", now=NOW, superseded=False),
+            ActionOutcome.ALREADY,
+            id="opening what is open",
+        ),
+        pytest.param(
+            lambda: reopen(MERGED, actor="lee", now=NOW, superseded=False),
+            ActionOutcome.MERGED,
+            id="opening the merged",
         ),
         pytest.param(
             lambda: reopen(RESOLVED, actor="lee", now=NOW, superseded=True),
-            Verdict.SUPERSEDED,
+            ActionOutcome.SUPERSEDED,
             id="opening beside a later one",
         ),
         pytest.param(
-            lambda: snooze(RESOLVED, actor="lee", now=NOW, until=LATER), Verdict.RESOLVED, id="snoozing the resolved"
+            lambda: snooze(RESOLVED, actor="lee", now=NOW, until=LATER),
+            ActionOutcome.RESOLVED,
+            id="snoozing the resolved",
         ),
         pytest.param(
-            lambda: snooze(OPEN, actor="lee", now=NOW, until=NOW), Verdict.IN_THE_PAST, id="snoozing until now"
+            lambda: snooze(OPEN, actor="lee", now=NOW, until=NOW), ActionOutcome.IN_THE_PAST, id="snoozing until now"
         ),
         pytest.param(
             lambda: snooze(an_issue(snoozed_until=LATER), actor="lee", now=NOW, until=LATER),
-            Verdict.ALREADY,
+            ActionOutcome.ALREADY,
             id="snoozing twice until the same time",
         ),
-        pytest.param(lambda: wake(OPEN, now=NOW), Verdict.ALREADY, id="waking what is awake"),
+        pytest.param(lambda: wake(OPEN, now=NOW), ActionOutcome.ALREADY, id="waking what is awake"),
     ],
 )
-def test_what_changes_nothing_says_so(action: Callable[[], Outcome], verdict: Verdict) -> None:
+def test_what_changes_nothing_says_so(action: Callable[[], ActionVerdict], verdict: ActionOutcome) -> None:
     outcome = action()
     assert (outcome.verdict, outcome.change) == (verdict, None)
 
@@ -129,11 +137,11 @@ def test_what_changes_nothing_says_so(action: Callable[[], Outcome], verdict: Ve
     ],
 )
 def test_every_action_is_one_version_and_one_line_of_audit(
-    action: Callable[[Issue], Outcome], issue: Issue, event: IssueEvent
+    action: Callable[[Issue], ActionVerdict], issue: Issue, event: IssueEvent
 ) -> None:
     outcome = action(issue)
 
-    assert outcome.verdict is Verdict.DONE
+    assert outcome.verdict is ActionOutcome.DONE
     assert outcome.change is not None
     assert outcome.change.before == issue
     assert outcome.change.after.version == issue.version + 1
@@ -141,7 +149,7 @@ def test_every_action_is_one_version_and_one_line_of_audit(
     assert outcome.change.events == (event,)
 
 
-def after(outcome: Outcome) -> Issue:
+def after(outcome: ActionVerdict) -> Issue:
     assert outcome.change is not None
     return outcome.change.after
 
@@ -172,22 +180,24 @@ def test_reopening_it_starts_over() -> None:
 def test_a_snooze_ends_when_its_time_has_come() -> None:
     asleep = after(snooze(OPEN, actor="lee", now=NOW, until=LATER))
 
-    assert wake(asleep, now=LATER - timedelta(seconds=1)).verdict is Verdict.ALREADY
+    assert wake(asleep, now=LATER - timedelta(seconds=1)).verdict is ActionOutcome.ALREADY
     assert after(wake(asleep, now=LATER)).snoozed_until is None
 
 
 DESK, GONE = UUID(int=1), UUID(int=2)
-SOMEBODY = Directory(routes=(), endpoints={DESK: Reachable(id=DESK, team_id=None, catch_all=True)}, teams={})
-NOBODY = Directory(routes=(), endpoints={}, teams={})
+SOMEBODY = RoutingDirectory(
+    routes=(), endpoints={DESK: RoutedEndpoint(id=DESK, team_id=None, catch_all=True)}, teams={}
+)
+NOBODY = RoutingDirectory(routes=(), endpoints={}, teams={})
 TOLD = NotificationRecord(severity=AlertSeverity.MEDIUM, at=NOW, endpoints=(GONE,), sequence=4)
 
 
 def test_an_issue_that_nobody_could_hear_of_is_told_once_somebody_is_there() -> None:
     waiting = replace(OPEN, unheard_since=NOW)
 
-    told = tell_again(waiting, SOMEBODY, now=LATER)
+    told = notify_again(waiting, SOMEBODY, now=LATER)
 
-    assert tell_again(waiting, NOBODY, now=LATER) == Outcome(verdict=Verdict.ALREADY)
+    assert notify_again(waiting, NOBODY, now=LATER) == ActionVerdict(verdict=ActionOutcome.ALREADY)
     assert told.change is not None
     assert (told.change.before, told.change.events) == (waiting, ())
     assert told.change.after == replace(waiting, version=OPEN.version + 1, updated_at=LATER)
@@ -195,13 +205,15 @@ def test_an_issue_that_nobody_could_hear_of_is_told_once_somebody_is_there() -> 
 
 def test_an_issue_is_told_again_by_the_routes_that_take_it_and_to_those_alive_by_then() -> None:
     late = EndpointHealth(failing_since=LATER - SILENT_AFTER)  # dead at this moment, alive just before
-    desk = Reachable(id=DESK, team_id=None, catch_all=False)
+    desk = RoutedEndpoint(id=DESK, team_id=None, catch_all=False)
     only = Route(id=UUID(int=9), name="calls", channels=(str(OPEN.channel),), endpoints=(DESK,))
-    directory = Directory(routes=(only,), endpoints={DESK: desk, GONE: replace(desk, id=GONE, health=late)}, teams={})
+    directory = RoutingDirectory(
+        routes=(only,), endpoints={DESK: desk, GONE: replace(desk, id=GONE, health=late)}, teams={}
+    )
 
-    told = tell_again(replace(OPEN, told=TOLD, unheard_since=NOW), directory, now=LATER)
+    told = notify_again(replace(OPEN, told=TOLD, unheard_since=NOW), directory, now=LATER)
 
-    assert told.verdict is Verdict.DONE
+    assert told.verdict is ActionOutcome.DONE
     assert told.change is not None
     assert told.change.after.told == replace(TOLD, severity=None, resolved=False)
 
@@ -210,27 +222,27 @@ def test_a_snooze_lasts_a_year_at_most() -> None:
     longest = snooze(OPEN, actor="kim", now=NOW, until=NOW + LONGEST_SNOOZE)
     longer = snooze(OPEN, actor="kim", now=NOW, until=NOW + LONGEST_SNOOZE + timedelta(microseconds=1))
 
-    assert (longest.verdict, longer) == (Verdict.DONE, Outcome(verdict=Verdict.TOO_LONG))
+    assert (longest.verdict, longer) == (ActionOutcome.DONE, ActionVerdict(verdict=ActionOutcome.TOO_LONG))
 
 
 @pytest.mark.parametrize("directory", [SOMEBODY, NOBODY])
-def test_an_issue_whose_listeners_are_all_deleted_begins_anew(directory: Directory) -> None:
-    told = tell_again(replace(OPEN, told=TOLD), directory, now=LATER)
+def test_an_issue_whose_listeners_are_all_deleted_begins_anew(directory: RoutingDirectory) -> None:
+    told = notify_again(replace(OPEN, told=TOLD), directory, now=LATER)
 
     assert told.change is not None
     assert told.change.after.told == replace(TOLD, severity=None)
 
 
 def test_an_issue_of_which_only_the_dead_were_told_goes_to_the_living() -> None:
-    dead = Reachable(id=GONE, team_id=None, catch_all=True, enabled=False)
+    dead = RoutedEndpoint(id=GONE, team_id=None, catch_all=True, enabled=False)
     issue = replace(OPEN, told=TOLD)
 
-    told = tell_again(issue, replace(SOMEBODY, endpoints={**SOMEBODY.endpoints, GONE: dead}), now=LATER)
-    nobody = tell_again(issue, replace(SOMEBODY, endpoints={GONE: dead}), now=LATER)
+    told = notify_again(issue, replace(SOMEBODY, endpoints={**SOMEBODY.endpoints, GONE: dead}), now=LATER)
+    nobody = notify_again(issue, replace(SOMEBODY, endpoints={GONE: dead}), now=LATER)
 
     assert told.change is not None
     assert told.change.after.told == replace(TOLD, severity=None)
-    assert nobody == Outcome(verdict=Verdict.ALREADY)
+    assert nobody == ActionVerdict(verdict=ActionOutcome.ALREADY)
 
 
 @pytest.mark.parametrize(
@@ -245,4 +257,4 @@ def test_an_issue_of_which_only_the_dead_were_told_goes_to_the_living() -> None:
     ],
 )
 def test_an_issue_that_somebody_knows_of_is_not_told_again(issue: Issue) -> None:
-    assert tell_again(issue, SOMEBODY, now=NOW) == Outcome(verdict=Verdict.ALREADY)
+    assert notify_again(issue, SOMEBODY, now=NOW) == ActionVerdict(verdict=ActionOutcome.ALREADY)

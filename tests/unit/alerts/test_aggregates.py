@@ -11,9 +11,9 @@ from schemas.documents import issue as issue_v1
 from services.alerts.issues.aggregates import latest_revision, with_aggregates
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import AlertSeverity, Issue, LocalizedTitle, ReportedFriction, TimelineStep
-from services.alerts.notify.announcement import Notification
-from services.alerts.notify.decision import Reason
-from services.alerts.notify.webhook_body import MAX_BYTES, webhook_body
+from services.alerts.notify.decision import NotificationReason
+from services.alerts.notify.notification import Notification
+from services.alerts.notify.webhook_body import MAX_BYTES, render_webhook
 from tests.unit.alerts.builders import NOW, World, a_friction, an_issue
 
 HOUR = timedelta(hours=1)
@@ -163,7 +163,7 @@ def test_an_issue_of_three_hundred_frictions_with_the_longest_texts_stays_what_t
     [issue] = world.issues.values()
 
     document = issue_v1.encode(write_issue(issue))
-    body = webhook_body(_notification(issue), public_url="https://waymark.example", document=document)
+    body = render_webhook(_notification(issue), public_url="https://waymark.example", document=document)
 
     assert validation.errors("issue.v1", json.loads(document)) == []
     assert (issue.count, len(issue.frictions), len(issue.rules)) == (300, 100, 50)
@@ -180,7 +180,7 @@ def _notification(issue: Issue) -> Notification:
         issue=issue,
         sequence=1,
         type="issue.opened",
-        reason=Reason.FIRST,
+        reason=NotificationReason.FIRST,
         endpoints=(),
         revised_at=NOW,
         created_at=NOW,

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.alerts.issues.model import AlertSeverity, Issue, IssueState, NotificationRecord
-from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, Reason, decide
+from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, NotificationReason, decide
 from tests.unit.alerts.builders import NOW, an_issue
 
 NOTHING_YET = NotificationRecord()
@@ -22,51 +22,67 @@ HIGH = {"severity": AlertSeverity.HIGH, "loud_severity": AlertSeverity.HIGH}
     ("after", "reason"),
     [
         # nobody knows of it yet
-        pytest.param({"told": NOTHING_YET}, Reason.FIRST, id="the first time, at once"),
-        pytest.param({"told": NOTHING_YET, "loud_severity": None}, Reason.QUIET, id="quiet frictions only"),
-        pytest.param({"told": NOTHING_YET, **RESOLVED}, Reason.NEVER_TOLD, id="it ended before anybody knew"),
+        pytest.param({"told": NOTHING_YET}, NotificationReason.FIRST, id="the first time, at once"),
+        pytest.param({"told": NOTHING_YET, "loud_severity": None}, NotificationReason.QUIET, id="quiet frictions only"),
         pytest.param(
-            {"told": NOTHING_YET, **SNOOZED}, Reason.SNOOZED, id="the first loud friction while it is snoozed"
+            {"told": NOTHING_YET, **RESOLVED}, NotificationReason.NEVER_TOLD, id="it ended before anybody knew"
         ),
         pytest.param(
-            {"told": NOTHING_YET, **CRITICAL, **SNOOZED}, Reason.FIRST, id="the first is critical and breaks through"
+            {"told": NOTHING_YET, **SNOOZED},
+            NotificationReason.SNOOZED,
+            id="the first loud friction while it is snoozed",
+        ),
+        pytest.param(
+            {"told": NOTHING_YET, **CRITICAL, **SNOOZED},
+            NotificationReason.FIRST,
+            id="the first is critical and breaks through",
         ),
         # people know of it
-        pytest.param({"told": TOLD_MEDIUM}, Reason.NOTHING_NEW, id="one more friction of the same severity"),
-        pytest.param({"told": TOLD_MEDIUM, **HIGH}, Reason.SEVERITY_RAISED, id="it became worse"),
+        pytest.param(
+            {"told": TOLD_MEDIUM}, NotificationReason.NOTHING_NEW, id="one more friction of the same severity"
+        ),
+        pytest.param({"told": TOLD_MEDIUM, **HIGH}, NotificationReason.SEVERITY_RAISED, id="it became worse"),
         pytest.param(
             {"told": TOLD_MEDIUM, "severity": AlertSeverity.HIGH},
-            Reason.NOTHING_NEW,
+            NotificationReason.NOTHING_NEW,
             id="only a quiet friction is worse",
         ),
-        pytest.param({"told": TOLD_MEDIUM, **HIGH, **SNOOZED}, Reason.SNOOZED, id="it became worse while snoozed"),
         pytest.param(
-            {"told": TOLD_MEDIUM, **CRITICAL, **SNOOZED}, Reason.SEVERITY_RAISED, id="critical breaks through a snooze"
+            {"told": TOLD_MEDIUM, **HIGH, **SNOOZED}, NotificationReason.SNOOZED, id="it became worse while snoozed"
+        ),
+        pytest.param(
+            {"told": TOLD_MEDIUM, **CRITICAL, **SNOOZED},
+            NotificationReason.SEVERITY_RAISED,
+            id="critical breaks through a snooze",
         ),
         pytest.param(
             {"told": TOLD_MEDIUM, **HIGH, "severity": AlertSeverity.CRITICAL, **SNOOZED},
-            Reason.SNOOZED,
+            NotificationReason.SNOOZED,
             id="what is critical is quiet, and breaks through nothing",
         ),
         pytest.param(
             {"told": TOLD_MEDIUM, **HIGH, "snoozed_until": NOW},
-            Reason.SEVERITY_RAISED,
+            NotificationReason.SEVERITY_RAISED,
             id="the snooze ends this moment",
         ),
-        pytest.param({"told": TOLD_MEDIUM, **RESOLVED, "resolution": "called_back"}, Reason.RESOLVED, id="resolved"),
-        pytest.param({"told": TOLD_MEDIUM, **RESOLVED, "resolution": "retracted"}, Reason.WITHDRAWN, id="withdrawn"),
+        pytest.param(
+            {"told": TOLD_MEDIUM, **RESOLVED, "resolution": "called_back"}, NotificationReason.RESOLVED, id="resolved"
+        ),
+        pytest.param(
+            {"told": TOLD_MEDIUM, **RESOLVED, "resolution": "retracted"}, NotificationReason.WITHDRAWN, id="withdrawn"
+        ),
         pytest.param(
             {"told": TOLD_MEDIUM, **RESOLVED, "resolution": "merged", "merged_into": UUID(int=9)},
-            Reason.MERGED,
+            NotificationReason.MERGED,
             id="merged",
         ),
         # people know that it ended
-        pytest.param({"told": TOLD_END}, Reason.REOPENED, id="it is back"),
-        pytest.param({"told": TOLD_END, "loud_severity": None}, Reason.QUIET, id="it is back, quietly"),
-        pytest.param({"told": TOLD_END, **RESOLVED}, Reason.NOTHING_NEW, id="it is still resolved"),
+        pytest.param({"told": TOLD_END}, NotificationReason.REOPENED, id="it is back"),
+        pytest.param({"told": TOLD_END, "loud_severity": None}, NotificationReason.QUIET, id="it is back, quietly"),
+        pytest.param({"told": TOLD_END, **RESOLVED}, NotificationReason.NOTHING_NEW, id="it is still resolved"),
     ],
 )
-def test_a_change_is_told_for_a_reason(after: dict[str, object], reason: Reason) -> None:
+def test_a_change_is_told_for_a_reason(after: dict[str, object], reason: NotificationReason) -> None:
     decision = decide(an_issue(), an_issue(**after), now=NOW, notify_on=DEFAULT_NOTIFY_ON)
 
     assert decision.reason is reason
@@ -75,15 +91,15 @@ def test_a_change_is_told_for_a_reason(after: dict[str, object], reason: Reason)
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        pytest.param({}, {"state": IssueState.ACKNOWLEDGED}, Reason.ACKNOWLEDGED, id="somebody takes it"),
-        pytest.param(SNOOZED, {}, Reason.SNOOZE_ENDED, id="the snooze is over"),
-        pytest.param(RESOLVED, {}, Reason.REOPENED, id="it is back, and nobody was told that it had ended"),
+        pytest.param({}, {"state": IssueState.ACKNOWLEDGED}, NotificationReason.ACKNOWLEDGED, id="somebody takes it"),
+        pytest.param(SNOOZED, {}, NotificationReason.SNOOZE_ENDED, id="the snooze is over"),
+        pytest.param(RESOLVED, {}, NotificationReason.REOPENED, id="it is back, and nobody was told that it had ended"),
     ],
 )
 def test_what_people_do_is_told_where_wanted(
-    before: dict[str, object], after: dict[str, object], reason: Reason
+    before: dict[str, object], after: dict[str, object], reason: NotificationReason
 ) -> None:
-    wanted = DEFAULT_NOTIFY_ON | {Reason.ACKNOWLEDGED}
+    wanted = DEFAULT_NOTIFY_ON | {NotificationReason.ACKNOWLEDGED}
 
     decision = decide(
         an_issue(told=TOLD_MEDIUM, **before), an_issue(told=TOLD_MEDIUM, **after), now=NOW, notify_on=wanted
@@ -93,9 +109,9 @@ def test_what_people_do_is_told_where_wanted(
 
 
 def test_what_is_not_wanted_is_not_told() -> None:
-    decision = decide(None, an_issue(), now=NOW, notify_on={Reason.RESOLVED})
+    decision = decide(None, an_issue(), now=NOW, notify_on={NotificationReason.RESOLVED})
 
-    assert (decision.tell, decision.reason) == (False, Reason.NOT_WANTED)
+    assert (decision.tell, decision.reason) == (False, NotificationReason.NOT_WANTED)
 
 
 def test_an_acknowledgement_is_not_told_unless_asked_for() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas import validation
 from schemas.documents import issue as issue_v1
 from services.alerts.inbox import actions
-from services.alerts.inbox.actions import Outcome
+from services.alerts.inbox.actions import ActionVerdict
 from services.alerts.issues.aggregates import severity_rose, with_aggregates
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import (
@@ -58,7 +58,7 @@ class Life:
         issue = self.world.issues[placed.issue_id]
         return issue.unresolved or (not friction.quiet and severity_rose(issue.severity, friction.severity))
 
-    def person(self, issue: Issue, act: Callable[[Issue], Outcome]) -> None:
+    def person(self, issue: Issue, act: Callable[[Issue], ActionVerdict]) -> None:
         change = act(issue).change
         if change is not None:
             self.world.issues[issue.id] = change.after
@@ -150,7 +150,7 @@ def next_revisions(draw: st.DrawFn, life: Life) -> list[ReportedFriction]:
     return draw(st.permutations(batch))
 
 
-def deeds(life: Life) -> st.SearchStrategy[Callable[[Issue], Outcome]]:
+def deeds(life: Life) -> st.SearchStrategy[Callable[[Issue], ActionVerdict]]:
     """What a person, or the end of a snooze, may do to an issue now."""
     now = life.world.now
 

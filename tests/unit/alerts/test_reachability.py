@@ -10,17 +10,17 @@ import pytest
 from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, EndpointHealth
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.reachability import (
-    Dead,
-    Reached,
-    Survey,
-    Unheard,
-    Waiting,
-    hear,
-    loss,
+    DeliveryBacklog,
+    Reachability,
+    ReachabilitySurvey,
+    SilenceReason,
+    UnheardIssues,
+    reachability_loss,
+    report_reachability,
+    silence_reason,
     takes_everything,
-    why_dead,
 )
-from services.alerts.notify.routing import Directory, Reachable, Route
+from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
 from tests.unit.alerts.builders import NOW
 
 DESK, NIGHT, PHONE = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -29,38 +29,40 @@ SINCE = NOW - timedelta(minutes=13)
 BROKEN = EndpointHealth(consecutive_failures=BREAKER_OPENS_AFTER, failing_since=SINCE)
 
 
-def an_endpoint(number: UUID, **members: Any) -> Reachable:
-    return replace(Reachable(id=number, team_id=None, catch_all=False, name=f"endpoint {number.int}"), **members)
+def an_endpoint(number: UUID, **members: Any) -> RoutedEndpoint:
+    return replace(RoutedEndpoint(id=number, team_id=None, catch_all=False, name=f"endpoint {number.int}"), **members)
 
 
 def a_route(number: int = 1, **members: Any) -> Route:
     return replace(Route(id=UUID(int=100 + number), name=f"route {number}", reasons=("billing",)), **members)
 
 
-def a_directory(*endpoints: Reachable, routes: tuple[Route, ...] = ()) -> Directory:
-    return Directory(routes=routes, endpoints={e.id: e for e in endpoints}, teams={TEAM: "Billing"})
+def a_directory(*endpoints: RoutedEndpoint, routes: tuple[Route, ...] = ()) -> RoutingDirectory:
+    return RoutingDirectory(routes=routes, endpoints={e.id: e for e in endpoints}, teams={TEAM: "Billing"})
 
 
-def fates(directory: Directory) -> list[tuple[str | None, Reached]]:
-    survey = Survey(directory=directory, waiting={}, unheard=Unheard())
-    return [(way.route.name if way.route else None, way.reached) for way in hear(survey, now=NOW).ways]
+def fates(directory: RoutingDirectory) -> list[tuple[str | None, Reachability]]:
+    survey = ReachabilitySurvey(directory=directory, waiting={}, unheard=UnheardIssues())
+    return [(way.route.name if way.route else None, way.reached) for way in report_reachability(survey, now=NOW).ways]
 
 
 @pytest.mark.parametrize(
     ("members", "why"),
     [
         pytest.param({}, None, id="alive"),
-        pytest.param({"enabled": False, "disabled_reason": "by_hand"}, Dead.BY_HAND, id="by hand"),
-        pytest.param({"enabled": False, "disabled_reason": "gone"}, Dead.GONE, id="gone"),
-        pytest.param({"enabled": False, "disabled_reason": "failing"}, Dead.FAILING, id="failing"),
-        pytest.param({"enabled": False}, Dead.BY_HAND, id="disabled without a reason"),
-        pytest.param({"health": BROKEN}, Dead.UNREACHABLE, id="its breaker is open"),
-        pytest.param({"health": EndpointHealth(failing_since=NOW - SILENT_AFTER)}, Dead.HOLDING, id="it asks for time"),
+        pytest.param({"enabled": False, "disabled_reason": "by_hand"}, SilenceReason.BY_HAND, id="by hand"),
+        pytest.param({"enabled": False, "disabled_reason": "gone"}, SilenceReason.GONE, id="gone"),
+        pytest.param({"enabled": False, "disabled_reason": "failing"}, SilenceReason.FAILING, id="failing"),
+        pytest.param({"enabled": False}, SilenceReason.BY_HAND, id="disabled without a reason"),
+        pytest.param({"health": BROKEN}, SilenceReason.UNREACHABLE, id="its breaker is open"),
+        pytest.param(
+            {"health": EndpointHealth(failing_since=NOW - SILENT_AFTER)}, SilenceReason.HOLDING, id="it asks for time"
+        ),
         pytest.param({"health": EndpointHealth(consecutive_failures=1, failing_since=NOW)}, None, id="one failure"),
     ],
 )
-def test_an_endpoint_is_dead_for_a_reason(members: dict[str, Any], why: Dead | None) -> None:
-    assert why_dead(an_endpoint(DESK, **members), NOW) is why
+def test_an_endpoint_is_dead_for_a_reason(members: dict[str, Any], why: SilenceReason | None) -> None:
+    assert silence_reason(an_endpoint(DESK, **members), NOW) is why
 
 
 def test_who_asks_for_time_for_too_long_is_dead_wherever_it_is_looked_at() -> None:
@@ -69,49 +71,53 @@ def test_who_asks_for_time_for_too_long_is_dead_wherever_it_is_looked_at() -> No
     routes = (a_route(endpoints=(DESK,)), a_route(2, endpoints=(PHONE,), enabled=False))
     directory = a_directory(desk, night, an_endpoint(PHONE), routes=routes)
 
-    heard = hear(Survey(directory=directory, waiting={}, unheard=Unheard()), now=NOW)
+    heard = report_reachability(ReachabilitySurvey(directory=directory, waiting={}, unheard=UnheardIssues()), now=NOW)
 
     assert (heard.endpoints, heard.living, heard.catching) == (3, 2, 1)
     assert [(one.endpoint, one.why, one.since, one.waiting) for one in heard.silent] == [
-        (desk, Dead.HOLDING, NOW - SILENT_AFTER, Waiting())
+        (desk, SilenceReason.HOLDING, NOW - SILENT_AFTER, DeliveryBacklog())
     ]
-    assert fates(directory) == [("route 1", Reached.CAUGHT), (None, Reached.HEARD)]
-    assert fates(a_directory(replace(night, health=holding))) == [(None, Reached.UNHEARD)]
-    lost = loss(a_directory(an_endpoint(DESK), replace(night, health=holding), routes=routes), DESK, None, now=NOW)
+    assert fates(directory) == [("route 1", Reachability.CAUGHT), (None, Reachability.HEARD)]
+    assert fates(a_directory(replace(night, health=holding))) == [(None, Reachability.UNHEARD)]
+    lost = reachability_loss(
+        a_directory(an_endpoint(DESK), replace(night, health=holding), routes=routes), DESK, None, now=NOW
+    )
     assert [way.route for way in lost.unheard] == [routes[0]]
-    assert loss(a_directory(an_endpoint(PHONE), routes=routes[1:]), PHONE, None, now=NOW).unheard == ()
+    assert reachability_loss(a_directory(an_endpoint(PHONE), routes=routes[1:]), PHONE, None, now=NOW).unheard == ()
 
 
 def test_a_dead_endpoint_says_since_when_and_what_waits() -> None:
     off = an_endpoint(NIGHT, enabled=False, disabled_reason="gone", disabled_at=NOW, health=BROKEN)
     waiting = {
-        DESK: Waiting(count=3, since=SINCE, given_up=1),
-        PHONE: Waiting(count=1, since=SINCE - timedelta(minutes=1)),
-        NIGHT: Waiting(),
+        DESK: DeliveryBacklog(count=3, since=SINCE, given_up=1),
+        PHONE: DeliveryBacklog(count=1, since=SINCE - timedelta(minutes=1)),
+        NIGHT: DeliveryBacklog(),
     }
-    survey = Survey(
+    survey = ReachabilitySurvey(
         directory=a_directory(an_endpoint(DESK, health=BROKEN), off, an_endpoint(PHONE, catch_all=True)),
         waiting=waiting,
-        unheard=Unheard(count=2, since=SINCE),
+        unheard=UnheardIssues(count=2, since=SINCE),
     )
 
-    heard = hear(survey, now=NOW)
+    heard = report_reachability(survey, now=NOW)
 
     assert [(s.endpoint.id, s.why, s.since, s.waiting.count) for s in heard.silent] == [
-        (DESK, Dead.UNREACHABLE, SINCE, 3),
-        (NIGHT, Dead.GONE, NOW, 0),
+        (DESK, SilenceReason.UNREACHABLE, SINCE, 3),
+        (NIGHT, SilenceReason.GONE, NOW, 0),
     ]
-    assert heard.waiting == Waiting(count=4, since=SINCE - timedelta(minutes=1), given_up=1)
+    assert heard.waiting == DeliveryBacklog(count=4, since=SINCE - timedelta(minutes=1), given_up=1)
     assert (heard.endpoints, heard.living, heard.catching) == (3, 1, 1)
-    assert heard.unheard == Unheard(count=2, since=SINCE)
+    assert heard.unheard == UnheardIssues(count=2, since=SINCE)
     assert heard.begun
 
 
 def test_nothing_waits_where_there_is_nobody() -> None:
-    heard = hear(Survey(directory=a_directory(), waiting={}, unheard=Unheard(), begun=False), now=NOW)
+    heard = report_reachability(
+        ReachabilitySurvey(directory=a_directory(), waiting={}, unheard=UnheardIssues(), begun=False), now=NOW
+    )
 
-    assert (heard.waiting, heard.endpoints, heard.living, heard.catching) == (Waiting(), 0, 0, 0)
-    assert [way.reached for way in heard.ways_that(Reached.UNHEARD)] == [Reached.UNHEARD]
+    assert (heard.waiting, heard.endpoints, heard.living, heard.catching) == (DeliveryBacklog(), 0, 0, 0)
+    assert [way.reached for way in heard.ways_that(Reachability.UNHEARD)] == [Reachability.UNHEARD]
     assert not heard.begun
 
 
@@ -123,9 +129,9 @@ def test_a_line_is_heard_by_its_own_caught_by_others_or_unheard() -> None:
         a_route(3, tells_nobody=True),
         a_route(4, endpoints=(DESK,), enabled=False),
     )
-    heard, caught, unheard, muted = Reached.HEARD, Reached.CAUGHT, Reached.UNHEARD, Reached.MUTED
+    heard, caught, unheard, muted = Reachability.HEARD, Reachability.CAUGHT, Reachability.UNHEARD, Reachability.MUTED
 
-    def of(*endpoints: Reachable) -> list[Reached]:
+    def of(*endpoints: RoutedEndpoint) -> list[Reachability]:
         return [fate for _, fate in fates(a_directory(*endpoints, routes=routes))]
 
     assert of(desk, night) == [heard, caught, muted, heard]
@@ -150,14 +156,14 @@ def test_a_route_that_takes_everything_leaves_nothing_to_catch(members: dict[str
     route = a_route(endpoints=(DESK,), **members)
 
     assert takes_everything(route) is everything
-    assert ((None, Reached.UNHEARD) in fates(a_directory(an_endpoint(DESK), routes=(route,)))) is not everything
+    assert ((None, Reachability.UNHEARD) in fates(a_directory(an_endpoint(DESK), routes=(route,)))) is not everything
 
 
 def test_a_route_that_continues_or_is_disabled_leaves_the_rest_to_catch() -> None:
     for members in ({"continues": True}, {"enabled": False}):
         route = a_route(endpoints=(DESK,), reasons=(), **members)
 
-        assert (None, Reached.UNHEARD) in fates(a_directory(an_endpoint(DESK), routes=(route,)))
+        assert (None, Reachability.UNHEARD) in fates(a_directory(an_endpoint(DESK), routes=(route,)))
 
 
 ROUTES = (a_route(1, endpoints=(DESK,)), a_route(2, teams=(TEAM,)), a_route(3, endpoints=(PHONE,)))
@@ -171,9 +177,11 @@ def test_deleting_names_what_nobody_would_hear_and_what_others_catch() -> None:
     desk, phone = an_endpoint(DESK, team_id=TEAM), an_endpoint(PHONE)
     night = an_endpoint(NIGHT, catch_all=True)
 
-    alone = loss(a_directory(desk, phone, routes=ROUTES), DESK, None, now=NOW)
-    caught = loss(a_directory(desk, phone, night, routes=ROUTES), DESK, None, now=NOW)
-    catching = loss(a_directory(replace(desk, health=BROKEN), phone, night, routes=ROUTES), NIGHT, None, now=NOW)
+    alone = reachability_loss(a_directory(desk, phone, routes=ROUTES), DESK, None, now=NOW)
+    caught = reachability_loss(a_directory(desk, phone, night, routes=ROUTES), DESK, None, now=NOW)
+    catching = reachability_loss(
+        a_directory(replace(desk, health=BROKEN), phone, night, routes=ROUTES), NIGHT, None, now=NOW
+    )
 
     assert (names(alone.unheard), names(alone.caught)) == (["route 1", "route 2"], [])
     assert (names(caught.unheard), names(caught.caught)) == ([], ["route 1", "route 2"])
@@ -183,7 +191,7 @@ def test_deleting_names_what_nobody_would_hear_and_what_others_catch() -> None:
 def test_what_was_caught_before_is_no_news() -> None:
     dead, night = an_endpoint(DESK, health=BROKEN), an_endpoint(NIGHT, catch_all=True)
 
-    lost = loss(a_directory(dead, night, routes=(ROUTES[0],)), DESK, None, now=NOW)
+    lost = reachability_loss(a_directory(dead, night, routes=(ROUTES[0],)), DESK, None, now=NOW)
 
     assert (lost.unheard, lost.caught) == ((), ())
 
@@ -191,7 +199,7 @@ def test_what_was_caught_before_is_no_news() -> None:
 def test_deleting_a_dead_endpoint_still_names_what_only_it_is_there_for() -> None:
     dead = an_endpoint(DESK, health=BROKEN)
 
-    assert names(loss(a_directory(dead, routes=(ROUTES[0],)), DESK, None, now=NOW).unheard) == ["route 1"]
+    assert names(reachability_loss(a_directory(dead, routes=(ROUTES[0],)), DESK, None, now=NOW).unheard) == ["route 1"]
 
 
 def test_a_change_loses_what_the_endpoint_no_longer_serves() -> None:
@@ -199,7 +207,7 @@ def test_a_change_loses_what_the_endpoint_no_longer_serves() -> None:
     directory = a_directory(desk, routes=ROUTES[:2])
 
     def lost(**members: Any) -> list[str | None]:
-        return names(loss(directory, DESK, replace(desk, **members), now=NOW).unheard)
+        return names(reachability_loss(directory, DESK, replace(desk, **members), now=NOW).unheard)
 
     assert lost(enabled=False) == ["route 1", "route 2", None]
     assert lost(catch_all=False) == [None]
@@ -211,4 +219,4 @@ def test_a_change_loses_what_the_endpoint_no_longer_serves() -> None:
 def test_muted_and_disabled_routes_have_nothing_to_lose() -> None:
     routes = (a_route(1, tells_nobody=True), a_route(2, endpoints=(DESK,), enabled=False))
 
-    assert loss(a_directory(an_endpoint(DESK), routes=routes), DESK, None, now=NOW).unheard == ()
+    assert reachability_loss(a_directory(an_endpoint(DESK), routes=routes), DESK, None, now=NOW).unheard == ()

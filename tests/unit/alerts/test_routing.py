@@ -9,12 +9,21 @@ import pytest
 
 from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, EndpointHealth
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.routing import Directory, Facts, Match, Reachable, Route, facts, matches, route
+from services.alerts.notify.routing import (
+    Route,
+    RoutedEndpoint,
+    RouteMatch,
+    RoutingDirectory,
+    RoutingFacts,
+    evaluate_routes,
+    match_route,
+    routing_facts,
+)
 from tests.unit.alerts.builders import NOW, an_issue
 
 DESK, PHONE, NIGHT = UUID(int=1), UUID(int=2), UUID(int=3)
 BILLING_TEAM = UUID(int=11)
-FACTS = Facts(
+FACTS = RoutingFacts(
     rules=("repeat_contact_24h",),
     severity=AlertSeverity.MEDIUM,
     service_level="premium",
@@ -32,16 +41,16 @@ def test_routes_look_at_what_the_issue_says() -> None:
         loud_severity=AlertSeverity.HIGH,
     )
 
-    assert facts(issue) == replace(FACTS, rules=("transfers",), severity=AlertSeverity.HIGH)
+    assert routing_facts(issue) == replace(FACTS, rules=("transfers",), severity=AlertSeverity.HIGH)
 
 
-def a_directory(*routes: Route) -> Directory:
-    return Directory(
+def a_directory(*routes: Route) -> RoutingDirectory:
+    return RoutingDirectory(
         routes=routes,
         endpoints={
-            DESK: Reachable(id=DESK, team_id=BILLING_TEAM, catch_all=False),
-            PHONE: Reachable(id=PHONE, team_id=BILLING_TEAM, catch_all=False),
-            NIGHT: Reachable(id=NIGHT, team_id=None, catch_all=True),
+            DESK: RoutedEndpoint(id=DESK, team_id=BILLING_TEAM, catch_all=False),
+            PHONE: RoutedEndpoint(id=PHONE, team_id=BILLING_TEAM, catch_all=False),
+            NIGHT: RoutedEndpoint(id=NIGHT, team_id=None, catch_all=True),
         },
         teams={BILLING_TEAM: "Billing"},
     )
@@ -54,52 +63,56 @@ def a_route(number: int = 1, **members: object) -> Route:
 @pytest.mark.parametrize(
     ("members", "match"),
     [
-        pytest.param({}, Match.MATCHED, id="an empty route takes everything"),
-        pytest.param({"rules": ("repeat_contact_24h",)}, Match.MATCHED, id="the rule"),
-        pytest.param({"rules": ("repeat_contact_*",)}, Match.MATCHED, id="a pattern of rules"),
-        pytest.param({"rules": ("long_wait",)}, Match.RULE, id="another rule"),
-        pytest.param({"min_severity": AlertSeverity.MEDIUM}, Match.MATCHED, id="severe enough"),
-        pytest.param({"min_severity": AlertSeverity.HIGH}, Match.SEVERITY, id="not severe enough"),
-        pytest.param({"service_levels": ("premium",)}, Match.MATCHED, id="the service level"),
-        pytest.param({"service_levels": ("basic",)}, Match.SERVICE_LEVEL, id="another service level"),
-        pytest.param({"channels": ("web", "phone")}, Match.MATCHED, id="one of the channels"),
-        pytest.param({"channels": ("web",)}, Match.CHANNEL, id="another channel"),
-        pytest.param({"reasons": ("delivery",)}, Match.REASON, id="another reason"),
-        pytest.param({"enabled": False}, Match.DISABLED, id="disabled"),
+        pytest.param({}, RouteMatch.MATCHED, id="an empty route takes everything"),
+        pytest.param({"rules": ("repeat_contact_24h",)}, RouteMatch.MATCHED, id="the rule"),
+        pytest.param({"rules": ("repeat_contact_*",)}, RouteMatch.MATCHED, id="a pattern of rules"),
+        pytest.param({"rules": ("long_wait",)}, RouteMatch.RULE, id="another rule"),
+        pytest.param({"min_severity": AlertSeverity.MEDIUM}, RouteMatch.MATCHED, id="severe enough"),
+        pytest.param({"min_severity": AlertSeverity.HIGH}, RouteMatch.SEVERITY, id="not severe enough"),
+        pytest.param({"service_levels": ("premium",)}, RouteMatch.MATCHED, id="the service level"),
+        pytest.param({"service_levels": ("basic",)}, RouteMatch.SERVICE_LEVEL, id="another service level"),
+        pytest.param({"channels": ("web", "phone")}, RouteMatch.MATCHED, id="one of the channels"),
+        pytest.param({"channels": ("web",)}, RouteMatch.CHANNEL, id="another channel"),
+        pytest.param({"reasons": ("delivery",)}, RouteMatch.REASON, id="another reason"),
+        pytest.param({"enabled": False}, RouteMatch.DISABLED, id="disabled"),
     ],
 )
-def test_a_route_says_why(members: dict[str, object], match: Match) -> None:
-    assert matches(FACTS, a_route(1, **members)) is match
+def test_a_route_says_why(members: dict[str, object], match: RouteMatch) -> None:
+    assert match_route(FACTS, a_route(1, **members)) is match
 
 
 def test_an_unknown_service_level_matches_no_list() -> None:
-    assert matches(replace(FACTS, service_level=None), a_route(service_levels=("basic",))) is Match.SERVICE_LEVEL
+    assert (
+        match_route(replace(FACTS, service_level=None), a_route(service_levels=("basic",))) is RouteMatch.SERVICE_LEVEL
+    )
 
 
 def test_the_first_route_that_matches_ends_the_search() -> None:
-    routing = route(
+    routing = evaluate_routes(
         FACTS, a_directory(a_route(1, channels=("web",)), a_route(2), a_route(3, endpoints=(PHONE,))), now=NOW
     )
 
     assert routing.endpoints == (DESK,)
-    assert [asked.match for asked in routing.path] == [Match.CHANNEL, Match.MATCHED, Match.NOT_ASKED]
+    assert [asked.match for asked in routing.path] == [RouteMatch.CHANNEL, RouteMatch.MATCHED, RouteMatch.NOT_ASKED]
 
 
 def test_a_route_that_continues_adds_to_the_next() -> None:
-    routing = route(FACTS, a_directory(a_route(1, continues=True), a_route(2, endpoints=(PHONE, DESK))), now=NOW)
+    routing = evaluate_routes(
+        FACTS, a_directory(a_route(1, continues=True), a_route(2, endpoints=(PHONE, DESK))), now=NOW
+    )
 
     assert routing.endpoints == (DESK, PHONE)
 
 
 def test_a_team_means_each_of_its_endpoints_once() -> None:
-    routing = route(FACTS, a_directory(a_route(1, endpoints=(PHONE,), teams=(BILLING_TEAM,))), now=NOW)
+    routing = evaluate_routes(FACTS, a_directory(a_route(1, endpoints=(PHONE,), teams=(BILLING_TEAM,))), now=NOW)
 
     assert routing.endpoints == (PHONE, DESK)
     assert routing.team == "Billing"
 
 
 def test_what_no_route_takes_is_caught() -> None:
-    routing = route(FACTS, a_directory(a_route(channels=("web",))), now=NOW)
+    routing = evaluate_routes(FACTS, a_directory(a_route(channels=("web",))), now=NOW)
 
     assert (routing.endpoints, routing.caught, routing.team) == ((NIGHT,), True, None)
 
@@ -111,14 +124,14 @@ DEAD = {
 }
 
 
-def with_members(directory: Directory, endpoint: UUID, **members: Any) -> Directory:
+def with_members(directory: RoutingDirectory, endpoint: UUID, **members: Any) -> RoutingDirectory:
     changed = replace(directory.endpoints[endpoint], **members)
     return replace(directory, endpoints={**directory.endpoints, endpoint: changed})
 
 
 @pytest.mark.parametrize("members", DEAD.values(), ids=DEAD)
 def test_an_endpoint_where_nobody_hears_is_joined_by_those_that_catch(members: dict[str, Any]) -> None:
-    routing = route(FACTS, with_members(a_directory(a_route()), DESK, **members), now=NOW)
+    routing = evaluate_routes(FACTS, with_members(a_directory(a_route()), DESK, **members), now=NOW)
 
     assert (routing.endpoints, routing.caught, routing.heard) == ((DESK, NIGHT), True, True)
 
@@ -133,7 +146,7 @@ def test_an_endpoint_where_nobody_hears_is_joined_by_those_that_catch(members: d
     ],
 )
 def test_an_endpoint_that_fails_now_and_then_is_alive(health: EndpointHealth) -> None:
-    routing = route(FACTS, with_members(a_directory(a_route()), DESK, health=health), now=NOW)
+    routing = evaluate_routes(FACTS, with_members(a_directory(a_route()), DESK, health=health), now=NOW)
 
     assert (routing.endpoints, routing.caught, routing.heard) == ((DESK,), False, True)
 
@@ -141,7 +154,7 @@ def test_an_endpoint_that_fails_now_and_then_is_alive(health: EndpointHealth) ->
 def test_one_living_endpoint_of_two_is_enough() -> None:
     directory = with_members(a_directory(a_route(endpoints=(DESK, PHONE))), DESK, enabled=False)
 
-    routing = route(FACTS, directory, now=NOW)
+    routing = evaluate_routes(FACTS, directory, now=NOW)
 
     assert (routing.endpoints, routing.caught) == ((DESK, PHONE), False)
 
@@ -155,7 +168,7 @@ def test_one_living_endpoint_of_two_is_enough() -> None:
     ],
 )
 def test_a_route_without_an_endpoint_is_caught(members: dict[str, Any]) -> None:
-    routing = route(FACTS, a_directory(a_route(**members)), now=NOW)
+    routing = evaluate_routes(FACTS, a_directory(a_route(**members)), now=NOW)
 
     assert (routing.endpoints, routing.caught, routing.muted) == ((NIGHT,), True, False)
 
@@ -163,13 +176,13 @@ def test_a_route_without_an_endpoint_is_caught(members: dict[str, Any]) -> None:
 def test_a_dead_endpoint_and_dead_catch_alls_keep_it_though_nobody_hears() -> None:
     directory = with_members(with_members(a_directory(a_route()), DESK, enabled=False), NIGHT, enabled=False)
 
-    routing = route(FACTS, directory, now=NOW)
+    routing = evaluate_routes(FACTS, directory, now=NOW)
 
     assert (routing.endpoints, routing.caught, routing.heard) == ((DESK, NIGHT), True, False)
 
 
 def test_a_route_that_tells_nobody_mutes_what_it_takes() -> None:
-    routing = route(FACTS, a_directory(a_route(endpoints=(), tells_nobody=True)), now=NOW)
+    routing = evaluate_routes(FACTS, a_directory(a_route(endpoints=(), tells_nobody=True)), now=NOW)
 
     assert (routing.endpoints, routing.caught, routing.muted, routing.heard) == ((), False, True, False)
 
@@ -177,9 +190,9 @@ def test_a_route_that_tells_nobody_mutes_what_it_takes() -> None:
 def test_a_mute_that_continues_does_not_hide_what_others_were_to_hear() -> None:
     muting = a_route(1, endpoints=(), tells_nobody=True, continues=True)
 
-    told = route(FACTS, a_directory(muting, a_route(2)), now=NOW)
-    lost = route(FACTS, a_directory(muting, a_route(2, endpoints=())), now=NOW)
-    alone = route(FACTS, a_directory(muting), now=NOW)
+    told = evaluate_routes(FACTS, a_directory(muting, a_route(2)), now=NOW)
+    lost = evaluate_routes(FACTS, a_directory(muting, a_route(2, endpoints=())), now=NOW)
+    alone = evaluate_routes(FACTS, a_directory(muting), now=NOW)
 
     assert (told.endpoints, told.muted) == ((DESK,), False)
     assert (lost.endpoints, lost.muted) == ((NIGHT,), False)
@@ -187,7 +200,7 @@ def test_a_mute_that_continues_does_not_hide_what_others_were_to_hear() -> None:
 
 
 def test_an_endpoint_that_was_deleted_is_left_out() -> None:
-    routing = route(FACTS, a_directory(a_route(endpoints=(UUID(int=99), DESK))), now=NOW)
+    routing = evaluate_routes(FACTS, a_directory(a_route(endpoints=(UUID(int=99), DESK))), now=NOW)
 
     assert routing.endpoints == (DESK,)
 
@@ -198,10 +211,12 @@ def test_the_team_is_the_one_of_the_route_that_matched() -> None:
         a_route(1, teams=(BILLING_TEAM,), min_severity=AlertSeverity.CRITICAL), a_route(2, endpoints=(), teams=(night,))
     )
 
-    routing = route(FACTS, replace(directory, teams={BILLING_TEAM: "Billing", night: "Night"}), now=NOW)
+    routing = evaluate_routes(FACTS, replace(directory, teams={BILLING_TEAM: "Billing", night: "Night"}), now=NOW)
 
     assert routing.team == "Night"
 
 
 def test_a_team_that_was_deleted_has_no_name() -> None:
-    assert route(FACTS, a_directory(a_route(1, endpoints=(NIGHT,), teams=(UUID(int=99),))), now=NOW).team is None
+    assert (
+        evaluate_routes(FACTS, a_directory(a_route(1, endpoints=(NIGHT,), teams=(UUID(int=99),))), now=NOW).team is None
+    )

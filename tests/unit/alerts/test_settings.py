@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.alerts.notify.decision import Reason
+from services.alerts.notify.decision import NotificationReason
 from services.alerts.settings import AlertsSettings
 from services.runtime.settings import SettingsError
 
@@ -13,7 +13,7 @@ def test_the_defaults_reach_public_https_only() -> None:
     assert not settings.allow_private_targets
     assert not settings.allow_http
     assert settings.networks == ()
-    assert Reason.ACKNOWLEDGED not in settings.reasons
+    assert NotificationReason.ACKNOWLEDGED not in settings.reasons
 
 
 @pytest.mark.parametrize(

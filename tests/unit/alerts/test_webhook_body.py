@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.alerts.issues.model import Issue, LocalizedTitle, TimelineStep
-from services.alerts.notify.announcement import Notification
-from services.alerts.notify.decision import Reason
-from services.alerts.notify.webhook_body import MAX_BYTES, webhook_body
+from services.alerts.notify.decision import NotificationReason
+from services.alerts.notify.notification import Notification
+from services.alerts.notify.webhook_body import MAX_BYTES, render_webhook
 from tests.unit.alerts.builders import NOW, an_issue
 
 
@@ -20,7 +20,7 @@ def a_notification(issue: Issue) -> Notification:
         issue=issue,
         sequence=3,
         type="issue.updated",
-        reason=Reason.SEVERITY_RAISED,
+        reason=NotificationReason.SEVERITY_RAISED,
         endpoints=(),
         revised_at=NOW,
         created_at=NOW,
@@ -28,7 +28,7 @@ def a_notification(issue: Issue) -> Notification:
 
 
 def test_it_is_type_timestamp_and_the_issue() -> None:
-    document = json.loads(webhook_body(a_notification(an_issue()), public_url="https://waymark.example/"))
+    document = json.loads(render_webhook(a_notification(an_issue()), public_url="https://waymark.example/"))
 
     assert document.pop("data")["id"] == str(UUID(int=7))
     assert document == {
@@ -41,7 +41,7 @@ def test_it_is_type_timestamp_and_the_issue() -> None:
 
 
 def test_korean_stands_as_it_is() -> None:
-    assert "두 번 전화".encode() in webhook_body(a_notification(an_issue()), public_url="")
+    assert "두 번 전화".encode() in render_webhook(a_notification(an_issue()), public_url="")
 
 
 @given(title=st.integers(0, 4000), refs=st.integers(0, 20), steps=st.integers(0, 10), frictions=st.integers(1, 100))
@@ -56,7 +56,7 @@ def test_it_never_grows_beyond_the_limit(title: int, refs: int, steps: int, fric
         frictions=tuple(str(UUID(int=n)) for n in range(frictions)),
     )
 
-    body = webhook_body(a_notification(issue), public_url="https://waymark.example")
+    body = render_webhook(a_notification(issue), public_url="https://waymark.example")
 
     assert len(body) <= MAX_BYTES
     assert json.loads(body)["data"]["id"] == str(issue.id)

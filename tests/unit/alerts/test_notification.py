@@ -18,24 +18,24 @@ from services.alerts.issues.model import (
     IssueState,
     NotificationRecord,
 )
-from services.alerts.notify.announcement import Announcement, announce
-from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, Reason
-from services.alerts.notify.routing import Directory, Reachable, Route
+from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, NotificationReason
+from services.alerts.notify.notification import NotificationPlan, plan_notification
+from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
 from tests.unit.alerts.builders import NOW, an_issue
 
 DESK, NIGHT, GONE = UUID(int=1), UUID(int=2), UUID(int=3)
 TEAM = UUID(int=11)
 EARLIER = NOW - timedelta(hours=1)
-DIRECTORY = Directory(
+DIRECTORY = RoutingDirectory(
     routes=(Route(id=UUID(int=101), name="billing", reasons=("billing",), endpoints=(DESK,), teams=(TEAM,)),),
     endpoints={
-        DESK: Reachable(id=DESK, team_id=TEAM, catch_all=False),
-        NIGHT: Reachable(id=NIGHT, team_id=None, catch_all=True),
+        DESK: RoutedEndpoint(id=DESK, team_id=TEAM, catch_all=False),
+        NIGHT: RoutedEndpoint(id=NIGHT, team_id=None, catch_all=True),
     },
     teams={TEAM: "Billing"},
 )
-NOBODY = Directory(routes=(), endpoints={}, teams={})
-MUTED = Directory(
+NOBODY = RoutingDirectory(routes=(), endpoints={}, teams={})
+MUTED = RoutingDirectory(
     routes=(Route(id=UUID(int=102), name="mute", tells_nobody=True),), endpoints=DIRECTORY.endpoints, teams={}
 )
 OPENED = IssueEvent(kind=IssueEventKind.OPENED, actor=SYSTEM)
@@ -45,17 +45,19 @@ TOLD = NotificationRecord(severity=AlertSeverity.MEDIUM, at=EARLIER, endpoints=(
 
 def said(
     after: Issue,
-    directory: Directory = DIRECTORY,
+    directory: RoutingDirectory = DIRECTORY,
     *,
     before: Issue | None = None,
-    notify_on: frozenset[Reason] = DEFAULT_NOTIFY_ON,
-) -> Announcement:
+    notify_on: frozenset[NotificationReason] = DEFAULT_NOTIFY_ON,
+) -> NotificationPlan:
     numbers = count(1)
     change = IssueChange(before=before, after=after, events=(OPENED,), revised_at=EARLIER)
-    return announce(change, directory, now=NOW, notify_on=notify_on, new_id=lambda: UUID(int=900 + next(numbers)))
+    return plan_notification(
+        change, directory, now=NOW, notify_on=notify_on, new_id=lambda: UUID(int=900 + next(numbers))
+    )
 
 
-def not_told(reason: Reason) -> IssueEvent:
+def not_told(reason: NotificationReason) -> IssueEvent:
     return IssueEvent(kind=IssueEventKind.NOT_TOLD, actor=SYSTEM, detail={"reason": reason})
 
 
@@ -69,10 +71,10 @@ def test_the_first_news_is_told_to_whom_the_routes_name() -> None:
     )
     assert (issue.team, issue.unheard_since) == ("Billing", None)
     assert (notification.id, notification.issue, notification.sequence) == (UUID(int=901), issue, 1)
-    assert (notification.type, notification.reason) == ("issue.opened", Reason.FIRST)
+    assert (notification.type, notification.reason) == ("issue.opened", NotificationReason.FIRST)
     assert (notification.endpoints, notification.revised_at, notification.created_at) == ((DESK,), EARLIER, NOW)
-    assert (announcement.decision.tell, announcement.decision.reason) == (True, Reason.FIRST)
-    detail: dict[str, Any] = {"reason": Reason.FIRST, "type": "issue.opened", "endpoints": [str(DESK)]}
+    assert (announcement.decision.tell, announcement.decision.reason) == (True, NotificationReason.FIRST)
+    detail: dict[str, Any] = {"reason": NotificationReason.FIRST, "type": "issue.opened", "endpoints": [str(DESK)]}
     assert announcement.change.events == (OPENED, IssueEvent(kind=IssueEventKind.TOLD, actor=SYSTEM, detail=detail))
     assert (announcement.change.before, announcement.change.revised_at) == (None, EARLIER)
 
@@ -126,7 +128,7 @@ def test_a_dead_endpoint_is_joined_by_those_that_catch(severity: AlertSeverity) 
 @pytest.mark.parametrize(
     ("issue", "before", "directory", "reason", "in_the_audit"),
     [
-        pytest.param(an_issue(loud_severity=None), None, DIRECTORY, Reason.QUIET, True, id="quiet"),
+        pytest.param(an_issue(loud_severity=None), None, DIRECTORY, NotificationReason.QUIET, True, id="quiet"),
         pytest.param(
             an_issue(
                 told=TOLD,
@@ -136,7 +138,7 @@ def test_a_dead_endpoint_is_joined_by_those_that_catch(severity: AlertSeverity) 
             ),
             None,
             DIRECTORY,
-            Reason.SNOOZED,
+            NotificationReason.SNOOZED,
             True,
             id="snoozed",
         ),
@@ -144,26 +146,30 @@ def test_a_dead_endpoint_is_joined_by_those_that_catch(severity: AlertSeverity) 
             an_issue(told=TOLD, state=IssueState.ACKNOWLEDGED),
             an_issue(),
             DIRECTORY,
-            Reason.NOT_WANTED,
+            NotificationReason.NOT_WANTED,
             True,
             id="unwanted",
         ),
-        pytest.param(an_issue(), None, NOBODY, Reason.NO_ROUTE, True, id="nobody is there"),
-        pytest.param(an_issue(), None, MUTED, Reason.MUTED, True, id="a route tells nobody"),
-        pytest.param(an_issue(told=TOLD), an_issue(), DIRECTORY, Reason.NOTHING_NEW, False, id="nothing is new"),
-        pytest.param(an_issue(**RESOLVED), an_issue(), DIRECTORY, Reason.NEVER_TOLD, False, id="nobody knew"),
+        pytest.param(an_issue(), None, NOBODY, NotificationReason.NO_ROUTE, True, id="nobody is there"),
+        pytest.param(an_issue(), None, MUTED, NotificationReason.MUTED, True, id="a route tells nobody"),
+        pytest.param(
+            an_issue(told=TOLD), an_issue(), DIRECTORY, NotificationReason.NOTHING_NEW, False, id="nothing is new"
+        ),
+        pytest.param(
+            an_issue(**RESOLVED), an_issue(), DIRECTORY, NotificationReason.NEVER_TOLD, False, id="nobody knew"
+        ),
         pytest.param(
             an_issue(**RESOLVED, told=replace(TOLD, endpoints=(GONE,))),
             an_issue(),
             DIRECTORY,
-            Reason.NO_ROUTE,
+            NotificationReason.NO_ROUTE,
             True,
             id="all who knew are gone",
         ),
     ],
 )
 def test_what_is_kept_silent_has_a_reason(
-    issue: Issue, before: Issue | None, directory: Directory, reason: Reason, in_the_audit: bool
+    issue: Issue, before: Issue | None, directory: RoutingDirectory, reason: NotificationReason, in_the_audit: bool
 ) -> None:
     announcement = said(issue, directory, before=before)
 
@@ -181,7 +187,7 @@ def test_what_is_told_anew_goes_to_those_alone_who_were_not_told() -> None:
     told = said(anew, before=anew)
 
     assert told.notification is not None
-    assert (told.notification.endpoints, told.decision.reason) == ((NIGHT,), Reason.FIRST)
+    assert (told.notification.endpoints, told.decision.reason) == ((NIGHT,), NotificationReason.FIRST)
     assert told.change.after.told.endpoints == (DESK, NIGHT)
     assert said(again, before=again).notification is None
 
@@ -198,18 +204,18 @@ def test_a_mute_does_not_silence_what_people_know_of_already() -> None:
 @pytest.mark.parametrize(
     ("told", "notify_on", "directory"),
     [
-        pytest.param(TOLD, DEFAULT_NOTIFY_ON - {Reason.RESOLVED}, DIRECTORY, id="ends are not wanted"),
+        pytest.param(TOLD, DEFAULT_NOTIFY_ON - {NotificationReason.RESOLVED}, DIRECTORY, id="ends are not wanted"),
         pytest.param(replace(TOLD, endpoints=(GONE,)), DEFAULT_NOTIFY_ON, DIRECTORY, id="all who knew are gone"),
     ],
 )
 def test_what_comes_back_after_an_end_that_was_not_told_is_news(
-    told: NotificationRecord, notify_on: frozenset[Reason], directory: Directory
+    told: NotificationRecord, notify_on: frozenset[NotificationReason], directory: RoutingDirectory
 ) -> None:
     ended = said(an_issue(**RESOLVED, told=told), directory, before=an_issue(), notify_on=notify_on).change.after
     back = said(replace(ended, state=IssueState.OPEN, resolved_at=None, resolution=None), before=ended)
 
     assert ended.told == replace(told, resolved=True)
-    assert (back.decision.tell, back.decision.reason) == (True, Reason.REOPENED)
+    assert (back.decision.tell, back.decision.reason) == (True, NotificationReason.REOPENED)
 
 
 def test_an_end_of_what_nobody_knew_leaves_nothing_told() -> None:
@@ -231,14 +237,14 @@ def test_an_issue_without_anybody_to_tell_waits_since_the_first_time() -> None:
     [
         pytest.param({}, DIRECTORY, DEFAULT_NOTIFY_ON, id="it is told"),
         pytest.param({}, MUTED, DEFAULT_NOTIFY_ON, id="it is muted"),
-        pytest.param({}, NOBODY, frozenset[Reason](), id="nobody wants to hear of it"),
+        pytest.param({}, NOBODY, frozenset[NotificationReason](), id="nobody wants to hear of it"),
         pytest.param({"state": IssueState.ACKNOWLEDGED}, NOBODY, DEFAULT_NOTIFY_ON, id="a person took it"),
         pytest.param(RESOLVED, NOBODY, DEFAULT_NOTIFY_ON, id="it is over"),
         pytest.param({**RESOLVED, "told": TOLD}, NOBODY, DEFAULT_NOTIFY_ON, id="it is over, and was told once"),
     ],
 )
 def test_an_issue_waits_no_longer_when(
-    members: dict[str, Any], directory: Directory, notify_on: frozenset[Reason]
+    members: dict[str, Any], directory: RoutingDirectory, notify_on: frozenset[NotificationReason]
 ) -> None:
     issue = an_issue(unheard_since=EARLIER, **members)
 
@@ -262,7 +268,7 @@ def test_the_end_of_a_snooze_that_nobody_could_hear_of_is_told_later() -> None:
 
     announcement = said(waiting, before=waiting)
 
-    assert (announcement.decision.tell, announcement.decision.reason) == (True, Reason.SNOOZE_ENDED)
+    assert (announcement.decision.tell, announcement.decision.reason) == (True, NotificationReason.SNOOZE_ENDED)
 
 
 def test_an_open_issue_moves_to_the_team_of_its_route_and_back_to_none() -> None:

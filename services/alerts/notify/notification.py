@@ -17,10 +17,18 @@ from services.alerts.issues.model import (
     IssueState,
     NotificationRecord,
 )
-from services.alerts.notify.decision import Decision, Reason, decide
-from services.alerts.notify.routing import Directory, Routing, facts, route
+from services.alerts.notify.decision import NotificationDecision, NotificationReason, decide
+from services.alerts.notify.routing import RoutingDirectory, RoutingResult, evaluate_routes, routing_facts
 
-WORTH_A_LINE = frozenset({Reason.QUIET, Reason.SNOOZED, Reason.NOT_WANTED, Reason.NO_ROUTE, Reason.MUTED})
+AUDITED_REASONS = frozenset(
+    {
+        NotificationReason.QUIET,
+        NotificationReason.SNOOZED,
+        NotificationReason.NOT_WANTED,
+        NotificationReason.NO_ROUTE,
+        NotificationReason.MUTED,
+    }
+)
 """Reasons not to tell that the audit keeps; that nothing is new would only fill it."""
 
 
@@ -32,38 +40,40 @@ class Notification:
     issue: Issue
     sequence: int
     type: str
-    reason: Reason
+    reason: NotificationReason
     endpoints: tuple[UUID, ...]
     revised_at: datetime | None
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Announcement:
+class NotificationPlan:
     """A change with what was decided about telling it; `notification` is None where nobody is told."""
 
     change: IssueChange
-    decision: Decision
+    decision: NotificationDecision
     notification: Notification | None
 
 
-def announce(
+def plan_notification(
     change: IssueChange,
-    directory: Directory,
+    directory: RoutingDirectory,
     *,
     now: datetime,
-    notify_on: Collection[Reason],
+    notify_on: Collection[NotificationReason],
     new_id: Callable[[], UUID],
-) -> Announcement:
+) -> NotificationPlan:
     """Decide whom `change` is told to."""
     decision = decide(change.before, change.after, now=now, notify_on=notify_on)
-    routing = route(facts(change.after), directory, now=now)
+    routing = evaluate_routes(routing_facts(change.after), directory, now=now)
     issue = replace(change.after, team=routing.team) if change.after.unresolved else change.after
     audience = _audience(issue, routing, directory)
     if decision.tell and not audience:
-        decision = Decision(tell=False, reason=Reason.MUTED if routing.muted else Reason.NO_ROUTE)
+        decision = NotificationDecision(
+            tell=False, reason=NotificationReason.MUTED if routing.muted else NotificationReason.NO_ROUTE
+        )
     if not decision.tell:
-        return Announcement(change=_kept_silent(change, issue, decision, now), decision=decision, notification=None)
+        return NotificationPlan(change=_kept_silent(change, issue, decision, now), decision=decision, notification=None)
     issue = replace(issue, told=_told(issue, audience, now), unheard_since=None)
     event = IssueEvent(
         kind=IssueEventKind.TOLD,
@@ -80,14 +90,14 @@ def announce(
         revised_at=change.revised_at,
         created_at=now,
     )
-    return Announcement(
+    return NotificationPlan(
         change=replace(change, after=issue, events=(*change.events, event)),
         decision=decision,
         notification=notification,
     )
 
 
-def _audience(issue: Issue, routing: Routing, directory: Directory) -> tuple[UUID, ...]:
+def _audience(issue: Issue, routing: RoutingResult, directory: RoutingDirectory) -> tuple[UUID, ...]:
     """Whom the routes name now and everybody who was told before; of an end hear only the latter.
 
     What is told anew, because nobody alive heard it, goes to those alone who were not told: the others have it waiting.
@@ -108,9 +118,9 @@ def _told(issue: Issue, audience: tuple[UUID, ...], now: datetime) -> Notificati
     )
 
 
-def _kept_silent(change: IssueChange, issue: Issue, decision: Decision, now: datetime) -> IssueChange:
+def _kept_silent(change: IssueChange, issue: Issue, decision: NotificationDecision, now: datetime) -> IssueChange:
     events = change.events
-    if decision.reason in WORTH_A_LINE:
+    if decision.reason in AUDITED_REASONS:
         events = (*events, IssueEvent(kind=IssueEventKind.NOT_TOLD, actor=SYSTEM, detail={"reason": decision.reason}))
     told = issue.told
     if not issue.unresolved and told.severity is not None:
@@ -118,10 +128,10 @@ def _kept_silent(change: IssueChange, issue: Issue, decision: Decision, now: dat
     return replace(change, after=replace(issue, told=told, unheard_since=_unheard(issue, decision, now)), events=events)
 
 
-def _unheard(issue: Issue, decision: Decision, now: datetime) -> datetime | None:
+def _unheard(issue: Issue, decision: NotificationDecision, now: datetime) -> datetime | None:
     """Since when it waits for somebody to hear of it; one that a person took, or that is over, does not."""
     if issue.state is not IssueState.OPEN:
         return None
-    if decision.reason is Reason.NO_ROUTE:
+    if decision.reason is NotificationReason.NO_ROUTE:
         return issue.unheard_since or now
-    return issue.unheard_since if decision.reason is Reason.SNOOZED else None
+    return issue.unheard_since if decision.reason is NotificationReason.SNOOZED else None
