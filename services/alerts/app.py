@@ -130,15 +130,15 @@ class Service:
         self.metrics = Metrics.register(self.registry)
         self._signer = WebhookSigner(alerts.master_keys)
         self._guard = TargetGuard(_policy(alerts))
-        self._publishing = ChangeWriter(
+        self._writer = ChangeWriter(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
         )
         self.wakeups = Wakeups(self._sessions, (delivery_store.WAKE, feed_store.WAKE), owner=self._owner)
-        self.inbox = ActionExecutor(pool=pool, clock=clock, publishing=self._publishing, metrics=self.metrics.state)
+        self.executor = ActionExecutor(pool=pool, clock=clock, writer=self._writer, metrics=self.metrics.state)
         self.intake = Intake(
             pool=pool,
             clock=clock,
-            publishing=self._publishing,
+            publishing=self._writer,
             metrics=self.metrics,
             new_id=new_id,
             failpoints=self._failpoints,
@@ -180,7 +180,7 @@ class Service:
         return UpkeepLoop(
             pool=self._pool,
             clock=self._clock,
-            inbox=self.inbox,
+            executor=self.executor,
             metrics=self.metrics.state,
             hearing=self.metrics.hearing,
             owner=self._owner,
@@ -241,7 +241,7 @@ class Service:
             pool=self._pool,
             clock=self._clock,
             keys=KeyRing(load, self._clock, outages=postgres.TRANSIENT, fresh_s=self._settings.alerts.keys_refresh_s),
-            inbox=self.inbox,
+            executor=self.executor,
             people=Administration(
                 pool=self._pool,
                 clock=self._clock,

@@ -345,12 +345,12 @@ async def test_a_snooze_is_silent_and_ends_by_itself(database: str, clock: Stepp
         await engine.take(friction)
         await until(lambda: receiver.calls)
         issue_id = await engine.value("SELECT issue_id FROM alerts.issues")
-        inbox, until_then = engine.service.inbox, clock.now() + timedelta(hours=1)
-        await inbox.act(issue_id, lambda i, _: actions.snooze(i, actor="kim", now=clock.now(), until=until_then))
+        executor, until_then = engine.service.executor, clock.now() + timedelta(hours=1)
+        await executor.execute(issue_id, lambda i, _: actions.snooze(i, actor="kim", now=clock.now(), until=until_then))
         await engine.take(worse)
         silent = await engine.value("SELECT count(*) FROM alerts.notifications")
         clock.advance(timedelta(hours=1))
-        await inbox.act(issue_id, lambda i, _: actions.wake(i, now=clock.now()))
+        await executor.execute(issue_id, lambda i, _: actions.wake(i, now=clock.now()))
         await until(lambda: len(receiver.calls) == 2)
 
     assert silent == 1

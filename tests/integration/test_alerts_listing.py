@@ -107,7 +107,7 @@ class Weather:
                 return actions.resolve(issue, actor="test", now=now, resolution="resolved", note=None)
             return actions.reopen(issue, actor="test", now=now, superseded=superseded, note=None)
 
-        await self._engine.service.inbox.act(issue_id, act)
+        await self._engine.service.executor.execute(issue_id, act)
 
     async def _revise(self, **members: object) -> None:
         at = self._chance.randrange(len(self._frictions))
@@ -235,7 +235,7 @@ async def test_the_summary_counts_by_severity_and_state_and_knows_the_oldest_ope
         clock.advance(timedelta(minutes=5))
         await engine.take(a_friction(severity=Severity.HIGH), a_friction(severity=Severity.LOW, quiet=True))
         [taken] = [i for i in (await every(engine)).values() if i.severity == "high" and i.opened_at == began]
-        await engine.service.inbox.act(
+        await engine.service.executor.execute(
             taken.id, lambda issue, _: actions.acknowledge(issue, actor="test", now=clock.now(), note=None)
         )
         async with acquire(engine.pool) as connection:

@@ -28,7 +28,7 @@ class Parts:
     pool: Pool
     clock: Clock
     keys: KeyRing
-    inbox: ActionExecutor
+    executor: ActionExecutor
     people: Administration
     live: LiveStream
     guard: TargetGuard

@@ -135,11 +135,11 @@ async def read_issue(parts: Ground, _: Reader, issue_id: UUID) -> IssueDetail:
 async def acknowledge(parts: Ground, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
     """Say that somebody is on it. Twice is once."""
     note = body.note if body else None
-    acted = await parts.inbox.act(
+    result = await parts.executor.execute(
         issue_id,
         lambda issue, _: actions.acknowledge(issue, actor=caller.label, now=parts.clock.now(), note=note),
     )
-    return _shown(acted)
+    return _shown(result)
 
 
 @router.post(
@@ -148,13 +148,13 @@ async def acknowledge(parts: Ground, caller: Agent, issue_id: UUID, body: Action
 async def resolve(parts: Ground, caller: Agent, issue_id: UUID, body: ResolveBody | None = None) -> IssueView:
     """Say that it is dealt with. Twice is once; new friction within the reopen window opens it again."""
     said = body or ResolveBody(note=None, resolution="resolved")
-    acted = await parts.inbox.act(
+    result = await parts.executor.execute(
         issue_id,
         lambda issue, _: actions.resolve(
             issue, actor=caller.label, now=parts.clock.now(), resolution=said.resolution, note=said.note
         ),
     )
-    return _shown(acted)
+    return _shown(result)
 
 
 @router.post(
@@ -166,13 +166,13 @@ async def resolve(parts: Ground, caller: Agent, issue_id: UUID, body: ResolveBod
 async def reopen(parts: Ground, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
     """Open it again, unless it was merged or a later issue of the same fingerprint is unresolved."""
     note = body.note if body else None
-    acted = await parts.inbox.act(
+    result = await parts.executor.execute(
         issue_id,
         lambda issue, superseded: actions.reopen(
             issue, actor=caller.label, now=parts.clock.now(), superseded=superseded, note=note
         ),
     )
-    return _shown(acted)
+    return _shown(result)
 
 
 @router.post(
@@ -184,20 +184,20 @@ async def reopen(parts: Ground, caller: Agent, issue_id: UUID, body: ActionBody 
 async def snooze(parts: Ground, caller: Agent, issue_id: UUID, body: SnoozeBody) -> IssueView:
     """Nobody is told anything until then, but for a raise to critical; then people are reminded."""
     until = body.until or parts.clock.now() + timedelta(seconds=body.for_s or 0)
-    acted = await parts.inbox.act(
+    result = await parts.executor.execute(
         issue_id,
         lambda issue, _: actions.snooze(issue, actor=caller.label, now=parts.clock.now(), until=until, note=body.note),
     )
-    return _shown(acted)
+    return _shown(result)
 
 
 @router.post("/{issue_id}/note", summary="Write a note", responses=problems(404), response_model_exclude_none=True)
 async def note(parts: Ground, caller: Agent, issue_id: UUID, body: NoteBody) -> IssueView:
     """Leave something that the next person should know. It stands in the audit for good."""
-    acted = await parts.inbox.act(
+    result = await parts.executor.execute(
         issue_id, lambda issue, _: actions.note(issue, actor=caller.label, now=parts.clock.now(), text=body.text)
     )
-    return _shown(acted)
+    return _shown(result)
 
 
 _CONFLICTS = {
@@ -209,11 +209,11 @@ _CONFLICTS = {
 _TOO_LONG = f"A snooze lasts {actions.LONGEST_SNOOZE.days} days at most."
 
 
-def _shown(acted: ActionResult | None) -> IssueView:
-    if acted is None:
+def _shown(result: ActionResult | None) -> IssueView:
+    if result is None:
         raise not_found("issue")
-    if acted.verdict is ActionOutcome.TOO_LONG:
-        raise Problem(422, acted.verdict, _TOO_LONG)
-    if acted.verdict in _CONFLICTS:
-        raise Problem(409, acted.verdict, _CONFLICTS[acted.verdict])
-    return IssueView.of(acted.issue)
+    if result.outcome is ActionOutcome.TOO_LONG:
+        raise Problem(422, result.outcome, _TOO_LONG)
+    if result.outcome in _CONFLICTS:
+        raise Problem(409, result.outcome, _CONFLICTS[result.outcome])
+    return IssueView.of(result.issue)

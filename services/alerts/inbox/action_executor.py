@@ -23,7 +23,7 @@ RETRY_WITHIN_S = 5.0
 class ActionResult:
     """How the issue stands after the action, and what came of that."""
 
-    verdict: ActionOutcome
+    outcome: ActionOutcome
     issue: Issue
 
 
@@ -33,30 +33,30 @@ class ActionExecutor:
 
     pool: Pool
     clock: Clock
-    publishing: ChangeWriter
+    writer: ChangeWriter
     metrics: StateMetrics
 
-    async def act(self, issue_id: UUID, action: Action) -> ActionResult | None:
+    async def execute(self, issue_id: UUID, action: Action) -> ActionResult | None:
         """Do `action` to an issue; None where there is no such issue."""
         for _ in range(WIDENINGS):
             try:
-                return await retrying(lambda: self._act(issue_id, action), within_s=RETRY_WITHIN_S)
+                return await retrying(lambda: self._execute(issue_id, action), within_s=RETRY_WITHIN_S)
             except issue_store.IssueMovedError:
                 continue
         raise issue_store.IssueMovedError
 
-    async def _act(self, issue_id: UUID, action: Action) -> ActionResult | None:
+    async def _execute(self, issue_id: UUID, action: Action) -> ActionResult | None:
         async with transaction(self.pool) as connection:
             found = await issue_store.lock_issue(connection, issue_id)
             if found is None:
                 return None
             issue, superseded = found
-            outcome = action(issue, superseded)
-            if outcome.change is None:
-                return ActionResult(verdict=outcome.verdict, issue=issue)
-            announcements = await self.publishing.write(connection, [outcome.change], self.clock.now())
-        self.publishing.count(announcements)
-        after = announcements[0].change.after
+            verdict = action(issue, superseded)
+            if verdict.change is None:
+                return ActionResult(outcome=verdict.outcome, issue=issue)
+            plans = await self.writer.write(connection, [verdict.change], self.clock.now())
+        self.writer.count(plans)
+        after = plans[0].change.after
         if issue.state is IssueState.OPEN and after.state is IssueState.ACKNOWLEDGED:
             self.metrics.time_to_acknowledge.observe((self.clock.now() - issue.opened_at).total_seconds())
-        return ActionResult(verdict=outcome.verdict, issue=after)
+        return ActionResult(outcome=verdict.outcome, issue=after)

@@ -35,16 +35,16 @@ class ActionOutcome(StrEnum):
 class ActionVerdict:
     """The verdict, and what to write where it is `done`."""
 
-    verdict: ActionOutcome
+    outcome: ActionOutcome
     change: IssueChange | None = None
 
 
 def acknowledge(issue: Issue, *, actor: str, now: datetime, note: str | None = None) -> ActionVerdict:
     """Take the issue: somebody is on it."""
     if issue.state is IssueState.ACKNOWLEDGED:
-        return ActionVerdict(verdict=ActionOutcome.ALREADY)
+        return ActionVerdict(outcome=ActionOutcome.ALREADY)
     if issue.state is IssueState.RESOLVED:
-        return ActionVerdict(verdict=ActionOutcome.RESOLVED)
+        return ActionVerdict(outcome=ActionOutcome.RESOLVED)
     after = replace(issue, state=IssueState.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=actor)
     return _done(issue, after, _event(IssueEventKind.ACKNOWLEDGED, actor, note), now)
 
@@ -52,7 +52,7 @@ def acknowledge(issue: Issue, *, actor: str, now: datetime, note: str | None = N
 def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: str | None = None) -> ActionVerdict:
     """Declare the issue dealt with."""
     if issue.state is IssueState.RESOLVED:
-        return ActionVerdict(verdict=ActionOutcome.ALREADY)
+        return ActionVerdict(outcome=ActionOutcome.ALREADY)
     after = replace(
         issue,
         state=IssueState.RESOLVED,
@@ -67,24 +67,24 @@ def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: s
 def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool, note: str | None = None) -> ActionVerdict:
     """Take a resolution back. `superseded`: another issue of the same fingerprint is unresolved."""
     if issue.unresolved:
-        return ActionVerdict(verdict=ActionOutcome.ALREADY)
+        return ActionVerdict(outcome=ActionOutcome.ALREADY)
     if issue.merged_into is not None:
-        return ActionVerdict(verdict=ActionOutcome.MERGED)
+        return ActionVerdict(outcome=ActionOutcome.MERGED)
     if superseded:
-        return ActionVerdict(verdict=ActionOutcome.SUPERSEDED)
+        return ActionVerdict(outcome=ActionOutcome.SUPERSEDED)
     return _done(issue, reopen_issue(issue, now), _event(IssueEventKind.REOPENED, actor, note), now)
 
 
 def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: str | None = None) -> ActionVerdict:
     """Keep the issue silent until a time; only a raise to critical breaks through."""
     if issue.state is IssueState.RESOLVED:
-        return ActionVerdict(verdict=ActionOutcome.RESOLVED)
+        return ActionVerdict(outcome=ActionOutcome.RESOLVED)
     if until <= now:
-        return ActionVerdict(verdict=ActionOutcome.IN_THE_PAST)
+        return ActionVerdict(outcome=ActionOutcome.IN_THE_PAST)
     if until - now > LONGEST_SNOOZE:
-        return ActionVerdict(verdict=ActionOutcome.TOO_LONG)
+        return ActionVerdict(outcome=ActionOutcome.TOO_LONG)
     if issue.snoozed_until == until:
-        return ActionVerdict(verdict=ActionOutcome.ALREADY)
+        return ActionVerdict(outcome=ActionOutcome.ALREADY)
     event = _event(IssueEventKind.SNOOZED, actor, note, until=until.isoformat())
     return _done(issue, replace(issue, snoozed_until=until), event, now)
 
@@ -92,7 +92,7 @@ def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: st
 def wake(issue: Issue, *, now: datetime) -> ActionVerdict:
     """End a snooze whose time has come."""
     if issue.snoozed_until is None or issue.snoozed_until > now:
-        return ActionVerdict(verdict=ActionOutcome.ALREADY)
+        return ActionVerdict(outcome=ActionOutcome.ALREADY)
     return _done(
         issue, replace(issue, snoozed_until=None), IssueEvent(kind=IssueEventKind.SNOOZE_ENDED, actor=SYSTEM), now
     )
@@ -104,15 +104,15 @@ def notify_again(issue: Issue, directory: RoutingDirectory, *, now: datetime) ->
     There was nobody, or all that were told are deleted or dead. What waits for the dead still waits for them.
     """
     if issue.state is not IssueState.OPEN or issue.snoozed_until is not None:
-        return ActionVerdict(verdict=ActionOutcome.ALREADY)
+        return ActionVerdict(outcome=ActionOutcome.ALREADY)
     told, routing = issue.told, evaluate_routes(routing_facts(issue), directory, now=now)
     gone = told.severity is not None and not any(e in directory.endpoints for e in told.endpoints)
     dead = told.severity is not None and not any_alive(told.endpoints, directory, now) and routing.heard
     if not (gone or dead or (issue.unheard_since is not None and routing.endpoints)):
-        return ActionVerdict(verdict=ActionOutcome.ALREADY)
+        return ActionVerdict(outcome=ActionOutcome.ALREADY)
     anew = replace(told, severity=None, resolved=False) if gone or dead else told
     after = replace(issue, told=anew, version=issue.version + 1, updated_at=now)
-    return ActionVerdict(verdict=ActionOutcome.DONE, change=IssueChange(before=issue, after=after, events=()))
+    return ActionVerdict(outcome=ActionOutcome.DONE, change=IssueChange(before=issue, after=after, events=()))
 
 
 def note(issue: Issue, *, actor: str, now: datetime, text: str) -> ActionVerdict:
@@ -126,4 +126,4 @@ def _event(kind: IssueEventKind, actor: str, note: str | None, **detail: str) ->
 
 def _done(before: Issue, after: Issue, event: IssueEvent, now: datetime) -> ActionVerdict:
     after = replace(after, version=before.version + 1, updated_at=now)
-    return ActionVerdict(verdict=ActionOutcome.DONE, change=IssueChange(before=before, after=after, events=(event,)))
+    return ActionVerdict(outcome=ActionOutcome.DONE, change=IssueChange(before=before, after=after, events=(event,)))

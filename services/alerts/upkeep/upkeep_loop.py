@@ -39,7 +39,7 @@ class UpkeepLoop:
 
     pool: Pool
     clock: Clock
-    inbox: ActionExecutor
+    executor: ActionExecutor
     metrics: StateMetrics
     hearing: HearingMetrics
     owner: str
@@ -71,7 +71,7 @@ class UpkeepLoop:
         async with acquire(self.pool) as connection:
             due = await store.ended_snoozes(connection, self.clock.now(), AT_ONCE)
         for issue_id in due:
-            await self.inbox.act(issue_id, lambda issue, _: wake(issue, now=self.clock.now()))
+            await self.executor.execute(issue_id, lambda issue, _: wake(issue, now=self.clock.now()))
 
     async def tell_unheard(self) -> None:
         """Tell the issues of which nobody alive was told to whoever hears now."""
@@ -85,7 +85,7 @@ class UpkeepLoop:
             kept = await hearing.issues_held_by_silent(connection, dead, living, AT_ONCE) if living and dead else []
         silent = [issue.id for issue in kept if notify_again(issue, whom, now=now).change is not None]
         for issue_id in dict.fromkeys([*waiting, *(o.issue_id for o in orphans if o.issue_id is not None), *silent]):
-            await self.inbox.act(issue_id, lambda issue, _: notify_again(issue, whom, now=self.clock.now()))
+            await self.executor.execute(issue_id, lambda issue, _: notify_again(issue, whom, now=self.clock.now()))
         if orphans:
             async with acquire(self.pool) as connection:
                 await hearing.give_up(connection, [orphan.delivery_id for orphan in orphans])

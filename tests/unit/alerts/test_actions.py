@@ -40,7 +40,7 @@ LATER = NOW + timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("action", "verdict"),
+    ("action", "outcome"),
     [
         pytest.param(
             lambda: acknowledge(TAKEN, actor="lee", now=NOW), ActionOutcome.ALREADY, id="taking what is taken"
@@ -82,9 +82,9 @@ LATER = NOW + timedelta(hours=1)
         pytest.param(lambda: wake(OPEN, now=NOW), ActionOutcome.ALREADY, id="waking what is awake"),
     ],
 )
-def test_what_changes_nothing_says_so(action: Callable[[], ActionVerdict], verdict: ActionOutcome) -> None:
-    outcome = action()
-    assert (outcome.verdict, outcome.change) == (verdict, None)
+def test_what_changes_nothing_says_so(action: Callable[[], ActionVerdict], outcome: ActionOutcome) -> None:
+    verdict = action()
+    assert (verdict.outcome, verdict.change) == (outcome, None)
 
 
 @pytest.mark.parametrize(
@@ -139,19 +139,19 @@ def test_what_changes_nothing_says_so(action: Callable[[], ActionVerdict], verdi
 def test_every_action_is_one_version_and_one_line_of_audit(
     action: Callable[[Issue], ActionVerdict], issue: Issue, event: IssueEvent
 ) -> None:
-    outcome = action(issue)
+    verdict = action(issue)
 
-    assert outcome.verdict is ActionOutcome.DONE
-    assert outcome.change is not None
-    assert outcome.change.before == issue
-    assert outcome.change.after.version == issue.version + 1
-    assert outcome.change.after.updated_at == (NOW if event.kind is IssueEventKind.SNOOZED else LATER)
-    assert outcome.change.events == (event,)
+    assert verdict.outcome is ActionOutcome.DONE
+    assert verdict.change is not None
+    assert verdict.change.before == issue
+    assert verdict.change.after.version == issue.version + 1
+    assert verdict.change.after.updated_at == (NOW if event.kind is IssueEventKind.SNOOZED else LATER)
+    assert verdict.change.events == (event,)
 
 
-def after(outcome: ActionVerdict) -> Issue:
-    assert outcome.change is not None
-    return outcome.change.after
+def after(verdict: ActionVerdict) -> Issue:
+    assert verdict.change is not None
+    return verdict.change.after
 
 
 def test_taking_it_names_who_and_when() -> None:
@@ -180,7 +180,7 @@ def test_reopening_it_starts_over() -> None:
 def test_a_snooze_ends_when_its_time_has_come() -> None:
     asleep = after(snooze(OPEN, actor="lee", now=NOW, until=LATER))
 
-    assert wake(asleep, now=LATER - timedelta(seconds=1)).verdict is ActionOutcome.ALREADY
+    assert wake(asleep, now=LATER - timedelta(seconds=1)).outcome is ActionOutcome.ALREADY
     assert after(wake(asleep, now=LATER)).snoozed_until is None
 
 
@@ -197,7 +197,7 @@ def test_an_issue_that_nobody_could_hear_of_is_told_once_somebody_is_there() -> 
 
     told = notify_again(waiting, SOMEBODY, now=LATER)
 
-    assert notify_again(waiting, NOBODY, now=LATER) == ActionVerdict(verdict=ActionOutcome.ALREADY)
+    assert notify_again(waiting, NOBODY, now=LATER) == ActionVerdict(outcome=ActionOutcome.ALREADY)
     assert told.change is not None
     assert (told.change.before, told.change.events) == (waiting, ())
     assert told.change.after == replace(waiting, version=OPEN.version + 1, updated_at=LATER)
@@ -213,7 +213,7 @@ def test_an_issue_is_told_again_by_the_routes_that_take_it_and_to_those_alive_by
 
     told = notify_again(replace(OPEN, told=TOLD, unheard_since=NOW), directory, now=LATER)
 
-    assert told.verdict is ActionOutcome.DONE
+    assert told.outcome is ActionOutcome.DONE
     assert told.change is not None
     assert told.change.after.told == replace(TOLD, severity=None, resolved=False)
 
@@ -222,7 +222,7 @@ def test_a_snooze_lasts_a_year_at_most() -> None:
     longest = snooze(OPEN, actor="kim", now=NOW, until=NOW + LONGEST_SNOOZE)
     longer = snooze(OPEN, actor="kim", now=NOW, until=NOW + LONGEST_SNOOZE + timedelta(microseconds=1))
 
-    assert (longest.verdict, longer) == (ActionOutcome.DONE, ActionVerdict(verdict=ActionOutcome.TOO_LONG))
+    assert (longest.outcome, longer) == (ActionOutcome.DONE, ActionVerdict(outcome=ActionOutcome.TOO_LONG))
 
 
 @pytest.mark.parametrize("directory", [SOMEBODY, NOBODY])
@@ -242,7 +242,7 @@ def test_an_issue_of_which_only_the_dead_were_told_goes_to_the_living() -> None:
 
     assert told.change is not None
     assert told.change.after.told == replace(TOLD, severity=None)
-    assert nobody == ActionVerdict(verdict=ActionOutcome.ALREADY)
+    assert nobody == ActionVerdict(outcome=ActionOutcome.ALREADY)
 
 
 @pytest.mark.parametrize(
@@ -257,4 +257,4 @@ def test_an_issue_of_which_only_the_dead_were_told_goes_to_the_living() -> None:
     ],
 )
 def test_an_issue_that_somebody_knows_of_is_not_told_again(issue: Issue) -> None:
-    assert notify_again(issue, SOMEBODY, now=NOW) == ActionVerdict(verdict=ActionOutcome.ALREADY)
+    assert notify_again(issue, SOMEBODY, now=NOW) == ActionVerdict(outcome=ActionOutcome.ALREADY)
