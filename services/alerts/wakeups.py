@@ -1,8 +1,8 @@
-"""LISTEN: wakes whoever waits for a channel as soon as a transaction that notified it is committed; and a sign of life.
+"""Wakes waiters by LISTEN as soon as a transaction that notified their channel is committed; also a sign of life.
 
-A notification can be lost (a connection breaks), so every waiter also looks by itself now and then; after a loss all
-are woken. The same connection holds an advisory lock in the name of this process: once PostgreSQL gives it to somebody
-else, the process is dead, or cut off, and its leases need not run out first.
+A notification can be lost when a connection breaks, so every waiter also polls, and all waiters are woken after a loss.
+The same connection holds an advisory lock in the name of this process. If PostgreSQL grants that lock to another
+process, this one is dead or cut off, and its leases need not run out first.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ _log = get_logger(__name__)
 
 PAUSE_S = 1.0
 ASK_EVERY_S = 5.0
-"""Seconds between signs of life of the session itself: what is silent is not always well."""
+"""Seconds between two checks of the session itself: a silent connection can be a broken one."""
 
 
 ALIVE = "SELECT pg_advisory_lock(hashtextextended($1, 0))"
-"""The sign of life; `deliveries.release_dead` tries the same lock."""
+"""The sign of life; `delivery_store.release_dead` tries the same lock."""
 
 
 class Wakeups:
-    """Events by channel; `run` keeps them fed until it is cancelled. `owner` is the name that leases bear."""
+    """One event per channel, set by `run` until it is cancelled; `owner` is the owner of this process's leases."""
 
     def __init__(self, pool: Pool, channels: Iterable[str], *, owner: str) -> None:
         self._pool = pool
@@ -34,15 +34,15 @@ class Wakeups:
 
     @property
     def alive(self) -> bool:
-        """Whether others can see that this process lives; without that it should take no leases."""
+        """Whether other processes can see that this one lives; without that it should lease nothing."""
         return self._alive.is_set()
 
     def wake(self, channel: str) -> None:
-        """Wake the waiter of `channel`, from within this process."""
+        """Wake the waiter of `channel` from within this process."""
         self._events[channel].set()
 
     async def wait(self, channel: str, within_s: float) -> bool:
-        """Wait until `channel` is notified or time is up; one waiter a channel."""
+        """Wait until `channel` is notified or time is up; each channel has one waiter."""
         event = self._events[channel]
         try:
             async with asyncio.timeout(within_s):
@@ -53,7 +53,7 @@ class Wakeups:
         return True
 
     async def run(self) -> None:
-        """Listen, and listen again when the connection breaks."""
+        """Listen, and listen again if the connection breaks."""
         while True:
             try:
                 await self._listen()
@@ -88,7 +88,7 @@ class Wakeups:
 
 
 async def _watch(connection: Connection, broken: asyncio.Event) -> None:
-    """Return when the connection breaks; fail when its server is silent, or no longer the one that is written to."""
+    """Return if the connection breaks; fail if its server is silent or is no longer the primary."""
     while not broken.is_set():
         try:
             async with asyncio.timeout(ASK_EVERY_S):

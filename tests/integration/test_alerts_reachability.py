@@ -112,13 +112,13 @@ async def test_issues_that_nobody_could_hear_of_are_told_once_somebody_can(datab
     async with a_receiver() as receiver, an_engine(database, clock) as engine:
         upkeep = engine.service.upkeep()
         await engine.take(a_friction())
-        await upkeep.tell_unheard()
+        await upkeep.notify_unheard()
         waits = await engine.value("SELECT unheard_since FROM alerts.issues")
         lines = await engine.value("SELECT count(*) FROM alerts.issue_events WHERE kind = 'not_told'")
         await engine.endpoint(receiver.url)
-        await upkeep.tell_unheard()
+        await upkeep.notify_unheard()
         await until(lambda: receiver.calls)
-        await upkeep.tell_unheard()
+        await upkeep.notify_unheard()
         told = await engine.value("SELECT count(*) FROM alerts.notifications")
         left = await engine.value("SELECT unheard_since FROM alerts.issues")
 
@@ -136,7 +136,7 @@ async def test_what_waited_for_an_endpoint_that_is_deleted_is_told_to_others(
         await engine.take(a_friction())
         await people.remove_endpoint(desk, actor="test", force=True)
         night, _ = await engine.endpoint(receiver.url)
-        await upkeep.tell_unheard()
+        await upkeep.notify_unheard()
         rows = await rows_of(engine.pool)
 
     assert rows == [(desk, "exhausted", "issue.opened"), (night, "pending", "issue.opened")]
@@ -150,15 +150,15 @@ async def test_what_waits_for_a_dead_receiver_is_told_to_one_that_hears(database
         route = Route(id=uuid4(), name="billing", endpoints=(desk,))
         await people.edit_routes(lambda _: [route], actor="test", change="route added")
         await engine.take(a_friction())
-        await upkeep.tell_unheard()
+        await upkeep.notify_unheard()
         before = await rows_of(engine.pool)
         async with acquire(engine.pool) as connection:
             await connection.execute(
                 "UPDATE alerts.endpoints SET consecutive_failures = 5, failing_since = $1 WHERE endpoint_id = $2",
                 *(clock.now(), desk),
             )
-        await upkeep.tell_unheard()
-        await upkeep.tell_unheard()
+        await upkeep.notify_unheard()
+        await upkeep.notify_unheard()
         after = await rows_of(engine.pool)
 
     assert before == [(desk, "pending", "issue.opened")]

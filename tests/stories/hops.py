@@ -21,7 +21,7 @@ HOPS: list[Hop] = [
     ("services/journey/domain/projection.py", "project"),
     ("services/journey/domain/rules/book.py", "Rulebook.evaluate"),
     ("services/alerts/issues/placement.py", "place"),
-    ("services/alerts/deliver/webhook/sender.py", "Sender.send"),
+    ("services/alerts/deliver/webhook/sender.py", "WebhookSender.send"),
 ]
 
 IN_SQL = HOPS[4]

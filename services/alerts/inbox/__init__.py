@@ -1,1 +1,1 @@
-"""The inbox: lists of issues, everything about one, and what people can do to it. Leaves HTTP to `api`."""
+"""The inbox: lists of issues, the details of one, and the actions of people. HTTP is left to `api`."""

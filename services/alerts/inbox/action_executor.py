@@ -1,4 +1,7 @@
-"""What people and the clock do to one issue, each in a transaction of its own. Leaves HTTP to `api`."""
+"""Executes actions on issues, each in its own transaction.
+
+The decisions are left to `actions`, and HTTP to `api`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,15 +16,15 @@ from services.runtime.clock import Clock
 from services.runtime.postgres import Pool, retrying, transaction
 
 Action = Callable[[Issue, bool], ActionVerdict]
-"""Decides about an issue; the flag says whether a later one of its fingerprint is unresolved."""
+"""Decides about an issue; the flag says whether a later issue of the same fingerprint is unresolved."""
 
-WIDENINGS = 5
+MOVE_RETRIES = 5
 RETRY_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionResult:
-    """How the issue stands after the action, and what came of that."""
+    """The issue after an action, and what happened."""
 
     outcome: ActionOutcome
     issue: Issue
@@ -29,7 +32,7 @@ class ActionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionExecutor:
-    """Carries actions out."""
+    """Executes the actions of people and of the clock."""
 
     pool: Pool
     clock: Clock
@@ -37,8 +40,8 @@ class ActionExecutor:
     metrics: StateMetrics
 
     async def execute(self, issue_id: UUID, action: Action) -> ActionResult | None:
-        """Do `action` to an issue; None where there is no such issue."""
-        for _ in range(WIDENINGS):
+        """Execute `action` on an issue; return None if there is no such issue."""
+        for _ in range(MOVE_RETRIES):
             try:
                 return await retrying(lambda: self._execute(issue_id, action), within_s=RETRY_WITHIN_S)
             except issue_store.IssueMovedError:

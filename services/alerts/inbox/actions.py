@@ -1,6 +1,7 @@
-"""What people can do to an issue. Doing it twice is doing it once; what cannot be done says why.
+"""Decides about the actions that people and the clock take on an issue.
 
-Leaves who may do it to the API, and telling anybody to `notify`.
+Pure. An action that is repeated has no further effect, and an impossible action returns the reason. Permissions are
+left to `api`, and notifying people to `notify`.
 """
 
 from dataclasses import dataclass, replace
@@ -12,19 +13,19 @@ from services.alerts.issues.model import SYSTEM, Issue, IssueChange, IssueEvent,
 from services.alerts.notify.routing import RoutingDirectory, any_alive, evaluate_routes, routing_facts
 
 LONGEST_SNOOZE = timedelta(days=366)
-"""Who wants silence for longer than a year wants the issue resolved."""
+"""The longest snooze: an issue that should stay silent for longer should be resolved."""
 
 
 class ActionOutcome(StrEnum):
-    """What came of an action."""
+    """What happened to an action."""
 
     DONE = "done"
     ALREADY = "already"
-    """It is so already: nothing changes, and that is a success."""
+    """The issue is in that state already: nothing changes, and the action succeeds."""
     RESOLVED = "issue_resolved"
-    """Only an unresolved issue can be acknowledged or snoozed."""
+    """The issue is resolved: it can be neither acknowledged nor snoozed."""
     MERGED = "issue_merged"
-    """It lives on in another issue."""
+    """The issue was merged into another one."""
     SUPERSEDED = "issue_superseded"
     """A later issue of the same fingerprint is unresolved."""
     IN_THE_PAST = "snooze_in_the_past"
@@ -33,14 +34,14 @@ class ActionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionVerdict:
-    """The verdict, and what to write where it is `done`."""
+    """What was decided about an action: its outcome, and the change to write if the outcome is `done`."""
 
     outcome: ActionOutcome
     change: IssueChange | None = None
 
 
 def acknowledge(issue: Issue, *, actor: str, now: datetime, note: str | None = None) -> ActionVerdict:
-    """Take the issue: somebody is on it."""
+    """Acknowledge an issue: somebody is working on it."""
     if issue.state is IssueState.ACKNOWLEDGED:
         return ActionVerdict(outcome=ActionOutcome.ALREADY)
     if issue.state is IssueState.RESOLVED:
@@ -50,7 +51,7 @@ def acknowledge(issue: Issue, *, actor: str, now: datetime, note: str | None = N
 
 
 def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: str | None = None) -> ActionVerdict:
-    """Declare the issue dealt with."""
+    """Resolve an issue with a resolution in the person's own word."""
     if issue.state is IssueState.RESOLVED:
         return ActionVerdict(outcome=ActionOutcome.ALREADY)
     after = replace(
@@ -65,7 +66,7 @@ def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: s
 
 
 def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool, note: str | None = None) -> ActionVerdict:
-    """Take a resolution back. `superseded`: another issue of the same fingerprint is unresolved."""
+    """Reopen a resolved issue, unless it was merged or another issue of its fingerprint is unresolved."""
     if issue.unresolved:
         return ActionVerdict(outcome=ActionOutcome.ALREADY)
     if issue.merged_into is not None:
@@ -76,7 +77,7 @@ def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool, note: s
 
 
 def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: str | None = None) -> ActionVerdict:
-    """Keep the issue silent until a time; only a raise to critical breaks through."""
+    """Silence an issue until a time; only a raise to critical breaks through."""
     if issue.state is IssueState.RESOLVED:
         return ActionVerdict(outcome=ActionOutcome.RESOLVED)
     if until <= now:
@@ -90,7 +91,7 @@ def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: st
 
 
 def wake(issue: Issue, *, now: datetime) -> ActionVerdict:
-    """End a snooze whose time has come."""
+    """End a snooze whose time is over."""
     if issue.snoozed_until is None or issue.snoozed_until > now:
         return ActionVerdict(outcome=ActionOutcome.ALREADY)
     return _done(
@@ -99,9 +100,10 @@ def wake(issue: Issue, *, now: datetime) -> ActionVerdict:
 
 
 def notify_again(issue: Issue, directory: RoutingDirectory, *, now: datetime) -> ActionVerdict:
-    """Tell an open issue of which nobody alive was told to those who are there now, and were not told yet.
+    """Decide whether an open issue needs a new notification, because no working endpoint has received one.
 
-    There was nobody, or all that were told are deleted or dead. What waits for the dead still waits for them.
+    Either there was no endpoint, or all notified endpoints are deleted or silent. Only endpoints that were not notified
+    yet are notified now; deliveries that wait for a silent endpoint go on waiting.
     """
     if issue.state is not IssueState.OPEN or issue.snoozed_until is not None:
         return ActionVerdict(outcome=ActionOutcome.ALREADY)
@@ -116,7 +118,7 @@ def notify_again(issue: Issue, directory: RoutingDirectory, *, now: datetime) ->
 
 
 def note(issue: Issue, *, actor: str, now: datetime, text: str) -> ActionVerdict:
-    """Write something down; a change like any other, so that everybody who looks sees it."""
+    """Add a note to the audit of an issue; it counts as a change, so that the live stream shows it."""
     return _done(issue, issue, _event(IssueEventKind.NOTE, actor, text), now)
 
 

@@ -1,4 +1,4 @@
-"""What the API shows of one issue: the issue, its frictions, and its audit. Reads only."""
+"""Reads the details of one issue for people: its frictions and its audit."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ EVENTS_SHOWN = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueEventRow:
-    """One line of the audit."""
+    """One entry of the audit of an issue."""
 
     version: int
     at: datetime
@@ -30,7 +30,7 @@ class IssueEventRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetailCounts:
-    """How many there are of what an issue holds."""
+    """How many frictions, audit entries and deliveries an issue has."""
 
     evidence: int
     events: int
@@ -38,7 +38,7 @@ class DetailCounts:
 
 
 async def count_details(connection: Connection, issue_id: UUID) -> DetailCounts:
-    """Count the frictions, the lines of the audit and the deliveries of an issue."""
+    """Count the frictions, the audit entries and the deliveries of an issue."""
     [row] = await connection.fetch(
         """
         SELECT (SELECT count(*) FROM alerts.frictions WHERE issue_id = $1 AND document IS NOT NULL) AS evidence,
@@ -51,13 +51,13 @@ async def count_details(connection: Connection, issue_id: UUID) -> DetailCounts:
 
 
 async def issue(connection: Connection, issue_id: UUID) -> Issue | None:
-    """Return one issue."""
+    """Return one issue, or None if there is none with this id."""
     document = await connection.fetchval("SELECT document FROM alerts.issues WHERE issue_id = $1", issue_id)
     return decode_issue(document) if document is not None else None
 
 
 async def frictions(connection: Connection, issue_id: UUID) -> list[dict[str, Any]]:
-    """Return the frictions of an issue, retracted ones too, as friction v1, the latest first."""
+    """Return the frictions of an issue as friction v1, retracted ones too, the latest first."""
     rows = await connection.fetch(
         """
         SELECT document FROM alerts.frictions WHERE issue_id = $1 AND document IS NOT NULL
@@ -69,7 +69,7 @@ async def frictions(connection: Connection, issue_id: UUID) -> list[dict[str, An
 
 
 async def events(connection: Connection, issue_id: UUID) -> list[IssueEventRow]:
-    """Return the audit of an issue, the latest first."""
+    """Return the audit of an issue, the latest entry first."""
     rows = await connection.fetch(
         """
         SELECT version, at, actor, kind, detail FROM alerts.issue_events

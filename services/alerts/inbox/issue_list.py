@@ -1,9 +1,9 @@
-"""Lists of issues in pages that miss nothing, and how many there are. Reads only.
+"""Reads lists of issues in pages that miss nothing, and counts issues.
 
-Both orders change while somebody walks the pages: a new friction takes an issue to the front, behind the walker's back.
-So a walk of several pages remembers where the feed stood when it began, and ends with the issues that changed since, in
-the order of their ids, which never changes. An issue that fits the filter from the beginning of a walk to its end is
-on it at least once: either it stayed in its place, or it is among the changed ones.
+Both orders change while somebody reads page after page: a new friction moves an issue to the front, to a page that was
+read already. A walk over several pages therefore remembers the position of the feed at its beginning. It ends with the
+issues that changed since then, in the order of their ids, which never change. An issue that fits the filter during the
+whole walk appears at least once: either it kept its place, or it is among the changed ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _FIRST = UUID(int=0)
 
 
 class IssueOrder(StrEnum):
-    """What stands first."""
+    """The order of a list of issues."""
 
     LATEST = "latest"
     SEVERITY = "severity"
@@ -29,7 +29,7 @@ class IssueOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueFilter:
-    """Which issues; an aspect that is None or empty is open."""
+    """Which issues to list; an aspect that is None or empty does not restrict the list."""
 
     states: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class IssueFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderedPageStart:
-    """In the order of the list: behind this issue. `since` is the transaction from which on changes count."""
+    """In the order of the list, the page begins behind this issue; changes count from the transaction `since` on."""
 
     since: int
     rank: int
@@ -52,7 +52,7 @@ class OrderedPageStart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedPageStart:
-    """Among what changed in the transactions from `since` to `until` (which is not one of them): behind this id."""
+    """Among the issues changed in transactions from `since` to before `until`, the page begins behind this id."""
 
     since: int
     until: int
@@ -60,12 +60,12 @@ class ChangedPageStart:
 
 
 IssuePageStart = OrderedPageStart | ChangedPageStart
-"""Where the next page begins."""
+"""Where a page of the list begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueListPage:
-    """Some issues, and where the next page begins, if there is one."""
+    """A page of issues, and where the next one begins if there is one."""
 
     issues: list[Issue]
     next: IssuePageStart | None
@@ -73,7 +73,7 @@ class IssueListPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityCount:
-    """Issues of one severity by state, and when the oldest open one was opened."""
+    """The number of issues of one severity by state, and when the oldest open one was opened."""
 
     severity: AlertSeverity
     by_state: Mapping[IssueState, int]
@@ -81,16 +81,16 @@ class SeverityCount:
 
 
 class WalkExpiredError(Exception):
-    """What changed since the walk began is not known any more, or it began in another life of the database."""
+    """The walk began too long ago or in another life of the database: its changes are not known any more."""
 
 
 async def page(
     connection: Connection, wanted: IssueFilter, order: IssueOrder, place: IssuePageStart | None, limit: int
 ) -> IssueListPage:
-    """Return up to `limit` issues from `place` on.
+    """Return a page of at most `limit` issues that begins at `place`.
 
     Raises:
-        WalkExpiredError: the walk has to begin anew.
+        WalkExpiredError: the walk has to start again.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         listing = _Listing(connection, wanted, order)
@@ -111,7 +111,7 @@ async def page(
 
 
 async def summary(connection: Connection, wanted: IssueFilter) -> list[SeverityCount]:
-    """Count the issues that fit, by severity and state, the severest first; a severity without any is there too."""
+    """Count the issues that match a filter by severity and state, the most severe first; zeros are included."""
     where = _Where.of(wanted)
     rows = await connection.fetch(
         f"""
@@ -133,14 +133,14 @@ async def summary(connection: Connection, wanted: IssueFilter) -> list[SeverityC
 
 @dataclass(slots=True)
 class _Where:
-    """Conditions and their values. What is not asked for is no condition, so that an index can serve the rest."""
+    """The conditions of a query and their values; an open aspect adds none, so that an index can serve the rest."""
 
     values: list[object] = field(default_factory=list)
     _parts: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, wanted: IssueFilter) -> "_Where":
-        """Make the conditions of a filter."""
+        """Return the conditions of a filter."""
         aspects = (
             ("state = ANY({}::text[])", list(wanted.states) or None),
             ("severity = ANY({}::text[])", list(wanted.severities) or None),
@@ -155,17 +155,17 @@ class _Where:
             if value is not None:
                 where.add(condition, value)
         if wanted.states and IssueState.RESOLVED not in wanted.states:
-            where.add("state <> 'resolved'")  # said as the index of the unresolved ones says it
+            where.add("state <> 'resolved'")  # worded like the partial index of unresolved issues
         return where
 
     def add(self, condition: str, *values: object) -> None:
-        """Add a condition with a `{}` for each of its values."""
+        """Add a condition that has a `{}` for each of its values."""
         places = range(len(self.values) + 1, len(self.values) + len(values) + 1)
         self._parts.append(condition.format(*(f"${place}" for place in places)))
         self.values += values
 
     def __str__(self) -> str:
-        """As it stands behind WHERE."""
+        """Return the text that follows WHERE."""
         return " AND ".join(self._parts) or "true"
 
 
@@ -180,14 +180,14 @@ _CHANGED = "SELECT f.issue_id FROM alerts.feed f WHERE f.xid >= {}::text::xid8 A
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """The two parts of a walk."""
+    """Reads the two parts of a walk."""
 
     connection: Connection
     wanted: IssueFilter
     order: IssueOrder
 
     async def ordered(self, behind: OrderedPageStart | None, limit: int) -> list[Issue]:
-        """Issues in the order of the list."""
+        """Return issues in the order of the list."""
         columns, values = _ORDERS[self.order]
         where = _Where.of(self.wanted)
         if behind is not None:
@@ -197,7 +197,7 @@ class _Listing:
         return await self._issues(where, order_by, limit)
 
     async def changed(self, place: ChangedPageStart, limit: int, *, but_not: Sequence[UUID] = ()) -> IssueListPage:
-        """Issues that changed since the walk began, by id, without those that were shown on the same page."""
+        """Return the issues that changed since the walk began, by id, without those on the same page."""
         if not await feed_store.knows_since(self.connection, place.since):
             raise WalkExpiredError
         where = _Where.of(self.wanted)
@@ -206,8 +206,8 @@ class _Listing:
         where.add(f"issue_id IN ({_CHANGED})", str(place.since), str(place.until))
         found = await self._issues(where, "issue_id", limit + 1)
         last = found[limit - 1].id if limit and len(found) > limit else place.id
-        following = ChangedPageStart(since=place.since, until=place.until, id=last) if len(found) > limit else None
-        return IssueListPage(issues=found[:limit], next=following)
+        next_start = ChangedPageStart(since=place.since, until=place.until, id=last) if len(found) > limit else None
+        return IssueListPage(issues=found[:limit], next=next_start)
 
     async def _issues(self, where: _Where, order_by: str, limit: int) -> list[Issue]:
         values = [*where.values, limit]

@@ -1,4 +1,4 @@
-"""Tells programs of every change of an issue: the feed, the live stream that reads it, and the topic `issues`.
+"""Publishes every change of an issue to programs: the feed, the live stream over it, and the topic `issues`.
 
-Leaves people to `notify`.
+Notifying people is left to `notify`.
 """

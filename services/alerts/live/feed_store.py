@@ -1,7 +1,8 @@
-"""The live feed's log, read so that no late commit is skipped, and the outbox of the `issues` topic.
+"""The feed of changes and the outbox of the topic `issues`, as the database keeps them.
 
-Sequence numbers become visible out of order; a reader of `id > last` loses rows. Rows of the feed carry the id of their
-transaction and are read in the order (xid, id), only below every transaction that still runs.
+Sequence numbers become visible out of order, so a reader of `id > last` would lose rows. Each row of the feed carries
+the id of its transaction. Rows are read in the order (xid, id), and only those of transactions older than every running
+one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,26 +13,26 @@ from uuid import UUID
 from services.runtime.postgres import Connection, columns
 
 _XIDS, _IDS = 2**64, 2**63
-"""PostgreSQL's `xid8` has 64 bits, its `bigint` 63 and a sign."""
+"""PostgreSQL's `xid8` has 64 bits; its `bigint` has 63 and a sign."""
 
 WAKE = "alerts_feed"
-"""Channel of LISTEN: the feed has grown."""
+"""LISTEN channel: the feed has new rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class FeedCursor:
-    """A place in the feed: everything up to it was read."""
+    """A position in the feed: everything up to it was read."""
 
     xid: int
     id: int
 
     def __str__(self) -> str:
-        """As it stands in an SSE `id:`."""
+        """Return the text of an SSE `id:`."""
         return f"{self.xid}-{self.id}"
 
 
 def parse_cursor(text: str) -> FeedCursor | None:
-    """Return the cursor in `text`, None where it is none of ours."""
+    """Return the cursor in `text`, or None if it is not one of ours."""
     xid, dash, number = text.partition("-")
     if not dash or not (xid.isascii() and xid.isdigit() and number.isascii() and number.isdigit()) or len(text) > 40:
         return None
@@ -41,7 +42,7 @@ def parse_cursor(text: str) -> FeedCursor | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedEntry:
-    """One change of an issue; `document` is issue v1."""
+    """One change of an issue in the feed; `document` is issue v1."""
 
     cursor: FeedCursor
     type: str
@@ -50,7 +51,7 @@ class FeedEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuePublication:
-    """One version of an issue, for the feed and for the topic."""
+    """One version of an issue for the feed and the topic."""
 
     issue_id: UUID
     version: int
@@ -60,7 +61,7 @@ class IssuePublication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRow:
-    """A row of the outbox that the topic lacks."""
+    """A row of the outbox that is not on the topic yet."""
 
     id: int
     issue_id: UUID
@@ -68,7 +69,7 @@ class OutboxRow:
 
 
 async def add(connection: Connection, publications: Sequence[IssuePublication], now: datetime) -> None:
-    """Write changes to the feed and to the outbox, and wake their readers."""
+    """Write changes to the feed and the outbox, and wake their readers."""
     await connection.execute(
         """
         WITH given AS MATERIALIZED (
@@ -89,7 +90,7 @@ async def add(connection: Connection, publications: Sequence[IssuePublication], 
 
 
 async def end(connection: Connection) -> FeedCursor:
-    """Return the cursor behind everything that is committed and will be in order."""
+    """Return the cursor behind everything that is committed and readable in order."""
     horizon: str = await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
     return FeedCursor(xid=int(horizon) - 1, id=2**62)
 
@@ -97,7 +98,7 @@ async def end(connection: Connection) -> FeedCursor:
 async def after(connection: Connection, cursor: FeedCursor, limit: int) -> list[FeedEntry]:
     """Return up to `limit` entries behind `cursor`, in order.
 
-    Ordered by the column: a bare `xid` would be the text that is returned, by which 1000 stands before 999.
+    They are ordered by the column `f.xid`: a bare `xid` would be the returned text, which sorts 1000 before 999.
     """
     rows = await connection.fetch(
         """
@@ -114,7 +115,7 @@ async def after(connection: Connection, cursor: FeedCursor, limit: int) -> list[
 
 
 async def resumable(connection: Connection, cursor: FeedCursor) -> bool:
-    """Whether everything behind `cursor` is still there, and the cursor is not from another life of the database."""
+    """Return whether everything behind `cursor` is still there and the cursor is of this life of the database."""
     found: bool = await connection.fetchval(
         """
         SELECT ($1::text::xid8, $2) >= (h.xid, h.id) AND $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())
@@ -126,7 +127,7 @@ async def resumable(connection: Connection, cursor: FeedCursor) -> bool:
 
 
 async def running_transactions(connection: Connection) -> tuple[int, int]:
-    """Return the oldest transaction that this snapshot does not see whole, and the first that it sees nothing of."""
+    """Return the oldest transaction that may still run, and the first one after this snapshot."""
     [row] = await connection.fetch(
         """
         SELECT pg_snapshot_xmin(now)::text AS oldest, pg_snapshot_xmax(now)::text AS latest
@@ -137,7 +138,7 @@ async def running_transactions(connection: Connection) -> tuple[int, int]:
 
 
 async def knows_since(connection: Connection, xid: int) -> bool:
-    """Whether every change from the transaction `xid` on is still there, and `xid` is of this life of the database."""
+    """Return whether all changes since `xid` are still there and `xid` is of this life of the database."""
     found: bool = await connection.fetchval(
         """
         SELECT $1::text::xid8 > h.xid AND $1::text::xid8 <= pg_snapshot_xmax(pg_current_snapshot())
@@ -149,7 +150,7 @@ async def knows_since(connection: Connection, xid: int) -> bool:
 
 
 async def prune(connection: Connection, before: datetime, limit: int) -> int:
-    """Delete the oldest entries written before a time, at most `limit`, and remember how far that went."""
+    """Delete at most `limit` of the oldest entries written before a time, and record up to where."""
     rows = await connection.fetch(
         """
         DELETE FROM alerts.feed WHERE (xid, id) IN (
@@ -168,7 +169,7 @@ async def prune(connection: Connection, before: datetime, limit: int) -> int:
 
 
 async def unpublished(connection: Connection, limit: int) -> list[OutboxRow]:
-    """Return the oldest changes that the topic lacks."""
+    """Return the oldest changes that are not on the topic yet."""
     rows = await connection.fetch(
         "SELECT id, issue_id, value FROM alerts.issue_outbox WHERE published_at IS NULL ORDER BY id LIMIT $1", limit
     )
@@ -176,14 +177,14 @@ async def unpublished(connection: Connection, limit: int) -> list[OutboxRow]:
 
 
 async def mark_published(connection: Connection, ids: Sequence[int], line: str, now: datetime) -> None:
-    """Remember that rows are on the topic of `line`."""
+    """Record that rows are on the topic of `line`."""
     await connection.execute(
         "UPDATE alerts.issue_outbox SET published_at = $3, published_line = $2 WHERE id = ANY($1)", list(ids), line, now
     )
 
 
 async def latest_again(connection: Connection, issue_ids: Iterable[UUID]) -> None:
-    """Queue the latest version of these issues, published or not."""
+    """Queue the latest version of these issues again, published or not."""
     await connection.execute(
         """
         UPDATE alerts.issue_outbox SET published_at = NULL, published_line = NULL
@@ -195,7 +196,7 @@ async def latest_again(connection: Connection, issue_ids: Iterable[UUID]) -> Non
 
 
 async def publish_again(connection: Connection, line: str) -> int:
-    """Queue the latest version of every issue that an older line has and `line` lacks."""
+    """Queue the latest version of every issue that was published on an older line than `line`."""
     status = await connection.execute(
         """
         UPDATE alerts.issue_outbox SET published_at = NULL, published_line = NULL

@@ -1,7 +1,7 @@
-"""The live stream behind `/v1/stream`: one reader of the feed a process, fanned out to bounded queues.
+"""The live stream behind `/v1/stream`: one reader of the feed per process, which fans out to bounded queues.
 
-A client that comes back with the id of the last event it saw gets everything since, from the database; one whose id is
-too old is told to `resync`. A client that cannot keep up is let go, and resumes. Leaves HTTP to `api.stream`.
+A client that reconnects with the id of the last event it saw gets everything since then from the database; a client
+whose id is too old gets `resync`. A client that cannot keep up is disconnected and can resume. HTTP is left to `api`.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ _log = get_logger(__name__)
 
 PAGE = 500
 POLL_S = 1.0
-SETTLING_S = (0.01, 0.03, 0.1, 0.3)
-"""A row is shown once no older transaction runs: after a wake-up without a row, look again this soon."""
+LATE_ROW_PAUSES_S = (0.01, 0.03, 0.1, 0.3)
+"""A row is readable when no older transaction runs: after a wake-up without a row, the feed is read again so soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Frame:
-    """An event as it goes over the wire."""
+    """An event in its wire form."""
 
     cursor: FeedCursor
     wire: bytes
@@ -33,7 +33,7 @@ class _Frame:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Listener:
-    """A client. `ended` says why nothing more will come."""
+    """A connected client; `ended` says why nothing more will come."""
 
     queue: asyncio.Queue[_Frame | None]
     since: FeedCursor
@@ -42,7 +42,7 @@ class _Listener:
 
 @dataclass(slots=True, kw_only=True)
 class LiveStream:
-    """Reads the feed while it runs, and streams it to any number of clients."""
+    """Reads the feed and streams it to any number of clients."""
 
     pool: Pool
     wakeups: Wakeups
@@ -55,12 +55,12 @@ class LiveStream:
     _closed: bool = field(default=False, init=False)
 
     async def run(self) -> None:
-        """Read what is new and hand it on, until cancelled."""
+        """Read new entries and pass them on, until cancelled."""
         while True:
             try:
                 await self._advance()
                 if await self.wakeups.wait(feed_store.WAKE, POLL_S):
-                    await self._settle()
+                    await self._read_late_rows()
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -68,13 +68,13 @@ class LiveStream:
                 await asyncio.sleep(POLL_S)
 
     def close(self) -> None:
-        """End every stream; clients resume elsewhere."""
+        """End every stream; the clients resume at another replica."""
         self._closed = True
         for listener in list(self._listeners):
-            self._let_go(listener, "restart")
+            self._disconnect(listener, "restart")
 
     async def stream(self, last_event_id: str | None) -> AsyncGenerator[bytes]:
-        """Yield the wire form of a stream that goes on behind `last_event_id`, or starts now without one."""
+        """Yield the wire form of a stream that resumes behind `last_event_id`, or starts now without one."""
         listener = await self._join()
         try:
             yield b"retry: 2000\n\n"
@@ -82,7 +82,7 @@ class LiveStream:
             async for first in self._beginning(last_event_id, listener.since):
                 seen = max(seen, first.cursor)
                 yield first.wire
-            async for frame in self._following(listener):
+            async for frame in self._queued(listener):
                 if frame is None:
                     yield b": \n\n"
                 elif frame.cursor > seen:
@@ -93,7 +93,7 @@ class LiveStream:
 
     @property
     def has_room(self) -> bool:
-        """Whether this process takes another client."""
+        """Whether this process accepts another client."""
         return not self._closed and len(self._listeners) < self.most_clients
 
     async def _join(self) -> _Listener:
@@ -111,7 +111,7 @@ class LiveStream:
         self.metrics.live_clients.set(len(self._listeners))
 
     async def _beginning(self, last_event_id: str | None, until: FeedCursor) -> AsyncIterator[_Frame]:
-        """What a client is told first: what it missed, up to the place where its queue begins."""
+        """Yield what a client gets first: what it missed, up to where its queue begins."""
         if last_event_id is None:
             yield _Frame(cursor=until, wire=_frame("ready", str(until), "{}"))
             return
@@ -120,7 +120,7 @@ class LiveStream:
             if cursor is None or not await feed_store.resumable(connection, cursor):
                 yield _Frame(cursor=until, wire=_frame("resync", str(until), "{}"))
                 return
-        yield _Frame(cursor=cursor, wire=b": \n\n")  # another replica may have shown more than this one has read yet
+        yield _Frame(cursor=cursor, wire=b": \n\n")  # another replica may be ahead of this one
         while cursor < until:
             async with acquire(self.pool) as connection:
                 entries = await feed_store.after(connection, cursor, PAGE)
@@ -130,8 +130,8 @@ class LiveStream:
                 return
             cursor = entries[-1].cursor
 
-    async def _following(self, listener: _Listener) -> AsyncIterator[_Frame | None]:
-        """Frames as they come; None for a sign of life. Ends when the listener was let go."""
+    async def _queued(self, listener: _Listener) -> AsyncIterator[_Frame | None]:
+        """Yield frames as they come, and None as a sign of life, until the listener is disconnected."""
         while True:
             try:
                 async with asyncio.timeout(self.heartbeat_s):
@@ -143,14 +143,14 @@ class LiveStream:
                 return
             yield frame
 
-    async def _settle(self) -> None:
-        for pause in SETTLING_S:
+    async def _read_late_rows(self) -> None:
+        for pause in LATE_ROW_PAUSES_S:
             if await self._advance():
                 return
             await asyncio.sleep(pause)
 
     async def _advance(self) -> int:
-        """Read what is behind the cursor and hand it to every listener; return how much that was."""
+        """Read the entries behind the cursor, pass them to every listener, and return how many there were."""
         count = 0
         more = True
         while more:
@@ -171,9 +171,9 @@ class LiveStream:
         try:
             listener.queue.put_nowait(frame)
         except asyncio.QueueFull:
-            self._let_go(listener, "slow")
+            self._disconnect(listener, "slow")
 
-    def _let_go(self, listener: _Listener, reason: str) -> None:
+    def _disconnect(self, listener: _Listener, reason: str) -> None:
         listener.ended = reason
         self._leave(listener)
         self.metrics.live_clients_dropped.labels(reason).inc()
@@ -187,6 +187,6 @@ def _framed(entry: FeedEntry) -> _Frame:
 
 
 def _frame(event: str, cursor: str | None, data: str) -> bytes:
-    """One event of `text/event-stream`; documents are single lines."""
+    """Return one event of `text/event-stream`; documents are single lines."""
     name = f"id: {cursor}\n" if cursor is not None else ""
     return f"{name}event: {event}\ndata: {data}\n\n".encode()

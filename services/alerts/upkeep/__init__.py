@@ -1,1 +1,1 @@
-"""What happens by the clock: snoozes and leases end, gauges are refreshed, old rows are deleted."""
+"""Periodic work: snoozes and leases end, gauges are refreshed, old rows are deleted."""

@@ -1,6 +1,6 @@
-"""What the clock does: ends snoozes and the leases of the dead, refreshes the gauges, deletes what is too old.
+"""Does the periodic work: ends snoozes and leases of dead processes, refreshes gauges, deletes old rows.
 
-Leaves SQL to `upkeep_store`.
+SQL is left to `upkeep_store`, and the decisions to `inbox` and `notify`.
 """
 
 import asyncio
@@ -13,8 +13,7 @@ from services.alerts.inbox.actions import notify_again, wake
 from services.alerts.issues.model import AlertSeverity, IssueState
 from services.alerts.live import feed_store
 from services.alerts.metrics import HearingMetrics, StateMetrics
-from services.alerts.notify import directory_store
-from services.alerts.notify import reachability_store as hearing
+from services.alerts.notify import directory_store, reachability_store
 from services.alerts.notify.reachability import Reachability, ReachabilityReport, SilenceReason, report_reachability
 from services.alerts.upkeep import upkeep_store as store
 from services.runtime.clock import Clock
@@ -25,7 +24,7 @@ _log = get_logger(__name__)
 
 EVERY_S = 2.0
 REFRESH_EVERY_S = 10.0
-"""Seconds between looks at how things stand: counting what waits takes long when much does."""
+"""Seconds between two refreshes of the gauges: counting deliveries takes long if many are pending."""
 
 PRUNE_EVERY_S = 300.0
 AT_ONCE = 1000
@@ -35,7 +34,7 @@ NAN = float("nan")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpkeepLoop:
-    """Runs until cancelled; replicas may all do so, what one did the others find done."""
+    """Runs until cancelled; every replica runs it, and work that one has done is done for all."""
 
     pool: Pool
     clock: Clock
@@ -47,7 +46,7 @@ class UpkeepLoop:
     history_kept: timedelta
 
     async def run(self) -> None:
-        """Do it all, again and again."""
+        """Do all periodic work until cancelled."""
         prune_at = refresh_at = self.clock.monotonic()
         while True:
             try:
@@ -55,7 +54,7 @@ class UpkeepLoop:
                 await self.release_dead()
                 if self.clock.monotonic() >= refresh_at:
                     refresh_at = self.clock.monotonic() + REFRESH_EVERY_S
-                    await self.tell_unheard()
+                    await self.notify_unheard()
                     await self.refresh()
                 if self.clock.monotonic() >= prune_at:
                     prune_at = self.clock.monotonic() + PRUNE_EVERY_S
@@ -67,32 +66,36 @@ class UpkeepLoop:
             await asyncio.sleep(EVERY_S)
 
     async def end_snoozes(self) -> None:
-        """Wake the issues whose time has come."""
+        """End the snoozes whose time is over."""
         async with acquire(self.pool) as connection:
             due = await store.ended_snoozes(connection, self.clock.now(), AT_ONCE)
         for issue_id in due:
             await self.executor.execute(issue_id, lambda issue, _: wake(issue, now=self.clock.now()))
 
-    async def tell_unheard(self) -> None:
-        """Tell the issues of which nobody alive was told to whoever hears now."""
+    async def notify_unheard(self) -> None:
+        """Notify again of issues for which no working endpoint has received a notification."""
         now = self.clock.now()
         async with acquire(self.pool) as connection:
             whom = await directory_store.load_directory(connection)
-            waiting = await hearing.unheard_issues(connection, AT_ONCE)
-            orphans = await hearing.orphaned_deliveries(connection, AT_ONCE)
+            waiting = await reachability_store.unheard_issues(connection, AT_ONCE)
+            orphans = await reachability_store.orphaned_deliveries(connection, AT_ONCE)
             living = [e.id for e in whom.endpoints.values() if e.alive(now)]
             dead = [e for e in whom.endpoints if e not in living]
-            kept = await hearing.issues_held_by_silent(connection, dead, living, AT_ONCE) if living and dead else []
+            kept = (
+                await reachability_store.issues_held_by_silent(connection, dead, living, AT_ONCE)
+                if living and dead
+                else []
+            )
         silent = [issue.id for issue in kept if notify_again(issue, whom, now=now).change is not None]
         for issue_id in dict.fromkeys([*waiting, *(o.issue_id for o in orphans if o.issue_id is not None), *silent]):
             await self.executor.execute(issue_id, lambda issue, _: notify_again(issue, whom, now=self.clock.now()))
         if orphans:
             async with acquire(self.pool) as connection:
-                await hearing.give_up(connection, [orphan.delivery_id for orphan in orphans])
+                await reachability_store.give_up(connection, [orphan.delivery_id for orphan in orphans])
             _log.warning("messages to deleted endpoints given up", count=len(orphans))
 
     async def release_dead(self) -> None:
-        """Take over from processes that died, before their leases run out."""
+        """End the leases of processes that died, before they run out."""
         async with transaction(self.pool) as connection:
             released = await delivery_store.release_dead(connection, self.owner)
             if released:
@@ -100,11 +103,11 @@ class UpkeepLoop:
                 await delivery_store.wake(connection)
 
     async def refresh(self) -> None:
-        """Set the gauges to how things stand."""
+        """Set the gauges to the state of the database."""
         async with acquire(self.pool) as connection:
             now = self.clock.now()
             figures = await store.figures(connection, now)
-            heard = report_reachability(await hearing.survey(connection), now=now)
+            report = report_reachability(await reachability_store.survey(connection), now=now)
         for severity in AlertSeverity:
             for state in (IssueState.OPEN, IssueState.ACKNOWLEDGED):
                 self.metrics.issues.labels(state, severity).set(figures.issues.get((state, severity), 0))
@@ -115,23 +118,23 @@ class UpkeepLoop:
             self.metrics.endpoints.labels(name).set(figures.endpoints.get(name, 0))
         self.metrics.oldest_due.set(_timestamp(figures.oldest_due))
         self.metrics.unpublished.set(figures.unpublished)
-        self._show(heard)
+        self._set_reachability(report)
         self.hearing.looked.set(now.timestamp())
 
-    def _show(self, heard: ReachabilityReport) -> None:
-        """Set the gauges of who hears."""
+    def _set_reachability(self, report: ReachabilityReport) -> None:
+        """Set the gauges of reachability."""
         for why in SilenceReason:
-            self.hearing.dead_endpoints.labels(why).set(sum(one.why is why for one in heard.silent))
-        self.hearing.living_endpoints.labels("yes").set(heard.catching)
-        self.hearing.living_endpoints.labels("no").set(heard.living - heard.catching)
+            self.hearing.dead_endpoints.labels(why).set(sum(one.why is why for one in report.silent))
+        self.hearing.living_endpoints.labels("yes").set(report.catching)
+        self.hearing.living_endpoints.labels("no").set(report.living - report.catching)
         for reached in Reachability:
-            self.hearing.ways.labels(reached).set(len(heard.ways_that(reached)))
-        self.hearing.dead_since.set(_timestamp(heard.dead_since))
-        self.hearing.oldest_waiting.set(_timestamp(heard.waiting.since))
-        self.hearing.unheard_issues.set(heard.unheard.count)
+            self.hearing.ways.labels(reached).set(len(report.ways_that(reached)))
+        self.hearing.dead_since.set(_timestamp(report.dead_since))
+        self.hearing.oldest_waiting.set(_timestamp(report.waiting.since))
+        self.hearing.unheard_issues.set(report.unheard.count)
 
     async def prune(self) -> None:
-        """Delete what nobody needs any more, a bounded number of rows at a time."""
+        """Delete rows that are no longer needed, a bounded number at a time."""
         now = self.clock.now()
         await self._prune(store.OUTBOX, now - OUTBOX_KEPT)
         for statement in (store.ATTEMPTS, store.DELIVERIES, store.NOTIFICATIONS):

@@ -1,4 +1,4 @@
-"""What keeps the tables small, and what the gauges show. All deletions are bounded; the caller repeats them."""
+"""Bounded deletions that keep the tables small, and the figures of the gauges. The caller repeats deletions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,14 +33,14 @@ DELETE FROM alerts.issue_outbox WHERE id IN (
 
 
 async def prune(connection: Connection, statement: str, before: datetime, limit: int) -> int:
-    """Run one of the deletions above and return how many rows went."""
+    """Run one of the deletions above and return how many rows it deleted."""
     status = await connection.execute(statement, before, limit)
     return int(status.rpartition(" ")[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaugeFigures:
-    """How things stand."""
+    """The figures that the gauges show."""
 
     issues: Mapping[tuple[str, str], int]
     oldest_open: Mapping[str, datetime]
@@ -51,7 +51,7 @@ class GaugeFigures:
 
 
 async def figures(connection: Connection, now: datetime) -> GaugeFigures:
-    """Count what the gauges show."""
+    """Count the figures that the gauges show."""
     issues = await connection.fetch(
         """
         SELECT state, severity, count(*) AS n, min(opened_at) AS oldest FROM alerts.issues
@@ -91,7 +91,7 @@ async def figures(connection: Connection, now: datetime) -> GaugeFigures:
 
 
 async def ended_snoozes(connection: Connection, now: datetime, limit: int) -> list[UUID]:
-    """Return issues whose snooze has run out."""
+    """Return the issues whose snooze is over."""
     rows = await connection.fetch(
         "SELECT issue_id FROM alerts.issues WHERE snoozed_until <= $1 ORDER BY snoozed_until LIMIT $2", now, limit
     )
