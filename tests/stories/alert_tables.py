@@ -100,7 +100,7 @@ class AlertTables:
     @property
     def told(self) -> list[NotificationReason]:
         """Why people were told something, in order."""
-        return [one.decision.reason for one in self.said if one.decision.tell]
+        return [one.decision.reason for one in self.said if one.decision.notify]
 
     def apply(self, records: Sequence[Record]) -> list[Notification]:
         """Place the frictions in `records`, decide who is told, and return what is to be told."""

@@ -1,4 +1,4 @@
-"""Who is notified of a change of an issue, and why: the decisions, the routes they follow, and the rows they end in.
+"""Decides who is notified of a change of an issue and why, and writes the notifications.
 
-Leaves sending what it writes to `deliver`.
+Sending them is left to `deliver`.
 """

@@ -1,6 +1,6 @@
-"""From changes to rows: issues, audit, live feed, topic outbox, notifications, deliveries; in the caller's transaction.
+"""Writes changes of issues in the caller's transaction: issues, audit, feed, outbox, notifications and deliveries.
 
-Intake and people's actions both end here, so nothing can change an issue without its audit and its messages.
+Both `consume` and `inbox` write through this module, so no issue changes without its audit and its notifications.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -31,7 +31,7 @@ _FEED_TYPES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeWriter:
-    """Writes changes of issues with all that follows from them."""
+    """Writes changes of issues and everything that follows from them."""
 
     notify_on: Collection[NotificationReason]
     public_url: str
@@ -41,41 +41,48 @@ class ChangeWriter:
     async def write(
         self, connection: Connection, changes: Sequence[IssueChange], now: datetime
     ) -> list[NotificationPlan]:
-        """Decide who is told, write everything, and return the decisions; `count` them once committed."""
+        """Plan the notifications, write everything, and return the plans; pass them to `count` after the commit."""
         if not changes:
             return []
-        whom = await directory_store.load_directory(connection)
-        announcements = [
-            plan_notification(change, whom, now=now, notify_on=self.notify_on, new_id=self.new_id) for change in changes
+        directory = await directory_store.load_directory(connection)
+        plans = [
+            plan_notification(change, directory, now=now, notify_on=self.notify_on, new_id=self.new_id)
+            for change in changes
         ]
-        await issue_store.save_changes(connection, [a.change for a in announcements])
-        publications = [_publication(a.change) for a in announcements]
+        await issue_store.save_changes(connection, [plan.change for plan in plans])
+        publications = [_publication(plan.change) for plan in plans]
         await feed_store.add(connection, publications, now)
-        told = [(a.notification, p.document) for a, p in zip(announcements, publications, strict=True)]
-        await self._deliver(connection, [(n, document) for n, document in told if n is not None], whom.version)
-        return announcements
+        notified = [
+            (plan.notification, publication.document)
+            for plan, publication in zip(plans, publications, strict=True)
+            if plan.notification is not None
+        ]
+        await self._notify(connection, notified, directory.version)
+        return plans
 
-    async def _deliver(
-        self, connection: Connection, told: Sequence[tuple[Notification, bytes]], route_version: int | None
+    async def _notify(
+        self, connection: Connection, notified: Sequence[tuple[Notification, bytes]], route_version: int | None
     ) -> None:
-        """Write notifications, each with its issue as it was published."""
-        if not told:
+        """Write notifications with their bodies; each body contains the issue as it was published."""
+        if not notified:
             return
-        bodies = [(n, render_webhook(n, public_url=self.public_url, document=document)) for n, document in told]
-        ids = {(n.id, endpoint): delivery_store.delivery_id(self.new_id()) for n, _ in told for endpoint in n.endpoints}
+        bodies = [(n, render_webhook(n, public_url=self.public_url, document=document)) for n, document in notified]
+        ids = {
+            (n.id, endpoint): delivery_store.delivery_id(self.new_id()) for n, _ in notified for endpoint in n.endpoints
+        }
         await notification_store.add(connection, bodies, ids, route_version=route_version)
         await delivery_store.wake(connection)
 
-    def count(self, announcements: Sequence[NotificationPlan]) -> None:
-        """Count what was committed."""
-        for announcement in announcements:
-            issue = announcement.change.after
-            if announcement.change.before is None:
+    def count(self, plans: Sequence[NotificationPlan]) -> None:
+        """Count the changes and notifications that were committed."""
+        for plan in plans:
+            issue = plan.change.after
+            if plan.change.before is None:
                 self.metrics.intake.issues_opened.labels(issue.severity).inc()
-            if announcement.decision.tell:
-                self.metrics.delivery.notifications.labels(announcement.decision.reason).inc()
+            if plan.decision.notify:
+                self.metrics.delivery.notifications.labels(plan.decision.reason).inc()
             else:
-                self.metrics.delivery.suppressed.labels(announcement.decision.reason).inc()
+                self.metrics.delivery.suppressed.labels(plan.decision.reason).inc()
 
 
 def _publication(change: IssueChange) -> feed_store.IssuePublication:
@@ -88,7 +95,7 @@ def _publication(change: IssueChange) -> feed_store.IssuePublication:
 
 
 def _feed_type(change: IssueChange) -> str:
-    """The last turn that the change took; a merge is a resolution with a successor."""
+    """Return the type of the last event of a change; a merge is a resolution with a successor."""
     kinds = {event.kind for event in change.events}
     if IssueEventKind.RESOLVED in kinds and change.after.merged_into is not None:
         return "issue.merged"

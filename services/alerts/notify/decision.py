@@ -1,7 +1,7 @@
-"""Whether a change is worth telling, and why: one pure decision whose reason is the audit's word and a metric label.
+"""Decides whether people are notified of a change, and why.
 
-What people were told last is part of the issue (`Told`), so the decision survives any restart. Leaves whom to tell to
-`routing`, and how to the dispatcher.
+Pure. The reason is the word of the audit and a metric label. What people were last notified of is part of the issue
+(`NotificationRecord`), so a restart changes no decision. Whom to notify is left to `routing`, and sending to `deliver`.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from services.alerts.issues.model import AlertSeverity, Issue, IssueResolution, 
 
 
 class NotificationReason(StrEnum):
-    """Why people are told something, or why not."""
+    """Why people are notified of a change, or why not."""
 
     FIRST = "first"
     SEVERITY_RAISED = "severity_raised"
@@ -30,9 +30,9 @@ class NotificationReason(StrEnum):
     NEVER_TOLD = "never_told"
     NOT_WANTED = "not_wanted"
     NO_ROUTE = "no_route"
-    """There is no endpoint that it could go to."""
+    """There is no endpoint to notify."""
     MUTED = "muted"
-    """A route that tells nobody took it."""
+    """Only routes that notify nobody matched."""
 
 
 NOTIFICATION_TYPES = {
@@ -45,35 +45,37 @@ NOTIFICATION_TYPES = {
     NotificationReason.WITHDRAWN: "issue.resolved",
     NotificationReason.MERGED: "issue.merged",
 }
-"""The `type` of a webhook, by the reason to send it."""
+"""The `type` of a webhook by the reason for sending it."""
 
 DEFAULT_NOTIFY_ON = frozenset(NOTIFICATION_TYPES) - {NotificationReason.ACKNOWLEDGED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationDecision:
-    """Whether to tell, and the reason for either."""
+    """Whether to notify, and the reason in either case."""
 
-    tell: bool
+    notify: bool
     reason: NotificationReason
 
     @property
     def type(self) -> str:
-        """The webhook's type; only where something is told."""
+        """The type of the webhook; only for a decision to notify."""
         return NOTIFICATION_TYPES[self.reason]
 
 
 def decide(
     before: Issue | None, after: Issue, *, now: datetime, notify_on: Collection[NotificationReason]
 ) -> NotificationDecision:
-    """Decide whether the change from `before` to `after` is told; `notify_on` names the reasons that are wanted."""
-    reason = _ended(after) if after.state is IssueState.RESOLVED else _standing(before, after, now)
+    """Decide whether people are notified of the change from `before` to `after`, for the reasons in `notify_on`."""
+    reason = (
+        _reason_of_resolved(after) if after.state is IssueState.RESOLVED else _reason_of_unresolved(before, after, now)
+    )
     if reason in NOTIFICATION_TYPES and reason not in notify_on:
         reason = NotificationReason.NOT_WANTED
-    return NotificationDecision(tell=reason in NOTIFICATION_TYPES, reason=reason)
+    return NotificationDecision(notify=reason in NOTIFICATION_TYPES, reason=reason)
 
 
-def _ended(issue: Issue) -> NotificationReason:
+def _reason_of_resolved(issue: Issue) -> NotificationReason:
     if issue.told.severity is None:
         return NotificationReason.NEVER_TOLD
     if issue.told.resolved:
@@ -85,32 +87,32 @@ def _ended(issue: Issue) -> NotificationReason:
     )
 
 
-def _standing(before: Issue | None, issue: Issue, now: datetime) -> NotificationReason:
-    """The reason for an issue that somebody still has to deal with."""
+def _reason_of_unresolved(before: Issue | None, issue: Issue, now: datetime) -> NotificationReason:
+    """Return the reason for an unresolved issue."""
     told = issue.told
-    back = told.resolved or (before is not None and not before.unresolved)
-    if told.severity is None or back:
+    returned = told.resolved or (before is not None and not before.unresolved)
+    if told.severity is None or returned:
         if issue.quiet:
             return NotificationReason.QUIET
         return (
             NotificationReason.SNOOZED
-            if _asleep(issue, now)
+            if _is_snoozed(issue, now)
             else NotificationReason.FIRST
             if told.severity is None
             else NotificationReason.REOPENED
         )
     if severity_rose(told.severity, issue.loud_severity):
-        return NotificationReason.SNOOZED if _asleep(issue, now) else NotificationReason.SEVERITY_RAISED
-    return _of_people(before, issue)
+        return NotificationReason.SNOOZED if _is_snoozed(issue, now) else NotificationReason.SEVERITY_RAISED
+    return _reason_of_action(before, issue)
 
 
-def _asleep(issue: Issue, now: datetime) -> bool:
-    """Whether a snooze keeps news of it back. What is critical and not quiet breaks through."""
+def _is_snoozed(issue: Issue, now: datetime) -> bool:
+    """Return whether a snooze holds the notification back; a critical issue that is not quiet breaks through."""
     snoozed = issue.snoozed_until is not None and issue.snoozed_until > now
     return snoozed and issue.loud_severity is not AlertSeverity.CRITICAL
 
 
-def _of_people(before: Issue | None, issue: Issue) -> NotificationReason:
+def _reason_of_action(before: Issue | None, issue: Issue) -> NotificationReason:
     if before is not None and before.state is IssueState.OPEN and issue.state is IssueState.ACKNOWLEDGED:
         return NotificationReason.ACKNOWLEDGED
     if before is not None and before.snoozed_until is not None and issue.snoozed_until is None:
@@ -118,5 +120,5 @@ def _of_people(before: Issue | None, issue: Issue) -> NotificationReason:
     if issue.unheard_since is not None:
         return (
             NotificationReason.SNOOZE_ENDED
-        )  # the only news that is not in the issue itself; nobody was there to hear it
+        )  # only this reason is not visible in the issue itself; there was no endpoint then
     return NotificationReason.NOTHING_NEW

@@ -1,6 +1,6 @@
-"""The directory as the database keeps it: endpoints as routing sees them, names of teams, and the list of routes.
+"""The routing directory as the database keeps it: routes, endpoints as routing sees them, and names of teams.
 
-Leaves changes of endpoints to `deliver`, and those of teams to `admin`.
+Changes of endpoints are left to `deliver`, and those of teams to `admin`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class _Matchers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class _RouteRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `routes`, as PostgreSQL writes it in JSON."""
+    """A row of `routes` in the JSON that PostgreSQL returns."""
 
     route_id: UUID
     name: str
@@ -51,28 +51,28 @@ DIRECTORY_COLUMNS = """
     coalesce((SELECT json_agg(r ORDER BY position, route_id) FROM alerts.routes r), '[]')::text AS routes,
     (SELECT max(version) FROM alerts.route_versions) AS version
 """
-"""What a SELECT must hold for `read_directory`."""
+"""The columns that `read_directory` needs."""
 
 
 async def load_directory(connection: Connection) -> RoutingDirectory:
-    """Return everybody and every route, as they stand in this transaction."""
+    """Return the directory as it is in this transaction."""
     [found] = await connection.fetch(f"SELECT {DIRECTORY_COLUMNS}")
     return read_directory(dict(found))
 
 
 def read_directory(found: Mapping[str, Any]) -> RoutingDirectory:
-    """Return what a row with the columns `DIRECTORY` says."""
-    reachable = msgspec.json.decode(found["endpoints"], type=list[RoutedEndpoint])
+    """Return the directory in a row with `DIRECTORY_COLUMNS`."""
+    endpoints = msgspec.json.decode(found["endpoints"], type=list[RoutedEndpoint])
     return RoutingDirectory(
         routes=tuple(_route(row) for row in msgspec.json.decode(found["routes"], type=list[_RouteRow])),
-        endpoints={endpoint.id: endpoint for endpoint in reachable},
+        endpoints={endpoint.id: endpoint for endpoint in endpoints},
         teams=msgspec.json.decode(found["teams"], type=dict[UUID, str]),
         version=found["version"],
     )
 
 
 async def list_routes(connection: Connection) -> list[Route]:
-    """Return the routes in the order in which they are asked."""
+    """Return the routes in the order in which they are evaluated."""
     rows: str = await connection.fetchval(
         "SELECT coalesce(json_agg(r ORDER BY position, route_id), '[]') FROM alerts.routes r"
     )
@@ -99,7 +99,7 @@ def _route(row: _RouteRow) -> Route:
 async def replace_routes(
     connection: Connection, ordered: Sequence[Route], *, actor: str, change: str, now: datetime
 ) -> int:
-    """Write the whole list, as a new version, and return its number."""
+    """Write the whole list of routes as a new version and return its number."""
     await connection.execute("DELETE FROM alerts.routes")
     await connection.executemany(
         """
@@ -123,7 +123,7 @@ async def replace_routes(
 
 
 async def lock_routes(connection: Connection) -> list[Route]:
-    """Return the routes for a change: two administrators take turns."""
+    """Lock the list of routes for a change and return it; a second administrator waits."""
     await connection.execute("LOCK TABLE alerts.routes IN SHARE ROW EXCLUSIVE MODE")
     return await list_routes(connection)
 

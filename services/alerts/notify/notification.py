@@ -1,6 +1,6 @@
-"""From a change to what is told: asks `decision` whether and `routing` whom, and keeps both answers in the issue.
+"""Plans the notification of a change: `decision` says whether, `routing` says whom, and the issue records both.
 
-The result is written in the transaction of the change, so "decided but not recorded" cannot be.
+Pure. The plan is written in the transaction of the change by `change_writer`, so no decision goes unrecorded.
 """
 
 from collections.abc import Callable, Collection
@@ -29,12 +29,12 @@ AUDITED_REASONS = frozenset(
         NotificationReason.MUTED,
     }
 )
-"""Reasons not to tell that the audit keeps; that nothing is new would only fill it."""
+"""Reasons against notifying that the audit records; the others would only fill it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One thing to tell, and to whom. `issue` is how it stood then."""
+    """One message about an issue to some endpoints; `issue` is its state at that time."""
 
     id: UUID
     issue: Issue
@@ -48,7 +48,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationPlan:
-    """A change with what was decided about telling it; `notification` is None where nobody is told."""
+    """A change, the decision about notifying people of it, and the notification if there is one."""
 
     change: IssueChange
     decision: NotificationDecision
@@ -63,18 +63,20 @@ def plan_notification(
     notify_on: Collection[NotificationReason],
     new_id: Callable[[], UUID],
 ) -> NotificationPlan:
-    """Decide whom `change` is told to."""
+    """Plan the notification of `change`: whether there is one, and to which endpoints."""
     decision = decide(change.before, change.after, now=now, notify_on=notify_on)
     routing = evaluate_routes(routing_facts(change.after), directory, now=now)
     issue = replace(change.after, team=routing.team) if change.after.unresolved else change.after
     audience = _audience(issue, routing, directory)
-    if decision.tell and not audience:
+    if decision.notify and not audience:
         decision = NotificationDecision(
-            tell=False, reason=NotificationReason.MUTED if routing.muted else NotificationReason.NO_ROUTE
+            notify=False, reason=NotificationReason.MUTED if routing.muted else NotificationReason.NO_ROUTE
         )
-    if not decision.tell:
-        return NotificationPlan(change=_kept_silent(change, issue, decision, now), decision=decision, notification=None)
-    issue = replace(issue, told=_told(issue, audience, now), unheard_since=None)
+    if not decision.notify:
+        return NotificationPlan(
+            change=_without_notification(change, issue, decision, now), decision=decision, notification=None
+        )
+    issue = replace(issue, told=_record_of(issue, audience, now), unheard_since=None)
     event = IssueEvent(
         kind=IssueEventKind.TOLD,
         actor=SYSTEM,
@@ -98,9 +100,9 @@ def plan_notification(
 
 
 def _audience(issue: Issue, routing: RoutingResult, directory: RoutingDirectory) -> tuple[UUID, ...]:
-    """Whom the routes name now and everybody who was told before; of an end hear only the latter.
+    """Return the endpoints of the routes and all that were notified before; the latter alone for a resolved issue.
 
-    What is told anew, because nobody alive heard it, goes to those alone who were not told: the others have it waiting.
+    A repeated notification goes only to endpoints that were not notified yet: the others have a delivery waiting.
     """
     if issue.told.severity is None:
         return tuple(endpoint for endpoint in routing.endpoints if endpoint not in issue.told.endpoints)
@@ -108,7 +110,7 @@ def _audience(issue: Issue, routing: RoutingResult, directory: RoutingDirectory)
     return tuple(dict.fromkeys([*before, *routing.endpoints] if issue.unresolved else before))
 
 
-def _told(issue: Issue, audience: tuple[UUID, ...], now: datetime) -> NotificationRecord:
+def _record_of(issue: Issue, audience: tuple[UUID, ...], now: datetime) -> NotificationRecord:
     return NotificationRecord(
         severity=issue.loud_severity or issue.severity,
         resolved=not issue.unresolved,
@@ -118,18 +120,22 @@ def _told(issue: Issue, audience: tuple[UUID, ...], now: datetime) -> Notificati
     )
 
 
-def _kept_silent(change: IssueChange, issue: Issue, decision: NotificationDecision, now: datetime) -> IssueChange:
+def _without_notification(
+    change: IssueChange, issue: Issue, decision: NotificationDecision, now: datetime
+) -> IssueChange:
     events = change.events
     if decision.reason in AUDITED_REASONS:
         events = (*events, IssueEvent(kind=IssueEventKind.NOT_TOLD, actor=SYSTEM, detail={"reason": decision.reason}))
     told = issue.told
     if not issue.unresolved and told.severity is not None:
-        told = replace(told, resolved=True)  # it is over, told or not: when it comes back, that is news
-    return replace(change, after=replace(issue, told=told, unheard_since=_unheard(issue, decision, now)), events=events)
+        told = replace(told, resolved=True)  # it is over, notified or not: its return is a reason to notify
+    return replace(
+        change, after=replace(issue, told=told, unheard_since=_unheard_since(issue, decision, now)), events=events
+    )
 
 
-def _unheard(issue: Issue, decision: NotificationDecision, now: datetime) -> datetime | None:
-    """Since when it waits for somebody to hear of it; one that a person took, or that is over, does not."""
+def _unheard_since(issue: Issue, decision: NotificationDecision, now: datetime) -> datetime | None:
+    """Return since when an open issue waits for an endpoint to notify; None if it does not wait."""
     if issue.state is not IssueState.OPEN:
         return None
     if decision.reason is NotificationReason.NO_ROUTE:

@@ -1,6 +1,6 @@
-"""Writes notifications, and a delivery for each endpoint, in the transaction of the change that they tell of.
+"""Writes notifications and one delivery per endpoint, in the transaction of the change that caused them.
 
-Leaves claiming and sending them to `deliver`.
+Leasing and sending deliveries is left to `deliver`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ async def add(
     *,
     route_version: int | None,
 ) -> None:
-    """Write notifications with their bodies, and one delivery for each endpoint, due at once.
+    """Write notifications with their bodies, and one delivery per endpoint that is due at once.
 
-    `ids` holds the webhook-id by notification and endpoint.
+    `ids` maps each pair of notification and endpoint to a webhook-id.
     """
     await connection.execute(
         """
@@ -50,15 +50,15 @@ async def add(
             for endpoint in n.endpoints
         ),
     )
-    await _hurry(connection, [n.issue.id for n, _ in notifications if _is_urgent(n) and n.sequence > 1])
+    await _make_urgent(connection, [n.issue.id for n, _ in notifications if _is_urgent(n) and n.sequence > 1])
 
 
 def _is_urgent(notification: Notification) -> bool:
     return notification.issue.loud_severity is AlertSeverity.CRITICAL
 
 
-async def _hurry(connection: Connection, issues: Sequence[UUID]) -> None:
-    """Make urgent what stands before something urgent: an issue's messages keep their order."""
+async def _make_urgent(connection: Connection, issues: Sequence[UUID]) -> None:
+    """Make the pending deliveries of these issues urgent: the messages about an issue keep their order."""
     if issues:
         await connection.execute(
             "UPDATE alerts.deliveries SET urgent = true WHERE issue_id = ANY($1) AND state = 'pending' AND NOT urgent",

@@ -1,8 +1,8 @@
-"""Who would hear what: which endpoints are alive, since when not, what waits, and which issues nobody would hear of.
+"""Reports which endpoints are silent, what waits for them, and of which issues nobody would be notified.
 
-A *way* is how issues find their people: a route, or the way of what no route takes. It is heard by a
-living endpoint of its own, caught by a living catch-all endpoint in their place, or unheard. Leaves reading all of it
-to `reachability_store`, and one issue's way to `routing`.
+Pure. A *way* is how issues reach people: a route, or the way of the issues that no route matches. A way is *heard* if
+one of its own endpoints works, *caught* if a working catch-all endpoint stands in for them, and *unheard* otherwise.
+Reading the data is left to `reachability_store`, and the routes of a single issue to `routing`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,18 +16,18 @@ from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirecto
 
 
 class Reachability(StrEnum):
-    """Who hears of what a way takes; worst last. A metric label."""
+    """Who is notified over a way, the worst last; a metric label."""
 
     MUTED = "muted"
-    """Nobody, on purpose."""
+    """Nobody is, on purpose."""
     HEARD = "heard"
     CAUGHT = "caught"
-    """No living endpoint of its own; a living catch-all endpoint hears in their place."""
+    """None of its own endpoints works; a working catch-all endpoint stands in for them."""
     UNHEARD = "unheard"
 
 
 class SilenceReason(StrEnum):
-    """Why nobody hears what is sent to an endpoint; a metric label."""
+    """Why an endpoint is silent; a metric label."""
 
     BY_HAND = "by_hand"
     """A person disabled it."""
@@ -36,14 +36,14 @@ class SilenceReason(StrEnum):
     FAILING = "failing"
     """It failed for days and was disabled."""
     UNREACHABLE = "unreachable"
-    """It failed so often in a row that it is asked rarely."""
+    """It failed so often in a row that it is tried only rarely."""
     HOLDING = "holding"
-    """It has taken nothing for a while, though it was asked."""
+    """It keeps asking for time and has accepted nothing for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryBacklog:
-    """What is not delivered to one endpoint: how much waits and since when, and how much is tried no more."""
+    """Messages that are not delivered: how many wait, since when, and how many are given up."""
 
     count: int = 0
     since: datetime | None = None
@@ -52,7 +52,7 @@ class DeliveryBacklog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnheardIssues:
-    """Open issues that wait for an endpoint that they could go to, and since when."""
+    """Open issues without any endpoint to notify: how many, and since when."""
 
     count: int = 0
     since: datetime | None = None
@@ -60,18 +60,18 @@ class UnheardIssues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachabilitySurvey:
-    """Everything that the answers rest on, as it stood at one moment."""
+    """The data that a report is made from, at one moment."""
 
     directory: RoutingDirectory
     waiting: Mapping[UUID, DeliveryBacklog]
     unheard: UnheardIssues
     begun: bool = True
-    """There was an endpoint once, even if it is deleted by now."""
+    """Whether there ever was an endpoint, deleted or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilentEndpoint:
-    """An endpoint where nobody hears, why, since when, and what waits for it."""
+    """An endpoint that accepts nothing: why, since when, and what waits for it."""
 
     endpoint: RoutedEndpoint
     why: SilenceReason
@@ -81,7 +81,7 @@ class SilentEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One way, and who hears; `route` None: what no route takes."""
+    """A way and who is notified over it; without a `route`, the way of issues that no route matches."""
 
     route: Route | None
     reached: Reachability
@@ -89,38 +89,38 @@ class Way:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachabilityReport:
-    """The answers at one moment."""
+    """Who can be notified and who cannot, at one moment."""
 
     silent: tuple[SilentEndpoint, ...]
     ways: tuple[Way, ...]
     living: int
-    """Endpoints that are alive."""
+    """The number of working endpoints."""
     catching: int
-    """Those of them that are catch-all."""
+    """The number of working catch-all endpoints."""
     waiting: DeliveryBacklog
-    """Over all endpoints."""
+    """The backlog of all endpoints together."""
     unheard: UnheardIssues
     endpoints: int
     begun: bool
 
     @property
     def well(self) -> bool:
-        """Whether nothing that people should know of goes unheard, nor to an endpoint that only seems to be there."""
+        """Whether no way and no issue is unheard, and no endpoint is silent except by a person's hand."""
         failing = any(one.why is not SilenceReason.BY_HAND for one in self.silent)
         return not (failing or self.unheard.count or self.ways_that(Reachability.UNHEARD))
 
     @property
     def dead_since(self) -> datetime | None:
-        """Since when the enabled endpoint that has been silent longest takes nothing."""
+        """Since when the longest silent of the enabled endpoints has been silent."""
         return min((one.since for one in self.silent if one.endpoint.enabled and one.since is not None), default=None)
 
     def ways_that(self, reached: Reachability) -> tuple[Way, ...]:
-        """Return the ways of one fate."""
+        """Return the ways with the given reachability."""
         return tuple(way for way in self.ways if way.reached is reached)
 
 
 def report_reachability(survey: ReachabilitySurvey, *, now: datetime) -> ReachabilityReport:
-    """Answer who would hear what."""
+    """Report who can be notified at `now`, and who cannot."""
     directory = survey.directory
     living = [endpoint for endpoint in directory.endpoints.values() if endpoint.alive(now)]
     return ReachabilityReport(
@@ -128,14 +128,14 @@ def report_reachability(survey: ReachabilitySurvey, *, now: datetime) -> Reachab
         ways=tuple(_ways(directory, now)),
         living=len(living),
         catching=sum(endpoint.catch_all for endpoint in living),
-        waiting=_all_of(survey.waiting),
+        waiting=_total(survey.waiting),
         unheard=survey.unheard,
         endpoints=len(directory.endpoints),
         begun=survey.begun,
     )
 
 
-def _all_of(waiting: Mapping[UUID, DeliveryBacklog]) -> DeliveryBacklog:
+def _total(waiting: Mapping[UUID, DeliveryBacklog]) -> DeliveryBacklog:
     return DeliveryBacklog(
         count=sum(one.count for one in waiting.values()),
         since=min((one.since for one in waiting.values() if one.since is not None), default=None),
@@ -152,7 +152,7 @@ def _silent(survey: ReachabilitySurvey, now: datetime) -> Iterator[SilentEndpoin
 
 
 def silence_reason(endpoint: RoutedEndpoint, now: datetime) -> SilenceReason | None:
-    """Return why nobody hears what is sent there; None where it is alive."""
+    """Return why an endpoint is silent, or None if it works."""
     if not endpoint.enabled:
         return SilenceReason(endpoint.disabled_reason or SilenceReason.BY_HAND)
     if endpoint.alive(now):
@@ -180,14 +180,14 @@ def _reached(route: Route, directory: RoutingDirectory, *, catching: bool, now: 
 
 
 def takes_everything(route: Route) -> bool:
-    """Return whether no issue passes this route by."""
+    """Return whether a route matches every issue."""
     narrow = (route.rules and "*" not in route.rules) or route.service_levels or route.channels or route.reasons
     return not narrow and route.min_severity is AlertSeverity.LOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReachabilityLoss:
-    """What a change of one endpoint leaves without it: ways that nobody would hear, ways that catch-alls would."""
+    """The ways that a change of one endpoint leaves unheard, and those that it leaves to catch-all endpoints."""
 
     unheard: tuple[Way, ...]
     caught: tuple[Way, ...]
@@ -196,9 +196,9 @@ class ReachabilityLoss:
 def reachability_loss(
     directory: RoutingDirectory, endpoint_id: UUID, after: RoutedEndpoint | None, *, now: datetime
 ) -> ReachabilityLoss:
-    """Return which ways of an endpoint nobody of their own hears once it is as `after` (None: deleted).
+    """Return which ways lose their last working endpoint if an endpoint becomes `after` (None: it is deleted).
 
-    A way that it goes on to serve is not lost, however it is doing.
+    A way that the endpoint goes on to serve is not lost, whatever its health.
     """
     left = {key: value for key, value in directory.endpoints.items() if key != endpoint_id}
     then = replace(directory, endpoints=left if after is None else {**left, endpoint_id: after})
@@ -219,7 +219,7 @@ def _name(way: Way) -> UUID | None:
 
 
 def _served(directory: RoutingDirectory, endpoint_id: UUID) -> set[UUID | None]:
-    """The ways that an endpoint is there for: routes that name it or its team; all, where it is catch-all."""
+    """Return the ways that an endpoint serves: routes that name it or its team, or all if it is catch-all."""
     catch_all = directory.endpoints[endpoint_id].catch_all
     telling = (route for route in directory.routes if route.enabled and not route.tells_nobody)
     served: set[UUID | None] = {None} if catch_all else set()

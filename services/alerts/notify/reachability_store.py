@@ -1,6 +1,6 @@
-"""One look at everything that says who hears: endpoints, routes, what waits for each, issues that nobody heard of.
+"""Reads the data of a reachability report: endpoints, routes, their backlogs, and issues that nobody was notified of.
 
-The statement stands alone so that `waymark doctor` asks the same question over its own connection.
+The query is a constant, so that `waymark doctor` can run it over its own connection.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ SELECT {DIRECTORY_COLUMNS},
 
 
 class _BacklogRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What waits for one endpoint, as PostgreSQL writes it in JSON."""
+    """The backlog of one endpoint in the JSON that PostgreSQL returns."""
 
     endpoint_id: UUID
     count: int
@@ -43,13 +43,13 @@ class _BacklogRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def survey(connection: Connection) -> ReachabilitySurvey:
-    """Return how things stand."""
+    """Return the survey as it is in this transaction."""
     [found] = await connection.fetch(SURVEY_QUERY)
     return read_survey(dict(found))
 
 
 def read_survey(found: Mapping[str, Any]) -> ReachabilitySurvey:
-    """Return what a row of `SURVEY` says."""
+    """Return the survey in a row of `SURVEY_QUERY`."""
     rows = msgspec.json.decode(found["waiting"], type=list[_BacklogRow])
     return ReachabilitySurvey(
         directory=read_directory(found),
@@ -62,7 +62,7 @@ def read_survey(found: Mapping[str, Any]) -> ReachabilitySurvey:
 
 
 async def unheard_issues(connection: Connection, limit: int) -> list[UUID]:
-    """Return the issues that wait longest for somebody to hear of them."""
+    """Return the issues that have waited longest for an endpoint to notify."""
     rows = await connection.fetch(
         "SELECT issue_id FROM alerts.issues WHERE unheard_since IS NOT NULL ORDER BY unheard_since LIMIT $1", limit
     )
@@ -72,7 +72,7 @@ async def unheard_issues(connection: Connection, limit: int) -> list[UUID]:
 async def issues_held_by_silent(
     connection: Connection, dead: Sequence[UUID], living: Sequence[UUID], limit: int
 ) -> list[Issue]:
-    """Return open issues of which something waits for a dead endpoint and nothing was sent to a living one."""
+    """Return open issues with a delivery that waits for a silent endpoint and none to a working one."""
     rows = await connection.fetch(
         """
         SELECT i.document FROM alerts.issues i
@@ -89,14 +89,14 @@ async def issues_held_by_silent(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrphanedDelivery:
-    """A delivery that waits for an endpoint that is deleted; `issue_id` None: it is about the service itself."""
+    """A delivery to a deleted endpoint; without an `issue_id` it is about the service itself."""
 
     delivery_id: str
     issue_id: UUID | None
 
 
 async def orphaned_deliveries(connection: Connection, limit: int) -> list[OrphanedDelivery]:
-    """Return deliveries that nobody will attempt."""
+    """Return pending deliveries to deleted endpoints, which nobody will attempt."""
     rows = await connection.fetch(
         """
         SELECT d.delivery_id, d.issue_id FROM alerts.endpoints e JOIN alerts.deliveries d USING (endpoint_id)
@@ -108,7 +108,7 @@ async def orphaned_deliveries(connection: Connection, limit: int) -> list[Orphan
 
 
 async def give_up(connection: Connection, delivery_ids: Sequence[str]) -> None:
-    """Try these no more; they are kept."""
+    """Mark deliveries as exhausted; their rows are kept."""
     await connection.execute(
         """
         UPDATE alerts.deliveries SET state = 'exhausted', lease_until = NULL, lease_owner = NULL

@@ -1,8 +1,9 @@
-"""Which endpoints hear of an issue: an ordered list of routes, each asked in turn, and why each did or did not match.
+"""Decides which endpoints are notified of an issue, and records why each route did or did not match.
 
-The first route that matches ends the search unless it `continues`. What no living endpoint of a route would hear goes
-to the endpoints that are `catch_all`, too: because no route took it, or because those named are deleted, disabled or do
-not answer. Only a route that `tells_nobody` keeps an issue silent. Leaves where routes are kept to the store.
+Pure. Routes are evaluated in order; the first match ends the search unless that route `continues`. If no working
+endpoint was found, because no route matched or all named endpoints are deleted, disabled or silent, the `catch_all`
+endpoints are added. Only a route that `tells_nobody` keeps an issue silent. Storing routes is left to
+`directory_store`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from services.alerts.issues.model import AlertSeverity, Issue
 
 
 class RouteMatch(StrEnum):
-    """Why a route took an issue or not."""
+    """Why a route matched an issue or not."""
 
     MATCHED = "matched"
     DISABLED = "disabled"
@@ -27,12 +28,12 @@ class RouteMatch(StrEnum):
     CHANNEL = "channel_differs"
     REASON = "reason_differs"
     NOT_ASKED = "not_asked"
-    """An earlier route took it and did not continue."""
+    """An earlier route matched and does not continue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingFacts:
-    """What routes look at."""
+    """The facts of an issue that routes look at."""
 
     rules: tuple[str, ...]
     severity: AlertSeverity
@@ -43,7 +44,7 @@ class RoutingFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One line of the list. An empty list of words matches everything; rules may hold `*`."""
+    """One entry of the list of routes. An empty criterion matches everything; rules may contain `*`."""
 
     id: UUID
     name: str
@@ -57,12 +58,12 @@ class Route:
     continues: bool = False
     enabled: bool = True
     tells_nobody: bool = False
-    """What it takes is shown only; it names neither endpoints nor teams."""
+    """Its issues are only shown; it names neither endpoints nor teams."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutedEndpoint:
-    """An endpoint as routing sees it; one that is disabled or does not answer still gets its deliveries, which wait."""
+    """An endpoint as routing sees it. A disabled or silent one still gets deliveries, which wait."""
 
     id: UUID
     team_id: UUID | None
@@ -74,13 +75,13 @@ class RoutedEndpoint:
     health: EndpointHealth = field(default_factory=EndpointHealth)
 
     def alive(self, now: datetime) -> bool:
-        """Whether somebody hears what is sent there, as far as is known."""
+        """Return whether the endpoint works, as far as is known."""
         return self.enabled and self.health.silent_since(now) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingDirectory:
-    """Whom there is: routes in their order, endpoints that are not deleted, names of teams, version of the routes."""
+    """The routes in their order and their version, the endpoints that are not deleted, and the names of teams."""
 
     routes: tuple[Route, ...]
     endpoints: Mapping[UUID, RoutedEndpoint]
@@ -90,7 +91,7 @@ class RoutingDirectory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteCheck:
-    """One route and its answer."""
+    """A route and whether it matched."""
 
     route: Route
     match: RouteMatch
@@ -98,22 +99,22 @@ class RouteCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingResult:
-    """Who hears of it, in a stable order, and the way there."""
+    """The endpoints to notify, in a stable order, and how they were found."""
 
     endpoints: tuple[UUID, ...]
     path: tuple[RouteCheck, ...]
     caught: bool
-    """No living endpoint of a route would hear: the catch-all ones are among `endpoints`."""
+    """No endpoint of a route works: the catch-all endpoints are among `endpoints`."""
     muted: bool
-    """Only routes that tell nobody took it."""
+    """Only routes that notify nobody matched."""
     heard: bool
-    """One of `endpoints` is alive."""
+    """One of `endpoints` works."""
     team: str | None
-    """The team whose matter it is: of the first route that names one, else of the first endpoint that has one."""
+    """The team of the first matching route that names one, else of the first endpoint that has one."""
 
 
 def routing_facts(issue: Issue) -> RoutingFacts:
-    """Return what routes look at; of an issue with loud frictions, their severity counts."""
+    """Return the facts of an issue; the severity of its loud frictions counts if it has any."""
     return RoutingFacts(
         rules=issue.rules,
         severity=issue.loud_severity or issue.severity,
@@ -124,7 +125,7 @@ def routing_facts(issue: Issue) -> RoutingFacts:
 
 
 def evaluate_routes(about: RoutingFacts, directory: RoutingDirectory, *, now: datetime) -> RoutingResult:
-    """Ask the routes in their order and collect the endpoints of those that match; add the catch-alls if need be."""
+    """Evaluate the routes in order and collect the endpoints of those that match; add catch-all ones if none works."""
     endpoints = directory.endpoints
     path: list[RouteCheck] = []
     found: dict[UUID, None] = {}
@@ -151,7 +152,7 @@ def evaluate_routes(about: RoutingFacts, directory: RoutingDirectory, *, now: da
 
 
 def any_alive(endpoint_ids: Iterable[UUID], directory: RoutingDirectory, now: datetime) -> bool:
-    """Return whether one of these endpoints is there and alive."""
+    """Return whether one of these endpoints exists and works."""
     return any(e in directory.endpoints and directory.endpoints[e].alive(now) for e in endpoint_ids)
 
 
@@ -163,7 +164,7 @@ def _team(path: Sequence[RouteCheck], found: Sequence[UUID], directory: RoutingD
 
 
 def match_route(about: RoutingFacts, candidate: Route) -> RouteMatch:
-    """Return whether one route takes these facts, and else the first thing that differs."""
+    """Return whether a route matches these facts, or the first criterion that does not."""
     if not candidate.enabled:
         return RouteMatch.DISABLED
     if candidate.rules and not any(fnmatchcase(rule, pattern) for rule in about.rules for pattern in candidate.rules):
@@ -184,7 +185,7 @@ def _match_words(about: RoutingFacts, candidate: Route) -> RouteMatch:
 
 
 def route_targets(candidate: Route, endpoints: Mapping[UUID, RoutedEndpoint]) -> list[UUID]:
-    """Return the endpoints that a route names, itself or by their team; none for one that tells nobody."""
+    """Return the endpoints that a route names, directly or by team; none if it notifies nobody."""
     if candidate.tells_nobody:
         return []
     named = [endpoint_id for endpoint_id in candidate.endpoints if endpoint_id in endpoints]

@@ -1,7 +1,8 @@
-"""The body of a webhook: `{type, timestamp, data}` of Standard Webhooks, `data` being issue v1, under 20 kB.
+"""Renders the body of a webhook: `{type, timestamp, data}` of Standard Webhooks, where `data` is issue v1.
 
-Beside these stand `reason` (why anybody is told), `sequence` (1, 2, … within the issue: a receiver that sees 3 after 5
-drops it) and `url` where the console's address is known. The bytes are made once; they are what is signed and sent.
+The body also has a `reason` (why people are notified), a `sequence` (1, 2, … within the issue, so that a receiver can
+drop 3 after 5), and a `url` if the address of the console is known. It has at most 20 kB. The bytes are rendered once
+and then signed and sent as they are. Signing and sending are left to `deliver`.
 """
 
 from datetime import datetime
@@ -17,18 +18,18 @@ from services.alerts.notify.notification import Notification
 MAX_BYTES = 20_000
 
 _CUTS = ((20, 10, 16), (10, 5, 4), (1, 0, 0))
-"""Frictions named, timeline lines and references that stay, in steps, while a body is too long."""
+"""How many frictions, timeline steps and references stay, in steps, while a body is too long."""
 _TITLE = 200
 
 
 def render_webhook(notification: Notification, *, public_url: str, document: bytes | None = None) -> bytes:
-    """Return the bytes to sign and send. `document` is the issue as issue v1, where it is at hand."""
+    """Return the bytes to sign and send; `document` is the issue as issue v1 if the caller has it."""
     body = _body(notification, document or issue_v1.encode(write_issue(notification.issue)), public_url)
     return body if len(body) <= MAX_BYTES else _shorter(notification, public_url)
 
 
 def _shorter(notification: Notification, public_url: str) -> bytes:
-    """The body, with less of the issue until it is short enough."""
+    """Return the body with less and less of the issue, until it is short enough."""
     issue = write_issue(notification.issue)
     body = b""
     for frictions, lines, refs in _CUTS:

@@ -105,13 +105,13 @@ def test_what_people_do_is_told_where_wanted(
         an_issue(told=TOLD_MEDIUM, **before), an_issue(told=TOLD_MEDIUM, **after), now=NOW, notify_on=wanted
     )
 
-    assert (decision.tell, decision.reason) == (True, reason)
+    assert (decision.notify, decision.reason) == (True, reason)
 
 
 def test_what_is_not_wanted_is_not_told() -> None:
     decision = decide(None, an_issue(), now=NOW, notify_on={NotificationReason.RESOLVED})
 
-    assert (decision.tell, decision.reason) == (False, NotificationReason.NOT_WANTED)
+    assert (decision.notify, decision.reason) == (False, NotificationReason.NOT_WANTED)
 
 
 def test_an_acknowledgement_is_not_told_unless_asked_for() -> None:
@@ -121,4 +121,4 @@ def test_an_acknowledgement_is_not_told_unless_asked_for() -> None:
         before, an_issue(told=TOLD_MEDIUM, state=IssueState.ACKNOWLEDGED), now=NOW, notify_on=DEFAULT_NOTIFY_ON
     )
 
-    assert not decision.tell
+    assert not decision.notify

@@ -73,7 +73,7 @@ def test_the_first_news_is_told_to_whom_the_routes_name() -> None:
     assert (notification.id, notification.issue, notification.sequence) == (UUID(int=901), issue, 1)
     assert (notification.type, notification.reason) == ("issue.opened", NotificationReason.FIRST)
     assert (notification.endpoints, notification.revised_at, notification.created_at) == ((DESK,), EARLIER, NOW)
-    assert (announcement.decision.tell, announcement.decision.reason) == (True, NotificationReason.FIRST)
+    assert (announcement.decision.notify, announcement.decision.reason) == (True, NotificationReason.FIRST)
     detail: dict[str, Any] = {"reason": NotificationReason.FIRST, "type": "issue.opened", "endpoints": [str(DESK)]}
     assert announcement.change.events == (OPENED, IssueEvent(kind=IssueEventKind.TOLD, actor=SYSTEM, detail=detail))
     assert (announcement.change.before, announcement.change.revised_at) == (None, EARLIER)
@@ -174,7 +174,7 @@ def test_what_is_kept_silent_has_a_reason(
     announcement = said(issue, directory, before=before)
 
     assert announcement.notification is None
-    assert (announcement.decision.tell, announcement.decision.reason) == (False, reason)
+    assert (announcement.decision.notify, announcement.decision.reason) == (False, reason)
     assert announcement.change.events == ((OPENED, not_told(reason)) if in_the_audit else (OPENED,))
     over = not issue.unresolved and issue.told.severity is not None
     assert announcement.change.after.told == replace(issue.told, resolved=over)
@@ -215,7 +215,7 @@ def test_what_comes_back_after_an_end_that_was_not_told_is_news(
     back = said(replace(ended, state=IssueState.OPEN, resolved_at=None, resolution=None), before=ended)
 
     assert ended.told == replace(told, resolved=True)
-    assert (back.decision.tell, back.decision.reason) == (True, NotificationReason.REOPENED)
+    assert (back.decision.notify, back.decision.reason) == (True, NotificationReason.REOPENED)
 
 
 def test_an_end_of_what_nobody_knew_leaves_nothing_told() -> None:
@@ -268,7 +268,7 @@ def test_the_end_of_a_snooze_that_nobody_could_hear_of_is_told_later() -> None:
 
     announcement = said(waiting, before=waiting)
 
-    assert (announcement.decision.tell, announcement.decision.reason) == (True, NotificationReason.SNOOZE_ENDED)
+    assert (announcement.decision.notify, announcement.decision.reason) == (True, NotificationReason.SNOOZE_ENDED)
 
 
 def test_an_open_issue_moves_to_the_team_of_its_route_and_back_to_none() -> None:
