@@ -16,8 +16,8 @@ import pytest
 from schemas import validation
 from schemas.documents import friction, issue
 from services.alerts.issues import contract
-from services.journey.domain.comparison.changes import Changes, diff
 from services.alerts.issues.placement import PlacementContext, place
+from services.journey.domain.comparison.changes import Changes, diff
 from services.journey.domain.touchpoint import Identifier
 from services.journey.renew import publication
 from tests.unit.journey.domain.making import DAYS, SHIPPED, Shelf, at, call, seen, told

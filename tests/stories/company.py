@@ -6,8 +6,8 @@ from typing import Any
 
 from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.issues.model import Issue
-from services.ingest.sources.source import Source
 from services.alerts.notify.notification import Notification
+from services.ingest.sources.source import Source
 from services.runtime.record import Record
 from tests.conftest import SteppingClock
 from tests.stories.alert_tables import AlertTables

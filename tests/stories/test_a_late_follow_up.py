@@ -3,8 +3,8 @@
 from typing import Any
 
 from services.alerts.issues.model import AlertSeverity, IssueResolution, IssueState
-from services.journey.domain.timer import TimerState
 from services.alerts.notify.decision import NotificationReason
+from services.journey.domain.timer import TimerState
 from tests.stories.company import Company, at
 from tests.stories.journey_tables import rules_of
 

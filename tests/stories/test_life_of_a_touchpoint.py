@@ -13,8 +13,8 @@ from schemas.documents import friction as friction_v1
 from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.deliver.retry import AttemptOutcome
 from services.alerts.issues.model import AlertSeverity
-from services.journey.consume.decoding import PoisonCode
 from services.alerts.notify.decision import NotificationReason
+from services.journey.consume.decoding import PoisonCode
 from services.journey.domain.names import friction_id
 from services.runtime.record import Record
 from tests.stories.company import Company, at

@@ -10,8 +10,8 @@ from functools import partial
 
 import orjson
 
-from services.journey.failpoints import Failpoint as JourneyPoint
 from services.alerts.failpoints import AlertsFailpoint as AlertsPoint
+from services.journey.failpoints import Failpoint as JourneyPoint
 from tests.faults import hurt_alerts, hurt_worker
 from tests.faults.checker import Check
 from tests.faults.conditions import until
