@@ -2,8 +2,13 @@
 
 import pytest
 
-from services.journey.apply.applier import LimitKeeper
-from services.journey.apply.limit import WINDOW, DeadLetterLimit, DeadLetterLimitError, LimitReason
+from services.runtime.log.dead_letters import (
+    WINDOW,
+    DeadLetterGuard,
+    DeadLetterLimit,
+    DeadLetterLimitError,
+    LimitReason,
+)
 
 
 def limit(ratio: float = 0.5, run: int = 5) -> DeadLetterLimit:
@@ -38,9 +43,16 @@ def test_what_was_long_ago_does_not_count() -> None:
 
 
 def test_only_what_was_committed_counts() -> None:
-    keeper = LimitKeeper(limit(ratio=1.0))
+    guard = DeadLetterGuard(limit(ratio=1.0))
     for _ in range(10):
-        keeper.admit([True] * 4)
-    keeper.committed([True] * 4)
+        guard.admit([True] * 4)
+    guard.committed([True] * 4)
     with pytest.raises(DeadLetterLimitError):
-        keeper.admit([True])
+        guard.admit([True])
+
+
+def test_a_row_that_an_earlier_life_left_counts() -> None:
+    guard = DeadLetterGuard(limit(ratio=1.0))
+    guard.remember(4)
+    with pytest.raises(DeadLetterLimitError):
+        guard.admit([True])
