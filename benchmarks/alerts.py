@@ -25,21 +25,23 @@ import schemas.documents.friction
 from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TouchpointRefDocument
 from services.alerts.app import Service
-from services.alerts.consume import progress
-from services.alerts.consume.intake import Arrival, Owned
-from services.alerts.consume.progress import Claim, Position
+from services.alerts.consume.intake import PROGRESS, Arrival
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.settings import ProcessSettings
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.kafka import Producer
+from services.runtime.log.batch import gather
+from services.runtime.log.claims import Claim, claim_of
+from services.runtime.log.progress import TopicLine
 from services.runtime.postgres import Pool, acquire, close_pool, create_pool, transaction
 from services.runtime.tasks import TaskOwner
 from tests.waiting import until
 from waymark.launchers.postgres import Postgres
 from waymark.migrations.migrate import migrate
 
+LINE = TopicLine(name="benchmark", topic="frictions")
 BATCH = 500
 WITHIN_S = 600.0
 CLAIMS = 300
@@ -118,8 +120,8 @@ class Bench:
                 Arrival(partition=0, offset=self._next + at, timestamp=0, key=b"key", value=value)
                 for at, value in enumerate(values[first : first + BATCH])
             ]
-            applied = await self.service.intake.apply({0: Owned(claim=self.claim, applied=self._next)}, arrivals)
-            self._next = applied.next_offsets[0]
+            await self.service.intake.apply(LINE, gather(arrivals, {0: self.claim}))
+            self._next += len(arrivals)
         return self._pace("frictions in", count, began, before)
 
     async def deliver(self, name: str, count: int) -> Pace:
@@ -280,12 +282,11 @@ async def _bench(postgres: Postgres, database: str) -> AsyncIterator[Bench]:
     pool = await create_pool(url, application_name="benchmark", size=16)
     producer = Producer("127.0.0.1:1", client_id="benchmark", idempotent=False)
     service = Service(ProcessSettings.load(environ), pool, producer, SystemClock())
-    position = Position(line="benchmark", topic="frictions", partition=0)
-    async with transaction(pool) as connection:
-        claim = await progress.claim(connection, position, owner="benchmark", start=0, now=datetime.now(UTC))
+    async with acquire(pool) as connection:
+        [held] = await PROGRESS.claim(connection, LINE, {0: 0}, "benchmark")
     try:
         async with service.sender:
-            yield Bench(pool, service, claim, postgres)
+            yield Bench(pool, service, claim_of(held), postgres)
     finally:
         await close_pool(pool)
 

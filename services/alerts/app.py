@@ -44,6 +44,7 @@ from services.runtime.health import CheckResult, Health
 from services.runtime.http import OnReady, serving, until_stopped
 from services.runtime.kafka import Producer
 from services.runtime.keys import KeyRing, StoredKey
+from services.runtime.log.dead_letters import DeadLetterGuard, DeadLetterLimit
 from services.runtime.postgres import Pool
 from services.runtime.settings import CommonSettings
 from services.runtime.starting import check_listening, meet_kafka, open_postgres
@@ -143,6 +144,7 @@ class Service:
             new_id=new_id,
             failpoints=self._failpoints,
             reopen_window=timedelta(seconds=alerts.reopen_window_s),
+            limit=DeadLetterGuard(DeadLetterLimit(ratio=1.0, run=alerts.poison_limit)),
         )
         self._consumer = self._make_consumer()
         self.sender = WebhookSender(self._guard, clock)
@@ -227,7 +229,6 @@ class Service:
             owner=self._owner,
             session_timeout_s=alerts.session_timeout_s,
             batch=alerts.batch,
-            poison_limit=alerts.poison_limit,
             topic=alerts.frictions_topic,
         )
         return Consumer(settings, self.intake, pool=self._pool, clock=self._clock, metrics=self.metrics.intake)

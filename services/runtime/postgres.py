@@ -75,6 +75,10 @@ SQLSTATE classes 08, 40, 53, 57P and 55P03, 25P03, 25006. asyncpg's error for a 
 T = TypeVar("T")
 
 
+class WidenedError(Exception):
+    """What a transaction locked is not all that it touches, for somebody moved something: roll back, begin again."""
+
+
 def is_transient(error: BaseException) -> bool:
     """Return whether the same work may succeed when it is tried again."""
     if isinstance(error, asyncpg.DataError | asyncpg.exceptions.UnsupportedClientFeatureError):

@@ -9,16 +9,18 @@ from uuid import UUID, uuid4
 from schemas.documents import friction as friction_v1
 from schemas.documents.friction import FrictionDocument
 from services.alerts.app import Service
-from services.alerts.consume import progress
-from services.alerts.consume.intake import Applied, Arrival, Owned
-from services.alerts.consume.progress import Claim, Position
+from services.alerts.consume.intake import PROGRESS, Arrival
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.failpoints import AlertsFailpoints
 from services.alerts.settings import ProcessSettings
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka import Producer
-from services.runtime.postgres import Pool, acquire, close_pool, create_pool, transaction
+from services.runtime.log.applying import BatchApplier, RetryReason
+from services.runtime.log.batch import Batch, Run, gather
+from services.runtime.log.claims import Claim, claim_of
+from services.runtime.log.progress import TopicLine
+from services.runtime.postgres import Pool, acquire, close_pool, create_pool
 from services.runtime.tasks import TaskOwner
 from tests.conftest import SteppingClock
 
@@ -26,26 +28,38 @@ from tests.conftest import SteppingClock
 class Engine:
     """The parts of one replica that matter here."""
 
-    def __init__(self, service: Service, pool: Pool, clock: SteppingClock, claim: Claim) -> None:
+    def __init__(self, service: Service, pool: Pool, clock: SteppingClock, line: TopicLine, claim: Claim) -> None:
         self.service = service
         self.pool = pool
         self.clock = clock
+        self.line = line
         self.claim = claim
-        self._next = claim.next_offset
+        self.lost: list[int] = []
+        self._applier: BatchApplier[Arrival] = BatchApplier(attempt=self._attempt, lost=self._lose, again=_ignore)
 
-    async def take(self, *frictions: FrictionDocument) -> Applied:
+    async def take(self, *frictions: FrictionDocument) -> None:
         """Apply frictions as one batch of one partition."""
-        return await self.take_raw([friction_v1.encode(friction) for friction in frictions])
+        await self.take_raw([friction_v1.encode(friction) for friction in frictions])
 
-    async def take_raw(self, values: Sequence[bytes | None]) -> Applied:
+    async def take_raw(self, values: Sequence[bytes | None]) -> None:
         """Apply values as one batch of one partition."""
         arrivals = [
-            Arrival(partition=0, offset=self._next + at, timestamp=0, key=b"key", value=value)
-            for at, value in enumerate(values)
+            Arrival(partition=self.claim.partition, offset=offset, timestamp=0, key=b"key", value=value)
+            for offset, value in enumerate(values, self.claim.applied)
         ]
-        applied = await self.service.intake.apply({0: Owned(claim=self.claim, applied=self._next)}, arrivals)
-        self._next = applied.next_offsets.get(0, self._next)
-        return applied
+        await self._applier.apply(gather(arrivals, {self.claim.partition: self.claim}))
+
+    async def remember_dead_letters(self) -> None:
+        """Do what the consumer does when it joins its group."""
+        consumer = self.service._consumer
+        consumer._line = self.line
+        await consumer._remember_dead_letters()
+
+    async def _attempt(self, batch: Batch[Arrival], *, bury: bool) -> None:
+        await self.service.intake.apply(self.line, batch, bury=bury)
+
+    def _lose(self, run: Run[Arrival]) -> None:
+        self.lost.append(run.claim.partition)
 
     async def endpoint(self, url: str, **members: Any) -> tuple[UUID, str]:
         """Add a catch-all endpoint; its id and its secret."""
@@ -87,6 +101,7 @@ async def an_engine(
     *,
     dispatching: bool = True,
     partition: int = 0,
+    line: str = "test",
     failpoints: AlertsFailpoints = NO_FAILPOINTS,
     **settings: str,
 ) -> AsyncIterator[Engine]:
@@ -96,16 +111,20 @@ async def an_engine(
     loaded = ProcessSettings.load(environ)
     pool = await create_pool(database, application_name="test", size=8)
     service = Service(loaded, pool, Producer("127.0.0.1:1", client_id="test", idempotent=False), clock, failpoints)
-    position = Position(line="test", topic="frictions", partition=partition)
-    async with transaction(pool) as connection:
-        claim = await progress.claim(connection, position, owner="test", start=0, now=clock.now())
+    topic_line = TopicLine(name=line, topic="frictions")
+    async with acquire(pool) as connection:
+        [held] = await PROGRESS.claim(connection, topic_line, {partition: 0}, "test")
     try:
         async with service.sender, TaskOwner() as webhooks, TaskOwner() as owner:
             dispatcher = service.dispatcher(webhooks)
             owner.start("wakeups", service.wakeups.run)
             if dispatching:
                 owner.start("dispatcher", dispatcher.run, may_end=True)
-            yield Engine(service, pool, clock, claim)
+            yield Engine(service, pool, clock, topic_line, claim_of(held))
             await dispatcher.drain(timedelta(seconds=5).total_seconds())
     finally:
         await close_pool(pool)
+
+
+def _ignore(_reason: RetryReason) -> None:
+    pass

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from base64 import b64encode
-from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from uuid import uuid4
@@ -15,10 +14,8 @@ import pytest
 from schemas.documents import friction as friction_v1
 from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
-from services.alerts.consume import progress
-from services.alerts.consume.intake import Arrival, Owned
-from services.alerts.consume.progress import OffsetMismatchError, Position
-from services.runtime.postgres import transaction
+from services.runtime.log.batch import HoleInProgressError
+from services.runtime.log.dead_letters import DeadLetterLimitError
 from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import an_engine
 from tests.integration.alerts_world import a_friction, a_receiver, again
@@ -39,13 +36,9 @@ async def test_reading_the_log_again_changes_nothing(database: str, clock: Stepp
         await engine.take_raw(values)
         before = await engine.column("SELECT document::text FROM alerts.issues ORDER BY issue_id")
 
-        position = Position(line=line, topic="frictions", partition=0)
-        async with transaction(engine.pool) as connection:
-            claim = await progress.claim(connection, position, owner="test", start=0, now=clock.now())
-        arrivals = [
-            Arrival(partition=0, offset=at, timestamp=0, key=b"key", value=value) for at, value in enumerate(values)
-        ]
-        await engine.service.intake.apply({0: Owned(claim=claim, applied=0)}, arrivals)
+        async with an_engine(database, clock, dispatching=False, line=line) as reader:
+            reader.claim.applied = 0
+            await reader.take_raw(values)
 
         assert await engine.column("SELECT document::text FROM alerts.issues ORDER BY issue_id") == before
         assert await engine.value("SELECT count(*) FROM alerts.deliveries") == 5
@@ -161,10 +154,10 @@ POISON = {
 async def test_poison_is_set_aside_and_the_partition_goes_on(database: str, clock: SteppingClock, name: str) -> None:
     before, behind = a_friction(), a_friction()
     async with an_engine(database, clock, dispatching=False) as engine:
-        applied = await engine.take_raw([friction_v1.encode(before), POISON[name], friction_v1.encode(behind)])
+        await engine.take_raw([friction_v1.encode(before), POISON[name], friction_v1.encode(behind)])
         letters = await engine.column('SELECT ("offset", value) FROM alerts.dead_letters')
 
-        assert (applied.refused, applied.next_offsets) == (1, {0: 3})
+        assert engine.claim.applied == 3
         assert [tuple(letter) for letter in letters] == [(1, POISON[name])]
         assert await engine.value(ISSUES) == 2
 
@@ -177,9 +170,9 @@ async def test_a_partition_that_was_claimed_by_another_is_left_to_it(database: s
         mine, theirs = a_friction(), a_friction()
         await new.take(theirs)
 
-        applied = await old.take(mine)
+        await old.take(mine)
 
-        assert applied.lost == {0}
+        assert old.lost == [0]
         assert await old.value(ISSUES) == 1
 
 
@@ -188,10 +181,29 @@ async def test_a_hole_under_our_own_claim_stops_us(database: str, clock: Steppin
         await engine.take(a_friction(), a_friction())
         await engine.value("UPDATE alerts.progress SET next_offset = 1")
 
-        with pytest.raises(OffsetMismatchError):
+        with pytest.raises(HoleInProgressError):
             await engine.take(a_friction())
 
         assert await engine.value(ISSUES) == 2
+
+
+async def test_too_many_refusals_in_a_row_stop_us_before_they_are_written(database: str, clock: SteppingClock) -> None:
+    async with an_engine(database, clock, dispatching=False, WAYMARK_ALERTS_POISON_LIMIT="3") as engine:
+        await engine.take_raw([b"{}", b"{}"])
+        with pytest.raises(DeadLetterLimitError):
+            await engine.take_raw([b"{}"])
+
+        assert await engine.value("SELECT count(*) FROM alerts.dead_letters") == 2
+        assert await engine.value("SELECT next_offset FROM alerts.progress") == 2
+
+
+async def test_a_restart_makes_no_room_for_more_refusals(database: str, clock: SteppingClock) -> None:
+    async with an_engine(database, clock, dispatching=False, WAYMARK_ALERTS_POISON_LIMIT="3") as engine:
+        await engine.take_raw([b"{}", b"{}"])
+    async with an_engine(database, clock, dispatching=False, WAYMARK_ALERTS_POISON_LIMIT="3") as again_started:
+        await again_started.remember_dead_letters()
+        with pytest.raises(DeadLetterLimitError):
+            await again_started.take_raw([b"{}"])
 
 
 async def test_replicas_that_read_one_journey_at_once_open_one_issue(database: str, clock: SteppingClock) -> None:
@@ -201,17 +213,10 @@ async def test_replicas_that_read_one_journey_at_once_open_one_issue(database: s
         an_engine(database, clock, dispatching=False) as one,
         an_engine(database, clock, dispatching=False, partition=1) as two,
     ):
-        claim = replace(two.claim, position=Position(line="test", topic="frictions", partition=1))
-
-        async def from_two(at: int) -> None:
-            friction = a_friction(customer_id=customer, journey_id=journey)
-            arrival = Arrival(partition=1, offset=at, timestamp=0, key=b"key", value=friction_v1.encode(friction))
-            await two.service.intake.apply({1: Owned(claim=claim, applied=at)}, [arrival])
-
-        for at in range(20):
+        for _ in range(20):
             await asyncio.gather(
                 one.take(a_friction(customer_id=customer, journey_id=journey)),
-                from_two(at),
+                two.take(a_friction(customer_id=customer, journey_id=journey)),
             )
         assert await one.value(ISSUES) == 1
         assert await one.value("SELECT count FROM alerts.issues") == 40

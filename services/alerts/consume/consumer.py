@@ -7,26 +7,30 @@ Kafka's own commits are made for the sake of lag tools and never read.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.alerts.consume import progress
-from services.alerts.consume.continuity import Asked, Delivery, receive
 from services.alerts.consume.following import STALLED_AFTER_S, Following
-from services.alerts.consume.intake import Applied, Arrival, Intake, Owned
-from services.alerts.consume.progress import Claim, Position
+from services.alerts.consume.intake import PROGRESS, SCHEMA, Arrival, Intake
 from services.alerts.metrics import IntakeMetrics
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
 from services.runtime.kafka import close_consumer, cluster_line
 from services.runtime.log import identity
-from services.runtime.log.identity import LogVerdict, examine
+from services.runtime.log.applying import BatchApplier, RetryReason
+from services.runtime.log.batch import Batch, Run, gather
+from services.runtime.log.claims import Claim, ExaminedClaim, claim_and_examine
+from services.runtime.log.dead_letters import trailing
+from services.runtime.log.gaps import Hole, continue_at
+from services.runtime.log.identity import LogVerdict
+from services.runtime.log.progress import DatabaseLedger, TopicLine
 from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, is_transient, retrying, transaction
+from services.runtime.outages import tolerated
+from services.runtime.postgres import Pool, acquire, retrying
 from services.runtime.reach.brokers import Brokers
 
 _log = get_logger(__name__)
@@ -39,10 +43,6 @@ COMMIT_EVERY_S = 5.0
 PAUSE_S = 1.0
 
 
-class PoisonStormError(Exception):
-    """So many records in a row were refused that the fault is more likely ours: stop before the topic is drained."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSettings:
     """What the consumer needs to know. `line`: empty means the cluster's id."""
@@ -53,17 +53,24 @@ class ConsumerSettings:
     owner: str
     session_timeout_s: float
     batch: int
-    poison_limit: int
     topic: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    """A partition that is ours: its claim, what comes next, and what was done about a hole before that."""
+@dataclass(frozen=True, slots=True)
+class _ConsumerBounds:
+    """Where the logs begin and end, asked of the consumer's own connection."""
 
-    claim: Claim
-    expected: int
-    asked: Asked = Asked.NOTHING
+    consumer: AIOKafkaConsumer
+
+    async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the first offset that each partition still holds."""
+        found = await self.consumer.beginning_offsets([TopicPartition(topic, partition) for partition in partitions])
+        return {tp.partition: offset for tp, offset in found.items()}
+
+    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the offset after the last record of each partition."""
+        found = await self.consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
+        return {tp.partition: offset for tp, offset in found.items()}
 
 
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -77,14 +84,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._pool = pool
         self._clock = clock
         self._metrics = metrics
-        self._line = ""
+        self._line = TopicLine(name="", topic=settings.topic)
+        self._applier: BatchApplier[Arrival] = BatchApplier(attempt=self._attempt, lost=self._lose, again=_ignore)
         self._kafka: AIOKafkaConsumer | None = None
-        self._held: dict[int, _Held] = {}
+        self._claims: dict[int, Claim] = {}
         self._unclaimed: dict[int, float] = {}
         self._following = Following()
         self._refused: dict[int, LogVerdict] = {}
         self._holes: dict[int, int] = {}
-        self._poison_run = 0
+        self._remembers = False
         self._joined = False
         self._alive_at = clock.monotonic()
         self._committed_at = clock.monotonic()
@@ -112,12 +120,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         if trouble := self._following.trouble(now):
             return CheckResult(name="intake", ok=False, detail=trouble)
         ok = now - self._alive_at < STALLED_AFTER_S
-        return CheckResult(name="intake", ok=ok, detail=f"{len(self._held)} partitions")
+        return CheckResult(name="intake", ok=ok, detail=f"{len(self._claims)} partitions")
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Forget partitions; a batch under way finds out by the epoch."""
         for tp in revoked:
-            self._held.pop(tp.partition, None)
+            self._claims.pop(tp.partition, None)
             self._unclaimed.pop(tp.partition, None)
             self._following.leave(tp.partition)
             self._refused.pop(tp.partition, None)
@@ -127,13 +135,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._metrics.rebalances.inc()
         self._joined = True
         for tp in assigned:
-            self._held.pop(tp.partition, None)
+            self._claims.pop(tp.partition, None)
             self._unclaimed[tp.partition] = 0.0
             self._following.wait(tp.partition, self._clock.monotonic())
             self._rest(tp.partition)
 
     async def _member(self) -> None:
-        self._line = await cluster_line(self._settings.brokers, self._settings.line)
+        name = await cluster_line(self._settings.brokers, self._settings.line)
+        self._line = TopicLine(name=name, topic=self._settings.topic)
+        await self._remember_dead_letters()
         session_ms = int(self._settings.session_timeout_s * 1000)
         consumer = AIOKafkaConsumer(
             **self._settings.brokers.options,
@@ -148,7 +158,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             fetch_max_wait_ms=POLL_MS,
         )
         self._kafka = consumer
-        self._held.clear()
+        self._claims.clear()
         self._unclaimed.clear()
         self._following.clear()
         consumer.subscribe([self._settings.topic], listener=self)
@@ -165,7 +175,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.batch)
         arrivals: list[Arrival] = []
         for tp, records in fetched.items():
-            arrivals += self._sift(consumer, tp, records)
+            arrivals += self._continue(consumer, tp, records)
         self._show(consumer)  # before applying, which waits for as long as the database is away
         if arrivals:
             await self._apply(arrivals)
@@ -175,7 +185,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
     def _show(self, consumer: AIOKafkaConsumer) -> None:
         """Take down for which partitions Kafka has answered, and set the gauges."""
         now = self._clock.monotonic()
-        for partition in self._held:
+        for partition in self._claims:
             stamp = consumer.last_poll_timestamp(TopicPartition(self._settings.topic, partition))
             self._following.note(partition, stamp, now)
         self._metrics.lag.set(self._lag(consumer))
@@ -195,46 +205,22 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
     async def _take_up(self, consumer: AIOKafkaConsumer, wanted: Sequence[int]) -> bool:
         """Claim, compare the logs, and read on where they are the same; False where broker or database is away."""
-        try:
-            claims, positions = await self._claim(consumer, wanted)
-            verdicts = await examine(positions, partial(self._read_at, consumer))
-            for claim in claims:
-                self._begin(consumer, claim, verdicts[claim.position.partition])
-        except Exception as error:
-            if not (is_transient(error) or isinstance(error, KafkaError)):
-                raise
-            _log.warning("partitions not claimed", partitions=wanted, reason=type(error).__name__)
+        ledger = DatabaseLedger(
+            pool=self._pool, table=PROGRESS, line=self._line, owner=self._settings.owner, patient=False
+        )
+        with tolerated("partitions not claimed", also=(KafkaError,), partitions=wanted) as outage:
+            for examined in await claim_and_examine(
+                self._settings.topic,
+                wanted,
+                bounds=_ConsumerBounds(consumer),
+                ledger=ledger,
+                read=partial(self._read_at, consumer),
+            ):
+                self._begin(consumer, examined)
+        if outage:
             again = self._clock.monotonic() + PAUSE_S
             self._unclaimed |= dict.fromkeys(self._unclaimed.keys() & set(wanted), again)
-            return False
-        return True
-
-    async def _claim(
-        self, consumer: AIOKafkaConsumer, partitions: Sequence[int]
-    ) -> tuple[list[Claim], list[identity.Position]]:
-        tps = {partition: TopicPartition(self._settings.topic, partition) for partition in partitions}
-        beginnings = await consumer.beginning_offsets(tps.values())
-        claims = []
-        async with transaction(self._pool) as connection:
-            for partition, tp in sorted(tps.items()):
-                place = Position(line=self._line, topic=tp.topic, partition=partition)
-                claim = await progress.claim(
-                    connection, place, owner=self._settings.owner, start=beginnings[tp], now=self._clock.now()
-                )
-                claims.append(claim)
-        ends = await consumer.end_offsets(tps.values())  # after the claim: the last owner moved on until then
-        positions = [
-            identity.Position(
-                partition=partition,
-                next_offset=claim.next_offset,
-                last_hash=claim.last_hash,
-                log_start=beginnings[tps[partition]],
-                log_end=ends[tps[partition]],
-            )
-            for claim in claims
-            for partition in (claim.position.partition,)
-        ]
-        return claims, positions
+        return not outage
 
     async def _read_at(self, consumer: AIOKafkaConsumer, offsets: Mapping[int, int]) -> dict[int, Arrival]:
         """Return the first record from an offset on, by partition; one whose log does not hold it starts over."""
@@ -252,9 +238,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             self._rest(partition)
         return found
 
-    def _begin(self, consumer: AIOKafkaConsumer, claim: Claim, verdict: LogVerdict) -> None:
+    def _begin(self, consumer: AIOKafkaConsumer, examined: ExaminedClaim) -> None:
         """Read on where what was applied ends, unless it is another log or the assignment has moved on."""
-        partition = claim.position.partition
+        claim, verdict = examined.claim, examined.verdict
+        partition = claim.partition
         if partition not in self._unclaimed:
             return
         if verdict.refused:
@@ -265,14 +252,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             self._let_go(partition, for_s=PROBE_WITHIN_S)  # as long as it held up the others
             return
         tp = TopicPartition(self._settings.topic, partition)
-        consumer.seek(tp, claim.next_offset)
+        consumer.seek(tp, claim.cursor)
         consumer.resume(tp)
-        asked = Asked.EXAMINED if self._holes.pop(partition, None) == claim.next_offset else Asked.NOTHING
+        claim.examined = self._holes.pop(partition, None) == claim.cursor
         del self._unclaimed[partition]
         self._following.take_up(partition, self._clock.monotonic())
         self._refused.pop(partition, None)
-        self._held[partition] = _Held(claim=claim, expected=claim.next_offset, asked=asked)
-        _log.info("partition claimed", partition=partition, epoch=claim.epoch, next_offset=claim.next_offset)
+        self._claims[partition] = claim
+        _log.info("partition claimed", partition=partition, epoch=claim.epoch, next_offset=claim.cursor)
 
     def _refuse(self, partition: int, verdict: LogVerdict) -> None:
         """Leave a partition unread, say so, and look again later: an operator may have decided by then."""
@@ -288,7 +275,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
     def _let_go(self, partition: int, *, for_s: float) -> None:
         """Read a partition no more until it is claimed again, at the earliest in so many seconds."""
-        self._held.pop(partition, None)
+        self._claims.pop(partition, None)
         self._unclaimed[partition] = self._clock.monotonic() + for_s
         self._following.wait(partition, self._clock.monotonic())
         self._rest(partition)
@@ -299,63 +286,76 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         if self._kafka is not None and tp in self._kafka.assignment():
             self._kafka.pause(tp)
 
-    def _sift(self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[Any]) -> list[Arrival]:
-        """Keep what comes next: drop repeats, seek back over a hole."""
-        held = self._held.get(tp.partition)
-        if held is None or not records:
+    def _continue(self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[Any]) -> list[Arrival]:
+        """Keep what comes next: drop repeats, ask again for what is missing."""
+        claim = self._claims.get(tp.partition)
+        if claim is None:
             return []
-        match receive(records[0].offset, expected=held.expected, asked=held.asked):
-            case Delivery.SEEK_BACK:
-                _log.warning("offsets missing, asking again", partition=tp.partition, expected=held.expected)
-                self._held[tp.partition] = replace(held, asked=Asked.AGAIN)
-                consumer.seek(tp, held.expected)
-                return []
-            case Delivery.EXAMINE:
-                _log.warning("offsets missing, examining the log", partition=tp.partition, expected=held.expected)
-                self._holes[tp.partition] = held.expected
-                self._let_go(tp.partition, for_s=0.0)
-                return []
-            case Delivery.TRIM:
-                records = [record for record in records if record.offset >= held.expected]
-            case Delivery.TAKE:
-                pass
-        return [_arrival(record) for record in records]
+        fresh: Sequence[Any] | Hole = continue_at(claim.cursor, records)
+        if isinstance(fresh, Hole) and not claim.examined:
+            self._ask_again(consumer, claim)
+            return []
+        if isinstance(fresh, Hole):  # the log is the same and holds the place: it is a transaction's mark, no record
+            fresh = records
+        if fresh:
+            claim.deliver(fresh[-1].offset)
+        return [_arrival(record) for record in fresh]
+
+    def _ask_again(self, consumer: AIOKafkaConsumer, claim: Claim) -> None:
+        """Seek back over a hole; where it stays, find out whether retention took what was not read."""
+        if claim.rewinds == 0:
+            _log.warning("offsets missing, asking again", partition=claim.partition, expected=claim.cursor)
+            claim.rewinds += 1
+            consumer.seek(TopicPartition(self._settings.topic, claim.partition), claim.cursor)
+        else:
+            _log.warning("offsets missing, examining the log", partition=claim.partition, expected=claim.cursor)
+            self._holes[claim.partition] = claim.cursor
+            self._let_go(claim.partition, for_s=0.0)
 
     async def _apply(self, arrivals: Sequence[Arrival]) -> None:
-        owned = {p: Owned(claim=held.claim, applied=held.expected) for p, held in self._held.items()}
         with self._metrics.processing_seconds.time():
-            applied = await retrying(lambda: self._intake.apply(owned, arrivals))
-        self._watch_poison(applied, len(arrivals))
-        for partition, next_offset in applied.next_offsets.items():
-            held = self._held.get(partition)
-            if held is not None and held.claim is owned[partition].claim:
-                self._held[partition] = _Held(claim=held.claim, expected=next_offset)
-        for partition in applied.lost & self._held.keys():
-            _log.warning("partition lost", partition=partition)
-            self._let_go(partition, for_s=PAUSE_S)
+            await self._applier.apply(gather(arrivals, self._claims))
 
-    def _watch_poison(self, applied: Applied, size: int) -> None:
-        self._poison_run = self._poison_run + applied.refused if applied.refused == size else 0
-        if self._poison_run >= self._settings.poison_limit:
-            raise PoisonStormError(f"{self._poison_run} records in a row were refused")
+    async def _attempt(self, batch: Batch[Arrival], *, bury: bool) -> None:
+        await self._intake.apply(self._line, batch, bury=bury)
+
+    def _lose(self, run: Run[Arrival]) -> None:
+        if self._claims.get(run.claim.partition) is run.claim:
+            self._let_go(run.claim.partition, for_s=PAUSE_S)
+
+    async def _remember_dead_letters(self) -> None:
+        """Learn once how many dead letters an earlier life left in a row."""
+        if self._remembers:
+            return
+
+        async def ask() -> int:
+            async with acquire(self._pool) as connection:
+                return await trailing(connection, SCHEMA, self._line, most=self._intake.limit.most)
+
+        self._intake.limit.remember(await retrying(ask))
+        self._remembers = True
 
     def _lag(self, consumer: AIOKafkaConsumer) -> int:
         lag = 0
-        for partition, held in self._held.items():
+        for partition, claim in self._claims.items():
             highwater = consumer.highwater(TopicPartition(self._settings.topic, partition))
-            lag += max(0, (highwater or 0) - held.expected)
+            lag += max(0, (highwater or 0) - claim.applied)
         return lag
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> None:
         now = self._clock.monotonic()
-        if now - self._committed_at < COMMIT_EVERY_S or not self._held:
+        if now - self._committed_at < COMMIT_EVERY_S or not self._claims:
             return
         self._committed_at = now
-        offsets = {TopicPartition(self._settings.topic, p): held.expected for p, held in self._held.items()}
+        offsets = {TopicPartition(self._settings.topic, p): claim.applied for p, claim in self._claims.items()}
         try:
             await consumer.commit(offsets)
         except KafkaError as error:
             _log.info("lag indicator not committed", reason=type(error).__name__)
+
+
+def _ignore(_reason: RetryReason) -> None:
+    """The log line says enough."""
 
 
 def _arrival(record: Any) -> Arrival:

@@ -1,19 +1,17 @@
 """A batch of records in one transaction: progress checked, frictions placed, everything written, progress moved on.
 
-So `kill -9` at any instant loses nothing and doubles nothing. Transient failures are raised to the consumer, which
-tries again; a record that can never be applied becomes a dead letter in the same transaction. Leaves Kafka to
-`consumer`.
+So `kill -9` at any instant loses nothing and doubles nothing. A record that can never be applied becomes a dead letter
+in the same transaction. Leaves trying again to `runtime.log`, and Kafka to `consumer`.
 """
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.alerts.consume import dead_letters, progress
-from services.alerts.consume.dead_letters import DeadLetter, UnstorableError, recognising
-from services.alerts.consume.progress import Advance, Claim, OffsetMismatchError
+from services.alerts.consume import dead_letters
+from services.alerts.consume.dead_letters import DeadLetter
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.issues import issue_store
 from services.alerts.issues.contract import UnreadableFrictionError, read_friction
@@ -23,14 +21,17 @@ from services.alerts.metrics import Metrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.alerts.notify.notification import NotificationPlan
 from services.runtime.clock import Clock
+from services.runtime.log.batch import Batch, Run, judge
+from services.runtime.log.dead_letters import DeadLetterGuard
 from services.runtime.log.identity import fingerprint
+from services.runtime.log.progress import Advance, ProgressTable, TopicLine
 from services.runtime.logs import get_logger
 from services.runtime.postgres import Connection, Pool, transaction
 
 _log = get_logger(__name__)
 
-WIDENINGS = 10
-"""How often a batch starts over because an issue moved under its hands."""
+SCHEMA = "alerts"
+PROGRESS = ProgressTable(f"{SCHEMA}.progress", append_times=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +44,6 @@ class Arrival:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owned:
-    """The claim of a partition, and the offset up to which its owner knows everything to be applied."""
-
-    claim: Claim
-    applied: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Applied:
-    """What a batch came to: the next offset of each partition, the partitions that are not ours any more, poison."""
-
-    next_offsets: Mapping[int, int]
-    lost: frozenset[int]
-    refused: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,64 +65,31 @@ class Intake:
     new_id: Callable[[], UUID]
     failpoints: AlertsFailpoints
     reopen_window: timedelta
+    limit: DeadLetterGuard
 
-    async def apply(self, owned: Mapping[int, Owned], arrivals: Sequence[Arrival]) -> Applied:
-        """Apply `arrivals`, in offset order within each partition; `owned` says by which right.
-
-        A batch that the database refuses for its content is halved until the record is found.
+    async def apply(self, line: TopicLine, batch: Batch[Arrival], *, bury: bool = False) -> None:
+        """Try once to apply what of `batch` is not applied yet; with `bury`, make dead letters of its records.
 
         Raises:
-            services.alerts.consume.progress.OffsetMismatchError: our claim holds, and there is a hole before the batch.
+            FencedError, HoleInProgressError, WidenedError, DeadLetterLimitError: nothing is committed.
         """
-        try:
-            return await self._apply(owned, arrivals)
-        except UnstorableError:
-            if len(arrivals) == 1:
-                return await self._apply(owned, arrivals, refuse_all=True)
-        half = len(arrivals) // 2
-        first = await self.apply(owned, arrivals[:half])
-        rest = [a for a in arrivals[half:] if a.partition not in first.lost]
-        if not rest:
-            return first
-        second = await self.apply(owned, rest)
-        return Applied(
-            next_offsets={**first.next_offsets, **second.next_offsets},
-            lost=first.lost | second.lost,
-            refused=first.refused + second.refused,
-        )
-
-    async def _apply(
-        self, owned: Mapping[int, Owned], arrivals: Sequence[Arrival], *, refuse_all: bool = False
-    ) -> Applied:
-        for _ in range(WIDENINGS):
-            try:
-                return await self._once(owned, arrivals, refuse_all=refuse_all)
-            except issue_store.IssueMovedError:
-                continue
-        raise issue_store.IssueMovedError
-
-    async def _once(self, owned: Mapping[int, Owned], arrivals: Sequence[Arrival], *, refuse_all: bool) -> Applied:
         now = self.clock.now()
-        wanted = sorted({a.partition for a in arrivals})
-        claims = {partition: owned[partition].claim for partition in wanted}
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_READ)
-        with recognising():
-            async with transaction(self.pool) as connection:
-                held = await progress.held(connection, list(claims.values()))
-                _refuse_holes(owned, held)
-                ours = [a for a in arrivals if a.partition in held and a.offset >= held[a.partition]]
-                read, letters = _read_all(ours, refuse_all=refuse_all)
-                placement, announcements = await self._place(connection, read, now)
-                await dead_letters.add(connection, [_letter(claims, a, why) for a, why in letters], now)
-                advances = _advances(claims, ours, held)
-                await progress.advance(connection, advances, now)
+        async with transaction(self.pool) as connection:
+            held = await PROGRESS.lock(connection, line, [run.claim.partition for run in batch.runs])
+            batch = judge(batch, held)
+            if not batch.runs:
+                return
+            read, letters = _read_all(list(batch.items), refuse_all=bury)
+            placement, announcements = await self._place(connection, read, now)
+            refused = {(arrival.partition, arrival.offset) for arrival, _ in letters}
+            dead = [(arrival.partition, arrival.offset) in refused for arrival in batch.items]
+            self.limit.admit(dead)
+            await dead_letters.add(connection, line, [_letter(arrival, why) for arrival, why in letters], now)
+            await PROGRESS.advance(connection, line, [_advance(run) for run in batch.runs])
+        self.limit.committed(dead)
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_APPLIED)
         self._count(placement, announcements, letters)
-        return Applied(
-            next_offsets={**held, **{a.claim.position.partition: a.next_offset for a in advances}},
-            lost=frozenset(wanted) - held.keys(),
-            refused=len(letters),
-        )
 
     async def _place(
         self, connection: Connection, read: Sequence[_Read], now: datetime
@@ -177,13 +128,6 @@ class Intake:
             _log.warning("friction dead-lettered", code=why.code, partition=arrival.partition, offset=arrival.offset)
 
 
-def _refuse_holes(owned: Mapping[int, Owned], held: Mapping[int, int]) -> None:
-    """More than we know may be applied (a commit whose answer was lost), less may not: something was never applied."""
-    for partition, stored in held.items():
-        if stored < owned[partition].applied:
-            raise OffsetMismatchError(f"partition {partition} is at {stored}, not {owned[partition].applied}")
-
-
 def _read_all(
     arrivals: Sequence[Arrival], *, refuse_all: bool
 ) -> tuple[list[_Read], list[tuple[Arrival, UnreadableFrictionError]]]:
@@ -201,9 +145,9 @@ def _read_all(
     return read, letters
 
 
-def _letter(claims: Mapping[int, Claim], arrival: Arrival, refused: UnreadableFrictionError) -> DeadLetter:
+def _letter(arrival: Arrival, refused: UnreadableFrictionError) -> DeadLetter:
     return DeadLetter(
-        position=claims[arrival.partition].position,
+        partition=arrival.partition,
         offset=arrival.offset,
         code=refused.code,
         at=refused.at,
@@ -214,14 +158,12 @@ def _letter(claims: Mapping[int, Claim], arrival: Arrival, refused: UnreadableFr
     )
 
 
-def _advances(claims: Mapping[int, Claim], ours: Sequence[Arrival], held: Mapping[int, int]) -> list[Advance]:
-    last = {arrival.partition: arrival for arrival in ours}
-    return [
-        Advance(
-            claim=claims[partition],
-            expected=held[partition],
-            next_offset=arrival.offset + 1,
-            last_hash=fingerprint(arrival),
-        )
-        for partition, arrival in sorted(last.items())
-    ]
+def _advance(run: Run[Arrival]) -> Advance:
+    last = run.items[-1]
+    return Advance(
+        partition=run.claim.partition,
+        epoch=run.claim.epoch,
+        was=run.first,
+        next_offset=run.end,
+        last_hash=fingerprint(last),
+    )

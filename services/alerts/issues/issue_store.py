@@ -12,11 +12,7 @@ from services.alerts.issues.contract import read_friction
 from services.alerts.issues.json_columns import decode_issue, encode_issue, encode_json
 from services.alerts.issues.model import Issue, IssueChange, PlacedFriction
 from services.alerts.issues.placement import PlacementContext
-from services.runtime.postgres import Connection, Row, columns
-
-
-class IssueMovedError(Exception):
-    """An issue moved to another fingerprint before it could be locked: start over."""
+from services.runtime.postgres import Connection, Row, WidenedError, columns
 
 
 async def load_context(
@@ -38,7 +34,7 @@ async def load_context(
     occurrences = await lock_fingerprints(connection, fingerprints)
     issues = await _lock_issues(connection, homes, fingerprints, since=now - reopen_window)
     if any(issue.fingerprint not in occurrences for issue in issues.values()):
-        raise IssueMovedError
+        raise WidenedError
     frictions |= await _frictions_on(connection, issues)
     return PlacementContext(frictions=frictions, issues=issues, occurrences=occurrences)
 
@@ -136,7 +132,7 @@ async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, boo
     document = await connection.fetchval("SELECT document FROM alerts.issues WHERE issue_id = $1 FOR UPDATE", issue_id)
     issue = decode_issue(document)
     if issue.fingerprint not in fingerprints:
-        raise IssueMovedError
+        raise WidenedError
     superseded = await connection.fetchval(
         """
         SELECT EXISTS (

@@ -18,7 +18,7 @@ import asyncpg
 from services.runtime.log.batch import Batch, FencedError, Item, Run
 from services.runtime.log.dead_letters import UNSTORABLE
 from services.runtime.logs import get_logger
-from services.runtime.postgres import is_transient
+from services.runtime.postgres import WidenedError, is_transient
 
 _log = get_logger(__name__)
 
@@ -31,10 +31,6 @@ ever; half as many records need their locks half as long, so somebody gets throu
 
 UNDIVIDED = 100
 """Records that are not divided for lack of time: fewer take no less."""
-
-
-class WidenedError(Exception):
-    """What was locked is not all that the work touches, because somebody moved something: roll back, begin again."""
 
 
 class RetryReason(StrEnum):
@@ -68,7 +64,8 @@ class BatchApplier(Generic[Item]):
         pause = FIRST_PAUSE_S
         while batch.runs:
             try:
-                return await self.attempt(batch, bury=bury)
+                await self.attempt(batch, bury=bury)
+                return self._applied(batch)
             except FencedError as fenced:
                 batch = self._lose(batch, fenced)
             except WidenedError:
@@ -83,6 +80,10 @@ class BatchApplier(Generic[Item]):
                     return await self._bisect(batch)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
         return None
+
+    def _applied(self, batch: Batch[Item]) -> None:
+        for run in batch.runs:
+            run.claim.applied = max(run.claim.applied, run.end)
 
     async def _bisect(self, batch: Batch[Item]) -> None:
         for half in batch.halves():

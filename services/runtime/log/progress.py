@@ -32,8 +32,8 @@ class HeldPartition:
 class Advance:
     """The new state of a partition whose records up to `next_offset` are applied in this transaction.
 
-    `last_hash` is the fingerprint of the record before `next_offset`, `appended_at` the broker's time of it,
-    `replayed_at` that of the last replayed record among the applied ones.
+    `last_hash` is the fingerprint of the record before `next_offset`. Tables that keep append times also take
+    `appended_at`, the broker's time of that record, and `replayed_at`, that of the last replayed one among the applied.
     """
 
     partition: int
@@ -41,7 +41,7 @@ class Advance:
     was: int
     next_offset: int
     last_hash: bytes
-    appended_at: datetime
+    appended_at: datetime | None = None
     replayed_at: datetime | None = None
 
 

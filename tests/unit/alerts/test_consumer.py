@@ -1,6 +1,5 @@
 """What the consumer shows while the database keeps a batch waiting, and while Kafka keeps it from its partitions."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,10 +9,12 @@ from prometheus_client import CollectorRegistry
 
 from services.alerts.consume.consumer import Consumer, ConsumerSettings
 from services.alerts.consume.following import STALLED_AFTER_S
-from services.alerts.consume.intake import Applied, Arrival, Intake, Owned
-from services.alerts.consume.progress import Claim, Position
+from services.alerts.consume.intake import Arrival, Intake
 from services.alerts.metrics import IntakeMetrics
-from services.runtime.log.identity import LogVerdict
+from services.runtime.log.batch import Batch
+from services.runtime.log.claims import Claim, ExaminedClaim
+from services.runtime.log.identity import LogVerdict, Position
+from services.runtime.log.progress import TopicLine
 from services.runtime.reach.brokers import Brokers
 from tests.conftest import SteppingClock
 
@@ -25,7 +26,6 @@ SETTINGS = ConsumerSettings(
     owner="test",
     session_timeout_s=2.0,
     batch=10,
-    poison_limit=10,
     topic="frictions",
 )
 
@@ -65,9 +65,9 @@ class WaitingIntake:
     metrics: IntakeMetrics
     lags: list[float] = field(default_factory=list)
 
-    async def apply(self, _owned: Mapping[int, Owned], arrivals: Sequence[Arrival]) -> Applied:
+    async def apply(self, _line: TopicLine, _batch: Batch[Arrival], *, bury: bool) -> None:
+        assert not bury
         self.lags.append(self.metrics.lag._value.get())
-        return Applied(next_offsets={0: arrivals[-1].offset + 1}, lost=frozenset(), refused=0)
 
 
 async def a_consumer(clock: SteppingClock) -> tuple[Consumer, WaitingIntake, FakeKafka]:
@@ -79,9 +79,9 @@ async def a_consumer(clock: SteppingClock) -> tuple[Consumer, WaitingIntake, Fak
 
 
 def begin(consumer: Consumer, kafka: FakeKafka) -> None:
-    position = Position(line="test", topic="frictions", partition=0)
-    claim = Claim(position=position, epoch=1, next_offset=0, last_hash=None)
-    consumer._begin(cast(Any, kafka), claim, LogVerdict.SAME)
+    claim = Claim(partition=0, epoch=1, applied=0, cursor=0)
+    position = Position(partition=0, next_offset=0, last_hash=None, log_start=0, log_end=7)
+    consumer._begin(cast(Any, kafka), ExaminedClaim(claim=claim, position=position, verdict=LogVerdict.SAME))
 
 
 async def test_what_waits_is_shown_before_the_batch_is_applied(clock: SteppingClock) -> None:
