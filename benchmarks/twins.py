@@ -16,7 +16,7 @@ from schemas.documents import journey as journey_v1
 from services.journey.domain import friction as friction_domain
 from services.journey.domain import journey as journeys_domain
 from services.journey.domain.effort import Effort, EffortPart
-from services.journey.domain.friction import Finding, Friction
+from services.journey.domain.friction import Friction, RuleFinding
 from services.journey.domain.journey import Journey, JourneyPolicy
 from services.journey.domain.names import CustomerId, JourneyId, friction_id, timer_id
 
@@ -69,7 +69,7 @@ def _digest(said: Friction, journeys: tuple[JourneyId, ...]) -> bytes:
         service_level=said.service_level,
         refs=said.refs,
     )
-    return friction_domain.digest(cast(Finding, finding), journeys)
+    return friction_domain.digest(cast(RuleFinding, finding), journeys)
 
 
 def of_journey(row: Row, copy: int) -> Row:

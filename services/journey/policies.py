@@ -6,15 +6,15 @@ from typing import Final
 from schemas import kinds
 from schemas.identifiers import blocked, identifier_types
 from services.journey.domain.identity import IdentityPolicy
-from services.journey.domain.projection import Policy
+from services.journey.domain.projection import ProjectionPolicy
 
 REMEMBERED: Final = 8192
 """Identifiers of which it is remembered whether they are blocked: the same ones come again and again."""
 
 
-def projection() -> Policy:
+def projection() -> ProjectionPolicy:
     """Return what a projection must know of the world."""
-    return Policy(contact_kinds=kinds.load().contacts)
+    return ProjectionPolicy(contact_kinds=kinds.load().contacts)
 
 
 def identity() -> IdentityPolicy:

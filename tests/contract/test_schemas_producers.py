@@ -17,7 +17,7 @@ from schemas import validation
 from schemas.documents import friction, issue
 from services.alerts.issues import contract
 from services.alerts.issues.placement import PlacementContext, place
-from services.journey.domain.comparison.changes import Changes, diff
+from services.journey.domain.comparison.changes import CustomerChanges, diff
 from services.journey.domain.touchpoint import Identifier
 from services.journey.renew import publication
 from tests.unit.journey.domain.making import DAYS, SHIPPED, Shelf, at, call, seen, told
@@ -37,7 +37,7 @@ LONG: dict[str, Any] = {
 """Every member as long as the contract lets it be."""
 
 
-def changes() -> Changes:
+def changes() -> CustomerChanges:
     """What a hard week of one customer makes: enough calls to overflow every list, and a promise that was not kept."""
     history = [
         call(
@@ -57,31 +57,31 @@ def changes() -> Changes:
 
 
 @pytest.fixture(scope="module")
-def written() -> Changes:
+def written() -> CustomerChanges:
     return changes()
 
 
-def frictions(written: Changes) -> Iterator[bytes]:
+def frictions(written: CustomerChanges) -> Iterator[bytes]:
     """The published frictions."""
     for change in written.frictions:
         yield publication.friction(change.friction, None).record.value or b""
 
 
-def test_frictions_are_as_the_contract_says(written: Changes) -> None:
+def test_frictions_are_as_the_contract_says(written: CustomerChanges) -> None:
     values = list(frictions(written))
     assert len({friction.decode(value).rule for value in values}) >= 4
     for value in values:
         assert validation.errors("friction.v1", json.loads(value)) == []
 
 
-def test_journeys_are_as_the_contract_says(written: Changes) -> None:
+def test_journeys_are_as_the_contract_says(written: CustomerChanges) -> None:
     assert written.journeys
     for change in written.journeys:
         value = publication.journey(change.journey, NOW, None).record.value or b""
         assert validation.errors("journey.v1", json.loads(value)) == []
 
 
-def test_issues_are_as_the_contract_says(written: Changes) -> None:
+def test_issues_are_as_the_contract_says(written: CustomerChanges) -> None:
     arrivals = [contract.read_friction(value) for value in frictions(written)]
     ids = iter(range(1, 1000))
     board = PlacementContext(frictions={}, issues={}, occurrences={})

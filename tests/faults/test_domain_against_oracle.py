@@ -16,11 +16,11 @@ import pytest
 
 from schemas import kinds
 from services.journey import policies
-from services.journey.domain.identity import KnownCustomer, KnownIdentity, plan, sight
+from services.journey.domain.identity import KnownCustomer, KnownIdentity, identity_evidence, plan
 from services.journey.domain.names import timer_id
-from services.journey.domain.projection import Policy, Projection, project
+from services.journey.domain.projection import Projection, ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
-from services.journey.domain.touchpoint import Recorded, Touchpoint, is_late
+from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
 from services.journey.rulebook import load
 from tests.faults.checker import unlike
 from tests.faults.dense import stories
@@ -35,15 +35,15 @@ from tests.faults.workload import NOON, make
 Json = dict[str, Any]
 
 
-def _recorded(document: Json) -> Recorded:
+def _recorded(document: Json) -> RecordedTouchpoint:
     touchpoint = msgspec.convert(document, Touchpoint)
-    return Recorded(touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint))
+    return RecordedTouchpoint(touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint))
 
 
-def _people(documents: list[Json]) -> list[list[Recorded]]:
+def _people(documents: list[Json]) -> list[list[RecordedTouchpoint]]:
     facts = {(one["source"], one["id"]): fact(one) for one in documents}
     components = Components(facts.values())
-    people: dict[object, list[Recorded]] = {}
+    people: dict[object, list[RecordedTouchpoint]] = {}
     for one in documents:
         owner = components.owner(facts[one["source"], one["id"]])
         people.setdefault(owner, []).append(_recorded(one))
@@ -57,8 +57,8 @@ def _customers(documents: Sequence[Json], size: int) -> set[frozenset[tuple[str,
     kept: dict[Any, KnownCustomer] = {}
     for first in range(0, len(documents), size):
         batch = [msgspec.convert(one, Touchpoint) for one in documents[first : first + size]]
-        sightings = [sight(one, policy) for one in sorted(batch, key=lambda one: one.order)]
-        planned = plan(sightings, KnownIdentity(owners=owners, customers=kept), policy, lambda: UUID(int=next(ids)))
+        evidence = [identity_evidence(one, policy) for one in sorted(batch, key=lambda one: one.order)]
+        planned = plan(evidence, KnownIdentity(owners=owners, customers=kept), policy, lambda: UUID(int=next(ids)))
         into = {merge.absorbed: merge.survivor for merge in planned.merges}
         owners = {key: into.get(owner, owner) for key, owner in (owners | dict(planned.attached)).items()}
         for customer in planned.created:
@@ -100,7 +100,7 @@ rules:
 
 
 def _projections(documents: list[Json], rulebook: Rulebook) -> list[Projection]:
-    policy = Policy(contact_kinds=kinds.load().contacts)
+    policy = ProjectionPolicy(contact_kinds=kinds.load().contacts)
     found = []
     for history in _people(documents):
         fired = {

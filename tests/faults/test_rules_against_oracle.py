@@ -15,9 +15,9 @@ import pytest
 from schemas import kinds
 from services.journey import rulebook
 from services.journey.domain.names import timer_id
-from services.journey.domain.projection import Policy, project
+from services.journey.domain.projection import ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
-from services.journey.domain.touchpoint import Recorded, Touchpoint, is_late
+from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
 from tests.faults.dense import stories
 from tests.faults.facts import fact
 from tests.faults.oracle_journeys import journeys
@@ -37,9 +37,11 @@ def found(documents: list[Json], rules: Rulebook) -> dict[str, dict[str, tuple[t
     history = []
     for one in documents:
         touchpoint = msgspec.convert(one, Touchpoint)
-        history.append(Recorded(touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint)))
+        history.append(
+            RecordedTouchpoint(touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint))
+        )
     fired = {timer_id(rule.id, *one.touchpoint.key) for one in history for rule in rules.rules}
-    said = project(history, fired=fired, rulebook=rules, policy=Policy(contact_kinds=kinds.load().contacts))
+    said = project(history, fired=fired, rulebook=rules, policy=ProjectionPolicy(contact_kinds=kinds.load().contacts))
     assert said.failures == []
     evidence: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {}
     for finding in said.findings:

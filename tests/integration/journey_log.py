@@ -22,7 +22,7 @@ from services.journey.apply.transaction import BatchTransaction
 from services.journey.consume import progress
 from services.journey.consume.intake import Chunk, Claim, Intake
 from services.journey.consume.progress import Line
-from services.journey.domain.projection import Policy
+from services.journey.domain.projection import ProjectionPolicy
 from services.journey.domain.rules.book import Rulebook
 from services.journey.failpoints import Failpoints
 from services.journey.metrics import Metrics
@@ -222,7 +222,7 @@ def _patience(terms: Terms) -> Patience:
     )
 
 
-def _policy(idle_after: timedelta) -> Policy:
+def _policy(idle_after: timedelta) -> ProjectionPolicy:
     policy = policies.projection()
     return msgspec.structs.replace(policy, journeys=msgspec.structs.replace(policy.journeys, idle_after=idle_after))
 

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from schemas import kinds
-from services.journey.domain.projection import Policy, Projection, project
-from services.journey.domain.touchpoint import Recorded, Touchpoint, is_late
+from services.journey.domain.projection import Projection, ProjectionPolicy, project
+from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
 from services.journey.rulebook import load
 from tests.faults.dense import stories
 from tests.faults.facts import fact
@@ -40,12 +40,14 @@ def several_names(documents: list[Json], rng: random.Random) -> list[Json]:
 def projections(documents: list[Json]) -> list[Projection]:
     facts = {(one["source"], one["id"]): fact(one) for one in documents}
     components = Components(facts.values())
-    people: dict[object, list[Recorded]] = {}
+    people: dict[object, list[RecordedTouchpoint]] = {}
     for one in documents:
         touchpoint = msgspec.convert(one, Touchpoint)
-        recorded = Recorded(touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint))
+        recorded = RecordedTouchpoint(
+            touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint)
+        )
         people.setdefault(components.owner(facts[touchpoint.key]), []).append(recorded)
-    rulebook, policy = load(), Policy(contact_kinds=kinds.load().contacts)
+    rulebook, policy = load(), ProjectionPolicy(contact_kinds=kinds.load().contacts)
     return [project(history, rulebook=rulebook, policy=policy) for history in people.values()]
 
 

@@ -6,9 +6,9 @@ import pytest
 import pytest_asyncio
 
 from services.journey import rulebook
-from services.journey.domain.history import History
-from services.journey.domain.rules.book import Evaluation, Rulebook
-from services.journey.domain.rules.shape import RuleFailed
+from services.journey.domain.history import CustomerHistory
+from services.journey.domain.rules.book import Rulebook, RuleEvaluation
+from services.journey.domain.rules.shape import RuleFailure
 from tests.integration.journey_log import Bench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
@@ -21,13 +21,15 @@ class FragileRulebook(Rulebook):
 
     broken = True
 
-    def evaluate(self, history: History) -> Evaluation:
+    def evaluate(self, history: CustomerHistory) -> RuleEvaluation:
         """All but the broken one."""
         said = super().evaluate(history)
         if not self.broken:
             return said
         findings = [finding for finding in said.findings if finding.rule != RULE]
-        return Evaluation(findings, said.timers, [RuleFailed(rule=RULE, rule_version=1, error="ZeroDivisionError")])
+        return RuleEvaluation(
+            findings, said.timers, [RuleFailure(rule=RULE, rule_version=1, error="ZeroDivisionError")]
+        )
 
 
 @pytest.fixture

@@ -20,12 +20,12 @@ from services.journey.domain.identity import (
     IdentityPlan,
     KnownCustomer,
     KnownIdentity,
+    identity_evidence,
     plan,
-    sight,
 )
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import Projection, project
-from services.journey.domain.touchpoint import Recorded, Touchpoint, TouchpointKey, is_late
+from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, TouchpointKey, is_late
 from services.journey.renew import publication
 from services.journey.timers.horizon import horizon
 from services.runtime.clock import Clock
@@ -54,7 +54,7 @@ class Kept:
     id: CustomerId
     sequence: int
     shelf: Shelf
-    history: list[Recorded] = field(default_factory=list)
+    history: list[RecordedTouchpoint] = field(default_factory=list)
     merges: int = 0
     projection: Projection | None = None
 
@@ -140,7 +140,7 @@ class JourneyTables:
         """Find whose each touchpoint is, merging customers; return the touched ones with their trace."""
         ordered = sorted((content.touchpoint for _, content in fresh), key=lambda one: one.order)
         planned = plan(
-            [sight(one, policies.identity()) for one in ordered],
+            [identity_evidence(one, policies.identity()) for one in ordered],
             self._known(),
             policies.identity(),
             lambda: UUID(int=next(self._numbers)),
@@ -196,8 +196,8 @@ class JourneyTables:
             self.next_offset = run.end
 
 
-def _recorded(item: Item, touchpoint: Touchpoint) -> Recorded:
-    return Recorded(touchpoint=touchpoint, appended_at=item.appended_at, late=is_late(touchpoint))
+def _recorded(item: Item, touchpoint: Touchpoint) -> RecordedTouchpoint:
+    return RecordedTouchpoint(touchpoint=touchpoint, appended_at=item.appended_at, late=is_late(touchpoint))
 
 
 def rules_of(kept: Kept) -> list[str]:

@@ -19,7 +19,7 @@ from services.journey import policies
 from services.journey.apply.resolution import Resolver, WidenedError
 from services.journey.domain.identity import IdentifierKey
 from services.journey.repair.check import Surveyed, Surveyor
-from services.journey.repair.differences import Difference
+from services.journey.repair.differences import IdentityDifference
 from services.journey.repair.fix import Mended, Mender
 from services.journey.repair.unmerge import Unmerger
 from services.journey.settings import WorkerSettings
@@ -50,9 +50,9 @@ class Report:
     customers: int = 0
     identifiers: int = 0
     touchpoints: int = 0
-    differences: Counter[Difference] = field(default_factory=Counter)
-    examples: dict[Difference, list[dict[str, Any]]] = field(default_factory=dict)
-    found: dict[Difference, int] | None = None
+    differences: Counter[IdentityDifference] = field(default_factory=Counter)
+    examples: dict[IdentityDifference, list[dict[str, Any]]] = field(default_factory=dict)
+    found: dict[IdentityDifference, int] | None = None
     """What differed before anything was mended; None where nothing was to be mended."""
 
     mended: Mended = field(default_factory=Mended)
@@ -70,7 +70,7 @@ class Report:
             "customers": self.customers,
             "identifiers": self.identifiers,
             "touchpoints": self.touchpoints,
-            "differences": {str(what): self.differences[what] for what in Difference},
+            "differences": {str(what): self.differences[what] for what in IdentityDifference},
             "examples": {str(what): shown for what, shown in self.examples.items()},
             "found": None if self.found is None else {str(what): number for what, number in self.found.items()},
             "mended": msgspec.to_builtins(self.mended),
@@ -124,7 +124,7 @@ async def _check(url: str, settings: WorkerSettings, told: Told, *, repair: bool
 
 async def _repeat(surveyor: Surveyor, mender: Mender | None, told: Told) -> Report:
     mended = Mended()
-    found: dict[Difference, int] | None = None
+    found: dict[IdentityDifference, int] | None = None
     for _ in range(PASSES):
         report = await _once(surveyor, mender, told)
         mended.add(report.mended)
@@ -159,7 +159,7 @@ def _add(report: Report, page: Surveyed) -> None:
             kept += shown[: EXAMPLES - len(kept)]
 
 
-def _shown(page: Surveyed) -> list[tuple[Difference, int, list[dict[str, Any]]]]:
+def _shown(page: Surveyed) -> list[tuple[IdentityDifference, int, list[dict[str, Any]]]]:
     """How much of each difference a page has, and the first examples."""
     split = [
         {
@@ -177,11 +177,11 @@ def _shown(page: Surveyed) -> list[tuple[Difference, int, list[dict[str, Any]]]]
         {"journey": one.journey_id, "holder": one.holder, "owner": one.owner} for one in page.journeys[:EXAMPLES]
     ]
     return [
-        (Difference.SPLIT, len(page.split), split),
-        (Difference.HELD_WITHOUT_LINK, len(page.unheld), _customers(page.unheld)),
-        (Difference.TOUCHPOINT, len(page.strays), strays),
-        (Difference.JOURNEY, len(page.journeys), journeys),
-        (Difference.COUNT, len(page.miscounted), _customers(page.miscounted)),
+        (IdentityDifference.SPLIT, len(page.split), split),
+        (IdentityDifference.HELD_WITHOUT_LINK, len(page.unheld), _customers(page.unheld)),
+        (IdentityDifference.TOUCHPOINT, len(page.strays), strays),
+        (IdentityDifference.JOURNEY, len(page.journeys), journeys),
+        (IdentityDifference.COUNT, len(page.miscounted), _customers(page.miscounted)),
     ]
 
 

@@ -10,17 +10,17 @@ from uuid import UUID
 
 from services.journey.domain.identity import (
     IdentifierKey,
+    IdentifierLink,
+    IdentityEvidence,
     IdentityPlan,
     IdentityPolicy,
     KnownCustomer,
     KnownIdentity,
-    Link,
     LinkKey,
-    Quarantined,
-    Sighting,
+    QuarantinedLink,
     counted_links,
+    identity_evidence,
     plan,
-    sight,
 )
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
@@ -42,7 +42,7 @@ class Resolution:
     absorbed: Mapping[CustomerId, Sequence[UUID]] = field(default_factory=dict)
     new_identifiers: Mapping[CustomerId, int] = field(default_factory=dict)
     nobody: frozenset[TouchpointKey] = frozenset()
-    quarantined: Sequence[Quarantined] = ()
+    quarantined: Sequence[QuarantinedLink] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,19 +61,21 @@ class Resolver:
         if not touchpoints:
             return Resolution()
         ordered = sorted(touchpoints, key=lambda touchpoint: touchpoint.order)
-        return await self.resolve_sightings(connection, [sight(touchpoint, self.policy) for touchpoint in ordered])
+        return await self.resolve_evidence(
+            connection, [identity_evidence(touchpoint, self.policy) for touchpoint in ordered]
+        )
 
-    async def resolve_sightings(self, connection: Connection, sightings: Sequence[Sighting]) -> Resolution:
+    async def resolve_evidence(self, connection: Connection, evidence: Sequence[IdentityEvidence]) -> Resolution:
         """Do the same for what was sighted, in event order.
 
         Raises:
             WidenedError: see the class.
         """
-        mentions = _mentions(sightings)
+        mentions = _mentions(evidence)
         pointed = await identifiers.touch(connection, mentions)
-        links = await _kept_links(connection, sightings)
+        links = await _kept_links(connection, evidence)
         known, roots = await _known(connection, links, pointed)
-        planned = plan(sightings, known, self.policy, self.new_id)
+        planned = plan(evidence, known, self.policy, self.new_id)
         absorptions = [_absorption(merge.absorbed, merge.survivor, merge.link) for merge in planned.merges]
         if planned.created:
             await customers.create(connection, planned.created)
@@ -99,9 +101,9 @@ class Resolver:
         )
 
 
-async def _kept_links(connection: Connection, sightings: Sequence[Sighting]) -> dict[LinkKey, KeptLink]:
-    """What the ledger says of the links that `sightings` make."""
-    made = {link for keys in {sighting.keys for sighting in sightings} for link in counted_links(keys)}
+async def _kept_links(connection: Connection, evidence: Sequence[IdentityEvidence]) -> dict[LinkKey, KeptLink]:
+    """What the ledger says of the links that `evidence` make."""
+    made = {link for keys in {one.keys for one in evidence} for link in counted_links(keys)}
     return await identifiers.links(connection, made) if made else {}
 
 
@@ -128,12 +130,12 @@ async def _keep_links(connection: Connection, planned: IdentityPlan, kept: Mappi
         await identifiers.keep_links(connection, rows)
 
 
-def _mentions(sightings: Sequence[Sighting]) -> dict[IdentifierKey, Mention]:
-    """What `sightings`, in event order, say about each identifier that may point to somebody."""
+def _mentions(evidence: Sequence[IdentityEvidence]) -> dict[IdentifierKey, Mention]:
+    """What `evidence`, in event order, say about each identifier that may point to somebody."""
     mentions: dict[IdentifierKey, Mention] = {}
-    for sighting in sightings:
-        touchpoint = sighting.touchpoint
-        for key in sighting.keys:
+    for one in evidence:
+        touchpoint = one.touchpoint
+        for key in one.keys:
             verified = touchpoint.customer[key[0]].verified
             mention = mentions.get(key)
             if mention is None:
@@ -161,7 +163,7 @@ def _by_survivor(planned: IdentityPlan) -> dict[CustomerId, list[UUID]]:
     return grouped
 
 
-def _absorption(absorbed: UUID, survivor: UUID, link: Link) -> Absorption:
+def _absorption(absorbed: UUID, survivor: UUID, link: IdentifierLink) -> Absorption:
     evidence = link.evidence
     return Absorption(absorbed=absorbed, survivor=survivor, source=evidence.source, touchpoint_id=evidence.id)
 
@@ -173,7 +175,7 @@ def _link_rows(planned: IdentityPlan) -> list[LinkRow]:
     return list(rows.values())
 
 
-def _link_row(link: Link, state: str, reason: str) -> LinkRow:
+def _link_row(link: IdentifierLink, state: str, reason: str) -> LinkRow:
     evidence = link.evidence
     return LinkRow(
         key=link.key,

@@ -1,8 +1,9 @@
-"""Effort: how hard a journey has been so far, 0 to 100, as a sum of named parts that saturates. It knows no clock.
+"""The effort score: how hard a journey has been so far, from 0 to 100.
 
-Only touchpoints are looked at, never frictions, so that a score can be explained by what happened and recomputed by
-anyone who has the touchpoints. The weights of digital trouble are those of the reference table (signals E5: error 5,
-rage click 4, dead click 2, transfer 5, repeat contact 6, channel switch 3); the rest are our own, in proportion.
+The score is a saturating sum of named parts and depends on no clock. It is computed from touchpoints, never from
+frictions, so anyone who has the touchpoints can explain and recompute it. The weights of digital trouble are those of
+the reference table (signals E5: error 5, rage click 4, dead click 2, transfer 5, repeat contact 6, channel switch 3);
+the others were chosen in proportion.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +12,8 @@ from math import exp
 
 import msgspec
 
-from services.journey.domain.history import Contact, History
-from services.journey.domain.touchpoint import Recorded, Touchpoint
+from services.journey.domain.history import Contact, CustomerHistory
+from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint
 
 REPEAT_CONTACT = 6
 TRANSFER = 5
@@ -49,7 +50,7 @@ _NEGATIVE = -0.4  # of -1 to 1 (signals E3: -40 of -100 to 100)
 
 
 class EffortPart(msgspec.Struct, frozen=True, gc=False):
-    """One share of the score: what weighed, how often, and how many points it gave."""
+    """One part of the score: its factor, how often it occurred, and how many points it gave."""
 
     factor: str
     count: int
@@ -57,28 +58,28 @@ class EffortPart(msgspec.Struct, frozen=True, gc=False):
 
 
 class Effort(msgspec.Struct, frozen=True, gc=False):
-    """`score` is 0 (none) to 100 with one decimal; `parts` explain it, heaviest first."""
+    """An effort score of 0 (none) to 100 with one decimal; `parts` explain it, heaviest first."""
 
     score: float
     parts: tuple[EffortPart, ...]
 
 
-EASY = Effort(0.0, ())
+NO_EFFORT = Effort(0.0, ())
 
 
-def of(touchpoints: Iterable[Recorded], contact_kinds: frozenset[str]) -> Effort:
-    """The effort of one journey, from its touchpoints in any order."""
-    history = History(touchpoints, contact_kinds)
+def of(touchpoints: Iterable[RecordedTouchpoint], contact_kinds: frozenset[str]) -> Effort:
+    """Return the effort of one journey from its touchpoints, in any order."""
+    history = CustomerHistory(touchpoints, contact_kinds)
     return measure([unit.at for unit in history.units], history.contacts)
 
 
 def measure(touchpoints: Sequence[Touchpoint], contacts: Sequence[Contact]) -> Effort:
-    """The effort of one journey, from its `touchpoints` and the `contacts` among them, both in order."""
+    """Return the effort of one journey from its `touchpoints` and the `contacts` among them, both in order."""
     parts: list[EffortPart] = []
     _weigh_contacts(contacts, parts)
     _weigh_touchpoints(touchpoints, parts)
     if not parts:
-        return EASY
+        return NO_EFFORT
     parts.sort(key=lambda part: (-part.points, part.factor))
     points = sum(part.points for part in parts)
     return Effort(round(100 * (1 - exp(-points / SATURATION)), 1), tuple(parts))
@@ -125,7 +126,7 @@ def _weigh_touchpoints(touchpoints: Sequence[Touchpoint], parts: list[EffortPart
 
 
 def _enlarge(cells: dict[tuple[str, str, bool], tuple[float, float, float]], one: Touchpoint) -> None:
-    """Keeps the largest numbers of each interaction: its touchpoints repeat them."""
+    """Keep the largest numbers of each interaction, because its touchpoints repeat them."""
     alone = one.interaction_id is None
     key = (one.source, one.id if one.interaction_id is None else one.interaction_id, alone)
     wait, hold, transfers = cells.get(key, (0, 0, 0))

@@ -1,6 +1,6 @@
 """A friction: a difficulty that a rule found in a customer's touchpoints, with what a team needs to know about it.
 
-`Finding` is what the projection says, a pure function of the touchpoints. `Friction` is one published state of it, with
+`RuleFinding` is what a rule says, a pure function of the touchpoints. `Friction` is one published state of it, with
 a revision; its members are those of friction v1. How a finding becomes a friction is left to
 `services.journey.domain.comparison.revision`.
 """
@@ -23,8 +23,8 @@ MOST_TIMELINE = 10
 Number = int | float | str
 
 
-class Severity(StrEnum):
-    """How bad, mildest first."""
+class FrictionSeverity(StrEnum):
+    """How bad a friction is, mildest first."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -32,22 +32,22 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
-class State(StrEnum):
-    """There, or taken back because the data changed."""
+class FrictionState(StrEnum):
+    """Whether a friction is there, or was taken back because the data changed."""
 
     DETECTED = "detected"
     RETRACTED = "retracted"
 
 
-class Text(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One sentence in the two languages of the house."""
+class BilingualText(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One sentence in English and in Korean."""
 
     en: str
     ko: str
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What completes the condition: a contact with an interaction id, or one touchpoint."""
+    """What completes the condition of a rule: a contact with an interaction id, or one touchpoint."""
 
     source: str
     interaction_id: str | None = None
@@ -55,14 +55,14 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 
 
 class TouchpointRef(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Names one touchpoint."""
+    """Names one touchpoint by its source and id."""
 
     source: str
     id: str
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One line of the excerpt; nothing in it points to a person."""
+    """One line of the timeline excerpt; nothing in it points to a person."""
 
     occurred_at: datetime
     channel: str
@@ -71,18 +71,18 @@ class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     reason: str | None = None
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a rule found, by the touchpoints alone: no revision, no clock, no customer.
+class RuleFinding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a rule found in the touchpoints alone. It has no revision, no clock and no customer.
 
-    `at` is the anchor's touchpoint. `journeys` are positions in the projection's list of journeys, the anchor's
-    first. `evidence` holds the rule's numbers (docs/rules.md). `stale_from` is when it could first be known: the
-    due time of an absence, else when the anchor happened.
+    `at` is the touchpoint of the anchor. `journeys` are positions in the projection's list of journeys; the anchor's
+    journey comes first. `evidence` holds the numbers of the rule (docs/rules.md). `stale_from` is when the finding
+    could first be known: the due time of an absence, otherwise the time of the anchor.
     """
 
     id: FrictionId
     rule: str
     rule_version: int
-    severity: Severity
+    severity: FrictionSeverity
     anchor: Anchor
     at: Touchpoint
     stale_from: datetime
@@ -96,26 +96,26 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Friction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One published state of a friction: readers keep the highest `revision`.
+    """One published state of a friction. Readers keep the highest `revision`.
 
-    `detected_at` is when it was first found, `revised_at` when this revision was made (what earlier releases stored has
-    none).
+    `detected_at` is when the friction was first found, `revised_at` when this revision was made. Frictions stored by
+    earlier releases have no `revised_at`.
     """
 
     id: FrictionId
     rule: str
     rule_version: int
-    state: State
+    state: FrictionState
     revision: int
-    severity: Severity
+    severity: FrictionSeverity
     customer_id: CustomerId
     anchor: Anchor
     occurred_at: datetime
     detected_at: datetime
     channel: str
     touchpoints: tuple[TouchpointRef, ...]
-    title: Text
-    explanation: Text
+    title: BilingualText
+    explanation: BilingualText
     revised_at: datetime | None = None
     previous_customer_id: CustomerId | None = None
     journey_id: JourneyId | None = None
@@ -129,12 +129,12 @@ class Friction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
 
 
 class StoredFriction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A friction as it was last published. `payload` is its `Friction` as JSON, read only where it is needed."""
+    """A friction as it was last published. `payload` is the `Friction` as JSON, decoded only where it is needed."""
 
     id: FrictionId
     rule: str
     customer_id: CustomerId
-    state: State
+    state: FrictionState
     revision: int
     quiet: bool
     detected_at: datetime
@@ -147,17 +147,17 @@ _DECODER = msgspec.json.Decoder(Friction)
 
 
 def encode(friction: Friction) -> bytes:
-    """The JSON to keep as `StoredFriction.payload`."""
+    """Return the JSON to keep as `StoredFriction.payload`."""
     return _ENCODER.encode(friction)
 
 
 def decode(payload: bytes) -> Friction:
-    """The friction in a stored payload, in whichever published form of friction v1."""
+    """Return the friction in a stored payload, in any published form of friction v1."""
     return _DECODER.decode(payload)
 
 
-def digest(finding: Finding, journeys: tuple[JourneyId, ...]) -> bytes:
-    """16 bytes that change exactly when what is said about the friction changes; whose it is does not count."""
+def digest(finding: RuleFinding, journeys: tuple[JourneyId, ...]) -> bytes:
+    """Return 16 bytes that change exactly when the content of the friction changes; its customer does not count."""
     said = (
         finding.rule_version,
         finding.severity,

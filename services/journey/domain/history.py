@@ -1,7 +1,7 @@
-"""One customer's touchpoints made ready to be looked at by many rules: ordered once, indexed once.
+"""The history of one customer, ordered and indexed once so that many rules can look at it.
 
-A `Unit` is what rules count: a touchpoint, or a contact (all inbound touchpoints of one call, chat or visit). What a
-contact is, field by field, is defined in docs/semantics.md.
+A `CountedUnit` is what rules count: a touchpoint, or a contact (all inbound touchpoints of one call, chat or visit).
+docs/semantics.md defines each field of a contact.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -13,14 +13,14 @@ from uuid import UUID
 import msgspec
 
 from services.journey.domain.friction import TimelineEntry
-from services.journey.domain.touchpoint import OrderKey, Recorded, Touchpoint
+from services.journey.domain.touchpoint import OrderKey, RecordedTouchpoint, Touchpoint
 
 
-class Unit(msgspec.Struct, frozen=True, gc=False):
-    """A touchpoint, or a `Contact`.
+class CountedUnit(msgspec.Struct, frozen=True, gc=False):
+    """What rules count: a touchpoint, or a `Contact`.
 
-    `view` holds the fields that rules look at, with the customer's service level where a rule asks for it; `at` is the
-    touchpoint that stands for it, at `position` in the history.
+    `view` holds the fields that rules look at, including the service level of the customer where a rule asks for it.
+    `at` is the touchpoint that represents the unit, at `position` in the history.
     """
 
     view: Touchpoint
@@ -30,33 +30,33 @@ class Unit(msgspec.Struct, frozen=True, gc=False):
     order: OrderKey
 
 
-class Contact(Unit, frozen=True, gc=False):
-    """The customer turning to us once: the inbound touchpoints of one call, chat or visit."""
+class Contact(CountedUnit, frozen=True, gc=False):
+    """One contact of the customer: the inbound touchpoints of one call, chat or visit."""
 
 
-U = TypeVar("U", bound=Unit)
+U = TypeVar("U", bound=CountedUnit)
 
 
-class History:
-    """The touchpoints of one customer that count: ordered, each once, late ones left out.
+class CustomerHistory:
+    """The touchpoints of one customer that count: in order, each once, without late ones.
 
-    `journey_of` gives the journey of each position, and is filled by whoever segments; `timelines` keeps excerpts that
-    were made once. `fired` are timers' ids.
+    `journey_of` gives the journey of each position; `segment` fills it. `timelines` caches excerpts. `fired` holds the
+    ids of the timers that have fired.
     """
 
     __slots__ = ("by_kind", "contacts", "fired", "interactions", "journey_of", "recorded", "timelines", "units")
 
     def __init__(
-        self, recorded: Iterable[Recorded], contact_kinds: frozenset[str], fired: Collection[UUID] = ()
+        self, recorded: Iterable[RecordedTouchpoint], contact_kinds: frozenset[str], fired: Collection[UUID] = ()
     ) -> None:
-        """Orders and indexes `recorded`, which may come in any order and hold doubles."""
+        """Order and index `recorded`, which may come in any order and contain duplicates."""
         self.fired = fired
         self.recorded, self.units = _ordered(recorded)
         self.journey_of: Sequence[int] = ()
         self.timelines: dict[int, tuple[TimelineEntry, ...]] = {}
-        self.by_kind: dict[str, list[Unit]] = {}
+        self.by_kind: dict[str, list[CountedUnit]] = {}
         self.interactions: dict[tuple[str, str], list[Touchpoint]] = {}
-        members: dict[tuple[str, str, bool], list[Unit]] = {}
+        members: dict[tuple[str, str, bool], list[CountedUnit]] = {}
         for unit in self.units:
             touchpoint = unit.at
             self.by_kind.setdefault(touchpoint.kind, []).append(unit)
@@ -68,8 +68,8 @@ class History:
                 members.setdefault((touchpoint.source, name, interaction is not None), []).append(unit)
         self.contacts = self._contacts(members)
 
-    def _contacts(self, members: dict[tuple[str, str, bool], list[Unit]]) -> list[Contact]:
-        """The contacts made of `members`, in order."""
+    def _contacts(self, members: dict[tuple[str, str, bool], list[CountedUnit]]) -> list[Contact]:
+        """Return the contacts made of `members`, in order."""
         contacts = []
         for (source, name, by_interaction), units in members.items():
             first = units[0]
@@ -82,7 +82,7 @@ class History:
     def spread_service_levels(self) -> None:
         """Give each view that has no service level the last one known at or before its position.
 
-        Asked for only where a rule looks at the level: no view is made anew for a customer without one.
+        Called only where a rule looks at the level. A customer without a level costs no new views.
         """
         level = None
         known: list[str | None] = []
@@ -104,7 +104,7 @@ class History:
         ]
 
     def service_level_at(self, position: int) -> str | None:
-        """The last service level known at or before `position`."""
+        """Return the last service level known at or before `position`."""
         for unit in reversed(self.units[: position + 1]):
             if unit.at.service_level is not None:
                 return unit.at.service_level
@@ -116,16 +116,16 @@ def _with_level(unit: U, level: str) -> U:
     return msgspec.structs.replace(unit, view=view)
 
 
-def _ordered(recorded: Iterable[Recorded]) -> tuple[list[Recorded], list[Unit]]:
+def _ordered(recorded: Iterable[RecordedTouchpoint]) -> tuple[list[RecordedTouchpoint], list[CountedUnit]]:
     keyed = [(one.touchpoint.order, one) for one in recorded if not one.late]
     keyed.sort(key=itemgetter(0))
-    kept: list[Recorded] = []
-    units: list[Unit] = []
+    kept: list[RecordedTouchpoint] = []
+    units: list[CountedUnit] = []
     last: OrderKey | None = None
     for order, one in keyed:
         if order != last:
             last = order
-            units.append(Unit(one.touchpoint, one.touchpoint, len(kept), order[0], order))
+            units.append(CountedUnit(one.touchpoint, one.touchpoint, len(kept), order[0], order))
             kept.append(one)
     return kept, units
 
@@ -136,9 +136,9 @@ _EACH = ("refs", "attributes", "customer")
 
 
 def merged(first: Touchpoint, members: Sequence[Touchpoint], everything: Sequence[Touchpoint]) -> Touchpoint:
-    """The fields of a contact whose touchpoint is `first`.
+    """Return the fields of a contact that begins with the touchpoint `first`.
 
-    `members` are its inbound touchpoints; `everything` are all of the same interaction, in order.
+    `members` are its inbound touchpoints; `everything` holds all touchpoints of the same interaction, in order.
     """
     fields: dict[str, Any] = {
         "reason": _known("reason", members),
@@ -154,5 +154,5 @@ def merged(first: Touchpoint, members: Sequence[Touchpoint], everything: Sequenc
 
 
 def _known(name: str, touchpoints: Sequence[Touchpoint]) -> Any:
-    """The first known value of the field `name`."""
+    """Return the first known value of the field `name`."""
     return next((value for one in touchpoints if (value := getattr(one, name)) is not None), None)

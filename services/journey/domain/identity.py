@@ -1,8 +1,9 @@
-"""Identity: which customer stands behind a touchpoint, decided from links between identifiers.
+"""Decides from links between identifiers which customer stands behind a touchpoint.
 
-Whether a link counts depends on its own content alone (types, trust, what is blocked), never on what came before, so
-the components, and with them the customers, are the same for any order, duplication and partition of the touchpoints,
-within the caps. Reading and locking what is known, and writing the plan, are the worker's.
+Whether a link counts depends on its own content alone (types, trust, blocked values), never on what came before.
+Within the caps, the components, and so the customers, are therefore the same for any order, duplication and partition
+of the touchpoints. Reading and locking what is known, and writing the plan, are left to
+`services.journey.apply.resolution`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,11 +29,12 @@ LinkKey = tuple[IdentifierKey, IdentifierKey]
 
 
 class IdentityPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What may link.
+    """Which identifiers may link.
 
-    `blocked` says whether a (type, value) stands for nobody ("null", "anonymous"). Values of `shared_types` are used by
-    many people and never link. Types in `verified_types` link only where the source has proved them. `strength` gives
-    types their rank, the lowest being the strongest, `unknown_strength` that of all others; ties go by name.
+    `blocked` says whether a (type, value) stands for nobody ("null", "anonymous"). Many people share values of
+    `shared_types`, so these never link. Types in `verified_types` link only if the source has proved the value.
+    `strength` ranks the types, the lowest number being the strongest; `unknown_strength` is the rank of all others.
+    Names break ties.
     """
 
     blocked: Callable[[str, str], bool]
@@ -45,7 +47,7 @@ class IdentityPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownCustomer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A customer as stored, read under its lock: the lowest `sequence` is the oldest and survives a merge."""
+    """A stored customer, read under its lock. The one with the lowest `sequence` is the oldest and survives a merge."""
 
     id: CustomerId
     sequence: int
@@ -53,8 +55,8 @@ class KnownCustomer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     merges: int
 
 
-class Link(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Two identifiers that one touchpoint carried together: the evidence, to be kept for ever."""
+class IdentifierLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Two identifiers that one touchpoint carried together. The touchpoint is the evidence, which is kept for ever."""
 
     left: IdentifierKey
     right: IdentifierKey
@@ -63,50 +65,50 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def key(self) -> LinkKey:
-        """What it is known by."""
+        """The key that identifies the link."""
         return self.left, self.right
 
 
 class QuarantineReason(StrEnum):
-    """Why a link that counts was not followed."""
+    """Why a link that counts was put into quarantine."""
 
     TOO_MANY_IDENTIFIERS = "too_many_identifiers"
     TOO_MANY_MERGES = "too_many_merges"
 
 
-class Quarantined(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A link that was seen and not followed; it is reported, and the touchpoint still finds its customer."""
+class QuarantinedLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A link that was seen and not followed. It is reported, and the touchpoint still finds its customer."""
 
-    link: Link
+    link: IdentifierLink
     reason: QuarantineReason
 
 
-class Merge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Two stored customers found to be one, by `link`; `survivor` is the final one."""
+class CustomerMerge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Two stored customers that `link` shows to be one; `survivor` is the final one."""
 
     absorbed: CustomerId
     survivor: CustomerId
-    link: Link
+    link: IdentifierLink
 
 
 class IdentityPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to write. `customers` says whose each touchpoint is, after the merges.
+    """What to write. `customers` maps each touchpoint to its customer after the merges.
 
-    `created` are customers to insert, in this order; `attached` are identifiers that were not known, with their
-    customer. A touchpoint without any usable identifier stands in `nobody`.
+    `created` are customers to insert, in this order; `attached` are identifiers that were unknown, with their customer.
+    `nobody` lists the touchpoints without any usable identifier.
     """
 
     customers: dict[TouchpointKey, CustomerId]
     created: tuple[CustomerId, ...] = ()
     attached: tuple[tuple[IdentifierKey, CustomerId], ...] = ()
-    merges: tuple[Merge, ...] = ()
-    links: tuple[Link, ...] = ()
-    quarantined: tuple[Quarantined, ...] = ()
+    merges: tuple[CustomerMerge, ...] = ()
+    links: tuple[IdentifierLink, ...] = ()
+    quarantined: tuple[QuarantinedLink, ...] = ()
     nobody: tuple[TouchpointKey, ...] = ()
 
 
 class KnownIdentity(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored, read under lock: the customer (root) of each known identifier, and retracted links."""
+    """What is stored, read under lock: the root customer of each known identifier, and retracted links."""
 
     owners: Mapping[IdentifierKey, CustomerId]
     customers: Mapping[CustomerId, KnownCustomer]
@@ -114,12 +116,12 @@ class KnownIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def usable(touchpoint: Touchpoint, policy: IdentityPolicy) -> tuple[IdentifierKey, ...]:
-    """The identifiers that say whose it is, strongest first: those that may link, or else one that may not."""
+    """Return the identifiers that name the customer, strongest first: those that may link, or else one that may not."""
     return usable_among(touchpoint.customer, policy)
 
 
 def usable_among(customer: Mapping[str, Identifier], policy: IdentityPolicy) -> tuple[IdentifierKey, ...]:
-    """The same of what a touchpoint carries, by type."""
+    """Return the same for the identifiers that a touchpoint carries, by type."""
     present = [
         (
             policy.strength.get(type_, policy.unknown_strength),
@@ -139,36 +141,36 @@ def _may_link(type_: str, identifier: Identifier, policy: IdentityPolicy) -> boo
     return type_ not in policy.shared_types and (identifier.verified or type_ not in policy.verified_types)
 
 
-class Sighting(msgspec.Struct, frozen=True, gc=False):
-    """A touchpoint with the identifiers that say whose it is, strongest first."""
+class IdentityEvidence(msgspec.Struct, frozen=True, gc=False):
+    """A touchpoint with the identifiers that name its customer, strongest first."""
 
     touchpoint: Touchpoint
     keys: tuple[IdentifierKey, ...]
 
 
-def sight(touchpoint: Touchpoint, policy: IdentityPolicy) -> Sighting:
-    """What a touchpoint says of identity."""
-    return Sighting(touchpoint, usable_among(touchpoint.customer, policy))
+def identity_evidence(touchpoint: Touchpoint, policy: IdentityPolicy) -> IdentityEvidence:
+    """Return the evidence that a touchpoint gives."""
+    return IdentityEvidence(touchpoint, usable_among(touchpoint.customer, policy))
 
 
 def counted_links(keys: Sequence[IdentifierKey]) -> tuple[LinkKey, ...]:
-    """The links that these identifiers of one touchpoint make: from the strongest to each other."""
+    """Return the links that the identifiers of one touchpoint make: from the strongest to each other one."""
     return tuple((min(keys[0], other), max(keys[0], other)) for other in keys[1:])
 
 
-def _link(link: LinkKey, evidence: Touchpoint) -> Link:
+def _link(link: LinkKey, evidence: Touchpoint) -> IdentifierLink:
     left, right = link
     verified = evidence.customer[left[0]].verified and evidence.customer[right[0]].verified
-    return Link(left=left, right=right, verified=verified, evidence=evidence)
+    return IdentifierLink(left=left, right=right, verified=verified, evidence=evidence)
 
 
 def plan(
-    sightings: Sequence[Sighting], known: KnownIdentity, policy: IdentityPolicy, new_id: Callable[[], UUID]
+    evidence: Sequence[IdentityEvidence], known: KnownIdentity, policy: IdentityPolicy, new_id: Callable[[], UUID]
 ) -> IdentityPlan:
-    """Customers, merges and links for a batch of `sightings` in event order."""
+    """Plan customers, merges and links for a batch of `evidence` in event order."""
     planning = _Planning(known, policy, new_id)
-    for sighting in sightings:
-        planning.take(sighting)
+    for one in evidence:
+        planning.take(one)
     return planning.result()
 
 
@@ -184,16 +186,16 @@ class _Planning:
         self._created: dict[CustomerId, int] = {}
         self._identifiers: dict[CustomerId, int] = {}
         self._merges: dict[CustomerId, int] = {}
-        self._absorbed: dict[CustomerId, Link] = {}
-        self._links: dict[LinkKey, Link] = {}
-        self._quarantined: dict[LinkKey, Quarantined] = {}
+        self._absorbed: dict[CustomerId, IdentifierLink] = {}
+        self._links: dict[LinkKey, IdentifierLink] = {}
+        self._quarantined: dict[LinkKey, QuarantinedLink] = {}
         self._strongest: dict[TouchpointKey, IdentifierKey] = {}
         self._nobody: list[TouchpointKey] = []
         self._settled: set[tuple[tuple[IdentifierKey, ...], tuple[bool, ...]]] = set()
 
-    def take(self, sighting: Sighting) -> None:
-        """The next touchpoint in event order."""
-        touchpoint, keys = sighting.touchpoint, sighting.keys
+    def take(self, one: IdentityEvidence) -> None:
+        """Take the next touchpoint in event order."""
+        touchpoint, keys = one.touchpoint, one.keys
         if not keys:
             self._nobody.append(touchpoint.key)
             return
@@ -210,7 +212,7 @@ class _Planning:
             self._settled.add((keys, verified))
 
     def _follow(self, link_key: LinkKey, evidence: Touchpoint, strongest: IdentifierKey) -> bool:
-        """Returns whether there is nothing more to say about the link, however often it is seen again."""
+        """Return whether the link is settled, however often it is seen again."""
         if link_key in self._known.retracted:
             return True
         link = _link(link_key, evidence)
@@ -220,11 +222,11 @@ class _Planning:
             if link.verified and not kept.verified:  # the first evidence stays, as it does in the ledger
                 self._links[link_key] = msgspec.structs.replace(kept, verified=True)
         else:  # for good: what a cap forbids it forbids ever after, since customers only grow
-            self._quarantined.setdefault(link_key, Quarantined(link=link, reason=reason))
+            self._quarantined.setdefault(link_key, QuarantinedLink(link=link, reason=reason))
         return reason is None
 
-    def _join(self, link: Link, one: IdentifierKey, other: IdentifierKey) -> QuarantineReason | None:
-        """Makes the owners of both one; says why not, if a cap forbids it."""
+    def _join(self, link: IdentifierLink, one: IdentifierKey, other: IdentifierKey) -> QuarantineReason | None:
+        """Merge the owners of both; return why not, if a cap forbids it."""
         first, second = self._owner(one), self._owner(other)
         if first is not None and second is not None:
             return None if first == second else self._merge(link, first, second)
@@ -236,7 +238,7 @@ class _Planning:
             self._attach(key, owner)
         return None
 
-    def _merge(self, link: Link, first: CustomerId, second: CustomerId) -> QuarantineReason | None:
+    def _merge(self, link: IdentifierLink, first: CustomerId, second: CustomerId) -> QuarantineReason | None:
         survivor, absorbed = sorted((first, second), key=self._age)
         if self._identifiers[survivor] + self._identifiers[absorbed] > self._policy.most_identifiers:
             return QuarantineReason.TOO_MANY_IDENTIFIERS
@@ -292,14 +294,14 @@ class _Planning:
         self._identifiers[customer] += 1
 
     def result(self) -> IdentityPlan:
-        """The plan, with everything at its final customer."""
+        """Return the plan, with everything at its final customer."""
         new = [key for key in self._owners if key not in self._known.owners]
         return IdentityPlan(
             customers={key: self._root(self._owners[strongest]) for key, strongest in self._strongest.items()},
             created=tuple(customer for customer in self._created if self._parent[customer] == customer),
             attached=tuple((key, self._root(self._owners[key])) for key in new),
             merges=tuple(
-                Merge(absorbed=absorbed, survivor=self._root(absorbed), link=link)
+                CustomerMerge(absorbed=absorbed, survivor=self._root(absorbed), link=link)
                 for absorbed, link in self._absorbed.items()
             ),
             links=tuple(self._links.values()),
@@ -311,7 +313,7 @@ class _Planning:
 def components(
     identifiers: Collection[IdentifierKey], links: Collection[LinkKey]
 ) -> tuple[frozenset[IdentifierKey], ...]:
-    """The groups that `links` make of `identifiers`, sorted by their smallest member: what an unmerge leaves."""
+    """Return the groups that `links` make of `identifiers`, sorted by their smallest member: what an unmerge leaves."""
     neighbours: dict[IdentifierKey, list[IdentifierKey]] = {key: [] for key in identifiers}
     for left, right in links:
         if left in neighbours and right in neighbours:

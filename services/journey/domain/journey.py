@@ -1,7 +1,7 @@
-"""Journeys: the stories that one customer's touchpoints fall into, decided from all of them at once.
+"""Segments the touchpoints of one customer into journeys.
 
-`segment` looks at ordered touchpoints and never at what was stored, so the partition is the same for any order of
-arrival. Which stored id a segment keeps is `services.journey.domain.comparison.succession`'s.
+`segment` decides from all ordered touchpoints at once and never looks at what is stored, so the result is the same for
+any order of arrival. Which stored id a segment keeps is left to `services.journey.domain.comparison.journey_ids`.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,18 @@ from hashlib import blake2b
 import msgspec
 
 from services.journey.domain.effort import Effort, measure
-from services.journey.domain.history import Contact, History, Unit
+from services.journey.domain.history import Contact, CountedUnit, CustomerHistory
 from services.journey.domain.names import CustomerId, JourneyId
 from services.journey.domain.touchpoint import Touchpoint
 
 
 class JourneyPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How touchpoints fall into journeys.
+    """How touchpoints are segmented into journeys.
 
-    `ignored_refs` are references that name a circumstance and not an end. A journey by reason ends with `reason_gap`
-    without a touchpoint; a touchpoint that gives neither reference nor reason joins the latest one within
-    `unknown_gap`. `idle_after` is when a journey counts as closed without a word; `passive_kinds` may follow its end.
+    `ignored_refs` are references that name a circumstance and not a purpose. A journey by reason ends after
+    `reason_gap` without a touchpoint. A touchpoint that gives neither a reference nor a reason joins the latest journey
+    within `unknown_gap`. A journey without a touchpoint for `idle_after` counts as closed. Touchpoints of
+    `passive_kinds` may follow its end.
     """
 
     ignored_refs: frozenset[str] = frozenset({"campaign_id", "session_id", "store_id"})
@@ -34,16 +35,17 @@ class JourneyPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JourneyState(StrEnum):
-    """Still gathering touchpoints, or at its end."""
+    """Whether a journey still gathers touchpoints, or has ended."""
 
     OPEN = "open"
     CLOSED = "closed"
 
 
-class Segment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One journey as the touchpoints tell it; `members` are positions in the projection's ordered history.
+class JourneySegment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One journey as the touchpoints show it; `members` are positions in the ordered history of the projection.
 
-    `closed_at` is when a closing touchpoint ended it, None if none did; `idle_at` is when silence will have ended it.
+    `closed_at` is when a closing touchpoint ended the journey, None if none did. `idle_at` is when it counts as closed
+    unless another touchpoint comes.
     """
 
     members: tuple[int, ...]
@@ -61,7 +63,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Journey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A journey with its name: the members of journey v1, and beside them `idle_at` and the parts of the effort."""
+    """A journey with its id: the members of journey v1, and also `idle_at` and the parts of the effort."""
 
     id: JourneyId
     version: int
@@ -86,12 +88,12 @@ _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
 def digest(journey: Journey) -> bytes:
-    """16 bytes that change exactly when what is said of the journey changes; `journey` has no version yet."""
+    """Return 16 bytes that change exactly when the content of the journey changes; `journey` has no version yet."""
     return blake2b(_ENCODER.encode(journey), digest_size=16).digest()
 
 
 class StoredJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A journey as it is kept. `created_at` is when its id was given out: the oldest id stays."""
+    """A journey as it is stored. `created_at` is when its id was given out; the oldest id is kept."""
 
     id: JourneyId
     customer_id: CustomerId
@@ -101,8 +103,8 @@ class StoredJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     digest: bytes
 
 
-def segment(history: History, policy: JourneyPolicy) -> tuple[Segment, ...]:
-    """The journeys of `history`, by their first touchpoint; sets `history.journey_of`."""
+def segment(history: CustomerHistory, policy: JourneyPolicy) -> tuple[JourneySegment, ...]:
+    """Return the journeys of `history` in the order of their first touchpoints, and set `history.journey_of`."""
     journeys = sorted(_partition(history.units, policy))
     journey_of = [0] * len(history.units)
     for number, members in enumerate(journeys):
@@ -113,13 +115,13 @@ def segment(history: History, policy: JourneyPolicy) -> tuple[Segment, ...]:
     for contact in history.contacts:
         contacts[journey_of[contact.position]].append(contact)
     return tuple(
-        _told(members, [history.units[position].at for position in members], spoken, policy)
+        _described(members, [history.units[position].at for position in members], spoken, policy)
         for members, spoken in zip(journeys, contacts, strict=True)
     )
 
 
-def _partition(units: Sequence[Unit], policy: JourneyPolicy) -> list[list[int]]:
-    """Positions by journey, each list ascending."""
+def _partition(units: Sequence[CountedUnit], policy: JourneyPolicy) -> list[list[int]]:
+    """Return the positions of each journey, each list ascending."""
     groups, referenced = _groups(units, policy.ignored_refs)
     journeys = [members for root, members in groups.items() if root in referenced]
     walk = _LooseWalk(policy)
@@ -129,8 +131,8 @@ def _partition(units: Sequence[Unit], policy: JourneyPolicy) -> list[list[int]]:
     return journeys + [sorted(loose.members) for loose in walk.journeys]
 
 
-def _groups(units: Sequence[Unit], ignored: frozenset[str]) -> tuple[dict[int, list[int]], set[int]]:
-    """Touchpoints that share a reference or an interaction, by first position; and which have a reference."""
+def _groups(units: Sequence[CountedUnit], ignored: frozenset[str]) -> tuple[dict[int, list[int]], set[int]]:
+    """Return groups that share a reference or an interaction, by first position, and which groups have a reference."""
     parent = list(range(len(units)))
     first_with: dict[tuple[str, ...], int] = {}
     with_reference = []
@@ -157,7 +159,7 @@ def _root(parent: list[int], position: int) -> int:
 
 
 def _join(parent: list[int], one: int, other: int) -> None:
-    """Joins two groups; the earlier first position names the result."""
+    """Join two groups; the earlier first position names the result."""
     one, other = _root(parent, one), _root(parent, other)
     parent[max(one, other)] = min(one, other)
 
@@ -173,7 +175,7 @@ class _Loose:
 
 
 class _LooseWalk:
-    """Walks over groups without a reference, in order, and puts them into journeys (docs/semantics.md, Journeys, 4)."""
+    """Puts groups without a reference, in order, into journeys (docs/semantics.md, Journeys, 4)."""
 
     def __init__(self, policy: JourneyPolicy) -> None:
         self.journeys: list[_Loose] = []
@@ -183,7 +185,7 @@ class _LooseWalk:
         self._latest: _Loose | None = None
 
     def take(self, members: list[int], touchpoints: Sequence[Touchpoint]) -> None:
-        """Puts the next group where it belongs."""
+        """Put the next group into its journey."""
         first = touchpoints[0].occurred_at
         reason = next((one.reason for one in touchpoints if one.reason is not None), None)
         journey = self._for_unknown(first) if reason is None else self._for_reason(reason, first)
@@ -216,10 +218,10 @@ class _LooseWalk:
         return journey
 
 
-def _told(
+def _described(
     members: list[int], touchpoints: Sequence[Touchpoint], contacts: Sequence[Contact], policy: JourneyPolicy
-) -> Segment:
-    """What the touchpoints of one journey, in order, say of it."""
+) -> JourneySegment:
+    """Return the journey that these ordered touchpoints describe."""
     reason = service_level = outcome = None
     refs: dict[str, str] = {}
     for one in touchpoints:
@@ -231,7 +233,7 @@ def _told(
             if type_ not in policy.ignored_refs:
                 refs.setdefault(type_, value)
     last_at = touchpoints[-1].occurred_at
-    return Segment(
+    return JourneySegment(
         members=tuple(members),
         opened_at=touchpoints[0].occurred_at,
         last_at=last_at,
@@ -248,7 +250,7 @@ def _told(
 
 
 def _closed_at(touchpoints: Sequence[Touchpoint], policy: JourneyPolicy) -> datetime | None:
-    """When it was ended by a closing touchpoint that nothing but passive ones followed."""
+    """Return when a closing touchpoint ended the journey; only passive touchpoints may follow it."""
     closed_at = None
     for one in reversed(touchpoints):
         if one.kind in policy.closing_kinds:

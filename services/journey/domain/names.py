@@ -1,4 +1,4 @@
-"""Names that must be the same for ever and everywhere: made of content alone, never of a clock or an offset."""
+"""Deterministic ids: made from content alone, never from a clock or an offset, so that they are the same everywhere."""
 
 from functools import lru_cache
 from typing import NewType
@@ -18,14 +18,14 @@ _SEPARATOR = "\x1f"  # a control character, so that no two names run into one an
 
 @lru_cache(maxsize=4096)
 def friction_id(rule: str, source: str, *, interaction_id: str | None, touchpoint_id: str) -> FrictionId:
-    """The id of what `rule` found at an anchor: an interaction where there is one, else a touchpoint.
+    """Return the id of what `rule` found at an anchor: an interaction where there is one, otherwise a touchpoint.
 
-    Kept, because a customer who comes back is projected anew, and the same frictions are found each time.
+    Cached, because each new touchpoint projects its customer anew and finds the same frictions again.
     """
     kind, local = ("t", touchpoint_id) if interaction_id is None else ("i", interaction_id)
     return FrictionId(uuid5(WAYMARK, _SEPARATOR.join((rule, source, kind, local))))
 
 
 def timer_id(rule: str, source: str, touchpoint_id: str) -> TimerId:
-    """The id of the timer that `rule` arms at a touchpoint."""
+    """Return the id of the timer that `rule` arms at a touchpoint."""
     return TimerId(uuid5(WAYMARK, _SEPARATOR.join(("timer", rule, source, touchpoint_id))))

@@ -9,42 +9,47 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
-from services.journey.domain.friction import Finding
-from services.journey.domain.history import History
-from services.journey.domain.journey import JourneyPolicy, Segment, segment
+from services.journey.domain.friction import RuleFinding
+from services.journey.domain.history import CustomerHistory
+from services.journey.domain.journey import JourneyPolicy, JourneySegment, segment
 from services.journey.domain.names import TimerId
 from services.journey.domain.rules.book import Rulebook
-from services.journey.domain.rules.shape import RuleFailed
+from services.journey.domain.rules.shape import RuleFailure
 from services.journey.domain.timer import Timer
-from services.journey.domain.touchpoint import Recorded
+from services.journey.domain.touchpoint import RecordedTouchpoint
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What a projection must know of the world: `contact_kinds` come from the catalogue of kinds."""
+class ProjectionPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a projection needs to know: `contact_kinds` come from the catalogue of kinds."""
 
     contact_kinds: frozenset[str]
     journeys: JourneyPolicy = JourneyPolicy()
 
 
 class Projection(msgspec.Struct, frozen=True, gc=False):
-    """What the touchpoints of one customer say.
+    """The state of one customer, computed from the touchpoints.
 
-    `history` is what counted: ordered, each once, late ones left out. `timers` are those that ought to be waiting:
-    not yet fired, their follow-up missing. `failures` name the rules that raised; nothing is known about those.
+    `history` holds the touchpoints that count: in order, each once, without late ones. `timers` are those that should
+    be waiting: they have not fired and their follow-up is missing. `failures` name the rules that raised; what those
+    would find is unknown.
     """
 
-    history: list[Recorded]
-    journeys: tuple[Segment, ...]
-    findings: list[Finding]
+    history: list[RecordedTouchpoint]
+    journeys: tuple[JourneySegment, ...]
+    findings: list[RuleFinding]
     timers: list[Timer]
-    failures: list[RuleFailed]
+    failures: list[RuleFailure]
 
 
 def project(
-    history: Iterable[Recorded], *, fired: Collection[TimerId] = (), rulebook: Rulebook, policy: Policy
+    history: Iterable[RecordedTouchpoint],
+    *,
+    fired: Collection[TimerId] = (),
+    rulebook: Rulebook,
+    policy: ProjectionPolicy,
 ) -> Projection:
-    """The projection of one customer's `history`, in any order; `fired` are the timers that the stream has passed."""
-    index = History(history, policy.contact_kinds, fired)
+    """Return the projection of one customer from `history`, in any order; `fired` are the timers that have fired."""
+    index = CustomerHistory(history, policy.contact_kinds, fired)
     journeys = segment(index, policy.journeys)
     said = rulebook.evaluate(index)
     return Projection(index.recorded, journeys, said.findings, said.timers, said.failures)

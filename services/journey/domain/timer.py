@@ -1,6 +1,7 @@
-"""Timers: what an absence rule waits for. They are rows elsewhere; here it is only said which ones there ought to be.
+"""Timers: the follow-ups that absence rules wait for.
 
-A timer fires when the stream has passed its due time, which the worker decides; only then is the absence a friction.
+A timer fires once the stream has passed its due time; only then is the absence a friction. When that is, is left to
+`services.journey.timers`; the rows are left to `services.journey.store.timer_rows`.
 """
 
 from datetime import datetime
@@ -13,7 +14,7 @@ from services.journey.domain.touchpoint import TouchpointKey
 
 
 class TimerState(StrEnum):
-    """Waiting, fired (for good), or no longer wanted because the follow-up came."""
+    """Whether a timer waits, has fired for good, or was cancelled because the follow-up came."""
 
     PENDING = "pending"
     FIRED = "fired"
@@ -23,8 +24,8 @@ class TimerState(StrEnum):
 class Timer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A follow-up that is still missing.
 
-    `due_at` is the last moment at which it counts; `appended_at` is the broker's time of the arming touchpoint's
-    record, `replay` whether that was a replay: both bear on when the stream has passed it.
+    `due_at` is the last moment at which the follow-up counts. `appended_at` is the broker's time of the record that
+    armed the timer, and `replay` whether that was a replay: both affect when the stream has passed it.
     """
 
     id: TimerId
@@ -36,7 +37,7 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class StoredTimer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A timer as it is kept."""
+    """A timer as it is stored."""
 
     id: TimerId
     rule: str

@@ -1,8 +1,8 @@
-"""Touchpoints as the domain sees them: facts, never edited, in one order that everything rests on.
+"""Touchpoints as the domain sees them: facts that are never edited, in one total order.
 
-The members are those of touchpoint v1 as it stands on the topic, so the JSON that is stored decodes straight into
-`Touchpoint`. Whether bytes are a valid touchpoint is decided at the edge; here it is taken for granted that times are
-aware and in UTC. Nothing below changes the dictionaries it is given.
+The members are those of touchpoint v1 on the topic, so stored JSON decodes straight into `Touchpoint`. Whether bytes
+are a valid touchpoint is left to `services.journey.consume.decoding`; this module assumes that times are aware and in
+UTC. It never changes the dictionaries that it is given.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -17,20 +17,20 @@ ALLOWED_LATENESS = timedelta(hours=72)
 """How long after it happened a touchpoint may be received and still count."""
 
 TouchpointKey = tuple[str, str]
-"""`(source, id)`: what a touchpoint is known by."""
+"""`(source, id)`: the key of a touchpoint."""
 
 OrderKey = tuple[datetime, int, str, str]
 """`(occurred_at, sequence or 0, source, id)`: what touchpoints are sorted by."""
 
 
 class Identifier(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The value of one identifier of the customer; `verified` when the source proved it."""
+    """The value of one identifier of the customer; `verified` if the source proved it."""
 
     value: str
     verified: bool = False
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class SurveyScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An answer to a survey: `value` of at most `scale`."""
 
     metric: str
@@ -38,8 +38,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     scale: int | float
 
 
-class Money(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is at stake, in units of an ISO 4217 `currency`."""
+class MonetaryValue(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The amount at stake, in units of an ISO 4217 `currency`."""
 
     amount: int | float
     currency: str
@@ -69,8 +69,8 @@ class Touchpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     sequence: int | None = None
     text: str | None = None
     sentiment: int | float | None = None
-    score: Score | None = None
-    value: Money | None = None
+    score: SurveyScore | None = None
+    value: MonetaryValue | None = None
     service_level: str | None = None
     due_at: datetime | None = None
     attributes: dict[str, Any] = {}
@@ -81,20 +81,20 @@ class Touchpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
     @property
     def key(self) -> TouchpointKey:
-        """What it is known by."""
+        """The key that identifies the touchpoint."""
         return self.source, self.id
 
     @property
     def order(self) -> OrderKey:
-        """Where it stands among all touchpoints."""
+        """The sort key among all touchpoints."""
         return self.occurred_at, self.sequence or 0, self.source, self.id
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A touchpoint with what the service noted about it.
+class RecordedTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A touchpoint with what the service recorded about it.
 
-    `appended_at` is the broker's time of its record. `late` ones are kept as history and not projected. `journey_id` is
-    where it was placed last, None if it is new.
+    `appended_at` is the broker's time of its record. A `late` touchpoint is kept as history and not projected.
+    `journey_id` is the journey in which it was placed last, None if it is new.
     """
 
     touchpoint: Touchpoint
@@ -103,13 +103,13 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     journey_id: UUID | None = None
 
 
-def in_order(recorded: Recorded) -> OrderKey:
-    """The key to sort a history by."""
+def in_order(recorded: RecordedTouchpoint) -> OrderKey:
+    """Return the key by which a history is sorted."""
     return recorded.touchpoint.order
 
 
 def is_late(touchpoint: Touchpoint, allowed: timedelta = ALLOWED_LATENESS) -> bool:
-    """Whether it was received more than `allowed` after it happened; a replay never is."""
+    """Return whether the touchpoint was received more than `allowed` after it happened; a replay is never late."""
     return not touchpoint.replay and touchpoint.received_at - touchpoint.occurred_at > allowed
 
 
@@ -126,12 +126,12 @@ _WITHOUT_FLOATS = frozenset({str, int, bool, type(None)})
 
 
 def fingerprint(touchpoint: Touchpoint) -> bytes:
-    """16 bytes that are equal for equal content; what transport adds does not count.
+    """Return 16 bytes that are equal for equal content. What transport adds does not count.
 
-    That is `received_at` and `replay`, and of the times everything but what the producer said: a message that is sent
-    again has another `sent_at`, and what its clock is off may have been learnt in between. Numbers are compared as JSON
-    has them, by value: `1`, `1.0` and `1e0` are one; so are two ways to write a moment. Of two touchpoints with one
-    key, an equal fingerprint means a duplicate and another one a conflict.
+    Transport adds `received_at`, `replay`, and every time but the one that the producer said: a message that is sent
+    again has another `sent_at`, and its clock offset may have become known in between. Numbers are compared by value:
+    `1`, `1.0` and `1e0` are equal, and so are two ways to write one moment. For two touchpoints with the same key, an
+    equal fingerprint means a duplicate and a different one a conflict.
     """
     content = _content(touchpoint)
     if _may_hold_floats(content):
@@ -140,7 +140,7 @@ def fingerprint(touchpoint: Touchpoint) -> bytes:
 
 
 def first_fingerprint(touchpoint: Touchpoint) -> bytes:
-    """The fingerprint as the first releases made it, with numbers as they were written; stored ones may be such."""
+    """Return the fingerprint as the first releases made it, with numbers as written; some are still stored."""
     return _digest(_CANONICAL.encode(_content(touchpoint)))
 
 
@@ -170,7 +170,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _may_hold_floats(content: Touchpoint) -> bool:
-    """Whether the close look may find a float: quick, and wrong only towards yes."""
+    """Return whether there may be a float: a quick test that errs only towards yes."""
     return (
         float in map(type, _numbers(content))
         or content.score is not None
@@ -184,8 +184,8 @@ def _with_whole_numbers(content: Touchpoint) -> Touchpoint:
     return msgspec.structs.replace(
         content,
         **{name: _whole(getattr(content, name)) for name in _NUMBERS},
-        score=score and Score(metric=score.metric, value=_whole(score.value), scale=_whole(score.scale)),
-        value=value and Money(amount=_whole(value.amount), currency=value.currency),
+        score=score and SurveyScore(metric=score.metric, value=_whole(score.value), scale=_whole(score.scale)),
+        value=value and MonetaryValue(amount=_whole(value.amount), currency=value.currency),
         attributes=_whole(content.attributes),
     )
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from services.journey.domain.comparison.revision import FrictionChange
-from services.journey.domain.friction import Friction, State, decode
+from services.journey.domain.friction import Friction, FrictionState, decode
 from services.journey.renew.customer_update import Comparison
 from services.journey.store.frictions import Holder
 
@@ -37,7 +37,7 @@ def taken_over(lost: Sequence[Said], holders: Mapping[UUID, Holder]) -> list[Sai
     won = []
     for comparison, change in lost:
         holder = holders[change.friction.id]
-        if holder.state is State.RETRACTED or _rank(change.friction) < _rank(decode(holder.payload)):
+        if holder.state is FrictionState.RETRACTED or _rank(change.friction) < _rank(decode(holder.payload)):
             friction = msgspec.structs.replace(
                 change.friction, revision=holder.revision + 1, previous_customer_id=holder.customer_id
             )

@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 
 from services.journey.consume.decoding import Readable
-from services.journey.domain.comparison.changes import Changes
+from services.journey.domain.comparison.changes import CustomerChanges
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import Projection
-from services.journey.domain.touchpoint import Recorded
+from services.journey.domain.touchpoint import RecordedTouchpoint
 
 
 class Fresh(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -22,9 +22,9 @@ class Fresh(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     late: bool
 
     @property
-    def recorded(self) -> Recorded:
+    def recorded(self) -> RecordedTouchpoint:
         """As the domain wants it."""
-        return Recorded(touchpoint=self.content.touchpoint, appended_at=self.appended_at, late=self.late)
+        return RecordedTouchpoint(touchpoint=self.content.touchpoint, appended_at=self.appended_at, late=self.late)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,4 +47,4 @@ class Comparison:
     customer_id: CustomerId
     news: News
     projection: Projection
-    changes: Changes
+    changes: CustomerChanges

@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from uuid import UUID
 
-from services.journey.domain.comparison.changes import Moment, Stored, diff
+from services.journey.domain.comparison.changes import ComparisonContext, StoredCustomer, diff
 from services.journey.domain.friction import StoredFriction
 from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId
-from services.journey.domain.projection import Policy, project
+from services.journey.domain.projection import ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.timer import StoredTimer, TimerState
-from services.journey.domain.touchpoint import Recorded, in_order
+from services.journey.domain.touchpoint import RecordedTouchpoint, in_order
 from services.journey.renew.customer_update import Comparison, News
 from services.journey.renew.writer import Writer, Written
 from services.journey.store import frictions, journeys, timer_rows, touchpoints
@@ -52,7 +52,7 @@ def unheard() -> None:
 class _Kept:
     """What is stored about the customers of a group, absorbed ones included."""
 
-    histories: Mapping[UUID, list[Recorded]]
+    histories: Mapping[UUID, list[RecordedTouchpoint]]
     frictions: Mapping[UUID, list[StoredFriction]]
     journeys: Mapping[UUID, list[StoredJourney]]
     timers: Mapping[UUID, list[StoredTimer]]
@@ -66,7 +66,7 @@ class Renewer:
     """Renews customers. `history` is how many touchpoints of each are looked at."""
 
     rulebook: Rulebook
-    policy: Policy
+    policy: ProjectionPolicy
     new_id: Callable[[], UUID]
     stale_after_s: float
     history: int
@@ -122,7 +122,7 @@ class Renewer:
         if truncated:
             recorded = sorted(recorded, key=in_order)[-self.history :]
         everyone = (customer, *news.absorbed)
-        stored = Stored(
+        stored = StoredCustomer(
             frictions=[friction for one in everyone for friction in kept.frictions.get(one, ())],
             journeys=[journey for one in everyone for journey in kept.journeys.get(one, ())],
             timers=kept.timers.get(customer, ()),
@@ -130,7 +130,7 @@ class Renewer:
         )
         fired = frozenset(timer.id for timer in stored.timers if timer.state is TimerState.FIRED)
         projection = project(recorded, fired=fired, rulebook=self.rulebook, policy=self.policy)
-        moment = Moment(customer_id=customer, now=now, new_id=self.new_id, stale_after_s=self.stale_after_s)
+        moment = ComparisonContext(customer_id=customer, now=now, new_id=self.new_id, stale_after_s=self.stale_after_s)
         changes = diff(projection, stored, self.rulebook, moment)
         return Comparison(customer_id=customer, news=news, projection=projection, changes=changes)
 
@@ -185,6 +185,6 @@ class _Session:
         return kept
 
 
-def _floor(history: Sequence[Recorded]) -> datetime:
+def _floor(history: Sequence[RecordedTouchpoint]) -> datetime:
     """From when on the past of a customer matters of whom only the latest touchpoints are looked at."""
     return min(one.touchpoint.occurred_at for one in history) - MARGIN

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from services.journey.domain.comparison.changes import Alias, Dissolved, JourneyChange
+from services.journey.domain.comparison.changes import DissolvedJourney, JourneyAlias, JourneyChange
 from services.journey.domain.comparison.revision import FrictionChange, FrictionEvent
 from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import Outgoing
@@ -130,7 +130,7 @@ async def _retire_journeys(connection: Connection, comparisons: Sequence[Compari
     ]
 
 
-def _gone(comparison: Comparison) -> list[Alias | Dissolved]:
+def _gone(comparison: Comparison) -> list[JourneyAlias | DissolvedJourney]:
     return [*comparison.changes.aliased, *comparison.changes.dissolved]
 
 

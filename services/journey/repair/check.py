@@ -8,9 +8,14 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.journey.domain.identity import IdentifierKey, IdentityPolicy, usable_among
-from services.journey.repair import survey
-from services.journey.repair.differences import Standing, across, held_without_link, strongest_known
-from services.journey.repair.survey import Astray, Counted, LedgerLink, Owned
+from services.journey.repair import stored_identity
+from services.journey.repair.differences import (
+    IdentityGraph,
+    customers_without_links,
+    links_across_customers,
+    strongest_known,
+)
+from services.journey.repair.stored_identity import Astray, Counted, LedgerLink, Owned
 from services.runtime.postgres import Connection, Pool, acquire
 
 CUSTOMERS_AT_ONCE = 500
@@ -59,17 +64,17 @@ class Surveyor:
     async def how_many(self) -> int:
         """Return how many customers there are to look at."""
         async with acquire(self.pool) as connection:
-            return await survey.how_many(connection)
+            return await stored_identity.how_many(connection)
 
     async def pages(self) -> AsyncIterator[Surveyed]:
         """Return page after page. Between two of them nothing is held, so that each may be mended at once."""
-        after = survey.NOBODY
+        after = stored_identity.NOBODY
         while True:
             async with (
                 acquire(self.pool) as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                customers = await survey.page(connection, after, CUSTOMERS_AT_ONCE)
+                customers = await stored_identity.page(connection, after, CUSTOMERS_AT_ONCE)
                 found = await self._look(connection, customers) if customers else None
             if found is None:
                 return
@@ -78,17 +83,17 @@ class Surveyor:
 
     async def _look(self, connection: Connection, customers: Sequence[Counted]) -> Surveyed:
         ids = [one.customer_id for one in customers]
-        mine = await survey.identifiers_of(connection, ids)
-        links = {link.key: link for link in await survey.links_at(connection, mine)}
+        mine = await stored_identity.identifiers_of(connection, ids)
+        links = {link.key: link for link in await stored_identity.links_at(connection, mine)}
         others = {key for link in links for key in link} - mine.keys()
-        owners = {**mine, **(await survey.roots_of(connection, others) if others else {})}
-        standing = Standing(mine=mine, owners=owners, links={key: link.active for key, link in links.items()})
-        found = Surveyed(customers=len(customers), identifiers=len(mine), unheld=held_without_link(standing))
+        owners = {**mine, **(await stored_identity.roots_of(connection, others) if others else {})}
+        graph = IdentityGraph(mine=mine, owners=owners, links={key: link.active for key, link in links.items()})
+        found = Surveyed(customers=len(customers), identifiers=len(mine), unheld=customers_without_links(graph))
         # A link across two pages is seen from both; it is told where its left end is.
-        found.split = [links[key] for key in across(standing) if key[0] in mine]
+        found.split = [links[key] for key in links_across_customers(graph) if key[0] in mine]
         found.owners = {key: owners[key] for link in found.split for key in link.key}
         found.miscounted = _miscounted(customers, list(mine.values()))
-        found.journeys = await survey.journeys_astray(connection, ids)
+        found.journeys = await stored_identity.journeys_astray(connection, ids)
         await self._touchpoints(connection, ids, mine, found)
         return found
 
@@ -96,7 +101,7 @@ class Surveyor:
         self, connection: Connection, ids: Sequence[UUID], mine: dict[IdentifierKey, UUID], found: Surveyed
     ) -> None:
         waiting: list[Owned] = []
-        async for one in survey.touchpoints_of(connection, ids):
+        async for one in stored_identity.touchpoints_of(connection, ids):
             found.touchpoints += 1
             strongest = next(iter(usable_among(one.carries, self.policy)), None)
             if strongest is not None and mine.get(strongest) != one.customer_id:
@@ -104,7 +109,7 @@ class Surveyor:
         if not waiting:
             return
         carried = {key for one in waiting for key in usable_among(one.carries, self.policy)}
-        owners = await survey.roots_of(connection, carried)
+        owners = await stored_identity.roots_of(connection, carried)
         for one in waiting:
             strongest = strongest_known(usable_among(one.carries, self.policy), owners)
             if strongest is not None and owners[strongest] != one.customer_id:

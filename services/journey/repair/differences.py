@@ -1,4 +1,4 @@
-"""Whether who is who, as stored, is what the ledger of links says: differences in one page of customers."""
+"""Finds the differences between the stored customers and the ledger of links, in one page of customers. Pure."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -10,14 +10,14 @@ import msgspec
 from services.journey.domain.identity import IdentifierKey, LinkKey, components
 
 
-class Difference(StrEnum):
-    """What may be otherwise than the ledger says."""
+class IdentityDifference(StrEnum):
+    """How the stored customers may differ from the ledger."""
 
     SPLIT = "links_across_customers"
-    """A link stands between identifiers of two customers: they are one."""
+    """An active link joins identifiers of two customers: they are one customer."""
 
     HELD_WITHOUT_LINK = "customers_without_links"
-    """A customer's identifiers are not held together by any links: it is several."""
+    """No links connect the identifiers of a customer: it is several customers."""
 
     TOUCHPOINT = "touchpoints_elsewhere"
     """A touchpoint is not with the customer of its strongest identifier."""
@@ -26,13 +26,13 @@ class Difference(StrEnum):
     """A journey is not with the customer of its touchpoints."""
 
     COUNT = "wrong_counts"
-    """A customer's row says another number of identifiers, or of customers absorbed, than there are."""
+    """The row of a customer gives a wrong number of identifiers, or of absorbed customers."""
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """The identifiers of some customers and the links at them: `active`, or waiting in quarantine.
+class IdentityGraph(msgspec.Struct, frozen=True, kw_only=True):
+    """The identifiers of some customers and the links at them: active (True), or waiting in quarantine.
 
-    `owners` knows the customers at both ends of every link whose ends are known at all.
+    `owners` holds the customers at both ends of every link, as far as the ends are known.
     """
 
     mine: Mapping[IdentifierKey, UUID]
@@ -40,26 +40,26 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     links: Mapping[LinkKey, bool]
 
 
-def across(standing: Standing) -> list[LinkKey]:
-    """The active links between two customers, at least one of them looked at."""
-    return sorted(link for link, active in standing.links.items() if active and _parts(link, standing.owners))
+def links_across_customers(graph: IdentityGraph) -> list[LinkKey]:
+    """Return the active links between two customers, at least one of which is in the page."""
+    return sorted(link for link, active in graph.links.items() if active and _parts(link, graph.owners))
 
 
-def held_without_link(standing: Standing) -> list[UUID]:
-    """The customers whose identifiers fall apart.
+def customers_without_links(graph: IdentityGraph) -> list[UUID]:
+    """Return the customers whose identifiers are not connected by links.
 
-    A link in quarantine holds, too, once both its ends are one customer's. Customers with an active link to another one
-    are left out: whether they hold together is to be seen when they are one.
+    A link in quarantine connects, too, once both its ends belong to one customer. Customers with an active link to
+    another one are left out: they are judged once they are merged.
     """
-    parted = [link for link, active in standing.links.items() if active and _parts(link, standing.owners)]
-    split = {standing.owners[key] for link in parted for key in link}
+    parted = [link for link, active in graph.links.items() if active and _parts(link, graph.owners)]
+    split = {graph.owners[key] for link in parted for key in link}
     identifiers: defaultdict[UUID, list[IdentifierKey]] = defaultdict(list)
-    for key, owner in standing.mine.items():
+    for key, owner in graph.mine.items():
         identifiers[owner].append(key)
     held: defaultdict[UUID, list[LinkKey]] = defaultdict(list)
-    for left, right in standing.links:
-        if left in standing.mine and standing.mine[left] == standing.mine.get(right):
-            held[standing.mine[left]].append((left, right))
+    for left, right in graph.links:
+        if left in graph.mine and graph.mine[left] == graph.mine.get(right):
+            held[graph.mine[left]].append((left, right))
     return sorted(
         owner
         for owner, keys in identifiers.items()
@@ -77,5 +77,5 @@ def _parts(link: LinkKey, owners: Mapping[IdentifierKey, UUID]) -> bool:
 
 
 def strongest_known(keys: Iterable[IdentifierKey], owners: Mapping[IdentifierKey, UUID]) -> IdentifierKey | None:
-    """The first of `keys`, strongest first, that is known: what an older policy did not take may stand before it."""
+    """Return the first of `keys`, strongest first, that is known; an older policy may not have taken stronger ones."""
     return next((key for key in keys if key in owners), None)

@@ -15,14 +15,14 @@ import msgspec
 
 from services.journey.apply.resolution import Resolver, WidenedError
 from services.journey.consume import progress
-from services.journey.domain.identity import Sighting
+from services.journey.domain.identity import IdentityEvidence
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import Identifier, Touchpoint
 from services.journey.renew.customer_update import News
 from services.journey.renew.renewal import Renewer
-from services.journey.repair import ledger, survey
+from services.journey.repair import ledger, stored_identity
 from services.journey.repair.check import Stray, Surveyed
-from services.journey.repair.survey import Astray, LedgerLink
+from services.journey.repair.stored_identity import Astray, LedgerLink
 from services.journey.repair.unmerge import Unmerger
 from services.journey.store import customers
 from services.journey.store.customers import Absorption, LockedCustomer
@@ -95,16 +95,18 @@ class Mender:
     async def _follow(self, connection: Connection, links: Sequence[LedgerLink]) -> Mended:
         """Follow links as if their first evidence came now; those that a cap forbids go to quarantine."""
         await ledger.owners(connection, {key for link in links for key in link.key})
-        standing = {
-            link.key for link in await survey.links_at(connection, {link.key[0] for link in links}) if link.active
+        active = {
+            link.key
+            for link in await stored_identity.links_at(connection, {link.key[0] for link in links})
+            if link.active
         }
-        sightings = [_sighted(link) for link in sorted(links, key=_first) if link.key in standing]
-        resolution = await self.resolver.resolve_sightings(connection, sightings) if sightings else None
+        evidence = [_first_evidence(link) for link in sorted(links, key=_first) if link.key in active]
+        resolution = await self.resolver.resolve_evidence(connection, evidence) if evidence else None
         if resolution is None:
             return Mended()
         refused = [(one.link.key, str(one.reason)) for one in resolution.quarantined]
         if refused:
-            await survey.quarantine(connection, refused)
+            await stored_identity.quarantine(connection, refused)
         await self._recount(connection, list(resolution.absorbed))
         news = {customer: News(absorbed=absorbed) for customer, absorbed in resolution.absorbed.items()}
         await self._renew_all(connection, news)
@@ -176,7 +178,7 @@ class Mender:
 
     async def _recount(self, connection: Connection, locked: Collection[UUID]) -> None:
         for customer in locked:
-            await survey.count_merges(connection, customer)
+            await stored_identity.count_merges(connection, customer)
             await ledger.resize(connection, {customer: len(await ledger.identifiers_of(connection, customer))})
 
     async def _renew_each(self, connection: Connection, in_order: Sequence[UUID]) -> None:
@@ -192,7 +194,7 @@ def _first(link: LedgerLink) -> tuple[object, ...]:
     return link.occurred_at, link.source, link.touchpoint_id, link.key
 
 
-def _sighted(link: LedgerLink) -> Sighting:
+def _first_evidence(link: LedgerLink) -> IdentityEvidence:
     """What the first evidence of a link said of it; the touchpoint itself may be gone by retention."""
     evidence = Touchpoint(
         source=link.source,
@@ -203,7 +205,7 @@ def _sighted(link: LedgerLink) -> Sighting:
         kind="",
         customer={type_: Identifier(value=value, verified=link.verified) for type_, value in link.key},
     )
-    return Sighting(evidence, link.key)
+    return IdentityEvidence(evidence, link.key)
 
 
 def _portions(links: Sequence[LedgerLink], most: int) -> Iterator[Sequence[LedgerLink]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.journey.domain.friction import Friction, State, StoredFriction
+from services.journey.domain.friction import Friction, FrictionState, StoredFriction
 from services.journey.domain.names import CustomerId, FrictionId
 from services.journey.store.touchpoints import Since
 from services.runtime.postgres import Connection
@@ -26,7 +26,7 @@ async def load(connection: Connection, since: Since) -> Mapping[UUID, list[Store
                 id=FrictionId(row["friction_id"]),
                 rule=row["rule"],
                 customer_id=CustomerId(row["customer_id"]),
-                state=State(row["state"]),
+                state=FrictionState(row["state"]),
                 revision=row["revision"],
                 quiet=row["quiet"],
                 detected_at=row["detected_at"],
@@ -101,7 +101,7 @@ class Holder:
     """Who holds a friction, and what was said of it last."""
 
     customer_id: CustomerId
-    state: State
+    state: FrictionState
     revision: int
     payload: bytes
 
@@ -116,7 +116,7 @@ async def holders(connection: Connection, friction_ids: Collection[UUID]) -> dic
     return {
         row["friction_id"]: Holder(
             customer_id=CustomerId(row["customer_id"]),
-            state=State(row["state"]),
+            state=FrictionState(row["state"]),
             revision=row["revision"],
             payload=row["payload"].encode(),
         )

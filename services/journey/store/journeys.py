@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.journey.domain.comparison.changes import Alias, Dissolved
+from services.journey.domain.comparison.changes import DissolvedJourney, JourneyAlias
 from services.journey.domain.journey import Journey, StoredJourney
 from services.journey.domain.names import CustomerId, JourneyId
 from services.journey.store.touchpoints import Since
@@ -110,13 +110,13 @@ ON CONFLICT (journey_id) DO UPDATE
 class Gone:
     """A journey that is no more: part of another one (an alias), or dissolved (a tombstone)."""
 
-    what: Alias | Dissolved
+    what: JourneyAlias | DissolvedJourney
     customer_id: UUID
 
     @property
     def merged_into(self) -> UUID | None:
         """The journey that holds its touchpoints now, if one does."""
-        return self.what.merged_into if isinstance(self.what, Alias) else None
+        return self.what.merged_into if isinstance(self.what, JourneyAlias) else None
 
 
 async def retire(connection: Connection, gone: Sequence[Gone], now: datetime) -> None:

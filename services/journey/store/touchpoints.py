@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.journey.domain.touchpoint import Recorded, Touchpoint, TouchpointKey
+from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, TouchpointKey
 from services.runtime.postgres import Connection
 
 Since = Mapping[UUID, datetime | None]
@@ -66,12 +66,16 @@ SELECT h.* FROM unnest($1::uuid[]) AS c (customer_id) CROSS JOIN LATERAL (
      WHERE t.customer_id = c.customer_id AND NOT t.late ORDER BY t.occurred_at DESC LIMIT $2) AS h"""
 
 
-async def history(connection: Connection, customers: Collection[UUID], latest: int) -> Mapping[UUID, list[Recorded]]:
+async def history(
+    connection: Connection, customers: Collection[UUID], latest: int
+) -> Mapping[UUID, list[RecordedTouchpoint]]:
     """Return the `latest` touchpoints that count of each customer, in no order; none where there is none."""
-    found: defaultdict[UUID, list[Recorded]] = defaultdict(list)
+    found: defaultdict[UUID, list[RecordedTouchpoint]] = defaultdict(list)
     for customer_id, payload, appended_at, journey_id in await connection.fetch(_HISTORY, list(customers), latest):
         touchpoint = _DECODER.decode(payload)
-        found[customer_id].append(Recorded(touchpoint=touchpoint, appended_at=appended_at, journey_id=journey_id))
+        found[customer_id].append(
+            RecordedTouchpoint(touchpoint=touchpoint, appended_at=appended_at, journey_id=journey_id)
+        )
     return found
 
 

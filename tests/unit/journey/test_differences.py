@@ -5,7 +5,12 @@ from uuid import UUID
 import pytest
 
 from services.journey.domain.identity import IdentifierKey, LinkKey
-from services.journey.repair.differences import Standing, across, held_without_link, strongest_known
+from services.journey.repair.differences import (
+    IdentityGraph,
+    customers_without_links,
+    links_across_customers,
+    strongest_known,
+)
 
 A, B, C, D = (("cookie", "a"), ("email", "b"), ("phone", "c"), ("phone", "d"))
 ONE, OTHER, THIRD = (UUID(int=number) for number in (1, 2, 3))
@@ -13,9 +18,9 @@ ONE, OTHER, THIRD = (UUID(int=number) for number in (1, 2, 3))
 
 def standing(
     mine: dict[IdentifierKey, UUID], links: dict[LinkKey, bool], others: dict[IdentifierKey, UUID] | None = None
-) -> Standing:
+) -> IdentityGraph:
     """What one page of customers shows; `others` are identifiers of customers on other pages."""
-    return Standing(mine=mine, owners=mine | (others or {}), links=links)
+    return IdentityGraph(mine=mine, owners=mine | (others or {}), links=links)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +43,7 @@ def test_links_across_customers(
     others: dict[IdentifierKey, UUID],
     expected: list[LinkKey],
 ) -> None:
-    assert across(standing(mine, links, others)) == expected
+    assert links_across_customers(standing(mine, links, others)) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +88,7 @@ def test_customers_that_no_links_hold_together(
     others: dict[IdentifierKey, UUID],
     expected: list[UUID],
 ) -> None:
-    assert held_without_link(standing(mine, links, others)) == expected
+    assert customers_without_links(standing(mine, links, others)) == expected
 
 
 def test_a_touchpoint_is_looked_for_at_the_first_of_its_identifiers_that_is_known() -> None:

@@ -1,4 +1,4 @@
-"""What is new: a projection compared with what is stored. The worker writes exactly what stands here, and nothing else.
+"""Compares a projection with what is stored. The worker writes exactly these changes and nothing else.
 
 A projection that was written gives no changes when it is compared again. `revision` compares frictions, `succession`
 decides which ids journeys keep.
@@ -11,10 +11,10 @@ from uuid import UUID
 
 import msgspec
 
-from services.journey.domain.comparison.revision import STALE_AFTER, Circumstances, FrictionChange, revise
-from services.journey.domain.comparison.succession import Succession, succeed
+from services.journey.domain.comparison.journey_ids import JourneyIdAssignment, assign_journey_ids
+from services.journey.domain.comparison.revision import STALE_AFTER, FrictionChange, RevisionContext, revise
 from services.journey.domain.friction import StoredFriction
-from services.journey.domain.journey import Journey, JourneyState, Segment, StoredJourney, digest
+from services.journey.domain.journey import Journey, JourneySegment, JourneyState, StoredJourney, digest
 from services.journey.domain.names import CustomerId, JourneyId, TimerId
 from services.journey.domain.projection import Projection
 from services.journey.domain.rules.book import Rulebook
@@ -29,34 +29,34 @@ class JourneyChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     digest: bytes
 
 
-class Alias(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A stored journey that is part of another now: its id leads there for ever. `version` is the id's next one."""
+class JourneyAlias(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A stored journey that became part of another: its id leads there for ever. `version` is its next one."""
 
     id: JourneyId
     merged_into: JourneyId
     version: int
 
 
-class Dissolved(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A stored journey that has no touchpoint left: its id is a tombstone. `version` is the id's next one."""
+class DissolvedJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A stored journey without any touchpoint left: its id is a tombstone. `version` is its next one."""
 
     id: JourneyId
     version: int
 
 
-class Placement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A touchpoint whose journey is new or another than the stored one."""
+class TouchpointPlacement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A touchpoint whose journey is new, or differs from the stored one."""
 
     touchpoint: TouchpointKey
     occurred_at: datetime
     journey_id: JourneyId
 
 
-class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept about the customer, and about customers merged into it in this transaction.
+class StoredCustomer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored about the customer, and about customers merged into it in this transaction.
 
-    `truncated` says that the history given to `project` was not the whole: what rests on touchpoints before its first
-    one is then left as it is.
+    `truncated` says that `project` was not given the whole history. What depends on earlier touchpoints is then left as
+    it is.
     """
 
     frictions: Sequence[StoredFriction] = ()
@@ -65,8 +65,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool = False
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """What the worker knows and the touchpoints do not: whose they are, the database's time, fresh ids."""
+class ComparisonContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What the worker knows and the touchpoints do not: the customer, the time of the database, and new ids."""
 
     customer_id: CustomerId
     now: datetime
@@ -74,27 +74,29 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     stale_after_s: float = STALE_AFTER.total_seconds()
 
 
-class Changes(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What to write. Write `journeys` before `aliased`, whose targets they may be."""
+class CustomerChanges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What to write about one customer. `journeys` come before `aliased`, because they may be their targets."""
 
     frictions: Sequence[FrictionChange] = ()
     journeys: Sequence[JourneyChange] = ()
-    aliased: Sequence[Alias] = ()
-    dissolved: Sequence[Dissolved] = ()
-    placements: Sequence[Placement] = ()
+    aliased: Sequence[JourneyAlias] = ()
+    dissolved: Sequence[DissolvedJourney] = ()
+    placements: Sequence[TouchpointPlacement] = ()
     armed: Sequence[Timer] = ()
     cancelled: Sequence[TimerId] = ()
 
     def __bool__(self) -> bool:
-        """Whether there is anything to write."""
+        """Return whether there is anything to write."""
         return any(getattr(self, name) for name in self.__struct_fields__)
 
 
-def diff(projection: Projection, stored: Stored, rulebook: Rulebook, moment: Moment) -> Changes:
-    """The changes that turn `stored` into `projection`."""
-    succession = succeed(projection.history, projection.journeys, stored.journeys, moment.new_id)
+def diff(
+    projection: Projection, stored: StoredCustomer, rulebook: Rulebook, moment: ComparisonContext
+) -> CustomerChanges:
+    """Return the changes that turn `stored` into `projection`."""
+    succession = assign_journey_ids(projection.history, projection.journeys, stored.journeys, moment.new_id)
     armed, cancelled = _timers(projection, stored)
-    circumstances = Circumstances(
+    circumstances = RevisionContext(
         customer_id=moment.customer_id,
         now=moment.now,
         stale_after_s=moment.stale_after_s,
@@ -102,15 +104,15 @@ def diff(projection: Projection, stored: Stored, rulebook: Rulebook, moment: Mom
         aliased={journey.id: target for journey, target in succession.aliased},
         truncated=stored.truncated,
     )
-    return Changes(
+    return CustomerChanges(
         frictions=revise(projection, stored.frictions, rulebook, circumstances),
         journeys=_journeys(projection, succession, moment),
         aliased=[
-            Alias(id=journey.id, merged_into=target, version=journey.version + 1)
+            JourneyAlias(id=journey.id, merged_into=target, version=journey.version + 1)
             for journey, target in succession.aliased
         ],
         dissolved=[
-            Dissolved(id=journey.id, version=journey.version + 1)
+            DissolvedJourney(id=journey.id, version=journey.version + 1)
             for journey in succession.emptied
             if not (stored.truncated and _is_older(journey, projection))
         ],
@@ -121,22 +123,26 @@ def diff(projection: Projection, stored: Stored, rulebook: Rulebook, moment: Mom
 
 
 def _is_older(journey: StoredJourney, projection: Projection) -> bool:
-    """Whether all of `journey` may lie before what was looked at."""
+    """Return whether all of `journey` may lie before the history that was looked at."""
     return not projection.history or journey.last_at <= projection.history[0].touchpoint.occurred_at
 
 
-def _placements(projection: Projection, ids: Sequence[JourneyId]) -> list[Placement]:
+def _placements(projection: Projection, ids: Sequence[JourneyId]) -> list[TouchpointPlacement]:
     placements = []
     for segment, journey_id in zip(projection.journeys, ids, strict=True):
         for position in segment.members:
             recorded = projection.history[position]
             if recorded.journey_id != journey_id:
                 one = recorded.touchpoint
-                placements.append(Placement(touchpoint=one.key, occurred_at=one.occurred_at, journey_id=journey_id))
+                placements.append(
+                    TouchpointPlacement(touchpoint=one.key, occurred_at=one.occurred_at, journey_id=journey_id)
+                )
     return placements
 
 
-def _journeys(projection: Projection, succession: Succession, moment: Moment) -> list[JourneyChange]:
+def _journeys(
+    projection: Projection, succession: JourneyIdAssignment, moment: ComparisonContext
+) -> list[JourneyChange]:
     frictions = Counter(found.journeys[0] for found in projection.findings)
     changes = []
     for number, (segment, journey_id) in enumerate(zip(projection.journeys, succession.ids, strict=True)):
@@ -149,8 +155,8 @@ def _journeys(projection: Projection, succession: Succession, moment: Moment) ->
     return changes
 
 
-def _named(segment: Segment, journey_id: JourneyId, friction_count: int, moment: Moment) -> Journey:
-    """The journey as it stands now, without its version."""
+def _named(segment: JourneySegment, journey_id: JourneyId, friction_count: int, moment: ComparisonContext) -> Journey:
+    """Return the journey as it is now, without its version."""
     idle = segment.idle_at <= moment.now
     closed_at = segment.closed_at or (segment.idle_at if idle else None)
     return Journey(
@@ -174,8 +180,8 @@ def _named(segment: Segment, journey_id: JourneyId, friction_count: int, moment:
     )
 
 
-def _timers(projection: Projection, stored: Stored) -> tuple[list[Timer], list[TimerId]]:
-    """Timers to arm (or arm again, for another time), and waiting ones that are wanted no more."""
+def _timers(projection: Projection, stored: StoredCustomer) -> tuple[list[Timer], list[TimerId]]:
+    """Return timers to arm (or to arm again for another time), and waiting timers to cancel."""
     kept = {timer.id: timer for timer in stored.timers}
     armed = [timer for timer in projection.timers if _is_new(timer, kept.get(timer.id))]
     if not kept:

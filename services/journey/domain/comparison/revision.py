@@ -1,6 +1,6 @@
-"""The life of a friction: when it is detected, updated, moved, retracted and restored, and with which revision.
+"""Decides when a friction is detected, updated, moved, retracted or restored, and with which revision.
 
-What stands is said by a projection; this compares it with what was published last and says what to publish now.
+It compares the findings of a projection with what was published last, and returns what to publish now.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from enum import StrEnum
 import msgspec
 
 from services.journey.domain.friction import (
-    Finding,
     Friction,
-    State,
+    FrictionState,
+    RuleFinding,
     StoredFriction,
     TouchpointRef,
     decode,
@@ -23,7 +23,7 @@ from services.journey.domain.projection import Projection
 from services.journey.domain.rules.book import Rulebook
 
 STALE_AFTER = timedelta(hours=24)
-"""A friction found longer than this after it could first be known is kept quiet."""
+"""A friction is quiet if it is found longer than this after it could first be known."""
 
 
 class FrictionEvent(StrEnum):
@@ -37,15 +37,15 @@ class FrictionEvent(StrEnum):
 
 
 class FrictionChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A friction to store and to publish; `digest` is stored with it."""
+    """A friction to store and to publish; its `digest` is stored with it."""
 
     event: FrictionEvent
     friction: Friction
     digest: bytes
 
 
-class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
-    """What the comparison needs beside the frictions: whose they are, the time, the ids of journeys."""
+class RevisionContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What the comparison needs beside the frictions: the customer, the time, and the ids of the journeys."""
 
     customer_id: CustomerId
     now: datetime
@@ -56,9 +56,9 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def revise(
-    projection: Projection, stored: Sequence[StoredFriction], rulebook: Rulebook, circumstances: Circumstances
+    projection: Projection, stored: Sequence[StoredFriction], rulebook: Rulebook, circumstances: RevisionContext
 ) -> list[FrictionChange]:
-    """What to publish, in the order of the findings, then of `stored`."""
+    """Return what to publish, in the order of the findings, then of `stored`."""
     if not projection.findings and not stored:
         return []
     revising = _Revising(projection, rulebook, circumstances)
@@ -72,15 +72,15 @@ def revise(
 class _Revising:
     """One comparison."""
 
-    def __init__(self, projection: Projection, rulebook: Rulebook, circumstances: Circumstances) -> None:
+    def __init__(self, projection: Projection, rulebook: Rulebook, circumstances: RevisionContext) -> None:
         self._rulebook = rulebook
         self._at = circumstances
         self._failed = {failure.rule for failure in projection.failures}
         self._history = projection.history
         self._looked_at = {one.touchpoint.key for one in projection.history} if circumstances.truncated else None
 
-    def found(self, finding: Finding, kept: StoredFriction | None) -> FrictionChange | None:
-        """What to publish of a friction that stands."""
+    def found(self, finding: RuleFinding, kept: StoredFriction | None) -> FrictionChange | None:
+        """Return what to publish of a friction that was found."""
         journeys = tuple(self._at.journey_ids[number] for number in finding.journeys)
         now_said = digest(finding, journeys)
         event = self._event(kept, now_said)
@@ -90,8 +90,8 @@ class _Revising:
         return FrictionChange(event=event, friction=friction, digest=now_said)
 
     def missing(self, kept: StoredFriction) -> FrictionChange | None:
-        """What to publish of a stored friction that was not found."""
-        if kept.state is State.RETRACTED:
+        """Return what to publish of a stored friction that was not found."""
+        if kept.state is FrictionState.RETRACTED:
             return None
         if kept.rule not in self._failed and not self._rests_on_older(kept):
             return self._again(kept, FrictionEvent.RETRACTED)
@@ -100,7 +100,7 @@ class _Revising:
     def _event(self, kept: StoredFriction | None, now_said: bytes) -> FrictionEvent | None:
         if kept is None:
             return FrictionEvent.DETECTED
-        if kept.state is State.RETRACTED:
+        if kept.state is FrictionState.RETRACTED:
             return FrictionEvent.RESTORED
         if kept.customer_id != self._at.customer_id:
             return FrictionEvent.MOVED
@@ -108,13 +108,13 @@ class _Revising:
             return FrictionEvent.UPDATED
         return None
 
-    def _friction(self, finding: Finding, journeys: tuple[JourneyId, ...], kept: StoredFriction | None) -> Friction:
+    def _friction(self, finding: RuleFinding, journeys: tuple[JourneyId, ...], kept: StoredFriction | None) -> Friction:
         title, explanation = self._rulebook.words(finding)
         return Friction(
             id=finding.id,
             rule=finding.rule,
             rule_version=finding.rule_version,
-            state=State.DETECTED,
+            state=FrictionState.DETECTED,
             revision=1 if kept is None else kept.revision + 1,
             severity=finding.severity,
             customer_id=self._at.customer_id,
@@ -138,11 +138,11 @@ class _Revising:
         )
 
     def _again(self, kept: StoredFriction, event: FrictionEvent) -> FrictionChange:
-        """The friction as it was said last, in another state or of another customer."""
+        """Return the friction as it was published last, in another state or with another customer."""
         said = decode(kept.payload)
         friction = msgspec.structs.replace(
             said,
-            state=State.RETRACTED if event is FrictionEvent.RETRACTED else said.state,
+            state=FrictionState.RETRACTED if event is FrictionEvent.RETRACTED else said.state,
             revision=kept.revision + 1,
             revised_at=self._at.now,
             customer_id=self._at.customer_id,
@@ -154,12 +154,12 @@ class _Revising:
     def _previous(self, kept: StoredFriction) -> CustomerId | None:
         return kept.customer_id if kept.customer_id != self._at.customer_id else None
 
-    def _is_quiet(self, finding: Finding) -> bool:
+    def _is_quiet(self, finding: RuleFinding) -> bool:
         age_s = (self._at.now - finding.stale_from).total_seconds()
         return finding.at.replay or age_s > self._at.stale_after_s
 
     def _rests_on_older(self, kept: StoredFriction) -> bool:
-        """Whether it rests on touchpoints before the ones that were looked at, so that nothing can be said about it."""
+        """Return whether the friction rests on touchpoints before those looked at, so that it cannot be judged."""
         if self._looked_at is None:
             return False
         said = decode(kept.payload)

@@ -1,1 +1,1 @@
-"""Rules: reasons to call something friction, as data of four closed shapes, and how they are evaluated."""
+"""Rules: the reasons to call something friction. They are data of four shapes; this package evaluates them."""

@@ -1,28 +1,28 @@
-"""The shape *absence*: something that did not follow (docs/semantics.md, absence)."""
+"""Evaluates the shape *absence*: a follow-up that did not come (docs/semantics.md, absence)."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 
-from services.journey.domain.history import History, Unit
-from services.journey.domain.rules.scope import Agreement, Candidate, Picker
-from services.journey.domain.rules.shape import Absence
+from services.journey.domain.history import CountedUnit, CustomerHistory
+from services.journey.domain.rules.scope import FieldAgreement, FindingCandidate, UnitPicker
+from services.journey.domain.rules.shape import AbsenceShape
 
 
 class AbsenceRule:
-    """An absence rule made ready. Its candidates have a due time: whether that has passed is not decided here."""
+    """A prepared absence rule. Its candidates have a due time; whether it has passed is left to the rulebook."""
 
-    def __init__(self, rule: Absence) -> None:
-        """Raises `SenselessError`."""
-        self._after = Picker(rule.after)
-        self._expect = Picker(rule.expect)
+    def __init__(self, rule: AbsenceShape) -> None:
+        """Prepare `rule`; raise `InvalidRuleError` if it cannot be prepared."""
+        self._after = UnitPicker(rule.after)
+        self._expect = UnitPicker(rule.expect)
         self._within = rule.within
         self._grace = rule.grace
-        self._agreement = Agreement(rule.same)
+        self._agreement = FieldAgreement(rule.same)
 
-    def evaluate(self, history: History) -> Iterable[Candidate]:
-        """Its candidates: arming touchpoints without a follow-up."""
+    def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:
+        """Yield a candidate for each arming touchpoint without a follow-up."""
         arming = self._after.pick(history)
         if not arming:
             return
@@ -32,17 +32,17 @@ class AbsenceRule:
             if due_at is not None and not self._followed(unit, due_at, expected):
                 waited_s = (due_at - unit.time).total_seconds()
                 numbers: dict[str, int | float | str] = {"due_at": _text(due_at), "waited_s": waited_s}
-                yield Candidate(unit, (unit,), numbers, due_at)
+                yield FindingCandidate(unit, (unit,), numbers, due_at)
 
-    def _due_at(self, unit: Unit) -> datetime | None:
-        """The last moment at which a follow-up counts; None if the touchpoint does not arm."""
+    def _due_at(self, unit: CountedUnit) -> datetime | None:
+        """Return the last moment at which a follow-up counts; None if the touchpoint does not arm."""
         if self._within is not None:
             return unit.time + self._within
         promised = unit.at.due_at
         return None if promised is None or promised < unit.time else promised + self._grace
 
-    def _followed(self, arming: Unit, due_at: datetime, expected: Sequence[Unit]) -> bool:
-        """Whether one of `expected`, in order, follows in time and agrees."""
+    def _followed(self, arming: CountedUnit, due_at: datetime, expected: Sequence[CountedUnit]) -> bool:
+        """Return whether one of `expected`, which are in order, follows in time and agrees."""
         agrees = self._agreement.with_(arming)
         for index in range(bisect_left(expected, arming.time, key=attrgetter("time")), len(expected)):
             other = expected[index]
@@ -54,5 +54,5 @@ class AbsenceRule:
 
 
 def _text(moment: datetime) -> str:
-    """UTC as it stands in every document."""
+    """Return the moment in UTC as every document writes it."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

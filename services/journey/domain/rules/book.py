@@ -1,76 +1,76 @@
-"""The rulebook: rules made ready to run, evaluated one by one, each in isolation."""
+"""The rulebook: prepares rules and evaluates them one by one, each in isolation."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 
-from services.journey.domain.friction import Finding, Text
-from services.journey.domain.history import History
+from services.journey.domain.friction import BilingualText, RuleFinding
+from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import FrictionId, timer_id
 from services.journey.domain.rules.absence import AbsenceRule
 from services.journey.domain.rules.count import CountRule
 from services.journey.domain.rules.findings import finding, restrained
-from services.journey.domain.rules.matching import SenselessError, names
-from services.journey.domain.rules.scope import Candidate
-from services.journey.domain.rules.sense import check
+from services.journey.domain.rules.matching import InvalidRuleError, mentions_field
+from services.journey.domain.rules.rule_checks import check
+from services.journey.domain.rules.rule_texts import RuleTexts
+from services.journey.domain.rules.scope import FindingCandidate
 from services.journey.domain.rules.sequence import PatternRule, StepsRule
-from services.journey.domain.rules.shape import Absence, AnyRule, Count, RuleFailed, Threshold
+from services.journey.domain.rules.shape import AbsenceShape, AnyRule, CountShape, RuleFailure, ThresholdShape
 from services.journey.domain.rules.threshold import ThresholdRule
-from services.journey.domain.rules.wording import Wording
 from services.journey.domain.timer import Timer
 
 
 class RuleRefusedError(ValueError):
-    """A rule that makes no sense; the message names it and says why."""
+    """A rule that cannot be used; the message names it and says why."""
 
     def __init__(self, rule: str, why: str) -> None:
-        """`rule` is its id."""
+        """Name the rule by its id, and say `why` it cannot be used."""
         super().__init__(f"{rule}: {why}")
 
 
-class Ready(Protocol):
-    """A rule made ready."""
+class PreparedRule(Protocol):
+    """A rule that is prepared to be evaluated."""
 
-    def evaluate(self, history: History) -> Iterable[Candidate]:
-        """What it finds, anchors in any order."""
+    def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:
+        """Yield the candidates in `history`, in any order of their anchors."""
         ...
 
 
-class Evaluation(msgspec.Struct, frozen=True, gc=False):
-    """What all rules say of one history."""
+class RuleEvaluation(msgspec.Struct, frozen=True, gc=False):
+    """What all rules found in one history."""
 
-    findings: list[Finding]
+    findings: list[RuleFinding]
     timers: list[Timer]
-    failures: list[RuleFailed]
+    failures: list[RuleFailure]
 
 
 class Rulebook:
-    """Rules in force. Built once and shared: it holds no state of any customer."""
+    """The rules in force. It is built once and shared, because it holds no state of any customer."""
 
     def __init__(self, rules: Sequence[AnyRule]) -> None:
-        """Makes `rules` ready, disabled ones too; raises `RuleRefusedError`."""
+        """Prepare `rules`, disabled ones too; raise `RuleRefusedError` for one that cannot be used."""
         self.rules = tuple(rules)
-        self._wording: dict[str, Wording] = {}
-        self._ready: list[tuple[AnyRule, Ready]] = []
+        self._wording: dict[str, RuleTexts] = {}
+        self._ready: list[tuple[AnyRule, PreparedRule]] = []
         for rule in self.rules:
             if rule.id in self._wording:
                 raise RuleRefusedError(rule.id, "this id is given twice")
             try:
                 check(rule)
-                self._wording[rule.id] = Wording(rule)
+                self._wording[rule.id] = RuleTexts(rule)
                 ready = _ready(rule)
-            except SenselessError as error:
+            except InvalidRuleError as error:
                 raise RuleRefusedError(rule.id, str(error)) from error
             if rule.enabled:
                 self._ready.append((rule, ready))
-        self._asks_for_level = any(names(rule, "service_level") for rule, _ in self._ready)
+        self._asks_for_level = any(mentions_field(rule, "service_level") for rule, _ in self._ready)
 
-    def evaluate(self, history: History) -> Evaluation:
-        """Every rule over `history`; one that raises is reported and does not touch the others."""
+    def evaluate(self, history: CustomerHistory) -> RuleEvaluation:
+        """Evaluate every rule over `history`; a rule that raises is reported and does not affect the others."""
         if self._asks_for_level:
             history.spread_service_levels()
-        evaluation = Evaluation([], [], [])
+        evaluation = RuleEvaluation([], [], [])
         for rule, ready in self._ready:
             try:
                 candidates = list(ready.evaluate(history))
@@ -78,18 +78,20 @@ class Rulebook:
                     self._settle(rule, candidates, history, evaluation)
             except Exception as error:  # noqa: BLE001 - a rule's failure is a value: the worker counts it by name
                 evaluation.failures.append(
-                    RuleFailed(rule=rule.id, rule_version=rule.version, error=type(error).__name__)
+                    RuleFailure(rule=rule.id, rule_version=rule.version, error=type(error).__name__)
                 )
         return evaluation
 
-    def words(self, found: Finding) -> tuple[Text, Text]:
-        """The title and the explanation of `found`."""
+    def words(self, found: RuleFinding) -> tuple[BilingualText, BilingualText]:
+        """Return the title and the explanation of `found`."""
         wording = self._wording[found.rule]
         return wording.title(found), wording.explanation(found)
 
     @staticmethod
-    def _settle(rule: AnyRule, candidates: list[Candidate], history: History, into: Evaluation) -> None:
-        """Candidates become timers while the stream has not passed their due time, else findings."""
+    def _settle(
+        rule: AnyRule, candidates: list[FindingCandidate], history: CustomerHistory, into: RuleEvaluation
+    ) -> None:
+        """Turn candidates into timers while the stream has not passed their due time, otherwise into findings."""
         timers = []
         standing = []
         for candidate in candidates:
@@ -98,7 +100,7 @@ class Rulebook:
                 standing.append(candidate)
             else:
                 timers.append(timer)
-        findings: dict[FrictionId, Finding] = {}
+        findings: dict[FrictionId, RuleFinding] = {}
         for candidate in restrained(rule, standing):
             found = finding(rule, candidate, history)
             findings.setdefault(found.id, found)  # of several at one anchor the first stands
@@ -106,18 +108,18 @@ class Rulebook:
         into.findings.extend(findings.values())
 
 
-def _ready(rule: AnyRule) -> Ready:
-    if isinstance(rule, Count):
+def _ready(rule: AnyRule) -> PreparedRule:
+    if isinstance(rule, CountShape):
         return CountRule(rule)
-    if isinstance(rule, Threshold):
+    if isinstance(rule, ThresholdShape):
         return ThresholdRule(rule)
-    if isinstance(rule, Absence):
+    if isinstance(rule, AbsenceShape):
         return AbsenceRule(rule)
     return PatternRule(rule) if rule.pattern else StepsRule(rule)
 
 
-def _timer(rule: AnyRule, candidate: Candidate, history: History) -> Timer | None:
-    """The timer that an absence waits for."""
+def _timer(rule: AnyRule, candidate: FindingCandidate, history: CustomerHistory) -> Timer | None:
+    """Return the timer of an absence; None for a candidate of another shape."""
     if candidate.due_at is None:
         return None
     armed_by = candidate.anchor.at

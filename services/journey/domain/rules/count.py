@@ -1,34 +1,41 @@
-"""The shape *count*: too many of the same within a time (docs/semantics.md, count)."""
+"""Evaluates the shape *count*: too many of the same within a time (docs/semantics.md, count)."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from services.journey.domain.history import History, Unit
+from services.journey.domain.history import CountedUnit, CustomerHistory
 from services.journey.domain.rules.matching import getter
-from services.journey.domain.rules.scope import Agreement, Barrier, Candidate, Picker, grouped, key_of
-from services.journey.domain.rules.shape import Count
+from services.journey.domain.rules.scope import (
+    FieldAgreement,
+    FindingCandidate,
+    RuleBarrier,
+    UnitPicker,
+    grouped,
+    key_of,
+)
+from services.journey.domain.rules.shape import CountShape
 
 MOST_COUNTED = 200
-"""Units that one anchor counts, itself included; it bounds the work on a customer who never stops."""
+"""Most units that one anchor counts, itself included: it bounds the work for customers with very many touchpoints."""
 
 
 class CountRule:
-    """A count rule made ready."""
+    """A prepared count rule."""
 
-    def __init__(self, rule: Count) -> None:
-        """Raises `SenselessError`."""
+    def __init__(self, rule: CountShape) -> None:
+        """Prepare `rule`; raise `InvalidRuleError` if it cannot be prepared."""
         self._at_least = rule.at_least
         self._within = rule.within
-        self._picker = Picker(rule.of, contacts=rule.contacts)
+        self._picker = UnitPicker(rule.of, contacts=rule.contacts)
         self._key = key_of(rule.per)
-        self._agreement = Agreement(rule.same)
-        self._barrier = Barrier(rule.without, self._key, self._agreement)
+        self._agreement = FieldAgreement(rule.same)
+        self._barrier = RuleBarrier(rule.without, self._key, self._agreement)
         self._distinct = getter(rule.distinct) if rule.distinct else None
         self._changes = getter(rule.changes) if rule.changes else None
         self._fewest = rule.at_least + (1 if rule.changes else 0)
 
-    def evaluate(self, history: History) -> Iterable[Candidate]:
-        """Its candidates."""
+    def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:
+        """Yield a candidate for each unit that completes the count."""
         units = self._picker.pick(history)
         if len(units) < self._fewest:
             return
@@ -38,10 +45,10 @@ class CountRule:
                 window = self._window(group, index, self._barrier.before(group[index], barriers, history))
                 count = self._count(window) if len(window) >= self._fewest else 0
                 if count >= self._at_least:
-                    yield Candidate(group[index], window, self._numbers(window, count))
+                    yield FindingCandidate(group[index], window, self._numbers(window, count))
 
-    def _window(self, group: Sequence[Unit], index: int, barrier: Unit | None) -> list[Unit]:
-        """The unit at `index` and what counts with it, oldest first."""
+    def _window(self, group: Sequence[CountedUnit], index: int, barrier: CountedUnit | None) -> list[CountedUnit]:
+        """Return the unit at `index` and the units that count with it, oldest first."""
         anchor = group[index]
         agrees = self._agreement.with_(anchor)
         earliest = None if self._within is None else anchor.time - self._within
@@ -56,15 +63,15 @@ class CountRule:
         window.reverse()
         return window
 
-    def _count(self, window: Sequence[Unit]) -> int:
+    def _count(self, window: Sequence[CountedUnit]) -> int:
         if self._distinct is not None:
             return _count_distinct([value for unit in window if (value := self._distinct(unit.view)) is not None])
         if self._changes is not None:
             return self._count_changes(window)
         return len(window)
 
-    def _count_changes(self, window: Sequence[Unit]) -> int:
-        """How often the value changed; 0 unless the anchor itself is a change."""
+    def _count_changes(self, window: Sequence[CountedUnit]) -> int:
+        """Return how often the value changed; 0 unless the anchor itself is a change."""
         assert self._changes is not None  # noqa: S101 - asked for only by _count, which has looked
         if self._changes(window[-1].view) is None:
             return 0
@@ -73,7 +80,7 @@ class CountRule:
             return 0
         return sum(one != other for one, other in pairwise(values))
 
-    def _numbers(self, window: Sequence[Unit], count: int) -> dict[str, int | float | str]:
+    def _numbers(self, window: Sequence[CountedUnit], count: int) -> dict[str, int | float | str]:
         numbers: dict[str, int | float | str] = {
             "count": count,
             "span_s": (window[-1].time - window[0].time).total_seconds(),

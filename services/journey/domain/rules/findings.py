@@ -1,4 +1,4 @@
-"""From candidates to findings: which of them stand under cool-down and cap, and what is said about each."""
+"""Turns candidates into findings: applies the cool-down and the cap of a rule, and gathers what is known of each."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,24 +6,23 @@ from services.journey.domain.friction import (
     MOST_EVIDENCE,
     MOST_TIMELINE,
     Anchor,
-    Finding,
-    Severity,
+    FrictionSeverity,
+    RuleFinding,
     TimelineEntry,
 )
-from services.journey.domain.history import Contact, History, Unit
+from services.journey.domain.history import Contact, CountedUnit, CustomerHistory
 from services.journey.domain.names import FrictionId, friction_id
-from services.journey.domain.rules.scope import Candidate
-from services.journey.domain.rules.shape import AnyRule, Count, Scope, Threshold
-from services.journey.domain.rules.shape import Sequence as SequenceShape
+from services.journey.domain.rules.scope import FindingCandidate
+from services.journey.domain.rules.shape import AnyRule, CountShape, RuleScope, SequenceShape, ThresholdShape
 from services.journey.domain.touchpoint import Touchpoint
 
 
-def restrained(rule: AnyRule, candidates: Iterable[Candidate]) -> Sequence[Candidate]:
-    """Those that the cool-down and the cap of `rule` let stand, in order of their anchors."""
+def restrained(rule: AnyRule, candidates: Iterable[FindingCandidate]) -> Sequence[FindingCandidate]:
+    """Return the candidates that the cool-down and the cap of `rule` allow, in the order of their anchors."""
     ordered = sorted(candidates, key=lambda candidate: candidate.anchor.order)
     if rule.cooldown is None and rule.cap is None:
         return ordered
-    accepted: list[Candidate] = []
+    accepted: list[FindingCandidate] = []
     said: set[FrictionId] = set()
     for candidate in ordered:
         time = candidate.anchor.time
@@ -41,13 +40,13 @@ def restrained(rule: AnyRule, candidates: Iterable[Candidate]) -> Sequence[Candi
     return accepted
 
 
-def finding(rule: AnyRule, candidate: Candidate, history: History) -> Finding:
-    """What `rule` says of `candidate`."""
+def finding(rule: AnyRule, candidate: FindingCandidate, history: CustomerHistory) -> RuleFinding:
+    """Return the finding that `rule` makes of `candidate`."""
     anchor = candidate.anchor
     interaction_id = _interaction_id(rule, anchor)
     service_level = anchor.view.service_level or history.service_level_at(anchor.position)
     evidence = candidate.evidence[-MOST_EVIDENCE:]
-    return Finding(
+    return RuleFinding(
         id=_id(rule, anchor),
         rule=rule.id,
         rule_version=rule.version,
@@ -65,37 +64,37 @@ def finding(rule: AnyRule, candidate: Candidate, history: History) -> Finding:
     )
 
 
-def _id(rule: AnyRule, anchor: Unit) -> FrictionId:
+def _id(rule: AnyRule, anchor: CountedUnit) -> FrictionId:
     interaction_id = _interaction_id(rule, anchor)
     return friction_id(rule.id, anchor.at.source, interaction_id=interaction_id, touchpoint_id=anchor.at.id)
 
 
-def _interaction_id(rule: AnyRule, anchor: Unit) -> str | None:
-    """The interaction that anchors it; None if a touchpoint does."""
-    by_interaction = isinstance(rule, Count | SequenceShape | Threshold) and rule.per is Scope.INTERACTION
+def _interaction_id(rule: AnyRule, anchor: CountedUnit) -> str | None:
+    """Return the interaction that anchors the finding; None if a touchpoint does."""
+    by_interaction = isinstance(rule, CountShape | SequenceShape | ThresholdShape) and rule.per is RuleScope.INTERACTION
     return anchor.at.interaction_id if isinstance(anchor, Contact) or by_interaction else None
 
 
-def _anchor(anchor: Unit, interaction_id: str | None) -> Anchor:
+def _anchor(anchor: CountedUnit, interaction_id: str | None) -> Anchor:
     if interaction_id is None:
         return Anchor(source=anchor.at.source, touchpoint_id=anchor.at.id)
     return Anchor(source=anchor.at.source, interaction_id=interaction_id)
 
 
-def _severity(rule: AnyRule, service_level: str | None) -> Severity:
+def _severity(rule: AnyRule, service_level: str | None) -> FrictionSeverity:
     if service_level is None:
         return rule.severity
     return rule.severity_by_service_level.get(service_level, rule.severity)
 
 
-def _journeys(anchor: Unit, evidence: Iterable[Unit], history: History) -> tuple[int, ...]:
-    """The anchor's journey first, then those of the evidence, each once."""
+def _journeys(anchor: CountedUnit, evidence: Iterable[CountedUnit], history: CustomerHistory) -> tuple[int, ...]:
+    """Return the anchor's journey first, then the journeys of the evidence, each once."""
     of = history.journey_of
     return tuple(dict.fromkeys((of[anchor.position], *(of[unit.position] for unit in evidence))))
 
 
-def _timeline(position: int, history: History) -> tuple[TimelineEntry, ...]:
-    """The excerpt that ends at `position`; rules that meet at one touchpoint share it."""
+def _timeline(position: int, history: CustomerHistory) -> tuple[TimelineEntry, ...]:
+    """Return the excerpt that ends at `position`; rules with the same anchor share it."""
     timeline = history.timelines.get(position)
     if timeline is None:
         units = history.units[max(0, position + 1 - MOST_TIMELINE) : position + 1]

@@ -1,7 +1,7 @@
-"""Reading fields and testing conditions: matchers compiled once into closures that run often.
+"""Compiles matchers once into closures that read fields and test conditions.
 
-Every field of a touchpoint can be named: `kind`, `wait_s`, `refs.case_id`, `attributes.ivr_path`, `customer.email`,
-`score.value`, `value.amount`, and `score.on_7` for a score brought to a scale of seven.
+A rule can name every field of a touchpoint: `kind`, `wait_s`, `refs.case_id`, `attributes.ivr_path`, `customer.email`,
+`score.value`, `value.amount`, and `score.on_7` for a score converted to a scale of seven.
 """
 
 import re
@@ -10,7 +10,7 @@ from operator import attrgetter
 
 import msgspec
 
-from services.journey.domain.rules.shape import Clause, Condition, Matcher, Scalar
+from services.journey.domain.rules.shape import Clause, FieldCondition, Matcher, Scalar
 from services.journey.domain.touchpoint import Touchpoint
 
 Get = Callable[[Touchpoint], object]
@@ -22,34 +22,34 @@ _ON_SCALE = re.compile(r"score\.on_(?P<scale>[1-9][0-9]{0,2})")
 _MONEY_AND_SCORE = frozenset({"score.metric", "score.value", "score.scale", "value.amount", "value.currency"})
 
 
-class SenselessError(ValueError):
-    """A part of a rule that cannot mean anything; the message says which and why."""
+class InvalidRuleError(ValueError):
+    """A part of a rule has no meaning; the message says which part and why."""
 
 
-class Selector(msgspec.Struct, frozen=True):
-    """A compiled matcher: only touchpoints of `kinds` can match (None: any kind), and `test`, if any, decides."""
+class CompiledMatcher(msgspec.Struct, frozen=True):
+    """A matcher ready to run: only touchpoints of `kinds` can match (None: any kind), and `test`, if any, decides."""
 
     kinds: frozenset[str] | None
     test: Test | None
 
     def matches(self, touchpoint: Touchpoint) -> bool:
-        """Whether `touchpoint` matches."""
+        """Return whether the matcher matches `touchpoint`."""
         return (self.kinds is None or touchpoint.kind in self.kinds) and (self.test is None or self.test(touchpoint))
 
 
-def names(rule: object, field: str) -> bool:
-    """Whether `rule` looks at `field` anywhere: in a matcher, or in what is compared or counted."""
+def mentions_field(rule: object, field: str) -> bool:
+    """Return whether `rule` looks at `field` anywhere: in a matcher, or in what it compares or counts."""
     if isinstance(rule, msgspec.Struct):
-        return any(names(getattr(rule, member), field) for member in rule.__struct_fields__)
+        return any(mentions_field(getattr(rule, member), field) for member in rule.__struct_fields__)
     if isinstance(rule, dict):
-        return field in rule or any(names(value, field) for value in rule.values())
+        return field in rule or any(mentions_field(value, field) for value in rule.values())
     if isinstance(rule, tuple | list):
-        return any(names(one, field) for one in rule)
+        return any(mentions_field(one, field) for one in rule)
     return rule == field
 
 
 def getter(field: str) -> Get:
-    """Reads `field` of a touchpoint; None where it is not known. Raises `SenselessError` for a field there is not."""
+    """Return a reader of `field`, which gives None where it is unknown; raise `InvalidRuleError` for no such field."""
     if field in _PLAIN:
         return attrgetter(field)
     if field in _MONEY_AND_SCORE:
@@ -58,18 +58,18 @@ def getter(field: str) -> Get:
         return _score_on(int(scale["scale"]))
     family, _, name = field.partition(".")
     if not name:
-        raise SenselessError(f"a touchpoint has no field {field!r}")
+        raise InvalidRuleError(f"a touchpoint has no field {field!r}")
     if family == "refs":
         return lambda touchpoint: touchpoint.refs.get(name)
     if family == "attributes":
         return _nested(name)
     if family == "customer":
         return _identifier(name)
-    raise SenselessError(f"a touchpoint has no field {field!r}")
+    raise InvalidRuleError(f"a touchpoint has no field {field!r}")
 
 
 def number(get: Get) -> Callable[[Touchpoint], int | float | None]:
-    """Reads a number; None where the field is not known or something else."""
+    """Return a reader of numbers, which gives None where the field is unknown or no number."""
 
     def read(touchpoint: Touchpoint) -> int | float | None:
         value = get(touchpoint)
@@ -78,25 +78,25 @@ def number(get: Get) -> Callable[[Touchpoint], int | float | None]:
     return read
 
 
-def compiled(matcher: Matcher) -> Selector:
-    """`matcher` made ready; raises `SenselessError`."""
+def compiled(matcher: Matcher) -> CompiledMatcher:
+    """Compile `matcher`; raise `InvalidRuleError` if it has no meaning."""
     clauses = matcher if isinstance(matcher, tuple) else (matcher,)
     if not clauses or not all(clauses):
-        return Selector(None, None)
+        return CompiledMatcher(None, None)
     kinds = [_kinds(clause) for clause in clauses]
     common = None if None in kinds else frozenset().union(*(found for found in kinds if found is not None))
     if all(found is not None and len(clause) == 1 for found, clause in zip(kinds, clauses, strict=True)):
-        return Selector(common, None)
+        return CompiledMatcher(common, None)
     if len(clauses) == 1:
-        return Selector(
+        return CompiledMatcher(
             common, _all({field: want for field, want in clauses[0].items() if field != "kind" or not common})
         )
     tests = [_all(clause) for clause in clauses]
-    return Selector(common, lambda touchpoint: any(test(touchpoint) for test in tests))
+    return CompiledMatcher(common, lambda touchpoint: any(test(touchpoint) for test in tests))
 
 
 def _kinds(clause: Clause) -> frozenset[str] | None:
-    """The kinds that `clause` demands by name; None if it does not."""
+    """Return the kinds that `clause` demands by name; None if it names none."""
     want = clause.get("kind")
     if isinstance(want, str):
         return frozenset({want})
@@ -112,16 +112,16 @@ def _all(clause: Clause) -> Test:
     return lambda touchpoint: all(test(touchpoint) for test in tests)
 
 
-def _test(field: str, want: Scalar | tuple[Scalar, ...] | Condition) -> Test:
+def _test(field: str, want: Scalar | tuple[Scalar, ...] | FieldCondition) -> Test:
     get = getter(field)
-    if isinstance(want, Condition):
+    if isinstance(want, FieldCondition):
         return _condition(field, get, want)
     if field in _TIMES:
-        raise SenselessError(f"{field} is a time: it can only be asked for with exists")
+        raise InvalidRuleError(f"{field} is a time: it can only be asked for with exists")
     return _is_one_of(get, want if isinstance(want, tuple) else (want,))
 
 
-def _condition(field: str, get: Get, want: Condition) -> Test:
+def _condition(field: str, get: Get, want: FieldCondition) -> Test:
     tests = [*_bounds(get, want)]
     if want.exists is not None:
         exists = want.exists
@@ -132,13 +132,13 @@ def _condition(field: str, get: Get, want: Condition) -> Test:
     if want.contains is not None:
         tests.append(_contains(get, want.contains.casefold()))
     if not tests:
-        raise SenselessError(f"nothing is asked of {field}")
+        raise InvalidRuleError(f"nothing is asked of {field}")
     if field in _TIMES and (len(tests) > 1 or want.exists is None):
-        raise SenselessError(f"{field} is a time: it can only be asked for with exists")
+        raise InvalidRuleError(f"{field} is a time: it can only be asked for with exists")
     return tests[0] if len(tests) == 1 else lambda touchpoint: all(test(touchpoint) for test in tests)
 
 
-def _bounds(get: Get, want: Condition) -> list[Test]:
+def _bounds(get: Get, want: FieldCondition) -> list[Test]:
     read = number(get)
     tests: list[Test] = []
     if (gt := want.gt) is not None:
@@ -162,7 +162,7 @@ def _is_one_of(get: Get, wanted: tuple[Scalar, ...]) -> Test:
 
 
 def _same(value: object, want: Scalar) -> bool:
-    """Equal and of one sort: 1 is 1.0, but true is not 1."""
+    """Return whether both are equal and of one sort: 1 equals 1.0, but true does not equal 1."""
     return value == want and isinstance(value, bool) == isinstance(want, bool)
 
 
@@ -191,11 +191,11 @@ def _score_on(scale: int) -> Get:
 
 
 def _nested(path: str) -> Get:
-    names = path.split(".")
+    mentions_field = path.split(".")
 
     def read(touchpoint: Touchpoint) -> object:
         node: object = touchpoint.attributes
-        for name in names:
+        for name in mentions_field:
             node = node.get(name) if isinstance(node, dict) else None
         return node
 
@@ -205,7 +205,7 @@ def _nested(path: str) -> Get:
 def _identifier(name: str) -> Get:
     type_, _, member = name.partition(".")
     if member not in {"", "verified"}:
-        raise SenselessError(f"an identifier has no member {member!r}")
+        raise InvalidRuleError(f"an identifier has no member {member!r}")
 
     def read(touchpoint: Touchpoint) -> object:
         identifier = touchpoint.customer.get(type_)

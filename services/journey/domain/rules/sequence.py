@@ -1,31 +1,39 @@
-"""The shape *sequence*: one thing after another, by steps or by a pattern of values (docs/semantics.md, sequence)."""
+"""Evaluates the shape *sequence*: steps in order, or a pattern of values (docs/semantics.md, sequence)."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 
-from services.journey.domain.history import History, Unit
+from services.journey.domain.history import CountedUnit, CustomerHistory
 from services.journey.domain.rules import shape
 from services.journey.domain.rules.matching import getter
-from services.journey.domain.rules.scope import Agreement, Barrier, Candidate, KeyOf, Picker, grouped, key_of
+from services.journey.domain.rules.scope import (
+    FieldAgreement,
+    FindingCandidate,
+    KeyOf,
+    RuleBarrier,
+    UnitPicker,
+    grouped,
+    key_of,
+)
 
 
 class StepsRule:
-    """A sequence by steps made ready."""
+    """A prepared sequence rule with steps."""
 
-    def __init__(self, rule: shape.Sequence) -> None:
-        """Raises `SenselessError`."""
-        self._steps = tuple(Picker(step.of, contacts=step.contacts) for step in rule.steps)
+    def __init__(self, rule: shape.SequenceShape) -> None:
+        """Prepare `rule`; raise `InvalidRuleError` if it cannot be prepared."""
+        self._steps = tuple(UnitPicker(step.of, contacts=step.contacts) for step in rule.steps)
         self._within = rule.within
         self._once = rule.once
         self._key = key_of(rule.per)
-        self._agreement = Agreement(rule.same)
-        self._barrier = Barrier(rule.without, self._key, self._agreement)
+        self._agreement = FieldAgreement(rule.same)
+        self._barrier = RuleBarrier(rule.without, self._key, self._agreement)
 
-    def evaluate(self, history: History) -> Iterable[Candidate]:
-        """Its candidates."""
-        picked: list[dict[object, Sequence[Unit]]] = []
+    def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:
+        """Yield a candidate for each completion of the steps."""
+        picked: list[dict[object, Sequence[CountedUnit]]] = []
         for step in self._steps:
             units = step.pick(history)
             if not units:
@@ -37,10 +45,10 @@ class StepsRule:
             for anchor in anchors:
                 chain = self._chain(anchor, steps)
                 if chain is not None and self._unbroken(chain, barriers, history):
-                    yield Candidate(anchor, chain, _numbers(chain))
+                    yield FindingCandidate(anchor, chain, _numbers(chain))
 
-    def _chain(self, anchor: Unit, steps: Sequence[Sequence[Unit]]) -> list[Unit] | None:
-        """One unit for each step, the latest that there are, ending in `anchor`; None if one is missing."""
+    def _chain(self, anchor: CountedUnit, steps: Sequence[Sequence[CountedUnit]]) -> list[CountedUnit] | None:
+        """Return the latest unit for each step, ending in `anchor`; None if one is missing."""
         agrees = self._agreement.with_(anchor)
         earliest = None if self._within is None else anchor.time - self._within
         chain = [anchor]
@@ -52,8 +60,8 @@ class StepsRule:
         chain.reverse()
         return None if self._once and self._came_before(anchor, chain[-2], steps[-1]) else chain
 
-    def _came_before(self, anchor: Unit, after: Unit, completions: Sequence[Unit]) -> bool:
-        """Whether another completion lies between the step before and `anchor`."""
+    def _came_before(self, anchor: CountedUnit, after: CountedUnit, completions: Sequence[CountedUnit]) -> bool:
+        """Return whether another completion lies between the step before and `anchor`."""
         agrees = self._agreement.with_(anchor)
         for other in _before(anchor, completions):
             if other.order <= after.order:
@@ -62,25 +70,27 @@ class StepsRule:
                 return True
         return False
 
-    def _unbroken(self, chain: Sequence[Unit], barriers: Sequence[Unit], history: History) -> bool:
-        """Whether no barrier lies between the first of `chain` and the anchor; the first may be one itself."""
+    def _unbroken(
+        self, chain: Sequence[CountedUnit], barriers: Sequence[CountedUnit], history: CustomerHistory
+    ) -> bool:
+        """Return whether no barrier lies between the first of `chain` and the anchor; the first may be one itself."""
         barrier = self._barrier.before(chain[-1], barriers, history)
         return barrier is None or barrier.order <= chain[0].order
 
 
 class PatternRule:
-    """A sequence by a pattern of values made ready."""
+    """A prepared sequence rule with a pattern of values."""
 
-    def __init__(self, rule: shape.Sequence) -> None:
-        """Raises `SenselessError`; `field` is given."""
-        self._picker = Picker(rule.of)
+    def __init__(self, rule: shape.SequenceShape) -> None:
+        """Prepare `rule`, which must have a `field`; raise `InvalidRuleError` if it cannot be prepared."""
+        self._picker = UnitPicker(rule.of)
         self._value = getter(rule.field or "")
         self._pattern = rule.pattern
         self._within = rule.within
         self._key = key_of(rule.per)
 
-    def evaluate(self, history: History) -> Iterable[Candidate]:
-        """Its candidates."""
+    def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:
+        """Yield a candidate for each run of values that fits the pattern."""
         value = self._value
         units = [unit for unit in self._picker.pick(history) if value(unit.view) is not None]
         if len(units) < len(self._pattern):
@@ -89,8 +99,8 @@ class PatternRule:
             if len(group) >= len(self._pattern):
                 yield from self._in_group(group)
 
-    def _in_group(self, group: Sequence[Unit]) -> Iterable[Candidate]:
-        runs: list[tuple[Unit, Unit]] = []  # first and last unit of each
+    def _in_group(self, group: Sequence[CountedUnit]) -> Iterable[FindingCandidate]:
+        runs: list[tuple[CountedUnit, CountedUnit]] = []  # first and last unit of each
         for unit in group:
             if runs and self._value(runs[-1][1].view) == self._value(unit.view):
                 runs[-1] = (runs[-1][0], unit)
@@ -101,33 +111,35 @@ class PatternRule:
             chain = [*(last for _, last in runs[end - length : end - 1]), runs[end - 1][0]]
             values = [self._value(unit.view) for unit in chain]
             if self._fits(values) and _is_within(chain, self._within):
-                yield Candidate(chain[-1], chain, {**_numbers(chain), "values": " > ".join(map(str, values))})
+                yield FindingCandidate(chain[-1], chain, {**_numbers(chain), "values": " > ".join(map(str, values))})
 
     def _fits(self, values: Sequence[object]) -> bool:
-        """Equal letters for equal values, different letters for different ones."""
+        """Return whether equal letters stand for equal values and different letters for different ones."""
         letters = self._pattern
         return all(
             (values[i] == values[j]) == (letters[i] == letters[j]) for j in range(len(letters)) for i in range(j)
         )
 
 
-def _before(unit: Unit, units: Sequence[Unit], earliest: datetime | None = None) -> Iterable[Unit]:
-    """Those of `units` that come before `unit`, latest first, down to `earliest`."""
+def _before(unit: CountedUnit, units: Sequence[CountedUnit], earliest: datetime | None = None) -> Iterable[CountedUnit]:
+    """Yield those of `units` that come before `unit`, latest first, down to `earliest`."""
     for index in range(bisect_left(units, unit.order, key=attrgetter("order")) - 1, -1, -1):
         if earliest is not None and units[index].time < earliest:
             return
         yield units[index]
 
 
-def _by_scope(units: Sequence[Unit], key: KeyOf | None, history: History) -> dict[object, Sequence[Unit]]:
+def _by_scope(
+    units: Sequence[CountedUnit], key: KeyOf | None, history: CustomerHistory
+) -> dict[object, Sequence[CountedUnit]]:
     if key is None:
         return {None: units}
     return {key(group[0], history): group for group in grouped(units, key, history)}
 
 
-def _is_within(chain: Sequence[Unit], within: timedelta | None) -> bool:
+def _is_within(chain: Sequence[CountedUnit], within: timedelta | None) -> bool:
     return within is None or chain[-1].time - chain[0].time <= within
 
 
-def _numbers(chain: Sequence[Unit]) -> dict[str, int | float | str]:
+def _numbers(chain: Sequence[CountedUnit]) -> dict[str, int | float | str]:
     return {"span_s": (chain[-1].time - chain[0].time).total_seconds()}

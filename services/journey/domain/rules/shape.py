@@ -1,7 +1,7 @@
-"""The shapes a rule can have, as data: count, sequence, threshold, absence. There is no expression language.
+"""The four shapes of a rule as data: count, sequence, threshold and absence. There is no expression language.
 
-These values are what a rules file says, word for word (`schemas/rules.v1.schema.json`, docs/rules.md), with durations
-already read. What they mean is the business of the modules named like them; reading files is the edge's.
+The values are those of a rules file (`schemas/rules.v1.schema.json`, docs/rules.md), with durations already parsed.
+What a shape means is left to the module of its name, reading files to `services.journey.rulebook`.
 """
 
 from datetime import timedelta
@@ -10,13 +10,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from services.journey.domain.friction import Severity, Text
+from services.journey.domain.friction import BilingualText, FrictionSeverity
 
 Scalar = str | int | float | bool
 
 
-class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"is_not": "not"}):
-    """What must hold of one field, all of it. A field that is not known satisfies nothing but `exists: false`."""
+class FieldCondition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"is_not": "not"}):
+    """What must hold for one field, all of it. An unknown field satisfies nothing but `exists: false`."""
 
     exists: bool | None = None
     is_not: Scalar | tuple[Scalar, ...] | None = None
@@ -27,17 +27,17 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     contains: str | None = None
 
 
-Clause: TypeAlias = dict[str, Scalar | tuple[Scalar, ...] | Condition]
-"""Field to what must hold of it: a value it equals, a list it is one of, or a `Condition`. All must hold."""
+Clause: TypeAlias = dict[str, Scalar | tuple[Scalar, ...] | FieldCondition]
+"""Maps a field to what must hold for it: a value, a list of values, or a `FieldCondition`. All must hold."""
 
 Matcher: TypeAlias = Clause | tuple[Clause, ...]
-"""One clause, or several of which one must hold. An empty clause matches everything."""
+"""One clause, or several; one of them must hold. An empty clause matches everything."""
 
 
-class Scope(StrEnum):
-    """Among which touchpoints a rule looks: those of the customer, or only those that share what is named.
+class RuleScope(StrEnum):
+    """The touchpoints among which a rule looks: all of the customer, or only those that share what is named.
 
-    `matter` is the case where one is given, else the journey.
+    `matter` is the case where one is given, otherwise the journey.
     """
 
     CUSTOMER = "customer"
@@ -48,7 +48,7 @@ class Scope(StrEnum):
     TOUCHPOINT = "touchpoint"
 
 
-class Cap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class FrictionCap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """At most `max` frictions of the rule for one customer in any `within`."""
 
     max: int
@@ -56,28 +56,29 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="shape"):
-    """One reason to call something friction: what all shapes share.
+    """One reason to call something friction: the members that all shapes share.
 
-    `version` is raised by whoever changes the meaning. `cooldown` is how long after a friction of the rule the customer
-    gets no other one. `severity_by_service_level` overrides `severity`.
+    Raise `version` when you change the meaning. For `cooldown` after a friction of the rule, the customer gets no other
+    one. `severity_by_service_level` overrides `severity`.
     """
 
     id: str
-    severity: Severity
-    title: Text
-    explanation: Text
+    severity: FrictionSeverity
+    title: BilingualText
+    explanation: BilingualText
     version: int = 1
     enabled: bool = True
-    severity_by_service_level: dict[str, Severity] = {}
+    severity_by_service_level: dict[str, FrictionSeverity] = {}
     cooldown: timedelta | None = None
-    cap: Cap | None = None
+    cap: FrictionCap | None = None
 
 
-class Count(Rule, frozen=True, kw_only=True, tag="count"):
-    """Too many of the same: `at_least` units that match `of`, `within` a time, the last one being the anchor.
+class CountShape(Rule, frozen=True, kw_only=True, tag="count"):
+    """Too many of the same: `at_least` units that match `of`, `within` a time. The last unit is the anchor.
 
-    `distinct` counts different values of a field instead, `changes` counts how often it changed from one unit to the
-    next. Only units that agree with the anchor on the fields in `same` count, and none before a touchpoint `without`.
+    `distinct` counts different values of a field instead; `changes` counts how often it changed from one unit to the
+    next. A unit counts only if it agrees with the anchor on the fields in `same` and lies after the last touchpoint
+    `without`.
     """
 
     at_least: int
@@ -85,39 +86,39 @@ class Count(Rule, frozen=True, kw_only=True, tag="count"):
     contacts: bool = False
     within: timedelta | None = None
     same: tuple[str, ...] = ()
-    per: Scope = Scope.CUSTOMER
+    per: RuleScope = RuleScope.CUSTOMER
     distinct: str | None = None
     changes: str | None = None
     without: Matcher | None = None
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SequenceStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One step of a sequence: a touchpoint, or with `contacts` a contact, that matches `of`."""
 
     of: Matcher = ()
     contacts: bool = False
 
 
-class Sequence(Rule, frozen=True, kw_only=True, tag="sequence"):
-    """One thing after another: `steps` in order, or a `pattern` in the values of `field`; the last is the anchor.
+class SequenceShape(Rule, frozen=True, kw_only=True, tag="sequence"):
+    """`steps` in order, or a `pattern` in the values of `field`. The last unit is the anchor.
 
-    In a pattern, equal letters are equal values and different letters different ones, repeats taken together:
-    `[a, b, a]` is there and back again. `once` lets only the first completion after the step before it count.
+    In a pattern, equal letters are equal values and different letters different ones; repeated values count as one:
+    `[a, b, a]` is there and back again. With `once`, only the first completion after the step before it counts.
     """
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[SequenceStep, ...] = ()
     field: str | None = None
     pattern: tuple[str, ...] = ()
     of: Matcher = ()
     within: timedelta | None = None
     same: tuple[str, ...] = ()
-    per: Scope = Scope.CUSTOMER
+    per: RuleScope = RuleScope.CUSTOMER
     without: Matcher | None = None
     once: bool = False
 
 
-class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A limit that applies to what matches `when`: exactly one of the four."""
+class ThresholdLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A limit for units that match `when`. Exactly one of the four bounds is given."""
 
     when: Matcher = ()
     gt: int | float | None = None
@@ -126,26 +127,26 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     lte: int | float | None = None
 
 
-class Threshold(Rule, frozen=True, kw_only=True, tag="threshold"):
-    """A number over (or under) the line: `field` against the first of `limits` that applies to the unit.
+class ThresholdShape(Rule, frozen=True, kw_only=True, tag="threshold"):
+    """A number over or under a limit: `field` against the first of `limits` that applies to the unit.
 
-    With `total` the numbers of all units in the scope are added up, in order. In a scope wider than the touchpoint only
-    the first unit over the line counts.
+    With `total`, the numbers of all units in the scope are added up, in order. In a scope wider than the touchpoint,
+    only the first unit that crosses the limit counts.
     """
 
     field: str
-    limits: tuple[Limit, ...]
+    limits: tuple[ThresholdLimit, ...]
     of: Matcher = ()
     contacts: bool = False
-    per: Scope = Scope.TOUCHPOINT
+    per: RuleScope = RuleScope.TOUCHPOINT
     total: bool = False
 
 
-class Absence(Rule, frozen=True, kw_only=True, tag="absence"):
-    """Something that did not follow: a touchpoint that matches `after` arms it, one that matches `expect` satisfies it.
+class AbsenceShape(Rule, frozen=True, kw_only=True, tag="absence"):
+    """A follow-up that did not come: a touchpoint that matches `after` waits for one that matches `expect`.
 
-    The follow-up counts until `within` after the arming touchpoint, or, without `within`, until that touchpoint's own
-    `due_at` plus `grace`. It must agree with the arming touchpoint on the fields in `same`.
+    The follow-up counts until `within` after the arming touchpoint; without `within`, until the `due_at` of that
+    touchpoint plus `grace`. It must agree with the arming touchpoint on the fields in `same`.
     """
 
     after: Matcher
@@ -155,12 +156,12 @@ class Absence(Rule, frozen=True, kw_only=True, tag="absence"):
     same: tuple[str, ...] = ()
 
 
-AnyRule: TypeAlias = Count | Sequence | Threshold | Absence
+AnyRule: TypeAlias = CountShape | SequenceShape | ThresholdShape | AbsenceShape
 """A rule of one of the four shapes."""
 
 
-class RuleFailed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A rule raised. `error` is the exception's type, never its text, which may quote a customer."""
+class RuleFailure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A rule that raised. `error` is the type of the exception, never its text, which may quote a customer."""
 
     rule: str
     rule_version: int

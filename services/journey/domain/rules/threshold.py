@@ -1,12 +1,12 @@
-"""The shape *threshold*: a number over, or under, the line (docs/semantics.md, threshold)."""
+"""Evaluates the shape *threshold*: a number over or under a limit (docs/semantics.md, threshold)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import ge, gt, le, lt
 
-from services.journey.domain.history import History, Unit
-from services.journey.domain.rules.matching import Selector, SenselessError, compiled, getter, number
-from services.journey.domain.rules.scope import Candidate, Picker, grouped, key_of
-from services.journey.domain.rules.shape import Limit, Scope, Threshold
+from services.journey.domain.history import CountedUnit, CustomerHistory
+from services.journey.domain.rules.matching import CompiledMatcher, InvalidRuleError, compiled, getter, number
+from services.journey.domain.rules.scope import FindingCandidate, UnitPicker, grouped, key_of
+from services.journey.domain.rules.shape import RuleScope, ThresholdLimit, ThresholdShape
 
 Crossed = Callable[[float, float], bool]
 
@@ -14,19 +14,19 @@ _SIDES: dict[str, Crossed] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 
 
 class ThresholdRule:
-    """A threshold rule made ready."""
+    """A prepared threshold rule."""
 
-    def __init__(self, rule: Threshold) -> None:
-        """Raises `SenselessError`."""
-        self._picker = Picker(rule.of, contacts=rule.contacts)
+    def __init__(self, rule: ThresholdShape) -> None:
+        """Prepare `rule`; raise `InvalidRuleError` if it cannot be prepared."""
+        self._picker = UnitPicker(rule.of, contacts=rule.contacts)
         self._number = number(getter(rule.field))
         self._limits = [_limit(limit) for limit in rule.limits]
         self._key = key_of(rule.per)
-        self._alone = rule.per is Scope.TOUCHPOINT
+        self._alone = rule.per is RuleScope.TOUCHPOINT
         self._total = rule.total
 
-    def evaluate(self, history: History) -> Iterable[Candidate]:
-        """Its candidates."""
+    def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:
+        """Yield a candidate for each unit, or each scope, that crosses a limit."""
         read = self._number
         units = [unit for unit in self._picker.pick(history) if read(unit.view) is not None]
         if not units:
@@ -38,8 +38,8 @@ class ThresholdRule:
         for group in grouped(units, self._key, history):
             yield from self._first(group)
 
-    def _first(self, group: Sequence[Unit]) -> Iterable[Candidate]:
-        """The first of `group` over the line, if any."""
+    def _first(self, group: Sequence[CountedUnit]) -> Iterable[FindingCandidate]:
+        """Yield the first of `group` that crosses a limit, if any."""
         total: float = 0
         for index, unit in enumerate(group):
             value = self._number(unit.view) or 0
@@ -49,13 +49,13 @@ class ThresholdRule:
                     continue
                 if crossed(total, bound):
                     evidence = group[: index + 1] if self._total else (unit,)
-                    yield Candidate(unit, evidence, {"value": total, "limit": bound})
+                    yield FindingCandidate(unit, evidence, {"value": total, "limit": bound})
                     return
                 break
 
 
-def _limit(limit: Limit) -> tuple[Selector, Crossed, float]:
+def _limit(limit: ThresholdLimit) -> tuple[CompiledMatcher, Crossed, float]:
     given = [(_SIDES[side], bound) for side in _SIDES if (bound := getattr(limit, side)) is not None]
     if len(given) != 1:
-        raise SenselessError("a limit has exactly one of gt, gte, lt, lte")
+        raise InvalidRuleError("a limit has exactly one of gt, gte, lt, lte")
     return compiled(limit.when), *given[0]

@@ -11,18 +11,18 @@ import msgspec
 from schemas import kinds
 from services.journey import rulebook
 from services.journey.domain import friction
-from services.journey.domain.comparison.changes import Changes, Moment, Stored, diff
+from services.journey.domain.comparison.changes import ComparisonContext, CustomerChanges, StoredCustomer, diff
 from services.journey.domain.comparison.revision import FrictionEvent
-from services.journey.domain.friction import Finding, StoredFriction
+from services.journey.domain.friction import RuleFinding, StoredFriction
 from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId, TimerId
-from services.journey.domain.projection import Policy, Projection, project
+from services.journey.domain.projection import Projection, ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.timer import StoredTimer, TimerState
-from services.journey.domain.touchpoint import Identifier, Recorded, Touchpoint, TouchpointKey
+from services.journey.domain.touchpoint import Identifier, RecordedTouchpoint, Touchpoint, TouchpointKey
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
-POLICY = Policy(contact_kinds=kinds.load().contacts)
+POLICY = ProjectionPolicy(contact_kinds=kinds.load().contacts)
 SHIPPED = rulebook.load()
 
 HOURS = 60
@@ -35,7 +35,7 @@ def at(minutes: float) -> datetime:
     return DAY + timedelta(minutes=minutes)
 
 
-def seen(id_: str, minutes: float = 0, kind: str = "page_viewed", **fields: Any) -> Recorded:
+def seen(id_: str, minutes: float = 0, kind: str = "page_viewed", **fields: Any) -> RecordedTouchpoint:
     """A touchpoint as it is kept; `late` and `journey_id` go to the record, everything else to the touchpoint."""
     noted = {name: fields.pop(name) for name in ("late", "journey_id") if name in fields}
     given: dict[str, Any] = {
@@ -48,29 +48,29 @@ def seen(id_: str, minutes: float = 0, kind: str = "page_viewed", **fields: Any)
         "customer": {"customer_id": Identifier(value="C-1")},
         **fields,
     }
-    return Recorded(touchpoint=Touchpoint(**given), appended_at=at(minutes), **noted)
+    return RecordedTouchpoint(touchpoint=Touchpoint(**given), appended_at=at(minutes), **noted)
 
 
-def call(id_: str, minutes: float = 0, **fields: Any) -> Recorded:
+def call(id_: str, minutes: float = 0, **fields: Any) -> RecordedTouchpoint:
     """An inbound call: a contact."""
     given: dict[str, Any] = {"kind": "call_ended", "channel": "phone", "direction": "inbound", **fields}
     return seen(id_, minutes, **given)
 
 
-def told(*history: Recorded, rules: Rulebook = SHIPPED, fired: Sequence[TimerId] = ()) -> Projection:
+def told(*history: RecordedTouchpoint, rules: Rulebook = SHIPPED, fired: Sequence[TimerId] = ()) -> Projection:
     """The projection of `history`; a rule that failed fails the test."""
     projection = project(history, fired=fired, rulebook=rules, policy=POLICY)
     assert not projection.failures, projection.failures
     return projection
 
 
-def found(rule: str, *history: Recorded, rules: Rulebook = SHIPPED) -> list[Finding]:
+def found(rule: str, *history: RecordedTouchpoint, rules: Rulebook = SHIPPED) -> list[RuleFinding]:
     """What `rule` finds when every timer has fired."""
     waiting = [timer.id for timer in told(*history, rules=rules).timers]
     return [finding for finding in told(*history, rules=rules, fired=waiting).findings if finding.rule == rule]
 
 
-def anchors(rule: str, *history: Recorded, rules: Rulebook = SHIPPED) -> list[str]:
+def anchors(rule: str, *history: RecordedTouchpoint, rules: Rulebook = SHIPPED) -> list[str]:
     """The touchpoint ids at which `rule` finds something."""
     return [finding.at.id for finding in found(rule, *history, rules=rules)]
 
@@ -94,20 +94,20 @@ class Shelf:
         self.gone: dict[UUID, UUID | None] = {}
         self.ids: Iterator[UUID] = (UUID(int=number) for number in count(customer * 1_000_000))
 
-    def stored(self, *, truncated: bool = False) -> Stored:
+    def stored(self, *, truncated: bool = False) -> StoredCustomer:
         """As `diff` wants it."""
-        return Stored(
+        return StoredCustomer(
             frictions=tuple(self.frictions.values()),
             journeys=tuple(self.journeys.values()),
             timers=tuple(self.timers.values()),
             truncated=truncated,
         )
 
-    def moment(self, now: datetime) -> Moment:
+    def moment(self, now: datetime) -> ComparisonContext:
         """The circumstances of a comparison at `now`."""
-        return Moment(customer_id=self.customer, now=now, new_id=lambda: next(self.ids))
+        return ComparisonContext(customer_id=self.customer, now=now, new_id=lambda: next(self.ids))
 
-    def placed_history(self, history: Sequence[Recorded]) -> list[Recorded]:
+    def placed_history(self, history: Sequence[RecordedTouchpoint]) -> list[RecordedTouchpoint]:
         """`history` with the journeys that were stored."""
         return [msgspec.structs.replace(one, journey_id=self.placed.get(one.touchpoint.key)) for one in history]
 
@@ -128,7 +128,7 @@ class Shelf:
         self.timers |= other.timers
         self.placed |= other.placed
 
-    def write(self, changes: Changes, now: datetime) -> None:
+    def write(self, changes: CustomerChanges, now: datetime) -> None:
         """Does what `changes` say."""
         for change in changes.frictions:
             one = change.friction
@@ -179,8 +179,12 @@ ABSENT = a_rule(shape="absence", after={"kind": "callback_promised"}, expect={"k
 
 
 def step(
-    shelf: Shelf, *history: Recorded, minutes: float = HOURS, rules: Rulebook = REPEAT, truncated: bool = False
-) -> Changes:
+    shelf: Shelf,
+    *history: RecordedTouchpoint,
+    minutes: float = HOURS,
+    rules: Rulebook = REPEAT,
+    truncated: bool = False,
+) -> CustomerChanges:
     """Projects `history` at `minutes`, writes what is new, and tells it."""
     projection = project(shelf.placed_history(history), fired=shelf.fired(), rulebook=rules, policy=POLICY)
     changes = diff(projection, shelf.stored(truncated=truncated), rules, shelf.moment(at(minutes)))
@@ -188,6 +192,6 @@ def step(
     return changes
 
 
-def events(changes: Changes) -> list[tuple[FrictionEvent, int]]:
+def events(changes: CustomerChanges) -> list[tuple[FrictionEvent, int]]:
     """What is published, in order."""
     return [(change.event, change.friction.revision) for change in changes.frictions]

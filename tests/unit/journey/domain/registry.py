@@ -12,8 +12,8 @@ from services.journey.domain.identity import (
     KnownCustomer,
     KnownIdentity,
     LinkKey,
+    identity_evidence,
     plan,
-    sight,
 )
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
@@ -36,8 +36,8 @@ class Registry:
     def take(self, *touchpoints: Touchpoint) -> IdentityPlan:
         """Plan a batch and store what the plan says; a link keeps whether it was ever verified."""
         known = KnownIdentity(owners=self.owners, customers=self.customers, retracted=self.retracted)
-        sightings = [sight(one, self.policy) for one in touchpoints]
-        planned = plan(sightings, known, self.policy, lambda: UUID(int=next(self._ids)))
+        evidence = [identity_evidence(one, self.policy) for one in touchpoints]
+        planned = plan(evidence, known, self.policy, lambda: UUID(int=next(self._ids)))
         merged = {merge.absorbed: merge.survivor for merge in planned.merges}
         owners = self.owners | dict(planned.attached)
         self.owners = {key: merged.get(owner, owner) for key, owner in owners.items()}

@@ -10,12 +10,12 @@ from services.journey.domain import friction
 from services.journey.domain.comparison.changes import diff
 from services.journey.domain.comparison.revision import FrictionEvent
 from services.journey.domain.effort import Effort, EffortPart
-from services.journey.domain.friction import State
+from services.journey.domain.friction import FrictionState
 from services.journey.domain.journey import Journey, JourneyState
 from services.journey.domain.names import JourneyId
 from services.journey.domain.projection import project
 from services.journey.domain.rules.book import Rulebook
-from services.journey.domain.rules.shape import RuleFailed
+from services.journey.domain.rules.shape import RuleFailure
 from services.journey.domain.timer import TimerState
 from tests.unit.journey.domain.making import (
     ABSENT,
@@ -47,7 +47,7 @@ def test_what_is_published_says_what_a_team_needs() -> None:
     (change,) = step(shelf, FIRST, SECOND).frictions
     said = change.friction
     assert (said.state, said.customer_id, said.occurred_at, said.detected_at) == (
-        State.DETECTED,
+        FrictionState.DETECTED,
         shelf.customer,
         at(10),
         at(HOURS),
@@ -64,7 +64,7 @@ def test_new_context_takes_a_friction_back_and_brings_it_again() -> None:
     of_delivery = seen("wrap-up", 11, "call_ended", direction="inbound", interaction_id="i", reason="delivery")
     taken_back = step(shelf, FIRST, SECOND, of_delivery)
     assert events(taken_back) == [(FrictionEvent.RETRACTED, 2)]
-    assert taken_back.frictions[0].friction.state is State.RETRACTED
+    assert taken_back.frictions[0].friction.state is FrictionState.RETRACTED
     also_delivery = call("c", 5, reason="delivery")
     assert events(step(shelf, FIRST, SECOND, of_delivery, also_delivery)) == [(FrictionEvent.RESTORED, 3)]
 
@@ -160,7 +160,7 @@ def test_a_failing_rule_takes_nothing_back() -> None:
     shelf = Shelf()
     step(shelf, FIRST, SECOND)
     projection = project(shelf.placed_history([FIRST]), rulebook=REPEAT, policy=POLICY)
-    failed = msgspec.structs.replace(projection, failures=[RuleFailed(rule="mine", rule_version=1, error="TypeError")])
+    failed = msgspec.structs.replace(projection, failures=[RuleFailure(rule="mine", rule_version=1, error="TypeError")])
     assert diff(failed, shelf.stored(), REPEAT, shelf.moment(at(HOURS))).frictions == []
 
 
@@ -352,7 +352,7 @@ def test_a_failing_rule_cancels_no_timer() -> None:
     shelf = Shelf()
     step(shelf, seen("p", 0, "callback_promised", due_at=at(60)), rules=ABSENT)
     projection = project([], rulebook=ABSENT, policy=POLICY)
-    failed = msgspec.structs.replace(projection, failures=[RuleFailed(rule="mine", rule_version=1, error="TypeError")])
+    failed = msgspec.structs.replace(projection, failures=[RuleFailure(rule="mine", rule_version=1, error="TypeError")])
     assert diff(failed, shelf.stored(), ABSENT, shelf.moment(at(HOURS))).cancelled == []
 
 

@@ -1,11 +1,11 @@
 import pytest
 
 from services.journey.domain import effort
-from services.journey.domain.touchpoint import Recorded, Score
+from services.journey.domain.touchpoint import RecordedTouchpoint, SurveyScore
 from tests.unit.journey.domain.making import POLICY, call, seen
 
 
-def parts(*history: Recorded) -> dict[str, tuple[int, int]]:
+def parts(*history: RecordedTouchpoint) -> dict[str, tuple[int, int]]:
     return {part.factor: (part.count, part.points) for part in effort.of(history, POLICY.contact_kinds).parts}
 
 
@@ -74,19 +74,21 @@ def parts(*history: Recorded) -> dict[str, tuple[int, int]]:
             [seen("a", sentiment=-1), seen("b", 1, sentiment=-0.5)], {"negative_sentiment": (2, 6)}, id="twice negative"
         ),
         pytest.param(
-            [seen(name, score=Score(metric="ces", value=1, scale=7)) for name in "ab"],
+            [seen(name, score=SurveyScore(metric="ces", value=1, scale=7)) for name in "ab"],
             {"hard_by_survey": (2, 10)},
             id="two hard answers",
         ),
-        pytest.param([seen("a", score=Score(metric="ces", value=3, scale=7))], {"hard_by_survey": (1, 5)}, id="ces 3"),
-        pytest.param([seen("a", score=Score(metric="ces", value=4, scale=7))], {}, id="ces 4"),
-        pytest.param([seen("a", score=Score(metric="nps", value=0, scale=10))], {}, id="another metric"),
+        pytest.param(
+            [seen("a", score=SurveyScore(metric="ces", value=3, scale=7))], {"hard_by_survey": (1, 5)}, id="ces 3"
+        ),
+        pytest.param([seen("a", score=SurveyScore(metric="ces", value=4, scale=7))], {}, id="ces 4"),
+        pytest.param([seen("a", score=SurveyScore(metric="nps", value=0, scale=10))], {}, id="another metric"),
         pytest.param(
             [seen("a", 0, "rage_click"), seen("b", 1, "dead_click")], {"trouble": (2, 6)}, id="digital trouble"
         ),
     ],
 )
-def test_what_weighs(history: list[Recorded], expected: dict[str, tuple[int, int]]) -> None:
+def test_what_weighs(history: list[RecordedTouchpoint], expected: dict[str, tuple[int, int]]) -> None:
     assert parts(*history) == expected
 
 

@@ -2,12 +2,12 @@ from datetime import timedelta
 
 import pytest
 
-from services.journey.domain.journey import Segment
-from services.journey.domain.touchpoint import Recorded
+from services.journey.domain.journey import JourneySegment
+from services.journey.domain.touchpoint import RecordedTouchpoint
 from tests.unit.journey.domain.making import DAYS, HOURS, SECOND, at, call, seen, told
 
 
-def partition(*history: Recorded) -> list[str]:
+def partition(*history: RecordedTouchpoint) -> list[str]:
     """The ids of each journey, joined: `a b | c` as two strings."""
     projection = told(*history)
     return [
@@ -16,7 +16,7 @@ def partition(*history: Recorded) -> list[str]:
     ]
 
 
-def only(*history: Recorded) -> Segment:
+def only(*history: RecordedTouchpoint) -> JourneySegment:
     (journey,) = told(*history).journeys
     return journey
 
@@ -149,7 +149,7 @@ CASE, ORDER = {"case_id": "1"}, {"order_id": "9"}
         pytest.param([seen("a", late=True)], [], id="late touchpoints are in no journey"),
     ],
 )
-def test_how_touchpoints_fall_into_journeys(history: list[Recorded], journeys: list[str]) -> None:
+def test_how_touchpoints_fall_into_journeys(history: list[RecordedTouchpoint], journeys: list[str]) -> None:
     assert partition(*history) == journeys
     assert partition(*reversed(history)) == journeys
 

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.journey.domain import friction
-from services.journey.domain.comparison.changes import Changes, diff
-from services.journey.domain.friction import Friction, State
+from services.journey.domain.comparison.changes import CustomerChanges, diff
+from services.journey.domain.friction import Friction, FrictionState
 from services.journey.domain.projection import Projection, project
-from services.journey.domain.touchpoint import Recorded, Score
+from services.journey.domain.touchpoint import RecordedTouchpoint, SurveyScore
 from tests.unit.journey.domain.making import DAYS, POLICY, SHIPPED, Shelf, at, seen
 
 LATER = at(60 * DAYS)
@@ -36,7 +36,7 @@ def maybe(*values: Any) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def touchpoints(draw: st.DrawFn, most: int = 14) -> list[Recorded]:
+def touchpoints(draw: st.DrawFn, most: int = 14) -> list[RecordedTouchpoint]:
     """A history: few values of everything, so that things meet."""
     minutes = st.one_of(st.integers(0, 90), st.integers(0, 9 * DAYS), st.sampled_from([0, 30, 60, 1440, 7 * DAYS]))
     history = []
@@ -61,7 +61,7 @@ def touchpoints(draw: st.DrawFn, most: int = 14) -> list[Recorded]:
                 wait_s=draw(maybe(60, 300)),
                 transfers=draw(maybe(1, 2)),
                 service_level=draw(maybe("premium")),
-                score=Score(metric="ces", value=2, scale=7) if kind == "survey_answered" else None,
+                score=SurveyScore(metric="ces", value=2, scale=7) if kind == "survey_answered" else None,
                 due_at=at(minute + 60) if kind == "callback_promised" else None,
                 late=draw(st.integers(0, 9)) == 0,
             )
@@ -69,13 +69,13 @@ def touchpoints(draw: st.DrawFn, most: int = 14) -> list[Recorded]:
     return history
 
 
-def projected(history: Sequence[Recorded], shelf: Shelf) -> Projection:
+def projected(history: Sequence[RecordedTouchpoint], shelf: Shelf) -> Projection:
     projection = project(shelf.placed_history(history), fired=shelf.fired(), rulebook=SHIPPED, policy=POLICY)
     assert not projection.failures
     return projection
 
 
-def settle(shelf: Shelf, history: Sequence[Recorded], now: datetime = LATER) -> Changes:
+def settle(shelf: Shelf, history: Sequence[RecordedTouchpoint], now: datetime = LATER) -> CustomerChanges:
     """Projects, writes what is new, and checks that then nothing is."""
     changes = diff(projected(history, shelf), shelf.stored(), SHIPPED, shelf.moment(now))
     check_revisions(shelf, changes)
@@ -85,17 +85,17 @@ def settle(shelf: Shelf, history: Sequence[Recorded], now: datetime = LATER) -> 
     return changes
 
 
-def check_revisions(shelf: Shelf, changes: Changes) -> None:
+def check_revisions(shelf: Shelf, changes: CustomerChanges) -> None:
     """Every revision follows its predecessor; nothing is taken back that did not stand."""
     for change in changes.frictions:
         before = shelf.frictions.get(change.friction.id)
         assert change.friction.revision == (1 if before is None else before.revision + 1)
-        if change.friction.state is State.RETRACTED:
+        if change.friction.state is FrictionState.RETRACTED:
             assert before is not None
-            assert before.state is State.DETECTED
+            assert before.state is FrictionState.DETECTED
 
 
-def finish(shelf: Shelf, history: Sequence[Recorded]) -> None:
+def finish(shelf: Shelf, history: Sequence[RecordedTouchpoint]) -> None:
     """The stream passes everything."""
     shelf.fire(LATER)
     settle(shelf, history)
@@ -111,7 +111,7 @@ def standing(shelf: Shelf) -> dict[object, object]:
         )
 
     decoded = [friction.decode(row.payload) for row in shelf.frictions.values()]
-    return {one.id: said(one) for one in decoded if one.state is State.DETECTED}
+    return {one.id: said(one) for one in decoded if one.state is FrictionState.DETECTED}
 
 
 def partition(shelf: Shelf) -> set[frozenset[object]]:
@@ -123,7 +123,7 @@ def partition(shelf: Shelf) -> set[frozenset[object]]:
     return {frozenset(members) for members in journeys.values()}
 
 
-def at_once(history: Sequence[Recorded]) -> Shelf:
+def at_once(history: Sequence[RecordedTouchpoint]) -> Shelf:
     shelf = Shelf()
     settle(shelf, history)
     finish(shelf, history)
@@ -132,7 +132,7 @@ def at_once(history: Sequence[Recorded]) -> Shelf:
 
 @LAWS
 @given(touchpoints(), st.randoms(use_true_random=False))
-def test_order_and_doubles_do_not_change_a_projection(history: list[Recorded], random: Any) -> None:
+def test_order_and_doubles_do_not_change_a_projection(history: list[RecordedTouchpoint], random: Any) -> None:
     shuffled = [*history, *(one for one in history if random.random() < 0.3)]
     random.shuffle(shuffled)
     assert project(shuffled, rulebook=SHIPPED, policy=POLICY) == project(history, rulebook=SHIPPED, policy=POLICY)
@@ -140,7 +140,7 @@ def test_order_and_doubles_do_not_change_a_projection(history: list[Recorded], r
 
 @LAWS
 @given(touchpoints(), st.randoms(use_true_random=False))
-def test_arrival_in_any_order_and_in_any_batches_ends_the_same(history: list[Recorded], random: Any) -> None:
+def test_arrival_in_any_order_and_in_any_batches_ends_the_same(history: list[RecordedTouchpoint], random: Any) -> None:
     arriving = list(history)
     random.shuffle(arriving)
     shelf, here = Shelf(), []
@@ -159,7 +159,9 @@ def test_arrival_in_any_order_and_in_any_batches_ends_the_same(history: list[Rec
 
 @LAWS
 @given(touchpoints(most=9), touchpoints(most=9))
-def test_a_merge_is_the_projection_of_the_union(left: list[Recorded], right: list[Recorded]) -> None:
+def test_a_merge_is_the_projection_of_the_union(
+    left: list[RecordedTouchpoint], right: list[RecordedTouchpoint]
+) -> None:
     right = [
         msgspec.structs.replace(one, touchpoint=msgspec.structs.replace(one.touchpoint, id=f"r{one.touchpoint.id}"))
         for one in right
@@ -168,7 +170,7 @@ def test_a_merge_is_the_projection_of_the_union(left: list[Recorded], right: lis
     for shelf, history in ((survivor, left), (absorbed, right)):
         settle(shelf, history)
         finish(shelf, history)
-    moved = {key: row for key, row in absorbed.frictions.items() if row.state is State.DETECTED}
+    moved = {key: row for key, row in absorbed.frictions.items() if row.state is FrictionState.DETECTED}
     # One interaction in two customers gives one friction to both; the worker keeps it with whoever had it first.
     shared = moved.keys() & survivor.frictions.keys()
     survivor.absorb(absorbed)
@@ -185,7 +187,7 @@ def test_a_merge_is_the_projection_of_the_union(left: list[Recorded], right: lis
 
 @LAWS
 @given(touchpoints())
-def test_every_touchpoint_that_counts_is_in_exactly_one_journey(history: list[Recorded]) -> None:
+def test_every_touchpoint_that_counts_is_in_exactly_one_journey(history: list[RecordedTouchpoint]) -> None:
     projection = project(history, rulebook=SHIPPED, policy=POLICY)
     placed = [position for journey in projection.journeys for position in journey.members]
     assert sorted(placed) == list(range(len(projection.history)))
@@ -194,7 +196,7 @@ def test_every_touchpoint_that_counts_is_in_exactly_one_journey(history: list[Re
 
 @LAWS
 @given(touchpoints())
-def test_findings_are_distinct_and_rest_on_what_is_there(history: list[Recorded]) -> None:
+def test_findings_are_distinct_and_rest_on_what_is_there(history: list[RecordedTouchpoint]) -> None:
     timers = [timer.id for timer in project(history, rulebook=SHIPPED, policy=POLICY).timers]
     findings = project(history, fired=timers, rulebook=SHIPPED, policy=POLICY).findings
     here = {one.touchpoint.key for one in history if not one.late}
@@ -208,7 +210,7 @@ def test_findings_are_distinct_and_rest_on_what_is_there(history: list[Recorded]
 @LAWS
 @given(touchpoints(), touchpoints(most=3))
 def test_touchpoints_without_a_word_for_the_rules_change_no_finding(
-    history: list[Recorded], others: list[Recorded]
+    history: list[RecordedTouchpoint], others: list[RecordedTouchpoint]
 ) -> None:
     """Page views say nothing to the shipped rules: they move journeys and timelines, and no friction comes or goes."""
     noise = [
@@ -216,7 +218,7 @@ def test_touchpoints_without_a_word_for_the_rules_change_no_finding(
         for number, one in enumerate(others)
     ]
 
-    def ids(*what: Recorded) -> set[object]:
+    def ids(*what: RecordedTouchpoint) -> set[object]:
         rules = (found for found in project(what, rulebook=SHIPPED, policy=POLICY).findings)
         return {found.id for found in rules if found.rule != "group_ping_pong"}  # which looks at journeys
 

@@ -2,13 +2,21 @@
 
 import msgspec
 
-from services.journey.domain.comparison.changes import Changes, diff
+from services.journey.domain.comparison.changes import CustomerChanges, diff
 from services.journey.domain.comparison.revision import FrictionEvent
-from services.journey.domain.friction import Anchor, Friction, Severity, State, Text, TimelineEntry, TouchpointRef
+from services.journey.domain.friction import (
+    Anchor,
+    BilingualText,
+    Friction,
+    FrictionSeverity,
+    FrictionState,
+    TimelineEntry,
+    TouchpointRef,
+)
 from services.journey.domain.names import FrictionId, JourneyId, friction_id
 from services.journey.domain.projection import project
-from services.journey.domain.rules.shape import RuleFailed
-from services.journey.domain.touchpoint import Recorded
+from services.journey.domain.rules.shape import RuleFailure
+from services.journey.domain.touchpoint import RecordedTouchpoint
 from tests.unit.journey.domain.making import DAYS, HOURS, POLICY, REPEAT, Shelf, at, call, events, seen, step
 
 CASE, ORDER = {"case_id": "T-1"}, {"order_id": "9"}
@@ -17,10 +25,10 @@ SECOND = call("b", 10, refs=ORDER, interaction_id="i", reason="billing", service
 OF_DELIVERY = call("b", 10, refs=ORDER, interaction_id="i", reason="delivery")
 
 
-def failing(shelf: Shelf, *history: Recorded) -> Changes:
+def failing(shelf: Shelf, *history: RecordedTouchpoint) -> CustomerChanges:
     """What is written of `history` when the rule raises."""
     projection = project(shelf.placed_history(history), rulebook=REPEAT, policy=POLICY)
-    failed = RuleFailed(rule="mine", rule_version=1, error="TypeError")
+    failed = RuleFailure(rule="mine", rule_version=1, error="TypeError")
     unknown = msgspec.structs.replace(projection, findings=[], failures=[failed])
     changes = diff(unknown, shelf.stored(), REPEAT, shelf.moment(at(HOURS)))
     shelf.write(changes, at(HOURS))
@@ -34,9 +42,9 @@ def test_a_friction_tells_everything_that_is_known_of_it() -> None:
         id=friction_id("mine", "test", interaction_id="i", touchpoint_id="b"),
         rule="mine",
         rule_version=1,
-        state=State.DETECTED,
+        state=FrictionState.DETECTED,
         revision=1,
-        severity=Severity.LOW,
+        severity=FrictionSeverity.LOW,
         customer_id=shelf.customer,
         journey_id=JourneyId(shelf.placed["test", "b"]),
         anchor=Anchor(source="test", interaction_id="i"),
@@ -45,8 +53,8 @@ def test_a_friction_tells_everything_that_is_known_of_it() -> None:
         revised_at=at(HOURS),
         channel="phone",
         touchpoints=(TouchpointRef(source="test", id="a"), TouchpointRef(source="test", id="b")),
-        title=Text(en="a title", ko="제목"),
-        explanation=Text(en="a title", ko="제목"),
+        title=BilingualText(en="a title", ko="제목"),
+        explanation=BilingualText(en="a title", ko="제목"),
         reason="billing",
         service_level="premium",
         refs=ORDER,
@@ -78,7 +86,7 @@ def test_a_friction_taken_back_names_its_journey_and_no_customer_before() -> Non
     shelf = Shelf()
     (detected,) = step(shelf, FIRST, SECOND).frictions
     (change,) = step(shelf, FIRST, OF_DELIVERY).frictions
-    assert change.friction == msgspec.structs.replace(detected.friction, state=State.RETRACTED, revision=2)
+    assert change.friction == msgspec.structs.replace(detected.friction, state=FrictionState.RETRACTED, revision=2)
     assert change.friction.previous_customer_id is None
 
 

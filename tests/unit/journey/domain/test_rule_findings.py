@@ -8,9 +8,9 @@ import pytest
 from services.journey.domain.friction import TimelineEntry
 from services.journey.domain.names import timer_id
 from services.journey.domain.projection import project
-from services.journey.domain.rules.shape import RuleFailed
+from services.journey.domain.rules.shape import RuleFailure
 from services.journey.domain.timer import Timer
-from services.journey.domain.touchpoint import Recorded, Score
+from services.journey.domain.touchpoint import RecordedTouchpoint, SurveyScore
 from tests.unit.journey.domain.making import (
     ABSENT,
     HOURS,
@@ -96,7 +96,7 @@ def test_a_rule_that_raises_is_told_by_its_name_and_version_and_never_by_what_it
     rules = a_rule(**COUNT, same=["reason"], version=3)
     history = [call("a", reason=Broken("x")), call("b", 1, reason="y")]
     assert project(history, rulebook=rules, policy=POLICY).failures == [
-        RuleFailed(rule="mine", rule_version=3, error="LookupError")
+        RuleFailure(rule="mine", rule_version=3, error="LookupError")
     ]
 
 
@@ -105,7 +105,7 @@ def test_a_rule_that_raises_is_told_by_its_name_and_version_and_never_by_what_it
     [
         pytest.param(
             {"shape": "threshold", "field": "score.on_7", "limits": [{"lte": 3}]},
-            [seen("a"), seen("b", 1, score=Score(metric="ces", value=1, scale=0))],
+            [seen("a"), seen("b", 1, score=SurveyScore(metric="ces", value=1, scale=0))],
             id="no score, and a score of nothing",
         ),
         pytest.param(
@@ -116,7 +116,7 @@ def test_a_rule_that_raises_is_told_by_its_name_and_version_and_never_by_what_it
         ),
     ],
 )
-def test_what_is_not_known_finds_nothing(shape: dict[str, Any], history: list[Recorded]) -> None:
+def test_what_is_not_known_finds_nothing(shape: dict[str, Any], history: list[RecordedTouchpoint]) -> None:
     assert anchors("mine", *history, rules=a_rule(**shape)) == []
 
 

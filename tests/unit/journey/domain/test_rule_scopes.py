@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from services.journey.domain.touchpoint import Recorded
+from services.journey.domain.touchpoint import RecordedTouchpoint
 from tests.unit.journey.domain.making import HOURS, SECOND, a_rule, anchors, call, found, seen
 
 
-def finds(history: list[Recorded], **members: Any) -> list[str]:
+def finds(history: list[RecordedTouchpoint], **members: Any) -> list[str]:
     return anchors("mine", *history, rules=a_rule(**members))
 
 
@@ -16,7 +16,7 @@ ERRORS = {"shape": "count", "of": {"kind": "error_shown"}, "at_least": 2}
 ORDER = {"order_id": "9"}
 
 
-def errors(*refs: dict[str, str], **fields: Any) -> list[Recorded]:
+def errors(*refs: dict[str, str], **fields: Any) -> list[RecordedTouchpoint]:
     return [seen(f"e{n}", n, "error_shown", refs=each, **fields) for n, each in enumerate(refs)]
 
 
@@ -84,7 +84,7 @@ def test_a_barrier_cuts_up_to_itself_and_not_what_comes_after() -> None:
 CHANGES = {"shape": "count", "changes": "channel", "at_least": 2}
 
 
-def channels(*names: str) -> list[Recorded]:
+def channels(*names: str) -> list[RecordedTouchpoint]:
     return [seen(f"t{n}", n, channel=name) for n, name in enumerate(names)]
 
 
@@ -129,7 +129,7 @@ def test_changes_go_by_scope_and_window() -> None:
 DECLINED = {"shape": "sequence", "steps": [{"of": {"kind": "order_placed"}}, {"of": {"kind": "payment_declined"}}]}
 
 
-def story(*kinds: str) -> list[Recorded]:
+def story(*kinds: str) -> list[RecordedTouchpoint]:
     return [seen(f"t{n}", n, kind) for n, kind in enumerate(kinds)]
 
 

@@ -4,19 +4,19 @@ from typing import Any
 
 import pytest
 
-from services.journey.domain.friction import Severity
-from services.journey.domain.history import History
+from services.journey.domain.friction import FrictionSeverity
+from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.count import MOST_COUNTED
-from services.journey.domain.touchpoint import Recorded
+from services.journey.domain.touchpoint import RecordedTouchpoint
 from services.journey.rulebook import RulesRefusedError
 from tests.unit.journey.domain.making import DAYS, HOURS, POLICY, a_rule, anchors, call, found, seen
 
 
-def finds(history: list[Recorded], **members: Any) -> list[str]:
+def finds(history: list[RecordedTouchpoint], **members: Any) -> list[str]:
     return anchors("mine", *history, rules=a_rule(**members))
 
 
-def errors(*minutes: float, **fields: Any) -> list[Recorded]:
+def errors(*minutes: float, **fields: Any) -> list[RecordedTouchpoint]:
     return [seen(f"e{number}", minute, "error_shown", **fields) for number, minute in enumerate(minutes)]
 
 
@@ -192,7 +192,7 @@ STEPS = {
 }
 
 
-def story(*kinds: str, **fields: Any) -> list[Recorded]:
+def story(*kinds: str, **fields: Any) -> list[RecordedTouchpoint]:
     return [
         call(f"t{number}", number) if kind == "call" else seen(f"t{number}", number, kind, **fields)
         for number, kind in enumerate(kinds)
@@ -312,7 +312,7 @@ def test_a_service_level_changes_the_severity() -> None:
     level = seen("l", -5, service_level="premium")
     (before,) = found("mine", *errors(0, 1), seen("l", 5, service_level="premium"), rules=rules)
     (after,) = found("mine", level, *errors(0, 1), rules=rules)
-    assert (before.severity, after.severity) == (Severity.LOW, Severity.CRITICAL)
+    assert (before.severity, after.severity) == (FrictionSeverity.LOW, FrictionSeverity.CRITICAL)
 
 
 WAIT = {"shape": "threshold", "field": "wait_s", "limits": [{"when": {"service_level": "premium"}, "gt": 60}]}
@@ -352,7 +352,7 @@ def test_a_touchpoint_with_a_level_from_elsewhere_does_not_satisfy_itself() -> N
 def test_no_view_is_made_anew_unless_a_rule_asks_for_the_level() -> None:
     history = [seen("said", 0, service_level="premium"), call("a", 1)]
     for rules, same in ((a_rule(**ERRORS), True), (a_rule(**WAIT), False)):
-        index = History(history, POLICY.contact_kinds)
+        index = CustomerHistory(history, POLICY.contact_kinds)
         views = [unit.view for unit in (*index.units, *index.contacts)]
         rules.evaluate(index)
         now = [unit.view for unit in (*index.units, *index.contacts)]

@@ -5,30 +5,30 @@ from typing import Any
 import pytest
 
 from services.journey import rulebook
-from services.journey.domain.friction import Severity
-from services.journey.domain.touchpoint import Recorded, Score
+from services.journey.domain.friction import FrictionSeverity
+from services.journey.domain.touchpoint import RecordedTouchpoint, SurveyScore
 from tests.unit.journey.domain.making import DAYS, HOURS, SECOND, SHIPPED, anchors, at, call, found, seen, told
 
-Row = tuple[str, list[Recorded], list[str]]
+Row = tuple[str, list[RecordedTouchpoint], list[str]]
 
 
-def case(id_: str, minutes: float, kind: str, case_id: str | None = "T-1", **fields: Any) -> Recorded:
+def case(id_: str, minutes: float, kind: str, case_id: str | None = "T-1", **fields: Any) -> RecordedTouchpoint:
     return seen(id_, minutes, kind, refs={} if case_id is None else {"case_id": case_id}, **fields)
 
 
-def promise(minutes: float = 0, due: float | None = 60, **fields: Any) -> Recorded:
+def promise(minutes: float = 0, due: float | None = 60, **fields: Any) -> RecordedTouchpoint:
     return seen("promise", minutes, "callback_promised", due_at=None if due is None else at(due), **fields)
 
 
-def declined(id_: str, minutes: float) -> Recorded:
+def declined(id_: str, minutes: float) -> RecordedTouchpoint:
     return seen(id_, minutes, "payment_declined")
 
 
-def survey(value: float, scale: float = 7, metric: str = "ces") -> Recorded:
-    return seen("s", 0, "survey_answered", score=Score(metric=metric, value=value, scale=scale))
+def survey(value: float, scale: float = 7, metric: str = "ces") -> RecordedTouchpoint:
+    return seen("s", 0, "survey_answered", score=SurveyScore(metric=metric, value=value, scale=scale))
 
 
-def queues(*names: str | None, **fields: Any) -> list[Recorded]:
+def queues(*names: str | None, **fields: Any) -> list[RecordedTouchpoint]:
     return [seen(f"q{n}", n, "case_worked", queue=name, **fields) for n, name in enumerate(names)]
 
 
@@ -224,7 +224,7 @@ ROWS: dict[str, Row] = {
 
 
 @pytest.mark.parametrize(("rule", "history", "expected"), ROWS.values(), ids=ROWS)
-def test_a_shipped_rule(rule: str, history: list[Recorded], expected: list[str]) -> None:
+def test_a_shipped_rule(rule: str, history: list[RecordedTouchpoint], expected: list[str]) -> None:
     assert anchors(rule, *history) == expected
 
 
@@ -274,7 +274,7 @@ def test_a_premium_customer_weighs_more() -> None:
         found("repeat_contact_24h", seen("p", service_level=level), call("a", 1), call("b", 2))[0]
         for level in ("basic", "premium")
     )
-    assert (ordinary.severity, promised.severity) == (Severity.HIGH, Severity.CRITICAL)
+    assert (ordinary.severity, promised.severity) == (FrictionSeverity.HIGH, FrictionSeverity.CRITICAL)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,9 @@ def test_a_premium_customer_weighs_more() -> None:
         ),
     ],
 )
-def test_explanations_in_english_and_korean(rule: str, history: list[Recorded], english: str, korean: str) -> None:
+def test_explanations_in_english_and_korean(
+    rule: str, history: list[RecordedTouchpoint], english: str, korean: str
+) -> None:
     (finding,) = found(rule, *history)
     _, explanation = SHIPPED.words(finding)
     assert (explanation.en, explanation.ko) == (english, korean)

@@ -6,7 +6,14 @@ import msgspec
 import pytest
 
 from schemas.documents import touchpoint as wire
-from services.journey.domain.touchpoint import Money, Score, Touchpoint, fingerprint, first_fingerprint, is_late
+from services.journey.domain.touchpoint import (
+    MonetaryValue,
+    SurveyScore,
+    Touchpoint,
+    fingerprint,
+    first_fingerprint,
+    is_late,
+)
 from tests.unit.journey.domain.making import HOURS, SECOND, at, seen
 
 
@@ -78,8 +85,14 @@ def test_a_touchpoint_sent_again_by_a_clock_that_is_known_better_is_the_same(
         ({"duration_s": 0}, {"duration_s": -0.0}),
         ({"wait_s": 100}, {"wait_s": 1e2}),
         ({"sentiment": 1}, {"sentiment": 1.0}),
-        ({"score": Score(metric="ces", value=2, scale=7)}, {"score": Score(metric="ces", value=2.0, scale=7.0)}),
-        ({"value": Money(amount=129000, currency="KRW")}, {"value": Money(amount=129000.0, currency="KRW")}),
+        (
+            {"score": SurveyScore(metric="ces", value=2, scale=7)},
+            {"score": SurveyScore(metric="ces", value=2.0, scale=7.0)},
+        ),
+        (
+            {"value": MonetaryValue(amount=129000, currency="KRW")},
+            {"value": MonetaryValue(amount=129000.0, currency="KRW")},
+        ),
         ({"attributes": {"a": [{"b": 1}, 2]}}, {"attributes": {"a": [{"b": 1.0}, 2e0]}}),
         ({"attributes": {"n": 10**18}}, {"attributes": {"n": 1e18}}),
         ({"due_at": at(9)}, {"due_at": at(9).astimezone(timezone(timedelta(hours=9)))}),
@@ -121,8 +134,8 @@ def test_another_time_said_by_the_producer_is_other_content() -> None:
     assert fingerprint(once) != fingerprint(other)
 
 
-CES = Score(metric="ces", value=2, scale=7)
-WON = Money(amount=129000, currency="KRW")
+CES = SurveyScore(metric="ces", value=2, scale=7)
+WON = MonetaryValue(amount=129000, currency="KRW")
 
 
 @pytest.mark.parametrize(

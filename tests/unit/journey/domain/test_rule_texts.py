@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.journey.domain.rules.wording import duration
-from services.journey.domain.touchpoint import Recorded
+from services.journey.domain.rules.rule_texts import duration
+from services.journey.domain.touchpoint import RecordedTouchpoint
 from tests.unit.journey.domain.making import DAYS, a_rule, at, call, found, seen
 
 
@@ -29,7 +29,7 @@ def test_a_duration_is_told_in_its_two_largest_units(seconds: float, english: st
     assert (duration(seconds, "en"), duration(seconds, "ko")) == (english, korean)
 
 
-def says(places: str, *history: Recorded, **members: Any) -> tuple[str, str, str, str]:
+def says(places: str, *history: RecordedTouchpoint, **members: Any) -> tuple[str, str, str, str]:
     """The title in both languages, then the explanation, of the last finding of a rule with `places` in all four."""
     rules = a_rule(
         **members,
@@ -119,7 +119,7 @@ def test_title_and_explanation_are_filled_in_both_languages() -> None:
     ],
 )
 def test_what_stands_for_each_place(
-    places: str, english: str, korean: str, history: list[Recorded], members: dict[str, Any]
+    places: str, english: str, korean: str, history: list[RecordedTouchpoint], members: dict[str, Any]
 ) -> None:
     _, _, explanation_en, explanation_ko = says(places, *history, **members)
     assert (explanation_en, explanation_ko) == (f"E {english}", f"설명 {korean}")

@@ -1,19 +1,19 @@
-"""Which stored id each journey keeps, when journeys were joined, split or emptied by touchpoints that came since."""
+"""Decides which stored id each journey keeps after later touchpoints have joined, split or emptied journeys."""
 
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
 
-from services.journey.domain.journey import Segment, StoredJourney
+from services.journey.domain.journey import JourneySegment, StoredJourney
 from services.journey.domain.names import JourneyId
-from services.journey.domain.touchpoint import Recorded
+from services.journey.domain.touchpoint import RecordedTouchpoint
 
 
-class Succession(msgspec.Struct, frozen=True, gc=False):
-    """`ids` by journey, in the projection's order; `kept` are the stored ones among them.
+class JourneyIdAssignment(msgspec.Struct, frozen=True, gc=False):
+    """The `ids` of the journeys in the order of the projection; `kept` are the stored ones among them.
 
-    `aliased` lead to the journey that holds their touchpoints now; `emptied` have no touchpoint left.
+    `aliased` journeys lead to the journey that holds their touchpoints now; `emptied` ones have no touchpoint left.
     """
 
     ids: tuple[JourneyId, ...]
@@ -22,13 +22,16 @@ class Succession(msgspec.Struct, frozen=True, gc=False):
     emptied: Sequence[StoredJourney]
 
 
-def succeed(
-    history: Sequence[Recorded],
-    segments: Sequence[Segment],
+def assign_journey_ids(
+    history: Sequence[RecordedTouchpoint],
+    segments: Sequence[JourneySegment],
     stored: Sequence[StoredJourney],
     new_id: Callable[[], UUID],
-) -> Succession:
-    """Ids for `segments`: the oldest stored id first, to the journey with its earliest touchpoint that has none yet."""
+) -> JourneyIdAssignment:
+    """Give each segment an id.
+
+    The oldest stored id goes first, to the journey that holds the earliest of its touchpoints and has no id yet.
+    """
     holders = _holders(history, segments)
     ids: list[JourneyId | None] = [None] * len(segments)
     kept: dict[JourneyId, StoredJourney] = {}
@@ -46,11 +49,11 @@ def succeed(
             ids[free] = journey.id
             kept[journey.id] = journey
     named = tuple(JourneyId(new_id()) if one is None else one for one in ids)
-    return Succession(named, kept, [(journey, named[number]) for journey, number in left_over], emptied)
+    return JourneyIdAssignment(named, kept, [(journey, named[number]) for journey, number in left_over], emptied)
 
 
-def _holders(history: Sequence[Recorded], segments: Sequence[Segment]) -> dict[UUID, list[int]]:
-    """For each stored id the journeys that hold its touchpoints, the one with the earliest first."""
+def _holders(history: Sequence[RecordedTouchpoint], segments: Sequence[JourneySegment]) -> dict[UUID, list[int]]:
+    """Return, for each stored id, the journeys that hold its touchpoints, the one with the earliest first."""
     journey_of = {position: number for number, segment in enumerate(segments) for position in segment.members}
     holders: dict[UUID, list[int]] = {}
     for position, recorded in enumerate(history):

@@ -6,63 +6,65 @@ from typing import Any
 
 import pytest
 
-from services.journey.domain.friction import Severity, Text
+from services.journey.domain.friction import BilingualText, FrictionSeverity
 from services.journey.domain.rules.book import Rulebook, RuleRefusedError
 from services.journey.domain.rules.shape import (
-    Absence,
+    AbsenceShape,
     AnyRule,
-    Cap,
-    Condition,
-    Count,
-    Limit,
-    Scope,
-    Sequence,
-    Step,
-    Threshold,
+    CountShape,
+    FieldCondition,
+    FrictionCap,
+    RuleScope,
+    SequenceShape,
+    SequenceStep,
+    ThresholdLimit,
+    ThresholdShape,
 )
 
 NOTHING, SECOND = timedelta(0), timedelta(seconds=1)
-WORDS = Text(en="a title", ko="제목")
-SHARED: dict[str, Any] = {"id": "mine", "severity": Severity.LOW, "title": WORDS, "explanation": WORDS}
-STEPS = (Step(of={"kind": "order_placed"}), Step(contacts=True))
+WORDS = BilingualText(en="a title", ko="제목")
+SHARED: dict[str, Any] = {"id": "mine", "severity": FrictionSeverity.LOW, "title": WORDS, "explanation": WORDS}
+STEPS = (SequenceStep(of={"kind": "order_placed"}), SequenceStep(contacts=True))
 
 
-def count(**members: Any) -> Count:
-    return Count(**{**SHARED, "at_least": 2, **members})
+def count(**members: Any) -> CountShape:
+    return CountShape(**{**SHARED, "at_least": 2, **members})
 
 
-def steps(**members: Any) -> Sequence:
-    return Sequence(**{**SHARED, "steps": STEPS, **members})
+def steps(**members: Any) -> SequenceShape:
+    return SequenceShape(**{**SHARED, "steps": STEPS, **members})
 
 
-def pattern(*letters: str, **members: Any) -> Sequence:
-    return Sequence(**{**SHARED, "field": "queue", "pattern": letters, **members})
+def pattern(*letters: str, **members: Any) -> SequenceShape:
+    return SequenceShape(**{**SHARED, "field": "queue", "pattern": letters, **members})
 
 
-def threshold(**members: Any) -> Threshold:
-    return Threshold(**{**SHARED, "field": "wait_s", "limits": (Limit(gt=120),), **members})
+def threshold(**members: Any) -> ThresholdShape:
+    return ThresholdShape(**{**SHARED, "field": "wait_s", "limits": (ThresholdLimit(gt=120),), **members})
 
 
-def absence(**members: Any) -> Absence:
-    return Absence(**{**SHARED, "after": {"kind": "complaint_made"}, "expect": {"kind": "message_sent"}, **members})
+def absence(**members: Any) -> AbsenceShape:
+    return AbsenceShape(
+        **{**SHARED, "after": {"kind": "complaint_made"}, "expect": {"kind": "message_sent"}, **members}
+    )
 
 
 @pytest.mark.parametrize(
     ("rule", "why"),
     [
         (count(cooldown=NOTHING), "cooldown is more than nothing"),
-        (count(cap=Cap(max=1, within=NOTHING)), "cap.within is more than nothing"),
-        (count(cap=Cap(max=0, within=SECOND)), "cap.max is at least 1"),
+        (count(cap=FrictionCap(max=1, within=NOTHING)), "cap.within is more than nothing"),
+        (count(cap=FrictionCap(max=0, within=SECOND)), "cap.max is at least 1"),
         (count(within=NOTHING), "within is more than nothing"),
         (count(within=-SECOND), "within is more than nothing"),
         (count(at_least=0), "at_least is 1 to 200"),
         (count(at_least=201), "at_least is 1 to 200"),
         (count(at_least=200, changes="channel"), "at_least is 1 to 199"),
         (count(distinct="agent", changes="channel"), "distinct and changes exclude one another"),
-        (count(per=Scope.TOUCHPOINT), "one touchpoint cannot be counted twice"),
-        (count(per=Scope.TOUCHPOINT, at_least=1, changes="queue"), "in one touchpoint nothing changes"),
+        (count(per=RuleScope.TOUCHPOINT), "one touchpoint cannot be counted twice"),
+        (count(per=RuleScope.TOUCHPOINT, at_least=1, changes="queue"), "in one touchpoint nothing changes"),
         (steps(within=NOTHING), "within is more than nothing"),
-        (steps(per=Scope.TOUCHPOINT), "a sequence is more than one touchpoint"),
+        (steps(per=RuleScope.TOUCHPOINT), "a sequence is more than one touchpoint"),
         (steps(steps=STEPS[:1]), "a sequence has at least two steps"),
         (steps(steps=()), "a sequence has either steps or a pattern"),
         (steps(pattern=("a", "b"), field="queue"), "a sequence has either steps or a pattern"),
@@ -76,18 +78,27 @@ def absence(**members: Any) -> Absence:
         (pattern("a", "b", once=True), "same, without and once go with steps"),
         (threshold(limits=()), "limits is empty"),
         (threshold(total=True), "total needs a scope wider than the touchpoint"),
-        (threshold(limits=(Limit(),)), "a limit has exactly one of gt, gte, lt, lte"),
-        (threshold(limits=(Limit(gt=1, lt=9),)), "a limit has exactly one of gt, gte, lt, lte"),
+        (threshold(limits=(ThresholdLimit(),)), "a limit has exactly one of gt, gte, lt, lte"),
+        (threshold(limits=(ThresholdLimit(gt=1, lt=9),)), "a limit has exactly one of gt, gte, lt, lte"),
         (absence(within=NOTHING), "within is more than nothing"),
         (absence(grace=-SECOND), "grace is not negative"),
         (absence(within=SECOND, grace=SECOND), "grace goes with due_at, not with within"),
         (count(of={"customer.email.proved": True}), "an identifier has no member 'proved'"),
-        (count(of={"reason": Condition()}), "nothing is asked of reason"),
-        (count(title=Text(en="{who}", ko="제목")), "{who} is not one of channel, count, reason, span, within"),
-        (count(title=Text(en="a title", ko="{who}")), "{who} is not one of channel, count, reason, span, within"),
-        (count(title=Text(en="{count:>9}", ko="제목")), "{count} is not one of channel, count, reason, span, within"),
-        (count(title=Text(en="{count!r}", ko="제목")), "{count} is not one of channel, count, reason, span, within"),
-        (count(explanation=Text(en="{", ko="설명")), "the text '{' has a stray brace"),
+        (count(of={"reason": FieldCondition()}), "nothing is asked of reason"),
+        (count(title=BilingualText(en="{who}", ko="제목")), "{who} is not one of channel, count, reason, span, within"),
+        (
+            count(title=BilingualText(en="a title", ko="{who}")),
+            "{who} is not one of channel, count, reason, span, within",
+        ),
+        (
+            count(title=BilingualText(en="{count:>9}", ko="제목")),
+            "{count} is not one of channel, count, reason, span, within",
+        ),
+        (
+            count(title=BilingualText(en="{count!r}", ko="제목")),
+            "{count} is not one of channel, count, reason, span, within",
+        ),
+        (count(explanation=BilingualText(en="{", ko="설명")), "the text '{' has a stray brace"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
@@ -104,13 +115,13 @@ def test_two_rules_of_one_id_are_refused() -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        count(at_least=200, within=SECOND, cooldown=SECOND, cap=Cap(max=1, within=SECOND)),
+        count(at_least=200, within=SECOND, cooldown=SECOND, cap=FrictionCap(max=1, within=SECOND)),
         count(at_least=199, changes="channel"),
         count(at_least=200, distinct="channel"),
-        count(at_least=1, per=Scope.TOUCHPOINT),
-        steps(per=Scope.INTERACTION, same=("reason",), without={"kind": "case_closed"}, once=True),
-        pattern("a", "b", of={"kind": "case_worked"}, per=Scope.INTERACTION, within=SECOND),
-        threshold(total=True, per=Scope.INTERACTION),
+        count(at_least=1, per=RuleScope.TOUCHPOINT),
+        steps(per=RuleScope.INTERACTION, same=("reason",), without={"kind": "case_closed"}, once=True),
+        pattern("a", "b", of={"kind": "case_worked"}, per=RuleScope.INTERACTION, within=SECOND),
+        threshold(total=True, per=RuleScope.INTERACTION),
         absence(within=SECOND),
         absence(grace=NOTHING),
     ],

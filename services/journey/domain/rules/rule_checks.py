@@ -1,46 +1,53 @@
-"""What the schema of a rules file cannot say: combinations that parse and yet cannot mean anything."""
+"""Checks what the schema of a rules file cannot: combinations that parse and yet have no meaning."""
 
 from datetime import timedelta
 from itertools import pairwise
 
 from services.journey.domain.rules.count import MOST_COUNTED
-from services.journey.domain.rules.matching import SenselessError
-from services.journey.domain.rules.shape import Absence, AnyRule, Count, Scope, Sequence, Threshold
+from services.journey.domain.rules.matching import InvalidRuleError
+from services.journey.domain.rules.shape import (
+    AbsenceShape,
+    AnyRule,
+    CountShape,
+    RuleScope,
+    SequenceShape,
+    ThresholdShape,
+)
 
 NOTHING = timedelta(0)
 LONGEST = timedelta(days=3653)
-"""Ten years: nobody means more, and arithmetic on centuries leaves the calendar at every customer."""
+"""Ten years. Nobody needs more, and adding centuries to a touchpoint's time would overflow."""
 
 
 def check(rule: AnyRule) -> None:
-    """Raises `SenselessError` if the parts of `rule` do not go together."""
+    """Raise `InvalidRuleError` if the parts of `rule` do not fit together."""
     _positive("cooldown", rule.cooldown)
     if rule.cap is not None:
         _positive("cap.within", rule.cap.within)
         _demand(rule.cap.max >= 1, "cap.max is at least 1")
-    if isinstance(rule, Count):
+    if isinstance(rule, CountShape):
         _check_count(rule)
-    elif isinstance(rule, Sequence):
+    elif isinstance(rule, SequenceShape):
         _check_sequence(rule)
-    elif isinstance(rule, Absence):
+    elif isinstance(rule, AbsenceShape):
         _check_absence(rule)
     else:
         _check_threshold(rule)
 
 
-def _check_count(rule: Count) -> None:
+def _check_count(rule: CountShape) -> None:
     _positive("within", rule.within)
     most = MOST_COUNTED if rule.changes is None else MOST_COUNTED - 1  # so many units have one change less
     _demand(1 <= rule.at_least <= most, f"at_least is 1 to {most}")
     _demand(rule.distinct is None or rule.changes is None, "distinct and changes exclude one another")
-    _demand(rule.per is not Scope.TOUCHPOINT or rule.at_least == 1, "one touchpoint cannot be counted twice")
-    _demand(rule.per is not Scope.TOUCHPOINT or rule.changes is None, "in one touchpoint nothing changes")
+    _demand(rule.per is not RuleScope.TOUCHPOINT or rule.at_least == 1, "one touchpoint cannot be counted twice")
+    _demand(rule.per is not RuleScope.TOUCHPOINT or rule.changes is None, "in one touchpoint nothing changes")
 
 
-def _check_sequence(rule: Sequence) -> None:
+def _check_sequence(rule: SequenceShape) -> None:
     _positive("within", rule.within)
     _demand(bool(rule.steps) != bool(rule.pattern), "a sequence has either steps or a pattern")
-    _demand(rule.per is not Scope.TOUCHPOINT, "a sequence is more than one touchpoint")
+    _demand(rule.per is not RuleScope.TOUCHPOINT, "a sequence is more than one touchpoint")
     if rule.steps:
         _demand(len(rule.steps) >= 2, "a sequence has at least two steps")
         _demand(rule.field is None and not rule.of, "field and of go with a pattern")
@@ -51,12 +58,12 @@ def _check_sequence(rule: Sequence) -> None:
     _demand(not (rule.same or rule.without or rule.once), "same, without and once go with steps")
 
 
-def _check_threshold(rule: Threshold) -> None:
+def _check_threshold(rule: ThresholdShape) -> None:
     _demand(bool(rule.limits), "limits is empty")
-    _demand(not rule.total or rule.per is not Scope.TOUCHPOINT, "total needs a scope wider than the touchpoint")
+    _demand(not rule.total or rule.per is not RuleScope.TOUCHPOINT, "total needs a scope wider than the touchpoint")
 
 
-def _check_absence(rule: Absence) -> None:
+def _check_absence(rule: AbsenceShape) -> None:
     _positive("within", rule.within)
     _demand(rule.grace >= NOTHING, "grace is not negative")
     _demand(rule.grace <= LONGEST, f"grace is at most {LONGEST.days}d")
@@ -70,4 +77,4 @@ def _positive(name: str, value: timedelta | None) -> None:
 
 def _demand(holds: bool, otherwise: str) -> None:
     if not holds:
-        raise SenselessError(otherwise)
+        raise InvalidRuleError(otherwise)
