@@ -24,12 +24,14 @@ from psycopg import sql
 import schemas.documents.friction
 from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TouchpointRefDocument
-from services.alerts.app import Service
-from services.alerts.consume.intake import PROGRESS, Arrival
+from services.alerts.app import AlertsProcess
+from services.alerts.consume import progress
+from services.alerts.consume.intake import Arrival, Owned
+from services.alerts.consume.progress import Claim, Position
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import EndpointHealth
-from services.alerts.settings import ProcessSettings
+from services.alerts.settings import AlertsProcessSettings
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.kafka import Producer
 from services.runtime.log.batch import gather
@@ -79,7 +81,7 @@ class Round:
 class Bench:
     """A service whose loops are started one at a time."""
 
-    def __init__(self, pool: Pool, service: Service, claim: Claim, postgres: Postgres) -> None:
+    def __init__(self, pool: Pool, service: AlertsProcess, claim: Claim, postgres: Postgres) -> None:
         self.pool = pool
         self.service = service
         self.claim = claim
@@ -281,7 +283,7 @@ async def _bench(postgres: Postgres, database: str) -> AsyncIterator[Bench]:
     environ = {"WAYMARK_POSTGRES": url, "WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true"}
     pool = await create_pool(url, application_name="benchmark", size=16)
     producer = Producer("127.0.0.1:1", client_id="benchmark", idempotent=False)
-    service = Service(ProcessSettings.load(environ), pool, producer, SystemClock())
+    service = AlertsProcess(AlertsProcessSettings.load(environ), pool, producer, SystemClock())
     async with acquire(pool) as connection:
         [held] = await PROGRESS.claim(connection, LINE, {0: 0}, "benchmark")
     try:

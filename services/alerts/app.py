@@ -1,7 +1,8 @@
-"""The alerts process: consumer, dispatcher, relay, upkeep, live stream and API, put together, started and stopped.
+"""The alerts process: wires, starts and stops consumer, dispatcher, relay, upkeep, live stream and API.
 
-On SIGTERM: not ready any more, streams end, no new frictions and no new webhooks, requests and webhooks under way to
-their end, the rest. What is cut off is in the database: a batch not committed is read again, a lease runs out.
+On SIGTERM the process stops being ready and ends its streams. It reads no new frictions and leases no new deliveries,
+and it waits for the requests and webhooks in flight. What it cuts off is in the database: an uncommitted batch is read
+again, and a lease runs out.
 """
 
 import os
@@ -17,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from services.alerts.admin import key_store
 from services.alerts.admin.administration import Administration
-from services.alerts.api.access import Parts
+from services.alerts.api.access import ApiParts
 from services.alerts.api.application import build
 from services.alerts.consume.consumer import Consumer, ConsumerSettings, current_line
 from services.alerts.consume.intake import Intake
@@ -32,9 +33,9 @@ from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live import feed_store
 from services.alerts.live.live_stream import LiveStream
 from services.alerts.live.relay import Relay
-from services.alerts.metrics import Metrics
+from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify.change_writer import ChangeWriter
-from services.alerts.settings import AlertsSettings, ProcessSettings
+from services.alerts.settings import AlertsProcessSettings, AlertsSettings
 from services.alerts.upkeep.upkeep_loop import UpkeepLoop
 from services.alerts.wakeups import Wakeups
 from services.runtime import logs, postgres
@@ -54,13 +55,13 @@ _log = logs.get_logger(__name__)
 
 POOL_SIZE = 16
 SESSIONS = 2
-"""Of their own, where a pooler stands before the database: who listens, and the relay."""
+"""Sessions of their own behind a connection pooler: one to listen, one for the relay."""
 
 
 async def run(
-    settings: ProcessSettings, *, on_ready: OnReady | None = None, failpoints: AlertsFailpoints = NO_FAILPOINTS
+    settings: AlertsProcessSettings, *, on_ready: OnReady | None = None, failpoints: AlertsFailpoints = NO_FAILPOINTS
 ) -> None:
-    """Serve until SIGTERM or SIGINT; `on_ready` is called with the port once requests are answered.
+    """Serve until SIGTERM or SIGINT; call `on_ready` with the port once requests are answered.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -75,8 +76,8 @@ async def run(
 
 
 @asynccontextmanager
-async def running(settings: ProcessSettings, failpoints: AlertsFailpoints = NO_FAILPOINTS) -> AsyncIterator[int]:
-    """Run everything for the length of the block and yield the port; on leaving, drain."""
+async def running(settings: AlertsProcessSettings, failpoints: AlertsFailpoints = NO_FAILPOINTS) -> AsyncIterator[int]:
+    """Run the process for the length of the block and yield its port; drain on leaving."""
     common, alerts = settings.common, settings.alerts
     if not alerts.master_keys:
         _log.warning("no master key is set: signing secrets stand in the database as they are")
@@ -90,7 +91,7 @@ async def running(settings: ProcessSettings, failpoints: AlertsFailpoints = NO_F
         lasting = postgres.direct_place_of(common)
         sessions = await open_postgres(lambda: _open_sessions(common, pool), variable=lasting.variable)
         stack.push_async_callback(postgres.close_pool, sessions)
-        service = Service(settings, pool, producer, SystemClock(), failpoints, sessions)
+        service = AlertsProcess(settings, pool, producer, SystemClock(), failpoints, sessions)
         await stack.enter_async_context(service.sender)
         webhooks = await stack.enter_async_context(TaskOwner(stop_within_s=2.0))
         owner = await stack.enter_async_context(TaskOwner(stop_within_s=5.0))
@@ -107,12 +108,12 @@ async def running(settings: ProcessSettings, failpoints: AlertsFailpoints = NO_F
             await dispatcher.drain(alerts.drain_s)
 
 
-class Service:
-    """The parts of the process, wired; `start` sets them going."""
+class AlertsProcess:
+    """The parts of the alerts process, wired together; `start` starts their loops."""
 
     def __init__(
         self,
-        settings: ProcessSettings,
+        settings: AlertsProcessSettings,
         pool: Pool,
         producer: Producer,
         clock: Clock,
@@ -128,9 +129,9 @@ class Service:
         self._clock = clock
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.registry = CollectorRegistry()
-        self.metrics = Metrics.register(self.registry)
+        self.metrics = AlertsMetrics.register(self.registry)
         self._signer = WebhookSigner(alerts.master_keys)
-        self._guard = TargetGuard(_policy(alerts))
+        self._guard = TargetGuard(_target_policy(alerts))
         self._writer = ChangeWriter(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
         )
@@ -159,7 +160,7 @@ class Service:
         self.parts = self._make_parts()
 
     def start(self, owner: TaskOwner, dispatcher: Dispatcher) -> None:
-        """Start every loop."""
+        """Start every loop as a task of `owner`."""
         alerts = self._settings.alerts
         relay = Relay(
             pool=self._sessions,
@@ -177,7 +178,7 @@ class Service:
         owner.start("consumer", self._consumer.run)
 
     def upkeep(self) -> UpkeepLoop:
-        """Return what the clock does."""
+        """Return the loop of the periodic work."""
         alerts = self._settings.alerts
         return UpkeepLoop(
             pool=self._pool,
@@ -191,7 +192,7 @@ class Service:
         )
 
     def dispatcher(self, webhooks: TaskOwner) -> Dispatcher:
-        """Return the dispatcher, whose webhooks `webhooks` owns."""
+        """Return the dispatcher; `webhooks` owns the tasks of its webhooks."""
         alerts = self._settings.alerts
         return Dispatcher(
             settings=DispatcherSettings(
@@ -233,12 +234,12 @@ class Service:
         )
         return Consumer(settings, self.intake, pool=self._pool, clock=self._clock, metrics=self.metrics.intake)
 
-    def _make_parts(self) -> Parts:
+    def _make_parts(self) -> ApiParts:
         async def load(key_id: str) -> StoredKey | None:
             async with postgres.acquire(self._pool) as connection:
                 return await key_store.find(connection, key_id)
 
-        return Parts(
+        return ApiParts(
             pool=self._pool,
             clock=self._clock,
             keys=KeyRing(load, self._clock, outages=postgres.TRANSIENT, fresh_s=self._settings.alerts.keys_refresh_s),
@@ -256,7 +257,7 @@ class Service:
         )
 
 
-def _policy(alerts: AlertsSettings) -> TargetPolicy:
+def _target_policy(alerts: AlertsSettings) -> TargetPolicy:
     return TargetPolicy(
         loopback=alerts.allow_private_targets, http=alerts.allow_http, networks=alerts.networks, ports=alerts.ports
     )
@@ -269,7 +270,7 @@ async def _open_pool(common: CommonSettings) -> Pool:
 
 
 async def _open_sessions(common: CommonSettings, usual: Pool) -> Pool:
-    """Return a pool whose sessions last as long as they are lent: `usual`, unless a pooler stands before it."""
+    """Return a pool of lasting sessions: `usual`, unless a connection pooler is in front of the database."""
     place = postgres.direct_place_of(common)
     if place == postgres.place_of(common):
         return usual

@@ -1,18 +1,18 @@
-"""Every metric of the alert service, declared once. Labels are values of closed lists, never ids."""
+"""All metrics of the alert service. Labels are values of closed lists, never ids."""
 
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 LATENCY = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
-"""Around the objective of the push latency, which is 30 s."""
+"""Buckets around the objective of the push latency, which is 30 s."""
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
 PATIENCE = (60, 300, 900, 1800, 3600, 4 * 3600, 12 * 3600, 86_400, 3 * 86_400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeMetrics:
-    """Frictions in."""
+    """Metrics of reading and applying frictions."""
 
     frictions: Counter
     dead_lettered: Counter
@@ -26,7 +26,7 @@ class IntakeMetrics:
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "IntakeMetrics":
-        """Declare them in `registry`."""
+        """Declare these metrics in `registry`."""
         return cls(
             frictions=Counter(
                 "waymark_alerts_frictions", "Frictions read, by what became of them.", ("fate",), registry=registry
@@ -71,7 +71,7 @@ class IntakeMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryMetrics:
-    """Notifications out."""
+    """Metrics of notifications and their deliveries."""
 
     notifications: Counter
     suppressed: Counter
@@ -85,7 +85,7 @@ class DeliveryMetrics:
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "DeliveryMetrics":
-        """Declare them in `registry`."""
+        """Declare these metrics in `registry`."""
         return cls(
             notifications=Counter(
                 "waymark_alerts_notifications", "Notifications decided, by reason.", ("reason",), registry=registry
@@ -135,7 +135,7 @@ class DeliveryMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateMetrics:
-    """How things stand in the database, and who is listening."""
+    """Metrics of the state of the database and of the live stream."""
 
     issues: Gauge
     oldest_unacknowledged: Gauge
@@ -149,7 +149,7 @@ class StateMetrics:
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "StateMetrics":
-        """Declare them in `registry`."""
+        """Declare these metrics in `registry`."""
         return cls(
             issues=Gauge(
                 "waymark_alerts_issues",
@@ -197,8 +197,8 @@ class StateMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HearingMetrics:
-    """Who hears: endpoints, routes, and what nobody was told of."""
+class ReachabilityMetrics:
+    """Metrics of reachability: silent endpoints, ways, and issues that nobody was notified of."""
 
     dead_endpoints: Gauge
     living_endpoints: Gauge
@@ -209,8 +209,8 @@ class HearingMetrics:
     looked: Gauge
 
     @classmethod
-    def register(cls, registry: CollectorRegistry) -> "HearingMetrics":
-        """Declare them in `registry`."""
+    def register(cls, registry: CollectorRegistry) -> "ReachabilityMetrics":
+        """Declare these metrics in `registry`."""
         return cls(
             dead_endpoints=Gauge(
                 "waymark_alerts_dead_endpoints",
@@ -254,20 +254,20 @@ class HearingMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
-    """All of it."""
+class AlertsMetrics:
+    """All metrics of the alert service."""
 
     intake: IntakeMetrics
     delivery: DeliveryMetrics
     state: StateMetrics
-    hearing: HearingMetrics
+    hearing: ReachabilityMetrics
 
     @classmethod
-    def register(cls, registry: CollectorRegistry) -> "Metrics":
-        """Declare all of them in `registry`."""
+    def register(cls, registry: CollectorRegistry) -> "AlertsMetrics":
+        """Declare all metrics in `registry`."""
         return cls(
             intake=IntakeMetrics.register(registry),
             delivery=DeliveryMetrics.register(registry),
             state=StateMetrics.register(registry),
-            hearing=HearingMetrics.register(registry),
+            hearing=ReachabilityMetrics.register(registry),
         )

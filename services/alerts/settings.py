@@ -1,4 +1,4 @@
-"""What can be set about alerts: `WAYMARK_ALERTS_*`, each with its unit, and the shared `WAYMARK_*`."""
+"""The settings of the alerts process: `WAYMARK_ALERTS_*`, each with its unit, and the shared `WAYMARK_*`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,22 +119,22 @@ class AlertsSettings(Settings):
 
     @property
     def reasons(self) -> frozenset[NotificationReason]:
-        """`notify_on` as values."""
+        """The reasons in `notify_on` as values."""
         return frozenset(NotificationReason(word) for word in _words(self.notify_on))
 
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """`allowed_networks` as values."""
+        """The networks in `allowed_networks` as values."""
         return tuple(ip_network(word) for word in _words(self.allowed_networks))
 
     @property
     def ports(self) -> frozenset[int]:
-        """`target_ports` as values."""
+        """The ports in `target_ports` as numbers."""
         return frozenset(int(word) for word in _words(self.target_ports))
 
     @property
     def master_keys(self) -> tuple[str, ...]:
-        """`secret_keys` as values; the first is for new secrets."""
+        """The keys in `secret_keys`; the first one is for new secrets."""
         return tuple(_words(self.secret_keys.get_secret_value()))
 
 
@@ -152,15 +152,15 @@ def _is_loopback(host: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessSettings:
-    """Everything that the alerts process reads."""
+class AlertsProcessSettings:
+    """All settings that the alerts process reads."""
 
     common: CommonSettings
     alerts: AlertsSettings
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
-        """Read both parts from `environ`.
+        """Load the shared settings and those of alerts from `environ`.
 
         Raises:
             SettingsError: with the problems of both.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from services.alerts import app
 from services.alerts.failpoints import AlertsFailpoint
-from services.alerts.settings import ProcessSettings
+from services.alerts.settings import AlertsProcessSettings
 from tests.faults.fleet import Process
 
 
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--freeze-at", action="append", default=[])
     options = parser.parse_args()
     planned = _planned(options.kill_at, signal.SIGKILL) | _planned(options.freeze_at, signal.SIGSTOP)
-    asyncio.run(app.run(ProcessSettings.load(os.environ), failpoints=Blows(planned=planned)))
+    asyncio.run(app.run(AlertsProcessSettings.load(os.environ), failpoints=Blows(planned=planned)))
 
 
 def _planned(places: list[str], number: signal.Signals) -> dict[AlertsFailpoint, tuple[int, signal.Signals]]:

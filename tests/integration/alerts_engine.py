@@ -8,12 +8,14 @@ from uuid import UUID, uuid4
 
 from schemas.documents import friction as friction_v1
 from schemas.documents.friction import FrictionDocument
-from services.alerts.app import Service
-from services.alerts.consume.intake import PROGRESS, Arrival
+from services.alerts.app import AlertsProcess
+from services.alerts.consume import progress
+from services.alerts.consume.intake import Applied, Arrival, Owned
+from services.alerts.consume.progress import Claim, Position
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.failpoints import AlertsFailpoints
-from services.alerts.settings import ProcessSettings
+from services.alerts.settings import AlertsProcessSettings
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka import Producer
 from services.runtime.log.applying import BatchApplier, RetryReason
@@ -28,7 +30,7 @@ from tests.conftest import SteppingClock
 class Engine:
     """The parts of one replica that matter here."""
 
-    def __init__(self, service: Service, pool: Pool, clock: SteppingClock, line: TopicLine, claim: Claim) -> None:
+    def __init__(self, service: AlertsProcess, pool: Pool, clock: SteppingClock, line: TopicLine, claim: Claim) -> None:
         self.service = service
         self.pool = pool
         self.clock = clock
@@ -108,9 +110,9 @@ async def an_engine(
     """One replica; several may share a database."""
     environ = {"WAYMARK_POSTGRES": database, "WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true"}
     environ |= {"WAYMARK_ALERTS_POLL_S": "0.05"} | settings
-    loaded = ProcessSettings.load(environ)
+    loaded = AlertsProcessSettings.load(environ)
     pool = await create_pool(database, application_name="test", size=8)
-    service = Service(loaded, pool, Producer("127.0.0.1:1", client_id="test", idempotent=False), clock, failpoints)
+    service = AlertsProcess(loaded, pool, Producer("127.0.0.1:1", client_id="test", idempotent=False), clock, failpoints)
     topic_line = TopicLine(name=line, topic="frictions")
     async with acquire(pool) as connection:
         [held] = await PROGRESS.claim(connection, topic_line, {partition: 0}, "test")

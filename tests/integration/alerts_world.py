@@ -23,7 +23,7 @@ from schemas.documents import friction as friction_v1
 from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TimelineEntryDocument, TouchpointRefDocument
 from services.alerts.app import running
-from services.alerts.settings import ProcessSettings
+from services.alerts.settings import AlertsProcessSettings
 from services.runtime.kafka import Producer
 from services.runtime.keys import KeyKind, mint
 from services.runtime.record import Record
@@ -321,7 +321,7 @@ async def client_of(base: str, database: str) -> AsyncIterator[Api]:
 @asynccontextmanager
 async def alerts(database: str, log: Log, **more: str) -> AsyncIterator[Api]:
     """The whole service in this process, and a client of its API."""
-    settings = ProcessSettings.load(environment(database, log, **more))
+    settings = AlertsProcessSettings.load(environment(database, log, **more))
     async with running(settings) as port, client_of(f"http://127.0.0.1:{port}", database) as api:
         yield api
 

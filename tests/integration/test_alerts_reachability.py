@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.alerts.api.reachability_resource import HearingView
+from services.alerts.api.reachability_resource import ReachabilityView
 from services.alerts.consume import following
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.notify import reachability_store
@@ -209,7 +209,7 @@ async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
     assert shown["dead_since_timestamp_seconds"] == since.timestamp()
     assert shown["oldest_waiting_timestamp_seconds"] == shown["looked_timestamp_seconds"] == now.timestamp()
     assert shown["unheard_issues"] == 0
-    [silent] = HearingView.of(heard).silent
+    [silent] = ReachabilityView.of(heard).silent
     assert (silent.name, silent.reason, silent.since, silent.waiting) == ("desk", SilenceReason.UNREACHABLE, since, 1)
 
 

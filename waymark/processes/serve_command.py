@@ -128,9 +128,9 @@ def _journey_api() -> Coroutine[Any, Any, None]:
 
 
 def _alerts() -> Coroutine[Any, Any, None]:
-    from services.alerts.settings import ProcessSettings
+    from services.alerts.settings import AlertsProcessSettings
 
-    settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    settings = AlertsProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
     _begin(settings.common, Process.ALERTS)
     from services.alerts.app import run
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from services.alerts.settings import AlertsProcessSettings as AlertsProcess
 from services.alerts.settings import AlertsSettings
-from services.alerts.settings import ProcessSettings as AlertsProcess
 from services.ingest.company_files import CompanyFiles
 from services.ingest.settings import IngestProcessSettings as IngestProcess
 from services.ingest.settings import IngestSettings

@@ -22,7 +22,7 @@ from services.runtime.postgres import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class ApiParts:
     """What the routes stand on; in `app.state.parts`."""
 
     pool: Pool
@@ -42,15 +42,15 @@ class Caller:
     kind: KeyKind
 
 
-def parts_of(request: Request) -> Parts:
+def injected_parts(request: Request) -> ApiParts:
     """Return the parts that the application was built with."""
     parts = request.app.state.parts
-    if not isinstance(parts, Parts):
+    if not isinstance(parts, ApiParts):
         raise TypeError("the application was built without its parts")
     return parts
 
 
-Ground = Annotated[Parts, Depends(parts_of)]
+InjectedParts = Annotated[ApiParts, Depends(injected_parts)]
 
 _bearer = HTTPBearer(auto_error=False, description="A key made by `waymark keys create --role …`: `wm_agent_…`.")
 
@@ -63,7 +63,7 @@ _REFUSALS = {
 def requires(role: KeyKind) -> Callable[..., Awaitable[Caller]]:
     """Return a dependency that lets in keys which include `role`."""
 
-    async def admitted(request: Request, parts: Ground, _: Annotated[object, Security(_bearer)]) -> Caller:
+    async def admitted(request: Request, parts: InjectedParts, _: Annotated[object, Security(_bearer)]) -> Caller:
         scheme, _space, text = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             raise _unauthorized("key_missing", "Send your key in the header `Authorization: Bearer wm_…`.")

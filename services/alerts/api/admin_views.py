@@ -6,19 +6,19 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from services.alerts.api.views import Given, Name, Taken, Words
+from services.alerts.api.views import Name, RequestBody, ResponseView, Words
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.routing import Route, RouteMatch
 
 
-class TeamBody(Taken):
+class TeamBody(RequestBody):
     """A team."""
 
     name: Name
 
 
-class TeamView(Given):
+class TeamView(ResponseView):
     """A team."""
 
     id: UUID
@@ -27,7 +27,7 @@ class TeamView(Given):
     updated_at: datetime
 
 
-class EndpointBody(Taken):
+class EndpointBody(RequestBody):
     """A new endpoint."""
 
     name: Name
@@ -38,7 +38,7 @@ class EndpointBody(Taken):
     max_in_flight: int = Field(8, ge=1, le=64, description="Most webhooks under way to it at once.")
 
 
-class EndpointPatch(Taken):
+class EndpointPatchBody(RequestBody):
     """What to change; members left out stay. `enabled: true` starts a disabled endpoint afresh."""
 
     name: Name | None = None
@@ -49,7 +49,7 @@ class EndpointPatch(Taken):
     max_in_flight: int | None = Field(None, ge=1, le=64)
 
 
-class EndpointView(Given):
+class EndpointView(ResponseView):
     """An endpoint, and how it is doing."""
 
     id: UUID
@@ -85,26 +85,26 @@ def endpoint_members(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-class EndpointCreated(EndpointView):
+class CreatedEndpointView(EndpointView):
     """A new endpoint with its signing secret, which is shown this once."""
 
     secret: str = Field(description="`whsec_…`; receivers verify with it.")
 
 
-class RotateBody(Taken):
+class RotateSecretBody(RequestBody):
     """How long the old secret signs beside the new one."""
 
     overlap_s: int = Field(86_400, ge=0, le=7 * 86_400)
 
 
-class RotatedView(Given):
+class RotatedSecretView(ResponseView):
     """The new secret, shown this once."""
 
     secret: str
     overlap_until: datetime
 
 
-class TrialView(Given):
+class TestMessageView(ResponseView):
     """What came of a test message. `excerpt` is the receiver's own text: do not trust it."""
 
     delivered: bool
@@ -115,7 +115,7 @@ class TrialView(Given):
     excerpt: str
 
 
-class Matchers(Taken):
+class MatchersBody(RequestBody):
     """What a route takes; an empty list takes everything."""
 
     rules: Words = Field([], description="Rule ids; `*` stands for anything: `repeat_contact_*`.")
@@ -125,11 +125,11 @@ class Matchers(Taken):
     reasons: Words = Field([])
 
 
-class RouteBody(Taken):
+class RouteBody(RequestBody):
     """A route: what it takes, and who hears of it."""
 
     name: Name
-    matchers: Matchers = Matchers()
+    matchers: MatchersBody = MatchersBody()
     endpoints: list[UUID] = Field([], max_length=100)
     teams: list[UUID] = Field([], max_length=100, description="Every endpoint of these.")
     continues: bool = Field(False, alias="continue", description="A match does not end the search.")
@@ -141,17 +141,17 @@ class RouteBody(Taken):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class NewRoute(RouteBody):
+class NewRouteBody(RouteBody):
     """A new route; without a position it is asked last."""
 
     position: int | None = Field(None, ge=0, description="0 is asked first.")
 
 
-class RoutePatch(Taken):
+class RoutePatchBody(RequestBody):
     """What to change; members left out stay. `position` moves it."""
 
     name: Name | None = None
-    matchers: Matchers | None = None
+    matchers: MatchersBody | None = None
     endpoints: list[UUID] | None = Field(None, max_length=100)
     teams: list[UUID] | None = Field(None, max_length=100)
     continues: bool | None = Field(None, alias="continue")
@@ -171,7 +171,7 @@ class RouteView(RouteBody):
     @classmethod
     def of(cls, route: Route, position: int) -> Self:
         """Show `route`."""
-        matchers = Matchers(
+        matchers = MatchersBody(
             rules=list(route.rules),
             min_severity=route.min_severity,
             service_levels=list(route.service_levels),
@@ -191,14 +191,14 @@ class RouteView(RouteBody):
         )
 
 
-class RoutesView(Given):
+class RouteListView(ResponseView):
     """The routes in the order in which they are asked."""
 
     routes: list[RouteView]
     version: int | None = Field(description="Raised by every change; notifications name the version they went by.")
 
 
-class RouteQuestion(Taken):
+class RouteTestBody(RequestBody):
     """An issue that is there, or the facts of one that could be."""
 
     issue_id: UUID | None = None
@@ -209,7 +209,7 @@ class RouteQuestion(Taken):
     reason: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
-class AskedView(Given):
+class RouteCheckView(ResponseView):
     """One route and its answer."""
 
     route_id: UUID
@@ -217,7 +217,7 @@ class AskedView(Given):
     match: RouteMatch
 
 
-class RouteAnswer(Given):
+class RouteTestView(ResponseView):
     """Who would hear of it, and why."""
 
     endpoints: list[UUID]
@@ -225,4 +225,4 @@ class RouteAnswer(Given):
     caught: bool = Field(description="No living endpoint of a route would hear: the catch-all ones are among these.")
     muted: bool = Field(description="Only routes that tell nobody take it.")
     heard: bool = Field(description="One of these endpoints is alive: not disabled, and it answers.")
-    path: list[AskedView]
+    path: list[RouteCheckView]

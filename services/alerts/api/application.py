@@ -14,7 +14,7 @@ from services.alerts.api import (
     routing_resource,
     stream_resource,
 )
-from services.alerts.api.access import Parts
+from services.alerts.api.access import ApiParts
 from services.runtime.health import Health
 from services.runtime.http import Problem, build_api, problem_response
 from services.runtime.logs import get_logger
@@ -35,7 +35,7 @@ TAGS = (
 )
 
 
-def build(parts: Parts, health: Health) -> FastAPI:
+def build(parts: ApiParts, health: Health) -> FastAPI:
     """Return the application."""
     app = build_api(
         title="Waymark alerts", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS

@@ -9,19 +9,19 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 
 from services.alerts.admin.administration import UnheardWaysError, UnknownTargetError
-from services.alerts.api.access import Admin, Agent, Ground, Parts, not_found, problems
+from services.alerts.api.access import Admin, Agent, ApiParts, InjectedParts, not_found, problems
 from services.alerts.api.admin_views import (
+    CreatedEndpointView,
     EndpointBody,
-    EndpointCreated,
-    EndpointPatch,
+    EndpointPatchBody,
     EndpointView,
-    RotateBody,
-    RotatedView,
-    TrialView,
+    RotatedSecretView,
+    RotateSecretBody,
+    TestMessageView,
     endpoint_members,
 )
 from services.alerts.api.cursors import cursor_of_deliveries, place_in_deliveries
-from services.alerts.api.views import AttemptView, DeliveryDetail, DeliveryPage, DeliveryView
+from services.alerts.api.views import AttemptView, DeliveryDetailView, DeliveryPageView, DeliveryView
 from services.alerts.deliver import delivery_history, endpoint_store
 from services.alerts.deliver.delivery_history import DeliveryPageStart, DeliveryRow
 from services.alerts.deliver.endpoint_store import Endpoint
@@ -51,14 +51,14 @@ router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(400, 401
 
 
 @router.get("/endpoints", summary="List endpoints")
-async def list_endpoints(parts: Ground, _: Admin) -> list[EndpointView]:
+async def list_endpoints(parts: InjectedParts, _: Admin) -> list[EndpointView]:
     """All of them, the oldest first, and how each is doing."""
     async with acquire(parts.pool) as connection:
         return [EndpointView.of(endpoint) for endpoint in await endpoint_store.list_endpoints(connection)]
 
 
 @router.post("/endpoints", summary="Add an endpoint", status_code=201)
-async def add_endpoint(parts: Ground, caller: Admin, body: EndpointBody) -> EndpointCreated:
+async def add_endpoint(parts: InjectedParts, caller: Admin, body: EndpointBody) -> CreatedEndpointView:
     """The answer holds the signing secret, this once."""
     _check_target(parts, body.url)
     now = parts.clock.now()
@@ -82,11 +82,11 @@ async def add_endpoint(parts: Ground, caller: Admin, body: EndpointBody) -> Endp
         revealed = await parts.people.add_endpoint(endpoint, actor=caller.label)
     except UnknownTargetError:
         raise _unknown_team() from None
-    return EndpointCreated.model_validate({**endpoint_members(revealed.endpoint), "secret": revealed.secret})
+    return CreatedEndpointView.model_validate({**endpoint_members(revealed.endpoint), "secret": revealed.secret})
 
 
 @router.get("/endpoints/{endpoint_id}", summary="Read an endpoint", responses=problems(404))
-async def read_endpoint(parts: Ground, _: Admin, endpoint_id: UUID) -> EndpointView:
+async def read_endpoint(parts: InjectedParts, _: Admin, endpoint_id: UUID) -> EndpointView:
     """One endpoint, and how it is doing."""
     async with acquire(parts.pool) as connection:
         found = await endpoint_store.find_endpoint(connection, endpoint_id)
@@ -99,7 +99,12 @@ async def read_endpoint(parts: Ground, _: Admin, endpoint_id: UUID) -> EndpointV
     "/endpoints/{endpoint_id}", summary="Change an endpoint", responses={**problems(404, 409), 200: CAUGHT_HEADER}
 )
 async def change_endpoint(
-    parts: Ground, caller: Admin, response: Response, endpoint_id: UUID, body: EndpointPatch, force: Force = False
+    parts: InjectedParts,
+    caller: Admin,
+    response: Response,
+    endpoint_id: UUID,
+    body: EndpointPatchBody,
+    force: Force = False,
 ) -> EndpointView:
     """Change what is given. `enabled: true` starts a disabled endpoint afresh; what waited for it is sent then.
 
@@ -129,7 +134,7 @@ async def change_endpoint(
     status_code=204,
     responses={**problems(404, 409), 204: CAUGHT_HEADER},
 )
-async def remove_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID, force: Force = False) -> Response:
+async def remove_endpoint(parts: InjectedParts, caller: Admin, endpoint_id: UUID, force: Force = False) -> Response:
     """It is taken out of every route; open issues that only it was to hear of, and did not, go to whoever hears now.
 
     Where nobody alive would hear any more what this endpoint is there for, the answer is 409 unless `force` is given.
@@ -144,7 +149,7 @@ async def remove_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID, force
 
 
 @router.post("/endpoints/{endpoint_id}/test", summary="Send a test message", responses=problems(404, 409))
-async def try_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID) -> TrialView:
+async def try_endpoint(parts: InjectedParts, caller: Admin, endpoint_id: UUID) -> TestMessageView:
     """A message of the type `endpoint.test`, signed and guarded as every other; the answer is what came of it."""
     try:
         sent = await parts.people.try_endpoint(endpoint_id, actor=caller.label)
@@ -154,7 +159,7 @@ async def try_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID) -> Trial
     if sent is None:
         raise not_found("endpoint")
     verdict = judge_answer(sent.answer)
-    return TrialView(
+    return TestMessageView(
         delivered=verdict.outcome is AttemptOutcome.DELIVERED,
         reason=verdict.failure,
         refusal=sent.refusal,
@@ -165,44 +170,46 @@ async def try_endpoint(parts: Ground, caller: Admin, endpoint_id: UUID) -> Trial
 
 
 @router.post("/endpoints/{endpoint_id}/secret/rotate", summary="Rotate the signing secret", responses=problems(404))
-async def rotate_secret(parts: Ground, caller: Admin, endpoint_id: UUID, body: RotateBody | None = None) -> RotatedView:
+async def rotate_secret(
+    parts: InjectedParts, caller: Admin, endpoint_id: UUID, body: RotateSecretBody | None = None
+) -> RotatedSecretView:
     """The old secret signs beside the new one for a while, so that the receiver can change over."""
-    overlap = timedelta(seconds=(body or RotateBody(overlap_s=86_400)).overlap_s)
+    overlap = timedelta(seconds=(body or RotateSecretBody(overlap_s=86_400)).overlap_s)
     revealed = await parts.people.rotate_secret(endpoint_id, overlap, actor=caller.label)
     if revealed is None:
         raise not_found("endpoint")
-    return RotatedView(secret=revealed.secret, overlap_until=parts.clock.now() + overlap)
+    return RotatedSecretView(secret=revealed.secret, overlap_until=parts.clock.now() + overlap)
 
 
 @router.get("/endpoints/{endpoint_id}/deliveries", summary="List what was sent to an endpoint")
 async def list_deliveries(
-    parts: Ground,
+    parts: InjectedParts,
     _: Admin,
     endpoint_id: UUID,
     state: Literal["pending", "delivered", "exhausted"] | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
-) -> DeliveryPage:
+) -> DeliveryPageView:
     """Its deliveries, the latest first."""
     behind = place_in_deliveries(endpoint_id, state, cursor)
     async with acquire(parts.pool) as connection:
         found = await delivery_history.deliveries_of_endpoint(connection, endpoint_id, state, behind, limit + 1)
     page = found[:limit]
-    return DeliveryPage(
+    return DeliveryPageView(
         deliveries=[DeliveryView.of(row) for row in page],
         next_cursor=cursor_of_deliveries(endpoint_id, state, _place(page[-1])) if len(found) > limit else None,
     )
 
 
 @router.get("/deliveries/{delivery_id}", summary="Read a delivery", responses=problems(404))
-async def read_delivery(parts: Ground, _: Admin, delivery_id: WebhookId) -> DeliveryDetail:
+async def read_delivery(parts: InjectedParts, _: Admin, delivery_id: WebhookId) -> DeliveryDetailView:
     """One delivery, its body and every attempt. The id is the `webhook-id`."""
     async with acquire(parts.pool) as connection:
         found = await delivery_history.delivery(connection, delivery_id)
     if found is None:
         raise not_found("delivery")
     row, body, attempts = found
-    return DeliveryDetail(
+    return DeliveryDetailView(
         **DeliveryView.of(row).model_dump(), body=body, tries=[AttemptView.of(attempt) for attempt in attempts]
     )
 
@@ -210,7 +217,7 @@ async def read_delivery(parts: Ground, _: Admin, delivery_id: WebhookId) -> Deli
 @router.post(
     "/deliveries/{delivery_id}/replay", summary="Send a delivery again", status_code=202, responses=problems(404, 409)
 )
-async def replay(parts: Ground, _: Agent, delivery_id: WebhookId) -> DeliveryView:
+async def replay(parts: InjectedParts, _: Agent, delivery_id: WebhookId) -> DeliveryView:
     """It goes out again at once, with the same `webhook-id` and body and a fresh signature."""
     replayed = await parts.people.replay(delivery_id)
     async with acquire(parts.pool) as connection:
@@ -226,7 +233,7 @@ def _place(last: DeliveryRow) -> DeliveryPageStart:
     return DeliveryPageStart(at=last.created_at, id=last.id)
 
 
-def _check_target(parts: Parts, url: str) -> None:
+def _check_target(parts: ApiParts, url: str) -> None:
     try:
         parts.guard.check_url(url)
     except ForbiddenTargetError as error:

@@ -7,18 +7,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.alerts.api.access import Agent, Ground, Reader, not_found, problems
+from services.alerts.api.access import Agent, InjectedParts, Reader, not_found, problems
 from services.alerts.api.cursors import cursor_of_issues, place_in_issues, scope_of_issues
 from services.alerts.api.views import (
     ActionBody,
     DeliveryView,
-    EventView,
-    IssueDetail,
-    IssuePage,
-    IssueSummary,
+    IssueDetailView,
+    IssueEventView,
+    IssuePageView,
+    IssueSummaryView,
     IssueView,
     NoteBody,
-    NotShownView,
+    OmittedCountsView,
     ResolveBody,
     SnoozeBody,
 )
@@ -76,7 +76,7 @@ class IssuesQuery(FilterQuery):
 
 
 @router.get("", summary="List issues", responses=problems(410), response_model_exclude_none=True)
-async def list_issues(parts: Ground, _: Reader, query: Annotated[IssuesQuery, Query()]) -> IssuePage:
+async def list_issues(parts: InjectedParts, _: Reader, query: Annotated[IssuesQuery, Query()]) -> IssuePageView:
     """Issues, those with the latest friction first, or the severest.
 
     Issues move while you page: new friction takes one to the front. So a walk of several pages ends with the issues
@@ -92,21 +92,21 @@ async def list_issues(parts: Ground, _: Reader, query: Annotated[IssuesQuery, Qu
         except WalkExpiredError:
             message = "This walk began too long ago to be ended; begin anew without a cursor."
             raise Problem(410, "cursor_expired", message) from None
-    return IssuePage(
+    return IssuePageView(
         issues=[IssueView.of(issue) for issue in page.issues],
         next_cursor=None if page.next is None else cursor_of_issues(scope, page.next),
     )
 
 
 @router.get("/summary", summary="Count issues")
-async def summarise(parts: Ground, _: Reader, query: Annotated[FilterQuery, Query()]) -> IssueSummary:
+async def summarise(parts: InjectedParts, _: Reader, query: Annotated[FilterQuery, Query()]) -> IssueSummaryView:
     """How many issues fit, by severity and state, and since when the oldest open one waits."""
     async with acquire(parts.pool) as connection:
-        return IssueSummary.of(await issue_list.summary(connection, query.wanted()))
+        return IssueSummaryView.of(await issue_list.summary(connection, query.wanted()))
 
 
 @router.get("/{issue_id}", summary="Read one issue", responses=problems(404), response_model_exclude_none=True)
-async def read_issue(parts: Ground, _: Reader, issue_id: UUID) -> IssueDetail:
+async def read_issue(parts: InjectedParts, _: Reader, issue_id: UUID) -> IssueDetailView:
     """One issue with its frictions, its timeline, its audit and what was sent about it."""
     async with acquire(parts.pool) as connection:
         issue = await issue_details.issue(connection, issue_id)
@@ -116,12 +116,12 @@ async def read_issue(parts: Ground, _: Reader, issue_id: UUID) -> IssueDetail:
         events = await issue_details.events(connection, issue_id)
         deliveries = await delivery_history.deliveries_of_issue(connection, issue_id)
         held = await issue_details.count_details(connection, issue_id)
-    return IssueDetail(
+    return IssueDetailView(
         **IssueView.of(issue).model_dump(),
         evidence=evidence,
-        events=[EventView.of(event) for event in events],
+        events=[IssueEventView.of(event) for event in events],
         deliveries=[DeliveryView.of(row) for row in deliveries],
-        not_shown=NotShownView(
+        not_shown=OmittedCountsView(
             evidence=max(0, held.evidence - len(evidence)),
             events=max(0, held.events - len(events)),
             deliveries=max(0, held.deliveries - len(deliveries)),
@@ -132,7 +132,7 @@ async def read_issue(parts: Ground, _: Reader, issue_id: UUID) -> IssueDetail:
 @router.post(
     "/{issue_id}/acknowledge", summary="Take an issue", responses=problems(404, 409), response_model_exclude_none=True
 )
-async def acknowledge(parts: Ground, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
+async def acknowledge(parts: InjectedParts, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
     """Say that somebody is on it. Twice is once."""
     note = body.note if body else None
     result = await parts.executor.execute(
@@ -145,7 +145,7 @@ async def acknowledge(parts: Ground, caller: Agent, issue_id: UUID, body: Action
 @router.post(
     "/{issue_id}/resolve", summary="Resolve an issue", responses=problems(404, 409), response_model_exclude_none=True
 )
-async def resolve(parts: Ground, caller: Agent, issue_id: UUID, body: ResolveBody | None = None) -> IssueView:
+async def resolve(parts: InjectedParts, caller: Agent, issue_id: UUID, body: ResolveBody | None = None) -> IssueView:
     """Say that it is dealt with. Twice is once; new friction within the reopen window opens it again."""
     said = body or ResolveBody(note=None, resolution="resolved")
     result = await parts.executor.execute(
@@ -163,7 +163,7 @@ async def resolve(parts: Ground, caller: Agent, issue_id: UUID, body: ResolveBod
     responses=problems(404, 409),
     response_model_exclude_none=True,
 )
-async def reopen(parts: Ground, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
+async def reopen(parts: InjectedParts, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
     """Open it again, unless it was merged or a later issue of the same fingerprint is unresolved."""
     note = body.note if body else None
     result = await parts.executor.execute(
@@ -181,7 +181,7 @@ async def reopen(parts: Ground, caller: Agent, issue_id: UUID, body: ActionBody 
     responses=problems(404, 409),
     response_model_exclude_none=True,
 )
-async def snooze(parts: Ground, caller: Agent, issue_id: UUID, body: SnoozeBody) -> IssueView:
+async def snooze(parts: InjectedParts, caller: Agent, issue_id: UUID, body: SnoozeBody) -> IssueView:
     """Nobody is told anything until then, but for a raise to critical; then people are reminded."""
     until = body.until or parts.clock.now() + timedelta(seconds=body.for_s or 0)
     result = await parts.executor.execute(
@@ -192,7 +192,7 @@ async def snooze(parts: Ground, caller: Agent, issue_id: UUID, body: SnoozeBody)
 
 
 @router.post("/{issue_id}/note", summary="Write a note", responses=problems(404), response_model_exclude_none=True)
-async def note(parts: Ground, caller: Agent, issue_id: UUID, body: NoteBody) -> IssueView:
+async def note(parts: InjectedParts, caller: Agent, issue_id: UUID, body: NoteBody) -> IssueView:
     """Leave something that the next person should know. It stands in the audit for good."""
     result = await parts.executor.execute(
         issue_id, lambda issue, _: actions.note(issue, actor=caller.label, now=parts.clock.now(), text=body.text)

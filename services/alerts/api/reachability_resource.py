@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
-from services.alerts.api.access import Ground, Reader, problems
-from services.alerts.api.views import Given
+from services.alerts.api.access import InjectedParts, Reader, problems
+from services.alerts.api.views import ResponseView
 from services.alerts.notify import reachability_store
 from services.alerts.notify.reachability import (
     Reachability,
@@ -23,7 +23,7 @@ from services.runtime.postgres import acquire
 router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(401, 403, 503))
 
 
-class SilentView(Given):
+class SilentEndpointView(ResponseView):
     """An endpoint where nobody hears."""
 
     id: UUID
@@ -52,7 +52,7 @@ class SilentView(Given):
         )
 
 
-class WayView(Given):
+class WayView(ResponseView):
     """A route, or the way of what no route takes: its members are null."""
 
     route_id: UUID | None
@@ -64,14 +64,14 @@ class WayView(Given):
         return cls(route_id=way.route.id if way.route else None, name=way.route.name if way.route else None)
 
 
-class HearingView(Given):
+class ReachabilityView(ResponseView):
     """Who hears, now."""
 
     heard: bool = Field(description="No endpoint is dead but by a person's hand, and nothing is unheard.")
     endpoints: int
     living: int
     catching: int = Field(description="Living endpoints that are catch_all.")
-    silent: list[SilentView]
+    silent: list[SilentEndpointView]
     unheard: list[WayView] = Field(description="What these take, nobody alive would hear.")
     caught: list[WayView] = Field(description="What these take goes to the catch-all endpoints: they have none alive.")
     unheard_issues: int = Field(description="Open issues that wait for an endpoint that they could go to.")
@@ -85,7 +85,7 @@ class HearingView(Given):
             endpoints=found.endpoints,
             living=found.living,
             catching=found.catching,
-            silent=[SilentView.of(one) for one in found.silent],
+            silent=[SilentEndpointView.of(one) for one in found.silent],
             unheard=[WayView.of(way) for way in found.ways_that(Reachability.UNHEARD)],
             caught=[WayView.of(way) for way in found.ways_that(Reachability.CAUGHT)],
             unheard_issues=found.unheard.count,
@@ -94,8 +94,8 @@ class HearingView(Given):
 
 
 @router.get("/hearing", summary="Ask who hears")
-async def who_hears(parts: Ground, _: Reader) -> HearingView:
+async def who_hears(parts: InjectedParts, _: Reader) -> ReachabilityView:
     """Endpoints where nobody hears, since when and what waits for them; routes and issues that nobody would hear of."""
     async with acquire(parts.pool) as connection:
         found = await reachability_store.survey(connection)
-    return HearingView.of(report_reachability(found, now=parts.clock.now()))
+    return ReachabilityView.of(report_reachability(found, now=parts.clock.now()))

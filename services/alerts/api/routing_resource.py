@@ -8,15 +8,15 @@ from fastapi import APIRouter, Response
 
 from services.alerts.admin import team_store
 from services.alerts.admin.administration import ContradictoryRouteError, RouteEdit, RouteList, UnknownTargetError
-from services.alerts.api.access import Admin, Ground, Parts, not_found, problems
+from services.alerts.api.access import Admin, ApiParts, InjectedParts, not_found, problems
 from services.alerts.api.admin_views import (
-    AskedView,
-    NewRoute,
-    RouteAnswer,
+    NewRouteBody,
     RouteBody,
-    RoutePatch,
-    RouteQuestion,
-    RoutesView,
+    RouteCheckView,
+    RouteListView,
+    RoutePatchBody,
+    RouteTestBody,
+    RouteTestView,
     RouteView,
     TeamBody,
     TeamView,
@@ -31,7 +31,7 @@ router = APIRouter(prefix="/v1", responses=problems(400, 401, 403, 413, 422, 503
 
 
 @router.get("/teams", summary="List teams", tags=["teams"])
-async def list_teams(parts: Ground, _: Admin) -> list[TeamView]:
+async def list_teams(parts: InjectedParts, _: Admin) -> list[TeamView]:
     """All teams, by name."""
     async with acquire(parts.pool) as connection:
         found = await team_store.list_teams(connection)
@@ -39,7 +39,7 @@ async def list_teams(parts: Ground, _: Admin) -> list[TeamView]:
 
 
 @router.post("/teams", summary="Add a team", tags=["teams"], status_code=201, responses=problems(409))
-async def add_team(parts: Ground, _: Admin, body: TeamBody) -> TeamView:
+async def add_team(parts: InjectedParts, _: Admin, body: TeamBody) -> TeamView:
     """A name for the people behind some endpoints."""
     team = await parts.people.add_team(body.name)
     if team is None:
@@ -48,7 +48,7 @@ async def add_team(parts: Ground, _: Admin, body: TeamBody) -> TeamView:
 
 
 @router.patch("/teams/{team_id}", summary="Rename a team", tags=["teams"], responses=problems(404, 409))
-async def rename_team(parts: Ground, _: Admin, team_id: UUID, body: TeamBody) -> TeamView:
+async def rename_team(parts: InjectedParts, _: Admin, team_id: UUID, body: TeamBody) -> TeamView:
     """Issues that it was told of keep the old name."""
     try:
         team = await parts.people.rename_team(team_id, body.name)
@@ -60,7 +60,7 @@ async def rename_team(parts: Ground, _: Admin, team_id: UUID, body: TeamBody) ->
 
 
 @router.delete("/teams/{team_id}", summary="Delete a team", tags=["teams"], status_code=204, responses=problems(409))
-async def remove_team(parts: Ground, _: Admin, team_id: UUID) -> Response:
+async def remove_team(parts: InjectedParts, _: Admin, team_id: UUID) -> Response:
     """Only a team that no endpoint and no route names."""
     if not await parts.people.remove_team(team_id):
         raise Problem(409, "team_in_use", "There is no such team, or an endpoint or a route still names it.")
@@ -68,7 +68,7 @@ async def remove_team(parts: Ground, _: Admin, team_id: UUID) -> Response:
 
 
 @router.get("/routes", summary="List routes", tags=["routes"])
-async def list_routes(parts: Ground, _: Admin) -> RoutesView:
+async def list_routes(parts: InjectedParts, _: Admin) -> RouteListView:
     """The routes in the order in which they are asked."""
     async with acquire(parts.pool) as connection:
         whom = await directory_store.load_directory(connection)
@@ -76,7 +76,7 @@ async def list_routes(parts: Ground, _: Admin) -> RoutesView:
 
 
 @router.post("/routes", summary="Add a route", tags=["routes"], status_code=201)
-async def add_route(parts: Ground, caller: Admin, body: NewRoute) -> RouteView:
+async def add_route(parts: InjectedParts, caller: Admin, body: NewRouteBody) -> RouteView:
     """Asked last, unless a position is given."""
     fresh = _route(parts.people.new_id(), body)
     changed = await _edit(parts, lambda routes: _placed(routes, fresh, body.position), caller.label, "route added")
@@ -84,7 +84,7 @@ async def add_route(parts: Ground, caller: Admin, body: NewRoute) -> RouteView:
 
 
 @router.patch("/routes/{route_id}", summary="Change a route", tags=["routes"], responses=problems(404))
-async def change_route(parts: Ground, caller: Admin, route_id: UUID, body: RoutePatch) -> RouteView:
+async def change_route(parts: InjectedParts, caller: Admin, route_id: UUID, body: RoutePatchBody) -> RouteView:
     """Change what is given; `position` moves it."""
 
     def edit(routes: list[Route]) -> list[Route] | None:
@@ -101,7 +101,7 @@ async def change_route(parts: Ground, caller: Admin, route_id: UUID, body: Route
 @router.delete(
     "/routes/{route_id}", summary="Delete a route", tags=["routes"], status_code=204, responses=problems(404)
 )
-async def remove_route(parts: Ground, caller: Admin, route_id: UUID) -> Response:
+async def remove_route(parts: InjectedParts, caller: Admin, route_id: UUID) -> Response:
     """What it took goes on to the routes behind it."""
 
     def edit(routes: list[Route]) -> list[Route] | None:
@@ -113,7 +113,7 @@ async def remove_route(parts: Ground, caller: Admin, route_id: UUID) -> Response
 
 
 @router.post("/routes/test", summary="Ask who would hear of an issue", tags=["routes"], responses=problems(404))
-async def ask_routes(parts: Ground, _: Admin, body: RouteQuestion) -> RouteAnswer:
+async def ask_routes(parts: InjectedParts, _: Admin, body: RouteTestBody) -> RouteTestView:
     """Which routes match, which do not, and why; nothing is sent."""
     about = RoutingFacts(
         rules=tuple(body.rules),
@@ -130,8 +130,8 @@ async def ask_routes(parts: Ground, _: Admin, body: RouteQuestion) -> RouteAnswe
                 raise not_found("issue")
             about = routing_facts(issue)
     routing = evaluate_routes(about, whom, now=parts.clock.now())
-    path = [AskedView(route_id=asked.route.id, name=asked.route.name, match=asked.match) for asked in routing.path]
-    return RouteAnswer(
+    path = [RouteCheckView(route_id=asked.route.id, name=asked.route.name, match=asked.match) for asked in routing.path]
+    return RouteTestView(
         endpoints=list(routing.endpoints),
         team=routing.team,
         caught=routing.caught,
@@ -145,7 +145,7 @@ def _team_exists() -> Problem:
     return Problem(409, "team_exists", "There is a team of this name already.")
 
 
-async def _edit(parts: Parts, edit: RouteEdit, actor: str, change: str) -> RouteList:
+async def _edit(parts: ApiParts, edit: RouteEdit, actor: str, change: str) -> RouteList:
     try:
         changed = await parts.people.edit_routes(edit, actor=actor, change=change)
     except UnknownTargetError:
@@ -180,7 +180,7 @@ def _route(route_id: UUID, body: RouteBody) -> Route:
     )
 
 
-def _patched(before: Route, body: RoutePatch) -> Route:
+def _patched(before: Route, body: RoutePatchBody) -> Route:
     after = before
     if body.matchers is not None:
         words = body.matchers
@@ -203,9 +203,9 @@ def _patched(before: Route, body: RoutePatch) -> Route:
     )
 
 
-def _shown(listed: RouteList) -> RoutesView:
+def _shown(listed: RouteList) -> RouteListView:
     views = [RouteView.of(found, position) for position, found in enumerate(listed.routes)]
-    return RoutesView(routes=views, version=listed.version)
+    return RouteListView(routes=views, version=listed.version)
 
 
 def _one(listed: RouteList, route_id: UUID) -> RouteView:

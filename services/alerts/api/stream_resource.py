@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 
-from services.alerts.api.access import Ground, Reader, problems
+from services.alerts.api.access import InjectedParts, Reader, problems
 from services.runtime.http import Problem
 
 router = APIRouter(prefix="/v1", tags=["issues"], responses=problems(401, 403, 503))
@@ -26,7 +26,9 @@ Browsers' EventSource cannot send the Authorization header; use fetch and read t
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
-async def stream(parts: Ground, _: Reader, last_event_id: Annotated[str | None, Header()] = None) -> StreamingResponse:
+async def stream(
+    parts: InjectedParts, _: Reader, last_event_id: Annotated[str | None, Header()] = None
+) -> StreamingResponse:
     """Follow issues live."""
     if not parts.live.has_room:
         raise Problem(503, "stream_full", "Too many streams are open here; try again.", headers={"retry-after": "5"})

@@ -21,26 +21,26 @@ Words = Annotated[list[Annotated[PlainText, StringConstraints(min_length=1, max_
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
 
 
-class Taken(BaseModel):
+class RequestBody(BaseModel):
     """What comes in: nothing unknown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Given(BaseModel):
+class ResponseView(BaseModel):
     """What goes out."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class TitleView(Given):
+class TitleView(ResponseView):
     """One sentence in the two languages of the house."""
 
     en: str
     ko: str
 
 
-class StepView(Given):
+class TimelineStepView(ResponseView):
     """One line of the timeline excerpt."""
 
     occurred_at: datetime
@@ -50,7 +50,7 @@ class StepView(Given):
     reason: str | None = None
 
 
-class IssueView(Given):
+class IssueView(ResponseView):
     """Issue v1, with the number of times this matter has come up and whether anybody is told of it."""
 
     id: UUID
@@ -82,7 +82,7 @@ class IssueView(Given):
     resolution: str | None = None
     snoozed_until: datetime | None = None
     merged_into: UUID | None = None
-    timeline: list[StepView] = []
+    timeline: list[TimelineStepView] = []
 
     @classmethod
     def of(cls, issue: Issue) -> Self:
@@ -95,14 +95,14 @@ def _members(issue: Issue) -> dict[str, Any]:
     return shown | {"occurrence": issue.occurrence, "quiet": issue.quiet}
 
 
-class IssuePage(Given):
+class IssuePageView(ResponseView):
     """A page of issues, in the order that was asked for."""
 
     issues: list[IssueView]
     next_cursor: str | None = Field(None, description="Send it back as `cursor`; absent on the last page.")
 
 
-class SeverityView(Given):
+class SeverityCountView(ResponseView):
     """Issues of one severity, by state."""
 
     severity: AlertSeverity
@@ -112,12 +112,12 @@ class SeverityView(Given):
     oldest_open_at: datetime | None = Field(description="When the open one that waits longest was opened.")
 
 
-class IssueSummary(Given):
+class IssueSummaryView(ResponseView):
     """How many issues fit a filter."""
 
     total: int
     oldest_open_at: datetime | None = Field(description="When the open one that waits longest was opened.")
-    severities: list[SeverityView] = Field(description="All four, the severest first.")
+    severities: list[SeverityCountView] = Field(description="All four, the severest first.")
 
     @classmethod
     def of(cls, counts: Sequence[SeverityCount]) -> Self:
@@ -126,7 +126,7 @@ class IssueSummary(Given):
             total=sum(sum(count.by_state.values()) for count in counts),
             oldest_open_at=min((c.oldest_open_at for c in counts if c.oldest_open_at is not None), default=None),
             severities=[
-                SeverityView(
+                SeverityCountView(
                     severity=count.severity,
                     open=count.by_state[IssueState.OPEN],
                     acknowledged=count.by_state[IssueState.ACKNOWLEDGED],
@@ -138,7 +138,7 @@ class IssueSummary(Given):
         )
 
 
-class EventView(Given):
+class IssueEventView(ResponseView):
     """One line of the audit."""
 
     at: datetime
@@ -153,7 +153,7 @@ class EventView(Given):
         return cls(at=event.at, actor=event.actor, kind=event.kind, version=event.version, detail=event.detail)
 
 
-class DeliveryView(Given):
+class DeliveryView(ResponseView):
     """One notification for one endpoint. `id` is the `webhook-id`, the same in every attempt and replay."""
 
     id: str
@@ -175,7 +175,7 @@ class DeliveryView(Given):
         return cls.model_validate(row, from_attributes=True)
 
 
-class AttemptView(Given):
+class AttemptView(ResponseView):
     """One try, and what the receiver said. `excerpt` is the receiver's own text: do not trust it."""
 
     attempt: int
@@ -192,21 +192,21 @@ class AttemptView(Given):
         return cls.model_validate(row, from_attributes=True)
 
 
-class DeliveryDetail(DeliveryView):
+class DeliveryDetailView(DeliveryView):
     """A delivery with its body and its attempts."""
 
     body: str
     tries: list[AttemptView]
 
 
-class DeliveryPage(Given):
+class DeliveryPageView(ResponseView):
     """A page of deliveries, the latest first."""
 
     deliveries: list[DeliveryView]
     next_cursor: str | None = None
 
 
-class NotShownView(Given):
+class OmittedCountsView(ResponseView):
     """How many older ones there are that the lists of an issue leave out."""
 
     evidence: int
@@ -214,18 +214,18 @@ class NotShownView(Given):
     deliveries: int
 
 
-class IssueDetail(IssueView):
+class IssueDetailView(IssueView):
     """Everything about one issue."""
 
     evidence: list[dict[str, Any]] = Field(
         description="Its frictions, as friction v1, retracted ones too: the latest 100."
     )
-    events: list[EventView] = Field(description="The audit, the latest 500 lines, the latest first.")
+    events: list[IssueEventView] = Field(description="The audit, the latest 500 lines, the latest first.")
     deliveries: list[DeliveryView] = Field(description="What was sent about it, the latest 200.")
-    not_shown: NotShownView = Field(description="How many more there are of each.")
+    not_shown: OmittedCountsView = Field(description="How many more there are of each.")
 
 
-class ActionBody(Taken):
+class ActionBody(RequestBody):
     """What can be said with an action."""
 
     note: Text | None = Field(None, description="Kept in the audit.")
@@ -258,7 +258,7 @@ class SnoozeBody(ActionBody):
         return self
 
 
-class NoteBody(Taken):
+class NoteBody(RequestBody):
     """Something that the next person should know."""
 
     text: Text

@@ -17,7 +17,7 @@ from services.alerts.issues import issue_store
 from services.alerts.issues.contract import UnreadableFrictionError, read_friction
 from services.alerts.issues.model import ReportedFriction
 from services.alerts.issues.placement import PlacementPlan, place
-from services.alerts.metrics import Metrics
+from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.alerts.notify.notification import NotificationPlan
 from services.runtime.clock import Clock
@@ -61,7 +61,7 @@ class Intake:
     pool: Pool
     clock: Clock
     publishing: ChangeWriter
-    metrics: Metrics
+    metrics: AlertsMetrics
     new_id: Callable[[], UUID]
     failpoints: AlertsFailpoints
     reopen_window: timedelta

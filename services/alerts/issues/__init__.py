@@ -1,33 +1,34 @@
-"""What an issue is: its frictions, its life, and the rows that keep it. Leaves telling anybody to `notify`.
+"""What an issue is: its frictions, its life cycle, and its rows. Notifying people is left to `notify`.
 
-The fingerprint, exactly
-------------------------
-An issue groups the frictions of one customer's one journey; a friction that belongs to no journey is grouped with its
-customer's frictions of the same reason. With `US` the character U+001F and all texts as they stand in friction v1:
+The fingerprint
+---------------
+An issue groups the frictions of one journey of one customer. A friction without a journey is grouped with the frictions
+of the same customer and reason. `US` is the character U+001F, and all texts are those of friction v1:
 
     with a journey:     "waymark.issue.v1" US customer_id US "journey" US journey_id
-    without a journey:  "waymark.issue.v1" US customer_id US "reason"  US (reason, or "" where there is none)
+    without a journey:  "waymark.issue.v1" US customer_id US "reason"  US (reason, or "" if there is none)
 
-The fingerprint is the first 32 hexadecimal digits, in lower case, of the SHA-256 of that text in UTF-8. At every time
-the fingerprint of an issue is the fingerprint of its own `customer_id`, `journey_id` and `reason`, and at most one
-unresolved issue has it.
+The fingerprint is the first 32 hexadecimal digits, in lower case, of the SHA-256 of that text in UTF-8. The fingerprint
+of an issue always is that of its own `customer_id`, `journey_id` and `reason`, and at most one unresolved issue has a
+given fingerprint.
 
-Where a friction goes
----------------------
-Of each friction the highest revision counts; everything older is dropped, so order and repetition do not matter. A
-friction that stands is on exactly one issue:
+Which issue a friction is on
+----------------------------
+The highest revision of a friction counts and older ones are dropped, so order and repetition do not matter. A friction
+that stands (that is not retracted) is on exactly one issue:
 
-* on the unresolved issue of its fingerprint, if there is one;
-* else on the latest resolved one, which it reopens, if that was resolved within the reopen window (7 days) and was not
-  merged away; to one that a person resolved, a quiet friction is only added;
-* else on a new issue, the next occurrence of the fingerprint.
+* the unresolved issue of its fingerprint, if there is one;
+* otherwise the latest resolved one, which it reopens, if that was resolved within the reopen window (7 days) and was
+not merged into another; a quiet friction does not reopen an issue that a person resolved, but is only added to it; *
+otherwise a new issue, the next occurrence of the fingerprint.
 
-A friction that moves (a merge, an unmerge, a journey joined to another) leaves its issue for the one of its new
-fingerprint. When *all* that an issue holds moves to a fingerprint without an unresolved issue, the issue itself moves:
-it keeps its id, its state and what people were told. An issue that is left empty is resolved: as `merged`, with
-`merged_into`, when the last of its frictions moved away, as `retracted` when the last of them was taken back.
+A friction whose fingerprint changes (by a merge, an unmerge, or journeys that are joined) moves to the issue of its new
+fingerprint. If *all* frictions of an issue move to a fingerprint without an unresolved issue, the issue itself moves:
+it keeps its id, its state and its record of notifications. An issue that becomes empty is resolved: as `merged`, with
+`merged_into`, if its last friction moved away, and as `retracted` if its last friction was retracted.
 
-A friction whose issue was resolved by a person stays dealt with; only a severity above all that the issue had brings it
-back. If it moves alone, it goes to an issue of its new fingerprint that was resolved by a person too, else to a new one
-that is resolved as the old one was: nobody is told, and no issue ever holds a friction of another customer.
+A friction whose issue was resolved by a person stays dealt with; only a severity above every earlier one of the issue
+reopens it. If such a friction moves alone, it goes to an issue of its new fingerprint that a person resolved too, or to
+a new issue that is resolved like the old one. Nobody is notified of that, and no issue ever holds a friction of another
+customer.
 """

@@ -1,7 +1,8 @@
-"""What an issue says of its frictions: severity, count, rules, title, timeline; nothing of its own state.
+"""Computes the aggregates of an issue from its frictions: severity, count, rules, title and timeline.
 
-Every aggregate is computed again from all frictions that stand, never added up, so order and repetition cannot change
-the result. The one exception is severity, which does not fall while an issue is unresolved.
+Pure. Every aggregate is computed from all frictions that stand and never added up, so order and repetition cannot
+change the result. The one exception is the severity, which does not fall while an issue is unresolved. The state of an
+issue is left to `lifecycle`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,12 +19,12 @@ SERVICE_LEVELS = ("basic", "enhanced", "premium")
 
 
 def leading_friction(frictions: Sequence[ReportedFriction]) -> ReportedFriction:
-    """Return the friction that speaks for all: the most severe, of these the latest, then by id."""
+    """Return the friction that gives the title: the most severe, then the latest, then the last by id."""
     return max(frictions, key=lambda f: (f.severity.rank, f.occurred_at, f.id))
 
 
 def with_aggregates(issue: Issue, standing: Sequence[ReportedFriction], *, keep_severity: bool) -> Issue:
-    """Return `issue` with the aggregates of `standing`; without any, everything stays but the count.
+    """Return `issue` with the aggregates of the frictions in `standing`; if there are none, only the count changes.
 
     With `keep_severity` the severity does not fall.
     """
@@ -55,7 +56,7 @@ def with_aggregates(issue: Issue, standing: Sequence[ReportedFriction], *, keep_
 
 
 def latest_revision(frictions: Iterable[ReportedFriction]) -> datetime | None:
-    """Return when the newest of these revisions was made, None where none counts for the push latency."""
+    """Return the time of the newest revision that counts for the push latency, None if none does."""
     return max((f.revised_at for f in frictions if not f.quiet), default=None)
 
 
@@ -67,7 +68,7 @@ def _last(values: Iterable[str | None]) -> str | None:
 
 
 def _best_level(frictions: Sequence[ReportedFriction]) -> str | None:
-    """The highest service level that any of them was promised; an unknown word counts least."""
+    """Return the highest service level among the frictions; an unknown word counts least."""
     levels = {f.service_level for f in frictions if f.service_level}
     return max(levels, key=lambda v: (SERVICE_LEVELS.index(v) if v in SERVICE_LEVELS else -1, v), default=None)
 
@@ -86,5 +87,5 @@ def _timeline(frictions: Sequence[ReportedFriction]) -> tuple[TimelineStep, ...]
 
 
 def severity_rose(before: AlertSeverity | None, after: AlertSeverity | None) -> bool:
-    """Whether `after` is worse than `before`; nothing is milder than low."""
+    """Return whether `after` is worse than `before`; None is the mildest."""
     return after is not None and (before is None or after.rank > before.rank)

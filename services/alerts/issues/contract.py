@@ -1,6 +1,7 @@
-"""The contract's documents and our values: friction v1 in, issue v1 out; the only module that knows both.
+"""Converts documents of the contract: friction v1 into a reported friction, and an issue into issue v1.
 
-A record that is not a friction becomes `Refused`, with a code and errors that quote nothing of it.
+Only this module knows both forms. A record that is no valid friction raises `UnreadableFrictionError` with a code and a
+message that quotes nothing of the record.
 """
 
 from uuid import UUID
@@ -13,11 +14,11 @@ from schemas.vocabulary import Severity as WireSeverity
 from services.alerts.issues.model import AlertSeverity, Issue, LocalizedTitle, ReportedFriction, TimelineStep
 
 MAX_FRICTION_BYTES = 262_144
-"""A friction carries at most 50 touchpoints and 10 timeline lines; anything near this is not one."""
+"""A friction has at most 50 touchpoints and 10 timeline steps; nothing near this size is a friction."""
 
 
 class UnreadableFrictionError(Exception):
-    """A record that can never be applied: `code` for programs, `at` (a path in it) and `message` for people."""
+    """A record that can never be applied: a `code` for programs, and a path (`at`) and a `message` for people."""
 
     def __init__(self, code: str, *, at: str = "", message: str) -> None:
         super().__init__(code)
@@ -27,7 +28,11 @@ class UnreadableFrictionError(Exception):
 
 
 def read_friction(value: bytes | None) -> ReportedFriction:
-    """Return the friction in a record's value; raises `Refused`."""
+    """Return the friction in the value of a record.
+
+    Raises:
+        UnreadableFrictionError: the value is no valid friction.
+    """
     if value is None:
         raise UnreadableFrictionError("no_value", message="A friction is never deleted by a tombstone; retract it.")
     if len(value) > MAX_FRICTION_BYTES:
@@ -79,7 +84,7 @@ def _step(entry: TimelineEntryDocument) -> TimelineStep:
 
 
 def write_issue(issue: Issue) -> issue_v1.IssueDocument:
-    """Return the issue as the contract has it."""
+    """Return the issue as issue v1 of the contract."""
     return issue_v1.IssueDocument(
         id=str(issue.id),
         fingerprint=issue.fingerprint,

@@ -1,7 +1,8 @@
-"""What a decision about issues needs, under lock, and what it wrote: frictions, fingerprints, issues, their audit.
+"""Issues as the database keeps them: reads under lock what a decision needs, and writes what was decided.
 
-Lock order: frictions (by id), fingerprints (sorted), issues (by id). A fingerprint's row is locked by whoever decides
-about its issues, so two processes can never both find none and both open one.
+Locks are taken in the order frictions (by id), fingerprints (sorted), issues (by id). Whoever decides about the issues
+of a fingerprint locks its row, so two processes can never both find no issue and both open one. The decisions are left
+to `placement` and `inbox`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,10 +24,10 @@ async def load_context(
     now: datetime,
     reopen_window: timedelta,
 ) -> PlacementContext:
-    """Lock and return everything that can be touched by frictions with these ids, `arriving` with these fingerprints.
+    """Lock and return everything that frictions with these ids and the fingerprints in `arriving` can change.
 
     Raises:
-        WidenedError: the set changed under our hands; roll back and call again.
+        IssueMovedError: an issue moved meanwhile; roll back and call again.
     """
     frictions = await _lock_frictions(connection, sorted(set(friction_ids)), now)
     homes = {placed.issue_id for placed in frictions.values() if placed.issue_id is not None}
@@ -72,7 +73,7 @@ async def _fingerprints_of(connection: Connection, issue_ids: Iterable[UUID]) ->
 
 
 async def lock_fingerprints(connection: Connection, fingerprints: Iterable[str]) -> dict[str, int]:
-    """Lock the rows of `fingerprints`, making those that are missing, and return how many issues each has had."""
+    """Lock the rows of `fingerprints`, insert missing ones, and return how many issues each has had."""
     ordered = sorted(fingerprints)
     await connection.execute(
         "INSERT INTO alerts.fingerprints (fingerprint) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING", ordered
@@ -120,10 +121,10 @@ async def _frictions_on(connection: Connection, issue_ids: Iterable[UUID]) -> di
 
 
 async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, bool] | None:
-    """Lock one issue for a person's action; the flag says whether a later issue of its fingerprint is unresolved.
+    """Lock one issue for an action, and return whether a later issue of its fingerprint is unresolved.
 
     Raises:
-        WidenedError: it moved to another fingerprint meanwhile; roll back and call again.
+        IssueMovedError: it moved to another fingerprint meanwhile; roll back and call again.
     """
     fingerprints = await _fingerprints_of(connection, [issue_id])
     if not fingerprints:
@@ -147,7 +148,7 @@ async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, boo
 async def save_frictions(
     connection: Connection, placed: Sequence[PlacedFriction], documents: Mapping[tuple[str, int], str], now: datetime
 ) -> None:
-    """Write frictions with their issues; `documents` holds friction v1 by id and revision."""
+    """Write frictions with their issues; `documents` maps id and revision to friction v1."""
     if not placed:
         return
     await connection.execute(
@@ -187,7 +188,7 @@ async def save_occurrences(connection: Connection, occurrences: Mapping[str, int
 
 
 async def save_changes(connection: Connection, changes: Sequence[IssueChange]) -> None:
-    """Write issues in the given order (it keeps fingerprints unique: rows are written one by one), and their audit."""
+    """Write issues and their audit in the given order, which keeps fingerprints unique row by row."""
     if not changes:
         return
     await connection.execute(_SAVE_ISSUES, *columns(_columns(change.after) for change in changes))

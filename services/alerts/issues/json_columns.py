@@ -1,4 +1,4 @@
-"""Issues as the database keeps them: one JSON document, written and read by msgspec straight from the value."""
+"""Encodes values for JSON columns, and decodes issues from them; msgspec converts from and to the values directly."""
 
 import msgspec
 
@@ -9,12 +9,12 @@ _decoder = msgspec.json.Decoder(Issue)
 
 
 def encode_issue(issue: Issue) -> str:
-    """Return the document of `issue`."""
+    """Return the JSON document of `issue`."""
     return _encoder.encode(issue).decode()
 
 
 def decode_issue(document: str) -> Issue:
-    """Return the issue in a document that `encode_issue` made; a newer member with a default may be missing."""
+    """Return the issue in a document of `encode_issue`; a newer member with a default may be missing."""
     return _decoder.decode(document)
 
 

@@ -1,4 +1,7 @@
-"""How an issue begins, ends and begins again. Leaves when to `placement` (frictions) and `inbox` (people)."""
+"""Opens, resolves and reopens issues.
+
+Pure. When that happens is left to `placement` for frictions, and to `inbox` for the actions of people.
+"""
 
 from dataclasses import replace
 from datetime import datetime
@@ -10,8 +13,8 @@ from services.alerts.issues.model import SYSTEM, Issue, IssueResolution, IssueSt
 def open_issue(
     friction: ReportedFriction, *, issue_id: UUID, occurrence: int, now: datetime, origin: Issue | None
 ) -> Issue:
-    """Return a new issue for `friction`; what people did about `origin`, where it comes from, is done about it too."""
-    issue = _untouched(friction, issue_id=issue_id, occurrence=occurrence, now=now)
+    """Return a new issue for `friction`; it takes over what people did about `origin`, the issue it came from."""
+    issue = _new_issue(friction, issue_id=issue_id, occurrence=occurrence, now=now)
     if origin is None:
         return issue
     return replace(
@@ -25,7 +28,7 @@ def open_issue(
     )
 
 
-def _untouched(friction: ReportedFriction, *, issue_id: UUID, occurrence: int, now: datetime) -> Issue:
+def _new_issue(friction: ReportedFriction, *, issue_id: UUID, occurrence: int, now: datetime) -> Issue:
     return Issue(
         id=issue_id,
         fingerprint=friction.fingerprint,
@@ -51,7 +54,7 @@ def _untouched(friction: ReportedFriction, *, issue_id: UUID, occurrence: int, n
 
 
 def resolve_empty(issue: Issue, now: datetime, *, into: UUID | None) -> Issue:
-    """Resolve an issue that no friction stands for any more: merged `into` where the last ones went, else retracted."""
+    """Resolve an issue without standing frictions: as merged `into` another issue, or else as retracted."""
     return replace(
         issue,
         state=IssueState.RESOLVED,
@@ -64,7 +67,7 @@ def resolve_empty(issue: Issue, now: datetime, *, into: UUID | None) -> Issue:
 
 
 def reopen_issue(issue: Issue, now: datetime) -> Issue:
-    """Return a resolved issue as one opened `now`; who dealt with it before stays in the audit."""
+    """Reopen a resolved issue at `now`; who resolved it before stays in the audit."""
     return replace(
         issue,
         state=IssueState.OPEN,

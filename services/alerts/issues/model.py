@@ -1,6 +1,6 @@
-"""The words of the alert service as values: severities, states, frictions as intake sees them, issues.
+"""The values of the alert service: severities, states, reported frictions, issues, and changes of issues.
 
-Leaves what to do with them to the neighbours: `placement`, `inbox` (people), `notify`.
+Pure. What happens to them is left to `placement` for frictions, to `inbox` for people, and to `notify`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SEPARATOR = "\x1f"
 
 
 class AlertSeverity(StrEnum):
-    """How bad a friction or an issue is, mildest first."""
+    """How bad a friction or an issue is, from the mildest to the worst."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -26,7 +26,7 @@ class AlertSeverity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 (low) to 3 (critical); text order would put critical first."""
+        """The rank from 0 (low) to 3 (critical); as texts, critical would come first."""
         return _RANKS[self]
 
 
@@ -34,12 +34,12 @@ _RANKS = {severity: rank for rank, severity in enumerate(AlertSeverity)}
 
 
 def worst_severity(*severities: AlertSeverity | None) -> AlertSeverity | None:
-    """Return the highest of those that are given, None where none is."""
+    """Return the worst of the given severities, None if there is none."""
     return max((s for s in severities if s is not None), key=lambda s: s.rank, default=None)
 
 
 class IssueState(StrEnum):
-    """Where an issue stands."""
+    """The state of an issue."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -47,7 +47,7 @@ class IssueState(StrEnum):
 
 
 class IssueResolution(StrEnum):
-    """Why an issue was resolved, where no person said it; people use words of their own."""
+    """Why an issue was resolved by the service; people use words of their own."""
 
     RETRACTED = "retracted"
     MERGED = "merged"
@@ -56,7 +56,7 @@ class IssueResolution(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalizedTitle:
-    """One sentence in the two languages of the house."""
+    """One sentence in English and Korean."""
 
     en: str
     ko: str
@@ -64,7 +64,7 @@ class LocalizedTitle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineStep:
-    """One line of a timeline excerpt."""
+    """One step of a timeline excerpt."""
 
     occurred_at: datetime
     channel: str
@@ -74,7 +74,7 @@ class TimelineStep:
 
 
 def fingerprint(customer_id: str, journey_id: str | None, reason: str | None) -> str:
-    """Return what groups frictions into one issue; the package's docstring gives the exact rule."""
+    """Return the fingerprint that groups frictions into one issue; the package's docstring gives the exact rule."""
     group = ("journey", journey_id) if journey_id else ("reason", reason or "")
     text = _SEPARATOR.join(("waymark.issue.v1", customer_id, *group))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -82,7 +82,7 @@ def fingerprint(customer_id: str, journey_id: str | None, reason: str | None) ->
 
 @dataclass(frozen=True, kw_only=True)
 class ReportedFriction:
-    """What an issue needs to know of a friction. `stands` is false once it was retracted."""
+    """A friction as the alert service sees it; `stands` is false once it is retracted."""
 
     id: str
     revision: int
@@ -103,13 +103,13 @@ class ReportedFriction:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The group it belongs to."""
+        """The fingerprint of the group that it belongs to."""
         return fingerprint(self.customer_id, self.journey_id, self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedFriction:
-    """A friction and the issue it is on; None only for one that was taken back before it was ever seen."""
+    """A friction and its issue; there is none only for a friction that was retracted before it was seen."""
 
     friction: ReportedFriction
     issue_id: UUID | None
@@ -117,20 +117,20 @@ class PlacedFriction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRecord:
-    """What people were told of an issue last. `severity` None: nothing yet."""
+    """What people were last notified of about an issue; without a `severity`, of nothing yet."""
 
     severity: AlertSeverity | None = None
     resolved: bool = False
     at: datetime | None = None
     endpoints: tuple[UUID, ...] = ()
-    """Everybody who was ever told; they hear of the end too."""
+    """Every endpoint that was ever notified; they are notified of the end too."""
     sequence: int = 0
-    """Notifications so far."""
+    """The number of notifications so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """One matter for one team. Aggregates (`severity` to `timeline`) come from its frictions, see `summary`."""
+    """What a team has to resolve; the members from `severity` to `timeline` are aggregates of its frictions."""
 
     id: UUID
     fingerprint: str
@@ -142,7 +142,7 @@ class Issue:
     reason: str | None
     severity: AlertSeverity
     loud_severity: AlertSeverity | None
-    """The highest severity among frictions that are not quiet; None: nobody is to be told."""
+    """The worst severity of the frictions that are not quiet; if None, nobody is notified."""
     rules: tuple[str, ...]
     channel: str
     service_level: str | None
@@ -163,24 +163,24 @@ class Issue:
     merged_into: UUID | None = None
     snoozed_until: datetime | None = None
     team: str | None = None
-    """Name of the team that it was routed to."""
+    """The name of the team that it was routed to."""
     told: NotificationRecord = field(default_factory=NotificationRecord)
     unheard_since: datetime | None = None
-    """Since when it waits for an endpoint that it could go to; None: it does not."""
+    """Since when it waits for an endpoint to notify; None if it does not wait."""
 
     @property
     def unresolved(self) -> bool:
-        """Whether somebody still has to deal with it."""
+        """Whether somebody still has to resolve it."""
         return self.state is not IssueState.RESOLVED
 
     @property
     def quiet(self) -> bool:
-        """Whether it is shown only."""
+        """Whether it is only shown and nobody is notified."""
         return self.loud_severity is None
 
 
 class IssueEventKind(StrEnum):
-    """What can happen to an issue; the audit's vocabulary."""
+    """What can happen to an issue; the vocabulary of the audit."""
 
     OPENED = "opened"
     FRICTION_ADDED = "friction_added"
@@ -201,7 +201,7 @@ class IssueEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueEvent:
-    """One line of an issue's audit."""
+    """One entry of the audit of an issue."""
 
     kind: IssueEventKind
     actor: str
@@ -210,14 +210,14 @@ class IssueEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueChange:
-    """What became of one issue: how it stands now, and the events that led there. `before` None: it is new."""
+    """A change of an issue: its state before (None if it is new) and after, and the events in between."""
 
     before: Issue | None
     after: Issue
     events: tuple[IssueEvent, ...]
     revised_at: datetime | None = None
-    """When the revision of a friction was made that caused the change, for the push latency."""
+    """The time of the revision of a friction that caused the change, for the push latency."""
 
 
 SYSTEM = "waymark"
-"""The actor of what no person did."""
+"""The actor of everything that no person did."""

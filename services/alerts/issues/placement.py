@@ -1,7 +1,7 @@
-"""Which issue a friction is on: the decision that intake carries out.
+"""Decides which issue a friction is on; `consume` carries the decision out.
 
 `place` takes a context (every friction and issue that the arrivals can touch, locked by the caller) and returns what to
-write. The rule is in the package's docstring. Leaves telling anybody to `notify`.
+write. Pure. The rule is in the docstring of the package. Notifying people is left to `notify`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REOPEN_WINDOW = timedelta(days=7)
 
 
 class PlacementOutcome(StrEnum):
-    """What became of one arrival."""
+    """What happened to one reported friction; a metric label."""
 
     STALE = "stale"
     OPENED = "opened"
@@ -40,12 +40,12 @@ class PlacementOutcome(StrEnum):
     MOVED = "moved"
     RETRACTED = "retracted"
     FORESTALLED = "forestalled"
-    """Taken back before it was ever seen: remembered, on no issue."""
+    """Retracted before it was ever seen: it is recorded and on no issue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementContext:
-    """What is known before: frictions by id, issues by id, and how many issues each fingerprint has had.
+    """What is known before a placement: frictions, issues, and how many issues each fingerprint has had.
 
     It must hold the arrivals' frictions, every issue these are on, every issue of the fingerprints involved that is
     unresolved or resolved of late, and all frictions of those issues.
@@ -58,7 +58,7 @@ class PlacementContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementPlan:
-    """What to write: frictions with their issues, changed issues in an order that keeps fingerprints unique."""
+    """What to write: frictions with their issues, and changed issues in an order that keeps fingerprints unique."""
 
     outcomes: Mapping[str, PlacementOutcome]
     stale: int
@@ -92,7 +92,7 @@ def place(
 
 
 def _newest(context: PlacementContext, arrivals: Sequence[ReportedFriction]) -> dict[str, ReportedFriction]:
-    """Of each friction the highest revision that arrived, if it is higher than the known one."""
+    """Return the highest arrived revision of each friction if it is higher than the known one."""
     newest: dict[str, ReportedFriction] = {}
     for friction in arrivals:
         known = context.frictions.get(friction.id)
@@ -104,14 +104,14 @@ def _newest(context: PlacementContext, arrivals: Sequence[ReportedFriction]) -> 
 
 
 def _held_by(context: PlacementContext, fresh: Iterable[str]) -> list[UUID]:
-    """The issues that hold any of `fresh`, the oldest first."""
+    """Return the issues that hold any of `fresh`, the oldest first."""
     held = {placed.issue_id for fid in fresh if (placed := context.frictions.get(fid)) and placed.issue_id}
     return sorted(held, key=lambda issue_id: (context.issues[issue_id].opened_at, issue_id))
 
 
 @dataclass(slots=True)
 class _Draft:
-    """An issue under work, and what happened to it.
+    """An issue that is being changed, and what happened to it.
 
     `left_for`: where one of its frictions went in this transaction. `causes`: frictions that a revision put on it, or
     changed there.
@@ -124,8 +124,8 @@ class _Draft:
     causes: list[ReportedFriction] = field(default_factory=list)
 
     @property
-    def began(self) -> Issue:
-        """How it stood when the transaction began; a new one, as it was opened."""
+    def at_start(self) -> Issue:
+        """The issue at the beginning of the transaction; a new issue as it was opened."""
         return self.before or self.issue
 
     def note(self, kind: IssueEventKind, **detail: str | int | list[str] | None) -> None:
@@ -133,7 +133,7 @@ class _Draft:
 
 
 class _Workspace:
-    """The context while it is worked on: placements of this transaction on top of what was known."""
+    """The placements of this transaction on top of what was known before."""
 
     def __init__(
         self, context: PlacementContext, *, now: datetime, new_id: Callable[[], UUID], reopen_window: timedelta
@@ -155,9 +155,9 @@ class _Workspace:
         self.outcomes: dict[str, PlacementOutcome] = {}
 
     def move_whole(self, held: Iterable[UUID], fresh: Mapping[str, ReportedFriction]) -> None:
-        """Move the issues of which all that they hold goes to one new fingerprint, where nobody lives there.
+        """Move whole issues whose frictions all go to one new fingerprint without an unresolved issue.
 
-        One issue can make room for another, so those that found no room ask again after every move.
+        One issue can make room for another, so the rest is tried again after every move.
         """
         going = {i: target for i in held if (target := self._common_destination(self.drafts[i].issue, fresh))}
         while ready := next((i for i, target in going.items() if self._has_room(self.drafts[i].issue, target)), None):
@@ -186,7 +186,7 @@ class _Workspace:
         self._touch(draft.issue.id)
 
     def _common_destination(self, issue: Issue, fresh: Mapping[str, ReportedFriction]) -> ReportedFriction | None:
-        """One of the frictions that will stand, if all of them agree on a fingerprint that is not the issue's."""
+        """Return one of the standing frictions if all of them have the same fingerprint and it is not the issue's."""
         held = [fresh.get(fid, self.frictions[fid].friction) for fid in self.on_issue.get(issue.id, ())]
         standing = [f for f in held if f.stands]
         fingerprints = {f.fingerprint for f in standing}
@@ -195,7 +195,7 @@ class _Workspace:
         return max(standing, key=lambda f: (f.occurred_at, f.id))
 
     def put(self, friction: ReportedFriction) -> None:
-        """Place one friction and note what that means for the issues it leaves and joins."""
+        """Place one friction and record the effect on the issues that it leaves and joins."""
         known = self.frictions.get(friction.id)
         home = known.issue_id if known else None
         if not friction.stands:
@@ -216,15 +216,15 @@ class _Workspace:
             self._touch(home).note(IssueEventKind.FRICTION_RETRACTED, friction=friction.id, rule=friction.rule)
 
     def _revise(self, friction: ReportedFriction, home: UUID) -> None:
-        """Place a friction that stands and did so on `home`: what was dealt with there stays so, unless worse."""
+        """Place a friction that stands on `home` already; what was resolved there stays so unless it became worse."""
         draft = self.drafts[home]
         at_home = draft.issue.fingerprint == friction.fingerprint
         worse = not friction.quiet and severity_rose(draft.issue.severity, friction.severity)
-        dealt_with = not draft.began.unresolved and not worse
+        dealt_with = not draft.at_start.unresolved and not worse
         if at_home and (dealt_with or draft.issue.unresolved):
             self._update(friction, home)
         elif dealt_with:
-            self._add(friction, self._dealt_with(friction, draft.began), home)
+            self._add(friction, self._dealt_with(friction, draft.at_start), home)
         else:
             self._join(friction, home)
 
@@ -236,7 +236,7 @@ class _Workspace:
         draft.note(IssueEventKind.FRICTION_UPDATED, friction=friction.id, revision=friction.revision)
 
     def _join(self, friction: ReportedFriction, origin: UUID | None) -> None:
-        """Put a friction on the issue of its fingerprint. `origin` is the one it stands on until now."""
+        """Put a friction on the issue of its fingerprint; `origin` is the issue that it was on."""
         issue_id, outcome = self._destination(friction, origin)
         self._add(friction, issue_id, origin, outcome)
 
@@ -261,7 +261,7 @@ class _Workspace:
         )
 
     def _leave(self, friction_id: str, home: UUID | None) -> None:
-        """Note the departure on the issue that a friction was on."""
+        """Record on its former issue that a friction left."""
         now_on = self.frictions[friction_id].issue_id
         if home is None or now_on == home or now_on is None:
             return
@@ -283,10 +283,10 @@ class _Workspace:
         return recent, PlacementOutcome.REOPENED
 
     def _dealt_with(self, friction: ReportedFriction, origin: Issue) -> UUID:
-        """The issue for what was dealt with on `origin` and has a new fingerprint now: it wakes nobody there either."""
+        """Return a resolved issue for a friction that was dealt with on `origin` and has a new fingerprint now."""
         for issue in self._of(friction.fingerprint):
-            began = self.drafts[issue.id].began
-            if not began.unresolved and began.resolution not in {IssueResolution.RETRACTED, IssueResolution.MERGED}:
+            started = self.drafts[issue.id].at_start
+            if not started.unresolved and started.resolution not in {IssueResolution.RETRACTED, IssueResolution.MERGED}:
                 return issue.id
         return self._open(friction, origin)
 
@@ -294,7 +294,7 @@ class _Workspace:
         self.by_fingerprint.setdefault(issue.fingerprint, {})[issue.id] = None
 
     def _of(self, fingerprint: str) -> list[Issue]:
-        """The issues that have this fingerprint now; the index also names those that have moved on."""
+        """Return the issues with this fingerprint; the index also contains those that moved on."""
         named = (self.drafts[issue_id].issue for issue_id in self.by_fingerprint.get(fingerprint, ()))
         return [issue for issue in named if issue.fingerprint == fingerprint]
 
@@ -325,7 +325,9 @@ class _Workspace:
 
     def _reopen(self, issue_id: UUID, friction: ReportedFriction) -> None:
         draft = self._touch(issue_id)
-        self.touched[issue_id] = self.touched.pop(issue_id)  # whoever had the fingerprint before is written before
+        self.touched[issue_id] = self.touched.pop(
+            issue_id
+        )  # the issue that had the fingerprint before is written before
         draft.issue = reopen_issue(draft.issue, self.now)
         draft.note(IssueEventKind.REOPENED, friction=friction.id, rule=friction.rule)
 
@@ -346,7 +348,7 @@ class _Workspace:
         return self.drafts[issue_id]
 
     def finish(self) -> tuple[IssueChange, ...]:
-        """Compute the aggregates of every touched issue again, resolve those left empty, and number the versions."""
+        """Compute the aggregates of every touched issue, resolve empty issues, and number the versions."""
         return tuple(self._finished(self.drafts[issue_id]) for issue_id in self.touched)
 
     def _finished(self, draft: _Draft) -> IssueChange:

@@ -14,7 +14,7 @@ from services.alerts.issues import issue_store
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import IssueChange, IssueEventKind
 from services.alerts.live import feed_store
-from services.alerts.metrics import Metrics
+from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify import directory_store, notification_store
 from services.alerts.notify.decision import NotificationReason
 from services.alerts.notify.notification import Notification, NotificationPlan, plan_notification
@@ -36,7 +36,7 @@ class ChangeWriter:
     notify_on: Collection[NotificationReason]
     public_url: str
     new_id: Callable[[], UUID]
-    metrics: Metrics
+    metrics: AlertsMetrics
 
     async def write(
         self, connection: Connection, changes: Sequence[IssueChange], now: datetime

@@ -12,7 +12,7 @@ from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.inbox.actions import notify_again, wake
 from services.alerts.issues.model import AlertSeverity, IssueState
 from services.alerts.live import feed_store
-from services.alerts.metrics import HearingMetrics, StateMetrics
+from services.alerts.metrics import ReachabilityMetrics, StateMetrics
 from services.alerts.notify import directory_store, reachability_store
 from services.alerts.notify.reachability import Reachability, ReachabilityReport, SilenceReason, report_reachability
 from services.alerts.upkeep import upkeep_store as store
@@ -40,7 +40,7 @@ class UpkeepLoop:
     clock: Clock
     executor: ActionExecutor
     metrics: StateMetrics
-    hearing: HearingMetrics
+    hearing: ReachabilityMetrics
     owner: str
     feed_kept: timedelta
     history_kept: timedelta
