@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from services.ingest.settings import IngestProcessSettings as IngestSettings
 from services.alerts.settings import AlertsProcessSettings as AlertsSettings
+from services.ingest.settings import IngestProcessSettings as IngestSettings
 from services.journey.api.api_settings import ApiProcessSettings
 from services.journey.settings import ProcessSettings as JourneySettings
 from services.runtime.settings import misspelt
