@@ -109,7 +109,7 @@ class Bench:
                 created_at=now,
                 updated_at=now,
             )
-            revealed = await self.service.parts.people.add_endpoint(endpoint, actor="benchmark")
+            revealed = await self.service.parts.administration.add_endpoint(endpoint, actor="benchmark")
             made.append(revealed.endpoint.id)
         return made
 

@@ -244,7 +244,7 @@ class AlertsProcess:
             clock=self._clock,
             keys=KeyRing(load, self._clock, outages=postgres.TRANSIENT, fresh_s=self._settings.alerts.keys_refresh_s),
             executor=self.executor,
-            people=Administration(
+            administration=Administration(
                 pool=self._pool,
                 clock=self._clock,
                 signer=self._signer,

@@ -82,7 +82,7 @@ class Engine:
             "created_at": now,
             "updated_at": now,
         }
-        revealed = await self.service.parts.people.add_endpoint(Endpoint(**given | members), actor="test")
+        revealed = await self.service.parts.administration.add_endpoint(Endpoint(**given | members), actor="test")
         return revealed.endpoint.id, revealed.secret
 
     async def value(self, query: str, *args: object) -> Any:

@@ -157,9 +157,9 @@ async def test_five_days_of_failures_disable_and_what_waits_is_sent_after_enabli
         seen = len(receiver.calls)
 
         receiver.answer = fine
-        people = engine.service.parts.people
+        administration = engine.service.parts.administration
         clock.advance(timedelta(minutes=1))
-        await people.change_endpoint(endpoint, lambda e: replace(e, enabled=True), actor="test")
+        await administration.change_endpoint(endpoint, lambda e: replace(e, enabled=True), actor="test")
         await until(lambda: engine.value(f"SELECT ({PENDING}) = 0"))
 
     assert len(receiver.calls) == seen + 2
@@ -277,7 +277,7 @@ async def test_a_lease_that_ran_out_is_taken_over_and_the_late_result_does_not_c
 async def test_a_rotation_signs_with_both_secrets_until_the_overlap_ends(database: str, clock: SteppingClock) -> None:
     async with a_receiver() as receiver, an_engine(database, clock) as engine:
         endpoint, _ = await engine.endpoint(receiver.url)
-        await engine.service.parts.people.rotate_secret(endpoint, timedelta(hours=1), actor="test")
+        await engine.service.parts.administration.rotate_secret(endpoint, timedelta(hours=1), actor="test")
         await engine.take(a_friction())
         await settled(engine, 1)  # a lease that ends before its result is written is another attempt
         clock.advance(timedelta(hours=1))
@@ -307,7 +307,7 @@ async def test_however_often_a_secret_is_rotated_the_header_stays_short(database
         endpoint, first = await engine.endpoint(receiver.url)
         for _ in range(30):
             clock.advance(timedelta(seconds=1))
-            last = await engine.service.parts.people.rotate_secret(endpoint, timedelta(days=1), actor="test")
+            last = await engine.service.parts.administration.rotate_secret(endpoint, timedelta(days=1), actor="test")
         await engine.take(a_friction())
         await until(lambda: receiver.calls)
         kept = await engine.value("SELECT count(*) FROM alerts.endpoint_secrets")

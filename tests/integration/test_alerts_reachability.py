@@ -131,10 +131,10 @@ async def test_what_waited_for_an_endpoint_that_is_deleted_is_told_to_others(
     database: str, clock: SteppingClock
 ) -> None:
     async with a_receiver() as receiver, an_engine(database, clock, dispatching=False) as engine:
-        people, upkeep = engine.service.parts.people, engine.service.upkeep()
+        administration, upkeep = engine.service.parts.administration, engine.service.upkeep()
         desk, _ = await engine.endpoint("https://desk.example.com/")
         await engine.take(a_friction())
-        await people.remove_endpoint(desk, actor="test", force=True)
+        await administration.remove_endpoint(desk, actor="test", force=True)
         night, _ = await engine.endpoint(receiver.url)
         await upkeep.notify_unheard()
         rows = await rows_of(engine.pool)
@@ -144,11 +144,11 @@ async def test_what_waited_for_an_endpoint_that_is_deleted_is_told_to_others(
 
 async def test_what_waits_for_a_dead_receiver_is_told_to_one_that_hears(database: str, clock: SteppingClock) -> None:
     async with an_engine(database, clock, dispatching=False) as engine:
-        people, upkeep = engine.service.parts.people, engine.service.upkeep()
+        administration, upkeep = engine.service.parts.administration, engine.service.upkeep()
         desk, _ = await engine.endpoint("https://desk.example.com/", catch_all=False)
         night, _ = await engine.endpoint("https://night.example.com/")
         route = Route(id=uuid4(), name="billing", endpoints=(desk,))
-        await people.edit_routes(lambda _: [route], actor="test", change="route added")
+        await administration.edit_routes(lambda _: [route], actor="test", change="route added")
         await engine.take(a_friction())
         await upkeep.notify_unheard()
         before = await rows_of(engine.pool)
@@ -228,11 +228,11 @@ async def test_all_is_well_with_a_living_endpoint_that_catches_all(database: str
 async def test_the_doctor_names_issues_and_routes_that_nobody_hears(database: str, clock: SteppingClock) -> None:
     route = Route(id=uuid4(), name="billing", reasons=("billing",))
     async with an_engine(database, clock, dispatching=False) as engine:
-        people = engine.service.parts.people
-        await people.edit_routes(lambda routes: [*routes, route], actor="test", change="route added")
+        administration = engine.service.parts.administration
+        await administration.edit_routes(lambda routes: [*routes, route], actor="test", change="route added")
         endpoint, _ = await engine.endpoint("https://desk.example.com/")
         caught = await asyncio.to_thread(diagnosed, database, clock.now())
-        await people.remove_endpoint(endpoint, actor="test", force=True)
+        await administration.remove_endpoint(endpoint, actor="test", force=True)
         await engine.take(a_friction(reason="billing"))
         shown = await gauges(engine)
         unheard = await asyncio.to_thread(diagnosed, database, clock.now())

@@ -1,1 +1,1 @@
-"""What administrators change: teams, endpoints with their secrets, routes, API keys. Leaves HTTP to `api`."""
+"""Administration: teams, endpoints with their secrets, routes, API keys. HTTP is left to `api`."""

@@ -1,6 +1,6 @@
-"""What administrators do: teams, endpoints with their secrets, routes; each change in one transaction with its audit.
+"""Changes teams, endpoints with their secrets, and routes; each change is one transaction with its audit.
 
-Leaves HTTP to `api`, and which targets are allowed to `target_guard`.
+HTTP is left to `api`, and the decision which addresses are allowed to `target_guard`.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from services.runtime.postgres import Connection, Pool, transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevealedSecret:
-    """An endpoint with its new secret, which is shown this once."""
+    """An endpoint with its new secret, which is shown only once."""
 
     endpoint: Endpoint
     secret: str
@@ -34,22 +34,22 @@ class RevealedSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteList:
-    """All routes in order, and the version that they make."""
+    """All routes in their order, and the version of the list."""
 
     routes: tuple[Route, ...]
     version: int | None
 
 
 class UnknownTargetError(Exception):
-    """A route names an endpoint or a team that does not exist, or an endpoint such a team."""
+    """A route names an endpoint or a team that does not exist, or an endpoint names such a team."""
 
 
 class ContradictoryRouteError(Exception):
-    """A route tells nobody, and yet names endpoints or teams; its text is the route's name."""
+    """A route that notifies nobody names endpoints or teams; the message is the name of the route."""
 
 
 class UnheardWaysError(Exception):
-    """The change would leave ways that nobody hears: `loss`, and the names of the teams behind them."""
+    """The change would leave ways unheard: these ways (`loss`) and the names of their teams."""
 
     def __init__(self, loss: ReachabilityLoss, teams: tuple[str, ...]) -> None:
         super().__init__(f"{len(loss.unheard)} ways unheard")
@@ -62,19 +62,19 @@ NOTHING_LOST = ReachabilityLoss(unheard=(), caught=())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointChange:
-    """An endpoint after a change, and what the change took from its ways."""
+    """An endpoint after a change, and the ways that lost their last working endpoint by it."""
 
     endpoint: Endpoint
     loss: ReachabilityLoss
 
 
 RouteEdit = Callable[[list[Route]], list[Route] | None]
-"""Makes a new list of routes of the present one; None: what it was to change is not there."""
+"""Makes a new list of routes from the present one; None if the route to change is not in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administration:
-    """Carries administration out. `random_bytes` makes secrets."""
+    """Carries out the changes of administrators; `random_bytes` makes the material of secrets."""
 
     pool: Pool
     clock: Clock
@@ -100,18 +100,18 @@ class Administration:
     async def change_endpoint(
         self, endpoint_id: UUID, change: Callable[[Endpoint], Endpoint], *, actor: str, force: bool = False
     ) -> EndpointChange | None:
-        """Change an endpoint. A new address or a fresh start clears its health; a new address is in the audit.
+        """Change an endpoint; a new address or enabling it again resets its health.
 
         Raises:
             UnknownTargetError: its new team does not exist.
-            UnheardError: nobody would hear what it serves today, and no `force` says that this is meant.
+            UnheardWaysError: a way would be unheard, and `force` is not set.
         """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
             before = await endpoint_store.find_endpoint(connection, endpoint_id)
             if before is None:
                 return None
-            after = _restarted(before, replace(change(before), updated_at=now), now)
+            after = _with_reset_health(before, replace(change(before), updated_at=now), now)
             await self._check_targets(connection, (), [after.team_id] if after.team_id else [])
             lost = NOTHING_LOST
             if set(_differences(before, after)) & {"enabled", "catch_all", "team_id"}:
@@ -125,10 +125,10 @@ class Administration:
         return EndpointChange(endpoint=after, loss=lost)
 
     async def remove_endpoint(self, endpoint_id: UUID, *, actor: str, force: bool = False) -> EndpointChange | None:
-        """Delete an endpoint, and take it out of every route; None where there is none.
+        """Delete an endpoint and remove it from every route; return None if there is none.
 
         Raises:
-            UnheardError: nobody would hear what it serves today, and no `force` says that this is meant.
+            UnheardWaysError: a way would be unheard, and `force` is not set.
         """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
@@ -149,17 +149,16 @@ class Administration:
     async def _loss(
         self, connection: Connection, endpoint_id: UUID, after: Endpoint | None, *, force: bool
     ) -> ReachabilityLoss:
-        await directory_store.lock_routes(
-            connection
-        )  # two administrators take turns, or each counts on the other's endpoint
-        whom = await directory_store.load_directory(connection)
-        lost = reachability_loss(whom, endpoint_id, _reachable(after) if after else None, now=self.clock.now())
+        # administrators take turns: two of them could each count on the endpoint that the other removes
+        await directory_store.lock_routes(connection)
+        directory = await directory_store.load_directory(connection)
+        lost = reachability_loss(directory, endpoint_id, _routed(after) if after else None, now=self.clock.now())
         if lost.unheard and not force:
-            raise UnheardWaysError(lost, _teams_of(lost, whom))
+            raise UnheardWaysError(lost, _teams_of(lost, directory))
         return lost
 
     async def rotate_secret(self, endpoint_id: UUID, overlap: timedelta, *, actor: str) -> RevealedSecret | None:
-        """Give an endpoint a new secret; the old one signs beside it for `overlap`."""
+        """Give an endpoint a new secret; the old one stays valid for `overlap`."""
         now = self.clock.now()
         async with transaction(self.pool) as connection:
             endpoint = await endpoint_store.find_endpoint(connection, endpoint_id)
@@ -172,8 +171,8 @@ class Administration:
             )
         return RevealedSecret(endpoint=endpoint, secret=secret)
 
-    async def try_endpoint(self, endpoint_id: UUID, *, actor: str) -> SendResult | None:
-        """Send a test message the way every message goes: same signer, same guard, same limits."""
+    async def send_test_message(self, endpoint_id: UUID, *, actor: str) -> SendResult | None:
+        """Send a test message like any other message: with the same signer, guard and limits."""
         now = self.clock.now()
         async with transaction(self.pool) as connection:
             endpoint = await endpoint_store.find_endpoint(connection, endpoint_id)
@@ -186,21 +185,21 @@ class Administration:
         return await self.sender.send(endpoint.url, body, headers)
 
     async def replay(self, webhook_id: str) -> bool:
-        """Send a delivery again under its old id; false where there is none, or it is under way."""
+        """Send a delivery again under its old id; return false if there is none or it is in flight."""
         async with transaction(self.pool) as connection:
             found = await delivery_store.replay(connection, webhook_id, self.clock.now())
             await delivery_store.wake(connection)
         return found
 
     async def add_team(self, name: str) -> Team | None:
-        """Write a team; None where the name is taken."""
+        """Add a team; return None if another team has the name."""
         now = self.clock.now()
         team = Team(id=self.new_id(), name=name, created_at=now, updated_at=now)
         async with transaction(self.pool) as connection:
             return team if await team_store.add_team(connection, team) else None
 
     async def rename_team(self, team_id: UUID, name: str) -> Team | None:
-        """Give a team another name; None where there is no such team.
+        """Rename a team; return None if there is no such team.
 
         Raises:
             team_store.NameTakenError: another team has it.
@@ -209,16 +208,16 @@ class Administration:
             return await team_store.rename_team(connection, team_id, name, self.clock.now())
 
     async def remove_team(self, team_id: UUID) -> bool:
-        """Delete a team that nothing names any more."""
+        """Delete a team that no endpoint and no route names."""
         async with transaction(self.pool) as connection:
             return await team_store.remove_team(connection, team_id)
 
     async def edit_routes(self, edit: RouteEdit, *, actor: str, change: str) -> RouteList | None:
-        """Change the list of routes, as a whole and as a new version.
+        """Change the list of routes as a whole; the result is a new version.
 
         Raises:
             UnknownTargetError: a route names an endpoint or a team that does not exist.
-            ContradictionError: a route tells nobody, and yet names somebody.
+            ContradictoryRouteError: a route that notifies nobody names endpoints or teams.
         """
         async with transaction(self.pool) as connection:
             edited = edit(await directory_store.lock_routes(connection))
@@ -245,13 +244,13 @@ class Administration:
         return self.signer.reveal(fresh)
 
     async def _check_targets(self, connection: Connection, endpoints: Sequence[UUID], teams: Sequence[UUID]) -> None:
-        whom = await directory_store.load_directory(connection)
-        if set(endpoints) - whom.endpoints.keys() or set(teams) - whom.teams.keys():
+        directory = await directory_store.load_directory(connection)
+        if set(endpoints) - directory.endpoints.keys() or set(teams) - directory.teams.keys():
             raise UnknownTargetError
 
 
-def _restarted(before: Endpoint, after: Endpoint, now: datetime) -> Endpoint:
-    """Clear the record of failures where it does not say anything about what comes."""
+def _with_reset_health(before: Endpoint, after: Endpoint, now: datetime) -> Endpoint:
+    """Reset the health of an endpoint if the change makes its failures meaningless."""
     if after.enabled and not before.enabled:
         return replace(after, health=EndpointHealth(), disabled_reason=None, disabled_at=None)
     if before.enabled and not after.enabled:
@@ -260,19 +259,19 @@ def _restarted(before: Endpoint, after: Endpoint, now: datetime) -> Endpoint:
 
 
 def _differences(before: Endpoint, after: Endpoint) -> list[str]:
-    """Names of what changed; never the address itself, which can hold a token."""
+    """Return the names of the changed members, never the address itself, which can contain a token."""
     members = ("name", "url", "team_id", "catch_all", "enabled", "max_in_flight")
     return [member for member in members if getattr(before, member) != getattr(after, member)]
 
 
-def _teams_of(lost: ReachabilityLoss, whom: RoutingDirectory) -> tuple[str, ...]:
-    """Names of the teams whose routes nobody would hear."""
+def _teams_of(lost: ReachabilityLoss, directory: RoutingDirectory) -> tuple[str, ...]:
+    """Return the names of the teams of the unheard ways."""
     named = [team for way in lost.unheard if way.route for team in way.route.teams]
-    return tuple(dict.fromkeys(whom.teams[team] for team in named if team in whom.teams))
+    return tuple(dict.fromkeys(directory.teams[team] for team in named if team in directory.teams))
 
 
-def _reachable(endpoint: Endpoint) -> RoutedEndpoint:
-    """The endpoint as routing sees it."""
+def _routed(endpoint: Endpoint) -> RoutedEndpoint:
+    """Return the endpoint as routing sees it."""
     return RoutedEndpoint(
         id=endpoint.id,
         team_id=endpoint.team_id,

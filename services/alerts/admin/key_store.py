@@ -1,11 +1,11 @@
-"""The keys of the API, by id."""
+"""API keys as the database keeps them."""
 
 from services.runtime.keys import KeyKind, StoredKey
 from services.runtime.postgres import Connection
 
 
 async def find(connection: Connection, key_id: str) -> StoredKey | None:
-    """Return a key, revoked or not; None where the id is unknown."""
+    """Return a key by its id, revoked or not; None if the id is unknown."""
     row = await connection.fetchrow("SELECT * FROM alerts.api_keys WHERE key_id = $1", key_id)
     if row is None:
         return None

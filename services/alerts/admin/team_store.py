@@ -1,4 +1,4 @@
-"""Teams as the database keeps them: names for the people behind some endpoints."""
+"""Teams as the database keeps them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from services.runtime.postgres import Connection, Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """A name for the people behind some endpoints."""
+    """A team: a name for the people behind some endpoints."""
 
     id: UUID
     name: str
@@ -24,13 +24,13 @@ class NameTakenError(Exception):
 
 
 async def list_teams(connection: Connection) -> list[Team]:
-    """Return all teams by name."""
+    """Return all teams, ordered by name."""
     rows = await connection.fetch("SELECT * FROM alerts.teams ORDER BY name")
     return [_team(row) for row in rows]
 
 
 async def add_team(connection: Connection, team: Team) -> bool:
-    """Write a new team; false where the name is taken."""
+    """Insert a team; return false if another team has the name."""
     status = await connection.execute(
         """
         INSERT INTO alerts.teams (team_id, name, created_at, updated_at) VALUES ($1, $2, $3, $4)
@@ -42,10 +42,10 @@ async def add_team(connection: Connection, team: Team) -> bool:
 
 
 async def rename_team(connection: Connection, team_id: UUID, name: str, now: datetime) -> Team | None:
-    """Give a team another name; None where there is no such team.
+    """Rename a team; return None if there is no such team.
 
     Raises:
-        NameTakenError: another team has it; the transaction is at its end.
+        NameTakenError: another team has it; the transaction is aborted then.
     """
     try:
         row = await connection.fetchrow(
@@ -57,7 +57,7 @@ async def rename_team(connection: Connection, team_id: UUID, name: str, now: dat
 
 
 async def remove_team(connection: Connection, team_id: UUID) -> bool:
-    """Delete a team that no endpoint and no route names; false where there is none to delete."""
+    """Delete a team that no endpoint and no route names; return whether one was deleted."""
     status = await connection.execute(
         """
         DELETE FROM alerts.teams t WHERE team_id = $1

@@ -1,6 +1,6 @@
-"""Who may do what: bearer keys with roles, and the parts of the service that routes stand on.
+"""Authenticates callers by bearer keys with roles, and injects the parts of the service into the resources.
 
-Keys come in the Authorization header alone: one in an address would stand in logs and histories.
+A key is accepted only in the Authorization header: in an address it would appear in logs and histories.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,20 +23,20 @@ from services.runtime.postgres import Pool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiParts:
-    """What the routes stand on; in `app.state.parts`."""
+    """The parts of the service that the resources use; kept in `app.state.parts`."""
 
     pool: Pool
     clock: Clock
     keys: KeyRing
     executor: ActionExecutor
-    people: Administration
+    administration: Administration
     live: LiveStream
     guard: TargetGuard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whose key it was; the label is the actor in the audit."""
+    """The owner of the key of a request; the label is the actor in the audit."""
 
     label: str
     kind: KeyKind
@@ -61,7 +61,7 @@ _REFUSALS = {
 
 
 def requires(role: KeyKind) -> Callable[..., Awaitable[Caller]]:
-    """Return a dependency that lets in keys which include `role`."""
+    """Return a dependency that admits only keys whose role includes `role`."""
 
     async def admitted(request: Request, parts: InjectedParts, _: Annotated[object, Security(_bearer)]) -> Caller:
         scheme, _space, text = request.headers.get("authorization", "").partition(" ")
@@ -91,13 +91,13 @@ Admin = Annotated[Caller, Depends(requires(KeyKind.ADMIN))]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI responses for refusals."""
+    """Return the OpenAPI responses of refused requests."""
     content = {PROBLEM_TYPE: {"schema": PROBLEM_SCHEMA}}
     return {status: {"description": "A problem document (RFC 9457).", "content": content} for status in statuses}
 
 
 def not_found(what: str) -> Problem:
-    """Return the refusal for an id that names nothing."""
+    """Return the problem of an unknown id."""
     return Problem(404, f"{what}_unknown", f"There is no {what} with this id.")
 
 

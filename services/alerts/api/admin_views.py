@@ -1,4 +1,4 @@
-"""The documents of administration: teams, endpoints, routes. Leaves finding them to the routes."""
+"""The request bodies and response views of teams, endpoints and routes. Reading the data is left to the resources."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -13,13 +13,13 @@ from services.alerts.notify.routing import Route, RouteMatch
 
 
 class TeamBody(RequestBody):
-    """A team."""
+    """The name of a team."""
 
     name: Name
 
 
 class TeamView(ResponseView):
-    """A team."""
+    """A team with its times."""
 
     id: UUID
     name: str
@@ -28,7 +28,7 @@ class TeamView(ResponseView):
 
 
 class EndpointBody(RequestBody):
-    """A new endpoint."""
+    """The members of a new endpoint."""
 
     name: Name
     kind: Literal["standard_webhook"] = "standard_webhook"
@@ -39,7 +39,7 @@ class EndpointBody(RequestBody):
 
 
 class EndpointPatchBody(RequestBody):
-    """What to change; members left out stay. `enabled: true` starts a disabled endpoint afresh."""
+    """The members to change; others stay. `enabled: true` starts a disabled endpoint afresh."""
 
     name: Name | None = None
     url: Annotated[str, StringConstraints(max_length=2048)] | None = None
@@ -50,7 +50,7 @@ class EndpointPatchBody(RequestBody):
 
 
 class EndpointView(ResponseView):
-    """An endpoint, and how it is doing."""
+    """An endpoint with its health."""
 
     id: UUID
     name: str
@@ -71,12 +71,12 @@ class EndpointView(ResponseView):
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> Self:
-        """Show `endpoint`."""
+        """Return the view of an endpoint."""
         return cls.model_validate(endpoint_members(endpoint))
 
 
 def endpoint_members(endpoint: Endpoint) -> dict[str, Any]:
-    """Return what is shown of an endpoint."""
+    """Return the members of an endpoint that are shown."""
     names = ("id", "name", "kind", "url", "team_id", "catch_all", "enabled", "disabled_reason", "disabled_at")
     more = ("max_in_flight", "last_success_at", "created_at", "updated_at")
     health = ("consecutive_failures", "failing_since", "paused_until")
@@ -86,26 +86,26 @@ def endpoint_members(endpoint: Endpoint) -> dict[str, Any]:
 
 
 class CreatedEndpointView(EndpointView):
-    """A new endpoint with its signing secret, which is shown this once."""
+    """A new endpoint with its signing secret, which is shown only once."""
 
     secret: str = Field(description="`whsec_…`; receivers verify with it.")
 
 
 class RotateSecretBody(RequestBody):
-    """How long the old secret signs beside the new one."""
+    """How long the old secret stays valid after the rotation."""
 
     overlap_s: int = Field(86_400, ge=0, le=7 * 86_400)
 
 
 class RotatedSecretView(ResponseView):
-    """The new secret, shown this once."""
+    """The new secret, which is shown only once."""
 
     secret: str
     overlap_until: datetime
 
 
 class TestMessageView(ResponseView):
-    """What came of a test message. `excerpt` is the receiver's own text: do not trust it."""
+    """The result of a test message; `excerpt` is the receiver's own text, do not trust it."""
 
     delivered: bool
     reason: str = Field(description="none, or why it was not delivered: dns, connect, tls, timeout, ssrf, http_5xx …")
@@ -116,7 +116,7 @@ class TestMessageView(ResponseView):
 
 
 class MatchersBody(RequestBody):
-    """What a route takes; an empty list takes everything."""
+    """The criteria of a route; an empty list matches everything."""
 
     rules: Words = Field([], description="Rule ids; `*` stands for anything: `repeat_contact_*`.")
     min_severity: AlertSeverity = AlertSeverity.LOW
@@ -126,7 +126,7 @@ class MatchersBody(RequestBody):
 
 
 class RouteBody(RequestBody):
-    """A route: what it takes, and who hears of it."""
+    """A route: what it matches, and who is notified."""
 
     name: Name
     matchers: MatchersBody = MatchersBody()
@@ -142,13 +142,13 @@ class RouteBody(RequestBody):
 
 
 class NewRouteBody(RouteBody):
-    """A new route; without a position it is asked last."""
+    """A new route; without a position it is the last one."""
 
     position: int | None = Field(None, ge=0, description="0 is asked first.")
 
 
 class RoutePatchBody(RequestBody):
-    """What to change; members left out stay. `position` moves it."""
+    """The members to change; others stay. `position` moves the route."""
 
     name: Name | None = None
     matchers: MatchersBody | None = None
@@ -163,14 +163,14 @@ class RoutePatchBody(RequestBody):
 
 
 class RouteView(RouteBody):
-    """A route, as it is asked."""
+    """A route with its position."""
 
     id: UUID
     position: int
 
     @classmethod
     def of(cls, route: Route, position: int) -> Self:
-        """Show `route`."""
+        """Return the view of a route."""
         matchers = MatchersBody(
             rules=list(route.rules),
             min_severity=route.min_severity,
@@ -192,14 +192,14 @@ class RouteView(RouteBody):
 
 
 class RouteListView(ResponseView):
-    """The routes in the order in which they are asked."""
+    """The routes in the order in which they are evaluated."""
 
     routes: list[RouteView]
     version: int | None = Field(description="Raised by every change; notifications name the version they went by.")
 
 
 class RouteTestBody(RequestBody):
-    """An issue that is there, or the facts of one that could be."""
+    """An existing issue, or the facts of a possible one."""
 
     issue_id: UUID | None = None
     rules: Words = Field([])
@@ -210,7 +210,7 @@ class RouteTestBody(RequestBody):
 
 
 class RouteCheckView(ResponseView):
-    """One route and its answer."""
+    """A route and whether it matched."""
 
     route_id: UUID
     name: str
@@ -218,7 +218,7 @@ class RouteCheckView(ResponseView):
 
 
 class RouteTestView(ResponseView):
-    """Who would hear of it, and why."""
+    """Who would be notified, and why."""
 
     endpoints: list[UUID]
     team: str | None

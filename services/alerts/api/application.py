@@ -1,4 +1,4 @@
-"""The application: every router of this package over the parts that the process gives it."""
+"""Builds the FastAPI application from the routers of this package and the parts of the service."""
 
 from importlib.metadata import version
 
@@ -36,7 +36,7 @@ TAGS = (
 
 
 def build(parts: ApiParts, health: Health) -> FastAPI:
-    """Return the application."""
+    """Return the application with every router and error handler."""
     app = build_api(
         title="Waymark alerts", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
     )
@@ -57,7 +57,7 @@ def build(parts: ApiParts, health: Health) -> FastAPI:
 
 async def _on_outage(request: Request, error: Exception) -> Response:
     if not is_transient(error):
-        raise error  # a value that the driver cannot encode looks like an outage by its type
+        raise error  # the type of the error alone does not tell an outage from a value that the driver cannot encode
     route = getattr(request.scope.get("route"), "path", "unrouted")
     _log.warning("database does not answer", route=route, reason=type(error).__name__)
     message = "The database does not answer; try again."

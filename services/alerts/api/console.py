@@ -1,6 +1,6 @@
-"""The console at `/`: one page from the package, without a build and without the internet.
+"""The console at `/`: static files from the package that need neither a build nor the internet.
 
-The page holds no data; it asks for a key and talks to the same API as everybody.
+The page contains no data; it asks for a key and uses the same API as everybody.
 """
 
 from importlib.resources import files
@@ -27,19 +27,19 @@ _PAGES = {name: (files("services.alerts") / "console" / name).read_bytes() for n
 
 @router.get("/")
 async def page() -> Response:
-    """The page."""
+    """Return the page of the console."""
     return _file("index.html")
 
 
 @router.get("/console.css")
 async def style() -> Response:
-    """How it looks."""
+    """Return the stylesheet of the console."""
     return _file("console.css")
 
 
 @router.get("/console.js")
 async def script() -> Response:
-    """What it does."""
+    """Return the script of the console."""
     return _file("console.js")
 
 

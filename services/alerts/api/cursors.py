@@ -1,7 +1,7 @@
-"""Cursors of lists: where the next page begins, as text that callers send back unchanged.
+"""Encodes and decodes cursors: texts that say where the next page of a list begins, and that callers send back.
 
-A cursor names its list, with the filter and the order that it came from, and is checked, not trusted: one of another
-list, or one that somebody made, is refused.
+A cursor names its list with the filter and the order of the request. It is checked and not trusted: a cursor of another
+list, or one that a caller made up, is refused.
 """
 
 import base64
@@ -27,12 +27,12 @@ P = TypeVar("P")
 
 
 def scope_of_issues(wanted: IssueFilter, order: IssueOrder) -> str:
-    """Name a list of issues, with what shapes it; the page size does not."""
+    """Return the name of a list of issues with its filter and its order, but without its page size."""
     return "issues." + blake2b(repr((wanted, order)).encode(), digest_size=6).hexdigest()
 
 
 def cursor_of_issues(scope: str, place: issue_list.IssuePageStart) -> str:
-    """Return the cursor of a place in a list of issues."""
+    """Return the cursor of a page of a list of issues."""
     match place:
         case OrderedPageStart(since=since, rank=rank, last_at=last_at, id=issue_id):
             return _written(scope, "behind", since, rank, _microseconds(last_at), issue_id)
@@ -41,24 +41,24 @@ def cursor_of_issues(scope: str, place: issue_list.IssuePageStart) -> str:
 
 
 def place_in_issues(scope: str, cursor: str | None) -> issue_list.IssuePageStart | None:
-    """Return the place of a cursor that `cursor_of_issues` made for the same list.
+    """Return the page start in a cursor that `cursor_of_issues` made for the same list.
 
     Raises:
-        Problem: it is none.
+        Problem: it is not such a cursor.
     """
     return _read(scope, cursor, _issue_place)
 
 
 def cursor_of_deliveries(endpoint_id: UUID, state: str | None, place: DeliveryPageStart) -> str:
-    """Return the cursor of a place in the deliveries to an endpoint."""
+    """Return the cursor of a page of the deliveries to an endpoint."""
     return _written(_deliveries(endpoint_id, state), _microseconds(place.at), place.id)
 
 
 def place_in_deliveries(endpoint_id: UUID, state: str | None, cursor: str | None) -> DeliveryPageStart | None:
-    """Return the place of a cursor that `cursor_of_deliveries` made for the same list.
+    """Return the page start in a cursor that `cursor_of_deliveries` made for the same list.
 
     Raises:
-        Problem: it is none.
+        Problem: it is not such a cursor.
     """
     return _read(_deliveries(endpoint_id, state), cursor, _delivery_place)
 

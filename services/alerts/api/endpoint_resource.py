@@ -1,4 +1,4 @@
-"""Endpoints over HTTP: where teams are reached, their secrets, what was sent to them. For administrators."""
+"""The resource of endpoints, for administrators: endpoints, their secrets, and their deliveries."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -52,18 +52,18 @@ router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(400, 401
 
 @router.get("/endpoints", summary="List endpoints")
 async def list_endpoints(parts: InjectedParts, _: Admin) -> list[EndpointView]:
-    """All of them, the oldest first, and how each is doing."""
+    """List all endpoints with their health, the oldest first."""
     async with acquire(parts.pool) as connection:
         return [EndpointView.of(endpoint) for endpoint in await endpoint_store.list_endpoints(connection)]
 
 
 @router.post("/endpoints", summary="Add an endpoint", status_code=201)
 async def add_endpoint(parts: InjectedParts, caller: Admin, body: EndpointBody) -> CreatedEndpointView:
-    """The answer holds the signing secret, this once."""
+    """Add an endpoint; only this answer contains its signing secret."""
     _check_target(parts, body.url)
     now = parts.clock.now()
     endpoint = Endpoint(
-        id=parts.people.new_id(),
+        id=parts.administration.new_id(),
         team_id=body.team_id,
         name=body.name,
         kind=body.kind,
@@ -79,7 +79,7 @@ async def add_endpoint(parts: InjectedParts, caller: Admin, body: EndpointBody) 
         updated_at=now,
     )
     try:
-        revealed = await parts.people.add_endpoint(endpoint, actor=caller.label)
+        revealed = await parts.administration.add_endpoint(endpoint, actor=caller.label)
     except UnknownTargetError:
         raise _unknown_team() from None
     return CreatedEndpointView.model_validate({**endpoint_members(revealed.endpoint), "secret": revealed.secret})
@@ -87,7 +87,7 @@ async def add_endpoint(parts: InjectedParts, caller: Admin, body: EndpointBody) 
 
 @router.get("/endpoints/{endpoint_id}", summary="Read an endpoint", responses=problems(404))
 async def read_endpoint(parts: InjectedParts, _: Admin, endpoint_id: UUID) -> EndpointView:
-    """One endpoint, and how it is doing."""
+    """Read one endpoint with its health."""
     async with acquire(parts.pool) as connection:
         found = await endpoint_store.find_endpoint(connection, endpoint_id)
     if found is None:
@@ -106,16 +106,16 @@ async def change_endpoint(
     body: EndpointPatchBody,
     force: Force = False,
 ) -> EndpointView:
-    """Change what is given. `enabled: true` starts a disabled endpoint afresh; what waited for it is sent then.
+    """Change the given members; `enabled: true` starts a disabled endpoint afresh and sends what waited for it.
 
-    Where nobody alive would hear any more what this endpoint is there for, the answer is 409 unless `force` is given.
+    If no working endpoint would be left for what this one serves, the answer is 409 unless `force` is given.
     """
     given: dict[str, Any] = body.model_dump(exclude_unset=True)
     changes = {name: value for name, value in given.items() if value is not None or name == "team_id"}
     if body.url is not None:
         _check_target(parts, body.url)
     try:
-        changed = await parts.people.change_endpoint(
+        changed = await parts.administration.change_endpoint(
             endpoint_id, lambda endpoint: replace(endpoint, **changes), actor=caller.label, force=force
         )
     except UnknownTargetError:
@@ -135,12 +135,12 @@ async def change_endpoint(
     responses={**problems(404, 409), 204: CAUGHT_HEADER},
 )
 async def remove_endpoint(parts: InjectedParts, caller: Admin, endpoint_id: UUID, force: Force = False) -> Response:
-    """It is taken out of every route; open issues that only it was to hear of, and did not, go to whoever hears now.
+    """Delete an endpoint and remove it from every route; open issues that only it was to receive go to others.
 
-    Where nobody alive would hear any more what this endpoint is there for, the answer is 409 unless `force` is given.
+    If no working endpoint would be left for what this one serves, the answer is 409 unless `force` is given.
     """
     try:
-        removed = await parts.people.remove_endpoint(endpoint_id, actor=caller.label, force=force)
+        removed = await parts.administration.remove_endpoint(endpoint_id, actor=caller.label, force=force)
     except UnheardWaysError as error:
         raise _unheard(error) from None
     if removed is None:
@@ -149,10 +149,10 @@ async def remove_endpoint(parts: InjectedParts, caller: Admin, endpoint_id: UUID
 
 
 @router.post("/endpoints/{endpoint_id}/test", summary="Send a test message", responses=problems(404, 409))
-async def try_endpoint(parts: InjectedParts, caller: Admin, endpoint_id: UUID) -> TestMessageView:
-    """A message of the type `endpoint.test`, signed and guarded as every other; the answer is what came of it."""
+async def send_test_message(parts: InjectedParts, caller: Admin, endpoint_id: UUID) -> TestMessageView:
+    """Send a message of the type `endpoint.test`, signed and guarded like any other, and return its result."""
     try:
-        sent = await parts.people.try_endpoint(endpoint_id, actor=caller.label)
+        sent = await parts.administration.send_test_message(endpoint_id, actor=caller.label)
     except MissingMasterKeyError:
         message = "The master key of its secret is not in the settings; add it, or rotate the secret."
         raise Problem(409, "master_key_missing", message) from None
@@ -173,9 +173,9 @@ async def try_endpoint(parts: InjectedParts, caller: Admin, endpoint_id: UUID) -
 async def rotate_secret(
     parts: InjectedParts, caller: Admin, endpoint_id: UUID, body: RotateSecretBody | None = None
 ) -> RotatedSecretView:
-    """The old secret signs beside the new one for a while, so that the receiver can change over."""
+    """Make a new secret; the old one stays valid for a while, so that the receiver can switch."""
     overlap = timedelta(seconds=(body or RotateSecretBody(overlap_s=86_400)).overlap_s)
-    revealed = await parts.people.rotate_secret(endpoint_id, overlap, actor=caller.label)
+    revealed = await parts.administration.rotate_secret(endpoint_id, overlap, actor=caller.label)
     if revealed is None:
         raise not_found("endpoint")
     return RotatedSecretView(secret=revealed.secret, overlap_until=parts.clock.now() + overlap)
@@ -190,7 +190,7 @@ async def list_deliveries(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> DeliveryPageView:
-    """Its deliveries, the latest first."""
+    """List the deliveries to an endpoint, the latest first."""
     behind = place_in_deliveries(endpoint_id, state, cursor)
     async with acquire(parts.pool) as connection:
         found = await delivery_history.deliveries_of_endpoint(connection, endpoint_id, state, behind, limit + 1)
@@ -203,7 +203,7 @@ async def list_deliveries(
 
 @router.get("/deliveries/{delivery_id}", summary="Read a delivery", responses=problems(404))
 async def read_delivery(parts: InjectedParts, _: Admin, delivery_id: WebhookId) -> DeliveryDetailView:
-    """One delivery, its body and every attempt. The id is the `webhook-id`."""
+    """Read one delivery with its body and every attempt; the id is the `webhook-id`."""
     async with acquire(parts.pool) as connection:
         found = await delivery_history.delivery(connection, delivery_id)
     if found is None:
@@ -218,8 +218,8 @@ async def read_delivery(parts: InjectedParts, _: Admin, delivery_id: WebhookId) 
     "/deliveries/{delivery_id}/replay", summary="Send a delivery again", status_code=202, responses=problems(404, 409)
 )
 async def replay(parts: InjectedParts, _: Agent, delivery_id: WebhookId) -> DeliveryView:
-    """It goes out again at once, with the same `webhook-id` and body and a fresh signature."""
-    replayed = await parts.people.replay(delivery_id)
+    """Send a delivery again at once, with the same `webhook-id` and body and a new signature."""
+    replayed = await parts.administration.replay(delivery_id)
     async with acquire(parts.pool) as connection:
         found = await delivery_history.delivery(connection, delivery_id)
     if found is None:
@@ -250,7 +250,7 @@ def _unknown_team() -> Problem:
 
 
 def _unheard(error: UnheardWaysError) -> Problem:
-    """The refusal that names what nobody would hear."""
+    """Return the problem that names the ways that would be unheard."""
     ways = error.loss.unheard
     routes = [way.route.name for way in ways if way.route]
     what = [f"what the route {name!r} takes" for name in routes]
@@ -268,6 +268,6 @@ def _unheard(error: UnheardWaysError) -> Problem:
 
 
 def _warning(lost: ReachabilityLoss) -> dict[str, str]:
-    """The header that says what goes to the catch-all endpoints from now on; none where nothing changes."""
+    """Return the header that names what goes to the catch-all endpoints from now on, if anything does."""
     names = [quote(way.route.name, safe=" ") for way in lost.caught if way.route]
     return {WARNING: f"caught by the catch-all endpoints now: {', '.join(names)}"} if names else {}

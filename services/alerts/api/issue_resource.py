@@ -1,4 +1,4 @@
-"""The inbox over HTTP: issues, everything about one, and what people do to it."""
+"""The resource of issues: lists, the details of one, and the actions of people."""
 
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -36,7 +36,7 @@ router = APIRouter(prefix="/v1/issues", tags=["issues"], responses=problems(400,
 
 
 class FilterQuery(BaseModel):
-    """Which issues; an aspect left out is open. Lists are given by repeating the name."""
+    """Which issues to list; a parameter that is left out does not restrict them. Repeat a name to give a list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,7 +49,7 @@ class FilterQuery(BaseModel):
     quiet: bool | None = Field(None, description="Issues that nobody is told of: only these, or none of them.")
 
     def wanted(self) -> IssueFilter:
-        """The filter that is meant."""
+        """Return the filter that the parameters describe."""
         states = {s.value for s in self.state if isinstance(s, IssueState)}
         if "unresolved" in self.state:
             states |= {IssueState.OPEN.value, IssueState.ACKNOWLEDGED.value}
@@ -65,7 +65,7 @@ class FilterQuery(BaseModel):
 
 
 class IssuesQuery(FilterQuery):
-    """Which issues, in which order, and how many at once."""
+    """Which issues to list, in which order, and how many per page."""
 
     sort: IssueOrder = Field(
         IssueOrder.LATEST,
@@ -77,11 +77,11 @@ class IssuesQuery(FilterQuery):
 
 @router.get("", summary="List issues", responses=problems(410), response_model_exclude_none=True)
 async def list_issues(parts: InjectedParts, _: Reader, query: Annotated[IssuesQuery, Query()]) -> IssuePageView:
-    """Issues, those with the latest friction first, or the severest.
+    """List issues, those with the latest friction first, or the most severe first.
 
-    Issues move while you page: new friction takes one to the front. So a walk of several pages ends with the issues
-    that changed since it began, and each that fits the filter from your first page to your last is on it at least
-    once. Where one comes twice, the higher `version` counts.
+    Issues move while you read page after page: a new friction moves one to the front. The last pages therefore hold the
+    issues that changed since your first page, and every issue that matches the filter all that time appears at least
+    once. If one appears twice, the higher `version` counts.
     """
     wanted = query.wanted()
     scope = scope_of_issues(wanted, query.sort)
@@ -100,14 +100,14 @@ async def list_issues(parts: InjectedParts, _: Reader, query: Annotated[IssuesQu
 
 @router.get("/summary", summary="Count issues")
 async def summarise(parts: InjectedParts, _: Reader, query: Annotated[FilterQuery, Query()]) -> IssueSummaryView:
-    """How many issues fit, by severity and state, and since when the oldest open one waits."""
+    """Count the matching issues by severity and state, and say since when the oldest open one waits."""
     async with acquire(parts.pool) as connection:
         return IssueSummaryView.of(await issue_list.summary(connection, query.wanted()))
 
 
 @router.get("/{issue_id}", summary="Read one issue", responses=problems(404), response_model_exclude_none=True)
 async def read_issue(parts: InjectedParts, _: Reader, issue_id: UUID) -> IssueDetailView:
-    """One issue with its frictions, its timeline, its audit and what was sent about it."""
+    """Read one issue with its frictions, its timeline, its audit and its deliveries."""
     async with acquire(parts.pool) as connection:
         issue = await issue_details.issue(connection, issue_id)
         if issue is None:
@@ -133,7 +133,7 @@ async def read_issue(parts: InjectedParts, _: Reader, issue_id: UUID) -> IssueDe
     "/{issue_id}/acknowledge", summary="Take an issue", responses=problems(404, 409), response_model_exclude_none=True
 )
 async def acknowledge(parts: InjectedParts, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
-    """Say that somebody is on it. Twice is once."""
+    """Acknowledge an issue: somebody is working on it. Repeating this has no effect."""
     note = body.note if body else None
     result = await parts.executor.execute(
         issue_id,
@@ -146,7 +146,7 @@ async def acknowledge(parts: InjectedParts, caller: Agent, issue_id: UUID, body:
     "/{issue_id}/resolve", summary="Resolve an issue", responses=problems(404, 409), response_model_exclude_none=True
 )
 async def resolve(parts: InjectedParts, caller: Agent, issue_id: UUID, body: ResolveBody | None = None) -> IssueView:
-    """Say that it is dealt with. Twice is once; new friction within the reopen window opens it again."""
+    """Resolve an issue. Repeating this has no effect; a new friction within the reopen window reopens it."""
     said = body or ResolveBody(note=None, resolution="resolved")
     result = await parts.executor.execute(
         issue_id,
@@ -164,7 +164,7 @@ async def resolve(parts: InjectedParts, caller: Agent, issue_id: UUID, body: Res
     response_model_exclude_none=True,
 )
 async def reopen(parts: InjectedParts, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
-    """Open it again, unless it was merged or a later issue of the same fingerprint is unresolved."""
+    """Reopen an issue, unless it was merged or a later issue of the same fingerprint is unresolved."""
     note = body.note if body else None
     result = await parts.executor.execute(
         issue_id,
@@ -182,7 +182,7 @@ async def reopen(parts: InjectedParts, caller: Agent, issue_id: UUID, body: Acti
     response_model_exclude_none=True,
 )
 async def snooze(parts: InjectedParts, caller: Agent, issue_id: UUID, body: SnoozeBody) -> IssueView:
-    """Nobody is told anything until then, but for a raise to critical; then people are reminded."""
+    """Silence an issue until a time, except for a raise to critical; people are reminded when it ends."""
     until = body.until or parts.clock.now() + timedelta(seconds=body.for_s or 0)
     result = await parts.executor.execute(
         issue_id,
@@ -193,7 +193,7 @@ async def snooze(parts: InjectedParts, caller: Agent, issue_id: UUID, body: Snoo
 
 @router.post("/{issue_id}/note", summary="Write a note", responses=problems(404), response_model_exclude_none=True)
 async def note(parts: InjectedParts, caller: Agent, issue_id: UUID, body: NoteBody) -> IssueView:
-    """Leave something that the next person should know. It stands in the audit for good."""
+    """Add a note for the next person; it stays in the audit for good."""
     result = await parts.executor.execute(
         issue_id, lambda issue, _: actions.note(issue, actor=caller.label, now=parts.clock.now(), text=body.text)
     )

@@ -1,4 +1,4 @@
-"""Who hears, over HTTP: endpoints where nobody does, what waits for them, routes that nobody would hear."""
+"""The resource of reachability: silent endpoints, what waits for them, and ways that are unheard."""
 
 from datetime import datetime
 from typing import Self
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(401, 403
 
 
 class SilentEndpointView(ResponseView):
-    """An endpoint where nobody hears."""
+    """An endpoint that accepts nothing."""
 
     id: UUID
     name: str
@@ -39,7 +39,7 @@ class SilentEndpointView(ResponseView):
 
     @classmethod
     def of(cls, silent: SilentEndpoint) -> Self:
-        """Show `silent`."""
+        """Return the view of a silent endpoint."""
         return cls(
             id=silent.endpoint.id,
             name=silent.endpoint.name,
@@ -53,19 +53,19 @@ class SilentEndpointView(ResponseView):
 
 
 class WayView(ResponseView):
-    """A route, or the way of what no route takes: its members are null."""
+    """A route, or the way of what no route matches: its members are null."""
 
     route_id: UUID | None
     name: str | None
 
     @classmethod
     def of(cls, way: Way) -> Self:
-        """Show `way`."""
+        """Return the view of a way."""
         return cls(route_id=way.route.id if way.route else None, name=way.route.name if way.route else None)
 
 
 class ReachabilityView(ResponseView):
-    """Who hears, now."""
+    """Who can be notified now, and who cannot."""
 
     heard: bool = Field(description="No endpoint is dead but by a person's hand, and nothing is unheard.")
     endpoints: int
@@ -78,24 +78,24 @@ class ReachabilityView(ResponseView):
     unheard_since: datetime | None
 
     @classmethod
-    def of(cls, found: ReachabilityReport) -> Self:
-        """Show `found`."""
+    def of(cls, report: ReachabilityReport) -> Self:
+        """Return the view of a report."""
         return cls(
-            heard=found.well,
-            endpoints=found.endpoints,
-            living=found.living,
-            catching=found.catching,
-            silent=[SilentEndpointView.of(one) for one in found.silent],
-            unheard=[WayView.of(way) for way in found.ways_that(Reachability.UNHEARD)],
-            caught=[WayView.of(way) for way in found.ways_that(Reachability.CAUGHT)],
-            unheard_issues=found.unheard.count,
-            unheard_since=found.unheard.since,
+            heard=report.well,
+            endpoints=report.endpoints,
+            living=report.living,
+            catching=report.catching,
+            silent=[SilentEndpointView.of(one) for one in report.silent],
+            unheard=[WayView.of(way) for way in report.ways_that(Reachability.UNHEARD)],
+            caught=[WayView.of(way) for way in report.ways_that(Reachability.CAUGHT)],
+            unheard_issues=report.unheard.count,
+            unheard_since=report.unheard.since,
         )
 
 
 @router.get("/hearing", summary="Ask who hears")
-async def who_hears(parts: InjectedParts, _: Reader) -> ReachabilityView:
-    """Endpoints where nobody hears, since when and what waits for them; routes and issues that nobody would hear of."""
+async def read_reachability(parts: InjectedParts, _: Reader) -> ReachabilityView:
+    """List silent endpoints with what waits for them, and the routes and issues that nobody is notified of."""
     async with acquire(parts.pool) as connection:
         found = await reachability_store.survey(connection)
     return ReachabilityView.of(report_reachability(found, now=parts.clock.now()))

@@ -1,4 +1,4 @@
-"""Teams and routes over HTTP: who hears of which issues, and a way to ask before it matters. For administrators."""
+"""The resources of teams and routes, for administrators, and a test of the routes that sends nothing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/v1", responses=problems(400, 401, 403, 413, 422, 503
 
 @router.get("/teams", summary="List teams", tags=["teams"])
 async def list_teams(parts: InjectedParts, _: Admin) -> list[TeamView]:
-    """All teams, by name."""
+    """List all teams, ordered by name."""
     async with acquire(parts.pool) as connection:
         found = await team_store.list_teams(connection)
     return [TeamView.model_validate(team, from_attributes=True) for team in found]
@@ -40,8 +40,8 @@ async def list_teams(parts: InjectedParts, _: Admin) -> list[TeamView]:
 
 @router.post("/teams", summary="Add a team", tags=["teams"], status_code=201, responses=problems(409))
 async def add_team(parts: InjectedParts, _: Admin, body: TeamBody) -> TeamView:
-    """A name for the people behind some endpoints."""
-    team = await parts.people.add_team(body.name)
+    """Add a team: a name for the people behind some endpoints."""
+    team = await parts.administration.add_team(body.name)
     if team is None:
         raise _team_exists()
     return TeamView.model_validate(team, from_attributes=True)
@@ -49,9 +49,9 @@ async def add_team(parts: InjectedParts, _: Admin, body: TeamBody) -> TeamView:
 
 @router.patch("/teams/{team_id}", summary="Rename a team", tags=["teams"], responses=problems(404, 409))
 async def rename_team(parts: InjectedParts, _: Admin, team_id: UUID, body: TeamBody) -> TeamView:
-    """Issues that it was told of keep the old name."""
+    """Rename a team; issues that were routed to it keep the old name."""
     try:
-        team = await parts.people.rename_team(team_id, body.name)
+        team = await parts.administration.rename_team(team_id, body.name)
     except team_store.NameTakenError:
         raise _team_exists() from None
     if team is None:
@@ -61,31 +61,31 @@ async def rename_team(parts: InjectedParts, _: Admin, team_id: UUID, body: TeamB
 
 @router.delete("/teams/{team_id}", summary="Delete a team", tags=["teams"], status_code=204, responses=problems(409))
 async def remove_team(parts: InjectedParts, _: Admin, team_id: UUID) -> Response:
-    """Only a team that no endpoint and no route names."""
-    if not await parts.people.remove_team(team_id):
+    """Delete a team that no endpoint and no route names."""
+    if not await parts.administration.remove_team(team_id):
         raise Problem(409, "team_in_use", "There is no such team, or an endpoint or a route still names it.")
     return Response(status_code=204)
 
 
 @router.get("/routes", summary="List routes", tags=["routes"])
 async def list_routes(parts: InjectedParts, _: Admin) -> RouteListView:
-    """The routes in the order in which they are asked."""
+    """List the routes in the order in which they are evaluated."""
     async with acquire(parts.pool) as connection:
-        whom = await directory_store.load_directory(connection)
-    return _shown(RouteList(routes=whom.routes, version=whom.version))
+        directory = await directory_store.load_directory(connection)
+    return _shown(RouteList(routes=directory.routes, version=directory.version))
 
 
 @router.post("/routes", summary="Add a route", tags=["routes"], status_code=201)
 async def add_route(parts: InjectedParts, caller: Admin, body: NewRouteBody) -> RouteView:
-    """Asked last, unless a position is given."""
-    fresh = _route(parts.people.new_id(), body)
+    """Add a route, as the last one unless a position is given."""
+    fresh = _route(parts.administration.new_id(), body)
     changed = await _edit(parts, lambda routes: _placed(routes, fresh, body.position), caller.label, "route added")
     return _one(changed, fresh.id)
 
 
 @router.patch("/routes/{route_id}", summary="Change a route", tags=["routes"], responses=problems(404))
 async def change_route(parts: InjectedParts, caller: Admin, route_id: UUID, body: RoutePatchBody) -> RouteView:
-    """Change what is given; `position` moves it."""
+    """Change the given members; `position` moves the route."""
 
     def edit(routes: list[Route]) -> list[Route] | None:
         at = next((index for index, candidate in enumerate(routes) if candidate.id == route_id), None)
@@ -102,7 +102,7 @@ async def change_route(parts: InjectedParts, caller: Admin, route_id: UUID, body
     "/routes/{route_id}", summary="Delete a route", tags=["routes"], status_code=204, responses=problems(404)
 )
 async def remove_route(parts: InjectedParts, caller: Admin, route_id: UUID) -> Response:
-    """What it took goes on to the routes behind it."""
+    """Delete a route; the issues that it matched go on to the routes behind it."""
 
     def edit(routes: list[Route]) -> list[Route] | None:
         left = [candidate for candidate in routes if candidate.id != route_id]
@@ -113,8 +113,8 @@ async def remove_route(parts: InjectedParts, caller: Admin, route_id: UUID) -> R
 
 
 @router.post("/routes/test", summary="Ask who would hear of an issue", tags=["routes"], responses=problems(404))
-async def ask_routes(parts: InjectedParts, _: Admin, body: RouteTestBody) -> RouteTestView:
-    """Which routes match, which do not, and why; nothing is sent."""
+async def try_routes(parts: InjectedParts, _: Admin, body: RouteTestBody) -> RouteTestView:
+    """Say which routes match, which do not, and why; nothing is sent."""
     about = RoutingFacts(
         rules=tuple(body.rules),
         severity=body.severity,
@@ -123,14 +123,14 @@ async def ask_routes(parts: InjectedParts, _: Admin, body: RouteTestBody) -> Rou
         reason=body.reason,
     )
     async with acquire(parts.pool) as connection:
-        whom = await directory_store.load_directory(connection)
+        directory = await directory_store.load_directory(connection)
         if body.issue_id is not None:
             issue = await issue_details.issue(connection, body.issue_id)
             if issue is None:
                 raise not_found("issue")
             about = routing_facts(issue)
-    routing = evaluate_routes(about, whom, now=parts.clock.now())
-    path = [RouteCheckView(route_id=asked.route.id, name=asked.route.name, match=asked.match) for asked in routing.path]
+    routing = evaluate_routes(about, directory, now=parts.clock.now())
+    path = [RouteCheckView(route_id=check.route.id, name=check.route.name, match=check.match) for check in routing.path]
     return RouteTestView(
         endpoints=list(routing.endpoints),
         team=routing.team,
@@ -147,7 +147,7 @@ def _team_exists() -> Problem:
 
 async def _edit(parts: ApiParts, edit: RouteEdit, actor: str, change: str) -> RouteList:
     try:
-        changed = await parts.people.edit_routes(edit, actor=actor, change=change)
+        changed = await parts.administration.edit_routes(edit, actor=actor, change=change)
     except UnknownTargetError:
         raise Problem(422, "target_unknown", "A route names an endpoint or a team that does not exist.") from None
     except ContradictoryRouteError as error:

@@ -1,4 +1,4 @@
-"""`GET /v1/stream`: every change of every issue as it happens, as server-sent events that can be resumed."""
+"""The resource of the live stream: every change of an issue as server-sent events that can be resumed."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ Browsers' EventSource cannot send the Authorization header; use fetch and read t
 async def stream(
     parts: InjectedParts, _: Reader, last_event_id: Annotated[str | None, Header()] = None
 ) -> StreamingResponse:
-    """Follow issues live."""
+    """Stream the changes of issues as they happen."""
     if not parts.live.has_room:
         raise Problem(503, "stream_full", "Too many streams are open here; try again.", headers={"retry-after": "5"})
     return StreamingResponse(

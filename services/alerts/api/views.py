@@ -1,4 +1,4 @@
-"""The documents that the API takes and gives. Leaves finding them to the routes."""
+"""The request bodies and response views of issues and deliveries. Reading the data is left to the resources."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,26 +22,26 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r
 
 
 class RequestBody(BaseModel):
-    """What comes in: nothing unknown."""
+    """The base of request bodies: unknown members are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ResponseView(BaseModel):
-    """What goes out."""
+    """The base of everything that the API returns."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class TitleView(ResponseView):
-    """One sentence in the two languages of the house."""
+    """One sentence in English and Korean."""
 
     en: str
     ko: str
 
 
 class TimelineStepView(ResponseView):
-    """One line of the timeline excerpt."""
+    """One step of the timeline excerpt."""
 
     occurred_at: datetime
     channel: str
@@ -51,7 +51,7 @@ class TimelineStepView(ResponseView):
 
 
 class IssueView(ResponseView):
-    """Issue v1, with the number of times this matter has come up and whether anybody is told of it."""
+    """Issue v1, with its occurrence and whether people are notified of it."""
 
     id: UUID
     fingerprint: str = Field(description="What groups frictions into this issue; docs/alerts.md gives the rule.")
@@ -86,7 +86,7 @@ class IssueView(ResponseView):
 
     @classmethod
     def of(cls, issue: Issue) -> Self:
-        """Show `issue`."""
+        """Return the view of an issue."""
         return cls.model_validate(_members(issue))
 
 
@@ -96,14 +96,14 @@ def _members(issue: Issue) -> dict[str, Any]:
 
 
 class IssuePageView(ResponseView):
-    """A page of issues, in the order that was asked for."""
+    """A page of issues in the requested order."""
 
     issues: list[IssueView]
     next_cursor: str | None = Field(None, description="Send it back as `cursor`; absent on the last page.")
 
 
 class SeverityCountView(ResponseView):
-    """Issues of one severity, by state."""
+    """The number of issues of one severity, by state."""
 
     severity: AlertSeverity
     open: int
@@ -113,7 +113,7 @@ class SeverityCountView(ResponseView):
 
 
 class IssueSummaryView(ResponseView):
-    """How many issues fit a filter."""
+    """The number of issues that match a filter."""
 
     total: int
     oldest_open_at: datetime | None = Field(description="When the open one that waits longest was opened.")
@@ -121,7 +121,7 @@ class IssueSummaryView(ResponseView):
 
     @classmethod
     def of(cls, counts: Sequence[SeverityCount]) -> Self:
-        """Show `counts`."""
+        """Return the view of these counts."""
         return cls(
             total=sum(sum(count.by_state.values()) for count in counts),
             oldest_open_at=min((c.oldest_open_at for c in counts if c.oldest_open_at is not None), default=None),
@@ -139,7 +139,7 @@ class IssueSummaryView(ResponseView):
 
 
 class IssueEventView(ResponseView):
-    """One line of the audit."""
+    """One entry of the audit."""
 
     at: datetime
     actor: str = Field(description="Label of the key that acted, or `waymark`.")
@@ -149,12 +149,12 @@ class IssueEventView(ResponseView):
 
     @classmethod
     def of(cls, event: IssueEventRow) -> Self:
-        """Show `event`."""
+        """Return the view of an audit entry."""
         return cls(at=event.at, actor=event.actor, kind=event.kind, version=event.version, detail=event.detail)
 
 
 class DeliveryView(ResponseView):
-    """One notification for one endpoint. `id` is the `webhook-id`, the same in every attempt and replay."""
+    """One notification for one endpoint; `id` is the `webhook-id`, the same in every attempt and replay."""
 
     id: str
     issue_id: UUID | None
@@ -171,12 +171,12 @@ class DeliveryView(ResponseView):
 
     @classmethod
     def of(cls, row: DeliveryRow) -> Self:
-        """Show `row`."""
+        """Return the view of a row."""
         return cls.model_validate(row, from_attributes=True)
 
 
 class AttemptView(ResponseView):
-    """One try, and what the receiver said. `excerpt` is the receiver's own text: do not trust it."""
+    """One attempt and its answer; `excerpt` is the receiver's own text, do not trust it."""
 
     attempt: int
     at: datetime
@@ -188,7 +188,7 @@ class AttemptView(ResponseView):
 
     @classmethod
     def of(cls, row: AttemptRow) -> Self:
-        """Show `row`."""
+        """Return the view of a row."""
         return cls.model_validate(row, from_attributes=True)
 
 
@@ -207,7 +207,7 @@ class DeliveryPageView(ResponseView):
 
 
 class OmittedCountsView(ResponseView):
-    """How many older ones there are that the lists of an issue leave out."""
+    """How many older items the lists of an issue leave out."""
 
     evidence: int
     events: int
@@ -215,7 +215,7 @@ class OmittedCountsView(ResponseView):
 
 
 class IssueDetailView(IssueView):
-    """Everything about one issue."""
+    """An issue with its frictions, its audit and its deliveries."""
 
     evidence: list[dict[str, Any]] = Field(
         description="Its frictions, as friction v1, retracted ones too: the latest 100."
@@ -226,13 +226,13 @@ class IssueDetailView(IssueView):
 
 
 class ActionBody(RequestBody):
-    """What can be said with an action."""
+    """The note that an action can carry."""
 
     note: Text | None = Field(None, description="Kept in the audit.")
 
 
 class ResolveBody(ActionBody):
-    """How it ended."""
+    """The resolution of an issue, with a note."""
 
     resolution: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")] = Field(
         "resolved", description="A word of your own: `called_back`, `refunded`, `false_alarm` …"
@@ -246,7 +246,7 @@ class ResolveBody(ActionBody):
 
 
 class SnoozeBody(ActionBody):
-    """Until when; one of the two."""
+    """The end of a snooze: give exactly one of the two."""
 
     until: Moment | None = Field(None, description="A year ahead at most.")
     for_s: int | None = Field(None, ge=60, le=LONGEST_SNOOZE.days * 86_400, description="Seconds from now.")
@@ -259,6 +259,6 @@ class SnoozeBody(ActionBody):
 
 
 class NoteBody(RequestBody):
-    """Something that the next person should know."""
+    """A note for the next person."""
 
     text: Text

@@ -166,7 +166,9 @@ class _Most:
 async def _enable(engine: Engine, endpoint: Any) -> None:
     from dataclasses import replace
 
-    await engine.service.parts.people.change_endpoint(endpoint, lambda e: replace(e, enabled=True), actor="test")
+    await engine.service.parts.administration.change_endpoint(
+        endpoint, lambda e: replace(e, enabled=True), actor="test"
+    )
 
 
 async def _replay(engine: Engine, clock: SteppingClock, name: str) -> None:
