@@ -3,58 +3,63 @@
 
 const WORDS = {
   en: {
-    title: "Open the console", hint: "With a reader key you look, with an agent key you act.", key: "Key",
-    enter: "Open", leave: "Leave", other: "한국어", live: "live", connecting: "connecting", lost: "connection lost",
-    resolvedToo: "resolved too", quietToo: "quiet too", nothing: "Nothing is open. Nobody is waiting.",
-    acknowledge: "Take it", resolve: "Resolve", reopen: "Reopen", snooze: "Snooze 1 h", note: "Note",
-    noteAsk: "What should the next person know?", open: "open", acknowledged: "taken", resolved: "resolved",
-    critical: "critical", high: "high", medium: "medium", low: "low", quiet: "quiet", frictions: "frictions",
-    since: "since", last: "last", by: "by", timeline: "Timeline", evidence: "Why", audit: "What was done",
-    deliveries: "Who was told", customer: "customer", none: "none", mergedInto: "lives on in", snoozed: "silent until",
-    badKey: "This key does not open the console.", offline: "The service does not answer.",
-    notAllowed: "Your key may look, but not act.", conflict: "Somebody was quicker; look again.", retracted: "taken back",
-    pending: "waiting", delivered: "delivered", exhausted: "given up", friction: "friction",
-    opened: "opened", friction_added: "friction added", friction_updated: "friction changed",
-    friction_retracted: "friction taken back", friction_left: "friction moved away", severity_raised: "became worse",
-    moved: "moved with the customer", reopened: "opened again", snoozed_: "snoozed", snooze_ended: "snooze ended",
-    note_: "noted", told: "people told", not_told: "nobody told",
-    shows: (shown, total, left) => `Shows ${shown} of ${total}${left ? `; ${left} not shown` : ""}.`,
-    leftOut: (count, severity) => `${count} ${severity}`, no_route: "no route", older: (count) => `${count} older not shown`, more: (count) => `Show ${count} more`,
-    showsResolved: (shown, total) => `Resolved: shows the latest ${shown} of ${total}.`,
-    liveUnheard: "live, but not everybody is told", caughtTitle: "Some receivers take nothing",
-    unheardTitle: "Not everybody is told", hearingUnknown: "Whether everybody is told is not known now.",
-    by_hand: "disabled by hand", gone: "wants nothing more (410) and is disabled", failing: "failed for days and is disabled",
-    unreachable: "does not take what is sent", holding: "takes nothing and asks for time", waits: "waiting",
-    unheardRoute: "Nobody hears of what this route takes", unheardRest: "Nobody hears of what no route takes",
-    caughtRoute: "Only the catch-all receivers hear of what this route takes", unheardIssues: "Open issues of which nobody was told",
+    title: "Open the console", hint: "A reader key can look; an agent key can also act.", key: "Key",
+    enter: "Open", leave: "Log out", other: "한국어", live: "live", connecting: "connecting", lost: "connection lost",
+    resolvedToo: "Include resolved issues", quietToo: "Include issues without alerts",
+    nothing: "No open issues. No customer is waiting.",
+    acknowledge: "Take it", resolve: "Resolve", reopen: "Reopen", snooze: "Snooze for 1 h", note: "Note",
+    noteAsk: "Note for the next person", open: "open", acknowledged: "in progress", resolved: "resolved",
+    critical: "critical", high: "high", medium: "medium", low: "low", quiet: "no alerts",
+    frictions: (count) => `${count} ${count === 1 ? "friction" : "frictions"}`,
+    since: ["since ", ""], snoozedUntil: ["alerts off until ", ""],
+    last: "last", timeline: "Journey", evidence: "Why", audit: "History",
+    deliveries: "Alerts sent", customer: "customer", none: "none", mergedInto: "merged into",
+    badKey: "This key cannot open the console.", offline: "The service does not answer. Please try again in a moment.",
+    notAllowed: "This key can look, but not act.", conflict: "Somebody else was faster. Please check again.",
+    retracted: "retracted", pending: "waiting", delivered: "delivered", exhausted: "failed",
+    opened: "issue opened", friction_added: "friction added", friction_updated: "friction changed",
+    friction_retracted: "friction retracted", friction_left: "friction moved to another issue",
+    severity_raised: "severity raised", moved: "moved with the customer's identity", reopened: "reopened",
+    snoozed_: "alerts turned off", snooze_ended: "alerts turned on again", note_: "note", told: "alert sent", not_told: "no alert sent",
+    shows: (shown, total, left) => `${shown} of ${total} shown${left ? ` (not shown: ${left})` : ""}`,
+    leftOut: (count, severity) => `${count} ${severity}`, no_route: "nobody to alert", older: (count) => `${count} older not shown`, more: (count) => `Show ${count} more`,
+    showsResolved: (shown, total) => `Resolved: the latest ${shown} of ${total} shown`,
+    liveUnheard: "live, but some alerts are not delivered", caughtTitle: "Some receivers get no alerts",
+    unheardTitle: "Some alerts reach nobody", hearingUnknown: "The state of alert delivery is not known at the moment.",
+    by_hand: "disabled by an administrator", gone: "disabled: the receiver refuses messages (410)", failing: "disabled: deliveries failed for days",
+    unreachable: "deliveries keep failing", holding: "the receiver keeps asking for more time", waits: "waiting",
+    unheardRoute: "Nobody is alerted of the issues of this route", unheardRest: "Nobody is alerted of the issues that no route matches",
+    caughtRoute: "Only the catch_all receivers are alerted of the issues of this route", unheardIssues: "Open issues that nobody was alerted of",
   },
   ko: {
-    title: "콘솔 열기", hint: "reader 키로는 보고, agent 키로는 처리합니다.", key: "키",
-    enter: "열기", leave: "나가기", other: "English", live: "실시간", connecting: "연결 중", lost: "연결 끊김",
-    resolvedToo: "해결된 것도", quietToo: "조용한 것도", nothing: "열린 이슈가 없습니다. 기다리는 고객이 없습니다.",
-    acknowledge: "맡기", resolve: "해결", reopen: "다시 열기", snooze: "1시간 조용히", note: "메모",
-    noteAsk: "다음 사람이 알아야 할 것은?", open: "열림", acknowledged: "처리 중", resolved: "해결됨",
-    critical: "위급", high: "높음", medium: "보통", low: "낮음", quiet: "조용함", frictions: "건의 불편",
-    since: "시작", last: "최근", by: "담당", timeline: "여정", evidence: "이유", audit: "처리 기록",
-    deliveries: "알린 곳", customer: "고객", none: "없음", mergedInto: "합쳐진 이슈", snoozed: "조용히",
-    badKey: "이 키로는 콘솔을 열 수 없습니다.", offline: "서비스가 응답하지 않습니다.",
-    notAllowed: "이 키로는 볼 수만 있습니다.", conflict: "다른 사람이 먼저 처리했습니다. 다시 확인해 주세요.",
-    retracted: "취소됨", pending: "대기", delivered: "전달됨", exhausted: "포기", friction: "건의 불편",
-    opened: "이슈 열림", friction_added: "불편 추가", friction_updated: "불편 변경", friction_retracted: "불편 취소",
-    friction_left: "불편 이동", severity_raised: "심각도 상승", moved: "고객과 함께 이동", reopened: "다시 열림",
-    snoozed_: "조용히 함", snooze_ended: "다시 알림", note_: "메모", told: "알림 보냄", not_told: "알리지 않음",
-    shows: (shown, total, left) => `${total}건 중 ${shown}건 표시${left ? `; ${left}은 표시하지 않음` : ""}`,
-    leftOut: (count, severity) => `${severity} ${count}건`, no_route: "받을 곳이 없음", older: (count) => `이전 ${count}건은 표시하지 않음`,
+    title: "콘솔 열기", hint: "reader 키는 조회만, agent 키는 처리까지 할 수 있습니다.", key: "키",
+    enter: "열기", leave: "로그아웃", other: "English", live: "실시간", connecting: "연결 중", lost: "연결 끊김",
+    resolvedToo: "해결된 이슈 포함", quietToo: "알림 없는 이슈 포함",
+    nothing: "열린 이슈가 없습니다. 기다리는 고객도 없습니다.",
+    acknowledge: "내가 담당", resolve: "해결", reopen: "다시 열기", snooze: "1시간 알림 끄기", note: "메모",
+    noteAsk: "다음 담당자에게 남길 메모", open: "열림", acknowledged: "처리 중", resolved: "해결됨",
+    critical: "긴급", high: "높음", medium: "보통", low: "낮음", quiet: "알림 없음",
+    frictions: (count) => `불편 ${count}건`, since: ["", "부터"], snoozedUntil: ["", "까지 알림 꺼짐"],
+    last: "최근", timeline: "고객 여정", evidence: "발생 이유", audit: "처리 이력",
+    deliveries: "알림 발송 내역", customer: "고객", none: "없음", mergedInto: "병합된 이슈",
+    badKey: "이 키로는 콘솔을 열 수 없습니다.", offline: "서비스가 응답하지 않습니다. 잠시 후 다시 시도해 주세요.",
+    notAllowed: "이 키로는 조회만 할 수 있습니다.", conflict: "다른 담당자가 먼저 처리했습니다. 다시 확인해 주세요.",
+    retracted: "철회됨", pending: "발송 대기", delivered: "전달 완료", exhausted: "발송 실패",
+    opened: "이슈 생성", friction_added: "불편 추가", friction_updated: "불편 내용 변경", friction_retracted: "불편 철회",
+    friction_left: "불편이 다른 이슈로 이동", severity_raised: "심각도 상승", moved: "고객 식별 변경에 따라 이동", reopened: "다시 열림",
+    snoozed_: "알림 끔", snooze_ended: "알림 다시 켜짐", note_: "메모", told: "알림 발송", not_told: "알림 미발송",
+    shows: (shown, total, left) => `전체 ${total}건 중 ${shown}건 표시${left ? ` (미표시: ${left})` : ""}`,
+    leftOut: (count, severity) => `${severity} ${count}건`, no_route: "알림 받을 곳 없음", older: (count) => `이전 ${count}건 생략`,
     web: "웹", app: "앱", phone: "전화", ivr: "ARS", chat: "채팅", email: "이메일", sms: "문자", social: "SNS",
     messenger: "메신저", store: "매장", kiosk: "키오스크", field: "방문", device: "기기", mail: "우편", api: "API",
-    basic: "베이직", enhanced: "우대", premium: "프리미엄", more: (count) => `${count}건 더 보기`,
-    showsResolved: (shown, total) => `해결된 ${total}건 중 최근 ${shown}건 표시`,
-    liveUnheard: "실시간이지만 알림이 다 가지 않음", caughtTitle: "알림을 받지 못하는 곳이 있습니다",
-    unheardTitle: "아무도 받지 못하는 알림이 있습니다", hearingUnknown: "알림이 전달되는지 지금은 확인할 수 없습니다.",
-    by_hand: "사람이 비활성화함", gone: "더 받지 않겠다고 하여(410) 비활성화됨", failing: "며칠간 실패하여 비활성화됨",
-    unreachable: "전송을 받지 않음", holding: "받지 않고 시간을 요청함", waits: "대기",
-    unheardRoute: "이 라우트의 이슈는 아무도 알림을 받지 못합니다", unheardRest: "라우트에 해당하지 않는 이슈는 아무도 알림을 받지 못합니다",
-    caughtRoute: "이 라우트의 이슈는 catch_all 수신처만 받습니다", unheardIssues: "아무에게도 알리지 못한 열린 이슈",
+    basic: "일반", enhanced: "우대", premium: "프리미엄", more: (count) => `${count}건 더 보기`,
+    showsResolved: (shown, total) => `해결된 이슈 ${total}건 중 최근 ${shown}건 표시`,
+    liveUnheard: "실시간 연결됨 · 일부 알림 전달 안 됨", caughtTitle: "알림을 받지 못하는 수신처가 있습니다",
+    unheardTitle: "아무도 받지 못하는 알림이 있습니다", hearingUnknown: "지금은 알림 전달 상태를 확인할 수 없습니다.",
+    by_hand: "관리자가 비활성화함", gone: "수신 거부 응답(410)으로 비활성화됨", failing: "며칠 동안 전달에 실패해 비활성화됨",
+    unreachable: "전달에 계속 실패함", holding: "수신을 계속 미룸", waits: "대기 중",
+    unheardRoute: "이 라우트의 이슈는 아무도 알림을 받지 못합니다", unheardRest: "어느 라우트에도 해당하지 않는 이슈는 아무도 알림을 받지 못합니다",
+    caughtRoute: "이 라우트의 이슈는 catch_all 수신처만 알림을 받습니다", unheardIssues: "아무에게도 알리지 못한 열린 이슈",
   },
 };
 const RANK = { critical: 0, high: 1, medium: 2, low: 3 };
@@ -85,6 +90,12 @@ function clock(text) {
   const day = moment.toDateString() === new Date().toDateString() ? {} : { month: "short", day: "numeric" };
   const shown = moment.toLocaleString(state.language, { ...day, hour: "2-digit", minute: "2-digit" });
   return element("time", { dateTime: text, title: `${moment.toLocaleString(state.language)} ${ZONE}` }, shown);
+}
+
+// Words around a time: "since 10:00", but "10:00부터".
+function around(word, text) {
+  const [before, after] = say(word);
+  return element("span", {}, before, clock(text), after);
 }
 
 async function call(method, path, body) {
@@ -243,9 +254,9 @@ function line(issue) {
     element("span", {}, issue.state === "open" ? say("open") : `${say(issue.state)}${who(issue)}`),
     issue.quiet ? element("span", { className: "chip" }, say("quiet")) : null,
     issue.service_level ? element("span", { className: "chip" }, say(issue.service_level)) : null,
-    issue.snoozed_until && isOpen(issue) ? element("span", { className: "chip" }, `${say("snoozed")} `, clock(issue.snoozed_until)) : null,
+    issue.snoozed_until && isOpen(issue) ? element("span", { className: "chip" }, around("snoozedUntil", issue.snoozed_until)) : null,
     element("span", {}, [issue.channel && say(issue.channel), issue.reason].filter(Boolean).join(" · ")),
-    element("span", {}, counted(issue.count)),
+    element("span", {}, say("frictions")(issue.count)),
     element("span", {}, `${say("last")} `, clock(issue.last_at)),
     issue.team ? element("span", { className: "chip" }, issue.team) : null,
   ];
@@ -256,10 +267,6 @@ function line(issue) {
     element("div", { className: "actions" }, ...actions(issue)));
   if (state.fresh.has(issue.id)) item.classList.add("fresh");
   return item;
-}
-
-function counted(count) {
-  return state.language === "ko" ? `${count}${say("frictions")}` : `${count} ${say(count === 1 ? "friction" : "frictions")}`;
 }
 
 function who(issue) {
@@ -307,8 +314,8 @@ function detail(issue) {
   const list = (items) => items.length ? element("ul", {}, ...items) : element("p", { className: "code" }, say("none"));
   const head = element("p", { className: "facts", data: { severity: issue.severity } },
     element("span", { className: "severity" }, say(issue.severity)), element("span", {}, say(issue.state) + who(issue)),
-    element("span", {}, `${say("since")} `, clock(issue.first_at)),
-    issue.snoozed_until ? element("span", {}, `${say("snoozed")} `, clock(issue.snoozed_until)) : null,
+    around("since", issue.first_at),
+    issue.snoozed_until ? around("snoozedUntil", issue.snoozed_until) : null,
     element("span", { className: "code" }, `${say("customer")} ${issue.customer_id}`),
     issue.merged_into ? element("span", { className: "code" }, `${say("mergedInto")} ${issue.merged_into}`) : null);
   const older = (count) => (count ? element("p", { className: "code" }, say("older")(number(count))) : null);
@@ -363,7 +370,7 @@ function warn() {
 }
 
 function warnings(found) {
-  const since = (moment) => moment ? [`, ${say("since")} `, clock(moment)] : [];
+  const since = (moment) => moment ? [", ", around("since", moment)] : [];
   const silent = found.silent.filter((one) => one.reason !== "by_hand" || one.waiting).map((one) =>
     [element("b", {}, one.name), `: ${say(one.reason)}`, ...since(one.since),
       ...(one.waiting ? [`; ${say("waits")}: ${one.waiting}`, ...since(one.waiting_since)] : [])]);
@@ -428,12 +435,12 @@ async function receive(block) {
   }
 }
 
-// -- the door
+// -- logging in and out
 
 function enter(key) {
   state.key = key;
   sessionStorage.setItem("key", key);
-  $("door").hidden = true;
+  $("login").hidden = true;
   $("inbox").hidden = $("leave").hidden = false;
   follow();
   if (location.hash.length > 30) show(location.hash.slice(1));
@@ -448,15 +455,15 @@ function leave(problem = "") {
   warn();
   sessionStorage.removeItem("key");
   $("inbox").hidden = $("leave").hidden = true;
-  $("door").hidden = false;
-  $("door-problem").textContent = problem;
+  $("login").hidden = false;
+  $("login-problem").textContent = problem;
   light("");
   $("key").focus();
 }
 
 function speak() {
   document.documentElement.lang = state.language;
-  const texts = { "door-title": "title", "door-hint": "hint", "door-label": "key", enter: "enter", leave: "leave",
+  const texts = { "login-title": "title", "login-hint": "hint", "login-label": "key", enter: "enter", leave: "leave",
     language: "other", "with-resolved-label": "resolvedToo", "with-quiet-label": "quietToo", nothing: "nothing" };
   for (const [id, word] of Object.entries(texts)) $(id).textContent = say(word);
   $("language").lang = state.language === "ko" ? "en" : "ko";
@@ -464,7 +471,7 @@ function speak() {
   draw();
 }
 
-$("door").addEventListener("submit", async (event) => {
+$("login").addEventListener("submit", async (event) => {
   event.preventDefault();
   state.key = $("key").value.trim();
   $("key").value = "";
