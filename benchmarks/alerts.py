@@ -25,9 +25,7 @@ import schemas.documents.friction
 from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TouchpointRefDocument
 from services.alerts.app import AlertsProcess
-from services.alerts.consume import progress
-from services.alerts.consume.intake import Arrival, Owned
-from services.alerts.consume.progress import Claim, Position
+from services.alerts.consume.intake import PROGRESS, Arrival
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import EndpointHealth

@@ -9,9 +9,7 @@ from uuid import UUID, uuid4
 from schemas.documents import friction as friction_v1
 from schemas.documents.friction import FrictionDocument
 from services.alerts.app import AlertsProcess
-from services.alerts.consume import progress
-from services.alerts.consume.intake import Applied, Arrival, Owned
-from services.alerts.consume.progress import Claim, Position
+from services.alerts.consume.intake import PROGRESS, Arrival
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.failpoints import AlertsFailpoints
@@ -112,7 +110,9 @@ async def an_engine(
     environ |= {"WAYMARK_ALERTS_POLL_S": "0.05"} | settings
     loaded = AlertsProcessSettings.load(environ)
     pool = await create_pool(database, application_name="test", size=8)
-    service = AlertsProcess(loaded, pool, Producer("127.0.0.1:1", client_id="test", idempotent=False), clock, failpoints)
+    service = AlertsProcess(
+        loaded, pool, Producer("127.0.0.1:1", client_id="test", idempotent=False), clock, failpoints
+    )
     topic_line = TopicLine(name=line, topic="frictions")
     async with acquire(pool) as connection:
         [held] = await PROGRESS.claim(connection, topic_line, {partition: 0}, "test")

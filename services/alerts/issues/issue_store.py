@@ -27,7 +27,7 @@ async def load_context(
     """Lock and return everything that frictions with these ids and the fingerprints in `arriving` can change.
 
     Raises:
-        IssueMovedError: an issue moved meanwhile; roll back and call again.
+        WidenedError: an issue moved meanwhile; roll back and call again.
     """
     frictions = await _lock_frictions(connection, sorted(set(friction_ids)), now)
     homes = {placed.issue_id for placed in frictions.values() if placed.issue_id is not None}
@@ -124,7 +124,7 @@ async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, boo
     """Lock one issue for an action, and return whether a later issue of its fingerprint is unresolved.
 
     Raises:
-        IssueMovedError: it moved to another fingerprint meanwhile; roll back and call again.
+        WidenedError: it moved to another fingerprint meanwhile; roll back and call again.
     """
     fingerprints = await _fingerprints_of(connection, [issue_id])
     if not fingerprints:
