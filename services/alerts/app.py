@@ -20,8 +20,8 @@ from services.alerts.admin import key_store
 from services.alerts.admin.administration import Administration
 from services.alerts.api.access import ApiParts
 from services.alerts.api.application import build
-from services.alerts.consume.consumer import Consumer, ConsumerSettings, current_line
-from services.alerts.consume.intake import Intake
+from services.alerts.consume.consumer import ConsumerSettings, FrictionConsumer, current_line
+from services.alerts.consume.intake import FrictionIntake
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.dispatcher import Dispatcher, DispatcherSettings
 from services.alerts.deliver.endpoint_health import HealthRecorder
@@ -32,7 +32,7 @@ from services.alerts.failpoints import AlertsFailpoints
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live import feed_store
 from services.alerts.live.live_stream import LiveStream
-from services.alerts.live.relay import Relay
+from services.alerts.live.relay import IssueRelay
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.alerts.settings import AlertsProcessSettings, AlertsSettings
@@ -137,10 +137,10 @@ class AlertsProcess:
         )
         self.wakeups = Wakeups(self._sessions, (delivery_store.WAKE, feed_store.WAKE), owner=self._owner)
         self.executor = ActionExecutor(pool=pool, clock=clock, writer=self._writer, metrics=self.metrics.state)
-        self.intake = Intake(
+        self.intake = FrictionIntake(
             pool=pool,
             clock=clock,
-            publishing=self._writer,
+            writer=self._writer,
             metrics=self.metrics,
             new_id=new_id,
             failpoints=self._failpoints,
@@ -162,7 +162,7 @@ class AlertsProcess:
     def start(self, owner: TaskOwner, dispatcher: Dispatcher) -> None:
         """Start every loop as a task of `owner`."""
         alerts = self._settings.alerts
-        relay = Relay(
+        relay = IssueRelay(
             pool=self._sessions,
             clock=self._clock,
             publisher=self._producer,
@@ -221,7 +221,7 @@ class AlertsProcess:
 
         return Health(registry=self.registry, ready=(database, self._consumer.check))
 
-    def _make_consumer(self) -> Consumer:
+    def _make_consumer(self) -> FrictionConsumer:
         alerts, common = self._settings.alerts, self._settings.common
         settings = ConsumerSettings(
             brokers=common.brokers,
@@ -232,7 +232,7 @@ class AlertsProcess:
             batch=alerts.batch,
             topic=alerts.frictions_topic,
         )
-        return Consumer(settings, self.intake, pool=self._pool, clock=self._clock, metrics=self.metrics.intake)
+        return FrictionConsumer(settings, self.intake, pool=self._pool, clock=self._clock, metrics=self.metrics.intake)
 
     def _make_parts(self) -> ApiParts:
         async def load(key_id: str) -> StoredKey | None:

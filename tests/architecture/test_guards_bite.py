@@ -92,7 +92,7 @@ _SMUGGLED = [
     ("alerts", "services/alerts/live/feed_store.py", "import services.alerts.consume.intake"),
     ("alerts", "services/alerts/helpers.py", "import schemas"),
     ("alerts-api", "services/alerts/api/views.py", "import services.alerts.api.cursors"),
-    ("alerts-consume", "services/alerts/consume/following.py", "import services.alerts.consume.intake"),
+    ("alerts-consume", "services/alerts/consume/log_health.py", "import services.alerts.consume.intake"),
     ("alerts-deliver", "services/alerts/deliver/helpers.py", "import schemas"),
     ("alerts-issues", "services/alerts/issues/model.py", "import services.alerts.issues.lifecycle"),
     ("alerts-notify", "services/alerts/notify/routing.py", "import services.alerts.notify.notification"),

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from schemas.documents import friction as friction_v1
 from schemas.documents.friction import FrictionDocument
 from services.alerts.app import AlertsProcess
-from services.alerts.consume.intake import PROGRESS, Arrival
+from services.alerts.consume.intake import PROGRESS, FrictionRecord
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.failpoints import AlertsFailpoints
@@ -35,7 +35,9 @@ class Engine:
         self.line = line
         self.claim = claim
         self.lost: list[int] = []
-        self._applier: BatchApplier[Arrival] = BatchApplier(attempt=self._attempt, lost=self._lose, again=_ignore)
+        self._applier: BatchApplier[FrictionRecord] = BatchApplier(
+            attempt=self._attempt, lost=self._lose, again=_ignore
+        )
 
     async def take(self, *frictions: FrictionDocument) -> None:
         """Apply frictions as one batch of one partition."""
@@ -44,7 +46,7 @@ class Engine:
     async def take_raw(self, values: Sequence[bytes | None]) -> None:
         """Apply values as one batch of one partition."""
         arrivals = [
-            Arrival(partition=self.claim.partition, offset=offset, timestamp=0, key=b"key", value=value)
+            FrictionRecord(partition=self.claim.partition, offset=offset, timestamp=0, key=b"key", value=value)
             for offset, value in enumerate(values, self.claim.applied)
         ]
         await self._applier.apply(gather(arrivals, {self.claim.partition: self.claim}))
@@ -55,10 +57,10 @@ class Engine:
         consumer._line = self.line
         await consumer._remember_dead_letters()
 
-    async def _attempt(self, batch: Batch[Arrival], *, bury: bool) -> None:
+    async def _attempt(self, batch: Batch[FrictionRecord], *, bury: bool) -> None:
         await self.service.intake.apply(self.line, batch, bury=bury)
 
-    def _lose(self, run: Run[Arrival]) -> None:
+    def _lose(self, run: Run[FrictionRecord]) -> None:
         self.lost.append(run.claim.partition)
 
     async def endpoint(self, url: str, **members: Any) -> tuple[UUID, str]:

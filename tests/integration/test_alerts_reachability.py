@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.alerts.api.reachability_resource import ReachabilityView
-from services.alerts.consume import following
+from services.alerts.consume import log_health
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.notify import reachability_store
 from services.alerts.notify.reachability import SilenceReason, report_reachability
@@ -260,7 +260,7 @@ async def test_a_reader_may_ask_who_hears(database: str, log: Log) -> None:
 async def test_an_idle_log_is_followed_by_the_answers_of_its_broker(
     database: str, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "STALLED_AFTER_S", 1.5)
+    monkeypatch.setattr(log_health, "STALLED_AFTER_S", 1.5)
     async with alerts(database, log) as api:
         began = await followed(api)
 
@@ -279,7 +279,7 @@ async def followed(api: Api) -> float:
 async def test_a_service_whose_kafka_goes_away_is_not_ready(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "STALLED_AFTER_S", 1.5)
+    monkeypatch.setattr(log_health, "STALLED_AFTER_S", 1.5)
     with ExitStack() as own:
         broker = own.enter_context(Tansu(tmp_path))
         async with alerts(database, await make_log(broker.bootstrap, broker.line)) as api:

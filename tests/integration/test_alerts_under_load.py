@@ -15,7 +15,7 @@ from services.alerts.deliver.webhook.sender import WebhookSender
 from services.alerts.deliver.webhook.target_guard import TargetGuard, TargetPolicy
 from services.alerts.failpoints import AlertsFailpoint
 from services.alerts.live import feed_store
-from services.alerts.live.relay import Relay
+from services.alerts.live.relay import IssueRelay
 from services.runtime.clock import SystemClock
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.postgres import Pool, acquire, transaction
@@ -203,11 +203,13 @@ async def test_a_relay_that_lost_its_session_publishes_the_latest_again(database
         await engine.take(friction)
         issue = await engine.value("SELECT issue_id FROM alerts.issues")
         severed = Severed(engine.pool, meanwhile)
-        relay = Relay(pool=engine.pool, clock=clock, publisher=shelf, line=line, topic="issues", failpoints=severed)
+        relay = IssueRelay(
+            pool=engine.pool, clock=clock, publisher=shelf, line=line, topic="issues", failpoints=severed
+        )
         owner.start("relay", relay.run)
         await until(lambda: severed.struck)
         await engine.take(again(friction, severity=Severity.HIGH))
-        successor = Relay(
+        successor = IssueRelay(
             pool=engine.pool, clock=clock, publisher=shelf, line=line, topic="issues", failpoints=NO_FAILPOINTS
         )
         async with transaction(engine.pool) as connection:

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from services.alerts.api.views import Name, RequestBody, ResponseView, Words
+from services.alerts.api.views import Name, ResponseView, StrictRequestBody, Words
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.routing import Route, RouteMatch
 
 
-class TeamBody(RequestBody):
+class TeamBody(StrictRequestBody):
     """The name of a team."""
 
     name: Name
@@ -27,7 +27,7 @@ class TeamView(ResponseView):
     updated_at: datetime
 
 
-class EndpointBody(RequestBody):
+class EndpointBody(StrictRequestBody):
     """The members of a new endpoint."""
 
     name: Name
@@ -38,7 +38,7 @@ class EndpointBody(RequestBody):
     max_in_flight: int = Field(8, ge=1, le=64, description="Most webhooks under way to it at once.")
 
 
-class EndpointPatchBody(RequestBody):
+class EndpointPatchBody(StrictRequestBody):
     """The members to change; others stay. `enabled: true` starts a disabled endpoint afresh."""
 
     name: Name | None = None
@@ -91,7 +91,7 @@ class CreatedEndpointView(EndpointView):
     secret: str = Field(description="`whsec_…`; receivers verify with it.")
 
 
-class RotateSecretBody(RequestBody):
+class RotateSecretBody(StrictRequestBody):
     """How long the old secret stays valid after the rotation."""
 
     overlap_s: int = Field(86_400, ge=0, le=7 * 86_400)
@@ -115,7 +115,7 @@ class TestMessageView(ResponseView):
     excerpt: str
 
 
-class MatchersBody(RequestBody):
+class MatchersBody(StrictRequestBody):
     """The criteria of a route; an empty list matches everything."""
 
     rules: Words = Field([], description="Rule ids; `*` stands for anything: `repeat_contact_*`.")
@@ -125,7 +125,7 @@ class MatchersBody(RequestBody):
     reasons: Words = Field([])
 
 
-class RouteBody(RequestBody):
+class RouteBody(StrictRequestBody):
     """A route: what it matches, and who is notified."""
 
     name: Name
@@ -147,7 +147,7 @@ class NewRouteBody(RouteBody):
     position: int | None = Field(None, ge=0, description="0 is asked first.")
 
 
-class RoutePatchBody(RequestBody):
+class RoutePatchBody(StrictRequestBody):
     """The members to change; others stay. `position` moves the route."""
 
     name: Name | None = None
@@ -198,7 +198,7 @@ class RouteListView(ResponseView):
     version: int | None = Field(description="Raised by every change; notifications name the version they went by.")
 
 
-class RouteTestBody(RequestBody):
+class RouteTestBody(StrictRequestBody):
     """An existing issue, or the facts of a possible one."""
 
     issue_id: UUID | None = None

@@ -21,7 +21,7 @@ Words = Annotated[list[Annotated[PlainText, StringConstraints(min_length=1, max_
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
 
 
-class RequestBody(BaseModel):
+class StrictRequestBody(BaseModel):
     """The base of request bodies: unknown members are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -225,7 +225,7 @@ class IssueDetailView(IssueView):
     not_shown: OmittedCountsView = Field(description="How many more there are of each.")
 
 
-class ActionBody(RequestBody):
+class ActionBody(StrictRequestBody):
     """The note that an action can carry."""
 
     note: Text | None = Field(None, description="Kept in the audit.")
@@ -258,7 +258,7 @@ class SnoozeBody(ActionBody):
         return self
 
 
-class NoteBody(RequestBody):
+class NoteBody(StrictRequestBody):
     """A note for the next person."""
 
     text: Text

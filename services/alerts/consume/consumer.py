@@ -1,8 +1,8 @@
-"""Reads `frictions` as one of a group and hands batches to intake; the only module that knows aiokafka here.
+"""Reads the topic `frictions` as a member of a consumer group and passes batches to `intake`.
 
-The group only shares partitions out. Where to read on stands in PostgreSQL: after an assignment the loop itself claims
+The group only distributes partitions; the position of each one is in PostgreSQL. After an assignment the loop claims
 each partition, compares the log with what was read before (`runtime.log`), seeks, and only then takes its records.
-Kafka's own commits are made for the sake of lag tools and never read.
+Offsets are also committed to Kafka, but only for tools that show the lag. Applying a batch is left to `intake`.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.alerts.consume.following import STALLED_AFTER_S, Following
-from services.alerts.consume.intake import PROGRESS, SCHEMA, Arrival, Intake
+from services.alerts.consume.intake import PROGRESS, SCHEMA, FrictionIntake, FrictionRecord
+from services.alerts.consume.log_health import STALLED_AFTER_S, LogHealth
 from services.alerts.metrics import IntakeMetrics
 from services.runtime.clock import Clock
 from services.runtime.health import CheckResult
@@ -36,7 +36,7 @@ from services.runtime.reach.brokers import Brokers
 _log = get_logger(__name__)
 
 PROBE_WITHIN_S = 5.0
-"""How long the broker has to return the last applied records."""
+"""How long the broker may take to return the last applied records."""
 
 POLL_MS = 200
 COMMIT_EVERY_S = 5.0
@@ -45,7 +45,7 @@ PAUSE_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSettings:
-    """What the consumer needs to know. `line`: empty means the cluster's id."""
+    """Settings of the consumer, as values; an empty `line` means the id of the cluster."""
 
     brokers: Brokers
     line: str
@@ -58,7 +58,7 @@ class ConsumerSettings:
 
 @dataclass(frozen=True, slots=True)
 class _ConsumerBounds:
-    """Where the logs begin and end, asked of the consumer's own connection."""
+    """The first and last offsets of partitions, read over the consumer's own connection."""
 
     consumer: AIOKafkaConsumer
 
@@ -73,11 +73,11 @@ class _ConsumerBounds:
         return {tp.partition: offset for tp, offset in found.items()}
 
 
-class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """Runs until cancelled."""
+class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Reads and applies frictions until it is cancelled."""
 
     def __init__(
-        self, settings: ConsumerSettings, intake: Intake, *, pool: Pool, clock: Clock, metrics: IntakeMetrics
+        self, settings: ConsumerSettings, intake: FrictionIntake, *, pool: Pool, clock: Clock, metrics: IntakeMetrics
     ) -> None:
         self._settings = settings
         self._intake = intake
@@ -85,11 +85,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._clock = clock
         self._metrics = metrics
         self._line = TopicLine(name="", topic=settings.topic)
-        self._applier: BatchApplier[Arrival] = BatchApplier(attempt=self._attempt, lost=self._lose, again=_ignore)
+        self._applier: BatchApplier[FrictionRecord] = BatchApplier(
+            attempt=self._attempt, lost=self._lose, again=_ignore
+        )
         self._kafka: AIOKafkaConsumer | None = None
         self._claims: dict[int, Claim] = {}
         self._unclaimed: dict[int, float] = {}
-        self._following = Following()
+        self._health = LogHealth()
         self._refused: dict[int, LogVerdict] = {}
         self._holes: dict[int, int] = {}
         self._remembers = False
@@ -99,7 +101,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         metrics.followed.set(clock.now().timestamp())
 
     async def run(self) -> None:
-        """Join the group and apply what comes; starts over when Kafka goes away."""
+        """Join the group and apply its records; join again after an outage of Kafka."""
         while True:
             try:
                 await self._member()
@@ -110,35 +112,35 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             await asyncio.sleep(PAUSE_S)
 
     async def check(self) -> CheckResult:
-        """For `/readyz`: the loop turns, every partition of ours is taken up, and Kafka answers for it."""
+        """Check for `/readyz` that the loop runs, and that all our partitions are claimed and answered for by Kafka."""
         now = self._clock.monotonic()
         if self._refused:
             named = ", ".join(f"{partition}: {verdict}" for partition, verdict in sorted(self._refused.items()))
             return CheckResult(name="intake", ok=False, detail=f"partitions refused ({named})")
         if not self._joined:
             return CheckResult(name="intake", ok=False, detail="not a member of the group yet")
-        if trouble := self._following.trouble(now):
+        if trouble := self._health.trouble(now):
             return CheckResult(name="intake", ok=False, detail=trouble)
         ok = now - self._alive_at < STALLED_AFTER_S
         return CheckResult(name="intake", ok=ok, detail=f"{len(self._claims)} partitions")
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Forget partitions; a batch under way finds out by the epoch."""
+        """Forget partitions; a batch in progress notices it by the epoch."""
         for tp in revoked:
             self._claims.pop(tp.partition, None)
             self._unclaimed.pop(tp.partition, None)
-            self._following.leave(tp.partition)
+            self._health.leave(tp.partition)
             self._refused.pop(tp.partition, None)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Remember what to claim; the loop does it."""
+        """Remember which partitions to claim; the loop claims them."""
         self._metrics.rebalances.inc()
         self._joined = True
         for tp in assigned:
             self._claims.pop(tp.partition, None)
             self._unclaimed[tp.partition] = 0.0
-            self._following.wait(tp.partition, self._clock.monotonic())
-            self._rest(tp.partition)
+            self._health.wait(tp.partition, self._clock.monotonic())
+            self._pause(tp.partition)
 
     async def _member(self) -> None:
         name = await cluster_line(self._settings.brokers, self._settings.line)
@@ -160,7 +162,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._kafka = consumer
         self._claims.clear()
         self._unclaimed.clear()
-        self._following.clear()
+        self._health.clear()
         consumer.subscribe([self._settings.topic], listener=self)
         try:
             await consumer.start()
@@ -173,7 +175,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._alive_at = self._clock.monotonic()
         await self._claim_new(consumer)
         fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.batch)
-        arrivals: list[Arrival] = []
+        arrivals: list[FrictionRecord] = []
         for tp, records in fetched.items():
             arrivals += self._continue(consumer, tp, records)
         self._show(consumer)  # before applying, which waits for as long as the database is away
@@ -183,28 +185,28 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         await self._commit(consumer)
 
     def _show(self, consumer: AIOKafkaConsumer) -> None:
-        """Take down for which partitions Kafka has answered, and set the gauges."""
+        """Record for which partitions Kafka has answered, and set the gauges."""
         now = self._clock.monotonic()
         for partition in self._claims:
             stamp = consumer.last_poll_timestamp(TopicPartition(self._settings.topic, partition))
-            self._following.note(partition, stamp, now)
+            self._health.note(partition, stamp, now)
         self._metrics.lag.set(self._lag(consumer))
         self._metrics.refused_partitions.set(len(self._refused))
         self._metrics.unclaimed_partitions.set(len(self._unclaimed.keys() - self._refused.keys()))
-        if self._joined and not self._following.trouble(now):
+        if self._joined and not self._health.trouble(now):
             self._metrics.followed.set(self._clock.now().timestamp())
 
     async def _claim_new(self, consumer: AIOKafkaConsumer) -> None:
-        """Claim what is assigned and not held; one by one where together fails: one may have no leader."""
+        """Claim assigned partitions, one by one if claiming them together fails: one may have no leader."""
         now = self._clock.monotonic()
         wanted = [partition for partition, at in self._unclaimed.items() if at <= now]
         if wanted and not await self._take_up(consumer, wanted) and len(wanted) > 1:
             for partition in wanted:
-                if partition in self._unclaimed:  # or it went to somebody else meanwhile, who must not be fenced
+                if partition in self._unclaimed:  # otherwise another member has it by now, which must not be fenced
                     await self._take_up(consumer, [partition])
 
     async def _take_up(self, consumer: AIOKafkaConsumer, wanted: Sequence[int]) -> bool:
-        """Claim, compare the logs, and read on where they are the same; False where broker or database is away."""
+        """Claim partitions and read on where the log is the same; return false if Kafka or the database is away."""
         ledger = DatabaseLedger(
             pool=self._pool, table=PROGRESS, line=self._line, owner=self._settings.owner, patient=False
         )
@@ -222,24 +224,24 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             self._unclaimed |= dict.fromkeys(self._unclaimed.keys() & set(wanted), again)
         return not outage
 
-    async def _read_at(self, consumer: AIOKafkaConsumer, offsets: Mapping[int, int]) -> dict[int, Arrival]:
-        """Return the first record from an offset on, by partition; one whose log does not hold it starts over."""
+    async def _read_at(self, consumer: AIOKafkaConsumer, offsets: Mapping[int, int]) -> dict[int, FrictionRecord]:
+        """Return the first record at or after an offset, by partition; only what arrives in time is returned."""
         missing = {TopicPartition(self._settings.topic, partition): offset for partition, offset in offsets.items()}
         for tp, offset in missing.items():
             consumer.seek(tp, offset)
             consumer.resume(tp)
-        found: dict[int, Arrival] = {}
+        found: dict[int, FrictionRecord] = {}
         deadline = self._clock.monotonic() + PROBE_WITHIN_S
         while missing and self._clock.monotonic() < deadline:
             for tp, records in (await consumer.getmany(*missing, timeout_ms=POLL_MS, max_records=1)).items():
                 found[tp.partition] = _arrival(records[0])
                 del missing[tp]
         for partition in offsets:
-            self._rest(partition)
+            self._pause(partition)
         return found
 
     def _begin(self, consumer: AIOKafkaConsumer, examined: ExaminedClaim) -> None:
-        """Read on where what was applied ends, unless it is another log or the assignment has moved on."""
+        """Read on behind the last applied record, unless it is another log or the assignment has changed."""
         claim, verdict = examined.claim, examined.verdict
         partition = claim.partition
         if partition not in self._unclaimed:
@@ -249,20 +251,20 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             return
         if verdict is LogVerdict.UNPROVEN:
             _log.warning("last applied record not returned, will ask again", partition=partition)
-            self._let_go(partition, for_s=PROBE_WITHIN_S)  # as long as it held up the others
+            self._let_go(partition, for_s=PROBE_WITHIN_S)  # for as long as it delayed the others
             return
         tp = TopicPartition(self._settings.topic, partition)
         consumer.seek(tp, claim.cursor)
         consumer.resume(tp)
         claim.examined = self._holes.pop(partition, None) == claim.cursor
         del self._unclaimed[partition]
-        self._following.take_up(partition, self._clock.monotonic())
+        self._health.take_up(partition, self._clock.monotonic())
         self._refused.pop(partition, None)
         self._claims[partition] = claim
         _log.info("partition claimed", partition=partition, epoch=claim.epoch, next_offset=claim.cursor)
 
     def _refuse(self, partition: int, verdict: LogVerdict) -> None:
-        """Leave a partition unread, say so, and look again later: an operator may have decided by then."""
+        """Refuse a partition, log it, and check again later: an operator may have decided by then."""
         self._refused[partition] = verdict
         self._let_go(partition, for_s=STALLED_AFTER_S)
         _log.error(
@@ -274,20 +276,20 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         )
 
     def _let_go(self, partition: int, *, for_s: float) -> None:
-        """Read a partition no more until it is claimed again, at the earliest in so many seconds."""
+        """Stop reading a partition until it is claimed again, in `for_s` seconds at the earliest."""
         self._claims.pop(partition, None)
         self._unclaimed[partition] = self._clock.monotonic() + for_s
-        self._following.wait(partition, self._clock.monotonic())
-        self._rest(partition)
+        self._health.wait(partition, self._clock.monotonic())
+        self._pause(partition)
 
-    def _rest(self, partition: int) -> None:
-        """Fetch nothing of a partition until it is claimed."""
+    def _pause(self, partition: int) -> None:
+        """Fetch nothing from a partition until it is claimed."""
         tp = TopicPartition(self._settings.topic, partition)
         if self._kafka is not None and tp in self._kafka.assignment():
             self._kafka.pause(tp)
 
-    def _continue(self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[Any]) -> list[Arrival]:
-        """Keep what comes next: drop repeats, ask again for what is missing."""
+    def _continue(self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[Any]) -> list[FrictionRecord]:
+        """Return the records that continue the log: drop repeats, and ask again for missing ones."""
         claim = self._claims.get(tp.partition)
         if claim is None:
             return []
@@ -295,14 +297,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         if isinstance(fresh, Hole) and not claim.examined:
             self._ask_again(consumer, claim)
             return []
-        if isinstance(fresh, Hole):  # the log is the same and holds the place: it is a transaction's mark, no record
+        if isinstance(fresh, Hole):  # the log is the same: the hole is a marker of a transaction and no record
             fresh = records
         if fresh:
             claim.deliver(fresh[-1].offset)
         return [_arrival(record) for record in fresh]
 
     def _ask_again(self, consumer: AIOKafkaConsumer, claim: Claim) -> None:
-        """Seek back over a hole; where it stays, find out whether retention took what was not read."""
+        """Seek back to a hole; if it stays, examine whether retention deleted unread records."""
         if claim.rewinds == 0:
             _log.warning("offsets missing, asking again", partition=claim.partition, expected=claim.cursor)
             claim.rewinds += 1
@@ -312,19 +314,19 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             self._holes[claim.partition] = claim.cursor
             self._let_go(claim.partition, for_s=0.0)
 
-    async def _apply(self, arrivals: Sequence[Arrival]) -> None:
+    async def _apply(self, arrivals: Sequence[FrictionRecord]) -> None:
         with self._metrics.processing_seconds.time():
             await self._applier.apply(gather(arrivals, self._claims))
 
-    async def _attempt(self, batch: Batch[Arrival], *, bury: bool) -> None:
+    async def _attempt(self, batch: Batch[FrictionRecord], *, bury: bool) -> None:
         await self._intake.apply(self._line, batch, bury=bury)
 
-    def _lose(self, run: Run[Arrival]) -> None:
+    def _lose(self, run: Run[FrictionRecord]) -> None:
         if self._claims.get(run.claim.partition) is run.claim:
             self._let_go(run.claim.partition, for_s=PAUSE_S)
 
     async def _remember_dead_letters(self) -> None:
-        """Learn once how many dead letters an earlier life left in a row."""
+        """Read once how many dead letters in a row the process left before its restart."""
         if self._remembers:
             return
 
@@ -355,11 +357,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
 
 def _ignore(_reason: RetryReason) -> None:
-    """The log line says enough."""
+    """Do nothing: the retry is in the log already."""
 
 
-def _arrival(record: Any) -> Arrival:
-    return Arrival(
+def _arrival(record: Any) -> FrictionRecord:
+    return FrictionRecord(
         partition=record.partition,
         offset=record.offset,
         timestamp=record.timestamp,
@@ -370,7 +372,7 @@ def _arrival(record: Any) -> Arrival:
 
 
 async def current_line(brokers: Brokers, override: str) -> str | None:
-    """Return the name of the present life of the log, None while no broker answers."""
+    """Return the name of the present line of the log, None while no broker answers."""
     try:
         return await cluster_line(brokers, override)
     except (KafkaError, OSError, TimeoutError) as error:

@@ -1,4 +1,4 @@
-"""Frictions that can never be applied, kept with their place in the log and the reason."""
+"""Dead letters as the database keeps them: records that can never be applied, with their position and the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from services.runtime.postgres import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """One record, as it stood in the log, and what is wrong with it. `headers` are base64."""
+class FrictionDeadLetter:
+    """A record as it is in the log, and what is wrong with it; the values of `headers` are base64."""
 
     partition: int
     offset: int
@@ -23,8 +23,8 @@ class DeadLetter:
     headers: Sequence[tuple[str, str]] = field(repr=False)
 
 
-async def add(connection: Connection, line: TopicLine, letters: Sequence[DeadLetter], now: datetime) -> None:
-    """Write dead letters; one that is there already stays as it is."""
+async def add(connection: Connection, line: TopicLine, letters: Sequence[FrictionDeadLetter], now: datetime) -> None:
+    """Insert dead letters; existing ones stay as they are."""
     if not letters:
         return
     await connection.executemany(

@@ -1,7 +1,7 @@
-"""A batch of records in one transaction: progress checked, frictions placed, everything written, progress moved on.
+"""Applies a batch of records in one transaction: places frictions, writes every change, and moves progress on.
 
-So `kill -9` at any instant loses nothing and doubles nothing. A record that can never be applied becomes a dead letter
-in the same transaction. Leaves trying again to `runtime.log`, and Kafka to `consumer`.
+A `kill -9` at any moment therefore loses nothing and applies nothing twice. A record that can never be applied becomes
+a dead letter in the same transaction. Trying again is left to `runtime.log`, and Kafka to `consumer`.
 """
 
 import base64
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.alerts.consume import dead_letters
-from services.alerts.consume.dead_letters import DeadLetter
+from services.alerts.consume.dead_letters import FrictionDeadLetter
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.issues import issue_store
 from services.alerts.issues.contract import UnreadableFrictionError, read_friction
@@ -35,8 +35,8 @@ PROGRESS = ProgressTable(f"{SCHEMA}.progress", append_times=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A record as it came from Kafka. `timestamp` is in milliseconds since 1970."""
+class FrictionRecord:
+    """A record as it came from Kafka; `timestamp` is in milliseconds since 1970."""
 
     partition: int
     offset: int
@@ -47,28 +47,28 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """An arrival that is a friction, and its document."""
+class _ReadFriction:
+    """A friction that was read from a record, and its document."""
 
     friction: ReportedFriction
     document: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
-    """Applies batches."""
+class FrictionIntake:
+    """Applies batches of records to issues."""
 
     pool: Pool
     clock: Clock
-    publishing: ChangeWriter
+    writer: ChangeWriter
     metrics: AlertsMetrics
     new_id: Callable[[], UUID]
     failpoints: AlertsFailpoints
     reopen_window: timedelta
     limit: DeadLetterGuard
 
-    async def apply(self, line: TopicLine, batch: Batch[Arrival], *, bury: bool = False) -> None:
-        """Try once to apply what of `batch` is not applied yet; with `bury`, make dead letters of its records.
+    async def apply(self, line: TopicLine, batch: Batch[FrictionRecord], *, bury: bool = False) -> None:
+        """Try once to apply what is new in `batch`; with `bury`, make dead letters of its records.
 
         Raises:
             FencedError, HoleInProgressError, WidenedError, DeadLetterLimitError: nothing is committed.
@@ -80,19 +80,19 @@ class Intake:
             batch = judge(batch, held)
             if not batch.runs:
                 return
-            read, letters = _read_all(list(batch.items), refuse_all=bury)
-            placement, announcements = await self._place(connection, read, now)
-            refused = {(arrival.partition, arrival.offset) for arrival, _ in letters}
-            dead = [(arrival.partition, arrival.offset) in refused for arrival in batch.items]
+            read, letters = _read_all(list(batch.items), reject_all=bury)
+            placement, plans = await self._place(connection, read, now)
+            rejected = {(arrival.partition, arrival.offset) for arrival, _ in letters}
+            dead = [(arrival.partition, arrival.offset) in rejected for arrival in batch.items]
             self.limit.admit(dead)
             await dead_letters.add(connection, line, [_letter(arrival, why) for arrival, why in letters], now)
             await PROGRESS.advance(connection, line, [_advance(run) for run in batch.runs])
         self.limit.committed(dead)
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_APPLIED)
-        self._count(placement, announcements, letters)
+        self._count(placement, plans, letters)
 
     async def _place(
-        self, connection: Connection, read: Sequence[_Read], now: datetime
+        self, connection: Connection, read: Sequence[_ReadFriction], now: datetime
     ) -> tuple[PlacementPlan | None, list[NotificationPlan]]:
         if not read:
             return None, []
@@ -105,20 +105,22 @@ class Intake:
             reopen_window=self.reopen_window,
         )
         placement = place(known, frictions, now=now, new_id=self.new_id, reopen_window=self.reopen_window)
-        announcements = await self.publishing.write(connection, placement.changes, now)
-        documents = {(r.friction.id, r.friction.revision): r.document for r in reversed(read)}  # the first counts
+        plans = await self.writer.write(connection, placement.changes, now)
+        documents = {
+            (r.friction.id, r.friction.revision): r.document for r in reversed(read)
+        }  # the first of equal ones counts
         await issue_store.save_frictions(connection, placement.frictions, documents, now)
         await issue_store.save_occurrences(connection, placement.occurrences)
-        return placement, announcements
+        return placement, plans
 
     def _count(
         self,
         placement: PlacementPlan | None,
-        announcements: Sequence[NotificationPlan],
-        letters: Sequence[tuple[Arrival, UnreadableFrictionError]],
+        plans: Sequence[NotificationPlan],
+        letters: Sequence[tuple[FrictionRecord, UnreadableFrictionError]],
     ) -> None:
         """Count and log what was committed."""
-        self.publishing.count(announcements)
+        self.writer.count(plans)
         if placement is not None:
             for outcome in placement.outcomes.values():
                 self.metrics.intake.frictions.labels(outcome).inc()
@@ -129,36 +131,36 @@ class Intake:
 
 
 def _read_all(
-    arrivals: Sequence[Arrival], *, refuse_all: bool
-) -> tuple[list[_Read], list[tuple[Arrival, UnreadableFrictionError]]]:
-    read: list[_Read] = []
-    letters: list[tuple[Arrival, UnreadableFrictionError]] = []
+    arrivals: Sequence[FrictionRecord], *, reject_all: bool
+) -> tuple[list[_ReadFriction], list[tuple[FrictionRecord, UnreadableFrictionError]]]:
+    read: list[_ReadFriction] = []
+    letters: list[tuple[FrictionRecord, UnreadableFrictionError]] = []
     for arrival in arrivals:
         try:
-            if refuse_all:
+            if reject_all:
                 raise UnreadableFrictionError("unstorable", message="PostgreSQL refuses a value in it.")
             friction = read_friction(arrival.value)
-        except UnreadableFrictionError as refused:
-            letters.append((arrival, refused))
+        except UnreadableFrictionError as rejected:
+            letters.append((arrival, rejected))
         else:
-            read.append(_Read(friction=friction, document=(arrival.value or b"").decode()))
+            read.append(_ReadFriction(friction=friction, document=(arrival.value or b"").decode()))
     return read, letters
 
 
-def _letter(arrival: Arrival, refused: UnreadableFrictionError) -> DeadLetter:
-    return DeadLetter(
+def _letter(arrival: FrictionRecord, rejected: UnreadableFrictionError) -> FrictionDeadLetter:
+    return FrictionDeadLetter(
         partition=arrival.partition,
         offset=arrival.offset,
-        code=refused.code,
-        at=refused.at,
-        message=refused.message,
+        code=rejected.code,
+        at=rejected.at,
+        message=rejected.message,
         key=arrival.key,
         value=arrival.value,
         headers=[(name, base64.b64encode(value or b"").decode()) for name, value in arrival.headers],
     )
 
 
-def _advance(run: Run[Arrival]) -> Advance:
+def _advance(run: Run[FrictionRecord]) -> Advance:
     last = run.items[-1]
     return Advance(
         partition=run.claim.partition,

@@ -1,10 +1,10 @@
 """Publishes changes of issues on the topic `issues`: one relay at a time, in order, marked after the acknowledgement.
 
-A change that was published and not marked is published again; readers keep the highest version. The lock is that of a
-session, and PostgreSQL ends a session that is silent for `SILENT_S`: a frozen relay does not keep the others waiting.
-One that wakes and finds its session gone may have written behind its successor's back, an older version last: it queues
-the latest ones again. On a new line (a new life of the log) the latest version of every issue is published again.
-Leaves writing the outbox to `publishing`.
+A change that was published but not marked is published again; readers keep the highest version. The lock belongs to a
+session, and PostgreSQL ends a session that is silent for `SILENT_S`, so a frozen relay does not block the others. A
+relay that wakes up without its session may have published an older version after its successor; it queues the latest
+versions again. On a new line (a new life of the log) the latest version of every issue is published again. Writing the
+outbox is left to `feed_store`.
 """
 
 import asyncio
@@ -28,25 +28,25 @@ BATCH = 500
 POLL_S = 0.5
 PAUSE_S = 2.0
 SILENT_S = 20
-"""Longer than a publication takes before it is given up (15 s)."""
+"""Longer than the time after which a publication is given up (15 s)."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Relay:
-    """Runs until cancelled; of several replicas the one that has the lock works, the others wait for it."""
+class IssueRelay:
+    """Publishes until cancelled; of several replicas only the one with the lock works."""
 
     pool: Pool
     clock: Clock
     publisher: Publisher
     failpoints: AlertsFailpoints
     line: Callable[[], Awaitable[str | None]]
-    """Names the line to publish on, None while no broker answers."""
+    """Returns the line to publish on, None while no broker answers."""
     topic: str
     _unsure: set[UUID] = field(default_factory=set, init=False)
-    """Issues that were handed to Kafka and not marked."""
+    """Issues that were sent to Kafka and not marked as published."""
 
     async def run(self) -> None:
-        """Take turns with the other replicas, and publish while it is ours."""
+        """Try to take the lock, and publish while this replica has it."""
         while True:
             try:
                 line = await self.line()
@@ -81,7 +81,7 @@ class Relay:
                 await connection.execute("RESET idle_session_timeout")
 
     async def publish(self, connection: Connection, line: str) -> int:
-        """Publish one batch of what the topic lacks and return how many changes that were."""
+        """Publish one batch of unpublished changes and return how many it had."""
         rows = await feed_store.unpublished(connection, BATCH)
         check_writable(connection)
         if not rows:

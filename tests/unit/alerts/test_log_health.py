@@ -1,12 +1,12 @@
 """Whether the log is followed: a quiet topic and a broker that is gone look alike, and must not."""
 
-from services.alerts.consume.following import STALLED_AFTER_S, Following
+from services.alerts.consume.log_health import STALLED_AFTER_S, LogHealth
 
 LATER = 100.0 + STALLED_AFTER_S
 
 
-def taken_up(*partitions: int) -> Following:
-    following = Following()
+def taken_up(*partitions: int) -> LogHealth:
+    following = LogHealth()
     for partition in partitions:
         following.wait(partition, 90.0)
         following.take_up(partition, 100.0)
@@ -14,7 +14,7 @@ def taken_up(*partitions: int) -> Following:
 
 
 def test_a_consumer_without_partitions_has_no_trouble() -> None:
-    assert Following().trouble(LATER) == ""
+    assert LogHealth().trouble(LATER) == ""
 
 
 def test_a_broker_that_answers_for_a_quiet_topic_is_no_trouble() -> None:
@@ -37,7 +37,7 @@ def test_a_broker_that_says_nothing_new_is_trouble_after_a_while() -> None:
 
 
 def test_a_partition_that_is_not_taken_up_is_trouble_after_a_while() -> None:
-    following = Following()
+    following = LogHealth()
     following.wait(3, 100.0)
     following.wait(3, LATER - 1)
 
