@@ -38,7 +38,7 @@ from services.runtime.log.progress import TopicLine
 from services.runtime.postgres import Pool, acquire, close_pool, create_pool, transaction
 from services.runtime.tasks import TaskOwner
 from tests.waiting import until
-from waymark.launchers.postgres import Postgres
+from waymark.launchers.postgres import PostgresServer
 from waymark.migrations.migrate import migrate
 
 LINE = TopicLine(name="benchmark", topic="frictions")
@@ -79,7 +79,7 @@ class Round:
 class Bench:
     """A service whose loops are started one at a time."""
 
-    def __init__(self, pool: Pool, service: AlertsProcess, claim: Claim, postgres: Postgres) -> None:
+    def __init__(self, pool: Pool, service: AlertsProcess, claim: Claim, postgres: PostgresServer) -> None:
         self.pool = pool
         self.service = service
         self.claim = claim
@@ -157,7 +157,7 @@ async def rounds(count: int, *, frictions: int, tell: Callable[[str], None]) -> 
     done: list[Round] = []
     with (
         TemporaryDirectory(prefix="waymark-bench-") as name,
-        Postgres(Path(name) / "postgres") as postgres,
+        PostgresServer(Path(name) / "postgres") as postgres,
         sink() as port,
     ):
         for number in range(1, count + 1):
@@ -177,7 +177,7 @@ async def rounds(count: int, *, frictions: int, tell: Callable[[str], None]) -> 
 async def claims(rows: int, tell: Callable[[str], None]) -> list[Claims]:
     """Time claims with a short outbox, and with one of `rows` rows."""
     found: list[Claims] = []
-    with TemporaryDirectory(prefix="waymark-bench-") as name, Postgres(Path(name) / "postgres") as postgres:
+    with TemporaryDirectory(prefix="waymark-bench-") as name, PostgresServer(Path(name) / "postgres") as postgres:
         async with _bench(postgres, "claims") as bench:
             healthy = await bench.endpoints(9, 8)
             for size in (0, rows):
@@ -273,7 +273,7 @@ SELECT 'msg_' || gen_random_uuid(), n.notification_id, e.id,
 
 
 @asynccontextmanager
-async def _bench(postgres: Postgres, database: str) -> AsyncIterator[Bench]:
+async def _bench(postgres: PostgresServer, database: str) -> AsyncIterator[Bench]:
     with psycopg.connect(postgres.url(), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
     url = postgres.url(database)

@@ -10,7 +10,7 @@ from benchmarks import ground, racing
 from benchmarks.ground import Ground
 from waymark.launchers.child_process import await_ready, free_port
 from waymark.local.credentials import demo_keys
-from waymark.local.service_processes import Service, make_service
+from waymark.local.service_processes import ServiceProcess, make_service
 from waymark.topics.declared_topics import make_topics
 
 READY_S = 60.0
@@ -28,7 +28,7 @@ class Surroundings:
     keys: Mapping[str, str]
     environment: Mapping[str, str]
 
-    def service(self, name: str, label: str = "") -> Service:
+    def service(self, name: str, label: str = "") -> ServiceProcess:
         """Return one process, not started; `label` tells several of one kind apart."""
         whole = racing.surroundings(self.environment)
         return make_service(name, ports={name: free_port()}, environment=whole, logs=self.folder / (label or name))
@@ -55,7 +55,7 @@ def surroundings(here: Ground, name: str) -> Surroundings:
 
 
 @contextmanager
-def running(services: Sequence[Service]) -> Iterator[None]:
+def running(services: Sequence[ServiceProcess]) -> Iterator[None]:
     """Run processes for the length of the block, ready when it begins."""
     with racing.running(*(service.child for service in services)):
         for service in services:

@@ -14,8 +14,8 @@ from psycopg import sql
 from benchmarks.measuring import Teller
 from benchmarks.traffic import Keyed
 from services.runtime.kafka import TopicSpec, ensure_topics
-from waymark.launchers.kafka import Kafka
-from waymark.launchers.postgres import Postgres
+from waymark.launchers.kafka import KafkaCluster
+from waymark.launchers.postgres import PostgresServer
 from waymark.migrations.migrate import migrate
 
 PARTITIONS = 8
@@ -30,8 +30,8 @@ AS_DEPLOYED = ("shared_buffers=512MB", "max_wal_size=4GB")
 class Ground:
     """What the contestants are given."""
 
-    kafka: Kafka
-    postgres: Postgres
+    kafka: KafkaCluster
+    postgres: PostgresServer
     folder: Path
 
     @property
@@ -55,8 +55,8 @@ def laid_out(teller: Teller, *, settings: Sequence[str] = ()) -> Iterator[Ground
     with TemporaryDirectory(prefix="waymark-bench-") as name:
         folder = Path(name)
         with (
-            Kafka(folder / "kafka") as kafka,
-            Postgres(folder / "postgres", settings=(*AS_DEPLOYED, *settings)) as postgres,
+            KafkaCluster(folder / "kafka") as kafka,
+            PostgresServer(folder / "postgres", settings=(*AS_DEPLOYED, *settings)) as postgres,
         ):
             ground = Ground(kafka=kafka, postgres=postgres, folder=folder)
             teller.step("warming up")

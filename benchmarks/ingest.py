@@ -26,7 +26,7 @@ from benchmarks.racing import RaceError
 from benchmarks.traffic import touchpoint
 from benchmarks.watching import Watch, memory_mib
 from waymark.keys.key_store import SourceSpec, create_source_key
-from waymark.launchers.child_process import Child, accepts, await_ready, free_port
+from waymark.launchers.child_process import ChildProcess, accepts, await_ready, free_port
 from waymark.local.service_processes import ask, make_service
 from waymark.topics.declared_topics import make_topics
 
@@ -54,7 +54,7 @@ CASES = (Case(name="single", items=1, connections=64), Case(name="batches of 100
 class Server:
     """A contestant that serves. `topic` is where what it accepted stands; none: it keeps nothing."""
 
-    child: Child
+    child: ChildProcess
     port: int
     topic: str | None
 

@@ -27,7 +27,7 @@ from benchmarks.racing import RaceError
 from benchmarks.traffic import touchpoint
 from benchmarks.watching import Watch
 from services.runtime.clock import SystemClock
-from waymark.demo.receiver import Alert, Receiver
+from waymark.demo.receiver import AlertReceiver, ReceivedAlert
 
 RATES = (100, 500, 1000, 2000)
 BEYOND = (3000, 4000, 5000, 6000, 8000, 10_000)
@@ -68,7 +68,7 @@ class Load:
         self._waiting: set[asyncio.Task[None]] = set()
         self.heard: dict[str, float] = {}
 
-    def hear(self, alert: Alert) -> None:
+    def hear(self, alert: ReceivedAlert) -> None:
         """Note a webhook."""
         case = str(alert.issue.get("refs", {}).get("case_id"))
         self.heard.setdefault(case, asyncio.get_running_loop().time())
@@ -189,7 +189,7 @@ async def _measure(course: Course, plan: Plan, teller: Teller) -> list[Lap]:
 
 
 async def _listen(course: Course, load: Load, stack: AsyncExitStack) -> None:
-    receiver = Receiver(SystemClock(), load.hear)
+    receiver = AlertReceiver(SystemClock(), load.hear)
     port = await stack.enter_async_context(receiver.listening())
     endpoint = {"name": "benchmark", "kind": "standard_webhook", "catch_all": True}
     endpoint["url"] = f"http://127.0.0.1:{port}/alerts"

@@ -16,7 +16,7 @@ import psycopg
 
 from benchmarks.environments import ROOT
 from benchmarks.watching import Watch, memory_mib
-from waymark.launchers.child_process import Child
+from waymark.launchers.child_process import ChildProcess
 
 WITHIN_S = 300.0
 POLL_S = 0.01
@@ -49,9 +49,9 @@ class Finish:
     memory_mib: float
 
 
-def child(name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Child:
+def child(name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> ChildProcess:
     """Return a process of the race, not started: in the repository's root, its log in `folder`."""
-    return Child(name, list(command), log=folder / f"{name}.log", env=surroundings(environment), cwd=ROOT)
+    return ChildProcess(name, list(command), log=folder / f"{name}.log", env=surroundings(environment), cwd=ROOT)
 
 
 def surroundings(own: Mapping[str, str]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def surroundings(own: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def running(*children: Child) -> Iterator[None]:
+def running(*children: ChildProcess) -> Iterator[None]:
     """Run processes for the length of the block; what does not stop when asked is killed."""
     with ExitStack() as stack:
         for one in children:
@@ -70,7 +70,7 @@ def running(*children: Child) -> Iterator[None]:
         yield
 
 
-def run(race: Race, children: Sequence[Child]) -> Finish:
+def run(race: Race, children: Sequence[ChildProcess]) -> Finish:
     """Wait for the end of a race whose contestants are running.
 
     Raises:
@@ -89,12 +89,12 @@ def run(race: Race, children: Sequence[Child]) -> Finish:
     return Finish(records=counted, per_s=counted / took, cpu_us=watch.spent_us(counted), memory_mib=memory)
 
 
-def await_start(progress: Progress, contestant: Child) -> None:
+def await_start(progress: Progress, contestant: ChildProcess) -> None:
     """Wait until a contestant is under way. Raises RaceError."""
     _await(Race(records=0, progress=progress, others={}), [contestant], lambda done: done > 0)
 
 
-def _await(race: Race, children: Sequence[Child], enough: Callable[[int], bool]) -> int:
+def _await(race: Race, children: Sequence[ChildProcess], enough: Callable[[int], bool]) -> int:
     deadline = time.monotonic() + WITHIN_S
     while not enough(done := race.progress()):
         for one in children:

@@ -23,7 +23,7 @@ from benchmarks.racing import RaceError
 from benchmarks.traffic import touchpoint
 from services.runtime.clock import SystemClock
 from waymark.launchers.child_process import await_ready
-from waymark.local.service_processes import Service
+from waymark.local.service_processes import ServiceProcess
 
 RATE = 200
 """Touchpoints a second while processes die."""
@@ -84,11 +84,11 @@ class Kill:
 
     what: str
     reader: str
-    victim: Service
+    victim: ServiceProcess
 
 
 async def _killing(
-    around: Surroundings, ingest: Service, kills: Sequence[Kill], plan: Plan, teller: Teller
+    around: Surroundings, ingest: ServiceProcess, kills: Sequence[Kill], plan: Plan, teller: Teller
 ) -> list[Lap]:
     laps: list[Lap] = []
     async with AsyncExitStack() as stack:
@@ -146,7 +146,7 @@ async def _until(condition: Callable[[], Awaitable[bool]], complaint: str) -> No
 
 
 @asynccontextmanager
-async def _traffic(around: Surroundings, ingest: Service, seed: int) -> AsyncIterator[None]:
+async def _traffic(around: Surroundings, ingest: ServiceProcess, seed: int) -> AsyncIterator[None]:
     """Post touchpoints at the rate for the length of the block, ten at a time."""
     poster = Poster(ingest.port, "/v1/touchpoints", around.keys["source"])
     task = asyncio.create_task(_post(poster, seed))

@@ -17,7 +17,7 @@ from benchmarks.measuring import WAYMARK, Benchmark, Better, Goal, Lap, Measure,
 from benchmarks.racing import Race, RaceError
 from benchmarks.traffic import crowd
 from services.runtime.clock import new_id
-from waymark.launchers.child_process import Child
+from waymark.launchers.child_process import ChildProcess
 from waymark.topics.declared_topics import make_topics
 
 TWO, PLAIN = "waymark, two workers", "the same code in a plain aiokafka loop"
@@ -105,7 +105,7 @@ def _race(course: Course, contestant: Contestant, number: int) -> tuple[Lap, Out
 
 def process(
     here: Ground, url: str, topic: str, label: str = "worker", module: str = "waymark_worker", **settings: str
-) -> Child:
+) -> ChildProcess:
     """Return a worker on a topic of ours, not started. Workers of one database and topic are of one group."""
     group = url.rpartition("/")[2]
     environment = {

@@ -33,7 +33,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
 
 
 def document() -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole AsyncAPI document as a mapping."""
     every = topics.load().values()
     return {
         "asyncapi": "3.0.0",

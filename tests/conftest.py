@@ -13,9 +13,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from waymark.launchers.kafka import Kafka
-from waymark.launchers.postgres import Postgres
-from waymark.launchers.tansu import Tansu
+from waymark.launchers.kafka import KafkaCluster
+from waymark.launchers.postgres import PostgresServer
+from waymark.launchers.tansu import TansuBroker
 from waymark.migrations.migrate import migrate
 
 TEMPLATE = "template_waymark"
@@ -53,16 +53,16 @@ def clock() -> SteppingClock:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """PostgreSQL 18 with a migrated template database. A test that stops it starts it again."""
-    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
         _run(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
         migrate(server.url(TEMPLATE))
         yield server
 
 
 @pytest.fixture(scope="session")
-def postgres_url(postgres_server: Postgres) -> str:
+def postgres_url(postgres_server: PostgresServer) -> str:
     """URL of the server's own, empty database; most tests want `database`."""
     return postgres_server.url()
 
@@ -71,7 +71,7 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def database(postgres_server: Postgres) -> Iterator[str]:
+def database(postgres_server: PostgresServer) -> Iterator[str]:
     """URL of a fresh, migrated database of this test's own."""
     name = f"test_{next(_numbers)}"
     identifier = sql.Identifier(name)
@@ -81,27 +81,27 @@ def database(postgres_server: Postgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def tansu(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tansu]:
+def tansu(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TansuBroker]:
     """The embedded broker itself: its bootstrap address and its line."""
-    with Tansu(tmp_path_factory.mktemp("tansu")) as broker:
+    with TansuBroker(tmp_path_factory.mktemp("tansu")) as broker:
         yield broker
 
 
 @pytest.fixture(scope="session")
-def broker(tansu: Tansu) -> str:
+def broker(tansu: TansuBroker) -> str:
     """`host:port` of the embedded broker: memory only, no idempotent producer."""
     return tansu.bootstrap
 
 
 @pytest.fixture(scope="session")
-def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
     """Apache Kafka, one node. A test that stops or kills it starts it again. Only under the marker `kafka`."""
-    with Kafka(tmp_path_factory.mktemp("kafka")) as cluster:
+    with KafkaCluster(tmp_path_factory.mktemp("kafka")) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
-def kafka(kafka_cluster: Kafka) -> str:
+def kafka(kafka_cluster: KafkaCluster) -> str:
     """`host:port` of Apache Kafka: what every claim about durability is tested on. Only under the marker `kafka`."""
     return kafka_cluster.bootstrap
 
@@ -115,6 +115,6 @@ def shared_data() -> Path:
     return folder
 
 
-def _run(server: Postgres, statement: sql.Composed) -> None:
+def _run(server: PostgresServer, statement: sql.Composed) -> None:
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(statement)

@@ -11,8 +11,8 @@ from typing import Self
 import psycopg
 
 from tests.authority import Signed
-from waymark.launchers.child_process import Child, await_ready, free_port
-from waymark.launchers.postgres import HERE, SYSTEM_USER, Postgres
+from waymark.launchers.child_process import ChildProcess, await_ready, free_port
+from waymark.launchers.postgres import HERE, SYSTEM_USER, PostgresServer
 
 VARIABLE = "PGBOUNCER"
 START_S = 20.0
@@ -39,7 +39,7 @@ class PgBouncer:
     def __init__(
         self,
         folder: Path,
-        server: Postgres,
+        server: PostgresServer,
         mode: str,
         *,
         ignored: str = "",
@@ -51,7 +51,7 @@ class PgBouncer:
         self._server = server
         self._mode, self._ignored, self._servers = mode, ignored, servers
         self._tls = tls
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -77,7 +77,7 @@ class PgBouncer:
         for path in (self.folder, settings, users, *here):
             if user is not None:
                 shutil.chown(path, user, user)
-        self._child = Child(
+        self._child = ChildProcess(
             "PgBouncer",
             [f"{HERE}/{here[0].name}", "pgbouncer.ini"],
             log=self.folder / "pgbouncer.log",

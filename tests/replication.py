@@ -10,14 +10,14 @@ import psutil
 import psycopg
 
 from tests.waiting import until_sync
-from waymark.launchers.postgres import HERE, SYSTEM_USER, Postgres, binaries
+from waymark.launchers.postgres import HERE, SYSTEM_USER, PostgresServer, binaries
 
 CATCH_UP_S = 30.0
 
 
 def start_standby(
-    primary: Postgres, folder: Path, *, port: int | None = None, settings: Sequence[str] = ()
-) -> Postgres:
+    primary: PostgresServer, folder: Path, *, port: int | None = None, settings: Sequence[str] = ()
+) -> PostgresServer:
     """Copy `primary` by pg_basebackup into `folder`, start the copy on `port`, and wait until it follows."""
     fresh = folder / "data.new"
     fresh.mkdir(mode=0o700, parents=True)
@@ -35,23 +35,23 @@ def start_standby(
     )
     fresh.rename(folder / "data")
     shutil.copy(primary.folder / "password", folder / "password")
-    standby = Postgres(folder, port=port, settings=settings)
+    standby = PostgresServer(folder, port=port, settings=settings)
     standby.start()
     until_sync(lambda: replaying(primary), within=CATCH_UP_S)
     return standby
 
 
-def promote(standby: Postgres) -> None:
+def promote(standby: PostgresServer) -> None:
     """Make it a primary, and wait until it is."""
     ask(standby, "SELECT pg_promote()")
 
 
-def replaying(primary: Postgres) -> bool:
+def replaying(primary: PostgresServer) -> bool:
     """Whether a standby streams from it."""
     return bool(ask(primary, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"))
 
 
-def ask(server: Postgres, query: str) -> object:
+def ask(server: PostgresServer, query: str) -> object:
     """One statement outside a transaction, and the first value of its answer, if it has any."""
     with psycopg.connect(server.url("postgres"), autocommit=True, connect_timeout=5) as connection:
         cursor = connection.execute(query.encode())
@@ -59,13 +59,13 @@ def ask(server: Postgres, query: str) -> object:
         return row[0] if row else None
 
 
-def demand(server: Postgres, setting: str, value: str) -> None:
+def demand(server: PostgresServer, setting: str, value: str) -> None:
     """Change a setting of the whole server, and let it read it."""
     ask(server, f"ALTER SYSTEM SET {setting} = '{value}'")
     ask(server, "SELECT pg_reload_conf()")
 
 
-def several(*servers: Postgres, parameters: str = "") -> str:
+def several(*servers: PostgresServer, parameters: str = "") -> str:
     """One URL that names all of these servers."""
     scheme, _, rest = servers[0].url().partition("://")
     credentials, _, place = rest.rpartition("@")
@@ -76,7 +76,7 @@ def several(*servers: Postgres, parameters: str = "") -> str:
 class Frozen:
     """A server that hangs with all its processes: the kernel still takes connections, nobody answers them."""
 
-    def __init__(self, server: Postgres) -> None:
+    def __init__(self, server: PostgresServer) -> None:
         postmaster = psutil.Process(server.pid)
         self._all = [postmaster, *postmaster.children(recursive=True)]
 

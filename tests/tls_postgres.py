@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psycopg
 
 from tests.authority import Signed
-from waymark.launchers.child_process import Child, await_ready, free_port
+from waymark.launchers.child_process import ChildProcess, await_ready, free_port
 from waymark.launchers.postgres import SYSTEM_USER
 
 VARIABLE = "POSTGRES_TREE"
@@ -45,7 +45,7 @@ class TlsPostgres:
         self.port = free_port()
         self._certified, self._clients, self._settings = certified, clients, settings
         self._folder = Path(tempfile.mkdtemp(prefix="tls-postgres-"))
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -77,7 +77,7 @@ class TlsPostgres:
         how = ("--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8", "--locale=C", "--no-sync")
         self._run("initdb", "-D", data, "-U", USER, *how)
         self._configure(data)
-        self._child = Child(
+        self._child = ChildProcess(
             "PostgreSQL with TLS",
             [self._programs / "postgres", "-D", data],
             log=self._folder / "postgres.log",

@@ -22,12 +22,12 @@ class CommandError(Exception):
 
 
 def settings_wrong(problems: Sequence[str]) -> str:
-    """What is said of wrong settings, one line each."""
+    """Return the message about wrong settings, one line each."""
     return "\n  ".join((say("the settings are wrong:", "설정이 잘못되었습니다:"), *problems))
 
 
 def is_korean() -> bool:
-    """Whether the operator's locale is Korean."""
+    """Return whether the operator's locale is Korean."""
     for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if chosen := os.environ.get(variable):
             return chosen.startswith("ko")
@@ -35,7 +35,7 @@ def is_korean() -> bool:
 
 
 def say(english: str, korean: str) -> str:
-    """The text in the operator's language."""
+    """Return the text in the operator's language."""
     return korean if is_korean() else english
 
 
@@ -47,7 +47,7 @@ def print_json(document: Any) -> None:
 
 
 def masked(url: str) -> str:
-    """A connection URL without its password."""
+    """Return a connection URL without its password."""
     scheme, separator, rest = url.partition("://")
     credentials, at, place = rest.rpartition("@")
     return f"{scheme}{separator}{credentials.partition(':')[0]}{at}{place}"

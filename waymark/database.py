@@ -1,4 +1,4 @@
-"""A connection for one command, with errors that say what to do."""
+"""Connections to the database for one command, with errors that say what to do."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ CONNECT_S = 5
 
 
 def unusable(url: str, error: Exception | None, variable: str = VARIABLE) -> CommandError:
-    """What is said of a database that let nobody in: a wrong setting by the services' own words, else the driver's."""
+    """Return the error for a database that refused us: in the services' own words, else in the driver's."""
     if (wrong := why_refused(url)) is not None:
         return CommandError(settings_wrong([f"{variable}: {wrong}"]), exit_code=2)
     reason = " ".join(str(error).split())
@@ -23,7 +23,10 @@ def unusable(url: str, error: Exception | None, variable: str = VARIABLE) -> Com
 
 
 def why_refused(url: str) -> str | None:
-    """What is wrong with a URL that a server refuses. libpq tells it in the server's language; asyncpg by codes."""
+    """Return what is wrong with a URL that a server refuses.
+
+    libpq words it in the server's language, asyncpg gives a code.
+    """
     from services.runtime.starting import find_refusal
 
     with ThreadPoolExecutor(max_workers=1) as beside:  # the caller may stand in a loop of its own

@@ -1,7 +1,7 @@
 """What the command talks to: flags first, then the environment, then the stack that `waymark up` runs, then defaults.
 
-`waymark up` leaves `up.json` in its data folder while it runs, so that `waymark send` in the next terminal needs
-neither address nor key.
+`waymark up` keeps `up.json` in its data folder while it runs, so that `waymark send` in another terminal needs neither
+address nor key.
 """
 
 import os
@@ -23,7 +23,7 @@ VARIABLE = CommonSettings.variable_of("postgres")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class CommandTarget:
     """Addresses and keys of one Waymark. `keys` may lack any of `source`, `reader`, `agent`, `admin`.
 
     `access` is what the environment says of how Kafka is reached; `brokers` is made of it.
@@ -56,14 +56,14 @@ def data_dir(environ: Mapping[str, str]) -> Path:
     return Path(chosen) if chosen else data_home()
 
 
-def find_target(environ: Mapping[str, str]) -> Target:
+def find_target(environ: Mapping[str, str]) -> CommandTarget:
     """Put together the target from the environment and, where it is silent, from the stack that runs here."""
     running = running_stack(data_dir(environ)) or {}
 
     def choose(variable: str, known: str, default: str) -> str:
         return environ.get(variable) or str(running.get(known) or default)
 
-    return Target(
+    return CommandTarget(
         ingest=choose("WAYMARK_URL_INGEST", "ingest", _local(environ, "WAYMARK_INGEST_PORT", 8080)),
         journey=choose("WAYMARK_URL_JOURNEY", "journey", _local(environ, "WAYMARK_JOURNEY_PORT", 9101)),
         journey_api=choose("WAYMARK_URL_JOURNEY_API", "journey_api", _local(environ, "WAYMARK_JOURNEY_API_PORT", 8081)),

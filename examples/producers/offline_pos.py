@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from waymark.producer import Producer, Refused, Result, Status
+from waymark.producer import Producer, RequestRefused, SendResult, SendStatus
 
 FILE = Path(os.environ.get("POS_FILE", "pos-outbox.sqlite"))
 
@@ -48,15 +48,15 @@ def record(store: str, loyalty: str, kind: str) -> int:
 def send(url: str) -> int:
     connection = outbox()
     waiting = connection.execute("SELECT touchpoint FROM outbox ORDER BY rowid").fetchall()
-    final: list[Result] = []
-    refused: Refused | None = None
+    final: list[SendResult] = []
+    refused: RequestRefused | None = None
     try:
         with Producer(url, os.environ["WAYMARK_SOURCE_KEY"], on_result=final.append) as producer:
             for (text,) in waiting:
                 producer.send(json.loads(text))
-    except Refused as error:
+    except RequestRefused as error:
         refused = error
-    done = [result for result in final if result.status is not Status.UNAVAILABLE]
+    done = [result for result in final if result.status is not SendStatus.UNAVAILABLE]
     with connection:
         connection.executemany("DELETE FROM outbox WHERE id = ?", [(result.id,) for result in done])
     (left,) = connection.execute("SELECT count(*) FROM outbox").fetchone()

@@ -62,7 +62,7 @@ async def run_control(engines: Engines, folder: Path, *, seed: int, touchpoints:
 
 
 def _worker(engines: Engines, folder: Path, number: int) -> Process:
-    from waymark.launchers.child_process import Child
+    from waymark.launchers.child_process import ChildProcess
 
     environment = {
         **os.environ,
@@ -71,7 +71,7 @@ def _worker(engines: Engines, folder: Path, number: int) -> Process:
         "CONTROL_FOLDER": str(folder / f"control-{number}"),
     }
     command: list[str | Path] = [sys.executable, "-m", "tests.faults.stock"]
-    child = Child(f"control-{number}", command, log=folder / f"control-{number}.log", env=environment)
+    child = ChildProcess(f"control-{number}", command, log=folder / f"control-{number}.log", env=environment)
     return Process(name=f"control-{number}", child=child, port=0)
 
 

@@ -15,9 +15,9 @@ from urllib.request import urlopen
 import psutil
 
 from tests.faults.wires import Wires
-from waymark.launchers.child_process import Child, StackError, await_ready, free_port
-from waymark.launchers.kafka import Kafka
-from waymark.launchers.postgres import Postgres, StopMode
+from waymark.launchers.child_process import ChildProcess, StackError, await_ready, free_port
+from waymark.launchers.kafka import KafkaCluster
+from waymark.launchers.postgres import PostgresServer, StopMode
 from waymark.migrations.migrate import migrate
 from waymark.topics.declared_topics import make_topics
 
@@ -41,7 +41,7 @@ class Process:
     """One process of Waymark. It may be killed and started again; its log keeps all its lives."""
 
     name: str
-    child: Child
+    child: ChildProcess
     port: int
     wanted: bool = False
     kills: int = 0
@@ -95,8 +95,8 @@ class Process:
 class Engines:
     """Apache Kafka and PostgreSQL, and one migrated database. With wires, services reach them only through these."""
 
-    kafka: Kafka
-    postgres: Postgres
+    kafka: KafkaCluster
+    postgres: PostgresServer
     wires: Wires | None = None
     front: str = ""
     """URL that services are told instead of the server's own: a pooler's, or one of several servers."""
@@ -107,8 +107,8 @@ class Engines:
         wires = Wires() if wired else None
         doors = wires.doors if wires else {}
         heap = "512m" if nodes == 1 else "256m"
-        kafka = Kafka(folder / "kafka", nodes=nodes, doors=doors, heap=heap)
-        return cls(kafka=kafka, postgres=Postgres(folder / "postgres"), wires=wires)
+        kafka = KafkaCluster(folder / "kafka", nodes=nodes, doors=doors, heap=heap)
+        return cls(kafka=kafka, postgres=PostgresServer(folder / "postgres"), wires=wires)
 
     @classmethod
     def start(cls, folder: Path) -> Self:
@@ -230,7 +230,7 @@ class Fleet:
             **settings,
         }
         command: list[str | Path] = [Path(sys.executable).with_name("waymark"), "serve", service]
-        child = Child(name, command, log=self.folder / f"{name}.log", env=environment)
+        child = ChildProcess(name, command, log=self.folder / f"{name}.log", env=environment)
         process = Process(name=name, child=child, port=port)
         peers.append(process)
         return process

@@ -10,7 +10,7 @@ from typing import Self
 
 from tests.faults.proxy import Proxy
 from waymark.launchers.child_process import free_port
-from waymark.launchers.kafka import Door
+from waymark.launchers.kafka import ClientListener
 
 SERVICES = ("ingest", "journey", "alerts")
 
@@ -19,7 +19,7 @@ class Wires:
     """The proxies, by engine and service. Ports are fixed before the engines start; entering it begins to forward."""
 
     def __init__(self) -> None:
-        self.doors = {name.upper(): Door(port=free_port(), advertised=free_port()) for name in SERVICES}
+        self.doors = {name.upper(): ClientListener(port=free_port(), advertised=free_port()) for name in SERVICES}
         self.kafka = {
             name: Proxy(target=door.port, port=door.advertised, name=f"{name} to Kafka")
             for name, door in zip(SERVICES, self.doors.values(), strict=True)

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from schemas import topics
 from services.runtime.kafka import TopicSpec, ensure_topics
 from waymark.keys.key_store import SourceSpec, create_source_key
-from waymark.launchers.child_process import Child, await_ready, free_port
+from waymark.launchers.child_process import ChildProcess, await_ready, free_port
 
 TOPICS = ("touchpoints", "touchpoints-rejected")
 
@@ -112,7 +112,7 @@ class IngestProcess:
             **self.settings,
         }
         command: list[str | Path] = [Path(sys.executable).with_name("waymark"), "serve", "ingest"]
-        self.child = Child("ingest", command, log=self.folder / f"ingest-{self.port}.log", env=environment)
+        self.child = ChildProcess("ingest", command, log=self.folder / f"ingest-{self.port}.log", env=environment)
 
     def __enter__(self) -> Self:
         self.child.start()

@@ -14,7 +14,7 @@ from aiokafka.protocol.admin import CreateAclsRequest
 
 from tests.authority import Authority
 from waymark.launchers.child_process import free_port
-from waymark.launchers.kafka import Door, Kafka, Locks
+from waymark.launchers.kafka import BrokerSecurity, ClientListener, KafkaCluster
 
 PASSWORD = "Kk#9/x@q?[0-waymark"
 USERS = ("ingest", "journey", "alerts", "operator")
@@ -40,7 +40,7 @@ RIGHTS: Sequence[tuple[str, int, str, int]] = (
 class Secured:
     """A broker with a listener of each kind; addresses as `WAYMARK_KAFKA` takes them."""
 
-    cluster: Kafka
+    cluster: KafkaCluster
     authority: Authority
     users: str
     certificates: str
@@ -100,11 +100,11 @@ def secured_kafka(folder: Path) -> Iterator[Secured]:
         "listener.name.users.plain.sasl.jaas.config": f"{module}.plain.PlainLoginModule required {known};",
     }
     doors = {
-        "USERS": Door(port=users, advertised=users, host="localhost", protocol="SASL_SSL"),
-        "CERTIFICATES": Door(port=certificates, advertised=certificates, host="localhost", protocol="SSL"),
+        "USERS": ClientListener(port=users, advertised=users, host="localhost", protocol="SASL_SSL"),
+        "CERTIFICATES": ClientListener(port=certificates, advertised=certificates, host="localhost", protocol="SSL"),
     }
-    locks = Locks(properties=properties, users=dict.fromkeys(USERS, PASSWORD))
-    with Kafka(folder / "kafka", doors=doors, locks=locks) as cluster:
+    locks = BrokerSecurity(properties=properties, users=dict.fromkeys(USERS, PASSWORD))
+    with KafkaCluster(folder / "kafka", doors=doors, locks=locks) as cluster:
         yield Secured(
             cluster=cluster,
             authority=authority,

@@ -15,7 +15,7 @@ from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import an_engine
 from tests.integration.alerts_world import Api, Call, Log, a_friction, a_receiver, alerts, make_log, rows
 from tests.waiting import until
-from waymark.launchers.tansu import Tansu
+from waymark.launchers.tansu import TansuBroker
 
 pytestmark = pytest.mark.local
 
@@ -45,7 +45,7 @@ AGENTS = [
 
 
 @pytest.fixture
-async def log(tansu: Tansu) -> Log:
+async def log(tansu: TansuBroker) -> Log:
     return await make_log(tansu.bootstrap, tansu.line)
 
 

@@ -7,13 +7,13 @@ import pytest
 from tests.integration.alerts_world import Log, a_friction, a_receiver, alerts, make_log
 from tests.integration.test_alerts_api import seeded
 from tests.waiting import until
-from waymark.launchers.tansu import Tansu
+from waymark.launchers.tansu import TansuBroker
 
 pytestmark = pytest.mark.local
 
 
 @pytest.fixture
-async def log(tansu: Tansu) -> Log:
+async def log(tansu: TansuBroker) -> Log:
     return await make_log(tansu.bootstrap, tansu.line)
 
 

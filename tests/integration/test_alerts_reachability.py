@@ -22,14 +22,14 @@ from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import Api, Log, a_friction, a_receiver, alerts, make_log, rows
 from tests.waiting import until
 from waymark.database import opened
-from waymark.doctor.finding import Finding, Verdict
+from waymark.doctor.finding import DoctorFinding, FindingVerdict
 from waymark.doctor.postgres_checks import examine_postgres
-from waymark.doctor.team_checks import examine_hearing
-from waymark.launchers.tansu import Tansu
+from waymark.doctor.team_checks import examine_teams
+from waymark.launchers.tansu import TansuBroker
 
 
 @pytest.fixture
-async def log(tansu: Tansu) -> Log:
+async def log(tansu: TansuBroker) -> Log:
     return await make_log(tansu.bootstrap, tansu.line)
 
 
@@ -176,9 +176,9 @@ async def rows_of(pool: Any) -> list[tuple[UUID, str, str]]:
         ]
 
 
-def diagnosed(database: str, now: datetime) -> dict[str, Finding]:
+def diagnosed(database: str, now: datetime) -> dict[str, DoctorFinding]:
     with opened(database, "test", writes=False) as connection:
-        return {finding.name: finding for finding in examine_hearing(connection, now)}
+        return {finding.name: finding for finding in examine_teams(connection, now)}
 
 
 async def gauges(engine: Engine) -> dict[str, float]:
@@ -201,10 +201,10 @@ async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
         async with acquire(engine.pool) as connection:
             heard = report_reachability(await reachability_store.survey(connection), now=now)
 
-    assert found["endpoints"].verdict is Verdict.BROKEN
+    assert found["endpoints"].verdict is FindingVerdict.BROKEN
     detail = f"desk: does not take what is sent, since {since:%Y-%m-%dT%H:%M:%SZ} (13 min), 1 messages wait"
     assert found["endpoints"].detail == detail
-    assert found["routes"].verdict is Verdict.BROKEN
+    assert found["routes"].verdict is FindingVerdict.BROKEN
     assert (shown["dead_endpoints/unreachable"], shown["living_endpoints/yes"], shown["ways/unheard"]) == (1, 0, 1)
     assert shown["dead_since_timestamp_seconds"] == since.timestamp()
     assert shown["oldest_waiting_timestamp_seconds"] == shown["looked_timestamp_seconds"] == now.timestamp()
@@ -220,8 +220,11 @@ async def test_all_is_well_with_a_living_endpoint_that_catches_all(database: str
         shown = await gauges(engine)
         after = await asyncio.to_thread(diagnosed, database, clock.now())
 
-    assert {name: one.verdict for name, one in before.items()} == {"endpoints": Verdict.LOOK}
-    assert {name: one.verdict for name, one in after.items()} == {"endpoints": Verdict.FINE, "routes": Verdict.FINE}
+    assert {name: one.verdict for name, one in before.items()} == {"endpoints": FindingVerdict.LOOK}
+    assert {name: one.verdict for name, one in after.items()} == {
+        "endpoints": FindingVerdict.FINE,
+        "routes": FindingVerdict.FINE,
+    }
     assert (shown["living_endpoints/yes"], shown["ways/heard"], shown["ways/unheard"]) == (1, 1, 0)
 
 
@@ -237,8 +240,8 @@ async def test_the_doctor_names_issues_and_routes_that_nobody_hears(database: st
         shown = await gauges(engine)
         unheard = await asyncio.to_thread(diagnosed, database, clock.now())
 
-    assert (caught["routes"].verdict, "billing" in caught["routes"].detail) == (Verdict.LOOK, True)
-    assert unheard["routes"].verdict is Verdict.BROKEN
+    assert (caught["routes"].verdict, "billing" in caught["routes"].detail) == (FindingVerdict.LOOK, True)
+    assert unheard["routes"].verdict is FindingVerdict.BROKEN
     assert "nobody hears of: billing, what no route takes" in unheard["routes"].detail
     assert "1 open issues of which nobody was told" in unheard["routes"].detail
     assert (shown["unheard_issues"], shown["ways/unheard"]) == (1, 2)
@@ -281,7 +284,7 @@ async def test_a_service_whose_kafka_goes_away_is_not_ready(
 ) -> None:
     monkeypatch.setattr(log_health, "STALLED_AFTER_S", 1.5)
     with ExitStack() as own:
-        broker = own.enter_context(Tansu(tmp_path))
+        broker = own.enter_context(TansuBroker(tmp_path))
         async with alerts(database, await make_log(broker.bootstrap, broker.line)) as api:
 
             async def says(status: int) -> bool:
@@ -295,10 +298,15 @@ async def test_a_service_whose_kafka_goes_away_is_not_ready(
 
 @pytest.mark.parametrize(
     ("letters", "minutes", "verdict"),
-    [(0, 0, Verdict.FINE), (1, 2, Verdict.LOOK), (99, 9, Verdict.LOOK), (100, 11, Verdict.BROKEN)],
+    [
+        (0, 0, FindingVerdict.FINE),
+        (1, 2, FindingVerdict.LOOK),
+        (99, 9, FindingVerdict.LOOK),
+        (100, 11, FindingVerdict.BROKEN),
+    ],
 )
 async def test_the_doctor_fails_over_what_lies_for_too_long(
-    database: str, letters: int, minutes: int, verdict: Verdict
+    database: str, letters: int, minutes: int, verdict: FindingVerdict
 ) -> None:
     async with rows(database) as connection:
         await connection.execute(

@@ -32,13 +32,13 @@ from tests.integration.alerts_world import (
     rows,
 )
 from tests.waiting import until
-from waymark.launchers.tansu import Tansu
+from waymark.launchers.tansu import TansuBroker
 
 pytestmark = pytest.mark.local
 
 
 @pytest.fixture
-async def log(tansu: Tansu) -> Log:
+async def log(tansu: TansuBroker) -> Log:
     return await make_log(tansu.bootstrap, tansu.line)
 
 

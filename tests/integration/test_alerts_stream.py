@@ -11,13 +11,13 @@ from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import Log, a_friction, alerts, make_log, rows
 from tests.waiting import until
-from waymark.launchers.tansu import Tansu
+from waymark.launchers.tansu import TansuBroker
 
 pytestmark = pytest.mark.local
 
 
 @pytest.fixture
-async def log(tansu: Tansu) -> Log:
+async def log(tansu: TansuBroker) -> Log:
     return await make_log(tansu.bootstrap, tansu.line)
 
 

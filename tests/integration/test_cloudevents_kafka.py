@@ -14,7 +14,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from cloudevents.core.v1.event import CloudEvent
 
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_key, make_topics, read_back
-from waymark.launchers.kafka import Kafka
+from waymark.launchers.kafka import KafkaCluster
 
 pytestmark = pytest.mark.kafka
 
@@ -22,7 +22,7 @@ KOREAN = "세 번째 전화인데 아직 해결이 안 됐어요"
 
 
 @pytest.fixture
-async def ingest(kafka_cluster: Kafka, database: str, tmp_path: Path) -> Any:
+async def ingest(kafka_cluster: KafkaCluster, database: str, tmp_path: Path) -> Any:
     """Return a running ingest on Apache Kafka."""
     await make_topics(kafka_cluster.bootstrap)
     settings = {"WAYMARK_KAFKA_IDEMPOTENCE": "true"}

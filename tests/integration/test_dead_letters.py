@@ -12,7 +12,7 @@ from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, D
 from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
 from services.runtime.record import Record
 from waymark.database import connected
-from waymark.dead_letters.letters import Selection, find_letters, republish
+from waymark.dead_letters.letters import DeadLetterSelection, find_letters, republish
 from waymark.dead_letters.rejections import find_rejections
 from waymark.topics.declared_topics import declared
 
@@ -49,10 +49,10 @@ async def test_a_requeued_letter_is_the_original_record_and_is_sent_once(databas
     with connected(database) as connection:
         add_letter(connection, topic, 5)
         add_letter(connection, topic, 9, code="conflict")
-        letters = find_letters(connection, Selection(code="undecodable"))
+        letters = find_letters(connection, DeadLetterSelection(code="undecodable"))
         assert await republish(connection, letters, producer) == 1
-        assert [letter.offset for letter in find_letters(connection, Selection())] == [9]
-        assert [letter.offset for letter in find_letters(connection, Selection(requeued=True))] == [5, 9]
+        assert [letter.offset for letter in find_letters(connection, DeadLetterSelection())] == [9]
+        assert [letter.offset for letter in find_letters(connection, DeadLetterSelection(requeued=True))] == [5, 9]
     await producer.stop()
     (record,) = await published(broker, topic, 1)
     assert (record.key, record.value, list(record.headers)) == (b"key", b"value \xff", [("ce_id", b"7")])
@@ -63,9 +63,9 @@ async def test_what_kafka_does_not_take_stays_a_dead_letter(database: str) -> No
     with connected(database) as connection:
         add_letter(connection, "nowhere", 1)
     with pytest.raises(PublishFailed), connected(database) as connection:
-        await republish(connection, find_letters(connection, Selection()), producer)
+        await republish(connection, find_letters(connection, DeadLetterSelection()), producer)
     with connected(database) as connection:
-        assert [letter.requeued_at for letter in find_letters(connection, Selection())] == [None]
+        assert [letter.requeued_at for letter in find_letters(connection, DeadLetterSelection())] == [None]
 
 
 async def test_what_ingest_rejected_is_read_from_its_topic(broker: str) -> None:
@@ -88,22 +88,23 @@ async def test_what_ingest_rejected_is_read_from_its_topic(broker: str) -> None:
     await producer.publish([Record(topic=topic.name, key=b"odd", value=b"not a letter")])
     await producer.stop()
 
-    letters = await find_rejections(broker, Selection(source=source), {})
+    letters = await find_rejections(broker, DeadLetterSelection(source=source), {})
 
     assert [letter.touchpoint_id for letter in letters] == ["call-0", "call-1", "call-2"]
     assert letters[0].errors == [{"path": "kind", "message": "Send `kind`."}]
-    (chosen,) = await find_rejections(broker, Selection(refs=[letters[1].ref]), {})
+    (chosen,) = await find_rejections(broker, DeadLetterSelection(refs=[letters[1].ref]), {})
     assert chosen.touchpoint_id == "call-1"
     at = letters[1].first_seen
     assert [
-        letter.touchpoint_id for letter in await find_rejections(broker, Selection(source=source, since=at), {})
+        letter.touchpoint_id
+        for letter in await find_rejections(broker, DeadLetterSelection(source=source, since=at), {})
     ] == [
         "call-1",
         "call-2",
     ]
     sent_again = {letters[0].letter_id: at}
-    waiting = await find_rejections(broker, Selection(source=source, until=at), sent_again)
-    everything = await find_rejections(broker, Selection(source=source, until=at, requeued=True), sent_again)
+    waiting = await find_rejections(broker, DeadLetterSelection(source=source, until=at), sent_again)
+    everything = await find_rejections(broker, DeadLetterSelection(source=source, until=at, requeued=True), sent_again)
     assert (waiting, [letter.requeued_at for letter in everything]) == ([], [at])
 
 
@@ -115,12 +116,14 @@ def test_letters_are_found_by_ref_stage_code_and_source(database: str) -> None:
             """INSERT INTO alerts.dead_letters (line, topic, partition, "offset", code, value, first_seen)
                VALUES ('line-1', 'frictions', 3, 4, 'undecodable', 'x', now())"""
         )
-        every = find_letters(connection, Selection())
+        every = find_letters(connection, DeadLetterSelection())
         assert len({letter.ref for letter in every}) == 3
-        by_stage = find_letters(connection, Selection(stage="alerts"))
+        by_stage = find_letters(connection, DeadLetterSelection(stage="alerts"))
         assert [(letter.topic, letter.offset) for letter in by_stage] == [("frictions", 4)]
-        assert len(find_letters(connection, Selection(source="ivr"))) == 2
-        assert [letter.code for letter in find_letters(connection, Selection(code="conflict"))] == ["conflict"]
-        chosen = find_letters(connection, Selection(refs=[every[0].ref]))
+        assert len(find_letters(connection, DeadLetterSelection(source="ivr"))) == 2
+        assert [letter.code for letter in find_letters(connection, DeadLetterSelection(code="conflict"))] == [
+            "conflict"
+        ]
+        chosen = find_letters(connection, DeadLetterSelection(refs=[every[0].ref]))
         assert [letter.ref for letter in chosen] == [every[0].ref]
-        assert len(find_letters(connection, Selection(limit=2))) == 2
+        assert len(find_letters(connection, DeadLetterSelection(limit=2))) == 2

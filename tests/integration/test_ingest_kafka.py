@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, ids_of, make_key, make_topics, read_back
 from tests.waiting import until
-from waymark.launchers.kafka import Kafka
+from waymark.launchers.kafka import KafkaCluster
 
 pytestmark = pytest.mark.kafka
 
@@ -45,7 +45,7 @@ class Tally:
 
 
 async def test_nothing_accepted_is_lost_when_the_broker_dies_and_comes_back(
-    kafka_cluster: Kafka, database: str, tmp_path: Path
+    kafka_cluster: KafkaCluster, database: str, tmp_path: Path
 ) -> None:
     await make_topics(kafka_cluster.bootstrap)
     before = await ends(kafka_cluster.bootstrap)

@@ -27,8 +27,8 @@ from tests.integration.ingest_process import (
     read_back,
 )
 from tests.waiting import until
-from waymark.launchers.postgres import Postgres
-from waymark.launchers.tansu import Tansu
+from waymark.launchers.postgres import PostgresServer
+from waymark.launchers.tansu import TansuBroker
 
 pytestmark = pytest.mark.local
 
@@ -84,7 +84,7 @@ async def test_a_new_key_works_at_once_and_a_revoked_one_stops_soon(ingest: Inge
 
 
 async def test_an_outage_of_postgresql_does_not_stop_acceptance(
-    ingest: IngestProcess, database: str, postgres_server: Postgres
+    ingest: IngestProcess, database: str, postgres_server: PostgresServer
 ) -> None:
     key = make_key(database, "ivr")
     ingest.post(key, a_touchpoint("1"))
@@ -104,7 +104,7 @@ async def test_an_outage_of_postgresql_does_not_stop_acceptance(
 
 
 async def test_without_kafka_it_says_503_and_comes_back_by_itself(database: str, tmp_path: Path) -> None:
-    with Tansu(tmp_path) as broker:
+    with TansuBroker(tmp_path) as broker:
         await make_topics(broker.bootstrap)
         settings = {"WAYMARK_INGEST_PUBLISH_TIMEOUT_S": "0.5", "WAYMARK_INGEST_RETRY_AFTER_S": "2"}
         with IngestProcess(folder=tmp_path, database=database, bootstrap=broker.bootstrap, settings=settings) as ingest:

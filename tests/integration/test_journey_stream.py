@@ -12,7 +12,7 @@ from services.journey.failpoints import Failpoint
 from services.runtime.record import Record
 from tests.integration.journey_workers import FRICTIONS_EACH, Stage, calls, open_stage, survive_every_failpoint, verify
 from tests.waiting import until
-from waymark.launchers.postgres import Postgres, StopMode
+from waymark.launchers.postgres import PostgresServer, StopMode
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
 
@@ -85,7 +85,7 @@ async def test_a_claim_taken_away_and_given_up_is_made_again(stage: Stage) -> No
     assert await stage.value("SELECT count(*) FROM journey.progress WHERE owner = 'somebody'") == 0
 
 
-async def test_a_worker_waits_for_a_database_that_comes_back(stage: Stage, postgres_server: Postgres) -> None:
+async def test_a_worker_waits_for_a_database_that_comes_back(stage: Stage, postgres_server: PostgresServer) -> None:
     worker = await stage.start(batch_records=20)
     await stage.send(calls(20))
     await stage.all_applied()
@@ -98,7 +98,7 @@ async def test_a_worker_waits_for_a_database_that_comes_back(stage: Stage, postg
 
 
 async def test_a_worker_asked_to_stop_while_the_database_is_away_ends_in_time(
-    stage: Stage, postgres_server: Postgres
+    stage: Stage, postgres_server: PostgresServer
 ) -> None:
     worker = await stage.start(batch_records=20)
     await stage.send(calls(20))

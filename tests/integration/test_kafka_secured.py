@@ -21,7 +21,7 @@ from tests.integration.alerts_world import client_of
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, make_key
 from tests.integration.secured_kafka import PASSWORD, Secured, secured_kafka
 from tests.waiting import until
-from waymark.launchers.child_process import Child, free_port
+from waymark.launchers.child_process import ChildProcess, free_port
 from waymark.topics.declared_topics import declared
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -119,7 +119,7 @@ def said_in(folder: Path) -> str:
 
 def start(processes: ExitStack, name: str, secured: Secured, database: str, folder: Path, **more: str) -> None:
     environ = {"PATH": os.environ["PATH"], "WAYMARK_POSTGRES": database, **secured.settings(name), **more}
-    child = Child(name, [WAYMARK, "serve", name], log=folder / f"{name}.log", env=environ)
+    child = ChildProcess(name, [WAYMARK, "serve", name], log=folder / f"{name}.log", env=environ)
     child.start()
     processes.callback(child.stop, within_s=20.0)
 

@@ -21,7 +21,7 @@ from tests.integration.alerts_world import Log, a_friction, alerts, make_log
 from tests.integration.ingest_process import IngestProcess
 from tests.integration.test_alerts_api import seeded
 from tests.waiting import until
-from waymark.launchers.tansu import Tansu
+from waymark.launchers.tansu import TansuBroker
 
 pytestmark = pytest.mark.local
 
@@ -59,7 +59,7 @@ async def run(database: str, *statements: str) -> None:
 
 
 async def test_alerts_says_which_constraint_refused_a_note_and_not_the_note(
-    database: str, tansu: Tansu, capsys: pytest.CaptureFixture[str]
+    database: str, tansu: TansuBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log: Log = await make_log(tansu.bootstrap, tansu.line)
     await seeded(database, a_friction())

@@ -29,7 +29,7 @@ from services.runtime.settings import CommonSettings, SettingsError
 from tests.authority import Authority
 from tests.pgbouncer import PgBouncer
 from tests.waiting import until
-from waymark.launchers.postgres import Postgres
+from waymark.launchers.postgres import PostgresServer
 from waymark.migrations.migrate import migrate
 
 pytestmark = pytest.mark.pgbouncer
@@ -43,19 +43,19 @@ HELD = {"statement_timeout": "30s", "lock_timeout": "8s", "idle_in_transaction_s
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with Postgres(tmp_path_factory.mktemp("behind"), settings=("fsync=off",)) as behind:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    with PostgresServer(tmp_path_factory.mktemp("behind"), settings=("fsync=off",)) as behind:
         yield behind
 
 
 @pytest.fixture
-def in_session(server: Postgres, tmp_path: Path) -> Iterator[PgBouncer]:
+def in_session(server: PostgresServer, tmp_path: Path) -> Iterator[PgBouncer]:
     with PgBouncer(tmp_path / "bouncer", server, "session") as pooler:
         yield pooler
 
 
 @pytest.fixture
-def in_transaction(server: Postgres, tmp_path: Path) -> Iterator[PgBouncer]:
+def in_transaction(server: PostgresServer, tmp_path: Path) -> Iterator[PgBouncer]:
     with PgBouncer(tmp_path / "bouncer", server, "transaction", servers=3) as pooler:
         yield pooler
 
@@ -85,7 +85,7 @@ async def test_an_unannounced_pooler_is_named_with_the_setting_that_mends_it(in_
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])
 async def test_a_pooler_that_drops_what_a_session_asks_for_is_found_out_too(
-    server: Postgres, tmp_path: Path, mode: str
+    server: PostgresServer, tmp_path: Path, mode: str
 ) -> None:
     with (
         PgBouncer(tmp_path / "bouncer", server, mode, ignored=DROPPED) as pooler,
@@ -136,7 +136,7 @@ async def test_wake_ups_and_signs_of_life_come_through_session_mode(in_session: 
 
 
 async def test_every_transaction_through_transaction_mode_has_its_limits_and_leaves_none_behind(
-    in_transaction: PgBouncer, server: Postgres
+    in_transaction: PgBouncer, server: PostgresServer
 ) -> None:
     async with pool_of(in_transaction.url(), Pooler.TRANSACTION) as pool:
         assert await held(pool) == HELD
@@ -173,13 +173,15 @@ async def test_copying_and_many_rows_at_once_go_through_transaction_mode(in_tran
 
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])
-async def test_migrations_go_through_either_mode(server: Postgres, tmp_path: Path, mode: str) -> None:
+async def test_migrations_go_through_either_mode(server: PostgresServer, tmp_path: Path, mode: str) -> None:
     with PgBouncer(tmp_path / "bouncer", server, mode) as pooler:
         assert (await asyncio.to_thread(migrate, pooler.url())).up_to_date
 
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])
-def test_commands_work_through_either_mode_and_doctor_is_content(server: Postgres, tmp_path: Path, mode: str) -> None:
+def test_commands_work_through_either_mode_and_doctor_is_content(
+    server: PostgresServer, tmp_path: Path, mode: str
+) -> None:
     with PgBouncer(tmp_path / "bouncer", server, mode) as pooler:
         past = {"WAYMARK_POSTGRES_DIRECT": server.url()} if mode == "transaction" else {}
         environ = {"WAYMARK_POSTGRES": pooler.url(), "WAYMARK_POSTGRES_POOLER": mode, **past}
@@ -210,7 +212,7 @@ def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess
     return subprocess.run([WAYMARK, *arguments], env=whole, capture_output=True, text=True, timeout=60, check=False)
 
 
-async def test_a_pooler_is_believed_by_its_certificate_as_a_server_is(server: Postgres, tmp_path: Path) -> None:
+async def test_a_pooler_is_believed_by_its_certificate_as_a_server_is(server: PostgresServer, tmp_path: Path) -> None:
     ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
     own = ours.sign("pooler", hosts=["localhost"])
     with PgBouncer(tmp_path / "bouncer", server, "session", tls=own) as pooler:

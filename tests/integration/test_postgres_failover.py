@@ -13,7 +13,7 @@ from services.runtime import postgres
 from services.runtime.postgres import TRANSIENT, Pool, acquire, close_pool, create_pool, is_transient, ping, transaction
 from tests.replication import Frozen, ask, demand, promote, several, start_standby
 from tests.waiting import until
-from waymark.launchers.postgres import Postgres, StopMode
+from waymark.launchers.postgres import PostgresServer, StopMode
 
 pytestmark = pytest.mark.local
 
@@ -21,9 +21,9 @@ MOVED_WITHIN_S = 5.0
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Postgres, Postgres]]:
+def pair(tmp_path: Path) -> Iterator[tuple[PostgresServer, PostgresServer]]:
     """A primary with a table `notes`, and a standby that follows it."""
-    with Postgres(tmp_path / "a", settings=("fsync=off",)) as primary:
+    with PostgresServer(tmp_path / "a", settings=("fsync=off",)) as primary:
         with_notes(primary)
         standby = start_standby(primary, tmp_path / "b", settings=("fsync=off",))
         try:
@@ -33,13 +33,13 @@ def pair(tmp_path: Path) -> Iterator[tuple[Postgres, Postgres]]:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Postgres]:
-    with Postgres(tmp_path / "alone", settings=("fsync=off",)) as alone:
+def server(tmp_path: Path) -> Iterator[PostgresServer]:
+    with PostgresServer(tmp_path / "alone", settings=("fsync=off",)) as alone:
         with_notes(alone)
         yield alone
 
 
-def with_notes(server: Postgres) -> None:
+def with_notes(server: PostgresServer) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("CREATE TABLE notes (port integer)")
 
@@ -82,7 +82,7 @@ async def hold(pool: Pool) -> None:
 
 
 async def test_writes_go_on_at_the_promoted_standby_and_never_at_the_old_primary_that_came_back(
-    pair: tuple[Postgres, Postgres], tmp_path: Path
+    pair: tuple[PostgresServer, PostgresServer], tmp_path: Path
 ) -> None:
     first, second = pair
     async with pool_of(several(first, second)) as pool:
@@ -102,7 +102,7 @@ async def test_writes_go_on_at_the_promoted_standby_and_never_at_the_old_primary
 
 
 async def test_a_standby_alone_is_no_server_for_writing_and_readiness_says_so(
-    pair: tuple[Postgres, Postgres],
+    pair: tuple[PostgresServer, PostgresServer],
 ) -> None:
     _, standby = pair
     with pytest.raises(asyncpg.TargetServerAttributeNotMatched):
@@ -116,7 +116,7 @@ async def test_a_standby_alone_is_no_server_for_writing_and_readiness_says_so(
 
 
 async def test_a_server_that_an_operator_made_read_only_loses_every_session_at_once_and_gets_them_back(
-    server: Postgres,
+    server: PostgresServer,
 ) -> None:
     async with pool_of(server.url()) as pool:
         await occupied(pool, 3)
@@ -135,7 +135,7 @@ async def refused(pool: Pool) -> bool:
 
 
 async def test_one_refused_write_discards_the_other_sessions_too_where_only_the_address_moves(
-    pair: tuple[Postgres, Postgres],
+    pair: tuple[PostgresServer, PostgresServer],
 ) -> None:
     first, second = pair
     async with moving(first.port) as door:
@@ -153,7 +153,7 @@ async def test_one_refused_write_discards_the_other_sessions_too_where_only_the_
 
 
 async def test_a_server_that_hangs_is_left_for_the_next_one_within_the_limit_of_a_statement(
-    pair: tuple[Postgres, Postgres],
+    pair: tuple[PostgresServer, PostgresServer],
 ) -> None:
     first, second = pair
     loop = asyncio.get_running_loop()
@@ -168,7 +168,7 @@ async def test_a_server_that_hangs_is_left_for_the_next_one_within_the_limit_of_
 
 
 async def test_a_role_without_a_free_connection_and_a_server_that_shuts_down_are_failures_of_the_moment(
-    server: Postgres,
+    server: PostgresServer,
 ) -> None:
     await asyncio.to_thread(ask, server, "CREATE ROLE few LOGIN PASSWORD 'few' CONNECTION LIMIT 1")
     url = f"postgresql://few:few@127.0.0.1:{server.port}/waymark"

@@ -14,7 +14,7 @@ from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_to
 from services.runtime.partitioning import partition_of
 from services.runtime.record import Record
 from tests.waiting import until
-from waymark.launchers.tansu import Tansu
+from waymark.launchers.tansu import TansuBroker
 
 pytestmark = pytest.mark.local
 
@@ -25,14 +25,14 @@ RECORD = Record(topic="t", key=b"k", value=b"v")
 
 
 @pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[Tansu]:
+def own_broker(tmp_path: Path) -> Iterator[TansuBroker]:
     """A broker that the test may kill."""
-    with Tansu(tmp_path) as broker:
+    with TansuBroker(tmp_path) as broker:
         yield broker
 
 
 @pytest.fixture
-async def producer(own_broker: Tansu) -> Producer:
+async def producer(own_broker: TansuBroker) -> Producer:
     """A producer that has written already."""
     await ensure_topics(
         own_broker.bootstrap, [TopicSpec(name="t", partitions=1, replication=1, config={})], configure=False
@@ -42,7 +42,7 @@ async def producer(own_broker: Tansu) -> Producer:
     return made
 
 
-async def freeze(broker: Tansu) -> None:
+async def freeze(broker: TansuBroker) -> None:
     """Connections stay open, nobody answers; a busy machine takes a while to stop a process."""
     broker.child.send(signal.SIGSTOP)
     await until(lambda: psutil.Process(broker.pid).status() == psutil.STATUS_STOPPED)
@@ -55,7 +55,7 @@ def running() -> list[str]:
 
 
 async def test_a_discarded_producer_leaves_nothing_running(
-    own_broker: Tansu, producer: Producer, caplog: pytest.LogCaptureFixture
+    own_broker: TansuBroker, producer: Producer, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = asyncio.all_tasks()
     await freeze(own_broker)
@@ -75,7 +75,9 @@ async def test_a_discarded_producer_leaves_nothing_running(
     own_broker.child.send(signal.SIGCONT)
 
 
-async def test_whoever_waits_for_an_answer_does_not_wait_for_the_funeral(own_broker: Tansu, producer: Producer) -> None:
+async def test_whoever_waits_for_an_answer_does_not_wait_for_the_funeral(
+    own_broker: TansuBroker, producer: Producer
+) -> None:
     own_broker.child.kill()
     loop = asyncio.get_running_loop()
 
@@ -88,7 +90,7 @@ async def test_whoever_waits_for_an_answer_does_not_wait_for_the_funeral(own_bro
     assert running() == []
 
 
-async def test_a_new_producer_takes_the_place_of_a_discarded_one(own_broker: Tansu, producer: Producer) -> None:
+async def test_a_new_producer_takes_the_place_of_a_discarded_one(own_broker: TansuBroker, producer: Producer) -> None:
     await freeze(own_broker)
     with pytest.raises(PublishFailed):
         await producer.publish([RECORD])
@@ -105,7 +107,7 @@ async def test_a_new_producer_takes_the_place_of_a_discarded_one(own_broker: Tan
     await producer.stop()
 
 
-async def test_many_records_arrive_whole_and_in_the_order_of_their_keys(own_broker: Tansu) -> None:
+async def test_many_records_arrive_whole_and_in_the_order_of_their_keys(own_broker: TansuBroker) -> None:
     bootstrap = own_broker.bootstrap
     await ensure_topics(bootstrap, [TopicSpec(name="many", partitions=3, replication=1, config={})], configure=False)
     producer = Producer(bootstrap, client_id="test", idempotent=False)

@@ -14,9 +14,16 @@ import pytest
 from services.runtime.clock import new_id
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_topics, read_back
 from waymark.database import connected
-from waymark.dead_letters.letters import Letter, Selection
+from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
 from waymark.dead_letters.rejections import find_rejections, letters_sent_again
-from waymark.dead_letters.requeue import Fate, Manner, Obstacle, obstacle, sort_out, through_ingest
+from waymark.dead_letters.requeue import (
+    RequeueObstacle,
+    RequeueOptions,
+    RequeueResult,
+    find_obstacle,
+    resend_through_ingest,
+    split_by_destination,
+)
 from waymark.keys.key_store import SourceSpec, create_source_key
 
 pytestmark = pytest.mark.local
@@ -36,17 +43,17 @@ class Operator:
         with psycopg.connect(self.database, autocommit=True) as connection:
             return create_source_key(connection, SourceSpec(name=self.source, channels=channels)).text
 
-    async def letters(self, *, everything: bool = False) -> list[Letter]:
+    async def letters(self, *, everything: bool = False) -> list[ListedDeadLetter]:
         """What ingest refused of the source and nobody sent again."""
         with connected(self.database) as connection:
             known = letters_sent_again(connection)
-        return await find_rejections(self.broker, Selection(source=self.source, requeued=everything), known)
+        return await find_rejections(self.broker, DeadLetterSelection(source=self.source, requeued=everything), known)
 
-    async def requeue(self, **manner: Any) -> list[Fate]:
+    async def requeue(self, **manner: Any) -> list[RequeueResult]:
         """Send again what waits."""
-        through, _, fates = sort_out(await self.letters())
+        through, _, fates = split_by_destination(await self.letters())
         with connected(self.database) as connection:
-            await through_ingest(connection, through, Manner(url=self.address, **manner), fates.append)
+            await resend_through_ingest(connection, through, RequeueOptions(url=self.address, **manner), fates.append)
         return fates
 
     @property
@@ -139,10 +146,10 @@ async def test_letters_go_back_as_fast_as_is_allowed_and_no_faster(operator: Ope
     taken: list[float] = []
     begun = time.monotonic()
     with connected(operator.database) as connection:
-        await through_ingest(
+        await resend_through_ingest(
             connection,
             await operator.letters(),
-            Manner(url=operator.address, per_s=4),
+            RequeueOptions(url=operator.address, per_s=4),
             lambda _: taken.append(time.monotonic()),
         )
 
@@ -166,7 +173,7 @@ async def test_the_command_says_what_cannot_go_back_and_why(operator: Operator) 
     assert "used before with other content" in done.stdout
     assert "0 sent again" in done.stdout
     (letter,) = await operator.letters()
-    assert obstacle(letter) is Obstacle.UNREADABLE
+    assert find_obstacle(letter) is RequeueObstacle.UNREADABLE
 
 
 @pytest.mark.parametrize("words", [("--since", "yesterday"), ("--until", "2026-11-22T09:00:00"), ("--rate", "0")])

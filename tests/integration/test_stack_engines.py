@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from tests.waiting import until_sync
-from waymark.launchers.child_process import Child, StackError, await_ready, free_port
-from waymark.launchers.postgres import Postgres, StopMode
-from waymark.launchers.tansu import Tansu
+from waymark.launchers.child_process import ChildProcess, StackError, await_ready, free_port
+from waymark.launchers.postgres import PostgresServer, StopMode
+from waymark.launchers.tansu import TansuBroker
 from waymark.migrations.migrate import migrate, status
 
 pytestmark = pytest.mark.local
@@ -24,7 +24,7 @@ def test_each_test_gets_a_migrated_database_of_its_own(database: str) -> None:
     assert {"ingest", "journey", "alerts", "waymark"} <= schemas
 
 
-async def test_migrating_twice_at_once_and_again_changes_nothing(postgres_server: Postgres) -> None:
+async def test_migrating_twice_at_once_and_again_changes_nothing(postgres_server: PostgresServer) -> None:
     with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
         connection.execute("CREATE DATABASE migrated_at_once")
     url = postgres_server.url("migrated_at_once")
@@ -35,7 +35,7 @@ async def test_migrating_twice_at_once_and_again_changes_nothing(postgres_server
 
 
 def test_committed_data_survive_an_immediate_stop(tmp_path: Path) -> None:
-    with Postgres(tmp_path) as server:
+    with PostgresServer(tmp_path) as server:
         with psycopg.connect(server.url()) as connection:
             connection.execute("CREATE TABLE kept (n int)")
             connection.execute("INSERT INTO kept VALUES (7)")
@@ -47,14 +47,14 @@ def test_committed_data_survive_an_immediate_stop(tmp_path: Path) -> None:
             assert connection.execute("SHOW fsync").fetchone() == ("on",)
 
 
-def test_a_password_guards_the_local_postgres(postgres_server: Postgres) -> None:
+def test_a_password_guards_the_local_postgres(postgres_server: PostgresServer) -> None:
     url = f"postgresql://waymark:wrong@127.0.0.1:{postgres_server.port}/waymark"
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(url)
 
 
 def test_the_embedded_broker_is_another_line_after_each_start(tmp_path: Path) -> None:
-    with Tansu(tmp_path) as broker:
+    with TansuBroker(tmp_path) as broker:
         first = broker.line
         broker.restart()
         assert broker.alive
@@ -63,7 +63,7 @@ def test_the_embedded_broker_is_another_line_after_each_start(tmp_path: Path) ->
 
 
 def test_a_child_that_ends_at_start_is_reported_with_its_log(tmp_path: Path) -> None:
-    child = Child("the oracle", [sys.executable, "-c", "raise SystemExit('no oil')"], log=tmp_path / "log")
+    child = ChildProcess("the oracle", [sys.executable, "-c", "raise SystemExit('no oil')"], log=tmp_path / "log")
     child.start()
     with pytest.raises(StackError, match=r"(?s)the oracle ended with code 1.*no oil"):
         await_ready(child, lambda: False, within_s=10)

@@ -8,12 +8,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.runtime.kafka import Producer, PublishFailed, TopicSpec, cluster_line, ensure_topics
 from services.runtime.record import Record
 from tests.waiting import until
-from waymark.launchers.kafka import Kafka
+from waymark.launchers.kafka import KafkaCluster
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 
-async def test_acknowledged_records_survive_the_kill_of_the_node(kafka_cluster: Kafka) -> None:
+async def test_acknowledged_records_survive_the_kill_of_the_node(kafka_cluster: KafkaCluster) -> None:
     topic = TopicSpec(name="kept-after-kill", partitions=1, replication=1, config={"retention.ms": "600000"})
     assert await ensure_topics(kafka_cluster.bootstrap, [topic]) == []
     producer = Producer(kafka_cluster.bootstrap, client_id="test", idempotent=True)
@@ -30,7 +30,7 @@ async def test_acknowledged_records_survive_the_kill_of_the_node(kafka_cluster: 
 
 
 async def test_three_nodes_accept_while_one_is_down(tmp_path: Path) -> None:
-    with Kafka(tmp_path, nodes=3) as cluster:
+    with KafkaCluster(tmp_path, nodes=3) as cluster:
         topic = TopicSpec(name="three", partitions=3, replication=3, config={})
         assert await ensure_topics(cluster.bootstrap, [topic]) == []
         cluster.nodes[0].kill()
@@ -45,7 +45,7 @@ async def test_three_nodes_accept_while_one_is_down(tmp_path: Path) -> None:
 async def test_an_idempotent_producer_that_is_discarded_leaves_nothing_behind(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Kafka(tmp_path) as cluster:
+    with KafkaCluster(tmp_path) as cluster:
         await ensure_topics(cluster.bootstrap, [TopicSpec(name="t", partitions=1, replication=1, config={})])
         producer = Producer(cluster.bootstrap, client_id="test", idempotent=True, request_timeout_s=2.5)
         record = Record(topic="t", key=b"k", value=b"v")

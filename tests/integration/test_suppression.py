@@ -14,7 +14,7 @@ from tests.unit.waymark.test_command_line import waymark
 from tests.waiting import until
 from waymark.console import CommandError
 from waymark.database import connected
-from waymark.privacy.suppression_list import Change, Speller, lift, listed, suppress
+from waymark.privacy.suppression_list import PseudonymMaker, SuppressionChange, lift, listed, suppress
 
 pytestmark = pytest.mark.local
 
@@ -23,7 +23,7 @@ PERSON = {"phone": "010-1234-5678"}
 
 
 def test_the_list_holds_pseudonyms_and_keeps_what_was_lifted(database: str) -> None:
-    speller = Speller(secret=SECRET.encode(), region="KR")
+    speller = PseudonymMaker(secret=SECRET.encode(), region="KR")
     subjects = [speller.subject("phone:010-1234-5678"), speller.subject("customer_id:C-1009")]
     with connected(database) as connection:
         first = suppress(connection, speller.secret, subjects, note="request 118")
@@ -34,8 +34,12 @@ def test_the_list_holds_pseudonyms_and_keeps_what_was_lifted(database: str) -> N
         rows = connection.execute("SELECT * FROM ingest.suppressions").fetchall()
         back = suppress(connection, speller.secret, subjects[1:], note="request 119")
 
-    assert (first, again) == ([Change.SUPPRESSED] * 2, [Change.SUPPRESSED_BEFORE])
-    assert (lifted, nobody, back) == ([Change.LIFTED], [Change.NOT_LISTED], [Change.SUPPRESSED])
+    assert (first, again) == ([SuppressionChange.SUPPRESSED] * 2, [SuppressionChange.SUPPRESSED_BEFORE])
+    assert (lifted, nobody, back) == (
+        [SuppressionChange.LIFTED],
+        [SuppressionChange.NOT_LISTED],
+        [SuppressionChange.SUPPRESSED],
+    )
     assert [row.pseudonym for row in in_force] == [subjects[0].pseudonym]
     assert {row.pseudonym for row in every} == {subject.pseudonym for subject in subjects}
     assert "1234" not in str(rows)
@@ -43,7 +47,7 @@ def test_the_list_holds_pseudonyms_and_keeps_what_was_lifted(database: str) -> N
 
 
 def test_a_list_is_not_written_with_two_secrets(database: str) -> None:
-    speller = Speller(secret=SECRET.encode(), region="KR")
+    speller = PseudonymMaker(secret=SECRET.encode(), region="KR")
     subject = speller.subject("phone:010-1234-5678")
     with connected(database) as connection:
         suppress(connection, speller.secret, [subject])
@@ -52,7 +56,7 @@ def test_a_list_is_not_written_with_two_secrets(database: str) -> None:
 
 
 async def test_ingest_sees_by_the_version_that_the_list_changed(database: str) -> None:
-    speller = Speller(secret=SECRET.encode(), region="KR")
+    speller = PseudonymMaker(secret=SECRET.encode(), region="KR")
     pool = await postgres.create_pool(database, application_name="test", size=1, statement_timeout_s=5.0)
     try:
         store = PostgresSuppressionStore(pool)

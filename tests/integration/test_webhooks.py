@@ -60,7 +60,7 @@ async def test_a_bound_source_is_read_with_its_secrets_which_do_not_stand_in_the
     database: str, tmp_path: Path
 ) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
-        bind(connection, bindings.Binding(name="line-shop", system="line", channels=["messenger"]))
+        bind(connection, bindings.SourceBinding(name="line-shop", system="line", channels=["messenger"]))
         add_secret(connection, "line-shop", LINE["secret"], Seal([MASTER]))
         row = connection.execute("SELECT material FROM ingest.source_secrets").fetchone()
     found = (await read(database, ground(tmp_path, MASTER))).find("line-shop")
@@ -78,7 +78,7 @@ async def test_a_bound_source_is_read_with_its_secrets_which_do_not_stand_in_the
 
 async def test_a_rotated_secret_proves_until_the_overlap_is_over(database: str, tmp_path: Path) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
-        bind(connection, bindings.Binding(name="line-shop", system="line"))
+        bind(connection, bindings.SourceBinding(name="line-shop", system="line"))
         add_secret(connection, "line-shop", LINE["secret"], Seal([]))
         assert end_secrets(connection, "line-shop", overlap_h=1) == 1
         add_secret(connection, "line-shop", "the new one", Seal([]))
@@ -98,7 +98,7 @@ async def test_a_rotated_secret_proves_until_the_overlap_is_over(database: str, 
 async def test_a_mounted_secret_is_read_from_its_file_and_from_nowhere_else(database: str, tmp_path: Path) -> None:
     (tmp_path / "line.secret").write_text(LINE["secret"] + "\n")
     with psycopg.connect(database, autocommit=True) as connection:
-        bind(connection, bindings.Binding(name="line-shop", system="line"))
+        bind(connection, bindings.SourceBinding(name="line-shop", system="line"))
         add_mounted(connection, "line-shop", "line.secret")
         with pytest.raises(Exception, match="no file's name"):
             add_mounted(connection, "line-shop", "../line.secret")
@@ -110,7 +110,7 @@ async def test_a_mounted_secret_is_read_from_its_file_and_from_nowhere_else(data
 
 async def test_a_removed_webhook_is_gone_with_its_secrets_and_the_source_stays(database: str, tmp_path: Path) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
-        bind(connection, bindings.Binding(name="line-shop", system="line"))
+        bind(connection, bindings.SourceBinding(name="line-shop", system="line"))
         add_secret(connection, "line-shop", "s", Seal([]))
         assert unbind(connection, "line-shop")
         assert not unbind(connection, "line-shop")
@@ -122,7 +122,7 @@ async def test_a_removed_webhook_is_gone_with_its_secrets_and_the_source_stays(d
 async def test_the_set_up_of_another_dialect_is_left_alone(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("INSERT INTO ingest.sources (name, dialects) VALUES ('web', '{\"segment\": {}}')")
-        bind(connection, bindings.Binding(name="web", system="line"))
+        bind(connection, bindings.SourceBinding(name="web", system="line"))
         assert unbind(connection, "web")
         assert connection.execute("SELECT dialects FROM ingest.sources").fetchone() == ({"segment": {}},)
 

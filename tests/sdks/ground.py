@@ -22,10 +22,10 @@ from schemas.documents.dead_letter import decode
 from tests.integration.ingest_process import IngestProcess, ends, make_topics, read_back
 from tests.waiting import until
 from waymark.keys.key_store import SourceSpec, create_source_key
-from waymark.launchers.child_process import Child, await_ready, free_port
-from waymark.launchers.kafka import Kafka
-from waymark.launchers.postgres import Postgres
-from waymark.launchers.tansu import Tansu
+from waymark.launchers.child_process import ChildProcess, await_ready, free_port
+from waymark.launchers.kafka import KafkaCluster
+from waymark.launchers.postgres import PostgresServer
+from waymark.launchers.tansu import TansuBroker
 from waymark.local.service_processes import ask
 from waymark.migrations.migrate import migrate
 
@@ -59,8 +59,10 @@ class Ground:
     """A stack inside `with`; ingest can be refused its broker, and restarted on its port."""
 
     def __init__(self, folder: Path, *, embedded: bool = False) -> None:
-        self._postgres = Postgres(folder / "postgres")
-        self._broker: Tansu | Kafka = Tansu(folder / "broker") if embedded else Kafka(folder / "broker")
+        self._postgres = PostgresServer(folder / "postgres")
+        self._broker: TansuBroker | KafkaCluster = (
+            TansuBroker(folder / "broker") if embedded else KafkaCluster(folder / "broker")
+        )
         self._folder = folder
         self._stack = ExitStack()
         self._ingest: IngestProcess | None = None
@@ -82,7 +84,7 @@ class Ground:
         """Make the topics, then start ingest and the journey worker."""
         await make_topics(self.bootstrap)
         settings = {
-            "WAYMARK_KAFKA_IDEMPOTENCE": "false" if isinstance(self._broker, Tansu) else "true",
+            "WAYMARK_KAFKA_IDEMPOTENCE": "false" if isinstance(self._broker, TansuBroker) else "true",
             "WAYMARK_INGEST_PUBLISH_TIMEOUT_S": "1",
             "WAYMARK_INGEST_RETRY_AFTER_S": "1",
             "WAYMARK_INGEST_WRONG_KEYS_PER_MINUTE": "0",
@@ -135,7 +137,9 @@ class Ground:
     @contextmanager
     def broker_away(self) -> Iterator[None]:
         """Freeze the broker for the length of the block: ingest answers 503."""
-        pids = [self._broker.pid] if isinstance(self._broker, Tansu) else [node.pid for node in self._broker.nodes]
+        pids = (
+            [self._broker.pid] if isinstance(self._broker, TansuBroker) else [node.pid for node in self._broker.nodes]
+        )
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -176,7 +180,7 @@ class Ground:
         return int(row[0]), int(row[1])
 
     @contextmanager
-    def _journey(self) -> Iterator[Child]:
+    def _journey(self) -> Iterator[ChildProcess]:
         port = free_port()
         environment = {
             "PATH": os.environ["PATH"],
@@ -185,10 +189,10 @@ class Ground:
             "WAYMARK_JOURNEY_PORT": str(port),
             "WAYMARK_JOURNEY_SESSION_TIMEOUT_S": "6",
         }
-        if isinstance(self._broker, Tansu):
+        if isinstance(self._broker, TansuBroker):
             environment |= {"WAYMARK_KAFKA_IDEMPOTENCE": "false", "WAYMARK_KAFKA_LINE": self._broker.line}
         command: list[str | Path] = [Path(sys.executable).with_name("waymark"), "serve", "journey"]
-        child = Child("journey", command, log=self._folder / "journey.log", env=environment)
+        child = ChildProcess("journey", command, log=self._folder / "journey.log", env=environment)
         child.start()
         try:
             await_ready(child, lambda: ask(port, "/readyz")[0] == 200, within_s=60.0)

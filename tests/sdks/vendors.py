@@ -22,7 +22,7 @@ from services.ingest.forms.webhooks.mapping.system_files import SHIPPED
 from services.runtime.sealing import Seal
 from tests.sdks.ground import Ground
 from tests.sdks.kit import HERE, python_home
-from waymark.sources.bindings import Binding, add_secret, bind
+from waymark.sources.bindings import SourceBinding, add_secret, bind
 
 EXAMPLES = HERE.parents[1] / "examples" / "sources"
 PUBLIC = "https://waymark.example.com"
@@ -114,7 +114,7 @@ class Post:
 def connected(ground: Ground, vendor: Vendor, addresses: tuple[str, ...] | None = ("127.0.0.1/32",)) -> str:
     """Bind a source of its own to the vendor's system; return its name."""
     source, _ = ground.source()
-    binding = Binding(
+    binding = SourceBinding(
         name=source,
         system=vendor.system,
         public_url=f"{PUBLIC}/v1/sources/{source}/webhook",

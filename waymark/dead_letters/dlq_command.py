@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from waymark.dead_letters.letters import Letter, Selection
-    from waymark.dead_letters.requeue import Fate, Manner, Told
-    from waymark.target import Target
+    from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
+    from waymark.dead_letters.requeue import OnResult, RequeueOptions, RequeueResult
+    from waymark.target import CommandTarget
 
 SHOWN_ERRORS = 3
 
@@ -92,12 +92,14 @@ def show_list(
     limit: Limit = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List."""
-    from waymark.dead_letters.letters import Selection
+    """List the selected dead letters."""
+    from waymark.dead_letters.letters import DeadLetterSelection
 
     begin, end = _time(since, "--since"), _time(until, "--until")
     letters = _find(
-        Selection(stage=stage, code=code, source=source, requeued=requeued, since=begin, until=end, limit=limit)
+        DeadLetterSelection(
+            stage=stage, code=code, source=source, requeued=requeued, since=begin, until=end, limit=limit
+        )
     )
     if as_json:
         print_json([_document(letter) for letter in letters])
@@ -117,18 +119,18 @@ def show_list(
 
 
 def show(ref: Annotated[str, typer.Argument()], value: Value = False, as_json: AsJson = False) -> None:
-    """Show one."""
-    from waymark.dead_letters.letters import Selection
-    from waymark.dead_letters.requeue import obstacle
+    """Show one dead letter with its reasons."""
+    from waymark.dead_letters.letters import DeadLetterSelection
+    from waymark.dead_letters.requeue import find_obstacle
 
-    letters = _find(Selection(refs=[ref], requeued=True))
+    letters = _find(DeadLetterSelection(refs=[ref], requeued=True))
     if not letters:
         raise CommandError(f"there is no dead letter {ref}")
     (letter,) = letters
     if value:
         sys.stdout.buffer.write((letter.value or b"") + b"\n")
         return
-    why = obstacle(letter)
+    why = find_obstacle(letter)
     document = {
         **_document(letter),
         "requeueable": why.sentence if why is not None else True,
@@ -157,36 +159,40 @@ def requeue(
     as_json: AsJson = False,
 ) -> None:
     """Send again what is selected."""
-    from waymark.dead_letters.letters import Selection
-    from waymark.dead_letters.requeue import Manner
+    from waymark.dead_letters.letters import DeadLetterSelection
+    from waymark.dead_letters.requeue import RequeueOptions
     from waymark.target import find_target
 
     if not (refs or stage or code or source or since or until or everything):
         raise CommandError("say which: refs, --stage, --code, --source, --since, --until or --everything", exit_code=2)
     begin, end = _time(since, "--since"), _time(until, "--until")
-    selection = Selection(refs=refs or [], stage=stage, code=code, source=source, since=begin, until=end, limit=100_000)
+    selection = DeadLetterSelection(
+        refs=refs or [], stage=stage, code=code, source=source, since=begin, until=end, limit=100_000
+    )
     letters = _find(selection)
     target = find_target(os.environ)
-    manner = Manner(url=target.ingest, dry_run=dry_run, live=live, per_s=rate)
-    fates = _send(target, letters, manner)
-    _report(fates, dry_run=dry_run, as_json=as_json)
+    options = RequeueOptions(url=target.ingest, dry_run=dry_run, live=live, per_s=rate)
+    results = _send(target, letters, options)
+    _report(results, dry_run=dry_run, as_json=as_json)
     missing = len(set(refs or [])) - len(letters)
     if missing > 0:
         raise CommandError(f"{missing} of the refs are not waiting: unknown, or sent again already")
-    if not dry_run and any(fate.outcome not in SENT for fate in fates):
+    if not dry_run and any(result.outcome not in SENT for result in results):
         raise typer.Exit(1)
 
 
-def _send(target: "Target", letters: "list[Letter]", manner: "Manner") -> "list[Fate]":
+def _send(
+    target: "CommandTarget", letters: "list[ListedDeadLetter]", options: "RequeueOptions"
+) -> "list[RequeueResult]":
     import asyncio
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from services.runtime.kafka import PublishFailed
     from waymark.database import connected
-    from waymark.dead_letters.requeue import sort_out
+    from waymark.dead_letters.requeue import split_by_destination
 
-    through, straight, fates = sort_out(letters)
+    through, straight, results = split_by_destination(letters)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}"))
     with (
         connected(target.postgres) as connection,
@@ -194,60 +200,60 @@ def _send(target: "Target", letters: "list[Letter]", manner: "Manner") -> "list[
     ):
         shown = progress.add_task(say("sending", "보내는 중"), total=len(through) + len(straight), pace="")
 
-        def told(fate: "Fate") -> None:
-            fates.append(fate)
+        def on_result(result: "RequeueResult") -> None:
+            results.append(result)
             progress.advance(shown)
             speed = progress.tasks[0].speed
             progress.update(shown, pace=f"{speed:.0f}/s" if speed else "")
 
         try:
-            asyncio.run(_both(target, connection, (through, straight), manner, told))
+            asyncio.run(_both(target, connection, (through, straight), options, on_result))
         except PublishFailed as error:
             raise CommandError(
                 f"Kafka at {target.kafka} did not take all of them: {error.reason}; try again"
             ) from error
-    return fates
+    return results
 
 
 async def _both(
-    target: "Target",
+    target: "CommandTarget",
     connection: "Connection",
-    letters: "tuple[list[Letter], list[Letter]]",
-    manner: "Manner",
-    told: "Told",
+    letters: "tuple[list[ListedDeadLetter], list[ListedDeadLetter]]",
+    options: "RequeueOptions",
+    on_result: "OnResult",
 ) -> None:
     from services.runtime.kafka import Producer
-    from waymark.dead_letters.requeue import straight_to_topic, through_ingest
+    from waymark.dead_letters.requeue import resend_through_ingest, resend_to_topic
 
     through, straight = letters
-    await through_ingest(connection, through, manner, told)
+    await resend_through_ingest(connection, through, options, on_result)
     if straight:
         producer = Producer(target.brokers, client_id="waymark-dlq", idempotent=target.idempotent)
         try:
-            await straight_to_topic(connection, straight, producer, manner, told)
+            await resend_to_topic(connection, straight, producer, options, on_result)
         finally:
             await producer.stop()
 
 
-def _report(fates: "list[Fate]", *, dry_run: bool, as_json: bool) -> None:
-    sent = [fate for fate in fates if fate.outcome in SENT]
+def _report(results: "list[RequeueResult]", *, dry_run: bool, as_json: bool) -> None:
+    sent = [result for result in results if result.outcome in SENT]
     if as_json:
         listed = [
             {
-                "ref": fate.letter.ref,
-                "path": fate.path,
-                "outcome": str(fate.outcome),
-                "code": fate.code,
-                "message": fate.message,
+                "ref": result.letter.ref,
+                "path": result.path,
+                "outcome": str(result.outcome),
+                "code": result.code,
+                "message": result.message,
             }
-            for fate in fates
+            for result in results
         ]
-        print_json({"requeued": 0 if dry_run else len(sent), "selected": len(fates), "letters": listed})
+        print_json({"requeued": 0 if dry_run else len(sent), "selected": len(results), "letters": listed})
         return
-    for fate in fates:
-        if fate.message:
-            out.print(f"✗ {fate.letter.ref}  {fate.outcome}: {fate.message}", markup=False, highlight=False)
-    counts = Counter((fate.path, str(fate.outcome)) for fate in sent)
+    for result in results:
+        if result.message:
+            out.print(f"✗ {result.letter.ref}  {result.outcome}: {result.message}", markup=False, highlight=False)
+    counts = Counter((result.path, str(result.outcome)) for result in sent)
     for (path, outcome), count in sorted(counts.items()):
         verb = say("would be", "예정:") if dry_run else "→"
         out.print(f"✓ {count} {verb} {outcome} ({path})", markup=False, highlight=False)
@@ -273,7 +279,7 @@ def _time(text: str | None, flag: str) -> "datetime | None":
     return moment
 
 
-def _find(selection: "Selection") -> "list[Letter]":
+def _find(selection: "DeadLetterSelection") -> "list[ListedDeadLetter]":
     """The selected letters of all stages."""
     import asyncio
 
@@ -284,7 +290,7 @@ def _find(selection: "Selection") -> "list[Letter]":
 
     _check(selection)
     target = find_target(os.environ)
-    letters: list[Letter] = []
+    letters: list[ListedDeadLetter] = []
     with connected(target.postgres) as connection:
         if selection.stage != "ingest":
             letters = find_letters(connection, selection)
@@ -294,14 +300,14 @@ def _find(selection: "Selection") -> "list[Letter]":
     return sorted(letters, key=lambda letter: letter.first_seen)
 
 
-def _check(selection: "Selection") -> None:
+def _check(selection: "DeadLetterSelection") -> None:
     from waymark.dead_letters.letters import STAGES
 
     if selection.stage not in {None, *STAGES}:
         raise CommandError(f"--stage is one of {', '.join(STAGES)}, not {selection.stage!r}", exit_code=2)
 
 
-def _document(letter: "Letter") -> dict[str, Any]:
+def _document(letter: "ListedDeadLetter") -> dict[str, Any]:
     """A letter without its bytes."""
     hidden = {"value", "key", "headers", "letter_id"}
     return {name: getattr(letter, name) for name in letter.__slots__ if name not in hidden}

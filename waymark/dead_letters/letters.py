@@ -24,7 +24,7 @@ STAGES = ("ingest", "journey", "alerts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class ListedDeadLetter:
     """One dead letter. `value` and `headers` are as they stood in the log; `value` is personal data.
 
     Of what ingest rejected, `value` is what was sent: `mapped` if in another wire form, `truncated` if cut.
@@ -56,8 +56,8 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Which letters: by ref, or by what is common to them. Without `requeued`, only those still waiting."""
+class DeadLetterSelection:
+    """Which letters: by ref, or by what they have in common. Without `requeued`, only those not sent again yet."""
 
     refs: Sequence[str] = ()
     stage: str | None = None
@@ -90,8 +90,8 @@ WHERE (%(refs)s::text[] = '{}' OR ref = ANY(%(refs)s))
 ORDER BY first_seen, line, topic, partition, "offset" LIMIT %(limit)s"""
 
 
-def find_letters(connection: psycopg.Connection, selection: Selection) -> list[Letter]:
-    """The selected letters, oldest first."""
+def find_letters(connection: psycopg.Connection, selection: DeadLetterSelection) -> list[ListedDeadLetter]:
+    """Return the selected letters, oldest first."""
     wanted = {
         "refs": list(selection.refs),
         "stage": selection.stage,
@@ -102,16 +102,12 @@ def find_letters(connection: psycopg.Connection, selection: Selection) -> list[L
         "until": selection.until,
         "limit": selection.limit,
     }
-    with connection.cursor(row_factory=class_row(Letter)) as cursor:
+    with connection.cursor(row_factory=class_row(ListedDeadLetter)) as cursor:
         return cursor.execute(_LETTERS, wanted).fetchall()
 
 
-async def republish(connection: psycopg.Connection, letters: Sequence[Letter], producer: Producer) -> int:
-    """Publish the letters again and note it; answers how many.
-
-    Raises:
-        PublishFailed: some were not acknowledged, and none is noted, so the same call may be made again.
-    """
+async def republish(connection: psycopg.Connection, letters: Sequence[ListedDeadLetter], producer: Producer) -> int:
+    """Publish the letters again, record it, and return how many they were."""
     await producer.publish([letter.record() for letter in letters])
     for letter in letters:
         _note(connection, letter)
@@ -119,7 +115,7 @@ async def republish(connection: psycopg.Connection, letters: Sequence[Letter], p
     return len(letters)
 
 
-def _note(connection: psycopg.Connection, letter: Letter) -> None:
+def _note(connection: psycopg.Connection, letter: ListedDeadLetter) -> None:
     statement = 'UPDATE {} SET requeued_at = now() WHERE line = %s AND topic = %s AND partition = %s AND "offset" = %s'
     place = (letter.line, letter.topic, letter.partition, letter.offset)
     connection.execute(sql.SQL(statement).format(sql.Identifier(letter.stage, "dead_letters")), place)

@@ -16,7 +16,7 @@ from services.ingest.inspector.other_replicas import MAPPED_HEADER
 from services.runtime.reach.brokers import Brokers, brokers_of
 from services.runtime.reach.kafka_access import find_trouble
 from waymark.console import CommandError
-from waymark.dead_letters.letters import Letter, Selection
+from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
 
 STAGE = "ingest"
 QUIET_MS = 1_000
@@ -27,12 +27,10 @@ SEARCHED = 100_000
 SentAgain = Mapping[str, datetime]
 
 
-async def find_rejections(brokers: Brokers | str, selection: Selection, sent_again: SentAgain) -> list[Letter]:
-    """The latest selected letters, oldest first; `sent_again` says when which of them were.
-
-    Raises:
-        CommandError: Kafka does not answer.
-    """
+async def find_rejections(
+    brokers: Brokers | str, selection: DeadLetterSelection, sent_again: SentAgain
+) -> list[ListedDeadLetter]:
+    """Return the latest selected letters, oldest first; `sent_again` says which of them were sent again, and when."""
     filtered = bool(selection.refs or selection.code or selection.source or selection.since or selection.until)
     try:
         async with asyncio.timeout(TIMEOUT_S):
@@ -48,12 +46,12 @@ async def find_rejections(brokers: Brokers | str, selection: Selection, sent_aga
 
 
 def letters_sent_again(connection: psycopg.Connection) -> dict[str, datetime]:
-    """When which letter was sent again, by the letter's id."""
+    """Return when each letter was sent again, by the letter's id."""
     rows = connection.execute("SELECT letter_id, requeued_at FROM ingest.requeued_letters").fetchall()
     return dict(rows)
 
 
-def _selected(letter: Letter, selection: Selection) -> bool:
+def _selected(letter: ListedDeadLetter, selection: DeadLetterSelection) -> bool:
     wanted = (
         not selection.refs or letter.ref in selection.refs,
         not selection.code or letter.code == selection.code,
@@ -92,13 +90,13 @@ async def _read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) 
     return records
 
 
-def _letters(record: ConsumerRecord, sent_again: SentAgain) -> Iterator[Letter]:
+def _letters(record: ConsumerRecord, sent_again: SentAgain) -> Iterator[ListedDeadLetter]:
     """The letter of a record, or nothing when it is none of ours."""
     try:
         letter = dead_letter.decode(record.value or b"")
     except UndecodableError:
         return
-    yield Letter(
+    yield ListedDeadLetter(
         ref=hashlib.md5(f"{STAGE}/{letter.id}".encode(), usedforsecurity=False).hexdigest()[:10],
         stage=STAGE,
         line="",

@@ -1,9 +1,9 @@
-"""How dead letters go back: each by its path, as fast as is allowed, and noted so that it happens once.
+"""Sends dead letters again: each to where it was refused, at a limited rate, and recorded so that it happens once.
 
-What ingest rejected goes through ingest again, as its source, marked as a replay unless told otherwise: everything that
-may have been mended (the schema, a source's channels, a rule) is applied anew, and the id stays what it was. What the
-journey worker or alerts could not apply goes straight to its topic, as it stood there. Sending twice changes nothing:
-the pair of source and id decides, and what was sent again is noted.
+What ingest rejected goes through ingest again, under its source, and is marked as a replay unless the operator says
+otherwise. Everything that may have been corrected since (the schema, a source's channels, a rule) is applied anew, and
+the id stays the same. What the journey worker or alerts could not apply is published to its topic again, unchanged.
+Sending twice is harmless, because the pair of source and id identifies a touchpoint.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import psycopg
 
 from services.runtime.kafka import Producer
 from waymark.console import CommandError, say
-from waymark.dead_letters.letters import Letter, republish
+from waymark.dead_letters.letters import ListedDeadLetter, republish
 from waymark.keys.key_store import lend_key, take_key_back
 from waymark.producer import exchange
 
@@ -31,8 +31,8 @@ _LONGEST_WAIT_S = 60.0
 CONNECT_S = 5.0
 
 
-class Obstacle(StrEnum):
-    """Why a letter cannot go back as it is."""
+class RequeueObstacle(StrEnum):
+    """Why a letter cannot be sent again unchanged."""
 
     CONFLICT = "conflict"
     MAPPED = "mapped"
@@ -47,58 +47,58 @@ class Obstacle(StrEnum):
 
 
 _SENTENCES = {
-    Obstacle.CONFLICT: (
+    RequeueObstacle.CONFLICT: (
         "its id was used before with other content, and would be refused again. Give it an id of its own: "
         "`waymark dlq show REF --value > FILE`, edit, `waymark send FILE`",
         "같은 id가 다른 내용으로 이미 쓰여 다시 거부됩니다. 새 id를 주세요: "
         "`waymark dlq show REF --value > FILE`, 편집, `waymark send FILE`",
     ),
-    Obstacle.MAPPED: (
+    RequeueObstacle.MAPPED: (
         "it came in another form (a webhook, CloudEvents, Segment): its producer sends it again",
         "다른 형식(웹훅, CloudEvents, Segment)으로 온 것이라 보낸 쪽에서 다시 보내야 합니다",
     ),
-    Obstacle.TRUNCATED: (
+    RequeueObstacle.TRUNCATED: (
         "only its first 256 KiB were kept: its producer sends it again",
         "앞 256KiB만 남아 있어 보낸 쪽에서 다시 보내야 합니다",
     ),
-    Obstacle.UNREADABLE: (
+    RequeueObstacle.UNREADABLE: (
         "it is not a JSON object, and will never be accepted as it is: edit it, or let its producer send it again",
         "JSON 객체가 아니라 그대로는 받아들여질 수 없습니다. 고치거나 보낸 쪽에서 다시 보내야 합니다",
     ),
 }
 
 
-def obstacle(letter: Letter) -> Obstacle | None:
-    """Why `letter` cannot go back as it is, None when it can."""
+def find_obstacle(letter: ListedDeadLetter) -> RequeueObstacle | None:
+    """Return why `letter` cannot be sent again unchanged, or None when it can."""
     if letter.code == "id_conflict":
-        return Obstacle.CONFLICT
+        return RequeueObstacle.CONFLICT
     if letter.stage != "ingest":
         return None
     if letter.mapped:
-        return Obstacle.MAPPED
+        return RequeueObstacle.MAPPED
     if letter.truncated:
-        return Obstacle.TRUNCATED
-    return None if _object(letter.value or b"") is not None else Obstacle.UNREADABLE
+        return RequeueObstacle.TRUNCATED
+    return None if _object(letter.value or b"") is not None else RequeueObstacle.UNREADABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
-    """What became of one letter, or would: `accepted`, `duplicate`, `rejected`, `published`, or why it cannot go."""
+class RequeueResult:
+    """The result for one letter: `accepted`, `duplicate`, `rejected`, `published`, or the obstacle in its way."""
 
-    letter: Letter
+    letter: ListedDeadLetter
     outcome: str
     code: str = ""
     message: str = ""
 
     @property
     def path(self) -> str:
-        """Which way it goes."""
+        """Where the letter is sent: `ingest`, or the name of its topic."""
         return "ingest" if self.letter.stage == "ingest" else self.letter.topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """How letters go back: only to see (`dry_run`), as what happens now (`live`), so many a second."""
+class RequeueOptions:
+    """How to send letters again: only as a trial (`dry_run`), as current touchpoints (`live`), and at which rate."""
 
     url: str
     dry_run: bool = False
@@ -106,58 +106,66 @@ class Manner:
     per_s: float = 100.0
 
 
-Told = Callable[[Fate], None]
+OnResult = Callable[[RequeueResult], None]
 
 
-def sort_out(letters: Iterable[Letter]) -> tuple[list[Letter], list[Letter], list[Fate]]:
-    """Those that go through ingest, those that go straight to their topics, and those that cannot go, with why."""
-    through: list[Letter] = []
-    straight: list[Letter] = []
-    stuck: list[Fate] = []
+def split_by_destination(
+    letters: Iterable[ListedDeadLetter],
+) -> tuple[list[ListedDeadLetter], list[ListedDeadLetter], list[RequeueResult]]:
+    """Return the letters for ingest, those for their topics, and a result for each that cannot be sent."""
+    through: list[ListedDeadLetter] = []
+    straight: list[ListedDeadLetter] = []
+    stuck: list[RequeueResult] = []
     for letter in letters:
-        why = obstacle(letter)
+        why = find_obstacle(letter)
         if why is not None:
-            stuck.append(Fate(letter=letter, outcome=why, code=letter.code, message=why.sentence))
+            stuck.append(RequeueResult(letter=letter, outcome=why, code=letter.code, message=why.sentence))
         else:
             (through if letter.stage == "ingest" else straight).append(letter)
     return through, straight, stuck
 
 
-async def through_ingest(connection: psycopg.Connection, letters: Sequence[Letter], manner: Manner, told: Told) -> None:
-    """Send letters through ingest, source by source.
+async def resend_through_ingest(
+    connection: psycopg.Connection, letters: Sequence[ListedDeadLetter], options: RequeueOptions, on_result: OnResult
+) -> None:
+    """Post the letters to ingest again, one source after the other.
 
     Raises:
-        CommandError: ingest cannot take them just now; those before are noted, so the same call may be made again.
+        CommandError: ingest is unavailable. Letters sent before are recorded, so the same call may be repeated.
     """
     async with httpx2.AsyncClient(timeout=httpx2.Timeout(30.0, connect=CONNECT_S)) as client:
         for source in sorted({letter.source or "" for letter in letters}):
             own = [letter for letter in letters if letter.source == source]
-            with _lent(connection, source, manner) as key:
-                for some in _paced(own, manner.per_s):
-                    for fate in await _post(client, manner, key, await some):
-                        _note(connection, fate, manner)
-                        told(fate)
+            with _lent_key(connection, source, options) as key:
+                for some in _at_rate(own, options.per_s):
+                    for result in await _post(client, options, key, await some):
+                        _note(connection, result, options)
+                        on_result(result)
                     connection.commit()
 
 
-async def straight_to_topic(
-    connection: psycopg.Connection, letters: Sequence[Letter], producer: Producer, manner: Manner, told: Told
+async def resend_to_topic(
+    connection: psycopg.Connection,
+    letters: Sequence[ListedDeadLetter],
+    producer: Producer,
+    options: RequeueOptions,
+    on_result: OnResult,
 ) -> None:
-    """Publish letters as they stood in their topics; raises `PublishFailed`."""
-    for some in _paced(letters, manner.per_s):
+    """Publish the letters to their topics again, unchanged; raises `PublishFailed`."""
+    for some in _at_rate(letters, options.per_s):
         ready = await some
-        if not manner.dry_run:
+        if not options.dry_run:
             await republish(connection, ready, producer)
         for letter in ready:
-            told(Fate(letter=letter, outcome="published"))
+            on_result(RequeueResult(letter=letter, outcome="published"))
 
 
-def _paced(letters: Sequence[Letter], per_s: float) -> Iterator[Any]:
-    """Yield, as something to await, so many letters at a time that `per_s` is kept."""
+def _at_rate(letters: Sequence[ListedDeadLetter], per_s: float) -> Iterator[Any]:
+    """Yield awaitables, each of the next letters, so that no more than `per_s` are sent in a second."""
     size = max(1, min(AT_A_TIME, int(per_s)))
     begun = time.monotonic()
 
-    async def due(at: int) -> Sequence[Letter]:
+    async def due(at: int) -> Sequence[ListedDeadLetter]:
         await asyncio.sleep(max(0.0, begun + at / per_s - time.monotonic()))
         return letters[at : at + size]
 
@@ -166,9 +174,9 @@ def _paced(letters: Sequence[Letter], per_s: float) -> Iterator[Any]:
 
 
 @contextmanager
-def _lent(connection: psycopg.Connection, source: str, manner: Manner) -> Iterator[str]:
-    """A key of `source` for as long as it is needed: nobody has the producer's own."""
-    key = lend_key(connection, source, "write" if manner.live else "replay")
+def _lent_key(connection: psycopg.Connection, source: str, options: RequeueOptions) -> Iterator[str]:
+    """Lend a key of `source` for the length of the block, because nobody has the producer's own."""
+    key = lend_key(connection, source, "write" if options.live else "replay")
     connection.commit()
     try:
         yield key.text
@@ -177,27 +185,29 @@ def _lent(connection: psycopg.Connection, source: str, manner: Manner) -> Iterat
         connection.commit()
 
 
-async def _post(client: httpx2.AsyncClient, manner: Manner, key: str, letters: Sequence[Letter]) -> list[Fate]:
-    body = exchange.body([_marked(letter, live=manner.live) for letter in letters])
+async def _post(
+    client: httpx2.AsyncClient, options: RequeueOptions, key: str, letters: Sequence[ListedDeadLetter]
+) -> list[RequeueResult]:
+    body = exchange.body([_marked(letter, live=options.live) for letter in letters])
     headers = {
         **exchange.headers(key),
         "accept-language": say("en", "ko"),
-        **({"waymark-dry-run": "true"} if manner.dry_run else {}),
+        **({"waymark-dry-run": "true"} if options.dry_run else {}),
     }
-    answer = await _answered(client, f"{manner.url}{exchange.PATH}", body, headers)
-    fates = []
-    for letter, result in zip(letters, answer["results"], strict=True):
-        if result["status"] == "unavailable":
-            raise CommandError(f"ingest could not write all of them: {result.get('message', '')} Try again.")
-        fates.append(
-            Fate(
+    answer = await _answered(client, f"{options.url}{exchange.PATH}", body, headers)
+    results = []
+    for letter, answered in zip(letters, answer["results"], strict=True):
+        if answered["status"] == "unavailable":
+            raise CommandError(f"ingest could not write all of them: {answered.get('message', '')} Try again.")
+        results.append(
+            RequeueResult(
                 letter=letter,
-                outcome=result["status"],
-                code=result.get("code", ""),
-                message=result.get("message", ""),
+                outcome=answered["status"],
+                code=answered.get("code", ""),
+                message=answered.get("message", ""),
             )
         )
-    return fates
+    return results
 
 
 async def _answered(client: httpx2.AsyncClient, url: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
@@ -215,8 +225,8 @@ async def _answered(client: httpx2.AsyncClient, url: str, body: bytes, headers: 
     return document
 
 
-def _marked(letter: Letter, *, live: bool) -> bytes:
-    """What was sent, marked as a replay unless it goes back as what happens now."""
+def _marked(letter: ListedDeadLetter, *, live: bool) -> bytes:
+    """Return the original document, marked as a replay unless `live`."""
     document = _object(letter.value or b"") or {}
     document.pop("writeKey", None)
     if live:
@@ -234,10 +244,10 @@ def _object(value: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _note(connection: psycopg.Connection, fate: Fate, manner: Manner) -> None:
-    if not manner.dry_run:
+def _note(connection: psycopg.Connection, result: RequeueResult, options: RequeueOptions) -> None:
+    if not options.dry_run:
         connection.execute(
             """INSERT INTO ingest.requeued_letters (letter_id, source, outcome, code) VALUES (%s, %s, %s, %s)
                ON CONFLICT (letter_id) DO UPDATE SET outcome = excluded.outcome, code = excluded.code""",
-            (fate.letter.letter_id, fate.letter.source, fate.outcome, fate.code),
+            (result.letter.letter_id, result.letter.source, result.outcome, result.code),
         )

@@ -29,7 +29,7 @@ AGAIN = ("세 번째 전화인데 아직 해결이 안 됐어요", "아까 상�
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class DemoCustomer:
     """One customer, by the identifiers that the channels know them by."""
 
     number: int
@@ -57,7 +57,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
+class PlannedTouchpoint:
     """One touchpoint to come: `at_s` seconds into the hour, from the channel system `source`."""
 
     at_s: float
@@ -65,11 +65,11 @@ class Moment:
     fields: dict[str, Any]
 
 
-Script = Callable[[Person, float, Random], Iterator[Moment]]
+Script = Callable[[DemoCustomer, float, Random], Iterator[PlannedTouchpoint]]
 """What a person does from `start` seconds on."""
 
 
-def browsing(person: Person, start: float, dice: Random) -> Iterator[Moment]:
+def browsing(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
     """Look round the shop and leave; most people do."""
     at = start
     for _ in range(dice.randint(1, 3)):
@@ -77,7 +77,7 @@ def browsing(person: Person, start: float, dice: Random) -> Iterator[Moment]:
         at += dice.uniform(20, 120)
 
 
-def buying(person: Person, start: float, dice: Random) -> Iterator[Moment]:
+def buying(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
     """Look, log in, pay, and be content. The login is what ties cookie and customer together."""
     yield _web(person.browser, start, "page_viewed", attributes={"page": "product"})
     yield _web(person.browser | person.account, start + 40, "login_succeeded", **_level(person))
@@ -86,16 +86,16 @@ def buying(person: Person, start: float, dice: Random) -> Iterator[Moment]:
     yield _web(person.account, start + 90 + dice.uniform(40, 400), "order_placed", refs=order, value=_won(dice))
 
 
-def visiting(person: Person, start: float, dice: Random) -> Iterator[Moment]:
+def visiting(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
     """Come to the store, wait a little, buy."""
-    yield Moment(
+    yield PlannedTouchpoint(
         at_s=start,
         source="store-pos",
         fields=_fields(person.account, "store", "store_visited", wait_s=dice.randint(5, 90), queue="gangnam"),
     )
 
 
-def asking_once(person: Person, start: float, dice: Random) -> Iterator[Moment]:
+def asking_once(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
     """Ask in the chat, get an answer, be content."""
     reason = dice.choice(("product", "delivery"))
     talk = f"chat-{person.number}-{int(start)}"
@@ -106,7 +106,7 @@ def asking_once(person: Person, start: float, dice: Random) -> Iterator[Moment]:
         yield _survey(person, start + 300, dice.choice((5, 6, 7)))
 
 
-def calling_again(person: Person, start: float, dice: Random) -> Iterator[Moment]:
+def calling_again(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
     """Call, be sent round, call again, and say in the survey how that was. The case Waymark was built for."""
     reason = dice.choice(("billing", "delivery", "returns"))
     case = {"case_id": f"T-{person.number:05d}"}
@@ -121,14 +121,14 @@ def calling_again(person: Person, start: float, dice: Random) -> Iterator[Moment
         yield _survey(person, at, dice.choice((1, 2, 3)))
 
 
-def switching(person: Person, start: float, dice: Random) -> Iterator[Moment]:
+def switching(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
     """Try the bot, then a message, then the telephone, with the same matter."""
     reason = dice.choice(("delivery", "returns"))
     talk = f"bot-{person.number}-{int(start)}"
     asked = {"direction": "inbound", "reason": reason}
     yield _chat(person, start, "chat_started", text=dice.choice(WORDS[reason]), interaction_id=talk, **asked)
     yield _chat(person, start + 180, "chat_ended", outcome="unresolved", interaction_id=talk, **asked)
-    yield Moment(
+    yield PlannedTouchpoint(
         at_s=start + 8 * MINUTE,
         source="messenger",
         fields=_fields(
@@ -138,7 +138,7 @@ def switching(person: Person, start: float, dice: Random) -> Iterator[Moment]:
     yield from _call(person, start + 15 * MINUTE, dice, reason=reason, outcome="resolved", text=dice.choice(AGAIN))
 
 
-def passed_round(person: Person, start: float, dice: Random) -> Iterator[Moment]:
+def passed_round(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
     """A case that goes from group to group and back, is closed, and comes up again."""
     case = {"case_id": f"T-{person.number:05d}"}
     reason = dice.choice(("returns", "billing"))
@@ -152,34 +152,34 @@ def passed_round(person: Person, start: float, dice: Random) -> Iterator[Moment]
         yield _case(person, start + 26 * MINUTE, "case_worked", case, queue=home, text=dice.choice(AGAIN))
 
 
-def promised(person: Person, start: float, dice: Random, *, kept: bool) -> Iterator[Moment]:
+def promised(person: DemoCustomer, start: float, dice: Random, *, kept: bool) -> Iterator[PlannedTouchpoint]:
     """Be promised a call back within five minutes; `kept` says whether it came."""
     case = {"case_id": f"T-{person.number:05d}"}
     yield from _call(person, start, dice, reason="delivery", refs=case, outcome="callback", text=WORDS["delivery"][0])
-    yield Moment(
+    yield PlannedTouchpoint(
         at_s=start + 6 * MINUTE,
         source="call-centre",
         fields=_fields(person.caller, "phone", "callback_promised", refs=case) | {"due_in_s": 5 * MINUTE},
     )
     if kept:
-        yield Moment(
+        yield PlannedTouchpoint(
             at_s=start + 10 * MINUTE,
             source="call-centre",
             fields=_fields(person.caller, "phone", "callback_made", refs=case, direction="outbound"),
         )
 
 
-def promise_kept(person: Person, start: float, dice: Random) -> Iterator[Moment]:
+def promise_kept(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
     """Be promised a call back, and get it."""
     return promised(person, start, dice, kept=True)
 
 
-def promise_broken(person: Person, start: float, dice: Random) -> Iterator[Moment]:
+def promise_broken(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
     """Be promised a call back, and wait in vain."""
     return promised(person, start, dice, kept=False)
 
 
-def payment_down(person: Person, start: float, dice: Random) -> Iterator[Moment]:
+def payment_down(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
     """Want to pay while the card gateway is out: declined, declined again, gone; some call about it."""
     order = {"order_id": f"A-{person.number:05d}"}
     yield _web(person.browser | person.account, start, "login_succeeded", **_level(person))
@@ -205,10 +205,12 @@ def payment_down(person: Person, start: float, dice: Random) -> Iterator[Moment]
         )
 
 
-def _call(person: Person, at: float, dice: Random, **fields: Any) -> Iterator[Moment]:
+def _call(person: DemoCustomer, at: float, dice: Random, **fields: Any) -> Iterator[PlannedTouchpoint]:
     call = f"call-{person.number}-{int(at)}"
     about = {"direction": "inbound", "interaction_id": call, "reason": fields["reason"]}
-    yield Moment(at_s=at, source="call-centre", fields=_fields(person.caller, "phone", "call_started", **about))
+    yield PlannedTouchpoint(
+        at_s=at, source="call-centre", fields=_fields(person.caller, "phone", "call_started", **about)
+    )
     spoken = dice.randint(120, 420)
     ended = (
         about
@@ -220,28 +222,30 @@ def _call(person: Person, at: float, dice: Random, **fields: Any) -> Iterator[Mo
             "agent": f"a-{dice.randint(10, 59)}",
         }
     )
-    yield Moment(
+    yield PlannedTouchpoint(
         at_s=at + spoken,
         source="call-centre",
         fields=_fields(person.caller, "phone", "call_ended", **ended, **_level(person)),
     )
 
 
-def _chat(person: Person, at: float, kind: str, **fields: Any) -> Moment:
-    return Moment(at_s=at, source="chat", fields=_fields(person.account, "chat", kind, **fields))
+def _chat(person: DemoCustomer, at: float, kind: str, **fields: Any) -> PlannedTouchpoint:
+    return PlannedTouchpoint(at_s=at, source="chat", fields=_fields(person.account, "chat", kind, **fields))
 
 
-def _case(person: Person, at: float, kind: str, refs: dict[str, str], **fields: Any) -> Moment:
-    return Moment(at_s=at, source="crm", fields=_fields(person.account, "api", kind, refs=refs, **fields))
+def _case(person: DemoCustomer, at: float, kind: str, refs: dict[str, str], **fields: Any) -> PlannedTouchpoint:
+    return PlannedTouchpoint(at_s=at, source="crm", fields=_fields(person.account, "api", kind, refs=refs, **fields))
 
 
-def _web(customer: dict[str, Any], at: float, kind: str, **fields: Any) -> Moment:
-    return Moment(at_s=at, source="web-shop", fields=_fields(customer, "web", kind, **fields))
+def _web(customer: dict[str, Any], at: float, kind: str, **fields: Any) -> PlannedTouchpoint:
+    return PlannedTouchpoint(at_s=at, source="web-shop", fields=_fields(customer, "web", kind, **fields))
 
 
-def _survey(person: Person, at: float, value: int) -> Moment:
+def _survey(person: DemoCustomer, at: float, value: int) -> PlannedTouchpoint:
     score = {"metric": "ces", "value": value, "scale": 7}
-    return Moment(at_s=at, source="mobile-app", fields=_fields(person.account, "app", "survey_answered", score=score))
+    return PlannedTouchpoint(
+        at_s=at, source="mobile-app", fields=_fields(person.account, "app", "survey_answered", score=score)
+    )
 
 
 def _fields(customer: dict[str, Any], channel: str, kind: str, **fields: Any) -> dict[str, Any]:
@@ -252,5 +256,5 @@ def _won(dice: Random) -> dict[str, Any]:
     return {"amount": dice.randrange(9_900, 390_000, 100), "currency": "KRW"}
 
 
-def _level(person: Person) -> dict[str, str]:
+def _level(person: DemoCustomer) -> dict[str, str]:
     return {"service_level": "premium"} if person.premium else {}

@@ -11,9 +11,9 @@ from waymark.console import CommandError, err, out, say
 from waymark.options import AsJson, DataDir, examples
 
 if TYPE_CHECKING:
-    from waymark.demo.show import Result
+    from waymark.demo.show import ShowResult
     from waymark.local.local_stack import LocalStack
-    from waymark.local.plan import Plan
+    from waymark.local.plan import StackPlan
 
 Customers = Annotated[int, typer.Option(min=50, max=50_000, help=say("How many customers.", "고객 수입니다."))]
 Seed = Annotated[int, typer.Option(help=say("Which hour: one seed, one story.", "이야기를 정하는 시드입니다."))]
@@ -34,7 +34,7 @@ PortBase = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class DemoOptions:
     """What the flags say."""
 
     customers: int
@@ -45,7 +45,7 @@ class Options:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add `demo` to the application."""
     app.command(
         "demo",
         help=say(
@@ -74,7 +74,7 @@ def demo(
     """Start a stack, play, sum up, stop."""
     from tempfile import TemporaryDirectory
 
-    options = Options(customers=customers, seed=seed, play_s=play_s, stay=stay, as_json=as_json)
+    options = DemoOptions(customers=customers, seed=seed, play_s=play_s, stay=stay, as_json=as_json)
     with TemporaryDirectory(prefix="waymark-demo-", ignore_cleanup_errors=True) as fresh:
         plan = make_demo_plan(data_dir or Path(fresh), options, broker=broker, port_base=port_base)
         result = _perform(plan, options)
@@ -82,7 +82,7 @@ def demo(
         raise CommandError(say("the demo did not end as it should; see above", "데모가 정상적으로 끝나지 않았습니다"))
 
 
-def make_demo_plan(folder: Path, options: Options, *, broker: str | None, port_base: int | None) -> "Plan":
+def make_demo_plan(folder: Path, options: DemoOptions, *, broker: str | None, port_base: int | None) -> "StackPlan":
     """The plan of `up` in a folder of its own, on other ports where the usual ones are taken."""
     import dataclasses
 
@@ -103,16 +103,16 @@ def make_demo_plan(folder: Path, options: Options, *, broker: str | None, port_b
     return dataclasses.replace(plan, environment={**plan.environment, **environment})
 
 
-def _perform(plan: "Plan", options: Options) -> "Result | None":
+def _perform(plan: "StackPlan", options: DemoOptions) -> "ShowResult | None":
     """Return what came of it, or None when somebody stopped it."""
     from waymark.demo.outcome import PeakMemory
-    from waymark.demo.show import Show
+    from waymark.demo.show import DemoShow
     from waymark.local.local_stack import LocalStack
-    from waymark.local.up_command import Progress, Stopped, stop_signals
+    from waymark.local.up_command import StackProgress, StopRequest, stop_signals
 
-    show = Show(plan, options)
-    result: Result | None = None
-    with stop_signals() as stopping, Progress() as report, PeakMemory() as memory:
+    show = DemoShow(plan, options)
+    result: ShowResult | None = None
+    with stop_signals() as stopping, StackProgress() as report, PeakMemory() as memory:
         try:
             with LocalStack(plan, report) as stack:
                 stopping.stack = stack
@@ -120,13 +120,13 @@ def _perform(plan: "Plan", options: Options) -> "Result | None":
                 result = show.perform(stack, memory)
                 if options.stay:
                     _stay(plan, stack)
-        except Stopped:
+        except StopRequest:
             if result is None:
                 err.print(say("stopped before the end", "끝나기 전에 멈췄습니다"), style="yellow")
     return result
 
 
-def _stay(plan: "Plan", stack: "LocalStack") -> None:
+def _stay(plan: "StackPlan", stack: "LocalStack") -> None:
     from waymark.local.up_command import watch
     from waymark.local.welcome import welcome
 

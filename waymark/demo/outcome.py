@@ -14,7 +14,7 @@ SAMPLE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class DemoCounts:
     """Counts from the tables of the services. `frictions` is by rule, those that stand."""
 
     customers: int
@@ -25,13 +25,13 @@ class Outcome:
     frictions: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_outcome(url: str) -> Outcome:
+def read_counts(url: str) -> DemoCounts:
     """Count what the services wrote."""
     with psycopg.connect(url) as connection:
         frictions = connection.execute(
             "SELECT rule, count(*) FROM journey.frictions WHERE state = 'detected' GROUP BY rule ORDER BY 2 DESC, 1"
         ).fetchall()
-        return Outcome(
+        return DemoCounts(
             customers=_count(connection, "SELECT count(*) FROM journey.customers WHERE merged_into IS NULL"),
             touchpoints=_count(connection, "SELECT count(*) FROM journey.touchpoints"),
             troubled=_count(

@@ -19,10 +19,10 @@ import httpx2
 
 from services.runtime.clock import Clock
 from waymark.console import CommandError
-from waymark.demo.cast import Moment
-from waymark.demo.receiver import Alert, Receiver
-from waymark.demo.retailer import HOUR_S, Hour, document
-from waymark.demo.story import Story
+from waymark.demo.cast import PlannedTouchpoint
+from waymark.demo.receiver import AlertReceiver, ReceivedAlert
+from waymark.demo.retailer import HOUR_S, RetailHour, document
+from waymark.demo.story import DemoStory
 
 TICK_S = 0.1
 QUIET_S = 4.0
@@ -34,8 +34,8 @@ class DemoError(CommandError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """The running stack, as addresses and keys. `source_keys` holds one key for each channel system."""
+class DemoStage:
+    """The running stack as addresses and keys. `source_keys` holds one key for each channel system."""
 
     ingest: str
     alerts: str
@@ -44,19 +44,16 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How fast: `play_s` seconds for the hour, then up to `wait_s` for the promises that nobody kept."""
+class DemoPace:
+    """How fast to play: `play_s` seconds for the hour, then up to `wait_s` for broken promises to be noticed."""
 
     play_s: float = 30.0
     wait_s: float = 60.0
 
 
 @dataclass(slots=True)
-class Tally:
-    """What was sent and heard. `missed` are the issues of promises that nobody kept.
-
-    `latencies_s` are from ingest's answer to the verified alert, where the touchpoint behind it can be named.
-    """
+class PlayCounts:
+    """What was sent, and which alerts arrived. `missed` are the issues of broken promises."""
 
     accepted: int = 0
     missed: set[str] = field(default_factory=set)
@@ -70,10 +67,12 @@ class Tally:
         return median(self.latencies_s) * 1000, quantiles(self.latencies_s, n=20)[18] * 1000
 
 
-class Play:
+class DemoPlay:
     """One performance of an hour on a stage."""
 
-    def __init__(self, stage: Stage, hour: Hour, story: Story, clock: Clock, *, run: str, began: datetime) -> None:
+    def __init__(
+        self, stage: DemoStage, hour: RetailHour, story: DemoStory, clock: Clock, *, run: str, began: datetime
+    ) -> None:
         self._stage = stage
         self._hour = hour
         self._story = story
@@ -83,10 +82,10 @@ class Play:
         self._accepted_at: dict[tuple[str, datetime], datetime] = {}
         self._last_news = clock.monotonic()
         self._on_first_alert: Callable[[datetime], None] = lambda _at: None
-        self.tally = Tally()
-        self.receiver = Receiver(clock, self._hear)
+        self.tally = PlayCounts()
+        self.receiver = AlertReceiver(clock, self._hear)
 
-    async def perform(self, pace: Pace, *, on_first_alert: Callable[[datetime], None]) -> Tally:
+    async def perform(self, pace: DemoPace, *, on_first_alert: Callable[[datetime], None]) -> PlayCounts:
         """Play to the end.
 
         Raises:
@@ -128,7 +127,7 @@ class Play:
                 headers={"authorization": f"Bearer {self._stage.admin_key}"},
             )
 
-    async def _send_all(self, session: httpx2.AsyncClient, pace: Pace) -> None:
+    async def _send_all(self, session: httpx2.AsyncClient, pace: DemoPace) -> None:
         started = self._clock.monotonic()
         speed = HOUR_S / pace.play_s
         at = 0
@@ -144,7 +143,7 @@ class Play:
             await asyncio.sleep(TICK_S)
         self._story.moved_to(HOUR_S)
 
-    async def _send(self, session: httpx2.AsyncClient, first: int, moments: Sequence[Moment]) -> None:
+    async def _send(self, session: httpx2.AsyncClient, first: int, moments: Sequence[PlannedTouchpoint]) -> None:
         by_source: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for ordinal, moment in enumerate(moments, start=first):
             by_source[moment.source].append(document(moment, ordinal, run=self._run, began=self._began))
@@ -164,7 +163,7 @@ class Play:
             self._story.accepted(str(sent["channel"]), 1)
         self.tally.accepted += len(documents)
 
-    async def _until_quiet(self, pace: Pace) -> None:
+    async def _until_quiet(self, pace: DemoPace) -> None:
         deadline = self._clock.monotonic() + pace.wait_s
         while self._clock.monotonic() < deadline:
             quiet = self._clock.monotonic() - self._last_news > QUIET_S
@@ -172,7 +171,7 @@ class Play:
                 return
             await asyncio.sleep(TICK_S)
 
-    def _hear(self, alert: Alert) -> None:
+    def _hear(self, alert: ReceivedAlert) -> None:
         self._last_news = self._clock.monotonic()
         if self.tally.first_alert_at is None:
             self.tally.first_alert_at = alert.received_at
@@ -182,7 +181,7 @@ class Play:
         self._time(alert)
         self._story.hears(alert)
 
-    def _time(self, alert: Alert) -> None:
+    def _time(self, alert: ReceivedAlert) -> None:
         """Measure from the acceptance of the contact that completed a repeat; other news may be of something older."""
         issue = alert.issue
         if alert.kind == "issue.opened" and set(issue.get("rules", ())) == REPEATS:

@@ -22,7 +22,7 @@ from services.runtime.http import serving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
+class ReceivedAlert:
     """One verified webhook: its id, when it came, what kind of news it is, and the issue it tells of."""
 
     webhook_id: str
@@ -31,10 +31,10 @@ class Alert:
     issue: dict[str, Any]
 
 
-class Receiver:
+class AlertReceiver:
     """Listens on a free loopback port; counts what it verified, what it had seen before and what it refused."""
 
-    def __init__(self, clock: Clock, on_alert: Callable[[Alert], None]) -> None:
+    def __init__(self, clock: Clock, on_alert: Callable[[ReceivedAlert], None]) -> None:
         self._clock = clock
         self._on_alert = on_alert
         self._verifier: Webhook | None = None
@@ -69,7 +69,7 @@ class Receiver:
         self._seen.add(webhook_id)
         self.verified += 1
         self._on_alert(
-            Alert(
+            ReceivedAlert(
                 webhook_id=webhook_id,
                 received_at=self._clock.now(),
                 kind=str(news["type"]),

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from waymark.demo import cast
-from waymark.demo.cast import MINUTE, Moment, Person, Script
+from waymark.demo.cast import MINUTE, DemoCustomer, PlannedTouchpoint, Script
 
 HOUR_S = 60 * MINUTE
 OUTAGE_S = (22 * MINUTE, 31 * MINUTE)
@@ -49,28 +49,28 @@ LATEST_START_S: Mapping[Script, float] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hour:
+class RetailHour:
     """What happens: moments by time, and how many people had which kind of visit."""
 
-    moments: Sequence[Moment]
+    moments: Sequence[PlannedTouchpoint]
     people: int
     visits: Mapping[str, int]
 
 
-def invent(seed: int, people: int) -> Hour:
+def invent(seed: int, people: int) -> RetailHour:
     """Return the hour of `people` customers that `seed` tells, its moments in order of time."""
     dice = Random(seed)  # noqa: S311  a story, not a secret
     scripts = [script for script, _ in SHARES]
     weights = [share for _, share in SHARES]
-    moments: list[Moment] = []
+    moments: list[PlannedTouchpoint] = []
     visits: dict[str, int] = {}
     for number in range(1, people + 1):
-        person = Person(number=number, premium=dice.random() < 0.08)
+        person = DemoCustomer(number=number, premium=dice.random() < 0.08)
         script = dice.choices(scripts, weights)[0]
         visits[script.__name__] = visits.get(script.__name__, 0) + 1
         moments += script(person, _start(script, dice), dice)
     within = sorted((moment for moment in moments if moment.at_s < HOUR_S), key=lambda moment: moment.at_s)
-    return Hour(moments=within, people=people, visits=visits)
+    return RetailHour(moments=within, people=people, visits=visits)
 
 
 def _start(script: Script, dice: Random) -> float:
@@ -79,7 +79,7 @@ def _start(script: Script, dice: Random) -> float:
     return dice.uniform(0, LATEST_START_S.get(script, HOUR_S - 10 * MINUTE))
 
 
-def document(moment: Moment, ordinal: int, *, run: str, began: datetime) -> dict[str, Any]:
+def document(moment: PlannedTouchpoint, ordinal: int, *, run: str, began: datetime) -> dict[str, Any]:
     """Return the touchpoint as its channel system would send it, for an hour that began at `began`."""
     fields = dict(moment.fields)
     occurred_at = began + timedelta(seconds=moment.at_s)

@@ -15,28 +15,28 @@ from rich.text import Text
 from services.runtime.clock import SystemClock
 from waymark.console import is_korean, out, print_json
 from waymark.demo.bars import bar
-from waymark.demo.outcome import Outcome, PeakMemory, read_outcome
-from waymark.demo.play import Pace, Play, Stage, Tally
-from waymark.demo.retailer import HOUR_S, SOURCES, Hour, invent
-from waymark.demo.story import Story
-from waymark.demo.words import words_of
+from waymark.demo.outcome import DemoCounts, PeakMemory, read_counts
+from waymark.demo.play import DemoPace, DemoPlay, DemoStage, PlayCounts
+from waymark.demo.retailer import HOUR_S, SOURCES, RetailHour, invent
+from waymark.demo.story import DemoStory
+from waymark.demo.words import texts_of
 from waymark.keys.key_store import SourceSpec, create_source_key
 from waymark.local.local_stack import LocalStack
-from waymark.local.plan import Plan
+from waymark.local.plan import StackPlan
 
 TEND_S = 1.0
 
 
-class Options(Protocol):
+class ShowOptions(Protocol):
     """What the show needs of the command's flags."""
 
     @property
     def customers(self) -> int:
-        """How many people."""
+        """How many customers visit."""
 
     @property
     def seed(self) -> int:
-        """Which hour."""
+        """Which hour is played."""
 
     @property
     def play_s(self) -> float:
@@ -48,7 +48,7 @@ class Options(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class ShowResult:
     """What came of the show. Seconds count from the start of the command."""
 
     first_alert_s: float | None
@@ -60,7 +60,7 @@ class Result:
     latency_p95_ms: float | None
     peak_mib: float
     peak_is_pss: bool
-    outcome: Outcome
+    outcome: DemoCounts
 
     @property
     def succeeded(self) -> bool:
@@ -69,17 +69,17 @@ class Result:
         return applied and self.verified > 0 and self.refused == 0
 
 
-class Show:
+class DemoShow:
     """One demo. Made before the stack is, so that the clock runs from the command's start."""
 
-    def __init__(self, plan: Plan, options: Options) -> None:
+    def __init__(self, plan: StackPlan, options: ShowOptions) -> None:
         self._plan = plan
         self._options = options
         self._clock = SystemClock()
         self._started = self._clock.now()
-        self._words = words_of("ko_KR" if is_korean() else "en")
+        self._words = texts_of("ko_KR" if is_korean() else "en")
 
-    def perform(self, stack: LocalStack, memory: PeakMemory) -> Result:
+    def perform(self, stack: LocalStack, memory: PeakMemory) -> ShowResult:
         """Play the hour on the running stack and tell it.
 
         Raises:
@@ -87,22 +87,22 @@ class Show:
         """
         hour = invent(self._options.seed, self._options.customers)
         began = self._clock.now() - timedelta(seconds=HOUR_S)
-        story = Story(out, self._words, hour, seed=self._options.seed, began=began)
+        story = DemoStory(out, self._words, hour, seed=self._options.seed, began=began)
         story.silent = self._options.as_json
-        play = Play(self._stage(stack), hour, story, self._clock, run=f"{self._started:%H%M%S}", began=began)
+        play = DemoPlay(self._stage(stack), hour, story, self._clock, run=f"{self._started:%H%M%S}", began=began)
         live = nullcontext() if story.plain or story.silent else Live(story, console=out, refresh_per_second=6)
         with live:
             tally = asyncio.run(self._run(play, stack, story))
-        result = self._sum_up(play, tally, read_outcome(stack.target.postgres), memory)
+        result = self._sum_up(play, tally, read_counts(stack.target.postgres), memory)
         self._tell(result, hour)
         return result
 
-    async def _run(self, play: Play, stack: LocalStack, story: Story) -> Tally:
+    async def _run(self, play: DemoPlay, stack: LocalStack, story: DemoStory) -> PlayCounts:
         def first_alert(at: datetime) -> None:
             story.first_alert_after((at - self._started) / timedelta(seconds=1))
 
         tending = asyncio.create_task(_tend(stack), name="tend the stack")
-        playing = asyncio.create_task(play.perform(Pace(play_s=self._options.play_s), on_first_alert=first_alert))
+        playing = asyncio.create_task(play.perform(DemoPace(play_s=self._options.play_s), on_first_alert=first_alert))
         done, _ = await asyncio.wait({tending, playing}, return_when=asyncio.FIRST_COMPLETED)
         for task in {tending, playing} - done:
             task.cancel()
@@ -110,23 +110,23 @@ class Show:
             tending.result()  # it ends only by raising: an engine of the stack is gone
         return await playing
 
-    def _stage(self, stack: LocalStack) -> Stage:
+    def _stage(self, stack: LocalStack) -> DemoStage:
         with psycopg.connect(stack.target.postgres) as connection:
             keys = {
                 name: create_source_key(connection, SourceSpec(name=name, channels=channels), label="demo").text
                 for name, channels in SOURCES.items()
             }
-        return Stage(
+        return DemoStage(
             ingest=stack.target.ingest,
             alerts=stack.target.alerts,
             admin_key=stack.target.keys["admin"],
             source_keys=keys,
         )
 
-    def _sum_up(self, play: Play, tally: Tally, outcome: Outcome, memory: PeakMemory) -> Result:
+    def _sum_up(self, play: DemoPlay, tally: PlayCounts, outcome: DemoCounts, memory: PeakMemory) -> ShowResult:
         latency = tally.latency_ms()
         first = tally.first_alert_at
-        return Result(
+        return ShowResult(
             first_alert_s=None if first is None else (first - self._started) / timedelta(seconds=1),
             accepted=tally.accepted,
             verified=play.receiver.verified,
@@ -139,7 +139,7 @@ class Show:
             outcome=outcome,
         )
 
-    def _tell(self, result: Result, hour: Hour) -> None:
+    def _tell(self, result: ShowResult, hour: RetailHour) -> None:
         if self._options.as_json:
             print_json({**asdict(result), "succeeded": result.succeeded})
             return
@@ -159,7 +159,7 @@ class Show:
         else:
             out.print(words.failed.format(logs=self._plan.folder / "logs"), style="bold red")
 
-    def _facts(self, result: Result) -> list[tuple[str, str]]:
+    def _facts(self, result: ShowResult) -> list[tuple[str, str]]:
         names = self._words.facts
         facts = [
             (names["accepted"], f"{result.accepted:,}"),

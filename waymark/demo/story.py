@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from waymark.demo.bars import bar
-from waymark.demo.receiver import Alert
-from waymark.demo.retailer import HOUR_S, OUTAGE_S, Hour
-from waymark.demo.words import Words
+from waymark.demo.receiver import ReceivedAlert
+from waymark.demo.retailer import HOUR_S, OUTAGE_S, RetailHour
+from waymark.demo.words import DemoTexts
 
 SEOUL = ZoneInfo("Asia/Seoul")
 COLOURS = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
@@ -25,17 +25,17 @@ PLAIN_ALERTS = 25
 """How many alerts are told one by one where lines cannot be drawn over; the rest are counted."""
 
 
-class Story:
+class DemoStory:
     """What has happened so far, and how it looks."""
 
-    def __init__(self, console: Console, words: Words, hour: Hour, *, seed: int, began: datetime) -> None:
+    def __init__(self, console: Console, words: DemoTexts, hour: RetailHour, *, seed: int, began: datetime) -> None:
         self._console = console
         self._words = words
         self._hour = hour
         self._seed = seed
         self._began = began
         self._accepted: Counter[str] = Counter()
-        self._alerts: deque[Alert] = deque(maxlen=SHOWN_ALERTS)
+        self._alerts: deque[ReceivedAlert] = deque(maxlen=SHOWN_ALERTS)
         self._alert_count = 0
         self._at_s = 0.0
         self._over = False
@@ -70,7 +70,7 @@ class Story:
         if self._tells:
             self._console.print(self._words.first_alert.format(seconds=seconds))
 
-    def hears(self, alert: Alert) -> None:
+    def hears(self, alert: ReceivedAlert) -> None:
         """Note a verified alert."""
         self._alerts.append(alert)
         self._alert_count += 1
@@ -117,13 +117,13 @@ class Story:
             table.add_row(*self._row(alert))
         return table
 
-    def _row(self, alert: Alert) -> tuple[str, Text, Text, Text]:
+    def _row(self, alert: ReceivedAlert) -> tuple[str, Text, Text, Text]:
         issue = alert.issue
         severity = str(issue.get("severity", ""))
         news = self._words.news.get(alert.kind, alert.kind)
         title = issue.get("title", {})
         what = Text.assemble((f"{news}: ", "dim"), str(title.get(self._words.language) or title.get("en") or ""))
-        way = " → ".join(_way(issue))
+        way = " → ".join(_channels_of(issue))
         level = Text(self._words.severity.get(severity, severity), style=COLOURS.get(severity, ""))
         return alert.received_at.astimezone(SEOUL).strftime("%H:%M:%S"), level, what, Text(way, style="dim")
 
@@ -131,7 +131,7 @@ class Story:
         return (self._began + timedelta(seconds=at_s)).astimezone(SEOUL).strftime("%H:%M KST")
 
 
-def _way(issue: dict[str, object]) -> list[str]:
+def _channels_of(issue: dict[str, object]) -> list[str]:
     """Return the channels of the issue's timeline, repeats folded."""
     steps: list[str] = []
     timeline = issue.get("timeline")

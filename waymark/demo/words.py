@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class DemoTexts:
     """The sentences of one language."""
 
     title: str
@@ -26,7 +26,7 @@ class Words:
     facts: Mapping[str, str]
 
 
-ENGLISH = Words(
+ENGLISH = DemoTexts(
     title="Waymark demo: one hour at a Korean retailer",
     language="en",
     people="{people:,} customers, {moments:,} touchpoints, seed {seed}",
@@ -64,7 +64,7 @@ ENGLISH = Words(
     },
 )
 
-KOREAN = Words(
+KOREAN = DemoTexts(
     title="Waymark 데모: 한국 유통사의 한 시간",
     language="ko",
     people="고객 {people:,}명, 접점 {moments:,}건, 시드 {seed}",
@@ -103,6 +103,6 @@ KOREAN = Words(
 )
 
 
-def words_of(locale: str) -> Words:
+def texts_of(locale: str) -> DemoTexts:
     """Return the words for a locale such as `ko_KR.UTF-8`; English where we have no others."""
     return KOREAN if locale.lower().startswith("ko") else ENGLISH

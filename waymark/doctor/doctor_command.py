@@ -11,7 +11,7 @@ from waymark.console import err, out, print_json, say
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
-    from waymark.doctor.finding import Finding
+    from waymark.doctor.finding import DoctorFinding
 
 EnvFile = Annotated[
     Path | None,
@@ -27,7 +27,7 @@ MARKS = {"fine": "[green]✓[/]", "look": "[yellow]![/]", "broken": "[red]✗[/]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add `doctor` to the application."""
     app.command(
         "doctor",
         help=say(
@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 def doctor(env_file: EnvFile = None, as_json: AsJson = False) -> None:
     """Examine and report; exits with 1 when something is broken."""
-    from waymark.doctor.finding import Verdict
+    from waymark.doctor.finding import FindingVerdict
 
     findings = []
     for finding in _examined(env_file):
@@ -54,7 +54,7 @@ def doctor(env_file: EnvFile = None, as_json: AsJson = False) -> None:
             out.print(finding.detail, markup=False, highlight=False)
             if finding.fix:
                 out.print(f"    → {finding.fix}", markup=False, highlight=False, style="cyan")
-    failed = any(finding.verdict is Verdict.BROKEN for finding in findings)
+    failed = any(finding.verdict is FindingVerdict.BROKEN for finding in findings)
     if as_json:
         members = ("name", "verdict", "detail", "fix")
         listed = [{member: getattr(finding, member) for member in members} for finding in findings]
@@ -64,7 +64,7 @@ def doctor(env_file: EnvFile = None, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _examined(env_file: Path | None) -> "Iterable[Finding]":
+def _examined(env_file: Path | None) -> "Iterable[DoctorFinding]":
     if env_file is not None:
         from waymark.doctor.env_file import examine_env_file
 

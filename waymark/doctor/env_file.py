@@ -11,7 +11,7 @@ from dotenv.parser import Binding, parse_stream
 from services.runtime.reach import postgres_url
 from services.runtime.settings import SHARED_PREFIX, misspelt
 from waymark.console import say
-from waymark.doctor.finding import Finding, broken, fine
+from waymark.doctor.finding import DoctorFinding, broken, fine
 from waymark.processes.variables import known_variables, refusals
 
 PASSWORDS = "WAYMARK_DB_PASSWORD"
@@ -19,7 +19,7 @@ PASSWORDS = "WAYMARK_DB_PASSWORD"
 
 
 @dataclass(slots=True, kw_only=True)
-class Variables:
+class EnvFileVariables:
     """What a file gives, in which line, and what is wrong with the file itself."""
 
     values: dict[str, str] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Variables:
     problems: list[str] = field(default_factory=list)
 
 
-def examine_env_file(path: Path) -> Iterable[Finding]:
+def examine_env_file(path: Path) -> Iterable[DoctorFinding]:
     """Whether processes would start with what the file says; nothing else of this machine is looked at.
 
     Paths in it are seen as this command sees them.
@@ -49,9 +49,9 @@ def examine_env_file(path: Path) -> Iterable[Finding]:
         yield fine("settings", say(f"{path}: {count} WAYMARK_* variables", f"{path}: WAYMARK_* 변수 {count}개"))
 
 
-def read_variables(text: str) -> Variables:
+def read_variables(text: str) -> EnvFileVariables:
     """Read the text of such a file; nothing is filled in from elsewhere."""
-    found = Variables()
+    found = EnvFileVariables()
     for binding in parse_stream(io.StringIO(text)):
         line = _line(binding)
         if binding.error or (binding.key is not None and binding.value is None):
@@ -90,6 +90,6 @@ def _located(problems: Iterable[str], lines: Mapping[str, int]) -> Iterator[str]
         yield f"{problem} (line {line})" if line else problem
 
 
-def _refused(problems: list[str]) -> Finding:
+def _refused(problems: list[str]) -> DoctorFinding:
     fix = say("correct these lines", "이 줄들을 바로잡으세요")
     return broken("settings", "; ".join(problems), fix)

@@ -4,19 +4,19 @@ import asyncio
 from collections.abc import Iterator, Mapping
 
 from services.runtime.clock import SystemClock
-from waymark.doctor.finding import Finding
+from waymark.doctor.finding import DoctorFinding
 from waymark.doctor.kafka_checks import examine_kafka
-from waymark.doctor.machine_checks import examine_surroundings
+from waymark.doctor.machine_checks import examine_machine
 from waymark.doctor.postgres_checks import examine_postgres
 from waymark.doctor.process_checks import examine_processes
 from waymark.doctor.session_checks import examine_sessions
 from waymark.target import data_dir, find_target
 
 
-def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
+def examine(environ: Mapping[str, str]) -> Iterator[DoctorFinding]:
     """Every finding, in the order of the report."""
     target = find_target(environ)
-    yield from examine_surroundings(environ, data_dir(environ))
+    yield from examine_machine(environ, data_dir(environ))
     kafka, line = asyncio.run(examine_kafka(target))
     yield from kafka
     yield from examine_postgres(target.postgres, line, SystemClock().now)

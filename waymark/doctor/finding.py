@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class FindingVerdict(StrEnum):
     """How bad it is; only BROKEN makes the command fail."""
 
     FINE = "fine"
@@ -13,25 +13,25 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class DoctorFinding:
     """One line of the report. `fix` says what to do, and is empty where nothing is to be done."""
 
     name: str
-    verdict: Verdict
+    verdict: FindingVerdict
     detail: str
     fix: str = ""
 
 
-def fine(name: str, detail: str) -> Finding:
-    """All is well."""
-    return Finding(name=name, verdict=Verdict.FINE, detail=detail)
+def fine(name: str, detail: str) -> DoctorFinding:
+    """Return a finding that nothing is wrong."""
+    return DoctorFinding(name=name, verdict=FindingVerdict.FINE, detail=detail)
 
 
-def look(name: str, detail: str, fix: str) -> Finding:
-    """It works, and somebody should look at it."""
-    return Finding(name=name, verdict=Verdict.LOOK, detail=detail, fix=fix)
+def look(name: str, detail: str, fix: str) -> DoctorFinding:
+    """Return a finding that somebody should look at."""
+    return DoctorFinding(name=name, verdict=FindingVerdict.LOOK, detail=detail, fix=fix)
 
 
-def broken(name: str, detail: str, fix: str) -> Finding:
-    """It does not work."""
-    return Finding(name=name, verdict=Verdict.BROKEN, detail=detail, fix=fix)
+def broken(name: str, detail: str, fix: str) -> DoctorFinding:
+    """Return a finding that something does not work."""
+    return DoctorFinding(name=name, verdict=FindingVerdict.BROKEN, detail=detail, fix=fix)

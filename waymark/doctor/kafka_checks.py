@@ -12,14 +12,14 @@ from services.runtime.kafka import TopicSpec, cluster_line
 from services.runtime.reach.brokers import Brokers
 from services.runtime.reach.kafka_access import find_trouble
 from waymark.console import CommandError, say
-from waymark.doctor.finding import Finding, broken, fine, look
-from waymark.target import Target
+from waymark.doctor.finding import DoctorFinding, broken, fine, look
+from waymark.target import CommandTarget
 from waymark.topics.declared_topics import declared
 
 TIMEOUT_S = 8.0
 
 
-async def examine_kafka(target: Target) -> tuple[list[Finding], str]:
+async def examine_kafka(target: CommandTarget) -> tuple[list[DoctorFinding], str]:
     """Every finding about Kafka, and the line of its log (empty when it does not answer)."""
     try:
         brokers = target.brokers
@@ -48,7 +48,7 @@ def _start() -> str:
     )
 
 
-async def _topics(target: Target, brokers: Brokers) -> dict[str, tuple[int, Mapping[str, str]]]:
+async def _topics(target: CommandTarget, brokers: Brokers) -> dict[str, tuple[int, Mapping[str, str]]]:
     """Partitions and configuration of the declared topics that exist."""
     names = [spec.name for spec in declared()]
     admin = AIOKafkaAdminClient(**brokers.options, request_timeout_ms=int(TIMEOUT_S * 1000))
@@ -68,7 +68,7 @@ async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, di
     return {resource[3]: {entry[0]: entry[1] for entry in resource[4]} for resource in resources}
 
 
-def _compare(found: Mapping[str, tuple[int, Mapping[str, str]]], *, configured: bool) -> Iterable[Finding]:
+def _compare(found: Mapping[str, tuple[int, Mapping[str, str]]], *, configured: bool) -> Iterable[DoctorFinding]:
     problems = [problem for spec in declared() for problem in _differences(spec, found.get(spec.name), configured)]
     missing = [spec.name for spec in declared() if spec.name not in found]
     if missing:

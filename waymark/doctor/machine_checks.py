@@ -11,29 +11,29 @@ from services.journey.api.api_settings import ApiProcessSettings
 from services.journey.settings import ProcessSettings as JourneySettings
 from services.runtime.settings import misspelt
 from waymark.console import say
-from waymark.doctor.finding import Finding, broken, fine, look
+from waymark.doctor.finding import DoctorFinding, broken, fine, look
 from waymark.processes.variables import known_variables, named_files, wrong_settings
 
 LEAST_FREE_BYTES = 1 << 30
 OLDEST_PYTHON = (3, 11)
 
 
-def examine_surroundings(environ: Mapping[str, str], folder: Path) -> Iterable[Finding]:
-    """Every finding about this machine."""
+def examine_machine(environ: Mapping[str, str], folder: Path) -> Iterable[DoctorFinding]:
+    """Return every finding about this machine."""
     yield _python()
     yield _settings(environ)
     yield from _files(environ)
     yield _disk(folder)
 
 
-def _python() -> Finding:
+def _python() -> DoctorFinding:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < OLDEST_PYTHON:
         return broken("python", version, say("Waymark needs Python 3.11 or newer", "Python 3.11 이상이 필요합니다"))
     return fine("python", version)
 
 
-def _settings(environ: Mapping[str, str]) -> Finding:
+def _settings(environ: Mapping[str, str]) -> DoctorFinding:
     problems = wrong_settings(environ)
     if problems:
         fix = say(
@@ -55,8 +55,8 @@ def _settings(environ: Mapping[str, str]) -> Finding:
     return fine("settings", count if given else say("all defaults", "모두 기본값"))
 
 
-def _files(environ: Mapping[str, str]) -> Iterable[Finding]:
-    """What the files that the settings name say; nothing where no setting names one."""
+def _files(environ: Mapping[str, str]) -> Iterable[DoctorFinding]:
+    """Return what is wrong with the files that the settings name; nothing where no setting names one."""
     for named in named_files(environ):
         if named.problems:
             yield broken(named.what, "; ".join(named.problems), say("correct the file", "파일을 바로잡으세요"))
@@ -66,7 +66,7 @@ def _files(environ: Mapping[str, str]) -> Iterable[Finding]:
 
 
 def _listening_twice(environ: Mapping[str, str]) -> str:
-    """Which processes would listen on one port, were they all started here."""
+    """Return which processes would listen on the same port if all of them ran here."""
     places: dict[int, list[str]] = {}
     for own in (
         IngestSettings.load(environ).ingest,
@@ -80,7 +80,7 @@ def _listening_twice(environ: Mapping[str, str]) -> str:
     return "; ".join(say(f"port {port} is set twice: {names}", f"포트 {port} 중복: {names}") for port, names in twice)
 
 
-def _disk(folder: Path) -> Finding:
+def _disk(folder: Path) -> DoctorFinding:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

@@ -9,8 +9,8 @@ from schemas import topics
 from services.runtime.reach import postgres_url
 from waymark.console import masked, say
 from waymark.database import opened, why_refused
-from waymark.doctor.finding import Finding, broken, fine, look
-from waymark.doctor.team_checks import examine_hearing
+from waymark.doctor.finding import DoctorFinding, broken, fine, look
+from waymark.doctor.team_checks import examine_teams
 from waymark.migrations.migrate import status
 
 MOST_SKEW_S = 2.0
@@ -22,7 +22,7 @@ MOST_DEAD_LETTERS = 100
 LONGEST_UNPUBLISHED_S = 600
 
 
-def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterable[Finding]:
+def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterable[DoctorFinding]:
     """Every finding about the database. `line` is the log's, empty where Kafka does not answer."""
     if problems := postgres_url.problems(url):
         detail = "; ".join(f"WAYMARK_POSTGRES: {problem}" for problem in problems)
@@ -55,7 +55,7 @@ def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterab
             yield from _state(connection, line, now)
 
 
-def _version(connection: psycopg.Connection, url: str) -> Finding:
+def _version(connection: psycopg.Connection, url: str) -> DoctorFinding:
     version = connection.info.server_version
     number = f"{version // 10_000}.{version % 10_000}"
     detail = say(f"{masked(url)} answers, version {number}", f"{masked(url)}: 정상 응답, 버전 {number}")
@@ -66,7 +66,7 @@ def _version(connection: psycopg.Connection, url: str) -> Finding:
     return fine("postgres", detail)
 
 
-def _writing(connection: psycopg.Connection) -> Finding:
+def _writing(connection: psycopg.Connection) -> DoctorFinding:
     """Whether it is the server that takes writes: a standby answers everything else just as well."""
     row = connection.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')").fetchone()
     standby, limited = row or (False, "off")
@@ -85,7 +85,7 @@ def _writing(connection: psycopg.Connection) -> Finding:
     return fine("writes", say("taken", "받음"))
 
 
-def _clock(connection: psycopg.Connection, now: Callable[[], datetime]) -> Finding:
+def _clock(connection: psycopg.Connection, now: Callable[[], datetime]) -> DoctorFinding:
     """The database's time against ours, taken on both sides of the question."""
     before = now()
     row = connection.execute("SELECT clock_timestamp()").fetchone()
@@ -102,7 +102,7 @@ def _clock(connection: psycopg.Connection, now: Callable[[], datetime]) -> Findi
     return fine("clock", say(f"within {close} s of PostgreSQL's", f"PostgreSQL과의 차이 {close}초 이내"))
 
 
-def _migrations(url: str) -> Finding:
+def _migrations(url: str) -> DoctorFinding:
     found = status(url)
     if found.up_to_date:
         return fine("migrations", ", ".join(found.current))
@@ -111,7 +111,7 @@ def _migrations(url: str) -> Finding:
     return broken("migrations", detail, say("run `waymark migrate`", "`waymark migrate`를 실행하세요"))
 
 
-def _state(connection: psycopg.Connection, line: str, now: Callable[[], datetime]) -> Iterable[Finding]:
+def _state(connection: psycopg.Connection, line: str, now: Callable[[], datetime]) -> Iterable[DoctorFinding]:
     yield _partitions(connection, line)
     yield _counted(
         connection,
@@ -133,12 +133,12 @@ def _state(connection: psycopg.Connection, line: str, now: Callable[[], datetime
         ),
     )
     yield _outbox(connection)
-    yield from examine_hearing(connection, now())
+    yield from examine_teams(connection, now())
 
 
 def _counted(
     connection: psycopg.Connection, name: str, question: str, what: str, fix: str, *, broken_from: int | None = None
-) -> Finding:
+) -> DoctorFinding:
     row = connection.execute(question.encode()).fetchone()
     count = int(row[0]) if row else 0
     detail = say(f"{count} {what}", f"{what} {count}건")
@@ -147,7 +147,7 @@ def _counted(
     return look(name, detail, fix) if count else fine(name, detail)
 
 
-def _outbox(connection: psycopg.Connection) -> Finding:
+def _outbox(connection: psycopg.Connection) -> DoctorFinding:
     """What waits to be published: a while is worth a look, longer means that nobody downstream hears of it."""
     row = connection.execute(
         """SELECT count(*) FILTER (WHERE age > 60), coalesce(max(age), 0) FROM
@@ -172,7 +172,7 @@ def _outbox(connection: psycopg.Connection) -> Finding:
     return fine("outbox", say("nothing waits for more than a minute", "1분 넘게 기다리는 레코드 없음"))
 
 
-def _partitions(connection: psycopg.Connection, line: str) -> Finding:
+def _partitions(connection: psycopg.Connection, line: str) -> DoctorFinding:
     """Partitions that hold the horizon back: timers do not fire while one of them has no recent mark."""
     topic = topics.load()["touchpoints"]
     if not line:
@@ -197,7 +197,7 @@ def _partitions(connection: psycopg.Connection, line: str) -> Finding:
     )
 
 
-def _held_back(never: list[int], stale: list[int], count: int) -> Finding:
+def _held_back(never: list[int], stale: list[int], count: int) -> DoctorFinding:
     told = [say(f"never applied: {_list(never)}", f"한 번도 처리되지 않음: {_list(never)}")] if never else []
     if stale:
         told.append(say(f"behind by more than {STALE_S} s: {_list(stale)}", f"{STALE_S}초 넘게 밀림: {_list(stale)}"))

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 import httpx2
 
 from waymark.console import say
-from waymark.doctor.finding import Finding, broken, fine, look
-from waymark.target import Target
+from waymark.doctor.finding import DoctorFinding, broken, fine, look
+from waymark.target import CommandTarget
 
 TIMEOUT_S = 4.0
 
 
-def examine_processes(target: Target) -> Iterable[Finding]:
+def examine_processes(target: CommandTarget) -> Iterable[DoctorFinding]:
     """A finding for each service."""
     with httpx2.Client(timeout=TIMEOUT_S) as client:
         for name, command, url in (
@@ -23,7 +23,7 @@ def examine_processes(target: Target) -> Iterable[Finding]:
             yield _examine(client, name, command, url)
 
 
-def _examine(client: httpx2.Client, name: str, command: str, url: str) -> Finding:
+def _examine(client: httpx2.Client, name: str, command: str, url: str) -> DoctorFinding:
     try:
         alive = client.get(f"{url}/livez").status_code == httpx2.codes.OK
         answer = client.get(f"{url}/readyz", params={"verbose": ""})

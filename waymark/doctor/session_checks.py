@@ -6,12 +6,12 @@ from services.runtime.postgres import Place, close_pool, create_pool, direct_pla
 from services.runtime.settings import CommonSettings, SettingsError
 from services.runtime.starting import NotThereError, open_postgres
 from waymark.console import say
-from waymark.doctor.finding import Finding, broken, fine
+from waymark.doctor.finding import DoctorFinding, broken, fine
 
 VARIABLES = ("WAYMARK_POSTGRES", "WAYMARK_POSTGRES_POOLER", "WAYMARK_POSTGRES_DIRECT")
 
 
-async def examine_sessions(environ: Mapping[str, str]) -> Iterable[Finding]:
+async def examine_sessions(environ: Mapping[str, str]) -> Iterable[DoctorFinding]:
     """Whether what stands there keeps sessions as the settings say; nothing where no setting speaks of PostgreSQL.
 
     A server that is away, and settings that cannot be read, are told by other findings.

@@ -1,4 +1,4 @@
-"""Checks of who hears: endpoints that take nothing, routes and issues of which nobody would know."""
+"""Checks of teams: endpoints that take nothing, and routes and issues of which nobody would be told."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -16,11 +16,11 @@ from services.alerts.notify.reachability import (
 )
 from services.alerts.notify.reachability_store import SURVEY_QUERY, read_survey
 from waymark.console import say
-from waymark.doctor.finding import Finding, broken, fine, look
+from waymark.doctor.finding import DoctorFinding, broken, fine, look
 
 
-def examine_hearing(connection: psycopg.Connection, now: datetime) -> Iterable[Finding]:
-    """Every finding about who is told; broken is what leaves somebody uninformed without their doing."""
+def examine_teams(connection: psycopg.Connection, now: datetime) -> Iterable[DoctorFinding]:
+    """Return every finding about who is told; a broken one leaves somebody uninformed through no choice of theirs."""
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(SURVEY_QUERY.encode()).fetchone()
     if row is None:
@@ -33,7 +33,7 @@ def examine_hearing(connection: psycopg.Connection, now: datetime) -> Iterable[F
     yield _routes(heard, now)
 
 
-def _nobody_yet() -> Finding:
+def _nobody_yet() -> DoctorFinding:
     detail = say(
         "none: issues are shown in the console, nobody is told",
         "없음: 이슈는 콘솔에만 표시되고 아무에게도 알리지 않습니다",
@@ -48,7 +48,7 @@ def _add() -> str:
     )
 
 
-def _endpoints(heard: ReachabilityReport, now: datetime) -> Finding:
+def _endpoints(heard: ReachabilityReport, now: datetime) -> DoctorFinding:
     told = "; ".join(_silent(one, now) for one in heard.silent)
     given_up = heard.waiting.given_up
     if any(one.why is not SilenceReason.BY_HAND for one in heard.silent):
@@ -99,7 +99,7 @@ def _since(since: datetime, now: datetime) -> str:
     return say(f"since {moment} ({minutes} min)", f"{moment}부터 ({minutes}분)")
 
 
-def _routes(heard: ReachabilityReport, now: datetime) -> Finding:
+def _routes(heard: ReachabilityReport, now: datetime) -> DoctorFinding:
     problems = list(_unheard(heard, now))
     if problems:
         fix = say(

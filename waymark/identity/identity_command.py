@@ -9,7 +9,7 @@ from waymark.console import err, out, print_json, say
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
-    from waymark.identity.ledger_check import Report
+    from waymark.identity.ledger_check import LedgerReport
 
 Repair = Annotated[
     bool,
@@ -68,7 +68,7 @@ def check(*, repair: Repair = False, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _report(report: "Report", *, repair: bool) -> None:
+def _report(report: "LedgerReport", *, repair: bool) -> None:
     document = report.document()
     for what, number in report.differences.items():
         out.print(f"✗ {number:,} {_words(what)}", markup=False, highlight=False)

@@ -1,7 +1,7 @@
-"""Holding who is who, as stored, against the ledger of links, and mending what differs.
+"""Compares who is who, as stored, with the ledger of links, and repairs what differs.
 
-Works on the database alone, while workers run or not. Mending takes the journey worker's own settings (rule book, how
-much history is looked at), because it projects customers anew as a worker does.
+Works on the database alone, whether workers run or not. A repair takes the journey worker's own settings (rule book,
+how much history is looked at), because it projects customers anew as a worker does.
 """
 
 import asyncio
@@ -44,8 +44,8 @@ Told = Callable[[int, int], None]
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
-    """What was looked at in the last pass, what differs still, and what was mended before."""
+class LedgerReport:
+    """What the last pass looked at, what still differs, and what was repaired before."""
 
     customers: int = 0
     identifiers: int = 0
@@ -60,7 +60,7 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """Whether nothing differs."""
+        """Whether no difference was found."""
         return not self.differences.total()
 
     def document(self) -> dict[str, Any]:
@@ -78,8 +78,8 @@ class Report:
         }
 
 
-def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> Report:
-    """Compare, and with `repair` mend until nothing differs or nothing changes any more.
+def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> LedgerReport:
+    """Compare, and with `repair` repair until nothing differs or nothing changes any more.
 
     Raises:
         CommandError: exit code 2, the database cannot be used, its tables are missing or older, or settings are wrong.
@@ -100,7 +100,7 @@ def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> 
 
 
 def _reach(url: str) -> None:
-    """Find out first whether there is anything to look at."""
+    """Find out first whether the tables exist."""
     try:
         with connected(url) as connection:
             connection.execute("SELECT FROM journey.customers LIMIT 0")
@@ -108,7 +108,7 @@ def _reach(url: str) -> None:
         raise CommandError(str(error), exit_code=2) from error
 
 
-async def _check(url: str, settings: WorkerSettings, told: Told, *, repair: bool) -> Report:
+async def _check(url: str, settings: WorkerSettings, told: Told, *, repair: bool) -> LedgerReport:
     begun = time.monotonic()
     pool = await postgres.create_pool(
         url, application_name="waymark-identity", size=2, statement_timeout_s=STATEMENT_TIMEOUT_S
@@ -122,7 +122,7 @@ async def _check(url: str, settings: WorkerSettings, told: Told, *, repair: bool
     return report
 
 
-async def _repeat(surveyor: Surveyor, mender: Mender | None, told: Told) -> Report:
+async def _repeat(surveyor: Surveyor, mender: Mender | None, told: Told) -> LedgerReport:
     mended = Mended()
     found: dict[IdentityDifference, int] | None = None
     for _ in range(PASSES):
@@ -136,8 +136,8 @@ async def _repeat(surveyor: Surveyor, mender: Mender | None, told: Told) -> Repo
     return report
 
 
-async def _once(surveyor: Surveyor, mender: Mender | None, told: Told) -> Report:
-    report = Report()
+async def _once(surveyor: Surveyor, mender: Mender | None, told: Told) -> LedgerReport:
+    report = LedgerReport()
     whole = await surveyor.how_many()
     told(0, whole)
     async for page in surveyor.pages():
@@ -148,7 +148,7 @@ async def _once(surveyor: Surveyor, mender: Mender | None, told: Told) -> Report
     return report
 
 
-def _add(report: Report, page: Surveyed) -> None:
+def _add(report: LedgerReport, page: Surveyed) -> None:
     report.customers += page.customers
     report.identifiers += page.identifiers
     report.touchpoints += page.touchpoints

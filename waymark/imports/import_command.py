@@ -76,7 +76,7 @@ Wait = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add `import` to the application."""
     app.command(
         "import",
         help=say(

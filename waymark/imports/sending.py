@@ -12,7 +12,7 @@ import httpx2
 from waymark.console import CommandError, masked, say
 from waymark.imports.spool import Spooled
 from waymark.producer import exchange
-from waymark.producer.exchange import Answer, Refused, Result, Status
+from waymark.producer.exchange import IngestAnswer, RequestRefused, SendResult, SendStatus
 
 BATCH = 500
 BATCH_BYTES = 2_000_000
@@ -137,9 +137,9 @@ class IngestSender:
                 answer = self._post([item for _, item in left])
             waited += time.monotonic() - began
             answered = list(zip(left, answer.results, strict=True))
-            done = [_outcome(one, result) for one, result in answered if result.status is not Status.UNAVAILABLE]
+            done = [_outcome(one, result) for one, result in answered if result.status is not SendStatus.UNAVAILABLE]
             outcomes += done
-            left = [one for one, result in answered if result.status is Status.UNAVAILABLE]
+            left = [one for one, result in answered if result.status is SendStatus.UNAVAILABLE]
             if not left:
                 self._waiting.over()
                 return outcomes
@@ -156,7 +156,7 @@ class IngestSender:
             self._sleep(pause)
             waited += pause
 
-    def _post(self, batch: Sequence[Spooled]) -> Answer:
+    def _post(self, batch: Sequence[Spooled]) -> IngestAnswer:
         """One try: a result for each, and how long ingest asks to wait."""
         try:
             said = self._client.post(
@@ -172,11 +172,11 @@ class IngestSender:
         self._why = f"HTTP {said.status_code}"
         try:
             return exchange.read(said.status_code, said.content, said.headers.get("retry-after", ""), len(batch))
-        except Refused as refused:
+        except RequestRefused as refused:
             raise CommandError(f"ingest refuses the import ({refused})") from refused
 
 
-def _outcome(one: tuple[int, Spooled], result: Result) -> Outcome:
+def _outcome(one: tuple[int, Spooled], result: SendResult) -> Outcome:
     position, item = one
     return Outcome(
         line=item.line,

@@ -1,6 +1,7 @@
-"""Keys as the operator handles them: made, listed, rotated, revoked. A source's is one row; a role's is in every API.
+"""API keys as the operator handles them: makes, lists, rotates and revokes them.
 
-The text of a key leaves this module once, as the answer of `create_*`; only its hash is stored.
+A source's key is one row; a role's key stands in every API. The text of a key leaves this module once, as the answer of
+`create_*`; only its hash is stored.
 """
 
 from collections.abc import Sequence
@@ -38,10 +39,7 @@ class ListedKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
-    """A producer system: `channels` it may speak of (none: all), whether it may send old touchpoints, and its pace.
-
-    A limit a second that is None stays as it is, 0 is the one of ingest's settings.
-    """
+    """A producer system: its allowed `channels` (none: all), whether it may send old touchpoints, and its rate."""
 
     name: str
     channels: Sequence[str] = ()
@@ -92,7 +90,7 @@ ON CONFLICT (name) DO UPDATE SET channels = excluded.channels, scopes = excluded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rotation:
+class KeyRotation:
     """A new key in place of an old one, which goes on until `old_ends`."""
 
     key: MintedKey
@@ -100,7 +98,7 @@ class Rotation:
     old_ends: datetime
 
 
-def rotate_key(connection: psycopg.Connection, key_id: str, *, overlap_h: float) -> Rotation:
+def rotate_key(connection: psycopg.Connection, key_id: str, *, overlap_h: float) -> KeyRotation:
     """Make a key that may do what the old one may, and let the old one end after the overlap; both work until then.
 
     Raises:
@@ -125,7 +123,7 @@ def rotate_key(connection: psycopg.Connection, key_id: str, *, overlap_h: float)
         ends += row if row is not None else []
     if kind is KeyKind.SOURCE:
         connection.execute("UPDATE ingest.source_keys SET rotated_to = %s WHERE key_id = %s", (key.key_id, key_id))
-    return Rotation(key=key, subject=old.subject, old_ends=min(ends))
+    return KeyRotation(key=key, subject=old.subject, old_ends=min(ends))
 
 
 _COPY_SOURCE_KEY = """
@@ -156,11 +154,7 @@ def create_role_key(
 
 
 def lend_key(connection: psycopg.Connection, source: str, scope: str) -> MintedKey:
-    """Make a key of a known source that may do one thing for an hour at most; to be taken back.
-
-    Raises:
-        CommandError: there is no such source.
-    """
+    """Make a key of a known source for one scope, valid for an hour at most; the caller takes it back."""
     key = mint(KeyKind.SOURCE)
     try:
         connection.execute(
@@ -179,7 +173,7 @@ def take_key_back(connection: psycopg.Connection, key_id: str) -> None:
 
 
 def list_keys(connection: psycopg.Connection) -> list[ListedKey]:
-    """Every key, newest first; a role's key that stands in several APIs once."""
+    """Return every key, newest first; a role's key that stands in several APIs is listed once."""
     with connection.cursor(row_factory=class_row(ListedKey)) as cursor:
         return cursor.execute(_LISTED + " ORDER BY created_at DESC, key_id").fetchall()
 
@@ -202,7 +196,7 @@ SELECT * FROM (
 
 
 def revoke_key(connection: psycopg.Connection, key_id: str) -> bool:
-    """Revoke a key wherever it stands; says whether there was one. Replicas notice within seconds."""
+    """Revoke a key wherever it stands, and return whether there was one. Replicas notice within seconds."""
     found = 0
     for table in (SOURCE_TABLE, *API_TABLES):
         statement = sql.SQL("UPDATE {} SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = %s").format(table)

@@ -102,7 +102,7 @@ def create(
     days: Days = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make one key."""
+    """Make one key and show it."""
     from services.runtime.keys import KeyKind
     from waymark.keys.key_store import SourceSpec, create_role_key, create_source_key
 
@@ -130,7 +130,7 @@ def rotate(
     overlap_h: Overlap = 24.0,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key in place of another."""
+    """Make a key that replaces another after an overlap."""
     from waymark.keys.key_store import rotate_key
 
     with _database() as connection:
@@ -155,7 +155,7 @@ def _show_once(key: str) -> None:
 
 
 def show(as_json: AsJson = False) -> None:
-    """List the keys."""
+    """List the keys without their secrets."""
     from dataclasses import asdict
 
     from waymark.keys.key_store import list_keys
@@ -193,7 +193,7 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help=say("Its id, as `list` shows it.", "키 식별자입니다."))],
     as_json: AsJson = False,
 ) -> None:
-    """Revoke one key."""
+    """Revoke one key by its id."""
     from waymark.keys.key_store import revoke_key
 
     with _database() as connection:

@@ -19,11 +19,11 @@ TAIL_BYTES = 16_384
 
 
 class StackError(Exception):
-    """Something of the local stack did not do as told; the text says what, and how to mend it."""
+    """A part of the local stack failed; the text says which, and how to correct it."""
 
 
-class Child:
-    """A process of ours. Not started yet, running, or ended; `start` may be called again after an end."""
+class ChildProcess:
+    """A child process: not started yet, running, or ended; `start` may be called again after an end."""
 
     def __init__(  # noqa: PLR0913 - what a process is started with
         self,
@@ -118,7 +118,7 @@ class Child:
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
 
 
-def await_ready(child: Child, ready: Callable[[], bool], *, within_s: float) -> None:
+def await_ready(child: ChildProcess, ready: Callable[[], bool], *, within_s: float) -> None:
     """Wait until a started child answers; raises StackError with the tail of its log when it ends or hangs instead."""
     if wait_until(lambda: not child.alive or ready(), within_s=within_s) and child.alive:
         return  # asked once: one that has just been ready may have work with its peers the moment after

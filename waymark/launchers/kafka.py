@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-from waymark.launchers.child_process import Child, StackError, await_ready, free_port
+from waymark.launchers.child_process import ChildProcess, StackError, await_ready, free_port
 from waymark.launchers.jars import DEPLOY, java, kafka_jars
 
 START_S = 90.0
@@ -25,7 +25,7 @@ STARTED = b"Kafka Server started"
 class KafkaNode:
     """One node: broker and controller in one JVM."""
 
-    def __init__(self, child: Child, *, port: int) -> None:
+    def __init__(self, child: ChildProcess, *, port: int) -> None:
         self.child = child
         self.port = port
         self._log_start = 0
@@ -73,7 +73,7 @@ class KafkaNode:
         self.child.send(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Undo `pause`."""
+        """Continue a paused process."""
         self.child.send(signal.SIGCONT)
 
     def _says_started(self) -> bool:
@@ -83,8 +83,8 @@ class KafkaNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """A listener of its own: the port it listens on, and the one (and host) that it tells clients to use."""
+class ClientListener:
+    """A separate listener for clients: the port it listens on, and the host and port that it advertises to them."""
 
     port: int
     advertised: int
@@ -93,17 +93,17 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Locks:
-    """Who may come in: `properties` go over those of server.properties, `users` (with passwords) are known by SCRAM."""
+class BrokerSecurity:
+    """Who may connect: `properties` override those of server.properties, `users` (with passwords) use SCRAM."""
 
     properties: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict)
 
 
-NO_LOCKS = Locks()
+NO_LOCKS = BrokerSecurity()
 
 
-class Kafka:
+class KafkaCluster:
     """A cluster of `nodes` nodes. With three, topics have three replicas and need two in sync.
 
     `doors` are further listeners of a single node, each with the port that it advertises: who comes in through one is
@@ -117,9 +117,9 @@ class Kafka:
         *,
         nodes: int = 1,
         port: int | None = None,
-        doors: Mapping[str, Door] = MappingProxyType({}),
+        doors: Mapping[str, ClientListener] = MappingProxyType({}),
         heap: str = HEAP,
-        locks: Locks = NO_LOCKS,
+        locks: BrokerSecurity = NO_LOCKS,
     ) -> None:
         if nodes != 1 and (port is not None or doors):
             raise StackError("a fixed port and doors are for a single node")
@@ -182,13 +182,13 @@ class Kafka:
     def _home(self, number: int) -> Path:
         return self.folder / f"node-{number}"
 
-    def _child(self, number: int) -> Child:
+    def _child(self, number: int) -> ChildProcess:
         home = self._home(number)
         options = [f"-Xms{self._heap}", f"-Xmx{self._heap}", "-XX:+UseG1GC", "-Djava.awt.headless=true"]
         logging = f"-Dlog4j2.configurationFile={DEPLOY / 'log4j2.properties'}"
         command: list[str | Path] = [self._java, *options, logging, "-cp", f"{self._jars}/*", "kafka.Kafka"]
         command.append(home / "server.properties")
-        return Child(f"Apache Kafka node {number}", command, log=self.folder / f"kafka-{number}.log")
+        return ChildProcess(f"Apache Kafka node {number}", command, log=self.folder / f"kafka-{number}.log")
 
     def _configure(self, number: int, port: int) -> None:
         home = self._home(number)

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from waymark.launchers.child_process import Child, StackError, await_ready, free_port
+from waymark.launchers.child_process import ChildProcess, StackError, await_ready, free_port
 
 SUPERUSER = "waymark"
 DATABASE = "waymark"
@@ -52,7 +52,7 @@ class StopMode(Enum):
     IMMEDIATE = signal.SIGQUIT
 
 
-class Postgres:
+class PostgresServer:
     """One PostgreSQL server. `folder` holds `data/`, `password` and `postgres.log`; `settings` are `name=value`."""
 
     def __init__(self, folder: Path, *, port: int | None = None, settings: Sequence[str] = ()) -> None:
@@ -62,7 +62,7 @@ class Postgres:
         self.data = folder / "data"
         self._bin = binaries()
         self._user = SYSTEM_USER if os.geteuid() == 0 else None
-        self._child = Child(
+        self._child = ChildProcess(
             "PostgreSQL",
             self._args(),
             log=folder / "postgres.log",
@@ -90,7 +90,7 @@ class Postgres:
         return self._child.alive
 
     @property
-    def child(self) -> Child:
+    def child(self) -> ChildProcess:
         """The process itself, for a supervisor."""
         return self._child
 
@@ -128,7 +128,7 @@ class Postgres:
         self._child.send(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Undo `pause`."""
+        """Continue a paused process."""
         self._child.send(signal.SIGCONT)
 
     def _args(self) -> list[str | Path]:

@@ -8,18 +8,18 @@ import secrets
 from pathlib import Path
 from typing import Self
 
-from waymark.launchers.child_process import Child, StackError, accepts, await_ready, free_port
+from waymark.launchers.child_process import ChildProcess, StackError, accepts, await_ready, free_port
 
 START_S = 30.0
 
 
-class Tansu:
+class TansuBroker:
     """One embedded broker on a loopback port."""
 
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
         self.port = port or free_port()
         self._log = folder / "tansu.log"
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
         self.line = ""
 
     def __enter__(self) -> Self:
@@ -35,7 +35,7 @@ class Tansu:
         return f"127.0.0.1:{self.port}"
 
     @property
-    def child(self) -> Child:
+    def child(self) -> ChildProcess:
         """The process itself, for a supervisor. Raises StackError before the first start."""
         if self._child is None:
             raise StackError("the embedded broker was not started")
@@ -57,7 +57,7 @@ class Tansu:
         self.line = f"run-{secrets.token_hex(8)}"
         args = [_binary(), "broker", "--cluster-id", self.line, "--storage-engine", "memory://tansu/"]
         args += ["--listener-url", address, "--advertised-listener-url", address]
-        self._child = Child("the embedded broker", args, log=self._log, env={"RUST_LOG": "warn"})
+        self._child = ChildProcess("the embedded broker", args, log=self._log, env={"RUST_LOG": "warn"})
         self._child.start()
         await_ready(self._child, lambda: accepts(self.port), within_s=START_S)
 

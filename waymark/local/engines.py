@@ -7,25 +7,25 @@ from sqlalchemy.exc import OperationalError
 
 from services.runtime.reach.brokers import Brokers
 from waymark.database import unusable
-from waymark.launchers.child_process import Child, StackError
-from waymark.launchers.kafka import Kafka
-from waymark.launchers.postgres import Postgres
-from waymark.launchers.tansu import Tansu
-from waymark.local.plan import BrokerKind, Plan
+from waymark.launchers.child_process import ChildProcess, StackError
+from waymark.launchers.kafka import KafkaCluster
+from waymark.launchers.postgres import PostgresServer
+from waymark.launchers.tansu import TansuBroker
+from waymark.local.plan import BrokerKind, StackPlan
 from waymark.migrations.migrate import migrate
 from waymark.target import brokers_at
 from waymark.topics.declared_topics import make_topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Broker:
+class RunningBroker:
     """A broker that answers. `line` is empty where the cluster's own id names the life of its log."""
 
     kind: BrokerKind
     bootstrap: str
     brokers: Brokers | None = None
     line: str = ""
-    children: tuple[Child, ...] = ()
+    children: tuple[ChildProcess, ...] = ()
 
     @property
     def idempotent(self) -> bool:
@@ -34,35 +34,35 @@ class Broker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Database:
+class RunningDatabase:
     """A PostgreSQL that answers."""
 
     url: str
-    children: tuple[Child, ...] = ()
+    children: tuple[ChildProcess, ...] = ()
 
 
-def start_broker(plan: Plan, until: ExitStack) -> Broker:
+def start_broker(plan: StackPlan, until: ExitStack) -> RunningBroker:
     """Start the broker of the plan, to be stopped by `until`, or take the given one."""
     if plan.broker is BrokerKind.EMBEDDED:
-        tansu = until.enter_context(Tansu(plan.folder / "logs", port=plan.ports["kafka"]))
-        return Broker(kind=plan.broker, bootstrap=tansu.bootstrap, line=tansu.line, children=(tansu.child,))
+        tansu = until.enter_context(TansuBroker(plan.folder / "logs", port=plan.ports["kafka"]))
+        return RunningBroker(kind=plan.broker, bootstrap=tansu.bootstrap, line=tansu.line, children=(tansu.child,))
     if plan.broker is BrokerKind.APACHE_KAFKA:
-        cluster = until.enter_context(Kafka(plan.folder / "kafka", port=plan.ports["kafka"]))
+        cluster = until.enter_context(KafkaCluster(plan.folder / "kafka", port=plan.ports["kafka"]))
         children = tuple(node.child for node in cluster.nodes)
-        return Broker(kind=plan.broker, bootstrap=cluster.bootstrap, children=children)
+        return RunningBroker(kind=plan.broker, bootstrap=cluster.bootstrap, children=children)
     given = plan.kafka or ""
-    return Broker(kind=plan.broker, bootstrap=given, brokers=brokers_at(given, plan.access))
+    return RunningBroker(kind=plan.broker, bootstrap=given, brokers=brokers_at(given, plan.access))
 
 
-def start_database(plan: Plan, until: ExitStack) -> Database:
+def start_database(plan: StackPlan, until: ExitStack) -> RunningDatabase:
     """Start the PostgreSQL of the plan, to be stopped by `until`, or take the given one."""
     if plan.postgres is not None:
-        return Database(url=plan.postgres)
-    postgres = until.enter_context(Postgres(plan.folder / "postgres", port=plan.ports["postgres"]))
-    return Database(url=postgres.url(), children=(postgres.child,))
+        return RunningDatabase(url=plan.postgres)
+    postgres = until.enter_context(PostgresServer(plan.folder / "postgres", port=plan.ports["postgres"]))
+    return RunningDatabase(url=postgres.url(), children=(postgres.child,))
 
 
-def prepare(broker: Broker, database: Database) -> None:
+def prepare(broker: RunningBroker, database: RunningDatabase) -> None:
     """Make topics and tables. A broker of our own has one node, so its topics have one replica.
 
     Raises:

@@ -11,26 +11,33 @@ from typing import Any, Protocol, Self
 import orjson
 
 from waymark.console import CommandError
-from waymark.launchers.child_process import Child, StackError, wait_until
+from waymark.launchers.child_process import ChildProcess, StackError, wait_until
 from waymark.local.credentials import demo_keys, kept_secret, write_private
-from waymark.local.engines import Broker, Database, prepare, start_broker, start_database
-from waymark.local.plan import BrokerKind, Plan
-from waymark.local.service_processes import PREFIXES, READY_S, Fate, Service, fate_of, make_service
-from waymark.target import UP_FILE, Target, access_of
+from waymark.local.engines import RunningBroker, RunningDatabase, prepare, start_broker, start_database
+from waymark.local.plan import BrokerKind, StackPlan
+from waymark.local.service_processes import (
+    PREFIXES,
+    READY_S,
+    RestartDecision,
+    ServiceProcess,
+    decide_restart,
+    make_service,
+)
+from waymark.target import UP_FILE, CommandTarget, access_of
 
 STOP_S = 30.0
 STOP_WITHOUT_ENGINES_S = 5.0
 """With Kafka or PostgreSQL gone there is nothing to finish; what is not committed is read again."""
 
 
-class Report(Protocol):
-    """Who wants to hear how the start, the run and the stop go on."""
+class StackListener(Protocol):
+    """Hears how the start, the run and the stop of the stack go on."""
 
     def step(self, text: str) -> None:
         """Something begins that takes a moment."""
 
     def done(self, text: str) -> None:
-        """Something is there."""
+        """A part of the stack is ready."""
 
     def trouble(self, text: str) -> None:
         """Something went wrong and is being handled."""
@@ -39,15 +46,15 @@ class Report(Protocol):
 class LocalStack:
     """A running stack inside `with`. Call `tend` now and then: it restarts services that ended by themselves."""
 
-    def __init__(self, plan: Plan, report: Report) -> None:
+    def __init__(self, plan: StackPlan, report: StackListener) -> None:
         self._plan = plan
         self._report = report
         self._until = ExitStack()
-        self._broker: Broker | None = None
-        self._database: Database | None = None
-        self._services: list[Service] = []
+        self._broker: RunningBroker | None = None
+        self._database: RunningDatabase | None = None
+        self._services: list[ServiceProcess] = []
         self._deaths: dict[str, list[float]] = {name: [] for name in PREFIXES}
-        self.target = Target(ingest="", journey="", journey_api="", alerts="", kafka="", postgres="")
+        self.target = CommandTarget(ingest="", journey="", journey_api="", alerts="", kafka="", postgres="")
 
     def __enter__(self) -> Self:
         try:
@@ -122,7 +129,7 @@ class LocalStack:
             self._await(service)
             self._report.done(f"{service.name} is ready at {service.url}")
 
-    def _await(self, service: Service) -> None:
+    def _await(self, service: ServiceProcess) -> None:
         wait_until(lambda: not service.child.alive or service.ready(), within_s=READY_S)
         if service.ready():
             return
@@ -130,22 +137,22 @@ class LocalStack:
         log = f"the end of {service.child.log}:\n{service.child.log_tail()}"
         raise StackError(f"{service.name} is not ready: {why}\n{log}")
 
-    def _handle_death(self, service: Service) -> None:
+    def _handle_death(self, service: ServiceProcess) -> None:
         now = time.monotonic()
         deaths = self._deaths[service.name]
         deaths.append(now)
         fate = f"{service.name} ended with code {service.child.exit_code}; the end of {service.child.log}:\n"
         fate += service.child.log_tail()
-        if fate_of(deaths, now) is Fate.GIVE_UP:
+        if decide_restart(deaths, now) is RestartDecision.GIVE_UP:
             raise StackError(fate)
         self._report.trouble(f"{fate}\nstarting {service.name} again")
         service.child.start()
 
-    def _engines(self) -> list[Child]:
+    def _engines(self) -> list[ChildProcess]:
         parts = (self._broker, self._database)
         return [child for part in parts if part is not None for child in part.children]
 
-    def _environment(self, broker: Broker, database: Database) -> dict[str, str]:
+    def _environment(self, broker: RunningBroker, database: RunningDatabase) -> dict[str, str]:
         """What the services get: the operator's environment, over it what this stack is, over it what the plan says."""
         own = {
             "WAYMARK_KAFKA": broker.bootstrap,
@@ -164,9 +171,9 @@ class LocalStack:
         }
         return {**os.environ, **own, **self._plan.environment}
 
-    def _target(self, broker: Broker, database: Database, keys: dict[str, str]) -> Target:
+    def _target(self, broker: RunningBroker, database: RunningDatabase, keys: dict[str, str]) -> CommandTarget:
         urls = {service.name: service.url for service in self._services}
-        return Target(
+        return CommandTarget(
             ingest=urls["ingest"],
             journey=urls["journey"],
             journey_api=urls["journey-api"],
@@ -197,7 +204,7 @@ class LocalStack:
         self._until.callback(path.unlink, missing_ok=True)
 
 
-def ready_document(target: Target) -> dict[str, Any]:
+def ready_document(target: CommandTarget) -> dict[str, Any]:
     """Addresses and keys, as the ready file has them."""
     addresses = {name: getattr(target, name) for name in _ADDRESSES}
     more: dict[str, Any] = {"line": target.line, "idempotence": str(target.idempotent).lower(), "pid": os.getpid()}
@@ -205,7 +212,7 @@ def ready_document(target: Target) -> dict[str, Any]:
     return {**addresses, "keys": dict(target.keys), **more}
 
 
-def write_ready_file(path: Path, target: Target) -> None:
+def write_ready_file(path: Path, target: CommandTarget) -> None:
     """Write the document for scripts and for the other commands: complete or not at all, readable by the owner only."""
     write_private(path, orjson.dumps(ready_document(target), option=orjson.OPT_INDENT_2))
 

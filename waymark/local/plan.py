@@ -23,7 +23,7 @@ class BrokerKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class StackPlan:
     """One local stack. `kafka` and `postgres` are given addresses, or None for engines of its own; `access` is how the
     given Kafka is reached."""
 
@@ -75,7 +75,7 @@ def choose_ports(
     return ports
 
 
-def check_settings(plan: Plan, environ: Mapping[str, str]) -> None:
+def check_settings(plan: StackPlan, environ: Mapping[str, str]) -> None:
     """See that every service would start with what it is going to get, before anything is started.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from waymark.launchers.child_process import Child
+from waymark.launchers.child_process import ChildProcess
 
 READY_S = 90.0
 RESTARTS = 3
@@ -20,26 +20,26 @@ PREFIXES = {
 }
 
 
-class Fate(StrEnum):
-    """What happens to a service that ended by itself."""
+class RestartDecision(StrEnum):
+    """What to do about a service that ended by itself."""
 
     RESTART = "restart"
     GIVE_UP = "give_up"
 
 
-def fate_of(deaths: Sequence[float], now: float) -> Fate:
+def decide_restart(deaths: Sequence[float], now: float) -> RestartDecision:
     """Restart, unless this service has ended too often lately. `deaths` and `now` are seconds of one clock."""
     recent = [at for at in deaths if now - at < RESTART_WINDOW_S]
-    return Fate.GIVE_UP if len(recent) > RESTARTS else Fate.RESTART
+    return RestartDecision.GIVE_UP if len(recent) > RESTARTS else RestartDecision.RESTART
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class ServiceProcess:
     """One process of Waymark and where it answers."""
 
     name: str
     port: int
-    child: Child
+    child: ChildProcess
 
     @property
     def url(self) -> str:
@@ -55,12 +55,12 @@ class Service:
         return ask(self.port, "/readyz?verbose")[1].strip()
 
 
-def make_service(name: str, *, ports: Mapping[str, int], environment: Mapping[str, str], logs: Path) -> Service:
+def make_service(name: str, *, ports: Mapping[str, int], environment: Mapping[str, str], logs: Path) -> ServiceProcess:
     """A service of the plan, not started yet, listening on loopback."""
     own = {f"{PREFIXES[name]}_HOST": "127.0.0.1", f"{PREFIXES[name]}_PORT": str(ports[name])}
     command = [sys.executable, "-m", "waymark.cli", "serve", name]
-    child = Child(name, command, log=logs / f"{name}.log", env={**environment, **own})
-    return Service(name=name, port=ports[name], child=child)
+    child = ChildProcess(name, command, log=logs / f"{name}.log", env={**environment, **own})
+    return ServiceProcess(name=name, port=ports[name], child=child)
 
 
 def ask(port: int, path: str) -> tuple[int, str]:

@@ -16,8 +16,8 @@ from waymark.options import AsJson, DataDir, examples
 
 if TYPE_CHECKING:
     from waymark.local.local_stack import LocalStack
-    from waymark.local.plan import Plan
-    from waymark.target import Target
+    from waymark.local.plan import StackPlan
+    from waymark.target import CommandTarget
 
 TICK_S = 0.3
 
@@ -52,7 +52,7 @@ Seconds = Annotated[float | None, typer.Option(help=say("Stop by itself after so
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add `up` to the application."""
     app.command(
         "up",
         help=say(
@@ -81,7 +81,7 @@ def up(
 
     from waymark.local.local_stack import LocalStack, write_ready_file  # after that: what is wrong is said at once
 
-    with stop_signals() as stopping, Progress() as report:
+    with stop_signals() as stopping, StackProgress() as report:
         try:
             with LocalStack(plan, report) as stack:
                 stopping.stack = stack
@@ -90,7 +90,7 @@ def up(
                 if ready_file is not None:
                     write_ready_file(ready_file, stack.target)
                 watch(stack, seconds)
-        except Stopped:
+        except StopRequest:
             pass
         finally:
             if ready_file is not None:
@@ -100,15 +100,15 @@ def up(
 
 def make_plan(
     environ: Mapping[str, str], *, broker: str | None, data_dir: Path | None, port_base: int | None
-) -> "Plan":
+) -> "StackPlan":
     """The plan that flags and environment describe; raises CommandError where they cannot be followed."""
-    from waymark.local.plan import Plan, check_settings, choose_broker, choose_ports
+    from waymark.local.plan import StackPlan, check_settings, choose_broker, choose_ports
     from waymark.target import access_of
     from waymark.target import data_dir as default_data_dir
 
     kind, kafka = choose_broker(broker, environ)
     given = {name for name, address in (("kafka", kafka), ("postgres", environ.get("WAYMARK_POSTGRES"))) if address}
-    plan = Plan(
+    plan = StackPlan(
         folder=(data_dir or default_data_dir(environ)).resolve(),
         ports=choose_ports(port_base, without=given),
         broker=kind,
@@ -120,30 +120,30 @@ def make_plan(
     return plan
 
 
-class Stopped(BaseException):
-    """SIGINT, SIGTERM or SIGHUP came. Not an Exception, so that nothing on the way takes it for an error."""
+class StopRequest(BaseException):
+    """SIGINT, SIGTERM or SIGHUP arrived. Not an Exception, so that no handler on the way takes it for an error."""
 
 
-class Stopping:
-    """The first signal asks for an orderly stop, wherever the command is; a second one ends everything at once."""
+class StopSignals:
+    """Handles signals: the first asks for an orderly stop, the second ends everything at once."""
 
     def __init__(self) -> None:
         self.stack: LocalStack | None = None
         self._asked = False
 
     def on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        """Handle one signal."""
+        """Ask for an orderly stop, or end at once at the second signal."""
         if not self._asked:
             self._asked = True
-            raise Stopped
+            raise StopRequest
         if self.stack is not None:
             self.stack.kill()
 
 
 @contextmanager
-def stop_signals() -> Iterator[Stopping]:
+def stop_signals() -> Iterator[StopSignals]:
     """Turn the signals that end a command into an orderly stop."""
-    stopping = Stopping()
+    stopping = StopSignals()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, stopping.on_signal) for number in numbers}
     try:
@@ -153,13 +153,13 @@ def stop_signals() -> Iterator[Stopping]:
             signal.signal(number, handler)
 
 
-class Progress:
-    """What is going on, on standard error: a spinner on a terminal, plain lines elsewhere."""
+class StackProgress:
+    """Shows progress on standard error: a spinner on a terminal, plain lines elsewhere."""
 
     def __init__(self) -> None:
         self._status = err.status("") if err.is_terminal else None
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "StackProgress":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -172,7 +172,7 @@ class Progress:
             self._status.start()
 
     def done(self, text: str) -> None:
-        """Something is there."""
+        """Print that a part of the stack is ready."""
         err.print(f"[green]✓[/] {text}", highlight=False)
 
     def trouble(self, text: str) -> None:
@@ -194,7 +194,7 @@ def watch(stack: "LocalStack", seconds: float | None) -> None:
         time.sleep(TICK_S)
 
 
-def _tell(plan: "Plan", target: "Target", *, as_json: bool) -> None:
+def _tell(plan: "StackPlan", target: "CommandTarget", *, as_json: bool) -> None:
     """Print what a person, or a program, needs to use the stack."""
     if as_json:
         from waymark.console import print_json

@@ -7,15 +7,15 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from waymark.console import say
-from waymark.local.plan import BrokerKind, Plan
-from waymark.target import Target
+from waymark.local.plan import BrokerKind, StackPlan
+from waymark.target import CommandTarget
 
 NAME_CELLS = 16
 VALUE_CELLS = 32
 
 
-def welcome(plan: Plan, target: Target) -> RenderableType:
-    """The whole greeting."""
+def welcome(plan: StackPlan, target: CommandTarget) -> RenderableType:
+    """Return the whole greeting as text."""
     parts: list[RenderableType] = [Text(), _addresses(target), Text(), _keys(target), Text(), _doors(), Text()]
     if plan.broker is BrokerKind.EMBEDDED:
         parts += [_warning(), Text()]
@@ -25,7 +25,7 @@ def welcome(plan: Plan, target: Target) -> RenderableType:
     return Group(*parts)
 
 
-def curl(target: Target) -> str:
+def curl(target: CommandTarget) -> str:
     """A command to copy. The time is left to the shell, so that it is always now."""
     document = (
         '{"id": "first-\'$(date +%s)\'", "occurred_at": "\'$(date -u +%Y-%m-%dT%H:%M:%SZ)\'", "channel": "phone",'
@@ -38,7 +38,7 @@ def curl(target: Target) -> str:
     )
 
 
-def _addresses(target: Target) -> Text:
+def _addresses(target: CommandTarget) -> Text:
     return _lines(
         [
             (say("console", "콘솔"), f"{target.alerts}/", say("the inbox of issues", "이슈 목록")),
@@ -58,7 +58,7 @@ def _addresses(target: Target) -> Text:
     )
 
 
-def _keys(target: Target) -> Text:
+def _keys(target: CommandTarget) -> Text:
     return _lines([(say(f"{name} key", f"{name} 키"), key, "") for name, key in target.keys.items()], style="magenta")
 
 

@@ -1,4 +1,4 @@
-"""Trying out a privacy policy before ingest has it, and opening what it encrypted.
+"""Tries a privacy policy before ingest has it, and opens what it encrypted.
 
 Nothing is stored or sent: both read a document and write another.
 """
@@ -27,8 +27,8 @@ _IN_TIMELINE = "sealed_text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A touchpoint as it would be published without the policy, and with it; `after` None: refused for lack of one."""
+class PolicyComparison:
+    """A touchpoint as published without the policy and with it; `after` is None where the policy refuses it."""
 
     before: dict[str, Any]
     after: dict[str, Any] | None
@@ -37,14 +37,14 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """A policy with what it needs, and what acceptance is set to."""
+class PolicyBench:
+    """A policy with the secrets and the settings of ingest that it needs."""
 
     policy: PrivacyPolicy
     treating: PolicyApplier
     rules: acceptance.AcceptanceRules
 
-    def show(self, payload: Mapping[str, Any], source: str, now: datetime) -> Shown:
+    def show(self, payload: Mapping[str, Any], source: str, now: datetime) -> PolicyComparison:
         """Return what would become of a touchpoint that `source` posted.
 
         Raises:
@@ -53,7 +53,7 @@ class Bench:
         accepted = self._accepted(payload, source, now)
         treated = self.treating.treat(accepted, self.policy.of(source))
         kept = treated if isinstance(treated, AcceptedTouchpoint) else None
-        return Shown(
+        return PolicyComparison(
             before=_document(accepted.touchpoint),
             after=_document(kept.touchpoint) if kept is not None else None,
             record_key=kept.key[0] if kept is not None else "",

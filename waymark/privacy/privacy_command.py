@@ -14,7 +14,7 @@ from waymark.options import AsJson, examples
 if TYPE_CHECKING:
     from services.ingest.privacy.policy import PrivacyPolicy
     from services.ingest.settings import IngestSettings
-    from waymark.privacy.policy_trial import Bench
+    from waymark.privacy.policy_trial import PolicyBench
 
 _TRIAL_SECRET = "only-for-showing-what-a-policy-would-do"  # noqa: S105  no secret: nothing is published with it
 
@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
 def check(
     file: PolicyFile, *, payload: Payload = None, source: SourceName = "example", as_json: AsJson = False
 ) -> None:
-    """Check a policy."""
+    """Try a privacy policy on touchpoints."""
     from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError
 
     settings = _settings()
@@ -100,18 +100,18 @@ def open_sealed(file: Document) -> None:
         raise typer.Exit(1)
 
 
-def _bench(policy: "PrivacyPolicy", settings: "IngestSettings") -> "Bench":
+def _bench(policy: "PrivacyPolicy", settings: "IngestSettings") -> "PolicyBench":
     from services.ingest.privacy.sealing import ValueSealer
     from services.ingest.privacy.treatment import PolicyApplier
     from services.ingest.touchpoint import acceptance
-    from waymark.privacy.policy_trial import Bench
+    from waymark.privacy.policy_trial import PolicyBench
 
     secret = settings.privacy_secret.get_secret_value() or _TRIAL_SECRET
     rules = acceptance.AcceptanceRules(
         future_tolerance=timedelta(seconds=settings.future_tolerance_s), phone_region=settings.phone_region
     )
     treating = PolicyApplier(secret.encode(), ValueSealer(settings.sealing_keys or (_TRIAL_SECRET,)))
-    return Bench(policy=policy, treating=treating, rules=rules)
+    return PolicyBench(policy=policy, treating=treating, rules=rules)
 
 
 def _settings() -> "IngestSettings":

@@ -13,7 +13,7 @@ from waymark.options import AsJson, examples
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from waymark.privacy.suppression_list import Change, Subject
+    from waymark.privacy.suppression_list import SuppressionChange, SuppressionSubject
 
 Who = Annotated[
     list[str] | None,
@@ -69,7 +69,7 @@ def remove(who: Who = None, *, as_json: AsJson = False) -> None:
 
 
 def show(*, lifted: Lifted = False, limit: Limit = 1000, as_json: AsJson = False) -> None:
-    """List them."""
+    """List the suppressions in force."""
     from dataclasses import asdict
 
     from waymark.database import connected
@@ -88,17 +88,20 @@ def show(*, lifted: Lifted = False, limit: Limit = 1000, as_json: AsJson = False
 
 
 def _change(
-    who: Sequence[str] | None, *, as_json: bool, how: "Callable[[Connection, bytes, Sequence[Subject]], list[Change]]"
+    who: Sequence[str] | None,
+    *,
+    as_json: bool,
+    how: "Callable[[Connection, bytes, Sequence[SuppressionSubject]], list[SuppressionChange]]",
 ) -> None:
     from waymark.database import connected
-    from waymark.privacy.suppression_list import Speller
+    from waymark.privacy.suppression_list import PseudonymMaker
     from waymark.target import find_target
 
     references = who or [line.strip() for line in sys.stdin if line.strip()]
     if not references:
         raise CommandError("name at least one identifier, as type:value", exit_code=2)
     secret = _secret().encode()
-    speller = Speller(secret=secret, region=os.environ.get("WAYMARK_INGEST_PHONE_REGION") or "KR")
+    speller = PseudonymMaker(secret=secret, region=os.environ.get("WAYMARK_INGEST_PHONE_REGION") or "KR")
     subjects = [speller.subject(reference) for reference in references]
     with connected(find_target(os.environ).postgres) as connection:
         changes = how(connection, secret, subjects)

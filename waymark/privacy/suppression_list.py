@@ -19,8 +19,8 @@ from services.ingest.privacy.suppressions import PROBE
 from waymark.console import CommandError
 
 
-class Change(StrEnum):
-    """What became of one identifier."""
+class SuppressionChange(StrEnum):
+    """What a command changed about one identifier."""
 
     SUPPRESSED = "suppressed"
     SUPPRESSED_BEFORE = "suppressed_before"
@@ -29,8 +29,8 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """An identifier as the list knows it."""
+class SuppressionSubject:
+    """An identifier as the suppression list stores it."""
 
     type: str
     pseudonym: str
@@ -48,13 +48,13 @@ class ListedSuppression:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Speller:
-    """Brings `type:value` to its pseudonym with ingest's secret, and the region of numbers without a country code."""
+class PseudonymMaker:
+    """Turns `type:value` into its pseudonym, with ingest's secret and the region of numbers without a country code."""
 
     secret: bytes
     region: str
 
-    def subject(self, reference: str) -> Subject:
+    def subject(self, reference: str) -> SuppressionSubject:
         """Return whom `type:value` means.
 
         Raises:
@@ -65,16 +65,16 @@ class Speller:
             raise CommandError("write each identifier as type:value, such as phone:010-1234-5678", exit_code=2)
         type_ = type_.strip()
         if is_pseudonym(value.strip()):
-            return Subject(type=type_, pseudonym=value.strip())
+            return SuppressionSubject(type=type_, pseudonym=value.strip())
         found = spelling.identifier(type_, value, self.region)
         if not isinstance(found, SpelledIdentifier):
             raise CommandError(f"this is no {type_} that ingest takes for a customer's ({found})", exit_code=2)
-        return Subject(type=type_, pseudonym=pseudonym(self.secret, type_, found.value))
+        return SuppressionSubject(type=type_, pseudonym=pseudonym(self.secret, type_, found.value))
 
 
 def suppress(
-    connection: psycopg.Connection, secret: bytes, subjects: Sequence[Subject], *, note: str = ""
-) -> list[Change]:
+    connection: psycopg.Connection, secret: bytes, subjects: Sequence[SuppressionSubject], *, note: str = ""
+) -> list[SuppressionChange]:
     """Put `subjects` on the list and return what became of each.
 
     Raises:
@@ -84,7 +84,9 @@ def suppress(
     return [_suppressed(connection, subject, note) for subject in subjects]
 
 
-def lift(connection: psycopg.Connection, secret: bytes, subjects: Iterable[Subject]) -> list[Change]:
+def lift(
+    connection: psycopg.Connection, secret: bytes, subjects: Iterable[SuppressionSubject]
+) -> list[SuppressionChange]:
     """Take `subjects` off the list; their rows stay, as a record. Raises `CommandError` as `suppress` does."""
     _raise_version(connection, secret)
     changes = []
@@ -93,7 +95,7 @@ def lift(connection: psycopg.Connection, secret: bytes, subjects: Iterable[Subje
             "UPDATE ingest.suppressions SET lifted_at = now() WHERE pseudonym = %s AND lifted_at IS NULL",
             (subject.pseudonym,),
         )
-        changes.append(Change.LIFTED if done.rowcount else Change.NOT_LISTED)
+        changes.append(SuppressionChange.LIFTED if done.rowcount else SuppressionChange.NOT_LISTED)
     return changes
 
 
@@ -119,7 +121,7 @@ def _raise_version(connection: psycopg.Connection, secret: bytes) -> None:
     connection.execute("UPDATE ingest.suppression_list SET version = version + 1, probe = %s", (probe,))
 
 
-def _suppressed(connection: psycopg.Connection, subject: Subject, note: str) -> Change:
+def _suppressed(connection: psycopg.Connection, subject: SuppressionSubject, note: str) -> SuppressionChange:
     done = connection.execute(
         """
         INSERT INTO ingest.suppressions AS s (pseudonym, type, note) VALUES (%s, %s, %s)
@@ -128,4 +130,4 @@ def _suppressed(connection: psycopg.Connection, subject: Subject, note: str) -> 
         """,
         (subject.pseudonym, subject.type, note),
     )
-    return Change.SUPPRESSED if done.rowcount else Change.SUPPRESSED_BEFORE
+    return SuppressionChange.SUPPRESSED if done.rowcount else SuppressionChange.SUPPRESSED_BEFORE

@@ -19,8 +19,8 @@ ANSWERS_WITHIN_S = 1.0
 """How long PostgreSQL has to refuse somebody before the rest is loaded; the process itself waits for it much longer."""
 
 
-class Process(StrEnum):
-    """The processes there are."""
+class ProcessName(StrEnum):
+    """The processes that `waymark serve` can run."""
 
     INGEST = "ingest"
     JOURNEY = "journey"
@@ -29,7 +29,7 @@ class Process(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add `serve` to the application."""
     app.command(
         "serve",
         help=say(
@@ -41,9 +41,9 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    process: Annotated[Process, typer.Argument(help=say("Which process.", "실행할 프로세스입니다."))],
+    process: Annotated[ProcessName, typer.Argument(help=say("Which process.", "실행할 프로세스입니다."))],
 ) -> None:
-    """Load the settings, run, end."""
+    """Load the settings, run the process, and return when it ends."""
     from services.runtime.settings import SettingsError
 
     problems: list[str] = []
@@ -55,7 +55,7 @@ def serve(
         raise CommandError(settings_wrong(problems), exit_code=2)
 
 
-def _run(work: Coroutine[Any, Any, None], process: Process) -> None:
+def _run(work: Coroutine[Any, Any, None], process: ProcessName) -> None:
     from services.runtime.starting import NotThereError, told_plainly
 
     try:
@@ -65,12 +65,8 @@ def _run(work: Coroutine[Any, Any, None], process: Process) -> None:
         raise CommandError(str(error)) from None
 
 
-def _begin(common: "CommonSettings", process: Process) -> None:
-    """What is done before the process's own modules are loaded: tell of odd variables, and meet PostgreSQL.
-
-    Raises:
-        SettingsError: PostgreSQL refuses whom the URL names. Where nobody answers at once, the process waits itself.
-    """
+def _begin(common: "CommonSettings", process: ProcessName) -> None:
+    """Report odd variables and connect to PostgreSQL once, before the process's own modules are loaded."""
     from services.runtime import logs
     from services.runtime.settings import SettingsError, misspelt
     from services.runtime.starting import find_refusal
@@ -84,9 +80,9 @@ def _begin(common: "CommonSettings", process: Process) -> None:
         raise SettingsError([f"{common.variable_of('postgres')}: {wrong}"])
 
 
-def _loop_factory(process: Process) -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _loop_factory(process: ProcessName) -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return uvloop's where a process spends its time on sockets; the worker gains nothing by it (measured)."""
-    if process is not Process.INGEST:
+    if process is not ProcessName.INGEST:
         return None
     import uvloop
 
@@ -99,7 +95,7 @@ def _ingest() -> Coroutine[Any, Any, None]:
 
     settings = IngestProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
     CompanyFiles.read(settings.ingest)
-    _begin(settings.common, Process.INGEST)
+    _begin(settings.common, ProcessName.INGEST)
     from services.ingest.app import run
 
     return run(settings)
@@ -111,7 +107,7 @@ def _journey() -> Coroutine[Any, Any, None]:
 
     settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
     rulebook.of(settings.worker)
-    _begin(settings.common, Process.JOURNEY)
+    _begin(settings.common, ProcessName.JOURNEY)
     from services.journey.worker import run
 
     return run(settings)
@@ -121,7 +117,7 @@ def _journey_api() -> Coroutine[Any, Any, None]:
     from services.journey.api.api_settings import ApiProcessSettings
 
     settings = ApiProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
-    _begin(settings.common, Process.JOURNEY_API)
+    _begin(settings.common, ProcessName.JOURNEY_API)
     from services.journey.api.app import run
 
     return run(settings)
@@ -131,15 +127,15 @@ def _alerts() -> Coroutine[Any, Any, None]:
     from services.alerts.settings import AlertsProcessSettings
 
     settings = AlertsProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
-    _begin(settings.common, Process.ALERTS)
+    _begin(settings.common, ProcessName.ALERTS)
     from services.alerts.app import run
 
     return run(settings)
 
 
-_MAKERS: dict[Process, Callable[[], Coroutine[Any, Any, None]]] = {
-    Process.INGEST: _ingest,
-    Process.JOURNEY: _journey,
-    Process.JOURNEY_API: _journey_api,
-    Process.ALERTS: _alerts,
+_MAKERS: dict[ProcessName, Callable[[], Coroutine[Any, Any, None]]] = {
+    ProcessName.INGEST: _ingest,
+    ProcessName.JOURNEY: _journey,
+    ProcessName.JOURNEY_API: _journey_api,
+    ProcessName.ALERTS: _alerts,
 }

@@ -1,6 +1,6 @@
-"""The variables that begin like ours: who reads them, and what is wrong with them and with the files that they name.
+"""The variables of every process: who reads them, and what is wrong with them and with the files that they name.
 
-Imports no more than settings and files need: what is wrong is said before the processes' own modules are loaded.
+Imports no more than settings and files need, so that a problem is reported before a process's own modules are loaded.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,14 +36,14 @@ _OF_DEPLOYMENTS = frozenset(
 
 
 def known_variables() -> frozenset[str]:
-    """Their names."""
+    """Return the names of all variables that a process reads."""
     classes = (CommonSettings, IngestSettings, WorkerSettings, ApiSettings, AlertsSettings)
     read = {cls.variable_of(field) for cls in classes for field in cls.model_fields}
     return frozenset(read | _OF_THE_COMMAND | _OF_DEPLOYMENTS)
 
 
 def wrong_settings(environ: Mapping[str, str]) -> list[str]:
-    """What keeps any process from starting, the files aside; what several of them refuse is said once."""
+    """Return what keeps any process from starting, files aside; a problem of several processes is reported once."""
     loaders: tuple[Callable[[Mapping[str, str]], object], ...] = (
         *(IngestProcess.load, JourneyProcess.load, ApiProcessSettings.load, AlertsProcess.load),
     )
@@ -53,7 +53,7 @@ def wrong_settings(environ: Mapping[str, str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedFiles:
-    """Files that settings name, and what is wrong with them; `what` they are, in a word."""
+    """The files that one setting names, and what is wrong with them; `what` they are, in a word."""
 
     what: str
     paths: tuple[str, ...]
@@ -61,7 +61,7 @@ class NamedFiles:
 
 
 def named_files(environ: Mapping[str, str]) -> Iterator[NamedFiles]:
-    """What the files that are named say; nothing of those that no setting names."""
+    """Return what is wrong with each file that a setting names."""
     readers: dict[str, tuple[tuple[str, ...], Callable[[], object]]] = {
         "rules": (
             (WorkerSettings.variable_of("rules"),),
@@ -79,7 +79,7 @@ def named_files(environ: Mapping[str, str]) -> Iterator[NamedFiles]:
 
 
 def refusals(environ: Mapping[str, str]) -> list[str]:
-    """What keeps any process from starting in this environment: its settings, or the files that they name."""
+    """Return what keeps any process from starting in this environment: its settings, or the files that they name."""
     return wrong_settings(environ) or [problem for named in named_files(environ) for problem in named.problems]
 
 

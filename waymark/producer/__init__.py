@@ -10,7 +10,7 @@ over, before the first try, so sending again never makes a second touchpoint.
 """
 
 from waymark.producer.asynchronous import AsyncProducer
-from waymark.producer.exchange import Refused, Result, Status
+from waymark.producer.exchange import RequestRefused, SendResult, SendStatus
 from waymark.producer.synchronous import Producer, QueueFullError
 
-__all__ = ["AsyncProducer", "Producer", "QueueFullError", "Refused", "Result", "Status"]
+__all__ = ["AsyncProducer", "Producer", "QueueFullError", "RequestRefused", "SendResult", "SendStatus"]

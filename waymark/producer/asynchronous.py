@@ -11,9 +11,9 @@ from typing import Any, Self
 import httpx2
 
 from waymark.producer import exchange
-from waymark.producer.exchange import Answer, Refused, Result, Status
-from waymark.producer.parcel import Parcel, fits, parcel
-from waymark.producer.results import Results
+from waymark.producer.exchange import IngestAnswer, RequestRefused, SendResult, SendStatus
+from waymark.producer.parcel import PreparedTouchpoint, fits, prepare
+from waymark.producer.results import ResultCounter
 
 
 class AsyncProducer:
@@ -27,22 +27,22 @@ class AsyncProducer:
         url: str,
         key: str,
         *,
-        on_result: Callable[[Result], None] | None = None,
+        on_result: Callable[[SendResult], None] | None = None,
         queue_size: int = 10_000,
         linger_s: float = 0.2,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = f"{url.rstrip('/')}{exchange.PATH}"
         self._client = httpx2.AsyncClient(headers=exchange.headers(key), timeout=30.0, transport=transport)
-        self._results = Results(on_result)
+        self._results = ResultCounter(on_result)
         self._linger_s = linger_s
-        self._queue: asyncio.Queue[Parcel] = asyncio.Queue(queue_size)
-        self._held_back: Parcel | None = None
-        self._refused: Refused | None = None
+        self._queue: asyncio.Queue[PreparedTouchpoint] = asyncio.Queue(queue_size)
+        self._held_back: PreparedTouchpoint | None = None
+        self._refused: RequestRefused | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def counts(self) -> Counter[Status]:
+    def counts(self) -> Counter[SendStatus]:
         """How many touchpoints have which result."""
         return self._results.counts
 
@@ -54,7 +54,7 @@ class AsyncProducer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Send what waits, for 30 s at most, and close; raises `Refused` as `flush` does."""
+        """Send what waits, for 30 s at most, and close; raises `RequestRefused` as `flush` does."""
         try:
             await self.flush()
         finally:
@@ -69,7 +69,7 @@ class AsyncProducer:
         """
         if self._refused is not None:
             raise self._refused
-        ready = parcel(touchpoint, datetime.now(UTC))
+        ready = prepare(touchpoint, datetime.now(UTC))
         await self._queue.put(ready)
         return ready.id
 
@@ -101,14 +101,14 @@ class AsyncProducer:
 
     async def _work(self) -> None:
         while True:
-            batch: list[Parcel] = []
+            batch: list[PreparedTouchpoint] = []
             try:
                 await self._gather(batch)
                 await self._deliver(batch)
             finally:  # refused, or cancelled while it waits for better times
                 self._give_up(batch)
 
-    async def _gather(self, batch: list[Parcel]) -> None:
+    async def _gather(self, batch: list[PreparedTouchpoint]) -> None:
         """Collect what goes next: what comes within the linger after the first, at most a full request."""
         batch.append(self._held_back or await self._queue.get())
         self._held_back = None
@@ -125,25 +125,25 @@ class AsyncProducer:
         except TimeoutError:
             return
 
-    async def _deliver(self, batch: list[Parcel]) -> None:
+    async def _deliver(self, batch: list[PreparedTouchpoint]) -> None:
         """Send until each of `batch` has its final result; what has one is taken out of it."""
         vain = 0
         while batch and self._refused is None:
             try:
                 answer = await self._post(batch)
-            except Refused as refused:
+            except RequestRefused as refused:
                 self._refused = refused
                 return
             before = len(batch)
             for one, result in zip(tuple(batch), answer.results, strict=True):
-                if result.status is not Status.UNAVAILABLE:
+                if result.status is not SendStatus.UNAVAILABLE:
                     batch.remove(one)
                     self._tell(replace(result, id=one.id))
             vain = vain + 1 if len(batch) == before else 0
             if batch:
                 await asyncio.sleep(exchange.pause_s(vain, answer.retry_after_s))
 
-    async def _post(self, batch: list[Parcel]) -> Answer:
+    async def _post(self, batch: list[PreparedTouchpoint]) -> IngestAnswer:
         now = datetime.now(UTC)
         try:
             said = await self._client.post(self._url, content=exchange.body([one.stamped(now) for one in batch]))
@@ -151,11 +151,11 @@ class AsyncProducer:
             return exchange.unavailable(len(batch))
         return exchange.read(said.status_code, said.content, said.headers.get("retry-after", ""), len(batch))
 
-    def _give_up(self, batch: list[Parcel]) -> None:
+    def _give_up(self, batch: list[PreparedTouchpoint]) -> None:
         code = self._refused.code if self._refused else ""
         for one in batch:
-            self._tell(Result(status=Status.UNAVAILABLE, id=one.id, code=code))
+            self._tell(SendResult(status=SendStatus.UNAVAILABLE, id=one.id, code=code))
 
-    def _tell(self, result: Result) -> None:
+    def _tell(self, result: SendResult) -> None:
         self._results.tell(result)
         self._queue.task_done()

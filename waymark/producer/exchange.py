@@ -1,4 +1,4 @@
-"""One exchange with ingest: a body out of touchpoints, and one result for each out of the answer. Pure."""
+"""One exchange with ingest: builds a body of touchpoints and reads one result for each from the answer. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ LONGEST_PAUSE_S = 15.0
 FIRST_PAUSE_S = 0.5
 
 
-class Status(StrEnum):
-    """What became of a touchpoint. Unavailable is not final: it may be written or not, so it is sent again."""
+class SendStatus(StrEnum):
+    """The result of a touchpoint. Unavailable is not final: it may be written or not, so it is sent again."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -22,10 +22,10 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """The answer about one touchpoint; of a rejected one also why, where, and how to mend it."""
+class SendResult:
+    """The result of one touchpoint; for a rejected one also why, in which field, and how to correct it."""
 
-    status: Status
+    status: SendStatus
     id: str = ""
     code: str = ""
     field: str = ""
@@ -33,15 +33,15 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The results of a request in order, and how long ingest asks to wait."""
+class IngestAnswer:
+    """The results of a request, in order, and how long ingest asks to wait."""
 
-    results: Sequence[Result]
+    results: Sequence[SendResult]
     retry_after_s: float = 0.0
 
 
-class Refused(Exception):  # noqa: N818  what ingest did
-    """Ingest takes nothing of this kind: the key is wrong, the request is malformed. Sending again will not help."""
+class RequestRefused(Exception):  # noqa: N818  what ingest did
+    """Ingest refuses the request: the key is wrong, or the body is malformed. Sending it again will not help."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f"{status} {code}: {message}".replace(" :", ":"))
@@ -56,33 +56,35 @@ def headers(key: str) -> dict[str, str]:
 
 
 def body(touchpoints: Sequence[bytes]) -> bytes:
-    """Return the body of a request, of touchpoints that are JSON objects already."""
+    """Return the body of a request for touchpoints that are JSON objects already."""
     return b'{"touchpoints":[' + b",".join(touchpoints) + b"]}"
 
 
-def read(status: int, content: bytes, retry_after: str, count: int) -> Answer:
+def read(status: int, content: bytes, retry_after: str, count: int) -> IngestAnswer:
     """Return what an answer says about the `count` touchpoints of its request.
 
     Raises:
-        Refused: see the class.
+        RequestRefused: ingest refuses the request itself.
     """
     document = _document(content)
     results = document.get("results")
     wait = float(retry_after) if retry_after.isdigit() else 0.0
     if isinstance(results, list) and len(results) == count:
-        return Answer(results=[_result(result) for result in results], retry_after_s=wait)
+        return IngestAnswer(results=[_result(result) for result in results], retry_after_s=wait)
     if status == 429 or status >= 500:
         return unavailable(count, wait)
-    raise Refused(status, str(document.get("code") or ""), str(document.get("message") or "no touchpoint API answers"))
+    raise RequestRefused(
+        status, str(document.get("code") or ""), str(document.get("message") or "no touchpoint API answers")
+    )
 
 
-def unavailable(count: int, retry_after_s: float = 0.0) -> Answer:
-    """Return the answer that none came."""
-    return Answer(results=[Result(status=Status.UNAVAILABLE)] * count, retry_after_s=retry_after_s)
+def unavailable(count: int, retry_after_s: float = 0.0) -> IngestAnswer:
+    """Return the answer for `count` touchpoints of which nothing is known."""
+    return IngestAnswer(results=[SendResult(status=SendStatus.UNAVAILABLE)] * count, retry_after_s=retry_after_s)
 
 
 def pause_s(vain: int, asked_s: float) -> float:
-    """Return how long to wait after so many tries in vain: what was asked, or ever longer."""
+    """Return how long to wait after `vain` failed tries: what ingest asked for, or longer each time."""
     longer: float = FIRST_PAUSE_S * 2 ** min(max(vain - 1, 0), 10)
     return max(asked_s, min(longer, LONGEST_PAUSE_S))
 
@@ -95,9 +97,9 @@ def _document(content: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _result(result: dict[str, Any]) -> Result:
-    return Result(
-        status=Status(result["status"]),
+def _result(result: dict[str, Any]) -> SendResult:
+    return SendResult(
+        status=SendStatus(result["status"]),
         id=result.get("id") or "",
         code=result.get("code") or "",
         field=result.get("field") or "",

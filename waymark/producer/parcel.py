@@ -1,4 +1,4 @@
-"""A touchpoint made ready to be sent, and how many go together."""
+"""Prepares a touchpoint for sending, and limits how many go into one request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MOST_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class PreparedTouchpoint:
     """One touchpoint as JSON, with its id."""
 
     id: str
@@ -27,19 +27,19 @@ class Parcel:
         return self.raw if self.dated else self.raw[:-1] + b',"sent_at":"' + _text(now).encode() + b'"}'
 
 
-def parcel(touchpoint: Mapping[str, Any], now: datetime) -> Parcel:
-    """Make `touchpoint` ready: with an id and a time, so that it is the same touchpoint however often it is sent.
+def prepare(touchpoint: Mapping[str, Any], now: datetime) -> PreparedTouchpoint:
+    """Give `touchpoint` an id and a time, so that it stays the same touchpoint however often it is sent.
 
     Raises:
         TypeError: it holds what JSON cannot.
     """
     whole = {"id": str(uuid4()), "occurred_at": _text(now), **touchpoint}
     raw = orjson.dumps(whole, default=_json)
-    return Parcel(str(whole["id"]), raw, "sent_at" in whole)
+    return PreparedTouchpoint(str(whole["id"]), raw, "sent_at" in whole)
 
 
-def fits(parcels: int, size: int, more: Parcel) -> bool:
-    """Return whether one more goes into a request that has `parcels` of `size` bytes."""
+def fits(parcels: int, size: int, more: PreparedTouchpoint) -> bool:
+    """Return whether one more touchpoint fits into a request that has `parcels` of `size` bytes."""
     return not parcels or (parcels < MOST_TOUCHPOINTS and size + len(more.raw) <= MOST_BYTES)
 
 

@@ -1,23 +1,23 @@
-"""What became of touchpoints: counted, and told to whoever wants to hear it."""
+"""Counts the results of touchpoints and passes each to the caller's listener."""
 
 import logging
 from collections import Counter
 from collections.abc import Callable
 
-from waymark.producer.exchange import Result, Status
+from waymark.producer.exchange import SendResult, SendStatus
 
 _log = logging.getLogger(__name__)
 
 
-class Results:
-    """Counts results and passes each on; a listener that fails ends nothing: it is the caller's code."""
+class ResultCounter:
+    """Counts results and passes each on. A listener that fails ends nothing, because it is the caller's code."""
 
-    def __init__(self, listener: Callable[[Result], None] | None) -> None:
+    def __init__(self, listener: Callable[[SendResult], None] | None) -> None:
         self._listener = listener
-        self.counts: Counter[Status] = Counter()
+        self.counts: Counter[SendStatus] = Counter()
 
-    def tell(self, result: Result) -> None:
-        """Note one result."""
+    def tell(self, result: SendResult) -> None:
+        """Count one result and pass it on."""
         self.counts[result.status] += 1
         if self._listener is None:
             return

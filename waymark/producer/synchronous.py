@@ -13,9 +13,9 @@ from typing import Any, Self
 import httpx2
 
 from waymark.producer import exchange
-from waymark.producer.exchange import Answer, Refused, Result, Status
-from waymark.producer.parcel import Parcel, fits, parcel
-from waymark.producer.results import Results
+from waymark.producer.exchange import IngestAnswer, RequestRefused, SendResult, SendStatus
+from waymark.producer.parcel import PreparedTouchpoint, fits, prepare
+from waymark.producer.results import ResultCounter
 
 
 class QueueFullError(Exception):
@@ -35,27 +35,27 @@ class Producer:
         url: str,
         key: str,
         *,
-        on_result: Callable[[Result], None] | None = None,
+        on_result: Callable[[SendResult], None] | None = None,
         queue_size: int = 10_000,
         linger_s: float = 0.2,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self._url = f"{url.rstrip('/')}{exchange.PATH}"
         self._client = httpx2.Client(headers=exchange.headers(key), timeout=30.0, transport=transport)
-        self._results = Results(on_result)
+        self._results = ResultCounter(on_result)
         self._linger_s = linger_s
-        self._queue: queue.Queue[Parcel] = queue.Queue(queue_size)
-        self._held_back: Parcel | None = None
+        self._queue: queue.Queue[PreparedTouchpoint] = queue.Queue(queue_size)
+        self._held_back: PreparedTouchpoint | None = None
         self._hurry = threading.Event()
         self._stop = threading.Event()
         self._over = threading.Condition()
         self._unsettled = 0
-        self._refused: Refused | None = None
+        self._refused: RequestRefused | None = None
         self._thread = threading.Thread(target=self._work, name="waymark-producer", daemon=True)
         self._thread.start()
 
     @property
-    def counts(self) -> Counter[Status]:
+    def counts(self) -> Counter[SendStatus]:
         """How many touchpoints have which result."""
         return self._results.counts
 
@@ -79,7 +79,7 @@ class Producer:
         """
         if self._refused is not None:
             raise self._refused
-        ready = parcel(touchpoint, datetime.now(UTC))
+        ready = prepare(touchpoint, datetime.now(UTC))
         with self._over:
             self._unsettled += 1
         try:
@@ -104,7 +104,7 @@ class Producer:
         return done
 
     def close(self, timeout_s: float = 30.0) -> None:
-        """Send what waits, for `timeout_s` at most; then give up. Raises `Refused` as `flush` does."""
+        """Send what waits, for `timeout_s` at most; then give up. Raises `RequestRefused` as `flush` does."""
         try:
             self.flush(timeout_s)
         finally:
@@ -119,9 +119,9 @@ class Producer:
                 self._deliver(batch)
         self._give_up(self._gather())
 
-    def _gather(self) -> list[Parcel]:
+    def _gather(self) -> list[PreparedTouchpoint]:
         """Return what goes next, at most a full request; after a while of waiting, maybe nothing."""
-        batch: list[Parcel] = []
+        batch: list[PreparedTouchpoint] = []
         size = 0
         until = time.monotonic() + self._linger_s
         while (more := self._next(until)) is not None:
@@ -132,7 +132,7 @@ class Producer:
             size += len(more.raw)
         return batch
 
-    def _next(self, until: float) -> Parcel | None:
+    def _next(self, until: float) -> PreparedTouchpoint | None:
         if self._held_back is not None:
             held, self._held_back = self._held_back, None
             return held
@@ -144,13 +144,13 @@ class Producer:
                 self._stop.wait(0.01)  # a flush without anything to send must not spin
             return None
 
-    def _deliver(self, batch: list[Parcel]) -> None:
+    def _deliver(self, batch: list[PreparedTouchpoint]) -> None:
         """Send until each of `batch` has its final result, or the producer is closed."""
         vain = 0
         while batch and not self._stop.is_set() and self._refused is None:
             try:
                 answer = self._post(batch)
-            except Refused as refused:
+            except RequestRefused as refused:
                 self._refused = refused
                 break
             left = [one for one, result in zip(batch, answer.results, strict=True) if self._unfinished(one, result)]
@@ -160,7 +160,7 @@ class Producer:
                 self._stop.wait(exchange.pause_s(vain, answer.retry_after_s))
         self._give_up(batch)
 
-    def _post(self, batch: list[Parcel]) -> Answer:
+    def _post(self, batch: list[PreparedTouchpoint]) -> IngestAnswer:
         now = datetime.now(UTC)
         try:
             said = self._client.post(self._url, content=exchange.body([one.stamped(now) for one in batch]))
@@ -168,17 +168,19 @@ class Producer:
             return exchange.unavailable(len(batch))
         return exchange.read(said.status_code, said.content, said.headers.get("retry-after", ""), len(batch))
 
-    def _unfinished(self, one: Parcel, result: Result) -> bool:
-        if result.status is Status.UNAVAILABLE:
+    def _unfinished(self, one: PreparedTouchpoint, result: SendResult) -> bool:
+        if result.status is SendStatus.UNAVAILABLE:
             return True
         self._tell(replace(result, id=one.id))
         return False
 
-    def _give_up(self, batch: list[Parcel]) -> None:
+    def _give_up(self, batch: list[PreparedTouchpoint]) -> None:
         for one in batch:
-            self._tell(Result(status=Status.UNAVAILABLE, id=one.id, code=self._refused.code if self._refused else ""))
+            self._tell(
+                SendResult(status=SendStatus.UNAVAILABLE, id=one.id, code=self._refused.code if self._refused else "")
+            )
 
-    def _tell(self, result: Result) -> None:
+    def _tell(self, result: SendResult) -> None:
         self._results.tell(result)
         self._settle(1)
 

@@ -22,7 +22,7 @@ _NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
+class SourceBinding:
     """A source and its channel system. `options` and the rest as in `webhooks.bindings.Setup`."""
 
     name: str
@@ -45,7 +45,7 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedBinding:
     """A source with a channel system, as it may be shown: never its secrets."""
 
     name: str
@@ -56,11 +56,11 @@ class Listed:
 
     @property
     def system(self) -> str:
-        """Its system."""
+        """The channel system of this source."""
         return str(self.setup.get("system", ""))
 
 
-def bind(connection: psycopg.Connection, binding: Binding) -> None:
+def bind(connection: psycopg.Connection, binding: SourceBinding) -> None:
     """Bind a source to a system; a new source is made, a known one takes over channels and set-up."""
     try:
         connection.execute(_BIND, (binding.name, list(binding.channels), Jsonb({DIALECT: binding.setup})))
@@ -112,9 +112,9 @@ def unbind(connection: psycopg.Connection, source: str) -> bool:
     return connection.execute(statement, (DIALECT, source, DIALECT)).rowcount > 0
 
 
-def list_bindings(connection: psycopg.Connection) -> list[Listed]:
+def list_bindings(connection: psycopg.Connection) -> list[ListedBinding]:
     """Every source that has a channel system, by name."""
-    with connection.cursor(row_factory=class_row(Listed)) as cursor:
+    with connection.cursor(row_factory=class_row(ListedBinding)) as cursor:
         return cursor.execute(_LIST, (DIALECT, DIALECT)).fetchall()
 
 

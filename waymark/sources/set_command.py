@@ -73,7 +73,7 @@ def set_up(
     from services.ingest.timing.touchpoint_time import ClockMode
     from waymark.database import connected
     from waymark.sources.source_reading import (
-        Reading,
+        SourceReading,
         checked_channel,
         checked_origins,
         read_mapping,
@@ -89,7 +89,7 @@ def set_up(
         raise CommandError(
             "say what to set: --default-channel, --segment-mapping, --cloudevents, --origin or --clock", exit_code=2
         )
-    reading = Reading(
+    reading = SourceReading(
         segment=read_mapping(segment_mapping) if segment_mapping is not None else None,
         cloudevents=read_rules(cloudevents) if cloudevents is not None else None,
         origins=[] if no_origins else checked_origins(origins) if origins else None,

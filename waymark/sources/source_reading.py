@@ -1,4 +1,4 @@
-"""How a source is read, as the operator sets it: what its calls and events become, its web origins, its clock."""
+"""Sets how ingest reads a source: what its calls and events become, its web origins, its clock."""
 
 import re
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ _ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|null")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What is to be set; None leaves what is. An empty mapping or empty rules take the source's own away."""
+class SourceReading:
+    """What to set; None leaves a setting as it is. An empty mapping or empty rules remove the source's own."""
 
     segment: dict[str, Any] | None = None
     cloudevents: dict[str, Any] | None = None
@@ -103,7 +103,7 @@ def _check_allowed(connection: psycopg.Connection, source: str, channel: str) ->
         raise CommandError(f"{source} may not use {channel}; it may use {', '.join(sorted(allowed))}", exit_code=2)
 
 
-def set_reading(connection: psycopg.Connection, source: str, reading: Reading) -> None:
+def set_reading(connection: psycopg.Connection, source: str, reading: SourceReading) -> None:
     """Set how a source is read; raises `CommandError` if there is none of that name. Replicas notice within seconds."""
     if reading.channel:
         _check_allowed(connection, source, reading.channel)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMapper
-    from waymark.sources.bindings import Listed
+    from waymark.sources.bindings import ListedBinding
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help=say("The source.", "소스 이름입니다."))]
 System = Annotated[str, typer.Option("--system", help=say("Its channel system; see `list`.", "채널 시스템입니다."))]
@@ -126,7 +126,7 @@ def show_all(as_json: AsJson = False) -> None:
         out.print(say("  none; `waymark sources add` makes one", "  없음. `waymark sources add`로 추가합니다"))
 
 
-def _shown(bound: "Listed") -> dict[str, Any]:
+def _shown(bound: "ListedBinding") -> dict[str, Any]:
     from waymark.sources.channel_systems import system_of, url_of
 
     try:
@@ -149,7 +149,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Bind a source to a system."""
-    from waymark.sources.bindings import Binding, bind, list_bindings
+    from waymark.sources.bindings import SourceBinding, bind, list_bindings
     from waymark.sources.channel_systems import options_of, system_of, url_of
 
     recipe = system_of(system)
@@ -158,7 +158,7 @@ def add(
         held = next((each for each in list_bindings(connection) if each.name == name), None)
         known = held.setup.get("options", {}) if held is not None and held.system == recipe.system.name else {}
         chosen, made_options = options_of(recipe, trial_command.pairs(options), known)
-        binding = Binding(
+        binding = SourceBinding(
             name=name,
             system=recipe.system.name,
             channels=allowed,

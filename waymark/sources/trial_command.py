@@ -10,7 +10,7 @@ from waymark.console import CommandError, out, print_json, say
 from waymark.options import AsJson
 
 if TYPE_CHECKING:
-    from waymark.sources.webhook_trial import Outcome
+    from waymark.sources.webhook_trial import TrialOutcome
 
 NameOrFile = Annotated[
     str, typer.Argument(metavar="NAME|FILE", help=say("A system, or a file.", "시스템 이름이나 파일."))
@@ -30,7 +30,7 @@ Options = Annotated[
 
 
 def show(name: NameOrFile, as_json: AsJson = False) -> None:
-    """Show one system."""
+    """Show one channel system."""
     from dataclasses import asdict
 
     from waymark.sources.channel_systems import facts_of, system_of
@@ -69,12 +69,12 @@ def try_out(
     at: Annotated[str, typer.Option("--at", help=say("When it came; now.", "도착 시각(기본: 지금)."))] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Try a payload."""
+    """Try a payload on a channel system, without a server."""
     from waymark.sources.channel_systems import system_of
-    from waymark.sources.webhook_trial import Try, carry_out
+    from waymark.sources.webhook_trial import TrialRequest, run_trial
 
     recipe = system_of(name)
-    tried = Try(
+    tried = TrialRequest(
         body=read(payload),
         headers=_headers(headers, payload),
         now=_moment(at) if at else datetime.now(UTC),
@@ -83,7 +83,7 @@ def try_out(
         tail=url.rpartition("/webhook/")[2] if "/webhook/" in url else "",
         options=pairs(options),
     )
-    outcome = carry_out(recipe, tried)
+    outcome = run_trial(recipe, tried)
     if as_json:
         from dataclasses import asdict
 
@@ -102,7 +102,7 @@ def secret_text(given: str) -> str:
 
 
 def pairs(given: list[str] | None) -> dict[str, str]:
-    """Options `NAME=VALUE`."""
+    """Return options given as `NAME=VALUE`."""
     wrong = [pair for pair in given or () if "=" not in pair]
     if wrong:
         raise CommandError(f"write an option as NAME=VALUE, not {wrong[0]!r}", exit_code=2)
@@ -110,7 +110,7 @@ def pairs(given: list[str] | None) -> dict[str, str]:
 
 
 def read(path: Path) -> bytes:
-    """A file's bytes."""
+    """Return the content of the file at `path`."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -141,7 +141,7 @@ def _headers(asked: Path | None, payload: Path) -> dict[str, str]:
     return found
 
 
-def _show(outcome: "Outcome") -> None:
+def _show(outcome: "TrialOutcome") -> None:
     if outcome.verification:
         good = outcome.verification == "verified"
         out.print(f"{say('signature', '서명')}: {outcome.verification}", style="green" if good else "red")

@@ -1,4 +1,4 @@
-"""A webhook tried out without a server: what its signature proves, which touchpoints it becomes, what is wrong with it.
+"""Tries a webhook without a server: what its signature proves, which touchpoints it becomes, and what is wrong.
 
 The same code as in ingest does the work; nothing is written anywhere.
 """
@@ -23,8 +23,8 @@ MOST_EVENTS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
-    """What is tried: a payload with its headers, and what the source would be set up with. No secret: not verified."""
+class TrialRequest:
+    """A payload with its headers, and how the source would be set up. Without a secret nothing is verified."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -37,7 +37,7 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
+class MemberProblem:
     """Something wrong with one member of a touchpoint."""
 
     path: str
@@ -45,23 +45,23 @@ class Complaint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A touchpoint with what is wrong with it, and the entry of the file that made it."""
+class TrialTouchpoint:
+    """A touchpoint, what is wrong with it, and the entry of the file that made it."""
 
     entry: int
     document: dict[str, Any]
-    complaints: tuple[Complaint, ...]
+    complaints: tuple[MemberProblem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of it. `verification` is empty without a secret; `answer` is what the vendor would hear first."""
+class TrialOutcome:
+    """What came of the trial. `verification` is empty without a secret; `answer` is what the vendor would get."""
 
     verification: str
     handshake: str | None
     events: int
     ignored: int
-    made: tuple[Made, ...]
+    made: tuple[TrialTouchpoint, ...]
 
     @property
     def good(self) -> bool:
@@ -69,12 +69,8 @@ class Outcome:
         return self.verification in {"", "verified"} and not any(made.complaints for made in self.made)
 
 
-def carry_out(recipe: DeliveryMapper, tried: Try) -> Outcome:
-    """Return what ingest would make of it.
-
-    Raises:
-        CommandError: the payload is not what the system sends.
-    """
+def run_trial(recipe: DeliveryMapper, tried: TrialRequest) -> TrialOutcome:
+    """Return what ingest would make of the request."""
     delivery = InboundDelivery(
         method=tried.method,
         url=tried.url,
@@ -89,14 +85,14 @@ def carry_out(recipe: DeliveryMapper, tried: Try) -> Outcome:
     facts = DeliveryContext(received_at=tried.now, options=tried.options)
     greeting = recipe.handshake(delivery, facts, proven=True)
     if greeting is not None:
-        return Outcome(verification=found, handshake=greeting.body.decode(), events=0, ignored=0, made=())
+        return TrialOutcome(verification=found, handshake=greeting.body.decode(), events=0, ignored=0, made=())
     try:
         opened = recipe.open(delivery, facts, MOST_EVENTS)
     except MalformedDeliveryError as error:
         raise CommandError(f"the payload is not what {recipe.system.name} sends: it is no {error}") from error
     except TooManyEventsError as error:
         raise CommandError(f"the payload holds more than {error.most} events") from error
-    return Outcome(
+    return TrialOutcome(
         verification=found,
         handshake=None,
         events=opened.events,
@@ -105,11 +101,11 @@ def carry_out(recipe: DeliveryMapper, tried: Try) -> Outcome:
     )
 
 
-def _judged(mapped: MappedTouchpoint, now: datetime) -> Made:
+def _judged(mapped: MappedTouchpoint, now: datetime) -> TrialTouchpoint:
     told = {"occurred_at": now.isoformat()} if mapped.untimed else {}
-    unread = [Complaint(path=one.member, message=one.message) for one in mapped.unread]
+    unread = [MemberProblem(path=one.member, message=one.message) for one in mapped.unread]
     wrong = [
-        Complaint(path=error.path, message=say(error.message, error.message_ko))
+        MemberProblem(path=error.path, message=say(error.message, error.message_ko))
         for error in validation.errors("touchpoint.v1", {**told, **mapped.document})
     ]
-    return Made(entry=mapped.entry, document=mapped.document, complaints=(*unread, *wrong))
+    return TrialTouchpoint(entry=mapped.entry, document=mapped.document, complaints=(*unread, *wrong))

@@ -12,7 +12,7 @@ from waymark.launchers.child_process import StackError
 
 
 def declared(replication: int | None = None) -> list[TopicSpec]:
-    """Every topic as it is to be, with the declared number of replicas or another (a cluster of one node has one)."""
+    """Return every declared topic, with the declared number of replicas or with `replication` of a smaller cluster."""
     return [
         TopicSpec(
             name=topic.name,
@@ -25,11 +25,7 @@ def declared(replication: int | None = None) -> list[TopicSpec]:
 
 
 def make_topics(brokers: Brokers | str, *, replication: int | None = None, configure: bool = True) -> list[str]:
-    """Create what is missing; answers how those that are there differ, one line each.
-
-    Raises:
-        StackError: the broker does not answer or refuses.
-    """
+    """Create missing topics, and return how existing ones differ, one line each."""
     try:
         return asyncio.run(ensure_topics(brokers, declared(replication), configure=configure))
     except (KafkaError, OSError) as error:

@@ -10,7 +10,7 @@ from waymark.options import AsJson, examples
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add `topics` to the application."""
     app.command(
         "topics",
         help=say(
@@ -30,7 +30,7 @@ def make(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create, compare, report."""
+    """Create missing topics, compare the others, and report."""
     from waymark.target import find_target
     from waymark.topics.declared_topics import declared, make_topics
 

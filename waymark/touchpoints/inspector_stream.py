@@ -1,4 +1,4 @@
-"""What a source sends, as it comes: the stream of ingest's inspector, taken up again where it broke off."""
+"""Reads ingest's inspector: the latest entries, and the stream of new ones, resumed where it broke off."""
 
 import asyncio
 import json
@@ -16,8 +16,8 @@ _SILENCE_S = 45.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """Whose traffic is followed, with which key, and what of it."""
+class StreamRequest:
+    """Which source's traffic to follow, with which key and which filters."""
 
     url: str
     key: str
@@ -27,7 +27,7 @@ class Watch:
 
     @property
     def filters(self) -> dict[str, str]:
-        """The query."""
+        """The query parameters of this request."""
         chosen = {"source": self.source or "", "outcome": "rejected,refused" if self.rejected else ""}
         return {name: value for name, value in chosen.items() if value}
 
@@ -38,7 +38,7 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class StreamEvent:
     """One event of the stream: its name, its document, and where to go on after it."""
 
     name: str
@@ -46,7 +46,7 @@ class Event:
     id: str = ""
 
 
-async def recent(client: httpx2.AsyncClient, watch: Watch) -> list[dict[str, Any]]:
+async def recent(client: httpx2.AsyncClient, watch: StreamRequest) -> list[dict[str, Any]]:
     """Return the latest entries, oldest first; raises `CommandError`."""
     if not watch.back:
         return []
@@ -61,7 +61,7 @@ async def recent(client: httpx2.AsyncClient, watch: Watch) -> list[dict[str, Any
     return entries[::-1]
 
 
-async def follow(client: httpx2.AsyncClient, watch: Watch) -> AsyncIterator[Event]:
+async def follow(client: httpx2.AsyncClient, watch: StreamRequest) -> AsyncIterator[StreamEvent]:
     """Yield what comes, for ever; an event `lost` says that the stream broke off and is taken up again.
 
     Raises:
@@ -74,11 +74,11 @@ async def follow(client: httpx2.AsyncClient, watch: Watch) -> AsyncIterator[Even
                 last_id = event.id or last_id
                 yield event
         except httpx2.TransportError as error:
-            yield Event(name="lost", document={"why": type(error).__name__})
+            yield StreamEvent(name="lost", document={"why": type(error).__name__})
         await asyncio.sleep(RETRY_S)
 
 
-async def _once(client: httpx2.AsyncClient, watch: Watch, last_id: str) -> AsyncIterator[Event]:
+async def _once(client: httpx2.AsyncClient, watch: StreamRequest, last_id: str) -> AsyncIterator[StreamEvent]:
     headers = {**watch.headers, **({"last-event-id": last_id} if last_id else {})}
     stream = client.stream(
         "GET", f"{watch.url}/v1/inspector/stream", params=watch.filters, headers=headers, timeout=_SILENCE_S
@@ -95,7 +95,7 @@ async def _once(client: httpx2.AsyncClient, watch: Watch, last_id: str) -> Async
                 lines[name] = value
                 continue
             if "event" in lines:
-                yield Event(name=lines["event"], document=json.loads(lines["data"]), id=lines.get("id", ""))
+                yield StreamEvent(name=lines["event"], document=json.loads(lines["data"]), id=lines.get("id", ""))
             lines = {}
 
 

@@ -11,7 +11,7 @@ from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
-    from waymark.target import Target
+    from waymark.target import CommandTarget
 
 MARKS = {"accepted": "[green]✓[/]", "duplicate": "[yellow]=[/]", "rejected": "[red]✗[/]", "unavailable": "[red]?[/]"}
 CONNECT_S = 5.0
@@ -45,7 +45,7 @@ Key = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add `send` to the application."""
     app.command(
         "send",
         help=say(
@@ -160,7 +160,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def _post(target: "Target", key: str | None, documents: list[Any]) -> dict[str, Any]:
+def _post(target: "CommandTarget", key: str | None, documents: list[Any]) -> dict[str, Any]:
     import httpx2
 
     if not key:

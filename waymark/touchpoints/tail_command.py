@@ -13,7 +13,7 @@ from waymark.options import AsJson, examples
 if TYPE_CHECKING:
     import httpx2
 
-    from waymark.touchpoints.inspector_stream import Event, Watch
+    from waymark.touchpoints.inspector_stream import StreamEvent, StreamRequest
 
 STYLES = {
     "accepted": ("✓", "green"),
@@ -60,7 +60,7 @@ Once = Annotated[bool, typer.Option("--once", help=say("Show the past and stop."
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add `tail` to the application."""
     app.command(
         "tail",
         help=say(
@@ -85,21 +85,23 @@ def tail(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Follow until Ctrl-C."""
+    """Follow the stream until Ctrl-C."""
     import asyncio
 
     from waymark.target import find_target
-    from waymark.touchpoints.inspector_stream import Watch
+    from waymark.touchpoints.inspector_stream import StreamRequest
 
     target = find_target(os.environ)
     known = key or os.environ.get("WAYMARK_KEY_SOURCE") or target.keys.get("reader") or target.keys.get("source")
     if not known:
         raise CommandError("a key is needed: --key, WAYMARK_KEY_SOURCE, or a running `waymark up`")
-    watch = Watch(url=(url or target.ingest).rstrip("/"), key=known, source=source, rejected=rejected, back=last)
+    watch = StreamRequest(
+        url=(url or target.ingest).rstrip("/"), key=known, source=source, rejected=rejected, back=last
+    )
     asyncio.run(_run(watch, once=once, as_json=as_json))
 
 
-async def _run(watch: "Watch", *, once: bool, as_json: bool) -> None:
+async def _run(watch: "StreamRequest", *, once: bool, as_json: bool) -> None:
     import httpx2
 
     from waymark.touchpoints.inspector_stream import recent
@@ -111,7 +113,7 @@ async def _run(watch: "Watch", *, once: bool, as_json: bool) -> None:
             await _follow(client, watch, as_json)
 
 
-async def _follow(client: "httpx2.AsyncClient", watch: "Watch", as_json: bool) -> None:
+async def _follow(client: "httpx2.AsyncClient", watch: "StreamRequest", as_json: bool) -> None:
     from waymark.touchpoints.inspector_stream import follow
 
     err.print(say("following; Ctrl-C ends", "실시간으로 봅니다. Ctrl-C로 끝냅니다"), style="dim")
@@ -124,7 +126,7 @@ async def _follow(client: "httpx2.AsyncClient", watch: "Watch", as_json: bool) -
             err.print(note, style="dim", highlight=False)
 
 
-def _note(event: "Event") -> str:
+def _note(event: "StreamEvent") -> str:
     """What to say about an event that is no entry; nothing about most."""
     if event.name == "skipped":
         about = event.document.get("about", 0)

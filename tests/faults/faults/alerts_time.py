@@ -26,7 +26,7 @@ from tests.faults.sink import is_signed
 from tests.faults.telling import judged, ordered
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.waiting import until
-from waymark.launchers.postgres import Postgres
+from waymark.launchers.postgres import PostgresServer
 from waymark.migrations.migrate import migrate
 
 DRAIN_AT_MOST = 8
@@ -41,7 +41,7 @@ SELECT min(greatest(d.next_at, e.paused_until)) FROM alerts.deliveries d JOIN al
 @asynccontextmanager
 async def _timeless(lab: Lab) -> AsyncIterator[tuple[Engine, SteppingClock, Receiver]]:
     """One replica's parts on a database of its own, a clock that stands still, and a receiver."""
-    postgres = Postgres(lab.folder / "engines" / "postgres")
+    postgres = PostgresServer(lab.folder / "engines" / "postgres")
     lab.stack.callback(postgres.stop)
     await asyncio.to_thread(postgres.start)
     await asyncio.to_thread(migrate, postgres.url())

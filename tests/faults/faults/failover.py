@@ -15,7 +15,7 @@ from tests.faults.fleet import Engines
 from tests.faults.lab import Lab
 from tests.pgbouncer import VARIABLE, PgBouncer
 from tests.replication import ask, demand, promote, several, start_standby
-from waymark.launchers.postgres import Postgres, StopMode
+from waymark.launchers.postgres import PostgresServer, StopMode
 
 WRITES_AGAIN_WITHIN_S = 15.0
 NOTICED_S = 3.0
@@ -41,7 +41,7 @@ async def _followed(lab: Lab, engines: Engines) -> Mapping[str, str]:
     return {}
 
 
-_STANDBYS: dict[int, Postgres] = {}
+_STANDBYS: dict[int, PostgresServer] = {}
 """Standbys by the port of the primary that they were made of."""
 
 
@@ -125,13 +125,13 @@ async def _lose_seconds(scene: Scene) -> None:
     scene.checks.append(Check(name="something was lost", ok=had > kept, detail=f"{had} applied, {kept} left"))
 
 
-def _applied(server: Postgres) -> int:
+def _applied(server: PostgresServer) -> int:
     with psycopg.connect(server.url(), connect_timeout=5) as connection:
         row = connection.execute("SELECT coalesce(sum(next_offset), 0) FROM journey.progress").fetchone()
     return int(row[0]) if row else 0
 
 
-async def _beyond(server: Postgres, before: int) -> list[str]:
+async def _beyond(server: PostgresServer, before: int) -> list[str]:
     applied = await asyncio.to_thread(_applied, server)
     return [] if applied > before else [f"{applied} records applied, no more than {before}"]
 

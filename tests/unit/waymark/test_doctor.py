@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from waymark.doctor.examination import examine
-from waymark.doctor.finding import Finding
+from waymark.doctor.finding import DoctorFinding
 
 HANGUL = re.compile("[가-힣]")
 NOWHERE = {
@@ -18,7 +18,7 @@ NOWHERE = {
 }
 
 
-def _findings(folder: Path) -> list[Finding]:
+def _findings(folder: Path) -> list[DoctorFinding]:
     return list(examine({**NOWHERE, "WAYMARK_DATA_DIR": str(folder)}))
 
 

@@ -9,7 +9,7 @@ from tests.architecture.settings import EXAMPLE
 from tests.architecture.tree import ROOT
 from waymark.cli import app
 from waymark.doctor.env_file import examine_env_file
-from waymark.doctor.finding import Verdict
+from waymark.doctor.finding import FindingVerdict
 
 WRONG = """\
 # passwords
@@ -25,7 +25,7 @@ WAYMARK_LOG_LEVEL=loud
 """
 
 
-def told(path: Path) -> tuple[Verdict, list[str]]:
+def told(path: Path) -> tuple[FindingVerdict, list[str]]:
     (finding,) = examine_env_file(path)
     return finding.verdict, finding.detail.split("; ")
 
@@ -36,7 +36,7 @@ def test_every_mistake_is_named_with_file_and_line_and_no_value_is_quoted(tmp_pa
     verdict, lines = told(path)
     text = "; ".join(lines)
 
-    assert verdict is Verdict.BROKEN
+    assert verdict is FindingVerdict.BROKEN
     for words, line in [
         ("WAYMARK_DB_PASSWORD: stands in a URL as it is", 2),
         ("WAYMARK_DB_PASSWORD_INGEST: is empty", 3),
@@ -55,13 +55,13 @@ def test_every_mistake_is_named_with_file_and_line_and_no_value_is_quoted(tmp_pa
 
 
 def test_the_examples_are_good_once_what_they_leave_open_is_filled_in(tmp_path: Path) -> None:
-    assert told(EXAMPLE)[0] is Verdict.FINE
+    assert told(EXAMPLE)[0] is FindingVerdict.FINE
     example = (ROOT / "deploy" / "compose.env.example").read_text(encoding="utf-8")
-    assert told(ROOT / "deploy" / "compose.env.example")[0] is Verdict.BROKEN
+    assert told(ROOT / "deploy" / "compose.env.example")[0] is FindingVerdict.BROKEN
     filled = tmp_path / "compose.env"
     lines = [line + "0" * 48 if line.endswith("=") else line for line in example.splitlines()]
     filled.write_text("\n".join(lines))
-    assert told(filled)[0] is Verdict.FINE
+    assert told(filled)[0] is FindingVerdict.FINE
 
 
 @pytest.mark.parametrize("raw", ["값".encode("cp949"), b"\xff\xfeA\x00=\x00"])
@@ -69,7 +69,7 @@ def test_a_file_in_another_encoding_is_told(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "compose.env"
     path.write_bytes(raw)
 
-    assert told(path) == (Verdict.BROKEN, [f"{path}: is not UTF-8 (byte 1)", "save the file in UTF-8"])
+    assert told(path) == (FindingVerdict.BROKEN, [f"{path}: is not UTF-8 (byte 1)", "save the file in UTF-8"])
 
 
 def test_the_command_looks_at_the_file_alone_and_exits_with_1_where_it_is_wrong(tmp_path: Path) -> None:

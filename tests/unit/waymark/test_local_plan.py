@@ -2,7 +2,7 @@ import pytest
 
 from waymark.console import CommandError
 from waymark.local.plan import DEFAULT_PORTS, BrokerKind, choose_broker, choose_ports
-from waymark.local.service_processes import Fate, fate_of
+from waymark.local.service_processes import RestartDecision, decide_restart
 
 
 def nobody(_: int) -> bool:
@@ -54,7 +54,7 @@ def test_a_broker_that_is_no_address_is_wrong_usage() -> None:
 
 
 def test_a_service_is_restarted_until_it_dies_too_often() -> None:
-    assert fate_of([100.0], now=100.0) is Fate.RESTART
-    assert fate_of([90.0, 95.0, 100.0], now=100.0) is Fate.RESTART
-    assert fate_of([70.0, 90.0, 95.0, 100.0], now=100.0) is Fate.GIVE_UP
-    assert fate_of([10.0, 20.0, 95.0, 100.0], now=100.0) is Fate.RESTART
+    assert decide_restart([100.0], now=100.0) is RestartDecision.RESTART
+    assert decide_restart([90.0, 95.0, 100.0], now=100.0) is RestartDecision.RESTART
+    assert decide_restart([70.0, 90.0, 95.0, 100.0], now=100.0) is RestartDecision.GIVE_UP
+    assert decide_restart([10.0, 20.0, 95.0, 100.0], now=100.0) is RestartDecision.RESTART

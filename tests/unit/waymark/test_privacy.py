@@ -15,8 +15,8 @@ from services.ingest.privacy.treatment import PolicyApplier
 from services.ingest.touchpoint import acceptance
 from tests.unit.waymark.test_command_line import waymark
 from waymark.console import CommandError
-from waymark.privacy.policy_trial import Bench, opened
-from waymark.privacy.suppression_list import Speller
+from waymark.privacy.policy_trial import PolicyBench, opened
+from waymark.privacy.suppression_list import PseudonymMaker
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
 KEY = "a-key-for-what-is-encrypted-long-enough"
@@ -31,8 +31,8 @@ CALL: dict[str, Any] = {
 }
 
 
-def bench(policy: dict[str, Any]) -> Bench:
-    return Bench(
+def bench(policy: dict[str, Any]) -> PolicyBench:
+    return PolicyBench(
         policy=PrivacyPolicy(policy),
         treating=PolicyApplier(b"secret", ValueSealer((KEY,))),
         rules=acceptance.AcceptanceRules(future_tolerance=timedelta(minutes=5), phone_region="KR"),
@@ -128,7 +128,7 @@ def test_the_command_says_what_is_wrong_with_a_policy(tmp_path: Path, policy: st
 
 
 def test_every_spelling_of_an_identifier_means_the_same_subject() -> None:
-    speller = Speller(secret=b"secret", region="KR")
+    speller = PseudonymMaker(secret=b"secret", region="KR")
     spellings = ("phone:010-1234-5678", "phone:+82 10 1234 5678", "phone:０１０１２３４５６７８")
     (subject,) = {speller.subject(text) for text in spellings}
 
@@ -139,7 +139,7 @@ def test_every_spelling_of_an_identifier_means_the_same_subject() -> None:
 @pytest.mark.parametrize("reference", ["010-1234-5678", "phone:", ":x", "email:Zq7Marked", "customer_id:null"])
 def test_what_is_no_identifier_is_refused_without_quoting_it(reference: str) -> None:
     with pytest.raises(CommandError) as raised:
-        Speller(secret=b"secret", region="KR").subject(reference)
+        PseudonymMaker(secret=b"secret", region="KR").subject(reference)
     assert "Zq7Marked" not in str(raised.value)
 
 

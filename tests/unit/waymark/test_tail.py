@@ -15,7 +15,7 @@ from tests.waiting import until
 from waymark.console import CommandError, out
 from waymark.touchpoints import inspector_stream
 from waymark.touchpoints import tail_command as command
-from waymark.touchpoints.inspector_stream import Event, Watch, follow, recent
+from waymark.touchpoints.inspector_stream import StreamEvent, StreamRequest, follow, recent
 
 
 @pytest.fixture
@@ -24,17 +24,17 @@ async def bench(clock: SteppingClock) -> Bench:
 
 
 @pytest.fixture
-async def watch(bench: Bench) -> AsyncIterator[Watch]:
+async def watch(bench: Bench) -> AsyncIterator[StreamRequest]:
     async with serving(bench.app, "127.0.0.1", 0, drain_s=2.0) as port:
-        yield Watch(url=f"http://127.0.0.1:{port}", key=bench.key.text)
+        yield StreamRequest(url=f"http://127.0.0.1:{port}", key=bench.key.text)
         bench.health.draining = True
 
 
 class Following:
     """Reads a stream until it is left."""
 
-    def __init__(self, watch: Watch) -> None:
-        self.events: list[Event] = []
+    def __init__(self, watch: StreamRequest) -> None:
+        self.events: list[StreamEvent] = []
         self._watch = watch
 
     async def __aenter__(self) -> "Following":
@@ -52,7 +52,7 @@ class Following:
                 self.events.append(event)
 
 
-async def test_the_past_is_shown_oldest_first(bench: Bench, watch: Watch) -> None:
+async def test_the_past_is_shown_oldest_first(bench: Bench, watch: StreamRequest) -> None:
     for number in range(3):
         await bench.post(a_touchpoint(id=str(number)))
 
@@ -60,7 +60,7 @@ async def test_the_past_is_shown_oldest_first(bench: Bench, watch: Watch) -> Non
         assert [entry["id"] for entry in await recent(client, watch)] == ["0", "1", "2"]
 
 
-async def test_what_comes_is_followed(bench: Bench, watch: Watch) -> None:
+async def test_what_comes_is_followed(bench: Bench, watch: StreamRequest) -> None:
     async with Following(watch) as following:
         await bench.post([a_touchpoint(id="1"), a_touchpoint(id="2", channel="fax")])
         await until(lambda: len(following.events) == 3, within=10)
@@ -76,7 +76,7 @@ async def test_a_stream_that_breaks_off_is_taken_up_where_it_was(
 ) -> None:
     monkeypatch.setattr(inspector_stream, "RETRY_S", 0.05)
     async with serving(bench.app, "127.0.0.1", 0, drain_s=2.0) as port:
-        watch = Watch(url=f"http://127.0.0.1:{port}", key=bench.key.text)
+        watch = StreamRequest(url=f"http://127.0.0.1:{port}", key=bench.key.text)
         async with Following(watch) as following:
             await bench.post(a_touchpoint(id="1"))
             await until(lambda: len(following.events) == 2, within=10)
@@ -91,8 +91,8 @@ async def test_a_stream_that_breaks_off_is_taken_up_where_it_was(
     assert ids == ["1", "2"]
 
 
-async def test_a_key_that_opens_nothing_is_said_so(watch: Watch) -> None:
-    wrong = Watch(url=watch.url, key="wm_src_000000000000_00")
+async def test_a_key_that_opens_nothing_is_said_so(watch: StreamRequest) -> None:
+    wrong = StreamRequest(url=watch.url, key="wm_src_000000000000_00")
     async with httpx2.AsyncClient() as client:
         with pytest.raises(CommandError, match="not a source key"):
             await recent(client, wrong)
@@ -103,12 +103,12 @@ async def test_a_key_that_opens_nothing_is_said_so(watch: Watch) -> None:
 async def test_an_ingest_that_is_away_is_named() -> None:
     async with httpx2.AsyncClient() as client:
         with pytest.raises(CommandError, match=r"http://127\.0\.0\.1:1 does not answer"):
-            await recent(client, Watch(url="http://127.0.0.1:1", key="x"))
+            await recent(client, StreamRequest(url="http://127.0.0.1:1", key="x"))
 
 
 @pytest.mark.parametrize(("language", "word"), [("ko_KR.UTF-8", "거부"), ("en_US.UTF-8", "rejected")])
 async def test_an_entry_is_shown_with_the_cure_in_the_operators_language(
-    bench: Bench, watch: Watch, language: str, word: str, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, watch: StreamRequest, language: str, word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LC_ALL", language)
     await bench.post(a_touchpoint(channel="call center", customer={"phone": "010-7777-8888"}))
@@ -125,7 +125,7 @@ async def test_an_entry_is_shown_with_the_cure_in_the_operators_language(
 
 
 async def test_what_became_of_a_touchpoint_stands_beside_it_and_below_when_it_comes_later(
-    bench: Bench, watch: Watch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, watch: StreamRequest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.service.inspector.aftermath.ask_from(journey := Journey(a=(LaterOutcome.CONFLICT, "id_conflict")))
     await bench.post(a_touchpoint(id="a"))
@@ -149,6 +149,6 @@ async def test_what_became_of_a_touchpoint_stands_beside_it_and_below_when_it_co
     assert "→ dead letter not_storable ivr b" in shown
 
 
-def _told(event: Event) -> tuple[str, str]:
+def _told(event: StreamEvent) -> tuple[str, str]:
     later = event.document.get("later", {})
     return str(event.document.get("id")), str(later.get("outcome"))

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from waymark.local.plan import BrokerKind, Plan
+from waymark.local.plan import BrokerKind, StackPlan
 from waymark.local.welcome import welcome
-from waymark.target import Target
+from waymark.target import CommandTarget
 
-PLAN = Plan(folder=Path("data"), ports={}, broker=BrokerKind.EMBEDDED)
-TARGET = Target(
+PLAN = StackPlan(folder=Path("data"), ports={}, broker=BrokerKind.EMBEDDED)
+TARGET = CommandTarget(
     ingest="http://127.0.0.1:8080",
     journey="http://127.0.0.1:9101",
     journey_api="http://127.0.0.1:8081",

@@ -6,7 +6,7 @@ import orjson
 from standardwebhooks.webhooks import Webhook
 
 from services.runtime.clock import SystemClock
-from waymark.demo.receiver import Alert, Receiver
+from waymark.demo.receiver import AlertReceiver, ReceivedAlert
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 BODY = orjson.dumps({"type": "issue.opened", "timestamp": "2026-11-22T00:00:00Z", "data": {"id": "i-1"}}).decode()
@@ -22,8 +22,8 @@ def signed(name: str, body: str = BODY, secret: str = SECRET) -> dict[str, str]:
 
 
 async def test_a_verified_alert_is_heard_once_however_often_it_comes() -> None:
-    heard: list[Alert] = []
-    receiver = Receiver(SystemClock(), heard.append)
+    heard: list[ReceivedAlert] = []
+    receiver = AlertReceiver(SystemClock(), heard.append)
     receiver.trust(SECRET)
     async with receiver.listening() as port, httpx2.AsyncClient() as session:
         for _ in range(2):
@@ -34,8 +34,8 @@ async def test_a_verified_alert_is_heard_once_however_often_it_comes() -> None:
 
 
 async def test_a_wrong_signature_is_refused() -> None:
-    heard: list[Alert] = []
-    receiver = Receiver(SystemClock(), heard.append)
+    heard: list[ReceivedAlert] = []
+    receiver = AlertReceiver(SystemClock(), heard.append)
     receiver.trust(SECRET)
     headers = signed("msg_1", secret="whsec_" + base64.b64encode(b"x" * 24).decode())
     async with receiver.listening() as port, httpx2.AsyncClient() as session:
