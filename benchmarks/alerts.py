@@ -31,12 +31,12 @@ from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.settings import AlertsProcessSettings
 from services.runtime.clock import SystemClock, new_id
-from services.runtime.kafka import Producer
+from services.runtime.kafka.producer import Producer
 from services.runtime.log.batch import gather
 from services.runtime.log.claims import Claim, claim_of
 from services.runtime.log.progress import TopicLine
-from services.runtime.postgres import Pool, acquire, close_pool, create_pool, transaction
-from services.runtime.tasks import TaskOwner
+from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool, transaction
+from services.runtime.process.tasks import TaskOwner
 from tests.waiting import until
 from waymark.launchers.postgres import PostgresServer
 from waymark.migrations.migrate import migrate

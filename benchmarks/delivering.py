@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from benchmarks import alerts
 from benchmarks.alerts import Claims, Round
 from benchmarks.measuring import WAYMARK, Benchmark, Better, Goal, Lap, Measure, Plan, Report, Teller
-from services.runtime import logs
+from services.runtime.telemetry import logs
 
 
 def run(plan: Plan, teller: Teller) -> Report:

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from benchmarks.measuring import Teller
 from benchmarks.traffic import Keyed
-from services.runtime.kafka import TopicSpec, ensure_topics
+from services.runtime.kafka.topics import TopicSpec, ensure_topics
 from waymark.launchers.kafka import KafkaCluster
 from waymark.launchers.postgres import PostgresServer
 from waymark.migrations.migrate import migrate

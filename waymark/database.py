@@ -27,7 +27,7 @@ def why_refused(url: str) -> str | None:
 
     libpq words it in the server's language, asyncpg gives a code.
     """
-    from services.runtime.starting import find_refusal
+    from services.runtime.process.startup import find_refusal
 
     with ThreadPoolExecutor(max_workers=1) as beside:  # the caller may stand in a loop of its own
         return beside.submit(asyncio.run, find_refusal(url)).result()

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from services.runtime.reach import postgres_url
-from services.runtime.reach.brokers import Brokers
+from services.runtime.addresses import postgres_url
+from services.runtime.addresses.brokers import Brokers
 from services.runtime.settings import CommonSettings, SettingsError
 from waymark.console import CommandError, settings_wrong
 from waymark.user_folders import data_home

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from benchmarks.ground import PARTITIONS
 from benchmarks.peers import durable
-from services.runtime.collector import calm_the_collector
+from services.runtime.process.garbage_collection import calm_the_collector
 
 
 async def main(topic: str, run: str) -> None:

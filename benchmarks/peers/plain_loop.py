@@ -28,13 +28,14 @@ from services.journey.outbox.relay import Relay
 from services.journey.policies import identity
 from services.journey.settings import ProcessSettings
 from services.journey.store import touchpoints
-from services.runtime import logs
 from services.runtime.clock import SystemClock, new_id
-from services.runtime.collector import calm_the_collector
 from services.runtime.failpoints import NO_FAILPOINTS
-from services.runtime.kafka import LogEnds, Producer, cluster_line
-from services.runtime.postgres import Pool, acquire, create_pool
-from services.runtime.tasks import TaskOwner
+from services.runtime.kafka.log_ends import LogEnds, cluster_line
+from services.runtime.kafka.producer import Producer
+from services.runtime.postgres.pools import Pool, acquire, create_pool
+from services.runtime.process.garbage_collection import calm_the_collector
+from services.runtime.process.tasks import TaskOwner
+from services.runtime.telemetry import logs
 
 
 async def main(topic: str) -> None:

@@ -24,11 +24,11 @@ from services.journey.consume.progress import Advance, Line
 from services.journey.consume.stream import add_agent, build_app
 from services.journey.consume.transport import Wiring
 from services.journey.settings import ProcessSettings
-from services.runtime import logs
-from services.runtime.collector import calm_the_collector
-from services.runtime.kafka import LogEnds, cluster_line
+from services.runtime.kafka.log_ends import LogEnds, cluster_line
 from services.runtime.log.identity import fingerprint
-from services.runtime.postgres import Pool, create_pool, transaction
+from services.runtime.postgres.pools import Pool, create_pool, transaction
+from services.runtime.process.garbage_collection import calm_the_collector
+from services.runtime.telemetry import logs
 
 
 @dataclass(slots=True, kw_only=True)

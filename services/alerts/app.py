@@ -38,18 +38,19 @@ from services.alerts.notify.change_writer import ChangeWriter
 from services.alerts.settings import AlertsProcessSettings, AlertsSettings
 from services.alerts.upkeep.upkeep_loop import UpkeepLoop
 from services.alerts.wakeups import Wakeups
-from services.runtime import logs, postgres
 from services.runtime.clock import Clock, SystemClock, new_id
+from services.runtime.credentials.api_keys import KeyRing, StoredKey
 from services.runtime.failpoints import NO_FAILPOINTS
-from services.runtime.health import CheckResult, Health
-from services.runtime.http import OnReady, serving, until_stopped
-from services.runtime.kafka import Producer
-from services.runtime.keys import KeyRing, StoredKey
+from services.runtime.http.server import OnReady, serving, until_stopped
+from services.runtime.kafka.producer import Producer
 from services.runtime.log.dead_letters import DeadLetterGuard, DeadLetterLimit
-from services.runtime.postgres import Pool
+from services.runtime.postgres import pools
+from services.runtime.postgres.pools import Pool
+from services.runtime.process.startup import check_listening, meet_kafka, open_postgres
+from services.runtime.process.tasks import TaskOwner
 from services.runtime.settings import CommonSettings
-from services.runtime.starting import check_listening, meet_kafka, open_postgres
-from services.runtime.tasks import TaskOwner
+from services.runtime.telemetry import logs
+from services.runtime.telemetry.health import CheckResult, Health
 
 _log = logs.get_logger(__name__)
 
@@ -84,13 +85,13 @@ async def running(settings: AlertsProcessSettings, failpoints: AlertsFailpoints 
     check_listening(AlertsSettings, alerts.host, alerts.port)
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common))
-        stack.push_async_callback(postgres.close_pool, pool)
+        stack.push_async_callback(pools.close_pool, pool)
         await meet_kafka(common.brokers)
         producer = Producer(common.brokers, client_id="waymark-alerts", idempotent=common.kafka_idempotence)
         stack.push_async_callback(producer.stop)
-        lasting = postgres.direct_place_of(common)
+        lasting = pools.direct_place_of(common)
         sessions = await open_postgres(lambda: _open_sessions(common, pool), variable=lasting.variable)
-        stack.push_async_callback(postgres.close_pool, sessions)
+        stack.push_async_callback(pools.close_pool, sessions)
         service = AlertsProcess(settings, pool, producer, SystemClock(), failpoints, sessions)
         await stack.enter_async_context(service.sender)
         webhooks = await stack.enter_async_context(TaskOwner(stop_within_s=2.0))
@@ -217,7 +218,7 @@ class AlertsProcess:
         """Return the health of the process."""
 
         async def database() -> CheckResult:
-            return await postgres.ping(self._pool)
+            return await pools.ping(self._pool)
 
         return Health(registry=self.registry, ready=(database, self._consumer.check))
 
@@ -236,13 +237,13 @@ class AlertsProcess:
 
     def _make_parts(self) -> ApiParts:
         async def load(key_id: str) -> StoredKey | None:
-            async with postgres.acquire(self._pool) as connection:
+            async with pools.acquire(self._pool) as connection:
                 return await key_store.find(connection, key_id)
 
         return ApiParts(
             pool=self._pool,
             clock=self._clock,
-            keys=KeyRing(load, self._clock, outages=postgres.TRANSIENT, fresh_s=self._settings.alerts.keys_refresh_s),
+            keys=KeyRing(load, self._clock, outages=pools.TRANSIENT, fresh_s=self._settings.alerts.keys_refresh_s),
             executor=self.executor,
             administration=Administration(
                 pool=self._pool,
@@ -264,14 +265,14 @@ def _target_policy(alerts: AlertsSettings) -> TargetPolicy:
 
 
 async def _open_pool(common: CommonSettings) -> Pool:
-    return await postgres.create_pool(
-        postgres.place_of(common), application_name="waymark-alerts", size=POOL_SIZE, writes=True
+    return await pools.create_pool(
+        pools.place_of(common), application_name="waymark-alerts", size=POOL_SIZE, writes=True
     )
 
 
 async def _open_sessions(common: CommonSettings, usual: Pool) -> Pool:
     """Return a pool of lasting sessions: `usual`, unless a connection pooler is in front of the database."""
-    place = postgres.direct_place_of(common)
-    if place == postgres.place_of(common):
+    place = pools.direct_place_of(common)
+    if place == pools.place_of(common):
         return usual
-    return await postgres.create_pool(place, application_name="waymark-alerts-sessions", size=SESSIONS, writes=True)
+    return await pools.create_pool(place, application_name="waymark-alerts-sessions", size=SESSIONS, writes=True)

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, NOTIFICATION_TYPES, NotificationReason
-from services.runtime.reach import forms
+from services.runtime.addresses import value_forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 
@@ -17,20 +17,20 @@ class AlertsSettings(Settings):
 
     env_prefix = "WAYMARK_ALERTS_"
 
-    host: forms.Host = Field("127.0.0.1", description="Address to listen on.")
+    host: value_forms.Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8082, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    path_prefix: forms.PathPrefix = Field(
+    path_prefix: value_forms.PathPrefix = Field(
         "",
         description="Path (`/waymark`) that a proxy leaves before ours; empty where it takes it off.",
     )
-    public_url: forms.WebAddress = Field(
+    public_url: value_forms.WebAddress = Field(
         "", description="Address of the console as people reach it; messages link to it."
     )
-    group: forms.Name = Field(
+    group: value_forms.Name = Field(
         "waymark-alerts", description="Kafka consumer group; it shares partitions, and no offsets."
     )
-    frictions_topic: forms.TopicName = Field("frictions", description="Topic to read frictions from.")
-    issues_topic: forms.TopicName = Field("issues", description="Topic to publish issues on.")
+    frictions_topic: value_forms.TopicName = Field("frictions", description="Topic to read frictions from.")
+    issues_topic: value_forms.TopicName = Field("issues", description="Topic to publish issues on.")
     session_timeout_s: float = Field(
         6.0, ge=1, le=1800, description="Seconds after which a silent replica loses its partitions."
     )

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from services.runtime.logs import get_logger
-from services.runtime.postgres import Connection, Pool, acquire, check_writable, is_transient
+from services.runtime.postgres.pools import Connection, Pool, acquire, check_writable, is_transient
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -57,18 +57,20 @@ from services.ingest.timing.clock_skew import ClockSkewRules
 from services.ingest.timing.device_clocks import DeviceClocks, TimingRules
 from services.ingest.touchpoint.acceptance import AcceptanceRules
 from services.ingest.touchpoint.document import ItemLimits
-from services.runtime import logs, postgres
+from services.runtime.addresses.brokers import Brokers
 from services.runtime.clock import Clock, SystemClock, new_id
-from services.runtime.collector import calm_the_collector
-from services.runtime.health import CheckResult, Health
-from services.runtime.http import OnReady, build_api, serving, until_stopped
-from services.runtime.kafka import Producer, Publisher
-from services.runtime.keys import KeyRing
-from services.runtime.reach.brokers import Brokers
+from services.runtime.credentials.api_keys import KeyRing
+from services.runtime.http.application import build_api
+from services.runtime.http.server import OnReady, serving, until_stopped
+from services.runtime.kafka.producer import Producer, Publisher
+from services.runtime.kafka.topic_tail import TAIL_OUTAGES, TopicTail, topic_tail
+from services.runtime.postgres import pools
+from services.runtime.process.garbage_collection import calm_the_collector
+from services.runtime.process.startup import check_listening, meet_kafka, open_postgres
+from services.runtime.process.tasks import TaskOwner
 from services.runtime.settings import CommonSettings
-from services.runtime.starting import check_listening, meet_kafka, open_postgres
-from services.runtime.tasks import TaskOwner
-from services.runtime.topic_tail import TAIL_OUTAGES, TopicTail, topic_tail
+from services.runtime.telemetry import logs
+from services.runtime.telemetry.health import CheckResult, Health
 
 _log = logs.get_logger(__name__)
 
@@ -95,7 +97,7 @@ async def run(settings: IngestProcessSettings, *, on_ready: OnReady | None = Non
     check_listening(IngestSettings, ingest.host, ingest.port)
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common))
-        stack.push_async_callback(postgres.close_pool, pool)
+        stack.push_async_callback(pools.close_pool, pool)
         await meet_kafka(common.brokers)
         producer = Producer(
             common.brokers,
@@ -340,14 +342,14 @@ def _rejected_tail(brokers: Brokers) -> AbstractAsyncContextManager[TopicTail]:
     return topic_tail(brokers, dead_letter.TOPIC, client_id="waymark-ingest-inspector", back=LETTERS_BACK)
 
 
-async def _open_pool(common: CommonSettings) -> postgres.Pool:
-    return await postgres.create_pool(
-        postgres.place_of(common), application_name="waymark-ingest", size=4, statement_timeout_s=5.0
+async def _open_pool(common: CommonSettings) -> pools.Pool:
+    return await pools.create_pool(
+        pools.place_of(common), application_name="waymark-ingest", size=4, statement_timeout_s=5.0
     )
 
 
-async def _database(pool: postgres.Pool) -> CheckResult:
+async def _database(pool: pools.Pool) -> CheckResult:
     """Show whether PostgreSQL answers; without it the keys that are held still serve, so it is not essential."""
     async with asyncio.timeout(3.0):
-        found = await postgres.ping(pool)
+        found = await pools.ping(pool)
     return CheckResult(name=found.name, ok=found.ok, detail=found.detail, essential=False)

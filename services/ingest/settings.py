@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from schemas.identifiers.telephone import known_region
-from services.runtime.reach import forms
+from services.runtime.addresses import value_forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 
@@ -18,9 +18,9 @@ class IngestSettings(Settings):
     env_prefix = "WAYMARK_INGEST_"
     verbatim = frozenset({"key_secret", "privacy_secret"})  # keys of what is stored: to change them changes that
 
-    host: forms.Host = Field("127.0.0.1", description="Address to listen on.")
+    host: value_forms.Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    path_prefix: forms.PathPrefix = Field(
+    path_prefix: value_forms.PathPrefix = Field(
         "",
         description="Path (`/waymark`) that a proxy leaves before ours; empty where it takes it off.",
     )
@@ -49,7 +49,7 @@ class IngestSettings(Settings):
     wrong_keys_per_minute: int = Field(
         60, ge=0, description="Wrong keys that one address may present in a minute, then 429; 0: no limit."
     )
-    trusted_proxies: forms.Networks = Field(
+    trusted_proxies: value_forms.Networks = Field(
         "", description="Networks of the proxies whose X-Forwarded-For is believed, `10.0.0.0/8, 192.0.2.7`."
     )
     inspector_entries: int = Field(
@@ -64,7 +64,7 @@ class IngestSettings(Settings):
         32 * 1024 * 1024, ge=1024, description="Bytes that it keeps of all sources; who sent least lately is forgotten."
     )
     inspector_streams: int = Field(50, ge=0, description="Most people who may follow the inspector live, per replica.")
-    journey_api: forms.WebAddress = Field(
+    journey_api: value_forms.WebAddress = Field(
         "",
         description="Where the journey API answers, so that the inspector can say what became of touchpoints later.",
     )
@@ -89,7 +89,7 @@ class IngestSettings(Settings):
         description="Secret of the HMAC that makes a Kafka key of an identifier; the same for all replicas, for ever. "
         "Empty is for trying things out: keys can then be guessed from identifiers.",
     )
-    privacy: forms.FileName = Field(
+    privacy: value_forms.FileName = Field(
         "", description="YAML file that says what is kept, dropped, hashed or encrypted; empty keeps everything."
     )
     privacy_secret: SecretStr = Field(
@@ -105,10 +105,10 @@ class IngestSettings(Settings):
     keys_refresh_s: float = Field(
         5.0, gt=0, description="Seconds between readings of the source keys: how long a revoked one lives."
     )
-    systems: forms.FolderName = Field(
+    systems: value_forms.FolderName = Field(
         "", description="Folder with your own channel systems (YAML) besides those that are shipped."
     )
-    public_url: forms.WebAddress = Field(
+    public_url: value_forms.WebAddress = Field(
         "",
         description="Where vendors reach ingest from outside, such as https://waymark.example.com; some sign it.",
     )
@@ -122,7 +122,7 @@ class IngestSettings(Settings):
         description="Master keys that seal channel systems' secrets, comma separated, 32 characters or more each; the "
         "first is for new secrets. Empty: secrets stand in the database as they are.",
     )
-    secrets_dir: forms.FolderName = Field(
+    secrets_dir: value_forms.FolderName = Field(
         "", description="Folder with mounted secrets of channel systems, one file each."
     )
     drain_s: float = Field(15.0, gt=0, description="Seconds that open requests have to finish after SIGTERM.")

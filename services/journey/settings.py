@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field
 
-from services.runtime.reach import forms
+from services.runtime.addresses import value_forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 API_PREFIX = "WAYMARK_JOURNEY_API_"
@@ -21,12 +21,12 @@ class WorkerSettings(Settings):
 
     env_prefix = "WAYMARK_JOURNEY_"
 
-    host: forms.Host = Field("127.0.0.1", description="Address that health and metrics listen on.")
+    host: value_forms.Host = Field("127.0.0.1", description="Address that health and metrics listen on.")
     port: int = Field(9101, ge=0, le=65_535, description="Port of health and metrics; 0 takes a free one.")
-    group: forms.Name = Field(
+    group: value_forms.Name = Field(
         "waymark-journey", description="Kafka consumer group; no offsets are kept in it, it may change."
     )
-    rules: forms.FileName = Field(
+    rules: value_forms.FileName = Field(
         "", description="File with the rule book; empty means the one that comes with Waymark."
     )
     session_timeout_s: float = Field(

@@ -40,18 +40,21 @@ from services.journey.renew.writer import Writer
 from services.journey.settings import ProcessSettings, WorkerSettings
 from services.journey.store import touchpoints
 from services.journey.timers.timer_loop import Patience, TimerLoop
-from services.runtime import logs, postgres
 from services.runtime.clock import SystemClock, new_id
-from services.runtime.collector import calm_the_collector
-from services.runtime.database.sessions import Unmarked
 from services.runtime.failpoints import NO_FAILPOINTS
-from services.runtime.health import CheckResult, Health
-from services.runtime.http import OnReady, ops_app, serving, until_stopped
-from services.runtime.kafka import LogEnds, Producer, cluster_line
-from services.runtime.postgres import Pool, acquire
+from services.runtime.http.application import ops_app
+from services.runtime.http.server import OnReady, serving, until_stopped
+from services.runtime.kafka.log_ends import LogEnds, cluster_line
+from services.runtime.kafka.producer import Producer
+from services.runtime.postgres import pools
+from services.runtime.postgres.pools import Pool, acquire
+from services.runtime.postgres.sessions import Unmarked
+from services.runtime.process.garbage_collection import calm_the_collector
+from services.runtime.process.startup import await_kafka, check_listening, open_postgres
+from services.runtime.process.tasks import TaskOwner
 from services.runtime.settings import CommonSettings
-from services.runtime.starting import await_kafka, check_listening, open_postgres
-from services.runtime.tasks import TaskOwner
+from services.runtime.telemetry import logs
+from services.runtime.telemetry.health import CheckResult, Health
 
 _log = logs.get_logger(__name__)
 
@@ -84,7 +87,7 @@ async def run(
     check_listening(WorkerSettings, own.host, own.port)
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
-        stack.push_async_callback(postgres.close_pool, pool)
+        stack.push_async_callback(pools.close_pool, pool)
         await await_kafka(common.brokers, within_s=START_WITHIN_S)
         line = Line(name=await _line(common), topic=topic)
         ends = LogEnds(common.brokers, client_id="waymark-journey-ends")
@@ -209,7 +212,7 @@ class Worker:
     async def _keep_months(self) -> None:
         while True:
             await asyncio.sleep(MONTHS_EVERY_S)
-            await postgres.retrying(self._ensure_months)
+            await pools.retrying(self._ensure_months)
 
     async def _ensure_months(self) -> None:
         async with acquire(self._around.pool) as connection:
@@ -226,7 +229,7 @@ class Worker:
     # Checks.
 
     async def _database(self) -> CheckResult:
-        return await postgres.ping(self._around.pool)
+        return await pools.ping(self._around.pool)
 
     async def _stream(self) -> CheckResult:
         """Ready with partitions claimed, and also without any where others have them all."""
@@ -321,7 +324,7 @@ class PoolLedger:
 
     async def claim(self, log_starts: Mapping[int, int]) -> Sequence[Grant]:
         """Claim the partitions; each with the first offset its log still holds."""
-        return await postgres.retrying(lambda: self._claim(log_starts))
+        return await pools.retrying(lambda: self._claim(log_starts))
 
     async def _claim(self, log_starts: Mapping[int, int]) -> Sequence[Grant]:
         async with acquire(self._pool) as connection:
@@ -345,8 +348,8 @@ def build_renewer(own: WorkerSettings, book: Rulebook | None = None) -> Renewer:
 
 
 async def _open_pool(common: CommonSettings, own: WorkerSettings) -> Pool:
-    return await postgres.create_pool(
-        postgres.place_of(common),
+    return await pools.create_pool(
+        pools.place_of(common),
         application_name="waymark-journey",
         size=own.database_connections,
         kind=Unmarked,

@@ -6,8 +6,8 @@ A loop that talks to PostgreSQL puts each of its rounds inside `tolerated` and c
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.runtime.logs import get_logger
-from services.runtime.postgres import is_transient
+from services.runtime.postgres.pools import is_transient
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -16,8 +16,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
-from services.runtime.reach import forms, postgres_url
-from services.runtime.reach.brokers import Access, Brokers, check_servers
+from services.runtime.addresses import postgres_url, value_forms
+from services.runtime.addresses.brokers import Access, Brokers, check_servers
 
 SHARED_PREFIX = "WAYMARK_"
 
@@ -144,13 +144,15 @@ class CommonSettings(Settings):
     )
     kafka_sasl_username: str = Field("", description="User of Kafka, for SASL_* alone; with some clusters an API key.")
     kafka_sasl_password: SecretStr = Field(SecretStr(""), description="The user's password, or the API key's secret.")
-    kafka_ca_file: forms.FileName = Field(
+    kafka_ca_file: value_forms.FileName = Field(
         "", description="PEM file with the authorities whose brokers are believed; empty: those this machine trusts."
     )
-    kafka_cert_file: forms.FileName = Field(
+    kafka_cert_file: value_forms.FileName = Field(
         "", description="PEM file with our own certificate (and what signed it), where brokers ask for one: mutual TLS."
     )
-    kafka_key_file: forms.FileName = Field("", description="PEM file with the key of that certificate, if not in it.")
+    kafka_key_file: value_forms.FileName = Field(
+        "", description="PEM file with the key of that certificate, if not in it."
+    )
     kafka_key_password: SecretStr = Field(SecretStr(""), description="Password of that key, where it is encrypted.")
     postgres: SecretStr = Field(
         SecretStr("postgresql://waymark@127.0.0.1:5432/waymark"),
@@ -168,7 +170,7 @@ class CommonSettings(Settings):
     kafka_idempotence: bool = Field(
         True, description="Use the idempotent producer. Only the embedded broker, which has none, needs `false`."
     )
-    kafka_line: forms.Name = Field(
+    kafka_line: value_forms.Name = Field(
         "",
         description="Name of the life of the log that offsets belong to; empty means the cluster's id. "
         "The embedded broker, which forgets everything at a restart, gets a fresh one at each start.",

@@ -22,7 +22,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.documents import friction as friction_v1
 from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TimelineEntryDocument, TouchpointRefDocument
-from services.runtime.keys import KeyKind
+from services.runtime.credentials.api_keys import KeyKind
 from tests.faults.conditions import until
 from tests.faults.fleet import READY_WITHIN_S, Engines, Fleet, Process
 from tests.faults.lab import Lab

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from services.ingest import app
 from services.ingest.settings import IngestProcessSettings
-from services.runtime.kafka import Producer
-from services.runtime.record import Record
+from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.record import Record
 from tests.faults.fleet import Process
 
 

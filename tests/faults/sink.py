@@ -19,7 +19,7 @@ import orjson
 import psycopg
 from aiohttp import web
 
-from services.runtime.keys import KeyKind
+from services.runtime.credentials.api_keys import KeyKind
 from waymark.keys.key_store import create_role_key
 
 TOLERANCE_S = 300

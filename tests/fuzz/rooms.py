@@ -16,10 +16,10 @@ from services.alerts.api.application import build as build_alerts
 from services.journey.api.api_settings import ApiSettings
 from services.journey.api.app import build as build_journey
 from services.runtime.clock import SystemClock
-from services.runtime.http import serving
-from services.runtime.keys import KeyKind, mint
-from services.runtime.postgres import acquire, close_pool, create_pool
-from services.runtime.tasks import TaskOwner
+from services.runtime.credentials.api_keys import KeyKind, mint
+from services.runtime.http.server import serving
+from services.runtime.postgres.pools import acquire, close_pool, create_pool
+from services.runtime.process.tasks import TaskOwner
 from tests.conftest import SteppingClock
 from tests.fuzz.edges import Known
 from tests.integration.alerts_engine import Engine, an_engine

@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from services.runtime.http import serving
+from services.runtime.http.server import serving
 from tests.conftest import SteppingClock
 from tests.fuzz.requests import SECRET, Odd, odd_requests
 from tests.unit.ingest.fakes import Bench, Response, bench_with

@@ -15,13 +15,13 @@ from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.failpoints import AlertsFailpoints
 from services.alerts.settings import AlertsProcessSettings
 from services.runtime.failpoints import NO_FAILPOINTS
-from services.runtime.kafka import Producer
+from services.runtime.kafka.producer import Producer
 from services.runtime.log.applying import BatchApplier, RetryReason
 from services.runtime.log.batch import Batch, Run, gather
 from services.runtime.log.claims import Claim, claim_of
 from services.runtime.log.progress import TopicLine
-from services.runtime.postgres import Pool, acquire, close_pool, create_pool
-from services.runtime.tasks import TaskOwner
+from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
+from services.runtime.process.tasks import TaskOwner
 from tests.conftest import SteppingClock
 
 

@@ -24,9 +24,9 @@ from schemas.documents.friction import AnchorDocument, FrictionDocument, Frictio
 from schemas.vocabulary import Channel, Severity, TextDocument, TimelineEntryDocument, TouchpointRefDocument
 from services.alerts.app import running
 from services.alerts.settings import AlertsProcessSettings
-from services.runtime.kafka import Producer
-from services.runtime.keys import KeyKind, mint
-from services.runtime.record import Record
+from services.runtime.credentials.api_keys import KeyKind, mint
+from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.record import Record
 from tests.waiting import until
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -13,7 +13,7 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas import topics
-from services.runtime.kafka import TopicSpec, ensure_topics
+from services.runtime.kafka.topics import TopicSpec, ensure_topics
 from waymark.keys.key_store import SourceSpec, create_source_key
 from waymark.launchers.child_process import ChildProcess, await_ready, free_port
 

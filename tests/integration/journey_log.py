@@ -29,10 +29,10 @@ from services.journey.metrics import Metrics
 from services.journey.renew.renewal import Renewer
 from services.journey.renew.writer import Writer
 from services.journey.timers.timer_loop import Patience, TimerLoop
-from services.runtime import postgres
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
-from services.runtime.postgres import Pool, acquire
+from services.runtime.postgres import pools
+from services.runtime.postgres.pools import Pool, acquire
 
 LINE = Line(name="line-1", topic="touchpoints")
 
@@ -159,11 +159,11 @@ class Terms:
 @asynccontextmanager
 async def open_bench(database: str, terms: Terms | None = None, **changes: Any) -> AsyncIterator[Bench]:
     """Everything between chunks and tables, with the shipped rules; `changes` are members of `Terms`."""
-    pool = await postgres.create_pool(database, application_name="bench", size=4)
+    pool = await pools.create_pool(database, application_name="bench", size=4)
     try:
         yield _build(pool, terms or Terms(**changes))
     finally:
-        await postgres.close_pool(pool)
+        await pools.close_pool(pool)
 
 
 def _build(pool: Pool, terms: Terms) -> Bench:

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry
 from services.journey.api.api_settings import ApiSettings
 from services.journey.api.app import build
 from services.runtime.clock import SystemClock
-from services.runtime.keys import KeyKind, mint
-from services.runtime.postgres import Pool, acquire
+from services.runtime.credentials.api_keys import KeyKind, mint
+from services.runtime.postgres.pools import Pool, acquire
 
 
 @asynccontextmanager

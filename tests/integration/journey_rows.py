@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from services.runtime.postgres import Pool, acquire
+from services.runtime.postgres.pools import Pool, acquire
 
 SPACE = UUID("8c9e2f7a-3a52-4c57-9b1e-5f0f4c4a7f11")
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)

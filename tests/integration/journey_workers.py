@@ -13,10 +13,11 @@ from typing import Any
 
 from schemas.documents import touchpoint as touchpoint_v1
 from services.journey.failpoints import Failpoint
-from services.runtime import postgres
-from services.runtime.kafka import Producer, TopicSpec, ensure_topics
-from services.runtime.postgres import Pool, acquire
-from services.runtime.record import Record
+from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.record import Record
+from services.runtime.kafka.topics import TopicSpec, ensure_topics
+from services.runtime.postgres import pools
+from services.runtime.postgres.pools import Pool, acquire
 from tests.integration.journey_log import touchpoint
 from tests.waiting import until
 
@@ -135,7 +136,7 @@ async def open_stage(bootstrap: str, database: str, folder: Path, *, idempotent:
         for name in (topic, "frictions", "journeys")
     ]
     await ensure_topics(bootstrap, specs, configure=False)
-    pool = await postgres.create_pool(database, application_name="stage", size=2)
+    pool = await pools.create_pool(database, application_name="stage", size=2)
     producer = Producer(bootstrap, client_id="stage", idempotent=idempotent)
     environ = {
         "PATH": os.environ["PATH"],
@@ -155,7 +156,7 @@ async def open_stage(bootstrap: str, database: str, folder: Path, *, idempotent:
                 process.signal(signal.SIGKILL)
                 await process.ended()
         await producer.stop()
-        await postgres.close_pool(pool)
+        await pools.close_pool(pool)
 
 
 CALLS_EACH = 3

@@ -19,8 +19,8 @@ from services.alerts.inbox import actions, issue_details, issue_list
 from services.alerts.inbox.issue_list import IssueFilter, IssueOrder, WalkExpiredError
 from services.alerts.issues.model import Issue, IssueState
 from services.alerts.live import feed_store
-from services.runtime.http import Problem
-from services.runtime.postgres import acquire
+from services.runtime.http.problems import Problem
+from services.runtime.postgres.pools import acquire
 from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import NOW, a_friction, again

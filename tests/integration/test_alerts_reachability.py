@@ -16,7 +16,7 @@ from services.alerts.notify import reachability_store
 from services.alerts.notify.reachability import SilenceReason, report_reachability
 from services.alerts.notify.routing import Route
 from services.runtime.clock import SystemClock
-from services.runtime.postgres import acquire
+from services.runtime.postgres.pools import acquire
 from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import Api, Log, a_friction, a_receiver, alerts, make_log, rows

@@ -17,7 +17,7 @@ from schemas import validation
 from schemas.documents import issue as issue_v1
 from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
-from services.runtime.record import Record
+from services.runtime.kafka.record import Record
 from tests.integration.alerts_world import (
     Api,
     Call,

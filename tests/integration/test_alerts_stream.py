@@ -6,7 +6,7 @@ import json
 import pytest
 
 from services.alerts.live import feed_store
-from services.runtime.postgres import acquire, close_pool, create_pool
+from services.runtime.postgres.pools import acquire, close_pool, create_pool
 from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import Log, a_friction, alerts, make_log, rows

@@ -18,9 +18,9 @@ from services.alerts.live import feed_store
 from services.alerts.live.relay import IssueRelay
 from services.runtime.clock import SystemClock
 from services.runtime.failpoints import NO_FAILPOINTS
-from services.runtime.postgres import Pool, acquire, transaction
-from services.runtime.record import Record
-from services.runtime.tasks import TaskOwner
+from services.runtime.kafka.record import Record
+from services.runtime.postgres.pools import Pool, acquire, transaction
+from services.runtime.process.tasks import TaskOwner
 from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import a_friction, a_receiver, again

@@ -14,8 +14,9 @@ from starlette.types import ASGIApp
 
 from services.alerts.api import console
 from services.ingest.inspector.routes import PAGES
-from services.runtime.health import Health
-from services.runtime.http import build_api, serving
+from services.runtime.http.application import build_api
+from services.runtime.http.server import serving
+from services.runtime.telemetry.health import Health
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import bench_with
 

@@ -9,8 +9,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.documents import dead_letter
 from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
-from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
-from services.runtime.record import Record
+from services.runtime.kafka.producer import Producer, PublishFailed
+from services.runtime.kafka.record import Record
+from services.runtime.kafka.topics import TopicSpec, ensure_topics
 from waymark.database import connected
 from waymark.dead_letters.letters import DeadLetterSelection, find_letters, republish
 from waymark.dead_letters.rejections import find_rejections

@@ -7,7 +7,7 @@ import pytest
 from services.ingest.sources.source import Source
 from services.ingest.sources.source_store import SourceStore
 from services.ingest.timing.touchpoint_time import ClockMode
-from services.runtime import postgres
+from services.runtime.postgres import pools
 from tests.integration.ingest_process import make_key
 from waymark.console import CommandError
 from waymark.database import connected
@@ -28,12 +28,12 @@ EXAMPLE = EXAMPLES / "segment" / "web.yaml"
 
 async def the_source(database: str) -> Source:
     """The only source, as ingest reads it."""
-    pool = await postgres.create_pool(database, application_name="test", size=1, statement_timeout_s=5.0)
+    pool = await pools.create_pool(database, application_name="test", size=1, statement_timeout_s=5.0)
     try:
         (found,) = await SourceStore(pool).all_keys()
         return found.source
     finally:
-        await postgres.close_pool(pool)
+        await pools.close_pool(pool)
 
 
 async def test_what_is_set_is_what_ingest_reads(database: str) -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from services.runtime.clock import new_id
-from services.runtime.keys import KeyKind
+from services.runtime.credentials.api_keys import KeyKind
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, make_key, make_topics
 from tests.waiting import until
 from waymark.keys.key_store import create_role_key

@@ -7,8 +7,8 @@ from urllib.parse import quote, urljoin
 import httpx2
 import pytest
 
-from services.runtime.keys import KeyKind, mint
-from services.runtime.postgres import Pool, acquire, close_pool, create_pool
+from services.runtime.credentials.api_keys import KeyKind, mint
+from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
 from tests.integration.journey_reader import store_key, stranger_to
 from tests.integration.journey_rows import Rows, at, named
 

@@ -7,7 +7,7 @@ import pytest
 
 from services.journey.read import cursors
 from services.journey.read.queries import Span
-from services.runtime.postgres import Pool, close_pool, create_pool
+from services.runtime.postgres.pools import Pool, close_pool, create_pool
 from tests.integration.journey_reader import reader_of
 from tests.integration.journey_rows import Rows, named
 

@@ -11,8 +11,8 @@ from schemas.identifiers.pseudonyms import pseudonym
 from services.journey.api.api_settings import ApiSettings
 from services.journey.api.app import build
 from services.runtime.clock import SystemClock
-from services.runtime.keys import KeyKind, mint
-from services.runtime.postgres import Pool, acquire, close_pool, create_pool
+from services.runtime.credentials.api_keys import KeyKind, mint
+from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
 from tests.integration.journey_rows import Rows, named
 
 pytestmark = pytest.mark.local

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from services.runtime.postgres import Pool, acquire, close_pool, create_pool
+from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
 from tests.integration.journey_reader import reader_of
 from tests.integration.journey_rows import Rows, named
 

@@ -20,7 +20,7 @@ from services.journey.consume.decoding import PoisonCode
 from services.journey.consume.intake import Chunk
 from services.journey.domain.touchpoint import Touchpoint, first_fingerprint
 from services.journey.failpoints import Failpoint
-from services.runtime.postgres import Connection, acquire
+from services.runtime.postgres.pools import Connection, acquire
 from tests.integration.journey_log import Bench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local

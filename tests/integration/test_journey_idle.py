@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from services.journey.store import journeys
-from services.runtime.postgres import acquire
+from services.runtime.postgres.pools import acquire
 from tests.integration.journey_log import Bench, at, open_bench, touchpoint
 from tests.waiting import until
 

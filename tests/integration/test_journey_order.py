@@ -7,8 +7,8 @@ import pytest
 
 from services.journey.domain.projection import project
 from services.journey.renew import renewal
-from services.runtime import postgres
-from services.runtime.postgres import acquire
+from services.runtime.postgres import pools
+from services.runtime.postgres.pools import acquire
 from tests.integration.journey_log import Bench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
@@ -77,7 +77,7 @@ async def applied(database: str, points: list[Any], rng: random.Random | None) -
 
 async def emptied(database: str) -> None:
     """Forget everything, so that the same database can be filled again."""
-    pool = await postgres.create_pool(database, application_name="bench", size=1)
+    pool = await pools.create_pool(database, application_name="bench", size=1)
     async with acquire(pool) as connection:
         tables = await connection.fetchval(
             "SELECT string_agg(format('journey.%I', tablename), ',') FROM pg_tables WHERE schemaname = 'journey'"

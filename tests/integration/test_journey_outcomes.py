@@ -16,7 +16,7 @@ from services.journey.api.api_settings import ApiSettings
 from services.journey.api.app import build
 from services.journey.api.outcomes import Outcome
 from services.runtime.clock import SystemClock
-from services.runtime.http import serving
+from services.runtime.http.server import serving
 from tests.integration.journey_log import Bench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.journey.api.overview import PulseMetrics, keep, read
-from services.runtime.postgres import Pool, acquire, close_pool, create_pool
+from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
 from tests.conftest import SteppingClock
 from tests.integration.journey_rows import Rows, at
 from tests.waiting import until

@@ -13,11 +13,11 @@ from services.journey.metrics import FrictionMetrics
 from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import Outgoing
 from services.journey.outbox.relay import Relay
-from services.runtime import postgres
 from services.runtime.failpoints import NO_FAILPOINTS
-from services.runtime.kafka import PublishFailed
-from services.runtime.postgres import Pool, transaction
-from services.runtime.record import Record
+from services.runtime.kafka.producer import PublishFailed
+from services.runtime.kafka.record import Record
+from services.runtime.postgres import pools
+from services.runtime.postgres.pools import Pool, transaction
 from tests.waiting import until
 
 pytestmark = pytest.mark.local
@@ -48,9 +48,9 @@ class RecordingPublisher:
 
 @pytest_asyncio.fixture
 async def pool(database: str) -> AsyncIterator[Pool]:
-    opened = await postgres.create_pool(database, application_name="relay", size=4)
+    opened = await pools.create_pool(database, application_name="relay", size=4)
     yield opened
-    await postgres.close_pool(opened)
+    await pools.close_pool(opened)
 
 
 def relay(pool: Pool, publisher: RecordingPublisher, *, line: str = "line-1", lease_s: float = 30.0) -> Relay:

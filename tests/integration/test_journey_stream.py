@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from services.journey.failpoints import Failpoint
-from services.runtime.record import Record
+from services.runtime.kafka.record import Record
 from tests.integration.journey_workers import FRICTIONS_EACH, Stage, calls, open_stage, survive_every_failpoint, verify
 from tests.waiting import until
 from waymark.launchers.postgres import PostgresServer, StopMode

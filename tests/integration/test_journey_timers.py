@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from services.journey.consume import progress
-from services.runtime.postgres import acquire
+from services.runtime.postgres.pools import acquire
 from tests.integration.journey_log import Bench, at, open_bench, touchpoint
 
 pytestmark = pytest.mark.local

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.kafka import Producer, cluster_line, ensure_topics
-from services.runtime.reach.brokers import Brokers
-from services.runtime.reach.kafka_access import find_trouble
-from services.runtime.record import Record
+from services.runtime.addresses.brokers import Brokers
+from services.runtime.kafka.access_check import find_trouble
+from services.runtime.kafka.log_ends import cluster_line
+from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.record import Record
+from services.runtime.kafka.topics import ensure_topics
 from services.runtime.settings import CommonSettings
 from tests.authority import Authority
 from tests.integration.alerts_world import client_of

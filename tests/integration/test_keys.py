@@ -1,7 +1,7 @@
 import psycopg
 import pytest
 
-from services.runtime.keys import KeyKind, parse
+from services.runtime.credentials.api_keys import KeyKind, parse
 from waymark.console import CommandError
 from waymark.database import connected
 from waymark.keys.key_store import (

@@ -13,10 +13,10 @@ from prometheus_client import CollectorRegistry
 
 from services.journey.api.api_settings import ApiSettings
 from services.journey.api.app import build
-from services.runtime import logs
 from services.runtime.clock import SystemClock
-from services.runtime.keys import KeyKind, mint
-from services.runtime.postgres import Pool, acquire, close_pool, create_pool
+from services.runtime.credentials.api_keys import KeyKind, mint
+from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
+from services.runtime.telemetry import logs
 from tests.integration.alerts_world import Log, a_friction, alerts, make_log
 from tests.integration.ingest_process import IngestProcess
 from tests.integration.test_alerts_api import seeded

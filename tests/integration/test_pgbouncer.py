@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from services.alerts.wakeups import Wakeups
-from services.runtime.database.address import Pooler
-from services.runtime.postgres import (
+from services.runtime.postgres.address import Pooler
+from services.runtime.postgres.pools import (
     Place,
     Pool,
     acquire,

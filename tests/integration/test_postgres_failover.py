@@ -9,8 +9,17 @@ import asyncpg
 import psycopg
 import pytest
 
-from services.runtime import postgres
-from services.runtime.postgres import TRANSIENT, Pool, acquire, close_pool, create_pool, is_transient, ping, transaction
+from services.runtime.postgres import pools
+from services.runtime.postgres.pools import (
+    TRANSIENT,
+    Pool,
+    acquire,
+    close_pool,
+    create_pool,
+    is_transient,
+    ping,
+    transaction,
+)
 from tests.replication import Frozen, ask, demand, promote, several, start_standby
 from tests.waiting import until
 from waymark.launchers.postgres import PostgresServer, StopMode
@@ -180,7 +189,7 @@ async def test_a_role_without_a_free_connection_and_a_server_that_shuts_down_are
         assert (await ping(pool)).detail == "TooManyConnectionsError"
     async with pool_of(url) as pool:
         await asyncio.to_thread(server.restart)
-        assert (await postgres.retrying(lambda: count(pool), within_s=MOVED_WITHIN_S)) == 1
+        assert (await pools.retrying(lambda: count(pool), within_s=MOVED_WITHIN_S)) == 1
 
 
 async def count(pool: Pool) -> int:

@@ -5,9 +5,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from services.runtime.postgres import acquire, close_pool, create_pool
-from services.runtime.reach.libpq import PARAMETERS
-from services.runtime.reach.postgres_url import problems
+from services.runtime.addresses.libpq import PARAMETERS
+from services.runtime.addresses.postgres_url import problems
+from services.runtime.postgres.pools import acquire, close_pool, create_pool
 
 pytestmark = pytest.mark.local
 

@@ -3,8 +3,8 @@
 import asyncpg
 import pytest
 
-from services.runtime.database.sessions import Unmarked
-from services.runtime.postgres import acquire, close_pool, create_pool
+from services.runtime.postgres.pools import acquire, close_pool, create_pool
+from services.runtime.postgres.sessions import Unmarked
 
 pytestmark = pytest.mark.local
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.postgres import acquire, close_pool, create_pool, ping
+from services.runtime.postgres.pools import acquire, close_pool, create_pool, ping
+from services.runtime.process.startup import NotThereError, open_postgres
 from services.runtime.settings import SettingsError
-from services.runtime.starting import NotThereError, open_postgres
 from tests.authority import Authority
 from tests.tls_postgres import NAME, PASSWORD, TlsPostgres
 from waymark.console import CommandError

@@ -10,9 +10,10 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from services.runtime.kafka import Producer, PublishFailed, TopicSpec, ensure_topics
-from services.runtime.partitioning import partition_of
-from services.runtime.record import Record
+from services.runtime.kafka.partitioning import partition_of
+from services.runtime.kafka.producer import Producer, PublishFailed
+from services.runtime.kafka.record import Record
+from services.runtime.kafka.topics import TopicSpec, ensure_topics
 from tests.waiting import until
 from waymark.launchers.tansu import TansuBroker
 

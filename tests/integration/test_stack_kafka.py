@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.runtime.kafka import Producer, PublishFailed, TopicSpec, cluster_line, ensure_topics
-from services.runtime.record import Record
+from services.runtime.kafka.log_ends import cluster_line
+from services.runtime.kafka.producer import Producer, PublishFailed
+from services.runtime.kafka.record import Record
+from services.runtime.kafka.topics import TopicSpec, ensure_topics
 from tests.waiting import until
 from waymark.launchers.kafka import KafkaCluster
 

@@ -8,7 +8,7 @@ import pytest
 from schemas.documents import dead_letter
 from services.ingest.privacy.suppression_store import PostgresSuppressionStore
 from services.journey.read.lookup import Named, parse
-from services.runtime import postgres
+from services.runtime.postgres import pools
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_key, make_topics, read_back
 from tests.unit.waymark.test_command_line import waymark
 from tests.waiting import until
@@ -57,7 +57,7 @@ def test_a_list_is_not_written_with_two_secrets(database: str) -> None:
 
 async def test_ingest_sees_by_the_version_that_the_list_changed(database: str) -> None:
     speller = PseudonymMaker(secret=SECRET.encode(), region="KR")
-    pool = await postgres.create_pool(database, application_name="test", size=1, statement_timeout_s=5.0)
+    pool = await pools.create_pool(database, application_name="test", size=1, statement_timeout_s=5.0)
     try:
         store = PostgresSuppressionStore(pool)
         empty = await store.read(-1)
@@ -67,7 +67,7 @@ async def test_ingest_sees_by_the_version_that_the_list_changed(database: str) -
         after = await store.read(0)
         same = await store.read(1)
     finally:
-        await postgres.close_pool(pool)
+        await pools.close_pool(pool)
 
     assert empty is not None
     assert (empty.version, empty.pseudonyms) == (0, frozenset())

@@ -23,8 +23,8 @@ from services.ingest.forms.webhooks.bindings import (
 )
 from services.ingest.forms.webhooks.mapping.system_files import shipped
 from services.ingest.forms.webhooks.signatures import SignatureFinding, verify
-from services.runtime.postgres import close_pool, create_pool
-from services.runtime.sealing import Seal
+from services.runtime.credentials.sealing import Seal
+from services.runtime.postgres.pools import close_pool, create_pool
 from tests.integration.ingest_process import IngestProcess, ends, make_topics, read_back
 from tests.unit.ingest.webhooks.test_signatures import VECTORS, delivery_of
 from tests.waiting import until

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 
 from services.ingest.forms.webhooks.mapping.system_files import SHIPPED
-from services.runtime.sealing import Seal
+from services.runtime.credentials.sealing import Seal
 from tests.sdks.ground import Ground
 from tests.sdks.kit import HERE, python_home
 from waymark.sources.bindings import SourceBinding, add_secret, bind

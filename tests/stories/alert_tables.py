@@ -24,7 +24,7 @@ from services.alerts.notify.notification import Notification, NotificationPlan, 
 from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
 from services.alerts.notify.webhook_body import render_webhook
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.record import Record
+from services.runtime.kafka.record import Record
 from tests.unit.alerts.builders import World
 
 BILLING, EVERYBODY = UUID(int=11), UUID(int=12)

@@ -8,7 +8,7 @@ from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.issues.model import Issue
 from services.alerts.notify.notification import Notification
 from services.ingest.sources.source import Source
-from services.runtime.record import Record
+from services.runtime.kafka.record import Record
 from tests.conftest import SteppingClock
 from tests.stories.alert_tables import AlertTables
 from tests.stories.journey_tables import JourneyTables

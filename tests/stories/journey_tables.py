@@ -29,7 +29,7 @@ from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, T
 from services.journey.renew import publication
 from services.journey.timers.horizon import horizon
 from services.runtime.clock import Clock
-from services.runtime.record import Record
+from services.runtime.kafka.record import Record
 from tests.unit.journey.domain.making import POLICY, SHIPPED, Shelf
 
 LATE_GRACE = timedelta(minutes=5)

@@ -16,7 +16,7 @@ from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.decision import NotificationReason
 from services.journey.consume.decoding import PoisonCode
 from services.journey.domain.names import friction_id
-from services.runtime.record import Record
+from services.runtime.kafka.record import Record
 from tests.stories.company import Company, at
 from tests.stories.hops import HOPS, IN_SQL, ROOT, STAND_IN, STEPS, Hop, calls, code_of, definition, length, watched
 from tests.stories.journey_tables import rules_of

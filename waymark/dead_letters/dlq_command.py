@@ -188,7 +188,7 @@ def _send(
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from services.runtime.kafka import PublishFailed
+    from services.runtime.kafka.producer import PublishFailed
     from waymark.database import connected
     from waymark.dead_letters.requeue import split_by_destination
 
@@ -222,7 +222,7 @@ async def _both(
     options: "RequeueOptions",
     on_result: "OnResult",
 ) -> None:
-    from services.runtime.kafka import Producer
+    from services.runtime.kafka.producer import Producer
     from waymark.dead_letters.requeue import resend_through_ingest, resend_to_topic
 
     through, straight = letters

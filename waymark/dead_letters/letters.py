@@ -17,8 +17,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from services.runtime.kafka import Producer
-from services.runtime.record import Record
+from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.record import Record
 
 STAGES = ("ingest", "journey", "alerts")
 

@@ -13,8 +13,8 @@ from aiokafka.errors import KafkaError
 from schemas.codec import UndecodableError
 from schemas.documents import dead_letter
 from services.ingest.inspector.other_replicas import MAPPED_HEADER
-from services.runtime.reach.brokers import Brokers, brokers_of
-from services.runtime.reach.kafka_access import find_trouble
+from services.runtime.addresses.brokers import Brokers, brokers_of
+from services.runtime.kafka.access_check import find_trouble
 from waymark.console import CommandError
 from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
 

@@ -18,7 +18,7 @@ import httpx2
 import orjson
 import psycopg
 
-from services.runtime.kafka import Producer
+from services.runtime.kafka.producer import Producer
 from waymark.console import CommandError, say
 from waymark.dead_letters.letters import ListedDeadLetter, republish
 from waymark.keys.key_store import lend_key, take_key_back

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.runtime.clock import Clock
-from services.runtime.http import serving
+from services.runtime.http.server import serving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

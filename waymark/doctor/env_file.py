@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
-from services.runtime.reach import postgres_url
+from services.runtime.addresses import postgres_url
 from services.runtime.settings import SHARED_PREFIX, misspelt
 from waymark.console import say
 from waymark.doctor.finding import DoctorFinding, broken, fine

@@ -8,9 +8,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from services.runtime.kafka import TopicSpec, cluster_line
-from services.runtime.reach.brokers import Brokers
-from services.runtime.reach.kafka_access import find_trouble
+from services.runtime.addresses.brokers import Brokers
+from services.runtime.kafka.access_check import find_trouble
+from services.runtime.kafka.log_ends import cluster_line
+from services.runtime.kafka.topics import TopicSpec
 from waymark.console import CommandError, say
 from waymark.doctor.finding import DoctorFinding, broken, fine, look
 from waymark.target import CommandTarget

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from schemas import topics
-from services.runtime.reach import postgres_url
+from services.runtime.addresses import postgres_url
 from waymark.console import masked, say
 from waymark.database import opened, why_refused
 from waymark.doctor.finding import DoctorFinding, broken, fine, look

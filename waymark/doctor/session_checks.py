@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from services.runtime.postgres import Place, close_pool, create_pool, direct_place_of, place_of
+from services.runtime.postgres.pools import Place, close_pool, create_pool, direct_place_of, place_of
+from services.runtime.process.startup import NotThereError, open_postgres
 from services.runtime.settings import CommonSettings, SettingsError
-from services.runtime.starting import NotThereError, open_postgres
 from waymark.console import say
 from waymark.doctor.finding import DoctorFinding, broken, fine
 

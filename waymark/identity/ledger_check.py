@@ -24,10 +24,11 @@ from services.journey.repair.fix import Mended, Mender
 from services.journey.repair.unmerge import Unmerger
 from services.journey.settings import WorkerSettings
 from services.journey.worker import build_renewer
-from services.runtime import logs, postgres
 from services.runtime.clock import new_id
-from services.runtime.postgres import Pool
+from services.runtime.postgres import pools
+from services.runtime.postgres.pools import Pool
 from services.runtime.settings import SettingsError
+from services.runtime.telemetry import logs
 from waymark.console import CommandError, masked
 from waymark.database import connected
 
@@ -94,7 +95,7 @@ def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> 
         return asyncio.run(_check(url, settings, told, repair=repair))
     except WidenedError as error:
         raise CommandError("customers kept merging meanwhile; what is mended is kept: run it again") from error
-    except postgres.TRANSIENT as error:
+    except pools.TRANSIENT as error:
         reason = str(error).strip() or type(error).__name__
         raise CommandError(f"PostgreSQL at {masked(url)} went away: {reason}; run it again", exit_code=2) from error
 
@@ -110,14 +111,14 @@ def _reach(url: str) -> None:
 
 async def _check(url: str, settings: WorkerSettings, told: Told, *, repair: bool) -> LedgerReport:
     begun = time.monotonic()
-    pool = await postgres.create_pool(
+    pool = await pools.create_pool(
         url, application_name="waymark-identity", size=2, statement_timeout_s=STATEMENT_TIMEOUT_S
     )
     try:
         mender = _mender(pool, settings) if repair else None
         report = await _repeat(Surveyor(pool=pool, policy=policies.identity()), mender, told)
     finally:
-        await postgres.close_pool(pool)
+        await pools.close_pool(pool)
     report.seconds = time.monotonic() - begun
     return report
 

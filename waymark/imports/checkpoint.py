@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from services.runtime.keys import parse
+from services.runtime.credentials.api_keys import parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

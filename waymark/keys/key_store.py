@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from services.runtime.keys import KeyKind, MintedKey, mint, parse
+from services.runtime.credentials.api_keys import KeyKind, MintedKey, mint, parse
 from waymark.console import CommandError
 
 API_TABLES = tuple(sql.Identifier(service, "api_keys") for service in ("ingest", "journey", "alerts"))

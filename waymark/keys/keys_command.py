@@ -12,7 +12,7 @@ from waymark.options import AsJson, examples
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from services.runtime.keys import KeyKind
+    from services.runtime.credentials.api_keys import KeyKind
     from waymark.keys.key_store import ListedKey
 
 Name = Annotated[
@@ -103,7 +103,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make one key and show it."""
-    from services.runtime.keys import KeyKind
+    from services.runtime.credentials.api_keys import KeyKind
     from waymark.keys.key_store import SourceSpec, create_role_key, create_source_key
 
     kind = _kind(source, role, channels, scopes)
@@ -207,7 +207,7 @@ def revoke(
 
 def _kind(source: str | None, role: str | None, channels: list[str] | None, scopes: list[str] | None) -> "KeyKind":
     from schemas.vocabulary import Channel
-    from services.runtime.keys import KeyKind
+    from services.runtime.credentials.api_keys import KeyKind
 
     if (source is None) == (role is None):
         raise CommandError("give either --source NAME or --role reader|agent|admin", exit_code=2)

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import psycopg
 
-from services.runtime.keys import KeyKind
+from services.runtime.credentials.api_keys import KeyKind
 from waymark.keys.key_store import SourceSpec, create_role_key, create_source_key, still_valid
 
 DEMO_SOURCE = SourceSpec(name="demo", replay=True)

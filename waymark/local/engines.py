@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import OperationalError
 
-from services.runtime.reach.brokers import Brokers
+from services.runtime.addresses.brokers import Brokers
 from waymark.database import unusable
 from waymark.launchers.child_process import ChildProcess, StackError
 from waymark.launchers.kafka import KafkaCluster

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from services.runtime.reach.brokers import check_servers
+from services.runtime.addresses.brokers import check_servers
 from waymark.console import CommandError, settings_wrong
 from waymark.launchers.child_process import accepts, free_port
 

@@ -19,7 +19,7 @@ from services.ingest.sources.source import Source, SourceScope
 from services.ingest.timing import touchpoint_time
 from services.ingest.touchpoint import acceptance, contract
 from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, RejectedTouchpoint, TouchpointArrival
-from services.runtime.sealing import CannotUnsealError
+from services.runtime.credentials.sealing import CannotUnsealError
 from waymark.console import CommandError
 
 _IN_TIMELINE = "sealed_text"

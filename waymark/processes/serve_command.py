@@ -56,7 +56,7 @@ def serve(
 
 
 def _run(work: Coroutine[Any, Any, None], process: ProcessName) -> None:
-    from services.runtime.starting import NotThereError, told_plainly
+    from services.runtime.process.startup import NotThereError, told_plainly
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory(process)) as runner, told_plainly():
@@ -67,9 +67,9 @@ def _run(work: Coroutine[Any, Any, None], process: ProcessName) -> None:
 
 def _begin(common: "CommonSettings", process: ProcessName) -> None:
     """Report odd variables and connect to PostgreSQL once, before the process's own modules are loaded."""
-    from services.runtime import logs
+    from services.runtime.process.startup import find_refusal
     from services.runtime.settings import SettingsError, misspelt
-    from services.runtime.starting import find_refusal
+    from services.runtime.telemetry import logs
     from waymark.processes.variables import known_variables
 
     logs.configure(process.value, common.log_level, common.log_format)

@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from services.ingest.forms.webhooks.bindings import DIALECT
-from services.runtime.sealing import Seal
+from services.runtime.credentials.sealing import Seal
 from waymark.console import CommandError
 
 _NONCE_BYTES = 12

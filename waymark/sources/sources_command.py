@@ -251,7 +251,7 @@ def _store_secret(
     import secrets
 
     from services.ingest.forms.webhooks.mapping.system_schema import TokenSignature
-    from services.runtime.sealing import Seal
+    from services.runtime.credentials.sealing import Seal
     from waymark.sources.bindings import add_mounted, add_secret
     from waymark.sources.channel_systems import settings
 

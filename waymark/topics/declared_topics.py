@@ -5,9 +5,9 @@ import asyncio
 from aiokafka.errors import KafkaError
 
 from schemas import topics
-from services.runtime.kafka import TopicSpec, ensure_topics
-from services.runtime.reach.brokers import Brokers, brokers_of
-from services.runtime.reach.kafka_access import find_trouble
+from services.runtime.addresses.brokers import Brokers, brokers_of
+from services.runtime.kafka.access_check import find_trouble
+from services.runtime.kafka.topics import TopicSpec, ensure_topics
 from waymark.launchers.child_process import StackError
 
 

@@ -21,7 +21,7 @@ from services.alerts.notify.reachability import ReachabilityLoss, reachability_l
 from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
 from services.alerts.notify.webhook_body import render_test_webhook
 from services.runtime.clock import Clock
-from services.runtime.postgres import Connection, Pool, transaction
+from services.runtime.postgres.pools import Connection, Pool, transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """API keys as the database keeps them."""
 
-from services.runtime.keys import KeyKind, StoredKey
-from services.runtime.postgres import Connection
+from services.runtime.credentials.api_keys import KeyKind, StoredKey
+from services.runtime.postgres.pools import Connection
 
 
 async def find(connection: Connection, key_id: str) -> StoredKey | None:

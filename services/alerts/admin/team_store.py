@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.runtime.postgres import Connection, Row
+from services.runtime.postgres.pools import Connection, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from services.alerts.deliver.webhook.target_guard import TargetGuard
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live.live_stream import LiveStream
 from services.runtime.clock import Clock
-from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
-from services.runtime.keys import KeyKind, KeyRing, Verdict
-from services.runtime.postgres import Pool
+from services.runtime.credentials.api_keys import KeyKind, KeyRing, Verdict
+from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
+from services.runtime.postgres.pools import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,11 @@ from services.alerts.api import (
     stream_resource,
 )
 from services.alerts.api.access import ApiParts
-from services.runtime.health import Health
-from services.runtime.http import Problem, build_api, problem_response
-from services.runtime.logs import get_logger
-from services.runtime.postgres import TRANSIENT, is_transient
+from services.runtime.http.application import build_api
+from services.runtime.http.problems import Problem, problem_response
+from services.runtime.postgres.pools import TRANSIENT, is_transient
+from services.runtime.telemetry.health import Health
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

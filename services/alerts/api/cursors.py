@@ -17,7 +17,7 @@ from services.alerts.deliver.delivery_history import DeliveryPageStart
 from services.alerts.inbox import issue_list
 from services.alerts.inbox.issue_list import ChangedPageStart, IssueFilter, IssueOrder, OrderedPageStart
 from services.alerts.issues.model import AlertSeverity
-from services.runtime.http import Problem
+from services.runtime.http.problems import Problem
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -29,9 +29,9 @@ from services.alerts.deliver.retry import AttemptOutcome, EndpointHealth, judge_
 from services.alerts.deliver.webhook.signing import MissingMasterKeyError
 from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError
 from services.alerts.notify.reachability import ReachabilityLoss
-from services.runtime.http import FieldProblem, Problem
-from services.runtime.postgres import acquire
-from services.runtime.web.fields import PlainText
+from services.runtime.http.fields import PlainText
+from services.runtime.http.problems import FieldProblem, Problem
+from services.runtime.postgres.pools import acquire
 
 WebhookId = Annotated[PlainText, Path(max_length=200, description="The `webhook-id` that receivers see: `msg_…`.")]
 

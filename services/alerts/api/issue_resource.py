@@ -28,9 +28,9 @@ from services.alerts.inbox.action_executor import ActionResult
 from services.alerts.inbox.actions import ActionOutcome
 from services.alerts.inbox.issue_list import IssueFilter, IssueOrder, WalkExpiredError
 from services.alerts.issues.model import AlertSeverity, IssueState
-from services.runtime.http import Problem
-from services.runtime.postgres import acquire
-from services.runtime.web.fields import PlainText
+from services.runtime.http.fields import PlainText
+from services.runtime.http.problems import Problem
+from services.runtime.postgres.pools import acquire
 
 router = APIRouter(prefix="/v1/issues", tags=["issues"], responses=problems(400, 401, 403, 413, 422, 503))
 

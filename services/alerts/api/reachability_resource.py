@@ -18,7 +18,7 @@ from services.alerts.notify.reachability import (
     Way,
     report_reachability,
 )
-from services.runtime.postgres import acquire
+from services.runtime.postgres.pools import acquire
 
 router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(401, 403, 503))
 

@@ -24,8 +24,8 @@ from services.alerts.api.admin_views import (
 from services.alerts.inbox import issue_details
 from services.alerts.notify import directory_store
 from services.alerts.notify.routing import Route, RoutingFacts, evaluate_routes, routing_facts
-from services.runtime.http import Problem
-from services.runtime.postgres import acquire
+from services.runtime.http.problems import Problem
+from services.runtime.postgres.pools import acquire
 
 router = APIRouter(prefix="/v1", responses=problems(400, 401, 403, 413, 422, 503))
 

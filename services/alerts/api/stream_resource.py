@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 
 from services.alerts.api.access import InjectedParts, Reader, problems
-from services.runtime.http import Problem
+from services.runtime.http.problems import Problem
 
 router = APIRouter(prefix="/v1", tags=["issues"], responses=problems(401, 403, 503))
 

@@ -14,7 +14,7 @@ from services.alerts.inbox.issue_details import IssueEventRow
 from services.alerts.inbox.issue_list import SeverityCount
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import AlertSeverity, Issue, IssueState
-from services.runtime.web.fields import Moment, PlainText
+from services.runtime.http.fields import Moment, PlainText
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Words = Annotated[list[Annotated[PlainText, StringConstraints(min_length=1, max_length=200)]], Field(max_length=100)]

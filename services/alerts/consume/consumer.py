@@ -17,9 +17,9 @@ from aiokafka.errors import KafkaError
 from services.alerts.consume.intake import PROGRESS, SCHEMA, FrictionIntake, FrictionRecord
 from services.alerts.consume.log_health import STALLED_AFTER_S, LogHealth
 from services.alerts.metrics import IntakeMetrics
+from services.runtime.addresses.brokers import Brokers
 from services.runtime.clock import Clock
-from services.runtime.health import CheckResult
-from services.runtime.kafka import close_consumer, cluster_line
+from services.runtime.kafka.log_ends import close_consumer, cluster_line
 from services.runtime.log import identity
 from services.runtime.log.applying import BatchApplier, RetryReason
 from services.runtime.log.batch import Batch, Run, gather
@@ -28,10 +28,10 @@ from services.runtime.log.dead_letters import trailing
 from services.runtime.log.gaps import Hole, continue_at
 from services.runtime.log.identity import LogVerdict
 from services.runtime.log.progress import DatabaseLedger, TopicLine
-from services.runtime.logs import get_logger
 from services.runtime.outages import tolerated
-from services.runtime.postgres import Pool, acquire, retrying
-from services.runtime.reach.brokers import Brokers
+from services.runtime.postgres.pools import Pool, acquire, retrying
+from services.runtime.telemetry.health import CheckResult
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.alerts.issues.json_columns import encode_json
 from services.runtime.log.progress import TopicLine
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

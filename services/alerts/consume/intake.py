@@ -25,8 +25,8 @@ from services.runtime.log.batch import Batch, Run, judge
 from services.runtime.log.dead_letters import DeadLetterGuard
 from services.runtime.log.identity import fingerprint
 from services.runtime.log.progress import Advance, ProgressTable, TopicLine
-from services.runtime.logs import get_logger
-from services.runtime.postgres import Connection, Pool, transaction
+from services.runtime.postgres.pools import Connection, Pool, transaction
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

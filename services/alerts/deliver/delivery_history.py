@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.runtime.postgres import Connection, Row
+from services.runtime.postgres.pools import Connection, Row
 
 DELIVERIES_SHOWN = 200
 

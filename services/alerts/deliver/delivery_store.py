@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.alerts.deliver.retry import BREAKER_OPENS_AFTER
-from services.runtime.postgres import Connection, Row, columns
+from services.runtime.postgres.pools import Connection, Row, columns
 
 WAKE = "alerts_deliveries"
 """LISTEN channel: a delivery is due. A message can be lost, so the dispatcher also polls."""

@@ -24,9 +24,9 @@ from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.metrics import DeliveryMetrics
 from services.alerts.wakeups import Wakeups
 from services.runtime.clock import Clock
-from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, acquire, is_transient
-from services.runtime.tasks import TaskOwner
+from services.runtime.postgres.pools import Pool, acquire, is_transient
+from services.runtime.process.tasks import TaskOwner
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -16,8 +16,8 @@ from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import AttemptOutcome, AttemptVerdict, EndpointHealth, HealthChange, health_after
 from services.alerts.issues.model import SYSTEM
 from services.alerts.metrics import DeliveryMetrics
-from services.runtime.logs import get_logger
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

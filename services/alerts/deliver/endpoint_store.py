@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.issues.json_columns import encode_json
-from services.runtime.postgres import Connection, Row
+from services.runtime.postgres.pools import Connection, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from services.alerts.issues.model import Issue, IssueState
 from services.alerts.metrics import StateMetrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.runtime.clock import Clock
-from services.runtime.postgres import Pool, WidenedError, retrying, transaction
+from services.runtime.postgres.pools import Pool, WidenedError, retrying, transaction
 
 Action = Callable[[Issue, bool], ActionVerdict]
 """Decides about an issue; the flag says whether a later issue of the same fingerprint is unresolved."""

@@ -9,7 +9,7 @@ import msgspec
 
 from services.alerts.issues.json_columns import decode_issue
 from services.alerts.issues.model import Issue
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 FRICTIONS_SHOWN = 100
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from services.alerts.issues.json_columns import decode_issue
 from services.alerts.issues.model import AlertSeverity, Issue, IssueState
 from services.alerts.live import feed_store
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 _FIRST = UUID(int=0)
 

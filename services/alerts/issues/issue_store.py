@@ -13,7 +13,7 @@ from services.alerts.issues.contract import read_friction
 from services.alerts.issues.json_columns import decode_issue, encode_issue, encode_json
 from services.alerts.issues.model import Issue, IssueChange, PlacedFriction
 from services.alerts.issues.placement import PlacementContext
-from services.runtime.postgres import Connection, Row, WidenedError, columns
+from services.runtime.postgres.pools import Connection, Row, WidenedError, columns
 
 
 async def load_context(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.runtime.postgres import Connection, columns
+from services.runtime.postgres.pools import Connection, columns
 
 _XIDS, _IDS = 2**64, 2**63
 """PostgreSQL's `xid8` has 64 bits; its `bigint` has 63 and a sign."""

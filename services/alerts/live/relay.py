@@ -16,10 +16,10 @@ from schemas.documents import issue as issue_v1
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.live import feed_store
 from services.runtime.clock import Clock
-from services.runtime.kafka import Publisher, PublishFailed
-from services.runtime.logs import get_logger
-from services.runtime.postgres import Connection, Pool, acquire, check_writable, is_transient
-from services.runtime.record import Record
+from services.runtime.kafka.producer import Publisher, PublishFailed
+from services.runtime.kafka.record import Record
+from services.runtime.postgres.pools import Connection, Pool, acquire, check_writable, is_transient
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -19,7 +19,7 @@ from services.alerts.notify import directory_store, notification_store
 from services.alerts.notify.decision import NotificationReason
 from services.alerts.notify.notification import Notification, NotificationPlan, plan_notification
 from services.alerts.notify.webhook_body import render_webhook
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 _FEED_TYPES = (
     (IssueEventKind.OPENED, "issue.opened"),

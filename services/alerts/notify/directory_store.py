@@ -13,7 +13,7 @@ import msgspec
 from services.alerts.issues.json_columns import encode_json
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 
 class _Matchers(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.notification import Notification
-from services.runtime.postgres import Connection, columns
+from services.runtime.postgres.pools import Connection, columns
 
 
 async def add(

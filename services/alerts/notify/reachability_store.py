@@ -15,7 +15,7 @@ from services.alerts.issues.json_columns import decode_issue
 from services.alerts.issues.model import Issue
 from services.alerts.notify.directory_store import DIRECTORY_COLUMNS, read_directory
 from services.alerts.notify.reachability import DeliveryBacklog, ReachabilitySurvey, UnheardIssues
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 SURVEY_QUERY = f"""
 SELECT {DIRECTORY_COLUMNS},

@@ -17,8 +17,8 @@ from services.alerts.notify import directory_store, reachability_store
 from services.alerts.notify.reachability import Reachability, ReachabilityReport, SilenceReason, report_reachability
 from services.alerts.upkeep import upkeep_store as store
 from services.runtime.clock import Clock
-from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, acquire, is_transient, transaction
+from services.runtime.postgres.pools import Pool, acquire, is_transient, transaction
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 ATTEMPTS = """
 DELETE FROM alerts.attempts WHERE ctid = ANY (ARRAY(

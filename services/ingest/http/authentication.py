@@ -8,7 +8,7 @@ from services.ingest.protection.wrong_keys import WrongKeyLimiter
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source, SourceScope
 from services.ingest.sources.source_keys import SourceKeys
-from services.runtime.keys import KeyKind, KeyRing, Verdict, parse
+from services.runtime.credentials.api_keys import KeyKind, KeyRing, Verdict, parse
 
 ALL_SOURCES = None
 """What a viewer with an operator's key may look into."""

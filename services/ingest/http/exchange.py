@@ -22,10 +22,10 @@ from services.ingest.protection.client_address import client_address
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.results.messages import Language, preferred_language, say
 from services.ingest.sources.source import Source
-from services.runtime.heads import BODY_ARRIVED
-from services.runtime.http import Problem, problem_response
-from services.runtime.logs import get_logger
-from services.runtime.web.methods import allow, without_body
+from services.runtime.http.heads import BODY_ARRIVED
+from services.runtime.http.methods import allow, without_body
+from services.runtime.http.problems import Problem, problem_response
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.runtime.http import beside
+from services.runtime.http.application import beside
 
 Operation = Mapping[str, Any]
 """An OpenAPI operation: `summary`, `description`, `operationId`, `tags`, `responses` (the first is the good one),

@@ -4,7 +4,7 @@ from typing import Any
 
 from services.ingest.inspector.follow_up import LaterOutcome, OutcomeProvider
 from services.ingest.inspector.query import MOST_ENTRIES
-from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
+from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE
 
 TAG = {"name": "inspector", "description": "What a source sent lately, what became of it, why, and how to mend it."}
 

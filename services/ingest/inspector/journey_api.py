@@ -10,7 +10,7 @@ import httpx2
 import msgspec
 
 from services.ingest.inspector.follow_up import JourneyUnreachableError, ReportedOutcome
-from services.runtime.logs import get_logger
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

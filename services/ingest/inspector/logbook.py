@@ -17,7 +17,7 @@ import msgspec
 from schemas.documents.dead_letter import DeadLetterDocument
 from services.ingest.reasons import ItemOutcome, RequestRefusal
 from services.ingest.results.verdict import Facts, ItemResult
-from services.runtime.record import Record
+from services.runtime.kafka.record import Record
 
 _PAGE_BYTES = 400
 _ENTRY_BYTES = 250

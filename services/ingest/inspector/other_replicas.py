@@ -13,7 +13,7 @@ from typing import Protocol
 from schemas.codec import UndecodableError
 from schemas.documents import dead_letter
 from services.ingest.inspector.logbook import Logbook
-from services.runtime.logs import get_logger
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -1,8 +1,8 @@
 """The secrets that channel systems sign their webhooks with.
 
 Which system a source is, and how it is set up, stands in `ingest.sources.dialects` under `channels`. A secret is the
-vendor's and must be read again, so it is sealed (services/runtime/sealing.py), or it is the name of a file that every
-replica has mounted; several at once, so that one can be rotated.
+vendor's and must be read again, so it is sealed (services/runtime/credentials/sealing.py), or it is the name of a file
+that every replica has mounted; several at once, so that one can be rotated.
 """
 
 from alembic import op

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.documents.touchpoint import SEALED
-from services.runtime.sealing import CannotUnsealError, Seal, Sealed
+from services.runtime.credentials.sealing import CannotUnsealError, Seal, Sealed
 
 _LONGEST: Final = 4096
 """Characters of one text among the attributes, by the contract."""

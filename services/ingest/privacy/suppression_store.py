@@ -1,7 +1,7 @@
 """The suppression list in PostgreSQL (`ingest.suppressions`, `ingest.suppression_list`)."""
 
 from services.ingest.privacy.suppressions import SuppressionList
-from services.runtime.postgres import TRANSIENT, Pool, acquire
+from services.runtime.postgres.pools import TRANSIENT, Pool, acquire
 
 
 class PostgresSuppressionStore:

@@ -13,9 +13,9 @@ from schemas.identifiers import spelling
 from schemas.identifiers.pseudonyms import pseudonym
 from schemas.identifiers.spelling import MAX_IDENTIFIER_LENGTH, SpelledIdentifier
 from services.ingest.metrics import IngestMetrics
-from services.runtime.health import CheckResult
-from services.runtime.logs import get_logger
-from services.runtime.refreshing import refresh_for_ever
+from services.runtime.process.refreshing import refresh_for_ever
+from services.runtime.telemetry.health import CheckResult
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

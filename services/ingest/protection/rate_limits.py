@@ -12,7 +12,7 @@ from services.ingest.protection.token_buckets import BucketQuota, TokenBucket, T
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source, SourcePace
 from services.runtime.clock import Clock
-from services.runtime.logs import get_logger
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

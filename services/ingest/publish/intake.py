@@ -37,9 +37,9 @@ from services.ingest.touchpoint.acceptance import (
 from services.ingest.touchpoint.document import ItemLimits, UnreadableItem
 from services.ingest.touchpoint.repair import MemberRepair
 from services.runtime.clock import Clock, new_trace_id
-from services.runtime.kafka import Publisher, PublishFailed
-from services.runtime.logs import get_logger
-from services.runtime.record import Record
+from services.runtime.kafka.producer import Publisher, PublishFailed
+from services.runtime.kafka.record import Record
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

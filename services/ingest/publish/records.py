@@ -13,7 +13,7 @@ from functools import lru_cache
 from schemas.documents import dead_letter, touchpoint
 from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
 from services.ingest.touchpoint.acceptance import AcceptedTouchpoint
-from services.runtime.record import Record
+from services.runtime.kafka.record import Record
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _KEY_BYTES = 16

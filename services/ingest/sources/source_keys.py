@@ -14,10 +14,10 @@ from typing import Protocol
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source
 from services.runtime.clock import Clock
-from services.runtime.health import CheckResult
-from services.runtime.keys import StoredKey, Verdict, judge, parse
-from services.runtime.logs import get_logger
-from services.runtime.refreshing import refresh_for_ever
+from services.runtime.credentials.api_keys import StoredKey, Verdict, judge, parse
+from services.runtime.process.refreshing import refresh_for_ever
+from services.runtime.telemetry.health import CheckResult
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

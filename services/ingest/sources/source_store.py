@@ -11,9 +11,9 @@ from schemas.vocabulary import Channel
 from services.ingest.sources.source import Source, SourcePace, SourceScope
 from services.ingest.sources.source_keys import SourceKey
 from services.ingest.timing.touchpoint_time import ClockMode
-from services.runtime.keys import KeyKind, StoredKey
-from services.runtime.logs import get_logger
-from services.runtime.postgres import TRANSIENT, Pool, Row, acquire
+from services.runtime.credentials.api_keys import KeyKind, StoredKey
+from services.runtime.postgres.pools import TRANSIENT, Pool, Row, acquire
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from schemas.identifiers.telephone import known_region
-from services.runtime.reach import forms
+from services.runtime.addresses import value_forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
 
@@ -17,9 +17,9 @@ class ApiSettings(Settings):
     env_prefix = "WAYMARK_JOURNEY_API_"
     verbatim = frozenset({"privacy_secret"})  # the same as ingest's, to the letter
 
-    host: forms.Host = Field("127.0.0.1", description="Address to listen on.")
+    host: value_forms.Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8081, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    path_prefix: forms.PathPrefix = Field(
+    path_prefix: value_forms.PathPrefix = Field(
         "",
         description="Path (`/waymark`) that a proxy leaves before ours; empty where it takes it off.",
     )

@@ -20,21 +20,24 @@ from services.journey.api.messages import Refusal, refuse
 from services.journey.api.overview import PulseMetrics, keep
 from services.journey.api.routes import ReadApi, mount
 from services.journey.read.queries import Reader
-from services.runtime import logs
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.health import Check, CheckResult, Health
-from services.runtime.http import (
-    OnReady,
-    build_api,
-    field_problems,
-    http_problem,
-    problem_response,
-    serving,
-    until_stopped,
+from services.runtime.http.application import build_api, field_problems, http_problem
+from services.runtime.http.problems import problem_response
+from services.runtime.http.server import OnReady, serving, until_stopped
+from services.runtime.postgres.pools import (
+    TRANSIENT,
+    Pool,
+    acquire,
+    close_pool,
+    create_pool,
+    is_transient,
+    ping,
+    place_of,
 )
-from services.runtime.postgres import TRANSIENT, Pool, acquire, close_pool, create_pool, is_transient, ping, place_of
-from services.runtime.starting import check_listening, open_postgres
-from services.runtime.tasks import TaskOwner
+from services.runtime.process.startup import check_listening, open_postgres
+from services.runtime.process.tasks import TaskOwner
+from services.runtime.telemetry import logs
+from services.runtime.telemetry.health import Check, CheckResult, Health
 
 _log = logs.get_logger(__name__)
 

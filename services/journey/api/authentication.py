@@ -1,6 +1,7 @@
 """Who may read: reader, agent and admin keys of `journey.api_keys`, presented as a bearer token.
 
-How keys look and are compared is left to `services.runtime.keys`; the rows are read here, and nothing is written.
+How keys look and are compared is left to `services.runtime.credentials.api_keys`; the rows are read here, and nothing
+is written.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,8 +10,8 @@ from typing import Final
 
 from services.journey.api.messages import Refusal
 from services.runtime.clock import Clock
-from services.runtime.keys import KeyKind, KeyRing, StoredKey, Verdict, parse
-from services.runtime.postgres import TRANSIENT, Pool, acquire
+from services.runtime.credentials.api_keys import KeyKind, KeyRing, StoredKey, Verdict, parse
+from services.runtime.postgres.pools import TRANSIENT, Pool, acquire
 
 _FIND: Final = """
 SELECT kind, key_id, label, secret_hash, expires_at, revoked_at IS NOT NULL AS revoked

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from services.runtime.http import Problem
+from services.runtime.http.problems import Problem
 
 _LANGUAGES: Final = ("en", "ko")
 

@@ -12,7 +12,7 @@ import msgspec
 
 from services.journey.domain.touchpoint import Touchpoint, TouchpointKey, fingerprint
 from services.journey.equivalence import is_repeat
-from services.runtime.postgres import ACQUIRE_TIMEOUT_S, Pool
+from services.runtime.postgres.pools import ACQUIRE_TIMEOUT_S, Pool
 
 MOST: Final = 200
 """Touchpoints in one question."""

@@ -14,8 +14,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Gauge
 
 from services.runtime.clock import Clock
-from services.runtime.logs import get_logger
-from services.runtime.postgres import TRANSIENT, Pool, transaction
+from services.runtime.postgres.pools import TRANSIENT, Pool, transaction
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -31,9 +31,9 @@ from services.journey.read.queries import (
     Who,
 )
 from services.journey.read.views import CustomerView, JourneyPage, JourneyState, JourneyView, OutcomesView, TimelinePage
-from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
-from services.runtime.postgres import Pool
-from services.runtime.web.fields import Moment, PlainText
+from services.runtime.http.fields import Moment, PlainText
+from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
+from services.runtime.postgres.pools import Pool
 
 P = TypeVar("P")
 

@@ -21,9 +21,9 @@ from services.journey.consume.intake import Chunk, Intake
 from services.journey.failpoints import Failpoint, Failpoints
 from services.journey.metrics import Metrics
 from services.runtime.clock import Clock
-from services.runtime.collector import uncollected
-from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, is_transient, transaction
+from services.runtime.postgres.pools import Pool, is_transient, transaction
+from services.runtime.process.garbage_collection import uncollected
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -10,7 +10,7 @@ from services.journey.consume.decoding import Poison, PoisonCode, Readable
 from services.journey.domain.touchpoint import TouchpointKey
 from services.journey.equivalence import is_repeat
 from services.journey.store import touchpoints
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 Place = tuple[int, int]
 """Partition and offset of a record."""

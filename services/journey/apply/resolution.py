@@ -27,7 +27,7 @@ from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
 from services.journey.store import customers, identifiers
 from services.journey.store.customers import Absorption, LockedCustomer
 from services.journey.store.identifiers import KeptLink, LinkRow, Mention
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 
 class WidenedError(Exception):

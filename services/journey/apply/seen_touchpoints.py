@@ -6,7 +6,7 @@ from operator import attrgetter
 
 import msgspec
 
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 Key = tuple[str, str]
 """`(source, id)` of a touchpoint."""

@@ -22,7 +22,7 @@ from services.journey.renew.customer_update import Fresh, News
 from services.journey.renew.renewal import Renewer, Step, unheard
 from services.journey.renew.writer import Written
 from services.runtime.log.identity import fingerprint
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import msgspec
 
 from services.journey.consume.intake import Record
 from services.journey.consume.progress import Line
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ from services.journey.consume.transport import KAFKA_FAILURES
 from services.journey.consume.watchdog import StuckReason, Watch
 from services.journey.metrics import StreamMetrics
 from services.runtime.clock import Clock
-from services.runtime.kafka import LogEnds
-from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, acquire, is_transient
+from services.runtime.kafka.log_ends import LogEnds
+from services.runtime.postgres.pools import Pool, acquire, is_transient
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

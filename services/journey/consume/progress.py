@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.runtime.postgres import Connection, Row
+from services.runtime.postgres.pools import Connection, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

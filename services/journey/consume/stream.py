@@ -16,7 +16,7 @@ from services.journey.consume.batch_size import BatchSize
 from services.journey.consume.intake import Chunk
 from services.journey.consume.transport import JourneyApp, Wiring, broker_urls
 from services.journey.settings import ProcessSettings
-from services.runtime.reach.brokers import Brokers
+from services.runtime.addresses.brokers import Brokers
 
 FOREVER_S = 10 * 86_400.0
 """A fetch may be late by this much before the client leaves the group. Faust's 1,000 s would evict a worker that waits

@@ -24,7 +24,7 @@ from yarl import URL
 
 from services.journey.consume.intake import Chunk, Claim, Hole, Intake, Record, fit
 from services.runtime.log.identity import LogRefusedError, LogVerdict, Position, examine
-from services.runtime.logs import get_logger
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 from typing import NoReturn
 
 from services.runtime.clock import Clock
-from services.runtime.logs import get_logger
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

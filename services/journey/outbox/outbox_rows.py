@@ -10,8 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.runtime.postgres import Connection
-from services.runtime.record import Headers, Record
+from services.runtime.kafka.record import Headers, Record
+from services.runtime.postgres.pools import Connection
 
 _CLAIM_LOCK = 7_215_309  # any number that nothing else in this database uses
 

@@ -14,9 +14,9 @@ from services.journey.failpoints import Failpoint, Failpoints
 from services.journey.metrics import FrictionMetrics
 from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import Leased
-from services.runtime.kafka import Publisher, PublishFailed
-from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, acquire, is_transient, transaction
+from services.runtime.kafka.producer import Publisher, PublishFailed
+from services.runtime.postgres.pools import Pool, acquire, is_transient, transaction
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

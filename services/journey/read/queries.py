@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.journey.read import view_rows
 from services.journey.read.views import CustomerView, FrictionView, JourneySummary, JourneyView, TimelineTouchpoint
-from services.runtime.postgres import Connection, Pool, Row, acquire
+from services.runtime.postgres.pools import Connection, Pool, Row, acquire
 
 OPEN_JOURNEYS: Final = 100
 FRICTIONS: Final = 200

@@ -27,7 +27,7 @@ from services.journey.read.views import (
     TimelineTouchpoint,
     TouchpointRef,
 )
-from services.runtime.postgres import Row
+from services.runtime.postgres.pools import Row
 
 _EFFORT_PARTS = TypeAdapter(list[EffortPart])
 

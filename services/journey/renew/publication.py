@@ -17,7 +17,7 @@ from services.journey.domain.friction import Friction
 from services.journey.domain.journey import Journey
 from services.journey.outbox.outbox_rows import Outgoing
 from services.journey.store.journeys import Gone
-from services.runtime.record import Record
+from services.runtime.kafka.record import Record
 
 _ORIGIN = origin("journey")
 _FRICTION = Codec(Friction)

@@ -22,8 +22,8 @@ from services.journey.domain.touchpoint import RecordedTouchpoint, in_order
 from services.journey.renew.customer_update import Comparison, News
 from services.journey.renew.writer import Writer, Written
 from services.journey.store import frictions, journeys, timer_rows, touchpoints
-from services.runtime.postgres import Connection
-from services.runtime.tasks import beside
+from services.runtime.postgres.pools import Connection
+from services.runtime.process.tasks import beside
 
 GROUP = 100
 """Customers whose histories are read, compared and written together. Three groups are in memory: while one is compared,

@@ -23,7 +23,7 @@ from services.journey.store.frictions import Failure, FrictionRow
 from services.journey.store.journeys import Gone, JourneyRow
 from services.journey.store.timer_rows import Armed
 from services.journey.store.touchpoints import Placed, TouchpointRow
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 
 @dataclass(slots=True, kw_only=True)

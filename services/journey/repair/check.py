@@ -16,7 +16,7 @@ from services.journey.repair.differences import (
     strongest_known,
 )
 from services.journey.repair.stored_identity import Astray, Counted, LedgerLink, Owned
-from services.runtime.postgres import Connection, Pool, acquire
+from services.runtime.postgres.pools import Connection, Pool, acquire
 
 CUSTOMERS_AT_ONCE = 500
 """Customers of one page: what is in memory, and for how long one snapshot is held."""

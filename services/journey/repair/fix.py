@@ -26,7 +26,7 @@ from services.journey.repair.stored_identity import Astray, LedgerLink
 from services.journey.repair.unmerge import Unmerger
 from services.journey.store import customers
 from services.journey.store.customers import Absorption, LockedCustomer
-from services.runtime.postgres import Connection, Pool, retrying, transaction
+from services.runtime.postgres.pools import Connection, Pool, retrying, transaction
 
 LINKS_AT_ONCE = 20
 """Links followed in one transaction: each may merge two customers with all their touchpoints."""

@@ -11,7 +11,7 @@ import msgspec
 
 from services.journey.domain.touchpoint import Touchpoint
 from services.journey.store.identifiers import IdentifierKey, LinkKey
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 _DECODER = msgspec.json.Decoder(Touchpoint)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from services.journey.domain.touchpoint import Identifier
 from services.journey.store.identifiers import IdentifierKey, LinkKey
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 NOBODY = UUID(int=0)
 """Before the first customer."""

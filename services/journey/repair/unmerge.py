@@ -20,7 +20,7 @@ from services.journey.renew.customer_update import News
 from services.journey.renew.renewal import Renewer
 from services.journey.repair import ledger
 from services.journey.store import customers, identifiers
-from services.runtime.postgres import Connection, Pool, retrying, transaction
+from services.runtime.postgres.pools import Connection, Pool, retrying, transaction
 
 ATTEMPTS = 10
 

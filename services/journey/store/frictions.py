@@ -9,7 +9,7 @@ from uuid import UUID
 from services.journey.domain.friction import Friction, FrictionState, StoredFriction
 from services.journey.domain.names import CustomerId, FrictionId
 from services.journey.store.touchpoints import Since
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 _LOAD = """
 SELECT f.friction_id, f.customer_id, f.rule, f.state, f.revision, f.quiet, f.detected_at, f.digest, f.payload

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 IdentifierKey = tuple[str, str]
 LinkKey = tuple[IdentifierKey, IdentifierKey]

@@ -12,7 +12,7 @@ from services.journey.domain.comparison.changes import DissolvedJourney, Journey
 from services.journey.domain.journey import Journey, StoredJourney
 from services.journey.domain.names import CustomerId, JourneyId
 from services.journey.store.touchpoints import Since
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 _LOAD = """
 SELECT j.journey_id, j.customer_id, j.version, j.created_at, j.last_at, j.digest

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.journey.domain.names import TimerId
 from services.journey.domain.timer import StoredTimer, Timer, TimerState
 from services.journey.store.touchpoints import Since
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 _LOAD = """
 SELECT t.timer_id, t.customer_id, t.rule, t.source, t.touchpoint_id, t.state, t.due_at

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, TouchpointKey
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 Since = Mapping[UUID, datetime | None]
 """Customers, and from when on their past matters: None for all of it."""

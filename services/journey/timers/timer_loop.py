@@ -24,8 +24,8 @@ from services.journey.store import customers, frictions, journeys, timer_rows
 from services.journey.store.timer_rows import Reach
 from services.journey.timers.horizon import Horizon, horizon
 from services.runtime.clock import Clock
-from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, acquire, is_transient, transaction
+from services.runtime.postgres.pools import Pool, acquire, is_transient, transaction
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -17,8 +17,8 @@ import asyncpg
 
 from services.runtime.log.batch import Batch, FencedError, Item, Run
 from services.runtime.log.dead_letters import UNSTORABLE
-from services.runtime.logs import get_logger
-from services.runtime.postgres import WidenedError, is_transient
+from services.runtime.postgres.pools import WidenedError, is_transient
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 import asyncpg
 
 from services.runtime.log.progress import TopicLine
-from services.runtime.postgres import Connection
+from services.runtime.postgres.pools import Connection
 
 UNSTORABLE: tuple[type[Exception], ...] = (
     asyncpg.DataError,

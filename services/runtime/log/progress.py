@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.runtime.postgres import Connection, Pool, Row, acquire, retrying
+from services.runtime.postgres.pools import Connection, Pool, Row, acquire, retrying
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -173,7 +173,7 @@ async def _enable(engine: Engine, endpoint: Any) -> None:
 
 async def _replay(engine: Engine, clock: SteppingClock, name: str) -> None:
     from services.alerts.deliver import delivery_store
-    from services.runtime.postgres import transaction
+    from services.runtime.postgres.pools import transaction
 
     async with transaction(engine.pool) as connection:
         await delivery_store.replay(connection, name, clock.now())

@@ -7,7 +7,7 @@ from functools import partial
 import asyncpg
 import psycopg
 
-from services.runtime import postgres
+from services.runtime.postgres import pools
 from tests.faults import steps
 from tests.faults.checker import Check
 from tests.faults.conditions import until
@@ -77,7 +77,7 @@ async def disturbed(lab: Lab, seed: int, *, seconds: float) -> Verdict:
 
 async def _disturb(scene: Scene) -> None:
     steps.install(scene.engines.database)
-    pool = await postgres.create_pool(scene.engines.database, application_name="waymark-lab-pool", size=POOL)
+    pool = await pools.create_pool(scene.engines.database, application_name="waymark-lab-pool", size=POOL)
     try:
         await scene.sending.wait()
         async with asyncio.TaskGroup() as tasks:
@@ -87,7 +87,7 @@ async def _disturb(scene: Scene) -> None:
             tasks.create_task(_use(pool, scene))
         scene.checks.append(await _whole(pool))
     finally:
-        await postgres.close_pool(pool)
+        await pools.close_pool(pool)
     reasons = read_logs(scene.fleet).events
     scene.checks += [
         Check(
@@ -167,21 +167,21 @@ async def _withhold(scene: Scene) -> None:
         await connection.close()
 
 
-async def _use(pool: postgres.Pool, scene: Scene) -> None:
+async def _use(pool: pools.Pool, scene: Scene) -> None:
     """Use a pool of our own as services do, while its sessions are ended too."""
     while not scene.sent.is_set():
         try:
-            async with postgres.transaction(pool) as connection:
+            async with pools.transaction(pool) as connection:
                 await connection.execute("SELECT pg_sleep(0.05)")
         except Exception as error:
-            if not postgres.is_transient(error):
+            if not pools.is_transient(error):
                 raise
             scene.counts["our own failed"] += 1
 
 
-async def _whole(pool: postgres.Pool) -> Check:
+async def _whole(pool: pools.Pool) -> Check:
     """Whether as many connections can be had at once as before (asyncpg's pools are known to leak)."""
-    held: list[postgres.Connection] = []
+    held: list[pools.Connection] = []
     try:
         async with asyncio.timeout(20.0):
             while len(held) < POOL:

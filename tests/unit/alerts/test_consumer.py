@@ -11,11 +11,11 @@ from services.alerts.consume.consumer import ConsumerSettings, FrictionConsumer
 from services.alerts.consume.intake import FrictionIntake, FrictionRecord
 from services.alerts.consume.log_health import STALLED_AFTER_S
 from services.alerts.metrics import IntakeMetrics
+from services.runtime.addresses.brokers import Brokers
 from services.runtime.log.batch import Batch
 from services.runtime.log.claims import Claim, ExaminedClaim
 from services.runtime.log.identity import LogVerdict, Position
 from services.runtime.log.progress import TopicLine
-from services.runtime.reach.brokers import Brokers
 from tests.conftest import SteppingClock
 
 TP = TopicPartition("frictions", 0)

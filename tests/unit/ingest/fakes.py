@@ -16,10 +16,10 @@ from services.ingest.settings import IngestSettings
 from services.ingest.sources.source import Source
 from services.ingest.sources.source_keys import SourceKey
 from services.runtime.clock import new_id
-from services.runtime.health import Health
-from services.runtime.kafka import PublishFailed
-from services.runtime.keys import KeyKind, MintedKey, StoredKey, mint
-from services.runtime.record import Record
+from services.runtime.credentials.api_keys import KeyKind, MintedKey, StoredKey, mint
+from services.runtime.kafka.producer import PublishFailed
+from services.runtime.kafka.record import Record
+from services.runtime.telemetry.health import Health
 from tests.conftest import SteppingClock
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
@@ -39,7 +39,7 @@ def a_touchpoint(**members: Any) -> dict[str, Any]:
 
 
 class RecordingPublisher:
-    """A Kafka that remembers what it was given. Satisfies `services.runtime.kafka.Publisher`.
+    """A Kafka that remembers what it was given. Satisfies `services.runtime.kafka.producer.Publisher`.
 
     `refuse` names topics that are not acknowledged; `stuck` is a topic that is never answered for until `release`.
     """

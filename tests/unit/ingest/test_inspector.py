@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.ingest.inspector import masking
 from services.ingest.sources.source import Source, SourceScope
-from services.runtime.keys import KeyKind
+from services.runtime.credentials.api_keys import KeyKind
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)

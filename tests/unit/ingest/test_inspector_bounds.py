@@ -8,7 +8,7 @@ from typing import Any
 from services.ingest.inspector.logbook import Logbook, LogbookLimits, RecordedRefusal
 from services.ingest.reasons import ItemOutcome, RequestRefusal, TouchpointRejection
 from services.ingest.results.verdict import ItemResult
-from services.runtime.record import Record
+from services.runtime.kafka.record import Record
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
 

@@ -8,7 +8,7 @@ import pytest
 
 from services.ingest.inspector.follow_up import JourneyUnreachableError, LaterOutcome, ReportedOutcome
 from services.ingest.sources.source import Source
-from services.runtime.keys import KeyKind
+from services.runtime.credentials.api_keys import KeyKind
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 from tests.unit.ingest.test_inspector_stream import Watching
 from tests.waiting import until

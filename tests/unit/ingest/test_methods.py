@@ -5,7 +5,7 @@ import asyncio
 import httpx2
 import pytest
 
-from services.runtime.http import serving
+from services.runtime.http.server import serving
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, bench_with
 

@@ -19,7 +19,7 @@ from prometheus_client import generate_latest
 
 from schemas.documents import dead_letter
 from services.ingest.sources.source import Source, SourceScope
-from services.runtime.logs import configure
+from services.runtime.telemetry.logs import configure
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with
 from tests.unit.ingest.test_suppressions import ListInMemory

@@ -12,7 +12,7 @@ from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError, Pr
 from services.ingest.privacy.sealing import ValueSealer, is_sealed
 from services.ingest.publish.records import key_of
 from services.ingest.sources.source import Source
-from services.runtime.sealing import CannotUnsealError
+from services.runtime.credentials.sealing import CannotUnsealError
 from services.runtime.settings import SettingsError
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with

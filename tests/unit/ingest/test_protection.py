@@ -16,7 +16,7 @@ from services.ingest.protection.token_buckets import BucketQuota, TokenBucket, T
 from services.ingest.protection.wrong_keys import WrongKeyLimiter
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source, SourcePace
-from services.runtime.keys import KeyKind, mint
+from services.runtime.credentials.api_keys import KeyKind, mint
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with
 

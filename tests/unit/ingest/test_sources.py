@@ -6,7 +6,7 @@ import pytest
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source
 from services.ingest.sources.source_keys import SourceKeys
-from services.runtime.keys import KeyKind, mint
+from services.runtime.credentials.api_keys import KeyKind, mint
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import NOW, KeysInMemory
 from tests.waiting import until

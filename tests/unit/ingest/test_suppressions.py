@@ -15,7 +15,7 @@ from services.ingest.privacy.screen import PrivacyScreen
 from services.ingest.privacy.sealing import ValueSealer
 from services.ingest.privacy.suppressions import PROBE, SuppressionList, Suppressions
 from services.ingest.privacy.treatment import PolicyApplier
-from services.runtime.health import CheckResult
+from services.runtime.telemetry.health import CheckResult
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
 from tests.waiting import until

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.samples import Sample
 
-from services.runtime.distribution import Distribution
+from services.runtime.telemetry.histograms import Distribution
 
 BUCKETS = (0.5, 1, 2.5, 10)
 VALUES = st.lists(st.one_of(st.sampled_from([0, *BUCKETS]), st.floats(0, 20), st.integers(0, 20)), max_size=30)

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from services.runtime import heads
-from services.runtime.http import serving
+from services.runtime.http import heads
+from services.runtime.http.server import serving
 
 
 class Paper(asyncio.Transport):

@@ -10,8 +10,10 @@ from fastapi.responses import StreamingResponse
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, ConfigDict
 
-from services.runtime.health import CheckResult, Health
-from services.runtime.http import MAX_BODY_BYTES, FieldProblem, Problem, build_api, serving
+from services.runtime.http.application import MAX_BODY_BYTES, build_api
+from services.runtime.http.problems import FieldProblem, Problem
+from services.runtime.http.server import serving
+from services.runtime.telemetry.health import CheckResult, Health
 
 JSON = {"content-type": "application/json"}
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.runtime.keys import KeyKind, KeyRing, StoredKey, Verdict, judge, mint, parse
+from services.runtime.credentials.api_keys import KeyKind, KeyRing, StoredKey, Verdict, judge, mint, parse
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 

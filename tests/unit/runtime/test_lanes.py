@@ -6,8 +6,8 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.runtime.lanes import Lanes
-from services.runtime.record import Record
+from services.runtime.kafka.group_commit import Lanes
+from services.runtime.kafka.record import Record
 
 
 class ProducerInHand:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from psycopg import conninfo, pq
 
-from services.runtime.database.address import read
-from services.runtime.reach.libpq import OTHER_NAMES, PARAMETERS, SYSTEM, Form, Reach, is_for_commands
-from services.runtime.reach.postgres_url import problems
+from services.runtime.addresses.libpq import OTHER_NAMES, PARAMETERS, SYSTEM, Form, Reach, is_for_commands
+from services.runtime.addresses.postgres_url import problems
+from services.runtime.postgres.address import read
 from tests.authority import Authority
 
 NAMES = sorted(option.keyword.decode() for option in pq.Conninfo.get_defaults())

@@ -10,7 +10,7 @@ from services.runtime.log import applying
 from services.runtime.log.applying import UNDIVIDED, BatchApplier, RetryReason
 from services.runtime.log.batch import Batch, FencedError, Run, gather
 from services.runtime.log.claims import Claim
-from services.runtime.postgres import WidenedError
+from services.runtime.postgres.pools import WidenedError
 
 
 @dataclass(frozen=True, slots=True)

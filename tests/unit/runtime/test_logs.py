@@ -10,7 +10,7 @@ import pytest
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from services.runtime.logs import Sparing, configure, get_logger, what_failed
+from services.runtime.telemetry.logs import Sparing, configure, get_logger, what_failed
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.reach.postgres_url import problems
+from services.runtime.addresses.postgres_url import problems
 from tests.authority import Authority
 
 SECRET = "hid"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.runtime.sealing import CannotUnsealError, Seal, Sealed
+from services.runtime.credentials.sealing import CannotUnsealError, Seal, Sealed
 
 OLD, NEW = "old master key, thirty-two letters", "new master key, thirty-two letters"
 NONCE = b"0123456789ab"

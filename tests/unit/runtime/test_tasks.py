@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.runtime.tasks import TaskOwner, UnexpectedEndError, beside
+from services.runtime.process.tasks import TaskOwner, UnexpectedEndError, beside
 
 
 async def forever() -> None:

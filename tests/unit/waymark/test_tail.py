@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from services.ingest.inspector.follow_up import LaterOutcome
-from services.runtime.http import serving
+from services.runtime.http.server import serving
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 from tests.unit.ingest.test_inspector_follow_up import Journey

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from services.runtime.postgres import Connection, Row
+from services.runtime.postgres.pools import Connection, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from services.ingest.results.verdict import ItemResult, reject_fields, reject_un
 from services.ingest.sources.source import Source
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits, UnreadableItem
-from services.runtime.logs import get_logger
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

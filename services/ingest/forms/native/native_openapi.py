@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas import validation
 from services.ingest.http.exchange import JSON_TYPE
-from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
+from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE
 
 EXAMPLE: dict[str, Any] = {
     "id": "call-8841-end",

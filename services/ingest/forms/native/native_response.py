@@ -13,7 +13,7 @@ from services.ingest.reasons import OUTCOMES, ItemOutcome, ResponseSummary
 from services.ingest.results.item_results import ItemResultView, result
 from services.ingest.results.messages import Language, say
 from services.ingest.results.verdict import ItemResult
-from services.runtime.http import PROBLEM_TYPE, TITLES
+from services.runtime.http.problems import PROBLEM_TYPE, TITLES
 
 
 class ResultsView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,7 +16,7 @@ from services.ingest.results.item_results import MemberNote
 from services.ingest.results.messages import Language, say
 from services.ingest.results.verdict import ItemResult
 from services.ingest.touchpoint.repair import MemberRepair
-from services.runtime.http import Problem, problem_response
+from services.runtime.http.problems import Problem, problem_response
 
 _ENCODER = msgspec.json.Encoder()
 

@@ -22,7 +22,7 @@ from services.ingest.sources.source_keys import SourceKeys
 from services.ingest.touchpoint import document, repair
 from services.ingest.touchpoint.document import ItemLimits, UnreadableItem
 from services.ingest.touchpoint.repair import MemberRepair
-from services.runtime.logs import get_logger
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

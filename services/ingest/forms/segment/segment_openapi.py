@@ -8,7 +8,7 @@ from typing import Any
 
 from services.ingest.forms.segment.segment_mapping import CallType
 from services.ingest.http.exchange import JSON_TYPE
-from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
+from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE
 
 TAG = {"name": "segment", "description": "Calls of Segment's, RudderStack's and Jitsu's libraries, unmodified."}
 

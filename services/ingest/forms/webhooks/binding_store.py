@@ -4,8 +4,8 @@ from collections import defaultdict
 
 from services.ingest.forms.webhooks.bindings import DIALECT, StoredBinding, StoredWebhookSecret
 from services.ingest.sources.source_store import SOURCE_COLUMNS, source_of
-from services.runtime.postgres import TRANSIENT, Pool, Row, acquire
-from services.runtime.sealing import Sealed
+from services.runtime.credentials.sealing import Sealed
+from services.runtime.postgres.pools import TRANSIENT, Pool, Row, acquire
 
 _SOURCES = f"SELECT s.scopes, {SOURCE_COLUMNS} FROM ingest.sources s WHERE s.dialects ? $1"  # noqa: S608  columns are ours
 _SECRETS = """

@@ -18,10 +18,10 @@ from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMappe
 from services.ingest.forms.webhooks.signatures import WebhookSecret
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source import Source
-from services.runtime.health import CheckResult
-from services.runtime.logs import get_logger
-from services.runtime.refreshing import refresh_for_ever
-from services.runtime.sealing import CannotUnsealError, Seal, Sealed
+from services.runtime.credentials.sealing import CannotUnsealError, Seal, Sealed
+from services.runtime.process.refreshing import refresh_for_ever
+from services.runtime.telemetry.health import CheckResult
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

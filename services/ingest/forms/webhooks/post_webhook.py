@@ -23,7 +23,7 @@ from services.ingest.publish.intake import IntakeRequest, TouchpointIntake
 from services.ingest.reasons import ItemOutcome, RequestRefusal, RequestRefusedError, TouchpointRejection
 from services.ingest.results.verdict import ItemResult
 from services.runtime.clock import Clock
-from services.runtime.logs import get_logger
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.runtime.http import PROBLEM_SCHEMA, PROBLEM_TYPE
+from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE
 
 _DESCRIPTION = """
 The address to give to a channel system (Twilio, Zendesk, KakaoTalk …). `waymark sources add NAME --system SYSTEM` sets

@@ -10,8 +10,8 @@ from services.ingest.http.raw_routes import RawRouteApp
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source import Source
 from services.runtime.clock import new_id
-from services.runtime.health import Health
-from services.runtime.sealing import Sealed
+from services.runtime.credentials.sealing import Sealed
+from services.runtime.telemetry.health import Health
 from tests.unit.ingest.fakes import Bench, Response
 from tests.unit.ingest.webhooks.deliveries import example
 from tests.unit.ingest.webhooks.test_signatures import VECTORS

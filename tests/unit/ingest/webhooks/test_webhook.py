@@ -12,7 +12,7 @@ import pytest
 
 from services.ingest.forms.webhooks.bindings import BindingProblem, StoredWebhookSecret
 from services.ingest.sources.source import Source
-from services.runtime.sealing import Sealed
+from services.runtime.credentials.sealing import Sealed
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Response
 from tests.unit.ingest.webhooks.bench import PUBLIC, WebhookBench, settings

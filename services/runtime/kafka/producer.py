@@ -1,31 +1,29 @@
-"""Kafka: an idempotent producer that is rebuilt when it wedges, topics as declared, and the end of a log.
+"""Writes records to Kafka through an idempotent producer that is rebuilt when it wedges.
 
 Leaves consuming to the services: the journey worker has Faust, alerts a loop of its own.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from services.runtime.health import CheckResult
-from services.runtime.lanes import Lanes
-from services.runtime.logs import get_logger
-from services.runtime.reach.brokers import Brokers, brokers_of
-from services.runtime.reach.kafka_access import find_trouble
-from services.runtime.record import Record
+from services.runtime.addresses.brokers import Brokers, brokers_of
+from services.runtime.kafka.access_check import find_trouble
+from services.runtime.kafka.group_commit import Lanes
+from services.runtime.kafka.log_ends import CLOSE_S
+from services.runtime.kafka.record import Record
+from services.runtime.telemetry.health import CheckResult
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 
 CHECK_S = 1.0
 """How long the brokers have to show why they do not answer."""
 
-CLOSE_S = 2.0
-"""How long a discarded producer has to end in good order."""
 
 ABANDON_S = 15.0
 """How long it has to end by force: a request that is under way to a frozen broker runs into its own timeout."""
@@ -173,18 +171,6 @@ class _Running:
     lanes: Lanes
 
 
-async def close_consumer(consumer: AIOKafkaConsumer) -> None:
-    """Leave the group and close, by force where no broker answers: the client would look for one for ever."""
-    try:
-        async with asyncio.timeout(CLOSE_S):
-            await consumer.stop()
-    except TimeoutError:
-        await consumer._client.close()  # aiokafka 0.14: `stop` does nothing when it is called again
-    except asyncio.CancelledError:  # a task of the group's that was cancelled without a broker ends `stop` half-way
-        await consumer._client.close()
-        raise
-
-
 async def _put_away(producer: AIOKafkaProducer) -> None:
     """Close a producer, by force where it cannot: `stop` waits until all is written, which may be never."""
     try:
@@ -230,103 +216,3 @@ def _hear(future: asyncio.Future[Any]) -> None:
     """Take note of an outcome that nobody waits for any more: asyncio logs an exception that nobody asks for."""
     if future.done() and not future.cancelled():
         future.exception()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopicSpec:
-    """A topic as it is to be. `config` holds Kafka's own names and values."""
-
-    name: str
-    partitions: int
-    replication: int
-    config: Mapping[str, str]
-
-
-async def ensure_topics(brokers: Brokers | str, specs: Sequence[TopicSpec], *, configure: bool = True) -> list[str]:
-    """Create the topics that are missing and return the problems of those that are there, one line each.
-
-    `configure=False` leaves the configuration out: the embedded broker knows none.
-    """
-    admin = AIOKafkaAdminClient(**brokers_of(brokers).options)
-    await admin.start()
-    try:
-        wanted = [
-            NewTopic(
-                name=spec.name,
-                num_partitions=spec.partitions,
-                replication_factor=spec.replication,
-                topic_configs=dict(spec.config) if configure else {},
-            )
-            for spec in specs
-        ]
-        existing = set(await admin.list_topics())
-        missing = [topic for topic in wanted if topic.name not in existing]
-        if missing:
-            try:
-                response = await admin.create_topics(missing)
-            except TopicAlreadyExistsError:
-                response = None  # another process was quicker
-            _raise_for(response)
-        # What was just made is as declared, and a broker may take a moment to tell of it.
-        there = [spec for spec in specs if spec.name in existing]
-        described = await admin.describe_topics([spec.name for spec in there]) if there else []
-    finally:
-        await admin.close()
-    found = {topic["topic"]: len(topic["partitions"]) for topic in described}
-    return [
-        f"topic {spec.name} has {found.get(spec.name, 0)} partitions, {spec.partitions} are declared"
-        for spec in there
-        if found.get(spec.name, 0) != spec.partitions
-    ]
-
-
-def _raise_for(response: Any) -> None:
-    for name, code, *rest in getattr(response, "topic_errors", ()):
-        if code not in {0, TopicAlreadyExistsError.errno}:
-            raise KafkaError(f"topic {name} could not be created: error {code} {rest}")
-
-
-async def cluster_line(brokers: Brokers | str, override: str = "") -> str:
-    """Return the name of the life of the log: `override`, else the cluster's id.
-
-    Raises:
-        aiokafka.errors.KafkaConnectionError: no broker answers, or it names no cluster.
-    """
-    if override:
-        return override
-    admin = AIOKafkaAdminClient(**brokers_of(brokers).options)
-    await admin.start()
-    try:
-        cluster = await admin.describe_cluster()
-    finally:
-        await admin.close()
-    name = cluster.get("cluster_id") if isinstance(cluster, dict) else None
-    if not name:
-        raise KafkaConnectionError("the broker names no cluster id; set WAYMARK_KAFKA_LINE")
-    return str(name)
-
-
-class LogEnds:
-    """Asks the beginnings and ends of partitions, over a consumer of its own that joins no group."""
-
-    def __init__(self, brokers: Brokers | str, *, client_id: str) -> None:
-        options = brokers_of(brokers).options
-        self._consumer = AIOKafkaConsumer(**options, client_id=client_id, enable_auto_commit=False)
-
-    async def start(self) -> None:
-        """Connect."""
-        await self._consumer.start()
-
-    async def stop(self) -> None:
-        """Close."""
-        await close_consumer(self._consumer)
-
-    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-        """Return the offset after the last record of each partition."""
-        found = await self._consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
-        return {tp.partition: offset for tp, offset in found.items()}
-
-    async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-        """Return the offset of the first record that each partition still keeps."""
-        found = await self._consumer.beginning_offsets([TopicPartition(topic, partition) for partition in partitions])
-        return {tp.partition: offset for tp, offset in found.items()}

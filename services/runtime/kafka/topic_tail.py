@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.runtime.reach.brokers import Brokers, brokers_of
+from services.runtime.addresses.brokers import Brokers, brokers_of
 
 TAIL_OUTAGES: tuple[type[BaseException], ...] = (KafkaError, OSError)
 """What reading a tail raises when Kafka does not answer."""

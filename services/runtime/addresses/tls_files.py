@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from services.runtime.reach.libpq import SYSTEM
+from services.runtime.addresses.libpq import SYSTEM
 
 FULL: Final = "verify-full"
 PARAMETERS: Final = frozenset(

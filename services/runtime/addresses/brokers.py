@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from services.runtime.reach import forms
+from services.runtime.addresses import value_forms
 
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -61,7 +61,7 @@ def brokers_of(given: Brokers | str) -> Brokers:
 
 def check_servers(text: str) -> str:
     """Return the bootstrap servers without blanks; raises ValueError."""
-    servers = forms.words(text)
+    servers = value_forms.words(text)
     if not servers:
         raise ValueError("names no server; give host:port, several comma separated")
     for number, server in enumerate(servers, start=1):
@@ -73,10 +73,10 @@ def check_servers(text: str) -> str:
             msg = f"{which} holds a `@`; user and password go into WAYMARK_KAFKA_SASL_USERNAME and …_PASSWORD"
             raise ValueError(msg)
         found = re.fullmatch(r"(?P<host>\[[^\[\]]+\]|[^:\[\]]+):(?P<port>[^:]*)", server)
-        if found is None or not forms.is_host(found["host"].strip("[]")):
+        if found is None or not value_forms.is_host(found["host"].strip("[]")):
             msg = f"{which} is not of the form host:port; an IPv6 address stands in brackets, [::1]:9092"
             raise ValueError(msg)
-        if not forms.is_port(found["port"]):
+        if not value_forms.is_port(found["port"]):
             msg = f"the port of {which} is no number from 1 to 65535"
             raise ValueError(msg)
     doubled = sorted({server for server in servers if servers.count(server) > 1})

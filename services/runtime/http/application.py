@@ -1,19 +1,13 @@
-"""HTTP for people and machines: problem documents, docs that need no internet, a server that drains.
+"""Builds an application: health, metrics, docs that need no internet, and a problem document for every error.
 
-Leaves routes to the services. Errors are RFC 9457 problem documents with two members more, `code` and `message`: a
-client library in the field retries a 400 whose body lacks them. What a caller sent is never echoed: it is personal.
+Leaves routes to the services, the form of an error to `problems`, and listening to `server`.
 """
 
 import asyncio
-import signal
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import orjson
-import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CollectorRegistry, Counter
@@ -24,110 +18,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.runtime.distribution import Distribution, Series
-from services.runtime.heads import GuardedProtocol
-from services.runtime.health import Health
-from services.runtime.logs import get_logger
-from services.runtime.web import docs
-from services.runtime.web.bodies import BodyLimit
-from services.runtime.web.fields import path_of
-from services.runtime.web.methods import Methods
-from services.runtime.web.prefix import Prefixed
+from services.runtime.http import docs
+from services.runtime.http.bodies import BodyLimit
+from services.runtime.http.fields import path_of
+from services.runtime.http.methods import Methods
+from services.runtime.http.problems import TITLES, FieldProblem, Problem, problem_response
+from services.runtime.telemetry.health import Health
+from services.runtime.telemetry.histograms import Distribution, Series
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024
 """Largest body of an API call. Ingest, which takes batches, counts its bytes by itself."""
-
-PROBLEM_TYPE = "application/problem+json"
-TITLES = {
-    400: "Bad request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not found",
-    405: "Method not allowed",
-    408: "Request timeout",
-    409: "Conflict",
-    410: "Gone",
-    413: "Content too large",
-    415: "Unsupported media type",
-    422: "Unprocessable content",
-    429: "Too many requests",
-    500: "Internal error",
-    503: "Unavailable",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldProblem:
-    """What is wrong with one field; `path` as `endpoint.url` or `touchpoints[3].id`."""
-
-    path: str
-    code: str
-    message: str
-
-
-class Problem(Exception):  # noqa: N818  named for the document that it becomes
-    """A request that cannot be served, as the document its caller gets."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        errors: Sequence[FieldProblem] = (),
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.errors = tuple(errors)
-        self.headers = dict(headers or {})
-
-
-def problem_response(problem: Problem) -> Response:
-    """Return the RFC 9457 document of `problem`."""
-    document: dict[str, Any] = {
-        "type": "about:blank",
-        "title": TITLES.get(problem.status, "Error"),
-        "status": problem.status,
-        "detail": problem.message,
-        "code": problem.code,
-        "message": problem.message,
-    }
-    if problem.errors:
-        document["errors"] = [{"path": e.path, "code": e.code, "message": e.message} for e in problem.errors]
-    return Response(
-        orjson.dumps(document), status_code=problem.status, headers=problem.headers, media_type=PROBLEM_TYPE
-    )
-
-
-PROBLEM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["type", "title", "status", "code", "message"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "The same text as `message`, where RFC 9457 readers look for it."},
-        "code": {"type": "string", "description": "What is wrong, for programs; stable."},
-        "message": {"type": "string", "description": "What is wrong and how to fix it, for people."},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "path": {"type": "string"},
-                    "code": {"type": "string"},
-                    "message": {"type": "string"},
-                },
-            },
-        },
-    },
-}
-"""JSON Schema of a problem document, for OpenAPI."""
 
 
 class HttpMetrics:
@@ -280,63 +183,6 @@ async def _on_bug(request: Request, error: Exception) -> Response:
     return problem_response(Problem(500, "internal_error", "This is our fault, not yours. It has been logged."))
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, leaving signals alone: the process decides when it stops, and in which order."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
-@asynccontextmanager
-async def serving(app: ASGIApp, host: str, port: int, *, drain_s: float = 10.0, prefix: str = "") -> AsyncIterator[int]:
-    """Serve `app` for the length of the block and yield the port; on leaving, finish open requests within `drain_s`.
-
-    `prefix` is a path (`/waymark`) that a proxy leaves before those of `app`.
-
-    Raises:
-        OSError: the address cannot be had.
-    """
-    listener = _listen(host, port)
-    config = uvicorn.Config(
-        Prefixed(app, prefix) if prefix else app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(drain_s),
-        timeout_keep_alive=30,
-        http=GuardedProtocol,
-        proxy_headers=False,
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
-    try:
-        while not server.started:
-            if task.done():
-                await task
-                raise OSError("the application did not start; its log says why")
-            await asyncio.sleep(0.01)
-        yield int(listener.getsockname()[1])
-    finally:
-        server.should_exit = True
-        await task
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bind before the application starts, so that a taken address is an error of its own."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as TCP, not left to the default 0: asyncio turns Nagle's algorithm off only then (else +40 ms an answer).
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
-    return listener
-
-
 def ops_app(health: Health) -> Starlette:
     """Return the application of a process that has no API: health and metrics alone."""
     routes = health.routes()
@@ -344,16 +190,3 @@ def ops_app(health: Health) -> Starlette:
     app.router.redirect_slashes = False
     app.add_middleware(Methods, routes=routes)
     return app
-
-
-async def until_stopped() -> None:
-    """Wait for SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-
-
-OnReady = Callable[[int], Awaitable[None]]
-"""Called once a process answers, with the port it listens on."""

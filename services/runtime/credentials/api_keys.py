@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.runtime.clock import Clock
-from services.runtime.logs import get_logger
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

@@ -18,8 +18,8 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
-from services.runtime.reach import forms
-from services.runtime.reach.brokers import Brokers
+from services.runtime.addresses import value_forms
+from services.runtime.addresses.brokers import Brokers
 
 WITHIN_S: Final = 5.0
 """How long one server has to answer."""
@@ -49,7 +49,7 @@ class _Place:
 
 async def find_trouble(brokers: Brokers, *, within_s: float = WITHIN_S) -> KafkaTrouble | None:
     """Ask the bootstrap servers, and those that they send clients to; None where at least one of each answers."""
-    places = [_place(server) for server in forms.words(brokers.servers)]
+    places = [_place(server) for server in value_forms.words(brokers.servers)]
     asked = await asyncio.gather(*(_ask(place, brokers, within_s) for place in places))
     answers = [answer for answer in asked if not isinstance(answer, KafkaTrouble)]
     if not answers:

@@ -16,8 +16,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.runtime.partitioning import partition_of
-from services.runtime.record import Record
+from services.runtime.kafka.partitioning import partition_of
+from services.runtime.kafka.record import Record
 
 _KNOWN_FOR_S = 1.0
 """How long the number of a topic's partitions is believed."""

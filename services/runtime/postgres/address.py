@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from services.runtime.reach import tls_files
-from services.runtime.reach.libpq import SYSTEM, is_followed_by_services, is_for_commands
+from services.runtime.addresses import tls_files
+from services.runtime.addresses.libpq import SYSTEM, is_followed_by_services, is_for_commands
 
 PORT: Final = 5432
 WHOLE_CONNECT_S: Final = 9.0

@@ -15,17 +15,17 @@ import asyncpg
 import stamina
 from asyncpg.pool import PoolConnectionProxy
 
-from services.runtime.database.address import Pooler, read
-from services.runtime.database.sessions import (
+from services.runtime.postgres.address import Pooler, read
+from services.runtime.postgres.sessions import (
     Opener,
     PerTransaction,
     Session,
     demands_writing,
     has_lost_writing,
 )
-from services.runtime.health import CheckResult
-from services.runtime.logs import get_logger
 from services.runtime.settings import CommonSettings, SettingsError
+from services.runtime.telemetry.health import CheckResult
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

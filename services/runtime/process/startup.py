@@ -13,13 +13,13 @@ from errno import EADDRINUSE
 
 import asyncpg
 
-from services.runtime.database.address import Pooler, read
-from services.runtime.database.sessions import Opener, Session
-from services.runtime.logs import get_logger
-from services.runtime.postgres import Pool, is_transient, not_believed
-from services.runtime.reach.brokers import Brokers
-from services.runtime.reach.kafka_access import find_trouble
+from services.runtime.addresses.brokers import Brokers
+from services.runtime.kafka.access_check import find_trouble
+from services.runtime.postgres.address import Pooler, read
+from services.runtime.postgres.pools import Pool, is_transient, not_believed
+from services.runtime.postgres.sessions import Opener, Session
 from services.runtime.settings import CommonSettings, Settings, SettingsError
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

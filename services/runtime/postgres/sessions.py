@@ -1,7 +1,7 @@
 """Sessions with PostgreSQL: opened on the first server that is good for the work, given up when it no longer is.
 
 Three kinds of connection: one that the pool resets, one whose users leave no marks on it, and one for a pooler that
-lends a server for a transaction only. Leaves pools and transactions to `services.runtime.postgres`.
+lends a server for a transaction only. Leaves pools and transactions to `services.runtime.postgres.pools`.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from typing import Any, Final, cast
 import asyncpg
 from asyncpg.transaction import Transaction
 
-from services.runtime.database.address import Address, Pooler, Server
-from services.runtime.logs import get_logger
+from services.runtime.postgres.address import Address, Pooler, Server
+from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 

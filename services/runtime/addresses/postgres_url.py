@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from services.runtime.reach import forms, libpq, tls_files
-from services.runtime.reach.libpq import PARAMETERS, SYSTEM, Form
+from services.runtime.addresses import libpq, tls_files, value_forms
+from services.runtime.addresses.libpq import PARAMETERS, SYSTEM, Form
 
 SHAPE: Final = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
 
@@ -81,11 +81,11 @@ def _hosts(text: str) -> Iterator[str]:
             yield f"{which} cannot be read; write an IPv6 address in brackets, [::1]:5432"
             continue
         host, port = found["host"].strip("[]"), found["port"]
-        if port and not forms.is_port(port):
+        if port and not value_forms.is_port(port):
             yield f"the port of {which} is no number from 1 to 65535; leave it out for 5432"
         if not host and "," in text:
             yield f"{which} is empty; leave the comma out"
-        elif host and not host.upper().startswith("%2F") and not forms.is_host(host):
+        elif host and not host.upper().startswith("%2F") and not value_forms.is_host(host):
             yield f"{which} is no address and no host name"
 
 
@@ -113,10 +113,10 @@ def _value(name: str, value: str) -> Iterator[str]:
         yield f"has the parameter {name}{f'={value}' if parameter.choices else ''}: {instead}"
     if parameter.form is Form.NUMBER and not re.fullmatch(r"-?[0-9]{1,9}", value):
         yield f"{name} is no number"
-    if parameter.form is Form.PORTS and not all(forms.is_port(port) for port in value.split(",")):
+    if parameter.form is Form.PORTS and not all(value_forms.is_port(port) for port in value.split(",")):
         yield "the parameter port is no number from 1 to 65535"
     if parameter.form is Form.FILE and not (name == "sslrootcert" and value == SYSTEM):
         try:
-            forms.file(value)
+            value_forms.file(value)
         except ValueError as error:
             yield f"{name}: {error}"

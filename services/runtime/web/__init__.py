@@ -1,1 +1,0 @@
-"""What every HTTP application of ours does alike, whatever it is about: methods, bodies, fields, docs, prefixes."""
