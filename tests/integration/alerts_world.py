@@ -340,12 +340,12 @@ async def rows(database: str) -> AsyncIterator[asyncpg.Connection]:
 SERVE = """
 import asyncio, os, sys
 from services.alerts.app import run
-from services.alerts.settings import ProcessSettings
+from services.alerts.settings import AlertsProcessSettings
 async def ready(port):
     with open(sys.argv[1] + ".new", "w") as file:
         file.write(str(port))
     os.rename(sys.argv[1] + ".new", sys.argv[1])
-asyncio.run(run(ProcessSettings.load(dict(os.environ)), on_ready=ready))
+asyncio.run(run(AlertsProcessSettings.load(dict(os.environ)), on_ready=ready))
 """
 
 
