@@ -21,13 +21,13 @@ class AlertsSettings(Settings):
     port: int = Field(8082, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     path_prefix: value_forms.PathPrefix = Field(
         "",
-        description="Path (`/waymark`) that a proxy leaves before ours; empty where it takes it off.",
+        description="Path (`/waymark`) that a proxy passes on before ours; empty if it removes it.",
     )
     public_url: value_forms.WebAddress = Field(
         "", description="Address of the console as people reach it; messages link to it."
     )
     group: value_forms.Name = Field(
-        "waymark-alerts", description="Kafka consumer group; it shares partitions, and no offsets."
+        "waymark-alerts", description="Kafka consumer group; it distributes partitions, not offsets."
     )
     frictions_topic: value_forms.TopicName = Field("frictions", description="Topic to read frictions from.")
     issues_topic: value_forms.TopicName = Field("issues", description="Topic to publish issues on.")
@@ -36,13 +36,14 @@ class AlertsSettings(Settings):
     )
     batch: int = Field(500, ge=1, le=5000, description="Most frictions in one transaction.")
     poison_limit: int = Field(
-        200, ge=1, description="Refused records in a row after which the process stops: more likely it is at fault."
+        200, ge=1, description="Dead letters in a row after which the process stops: it is more likely at fault."
     )
     reopen_window_s: float = Field(
-        7 * 86_400.0, ge=0, description="Seconds after a resolution in which new friction reopens the issue."
+        7 * 86_400.0, ge=0, description="Seconds after a resolution in which a new friction reopens the issue."
     )
     notify_on: str = Field(
-        ",".join(sorted(DEFAULT_NOTIFY_ON)), description="What people are told of, comma separated; see docs/alerts.md."
+        ",".join(sorted(DEFAULT_NOTIFY_ON)),
+        description="Reasons to notify people, comma separated; see docs/alerts.md.",
     )
     secret_keys: SecretStr = Field(
         SecretStr(""),
@@ -50,27 +51,34 @@ class AlertsSettings(Settings):
         "new secrets. Empty: secrets stand in the database as they are.",
     )
     allow_private_targets: bool = Field(
-        False, description="Let webhooks go to this machine (127.0.0.0/8, ::1), over http too. For the local stack."
+        False, description="Allow webhooks to this machine (127.0.0.0/8, ::1), over http too; for the local stack."
     )
-    allow_http: bool = Field(False, description="Let webhooks go over plain http.")
+    allow_http: bool = Field(False, description="Allow webhooks over plain http.")
     allowed_networks: str = Field(
-        "", description="Private networks that webhooks may go to, CIDR, comma separated: receivers inside the company."
+        "", description="Private networks of receivers inside the company, as CIDR, comma separated."
     )
     target_ports: str = Field("80,443,8443", description="Ports that webhooks may go to, comma separated.")
     lease_s: float = Field(
-        60.0, gt=20, le=86_400, description="Seconds that a claimed delivery is ours; above the 15 s of a try."
+        60.0,
+        gt=20,
+        le=86_400,
+        description="Seconds that a lease on a delivery lasts; more than the 15 s of an attempt.",
     )
-    in_flight: int = Field(256, ge=1, le=1000, description="Most webhooks under way at once in this process.")
-    poll_s: float = Field(1.0, gt=0, description="Seconds between looks for due deliveries, should a wake-up be lost.")
+    in_flight: int = Field(256, ge=1, le=1000, description="Most webhooks in flight at once in this process.")
+    poll_s: float = Field(
+        1.0, gt=0, description="Seconds between two polls for due deliveries, in case a wake-up is lost."
+    )
     heartbeat_s: float = Field(15.0, gt=0, description="Seconds between signs of life on the live stream.")
     stream_clients: int = Field(500, ge=1, description="Most clients of the live stream in this process.")
-    stream_queue: int = Field(256, ge=1, description="Events a slow client may be behind before it is let go.")
-    feed_days: float = Field(7.0, gt=0, le=36_500, description="Days that the live stream can be resumed over.")
+    stream_queue: int = Field(256, ge=1, description="Events that a client may be behind before it is disconnected.")
+    feed_days: float = Field(7.0, gt=0, le=36_500, description="Days after which the live stream cannot be resumed.")
     history_days: float = Field(
         90.0, gt=0, le=36_500, description="Days that attempts and delivered messages are kept."
     )
-    keys_refresh_s: float = Field(5.0, gt=0, description="Seconds until a revoked key is noticed.")
-    drain_s: float = Field(10.0, gt=0, le=25, description="Seconds that requests and webhooks have to end on SIGTERM.")
+    keys_refresh_s: float = Field(5.0, gt=0, description="Seconds until a revoked key stops working.")
+    drain_s: float = Field(
+        10.0, gt=0, le=25, description="Seconds that requests and webhooks may take to end on SIGTERM."
+    )
 
     @field_validator("notify_on")
     @classmethod

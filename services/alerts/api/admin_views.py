@@ -34,8 +34,8 @@ class EndpointBody(StrictRequestBody):
     kind: Literal["standard_webhook"] = "standard_webhook"
     url: Annotated[str, StringConstraints(max_length=2048)]
     team_id: UUID | None = None
-    catch_all: bool = Field(False, description="It hears of every issue that no living endpoint of a route hears.")
-    max_in_flight: int = Field(8, ge=1, le=64, description="Most webhooks under way to it at once.")
+    catch_all: bool = Field(False, description="It receives every issue that no working endpoint of a route receives.")
+    max_in_flight: int = Field(8, ge=1, le=64, description="Most webhooks in flight to it at once.")
 
 
 class EndpointPatchBody(StrictRequestBody):
@@ -131,11 +131,11 @@ class RouteBody(StrictRequestBody):
     name: Name
     matchers: MatchersBody = MatchersBody()
     endpoints: list[UUID] = Field([], max_length=100)
-    teams: list[UUID] = Field([], max_length=100, description="Every endpoint of these.")
+    teams: list[UUID] = Field([], max_length=100, description="Every endpoint of these teams.")
     continues: bool = Field(False, alias="continue", description="A match does not end the search.")
     enabled: bool = True
     tells_nobody: bool = Field(
-        False, description="What it takes is shown only. Without it, what no living endpoint hears is caught."
+        False, description="Its issues are only shown. Otherwise catch-all endpoints stand in if none works."
     )
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -144,7 +144,7 @@ class RouteBody(StrictRequestBody):
 class NewRouteBody(RouteBody):
     """A new route; without a position it is the last one."""
 
-    position: int | None = Field(None, ge=0, description="0 is asked first.")
+    position: int | None = Field(None, ge=0, description="0 is evaluated first.")
 
 
 class RoutePatchBody(StrictRequestBody):
@@ -195,7 +195,9 @@ class RouteListView(ResponseView):
     """The routes in the order in which they are evaluated."""
 
     routes: list[RouteView]
-    version: int | None = Field(description="Raised by every change; notifications name the version they went by.")
+    version: int | None = Field(
+        description="Raised by every change; a notification names the version that it followed."
+    )
 
 
 class RouteTestBody(StrictRequestBody):
@@ -222,7 +224,7 @@ class RouteTestView(ResponseView):
 
     endpoints: list[UUID]
     team: str | None
-    caught: bool = Field(description="No living endpoint of a route would hear: the catch-all ones are among these.")
-    muted: bool = Field(description="Only routes that tell nobody take it.")
-    heard: bool = Field(description="One of these endpoints is alive: not disabled, and it answers.")
+    caught: bool = Field(description="No endpoint of a route works: the catch-all endpoints are among these.")
+    muted: bool = Field(description="Only routes that notify nobody match.")
+    heard: bool = Field(description="One of these endpoints works: it is not disabled, and it answers.")
     path: list[RouteCheckView]

@@ -24,14 +24,15 @@ from services.runtime.telemetry.logs import get_logger
 _log = get_logger(__name__)
 
 DESCRIPTION = """
-Issues, and who is told of them. Send a key as `Authorization: Bearer wm_…`: a reader looks, an agent acts on issues, an
-admin also says who is told. Keys in addresses are not accepted. Times are RFC 3339 in UTC. Errors are problem documents
-(RFC 9457) with a stable `code` and a `message` that says what to do. Lists are paged by `next_cursor`.
+Issues, and who is notified of them. Send a key as `Authorization: Bearer wm_…`: a reader can look, an agent can also
+act on issues, and an admin can also decide who is notified. Keys in addresses are not accepted. Times are RFC 3339 in
+UTC. Errors are problem documents (RFC 9457) with a stable `code` and a `message` that says what to do. Lists are paged
+by `next_cursor`.
 """
 TAGS = (
     {"name": "issues", "description": "The inbox."},
     {"name": "endpoints", "description": "Where teams are reached, and what was sent there."},
-    {"name": "routes", "description": "Who hears of which issues."},
+    {"name": "routes", "description": "Who is notified of which issues."},
     {"name": "teams", "description": "Names for the people behind endpoints."},
 )
 

@@ -35,13 +35,13 @@ from services.runtime.postgres.pools import acquire
 
 WebhookId = Annotated[PlainText, Path(max_length=200, description="The `webhook-id` that receivers see: `msg_…`.")]
 
-Force = Annotated[bool, Query(description="Do it though nobody alive would hear what this endpoint is there for.")]
+Force = Annotated[bool, Query(description="Do it even if no working endpoint is left for what this one serves.")]
 
 WARNING = "waymark-warning"
 CAUGHT_HEADER: dict[str, Any] = {
     "headers": {
         "Waymark-Warning": {
-            "description": "Whose issues the catch-all endpoints hear from now on: names of routes, percent-encoded.",
+            "description": "Names of the routes whose issues go to the catch-all endpoints now, percent-encoded.",
             "schema": {"type": "string"},
         }
     }

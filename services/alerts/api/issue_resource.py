@@ -46,7 +46,7 @@ class FilterQuery(BaseModel):
     channel: PlainText | None = Field(None, max_length=40)
     customer: PlainText | None = Field(None, max_length=200, description="The opaque id of a customer.")
     team: PlainText | None = Field(None, max_length=200, description="The name of a team.")
-    quiet: bool | None = Field(None, description="Issues that nobody is told of: only these, or none of them.")
+    quiet: bool | None = Field(None, description="Issues that nobody is notified of: only these, or none of them.")
 
     def wanted(self) -> IssueFilter:
         """Return the filter that the parameters describe."""
@@ -69,7 +69,7 @@ class IssuesQuery(FilterQuery):
 
     sort: IssueOrder = Field(
         IssueOrder.LATEST,
-        description="`latest`: the latest friction first; `severity`: the severest first, the latest of those.",
+        description="`latest`: the latest friction first; `severity`: the most severe first, and of those the latest.",
     )
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=200)
@@ -130,7 +130,10 @@ async def read_issue(parts: InjectedParts, _: Reader, issue_id: UUID) -> IssueDe
 
 
 @router.post(
-    "/{issue_id}/acknowledge", summary="Take an issue", responses=problems(404, 409), response_model_exclude_none=True
+    "/{issue_id}/acknowledge",
+    summary="Acknowledge an issue",
+    responses=problems(404, 409),
+    response_model_exclude_none=True,
 )
 async def acknowledge(parts: InjectedParts, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
     """Acknowledge an issue: somebody is working on it. Repeating this has no effect."""
@@ -147,11 +150,11 @@ async def acknowledge(parts: InjectedParts, caller: Agent, issue_id: UUID, body:
 )
 async def resolve(parts: InjectedParts, caller: Agent, issue_id: UUID, body: ResolveBody | None = None) -> IssueView:
     """Resolve an issue. Repeating this has no effect; a new friction within the reopen window reopens it."""
-    said = body or ResolveBody(note=None, resolution="resolved")
+    given = body or ResolveBody(note=None, resolution="resolved")
     result = await parts.executor.execute(
         issue_id,
         lambda issue, _: actions.resolve(
-            issue, actor=caller.label, now=parts.clock.now(), resolution=said.resolution, note=said.note
+            issue, actor=caller.label, now=parts.clock.now(), resolution=given.resolution, note=given.note
         ),
     )
     return _shown(result)
@@ -159,7 +162,7 @@ async def resolve(parts: InjectedParts, caller: Agent, issue_id: UUID, body: Res
 
 @router.post(
     "/{issue_id}/reopen",
-    summary="Take a resolution back",
+    summary="Reopen an issue",
     responses=problems(404, 409),
     response_model_exclude_none=True,
 )
@@ -177,7 +180,7 @@ async def reopen(parts: InjectedParts, caller: Agent, issue_id: UUID, body: Acti
 
 @router.post(
     "/{issue_id}/snooze",
-    summary="Keep an issue silent for a while",
+    summary="Snooze an issue",
     responses=problems(404, 409),
     response_model_exclude_none=True,
 )
@@ -202,9 +205,9 @@ async def note(parts: InjectedParts, caller: Agent, issue_id: UUID, body: NoteBo
 
 _CONFLICTS = {
     ActionOutcome.RESOLVED: "It is resolved; reopen it first.",
-    ActionOutcome.MERGED: "It was merged; `merged_into` names the issue that it lives on in.",
+    ActionOutcome.MERGED: "It was merged; `merged_into` names the issue that continues it.",
     ActionOutcome.SUPERSEDED: "A later issue of the same matter is unresolved; work on that one.",
-    ActionOutcome.IN_THE_PAST: "Give a time that lies ahead.",
+    ActionOutcome.IN_THE_PAST: "Give a time in the future.",
 }
 _TOO_LONG = f"A snooze lasts {actions.LONGEST_SNOOZE.days} days at most."
 

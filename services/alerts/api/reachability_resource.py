@@ -29,13 +29,13 @@ class SilentEndpointView(ResponseView):
     id: UUID
     name: str
     reason: SilenceReason = Field(
-        description="by_hand, gone, failing (disabled); unreachable, holding (it takes nothing)."
+        description="by_hand, gone, failing (disabled); unreachable, holding (it accepts nothing)."
     )
     since: datetime | None
     catch_all: bool
     waiting: int = Field(description="Messages that wait for it.")
     waiting_since: datetime | None
-    given_up: int = Field(description="Messages that are tried no more.")
+    given_up: int = Field(description="Messages that are given up.")
 
     @classmethod
     def of(cls, silent: SilentEndpoint) -> Self:
@@ -67,14 +67,16 @@ class WayView(ResponseView):
 class ReachabilityView(ResponseView):
     """Who can be notified now, and who cannot."""
 
-    heard: bool = Field(description="No endpoint is dead but by a person's hand, and nothing is unheard.")
+    heard: bool = Field(description="No endpoint is silent unless a person disabled it, and no way is unheard.")
     endpoints: int
     living: int
-    catching: int = Field(description="Living endpoints that are catch_all.")
+    catching: int = Field(description="Working endpoints that are catch_all.")
     silent: list[SilentEndpointView]
-    unheard: list[WayView] = Field(description="What these take, nobody alive would hear.")
-    caught: list[WayView] = Field(description="What these take goes to the catch-all endpoints: they have none alive.")
-    unheard_issues: int = Field(description="Open issues that wait for an endpoint that they could go to.")
+    unheard: list[WayView] = Field(description="Ways without any working endpoint.")
+    caught: list[WayView] = Field(
+        description="Ways whose issues go to the catch-all endpoints, because none of their own works."
+    )
+    unheard_issues: int = Field(description="Open issues without any endpoint to notify.")
     unheard_since: datetime | None
 
     @classmethod
@@ -93,7 +95,7 @@ class ReachabilityView(ResponseView):
         )
 
 
-@router.get("/hearing", summary="Ask who hears")
+@router.get("/hearing", summary="Report who can be notified")
 async def read_reachability(parts: InjectedParts, _: Reader) -> ReachabilityView:
     """List silent endpoints with what waits for them, and the routes and issues that nobody is notified of."""
     async with acquire(parts.pool) as connection:

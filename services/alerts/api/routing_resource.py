@@ -112,7 +112,7 @@ async def remove_route(parts: InjectedParts, caller: Admin, route_id: UUID) -> R
     return Response(status_code=204)
 
 
-@router.post("/routes/test", summary="Ask who would hear of an issue", tags=["routes"], responses=problems(404))
+@router.post("/routes/test", summary="Test who would be notified of an issue", tags=["routes"], responses=problems(404))
 async def try_routes(parts: InjectedParts, _: Admin, body: RouteTestBody) -> RouteTestView:
     """Say which routes match, which do not, and why; nothing is sent."""
     about = RoutingFacts(

@@ -59,7 +59,7 @@ class IssueView(ResponseView):
     version: int
     state: IssueState
     severity: AlertSeverity
-    quiet: bool = Field(description="It holds replayed or old frictions only: shown, and nobody is told.")
+    quiet: bool = Field(description="It has only replayed or old frictions: it is shown, and nobody is notified.")
     title: TitleView
     rules: list[str]
     customer_id: str
@@ -109,15 +109,15 @@ class SeverityCountView(ResponseView):
     open: int
     acknowledged: int
     resolved: int
-    oldest_open_at: datetime | None = Field(description="When the open one that waits longest was opened.")
+    oldest_open_at: datetime | None = Field(description="When the oldest open issue was opened.")
 
 
 class IssueSummaryView(ResponseView):
     """The number of issues that match a filter."""
 
     total: int
-    oldest_open_at: datetime | None = Field(description="When the open one that waits longest was opened.")
-    severities: list[SeverityCountView] = Field(description="All four, the severest first.")
+    oldest_open_at: datetime | None = Field(description="When the oldest open issue was opened.")
+    severities: list[SeverityCountView] = Field(description="All four, the most severe first.")
 
     @classmethod
     def of(cls, counts: Sequence[SeverityCount]) -> Self:
@@ -220,8 +220,8 @@ class IssueDetailView(IssueView):
     evidence: list[dict[str, Any]] = Field(
         description="Its frictions, as friction v1, retracted ones too: the latest 100."
     )
-    events: list[IssueEventView] = Field(description="The audit, the latest 500 lines, the latest first.")
-    deliveries: list[DeliveryView] = Field(description="What was sent about it, the latest 200.")
+    events: list[IssueEventView] = Field(description="The latest 500 entries of the audit, the latest first.")
+    deliveries: list[DeliveryView] = Field(description="The latest 200 deliveries about it.")
     not_shown: OmittedCountsView = Field(description="How many more there are of each.")
 
 
@@ -241,14 +241,14 @@ class ResolveBody(ActionBody):
     @model_validator(mode="after")
     def _not_ours(self) -> Self:
         if self.resolution in {"retracted", "merged"}:
-            raise ValueError("`retracted` and `merged` are said by the service alone")
+            raise ValueError("`retracted` and `merged` are reserved for the service")
         return self
 
 
 class SnoozeBody(ActionBody):
     """The end of a snooze: give exactly one of the two."""
 
-    until: Moment | None = Field(None, description="A year ahead at most.")
+    until: Moment | None = Field(None, description="At most a year ahead.")
     for_s: int | None = Field(None, ge=60, le=LONGEST_SNOOZE.days * 86_400, description="Seconds from now.")
 
     @model_validator(mode="after")

@@ -76,19 +76,19 @@ class UpkeepLoop:
         """Notify again of issues for which no working endpoint has received a notification."""
         now = self.clock.now()
         async with acquire(self.pool) as connection:
-            whom = await directory_store.load_directory(connection)
+            directory = await directory_store.load_directory(connection)
             waiting = await reachability_store.unheard_issues(connection, AT_ONCE)
             orphans = await reachability_store.orphaned_deliveries(connection, AT_ONCE)
-            living = [e.id for e in whom.endpoints.values() if e.alive(now)]
-            dead = [e for e in whom.endpoints if e not in living]
+            living = [e.id for e in directory.endpoints.values() if e.alive(now)]
+            dead = [e for e in directory.endpoints if e not in living]
             kept = (
                 await reachability_store.issues_held_by_silent(connection, dead, living, AT_ONCE)
                 if living and dead
                 else []
             )
-        silent = [issue.id for issue in kept if notify_again(issue, whom, now=now).change is not None]
+        silent = [issue.id for issue in kept if notify_again(issue, directory, now=now).change is not None]
         for issue_id in dict.fromkeys([*waiting, *(o.issue_id for o in orphans if o.issue_id is not None), *silent]):
-            await self.executor.execute(issue_id, lambda issue, _: notify_again(issue, whom, now=self.clock.now()))
+            await self.executor.execute(issue_id, lambda issue, _: notify_again(issue, directory, now=self.clock.now()))
         if orphans:
             async with acquire(self.pool) as connection:
                 await reachability_store.give_up(connection, [orphan.delivery_id for orphan in orphans])
