@@ -186,7 +186,7 @@ class AlertsProcess:
             clock=self._clock,
             executor=self.executor,
             metrics=self.metrics.state,
-            hearing=self.metrics.hearing,
+            reachability=self.metrics.reachability,
             owner=self._owner,
             feed_kept=timedelta(days=alerts.feed_days),
             history_kept=timedelta(days=alerts.history_days),

@@ -260,7 +260,7 @@ class AlertsMetrics:
     intake: IntakeMetrics
     delivery: DeliveryMetrics
     state: StateMetrics
-    hearing: ReachabilityMetrics
+    reachability: ReachabilityMetrics
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "AlertsMetrics":
@@ -269,5 +269,5 @@ class AlertsMetrics:
             intake=IntakeMetrics.register(registry),
             delivery=DeliveryMetrics.register(registry),
             state=StateMetrics.register(registry),
-            hearing=ReachabilityMetrics.register(registry),
+            reachability=ReachabilityMetrics.register(registry),
         )

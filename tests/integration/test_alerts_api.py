@@ -350,7 +350,7 @@ async def test_a_snooze_is_silent_and_ends_by_itself(database: str, clock: Stepp
         await engine.take(worse)
         silent = await engine.value("SELECT count(*) FROM alerts.notifications")
         clock.advance(timedelta(hours=1))
-        await executor.execute(issue_id, lambda i, _: actions.wake(i, now=clock.now()))
+        await executor.execute(issue_id, lambda i, _: actions.end_snooze(i, now=clock.now()))
         await until(lambda: len(receiver.calls) == 2)
 
     assert silent == 1

@@ -199,7 +199,7 @@ async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
         shown = await gauges(engine)
         found = await asyncio.to_thread(diagnosed, database, now)
         async with acquire(engine.pool) as connection:
-            heard = report_reachability(await reachability_store.survey(connection), now=now)
+            heard = report_reachability(await reachability_store.load_survey(connection), now=now)
 
     assert found["endpoints"].verdict is FindingVerdict.BROKEN
     detail = f"desk: does not take what is sent, since {since:%Y-%m-%dT%H:%M:%SZ} (13 min), 1 messages wait"

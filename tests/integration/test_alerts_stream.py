@@ -115,6 +115,6 @@ async def test_changes_stand_in_the_order_of_numbers_not_of_digits(database: str
                 " VALUES ($1::text::xid8, now(), gen_random_uuid(), 'issue.opened', '{}')",
                 xid,
             )
-        entries = await feed_store.after(connection, feed_store.FeedCursor(xid=0, id=0), 10)
+        entries = await feed_store.read_after(connection, feed_store.FeedCursor(xid=0, id=0), 10)
     await close_pool(pool)
     assert [entry.cursor.xid for entry in entries] == [9, 10, 99, 100]

@@ -143,7 +143,7 @@ async def test_a_stream_that_moves_to_a_slower_replica_repeats_nothing(database:
         assert [await anext(before), (await anext(before)).split(b"\n")[1]] == [b"retry: 2000\n\n", b"event: ready"]
         await engine.take(a_friction())
         async with acquire(engine.pool) as connection:
-            [shown] = await feed_store.after(connection, feed_store.FeedCursor(xid=0, id=0), 10)
+            [shown] = await feed_store.read_after(connection, feed_store.FeedCursor(xid=0, id=0), 10)
         moved = live.stream(str(shown.cursor))  # this replica has not read that far yet
         seen = [await anext(moved), await anext(moved)]
         owner.start("live", live.run)

@@ -198,7 +198,7 @@ async def snooze(parts: InjectedParts, caller: Agent, issue_id: UUID, body: Snoo
 async def note(parts: InjectedParts, caller: Agent, issue_id: UUID, body: NoteBody) -> IssueView:
     """Add a note for the next person; it stays in the audit for good."""
     result = await parts.executor.execute(
-        issue_id, lambda issue, _: actions.note(issue, actor=caller.label, now=parts.clock.now(), text=body.text)
+        issue_id, lambda issue, _: actions.add_note(issue, actor=caller.label, now=parts.clock.now(), text=body.text)
     )
     return _shown(result)
 

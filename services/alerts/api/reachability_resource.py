@@ -83,7 +83,7 @@ class ReachabilityView(ResponseView):
     def of(cls, report: ReachabilityReport) -> Self:
         """Return the view of a report."""
         return cls(
-            heard=report.well,
+            heard=report.all_heard,
             endpoints=report.endpoints,
             living=report.living,
             catching=report.catching,
@@ -99,5 +99,5 @@ class ReachabilityView(ResponseView):
 async def read_reachability(parts: InjectedParts, _: Reader) -> ReachabilityView:
     """List silent endpoints with what waits for them, and the routes and issues that nobody is notified of."""
     async with acquire(parts.pool) as connection:
-        found = await reachability_store.survey(connection)
+        found = await reachability_store.load_survey(connection)
     return ReachabilityView.of(report_reachability(found, now=parts.clock.now()))

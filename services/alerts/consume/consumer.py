@@ -167,24 +167,24 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
         try:
             await consumer.start()
             while True:
-                await self._turn(consumer)
+                await self._poll_once(consumer)
         finally:
             await close_consumer(consumer)
 
-    async def _turn(self, consumer: AIOKafkaConsumer) -> None:
+    async def _poll_once(self, consumer: AIOKafkaConsumer) -> None:
         self._alive_at = self._clock.monotonic()
         await self._claim_new(consumer)
         fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.batch)
         arrivals: list[FrictionRecord] = []
         for tp, records in fetched.items():
             arrivals += self._continue(consumer, tp, records)
-        self._show(consumer)  # before applying, which waits for as long as the database is away
+        self._update_gauges(consumer)  # before applying, which waits for as long as the database is away
         if arrivals:
             await self._apply(arrivals)
-            self._show(consumer)
+            self._update_gauges(consumer)
         await self._commit(consumer)
 
-    def _show(self, consumer: AIOKafkaConsumer) -> None:
+    def _update_gauges(self, consumer: AIOKafkaConsumer) -> None:
         """Record for which partitions Kafka has answered, and set the gauges."""
         now = self._clock.monotonic()
         for partition in self._claims:
@@ -200,12 +200,12 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
         """Claim assigned partitions, one by one if claiming them together fails: one may have no leader."""
         now = self._clock.monotonic()
         wanted = [partition for partition, at in self._unclaimed.items() if at <= now]
-        if wanted and not await self._take_up(consumer, wanted) and len(wanted) > 1:
+        if wanted and not await self._claim(consumer, wanted) and len(wanted) > 1:
             for partition in wanted:
                 if partition in self._unclaimed:  # otherwise another member has it by now, which must not be fenced
-                    await self._take_up(consumer, [partition])
+                    await self._claim(consumer, [partition])
 
-    async def _take_up(self, consumer: AIOKafkaConsumer, wanted: Sequence[int]) -> bool:
+    async def _claim(self, consumer: AIOKafkaConsumer, wanted: Sequence[int]) -> bool:
         """Claim partitions and read on where the log is the same; return false if Kafka or the database is away."""
         ledger = DatabaseLedger(
             pool=self._pool, table=PROGRESS, line=self._line, owner=self._settings.owner, patient=False

@@ -90,7 +90,7 @@ def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: st
     return _done(issue, replace(issue, snoozed_until=until), event, now)
 
 
-def wake(issue: Issue, *, now: datetime) -> ActionVerdict:
+def end_snooze(issue: Issue, *, now: datetime) -> ActionVerdict:
     """End a snooze whose time is over."""
     if issue.snoozed_until is None or issue.snoozed_until > now:
         return ActionVerdict(outcome=ActionOutcome.ALREADY)
@@ -117,7 +117,7 @@ def notify_again(issue: Issue, directory: RoutingDirectory, *, now: datetime) ->
     return ActionVerdict(outcome=ActionOutcome.DONE, change=IssueChange(before=issue, after=after, events=()))
 
 
-def note(issue: Issue, *, actor: str, now: datetime, text: str) -> ActionVerdict:
+def add_note(issue: Issue, *, actor: str, now: datetime, text: str) -> ActionVerdict:
     """Add a note to the audit of an issue; it counts as a change, so that the live stream shows it."""
     return _done(issue, issue, _event(IssueEventKind.NOTE, actor, text), now)
 

@@ -198,7 +198,7 @@ class _Listing:
 
     async def changed(self, place: ChangedPageStart, limit: int, *, but_not: Sequence[UUID] = ()) -> IssueListPage:
         """Return the issues that changed since the walk began, by id, without those on the same page."""
-        if not await feed_store.knows_since(self.connection, place.since):
+        if not await feed_store.keeps_changes_since(self.connection, place.since):
             raise WalkExpiredError
         where = _Where.of(self.wanted)
         where.add("issue_id > {}::uuid", place.id)

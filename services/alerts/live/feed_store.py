@@ -89,13 +89,13 @@ async def add(connection: Connection, publications: Sequence[IssuePublication], 
     )
 
 
-async def end(connection: Connection) -> FeedCursor:
+async def end_cursor(connection: Connection) -> FeedCursor:
     """Return the cursor behind everything that is committed and readable in order."""
     horizon: str = await connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
     return FeedCursor(xid=int(horizon) - 1, id=2**62)
 
 
-async def after(connection: Connection, cursor: FeedCursor, limit: int) -> list[FeedEntry]:
+async def read_after(connection: Connection, cursor: FeedCursor, limit: int) -> list[FeedEntry]:
     """Return up to `limit` entries behind `cursor`, in order.
 
     They are ordered by the column `f.xid`: a bare `xid` would be the returned text, which sorts 1000 before 999.
@@ -114,7 +114,7 @@ async def after(connection: Connection, cursor: FeedCursor, limit: int) -> list[
     ]
 
 
-async def resumable(connection: Connection, cursor: FeedCursor) -> bool:
+async def can_resume(connection: Connection, cursor: FeedCursor) -> bool:
     """Return whether everything behind `cursor` is still there and the cursor is of this life of the database."""
     found: bool = await connection.fetchval(
         """
@@ -137,7 +137,7 @@ async def running_transactions(connection: Connection) -> tuple[int, int]:
     return int(row["oldest"]), int(row["latest"])
 
 
-async def knows_since(connection: Connection, xid: int) -> bool:
+async def keeps_changes_since(connection: Connection, xid: int) -> bool:
     """Return whether all changes since `xid` are still there and `xid` is of this life of the database."""
     found: bool = await connection.fetchval(
         """
@@ -183,7 +183,7 @@ async def mark_published(connection: Connection, ids: Sequence[int], line: str, 
     )
 
 
-async def latest_again(connection: Connection, issue_ids: Iterable[UUID]) -> None:
+async def requeue_latest(connection: Connection, issue_ids: Iterable[UUID]) -> None:
     """Queue the latest version of these issues again, published or not."""
     await connection.execute(
         """
@@ -195,7 +195,7 @@ async def latest_again(connection: Connection, issue_ids: Iterable[UUID]) -> Non
     )
 
 
-async def publish_again(connection: Connection, line: str) -> int:
+async def requeue_for_line(connection: Connection, line: str) -> int:
     """Queue the latest version of every issue that was published on an older line than `line`."""
     status = await connection.execute(
         """

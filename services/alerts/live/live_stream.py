@@ -99,7 +99,7 @@ class LiveStream:
     async def _join(self) -> _Listener:
         if self._cursor is None:
             async with acquire(self.pool) as connection:
-                start = await feed_store.end(connection)
+                start = await feed_store.end_cursor(connection)
             self._cursor = self._cursor or start
         listener = _Listener(queue=asyncio.Queue(self.queue_length), since=self._cursor)
         self._listeners.add(listener)
@@ -117,13 +117,13 @@ class LiveStream:
             return
         cursor = feed_store.parse_cursor(last_event_id)
         async with acquire(self.pool) as connection:
-            if cursor is None or not await feed_store.resumable(connection, cursor):
+            if cursor is None or not await feed_store.can_resume(connection, cursor):
                 yield _Frame(cursor=until, wire=_frame("resync", str(until), "{}"))
                 return
         yield _Frame(cursor=cursor, wire=b": \n\n")  # another replica may be ahead of this one
         while cursor < until:
             async with acquire(self.pool) as connection:
-                entries = await feed_store.after(connection, cursor, PAGE)
+                entries = await feed_store.read_after(connection, cursor, PAGE)
             for entry in entries:
                 yield _framed(entry)
             if len(entries) < PAGE:
@@ -156,8 +156,8 @@ class LiveStream:
         while more:
             async with acquire(self.pool) as connection:
                 if self._cursor is None:
-                    self._cursor = await feed_store.end(connection)
-                entries = await feed_store.after(connection, self._cursor, PAGE)
+                    self._cursor = await feed_store.end_cursor(connection)
+                entries = await feed_store.read_after(connection, self._cursor, PAGE)
             for entry in entries:
                 frame = _framed(entry)
                 self._cursor = entry.cursor

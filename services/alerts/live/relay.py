@@ -63,13 +63,13 @@ class IssueRelay:
 
     async def _serve(self, connection: Connection, line: str) -> None:
         if self._unsure:
-            await feed_store.latest_again(connection, self._unsure)
+            await feed_store.requeue_latest(connection, self._unsure)
             self._unsure.clear()
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
             return
         await connection.execute(f"SET idle_session_timeout = '{SILENT_S}s'")
         try:
-            again = await feed_store.publish_again(connection, line)
+            again = await feed_store.requeue_for_line(connection, line)
             if again:
                 _log.info("issues queued for a new line", count=again)
             while True:

@@ -104,7 +104,7 @@ class ReachabilityReport:
     begun: bool
 
     @property
-    def well(self) -> bool:
+    def all_heard(self) -> bool:
         """Whether no way and no issue is unheard, and no endpoint is silent except by a person's hand."""
         failing = any(one.why is not SilenceReason.BY_HAND for one in self.silent)
         return not (failing or self.unheard.count or self.ways_that(Reachability.UNHEARD))
@@ -166,7 +166,7 @@ def _ways(directory: RoutingDirectory, now: datetime) -> Iterator[Way]:
     for route in directory.routes:
         if route.enabled:
             yield Way(route=route, reached=_reached(route, directory, catching=catching, now=now))
-            covered = covered or (takes_everything(route) and not route.continues)
+            covered = covered or (matches_everything(route) and not route.continues)
     if not covered:
         yield Way(route=None, reached=Reachability.HEARD if catching else Reachability.UNHEARD)
 
@@ -179,7 +179,7 @@ def _reached(route: Route, directory: RoutingDirectory, *, catching: bool, now: 
     return Reachability.CAUGHT if catching else Reachability.UNHEARD
 
 
-def takes_everything(route: Route) -> bool:
+def matches_everything(route: Route) -> bool:
     """Return whether a route matches every issue."""
     narrow = (route.rules and "*" not in route.rules) or route.service_levels or route.channels or route.reasons
     return not narrow and route.min_severity is AlertSeverity.LOW

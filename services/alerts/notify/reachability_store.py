@@ -42,7 +42,7 @@ class _BacklogRow(msgspec.Struct, frozen=True, kw_only=True):
     given_up: int
 
 
-async def survey(connection: Connection) -> ReachabilitySurvey:
+async def load_survey(connection: Connection) -> ReachabilitySurvey:
     """Return the survey as it is in this transaction."""
     [found] = await connection.fetch(SURVEY_QUERY)
     return read_survey(dict(found))

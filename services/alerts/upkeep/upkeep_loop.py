@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from services.alerts.deliver import delivery_store
 from services.alerts.inbox.action_executor import ActionExecutor
-from services.alerts.inbox.actions import notify_again, wake
+from services.alerts.inbox.actions import end_snooze, notify_again
 from services.alerts.issues.model import AlertSeverity, IssueState
 from services.alerts.live import feed_store
 from services.alerts.metrics import ReachabilityMetrics, StateMetrics
@@ -40,7 +40,7 @@ class UpkeepLoop:
     clock: Clock
     executor: ActionExecutor
     metrics: StateMetrics
-    hearing: ReachabilityMetrics
+    reachability: ReachabilityMetrics
     owner: str
     feed_kept: timedelta
     history_kept: timedelta
@@ -70,7 +70,7 @@ class UpkeepLoop:
         async with acquire(self.pool) as connection:
             due = await store.ended_snoozes(connection, self.clock.now(), AT_ONCE)
         for issue_id in due:
-            await self.executor.execute(issue_id, lambda issue, _: wake(issue, now=self.clock.now()))
+            await self.executor.execute(issue_id, lambda issue, _: end_snooze(issue, now=self.clock.now()))
 
     async def notify_unheard(self) -> None:
         """Notify again of issues for which no working endpoint has received a notification."""
@@ -107,7 +107,7 @@ class UpkeepLoop:
         async with acquire(self.pool) as connection:
             now = self.clock.now()
             figures = await store.figures(connection, now)
-            report = report_reachability(await reachability_store.survey(connection), now=now)
+            report = report_reachability(await reachability_store.load_survey(connection), now=now)
         for severity in AlertSeverity:
             for state in (IssueState.OPEN, IssueState.ACKNOWLEDGED):
                 self.metrics.issues.labels(state, severity).set(figures.issues.get((state, severity), 0))
@@ -119,19 +119,19 @@ class UpkeepLoop:
         self.metrics.oldest_due.set(_timestamp(figures.oldest_due))
         self.metrics.unpublished.set(figures.unpublished)
         self._set_reachability(report)
-        self.hearing.looked.set(now.timestamp())
+        self.reachability.looked.set(now.timestamp())
 
     def _set_reachability(self, report: ReachabilityReport) -> None:
         """Set the gauges of reachability."""
         for why in SilenceReason:
-            self.hearing.dead_endpoints.labels(why).set(sum(one.why is why for one in report.silent))
-        self.hearing.living_endpoints.labels("yes").set(report.catching)
-        self.hearing.living_endpoints.labels("no").set(report.living - report.catching)
+            self.reachability.dead_endpoints.labels(why).set(sum(one.why is why for one in report.silent))
+        self.reachability.living_endpoints.labels("yes").set(report.catching)
+        self.reachability.living_endpoints.labels("no").set(report.living - report.catching)
         for reached in Reachability:
-            self.hearing.ways.labels(reached).set(len(report.ways_that(reached)))
-        self.hearing.dead_since.set(_timestamp(report.dead_since))
-        self.hearing.oldest_waiting.set(_timestamp(report.waiting.since))
-        self.hearing.unheard_issues.set(report.unheard.count)
+            self.reachability.ways.labels(reached).set(len(report.ways_that(reached)))
+        self.reachability.dead_since.set(_timestamp(report.dead_since))
+        self.reachability.oldest_waiting.set(_timestamp(report.waiting.since))
+        self.reachability.unheard_issues.set(report.unheard.count)
 
     async def prune(self) -> None:
         """Delete rows that are no longer needed, a bounded number at a time."""

@@ -13,12 +13,12 @@ from services.alerts.inbox.actions import (
     ActionOutcome,
     ActionVerdict,
     acknowledge,
-    note,
+    add_note,
+    end_snooze,
     notify_again,
     reopen,
     resolve,
     snooze,
-    wake,
 )
 from services.alerts.issues.model import (
     SYSTEM,
@@ -79,7 +79,7 @@ LATER = NOW + timedelta(hours=1)
             ActionOutcome.ALREADY,
             id="snoozing twice until the same time",
         ),
-        pytest.param(lambda: wake(OPEN, now=NOW), ActionOutcome.ALREADY, id="waking what is awake"),
+        pytest.param(lambda: end_snooze(OPEN, now=NOW), ActionOutcome.ALREADY, id="waking what is awake"),
     ],
 )
 def test_what_changes_nothing_says_so(action: Callable[[], ActionVerdict], outcome: ActionOutcome) -> None:
@@ -123,13 +123,13 @@ def test_what_changes_nothing_says_so(action: Callable[[], ActionVerdict], outco
             id="snooze",
         ),
         pytest.param(
-            lambda issue: wake(issue, now=LATER),
+            lambda issue: end_snooze(issue, now=LATER),
             an_issue(snoozed_until=LATER),
             IssueEvent(kind=IssueEventKind.SNOOZE_ENDED, actor=SYSTEM, detail={}),
             id="wake",
         ),
         pytest.param(
-            lambda issue: note(issue, actor="lee", now=LATER, text="calls back at six"),
+            lambda issue: add_note(issue, actor="lee", now=LATER, text="calls back at six"),
             OPEN,
             IssueEvent(kind=IssueEventKind.NOTE, actor="lee", detail={"note": "calls back at six"}),
             id="note",
@@ -180,8 +180,8 @@ def test_reopening_it_starts_over() -> None:
 def test_a_snooze_ends_when_its_time_has_come() -> None:
     asleep = after(snooze(OPEN, actor="lee", now=NOW, until=LATER))
 
-    assert wake(asleep, now=LATER - timedelta(seconds=1)).outcome is ActionOutcome.ALREADY
-    assert after(wake(asleep, now=LATER)).snoozed_until is None
+    assert end_snooze(asleep, now=LATER - timedelta(seconds=1)).outcome is ActionOutcome.ALREADY
+    assert after(end_snooze(asleep, now=LATER)).snoozed_until is None
 
 
 DESK, GONE = UUID(int=1), UUID(int=2)

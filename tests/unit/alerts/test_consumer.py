@@ -90,7 +90,7 @@ async def test_what_waits_is_shown_before_the_batch_is_applied(clock: SteppingCl
     consumer, intake, kafka = await a_consumer(clock)
     begin(consumer, kafka)
 
-    await consumer._turn(cast(Any, kafka))
+    await consumer._poll_once(cast(Any, kafka))
 
     assert intake.lags == [7]
     assert intake.metrics.lag._value.get() == 6
@@ -98,13 +98,13 @@ async def test_what_waits_is_shown_before_the_batch_is_applied(clock: SteppingCl
 
 async def test_a_partition_that_is_not_taken_up_is_counted_and_makes_the_process_unready(clock: SteppingClock) -> None:
     consumer, intake, kafka = await a_consumer(clock)
-    consumer._show(cast(Any, kafka))
+    consumer._update_gauges(cast(Any, kafka))
     fresh = await consumer.check()
     waiting = intake.metrics.unclaimed_partitions._value.get()
     clock.advance(seconds=STALLED_AFTER_S)
     stale = await consumer.check()
     begin(consumer, kafka)
-    consumer._show(cast(Any, kafka))
+    consumer._update_gauges(cast(Any, kafka))
 
     assert (fresh.ok, waiting) == (True, 1)
     assert (stale.ok, stale.detail) == (False, "partitions not taken up: 0")
@@ -114,12 +114,12 @@ async def test_a_partition_that_is_not_taken_up_is_counted_and_makes_the_process
 async def test_the_log_counts_as_followed_while_its_broker_answers(clock: SteppingClock) -> None:
     consumer, intake, kafka = await a_consumer(clock)
     begin(consumer, kafka)
-    consumer._show(cast(Any, kafka))
+    consumer._update_gauges(cast(Any, kafka))
     clock.advance(seconds=STALLED_AFTER_S)
-    consumer._show(cast(Any, kafka))
+    consumer._update_gauges(cast(Any, kafka))
     silent = intake.metrics.followed._value.get()
     kafka.stamp = 2
-    consumer._show(cast(Any, kafka))
+    consumer._update_gauges(cast(Any, kafka))
 
     assert silent == clock.now().timestamp() - STALLED_AFTER_S
     assert intake.metrics.followed._value.get() == clock.now().timestamp()

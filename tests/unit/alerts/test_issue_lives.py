@@ -163,8 +163,8 @@ def deeds(life: Life) -> st.SearchStrategy[Callable[[Issue], ActionVerdict]]:
             lambda issue: actions.resolve(issue, actor="kim", now=now, resolution="called_back"),
             lambda issue: actions.reopen(issue, actor="kim", now=now, superseded=superseded(issue)),
             lambda issue: actions.snooze(issue, actor="kim", now=now, until=now + timedelta(hours=1)),
-            lambda issue: actions.wake(issue, now=now),
-            lambda issue: actions.note(issue, actor="kim", now=now, text="메모"),
+            lambda issue: actions.end_snooze(issue, now=now),
+            lambda issue: actions.add_note(issue, actor="kim", now=now, text="메모"),
         ]
     )
 

@@ -15,10 +15,10 @@ from services.alerts.notify.reachability import (
     ReachabilitySurvey,
     SilenceReason,
     UnheardIssues,
+    matches_everything,
     reachability_loss,
     report_reachability,
     silence_reason,
-    takes_everything,
 )
 from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
 from tests.unit.alerts.builders import NOW
@@ -155,7 +155,7 @@ def test_a_line_is_heard_by_its_own_caught_by_others_or_unheard() -> None:
 def test_a_route_that_takes_everything_leaves_nothing_to_catch(members: dict[str, Any], everything: bool) -> None:
     route = a_route(endpoints=(DESK,), **members)
 
-    assert takes_everything(route) is everything
+    assert matches_everything(route) is everything
     assert ((None, Reachability.UNHEARD) in fates(a_directory(an_endpoint(DESK), routes=(route,)))) is not everything
 
 
