@@ -18,15 +18,15 @@ from benchmarks.ground import PARTITIONS
 from services.journey import worker
 from services.journey.apply.applier import Applier, LimitKeeper
 from services.journey.apply.limit import DeadLetterLimit
-from services.journey.apply.resolution import Resolver
+from services.journey.apply.resolution import IdentityResolver
 from services.journey.apply.transaction import BatchTransaction
 from services.journey.consume import progress
 from services.journey.consume.intake import Chunk, Claim, Intake
 from services.journey.consume.progress import Line
-from services.journey.metrics import Metrics
+from services.journey.metrics import WorkerMetrics
 from services.journey.outbox.relay import Relay
 from services.journey.policies import identity
-from services.journey.settings import ProcessSettings
+from services.journey.settings import WorkerProcessSettings
 from services.journey.store import touchpoints
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
@@ -40,13 +40,13 @@ from services.runtime.telemetry import logs
 
 async def main(topic: str) -> None:
     """Apply the topic until the process is ended."""
-    settings = ProcessSettings.load(os.environ)
+    settings = WorkerProcessSettings.load(os.environ)
     common, own = settings.common, settings.worker
     logs.configure("plain-loop", "warning", "text")
     calm_the_collector()
     pool = await create_pool(common.postgres.get_secret_value(), application_name="plain-loop")
     line = Line(name=await cluster_line(common.kafka, common.kafka_line), topic=topic)
-    metrics = Metrics.register(CollectorRegistry())
+    metrics = WorkerMetrics.register(CollectorRegistry())
     relay = Relay(
         pool=pool,
         publisher=Producer(common.kafka, client_id="plain-loop", idempotent=common.kafka_idempotence),
@@ -87,12 +87,12 @@ async def _consume(applier: Applier, pool: Pool, line: Line, bootstrap: str, bat
             await applier.apply(chunks)
 
 
-def _applier(pool: Pool, line: Line, relay: Relay, metrics: Metrics, settings: ProcessSettings) -> Applier:
+def _applier(pool: Pool, line: Line, relay: Relay, metrics: WorkerMetrics, settings: WorkerProcessSettings) -> Applier:
     own = settings.worker
     limit = LimitKeeper(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))
     attempt = BatchTransaction(
         line=line,
-        resolver=Resolver(policy=identity(), new_id=new_id),
+        resolver=IdentityResolver(policy=identity(), new_id=new_id),
         renewer=worker.build_renewer(own),
         late_after=timedelta(seconds=own.late_after_s),
         failpoints=NO_FAILPOINTS,

@@ -23,7 +23,7 @@ from services.journey.consume.intake import Chunk, Claim, Intake
 from services.journey.consume.progress import Advance, Line
 from services.journey.consume.stream import add_agent, build_app
 from services.journey.consume.transport import Wiring
-from services.journey.settings import ProcessSettings
+from services.journey.settings import WorkerProcessSettings
 from services.runtime.kafka.log_ends import LogEnds, cluster_line
 from services.runtime.log.identity import fingerprint
 from services.runtime.postgres.pools import Pool, create_pool, transaction
@@ -84,7 +84,7 @@ def _advance(run: Sequence[Chunk]) -> Advance:
 
 async def main(topic: str, run: str) -> None:
     """Apply the topic until the process is ended."""
-    settings = ProcessSettings.load(os.environ)
+    settings = WorkerProcessSettings.load(os.environ)
     common = settings.common
     logs.configure("reference", "warning", "text")
     calm_the_collector()

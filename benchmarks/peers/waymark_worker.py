@@ -7,8 +7,8 @@ import asyncio
 import os
 import sys
 
-from services.journey.settings import ProcessSettings
+from services.journey.settings import WorkerProcessSettings
 from services.journey.worker import run
 
 if __name__ == "__main__":
-    asyncio.run(run(ProcessSettings.load(os.environ), topic=sys.argv[1]))
+    asyncio.run(run(WorkerProcessSettings.load(os.environ), topic=sys.argv[1]))

@@ -18,10 +18,10 @@ def is_repeat(given: Touchpoint, known: bytes, stored: Touchpoint | None) -> boo
 
     `stored` is None where the touchpoint is not there any more, or never was because it names nobody.
     """
-    return is_same(stored, given) if stored is not None else first_fingerprint(given) == known
+    return is_equivalent(stored, given) if stored is not None else first_fingerprint(given) == known
 
 
-def is_same(stored: Touchpoint, given: Touchpoint) -> bool:
+def is_equivalent(stored: Touchpoint, given: Touchpoint) -> bool:
     """Whether `given` says what `stored` says, as far as an earlier release would have kept it.
 
     Identifiers whose value is blocked by now do not count; an extension or an `ß` that the stored one lost does not

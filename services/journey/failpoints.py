@@ -6,7 +6,7 @@ from typing import TypeAlias
 from services.runtime import failpoints
 
 
-class Failpoint(StrEnum):
+class WorkerFailpoint(StrEnum):
     """The places."""
 
     AFTER_FETCH = "after_fetch"
@@ -18,4 +18,4 @@ class Failpoint(StrEnum):
     TIMERS_FIRED = "timers_fired"
 
 
-Failpoints: TypeAlias = failpoints.Failpoints[Failpoint]
+Failpoints: TypeAlias = failpoints.Failpoints[WorkerFailpoint]

@@ -143,13 +143,13 @@ class FrictionMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
+class WorkerMetrics:
     """What the worker counts."""
 
     stream: StreamMetrics
     friction: FrictionMetrics
 
     @classmethod
-    def register(cls, registry: CollectorRegistry) -> "Metrics":
+    def register(cls, registry: CollectorRegistry) -> "WorkerMetrics":
         """Declare all of them in `registry`."""
         return cls(stream=StreamMetrics.register(registry), friction=FrictionMetrics.register(registry))

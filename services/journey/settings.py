@@ -67,7 +67,7 @@ class WorkerSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessSettings:
+class WorkerProcessSettings:
     """Everything that the worker reads."""
 
     common: CommonSettings

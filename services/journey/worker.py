@@ -20,24 +20,24 @@ from services.journey import policies, rulebook
 from services.journey.apply.applier import Applier, LimitKeeper
 from services.journey.apply.batch import HoleInProgressError
 from services.journey.apply.limit import DeadLetterLimit
-from services.journey.apply.resolution import Resolver
+from services.journey.apply.resolution import IdentityResolver
 from services.journey.apply.transaction import BatchTransaction
 from services.journey.consume import dead_letters, progress
 from services.journey.consume.batch_size import BatchSize
 from services.journey.consume.decoding import PoisonCode
 from services.journey.consume.intake import Intake
-from services.journey.consume.lag_monitor import Tide
+from services.journey.consume.lag_monitor import LagMonitor
 from services.journey.consume.progress import Line
 from services.journey.consume.stream import add_agent, build_app
 from services.journey.consume.transport import KAFKA_FAILURES, Grant, HoleFoundError, JourneyApp, Wiring
 from services.journey.consume.watchdog import ExitCode, LoopWatch, end_process
 from services.journey.domain.rules.book import Rulebook
 from services.journey.failpoints import Failpoints
-from services.journey.metrics import Metrics
+from services.journey.metrics import WorkerMetrics
 from services.journey.outbox.relay import Relay
-from services.journey.renew.renewal import Renewer
-from services.journey.renew.writer import Writer
-from services.journey.settings import ProcessSettings, WorkerSettings
+from services.journey.renew.renewal import CustomerRenewer
+from services.journey.renew.writer import CustomerWriter
+from services.journey.settings import WorkerProcessSettings, WorkerSettings
 from services.journey.store import touchpoints
 from services.journey.timers.timer_loop import Patience, TimerLoop
 from services.runtime.clock import SystemClock, new_id
@@ -66,7 +66,7 @@ MONTHS_EVERY_S = 6 * 3600.0
 
 
 async def run(
-    settings: ProcessSettings,
+    settings: WorkerProcessSettings,
     *,
     on_ready: OnReady | None = None,
     failpoints: Failpoints = NO_FAILPOINTS,
@@ -95,14 +95,14 @@ async def run(
         stack.push_async_callback(ends.stop)
         producer = Producer(common.brokers, client_id="waymark-journey-outbox", idempotent=common.kafka_idempotence)
         stack.push_async_callback(producer.stop)
-        around = Surroundings(pool=pool, ends=ends, producer=producer, line=line)
+        around = WorkerConnections(pool=pool, ends=ends, producer=producer, line=line)
         worker = Worker(settings, around, failpoints, book)
         await worker.work(on_ready)
     _log.info("worker stopped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class WorkerConnections:
     """What the worker is connected to."""
 
     pool: Pool
@@ -115,14 +115,18 @@ class Worker:
     """The worker without its connections: built in one place, started and stopped in one order."""
 
     def __init__(
-        self, settings: ProcessSettings, around: Surroundings, failpoints: Failpoints, book: Rulebook | None = None
+        self,
+        settings: WorkerProcessSettings,
+        around: WorkerConnections,
+        failpoints: Failpoints,
+        book: Rulebook | None = None,
     ) -> None:
         own = settings.worker
         self._own = own
         self._around = around
         self._clock = SystemClock()
         self._registry = CollectorRegistry()
-        self._metrics = Metrics.register(self._registry)
+        self._metrics = WorkerMetrics.register(self._registry)
         self._failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._stopping = False
         self.intake = Intake(capacity=own.queue_records, capacity_bytes=own.queue_bytes)
@@ -256,12 +260,12 @@ class Worker:
             keep_days=own.keep_published_days,
         )
 
-    def _build_applier(self, renewer: Renewer, failpoints: Failpoints) -> Applier:
+    def _build_applier(self, renewer: CustomerRenewer, failpoints: Failpoints) -> Applier:
         own, around = self._own, self._around
         limit = LimitKeeper(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))
         attempt = BatchTransaction(
             line=around.line,
-            resolver=Resolver(policy=policies.identity(), new_id=new_id),
+            resolver=IdentityResolver(policy=policies.identity(), new_id=new_id),
             renewer=renewer,
             late_after=timedelta(seconds=own.late_after_s),
             failpoints=failpoints,
@@ -279,7 +283,7 @@ class Worker:
             after_commit=self.relay.kick,
         )
 
-    def _timer_loop(self, renewer: Renewer, failpoints: Failpoints) -> TimerLoop:
+    def _timer_loop(self, renewer: CustomerRenewer, failpoints: Failpoints) -> TimerLoop:
         own = self._own
         return TimerLoop(
             pool=self._around.pool,
@@ -298,8 +302,8 @@ class Worker:
             after_commit=self.relay.kick,
         )
 
-    def _tide(self) -> Tide:
-        return Tide(
+    def _tide(self) -> LagMonitor:
+        return LagMonitor(
             pool=self._around.pool,
             line=self._around.line,
             intake=self.intake,
@@ -335,15 +339,15 @@ class PoolLedger:
         ]
 
 
-def build_renewer(own: WorkerSettings, book: Rulebook | None = None) -> Renewer:
+def build_renewer(own: WorkerSettings, book: Rulebook | None = None) -> CustomerRenewer:
     """Return what projects customers and writes the difference, as the settings ask."""
-    return Renewer(
+    return CustomerRenewer(
         rulebook=book or rulebook.of(own),
         policy=policies.projection(),
         new_id=new_id,
         stale_after_s=own.stale_after_s,
         history=own.history_touchpoints,
-        writer=Writer(publish_journeys=own.publish_journeys),
+        writer=CustomerWriter(publish_journeys=own.publish_journeys),
     )
 
 

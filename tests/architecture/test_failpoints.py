@@ -12,7 +12,7 @@ from services.alerts import app as alerts
 from services.alerts.failpoints import AlertsFailpoint as AlertsPoint
 from services.alerts.settings import AlertsSettings
 from services.journey import worker
-from services.journey.failpoints import Failpoint as WorkerPoint
+from services.journey.failpoints import WorkerFailpoint as WorkerPoint
 from services.journey.settings import WorkerSettings
 from services.runtime.failpoints import NO_FAILPOINTS, NoFailpoints
 from services.runtime.settings import CommonSettings, Settings

@@ -17,11 +17,11 @@ from typing import ClassVar
 
 from services.journey import worker
 from services.journey.apply import batch
-from services.journey.consume.decoding import Poison, PoisonCode
+from services.journey.consume.decoding import PoisonCode, PoisonRecord
 from services.journey.consume.intake import Record
 from services.journey.consume.transport import ChunkConsumer, ChunkTransport
-from services.journey.failpoints import Failpoint
-from services.journey.settings import ProcessSettings
+from services.journey.failpoints import WorkerFailpoint
+from services.journey.settings import WorkerProcessSettings
 from services.runtime import clock
 from tests.faults.fleet import Process
 from tests.integration.journey_process import Hurt, Hurts
@@ -54,9 +54,9 @@ class StallingConsumer(ChunkConsumer):
         await super()._fetch_chunks()
 
 
-def _misread(_record: Record) -> Poison:
+def _misread(_record: Record) -> PoisonRecord:
     """What a release does whose reader is broken."""
-    return Poison(code=PoisonCode.NOT_A_TOUCHPOINT)
+    return PoisonRecord(code=PoisonCode.NOT_A_TOUCHPOINT)
 
 
 def _shift_clock(by: Path) -> None:
@@ -77,7 +77,7 @@ def _hurts(options: argparse.Namespace) -> Hurts:
     made = []
     for text, number in found:
         point, _, count = text.partition(":")
-        made.append(Hurt(point=Failpoint(point), left=int(count or 1), number=number))
+        made.append(Hurt(point=WorkerFailpoint(point), left=int(count or 1), number=number))
     return Hurts(made)
 
 
@@ -98,7 +98,7 @@ def main() -> None:
         vars(batch)["read"] = _misread
     if options.clock:
         _shift_clock(options.clock)
-    asyncio.run(worker.run(ProcessSettings.load(os.environ), failpoints=_hurts(options)))
+    asyncio.run(worker.run(WorkerProcessSettings.load(os.environ), failpoints=_hurts(options)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from schemas.documents.touchpoint import IdentifierValue
 from services.journey import policies, rulebook
 from services.journey.apply.applier import Applier, LimitKeeper
 from services.journey.apply.limit import DeadLetterLimit
-from services.journey.apply.resolution import Resolver
+from services.journey.apply.resolution import IdentityResolver
 from services.journey.apply.transaction import BatchTransaction
 from services.journey.consume import progress
 from services.journey.consume.intake import Chunk, Claim, Intake
@@ -25,9 +25,9 @@ from services.journey.consume.progress import Line
 from services.journey.domain.projection import ProjectionPolicy
 from services.journey.domain.rules.book import Rulebook
 from services.journey.failpoints import Failpoints
-from services.journey.metrics import Metrics
-from services.journey.renew.renewal import Renewer
-from services.journey.renew.writer import Writer
+from services.journey.metrics import WorkerMetrics
+from services.journey.renew.renewal import CustomerRenewer
+from services.journey.renew.writer import CustomerWriter
 from services.journey.timers.timer_loop import Patience, TimerLoop
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
@@ -101,7 +101,7 @@ class Bench:
     limit: LimitKeeper
     applier: Applier
     timers: TimerLoop
-    renewer: Renewer
+    renewer: CustomerRenewer
     registry: CollectorRegistry
 
     async def claim(self) -> dict[int, Claim]:
@@ -168,13 +168,13 @@ async def open_bench(database: str, terms: Terms | None = None, **changes: Any) 
 
 def _build(pool: Pool, terms: Terms) -> Bench:
     registry = CollectorRegistry()
-    metrics = Metrics.register(registry)
+    metrics = WorkerMetrics.register(registry)
     intake = Intake(capacity=10_000)
     keeper = LimitKeeper(terms.limit)
     renewer = _renewer(terms)
     attempt = BatchTransaction(
         line=LINE,
-        resolver=Resolver(policy=policies.identity(), new_id=new_id),
+        resolver=IdentityResolver(policy=policies.identity(), new_id=new_id),
         renewer=renewer,
         late_after=timedelta(hours=72),
         failpoints=terms.failpoints,
@@ -205,14 +205,14 @@ def _build(pool: Pool, terms: Terms) -> Bench:
     return Bench(pool, log, LINE, intake, keeper, applier, timers, renewer, registry)
 
 
-def _renewer(terms: Terms) -> Renewer:
-    return Renewer(
+def _renewer(terms: Terms) -> CustomerRenewer:
+    return CustomerRenewer(
         rulebook=terms.rules,
         policy=_policy(terms.idle_after),
         new_id=new_id,
         stale_after_s=24 * 3600.0,
         history=terms.history,
-        writer=Writer(publish_journeys=True),
+        writer=CustomerWriter(publish_journeys=True),
     )
 
 

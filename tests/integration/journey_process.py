@@ -20,19 +20,19 @@ from faust.transport import conductor
 from services.journey import worker
 from services.journey.consume.intake import Claim, Record
 from services.journey.consume.transport import ChunkConsumer, ChunkTransport
-from services.journey.failpoints import Failpoint
-from services.journey.settings import ProcessSettings
+from services.journey.failpoints import WorkerFailpoint
+from services.journey.settings import WorkerProcessSettings
 
 
 @dataclass(slots=True)
 class Hurt:
     """Sends this process a signal at the N-th arrival at a failpoint."""
 
-    point: Failpoint
+    point: WorkerFailpoint
     left: int
     number: signal.Signals
 
-    async def reached(self, point: Failpoint) -> None:
+    async def reached(self, point: WorkerFailpoint) -> None:
         """Count, and hit."""
         if point is self.point:
             self.left -= 1
@@ -46,7 +46,7 @@ class Hurts:
 
     hurts: list[Hurt]
 
-    async def reached(self, point: Failpoint) -> None:
+    async def reached(self, point: WorkerFailpoint) -> None:
         """Tell each."""
         for hurt in self.hurts:
             await hurt.reached(point)
@@ -66,7 +66,7 @@ class LosingConsumer(ChunkConsumer):
 
 def _hurt(text: str, number: signal.Signals) -> Hurt:
     point, _, count = text.partition(":")
-    return Hurt(point=Failpoint(point), left=int(count or 1), number=number)
+    return Hurt(point=WorkerFailpoint(point), left=int(count or 1), number=number)
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def main() -> None:
         ChunkTransport.Consumer = LosingConsumer
     hurts = [_hurt(text, signal.SIGKILL) for text in told.kill_at]
     hurts += [_hurt(text, signal.SIGSTOP) for text in told.freeze_at]
-    settings = ProcessSettings.load(os.environ)
+    settings = WorkerProcessSettings.load(os.environ)
     asyncio.run(worker.run(settings, topic=told.topic, failpoints=Hurts(hurts), on_ready=_say))
 
 

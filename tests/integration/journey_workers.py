@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.documents import touchpoint as touchpoint_v1
-from services.journey.failpoints import Failpoint
+from services.journey.failpoints import WorkerFailpoint
 from services.runtime.kafka.producer import Producer
 from services.runtime.kafka.record import Record
 from services.runtime.kafka.topics import TopicSpec, ensure_topics
@@ -191,12 +191,12 @@ async def verify(stage: Stage, people: int) -> None:
 
 
 POINTS = (
-    Failpoint.AFTER_FETCH,
-    Failpoint.BEFORE_TRANSACTION,
-    Failpoint.MID_TRANSACTION,
-    Failpoint.BEFORE_COMMIT,
-    Failpoint.AFTER_COMMIT,
-    Failpoint.AFTER_PUBLISH,
+    WorkerFailpoint.AFTER_FETCH,
+    WorkerFailpoint.BEFORE_TRANSACTION,
+    WorkerFailpoint.MID_TRANSACTION,
+    WorkerFailpoint.BEFORE_COMMIT,
+    WorkerFailpoint.AFTER_COMMIT,
+    WorkerFailpoint.AFTER_PUBLISH,
 )
 
 

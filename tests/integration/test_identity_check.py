@@ -9,11 +9,11 @@ import pytest
 import pytest_asyncio
 
 from services.journey import policies
-from services.journey.apply.resolution import Resolver
+from services.journey.apply.resolution import IdentityResolver
 from services.journey.consume import progress
 from services.journey.domain.identity import _Planning
-from services.journey.repair.check import Surveyed, Surveyor
-from services.journey.repair.fix import Mended, Mender
+from services.journey.repair.check import IdentityChecker, IdentityFindings
+from services.journey.repair.fix import IdentityRepairer, RepairCounts
 from services.journey.repair.unmerge import Unmerger
 from services.runtime.clock import new_id
 from tests.integration.identity_stage import cases, expected, groups, halving, send, stored
@@ -47,21 +47,21 @@ def unmerger(bench: Bench) -> Unmerger:
     return Unmerger(pool=bench.pool, policy=policies.identity(), renewer=bench.renewer, new_id=new_id)
 
 
-def mender(bench: Bench) -> Mender:
-    resolver = Resolver(policy=policies.identity(), new_id=new_id)
-    return Mender(pool=bench.pool, resolver=resolver, renewer=bench.renewer, unmerger=unmerger(bench))
+def mender(bench: Bench) -> IdentityRepairer:
+    resolver = IdentityResolver(policy=policies.identity(), new_id=new_id)
+    return IdentityRepairer(pool=bench.pool, resolver=resolver, renewer=bench.renewer, unmerger=unmerger(bench))
 
 
-async def look(bench: Bench) -> list[Surveyed]:
-    return [page async for page in Surveyor(pool=bench.pool, policy=policies.identity()).pages()]
+async def look(bench: Bench) -> list[IdentityFindings]:
+    return [page async for page in IdentityChecker(pool=bench.pool, policy=policies.identity()).pages()]
 
 
 async def is_sound(bench: Bench) -> bool:
     return not any(page.differs for page in await look(bench))
 
 
-async def mend(bench: Bench) -> Mended:
-    done = Mended()
+async def mend(bench: Bench) -> RepairCounts:
+    done = RepairCounts()
     for _ in range(5):
         for page in await look(bench):
             done.add(await mender(bench).mend(page))
@@ -143,7 +143,7 @@ async def test_a_chain_that_was_split_is_told_by_its_links_and_mended_once(
     assert len(await groups(bench)) == 1
     assert await bench.value("SELECT count(DISTINCT customer_id) FROM journey.touchpoints") == 1
     before = await state(bench)
-    assert await mend(bench) == Mended()
+    assert await mend(bench) == RepairCounts()
     assert await state(bench) == before
 
 
@@ -178,7 +178,7 @@ async def test_what_was_unmerged_is_sound_and_stays_apart(bench: Bench) -> None:
     await bench.apply()
     before = await state(bench)
     assert await is_sound(bench)
-    assert await mend(bench) == Mended()
+    assert await mend(bench) == RepairCounts()
     assert await state(bench) == before
 
 

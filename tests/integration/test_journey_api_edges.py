@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from services.journey.read import cursors
-from services.journey.read.queries import Span
+from services.journey.read.queries import TimeSpan
 from services.runtime.postgres.pools import Pool, close_pool, create_pool
 from tests.integration.journey_reader import reader_of
 from tests.integration.journey_rows import Rows, named
@@ -74,11 +74,11 @@ async def test_a_cursor_that_somebody_made_is_refused_where_no_row_can_be(
     """The seal is no secret: it guards against accidents."""
     await a_caller(rows)
     who = ("phone", ("+821012345678",))
-    scope = cursors.scope("timeline", [("who", who), ("span", Span())])
-    cursor = cursors.encode(cursors.Position(scope, (*key, str(named("caller")))))
+    scope = cursors.scope("timeline", [("who", who), ("span", TimeSpan())])
+    cursor = cursors.encode(cursors.CursorPosition(scope, (*key, str(named("caller")))))
     answer = await client.get(TIMELINE, params={"cursor": cursor})
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
-    good = cursors.encode(cursors.Position(scope, (1, 0, "ivr", "x", str(named("caller")))))
+    good = cursors.encode(cursors.CursorPosition(scope, (1, 0, "ivr", "x", str(named("caller")))))
     assert (await client.get(TIMELINE, params={"cursor": good})).status_code == 200
 
 

@@ -19,7 +19,7 @@ from services.journey.consume import dead_letters
 from services.journey.consume.decoding import PoisonCode
 from services.journey.consume.intake import Chunk
 from services.journey.domain.touchpoint import Touchpoint, first_fingerprint
-from services.journey.failpoints import Failpoint
+from services.journey.failpoints import WorkerFailpoint
 from services.runtime.postgres.pools import Connection, acquire
 from tests.integration.journey_log import Bench, open_bench, touchpoint
 
@@ -323,12 +323,12 @@ async def test_records_beyond_a_hole_are_never_applied(bench: Bench) -> None:
 class CutConnections:
     """Ends every connection of the bench, once, at one failpoint."""
 
-    def __init__(self, point: Failpoint) -> None:
+    def __init__(self, point: WorkerFailpoint) -> None:
         self.point = point
         self.bench: Bench | None = None
         self.cuts = 0
 
-    async def reached(self, point: Failpoint) -> None:
+    async def reached(self, point: WorkerFailpoint) -> None:
         if point is self.point and self.bench is not None and self.cuts == 0:
             self.cuts += 1
             await self.bench.execute(
@@ -337,8 +337,10 @@ class CutConnections:
             )
 
 
-@pytest.mark.parametrize("point", [Failpoint.MID_TRANSACTION, Failpoint.BEFORE_COMMIT, Failpoint.BEFORE_TRANSACTION])
-async def test_a_lost_connection_is_tried_again_and_counts_once(database: str, point: Failpoint) -> None:
+@pytest.mark.parametrize(
+    "point", [WorkerFailpoint.MID_TRANSACTION, WorkerFailpoint.BEFORE_COMMIT, WorkerFailpoint.BEFORE_TRANSACTION]
+)
+async def test_a_lost_connection_is_tried_again_and_counts_once(database: str, point: WorkerFailpoint) -> None:
     cut = CutConnections(point)
     async with open_bench(database, failpoints=cut) as bench:
         cut.bench = bench

@@ -14,7 +14,7 @@ from services.ingest.inspector.follow_up import JourneyUnreachableError, LaterOu
 from services.ingest.inspector.journey_api import JourneyApi
 from services.journey.api.api_settings import ApiSettings
 from services.journey.api.app import build
-from services.journey.api.outcomes import Outcome
+from services.journey.api.outcomes import TouchpointOutcome
 from services.runtime.clock import SystemClock
 from services.runtime.http.server import serving
 from tests.integration.journey_log import Bench, open_bench, touchpoint
@@ -119,7 +119,7 @@ async def test_an_api_that_is_away_or_knows_another_secret_is_unreachable(addres
 
 
 def test_both_services_have_the_same_words() -> None:
-    assert [str(one) for one in Outcome] == [str(one) for one in LaterOutcome]
+    assert [str(one) for one in TouchpointOutcome] == [str(one) for one in LaterOutcome]
 
 
 async def apply(bench: Bench, *points: Any) -> None:

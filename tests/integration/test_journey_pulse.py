@@ -7,7 +7,7 @@ from math import isnan
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.journey.api.overview import PulseMetrics, keep, read
+from services.journey.api.overview import OverviewMetrics, keep, read
 from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
 from tests.conftest import SteppingClock
 from tests.integration.journey_rows import Rows, at
@@ -70,7 +70,7 @@ async def test_the_gauges_follow_the_tables(pool: Pool, rows: Rows, clock: Stepp
     registry = CollectorRegistry()
     clock.set(at(40))
     labels = {"window": "24h", "rule": "low_ces", "severity": "medium", "channel": "phone"}
-    keeping = asyncio.create_task(keep(pool, PulseMetrics.register(registry), clock, every_s=0.01))
+    keeping = asyncio.create_task(keep(pool, OverviewMetrics.register(registry), clock, every_s=0.01))
     try:
         await until(lambda: registry.get_sample_value("waymark_journey_recent_frictions", labels) == 1)
         async with acquire(pool) as connection:
@@ -85,7 +85,7 @@ async def test_the_gauges_follow_the_tables(pool: Pool, rows: Rows, clock: Stepp
 async def test_while_the_database_is_away_the_age_is_unknown_not_fifty_years(pool: Pool, clock: SteppingClock) -> None:
     registry = CollectorRegistry()
     await pool.close()
-    keeping = asyncio.create_task(keep(pool, PulseMetrics.register(registry), clock, every_s=0.01))
+    keeping = asyncio.create_task(keep(pool, OverviewMetrics.register(registry), clock, every_s=0.01))
     try:
         await until(lambda: isnan(registry.get_sample_value("waymark_journey_pulse_timestamp_seconds") or 0.0))
         assert not keeping.done()

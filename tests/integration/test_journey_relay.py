@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from services.journey.metrics import FrictionMetrics
 from services.journey.outbox import outbox_rows
-from services.journey.outbox.outbox_rows import Outgoing
+from services.journey.outbox.outbox_rows import OutgoingRecord
 from services.journey.outbox.relay import Relay
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka.producer import PublishFailed
@@ -69,7 +69,7 @@ def relay(pool: Pool, publisher: RecordingPublisher, *, line: str = "line-1", le
 async def queue(pool: Pool, customer: UUID, *values: bytes, topic: str = "frictions") -> None:
     records = [Record(topic=topic, key=customer.bytes, value=value, headers=(("a", b"1"),)) for value in values]
     async with transaction(pool) as connection:
-        await outbox_rows.add(connection, [Outgoing(customer_id=customer, record=record) for record in records])
+        await outbox_rows.add(connection, [OutgoingRecord(customer_id=customer, record=record) for record in records])
 
 
 async def answers(pool: Pool, question: str) -> None:
@@ -124,7 +124,7 @@ async def test_what_was_not_acknowledged_is_sent_again_and_nothing_overtakes_it(
 async def test_what_a_dead_relay_had_claimed_is_sent_when_its_lease_ends(pool: Pool) -> None:
     await queue(pool, ONE, b"1")
     async with transaction(pool) as connection:
-        assert len(await outbox_rows.claim(connection, 10, 3600)) == 1
+        assert len(await outbox_rows.lease(connection, 10, 3600)) == 1
     publisher = RecordingPublisher()
     sender = relay(pool, publisher)
     assert await sender.once() == 0

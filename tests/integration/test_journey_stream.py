@@ -8,7 +8,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from services.journey.failpoints import Failpoint
+from services.journey.failpoints import WorkerFailpoint
 from services.runtime.kafka.record import Record
 from tests.integration.journey_workers import FRICTIONS_EACH, Stage, calls, open_stage, survive_every_failpoint, verify
 from tests.waiting import until
@@ -52,7 +52,7 @@ async def test_a_worker_asked_to_stop_in_the_middle_ends_well_and_another_goes_o
 
 async def test_a_frozen_worker_is_fenced_by_its_successor_and_does_no_harm(stage: Stage) -> None:
     await stage.send(calls(30))
-    zombie = await stage.start("--freeze-at", f"{Failpoint.BEFORE_COMMIT}:2", batch_records=8)
+    zombie = await stage.start("--freeze-at", f"{WorkerFailpoint.BEFORE_COMMIT}:2", batch_records=8)
     await stage.until("SELECT sum(next_offset) > 0 FROM journey.progress")
     await stage.start()
     await verify(stage, 30)

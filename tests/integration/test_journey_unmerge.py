@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from services.journey import policies
-from services.journey.repair.unmerge import Unmerged, UnmergeOutcome, Unmerger
+from services.journey.repair.unmerge import UnmergeOutcome, Unmerger, UnmergeResult
 from services.runtime.clock import new_id
 from tests.integration.journey_log import Bench, at, open_bench, touchpoint
 
@@ -24,7 +24,7 @@ async def bench(database: str) -> AsyncIterator[Bench]:
         yield opened
 
 
-async def take_back(bench: Bench) -> Unmerged:
+async def take_back(bench: Bench) -> UnmergeResult:
     unmerger = Unmerger(pool=bench.pool, policy=policies.identity(), renewer=bench.renewer, new_id=new_id)
     return await unmerger.unmerge(("phone", "+821012345678"), ("customer_id", "C-1"), by="a person")
 

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.documents import dead_letter
 from services.ingest.privacy.suppression_store import PostgresSuppressionStore
-from services.journey.read.lookup import Named, parse
+from services.journey.read.lookup import IdentifierReference, parse
 from services.runtime.postgres import pools
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_key, make_topics, read_back
 from tests.unit.waymark.test_command_line import waymark
@@ -120,7 +120,7 @@ async def test_a_customer_behind_a_pseudonym_is_found_by_the_clear_identifier(
     published = json.loads(record.value)["customer"]["phone"]["value"]
 
     looked_for = parse("phone:+82 10 1234 5678", "KR", SECRET.encode())
-    assert isinstance(looked_for, Named)
+    assert isinstance(looked_for, IdentifierReference)
     assert looked_for.values[0] == published
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.journey import policies
 from services.journey.apply.batch import Batch, Item, gather, judge
-from services.journey.consume.decoding import Poison, PoisonCode, Readable
+from services.journey.consume.decoding import PoisonCode, PoisonRecord, ReadableRecord
 from services.journey.consume.intake import Chunk, Claim
 from services.journey.consume.progress import Held, Mark
 from services.journey.domain.comparison.changes import diff
@@ -27,7 +27,7 @@ from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import Projection, project
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, TouchpointKey, is_late
 from services.journey.renew import publication
-from services.journey.timers.horizon import horizon
+from services.journey.timers.horizon import stream_horizon
 from services.runtime.clock import Clock
 from services.runtime.kafka.record import Record
 from tests.unit.journey.domain.making import POLICY, SHIPPED, Shelf
@@ -65,7 +65,7 @@ class JourneyTables:
     def __init__(self, clock: Clock) -> None:
         self.log: list[Appended] = []
         self.next_offset = 0
-        self.seen: dict[TouchpointKey, Readable] = {}
+        self.seen: dict[TouchpointKey, ReadableRecord] = {}
         self.duplicates = 0
         self.dead_letters: list[PoisonCode] = []
         self.owners: dict[IdentifierKey, CustomerId] = {}
@@ -109,7 +109,7 @@ class JourneyTables:
             caught_up_at=moment,
             replay_append_time=None,
         )
-        reach = horizon([mark], [0], timedelta(0)).reach(LATE_GRACE)
+        reach = stream_horizon([mark], [0], timedelta(0)).reach(LATE_GRACE)
         assert reach is not None
         for kept in self.customers.values():
             kept.shelf.fire(reach.passed)
@@ -119,12 +119,12 @@ class JourneyTables:
         """Return the customer behind an identifier."""
         return self.customers[self.owners[type_, value]]
 
-    def _sift(self, batch: Batch) -> list[tuple[Item, Readable]]:
+    def _sift(self, batch: Batch) -> list[tuple[Item, ReadableRecord]]:
         """Keep what was never seen; the same content again is a duplicate, other content a conflict."""
         fresh = []
         for item in batch.items:
             content = item.content
-            if isinstance(content, Poison):
+            if isinstance(content, PoisonRecord):
                 self.dead_letters.append(content.code)
                 continue
             known = self.seen.setdefault(content.touchpoint.key, content)
@@ -136,7 +136,7 @@ class JourneyTables:
                 self.dead_letters.append(PoisonCode.ID_CONFLICT)
         return fresh
 
-    def _resolve(self, fresh: Sequence[tuple[Item, Readable]]) -> dict[CustomerId, str | None]:
+    def _resolve(self, fresh: Sequence[tuple[Item, ReadableRecord]]) -> dict[CustomerId, str | None]:
         """Find whose each touchpoint is, merging customers; return the touched ones with their trace."""
         ordered = sorted((content.touchpoint for _, content in fresh), key=lambda one: one.order)
         planned = plan(

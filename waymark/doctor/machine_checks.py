@@ -8,7 +8,7 @@ from pathlib import Path
 from services.alerts.settings import AlertsProcessSettings as AlertsSettings
 from services.ingest.settings import IngestProcessSettings as IngestSettings
 from services.journey.api.api_settings import ApiProcessSettings
-from services.journey.settings import ProcessSettings as JourneySettings
+from services.journey.settings import WorkerProcessSettings as JourneySettings
 from services.runtime.settings import misspelt
 from waymark.console import say
 from waymark.doctor.finding import DoctorFinding, broken, fine, look

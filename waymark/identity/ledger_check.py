@@ -16,11 +16,11 @@ import msgspec
 
 from services.ingest.inspector.masking import name, shape
 from services.journey import policies
-from services.journey.apply.resolution import Resolver, WidenedError
+from services.journey.apply.resolution import CustomersMergedError, IdentityResolver
 from services.journey.domain.identity import IdentifierKey
-from services.journey.repair.check import Surveyed, Surveyor
+from services.journey.repair.check import IdentityChecker, IdentityFindings
 from services.journey.repair.differences import IdentityDifference
-from services.journey.repair.fix import Mended, Mender
+from services.journey.repair.fix import IdentityRepairer, RepairCounts
 from services.journey.repair.unmerge import Unmerger
 from services.journey.settings import WorkerSettings
 from services.journey.worker import build_renewer
@@ -56,7 +56,7 @@ class LedgerReport:
     found: dict[IdentityDifference, int] | None = None
     """What differed before anything was mended; None where nothing was to be mended."""
 
-    mended: Mended = field(default_factory=Mended)
+    mended: RepairCounts = field(default_factory=RepairCounts)
     seconds: float = 0.0
 
     @property
@@ -93,7 +93,7 @@ def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> 
     _reach(url)
     try:
         return asyncio.run(_check(url, settings, told, repair=repair))
-    except WidenedError as error:
+    except CustomersMergedError as error:
         raise CommandError("customers kept merging meanwhile; what is mended is kept: run it again") from error
     except pools.TRANSIENT as error:
         reason = str(error).strip() or type(error).__name__
@@ -116,15 +116,15 @@ async def _check(url: str, settings: WorkerSettings, told: Told, *, repair: bool
     )
     try:
         mender = _mender(pool, settings) if repair else None
-        report = await _repeat(Surveyor(pool=pool, policy=policies.identity()), mender, told)
+        report = await _repeat(IdentityChecker(pool=pool, policy=policies.identity()), mender, told)
     finally:
         await pools.close_pool(pool)
     report.seconds = time.monotonic() - begun
     return report
 
 
-async def _repeat(surveyor: Surveyor, mender: Mender | None, told: Told) -> LedgerReport:
-    mended = Mended()
+async def _repeat(surveyor: IdentityChecker, mender: IdentityRepairer | None, told: Told) -> LedgerReport:
+    mended = RepairCounts()
     found: dict[IdentityDifference, int] | None = None
     for _ in range(PASSES):
         report = await _once(surveyor, mender, told)
@@ -137,7 +137,7 @@ async def _repeat(surveyor: Surveyor, mender: Mender | None, told: Told) -> Ledg
     return report
 
 
-async def _once(surveyor: Surveyor, mender: Mender | None, told: Told) -> LedgerReport:
+async def _once(surveyor: IdentityChecker, mender: IdentityRepairer | None, told: Told) -> LedgerReport:
     report = LedgerReport()
     whole = await surveyor.how_many()
     told(0, whole)
@@ -149,7 +149,7 @@ async def _once(surveyor: Surveyor, mender: Mender | None, told: Told) -> Ledger
     return report
 
 
-def _add(report: LedgerReport, page: Surveyed) -> None:
+def _add(report: LedgerReport, page: IdentityFindings) -> None:
     report.customers += page.customers
     report.identifiers += page.identifiers
     report.touchpoints += page.touchpoints
@@ -160,7 +160,7 @@ def _add(report: LedgerReport, page: Surveyed) -> None:
             kept += shown[: EXAMPLES - len(kept)]
 
 
-def _shown(page: Surveyed) -> list[tuple[IdentityDifference, int, list[dict[str, Any]]]]:
+def _shown(page: IdentityFindings) -> list[tuple[IdentityDifference, int, list[dict[str, Any]]]]:
     """How much of each difference a page has, and the first examples."""
     split = [
         {
@@ -195,11 +195,11 @@ def _masked(key: IdentifierKey) -> str:
     return f"{name(type_)}:{shape(value)}"
 
 
-def _mender(pool: Pool, settings: WorkerSettings) -> Mender:
+def _mender(pool: Pool, settings: WorkerSettings) -> IdentityRepairer:
     policy, renewer = policies.identity(), build_renewer(settings)
-    return Mender(
+    return IdentityRepairer(
         pool=pool,
-        resolver=Resolver(policy=policy, new_id=new_id),
+        resolver=IdentityResolver(policy=policy, new_id=new_id),
         renewer=renewer,
         unmerger=Unmerger(pool=pool, policy=policy, renewer=renewer, new_id=new_id),
     )

@@ -103,9 +103,9 @@ def _ingest() -> Coroutine[Any, Any, None]:
 
 def _journey() -> Coroutine[Any, Any, None]:
     from services.journey import rulebook
-    from services.journey.settings import ProcessSettings
+    from services.journey.settings import WorkerProcessSettings
 
-    settings = ProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
+    settings = WorkerProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
     rulebook.of(settings.worker)
     _begin(settings.common, ProcessName.JOURNEY)
     from services.journey.worker import run

@@ -14,7 +14,7 @@ from services.ingest.settings import IngestProcessSettings as IngestProcess
 from services.ingest.settings import IngestSettings
 from services.journey import rulebook
 from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
-from services.journey.settings import ProcessSettings as JourneyProcess
+from services.journey.settings import WorkerProcessSettings as JourneyProcess
 from services.journey.settings import WorkerSettings
 from services.runtime.settings import CommonSettings, SettingsError
 

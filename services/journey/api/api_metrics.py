@@ -5,7 +5,7 @@ from enum import StrEnum
 from prometheus_client import CollectorRegistry, Counter
 
 
-class Looked(StrEnum):
+class LookupOutcome(StrEnum):
     """How a look-up of a customer ended."""
 
     FOUND = "found"
@@ -24,9 +24,9 @@ class ApiMetrics:
             ("outcome",),
             registry=registry,
         )
-        for outcome in Looked:
+        for outcome in LookupOutcome:
             self._lookups.labels(outcome)
 
-    def looked_up(self, outcome: Looked) -> None:
+    def looked_up(self, outcome: LookupOutcome) -> None:
         """Count one look-up."""
         self._lookups.labels(outcome).inc()

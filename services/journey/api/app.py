@@ -15,11 +15,11 @@ from starlette.responses import Response
 
 from services.journey.api.api_metrics import ApiMetrics
 from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
-from services.journey.api.authentication import open_door
-from services.journey.api.messages import Refusal, refuse
-from services.journey.api.overview import PulseMetrics, keep
+from services.journey.api.authentication import build_authenticator
+from services.journey.api.messages import ReadRefusal, refuse
+from services.journey.api.overview import OverviewMetrics, keep
 from services.journey.api.routes import ReadApi, mount
-from services.journey.read.queries import Reader
+from services.journey.read.queries import JourneyReader
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.http.application import build_api, field_problems, http_problem
 from services.runtime.http.problems import problem_response
@@ -65,8 +65,8 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
     app.state.health = health
     app.state.read_api = ReadApi(
         pool=pool,
-        reader=Reader(pool),
-        door=open_door(pool, clock),
+        reader=JourneyReader(pool),
+        door=build_authenticator(pool, clock),
         metrics=ApiMetrics(registry),
         phone_region=settings.phone_region,
         privacy_secret=settings.privacy_secret.get_secret_value().encode(),
@@ -92,7 +92,7 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
     async with _pool(settings) as pool:
         clock, registry = SystemClock(), CollectorRegistry()
         app = build(pool, settings.api, clock, registry)
-        pulse = PulseMetrics.register(registry)
+        pulse = OverviewMetrics.register(registry)
         async with (
             TaskOwner() as owner,
             serving(
@@ -156,7 +156,7 @@ async def _on_outage(request: Request, error: Exception) -> Response:
         raise error  # a value that the driver cannot encode looks like an outage by its type
     route = getattr(request.scope.get("route"), "path", "unrouted")
     _log.warning("database does not answer", route=route, reason=type(error).__name__)
-    return problem_response(refuse(Refusal.STORE_UNAVAILABLE, request.headers.get("accept-language")))
+    return problem_response(refuse(ReadRefusal.STORE_UNAVAILABLE, request.headers.get("accept-language")))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -167,11 +167,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     return problem_response(refuse(refusal, request.headers.get("accept-language")))
 
 
-_REFUSED_BY_STATUS = {404: Refusal.NO_SUCH_ROUTE, 405: Refusal.METHOD_NOT_ALLOWED}
+_REFUSED_BY_STATUS = {404: ReadRefusal.NO_SUCH_ROUTE, 405: ReadRefusal.METHOD_NOT_ALLOWED}
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this type alone
-    problem = refuse(Refusal.INVALID_REQUEST, request.headers.get("accept-language"))
+    problem = refuse(ReadRefusal.INVALID_REQUEST, request.headers.get("accept-language"))
     problem.errors = tuple(field_problems(error))
     return problem_response(problem)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from services.journey.api.messages import Refusal
+from services.journey.api.messages import ReadRefusal
 from services.runtime.clock import Clock
 from services.runtime.credentials.api_keys import KeyKind, KeyRing, StoredKey, Verdict, parse
 from services.runtime.postgres.pools import TRANSIENT, Pool, acquire
@@ -21,10 +21,10 @@ SELECT kind, key_id, label, secret_hash, expires_at, revoked_at IS NOT NULL AS r
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
+class ReadAdmission:
     """Whether a caller may read, and if not, why not."""
 
-    refusal: Refusal | None
+    refusal: ReadRefusal | None
 
     @property
     def granted(self) -> bool:
@@ -32,35 +32,35 @@ class Admission:
         return self.refusal is None
 
 
-class Door:
+class ReadAuthenticator:
     """Looks at the `Authorization` header of a request."""
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
 
-    async def admit(self, authorization: str | None) -> Admission:
+    async def admit(self, authorization: str | None) -> ReadAdmission:
         """Decide on one request; every key of this table reads, whatever else it may do elsewhere."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
-            return Admission(refusal=Refusal.KEY_MISSING)
+            return ReadAdmission(refusal=ReadRefusal.KEY_MISSING)
         presented = parse(token)
         if presented is not None and presented.kind is KeyKind.SOURCE:
-            return Admission(refusal=Refusal.KEY_OF_A_SOURCE)
+            return ReadAdmission(refusal=ReadRefusal.KEY_OF_A_SOURCE)
         verdict, key = await self._ring.check(token)
-        return Admission(refusal=_refusal(verdict, key))
+        return ReadAdmission(refusal=_refusal(verdict, key))
 
 
-def _refusal(verdict: Verdict, key: StoredKey | None) -> Refusal | None:
+def _refusal(verdict: Verdict, key: StoredKey | None) -> ReadRefusal | None:
     if verdict is Verdict.UNVERIFIABLE:
-        return Refusal.KEYS_UNVERIFIABLE
+        return ReadRefusal.KEYS_UNVERIFIABLE
     if key is None or not key.kind.includes(KeyKind.READER):
-        return Refusal.KEY_INVALID
+        return ReadRefusal.KEY_INVALID
     return None
 
 
-def open_door(pool: Pool, clock: Clock) -> Door:
+def build_authenticator(pool: Pool, clock: Clock) -> ReadAuthenticator:
     """The door of this service: keys cached for ten seconds, and through an outage of the database."""
-    return Door(KeyRing(loader(pool), clock, outages=TRANSIENT))
+    return ReadAuthenticator(KeyRing(loader(pool), clock, outages=TRANSIENT))
 
 
 def loader(pool: Pool) -> Callable[[str], Awaitable[StoredKey | None]]:

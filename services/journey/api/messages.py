@@ -13,7 +13,7 @@ from services.runtime.http.problems import Problem
 _LANGUAGES: Final = ("en", "ko")
 
 
-class Refusal(StrEnum):
+class ReadRefusal(StrEnum):
     """Why a request was not answered."""
 
     KEY_MISSING = "key_missing"
@@ -43,95 +43,95 @@ class _Said:
 
 
 _SAID: Final = {
-    Refusal.KEY_MISSING: _Said(
+    ReadRefusal.KEY_MISSING: _Said(
         status=401,
         en="Send a reader, agent or admin key: `Authorization: Bearer wm_reader_…`.",
         ko="조회 키를 보내 주세요: `Authorization: Bearer wm_reader_…` (reader, agent, admin).",
     ),
-    Refusal.KEY_INVALID: _Said(
+    ReadRefusal.KEY_INVALID: _Said(
         status=401,
         en="This key is unknown, expired or revoked. An operator makes one with `waymark keys create --role reader`.",
         ko="알 수 없거나 만료되었거나 취소된 키입니다. 운영자가 `waymark keys create --role reader`로 발급합니다.",
     ),
-    Refusal.KEY_OF_A_SOURCE: _Said(
+    ReadRefusal.KEY_OF_A_SOURCE: _Said(
         status=403,
         en="This is a producer's key: it may send touchpoints, not read. Use a reader, agent or admin key.",
         ko="이 키는 전송 전용 출처 키라서 조회할 수 없습니다. reader, agent, admin 키를 사용해 주세요.",
     ),
-    Refusal.KEYS_UNVERIFIABLE: _Said(
+    ReadRefusal.KEYS_UNVERIFIABLE: _Said(
         status=503,
         en="Keys cannot be checked at the moment. Try again shortly.",
         ko="지금은 키를 확인할 수 없습니다. 잠시 후 다시 시도해 주세요.",
     ),
-    Refusal.ONLY_INGEST_ASKS: _Said(
+    ReadRefusal.ONLY_INGEST_ASKS: _Said(
         status=401,
         en="Only ingest asks here: WAYMARK_INGEST_OUTCOMES_SECRET and WAYMARK_JOURNEY_API_OUTCOMES_SECRET must be set, "
         "and the same.",
         ko="ingest만 조회하는 주소입니다. WAYMARK_INGEST_OUTCOMES_SECRET과 WAYMARK_JOURNEY_API_OUTCOMES_SECRET을 "
         "같은 값으로 설정해 주세요.",
     ),
-    Refusal.IDENTIFIER_MALFORMED: _Said(
+    ReadRefusal.IDENTIFIER_MALFORMED: _Said(
         status=400,
         en="A customer is named as `type:value`, URL-encoded, for example `phone:%2B821012345678` or `id:` and a "
         "customer id; this is not one, or the value does not have the form of its type.",
         ko="고객은 URL 인코딩한 `유형:값`으로 지정합니다. 예: `phone:%2B821012345678`, `id:` 뒤에 고객 ID. "
         "형식이 다르거나 값이 그 유형에 맞지 않습니다.",
     ),
-    Refusal.IDENTIFIER_BLOCKED: _Said(
+    ReadRefusal.IDENTIFIER_BLOCKED: _Said(
         status=400,
         en="This value is on the list of blocked values (placeholders that many people share): it names nobody.",
         ko="여러 사람이 함께 쓰는 값으로 차단 목록에 있어 특정 고객을 가리키지 않습니다.",
     ),
-    Refusal.CUSTOMER_UNKNOWN: _Said(
+    ReadRefusal.CUSTOMER_UNKNOWN: _Said(
         status=404,
         en="No touchpoint with this identifier has been seen. Check its type and value (phone numbers with country "
         "code); a touchpoint sent a moment ago appears within seconds.",
         ko="이 식별자를 가진 접점이 아직 없습니다. 유형과 값(전화번호는 국가 번호 포함)을 확인해 주세요. "
         "방금 보낸 접점은 몇 초 안에 나타납니다.",
     ),
-    Refusal.CUSTOMER_MOVED: _Said(
+    ReadRefusal.CUSTOMER_MOVED: _Said(
         status=410,
         en="This identifier belongs to another customer than when you began. Start again without a cursor.",
         ko="조회를 시작한 뒤 이 식별자가 다른 고객에게 속하게 되었습니다. 커서 없이 다시 시작해 주세요.",
     ),
-    Refusal.JOURNEY_UNKNOWN: _Said(
+    ReadRefusal.JOURNEY_UNKNOWN: _Said(
         status=404,
         en="There is no journey with this id.",
         ko="해당 ID의 여정이 없습니다.",
     ),
-    Refusal.JOURNEY_DISSOLVED: _Said(
+    ReadRefusal.JOURNEY_DISSOLVED: _Said(
         status=410,
         en="This journey was dissolved: later touchpoints or a corrected identity showed that it was none.",
         ko="이 여정은 해체되었습니다. 나중에 온 접점이나 정정된 고객 정보로 여정이 아님이 밝혀졌습니다.",
     ),
-    Refusal.CURSOR_INVALID: _Said(
+    ReadRefusal.CURSOR_INVALID: _Said(
         status=400,
         en="This cursor cannot be used here. Send back `next_cursor` unchanged, with the same filters, or start again "
         "without one.",
         ko="이 커서는 사용할 수 없습니다. `next_cursor`를 그대로, 같은 필터와 함께 보내거나 "
         "커서 없이 다시 시작해 주세요.",
     ),
-    Refusal.RANGE_EMPTY: _Said(
+    ReadRefusal.RANGE_EMPTY: _Said(
         status=400,
         en="`from` must lie before `to`.",
         ko="`from`은 `to`보다 앞서야 합니다.",
     ),
-    Refusal.STORE_UNAVAILABLE: _Said(
+    ReadRefusal.STORE_UNAVAILABLE: _Said(
         status=503,
         en="The database does not answer at the moment. Nothing is lost; try again shortly.",
         ko="지금은 데이터베이스가 응답하지 않습니다. 유실된 것은 없으니 잠시 후 다시 시도해 주세요.",
     ),
-    Refusal.INVALID_REQUEST: _Said(
+    ReadRefusal.INVALID_REQUEST: _Said(
         status=422,
         en="The request does not have the expected form; `errors` names each field.",
         ko="요청 형식이 올바르지 않습니다. `errors`에서 각 필드를 확인해 주세요.",
     ),
-    Refusal.NO_SUCH_ROUTE: _Said(
+    ReadRefusal.NO_SUCH_ROUTE: _Said(
         status=404,
         en="There is nothing at this address; /docs lists what there is.",
         ko="이 주소에는 아무것도 없습니다. /docs에서 목록을 볼 수 있습니다.",
     ),
-    Refusal.METHOD_NOT_ALLOWED: _Said(
+    ReadRefusal.METHOD_NOT_ALLOWED: _Said(
         status=405,
         en="This address does not take that method; see the Allow header.",
         ko="이 주소는 그 메서드를 받지 않습니다. Allow 헤더를 확인해 주세요.",
@@ -139,7 +139,7 @@ _SAID: Final = {
 }
 
 
-def refuse(refusal: Refusal, accept_language: str | None) -> Problem:
+def refuse(refusal: ReadRefusal, accept_language: str | None) -> Problem:
     """The problem document of ``refusal`` in the language the caller prefers."""
     said = _SAID[refusal]
     language = preferred(accept_language)
@@ -151,7 +151,7 @@ def refuse(refusal: Refusal, accept_language: str | None) -> Problem:
     return Problem(said.status, str(refusal), said.ko if language == "ko" else said.en, headers=headers)
 
 
-def status_of(refusal: Refusal) -> int:
+def status_of(refusal: ReadRefusal) -> int:
     """The HTTP status that goes with ``refusal``."""
     return _SAID[refusal].status
 

@@ -18,7 +18,7 @@ MOST: Final = 200
 """Touchpoints in one question."""
 
 
-class Outcome(StrEnum):
+class TouchpointOutcome(StrEnum):
     """What became of a touchpoint; `unknown` of one whose traces are gone."""
 
     APPLIED = "applied"
@@ -30,10 +30,10 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OutcomeEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The outcome of one touchpoint, and of a dead letter its code."""
 
-    outcome: Outcome
+    outcome: TouchpointOutcome
     code: str | None = None
 
 
@@ -41,10 +41,10 @@ class _Question(msgspec.Struct, frozen=True):
     touchpoints: list[msgspec.Raw]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class OutcomesAnswer(msgspec.Struct, frozen=True):
     """The outcomes, in the order of the question."""
 
-    outcomes: list[Told]
+    outcomes: list[OutcomeEntry]
 
 
 class _Stored(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -55,7 +55,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     late: bool | None
 
 
-class MalformedError(ValueError):
+class MalformedQuestionError(ValueError):
     """The question is no list of at most `MOST` touchpoints."""
 
 
@@ -85,13 +85,13 @@ async def answer(pool: Pool, body: bytes) -> bytes:
         asked = [bytes(raw) for raw in _QUESTION.decode(body).touchpoints]
         points = [_TOUCHPOINT.decode(raw) for raw in asked]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError from error
+        raise MalformedQuestionError from error
     if len(points) > MOST or any("\x00" in point.source + point.id for point in points):
-        raise MalformedError
-    return _ENCODER.encode(Answer(outcomes=await _outcomes(pool, points, asked)))
+        raise MalformedQuestionError
+    return _ENCODER.encode(OutcomesAnswer(outcomes=await _outcomes(pool, points, asked)))
 
 
-async def _outcomes(pool: Pool, points: Sequence[Touchpoint], asked: Sequence[bytes]) -> list[Told]:
+async def _outcomes(pool: Pool, points: Sequence[Touchpoint], asked: Sequence[bytes]) -> list[OutcomeEntry]:
     if not points:
         return []
     keys = [[point.source for point in points], [point.id for point in points]]
@@ -114,19 +114,21 @@ async def _outcomes(pool: Pool, points: Sequence[Touchpoint], asked: Sequence[by
     return [_told(point, raw, stored, letters) for point, raw in zip(points, asked, strict=True)]
 
 
-def _told(given: Touchpoint, raw: bytes, stored: Mapping[TouchpointKey, _Stored], letters: Mapping[bytes, str]) -> Told:
+def _told(
+    given: Touchpoint, raw: bytes, stored: Mapping[TouchpointKey, _Stored], letters: Mapping[bytes, str]
+) -> OutcomeEntry:
     known = stored.get(given.key)
     if known is None or known.payload is None:
         code = letters.get(raw)
         if code is not None:
-            return Told(outcome=Outcome.DEAD_LETTER, code=code)
+            return OutcomeEntry(outcome=TouchpointOutcome.DEAD_LETTER, code=code)
         if known is None:
-            return Told(outcome=Outcome.WAITING)
+            return OutcomeEntry(outcome=TouchpointOutcome.WAITING)
     there = _TOUCHPOINT.decode(known.payload) if known.payload is not None else None
     if fingerprint(given) != known.fingerprint and not is_repeat(given, known.fingerprint, there):
-        return Told(outcome=Outcome.CONFLICT, code="id_conflict")
+        return OutcomeEntry(outcome=TouchpointOutcome.CONFLICT, code="id_conflict")
     if there is None:
-        return Told(outcome=Outcome.UNKNOWN)
+        return OutcomeEntry(outcome=TouchpointOutcome.UNKNOWN)
     if there.received_at != given.received_at:
-        return Told(outcome=Outcome.DUPLICATE)
-    return Told(outcome=Outcome.LATE if known.late else Outcome.APPLIED)
+        return OutcomeEntry(outcome=TouchpointOutcome.DUPLICATE)
+    return OutcomeEntry(outcome=TouchpointOutcome.LATE if known.late else TouchpointOutcome.APPLIED)

@@ -38,7 +38,7 @@ SELECT count(DISTINCT customer_id) FROM journey.frictions WHERE detected_at > $1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Friction:
+class FrictionCount:
     """How many frictions of one kind stand."""
 
     rule: str
@@ -48,23 +48,23 @@ class Friction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recent:
+class WindowCounts:
     """What happened within a window that ends now."""
 
     journeys: int
     customers: int
-    frictions: tuple[Friction, ...]
+    frictions: tuple[FrictionCount, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pulse:
+class JourneyOverview:
     """One reading: open journeys by effort band, and what happened in each window."""
 
     open_journeys: Mapping[str, int]
-    recent: Mapping[str, Recent]
+    recent: Mapping[str, WindowCounts]
 
 
-async def read(pool: Pool, now: datetime) -> Pulse:
+async def read(pool: Pool, now: datetime) -> JourneyOverview:
     """Read the pulse as it stands, from one transaction."""
     async with transaction(pool) as connection:
         bands = {EFFORT_BANDS[row["band"]]: row["journeys"] for row in await connection.fetch(_OPEN)}
@@ -72,16 +72,18 @@ async def read(pool: Pool, now: datetime) -> Pulse:
         for name, window in WINDOWS.items():
             since = now - window
             rows = await connection.fetch(_FRICTIONS, since)
-            recent[name] = Recent(
+            recent[name] = WindowCounts(
                 journeys=await connection.fetchval(_BEGUN, since),
                 customers=await connection.fetchval(_CUSTOMERS, since),
-                frictions=tuple(Friction(rule=row[0], severity=row[1], channel=row[2], count=row[3]) for row in rows),
+                frictions=tuple(
+                    FrictionCount(rule=row[0], severity=row[1], channel=row[2], count=row[3]) for row in rows
+                ),
             )
-    return Pulse(open_journeys={band: bands.get(band, 0) for band in EFFORT_BANDS}, recent=recent)
+    return JourneyOverview(open_journeys={band: bands.get(band, 0) for band in EFFORT_BANDS}, recent=recent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PulseMetrics:
+class OverviewMetrics:
     """The gauges."""
 
     open_journeys: Gauge
@@ -91,7 +93,7 @@ class PulseMetrics:
     read_at: Gauge
 
     @classmethod
-    def register(cls, registry: CollectorRegistry) -> "PulseMetrics":
+    def register(cls, registry: CollectorRegistry) -> "OverviewMetrics":
         """Declare them in `registry`."""
         return cls(
             open_journeys=Gauge(
@@ -125,7 +127,7 @@ class PulseMetrics:
             ),
         )
 
-    def show(self, pulse: Pulse, now: datetime) -> None:
+    def show(self, pulse: JourneyOverview, now: datetime) -> None:
         """Show a reading; what is not in it any more goes away."""
         for band, journeys in pulse.open_journeys.items():
             self.open_journeys.labels(band).set(journeys)
@@ -139,7 +141,7 @@ class PulseMetrics:
         self.read_at.set(now.timestamp())
 
 
-async def keep(pool: Pool, metrics: PulseMetrics, clock: Clock, *, every_s: float = EVERY_S) -> None:
+async def keep(pool: Pool, metrics: OverviewMetrics, clock: Clock, *, every_s: float = EVERY_S) -> None:
     """Read and show for ever; while the database is away the last reading stays, and its age tells."""
     metrics.read_at.set(float("nan"))
     while True:

@@ -16,21 +16,28 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.vocabulary import Channel, Severity
 from services.journey.api import outcomes
-from services.journey.api.api_metrics import ApiMetrics, Looked
-from services.journey.api.authentication import Door
-from services.journey.api.messages import Refusal, refuse
+from services.journey.api.api_metrics import ApiMetrics, LookupOutcome
+from services.journey.api.authentication import ReadAuthenticator
+from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.read import cursors, lookup
 from services.journey.read.queries import (
-    Creation,
     CustomerMovedError,
-    Dissolved,
+    CustomerReference,
+    DissolvedJourneyId,
     JourneyFilter,
-    Place,
-    Reader,
-    Span,
-    Who,
+    JourneyListPosition,
+    JourneyReader,
+    TimelinePosition,
+    TimeSpan,
 )
-from services.journey.read.views import CustomerView, JourneyPage, JourneyState, JourneyView, OutcomesView, TimelinePage
+from services.journey.read.views import (
+    CustomerView,
+    JourneyPageView,
+    JourneyStateView,
+    JourneyView,
+    OutcomesView,
+    TimelinePageView,
+)
 from services.runtime.http.fields import Moment, PlainText
 from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
 from services.runtime.postgres.pools import Pool
@@ -71,7 +78,7 @@ class TimelineQuery(_PageQuery):
 class JourneysQuery(_PageQuery):
     """Which journeys; an aspect left out is open."""
 
-    state: JourneyState | None = Field(None, description="Open or closed.")
+    state: JourneyStateView | None = Field(None, description="Open or closed.")
     channel: Channel | None = Field(None, description="Used at least once.")
     reason: Word | None = Field(None, description="What it is about.")
     min_effort: int | None = Field(None, ge=0, le=100, description="Effort of at least this.")
@@ -86,8 +93,8 @@ class ReadApi:
     """What the routes stand on."""
 
     pool: Pool
-    reader: Reader
-    door: Door
+    reader: JourneyReader
+    door: ReadAuthenticator
     metrics: ApiMetrics
     phone_region: str
     privacy_secret: bytes = field(default=b"", repr=False)
@@ -116,7 +123,7 @@ async def asked_by_ingest(request: Request, api: Api, accept_language: Language 
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     right = hmac.compare_digest(presented.encode(), api.outcomes_secret)
     if not api.outcomes_secret or scheme.lower() != "bearer" or not right:
-        raise refuse(Refusal.ONLY_INGEST_ASKS, accept_language)
+        raise refuse(ReadRefusal.ONLY_INGEST_ASKS, accept_language)
 
 
 def _problems(*refusals: int) -> dict[int | str, dict[str, Any]]:
@@ -175,8 +182,8 @@ async def tell_outcomes(api: Api, request: Request, accept_language: Language = 
     """
     try:
         body = await outcomes.answer(api.pool, await request.body())
-    except outcomes.MalformedError as error:
-        raise refuse(Refusal.INVALID_REQUEST, accept_language) from error
+    except outcomes.MalformedQuestionError as error:
+        raise refuse(ReadRefusal.INVALID_REQUEST, accept_language) from error
     return Response(content=body, media_type="application/json")
 
 
@@ -192,32 +199,32 @@ async def read_timeline(
     reference: Reference,
     query: Annotated[TimelineQuery, Query()],
     accept_language: Language = None,
-) -> TimelinePage:
+) -> TimelinePageView:
     """What happened to one customer, oldest first, with the journeys and frictions that this page is about.
 
     Touchpoints that arrive while you page are not lost: they stand where they belong by event time. Where the
     identifier goes over to another customer meanwhile, the walk ends with 410 instead of going on with somebody else.
     """
-    span = Span(since=query.since, until=query.until)
+    span = TimeSpan(since=query.since, until=query.until)
     if span.since is not None and span.until is not None and span.since >= span.until:
-        raise refuse(Refusal.RANGE_EMPTY, accept_language)
+        raise refuse(ReadRefusal.RANGE_EMPTY, accept_language)
     who = _who(api, reference, accept_language)
     scope = cursors.scope("timeline", [("who", who), ("span", span)])
     after = _position(query.cursor, scope, (int, int, str, str, str), _place, accept_language)
     try:
         page = await api.reader.timeline(who, span, after, query.limit)
     except CustomerMovedError as error:
-        raise refuse(Refusal.CUSTOMER_MOVED, accept_language) from error
+        raise refuse(ReadRefusal.CUSTOMER_MOVED, accept_language) from error
     _count(api, found=page is not None)
     if page is None:
-        raise refuse(Refusal.CUSTOMER_UNKNOWN, accept_language)
+        raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
     following = None
     if page.next is not None:
         place = page.next
         moment, customer = _microseconds(place.occurred_at), str(place.customer_id)
         key = (moment, place.sequence, place.source, place.id, customer)
-        following = cursors.encode(cursors.Position(scope, key))
-    return TimelinePage(
+        following = cursors.encode(cursors.CursorPosition(scope, key))
+    return TimelinePageView(
         customer_id=page.customer_id,
         touchpoints=page.touchpoints,
         journeys=page.journeys,
@@ -241,7 +248,7 @@ async def read_customer(api: Api, reference: Reference, accept_language: Languag
     customer = await api.reader.customer(_who(api, reference, accept_language))
     _count(api, found=customer is not None)
     if customer is None:
-        raise refuse(Refusal.CUSTOMER_UNKNOWN, accept_language)
+        raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
     return customer
 
 
@@ -254,7 +261,7 @@ async def read_customer(api: Api, reference: Reference, accept_language: Languag
 )
 async def list_journeys(
     api: Api, query: Annotated[JourneysQuery, Query()], accept_language: Language = None
-) -> JourneyPage:
+) -> JourneyPageView:
     """Journeys that fit every filter given, in the reverse order in which they were first seen.
 
     That order never changes, so paging meets every journey that was there when you began exactly once.
@@ -274,15 +281,15 @@ async def list_journeys(
     try:
         page = await api.reader.journeys(wanted, after, query.limit)
     except CustomerMovedError as error:
-        raise refuse(Refusal.CUSTOMER_MOVED, accept_language) from error
+        raise refuse(ReadRefusal.CUSTOMER_MOVED, accept_language) from error
     if page is None:
-        raise refuse(Refusal.CUSTOMER_UNKNOWN, accept_language)
+        raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
     following = None
     if page.next is not None:
         customer = "" if page.next.customer_id is None else str(page.next.customer_id)
         key = (_microseconds(page.next.created_at), str(page.next.id), customer)
-        following = cursors.encode(cursors.Position(scope, key))
-    return JourneyPage(journeys=page.journeys, next_cursor=following)
+        following = cursors.encode(cursors.CursorPosition(scope, key))
+    return JourneyPageView(journeys=page.journeys, next_cursor=following)
 
 
 @router.get(
@@ -300,9 +307,9 @@ async def read_journey(api: Api, journey_id: UUID, response: Response, accept_la
     """
     journey = await api.reader.journey(journey_id)
     if journey is None:
-        raise refuse(Refusal.JOURNEY_UNKNOWN, accept_language)
-    if isinstance(journey, Dissolved):
-        raise refuse(Refusal.JOURNEY_DISSOLVED, accept_language)
+        raise refuse(ReadRefusal.JOURNEY_UNKNOWN, accept_language)
+    if isinstance(journey, DissolvedJourneyId):
+        raise refuse(ReadRefusal.JOURNEY_DISSOLVED, accept_language)
     if journey.merged_into is not None:
         response.headers["Content-Location"] = str(
             journey.id
@@ -316,25 +323,25 @@ def mount(app: FastAPI) -> None:
     app.include_router(between_services)
 
 
-def _who(api: ReadApi, reference: str, accept_language: str | None) -> Who:
+def _who(api: ReadApi, reference: str, accept_language: str | None) -> CustomerReference:
     match lookup.parse(reference, api.phone_region, api.privacy_secret):
         case lookup.LookupFault.BLOCKED:
-            raise _refused(api, Looked.BLOCKED, Refusal.IDENTIFIER_BLOCKED, accept_language)
+            raise _refused(api, LookupOutcome.BLOCKED, ReadRefusal.IDENTIFIER_BLOCKED, accept_language)
         case lookup.LookupFault.MALFORMED:
-            raise _refused(api, Looked.MALFORMED, Refusal.IDENTIFIER_MALFORMED, accept_language)
-        case lookup.Named(type=type_, values=values):
+            raise _refused(api, LookupOutcome.MALFORMED, ReadRefusal.IDENTIFIER_MALFORMED, accept_language)
+        case lookup.IdentifierReference(type=type_, values=values):
             return type_, values
         case UUID() as customer_id:
             return customer_id
 
 
-def _refused(api: ReadApi, looked: Looked, refusal: Refusal, accept_language: str | None) -> Problem:
+def _refused(api: ReadApi, looked: LookupOutcome, refusal: ReadRefusal, accept_language: str | None) -> Problem:
     api.metrics.looked_up(looked)
     return refuse(refusal, accept_language)
 
 
 def _count(api: ReadApi, *, found: bool) -> None:
-    api.metrics.looked_up(Looked.FOUND if found else Looked.UNKNOWN)
+    api.metrics.looked_up(LookupOutcome.FOUND if found else LookupOutcome.UNKNOWN)
 
 
 def _position(
@@ -350,18 +357,18 @@ def _position(
     try:
         return read(cursors.decode(cursor, scope, shape))
     except (ValueError, OverflowError) as error:
-        raise refuse(Refusal.CURSOR_INVALID, accept_language) from error
+        raise refuse(ReadRefusal.CURSOR_INVALID, accept_language) from error
 
 
 def _microseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
-def _place(key: tuple[Any, ...]) -> Place:
+def _place(key: tuple[Any, ...]) -> TimelinePosition:
     at, sequence, source, touchpoint_id, customer = key
     if not -(2**63) <= sequence < 2**63 or "\x00" in source + touchpoint_id:
         raise ValueError("no row of PostgreSQL's can be there")
-    return Place(
+    return TimelinePosition(
         customer_id=UUID(customer),
         occurred_at=_EPOCH + at * _MICROSECOND,
         sequence=sequence,
@@ -370,8 +377,8 @@ def _place(key: tuple[Any, ...]) -> Place:
     )
 
 
-def _creation(key: tuple[Any, ...]) -> Creation:
+def _creation(key: tuple[Any, ...]) -> JourneyListPosition:
     at, journey_id, customer = key
-    return Creation(
+    return JourneyListPosition(
         created_at=_EPOCH + at * _MICROSECOND, id=UUID(journey_id), customer_id=UUID(customer) if customer else None
     )

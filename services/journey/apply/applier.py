@@ -15,11 +15,11 @@ import asyncpg
 from services.journey.apply.batch import Batch, FencedError, Run, gather
 from services.journey.apply.batch_metrics import count_batch
 from services.journey.apply.limit import DeadLetterLimit
-from services.journey.apply.resolution import WidenedError
+from services.journey.apply.resolution import CustomersMergedError
 from services.journey.apply.transaction import BatchTransaction
 from services.journey.consume.intake import Chunk, Intake
-from services.journey.failpoints import Failpoint, Failpoints
-from services.journey.metrics import Metrics
+from services.journey.failpoints import Failpoints, WorkerFailpoint
+from services.journey.metrics import WorkerMetrics
 from services.runtime.clock import Clock
 from services.runtime.postgres.pools import Pool, is_transient, transaction
 from services.runtime.process.garbage_collection import uncollected
@@ -75,7 +75,7 @@ class Applier:
     attempt: BatchTransaction
     intake: Intake
     limit: LimitKeeper
-    metrics: Metrics
+    metrics: WorkerMetrics
     clock: Clock
     failpoints: Failpoints
     after_commit: Callable[[], None]
@@ -91,7 +91,7 @@ class Applier:
         try:
             with uncollected():
                 batch = gather(chunks)
-            await self.failpoints.reached(Failpoint.AFTER_FETCH)
+            await self.failpoints.reached(WorkerFailpoint.AFTER_FETCH)
             await self._settle(batch)
         finally:
             self.intake.applying = False
@@ -104,7 +104,7 @@ class Applier:
                 return await self._once(batch, bury=bury)
             except FencedError as fenced:
                 batch = self._lose(batch, fenced)
-            except WidenedError:
+            except CustomersMergedError:
                 self.metrics.stream.batch_retries.labels("widened").inc()
             except UNSTORABLE as error:
                 if _divides(batch, error, bury=bury):
@@ -131,7 +131,7 @@ class Applier:
         await asyncio.sleep(pause)
 
     async def _once(self, batch: Batch, *, bury: bool = False) -> None:
-        await self.failpoints.reached(Failpoint.BEFORE_TRANSACTION)
+        await self.failpoints.reached(WorkerFailpoint.BEFORE_TRANSACTION)
         started = self.clock.monotonic()
         with uncollected():
             async with transaction(self.pool) as connection:
@@ -140,7 +140,7 @@ class Applier:
         for run in batch.runs:
             run.claim.applied = max(run.claim.applied, run.end)
         count_batch(self.metrics, applied, self.clock.monotonic() - started, self.clock.now())
-        await self.failpoints.reached(Failpoint.AFTER_COMMIT)
+        await self.failpoints.reached(WorkerFailpoint.AFTER_COMMIT)
         self.after_commit()
 
     def _lose(self, batch: Batch, fenced: FencedError) -> Batch:

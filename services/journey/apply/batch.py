@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.journey.consume.decoding import Poison, Readable, appended_at, read
+from services.journey.consume.decoding import PoisonRecord, ReadableRecord, appended_at, read
 from services.journey.consume.intake import Chunk, Claim, Record
 from services.journey.consume.progress import Held
 
@@ -19,7 +19,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     partition: int
     record: Record
-    content: Readable | Poison
+    content: ReadableRecord | PoisonRecord
     appended_at: datetime
 
     @property

@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from services.journey.apply.transaction import Applied
-from services.journey.metrics import FrictionMetrics, Metrics
-from services.journey.renew.writer import Written
+from services.journey.metrics import FrictionMetrics, WorkerMetrics
+from services.journey.renew.writer import WriteCounts
 
 
-def count_batch(metrics: Metrics, applied: Applied, seconds: float, now: datetime) -> None:
+def count_batch(metrics: WorkerMetrics, applied: Applied, seconds: float, now: datetime) -> None:
     """Count a committed batch that took `seconds`; `now` is only for its age."""
     stream = metrics.stream
     refused = sum(applied.refused.values())
@@ -32,7 +32,7 @@ def count_batch(metrics: Metrics, applied: Applied, seconds: float, now: datetim
     count_written(metrics.friction, applied.written)
 
 
-def count_written(metrics: FrictionMetrics, written: Written) -> None:
+def count_written(metrics: FrictionMetrics, written: WriteCounts) -> None:
     """Count what was decided about customers."""
     for (rule, event, quiet), frictions in written.frictions.items():
         metrics.frictions.labels(rule, event, "true" if quiet else "false").inc(frictions)

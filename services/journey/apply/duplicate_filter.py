@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from services.journey.apply import seen_touchpoints
 from services.journey.apply.batch import Batch, Item
-from services.journey.apply.seen_touchpoints import Sighting
+from services.journey.apply.seen_touchpoints import SeenTouchpoint
 from services.journey.consume.dead_letters import DeadLetter, Fault
-from services.journey.consume.decoding import Poison, PoisonCode, Readable
+from services.journey.consume.decoding import PoisonCode, PoisonRecord, ReadableRecord
 from services.journey.domain.touchpoint import TouchpointKey
 from services.journey.equivalence import is_repeat
 from services.journey.store import touchpoints
@@ -26,14 +26,14 @@ _MESSAGES = {
 class Sifted:
     """The records of a batch: touchpoints never seen before (in the order of the log), and letters for the refused."""
 
-    fresh: dict[TouchpointKey, tuple[Item, Readable]] = field(default_factory=dict)
+    fresh: dict[TouchpointKey, tuple[Item, ReadableRecord]] = field(default_factory=dict)
     duplicates: int = 0
     letters: dict[Place, DeadLetter] = field(default_factory=dict)
 
     def refuse(self, item: Item, code: PoisonCode) -> None:
         """Make a readable touchpoint a dead letter."""
         content = item.content
-        touchpoint = content.touchpoint if isinstance(content, Readable) else None
+        touchpoint = content.touchpoint if isinstance(content, ReadableRecord) else None
         self.letters[item.place] = DeadLetter(
             partition=item.partition,
             record=item.record,
@@ -48,10 +48,10 @@ class Sifted:
 async def sift(connection: Connection, batch: Batch) -> Sifted:
     """Remember what is new; tell duplicates (same content) from conflicts (same id, other content)."""
     sifted = Sifted()
-    again: list[tuple[Item, Readable]] = []
+    again: list[tuple[Item, ReadableRecord]] = []
     for item in batch.items:
         content = item.content
-        if isinstance(content, Poison):
+        if isinstance(content, PoisonRecord):
             sifted.letters[item.place] = _letter(item, content)
         elif (key := content.touchpoint.key) in sifted.fresh:
             again.append((item, content))
@@ -67,7 +67,7 @@ async def sift(connection: Connection, batch: Batch) -> Sifted:
     return sifted
 
 
-async def _tell_apart(connection: Connection, sifted: Sifted, again: list[tuple[Item, Readable]]) -> None:
+async def _tell_apart(connection: Connection, sifted: Sifted, again: list[tuple[Item, ReadableRecord]]) -> None:
     known = await seen_touchpoints.fingerprints(connection, list({content.touchpoint.key for _, content in again}))
     others = [(item, content) for item, content in again if known[content.touchpoint.key] != content.fingerprint]
     sifted.duplicates += len(again) - len(others)
@@ -87,14 +87,14 @@ def buried(batch: Batch) -> Sifted:
     """Make every record a dead letter: the database has refused to store it."""
     sifted = Sifted()
     for item in batch.items:
-        if isinstance(item.content, Poison):
+        if isinstance(item.content, PoisonRecord):
             sifted.letters[item.place] = _letter(item, item.content)
         else:
             sifted.refuse(item, PoisonCode.NOT_STORABLE)
     return sifted
 
 
-def _letter(item: Item, poison: Poison) -> DeadLetter:
+def _letter(item: Item, poison: PoisonRecord) -> DeadLetter:
     return DeadLetter(
         partition=item.partition,
         record=item.record,
@@ -106,9 +106,9 @@ def _letter(item: Item, poison: Poison) -> DeadLetter:
     )
 
 
-def _sighting(content: Readable) -> Sighting:
+def _sighting(content: ReadableRecord) -> SeenTouchpoint:
     touchpoint = content.touchpoint
-    return Sighting(
+    return SeenTouchpoint(
         source=touchpoint.source,
         id=touchpoint.id,
         fingerprint=content.fingerprint,

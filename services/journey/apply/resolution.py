@@ -25,17 +25,17 @@ from services.journey.domain.identity import (
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
 from services.journey.store import customers, identifiers
-from services.journey.store.customers import Absorption, LockedCustomer
-from services.journey.store.identifiers import KeptLink, LinkRow, Mention
+from services.journey.store.customers import LockedCustomer, MergeRow
+from services.journey.store.identifiers import IdentifierMention, KeptLink, LinkRow
 from services.runtime.postgres.pools import Connection
 
 
-class WidenedError(Exception):
+class CustomersMergedError(Exception):
     """A merge elsewhere has changed who must be locked: roll back and start over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
+class IdentityResolution:
     """Whose the touchpoints are. All customers named are locked, and none of them is merged away."""
 
     owners: Mapping[TouchpointKey, CustomerId] = field(default_factory=dict)
@@ -46,26 +46,28 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolver:
+class IdentityResolver:
     """Resolves the touchpoints of one transaction after the other."""
 
     policy: IdentityPolicy
     new_id: Callable[[], UUID]
 
-    async def resolve(self, connection: Connection, touchpoints: Sequence[Touchpoint]) -> Resolution:
+    async def resolve(self, connection: Connection, touchpoints: Sequence[Touchpoint]) -> IdentityResolution:
         """Return whose each touchpoint is, with identifiers, links, customers and merges written.
 
         Raises:
             WidenedError: see the class.
         """
         if not touchpoints:
-            return Resolution()
+            return IdentityResolution()
         ordered = sorted(touchpoints, key=lambda touchpoint: touchpoint.order)
         return await self.resolve_evidence(
             connection, [identity_evidence(touchpoint, self.policy) for touchpoint in ordered]
         )
 
-    async def resolve_evidence(self, connection: Connection, evidence: Sequence[IdentityEvidence]) -> Resolution:
+    async def resolve_evidence(
+        self, connection: Connection, evidence: Sequence[IdentityEvidence]
+    ) -> IdentityResolution:
         """Do the same for what was sighted, in event order.
 
         Raises:
@@ -92,7 +94,7 @@ class Resolver:
         unclaimed = mentions.keys() - pointed.keys() - {key for key, _ in planned.attached}
         if unclaimed:
             await identifiers.drop_new(connection, unclaimed)
-        return Resolution(
+        return IdentityResolution(
             owners=planned.customers,
             absorbed=_by_survivor(planned),
             new_identifiers=Counter(customer for _, customer in planned.attached),
@@ -114,7 +116,7 @@ async def _known(
     wanted = set(roots.values())
     locked = await customers.lock(connection, wanted) if wanted else {}
     if locked.keys() != wanted:
-        raise WidenedError
+        raise CustomersMergedError
     known = KnownIdentity(
         owners={key: CustomerId(roots[customer]) for key, customer in pointed.items()},
         customers={CustomerId(customer): _known_customer(row) for customer, row in locked.items()},
@@ -130,9 +132,9 @@ async def _keep_links(connection: Connection, planned: IdentityPlan, kept: Mappi
         await identifiers.keep_links(connection, rows)
 
 
-def _mentions(evidence: Sequence[IdentityEvidence]) -> dict[IdentifierKey, Mention]:
+def _mentions(evidence: Sequence[IdentityEvidence]) -> dict[IdentifierKey, IdentifierMention]:
     """What `evidence`, in event order, say about each identifier that may point to somebody."""
-    mentions: dict[IdentifierKey, Mention] = {}
+    mentions: dict[IdentifierKey, IdentifierMention] = {}
     for one in evidence:
         touchpoint = one.touchpoint
         for key in one.keys:
@@ -140,7 +142,7 @@ def _mentions(evidence: Sequence[IdentityEvidence]) -> dict[IdentifierKey, Menti
             mention = mentions.get(key)
             if mention is None:
                 when = touchpoint.occurred_at
-                mentions[key] = Mention(verified=verified, first_seen=when, last_seen=when)
+                mentions[key] = IdentifierMention(verified=verified, first_seen=when, last_seen=when)
             else:
                 mention.verified = mention.verified or verified
                 mention.last_seen = touchpoint.occurred_at
@@ -163,9 +165,9 @@ def _by_survivor(planned: IdentityPlan) -> dict[CustomerId, list[UUID]]:
     return grouped
 
 
-def _absorption(absorbed: UUID, survivor: UUID, link: IdentifierLink) -> Absorption:
+def _absorption(absorbed: UUID, survivor: UUID, link: IdentifierLink) -> MergeRow:
     evidence = link.evidence
-    return Absorption(absorbed=absorbed, survivor=survivor, source=evidence.source, touchpoint_id=evidence.id)
+    return MergeRow(absorbed=absorbed, survivor=survivor, source=evidence.source, touchpoint_id=evidence.id)
 
 
 def _link_rows(planned: IdentityPlan) -> list[LinkRow]:

@@ -12,7 +12,7 @@ Key = tuple[str, str]
 """`(source, id)` of a touchpoint."""
 
 
-class Sighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class SeenTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint met in the log: its key, and the fingerprint of its content."""
 
     source: str
@@ -29,7 +29,7 @@ WITH new AS (
 SELECT * FROM unnest($1::text[], $2::text[]) EXCEPT ALL SELECT source, id FROM new"""
 
 
-async def remember(connection: Connection, sightings: Collection[Sighting]) -> set[Key]:
+async def remember(connection: Connection, sightings: Collection[SeenTouchpoint]) -> set[Key]:
     """Insert what is new and return the keys that are not: the fewer, so that little comes back.
 
     The keys must differ; they are locked in their order.

@@ -10,17 +10,17 @@ from datetime import timedelta
 
 from services.journey.apply.batch import Batch, Item, Run, judge
 from services.journey.apply.duplicate_filter import Sifted, buried, sift
-from services.journey.apply.resolution import Resolution, Resolver
+from services.journey.apply.resolution import IdentityResolution, IdentityResolver
 from services.journey.consume import dead_letters, progress
-from services.journey.consume.decoding import PoisonCode, Readable
+from services.journey.consume.decoding import PoisonCode, ReadableRecord
 from services.journey.consume.intake import Record
 from services.journey.consume.progress import Advance, Line
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import is_late
-from services.journey.failpoints import Failpoint, Failpoints
-from services.journey.renew.customer_update import Fresh, News
-from services.journey.renew.renewal import Renewer, Step, unheard
-from services.journey.renew.writer import Written
+from services.journey.failpoints import Failpoints, WorkerFailpoint
+from services.journey.renew.customer_update import CustomerUpdate, NewTouchpoint
+from services.journey.renew.renewal import CustomerRenewer, ProgressCallback, ignore_progress
+from services.journey.renew.writer import WriteCounts
 from services.runtime.log.identity import fingerprint
 from services.runtime.postgres.pools import Connection
 
@@ -40,7 +40,7 @@ class Applied:
     refused: Counter[PoisonCode] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
     dead: Sequence[bool] = ()
-    written: Written = field(default_factory=Written)
+    written: WriteCounts = field(default_factory=WriteCounts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +51,12 @@ class BatchTransaction:
     """
 
     line: Line
-    resolver: Resolver
-    renewer: Renewer
+    resolver: IdentityResolver
+    renewer: CustomerRenewer
     late_after: timedelta
     failpoints: Failpoints
     admit: Callable[[Sequence[bool]], object]
-    step: Step = unheard
+    step: ProgressCallback = ignore_progress
 
     async def apply(self, connection: Connection, batch: Batch, *, bury: bool = False) -> Applied:
         """Apply what of `batch` is not applied yet; with `bury`, only bury its records.
@@ -72,19 +72,19 @@ class BatchTransaction:
         sifted = buried(batch) if bury else await sift(connection, batch)
         resolution = await self._resolve(connection, sifted)
         self.step()
-        await self.failpoints.reached(Failpoint.MID_TRANSACTION)
+        await self.failpoints.reached(WorkerFailpoint.MID_TRANSACTION)
         news = self._news(sifted, resolution)
-        written = await self.renewer.renew(connection, news, now, self.step) if news else Written()
+        written = await self.renewer.renew(connection, news, now, self.step) if news else WriteCounts()
         applied = _account(batch, sifted, resolution, news, written)
         self.admit(applied.dead)
         if sifted.letters:
             await dead_letters.add(connection, self.line, list(sifted.letters.values()))
         if not await progress.advance(connection, self.line, [_advance(run) for run in batch.runs]):
             raise AssertionError("the progress moved under our lock")
-        await self.failpoints.reached(Failpoint.BEFORE_COMMIT)
+        await self.failpoints.reached(WorkerFailpoint.BEFORE_COMMIT)
         return applied
 
-    async def _resolve(self, connection: Connection, sifted: Sifted) -> Resolution:
+    async def _resolve(self, connection: Connection, sifted: Sifted) -> IdentityResolution:
         points = [content.touchpoint for _, content in sifted.fresh.values()]
         resolution = await self.resolver.resolve(connection, points)
         for key in resolution.nobody:
@@ -92,15 +92,15 @@ class BatchTransaction:
             sifted.refuse(item, PoisonCode.NO_USABLE_IDENTIFIER)
         return resolution
 
-    def _news(self, sifted: Sifted, resolution: Resolution) -> dict[CustomerId, News]:
-        fresh: dict[CustomerId, list[Fresh]] = {customer: [] for customer in resolution.absorbed}
+    def _news(self, sifted: Sifted, resolution: IdentityResolution) -> dict[CustomerId, CustomerUpdate]:
+        fresh: dict[CustomerId, list[NewTouchpoint]] = {customer: [] for customer in resolution.absorbed}
         latest: dict[CustomerId, Item] = {}
         for key, (item, content) in sifted.fresh.items():
             customer = resolution.owners[key]
             fresh.setdefault(customer, []).append(self._fresh(item, content))
             latest[customer] = item
         return {
-            customer: News(
+            customer: CustomerUpdate(
                 fresh=points,
                 absorbed=resolution.absorbed.get(customer, ()),
                 new_identifiers=resolution.new_identifiers.get(customer, 0),
@@ -109,13 +109,17 @@ class BatchTransaction:
             for customer, points in fresh.items()
         }
 
-    def _fresh(self, item: Item, content: Readable) -> Fresh:
+    def _fresh(self, item: Item, content: ReadableRecord) -> NewTouchpoint:
         late = is_late(content.touchpoint, self.late_after)
-        return Fresh(content=content, appended_at=item.appended_at, late=late)
+        return NewTouchpoint(content=content, appended_at=item.appended_at, late=late)
 
 
 def _account(
-    batch: Batch, sifted: Sifted, resolution: Resolution, news: dict[CustomerId, News], written: Written
+    batch: Batch,
+    sifted: Sifted,
+    resolution: IdentityResolution,
+    news: dict[CustomerId, CustomerUpdate],
+    written: WriteCounts,
 ) -> Applied:
     broken = {place for place, letter in sifted.letters.items() if letter.code != PoisonCode.ID_CONFLICT}
     return Applied(
@@ -133,7 +137,9 @@ def _account(
 
 def _advance(run: Run) -> Advance:
     replayed = [
-        item.appended_at for item in run.items if isinstance(item.content, Readable) and item.content.touchpoint.replay
+        item.appended_at
+        for item in run.items
+        if isinstance(item.content, ReadableRecord) and item.content.touchpoint.replay
     ]
     last = run.items[-1]
     return Advance(

@@ -40,7 +40,7 @@ class PoisonCode(StrEnum):
     NOT_STORABLE = "not_storable"
 
 
-class Poison(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class PoisonRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record that is no touchpoint; source and id where they could be read all the same."""
 
     code: PoisonCode
@@ -49,7 +49,7 @@ class Poison(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     touchpoint_id: str | None = None
 
 
-class Readable(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ReadableRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record that is a touchpoint: the value, its fingerprint, and the JSON as it stood."""
 
     touchpoint: Touchpoint
@@ -62,25 +62,25 @@ def appended_at(record: Record) -> datetime:
     return _EPOCH + timedelta(milliseconds=max(record.timestamp, 0))
 
 
-def read(record: Record) -> Readable | Poison:
+def read(record: Record) -> ReadableRecord | PoisonRecord:
     """Return the touchpoint in `record`, or why there is none. Never raises for anything that may stand in a log."""
     value = record.value
     if not value:
-        return Poison(code=PoisonCode.EMPTY)
+        return PoisonRecord(code=PoisonCode.EMPTY)
     if len(value) > MOST_BYTES:
-        return Poison(code=PoisonCode.TOO_LARGE)
+        return PoisonRecord(code=PoisonCode.TOO_LARGE)
     try:
         payload = value.decode()
         touchpoint = _decode(value)
     except UnicodeDecodeError:
-        return Poison(code=PoisonCode.NOT_UTF8)
+        return PoisonRecord(code=PoisonCode.NOT_UTF8)
     except UndecodableError as error:
         fault = Fault(path=error.path, message=error.message)
-        return Poison(code=PoisonCode.NOT_A_TOUCHPOINT, faults=(fault,), **_names(value))
+        return PoisonRecord(code=PoisonCode.NOT_A_TOUCHPOINT, faults=(fault,), **_names(value))
     refused = _refuse(touchpoint, value)
     if refused is not None:
         return refused
-    return Readable(touchpoint=touchpoint, fingerprint=fingerprint(touchpoint), payload=payload)
+    return ReadableRecord(touchpoint=touchpoint, fingerprint=fingerprint(touchpoint), payload=payload)
 
 
 def _decode(value: bytes) -> Touchpoint:
@@ -91,7 +91,7 @@ def _decode(value: bytes) -> Touchpoint:
         return _DECODER.decode(touchpoint_v1.encode(checked))
 
 
-def _refuse(touchpoint: Touchpoint, value: bytes) -> Poison | None:
+def _refuse(touchpoint: Touchpoint, value: bytes) -> PoisonRecord | None:
     code: PoisonCode | None = None
     where = ""
     if not touchpoint.source or not touchpoint.id:
@@ -106,7 +106,7 @@ def _refuse(touchpoint: Touchpoint, value: bytes) -> Poison | None:
     if code is None:
         return None
     fault = Fault(path=where, message=_MESSAGES[code])
-    return Poison(code=code, faults=(fault,), source=touchpoint.source, touchpoint_id=touchpoint.id)
+    return PoisonRecord(code=code, faults=(fault,), source=touchpoint.source, touchpoint_id=touchpoint.id)
 
 
 _MESSAGES = {

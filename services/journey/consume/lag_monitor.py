@@ -14,7 +14,7 @@ from services.journey.consume import progress
 from services.journey.consume.intake import Intake
 from services.journey.consume.progress import Line, Mark
 from services.journey.consume.transport import KAFKA_FAILURES
-from services.journey.consume.watchdog import StuckReason, Watch
+from services.journey.consume.watchdog import ProgressWatch, StuckReason
 from services.journey.metrics import StreamMetrics
 from services.runtime.clock import Clock
 from services.runtime.kafka.log_ends import LogEnds
@@ -27,7 +27,7 @@ EVERY_S = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Tide:
+class LagMonitor:
     """`topic_partitions` are those of the topic, `assigned` those this worker answers for (all, if none are)."""
 
     pool: Pool
@@ -41,7 +41,7 @@ class Tide:
     assigned: Callable[[], Collection[int]]
     stuck: Callable[[list[int]], object]
     beat: Callable[[], None]
-    watch: Watch = field(default_factory=Watch)
+    watch: ProgressWatch = field(default_factory=ProgressWatch)
 
     async def run(self) -> None:
         """Look every second; never returns."""
@@ -94,4 +94,4 @@ class Tide:
     def _look_away(self, error: Exception) -> None:
         """Nothing can be said while the broker or the database is away; time without progress starts anew."""
         _log.warning("tide not seen", reason=type(error).__name__)
-        self.watch = Watch()
+        self.watch = ProgressWatch()

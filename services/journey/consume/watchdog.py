@@ -41,7 +41,7 @@ to begin again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class ProgressWatch:
     """Since when each partition has had work and not moved (monotonic seconds), when anything did, and where all stood.
 
     `steps` are parts of batches that were done.
@@ -61,7 +61,7 @@ class Watch:
         *,
         busy: bool,
         steps: int = 0,
-    ) -> tuple["Watch", StuckReason, list[int]]:
+    ) -> tuple["ProgressWatch", StuckReason, list[int]]:
         """Return the next watch, what was found, and the partitions that stand still with work left.
 
         `applied` and `ends` cover the partitions this worker answers for. A partition seen for the first time starts
@@ -78,7 +78,7 @@ class Watch:
                 since[partition] = now if moved else self.since.get(partition, now)
         still = [partition for partition, start in since.items() if now - start >= patience_s]
         reason = StuckReason.STUCK if still else StuckReason.WAITING if since else StuckReason.IDLE
-        return Watch(since=since, applied=dict(applied), moved_at=moved_at, steps=steps), reason, still
+        return ProgressWatch(since=since, applied=dict(applied), moved_at=moved_at, steps=steps), reason, still
 
 
 def end_process(code: ExitCode, **details: object) -> NoReturn:

@@ -17,7 +17,7 @@ _CLAIM_LOCK = 7_215_309  # any number that nothing else in this database uses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class OutgoingRecord:
     """A record to publish, and whose it is."""
 
     customer_id: UUID
@@ -27,20 +27,20 @@ class Outgoing:
 _COLUMNS = ("topic", "key", "customer_id", "headers", "value")
 
 
-async def add(connection: Connection, outgoing: Iterable[Outgoing]) -> None:
+async def add(connection: Connection, outgoing: Iterable[OutgoingRecord]) -> None:
     """Append records, in this order."""
     await connection.copy_records_to_table(
         "outbox", schema_name="journey", columns=_COLUMNS, records=map(_row, outgoing)
     )
 
 
-def _row(one: Outgoing) -> tuple[object, ...]:
+def _row(one: OutgoingRecord) -> tuple[object, ...]:
     record = one.record
     return record.topic, record.key, one.customer_id, _headers_text(record.headers), record.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leased:
+class LeasedRecord:
     """A record that is ours to publish until the lease ends."""
 
     id: int
@@ -73,7 +73,7 @@ UPDATE journey.outbox SET lease_until = clock_timestamp() + make_interval(secs =
 RETURNING id, topic, key, headers, value"""
 
 
-async def claim(connection: Connection, customers: int, lease_s: float) -> list[Leased]:
+async def lease(connection: Connection, customers: int, lease_s: float) -> list[LeasedRecord]:
     """Lease what waits for up to `customers` customers, oldest first, in the order of the ids.
 
     Claims take turns (the statement after the lock sees what the others leased), publishing does not.
@@ -81,7 +81,7 @@ async def claim(connection: Connection, customers: int, lease_s: float) -> list[
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _CLAIM_LOCK)
     rows = await connection.fetch(_CLAIM, customers, lease_s, _LOOK_AT)
     return [
-        Leased(
+        LeasedRecord(
             id=row["id"],
             record=Record(topic=row["topic"], key=row["key"], value=row["value"], headers=_headers(row["headers"])),
         )

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from schemas.documents import journey as journey_v1
-from services.journey.failpoints import Failpoint, Failpoints
+from services.journey.failpoints import Failpoints, WorkerFailpoint
 from services.journey.metrics import FrictionMetrics
 from services.journey.outbox import outbox_rows
-from services.journey.outbox.outbox_rows import Leased
+from services.journey.outbox.outbox_rows import LeasedRecord
 from services.runtime.kafka.producer import Publisher, PublishFailed
 from services.runtime.postgres.pools import Pool, acquire, is_transient, transaction
 from services.runtime.telemetry.logs import get_logger
@@ -89,7 +89,7 @@ class Relay:
             PublishFailed: some are not acknowledged; they are free for the next look, all others are marked.
         """
         async with transaction(self.pool) as connection:
-            leased = await outbox_rows.claim(connection, CUSTOMERS_AT_ONCE, self.lease_s)
+            leased = await outbox_rows.lease(connection, CUSTOMERS_AT_ONCE, self.lease_s)
         if not leased:
             return 0
         try:
@@ -97,11 +97,11 @@ class Relay:
         except PublishFailed as error:
             await self._settle(_before_the_first_failure(leased, error.failed), leased)
             raise
-        await self.failpoints.reached(Failpoint.AFTER_PUBLISH)
+        await self.failpoints.reached(WorkerFailpoint.AFTER_PUBLISH)
         await self._settle(leased, leased)
         return len(leased)
 
-    async def _settle(self, acknowledged: Sequence[Leased], leased: Sequence[Leased]) -> None:
+    async def _settle(self, acknowledged: Sequence[LeasedRecord], leased: Sequence[LeasedRecord]) -> None:
         done = {one.id for one in acknowledged}
         dropped = [one.id for one in acknowledged if one.record.topic in NOT_KEPT]
         kept = [one.id for one in acknowledged if one.record.topic not in NOT_KEPT]
@@ -133,7 +133,7 @@ class Relay:
             _log.warning("a new line: what was published is published again", records=again)
 
 
-def _before_the_first_failure(leased: Sequence[Leased], failed: frozenset[int]) -> list[Leased]:
+def _before_the_first_failure(leased: Sequence[LeasedRecord], failed: frozenset[int]) -> list[LeasedRecord]:
     """What need not be sent again: of each key, the records before its first that was not acknowledged."""
     broken: set[tuple[str, bytes | None]] = set()
     kept = []

@@ -23,7 +23,7 @@ class CursorError(ValueError):
     """The cursor was not made here, was damaged, or belongs to another list or other filters."""
 
 
-class Position(msgspec.Struct, frozen=True, array_like=True, kw_only=False):
+class CursorPosition(msgspec.Struct, frozen=True, array_like=True, kw_only=False):
     """The sort key of the last row of a page: texts and whole numbers, in the order of the columns."""
 
     scope: str
@@ -36,7 +36,7 @@ def scope(list_name: str, filters: Sequence[tuple[str, object]]) -> str:
     return hashlib.blake2b(canonical.encode(), digest_size=6).hexdigest()
 
 
-def encode(position: Position) -> str:
+def encode(position: CursorPosition) -> str:
     """The opaque text of a position (URL-safe, no padding)."""
     body = msgspec.msgpack.encode(position)
     return base64.urlsafe_b64encode(_seal(body) + body).rstrip(b"=").decode()
@@ -63,7 +63,7 @@ def decode(text: str, expected_scope: str, shape: tuple[type, ...]) -> tuple[str
     return position.key
 
 
-def _open(text: str) -> Position:
+def _open(text: str) -> CursorPosition:
     if not text or len(text) > _MAX_TEXT:
         raise CursorError("the cursor has an impossible length")
     try:
@@ -74,7 +74,7 @@ def _open(text: str) -> Position:
     if seal != _seal(body):
         raise CursorError("the cursor was damaged or edited")
     try:
-        return msgspec.msgpack.decode(body, type=Position)
+        return msgspec.msgpack.decode(body, type=CursorPosition)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CursorError("the cursor cannot be read") from error
 

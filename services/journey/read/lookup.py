@@ -24,14 +24,14 @@ class LookupFault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
+class IdentifierReference:
     """A customer by identifier, in every form in which ingest may have published it, the likeliest first."""
 
     type: str
     values: tuple[str, ...]
 
 
-def parse(reference: str, phone_region: str, secret: bytes = b"") -> UUID | Named | LookupFault:
+def parse(reference: str, phone_region: str, secret: bytes = b"") -> UUID | IdentifierReference | LookupFault:
     """What `reference` (`type:value`, already URL-decoded) names.
 
     Args:
@@ -46,11 +46,11 @@ def parse(reference: str, phone_region: str, secret: bytes = b"") -> UUID | Name
     if type_ == BY_ID:
         return _customer_id(value)
     if pseudonyms.is_pseudonym(value):
-        return Named(type=type_, values=(value,))
+        return IdentifierReference(type=type_, values=(value,))
     match spelling.identifier(type_, value, phone_region):
         case spelling.SpelledIdentifier(value=normal):
             hidden = (pseudonyms.pseudonym(secret, type_, normal),) if secret else ()
-            return Named(type=type_, values=(*hidden, normal))
+            return IdentifierReference(type=type_, values=(*hidden, normal))
         case spelling.DropReason.INVALID:
             return LookupFault.MALFORMED
         case spelling.DropReason():

@@ -12,7 +12,13 @@ from typing import Final
 from uuid import UUID
 
 from services.journey.read import view_rows
-from services.journey.read.views import CustomerView, FrictionView, JourneySummary, JourneyView, TimelineTouchpoint
+from services.journey.read.views import (
+    CustomerView,
+    FrictionView,
+    JourneySummaryView,
+    JourneyView,
+    TimelineTouchpointView,
+)
 from services.runtime.postgres.pools import Connection, Pool, Row, acquire
 
 OPEN_JOURNEYS: Final = 100
@@ -103,7 +109,7 @@ SELECT t.* FROM journey.touchpoints t
 """
 
 
-Who = UUID | tuple[str, tuple[str, ...]]
+CustomerReference = UUID | tuple[str, tuple[str, ...]]
 """A customer: by an id that was given out once, or by an identifier: its type, and the values it may stand under."""
 
 
@@ -115,14 +121,14 @@ class JourneyFilter:
     reason: str | None = None
     min_effort: float | None = None
     updated_since: datetime | None = None
-    customer: Who | None = None
+    customer: CustomerReference | None = None
     channel: str | None = None
     rule: str | None = None
     severity: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class TimeSpan:
     """A stretch of event time, `since` included, `until` not."""
 
     since: datetime | None = None
@@ -130,7 +136,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class TimelinePosition:
     """Where a touchpoint stands in the event order of its customer, and who that was when the page was read."""
 
     customer_id: UUID
@@ -141,7 +147,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Creation:
+class JourneyListPosition:
     """Where a journey stands in the order of creation, and the customer whose journeys were asked for, if one was."""
 
     created_at: datetime
@@ -154,36 +160,36 @@ class CustomerMovedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeline:
+class TimelineResult:
     """Some touchpoints in event order, what they belong to, and where the next page starts."""
 
     customer_id: UUID
-    touchpoints: list[TimelineTouchpoint]
-    journeys: list[JourneySummary]
+    touchpoints: list[TimelineTouchpointView]
+    journeys: list[JourneySummaryView]
     frictions: list[FrictionView]
-    next: Place | None
+    next: TimelinePosition | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Journeys:
+class JourneyListResult:
     """Some journeys, latest created first, and after which the next page starts."""
 
-    journeys: list[JourneySummary]
-    next: Creation | None
+    journeys: list[JourneySummaryView]
+    next: JourneyListPosition | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dissolved:
+class DissolvedJourneyId:
     """The id was given out once, and its journey is no more."""
 
 
-class Reader:
+class JourneyReader:
     """Answers questions from one pool; None means that nobody, or nothing, goes by that name."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def customer(self, who: Who) -> CustomerView | None:
+    async def customer(self, who: CustomerReference) -> CustomerView | None:
         """Everything about one customer, through any merge."""
         async with self._snapshot() as connection:
             root = await _resolve(connection, who)
@@ -203,7 +209,9 @@ class Reader:
             [view_rows.friction(one, root) for one in frictions],
         )
 
-    async def timeline(self, who: Who, span: Span, after: Place | None, limit: int) -> Timeline | None:
+    async def timeline(
+        self, who: CustomerReference, span: TimeSpan, after: TimelinePosition | None, limit: int
+    ) -> TimelineResult | None:
         """Up to `limit` touchpoints of one customer that follow `after`; raises `CustomerMovedError`."""
         async with self._snapshot() as connection:
             root = await _resolve(connection, who)
@@ -220,7 +228,7 @@ class Reader:
             journeys = await connection.fetch(_JOURNEYS_BY_ID, sorted(named))
         shown = [view_rows.friction(row, root) for row in frictions]
         evidence = view_rows.evidence_of(shown)
-        return Timeline(
+        return TimelineResult(
             customer_id=root,
             touchpoints=[view_rows.touchpoint(row, evidence) for row in page],
             journeys=sorted((view_rows.journey(row, root) for row in journeys), key=lambda one: one.opened_at),
@@ -228,7 +236,9 @@ class Reader:
             next=_place(page[-1], root) if len(found) > limit else None,
         )
 
-    async def journeys(self, wanted: JourneyFilter, after: Creation | None, limit: int) -> Journeys | None:
+    async def journeys(
+        self, wanted: JourneyFilter, after: JourneyListPosition | None, limit: int
+    ) -> JourneyListResult | None:
         """Up to `limit` journeys that fit `wanted` and follow `after`; None where the wanted customer is nobody.
 
         Raises:
@@ -251,17 +261,17 @@ class Reader:
         last = page[-1] if len(found) > limit else None
         following = None
         if last is not None:
-            following = Creation(created_at=last["created_at"], id=last["journey_id"], customer_id=root)
-        return Journeys(
+            following = JourneyListPosition(created_at=last["created_at"], id=last["journey_id"], customer_id=root)
+        return JourneyListResult(
             journeys=[view_rows.journey(row, roots.get(row["customer_id"], row["customer_id"])) for row in page],
             next=following,
         )
 
-    async def journey(self, journey_id: UUID) -> JourneyView | Dissolved | None:
+    async def journey(self, journey_id: UUID) -> JourneyView | DissolvedJourneyId | None:
         """One journey whole, through any merge."""
         async with self._snapshot() as connection:
             current = await _current_journey(connection, journey_id)
-            if current is None or isinstance(current, Dissolved):
+            if current is None or isinstance(current, DissolvedJourneyId):
                 return current
             row = await connection.fetchrow(_JOURNEYS_BY_ID, [current])
             if row is None:
@@ -289,7 +299,7 @@ class Reader:
             yield connection
 
 
-async def _resolve(connection: Connection, who: Who) -> UUID | None:
+async def _resolve(connection: Connection, who: CustomerReference) -> UUID | None:
     owner: UUID | None = who if isinstance(who, UUID) else await connection.fetchval(_OWNER, *who)
     return None if owner is None else (await _roots(connection, [owner])).get(owner)
 
@@ -302,7 +312,7 @@ async def _aliases(connection: Connection, customer_id: UUID) -> list[UUID]:
     return [row["customer_id"] for row in await connection.fetch(_ALIASES, customer_id)]
 
 
-async def _current_journey(connection: Connection, journey_id: UUID) -> UUID | Dissolved | None:
+async def _current_journey(connection: Connection, journey_id: UUID) -> UUID | DissolvedJourneyId | None:
     """Follow aliases to the journey that holds the touchpoints now; a cycle cannot be, but must not hang either."""
     asked, seen = journey_id, set[UUID]()
     while asked not in seen:
@@ -311,19 +321,19 @@ async def _current_journey(connection: Connection, journey_id: UUID) -> UUID | D
         if alias is None:
             return asked
         if alias["merged_into"] is None:
-            return Dissolved()
+            return DissolvedJourneyId()
         asked = alias["merged_into"]
     return None
 
 
-def _stay(after: Place | Creation | None, everyone: Sequence[UUID]) -> None:
+def _stay(after: TimelinePosition | JourneyListPosition | None, everyone: Sequence[UUID]) -> None:
     """Raise `CustomerMovedError` unless `everyone` goes on with the customer of the page before, merged or not."""
     if after is not None and after.customer_id not in everyone:
         raise CustomerMovedError
 
 
-def _place(row: Row, customer_id: UUID) -> Place:
-    return Place(
+def _place(row: Row, customer_id: UUID) -> TimelinePosition:
+    return TimelinePosition(
         customer_id=customer_id,
         occurred_at=row["occurred_at"],
         sequence=row["sequence"],

@@ -17,19 +17,19 @@ from schemas.documents.friction import FrictionDocumentState as FrictionState
 from schemas.vocabulary import ServiceLevel
 from services.journey.read.views import (
     CustomerView,
-    EffortPart,
+    EffortPartView,
     FrictionView,
     IdentifierView,
-    JourneyState,
-    JourneySummary,
+    JourneyStateView,
+    JourneySummaryView,
     JourneyView,
-    Text,
-    TimelineTouchpoint,
-    TouchpointRef,
+    TextView,
+    TimelineTouchpointView,
+    TouchpointRefView,
 )
 from services.runtime.postgres.pools import Row
 
-_EFFORT_PARTS = TypeAdapter(list[EffortPart])
+_EFFORT_PARTS = TypeAdapter(list[EffortPartView])
 
 FrictionsOf = Mapping[tuple[str, str], list[UUID]]
 """For each touchpoint `(source, id)`, the frictions it is evidence of."""
@@ -46,13 +46,13 @@ def identifier(row: Row) -> IdentifierView:
     )
 
 
-def journey(row: Row, owner: UUID) -> JourneySummary:
+def journey(row: Row, owner: UUID) -> JourneySummaryView:
     """One row of `journey.journeys` that belongs to the customer `owner`."""
     stored = journey_v1.decode(row["payload"].encode())
-    return JourneySummary(
+    return JourneySummaryView(
         id=row["journey_id"],
         customer_id=owner,
-        state=JourneyState(row["state"]),
+        state=JourneyStateView(row["state"]),
         version=row["version"],
         reason=row["reason"],
         refs=stored.refs,
@@ -83,12 +83,12 @@ def friction(row: Row, owner: UUID) -> FrictionView:
         severity=row["severity"],
         customer_id=owner,
         journey_id=row["journey_id"],
-        title=Text(en=stored.title.en, ko=stored.title.ko),
-        explanation=Text(en=stored.explanation.en, ko=stored.explanation.ko),
+        title=TextView(en=stored.title.en, ko=stored.title.ko),
+        explanation=TextView(en=stored.explanation.en, ko=stored.explanation.ko),
         channel=row["channel"],
         reason=stored.reason,
         refs=stored.refs,
-        touchpoints=[TouchpointRef(source=ref.source, id=ref.id) for ref in stored.touchpoints],
+        touchpoints=[TouchpointRefView(source=ref.source, id=ref.id) for ref in stored.touchpoints],
         evidence=stored.evidence,
         quiet=row["quiet"],
         occurred_at=row["occurred_at"],
@@ -98,10 +98,10 @@ def friction(row: Row, owner: UUID) -> FrictionView:
     )
 
 
-def touchpoint(row: Row, frictions_of: FrictionsOf) -> TimelineTouchpoint:
+def touchpoint(row: Row, frictions_of: FrictionsOf) -> TimelineTouchpointView:
     """One row of `journey.touchpoints`."""
     stored = touchpoint_v1.decode(row["payload"].encode())
-    return TimelineTouchpoint(
+    return TimelineTouchpointView(
         source=row["source"],
         id=row["id"],
         occurred_at=row["occurred_at"],
@@ -143,7 +143,7 @@ def evidence_of(frictions: Iterable[FrictionView]) -> FrictionsOf:
 
 
 def whole_journey(
-    summary: JourneySummary,
+    summary: JourneySummaryView,
     effort_parts: str,
     *,
     known_as: Sequence[UUID],
@@ -170,7 +170,7 @@ def customer(
     row: Row,
     aliases: Sequence[UUID],
     identifiers: Sequence[IdentifierView],
-    journeys: Sequence[JourneySummary],
+    journeys: Sequence[JourneySummaryView],
     frictions: Sequence[FrictionView],
 ) -> CustomerView:
     """One row of `journey.customers` with everything that belongs to them."""

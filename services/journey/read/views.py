@@ -19,34 +19,34 @@ Instant = Annotated[datetime, PlainSerializer(utc_text, return_type=str, when_us
 """A moment, always written as UTC with microseconds: `2026-11-22T00:15:00.000000Z`."""
 
 
-class JourneyState(StrEnum):
+class JourneyStateView(StrEnum):
     """Open journeys still gather touchpoints; closed ones have reached their end or gone quiet."""
 
     OPEN = "open"
     CLOSED = "closed"
 
 
-class View(BaseModel):
+class FrozenView(BaseModel):
     """Frozen, and strict about its own shape."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Text(View):
+class TextView(FrozenView):
     """A text in the two languages that Waymark speaks."""
 
     en: str = Field(description="English.", examples=["Contacted us again within a day"])
     ko: str = Field(description="Korean.", examples=["하루 안에 다시 연락함"])
 
 
-class TouchpointRef(View):
+class TouchpointRefView(FrozenView):
     """Names one touchpoint: ids are unique within their source."""
 
     source: str = Field(description="The producer that sent it.", examples=["ivr"])
     id: str = Field(description="The producer's own id of it.", examples=["call-8841-end"])
 
 
-class IdentifierView(View):
+class IdentifierView(FrozenView):
     """One identifier that points to the customer."""
 
     type: str = Field(description="Its type, an open vocabulary.", examples=["phone"])
@@ -56,7 +56,7 @@ class IdentifierView(View):
     last_seen_at: Instant = Field(description="When it was last seen.")
 
 
-class EffortPart(View):
+class EffortPartView(FrozenView):
     """One share of an effort score: what made it hard, and how much it weighed."""
 
     factor: str = Field(description="What weighed.", examples=["repeat_contact"])
@@ -64,7 +64,7 @@ class EffortPart(View):
     points: float = Field(description="Points it added to the score.", examples=[18.0])
 
 
-class FrictionView(View):
+class FrictionView(FrozenView):
     """A detected difficulty with its evidence."""
 
     id: UUID = Field(description="Deterministic: the same difficulty has the same id for ever.")
@@ -75,12 +75,12 @@ class FrictionView(View):
     severity: Severity = Field(description="How bad.")
     customer_id: UUID = Field(description="Whose difficulty it is now (merges move it).")
     journey_id: UUID | None = Field(description="The journey it belongs to.")
-    title: Text = Field(description="One line for people.")
-    explanation: Text = Field(description="Why the rule fired, with its numbers.")
+    title: TextView = Field(description="One line for people.")
+    explanation: TextView = Field(description="Why the rule fired, with its numbers.")
     channel: Channel = Field(description="Channel of its anchor.", examples=["phone"])
     reason: str | None = Field(None, description="What the contact was about, where known.", examples=["billing"])
     refs: dict[str, str] = Field(description="Case, order and other references.", examples=[{"case_id": "T-77"}])
-    touchpoints: list[TouchpointRef] = Field(description="Evidence, oldest first, at most fifty.")
+    touchpoints: list[TouchpointRefView] = Field(description="Evidence, oldest first, at most fifty.")
     evidence: dict[str, int | float | str | bool] = Field(description="The numbers that the rule saw.")
     quiet: bool = Field(description="Kept and shown, but nobody was told: a replay, or old news when found.")
     occurred_at: Instant = Field(description="When it happened (event time of its anchor).")
@@ -89,12 +89,12 @@ class FrictionView(View):
     retracted_at: Instant | None = Field(None, description="When it was taken back.")
 
 
-class JourneySummary(View):
+class JourneySummaryView(FrozenView):
     """One journey, as lists show it."""
 
     id: UUID = Field(description="Opaque and stable.")
     customer_id: UUID = Field(description="Whose journey.")
-    state: JourneyState = Field(description="`open` or `closed`.")
+    state: JourneyStateView = Field(description="`open` or `closed`.")
     version: int = Field(description="Raised at every change.", examples=[3])
     reason: str | None = Field(None, description="What it is about, where known.", examples=["billing"])
     refs: dict[str, str] = Field(description="The references it gathers.", examples=[{"case_id": "T-77"}])
@@ -111,19 +111,19 @@ class JourneySummary(View):
     updated_at: Instant = Field(description="When Waymark last changed it.")
 
 
-class JourneyView(JourneySummary):
+class JourneyView(JourneySummaryView):
     """One journey whole: its difficulties, and why its effort is what it is."""
 
     merged_into: UUID | None = Field(
         None, description="Set when you asked for a journey that became part of another: the id that it has now."
     )
     aliases: list[UUID] = Field(default_factory=list, description="Ids this journey was known by before merges.")
-    effort_parts: list[EffortPart] = Field(description="The score explained, heaviest first.")
+    effort_parts: list[EffortPartView] = Field(description="The score explained, heaviest first.")
     frictions: list[FrictionView] = Field(description="Latest first; retracted ones too.")
-    touchpoints: list["TimelineTouchpoint"] = Field(description="Its touchpoints in event order, at most 200.")
+    touchpoints: list["TimelineTouchpointView"] = Field(description="Its touchpoints in event order, at most 200.")
 
 
-class TimelineTouchpoint(View):
+class TimelineTouchpointView(FrozenView):
     """One touchpoint as it happened, with what it became part of."""
 
     source: str = Field(description="The producer that sent it.", examples=["ivr"])
@@ -152,7 +152,7 @@ class TimelineTouchpoint(View):
     friction_ids: list[UUID] = Field(description="The frictions it is evidence of.")
 
 
-class CustomerView(View):
+class CustomerView(FrozenView):
     """One customer, found by any identifier."""
 
     customer_id: UUID = Field(description="Opaque, stable, never derived from an identifier.")
@@ -160,33 +160,33 @@ class CustomerView(View):
     service_level: ServiceLevel | None = Field(None, description="What they were promised.", examples=["premium"])
     identifiers: list[IdentifierView] = Field(description="Everything that points to them.")
     effort: float = Field(description="Effort of their hardest open journey, 0 to 100; 0 when none is open.")
-    journeys: list[JourneySummary] = Field(description="Open journeys, latest first, at most 100.")
+    journeys: list[JourneySummaryView] = Field(description="Open journeys, latest first, at most 100.")
     frictions: list[FrictionView] = Field(description="Latest first, at most 200; retracted ones too.")
     first_seen_at: Instant | None = Field(None, description="Their first touchpoint, where one is kept.")
     last_seen_at: Instant | None = Field(None, description="Their latest touchpoint.")
 
 
-class TimelinePage(View):
+class TimelinePageView(FrozenView):
     """One page of a customer's touchpoints in event order."""
 
     customer_id: UUID = Field(description="Whose timeline.")
-    touchpoints: list[TimelineTouchpoint] = Field(description="In event order, oldest first.")
-    journeys: list[JourneySummary] = Field(description="The journeys that the touchpoints of this page belong to.")
+    touchpoints: list[TimelineTouchpointView] = Field(description="In event order, oldest first.")
+    journeys: list[JourneySummaryView] = Field(description="The journeys that the touchpoints of this page belong to.")
     frictions: list[FrictionView] = Field(description="The frictions that they are evidence of.")
     next_cursor: str | None = Field(None, description="Ask with it for the next page; absent on the last.")
 
 
-class JourneyPage(View):
+class JourneyPageView(FrozenView):
     """One page of journeys, latest created first."""
 
-    journeys: list[JourneySummary] = Field(description="The journeys.")
+    journeys: list[JourneySummaryView] = Field(description="The journeys.")
     next_cursor: str | None = Field(None, description="Ask with it for the next page; absent on the last.")
 
 
 JourneyView.model_rebuild()
 
 
-class OutcomeView(View):
+class OutcomeView(FrozenView):
     """What became of one touchpoint."""
 
     outcome: str = Field(
@@ -196,7 +196,7 @@ class OutcomeView(View):
     code: str | None = Field(None, description="Why, of a conflict or a dead letter.", examples=["id_conflict"])
 
 
-class OutcomesView(View):
+class OutcomesView(FrozenView):
     """What became of touchpoints, in the order in which they were asked about."""
 
     outcomes: list[OutcomeView]

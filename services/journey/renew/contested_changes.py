@@ -13,17 +13,17 @@ import msgspec
 
 from services.journey.domain.comparison.revision import FrictionChange
 from services.journey.domain.friction import Friction, FrictionState, decode
-from services.journey.renew.customer_update import Comparison
-from services.journey.store.frictions import Holder
+from services.journey.renew.customer_update import CustomerComparison
+from services.journey.store.frictions import FrictionHolder
 
-Said = tuple[Comparison, FrictionChange]
+ContestedChange = tuple[CustomerComparison, FrictionChange]
 
 _Rank = tuple[datetime, str, str]
 
 
-def one_each(said: Iterable[Said]) -> list[Said]:
+def one_each(said: Iterable[ContestedChange]) -> list[ContestedChange]:
     """Leave out, of changes to the same friction, all but that of the customer who should hold it."""
-    best: dict[UUID, Said] = {}
+    best: dict[UUID, ContestedChange] = {}
     for one in said:
         friction = one[1].friction
         rival = best.get(friction.id)
@@ -32,7 +32,7 @@ def one_each(said: Iterable[Said]) -> list[Said]:
     return list(best.values())
 
 
-def taken_over(lost: Sequence[Said], holders: Mapping[UUID, Holder]) -> list[Said]:
+def taken_over(lost: Sequence[ContestedChange], holders: Mapping[UUID, FrictionHolder]) -> list[ContestedChange]:
     """Of changes that met another holder, return those that win, as the next revision of what the holder said."""
     won = []
     for comparison, change in lost:

@@ -7,17 +7,17 @@ from uuid import UUID
 
 import msgspec
 
-from services.journey.consume.decoding import Readable
+from services.journey.consume.decoding import ReadableRecord
 from services.journey.domain.comparison.changes import CustomerChanges
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import Projection
 from services.journey.domain.touchpoint import RecordedTouchpoint
 
 
-class Fresh(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class NewTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint not stored yet."""
 
-    content: Readable
+    content: ReadableRecord
     appended_at: datetime
     late: bool
 
@@ -28,23 +28,23 @@ class Fresh(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
+class CustomerUpdate:
     """What is new about a customer: touchpoints, customers absorbed, how many identifiers; nothing, for a timer.
 
     `trace` is the W3C context of the latest record among them.
     """
 
-    fresh: Sequence[Fresh] = ()
+    fresh: Sequence[NewTouchpoint] = ()
     absorbed: Sequence[UUID] = ()
     new_identifiers: int = 0
     trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class CustomerComparison:
     """One customer: what its touchpoints say now, and what is different from what is stored."""
 
     customer_id: CustomerId
-    news: News
+    news: CustomerUpdate
     projection: Projection
     changes: CustomerChanges

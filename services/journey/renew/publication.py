@@ -15,8 +15,8 @@ from schemas.documents import friction as friction_v1
 from schemas.documents import journey as journey_v1
 from services.journey.domain.friction import Friction
 from services.journey.domain.journey import Journey
-from services.journey.outbox.outbox_rows import Outgoing
-from services.journey.store.journeys import Gone
+from services.journey.outbox.outbox_rows import OutgoingRecord
+from services.journey.store.journeys import RetiredJourney
 from services.runtime.kafka.record import Record
 
 _ORIGIN = origin("journey")
@@ -24,7 +24,7 @@ _FRICTION = Codec(Friction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class PublishedDocument:
     """A document ready to be kept (`payload`, text for a json column) and to be published (`record`)."""
 
     record: Record
@@ -34,22 +34,24 @@ class Said:
         """The document as text."""
         return (self.record.value or b"").decode()
 
-    def to(self, customer_id: UUID) -> Outgoing:
+    def to(self, customer_id: UUID) -> OutgoingRecord:
         """Address it: the records of one customer leave in their order."""
-        return Outgoing(customer_id=customer_id, record=self.record)
+        return OutgoingRecord(customer_id=customer_id, record=self.record)
 
 
-def friction(said: Friction, trace: str | None) -> Said:
+def friction(said: Friction, trace: str | None) -> PublishedDocument:
     """Return a friction as friction v1, keyed by its customer; `trace` is the W3C context of what led to it."""
     revised_at = said.revised_at or said.detected_at
     attributes = headers(
         CloudEventType.FRICTION, id=f"{said.id}.{said.revision}", origin=_ORIGIN, time=revised_at, traceparent=trace
     )
     key = str(said.customer_id).encode()
-    return Said(record=Record(topic=friction_v1.TOPIC, key=key, value=_FRICTION.encode(said), headers=attributes))
+    return PublishedDocument(
+        record=Record(topic=friction_v1.TOPIC, key=key, value=_FRICTION.encode(said), headers=attributes)
+    )
 
 
-def journey(said: Journey, now: datetime, trace: str | None) -> Said:
+def journey(said: Journey, now: datetime, trace: str | None) -> PublishedDocument:
     """Return a journey as journey v1, updated `now`, keyed by its id."""
     members = msgspec.structs.asdict(said)
     for name in ("id", "customer_id"):
@@ -60,7 +62,7 @@ def journey(said: Journey, now: datetime, trace: str | None) -> Said:
     return _journey(msgspec.convert(members, journey_v1.JourneyDocument), trace)
 
 
-def gone_journey(last: str, gone: Gone, now: datetime, trace: str | None) -> Said:
+def gone_journey(last: str, gone: RetiredJourney, now: datetime, trace: str | None) -> PublishedDocument:
     """Return the last record of a journey that is no more, from what was published of it `last`."""
     target = gone.merged_into
     said = msgspec.structs.replace(
@@ -74,7 +76,7 @@ def gone_journey(last: str, gone: Gone, now: datetime, trace: str | None) -> Sai
     return _journey(said, trace)
 
 
-def _journey(said: journey_v1.JourneyDocument, trace: str | None) -> Said:
+def _journey(said: journey_v1.JourneyDocument, trace: str | None) -> PublishedDocument:
     value = journey_v1.encode(said)
     record = Record(topic=journey_v1.TOPIC, key=said.id.encode(), value=value, headers=journey_v1.headers(said, trace))
-    return Said(record=record)
+    return PublishedDocument(record=record)

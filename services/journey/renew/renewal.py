@@ -19,8 +19,8 @@ from services.journey.domain.projection import ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.timer import StoredTimer, TimerState
 from services.journey.domain.touchpoint import RecordedTouchpoint, in_order
-from services.journey.renew.customer_update import Comparison, News
-from services.journey.renew.writer import Writer, Written
+from services.journey.renew.customer_update import CustomerComparison, CustomerUpdate
+from services.journey.renew.writer import CustomerWriter, WriteCounts
 from services.journey.store import frictions, journeys, timer_rows, touchpoints
 from services.runtime.postgres.pools import Connection
 from services.runtime.process.tasks import beside
@@ -40,11 +40,11 @@ TURN_S = 0.002
 """After so long others get the event loop: first of all the reading and writing beside, which is to go on meanwhile."""
 
 
-Step = Callable[[], None]
+ProgressCallback = Callable[[], None]
 """Told that a part of the work is done."""
 
 
-def unheard() -> None:
+def ignore_progress() -> None:
     """Be a step that nobody wants to hear of."""
 
 
@@ -62,7 +62,7 @@ _NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Renewer:
+class CustomerRenewer:
     """Renews customers. `history` is how many touchpoints of each are looked at."""
 
     rulebook: Rulebook
@@ -70,17 +70,17 @@ class Renewer:
     new_id: Callable[[], UUID]
     stale_after_s: float
     history: int
-    writer: Writer
+    writer: CustomerWriter
 
     async def renew(
         self,
         connection: Connection,
-        news: Mapping[CustomerId, News],
+        news: Mapping[CustomerId, CustomerUpdate],
         now: datetime,
-        step: Step = unheard,
-    ) -> Written:
+        step: ProgressCallback = ignore_progress,
+    ) -> WriteCounts:
         """Write what changes about each customer in `news`; `now` is the database's time, `step` told of each group."""
-        written = Written()
+        written = WriteCounts()
         session = _Session(
             connection=connection,
             news=news,
@@ -93,7 +93,7 @@ class Renewer:
         customers = sorted(news)
         groups = [customers[first : first + GROUP] for first in range(0, len(customers), GROUP)]
         kept = await session.load(next(iter(groups), ()))
-        compared: Sequence[Comparison] = ()
+        compared: Sequence[CustomerComparison] = ()
         for group, following in zip_longest(groups, groups[1:], fillvalue=()):
             done = asyncio.Event()
             async with beside("renewal", session.meanwhile(compared, following, done)) as moving:
@@ -104,8 +104,8 @@ class Renewer:
         return written
 
     async def _compare_all(
-        self, group: Sequence[CustomerId], news: Mapping[CustomerId, News], kept: _Kept, now: datetime
-    ) -> list[Comparison]:
+        self, group: Sequence[CustomerId], news: Mapping[CustomerId, CustomerUpdate], kept: _Kept, now: datetime
+    ) -> list[CustomerComparison]:
         loop = asyncio.get_running_loop()
         comparisons = []
         turn_ends = loop.time()
@@ -116,7 +116,7 @@ class Renewer:
             comparisons.append(self._compare(customer, news[customer], kept, now))
         return comparisons
 
-    def _compare(self, customer: CustomerId, news: News, kept: _Kept, now: datetime) -> Comparison:
+    def _compare(self, customer: CustomerId, news: CustomerUpdate, kept: _Kept, now: datetime) -> CustomerComparison:
         recorded = [*kept.histories.get(customer, ()), *(fresh.recorded for fresh in news.fresh if not fresh.late)]
         truncated = len(recorded) > self.history
         if truncated:
@@ -132,7 +132,7 @@ class Renewer:
         projection = project(recorded, fired=fired, rulebook=self.rulebook, policy=self.policy)
         moment = ComparisonContext(customer_id=customer, now=now, new_id=self.new_id, stale_after_s=self.stale_after_s)
         changes = diff(projection, stored, self.rulebook, moment)
-        return Comparison(customer_id=customer, news=news, projection=projection, changes=changes)
+        return CustomerComparison(customer_id=customer, news=news, projection=projection, changes=changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,12 +140,12 @@ class _Session:
     """The database's part of one renewal: one statement after the other, on the connection that holds the locks."""
 
     connection: Connection
-    news: Mapping[CustomerId, News]
+    news: Mapping[CustomerId, CustomerUpdate]
     latest: int
-    writer: Writer
+    writer: CustomerWriter
     now: datetime
-    written: Written
-    step: Step
+    written: WriteCounts
+    step: ProgressCallback
 
     async def load(self, group: Sequence[CustomerId]) -> _Kept:
         """Read what is kept of a group."""
@@ -164,14 +164,14 @@ class _Session:
             timers=await timer_rows.load(self.connection, since),
         )
 
-    async def write(self, compared: Sequence[Comparison]) -> None:
+    async def write(self, compared: Sequence[CustomerComparison]) -> None:
         """Write what is new about a group."""
         if compared:
             await self.writer.write(self.connection, compared, self.now, self.written)
             self.step()
 
     async def meanwhile(
-        self, compared: Sequence[Comparison], following: Sequence[CustomerId], done: asyncio.Event
+        self, compared: Sequence[CustomerComparison], following: Sequence[CustomerId], done: asyncio.Event
     ) -> _Kept:
         """Write the group before, load the one after, and stay awake until the one between is `done`."""
         await self.write(compared)

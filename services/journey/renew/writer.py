@@ -12,22 +12,22 @@ from uuid import UUID
 from services.journey.domain.comparison.changes import DissolvedJourney, JourneyAlias, JourneyChange
 from services.journey.domain.comparison.revision import FrictionChange, FrictionEvent
 from services.journey.outbox import outbox_rows
-from services.journey.outbox.outbox_rows import Outgoing
+from services.journey.outbox.outbox_rows import OutgoingRecord
 from services.journey.renew import contested_changes, publication
-from services.journey.renew.contested_changes import Said as SaidChange
-from services.journey.renew.customer_update import Comparison, Fresh
-from services.journey.renew.publication import Said
+from services.journey.renew.contested_changes import ContestedChange as SaidChange
+from services.journey.renew.customer_update import CustomerComparison, NewTouchpoint
+from services.journey.renew.publication import PublishedDocument
 from services.journey.store import customers, frictions, journeys, timer_rows, touchpoints
-from services.journey.store.customers import CustomerNote
-from services.journey.store.frictions import Failure, FrictionRow
-from services.journey.store.journeys import Gone, JourneyRow
-from services.journey.store.timer_rows import Armed
-from services.journey.store.touchpoints import Placed, TouchpointRow
+from services.journey.store.customers import CustomerNoteRow
+from services.journey.store.frictions import FrictionRow, RuleFailureRow
+from services.journey.store.journeys import JourneyRow, RetiredJourney
+from services.journey.store.timer_rows import TimerRow
+from services.journey.store.touchpoints import PlacementRow, TouchpointRow
 from services.runtime.postgres.pools import Connection
 
 
 @dataclass(slots=True, kw_only=True)
-class Written:
+class WriteCounts:
     """What was written, for metrics. Frictions by rule, event and whether they are quiet."""
 
     frictions: Counter[tuple[str, FrictionEvent, bool]] = field(default_factory=Counter)
@@ -36,13 +36,13 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writer:
+class CustomerWriter:
     """Writes comparisons; with `publish_journeys`, journeys are published like frictions."""
 
     publish_journeys: bool
 
     async def write(
-        self, connection: Connection, comparisons: Sequence[Comparison], now: datetime, written: Written
+        self, connection: Connection, comparisons: Sequence[CustomerComparison], now: datetime, written: WriteCounts
     ) -> None:
         """Write all of it, and add to `written`."""
         await customers.note(connection, [_note(one) for one in comparisons if one.news.fresh or one.changes])
@@ -58,12 +58,12 @@ class Writer:
             written.outgoing += len(outgoing)
 
 
-def _note(comparison: Comparison) -> CustomerNote:
+def _note(comparison: CustomerComparison) -> CustomerNoteRow:
     counted = comparison.projection.history
     times = [fresh.content.touchpoint.occurred_at for fresh in comparison.news.fresh]
     times += [one.touchpoint.occurred_at for one in (*counted[:1], *counted[-1:])]
     levels = (one.touchpoint.service_level for one in reversed(counted))
-    return CustomerNote(
+    return CustomerNoteRow(
         customer_id=comparison.customer_id,
         service_level=next((level for level in levels if level is not None), None),
         first_at=min(times, default=None),
@@ -72,16 +72,16 @@ def _note(comparison: Comparison) -> CustomerNote:
     )
 
 
-async def _write_touchpoints(connection: Connection, comparisons: Sequence[Comparison]) -> None:
+async def _write_touchpoints(connection: Connection, comparisons: Sequence[CustomerComparison]) -> None:
     rows: list[TouchpointRow] = []
-    moved: list[Placed] = []
+    moved: list[PlacementRow] = []
     for comparison in comparisons:
         placed = {placement.touchpoint: placement for placement in comparison.changes.placements}
         for fresh in comparison.news.fresh:
             placement = placed.pop(fresh.content.touchpoint.key, None)
             rows.append(_touchpoint_row(comparison.customer_id, fresh, placement.journey_id if placement else None))
         moved += [
-            Placed(source=key[0], id=key[1], occurred_at=placement.occurred_at, journey_id=placement.journey_id)
+            PlacementRow(source=key[0], id=key[1], occurred_at=placement.occurred_at, journey_id=placement.journey_id)
             for key, placement in placed.items()
         ]
     if rows:
@@ -90,7 +90,7 @@ async def _write_touchpoints(connection: Connection, comparisons: Sequence[Compa
         await touchpoints.place(connection, moved)
 
 
-def _touchpoint_row(customer_id: UUID, fresh: Fresh, journey_id: UUID | None) -> TouchpointRow:
+def _touchpoint_row(customer_id: UUID, fresh: NewTouchpoint, journey_id: UUID | None) -> TouchpointRow:
     return TouchpointRow(
         touchpoint=fresh.content.touchpoint,
         customer_id=customer_id,
@@ -101,7 +101,9 @@ def _touchpoint_row(customer_id: UUID, fresh: Fresh, journey_id: UUID | None) ->
     )
 
 
-async def _write_journeys(connection: Connection, comparisons: Sequence[Comparison], now: datetime) -> list[Outgoing]:
+async def _write_journeys(
+    connection: Connection, comparisons: Sequence[CustomerComparison], now: datetime
+) -> list[OutgoingRecord]:
     changes = [(one.news.trace, change) for one in comparisons for change in one.changes.journeys]
     said = [publication.journey(change.journey, now, trace) for trace, change in changes]
     if changes:
@@ -111,13 +113,17 @@ async def _write_journeys(connection: Connection, comparisons: Sequence[Comparis
     return outgoing + await _retire_journeys(connection, comparisons, now)
 
 
-def _journey_row(change: JourneyChange, said: Said) -> JourneyRow:
+def _journey_row(change: JourneyChange, said: PublishedDocument) -> JourneyRow:
     return JourneyRow(journey=change.journey, digest=change.digest, payload=said.payload)
 
 
-async def _retire_journeys(connection: Connection, comparisons: Sequence[Comparison], now: datetime) -> list[Outgoing]:
+async def _retire_journeys(
+    connection: Connection, comparisons: Sequence[CustomerComparison], now: datetime
+) -> list[OutgoingRecord]:
     gone = [
-        (one.news.trace, Gone(what=what, customer_id=one.customer_id)) for one in comparisons for what in _gone(one)
+        (one.news.trace, RetiredJourney(what=what, customer_id=one.customer_id))
+        for one in comparisons
+        for what in _gone(one)
     ]
     if not gone:
         return []
@@ -130,13 +136,13 @@ async def _retire_journeys(connection: Connection, comparisons: Sequence[Compari
     ]
 
 
-def _gone(comparison: Comparison) -> list[JourneyAlias | DissolvedJourney]:
+def _gone(comparison: CustomerComparison) -> list[JourneyAlias | DissolvedJourney]:
     return [*comparison.changes.aliased, *comparison.changes.dissolved]
 
 
 async def _write_frictions(
-    connection: Connection, comparisons: Sequence[Comparison], now: datetime, written: Written
-) -> list[Outgoing]:
+    connection: Connection, comparisons: Sequence[CustomerComparison], now: datetime, written: WriteCounts
+) -> list[OutgoingRecord]:
     changes = contested_changes.one_each((one, change) for one in comparisons for change in one.changes.frictions)
     if not changes:
         return []
@@ -151,8 +157,8 @@ async def _write_frictions(
 
 
 async def _say(
-    connection: Connection, changes: Sequence[SaidChange], now: datetime, yielding: Sequence[UUID], written: Written
-) -> tuple[list[Outgoing], list[SaidChange]]:
+    connection: Connection, changes: Sequence[SaidChange], now: datetime, yielding: Sequence[UUID], written: WriteCounts
+) -> tuple[list[OutgoingRecord], list[SaidChange]]:
     """Write changes; return what to publish, and those whose friction is held by a customer not `yielding`."""
     said = [publication.friction(change.friction, one.news.trace) for one, change in changes]
     rows = [_friction_row(change, one) for (_, change), one in zip(changes, said, strict=True)]
@@ -168,11 +174,11 @@ async def _say(
     return outgoing, lost
 
 
-def _friction_row(change: FrictionChange, said: Said) -> FrictionRow:
+def _friction_row(change: FrictionChange, said: PublishedDocument) -> FrictionRow:
     return FrictionRow(friction=change.friction, digest=change.digest, payload=said.payload)
 
 
-async def _hand_over(connection: Connection, comparisons: Sequence[Comparison]) -> None:
+async def _hand_over(connection: Connection, comparisons: Sequence[CustomerComparison]) -> None:
     pairs = [(absorbed, one.customer_id) for one in comparisons for absorbed in one.news.absorbed]
     if pairs:
         absorbed, survivors = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -180,8 +186,8 @@ async def _hand_over(connection: Connection, comparisons: Sequence[Comparison]) 
         await frictions.rekey(connection, absorbed, survivors)
 
 
-async def _write_timers(connection: Connection, comparisons: Sequence[Comparison]) -> None:
-    armed = [Armed(timer=timer, customer_id=one.customer_id) for one in comparisons for timer in one.changes.armed]
+async def _write_timers(connection: Connection, comparisons: Sequence[CustomerComparison]) -> None:
+    armed = [TimerRow(timer=timer, customer_id=one.customer_id) for one in comparisons for timer in one.changes.armed]
     cancelled = [timer for one in comparisons for timer in one.changes.cancelled]
     if armed:
         await timer_rows.arm(connection, armed)
@@ -189,9 +195,13 @@ async def _write_timers(connection: Connection, comparisons: Sequence[Comparison
         await timer_rows.cancel(connection, cancelled)
 
 
-async def _write_failures(connection: Connection, comparisons: Sequence[Comparison], written: Written) -> None:
+async def _write_failures(
+    connection: Connection, comparisons: Sequence[CustomerComparison], written: WriteCounts
+) -> None:
     failures = [
-        Failure(rule=failed.rule, rule_version=failed.rule_version, customer_id=one.customer_id, error=failed.error)
+        RuleFailureRow(
+            rule=failed.rule, rule_version=failed.rule_version, customer_id=one.customer_id, error=failed.error
+        )
         for one in comparisons
         for failed in one.projection.failures
     ]

@@ -15,7 +15,7 @@ from services.journey.repair.differences import (
     links_across_customers,
     strongest_known,
 )
-from services.journey.repair.stored_identity import Astray, Counted, LedgerLink, Owned
+from services.journey.repair.stored_identity import CustomerCounts, LedgerLink, MisplacedJourney, OwnedTouchpoint
 from services.runtime.postgres.pools import Connection, Pool, acquire
 
 CUSTOMERS_AT_ONCE = 500
@@ -23,7 +23,7 @@ CUSTOMERS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stray:
+class MisplacedTouchpoint:
     """A touchpoint that `holder` has, though its strongest identifier is another customer's."""
 
     source: str
@@ -33,7 +33,7 @@ class Stray:
 
 
 @dataclass(slots=True, kw_only=True)
-class Surveyed:
+class IdentityFindings:
     """One page: how much was looked at, and what differs."""
 
     customers: int = 0
@@ -44,8 +44,8 @@ class Surveyed:
     """Of both ends of `split`."""
 
     unheld: list[UUID] = field(default_factory=list)
-    strays: list[Stray] = field(default_factory=list)
-    journeys: list[Astray] = field(default_factory=list)
+    strays: list[MisplacedTouchpoint] = field(default_factory=list)
+    journeys: list[MisplacedJourney] = field(default_factory=list)
     miscounted: list[UUID] = field(default_factory=list)
 
     @property
@@ -55,7 +55,7 @@ class Surveyed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surveyor:
+class IdentityChecker:
     """Looks at every customer once, in the order of their ids."""
 
     pool: Pool
@@ -66,7 +66,7 @@ class Surveyor:
         async with acquire(self.pool) as connection:
             return await stored_identity.how_many(connection)
 
-    async def pages(self) -> AsyncIterator[Surveyed]:
+    async def pages(self) -> AsyncIterator[IdentityFindings]:
         """Return page after page. Between two of them nothing is held, so that each may be mended at once."""
         after = stored_identity.NOBODY
         while True:
@@ -81,14 +81,14 @@ class Surveyor:
             yield found
             after = customers[-1].customer_id
 
-    async def _look(self, connection: Connection, customers: Sequence[Counted]) -> Surveyed:
+    async def _look(self, connection: Connection, customers: Sequence[CustomerCounts]) -> IdentityFindings:
         ids = [one.customer_id for one in customers]
         mine = await stored_identity.identifiers_of(connection, ids)
         links = {link.key: link for link in await stored_identity.links_at(connection, mine)}
         others = {key for link in links for key in link} - mine.keys()
         owners = {**mine, **(await stored_identity.roots_of(connection, others) if others else {})}
         graph = IdentityGraph(mine=mine, owners=owners, links={key: link.active for key, link in links.items()})
-        found = Surveyed(customers=len(customers), identifiers=len(mine), unheld=customers_without_links(graph))
+        found = IdentityFindings(customers=len(customers), identifiers=len(mine), unheld=customers_without_links(graph))
         # A link across two pages is seen from both; it is told where its left end is.
         found.split = [links[key] for key in links_across_customers(graph) if key[0] in mine]
         found.owners = {key: owners[key] for link in found.split for key in link.key}
@@ -98,9 +98,9 @@ class Surveyor:
         return found
 
     async def _touchpoints(
-        self, connection: Connection, ids: Sequence[UUID], mine: dict[IdentifierKey, UUID], found: Surveyed
+        self, connection: Connection, ids: Sequence[UUID], mine: dict[IdentifierKey, UUID], found: IdentityFindings
     ) -> None:
-        waiting: list[Owned] = []
+        waiting: list[OwnedTouchpoint] = []
         async for one in stored_identity.touchpoints_of(connection, ids):
             found.touchpoints += 1
             strongest = next(iter(usable_among(one.carries, self.policy)), None)
@@ -113,11 +113,11 @@ class Surveyor:
         for one in waiting:
             strongest = strongest_known(usable_among(one.carries, self.policy), owners)
             if strongest is not None and owners[strongest] != one.customer_id:
-                stray = Stray(source=one.source, id=one.id, holder=one.customer_id, strongest=strongest)
+                stray = MisplacedTouchpoint(source=one.source, id=one.id, holder=one.customer_id, strongest=strongest)
                 found.strays.append(stray)
 
 
-def _miscounted(customers: Sequence[Counted], owners: Sequence[UUID]) -> list[UUID]:
+def _miscounted(customers: Sequence[CustomerCounts], owners: Sequence[UUID]) -> list[UUID]:
     sizes: dict[UUID, int] = {}
     for owner in owners:
         sizes[owner] = sizes.get(owner, 0) + 1

@@ -13,19 +13,19 @@ from uuid import UUID
 
 import msgspec
 
-from services.journey.apply.resolution import Resolver, WidenedError
+from services.journey.apply.resolution import CustomersMergedError, IdentityResolver
 from services.journey.consume import progress
 from services.journey.domain.identity import IdentityEvidence
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import Identifier, Touchpoint
-from services.journey.renew.customer_update import News
-from services.journey.renew.renewal import Renewer
+from services.journey.renew.customer_update import CustomerUpdate
+from services.journey.renew.renewal import CustomerRenewer
 from services.journey.repair import ledger, stored_identity
-from services.journey.repair.check import Stray, Surveyed
-from services.journey.repair.stored_identity import Astray, LedgerLink
+from services.journey.repair.check import IdentityFindings, MisplacedTouchpoint
+from services.journey.repair.stored_identity import LedgerLink, MisplacedJourney
 from services.journey.repair.unmerge import Unmerger
 from services.journey.store import customers
-from services.journey.store.customers import Absorption, LockedCustomer
+from services.journey.store.customers import LockedCustomer, MergeRow
 from services.runtime.postgres.pools import Connection, Pool, retrying, transaction
 
 LINKS_AT_ONCE = 20
@@ -35,7 +35,7 @@ TOUCHPOINTS_AT_ONCE = 500
 ATTEMPTS = 10
 
 
-class Mended(msgspec.Struct, kw_only=True):
+class RepairCounts(msgspec.Struct, kw_only=True):
     """What was done, in numbers."""
 
     merged: int = 0
@@ -45,29 +45,29 @@ class Mended(msgspec.Struct, kw_only=True):
     journeys_renewed: int = 0
     counts_corrected: int = 0
 
-    def add(self, other: "Mended") -> None:
+    def add(self, other: "RepairCounts") -> None:
         """Add what another transaction did."""
         for name in self.__struct_fields__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mender:
+class IdentityRepairer:
     """Mends what a survey found."""
 
     pool: Pool
-    resolver: Resolver
-    renewer: Renewer
+    resolver: IdentityResolver
+    renewer: CustomerRenewer
     unmerger: Unmerger
 
-    async def mend(self, found: Surveyed) -> Mended:
+    async def mend(self, found: IdentityFindings) -> RepairCounts:
         """Mend one page, one transaction after the other.
 
         Raises:
             WidenedError: customers kept merging while we looked; what is mended stays mended.
         """
-        done = Mended()
-        work: list[Callable[[Connection], Awaitable[Mended]]] = []
+        done = RepairCounts()
+        work: list[Callable[[Connection], Awaitable[RepairCounts]]] = []
         work += [partial(self._follow, links=links) for links in _portions(found.split, LINKS_AT_ONCE)]
         work += [partial(self._separate, customer=customer) for customer in found.unheld]
         work += [partial(self._move, holder=holder, strays=strays) for holder, strays in _by_holder(found.strays)]
@@ -77,22 +77,22 @@ class Mender:
             done.add(await self._apart(one))
         return done
 
-    async def _apart(self, work: Callable[[Connection], Awaitable[Mended]]) -> Mended:
+    async def _apart(self, work: Callable[[Connection], Awaitable[RepairCounts]]) -> RepairCounts:
         """Do `work` in a transaction of its own, again if a merge or a deadlock came between."""
 
-        async def once() -> Mended:
+        async def once() -> RepairCounts:
             async with transaction(self.pool) as connection:
                 return await work(connection)
 
         for attempt in range(ATTEMPTS):
             try:
                 return await retrying(once, attempts=ATTEMPTS)
-            except WidenedError:
+            except CustomersMergedError:
                 if attempt == ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    async def _follow(self, connection: Connection, links: Sequence[LedgerLink]) -> Mended:
+    async def _follow(self, connection: Connection, links: Sequence[LedgerLink]) -> RepairCounts:
         """Follow links as if their first evidence came now; those that a cap forbids go to quarantine."""
         await ledger.owners(connection, {key for link in links for key in link.key})
         active = {
@@ -103,27 +103,27 @@ class Mender:
         evidence = [_first_evidence(link) for link in sorted(links, key=_first) if link.key in active]
         resolution = await self.resolver.resolve_evidence(connection, evidence) if evidence else None
         if resolution is None:
-            return Mended()
+            return RepairCounts()
         refused = [(one.link.key, str(one.reason)) for one in resolution.quarantined]
         if refused:
             await stored_identity.quarantine(connection, refused)
         await self._recount(connection, list(resolution.absorbed))
-        news = {customer: News(absorbed=absorbed) for customer, absorbed in resolution.absorbed.items()}
+        news = {customer: CustomerUpdate(absorbed=absorbed) for customer, absorbed in resolution.absorbed.items()}
         await self._renew_all(connection, news)
         merged = sum(len(absorbed) for absorbed in resolution.absorbed.values())
-        return Mended(merged=merged, quarantined=len(refused))
+        return RepairCounts(merged=merged, quarantined=len(refused))
 
-    async def _separate(self, connection: Connection, customer: UUID) -> Mended:
+    async def _separate(self, connection: Connection, customer: UUID) -> RepairCounts:
         split = await self.unmerger.separate(connection, customer)
-        return Mended(separated=len(split.new_customers), touchpoints_moved=split.touchpoints_moved)
+        return RepairCounts(separated=len(split.new_customers), touchpoints_moved=split.touchpoints_moved)
 
-    async def _move(self, connection: Connection, holder: UUID, strays: Sequence[Stray]) -> Mended:
+    async def _move(self, connection: Connection, holder: UUID, strays: Sequence[MisplacedTouchpoint]) -> RepairCounts:
         """Give touchpoints to whom they belong. A holder without any identifier is merged: it is nobody else."""
         pointed = await ledger.owners(connection, {stray.strongest for stray in strays})
         roots = await customers.roots(connection, {*pointed.values(), holder})
         locked = await customers.lock(connection, set(roots.values()))
         if locked.keys() != set(roots.values()):
-            raise WidenedError
+            raise CustomersMergedError
         whose = {
             stray: roots[pointed[stray.strongest]]
             for stray in strays
@@ -139,13 +139,13 @@ class Mender:
                 moved[owner].append(touchpoints[stray.source, stray.id])
         count = await ledger.move(connection, holder, moved) if moved else 0
         await self._renew_each(connection, [*([holder] if holder in locked else []), *sorted(moved)])
-        return Mended(touchpoints_moved=count)
+        return RepairCounts(touchpoints_moved=count)
 
     async def _absorb(
-        self, connection: Connection, both: tuple[LockedCustomer, LockedCustomer], evidence: Stray
-    ) -> Mended:
+        self, connection: Connection, both: tuple[LockedCustomer, LockedCustomer], evidence: MisplacedTouchpoint
+    ) -> RepairCounts:
         older, younger = sorted(both, key=lambda one: one.seq)
-        absorption = Absorption(
+        absorption = MergeRow(
             absorbed=younger.customer_id,
             survivor=older.customer_id,
             source=evidence.source,
@@ -154,27 +154,27 @@ class Mender:
         await customers.absorb(connection, [absorption])
         survivor = CustomerId(older.customer_id)
         await self._recount(connection, [survivor])
-        await self._renew_all(connection, {survivor: News(absorbed=[younger.customer_id])})
-        return Mended(merged=1)
+        await self._renew_all(connection, {survivor: CustomerUpdate(absorbed=[younger.customer_id])})
+        return RepairCounts(merged=1)
 
-    async def _renew(self, connection: Connection, journey: Astray) -> Mended:
+    async def _renew(self, connection: Connection, journey: MisplacedJourney) -> RepairCounts:
         """Project both customers anew: the one loses what is not its own, the other says what is."""
         roots = await customers.roots(connection, {journey.holder, journey.owner})
         locked = await customers.lock(connection, set(roots.values()))
         if locked.keys() != set(roots.values()):
-            raise WidenedError
+            raise CustomersMergedError
         if journey.holder in locked:
             await self._renew_each(connection, [journey.holder, *({journey.owner} & locked.keys())])
         else:
             survivor = CustomerId(roots[journey.holder])
-            await self._renew_all(connection, {survivor: News(absorbed=[journey.holder])})
-        return Mended(journeys_renewed=1)
+            await self._renew_all(connection, {survivor: CustomerUpdate(absorbed=[journey.holder])})
+        return RepairCounts(journeys_renewed=1)
 
-    async def _count(self, connection: Connection, customer: UUID) -> Mended:
+    async def _count(self, connection: Connection, customer: UUID) -> RepairCounts:
         if not await customers.lock(connection, [customer]):
-            return Mended()
+            return RepairCounts()
         await self._recount(connection, [customer])
-        return Mended(counts_corrected=1)
+        return RepairCounts(counts_corrected=1)
 
     async def _recount(self, connection: Connection, locked: Collection[UUID]) -> None:
         for customer in locked:
@@ -184,9 +184,9 @@ class Mender:
     async def _renew_each(self, connection: Connection, in_order: Sequence[UUID]) -> None:
         """In this order: what the first takes back, another may say."""
         for customer in in_order:
-            await self._renew_all(connection, {CustomerId(customer): News()})
+            await self._renew_all(connection, {CustomerId(customer): CustomerUpdate()})
 
-    async def _renew_all(self, connection: Connection, news: dict[CustomerId, News]) -> None:
+    async def _renew_all(self, connection: Connection, news: dict[CustomerId, CustomerUpdate]) -> None:
         await self.renewer.renew(connection, news, await progress.database_time(connection))
 
 
@@ -213,8 +213,8 @@ def _portions(links: Sequence[LedgerLink], most: int) -> Iterator[Sequence[Ledge
         yield links[first : first + most]
 
 
-def _by_holder(strays: Sequence[Stray]) -> Iterator[tuple[UUID, Sequence[Stray]]]:
-    held: defaultdict[UUID, list[Stray]] = defaultdict(list)
+def _by_holder(strays: Sequence[MisplacedTouchpoint]) -> Iterator[tuple[UUID, Sequence[MisplacedTouchpoint]]]:
+    held: defaultdict[UUID, list[MisplacedTouchpoint]] = defaultdict(list)
     for stray in strays:
         held[stray.holder].append(stray)
     for holder, its in held.items():

@@ -24,7 +24,7 @@ _CUSTOMER = msgspec.json.Decoder(dict[str, Identifier])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
+class CustomerCounts:
     """A surviving customer with what its row says of it, and how many customers it has absorbed."""
 
     customer_id: UUID
@@ -46,9 +46,9 @@ async def how_many(connection: Connection) -> int:
     return found
 
 
-async def page(connection: Connection, after: UUID, most: int) -> list[Counted]:
+async def page(connection: Connection, after: UUID, most: int) -> list[CustomerCounts]:
     """Return the next surviving customers in the order of their ids."""
-    return [Counted(**dict(row)) for row in await connection.fetch(_PAGE, after, most)]
+    return [CustomerCounts(**dict(row)) for row in await connection.fetch(_PAGE, after, most)]
 
 
 _IDENTIFIERS = """
@@ -118,7 +118,7 @@ async def links_at(connection: Connection, keys: Collection[IdentifierKey]) -> l
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owned:
+class OwnedTouchpoint:
     """A touchpoint, whose it is stored to be, and what it carries."""
 
     source: str
@@ -134,10 +134,10 @@ SELECT t.source, t.id, t.occurred_at, t.customer_id, t.payload ->> 'customer' AS
     SELECT customer_id FROM journey.customers WHERE merged_into = ANY($1)))"""
 
 
-async def touchpoints_of(connection: Connection, customers: Collection[UUID]) -> AsyncIterator[Owned]:
+async def touchpoints_of(connection: Connection, customers: Collection[UUID]) -> AsyncIterator[OwnedTouchpoint]:
     """Return the touchpoints of these customers, and any that stayed with those they absorbed, one by one."""
     async for row in connection.cursor(_TOUCHPOINTS, list(customers), prefetch=ROWS_AT_ONCE):
-        yield Owned(
+        yield OwnedTouchpoint(
             source=row["source"],
             id=row["id"],
             occurred_at=row["occurred_at"],
@@ -156,7 +156,7 @@ SELECT j.journey_id, j.customer_id, c.merged_into
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Astray:
+class MisplacedJourney:
     """A journey that one customer holds and whose touchpoints are another's."""
 
     journey_id: UUID
@@ -164,9 +164,9 @@ class Astray:
     owner: UUID
 
 
-async def journeys_astray(connection: Connection, customers: Collection[UUID]) -> list[Astray]:
+async def journeys_astray(connection: Connection, customers: Collection[UUID]) -> list[MisplacedJourney]:
     """Return the journeys that should be these customers' and that somebody else holds."""
-    return [Astray(**dict(row)) for row in await connection.fetch(_JOURNEYS, list(customers))]
+    return [MisplacedJourney(**dict(row)) for row in await connection.fetch(_JOURNEYS, list(customers))]
 
 
 _QUARANTINE = """

@@ -11,13 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from services.journey.apply.resolution import WidenedError
+from services.journey.apply.resolution import CustomersMergedError
 from services.journey.consume import progress
 from services.journey.domain.identity import IdentifierKey, IdentityPolicy, LinkKey, components, usable
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import Touchpoint
-from services.journey.renew.customer_update import News
-from services.journey.renew.renewal import Renewer
+from services.journey.renew.customer_update import CustomerUpdate
+from services.journey.renew.renewal import CustomerRenewer
 from services.journey.repair import ledger
 from services.journey.store import customers, identifiers
 from services.runtime.postgres.pools import Connection, Pool, retrying, transaction
@@ -35,7 +35,7 @@ class UnmergeOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unmerged:
+class UnmergeResult:
     """The outcome: who stays, who is new, and how many touchpoints went with them."""
 
     outcome: UnmergeOutcome
@@ -54,10 +54,10 @@ class Unmerger:
 
     pool: Pool
     policy: IdentityPolicy
-    renewer: Renewer
+    renewer: CustomerRenewer
     new_id: Callable[[], UUID]
 
-    async def unmerge(self, one: IdentifierKey, other: IdentifierKey, *, by: str) -> Unmerged:
+    async def unmerge(self, one: IdentifierKey, other: IdentifierKey, *, by: str) -> UnmergeResult:
         """Retract the link between two identifiers in one transaction; `by` is who asked, for the ledger.
 
         Raises:
@@ -67,40 +67,40 @@ class Unmerger:
         for attempt in range(ATTEMPTS):
             try:
                 return await retrying(lambda: self._once(key, by), attempts=ATTEMPTS)
-            except WidenedError:
+            except CustomersMergedError:
                 if attempt == ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    async def separate(self, connection: Connection, customer: UUID) -> Unmerged:
+    async def separate(self, connection: Connection, customer: UUID) -> UnmergeResult:
         """Give every group of identifiers that no link holds to the others a customer of its own.
 
         Raises:
             WidenedError: the customer was merged away meanwhile.
         """
         if not await customers.lock(connection, [customer]):
-            raise WidenedError
+            raise CustomersMergedError
         return await self._split(connection, customer)
 
-    async def _once(self, key: LinkKey, by: str) -> Unmerged:
+    async def _once(self, key: LinkKey, by: str) -> UnmergeResult:
         async with transaction(self.pool) as connection:
             pointed = await ledger.owners(connection, key)
             wanted = set((await customers.roots(connection, set(pointed.values()))).values())
             locked = await customers.lock(connection, wanted)
             if locked.keys() != wanted:
-                raise WidenedError
+                raise CustomersMergedError
             if not await ledger.retract(connection, key, "retracted by a person", by):
-                return Unmerged(outcome=UnmergeOutcome.NO_SUCH_LINK)
+                return UnmergeResult(outcome=UnmergeOutcome.NO_SUCH_LINK)
             if len(locked) != 1 or len(pointed) != len(key):
-                return Unmerged(outcome=UnmergeOutcome.ALREADY_APART)
+                return UnmergeResult(outcome=UnmergeOutcome.ALREADY_APART)
             (customer,) = locked
             return await self._split(connection, customer)
 
-    async def _split(self, connection: Connection, customer: UUID) -> Unmerged:
+    async def _split(self, connection: Connection, customer: UUID) -> UnmergeResult:
         seen = await ledger.identifiers_of(connection, customer)
         leaving = self._leaving(seen, await ledger.holding_links(connection, seen))
         if not leaving:
-            return Unmerged(outcome=UnmergeOutcome.STILL_JOINED, customer_id=customer)
+            return UnmergeResult(outcome=UnmergeOutcome.STILL_JOINED, customer_id=customer)
         new = tuple(sorted(set(leaving.values())))
         await customers.create(connection, new)
         await identifiers.point(connection, leaving)
@@ -110,8 +110,10 @@ class Unmerger:
         await ledger.resize(connection, {**sizes, customer: len(seen) - len(leaving)})
         now = await progress.database_time(connection)
         for one in (customer, *new):  # in this order: what the old one takes back, a new one may say
-            await self.renewer.renew(connection, {CustomerId(one): News()}, now)
-        return Unmerged(outcome=UnmergeOutcome.SPLIT, customer_id=customer, new_customers=new, touchpoints_moved=count)
+            await self.renewer.renew(connection, {CustomerId(one): CustomerUpdate()}, now)
+        return UnmergeResult(
+            outcome=UnmergeOutcome.SPLIT, customer_id=customer, new_customers=new, touchpoints_moved=count
+        )
 
     def _leaving(self, seen: Mapping[IdentifierKey, datetime], links: Collection[LinkKey]) -> Leaving:
         """Whoever was known first keeps the customer; each other group gets a new one."""

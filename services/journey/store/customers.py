@@ -54,7 +54,7 @@ async def create(connection: Connection, customers: Sequence[UUID]) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Absorption:
+class MergeRow:
     """One customer becoming part of another, and the touchpoint that showed it."""
 
     absorbed: UUID
@@ -90,7 +90,7 @@ _REKEY = (
 _FORGET_FAILURES = "DELETE FROM journey.rule_failures WHERE customer_id = ANY($1::uuid[])"
 
 
-async def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> None:
+async def absorb(connection: Connection, absorptions: Sequence[MergeRow]) -> None:
     """Merge: survivors must be final. Touchpoints and timers change hands here; journeys and frictions when projected.
 
     What an absorbed customer had absorbed before is pointed to the new survivor, so that there are no chains.
@@ -107,7 +107,7 @@ async def absorb(connection: Connection, absorptions: Sequence[Absorption]) -> N
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerNote:
+class CustomerNoteRow:
     """What is known about a customer after a change. The times are of the earliest and latest touchpoint."""
 
     customer_id: UUID
@@ -127,7 +127,7 @@ UPDATE journey.customers AS c
  WHERE c.customer_id = n.customer_id"""
 
 
-async def note(connection: Connection, notes: Collection[CustomerNote]) -> None:
+async def note(connection: Connection, notes: Collection[CustomerNoteRow]) -> None:
     """Raise the version of each customer and note what is known now."""
     ordered = sorted(notes, key=lambda note: note.customer_id)
     await connection.execute(

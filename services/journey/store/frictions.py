@@ -97,7 +97,7 @@ async def write(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class FrictionHolder:
     """Who holds a friction, and what was said of it last."""
 
     customer_id: CustomerId
@@ -111,10 +111,10 @@ SELECT friction_id, customer_id, state, revision, payload FROM journey.frictions
  WHERE friction_id = ANY($1) ORDER BY friction_id FOR UPDATE"""
 
 
-async def holders(connection: Connection, friction_ids: Collection[UUID]) -> dict[UUID, Holder]:
+async def holders(connection: Connection, friction_ids: Collection[UUID]) -> dict[UUID, FrictionHolder]:
     """Lock frictions that other customers hold, and return what is said of them."""
     return {
-        row["friction_id"]: Holder(
+        row["friction_id"]: FrictionHolder(
             customer_id=CustomerId(row["customer_id"]),
             state=FrictionState(row["state"]),
             revision=row["revision"],
@@ -125,7 +125,7 @@ async def holders(connection: Connection, friction_ids: Collection[UUID]) -> dic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class RuleFailureRow:
     """A rule raised for a customer; `error` is the exception's type."""
 
     rule: str
@@ -142,7 +142,9 @@ ON CONFLICT (rule, customer_id) DO UPDATE
    SET rule_version = excluded.rule_version, error = excluded.error, failures = f.failures + 1, last_seen = now()"""
 
 
-async def note_failures(connection: Connection, customers: Collection[UUID], failures: Sequence[Failure]) -> None:
+async def note_failures(
+    connection: Connection, customers: Collection[UUID], failures: Sequence[RuleFailureRow]
+) -> None:
     """Keep for these customers exactly the failures of their latest evaluation."""
     failed = {failure.customer_id for failure in failures}
     await connection.execute(_CLEAR, [customer for customer in customers if customer not in failed])

@@ -16,7 +16,7 @@ LinkKey = tuple[IdentifierKey, IdentifierKey]
 
 
 @dataclass(slots=True, kw_only=True)
-class Mention:
+class IdentifierMention:
     """What the touchpoints at hand say about an identifier."""
 
     verified: bool
@@ -33,7 +33,9 @@ ON CONFLICT (type, value) DO UPDATE
 RETURNING i.type, i.value, i.customer_id"""
 
 
-async def touch(connection: Connection, mentions: Mapping[IdentifierKey, Mention]) -> dict[IdentifierKey, UUID]:
+async def touch(
+    connection: Connection, mentions: Mapping[IdentifierKey, IdentifierMention]
+) -> dict[IdentifierKey, UUID]:
     """Lock these identifiers, making those that are new, and return the customer that each known one points to.
 
     Two transactions that meet the same new identifier take turns here, so that only one of them makes its customer.

@@ -107,7 +107,7 @@ ON CONFLICT (journey_id) DO UPDATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gone:
+class RetiredJourney:
     """A journey that is no more: part of another one (an alias), or dissolved (a tombstone)."""
 
     what: JourneyAlias | DissolvedJourney
@@ -119,7 +119,7 @@ class Gone:
         return self.what.merged_into if isinstance(self.what, JourneyAlias) else None
 
 
-async def retire(connection: Connection, gone: Sequence[Gone], now: datetime) -> None:
+async def retire(connection: Connection, gone: Sequence[RetiredJourney], now: datetime) -> None:
     """Replace journeys by aliases or tombstones; what pointed to them points on, so that there are no chains."""
     ids = [one.what.id for one in gone]
     targets = [one.merged_into for one in gone]

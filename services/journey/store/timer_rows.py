@@ -33,7 +33,7 @@ async def load(connection: Connection, since: Since) -> Mapping[UUID, list[Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Armed:
+class TimerRow:
     """A timer to set, and whose it is."""
 
     timer: Timer
@@ -52,7 +52,7 @@ ON CONFLICT (timer_id) DO UPDATE
  WHERE t.state <> 'fired'"""
 
 
-async def arm(connection: Connection, armed: Sequence[Armed]) -> None:
+async def arm(connection: Connection, armed: Sequence[TimerRow]) -> None:
     """Set timers, again where they were cancelled; one that has fired stays fired."""
     ordered = sorted(armed, key=lambda one: one.timer.id)
     said = [one.timer for one in ordered]
@@ -80,7 +80,7 @@ async def cancel(connection: Connection, timers: Sequence[UUID]) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
+class TimerReach:
     """How far the stream has come: timers due and armed before `passed` may fire, replayed ones before `replayed`."""
 
     passed: datetime
@@ -94,7 +94,7 @@ SELECT customer_id FROM journey.timers
  ORDER BY due_at LIMIT $3"""
 
 
-async def due_customers(connection: Connection, reach: Reach, most: int) -> list[UUID]:
+async def due_customers(connection: Connection, reach: TimerReach, most: int) -> list[UUID]:
     """Return whose timers may fire, the most overdue first, read without locks."""
     rows = await connection.fetch(_DUE, reach.passed, reach.replayed, most)
     return list(dict.fromkeys(row["customer_id"] for row in rows))
@@ -107,6 +107,6 @@ UPDATE journey.timers SET state = 'fired', updated_at = now()
 RETURNING customer_id"""
 
 
-async def fire(connection: Connection, reach: Reach, customers: Collection[UUID]) -> int:
+async def fire(connection: Connection, reach: TimerReach, customers: Collection[UUID]) -> int:
     """Fire the due timers of customers that are locked, checking again; return how many there were."""
     return len(await connection.fetch(_FIRE, reach.passed, reach.replayed, list(customers)))

@@ -93,7 +93,7 @@ async def stored(connection: Connection, keys: Sequence[TouchpointKey]) -> dict[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class PlacementRow:
     """A stored touchpoint that is in another journey now."""
 
     source: str
@@ -108,7 +108,7 @@ UPDATE journey.touchpoints AS t SET journey_id = p.journey_id
  WHERE t.source = p.source AND t.id = p.id AND t.occurred_at = p.occurred_at"""
 
 
-async def place(connection: Connection, placed: Sequence[Placed]) -> None:
+async def place(connection: Connection, placed: Sequence[PlacementRow]) -> None:
     """Move stored touchpoints to their journeys."""
     await connection.execute(
         _PLACE,

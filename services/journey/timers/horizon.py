@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.journey.consume.progress import Mark
-from services.journey.store.timer_rows import Reach
+from services.journey.store.timer_rows import TimerReach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +30,15 @@ class Horizon:
             return False
         return self.passed is None or self.passed < self.import_until
 
-    def reach(self, late_grace: timedelta) -> Reach | None:
+    def reach(self, late_grace: timedelta) -> TimerReach | None:
         """Return which timers may fire; None where none may."""
         if self.passed is None:
             return None
         reached = self.passed - late_grace
-        return Reach(passed=reached, replayed=None if self.importing else reached)
+        return TimerReach(passed=reached, replayed=None if self.importing else reached)
 
 
-def horizon(marks: Iterable[Mark], partitions: Iterable[int], replay_quiet: timedelta) -> Horizon:
+def stream_horizon(marks: Iterable[Mark], partitions: Iterable[int], replay_quiet: timedelta) -> Horizon:
     """Return the horizon of a topic with these `partitions`.
 
     A partition has come as far as its latest applied record, or as the last moment at which all of it was applied. One

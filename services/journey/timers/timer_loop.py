@@ -15,14 +15,14 @@ from services.journey.apply.batch_metrics import count_written
 from services.journey.consume import progress
 from services.journey.consume.progress import Line
 from services.journey.domain.names import CustomerId
-from services.journey.failpoints import Failpoint, Failpoints
+from services.journey.failpoints import Failpoints, WorkerFailpoint
 from services.journey.metrics import FrictionMetrics
-from services.journey.renew.customer_update import News
-from services.journey.renew.renewal import Renewer
-from services.journey.renew.writer import Written
+from services.journey.renew.customer_update import CustomerUpdate
+from services.journey.renew.renewal import CustomerRenewer
+from services.journey.renew.writer import WriteCounts
 from services.journey.store import customers, frictions, journeys, timer_rows
-from services.journey.store.timer_rows import Reach
-from services.journey.timers.horizon import Horizon, horizon
+from services.journey.store.timer_rows import TimerReach
+from services.journey.timers.horizon import Horizon, stream_horizon
 from services.runtime.clock import Clock
 from services.runtime.postgres.pools import Pool, acquire, is_transient, transaction
 from services.runtime.telemetry.logs import get_logger
@@ -52,7 +52,7 @@ class TimerLoop:
 
     pool: Pool
     line: Line
-    renewer: Renewer
+    renewer: CustomerRenewer
     metrics: FrictionMetrics
     clock: Clock
     failpoints: Failpoints
@@ -107,7 +107,7 @@ class TimerLoop:
         partitions = await self.partitions()
         async with acquire(self.pool) as connection:
             marks = await progress.marks(connection, self.line)
-        found = horizon(marks, partitions, self.patience.replay_quiet)
+        found = stream_horizon(marks, partitions, self.patience.replay_quiet)
         self.metrics.horizon_blocked.clear()
         for partition in found.blocked:
             self.metrics.horizon_blocked.labels(str(partition)).set(1)
@@ -116,16 +116,16 @@ class TimerLoop:
             self.metrics.horizon_age_seconds.set((self.clock.now() - found.passed).total_seconds())
         return found
 
-    async def _renew(self, wanted: Collection[UUID], reach: Reach | None) -> int:
+    async def _renew(self, wanted: Collection[UUID], reach: TimerReach | None) -> int:
         """Fire the due timers of these customers and renew them; a merge meanwhile puts them off to the next look."""
         async with transaction(self.pool) as connection:
             roots = await customers.roots(connection, wanted)
             locked = await customers.lock(connection, set(roots.values()))
             fired = 0 if reach is None else await timer_rows.fire(connection, reach, list(locked))
             now: datetime = await progress.database_time(connection)
-            news = {CustomerId(customer): News() for customer in locked}
-            written: Written = await self.renewer.renew(connection, news, now)
-            await self.failpoints.reached(Failpoint.TIMERS_FIRED)
+            news = {CustomerId(customer): CustomerUpdate() for customer in locked}
+            written: WriteCounts = await self.renewer.renew(connection, news, now)
+            await self.failpoints.reached(WorkerFailpoint.TIMERS_FIRED)
         count_written(self.metrics, written)
         self.metrics.timers_fired.inc(fired)
         if written.outgoing:

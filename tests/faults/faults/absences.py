@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 import psycopg
 
-from services.journey.failpoints import Failpoint
+from services.journey.failpoints import WorkerFailpoint
 from tests.faults.checker import Check, verdict
 from tests.faults.conditions import UnsettledError, until
 from tests.faults.course import Course, Scene, run_course
@@ -54,7 +54,7 @@ async def _kill_while_firing(scene: Scene) -> None:
     for _ in range(ROUNDS):
         for worker in scene.fleet.workers:
             worker.kill()
-            hurt(worker, "--kill-at", f"{Failpoint.TIMERS_FIRED}:{scene.rng.randint(1, 2)}")
+            hurt(worker, "--kill-at", f"{WorkerFailpoint.TIMERS_FIRED}:{scene.rng.randint(1, 2)}")
             worker.start()
             worker.wanted = False  # its end is ours
         for worker in scene.fleet.workers:

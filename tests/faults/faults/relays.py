@@ -11,7 +11,7 @@ from functools import partial
 import orjson
 
 from services.alerts.failpoints import AlertsFailpoint as AlertsPoint
-from services.journey.failpoints import Failpoint as JourneyPoint
+from services.journey.failpoints import WorkerFailpoint as JourneyPoint
 from tests.faults import hurt_alerts, hurt_worker
 from tests.faults.checker import Check
 from tests.faults.conditions import until

@@ -8,7 +8,7 @@ from functools import partial
 import psutil
 import psycopg
 
-from services.journey.failpoints import Failpoint
+from services.journey.failpoints import WorkerFailpoint
 from tests.faults import steps
 from tests.faults.checker import Check
 from tests.faults.conditions import until
@@ -83,7 +83,7 @@ async def _freeze_each(scene: Scene, seconds: float) -> None:
 
 async def _freeze(scene: Scene, worker: Process, seconds: float) -> None:
     worker.kill()
-    hurt(worker, "--freeze-at", f"{Failpoint.BEFORE_COMMIT}:{scene.rng.randint(2, 5)}")
+    hurt(worker, "--freeze-at", f"{WorkerFailpoint.BEFORE_COMMIT}:{scene.rng.randint(2, 5)}")
     worker.start()
     heal(worker)
     await until(lambda: _unless(_is_frozen(worker), "nobody frozen"), within_s=60.0)

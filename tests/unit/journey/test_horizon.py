@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.journey.consume.progress import Mark
-from services.journey.timers.horizon import horizon
+from services.journey.timers.horizon import stream_horizon
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 QUIET = timedelta(minutes=1)
@@ -40,19 +40,19 @@ def mark(
     ],
 )
 def test_the_horizon_is_where_every_partition_has_been(marks: list[Mark], passed: float | None) -> None:
-    assert horizon(marks, range(2), QUIET).passed == minute(passed)
+    assert stream_horizon(marks, range(2), QUIET).passed == minute(passed)
 
 
 def test_the_partitions_that_block_are_named() -> None:
-    assert list(horizon([mark(0, applied=5), mark(1)], range(3), QUIET).blocked) == [1, 2]
+    assert list(stream_horizon([mark(0, applied=5), mark(1)], range(3), QUIET).blocked) == [1, 2]
 
 
 def test_a_topic_whose_partitions_are_unknown_lets_nothing_fire() -> None:
-    assert horizon([mark(0, applied=5)], (), QUIET).reach(GRACE) is None
+    assert stream_horizon([mark(0, applied=5)], (), QUIET).reach(GRACE) is None
 
 
 def test_timers_may_fire_up_to_the_grace_before_the_horizon() -> None:
-    reach = horizon([mark(0, applied=30), mark(1, applied=20)], range(2), QUIET).reach(GRACE)
+    reach = stream_horizon([mark(0, applied=30), mark(1, applied=20)], range(2), QUIET).reach(GRACE)
     assert reach is not None
     assert (reach.passed, reach.replayed) == (minute(15), minute(15))
 
@@ -60,7 +60,7 @@ def test_timers_may_fire_up_to_the_grace_before_the_horizon() -> None:
 @pytest.mark.parametrize(("passed", "held"), [(10.9, True), (11, False)])
 def test_an_import_holds_its_timers_until_it_has_been_quiet_on_every_partition(passed: float, held: bool) -> None:
     marks = [mark(0, applied=40, replay=10), mark(1, caught_up=passed, replay=2)]
-    found = horizon(marks, range(2), QUIET)
+    found = stream_horizon(marks, range(2), QUIET)
     reach = found.reach(GRACE)
     assert found.importing is held
     assert reach is not None

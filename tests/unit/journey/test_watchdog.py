@@ -4,14 +4,14 @@ import threading
 
 import pytest
 
-from services.journey.consume.watchdog import ExitCode, LoopWatch, StuckReason, Watch
+from services.journey.consume.watchdog import ExitCode, LoopWatch, ProgressWatch, StuckReason
 from services.runtime.clock import SystemClock
 
 AFTER_S = 60.0
 
 
 def reasons(*looks: tuple[float, dict[int, int], dict[int, int]]) -> list[StuckReason]:
-    watch, found = Watch(), []
+    watch, found = ProgressWatch(), []
     for now, applied, ends in looks:
         watch, reason, _ = watch.observe(applied, ends, now, AFTER_S, busy=False)
         found.append(reason)
@@ -45,13 +45,13 @@ def test_a_worker_is_stuck_only_with_work_and_without_movement(
 
 
 def test_the_partitions_that_stand_still_are_named() -> None:
-    watch, _, _ = Watch().observe({0: 5, 1: 5}, {0: 9, 1: 9}, 0.0, AFTER_S, busy=False)
+    watch, _, _ = ProgressWatch().observe({0: 5, 1: 5}, {0: 9, 1: 9}, 0.0, AFTER_S, busy=False)
     _, _, still = watch.observe({0: 5, 1: 6}, {0: 9, 1: 9}, AFTER_S, AFTER_S, busy=False)
     assert still == [0]
 
 
 def test_a_long_batch_that_takes_its_steps_is_not_stuck_and_one_that_takes_none_is() -> None:
-    lively = still = Watch()
+    lively = still = ProgressWatch()
     for look in range(4):
         at = look * 25.0
         lively, of_lively, _ = lively.observe({0: 5}, {0: 9}, at, AFTER_S, busy=True, steps=look)
@@ -60,7 +60,7 @@ def test_a_long_batch_that_takes_its_steps_is_not_stuck_and_one_that_takes_none_
 
 
 def test_a_partition_that_waits_for_its_turn_is_not_stuck_while_the_worker_moves() -> None:
-    watch = Watch()
+    watch = ProgressWatch()
     found = []
     for turn in range(20):
         watch, reason, still = watch.observe({0: 5, 1: turn}, {0: 9, 1: 99}, turn * 30.0, AFTER_S, busy=True)
@@ -70,7 +70,7 @@ def test_a_partition_that_waits_for_its_turn_is_not_stuck_while_the_worker_moves
 
 
 def test_a_worker_that_has_records_in_hand_and_applies_none_is_stuck() -> None:
-    watch, _, _ = Watch().observe({0: 5, 1: 5}, {0: 9, 1: 9}, 0.0, AFTER_S, busy=True)
+    watch, _, _ = ProgressWatch().observe({0: 5, 1: 5}, {0: 9, 1: 9}, 0.0, AFTER_S, busy=True)
     _, reason, still = watch.observe({0: 5, 1: 5}, {0: 9, 1: 9}, AFTER_S, AFTER_S, busy=True)
     assert (reason, still) == (StuckReason.STUCK, [0, 1])
 

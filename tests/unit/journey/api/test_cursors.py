@@ -13,19 +13,19 @@ KEYS = st.tuples(st.integers(min_value=-(2**62), max_value=2**62), st.text(max_s
 
 @given(key=KEYS)
 def test_a_cursor_comes_back_as_it_went_out(key: tuple[int, str]) -> None:
-    text = cursors.encode(cursors.Position(SCOPE, key))
+    text = cursors.encode(cursors.CursorPosition(SCOPE, key))
     assert cursors.decode(text, SCOPE, SHAPE) == key
 
 
 @given(key=KEYS)
 def test_a_cursor_needs_no_escaping_in_a_url(key: tuple[int, str]) -> None:
-    text = cursors.encode(cursors.Position(SCOPE, key))
+    text = cursors.encode(cursors.CursorPosition(SCOPE, key))
     assert all(letter.isalnum() or letter in "-_" for letter in text)
 
 
 @given(key=KEYS, data=st.data())
 def test_one_changed_letter_is_refused(key: tuple[int, str], data: st.DataObject) -> None:
-    text = cursors.encode(cursors.Position(SCOPE, key))
+    text = cursors.encode(cursors.CursorPosition(SCOPE, key))
     at = data.draw(st.integers(min_value=0, max_value=len(text) - 2))
     letter = data.draw(st.sampled_from("ABCxyz019").filter(lambda one: one != text[at]))
     with pytest.raises(cursors.CursorError):
@@ -52,12 +52,12 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
 def test_a_cursor_of_other_filters_is_refused() -> None:
     other = cursors.scope("journeys", [("state", "closed"), ("channel", None)])
     with pytest.raises(cursors.CursorError, match="other filters"):
-        cursors.decode(cursors.encode(cursors.Position(other, (1, "a"))), SCOPE, SHAPE)
+        cursors.decode(cursors.encode(cursors.CursorPosition(other, (1, "a"))), SCOPE, SHAPE)
 
 
 def test_a_cursor_of_another_shape_is_refused() -> None:
     with pytest.raises(cursors.CursorError, match="shape"):
-        cursors.decode(cursors.encode(cursors.Position(SCOPE, ("a", 1))), SCOPE, SHAPE)
+        cursors.decode(cursors.encode(cursors.CursorPosition(SCOPE, ("a", 1))), SCOPE, SHAPE)
 
 
 def test_the_order_in_which_filters_are_named_does_not_matter() -> None:

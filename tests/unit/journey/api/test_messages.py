@@ -2,11 +2,11 @@
 
 import pytest
 
-from services.journey.api.messages import Refusal, preferred, refuse
+from services.journey.api.messages import ReadRefusal, preferred, refuse
 
 
-@pytest.mark.parametrize("refusal", list(Refusal))
-def test_every_refusal_has_a_status_and_two_languages(refusal: Refusal) -> None:
+@pytest.mark.parametrize("refusal", list(ReadRefusal))
+def test_every_refusal_has_a_status_and_two_languages(refusal: ReadRefusal) -> None:
     english, korean = refuse(refusal, "en"), refuse(refusal, "ko")
     assert 400 <= english.status <= 503
     assert english.code == korean.code == refusal
