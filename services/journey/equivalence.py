@@ -1,7 +1,7 @@
-"""Whether a touchpoint is one that is stored already, though their fingerprints differ. Pure.
+"""Decides whether a touchpoint repeats a stored one although their fingerprints differ. Pure.
 
-Fingerprints are made by the release that stored them, from identifiers as they were spelt then. A known duplicate stays
-one through an upgrade: what is judged here is the stored touchpoint itself. Asked only where fingerprints differ.
+A fingerprint depends on the release that made it, because identifiers are spelt differently since. To recognise
+duplicates through an upgrade, this module compares the touchpoints themselves. It is asked only if fingerprints differ.
 """
 
 from typing import Any
@@ -14,18 +14,18 @@ from services.journey.domain.touchpoint import Identifier, Touchpoint, fingerpri
 
 
 def is_repeat(given: Touchpoint, known: bytes, stored: Touchpoint | None) -> bool:
-    """Whether `given`, whose own fingerprint is not the `known` one, repeats what that was made of.
+    """Return whether `given` repeats the touchpoint with the fingerprint `known`, which is not its own fingerprint.
 
-    `stored` is None where the touchpoint is not there any more, or never was because it names nobody.
+    `stored` is None if the touchpoint is no longer there, or never was because it names nobody.
     """
     return is_equivalent(stored, given) if stored is not None else first_fingerprint(given) == known
 
 
 def is_equivalent(stored: Touchpoint, given: Touchpoint) -> bool:
-    """Whether `given` says what `stored` says, as far as an earlier release would have kept it.
+    """Return whether `given` has the content of `stored`, as far as an earlier release would have kept it.
 
-    Identifiers whose value is blocked by now do not count; an extension or an `ß` that the stored one lost does not
-    either; two encrypted values cannot be compared, and are taken to be equal.
+    Identifiers with a value that is blocked by now do not count, and neither does an extension or an `ß` that the
+    stored one lost. Two encrypted values cannot be compared and count as equal.
     """
     kept = _usable(stored.customer)
     again = {type_: _as_stored(type_, one, kept.get(type_)) for type_, one in _usable(given.customer).items()}

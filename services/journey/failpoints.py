@@ -1,4 +1,4 @@
-"""The places where a test may hurt the worker."""
+"""Failpoints of the worker: the places where a test can stop, freeze or fail it."""
 
 from enum import StrEnum
 from typing import TypeAlias
@@ -7,7 +7,7 @@ from services.runtime import failpoints
 
 
 class WorkerFailpoint(StrEnum):
-    """The places."""
+    """The places in the worker where a test can interfere."""
 
     AFTER_FETCH = "after_fetch"
     BEFORE_TRANSACTION = "before_transaction"

@@ -1,4 +1,4 @@
-"""Every metric of the journey worker, declared once. Labels are closed lists, rules or partitions, never ids."""
+"""Declares every metric of the journey worker. Labels are closed lists, rules or partitions, never ids."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ SIZES = (1, 5, 10, 50, 100, 250, 500, 1000, 2500, 5000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamMetrics:
-    """From the log to the database."""
+    """Metrics of the way from the log to the database."""
 
     records: Counter
     dead_letters: Counter
@@ -29,7 +29,7 @@ class StreamMetrics:
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "StreamMetrics":
-        """Declare them in `registry`."""
+        """Declare the metrics in `registry`."""
         return cls(
             records=Counter(
                 "waymark_journey_records",
@@ -82,7 +82,7 @@ class StreamMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrictionMetrics:
-    """From the rules to Kafka."""
+    """Metrics of the way from the rules to Kafka."""
 
     frictions: Counter
     rule_failures: Counter
@@ -98,7 +98,7 @@ class FrictionMetrics:
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "FrictionMetrics":
-        """Declare them in `registry`."""
+        """Declare the metrics in `registry`."""
         return cls(
             frictions=Counter(
                 "waymark_journey_frictions",
@@ -144,7 +144,7 @@ class FrictionMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerMetrics:
-    """What the worker counts."""
+    """All metrics of the worker."""
 
     stream: StreamMetrics
     friction: FrictionMetrics

@@ -1,4 +1,4 @@
-"""What the contract's catalogues mean to the domain: which kinds are contacts, which identifiers may link."""
+"""Builds the policies of the domain from the catalogues of the contract: contact kinds, and identifiers that link."""
 
 from functools import lru_cache
 from typing import Final
@@ -9,16 +9,16 @@ from services.journey.domain.identity import IdentityPolicy
 from services.journey.domain.projection import ProjectionPolicy
 
 REMEMBERED: Final = 8192
-"""Identifiers of which it is remembered whether they are blocked: the same ones come again and again."""
+"""Identifiers for which the answer whether they are blocked is cached: the same ones come again and again."""
 
 
 def projection() -> ProjectionPolicy:
-    """Return what a projection must know of the world."""
+    """Return the policy of projections."""
     return ProjectionPolicy(contact_kinds=kinds.load().contacts)
 
 
 def identity() -> IdentityPolicy:
-    """Return what may link two identifiers."""
+    """Return the policy that decides which identifiers may link."""
     catalogue = identifier_types.load()
     return IdentityPolicy(
         blocked=lru_cache(maxsize=REMEMBERED)(blocked.is_blocked),

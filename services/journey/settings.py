@@ -1,6 +1,6 @@
-"""What the journey worker reads from its environment, prefix `WAYMARK_JOURNEY_`, and the shared `WAYMARK_*`.
+"""The settings of the journey worker: environment variables `WAYMARK_JOURNEY_*`, and the shared `WAYMARK_*`.
 
-Thresholds and windows of rules are not here: they are the rule book's. The read API has settings of its own.
+Thresholds and windows are left to the rulebook, the settings of the read API to `services.journey.api.api_settings`.
 """
 
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ class WorkerSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerProcessSettings:
-    """Everything that the worker reads."""
+    """All settings of the worker's process."""
 
     common: CommonSettings
     worker: WorkerSettings

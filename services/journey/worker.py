@@ -83,7 +83,7 @@ async def run(
     common, own = settings.common, settings.worker
     logs.configure("journey", common.log_level, common.log_format)
     calm_the_collector()
-    book = rulebook.of(own)
+    book = rulebook.from_settings(own)
     check_listening(WorkerSettings, own.host, own.port)
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
@@ -342,7 +342,7 @@ class PoolLedger:
 def build_renewer(own: WorkerSettings, book: Rulebook | None = None) -> CustomerRenewer:
     """Return what projects customers and writes the difference, as the settings ask."""
     return CustomerRenewer(
-        rulebook=book or rulebook.of(own),
+        rulebook=book or rulebook.from_settings(own),
         policy=policies.projection(),
         new_id=new_id,
         stale_after_s=own.stale_after_s,

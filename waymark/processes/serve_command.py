@@ -106,7 +106,7 @@ def _journey() -> Coroutine[Any, Any, None]:
     from services.journey.settings import WorkerProcessSettings
 
     settings = WorkerProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
-    rulebook.of(settings.worker)
+    rulebook.from_settings(settings.worker)
     _begin(settings.common, ProcessName.JOURNEY)
     from services.journey.worker import run
 

@@ -65,7 +65,7 @@ def named_files(environ: Mapping[str, str]) -> Iterator[NamedFiles]:
     readers: dict[str, tuple[tuple[str, ...], Callable[[], object]]] = {
         "rules": (
             (WorkerSettings.variable_of("rules"),),
-            lambda: rulebook.of(JourneyProcess.load(environ).worker),
+            lambda: rulebook.from_settings(JourneyProcess.load(environ).worker),
         ),
         "ingest's files": (
             (IngestSettings.variable_of("privacy"), IngestSettings.variable_of("systems")),

@@ -1,4 +1,4 @@
-"""What a committed batch adds to the metrics; one call a batch, so that counting costs nothing a record."""
+"""Counts committed batches in the metrics: one call for each batch, so that counting costs nothing for each record."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from services.journey.renew.writer import WriteCounts
 
 
 def count_batch(metrics: WorkerMetrics, applied: Applied, seconds: float, now: datetime) -> None:
-    """Count a committed batch that took `seconds`; `now` is only for its age."""
+    """Count a committed batch that took `seconds`; `now` is used only for its age."""
     stream = metrics.stream
     refused = sum(applied.refused.values())
     outcomes = {
@@ -33,7 +33,7 @@ def count_batch(metrics: WorkerMetrics, applied: Applied, seconds: float, now: d
 
 
 def count_written(metrics: FrictionMetrics, written: WriteCounts) -> None:
-    """Count what was decided about customers."""
+    """Count what was written about customers."""
     for (rule, event, quiet), frictions in written.frictions.items():
         metrics.frictions.labels(rule, event, "true" if quiet else "false").inc(frictions)
     for rule, failures in written.failures.items():

@@ -1,6 +1,6 @@
-"""Whose touchpoints are these? Reads and locks what is known, lets the domain plan, and writes the plan.
+"""Finds the customers of touchpoints: reads and locks what is known, lets the domain plan, and writes the plan.
 
-What may link, and who survives a merge, is `services.journey.domain.identity`'s.
+Which identifiers may link, and who survives a merge, is left to `services.journey.domain.identity`.
 """
 
 from collections import Counter
@@ -31,12 +31,12 @@ from services.runtime.postgres.pools import Connection
 
 
 class CustomersMergedError(Exception):
-    """A merge elsewhere has changed who must be locked: roll back and start over."""
+    """Another transaction has merged customers, so others must be locked: roll back and start again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityResolution:
-    """Whose the touchpoints are. All customers named are locked, and none of them is merged away."""
+    """The customers of the touchpoints. All of them are locked, and none of them is merged away."""
 
     owners: Mapping[TouchpointKey, CustomerId] = field(default_factory=dict)
     absorbed: Mapping[CustomerId, Sequence[UUID]] = field(default_factory=dict)
@@ -47,13 +47,13 @@ class IdentityResolution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityResolver:
-    """Resolves the touchpoints of one transaction after the other."""
+    """Resolves the customers of touchpoints, one transaction at a time."""
 
     policy: IdentityPolicy
     new_id: Callable[[], UUID]
 
     async def resolve(self, connection: Connection, touchpoints: Sequence[Touchpoint]) -> IdentityResolution:
-        """Return whose each touchpoint is, with identifiers, links, customers and merges written.
+        """Return the customer of each touchpoint, and write identifiers, links, customers and merges.
 
         Raises:
             WidenedError: see the class.
@@ -68,7 +68,7 @@ class IdentityResolver:
     async def resolve_evidence(
         self, connection: Connection, evidence: Sequence[IdentityEvidence]
     ) -> IdentityResolution:
-        """Do the same for what was sighted, in event order.
+        """Do the same for evidence of identity, which is in event order.
 
         Raises:
             WidenedError: see the class.
@@ -104,7 +104,7 @@ class IdentityResolver:
 
 
 async def _kept_links(connection: Connection, evidence: Sequence[IdentityEvidence]) -> dict[LinkKey, KeptLink]:
-    """What the ledger says of the links that `evidence` make."""
+    """Return what the ledger says of the links that `evidence` makes."""
     made = {link for keys in {one.keys for one in evidence} for link in counted_links(keys)}
     return await identifiers.links(connection, made) if made else {}
 
@@ -126,14 +126,14 @@ async def _known(
 
 
 async def _keep_links(connection: Connection, planned: IdentityPlan, kept: Mapping[LinkKey, KeptLink]) -> None:
-    """Add to the ledger what it does not say yet: a row that is written for nothing is a page that is written."""
+    """Add to the ledger what is new, because writing a row that changes nothing still writes a page."""
     rows = [row for row in _link_rows(planned) if row.key not in kept or not kept[row.key].covers(row)]
     if rows:
         await identifiers.keep_links(connection, rows)
 
 
 def _mentions(evidence: Sequence[IdentityEvidence]) -> dict[IdentifierKey, IdentifierMention]:
-    """What `evidence`, in event order, say about each identifier that may point to somebody."""
+    """Return what `evidence`, in event order, says about each identifier that may point to a customer."""
     mentions: dict[IdentifierKey, IdentifierMention] = {}
     for one in evidence:
         touchpoint = one.touchpoint

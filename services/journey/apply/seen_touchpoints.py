@@ -1,4 +1,4 @@
-"""Which touchpoints were ever applied: the second line of defence, against producers that send again."""
+"""The table of touchpoints that were ever applied. It guards against producers that send a touchpoint again."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ Key = tuple[str, str]
 
 
 class SeenTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A touchpoint met in the log: its key, and the fingerprint of its content."""
+    """A touchpoint read from the log: its key, and the fingerprint of its content."""
 
     source: str
     id: str
@@ -30,9 +30,9 @@ SELECT * FROM unnest($1::text[], $2::text[]) EXCEPT ALL SELECT source, id FROM n
 
 
 async def remember(connection: Connection, sightings: Collection[SeenTouchpoint]) -> set[Key]:
-    """Insert what is new and return the keys that are not: the fewer, so that little comes back.
+    """Insert new touchpoints, and return the keys of known ones; those are fewer, so little is sent back.
 
-    The keys must differ; they are locked in their order.
+    The keys must differ. They are locked in their order.
     """
     ordered = sorted(sightings, key=attrgetter("source", "id"))
     rows = await connection.fetch(

@@ -1,4 +1,4 @@
-"""Records as touchpoints: the one place where bytes from the log become a value of the domain, or a reason why not."""
+"""Decodes records of the log into touchpoints of the domain, or into the reason why a record is none."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -14,11 +14,11 @@ from services.journey.consume.intake import Record
 from services.journey.domain.touchpoint import Touchpoint, fingerprint
 
 MOST_BYTES = 1024 * 1024
-"""Longest record that is looked at; ingest's own limit for an item is 64 KiB."""
+"""Longest record that is decoded; the limit of ingest for one item is 64 KiB."""
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-"""Times outside are a producer's mistake; arithmetic on them overflows."""
+"""Times outside these bounds are mistakes of a producer, and arithmetic on them may overflow."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DECODER = msgspec.json.Decoder(Touchpoint)
@@ -41,7 +41,7 @@ class PoisonCode(StrEnum):
 
 
 class PoisonRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A record that is no touchpoint; source and id where they could be read all the same."""
+    """A record that is no touchpoint, with its source and id if they could be read."""
 
     code: PoisonCode
     faults: tuple[Fault, ...] = ()
@@ -50,7 +50,7 @@ class PoisonRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ReadableRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A record that is a touchpoint: the value, its fingerprint, and the JSON as it stood."""
+    """A record that is a touchpoint: the value, its fingerprint, and the JSON as it was read."""
 
     touchpoint: Touchpoint
     fingerprint: bytes
@@ -58,12 +58,12 @@ class ReadableRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def appended_at(record: Record) -> datetime:
-    """Return the broker's time of the record; one without a time counts as appended in 1970."""
+    """Return the broker's time of the record; a record without a time counts as appended in 1970."""
     return _EPOCH + timedelta(milliseconds=max(record.timestamp, 0))
 
 
 def read(record: Record) -> ReadableRecord | PoisonRecord:
-    """Return the touchpoint in `record`, or why there is none. Never raises for anything that may stand in a log."""
+    """Return the touchpoint in `record`, or why there is none. It never raises, whatever the log holds."""
     value = record.value
     if not value:
         return PoisonRecord(code=PoisonCode.EMPTY)
@@ -141,9 +141,10 @@ _NO_NUMBERS = (None,) * 6
 
 
 def _has_huge_number(touchpoint: Touchpoint) -> bool:
-    """Whether a number in it needs more than 64 bits: such a one turns arithmetic into an error far from here.
+    """Return whether a number needs more than 64 bits, which would fail in arithmetic far from here.
 
-    Looks where numbers may stand, and not at the text: a pattern that finds long ones takes half of reading's time.
+    It looks at the members that may hold numbers, not at the text: searching the text would take half of the time of
+    decoding.
     """
     numbers = _numbers(touchpoint)
     if numbers != _NO_NUMBERS and _holds_huge(numbers):

@@ -1,8 +1,8 @@
-"""The watchdog: ends a worker that has work and does not do it, so that its supervisor starts a fresh one.
+"""Ends a worker that has work and makes no progress, so that its supervisor starts a new one.
 
-Kafka clients are known to stall for good after a broker's restart or a rebalance, alive and silent. Lag alone is no
-reason (the database may be away), nor is standing still (there may be nothing to do): it takes both, for long, while
-the database answers. A thread of its own watches the event loop, which cannot watch itself.
+Kafka clients are known to stall for good after a restart of a broker or a rebalance. Lag alone is no reason to end the
+worker, because the database may be away; a lack of progress alone is none, because there may be nothing to do. It takes
+both, for long, while the database answers. A separate thread watches the event loop, which cannot watch itself.
 """
 
 import os
@@ -19,7 +19,7 @@ _log = get_logger(__name__)
 
 
 class ExitCode(IntEnum):
-    """Why the process ended itself; in the log by name, and the container's last state by number."""
+    """Why the process ended itself: by name in the log, by number in the last state of the container."""
 
     HOLE = 71
     STUCK = 75
@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 
 
 class StuckReason(StrEnum):
-    """What the watchdog found."""
+    """What the watchdog found out about progress."""
 
     IDLE = "idle"
     WAITING = "waiting"
@@ -35,16 +35,16 @@ class StuckReason(StrEnum):
 
 
 TURNS = 5
-"""How many times longer a partition may stand still while the worker moves and has records in hand: the batches of all
-the others may come before its own, and where the disk is slow each takes its time. One that is ended in the middle has
-to begin again."""
+"""How many times longer a partition may stand still while the worker makes progress and has records in hand. The
+batches of all other partitions may come first, and each is slow on a slow disk. A worker that is ended meanwhile would
+have to begin again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressWatch:
-    """Since when each partition has had work and not moved (monotonic seconds), when anything did, and where all stood.
+    """What was observed last: since when each partition has had work without progress, and where each one stood.
 
-    `steps` are parts of batches that were done.
+    `moved_at` is when any partition made progress. `steps` counts finished parts of batches. Times are monotonic.
     """
 
     since: Mapping[int, float] = field(default_factory=dict)
@@ -62,10 +62,10 @@ class ProgressWatch:
         busy: bool,
         steps: int = 0,
     ) -> tuple["ProgressWatch", StuckReason, list[int]]:
-        """Return the next watch, what was found, and the partitions that stand still with work left.
+        """Return the next watch, what was found, and the partitions that have work and make no progress.
 
-        `applied` and `ends` cover the partitions this worker answers for. A partition seen for the first time starts
-        its time now. `busy`: records are in the worker's hands, so a partition may only be waiting for its turn.
+        `applied` and `ends` cover the partitions of this worker. The time of a partition seen for the first time starts
+        now. `busy` says that the worker holds records, so a partition may only be waiting for its turn.
         """
         moves = self.moved_at is None or applied != self.applied or steps != self.steps
         moved_at = now if moves or self.moved_at is None else self.moved_at
@@ -82,13 +82,13 @@ class ProgressWatch:
 
 
 def end_process(code: ExitCode, **details: object) -> NoReturn:
-    """End at once: nothing is lost, because nothing is acknowledged outside the database."""
+    """End the process at once. Nothing is lost, because nothing is acknowledged outside the database."""
     _log.critical("worker ends itself", reason=code.name.lower(), **details)
     os._exit(code)
 
 
 class LoopWatch:
-    """Watches from a thread whether the event loop turns: `beat` says so, at least once in `blocked_after_s`."""
+    """Watches from a thread whether the event loop runs: the loop calls `beat` at least once in `blocked_after_s`."""
 
     def __init__(
         self, clock: Clock, *, blocked_after_s: float, end: Callable[[ExitCode], object] = end_process
@@ -101,16 +101,16 @@ class LoopWatch:
         self._thread = threading.Thread(target=self._watch, name="loop-watch", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start the thread that watches."""
         self._last = self._clock.monotonic()
         self._thread.start()
 
     def beat(self) -> None:
-        """The loop turns."""
+        """Note that the event loop runs."""
         self._last = self._clock.monotonic()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop the thread that watches."""
         self._stopped.set()
 
     def _watch(self) -> None:

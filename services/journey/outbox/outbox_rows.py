@@ -1,7 +1,7 @@
-"""The outbox: records to publish, written with the effects they tell of.
+"""The table of the outbox: records to publish, written in the transaction of the effects that they report.
 
-Whole customers are claimed at a time, so that the records of one customer leave in the order of their ids. Never read
-by `id > last`: ids become visible out of order.
+All records of a customer are leased together, so they are published in the order of their ids. Rows are never read by
+`id > last`, because ids become visible out of order.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ _CLAIM_LOCK = 7_215_309  # any number that nothing else in this database uses
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingRecord:
-    """A record to publish, and whose it is."""
+    """A record to publish, with its customer."""
 
     customer_id: UUID
     record: Record
@@ -41,16 +41,16 @@ def _row(one: OutgoingRecord) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedRecord:
-    """A record that is ours to publish until the lease ends."""
+    """A record that this relay may publish until the lease ends."""
 
     id: int
     record: Record
 
 
 _LOOK_AT = 2_000
-"""Of how many waiting records the customers to claim are picked, the oldest first."""
+"""The number of oldest waiting records among which the customers to lease are picked."""
 
-# Statistics from a quiet hour say that nothing waits; by them, all that waits may be compared with all who are claimed.
+# Statistics from a quiet hour say that nothing waits; by them, all that waits may be compared with all that is leased.
 # Two conditions leave the planner no such choice: `id > 0` opens the index in the order of ids, which lookups by
 # customer cannot use, and `OFFSET 0` keeps those lookups one for each customer.
 _CLAIM = """
@@ -74,9 +74,9 @@ RETURNING id, topic, key, headers, value"""
 
 
 async def lease(connection: Connection, customers: int, lease_s: float) -> list[LeasedRecord]:
-    """Lease what waits for up to `customers` customers, oldest first, in the order of the ids.
+    """Lease the waiting records of up to `customers` customers, oldest first; return them in the order of their ids.
 
-    Claims take turns (the statement after the lock sees what the others leased), publishing does not.
+    Leases take turns, so that each sees what the others leased; publishing does not.
     """
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _CLAIM_LOCK)
     rows = await connection.fetch(_CLAIM, customers, lease_s, _LOOK_AT)
@@ -95,7 +95,7 @@ UPDATE journey.outbox SET published_at = clock_timestamp(), published_line = $2,
 
 
 async def mark(connection: Connection, ids: Sequence[int], line: str) -> None:
-    """Note that records are acknowledged on `line`; they are kept for the next one."""
+    """Mark records as acknowledged on `line`; they are kept for the next line."""
     await connection.execute(_MARK, ids, line)
 
 
@@ -103,7 +103,7 @@ _DROP = "DELETE FROM journey.outbox WHERE id = ANY($1::bigint[])"
 
 
 async def drop(connection: Connection, ids: Sequence[int]) -> None:
-    """Take out records that are acknowledged and not needed any more."""
+    """Delete records that are acknowledged and no longer needed."""
     await connection.execute(_DROP, ids)
 
 
@@ -111,7 +111,7 @@ _RELEASE = "UPDATE journey.outbox SET lease_until = NULL WHERE id = ANY($1::bigi
 
 
 async def release(connection: Connection, ids: Sequence[int]) -> None:
-    """Give leases back, so that the records are tried again soon."""
+    """End leases early, so that the records are tried again soon."""
     await connection.execute(_RELEASE, ids)
 
 
@@ -125,9 +125,9 @@ UPDATE journey.outbox SET published_at = NULL, published_line = NULL, lease_unti
 
 
 async def publish_again(connection: Connection, line: str, most: int) -> int:
-    """Queue again some of what was published on another line, whose log is gone; return how much, 0 at the end.
+    """Publish again up to `most` records of another line, whose log is gone; return how many, 0 at the end.
 
-    In pieces, the oldest first: a month of it takes longer than one statement may.
+    The oldest records come first, in portions: a month of them takes longer than one statement may.
     """
     return int((await connection.execute(_AGAIN, line, most)).split()[-1])
 
@@ -139,7 +139,7 @@ DELETE FROM journey.outbox WHERE id = ANY(ARRAY(
 
 
 async def forget(connection: Connection, line: str, days: int, most: int) -> int:
-    """Delete some of what was published on `line` longer ago; return how much, 0 at the end."""
+    """Delete up to `most` records published on `line` more than `days` ago; return how many, 0 at the end."""
     return int((await connection.execute(_FORGET, line, days, most)).split()[-1])
 
 
@@ -149,7 +149,7 @@ SELECT count(*) AS records, coalesce(extract(epoch FROM clock_timestamp() - min(
 
 
 async def waiting(connection: Connection) -> tuple[int, float]:
-    """Return how many records wait, and for how many seconds the oldest has."""
+    """Return how many records wait, and for how many seconds the oldest has waited."""
     row = await connection.fetchrow(_WAITING)
     return (row["records"], row["age_s"]) if row is not None else (0, 0.0)
 

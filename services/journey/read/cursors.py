@@ -1,9 +1,9 @@
-"""Cursors: where a reader of a list stopped, as an opaque text.
+"""Cursors: the position at which a reader of a list stopped, as an opaque text.
 
-A cursor carries a position in an order that no later write changes, so a walk over pages sees everything that was there
-from its start to its end exactly once, whatever is written meanwhile. It is bound to the list and the filters it came
-from, and it is checked, not trusted: a cursor that was cut, edited, or taken to another list or filter is refused.
-It is no secret (it says nothing that the page did not say), so its seal guards against accidents, not against people.
+The position is in an order that no later write changes, so a walk over pages sees everything that exists throughout the
+walk exactly once. A cursor is bound to its list and filters and is always checked: a cursor that was cut, edited, or
+used with another list or filter is refused. It is no secret, because it says nothing that the page did not say; its
+seal guards against accidents, not against attackers.
 """
 
 import base64
@@ -31,19 +31,19 @@ class CursorPosition(msgspec.Struct, frozen=True, array_like=True, kw_only=False
 
 
 def scope(list_name: str, filters: Sequence[tuple[str, object]]) -> str:
-    """A short digest of a list and the filters that shape it; the page size is not among them."""
+    """Return a short digest of a list and its filters; the page size is not among them."""
     canonical = "\x1f".join([list_name, *(f"{name}={value}" for name, value in sorted(filters, key=lambda f: f[0]))])
     return hashlib.blake2b(canonical.encode(), digest_size=6).hexdigest()
 
 
 def encode(position: CursorPosition) -> str:
-    """The opaque text of a position (URL-safe, no padding)."""
+    """Return the opaque text of a position: URL-safe, without padding."""
     body = msgspec.msgpack.encode(position)
     return base64.urlsafe_b64encode(_seal(body) + body).rstrip(b"=").decode()
 
 
 def decode(text: str, expected_scope: str, shape: tuple[type, ...]) -> tuple[str | int, ...]:
-    """The sort key inside ``text``.
+    """Return the sort key inside `text`.
 
     Args:
         text: what the caller sent back.

@@ -1,7 +1,7 @@
-"""Which customer a caller means: `type:value` in the address, brought to the form in which ingest published the value.
+"""Parses a reference to a customer: `type:value` in the address, normalised as ingest published the value.
 
-The spelling is the contract's, which ingest writes by. Where ingest writes a pseudonym instead of the value, the caller
-still asks by the value: with the secret that both share, the pseudonym of what was asked for is looked for as well.
+The spelling is that of the contract, which ingest uses too. If ingest publishes pseudonyms, the caller still asks by
+the value: with the secret that both services share, the pseudonym of the value is looked up as well.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _MAX_VALUE: Final = 1024
 
 
 class LookupFault(StrEnum):
-    """Why a reference names nobody that could be looked for."""
+    """Why a reference cannot be looked up."""
 
     MALFORMED = "malformed"
     BLOCKED = "blocked"
@@ -25,14 +25,14 @@ class LookupFault(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifierReference:
-    """A customer by identifier, in every form in which ingest may have published it, the likeliest first."""
+    """An identifier of a customer in every form in which ingest may have published it, the likeliest first."""
 
     type: str
     values: tuple[str, ...]
 
 
 def parse(reference: str, phone_region: str, secret: bytes = b"") -> UUID | IdentifierReference | LookupFault:
-    """What `reference` (`type:value`, already URL-decoded) names.
+    """Parse `reference` (`type:value`, already URL-decoded).
 
     Args:
         reference: `phone:+821012345678`, `email:a@b.example`, or `id:` with a customer id.

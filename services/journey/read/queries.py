@@ -1,7 +1,7 @@
-"""What the read API asks of PostgreSQL, each answer from one consistent snapshot.
+"""The queries of the read API to PostgreSQL. Each answer comes from one consistent snapshot.
 
-Reads only: every transaction is REPEATABLE READ and READ ONLY, so that an answer never shows half of a batch. Customers
-are read through their aliases: rows that still name an absorbed customer belong to the one who survived.
+Every transaction is REPEATABLE READ and READ ONLY, so an answer never shows half of a batch. Customers are read through
+their merges: rows that still name an absorbed customer belong to the survivor.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -110,12 +110,12 @@ SELECT t.* FROM journey.touchpoints t
 
 
 CustomerReference = UUID | tuple[str, tuple[str, ...]]
-"""A customer: by an id that was given out once, or by an identifier: its type, and the values it may stand under."""
+"""A customer: by an id that was given out, or by an identifier: its type, and the values it may be stored under."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JourneyFilter:
-    """What a list of journeys is narrowed to; None leaves an aspect open."""
+    """The filters of a list of journeys; None does not filter."""
 
     state: str | None = None
     reason: str | None = None
@@ -129,7 +129,7 @@ class JourneyFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeSpan:
-    """A stretch of event time, `since` included, `until` not."""
+    """A span of event time; `since` is included, `until` is not."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -137,7 +137,7 @@ class TimeSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelinePosition:
-    """Where a touchpoint stands in the event order of its customer, and who that was when the page was read."""
+    """The position of a touchpoint in the event order of its customer, and who that was when the page was read."""
 
     customer_id: UUID
     occurred_at: datetime
@@ -148,7 +148,7 @@ class TimelinePosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JourneyListPosition:
-    """Where a journey stands in the order of creation, and the customer whose journeys were asked for, if one was."""
+    """The position of a journey in the order of creation, and the customer whose journeys were asked for, if any."""
 
     created_at: datetime
     id: UUID
@@ -156,12 +156,12 @@ class JourneyListPosition:
 
 
 class CustomerMovedError(Exception):
-    """The identifier belongs to another customer than on the page before: what is behind would be somebody else's."""
+    """The identifier belongs to another customer than on the page before, so the next page would be somebody else's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineResult:
-    """Some touchpoints in event order, what they belong to, and where the next page starts."""
+    """One page of touchpoints in event order, what they belong to, and where the next page starts."""
 
     customer_id: UUID
     touchpoints: list[TimelineTouchpointView]
@@ -172,7 +172,7 @@ class TimelineResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JourneyListResult:
-    """Some journeys, latest created first, and after which the next page starts."""
+    """One page of journeys, latest created first, and the position after which the next page starts."""
 
     journeys: list[JourneySummaryView]
     next: JourneyListPosition | None
@@ -180,17 +180,17 @@ class JourneyListResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DissolvedJourneyId:
-    """The id was given out once, and its journey is no more."""
+    """The id was given out, and its journey was dissolved since."""
 
 
 class JourneyReader:
-    """Answers questions from one pool; None means that nobody, or nothing, goes by that name."""
+    """Answers questions from one pool; None means that there is no such customer or journey."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def customer(self, who: CustomerReference) -> CustomerView | None:
-        """Everything about one customer, through any merge."""
+        """Return everything about one customer, through any merge."""
         async with self._snapshot() as connection:
             root = await _resolve(connection, who)
             if root is None:
@@ -212,7 +212,7 @@ class JourneyReader:
     async def timeline(
         self, who: CustomerReference, span: TimeSpan, after: TimelinePosition | None, limit: int
     ) -> TimelineResult | None:
-        """Up to `limit` touchpoints of one customer that follow `after`; raises `CustomerMovedError`."""
+        """Return up to `limit` touchpoints of one customer that follow `after`; raise `CustomerMovedError`."""
         async with self._snapshot() as connection:
             root = await _resolve(connection, who)
             if root is None:
@@ -239,7 +239,7 @@ class JourneyReader:
     async def journeys(
         self, wanted: JourneyFilter, after: JourneyListPosition | None, limit: int
     ) -> JourneyListResult | None:
-        """Up to `limit` journeys that fit `wanted` and follow `after`; None where the wanted customer is nobody.
+        """Return up to `limit` journeys that fit `wanted` and follow `after`; None if the customer is unknown.
 
         Raises:
             CustomerMovedError: the wanted identifier has another customer than on the page before.
@@ -268,7 +268,7 @@ class JourneyReader:
         )
 
     async def journey(self, journey_id: UUID) -> JourneyView | DissolvedJourneyId | None:
-        """One journey whole, through any merge."""
+        """Return one whole journey, through any merge."""
         async with self._snapshot() as connection:
             current = await _current_journey(connection, journey_id)
             if current is None or isinstance(current, DissolvedJourneyId):
@@ -313,7 +313,7 @@ async def _aliases(connection: Connection, customer_id: UUID) -> list[UUID]:
 
 
 async def _current_journey(connection: Connection, journey_id: UUID) -> UUID | DissolvedJourneyId | None:
-    """Follow aliases to the journey that holds the touchpoints now; a cycle cannot be, but must not hang either."""
+    """Follow aliases to the journey that holds the touchpoints now; stop at a cycle, although there should be none."""
     asked, seen = journey_id, set[UUID]()
     while asked not in seen:
         seen.add(asked)
@@ -327,7 +327,7 @@ async def _current_journey(connection: Connection, journey_id: UUID) -> UUID | D
 
 
 def _stay(after: TimelinePosition | JourneyListPosition | None, everyone: Sequence[UUID]) -> None:
-    """Raise `CustomerMovedError` unless `everyone` goes on with the customer of the page before, merged or not."""
+    """Raise `CustomerMovedError` unless `everyone` includes the customer of the page before."""
     if after is not None and after.customer_id not in everyone:
         raise CustomerMovedError
 

@@ -1,7 +1,7 @@
-"""Rows of the journey schema as views: one function per kind of row, no SQL and no HTTP.
+"""Turns rows of the journey schema into views: one function for each kind of row, without SQL and HTTP.
 
-What stands in a column wins over what stands in a payload: columns are written by every change, a payload is the record
-as it was last published.
+A column takes precedence over a payload: every change writes the columns, but a payload is the document that was
+published last.
 """
 
 from collections import defaultdict
@@ -32,11 +32,11 @@ from services.runtime.postgres.pools import Row
 _EFFORT_PARTS = TypeAdapter(list[EffortPartView])
 
 FrictionsOf = Mapping[tuple[str, str], list[UUID]]
-"""For each touchpoint `(source, id)`, the frictions it is evidence of."""
+"""Maps each touchpoint `(source, id)` to the frictions that it is evidence of."""
 
 
 def identifier(row: Row) -> IdentifierView:
-    """One row of `journey.identifiers`."""
+    """Return one row of `journey.identifiers` as a view."""
     return IdentifierView(
         type=row["type"],
         value=row["value"],
@@ -47,7 +47,7 @@ def identifier(row: Row) -> IdentifierView:
 
 
 def journey(row: Row, owner: UUID) -> JourneySummaryView:
-    """One row of `journey.journeys` that belongs to the customer `owner`."""
+    """Return one row of `journey.journeys`, which belongs to the customer `owner`, as a view."""
     stored = journey_v1.decode(row["payload"].encode())
     return JourneySummaryView(
         id=row["journey_id"],
@@ -71,7 +71,7 @@ def journey(row: Row, owner: UUID) -> JourneySummaryView:
 
 
 def friction(row: Row, owner: UUID) -> FrictionView:
-    """One row of `journey.frictions` that belongs to the customer `owner`."""
+    """Return one row of `journey.frictions`, which belongs to the customer `owner`, as a view."""
     stored = friction_v1.decode(row["payload"].encode())
     state = FrictionState(row["state"])
     return FrictionView(
@@ -99,7 +99,7 @@ def friction(row: Row, owner: UUID) -> FrictionView:
 
 
 def touchpoint(row: Row, frictions_of: FrictionsOf) -> TimelineTouchpointView:
-    """One row of `journey.touchpoints`."""
+    """Return one row of `journey.touchpoints` as a view."""
     stored = touchpoint_v1.decode(row["payload"].encode())
     return TimelineTouchpointView(
         source=row["source"],
@@ -133,7 +133,7 @@ def _sealed_text(found: object) -> str | list[str] | None:
 
 
 def evidence_of(frictions: Iterable[FrictionView]) -> FrictionsOf:
-    """Which standing frictions each touchpoint is evidence of, in the order of `frictions`."""
+    """Map each touchpoint to the detected frictions that it is evidence of, in the order of `frictions`."""
     found: defaultdict[tuple[str, str], list[UUID]] = defaultdict(list)
     for one in frictions:
         if one.state is FrictionState.DETECTED:
@@ -151,7 +151,7 @@ def whole_journey(
     frictions: Sequence[FrictionView],
     touchpoints: Sequence[Row],
 ) -> JourneyView:
-    """A journey with its frictions and the rows of its touchpoints, told to whoever asked for the id `asked_as`.
+    """Return a journey with its frictions and touchpoints, for a caller who asked for the id `asked_as`.
 
     `effort_parts` is the JSON of its column.
     """
@@ -173,7 +173,7 @@ def customer(
     journeys: Sequence[JourneySummaryView],
     frictions: Sequence[FrictionView],
 ) -> CustomerView:
-    """One row of `journey.customers` with everything that belongs to them."""
+    """Return one row of `journey.customers`, with everything that belongs to the customer, as a view."""
     level = row["service_level"]
     return CustomerView(
         customer_id=row["customer_id"],

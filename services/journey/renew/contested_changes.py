@@ -1,8 +1,8 @@
-"""One friction, two customers: who holds it.
+"""Decides which of two customers holds a friction that both would publish.
 
-A friction is known by its rule and anchor, and a call may be the anchor of two customers while nothing ties the number
-it came from to the account it was about. It is on one issue only, so one of them holds it: the one whose part of the
-call began first, whatever arrived first. The other one's stays unsaid.
+The rule and the anchor identify a friction, and one call may be the anchor for two customers as long as nothing links
+its phone number to the account it was about. A friction belongs to one issue only, so one customer holds it: the one
+whose part of the call began first, whatever arrived first. The change of the other customer is not published.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,8 +21,8 @@ ContestedChange = tuple[CustomerComparison, FrictionChange]
 _Rank = tuple[datetime, str, str]
 
 
-def one_each(said: Iterable[ContestedChange]) -> list[ContestedChange]:
-    """Leave out, of changes to the same friction, all but that of the customer who should hold it."""
+def one_change_per_friction(said: Iterable[ContestedChange]) -> list[ContestedChange]:
+    """Keep one change for each friction: that of the customer who should hold it."""
     best: dict[UUID, ContestedChange] = {}
     for one in said:
         friction = one[1].friction
@@ -32,8 +32,8 @@ def one_each(said: Iterable[ContestedChange]) -> list[ContestedChange]:
     return list(best.values())
 
 
-def taken_over(lost: Sequence[ContestedChange], holders: Mapping[UUID, FrictionHolder]) -> list[ContestedChange]:
-    """Of changes that met another holder, return those that win, as the next revision of what the holder said."""
+def winning_changes(lost: Sequence[ContestedChange], holders: Mapping[UUID, FrictionHolder]) -> list[ContestedChange]:
+    """Return those of the `lost` changes that win against the holder, as the next revision of what it published."""
     won = []
     for comparison, change in lost:
         holder = holders[change.friction.id]
@@ -46,6 +46,6 @@ def taken_over(lost: Sequence[ContestedChange], holders: Mapping[UUID, FrictionH
 
 
 def _rank(friction: Friction) -> _Rank:
-    """The anchor's time, then its touchpoint, which belongs to one customer only: no two ranks are equal."""
+    """Return the anchor's time and its touchpoint, which belongs to one customer only: no two ranks are equal."""
     last = friction.touchpoints[-1]
     return friction.occurred_at, last.source, last.id

@@ -1,4 +1,4 @@
-"""What is new about customers, and what became of it: the values between resolving, renewing and writing."""
+"""The values that pass between resolving, renewing and writing: what is new about a customer, and what it changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from services.journey.domain.touchpoint import RecordedTouchpoint
 
 
 class NewTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A touchpoint not stored yet."""
+    """A touchpoint that is not stored yet."""
 
     content: ReadableRecord
     appended_at: datetime
@@ -23,15 +23,15 @@ class NewTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def recorded(self) -> RecordedTouchpoint:
-        """As the domain wants it."""
+        """The touchpoint in the form that the domain takes."""
         return RecordedTouchpoint(touchpoint=self.content.touchpoint, appended_at=self.appended_at, late=self.late)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerUpdate:
-    """What is new about a customer: touchpoints, customers absorbed, how many identifiers; nothing, for a timer.
+    """What is new about a customer: touchpoints, absorbed customers, and a number of identifiers. Empty for a timer.
 
-    `trace` is the W3C context of the latest record among them.
+    `trace` is the W3C trace context of the latest record among them.
     """
 
     fresh: Sequence[NewTouchpoint] = ()
@@ -42,9 +42,9 @@ class CustomerUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerComparison:
-    """One customer: what its touchpoints say now, and what is different from what is stored."""
+    """One customer: the projection of its touchpoints, and its changes against what is stored."""
 
     customer_id: CustomerId
-    news: CustomerUpdate
+    update: CustomerUpdate
     projection: Projection
     changes: CustomerChanges

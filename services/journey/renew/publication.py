@@ -1,6 +1,6 @@
-"""Frictions and journeys as other services see them: the published JSON, and the record that carries it.
+"""Turns frictions and journeys into the documents and records that other services read.
 
-The domain's values have the members of friction v1 and (but for the effort's parts) of journey v1.
+The values of the domain have the members of friction v1 and, except for the parts of the effort, of journey v1.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _FRICTION = Codec(Friction)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedDocument:
-    """A document ready to be kept (`payload`, text for a json column) and to be published (`record`)."""
+    """A document ready to be stored (`payload`, text for a json column) and to be published (`record`)."""
 
     record: Record
 
@@ -35,12 +35,12 @@ class PublishedDocument:
         return (self.record.value or b"").decode()
 
     def to(self, customer_id: UUID) -> OutgoingRecord:
-        """Address it: the records of one customer leave in their order."""
+        """Return the record for the outbox; the records of one customer are published in their order."""
         return OutgoingRecord(customer_id=customer_id, record=self.record)
 
 
 def friction(said: Friction, trace: str | None) -> PublishedDocument:
-    """Return a friction as friction v1, keyed by its customer; `trace` is the W3C context of what led to it."""
+    """Return a friction as friction v1, keyed by its customer; `trace` is the W3C trace context of its cause."""
     revised_at = said.revised_at or said.detected_at
     attributes = headers(
         CloudEventType.FRICTION, id=f"{said.id}.{said.revision}", origin=_ORIGIN, time=revised_at, traceparent=trace
@@ -63,7 +63,7 @@ def journey(said: Journey, now: datetime, trace: str | None) -> PublishedDocumen
 
 
 def gone_journey(last: str, gone: RetiredJourney, now: datetime, trace: str | None) -> PublishedDocument:
-    """Return the last record of a journey that is no more, from what was published of it `last`."""
+    """Return the final record of a retired journey, made from the document published `last`."""
     target = gone.merged_into
     said = msgspec.structs.replace(
         journey_v1.decode(last.encode()),

@@ -1,7 +1,7 @@
-"""Renewal: project customers anew from their touchpoints and write what changed.
+"""Projects customers anew from their touchpoints and writes what changed.
 
-The one code path behind a batch of records, a fired timer and a mended rule. The customers are locked by the caller.
-What a projection says, and what is new about it, is the domain's; writing it is `writing`'s.
+A batch of records, a fired timer and a repaired rule all use this one code path. The caller locks the customers. What
+a projection says, and what differs from the stored state, is left to the domain; writing is left to `writer`.
 """
 
 import asyncio
@@ -27,30 +27,29 @@ from services.runtime.process.tasks import beside
 
 GROUP = 100
 """Customers whose histories are read, compared and written together. Three groups are in memory: while one is compared,
-the one before it is written and the one after it is read."""
+the group before it is written and the group after it is read."""
 
 MARGIN = timedelta(days=31)
-"""How far before the first touchpoint that is looked at something may lie that still has to do with it: a contact that
-went on for weeks."""
+"""How far back stored rows are loaded before the first touchpoint of a truncated history: a contact may last weeks."""
 
 BREATH_S = 0.5
-"""After so long without a word the server is spoken to: it ends transactions that idle for 3 s."""
+"""Pause after which a statement is sent to the server, which ends transactions that are idle for 3 s."""
 
 TURN_S = 0.002
-"""After so long others get the event loop: first of all the reading and writing beside, which is to go on meanwhile."""
+"""Time after which comparing yields the event loop, first of all to the reading and writing of the other groups."""
 
 
 ProgressCallback = Callable[[], None]
-"""Told that a part of the work is done."""
+"""Called whenever a part of the work is done."""
 
 
 def ignore_progress() -> None:
-    """Be a step that nobody wants to hear of."""
+    """Do nothing: a progress callback for callers that need none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """What is stored about the customers of a group, absorbed ones included."""
+    """What is stored about the customers of a group, including absorbed ones."""
 
     histories: Mapping[UUID, list[RecordedTouchpoint]]
     frictions: Mapping[UUID, list[StoredFriction]]
@@ -63,7 +62,7 @@ _NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerRenewer:
-    """Renews customers. `history` is how many touchpoints of each are looked at."""
+    """Renews customers. `history` is the number of latest touchpoints that are looked at."""
 
     rulebook: Rulebook
     policy: ProjectionPolicy
@@ -75,36 +74,36 @@ class CustomerRenewer:
     async def renew(
         self,
         connection: Connection,
-        news: Mapping[CustomerId, CustomerUpdate],
+        updates: Mapping[CustomerId, CustomerUpdate],
         now: datetime,
         step: ProgressCallback = ignore_progress,
     ) -> WriteCounts:
-        """Write what changes about each customer in `news`; `now` is the database's time, `step` told of each group."""
+        """Write the changes of each customer; `now` is the time of the database, `step` is called for each group."""
         written = WriteCounts()
         session = _Session(
             connection=connection,
-            news=news,
+            updates=updates,
             latest=self.history + 1,
             writer=self.writer,
             now=now,
             written=written,
             step=step,
         )
-        customers = sorted(news)
+        customers = sorted(updates)
         groups = [customers[first : first + GROUP] for first in range(0, len(customers), GROUP)]
         kept = await session.load(next(iter(groups), ()))
         compared: Sequence[CustomerComparison] = ()
         for group, following in zip_longest(groups, groups[1:], fillvalue=()):
             done = asyncio.Event()
             async with beside("renewal", session.meanwhile(compared, following, done)) as moving:
-                compared = await self._compare_all(group, news, kept, now)
+                compared = await self._compare_all(group, updates, kept, now)
                 done.set()
             kept = moving.result()
         await session.write(compared)
         return written
 
     async def _compare_all(
-        self, group: Sequence[CustomerId], news: Mapping[CustomerId, CustomerUpdate], kept: _Kept, now: datetime
+        self, group: Sequence[CustomerId], updates: Mapping[CustomerId, CustomerUpdate], kept: _Kept, now: datetime
     ) -> list[CustomerComparison]:
         loop = asyncio.get_running_loop()
         comparisons = []
@@ -113,15 +112,15 @@ class CustomerRenewer:
             if loop.time() >= turn_ends:  # at once, so that what is beside begins before the first customer
                 await asyncio.sleep(0)
                 turn_ends = loop.time() + TURN_S
-            comparisons.append(self._compare(customer, news[customer], kept, now))
+            comparisons.append(self._compare(customer, updates[customer], kept, now))
         return comparisons
 
-    def _compare(self, customer: CustomerId, news: CustomerUpdate, kept: _Kept, now: datetime) -> CustomerComparison:
-        recorded = [*kept.histories.get(customer, ()), *(fresh.recorded for fresh in news.fresh if not fresh.late)]
+    def _compare(self, customer: CustomerId, update: CustomerUpdate, kept: _Kept, now: datetime) -> CustomerComparison:
+        recorded = [*kept.histories.get(customer, ()), *(fresh.recorded for fresh in update.fresh if not fresh.late)]
         truncated = len(recorded) > self.history
         if truncated:
             recorded = sorted(recorded, key=in_order)[-self.history :]
-        everyone = (customer, *news.absorbed)
+        everyone = (customer, *update.absorbed)
         stored = StoredCustomer(
             frictions=[friction for one in everyone for friction in kept.frictions.get(one, ())],
             journeys=[journey for one in everyone for journey in kept.journeys.get(one, ())],
@@ -132,15 +131,15 @@ class CustomerRenewer:
         projection = project(recorded, fired=fired, rulebook=self.rulebook, policy=self.policy)
         moment = ComparisonContext(customer_id=customer, now=now, new_id=self.new_id, stale_after_s=self.stale_after_s)
         changes = diff(projection, stored, self.rulebook, moment)
-        return CustomerComparison(customer_id=customer, news=news, projection=projection, changes=changes)
+        return CustomerComparison(customer_id=customer, update=update, projection=projection, changes=changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Session:
-    """The database's part of one renewal: one statement after the other, on the connection that holds the locks."""
+    """The statements of one renewal, one after the other, on the connection that holds the locks."""
 
     connection: Connection
-    news: Mapping[CustomerId, CustomerUpdate]
+    updates: Mapping[CustomerId, CustomerUpdate]
     latest: int
     writer: CustomerWriter
     now: datetime
@@ -148,7 +147,7 @@ class _Session:
     step: ProgressCallback
 
     async def load(self, group: Sequence[CustomerId]) -> _Kept:
-        """Read what is kept of a group."""
+        """Read what is stored about a group."""
         if not group:
             return _NOTHING
         histories = await touchpoints.history(self.connection, group, self.latest)
@@ -156,7 +155,7 @@ class _Session:
             customer: _floor(histories[customer]) if len(histories.get(customer, ())) >= self.latest else None
             for customer in group
         }
-        absorbed = dict.fromkeys(one for customer in group for one in self.news[customer].absorbed)
+        absorbed = dict.fromkeys(one for customer in group for one in self.updates[customer].absorbed)
         return _Kept(
             histories=histories,
             journeys=await journeys.load(self.connection, {**since, **absorbed}),
@@ -165,7 +164,7 @@ class _Session:
         )
 
     async def write(self, compared: Sequence[CustomerComparison]) -> None:
-        """Write what is new about a group."""
+        """Write the changes of a group."""
         if compared:
             await self.writer.write(self.connection, compared, self.now, self.written)
             self.step()
@@ -173,7 +172,7 @@ class _Session:
     async def meanwhile(
         self, compared: Sequence[CustomerComparison], following: Sequence[CustomerId], done: asyncio.Event
     ) -> _Kept:
-        """Write the group before, load the one after, and stay awake until the one between is `done`."""
+        """Write the previous group, load the next, and keep the transaction alive until the present one is `done`."""
         await self.write(compared)
         kept = await self.load(following)
         while not done.is_set():
@@ -186,5 +185,5 @@ class _Session:
 
 
 def _floor(history: Sequence[RecordedTouchpoint]) -> datetime:
-    """From when on the past of a customer matters of whom only the latest touchpoints are looked at."""
+    """Return since when stored rows matter for a customer with a truncated history."""
     return min(one.touchpoint.occurred_at for one in history) - MARGIN

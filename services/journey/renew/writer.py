@@ -1,6 +1,6 @@
-"""Writing what is new about customers: a comparison in, rows out, a fixed number of statements whatever its size.
+"""Writes the changes of customers with a fixed number of statements, however many customers there are.
 
-Decides nothing: what to write stands in the domain's `Changes`, how it reads elsewhere is `publication`'s.
+It decides nothing: what to write is left to `CustomerChanges` of the domain, the published form to `publication`.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ from services.runtime.postgres.pools import Connection
 
 @dataclass(slots=True, kw_only=True)
 class WriteCounts:
-    """What was written, for metrics. Frictions by rule, event and whether they are quiet."""
+    """Counts of what was written, for metrics. Frictions are counted by rule, event and whether they are quiet."""
 
     frictions: Counter[tuple[str, FrictionEvent, bool]] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
@@ -37,18 +37,18 @@ class WriteCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerWriter:
-    """Writes comparisons; with `publish_journeys`, journeys are published like frictions."""
+    """Writes comparisons. With `publish_journeys`, journeys are published like frictions."""
 
     publish_journeys: bool
 
     async def write(
         self, connection: Connection, comparisons: Sequence[CustomerComparison], now: datetime, written: WriteCounts
     ) -> None:
-        """Write all of it, and add to `written`."""
-        await customers.note(connection, [_note(one) for one in comparisons if one.news.fresh or one.changes])
+        """Write all comparisons, and add to the counts in `written`."""
+        await customers.note(connection, [_note(one) for one in comparisons if one.update.fresh or one.changes])
         await _write_touchpoints(connection, comparisons)
-        told = await _write_journeys(connection, comparisons, now)
-        outgoing = told if self.publish_journeys else []
+        records = await _write_journeys(connection, comparisons, now)
+        outgoing = records if self.publish_journeys else []
         outgoing += await _write_frictions(connection, comparisons, now, written)
         await _hand_over(connection, comparisons)
         await _write_timers(connection, comparisons)
@@ -60,7 +60,7 @@ class CustomerWriter:
 
 def _note(comparison: CustomerComparison) -> CustomerNoteRow:
     counted = comparison.projection.history
-    times = [fresh.content.touchpoint.occurred_at for fresh in comparison.news.fresh]
+    times = [fresh.content.touchpoint.occurred_at for fresh in comparison.update.fresh]
     times += [one.touchpoint.occurred_at for one in (*counted[:1], *counted[-1:])]
     levels = (one.touchpoint.service_level for one in reversed(counted))
     return CustomerNoteRow(
@@ -68,7 +68,7 @@ def _note(comparison: CustomerComparison) -> CustomerNoteRow:
         service_level=next((level for level in levels if level is not None), None),
         first_at=min(times, default=None),
         last_at=max(times, default=None),
-        new_identifiers=comparison.news.new_identifiers,
+        new_identifiers=comparison.update.new_identifiers,
     )
 
 
@@ -77,7 +77,7 @@ async def _write_touchpoints(connection: Connection, comparisons: Sequence[Custo
     moved: list[PlacementRow] = []
     for comparison in comparisons:
         placed = {placement.touchpoint: placement for placement in comparison.changes.placements}
-        for fresh in comparison.news.fresh:
+        for fresh in comparison.update.fresh:
             placement = placed.pop(fresh.content.touchpoint.key, None)
             rows.append(_touchpoint_row(comparison.customer_id, fresh, placement.journey_id if placement else None))
         moved += [
@@ -104,7 +104,7 @@ def _touchpoint_row(customer_id: UUID, fresh: NewTouchpoint, journey_id: UUID | 
 async def _write_journeys(
     connection: Connection, comparisons: Sequence[CustomerComparison], now: datetime
 ) -> list[OutgoingRecord]:
-    changes = [(one.news.trace, change) for one in comparisons for change in one.changes.journeys]
+    changes = [(one.update.trace, change) for one in comparisons for change in one.changes.journeys]
     said = [publication.journey(change.journey, now, trace) for trace, change in changes]
     if changes:
         rows = [_journey_row(change, one) for (_, change), one in zip(changes, said, strict=True)]
@@ -121,7 +121,7 @@ async def _retire_journeys(
     connection: Connection, comparisons: Sequence[CustomerComparison], now: datetime
 ) -> list[OutgoingRecord]:
     gone = [
-        (one.news.trace, RetiredJourney(what=what, customer_id=one.customer_id))
+        (one.update.trace, RetiredJourney(what=what, customer_id=one.customer_id))
         for one in comparisons
         for what in _gone(one)
     ]
@@ -143,24 +143,28 @@ def _gone(comparison: CustomerComparison) -> list[JourneyAlias | DissolvedJourne
 async def _write_frictions(
     connection: Connection, comparisons: Sequence[CustomerComparison], now: datetime, written: WriteCounts
 ) -> list[OutgoingRecord]:
-    changes = contested_changes.one_each((one, change) for one in comparisons for change in one.changes.frictions)
+    changes = contested_changes.one_change_per_friction(
+        (one, change) for one in comparisons for change in one.changes.frictions
+    )
     if not changes:
         return []
-    absorbed = [absorbed for one in comparisons for absorbed in one.news.absorbed]
-    outgoing, lost = await _say(connection, changes, now, absorbed, written)
+    absorbed = [absorbed for one in comparisons for absorbed in one.update.absorbed]
+    outgoing, lost = await _write_changes(connection, changes, now, absorbed, written)
     if lost:
         holders = await frictions.holders(connection, [change.friction.id for _, change in lost])
-        won = contested_changes.taken_over(lost, holders)
-        more, _ = await _say(connection, won, now, [holder.customer_id for holder in holders.values()], written)
+        won = contested_changes.winning_changes(lost, holders)
+        more, _ = await _write_changes(
+            connection, won, now, [holder.customer_id for holder in holders.values()], written
+        )
         outgoing += more
     return outgoing
 
 
-async def _say(
+async def _write_changes(
     connection: Connection, changes: Sequence[SaidChange], now: datetime, yielding: Sequence[UUID], written: WriteCounts
 ) -> tuple[list[OutgoingRecord], list[SaidChange]]:
-    """Write changes; return what to publish, and those whose friction is held by a customer not `yielding`."""
-    said = [publication.friction(change.friction, one.news.trace) for one, change in changes]
+    """Write changes; return what to publish, and the changes whose friction another customer holds and keeps."""
+    said = [publication.friction(change.friction, one.update.trace) for one, change in changes]
     rows = [_friction_row(change, one) for (_, change), one in zip(changes, said, strict=True)]
     ours = await frictions.write(connection, rows, now, yielding) if rows else set()
     outgoing, lost = [], []
@@ -179,7 +183,7 @@ def _friction_row(change: FrictionChange, said: PublishedDocument) -> FrictionRo
 
 
 async def _hand_over(connection: Connection, comparisons: Sequence[CustomerComparison]) -> None:
-    pairs = [(absorbed, one.customer_id) for one in comparisons for absorbed in one.news.absorbed]
+    pairs = [(absorbed, one.customer_id) for one in comparisons for absorbed in one.update.absorbed]
     if pairs:
         absorbed, survivors = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         await journeys.rekey(connection, absorbed, survivors)

@@ -1,6 +1,6 @@
-"""Surveying: who is who as stored, held against the ledger of links, some customers at a time. Changes nothing.
+"""Compares the stored customers with the ledger of links, page by page. It changes nothing.
 
-What a difference is, `services.journey.repair.differences` says.
+What counts as a difference is left to `differences`, repairing it to `fix`.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -19,12 +19,12 @@ from services.journey.repair.stored_identity import CustomerCounts, LedgerLink, 
 from services.runtime.postgres.pools import Connection, Pool, acquire
 
 CUSTOMERS_AT_ONCE = 500
-"""Customers of one page: what is in memory, and for how long one snapshot is held."""
+"""Customers in one page. The number bounds the memory, and the time for which a snapshot is held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MisplacedTouchpoint:
-    """A touchpoint that `holder` has, though its strongest identifier is another customer's."""
+    """A touchpoint stored with `holder`, though its strongest identifier belongs to another customer."""
 
     source: str
     id: str
@@ -34,14 +34,14 @@ class MisplacedTouchpoint:
 
 @dataclass(slots=True, kw_only=True)
 class IdentityFindings:
-    """One page: how much was looked at, and what differs."""
+    """The findings in one page: how much was checked, and what differs."""
 
     customers: int = 0
     identifiers: int = 0
     touchpoints: int = 0
     split: list[LedgerLink] = field(default_factory=list)
     owners: dict[IdentifierKey, UUID] = field(default_factory=dict)
-    """Of both ends of `split`."""
+    """The customers at both ends of the links in `split`."""
 
     unheld: list[UUID] = field(default_factory=list)
     strays: list[MisplacedTouchpoint] = field(default_factory=list)
@@ -50,24 +50,24 @@ class IdentityFindings:
 
     @property
     def differs(self) -> bool:
-        """Whether anything is not as it must be."""
+        """Whether anything differs from the ledger."""
         return any((self.split, self.unheld, self.strays, self.journeys, self.miscounted))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityChecker:
-    """Looks at every customer once, in the order of their ids."""
+    """Checks every customer once, in the order of their ids."""
 
     pool: Pool
     policy: IdentityPolicy
 
     async def how_many(self) -> int:
-        """Return how many customers there are to look at."""
+        """Return how many customers there are to check."""
         async with acquire(self.pool) as connection:
             return await stored_identity.how_many(connection)
 
     async def pages(self) -> AsyncIterator[IdentityFindings]:
-        """Return page after page. Between two of them nothing is held, so that each may be mended at once."""
+        """Yield the findings page by page. No lock is held between two pages, so each can be repaired at once."""
         after = stored_identity.NOBODY
         while True:
             async with (
@@ -89,7 +89,7 @@ class IdentityChecker:
         owners = {**mine, **(await stored_identity.roots_of(connection, others) if others else {})}
         graph = IdentityGraph(mine=mine, owners=owners, links={key: link.active for key, link in links.items()})
         found = IdentityFindings(customers=len(customers), identifiers=len(mine), unheld=customers_without_links(graph))
-        # A link across two pages is seen from both; it is told where its left end is.
+        # A link across two pages is seen from both; it is reported for the page of its left end.
         found.split = [links[key] for key in links_across_customers(graph) if key[0] in mine]
         found.owners = {key: owners[key] for link in found.split for key in link.key}
         found.miscounted = _miscounted(customers, list(mine.values()))

@@ -108,8 +108,8 @@ class IdentityRepairer:
         if refused:
             await stored_identity.quarantine(connection, refused)
         await self._recount(connection, list(resolution.absorbed))
-        news = {customer: CustomerUpdate(absorbed=absorbed) for customer, absorbed in resolution.absorbed.items()}
-        await self._renew_all(connection, news)
+        updates = {customer: CustomerUpdate(absorbed=absorbed) for customer, absorbed in resolution.absorbed.items()}
+        await self._renew_all(connection, updates)
         merged = sum(len(absorbed) for absorbed in resolution.absorbed.values())
         return RepairCounts(merged=merged, quarantined=len(refused))
 
@@ -186,8 +186,8 @@ class IdentityRepairer:
         for customer in in_order:
             await self._renew_all(connection, {CustomerId(customer): CustomerUpdate()})
 
-    async def _renew_all(self, connection: Connection, news: dict[CustomerId, CustomerUpdate]) -> None:
-        await self.renewer.renew(connection, news, await progress.database_time(connection))
+    async def _renew_all(self, connection: Connection, updates: dict[CustomerId, CustomerUpdate]) -> None:
+        await self.renewer.renew(connection, updates, await progress.database_time(connection))
 
 
 def _first(link: LedgerLink) -> tuple[object, ...]:

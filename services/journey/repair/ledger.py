@@ -1,6 +1,6 @@
-"""The ledger of links read by people: taken back, and what is left of a customer without one.
+"""Takes links of the ledger back, and moves what belongs to another customer without them.
 
-Beside `identifiers`, which adds to the ledger as touchpoints come in.
+Adding links as touchpoints come in is left to `services.journey.store.identifiers`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -34,7 +34,7 @@ UPDATE journey.links SET state = 'retracted', reason = $5, changed_by = $6, chan
 
 
 async def retract(connection: Connection, key: LinkKey, reason: str, by: str) -> bool:
-    """Take a link back for good; False where there is none that stands."""
+    """Retract a link for good; return False if there is no such link, or it is retracted already."""
     (left_type, left_value), (right_type, right_value) = key
     done = await connection.execute(_RETRACT, left_type, left_value, right_type, right_value, reason, by)
     return not done.endswith(" 0")
@@ -46,7 +46,7 @@ SELECT i.type, i.value, i.first_seen FROM journey.identifiers AS i JOIN journey.
 
 
 async def identifiers_of(connection: Connection, customer: UUID) -> dict[IdentifierKey, datetime]:
-    """Return the identifiers of a customer and of those absorbed, with when each was first seen."""
+    """Return the identifiers of a customer and of those it absorbed, with the time each was first seen."""
     rows = await connection.fetch(_IDENTIFIERS, customer)
     return {(row["type"], row["value"]): row["first_seen"] for row in rows}
 
@@ -57,9 +57,10 @@ SELECT l.left_type, l.left_value, l.right_type, l.right_value FROM unnest($1::te
 
 
 async def holding_links(connection: Connection, keys: Collection[IdentifierKey]) -> list[LinkKey]:
-    """Return the links between identifiers of one customer that hold it together.
+    """Return the links that connect the identifiers of one customer.
 
-    One in quarantine is among them: where both its ends are one customer's, it was followed after all or need not be.
+    Links in quarantine are among them: if both ends belong to one customer, the link was followed after all, or need
+    not be.
     """
     ordered = sorted(keys)
     rows = await connection.fetch(_HOLDING, [type_ for type_, _ in ordered], [value for _, value in ordered])
@@ -85,7 +86,7 @@ UPDATE journey.timers AS t SET customer_id = m.customer_id, updated_at = now()
 
 
 async def move(connection: Connection, customer: UUID, moved: Mapping[UUID, Sequence[Touchpoint]]) -> int:
-    """Give touchpoints of `customer`, and the timers they set, to other customers; return how many touchpoints."""
+    """Move touchpoints of `customer`, and the timers they armed, to other customers; return how many touchpoints."""
     pairs = [(point, new) for new, points in moved.items() for point in points]
     sources = [point.source for point, _ in pairs]
     ids = [point.id for point, _ in pairs]
@@ -101,5 +102,5 @@ UPDATE journey.customers AS c SET identifier_count = n.identifiers, version = c.
 
 
 async def resize(connection: Connection, sizes: Mapping[UUID, int]) -> None:
-    """Note how many identifiers each customer has now."""
+    """Write how many identifiers each customer has now."""
     await connection.execute(_RESIZE, list(sizes), list(sizes.values()))

@@ -1,6 +1,6 @@
-"""Who is who as stored, read page by page to be held against the ledger of links. Changes nothing.
+"""Reads customers, identifiers and links page by page, to be compared with the ledger.
 
-A page is read in one snapshot, so that what workers write meanwhile is seen whole or not at all.
+A page is read in one snapshot, so a transaction of a worker is seen whole or not at all.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -15,17 +15,17 @@ from services.journey.store.identifiers import IdentifierKey, LinkKey
 from services.runtime.postgres.pools import Connection
 
 NOBODY = UUID(int=0)
-"""Before the first customer."""
+"""The id before the first customer, where paging starts."""
 
 ROWS_AT_ONCE = 2_000
-"""Touchpoints in memory at one time."""
+"""Touchpoints that are in memory at one time."""
 
 _CUSTOMER = msgspec.json.Decoder(dict[str, Identifier])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerCounts:
-    """A surviving customer with what its row says of it, and how many customers it has absorbed."""
+    """A surviving customer with the counts in its row, and the number of customers it has really absorbed."""
 
     customer_id: UUID
     identifier_count: int
@@ -79,7 +79,7 @@ async def roots_of(connection: Connection, keys: Collection[IdentifierKey]) -> d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerLink:
-    """A link that is not retracted; `active` unless it is in quarantine. The touchpoint is its first evidence."""
+    """A link that is not retracted: `active`, or in quarantine. The touchpoint is its first evidence."""
 
     key: LinkKey
     active: bool
@@ -99,7 +99,7 @@ _TO = _LINKS.format(side="l.right_type = k.type AND l.right_value = k.value")
 
 
 async def links_at(connection: Connection, keys: Collection[IdentifierKey]) -> list[LedgerLink]:
-    """Return the links that stand, or wait in quarantine, at either end of which one of these identifiers is."""
+    """Return the active and the quarantined links that have one of these identifiers at either end."""
     ordered = sorted(keys)
     columns = [type_ for type_, _ in ordered], [value for _, value in ordered]
     found: dict[LinkKey, LedgerLink] = {}
@@ -119,7 +119,7 @@ async def links_at(connection: Connection, keys: Collection[IdentifierKey]) -> l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedTouchpoint:
-    """A touchpoint, whose it is stored to be, and what it carries."""
+    """A touchpoint with the customer it is stored with and the identifiers it carries."""
 
     source: str
     id: str
@@ -135,7 +135,7 @@ SELECT t.source, t.id, t.occurred_at, t.customer_id, t.payload ->> 'customer' AS
 
 
 async def touchpoints_of(connection: Connection, customers: Collection[UUID]) -> AsyncIterator[OwnedTouchpoint]:
-    """Return the touchpoints of these customers, and any that stayed with those they absorbed, one by one."""
+    """Yield the touchpoints of these customers, and any that stayed with customers they absorbed."""
     async for row in connection.cursor(_TOUCHPOINTS, list(customers), prefetch=ROWS_AT_ONCE):
         yield OwnedTouchpoint(
             source=row["source"],
@@ -157,7 +157,7 @@ SELECT j.journey_id, j.customer_id, c.merged_into
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MisplacedJourney:
-    """A journey that one customer holds and whose touchpoints are another's."""
+    """A journey that one customer holds although its touchpoints belong to another."""
 
     journey_id: UUID
     holder: UUID
@@ -165,7 +165,7 @@ class MisplacedJourney:
 
 
 async def journeys_astray(connection: Connection, customers: Collection[UUID]) -> list[MisplacedJourney]:
-    """Return the journeys that should be these customers' and that somebody else holds."""
+    """Return the journeys that belong to these customers and that another customer holds."""
     return [MisplacedJourney(**dict(row)) for row in await connection.fetch(_JOURNEYS, list(customers))]
 
 
@@ -178,7 +178,7 @@ UPDATE journey.links AS l SET state = 'quarantined', reason = q.reason, changed_
 
 
 async def quarantine(connection: Connection, reasons: Sequence[tuple[LinkKey, str]]) -> None:
-    """Note of links that they are not followed, and why."""
+    """Put links into quarantine, each with its reason."""
     rows = [(*left, *right, reason) for (left, right), reason in reasons]
     await connection.execute(_QUARANTINE, *([row[column] for row in rows] for column in range(5)))
 
@@ -189,5 +189,5 @@ UPDATE journey.customers AS c SET merge_count = (SELECT count(*) FROM journey.cu
 
 
 async def count_merges(connection: Connection, customer: UUID) -> None:
-    """Note how many customers a locked one has absorbed."""
+    """Write into the row of a locked customer how many customers it has absorbed."""
     await connection.execute(_COUNT_MERGES, customer)

@@ -1,7 +1,8 @@
-"""Unmerging: a link is taken back, and whoever it alone held together becomes two people again.
+"""Retracts a link and splits the customer that only this link held together.
 
-The link stays in the ledger as retracted, so the same evidence does not join them again. Touchpoints go with their
-strongest identifier, timers with their touchpoints; journeys and frictions are projected anew for everybody concerned.
+The link stays in the ledger as retracted, so the same evidence does not join the two again. Touchpoints go with their
+strongest identifier and timers with their touchpoints. Journeys and frictions are projected anew for every customer
+involved.
 """
 
 from collections import Counter
@@ -26,7 +27,7 @@ ATTEMPTS = 10
 
 
 class UnmergeOutcome(StrEnum):
-    """What taking a link back has changed."""
+    """What happened when a link was retracted."""
 
     SPLIT = "split"
     STILL_JOINED = "still_joined"  # other links hold the identifiers together
@@ -36,7 +37,7 @@ class UnmergeOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnmergeResult:
-    """The outcome: who stays, who is new, and how many touchpoints went with them."""
+    """The outcome, the remaining customer, the new ones, and how many touchpoints moved to them."""
 
     outcome: UnmergeOutcome
     customer_id: UUID | None = None
@@ -45,12 +46,12 @@ class UnmergeResult:
 
 
 Leaving = dict[IdentifierKey, UUID]
-"""Identifiers that leave, and the new customer of each."""
+"""The identifiers that leave, each with its new customer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmerger:
-    """Takes links back."""
+    """Retracts links and splits customers."""
 
     pool: Pool
     policy: IdentityPolicy
@@ -116,7 +117,7 @@ class Unmerger:
         )
 
     def _leaving(self, seen: Mapping[IdentifierKey, datetime], links: Collection[LinkKey]) -> Leaving:
-        """Whoever was known first keeps the customer; each other group gets a new one."""
+        """Return who leaves: the group that was known first keeps the customer, each other group gets a new one."""
         groups = sorted(components(seen, links), key=lambda group: min((seen[key], key) for key in group))
         return {key: customer for group in groups[1:] for customer in (self.new_id(),) for key in group}
 

@@ -1,11 +1,11 @@
-"""Reads rules files: the shipped one, and an operator's own that extends it. What rules mean is the domain's.
+"""Reads rules files: the shipped one, and an operator's own that extends it. What rules mean is left to the domain.
 
     extends: default            # leave out to start from nothing
     change:                     # some members of shipped rules, by id
       long_wait: {enabled: false}
     rules: []                   # whole rules of your own
 
-A file is checked by `schemas/rules.v1.schema.json`, then rule by rule for sense; every problem is reported at once.
+A file is checked against `schemas/rules.v1.schema.json`, then rule by rule; every problem is reported at once.
 """
 
 import re
@@ -31,17 +31,17 @@ _DURATIONS = frozenset({"within", "grace", "cooldown"})
 
 
 class RulesRefusedError(ValueError):
-    """A rules file that cannot be used; `problems` are all of them, one line each."""
+    """A rules file that cannot be used; `problems` lists all its problems, one line each."""
 
     def __init__(self, name: str, problems: list[str]) -> None:
-        """`name` is the file's."""
+        """Name the file, and list its problems."""
         super().__init__("\n".join([f"{name} cannot be used:", *(f"  {problem}" for problem in problems)]))
         self.name = name
         self.problems = tuple(problems)
 
 
 def load(path: Path | None = None) -> Rulebook:
-    """The rules of the file at `path`, or the shipped ones; raises `RulesRefusedError` or `OSError`."""
+    """Return the rules of the file at `path`, or the shipped ones; raise `RulesRefusedError` or `OSError`."""
     source = DEFAULT if path is None else path
     name = source.name
     try:
@@ -50,8 +50,8 @@ def load(path: Path | None = None) -> Rulebook:
         raise RulesRefusedError(name, [f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"]) from None
 
 
-def of(own: WorkerSettings) -> Rulebook:
-    """The rules of the file that the settings name; raises `SettingsError` with every mistake in it."""
+def from_settings(own: WorkerSettings) -> Rulebook:
+    """Return the rules of the file that the settings name; raise `SettingsError` with every mistake in it."""
     variable = own.variable_of("rules")
     try:
         return load(Path(own.rules) if own.rules else None)
@@ -63,7 +63,7 @@ def of(own: WorkerSettings) -> Rulebook:
 
 
 def read(text: str, *, name: str) -> Rulebook:
-    """The rules of the YAML `text`; `name` stands in messages. Raises `RulesRefusedError` with every mistake in it."""
+    """Return the rules of the YAML `text`; raise `RulesRefusedError` with every mistake. Messages give `name`."""
     try:
         written = YamlText(text)
     except UnreadableTextError as error:
@@ -88,7 +88,7 @@ def _complaints(schema: str, document: dict[str, Any], at: str = "") -> list[str
 
 
 def _resolved(document: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
-    """The rules that the document comes to, with what it extends and changes; those with a mistake are left out."""
+    """Return the rules of the document, with what it extends and changes; rules with a mistake are left out."""
     problems = _complaints(SCHEMA, document)
     rules: dict[str, dict[str, Any]] = {}
     if document.get("extends") == "default":
@@ -108,7 +108,7 @@ def _resolved(document: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]
 
 
 def _changed(rule: str, shipped: dict[str, Any] | None, members: Any) -> tuple[dict[str, Any] | None, list[str]]:
-    """The shipped rule with what is changed of it, and what is wrong with the change."""
+    """Return the shipped rule with its changed members, and what is wrong with the change."""
     if shipped is None:
         return None, [f"change.{rule}: there is no shipped rule of this id"]
     if not isinstance(members, dict):
@@ -152,7 +152,7 @@ def _standing(document: dict[str, Any], problem: str) -> str:
 
 
 def _with_durations(node: Any) -> Any:
-    """The same tree with durations read: `1h 30m` under a key that takes one."""
+    """Return the same tree with durations parsed: `1h 30m` under a key that takes one."""
     if isinstance(node, dict):
         return {
             key: _duration(value) if key in _DURATIONS and isinstance(value, str) else _with_durations(value)

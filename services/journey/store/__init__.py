@@ -1,5 +1,6 @@
-"""The tables of the journey service, one module a noun: the only place in it that speaks SQL.
+"""The tables that several rooms of the journey service share, one module for each noun.
 
-Every function takes the connection of the caller's transaction and works on whole sets (arrays in, rows out); the
-order in which a transaction may call them is the lock order: progress, seen, identifiers, customers, journeys, timers.
+Every function takes the connection of the caller's transaction and works on whole sets: arrays in, rows out. A
+transaction takes locks in one order: progress, seen touchpoints, identifiers, customers, journeys, timers. A table that
+only one room uses stands in that room.
 """

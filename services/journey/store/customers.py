@@ -1,6 +1,6 @@
-"""Customers: locked in the order of their ids, created, merged, and noted as changed.
+"""The table of customers: locks them in the order of their ids, creates and merges them, and notes changes.
 
-Whoever holds a customer's lock may change everything about that customer; nobody else may change anything.
+Whoever holds the lock of a customer may change everything about that customer; nobody else may change anything.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,7 +13,7 @@ from services.runtime.postgres.pools import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedCustomer:
-    """A customer under our lock."""
+    """A customer that this transaction has locked."""
 
     customer_id: UUID
     seq: int
@@ -27,7 +27,7 @@ SELECT customer_id, coalesce(merged_into, customer_id) AS root FROM journey.cust
 
 
 async def roots(connection: Connection, customers: Collection[UUID]) -> dict[UUID, UUID]:
-    """Return who each customer is now, read without a lock."""
+    """Return the surviving customer of each, read without a lock."""
     rows = await connection.fetch(_ROOTS, list(customers))
     return {row["customer_id"]: row["root"] for row in rows}
 
@@ -38,7 +38,7 @@ SELECT customer_id, seq, version, identifier_count, merge_count FROM journey.cus
 
 
 async def lock(connection: Connection, customers: Collection[UUID]) -> dict[UUID, LockedCustomer]:
-    """Lock customers in the order of their ids; one that was merged away meanwhile is missing from the answer."""
+    """Lock customers in the order of their ids; one that was merged away meanwhile is missing from the result."""
     rows = await connection.fetch(_LOCK, sorted(customers))
     return {row["customer_id"]: LockedCustomer(**dict(row)) for row in rows}
 
@@ -49,13 +49,13 @@ SELECT c.id FROM unnest($1::uuid[]) WITH ORDINALITY AS c (id, place) ORDER BY c.
 
 
 async def create(connection: Connection, customers: Sequence[UUID]) -> None:
-    """Insert new customers, ageing in this order."""
+    """Insert new customers; the first is the oldest."""
     await connection.execute(_CREATE, list(customers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeRow:
-    """One customer becoming part of another, and the touchpoint that showed it."""
+    """A merge of one customer into another, and the touchpoint that showed it."""
 
     absorbed: UUID
     survivor: UUID
@@ -91,9 +91,10 @@ _FORGET_FAILURES = "DELETE FROM journey.rule_failures WHERE customer_id = ANY($1
 
 
 async def absorb(connection: Connection, absorptions: Sequence[MergeRow]) -> None:
-    """Merge: survivors must be final. Touchpoints and timers change hands here; journeys and frictions when projected.
+    """Merge customers; the survivors must be final.
 
-    What an absorbed customer had absorbed before is pointed to the new survivor, so that there are no chains.
+    Touchpoints and timers move here, journeys and frictions when the survivor is projected. Customers that an absorbed
+    one had absorbed before point to the new survivor, so there are no chains.
     """
     pairs = ([a.absorbed for a in absorptions], [a.survivor for a in absorptions])
     await connection.execute(_ABSORB, *pairs)
@@ -108,7 +109,7 @@ async def absorb(connection: Connection, absorptions: Sequence[MergeRow]) -> Non
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerNoteRow:
-    """What is known about a customer after a change. The times are of the earliest and latest touchpoint."""
+    """What is known about a customer after a change. The times are those of the earliest and the latest touchpoint."""
 
     customer_id: UUID
     service_level: str | None
@@ -128,7 +129,7 @@ UPDATE journey.customers AS c
 
 
 async def note(connection: Connection, notes: Collection[CustomerNoteRow]) -> None:
-    """Raise the version of each customer and note what is known now."""
+    """Raise the version of each customer and write what is known now."""
     ordered = sorted(notes, key=lambda note: note.customer_id)
     await connection.execute(
         _NOTE,

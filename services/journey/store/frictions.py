@@ -1,4 +1,4 @@
-"""Frictions as last published, and the rules that raised instead of answering."""
+"""The tables of frictions as last published, and of rules that raised for a customer."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -39,7 +39,7 @@ async def load(connection: Connection, since: Since) -> Mapping[UUID, list[Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrictionRow:
-    """A friction to write, with its published form."""
+    """A friction to write, with its published document."""
 
     friction: Friction
     digest: bytes
@@ -70,7 +70,8 @@ async def write(
 ) -> set[UUID]:
     """Insert new frictions, replace changed ones, and return which were written.
 
-    One that another customer holds stays theirs, unless they are `yielding`: absorbed, or not its rightful holder.
+    A friction that another customer holds is not written, unless that customer is `yielding`: absorbed, or not its
+    rightful holder.
     """
     ordered = sorted(rows, key=lambda row: row.friction.id)
     said = [row.friction for row in ordered]
@@ -98,7 +99,7 @@ async def write(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrictionHolder:
-    """Who holds a friction, and what was said of it last."""
+    """The customer who holds a friction, and what was published of it last."""
 
     customer_id: CustomerId
     state: FrictionState
@@ -126,7 +127,7 @@ async def holders(connection: Connection, friction_ids: Collection[UUID]) -> dic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFailureRow:
-    """A rule raised for a customer; `error` is the exception's type."""
+    """A rule that raised for a customer; `error` is the type of the exception."""
 
     rule: str
     rule_version: int
@@ -162,7 +163,7 @@ _FAILED = "SELECT DISTINCT customer_id FROM journey.rule_failures ORDER BY custo
 
 
 async def failed_customers(connection: Connection, most: int) -> list[UUID]:
-    """Return customers for whom a rule has raised."""
+    """Return customers for whom a rule has raised and not answered since."""
     return [row["customer_id"] for row in await connection.fetch(_FAILED, most)]
 
 
@@ -170,7 +171,7 @@ _FAILING = "SELECT rule, count(*) AS customers FROM journey.rule_failures GROUP 
 
 
 async def failing_rules(connection: Connection) -> dict[str, int]:
-    """Return for how many customers each rule has raised and not answered since."""
+    """Return the number of customers for whom each rule has raised and not answered since."""
     return {row["rule"]: row["customers"] for row in await connection.fetch(_FAILING)}
 
 
@@ -180,5 +181,5 @@ UPDATE journey.frictions AS f SET customer_id = m.survivor
 
 
 async def rekey(connection: Connection, absorbed: Sequence[UUID], survivors: Sequence[UUID]) -> None:
-    """Hand over what the projection left as it was: frictions older than the history that is looked at."""
+    """Move the frictions that the projection left unchanged, because they are older than the history it looked at."""
     await connection.execute(_REKEY, absorbed, survivors)

@@ -1,7 +1,8 @@
-"""Identifiers, the customers they point to, and the ledger of links between them.
+"""The tables of identifiers, with the customers they point to, and of the ledger of links between them.
 
-Identifiers are locked before customers, in their own order. A merge leaves the identifiers of the absorbed customer
-as they are (their rows may be locked by somebody who waits for us); they are pointed to the survivor when next seen.
+Identifiers are locked before customers, in the order of their keys. A merge leaves the identifiers of the absorbed
+customer as they are, because another transaction that waits for ours may have locked them. They are pointed to the
+survivor when they are seen next.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +18,7 @@ LinkKey = tuple[IdentifierKey, IdentifierKey]
 
 @dataclass(slots=True, kw_only=True)
 class IdentifierMention:
-    """What the touchpoints at hand say about an identifier."""
+    """What the touchpoints of a batch say about an identifier."""
 
     verified: bool
     first_seen: datetime
@@ -36,9 +37,9 @@ RETURNING i.type, i.value, i.customer_id"""
 async def touch(
     connection: Connection, mentions: Mapping[IdentifierKey, IdentifierMention]
 ) -> dict[IdentifierKey, UUID]:
-    """Lock these identifiers, making those that are new, and return the customer that each known one points to.
+    """Lock these identifiers, insert those that are new, and return the customer that each known one points to.
 
-    Two transactions that meet the same new identifier take turns here, so that only one of them makes its customer.
+    Two transactions with the same new identifier take turns here, so only one of them creates its customer.
     """
     keys = sorted(mentions)
     said = [mentions[key] for key in keys]
@@ -60,7 +61,7 @@ UPDATE journey.identifiers AS i SET customer_id = p.customer_id
 
 
 async def point(connection: Connection, owners: Mapping[IdentifierKey, UUID]) -> None:
-    """Let identifiers that this transaction has locked point to these customers."""
+    """Point identifiers that this transaction has locked to these customers."""
     keys = list(owners)
     await connection.execute(
         _POINT, [type_ for type_, _ in keys], [value for _, value in keys], [owners[key] for key in keys]
@@ -73,21 +74,21 @@ DELETE FROM journey.identifiers AS i USING unnest($1::text[], $2::text[]) AS k (
 
 
 async def drop_new(connection: Connection, keys: Collection[IdentifierKey]) -> None:
-    """Take back identifiers that `touch` made and that found no customer (their links are quarantined)."""
+    """Delete identifiers that `touch` inserted and that found no customer, because their links are in quarantine."""
     ordered = sorted(keys)
     await connection.execute(_DROP_NEW, [type_ for type_, _ in ordered], [value for _, value in ordered])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptLink:
-    """What the ledger says of a link."""
+    """The state of a link in the ledger."""
 
     retracted: bool
     verified: bool
     active: bool
 
     def covers(self, link: "LinkRow") -> bool:
-        """Whether seeing `link` again has nothing to add."""
+        """Return whether `link` adds nothing to what is stored."""
         return (self.verified or not link.verified) and (self.active or link.state != "active")
 
 
@@ -98,7 +99,7 @@ SELECT l.left_type, l.left_value, l.right_type, l.right_value, l.state = 'retrac
 
 
 async def links(connection: Connection, keys: Collection[LinkKey]) -> dict[LinkKey, KeptLink]:
-    """Return what is kept of these links."""
+    """Return the state of those of these links that are in the ledger."""
     rows = await connection.fetch(_LINKS, *_columns(list(keys)))
     return {
         ((row[0], row[1]), (row[2], row[3])): KeptLink(retracted=row[4], verified=row[5], active=row[6]) for row in rows
@@ -107,7 +108,7 @@ async def links(connection: Connection, keys: Collection[LinkKey]) -> dict[LinkK
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRow:
-    """A link to keep: `state` is `active` or `quarantined`, `reason` why; the touchpoint is the evidence."""
+    """A link to store: `state` is `active` or `quarantined`, for `reason`; the touchpoint is the evidence."""
 
     key: LinkKey
     state: str
@@ -131,7 +132,7 @@ DO UPDATE SET verified = l.verified OR excluded.verified, changed_at = now(),
 
 
 async def keep_links(connection: Connection, links: Collection[LinkRow]) -> None:
-    """Add links to the ledger; one that is there keeps its first evidence, and its state unless it left quarantine."""
+    """Add links to the ledger. A known link keeps its first evidence, and its state unless it leaves quarantine."""
     ordered = sorted(links, key=lambda link: link.key)
     await connection.execute(
         _KEEP,

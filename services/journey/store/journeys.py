@@ -1,4 +1,4 @@
-"""Journeys as kept: what a projection is compared with, and what the comparison has us write."""
+"""The tables of journeys and of the aliases that merged and dissolved journeys leave."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -39,7 +39,7 @@ async def load(connection: Connection, since: Since) -> Mapping[UUID, list[Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JourneyRow:
-    """A journey to write, with its published form."""
+    """A journey to write, with its published document."""
 
     journey: Journey
     digest: bytes
@@ -64,7 +64,7 @@ ON CONFLICT (journey_id) DO UPDATE
 
 
 async def write(connection: Connection, rows: Sequence[JourneyRow], now: datetime) -> None:
-    """Insert new journeys and replace changed ones; `now` is when an id is given out."""
+    """Insert new journeys and replace changed ones; `now` is the time at which a new id is given out."""
     ordered = sorted(rows, key=lambda row: row.journey.id)
     said = [row.journey for row in ordered]
     await connection.execute(
@@ -89,7 +89,7 @@ _PAYLOADS = "SELECT journey_id, payload FROM journey.journeys WHERE journey_id =
 
 
 async def payloads(connection: Connection, journeys: Collection[UUID]) -> dict[UUID, str]:
-    """Return the published form of these journeys."""
+    """Return the published documents of these journeys."""
     rows = await connection.fetch(_PAYLOADS, list(journeys))
     return {row["journey_id"]: row["payload"] for row in rows}
 
@@ -108,19 +108,19 @@ ON CONFLICT (journey_id) DO UPDATE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetiredJourney:
-    """A journey that is no more: part of another one (an alias), or dissolved (a tombstone)."""
+    """A journey that no longer exists: it became part of another (an alias) or was dissolved (a tombstone)."""
 
     what: JourneyAlias | DissolvedJourney
     customer_id: UUID
 
     @property
     def merged_into(self) -> UUID | None:
-        """The journey that holds its touchpoints now, if one does."""
+        """The journey that holds its touchpoints now; None if it was dissolved."""
         return self.what.merged_into if isinstance(self.what, JourneyAlias) else None
 
 
 async def retire(connection: Connection, gone: Sequence[RetiredJourney], now: datetime) -> None:
-    """Replace journeys by aliases or tombstones; what pointed to them points on, so that there are no chains."""
+    """Replace journeys by aliases or tombstones; earlier aliases are redirected, so there are no chains."""
     ids = [one.what.id for one in gone]
     targets = [one.merged_into for one in gone]
     await connection.execute(_REMOVE, ids)
@@ -134,7 +134,7 @@ UPDATE journey.journeys AS j SET customer_id = m.survivor
 
 
 async def rekey(connection: Connection, absorbed: Sequence[UUID], survivors: Sequence[UUID]) -> None:
-    """Hand over what the projection left as it was: journeys older than the history that is looked at."""
+    """Move the journeys that the projection left unchanged, because they are older than the history it looked at."""
     await connection.execute(_REKEY, absorbed, survivors)
 
 
@@ -146,9 +146,9 @@ UPDATE journey.journeys SET quiet_since = last_at WHERE journey_id = ANY(ARRAY(
 
 
 async def put_off(connection: Connection, idle_after: timedelta, most: int) -> int:
-    """Bring `quiet_since` of some journeys that seem idle and are not up to their last touchpoint; return of how many.
+    """Move `quiet_since` to the last touchpoint for some journeys that only seem idle; return for how many.
 
-    Waits for nobody: a journey that somebody is writing is left for the next look.
+    It waits for no lock: a journey that another transaction is writing is left for the next round.
     """
     return int((await connection.execute(_STILL_MOVING, idle_after, most)).split()[-1])
 
@@ -160,6 +160,6 @@ SELECT customer_id FROM journey.journeys
 
 
 async def idle_customers(connection: Connection, idle_after: timedelta, most: int) -> list[UUID]:
-    """Return customers with an open journey in which nothing has happened for so long, after `put_off`."""
+    """Return customers with an open journey that is idle for `idle_after`; call `put_off` first."""
     rows = await connection.fetch(_IDLE, idle_after, most)
     return list(dict.fromkeys(row["customer_id"] for row in rows))

@@ -1,4 +1,4 @@
-"""Timers: follow-ups that must not stay away. A row is locked only after its customer."""
+"""The table of timers. A row is locked only after its customer."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +18,7 @@ SELECT t.timer_id, t.customer_id, t.rule, t.source, t.touchpoint_id, t.state, t.
 
 
 async def load(connection: Connection, since: Since) -> Mapping[UUID, list[StoredTimer]]:
-    """Return the timers of each of these customers, in whatever state."""
+    """Return the timers of each of these customers, in any state."""
     found: defaultdict[UUID, list[StoredTimer]] = defaultdict(list)
     for row in await connection.fetch(_LOAD, list(since), list(since.values())):
         timer = StoredTimer(
@@ -34,7 +34,7 @@ async def load(connection: Connection, since: Since) -> Mapping[UUID, list[Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerRow:
-    """A timer to set, and whose it is."""
+    """A timer to arm, with its customer."""
 
     timer: Timer
     customer_id: UUID
@@ -53,7 +53,7 @@ ON CONFLICT (timer_id) DO UPDATE
 
 
 async def arm(connection: Connection, armed: Sequence[TimerRow]) -> None:
-    """Set timers, again where they were cancelled; one that has fired stays fired."""
+    """Arm timers, also those that were cancelled; a timer that has fired stays fired."""
     ordered = sorted(armed, key=lambda one: one.timer.id)
     said = [one.timer for one in ordered]
     await connection.execute(
@@ -81,7 +81,7 @@ async def cancel(connection: Connection, timers: Sequence[UUID]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerReach:
-    """How far the stream has come: timers due and armed before `passed` may fire, replayed ones before `replayed`."""
+    """Which timers may fire: those due and armed before `passed`, and replayed ones armed before `replayed`."""
 
     passed: datetime
     replayed: datetime | None
@@ -95,7 +95,7 @@ SELECT customer_id FROM journey.timers
 
 
 async def due_customers(connection: Connection, reach: TimerReach, most: int) -> list[UUID]:
-    """Return whose timers may fire, the most overdue first, read without locks."""
+    """Return the customers whose timers may fire, the most overdue first, read without locks."""
     rows = await connection.fetch(_DUE, reach.passed, reach.replayed, most)
     return list(dict.fromkeys(row["customer_id"] for row in rows))
 
@@ -108,5 +108,5 @@ RETURNING customer_id"""
 
 
 async def fire(connection: Connection, reach: TimerReach, customers: Collection[UUID]) -> int:
-    """Fire the due timers of customers that are locked, checking again; return how many there were."""
+    """Fire the due timers of locked customers, checking again; return how many timers fired."""
     return len(await connection.fetch(_FIRE, reach.passed, reach.replayed, list(customers)))

@@ -1,6 +1,6 @@
-"""How far the stream has come, so that an absence is judged by what was read and not by what time it is.
+"""Computes how far the stream has come, so that an absence is judged by what was read and not by the clock.
 
-After an outage the follow-ups wait unread in the log; a timer that went by the clock would raise a storm of false
+After an outage the follow-ups still wait in the log, and timers that went by the clock would raise a storm of false
 alerts. Pure: marks in, a horizon with its reason out.
 """
 
@@ -14,9 +14,9 @@ from services.journey.store.timer_rows import TimerReach
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Horizon:
-    """Everything appended before `passed` is applied, on every partition; None while `blocked` by unknown ones.
+    """Everything appended before `passed` is applied on every partition; None while unknown partitions block it.
 
-    `import_until` is when the latest import is taken for finished: its last record's append time plus the quiet time.
+    `import_until` is when the latest import counts as finished: the append time of its last record plus the quiet time.
     """
 
     passed: datetime | None
@@ -25,7 +25,7 @@ class Horizon:
 
     @property
     def importing(self) -> bool:
-        """Whether an import may still be under way."""
+        """Whether an import may still be running."""
         if self.import_until is None:
             return False
         return self.passed is None or self.passed < self.import_until
@@ -41,8 +41,8 @@ class Horizon:
 def stream_horizon(marks: Iterable[Mark], partitions: Iterable[int], replay_quiet: timedelta) -> Horizon:
     """Return the horizon of a topic with these `partitions`.
 
-    A partition has come as far as its latest applied record, or as the last moment at which all of it was applied. One
-    that was never claimed, or never read nor seen empty, blocks: nothing is known about it.
+    A partition has come as far as its latest applied record, or as the last moment at which all of it was applied. A
+    partition blocks the horizon if it was never claimed, or never read nor seen empty: nothing is known about it.
     """
     known = {mark.partition: mark for mark in marks}
     passed: list[datetime] = []
