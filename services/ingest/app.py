@@ -23,7 +23,7 @@ from services.ingest.forms.native.post_touchpoints import PostTouchpoints
 from services.ingest.forms.segment import segment_openapi
 from services.ingest.forms.segment.post_calls import PATHS, PostCalls
 from services.ingest.forms.webhooks.binding_store import PostgresBindingStore
-from services.ingest.forms.webhooks.bindings import BindingStore, EmptyBindingStore, WebhookBindings, ground
+from services.ingest.forms.webhooks.bindings import BindingStore, EmptyBindingStore, WebhookBindings, binding_context
 from services.ingest.forms.webhooks.post_webhook import PostWebhook, WebhookLimits
 from services.ingest.forms.webhooks.webhook_openapi import ROUTES as WEBHOOK_ROUTES
 from services.ingest.forms.webhooks.webhook_openapi import TAG as WEBHOOK_TAG
@@ -40,11 +40,11 @@ from services.ingest.inspector.replica_inspector import Inspector
 from services.ingest.inspector.routes import routes as inspector_routes
 from services.ingest.metrics import IngestMetrics
 from services.ingest.privacy.policy import PrivacyPolicy
+from services.ingest.privacy.policy_applier import PolicyApplier
 from services.ingest.privacy.screen import PrivacyScreen
-from services.ingest.privacy.sealing import ValueSealer
 from services.ingest.privacy.suppression_store import PostgresSuppressionStore
 from services.ingest.privacy.suppressions import Suppressions
-from services.ingest.privacy.treatment import PolicyApplier
+from services.ingest.privacy.value_sealing import ValueSealer
 from services.ingest.protection.admission import AdmissionControl
 from services.ingest.protection.rate_limits import RateLimiter, RateLimits
 from services.ingest.protection.wrong_keys import WrongKeyLimiter
@@ -116,9 +116,9 @@ async def run(settings: IngestProcessSettings, *, on_ready: OnReady | None = Non
         ask = _journey_api(ingest)
         if ask is not None:
             stack.push_async_callback(ask.aclose)
-            service.inspector.aftermath.ask_from(ask)
-        service.inspector.others.read_from(partial(_rejected_tail, common.brokers), TAIL_OUTAGES)
-        owner.start("other replicas' rejections", service.inspector.others.run)
+            service.inspector.follow_up.ask_from(ask)
+        service.inspector.other_replicas.read_from(partial(_rejected_tail, common.brokers), TAIL_OUTAGES)
+        owner.start("other replicas' rejections", service.inspector.other_replicas.run)
         owner.start("suppressions", service.suppressions.run)
         owner.start("webhooks", service.bindings.run)
         async with serving(
@@ -152,7 +152,7 @@ class IngestProcess:
         rates = RateLimiter(_rate_rules(settings), clock)
         wrong_keys = WrongKeyLimiter(clock, per_minute=settings.wrong_keys_per_minute, capacity=_ADDRESSES)
         operators = KeyRing(store.one_operator, clock, outages=store.outages)
-        self._door = SourceAuthenticator(self.sources, operators, rates, wrong_keys, settings.trusted_networks)
+        self._authenticator = SourceAuthenticator(self.sources, operators, rates, wrong_keys, settings.trusted_networks)
         self.inspector = _inspector(settings, clock, fresh_id, FollowUp())
         self._measure(wrong_keys)
         secret = settings.privacy_secret.get_secret_value().encode()
@@ -175,7 +175,7 @@ class IngestProcess:
         )
         self._admission = _admission(settings, self.metrics)
         self._body = _body_limits(settings)
-        where = ground(settings, files.systems)
+        where = binding_context(settings, files.systems)
         self.bindings = WebhookBindings(webhooks or EmptyBindingStore(), where, refresh_s=settings.keys_refresh_s)
         heard = WebhookLimits(
             most=settings.max_items, within_s=settings.webhook_timeout_s, retry_after_s=settings.retry_after_s
@@ -227,12 +227,17 @@ class IngestProcess:
 
     def _route(self, path: str, handler: RouteHandler, operation: Operation | None = None) -> RawRoute:
         exchange = HttpExchange(
-            handler, self._door, self._admission, self.metrics, self._body, witness=self.inspector.witness
+            handler,
+            self._authenticator,
+            self._admission,
+            self.metrics,
+            self._body,
+            on_refusal=self.inspector.record_refusal,
         )
         return RawRoute(path, exchange, operation)
 
     def _looking(self, path: str, handler: RouteHandler, operation: Operation | None) -> RawRoute:
-        exchange = HttpExchange(handler, self._door, self._admission, self.metrics, self._body)
+        exchange = HttpExchange(handler, self._authenticator, self._admission, self.metrics, self._body)
         return RawRoute(path, exchange, operation, method="GET")
 
 
@@ -247,7 +252,7 @@ def _item_limits(settings: IngestSettings) -> ItemLimits:
     return ItemLimits(items=settings.max_items, item_bytes=settings.max_item_bytes, depth=depth)
 
 
-def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UUID], aftermath: FollowUp) -> Inspector:
+def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UUID], follow_up: FollowUp) -> Inspector:
     logbook = Logbook(
         LogbookLimits(
             entries=settings.inspector_entries,
@@ -259,8 +264,8 @@ def _inspector(settings: IngestSettings, clock: Clock, fresh_id: Callable[[], UU
     return Inspector(
         replica=replica,
         logbook=logbook,
-        others=OtherReplicas(logbook, replica),
-        aftermath=aftermath,
+        other_replicas=OtherReplicas(logbook, replica),
+        follow_up=follow_up,
         most_streams=settings.inspector_streams,
         now=clock.now,
     )

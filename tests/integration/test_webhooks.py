@@ -19,7 +19,7 @@ from services.ingest.forms.webhooks.bindings import (
     BindingProblem,
     WebhookBinding,
     WebhookBindings,
-    bound,
+    resolve_binding,
 )
 from services.ingest.forms.webhooks.mapping.system_files import shipped
 from services.ingest.forms.webhooks.signatures import SignatureFinding, verify
@@ -222,4 +222,4 @@ def test_a_set_up_that_names_an_unknown_member_is_trouble(tmp_path: Path) -> Non
 
     stored = StoredBinding(source=Source(name="x"), setup={"system": "line", "sistem": "line"})
 
-    assert bound(stored, ground(tmp_path)) is BindingProblem.SETUP
+    assert resolve_binding(stored, ground(tmp_path)) is BindingProblem.SETUP

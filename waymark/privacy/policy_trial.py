@@ -13,8 +13,8 @@ import msgspec
 from schemas.documents.touchpoint import SEALED_TEXT, TouchpointDocument
 from schemas.validation import FieldError
 from services.ingest.privacy.policy import PrivacyPolicy
-from services.ingest.privacy.sealing import ValueSealer, is_sealed
-from services.ingest.privacy.treatment import PolicyApplier
+from services.ingest.privacy.policy_applier import PolicyApplier
+from services.ingest.privacy.value_sealing import ValueSealer, is_sealed
 from services.ingest.sources.source import Source, SourceScope
 from services.ingest.timing import touchpoint_time
 from services.ingest.touchpoint import acceptance, contract

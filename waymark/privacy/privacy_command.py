@@ -87,7 +87,7 @@ def check(
 
 def open_sealed(file: Document) -> None:
     """Open what was encrypted."""
-    from services.ingest.privacy.sealing import ValueSealer
+    from services.ingest.privacy.value_sealing import ValueSealer
     from waymark.privacy.policy_trial import opened
 
     keys = _settings().sealing_keys
@@ -101,8 +101,8 @@ def open_sealed(file: Document) -> None:
 
 
 def _bench(policy: "PrivacyPolicy", settings: "IngestSettings") -> "PolicyBench":
-    from services.ingest.privacy.sealing import ValueSealer
-    from services.ingest.privacy.treatment import PolicyApplier
+    from services.ingest.privacy.policy_applier import PolicyApplier
+    from services.ingest.privacy.value_sealing import ValueSealer
     from services.ingest.touchpoint import acceptance
     from waymark.privacy.policy_trial import PolicyBench
 

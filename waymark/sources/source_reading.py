@@ -13,7 +13,7 @@ from schemas.strict_yaml import yaml_text
 from schemas.strict_yaml.yaml_text import YamlText
 from schemas.vocabulary import Channel
 from services.ingest.forms.cloudevents.cloudevents_form import DIALECT as CLOUDEVENTS
-from services.ingest.forms.cloudevents.source_rules import EventRules, EventRulesError
+from services.ingest.forms.cloudevents.event_rules import EventRules, EventRulesError
 from services.ingest.forms.segment import segment_mapping
 from services.ingest.forms.segment.post_calls import DIALECT as SEGMENT
 from services.ingest.forms.segment.segment_mapping import SegmentMappingError

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.ingest.http.exchange import Headers
-from services.ingest.results.verdict import ItemResult
+from services.ingest.results.item_result import ItemResult
 from services.ingest.sources.source import Source
 
 

@@ -67,7 +67,7 @@ class IncomingBody:
 
 
 async def read(
-    wire: IncomingBody, headers: Mapping[bytes, bytes], limits: BodyLimits, hold: Callable[[int], None]
+    incoming: IncomingBody, headers: Mapping[bytes, bytes], limits: BodyLimits, hold: Callable[[int], None]
 ) -> bytes:
     """Return the whole body, inflated; `hold` is told of every piece's length, and may refuse it.
 
@@ -77,12 +77,12 @@ async def read(
     """
     inflater = _inflater(headers.get(b"content-encoding", b""), limits.inflated_bytes)
     _check_declared_length(headers.get(b"content-length", b""), limits.wire_bytes)
-    if wire.arrived:  # a clock costs more than reading what is here
-        pieces = await _pieces(wire, inflater, limits, hold)
+    if incoming.arrived:  # a clock costs more than reading what is here
+        pieces = await _pieces(incoming, inflater, limits, hold)
     else:
         try:
             async with asyncio.timeout(limits.timeout_s):
-                pieces = await _pieces(wire, inflater, limits, hold)
+                pieces = await _pieces(incoming, inflater, limits, hold)
         except TimeoutError:
             raise RequestRefusedError(RequestRefusal.BODY_TIMEOUT, limit=f"{limits.timeout_s:g}") from None
     inflater.finish()
@@ -90,12 +90,12 @@ async def read(
 
 
 async def _pieces(
-    wire: IncomingBody, inflater: "_Inflater", limits: BodyLimits, hold: Callable[[int], None]
+    incoming: IncomingBody, inflater: "_Inflater", limits: BodyLimits, hold: Callable[[int], None]
 ) -> list[bytes]:
     pieces: list[bytes] = []
     arrived = 0
-    while not wire.ended:
-        piece = await wire.piece()
+    while not incoming.ended:
+        piece = await incoming.piece()
         arrived += len(piece)
         if arrived > limits.wire_bytes:
             raise RequestRefusedError(RequestRefusal.BODY_TOO_LARGE, limit=limits.wire_bytes)

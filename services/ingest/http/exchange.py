@@ -61,7 +61,7 @@ class HttpRequest:
     """
 
     __slots__ = (
-        "_door",
+        "_authenticator",
         "_held",
         "_peer",
         "added",
@@ -75,8 +75,8 @@ class HttpRequest:
         "source",
     )
 
-    def __init__(self, scope: Scope, language: Language, headers: Headers, door: SourceAuthenticator) -> None:
-        self._door = door
+    def __init__(self, scope: Scope, language: Language, headers: Headers, authenticator: SourceAuthenticator) -> None:
+        self._authenticator = authenticator
         self._held: AdmittedRequest | None = None
         self._peer = scope.get("client")
         self.source: Source | None = None
@@ -96,50 +96,55 @@ class HttpRequest:
     @property
     def address(self) -> str:
         """Where it comes from."""
-        return client_address(self._peer, self.header(b"x-forwarded-for"), self._door.trusted)
+        return client_address(self._peer, self.header(b"x-forwarded-for"), self._authenticator.trusted)
 
     async def viewer(self, key: str | None) -> str | None:
         """Return the source that the key may look into, None for every source; raises `Refused`."""
-        return await self._door.viewer_of(key, self.address)
+        return await self._authenticator.viewer_of(key, self.address)
 
-    async def enter(self, key: str | None) -> Source:
+    async def authenticate(self, key: str | None) -> Source:
         """Return the source that a presented key belongs to, which sends this request; raises `Refused`."""
-        return self.admit(await self._door.source_of(key, self.address))
+        return self.admit(await self._authenticator.source_of(key, self.address))
 
     def admit(self, source: Source) -> Source:
         """Note that `source`, told by other means than a key, sends this request; raises `Refused`."""
         self.source = source
         if self._held is not None:
-            self._held.introduce()
-        self._door.rates.take_request(source)
+            self._held.mark_known()
+        self._authenticator.rates.take_request(source)
         return source
 
-    def holds(self, held: AdmittedRequest) -> None:
+    def track(self, held: AdmittedRequest) -> None:
         """Note what is counted as in flight for it."""
         self._held = held
 
-    def left(self) -> dict[str, str]:
+    def rate_limit_headers(self) -> dict[str, str]:
         """Return the headers that say what the source may still send."""
-        return self._door.rates.headers(self.source) if self.source is not None else {}
+        return self._authenticator.rates.headers(self.source) if self.source is not None else {}
 
 
 class RequestBody:
     """The body of a call, held within bounds until the call is answered."""
 
-    __slots__ = ("_call", "_held", "_limits", "_metrics", "wire")
+    __slots__ = ("_held", "_limits", "_metrics", "_request", "incoming")
 
     def __init__(
-        self, call: HttpRequest, wire: IncomingBody, held: AdmittedRequest, limits: BodyLimits, metrics: IngestMetrics
+        self,
+        request: HttpRequest,
+        incoming: IncomingBody,
+        held: AdmittedRequest,
+        limits: BodyLimits,
+        metrics: IngestMetrics,
     ) -> None:
-        self._call = call
-        self.wire = wire
+        self._request = request
+        self.incoming = incoming
         self._held = held
         self._limits = limits
         self._metrics = metrics
 
     async def read(self) -> bytes:
         """Return the whole body, inflated; raises `Refused` or `ClientGone`."""
-        whole = await body.read(self.wire, self._call.headers, self._limits, self._held.more)
+        whole = await body.read(self.incoming, self._request.headers, self._limits, self._held.hold_more)
         self._metrics.body_bytes.observe(len(whole))
         return whole
 
@@ -151,7 +156,7 @@ class RouteHandler(Protocol):
     def methods(self) -> tuple[str, ...]:
         """The methods it takes; HEAD comes with GET, OPTIONS with any, and all others are refused."""
 
-    async def answer(self, call: HttpRequest, inlet: RequestBody) -> HttpResponse | StreamedResponse:
+    async def answer(self, request: HttpRequest, request_body: RequestBody) -> HttpResponse | StreamedResponse:
         """Answer; raises `Refused`, or passes on `ClientGone`."""
 
 
@@ -165,15 +170,15 @@ class HttpExchange:
     def __init__(
         self,
         handler: RouteHandler,
-        door: SourceAuthenticator,
+        authenticator: SourceAuthenticator,
         admission: AdmissionControl,
         metrics: IngestMetrics,
         limits: BodyLimits,
-        witness: RefusalListener | None = None,
+        on_refusal: RefusalListener | None = None,
     ) -> None:
-        self._witness = witness
+        self._on_refusal = on_refusal
         self._handler = handler
-        self._door = door
+        self._authenticator = authenticator
         self._admission = admission
         self._metrics = metrics
         self._limits = limits
@@ -181,63 +186,80 @@ class HttpExchange:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers: Headers = dict(reversed(scope["headers"]))
-        call = HttpRequest(
-            scope, preferred_language(headers.get(b"accept-language", b"").decode("latin-1")), headers, self._door
+        request = HttpRequest(
+            scope,
+            preferred_language(headers.get(b"accept-language", b"").decode("latin-1")),
+            headers,
+            self._authenticator,
         )
-        wire = IncomingBody(receive, arrived=BODY_ARRIVED in scope.get("extensions", ()))
-        if call.method == "HEAD":
+        incoming = IncomingBody(receive, arrived=BODY_ARRIVED in scope.get("extensions", ()))
+        if request.method == "HEAD":
             send = without_body(send)
         try:
-            reply = await self._reply(call, wire)
+            response = await self._respond(request, incoming)
         except RequestRefusedError as refused:
             if refused.refusal is not RequestRefusal.BODY_TIMEOUT and b"expect" not in headers:
-                await wire.discard(2 * self._limits.wire_bytes, self._limits.timeout_s)
-            await self._refuse(refused, call, wire, scope, send)
+                await incoming.discard(2 * self._limits.wire_bytes, self._limits.timeout_s)
+            await self._refuse(refused, request, incoming, scope, send)
         except ClientGoneError:
-            await _send(send, call, HttpResponse(status=408, body=b"", headers=()))  # heard by nobody, but counted
+            await _send(send, request, HttpResponse(status=408, body=b"", headers=()))  # heard by nobody, but counted
         else:
-            await (_send(send, call, reply) if isinstance(reply, HttpResponse) else _stream(send, receive, call, reply))
+            await (
+                _send(send, request, response)
+                if isinstance(response, HttpResponse)
+                else _stream(send, receive, request, response)
+            )
 
-    async def _reply(self, call: HttpRequest, wire: IncomingBody) -> HttpResponse | StreamedResponse:
+    async def _respond(self, request: HttpRequest, incoming: IncomingBody) -> HttpResponse | StreamedResponse:
         taken = self._handler.methods
-        if call.method not in taken and not (call.method == "HEAD" and "GET" in taken):
-            if call.method == "OPTIONS":
+        if request.method not in taken and not (request.method == "HEAD" and "GET" in taken):
+            if request.method == "OPTIONS":
                 return HttpResponse(status=204, body=b"", headers=((b"allow", allow(taken).encode()),))
             raise RequestRefusedError(RequestRefusal.METHOD_NOT_ALLOWED, headers={"allow": allow(taken)})
         with self._admission.request() as held:
-            call.holds(held)
-            return await self._handler.answer(call, RequestBody(call, wire, held, self._limits, self._metrics))
+            request.track(held)
+            return await self._handler.answer(
+                request, RequestBody(request, incoming, held, self._limits, self._metrics)
+            )
 
     async def _refuse(
-        self, refused: RequestRefusedError, call: HttpRequest, wire: IncomingBody, scope: Scope, send: Send
+        self, refused: RequestRefusedError, request: HttpRequest, incoming: IncomingBody, scope: Scope, send: Send
     ) -> None:
         reason = refused.refusal
-        if self._witness is not None:
-            self._witness(call, refused)
+        if self._on_refusal is not None:
+            self._on_refusal(request, refused)
         self._metrics.refused.labels(str(reason)).inc()
         _log.debug("request refused", reason=str(reason))
-        headers = {"content-language": str(call.language), **call.added, **call.left(), **refused.headers}
-        if not wire.ended:
+        headers = {
+            "content-language": str(request.language),
+            **request.added,
+            **request.rate_limit_headers(),
+            **refused.headers,
+        }
+        if not incoming.ended:
             headers["connection"] = "close"
-        problem = Problem(refused.status, str(reason), say(reason, call.language, **refused.facts), headers=headers)
-        await problem_response(problem)(scope, wire.receive, send)
+        problem = Problem(refused.status, str(reason), say(reason, request.language, **refused.facts), headers=headers)
+        await problem_response(problem)(scope, incoming.receive, send)
 
 
-async def _send(send: Send, call: HttpRequest, reply: HttpResponse) -> None:
-    headers = list(reply.headers)
-    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (call.added | call.left()).items()]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+async def _send(send: Send, request: HttpRequest, response: HttpResponse) -> None:
+    headers = list(response.headers)
+    headers += [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in (request.added | request.rate_limit_headers()).items()
+    ]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
 
 
-async def _stream(send: Send, receive: Receive, call: HttpRequest, stream: StreamedResponse) -> None:
+async def _stream(send: Send, receive: Receive, request: HttpRequest, stream: StreamedResponse) -> None:
     """Write a stream until it ends, the client goes, or the client does not read what it is sent."""
     headers = [
         *stream.headers,
-        *((name.encode("latin-1"), value.encode("latin-1")) for name, value in call.added.items()),
+        *((name.encode("latin-1"), value.encode("latin-1")) for name, value in request.added.items()),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    if call.method == "HEAD":
+    if request.method == "HEAD":
         await stream.pieces.aclose()
         return
     writing = asyncio.create_task(_write(send, stream.pieces), name="stream")

@@ -31,6 +31,6 @@ class GetLanding:
             status=303, body=b"", headers=((b"location", b"inspector"), (b"content-length", b"0"), _VARY)
         )
 
-    async def answer(self, call: HttpRequest, _inlet: RequestBody) -> HttpResponse:
+    async def answer(self, request: HttpRequest, _request_body: RequestBody) -> HttpResponse:
         """Answer a browser with the way to the inspector, anything else with the addresses."""
-        return self._led if "text/html" in call.header(b"accept").lower() else self._places
+        return self._led if "text/html" in request.header(b"accept").lower() else self._places

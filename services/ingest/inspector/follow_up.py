@@ -97,14 +97,14 @@ _NO_ANSWER: Final = (
 )
 
 
-def written(page: LogbookPage, replica: str) -> dict[str, bytes]:
+def published_touchpoints(page: LogbookPage, replica: str) -> dict[str, bytes]:
     """Return the accepted touchpoints of a page as they were published, by their cursors."""
-    if not isinstance(page.what, RecordedResults):
+    if not isinstance(page.content, RecordedResults):
         return {}
     return {
         f"{replica}-{page.number}-{at}": record.value
-        for at, record in page.what.written.items()
-        if record.value is not None and page.what.verdicts[at].outcome is ItemOutcome.ACCEPTED
+        for at, record in page.content.written.items()
+        if record.value is not None and page.content.results[at].outcome is ItemOutcome.ACCEPTED
     }
 
 
@@ -140,7 +140,7 @@ class FollowUp:
         told = {cursor: self._settled[cursor] for cursor in touchpoints if cursor in self._settled}
         for at in range(0, len(open_), MOST_ASKED):
             told |= await self._asked({cursor: touchpoints[cursor] for cursor in open_[at : at + MOST_ASKED]})
-        return {cursor: _said(told.get(cursor), language) for cursor in touchpoints}
+        return {cursor: _outcome_view(told.get(cursor), language) for cursor in touchpoints}
 
     async def _asked(self, touchpoints: Mapping[str, bytes]) -> dict[str, ReportedOutcome]:
         assert self._ask is not None  # noqa: S101  `of` asks nobody otherwise
@@ -159,7 +159,7 @@ class FollowUp:
         return told
 
 
-def _said(told: ReportedOutcome | None, language: Language) -> LaterOutcomeView:
+def _outcome_view(told: ReportedOutcome | None, language: Language) -> LaterOutcomeView:
     english, korean = _NO_ANSWER if told is None else _WORDS[told.outcome]
     message = korean if language is Language.KO else english
     if told is None:

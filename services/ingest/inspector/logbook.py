@@ -16,7 +16,7 @@ import msgspec
 
 from schemas.documents.dead_letter import DeadLetterDocument
 from services.ingest.reasons import ItemOutcome, RequestRefusal
-from services.ingest.results.verdict import Facts, ItemResult
+from services.ingest.results.item_result import Facts, ItemResult
 from services.runtime.kafka.record import Record
 
 _PAGE_BYTES = 400
@@ -36,7 +36,7 @@ class LogbookLimits:
 class RecordedResults(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of the touchpoints of one request. `written` are records by the position of their item."""
 
-    verdicts: Sequence[ItemResult]
+    results: Sequence[ItemResult]
     written: Mapping[int, Record] = {}
     sent: Mapping[int, bytes] = {}
 
@@ -64,7 +64,7 @@ class LogbookPage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     number: int
     at: datetime
     source: str
-    what: RecordedResults | RecordedRefusal | OtherReplicaRejection
+    content: RecordedResults | RecordedRefusal | OtherReplicaRejection
     entries: int
     bytes: int
 
@@ -135,30 +135,30 @@ class Logbook:
         """The number of the latest page."""
         return self._number
 
-    def taken(
+    def record_results(
         self,
         source: str,
         at: datetime,
-        verdicts: Sequence[ItemResult],
+        results: Sequence[ItemResult],
         written: Mapping[int, Record],
         rejects: Mapping[int, bytes],
     ) -> None:
         """Note what became of a request's touchpoints; `rejects` are the bytes as sent of those rejected."""
         if not self._rules.entries:
             return
-        if len(verdicts) > len(rejects):
+        if len(results) > len(rejects):
             weight = sum([len(record.value or b"") for record in written.values()])
-            self._add(source, at, RecordedResults(verdicts=verdicts, written=written), len(verdicts), weight, bad=False)
+            self._add(source, at, RecordedResults(results=results, written=written), len(results), weight, bad=False)
         if rejects:
             weight = sum(len(item) for item in rejects.values())
-            self._add(source, at, RecordedResults(verdicts=verdicts, sent=rejects), len(rejects), weight, bad=True)
+            self._add(source, at, RecordedResults(results=results, sent=rejects), len(rejects), weight, bad=True)
 
-    def turned(self, source: str, at: datetime, what: RecordedRefusal) -> None:
+    def record_refusal(self, source: str, at: datetime, content: RecordedRefusal) -> None:
         """Note a request that was refused as a whole."""
         if self._rules.entries:
-            self._add(source, at, what, 1, len(what.content_type), bad=True)
+            self._add(source, at, content, 1, len(content.content_type), bad=True)
 
-    def elsewhere(self, letter: DeadLetterDocument) -> None:
+    def record_other_replica(self, letter: DeadLetterDocument) -> None:
         """Note what another replica rejected."""
         if self._rules.entries and letter.source is not None:
             weight = len(letter.value_base64)
@@ -192,7 +192,7 @@ class Logbook:
         self,
         source: str,
         at: datetime,
-        what: RecordedResults | RecordedRefusal | OtherReplicaRejection,
+        content: RecordedResults | RecordedRefusal | OtherReplicaRejection,
         entries: int,
         weight: int,
         *,
@@ -200,7 +200,7 @@ class Logbook:
     ) -> None:
         self._number += 1
         weight += _PAGE_BYTES + _ENTRY_BYTES * entries
-        page = LogbookPage(number=self._number, at=at, source=source, what=what, entries=entries, bytes=weight)
+        page = LogbookPage(number=self._number, at=at, source=source, content=content, entries=entries, bytes=weight)
         shelf = self._shelves.get(source)
         if shelf is None:
             shelf = self._shelves[source] = _Shelf()
@@ -216,10 +216,10 @@ class Logbook:
 
 def outcomes(page: LogbookPage) -> Iterator[tuple[int, ItemOutcome | None]]:
     """Yield the positions of a page's entries with their outcomes; None for what was refused as a whole."""
-    what = page.what
-    if not isinstance(what, RecordedResults):
-        yield 0, ItemOutcome.REJECTED if isinstance(what, OtherReplicaRejection) else None
+    content = page.content
+    if not isinstance(content, RecordedResults):
+        yield 0, ItemOutcome.REJECTED if isinstance(content, OtherReplicaRejection) else None
         return
-    for at, verdict in enumerate(what.verdicts):
-        if (verdict.outcome is ItemOutcome.REJECTED) == bool(what.sent):
-            yield at, verdict.outcome
+    for at, result in enumerate(content.results):
+        if (result.outcome is ItemOutcome.REJECTED) == bool(content.sent):
+            yield at, result.outcome

@@ -36,7 +36,7 @@ class RejectionTail(Protocol):
         """Yield what comes; raises one of the outages."""
 
 
-OpenTail = Callable[[], AbstractAsyncContextManager[RejectionTail]]
+OpenRejectionTail = Callable[[], AbstractAsyncContextManager[RejectionTail]]
 
 
 class OtherReplicas:
@@ -45,7 +45,7 @@ class OtherReplicas:
     def __init__(self, logbook: Logbook, replica: str) -> None:
         self._logbook = logbook
         self._replica = replica
-        self._open_tail: OpenTail | None = None
+        self._open_tail: OpenRejectionTail | None = None
         self._outages: tuple[type[BaseException], ...] = ()
         self._looked_at = -_KEPT_S
         self._wake = asyncio.Event()
@@ -57,22 +57,22 @@ class OtherReplicas:
         """Whether all that the others rejected lately is in the logbook."""
         return self._there.is_set()
 
-    def read_from(self, open_tail: OpenTail, outages: tuple[type[BaseException], ...]) -> None:
+    def read_from(self, open_tail: OpenRejectionTail, outages: tuple[type[BaseException], ...]) -> None:
         """Set where they are read from, and what reading may raise; without it there are no others."""
         self._open_tail = open_tail
         self._outages = outages
 
-    def keep(self) -> None:
+    def keep_reading(self) -> None:
         """Note that somebody looks."""
         if self._open_tail is not None:
             self._looked_at = asyncio.get_running_loop().time()
             self._wake.set()
 
-    async def wanted(self) -> None:
+    async def catch_up(self) -> None:
         """Note that somebody looks, and wait a moment for what the others rejected."""
         if self._open_tail is None:
             return
-        self.keep()
+        self.keep_reading()
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 await self._there.wait()
@@ -112,4 +112,4 @@ class OtherReplicas:
             self._noted[letter.id] = None
             if len(self._noted) > _NOTED:
                 self._noted.popitem(last=False)
-            self._logbook.elsewhere(letter)
+            self._logbook.record_other_replica(letter)

@@ -22,9 +22,9 @@ from services.ingest.inspector.logbook import (
 )
 from services.ingest.inspector.masking import Structure
 from services.ingest.reasons import ItemOutcome, TouchpointRejection
-from services.ingest.results.item_results import message_of
+from services.ingest.results.item_result import ItemResult
 from services.ingest.results.messages import Language, say
-from services.ingest.results.verdict import ItemResult
+from services.ingest.results.result_view import message_of
 
 REFUSED = "refused"
 """The outcome of what was refused as a whole."""
@@ -104,79 +104,83 @@ def render(page: LogbookPage, language: Language, replica: str) -> Iterator[Entr
     """Yield the entries of a page, the last one first."""
     for at, outcome in reversed(list(outcomes(page))):
         cursor = f"{replica}-{page.number}-{at}"
-        what = page.what
-        if isinstance(what, RecordedRefusal):
-            yield _turned(page, what, cursor, language)
-        elif isinstance(what, OtherReplicaRejection):
-            yield _letter(page, what.letter, cursor, language)
+        content = page.content
+        if isinstance(content, RecordedRefusal):
+            yield _refusal_view(page, content, cursor, language)
+        elif isinstance(content, OtherReplicaRejection):
+            yield _other_replica_view(page, content.letter, cursor, language)
         elif outcome is ItemOutcome.REJECTED:
-            yield _rejected(page, what.verdicts[at], _read(page, what.sent.get(at, b""), language), cursor, language)
+            yield _rejection_view(
+                page, content.results[at], _read(page, content.sent.get(at, b""), language), cursor, language
+            )
         else:
-            yield _taken(page, what, at, cursor, language)
+            yield _result_view(page, content, at, cursor, language)
 
 
 def _moment(page: LogbookPage) -> str:
     return page.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _turned(page: LogbookPage, what: RecordedRefusal, cursor: str, language: Language) -> EntryView:
+def _refusal_view(page: LogbookPage, content: RecordedRefusal, cursor: str, language: Language) -> EntryView:
     return EntryView(
         cursor=cursor,
         received_at=_moment(page),
         source=page.source,
         outcome=REFUSED,
-        code=str(what.refusal),
-        message=say(what.refusal, language, **what.facts),
+        code=str(content.refusal),
+        message=say(content.refusal, language, **content.facts),
         request=RefusedRequestView(
-            status=what.status,
-            route=what.route,
-            content_type=what.content_type or None,
-            content_length=what.content_length or None,
+            status=content.status,
+            route=content.route,
+            content_type=content.content_type or None,
+            content_length=content.content_length or None,
         ),
     )
 
 
-def _taken(page: LogbookPage, what: RecordedResults, at: int, cursor: str, language: Language) -> EntryView:
-    verdict = what.verdicts[at]
-    written = what.written.get(at)
+def _result_view(page: LogbookPage, content: RecordedResults, at: int, cursor: str, language: Language) -> EntryView:
+    result = content.results[at]
+    written = content.written.get(at)
     document = msgspec.json.decode(written.value) if written is not None and written.value is not None else None
     return EntryView(
         cursor=cursor,
         received_at=_moment(page),
         source=page.source,
-        outcome=str(verdict.outcome),
-        id=verdict.id,
-        code=str(verdict.reason) if verdict.reason is not None else None,
-        message=_message(verdict, language),
-        warnings=_warnings(verdict, _read(page, b"", language), language),
+        outcome=str(result.outcome),
+        id=result.id,
+        code=str(result.reason) if result.reason is not None else None,
+        message=_message(result, language),
+        warnings=_warnings(result, _read(page, b"", language), language),
         became=masking.touchpoint(document)
-        if verdict.outcome is ItemOutcome.ACCEPTED and document is not None
+        if result.outcome is ItemOutcome.ACCEPTED and document is not None
         else None,
     )
 
 
-def _rejected(page: LogbookPage, verdict: ItemResult, sent: _SentItem, cursor: str, language: Language) -> EntryView:
+def _rejection_view(
+    page: LogbookPage, result: ItemResult, sent: _SentItem, cursor: str, language: Language
+) -> EntryView:
     korean = language is Language.KO
-    errors = [(error.path, str(error.code), error.message_ko if korean else error.message) for error in verdict.errors]
-    if not errors and verdict.field:
-        errors = [(verdict.field, str(verdict.reason), _message(verdict, language) or "")]
+    errors = [(error.path, str(error.code), error.message_ko if korean else error.message) for error in result.errors]
+    if not errors and result.field:
+        errors = [(result.field, str(result.reason), _message(result, language) or "")]
     return EntryView(
         cursor=cursor,
         received_at=_moment(page),
         source=page.source,
-        outcome=str(verdict.outcome),
-        id=_known_id(verdict.id, sent.document),
-        code=str(verdict.reason),
-        field=verdict.field or None,
-        message=_message(verdict, language),
+        outcome=str(result.outcome),
+        id=_known_id(result.id, sent.document),
+        code=str(result.reason),
+        field=result.field or None,
+        message=_message(result, language),
         hint=sent.hint,
         errors=tuple(sent.fault(*error) for error in errors),
-        warnings=_warnings(verdict, sent, language),
+        warnings=_warnings(result, sent, language),
         sent=sent.structure,
     )
 
 
-def _letter(page: LogbookPage, letter: DeadLetterDocument, cursor: str, language: Language) -> EntryView:
+def _other_replica_view(page: LogbookPage, letter: DeadLetterDocument, cursor: str, language: Language) -> EntryView:
     sent = _read(page, letter.value, language)
     first = letter.errors[0] if letter.errors else None
     return EntryView(
@@ -204,19 +208,19 @@ def _sentence(letter: DeadLetterDocument, language: Language) -> str | None:
         return english
 
 
-def _message(verdict: ItemResult, language: Language) -> str | None:
-    return message_of(verdict, language, retry_after_s=5)
+def _message(result: ItemResult, language: Language) -> str | None:
+    return message_of(result, language, retry_after_s=5)
 
 
-def _warnings(verdict: ItemResult, sent: _SentItem, language: Language) -> tuple[MemberNoteView, ...]:
+def _warnings(result: ItemResult, sent: _SentItem, language: Language) -> tuple[MemberNoteView, ...]:
     return tuple(
         sent.fault(
             f"customer.{masking.name(dropped.type)}",
             str(dropped.reason),
             say(dropped.reason, language, type=dropped.type),
         )
-        for dropped in verdict.dropped
-    ) + tuple(sent.fault(note.path, str(note.how), say(note.how, language)) for note in verdict.mended)
+        for dropped in result.dropped
+    ) + tuple(sent.fault(note.path, str(note.how), say(note.how, language)) for note in result.repairs)
 
 
 def _read(page: LogbookPage, raw: bytes, language: Language) -> _SentItem:

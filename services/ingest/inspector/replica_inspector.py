@@ -10,7 +10,13 @@ import msgspec
 
 from services.ingest.http.exchange import HttpRequest
 from services.ingest.inspector import masking
-from services.ingest.inspector.follow_up import UNSETTLED, FollowUp, LaterOutcome, LaterOutcomeView, written
+from services.ingest.inspector.follow_up import (
+    UNSETTLED,
+    FollowUp,
+    LaterOutcome,
+    LaterOutcomeView,
+    published_touchpoints,
+)
 from services.ingest.inspector.logbook import Logbook, RecordedRefusal
 from services.ingest.inspector.other_replicas import OtherReplicas
 from services.ingest.inspector.query import InspectorQuery, position
@@ -46,8 +52,8 @@ class LaterOutcomeEvent(msgspec.Struct, frozen=True, kw_only=True):
 class _OutcomeWatch:
     """The entries of one stream of which it is not told yet what became of them, the latest."""
 
-    def __init__(self, aftermath: FollowUp, language: Language) -> None:
-        self._aftermath = aftermath
+    def __init__(self, follow_up: FollowUp, language: Language) -> None:
+        self._follow_up = follow_up
         self._language = language
         self._open: dict[str, _Shown] = {}
         self._told: dict[str, LaterOutcome] = {}
@@ -63,12 +69,12 @@ class _OutcomeWatch:
         for cursor in list(self._open)[:-_FOLLOWED]:
             self._forget(cursor)
 
-    async def news(self, now: float) -> list[bytes]:
+    async def outcome_events(self, now: float) -> list[bytes]:
         """Return events for those of which something else is known than was told; asks now and then, not each time."""
         if not self._open or now < self._ask_at:
             return []
         asked = {cursor: touchpoint for cursor, (_, touchpoint) in self._open.items() if touchpoint is not None}
-        found = await self._aftermath.of(asked, self._language)
+        found = await self._follow_up.of(asked, self._language)
         pieces = []
         for cursor, later in found.items():
             seen, _ = self._open[cursor]
@@ -105,26 +111,26 @@ class Inspector:
 
     replica: str
     logbook: Logbook
-    others: OtherReplicas
-    aftermath: FollowUp
+    other_replicas: OtherReplicas
+    follow_up: FollowUp
     most_streams: int
     now: Callable[[], datetime]
     closing: Callable[[], bool] = field(default=lambda: False)
     streams: int = 0
 
-    def witness(self, call: HttpRequest, refused: RequestRefusedError) -> None:
+    def record_refusal(self, request: HttpRequest, refused: RequestRefusedError) -> None:
         """Note a request that was refused as a whole."""
-        source = call.source.name if call.source is not None else ""
-        self.logbook.turned(
+        source = request.source.name if request.source is not None else ""
+        self.logbook.record_refusal(
             source,
             self.now(),
             RecordedRefusal(
                 refusal=refused.refusal,
                 status=refused.status,
                 facts=refused.facts,
-                route=call.route,
-                content_type=_media_type(call.header(b"content-type")),
-                content_length=_digits(call.header(b"content-length")),
+                route=request.route,
+                content_type=_media_type(request.header(b"content-type")),
+                content_length=_digits(request.header(b"content-length")),
             ),
         )
 
@@ -136,23 +142,23 @@ class Inspector:
     async def listing(self, query: InspectorQuery, language: Language) -> ListingView:
         """Return the newest entries that the query wants."""
         if query.bad:
-            await self.others.wanted()
+            await self.other_replicas.catch_up()
         found: list[EntryView] = []
         published: dict[str, bytes] = {}
         for page in self.logbook.pages(query.source, good=query.good, bad=query.bad):
             if query.reaches(page):
                 found += [seen for seen in render(page, language, self.replica) if query.wants(seen)]
-                published |= written(page, self.replica)
+                published |= published_touchpoints(page, self.replica)
             if len(found) > query.limit:
                 break
         shown = found[: query.limit]
         asked = {seen.cursor: published[seen.cursor] for seen in shown if seen.cursor in published}
-        later = await self.aftermath.of(asked, language)
+        later = await self.follow_up.of(asked, language)
         return ListingView(
             entries=[msgspec.structs.replace(seen, later=later.get(seen.cursor)) for seen in shown],
             replica=self.replica,
-            later_from=self.aftermath.source,
-            rejected_from="all replicas" if self.others.caught_up else "this replica",
+            later_from=self.follow_up.source,
+            rejected_from="all replicas" if self.other_replicas.caught_up else "this replica",
             next=shown[-1].cursor if len(found) > query.limit else None,
         )
 
@@ -172,29 +178,29 @@ class Inspector:
         if last_event_id and since is None:
             yield b"event: resync\ndata: {}\n\n"  # another replica's id, or older than what is kept
         since = self.logbook.newest if since is None else since
-        following = _OutcomeWatch(self.aftermath, language)
-        following.show(self._shown(query, language, 0)[0][:_AT_ONCE])
+        watch = _OutcomeWatch(self.follow_up, language)
+        watch.show(self._shown(query, language, 0)[0][:_AT_ONCE])
         yield _event("ready", {"replica": self.replica}, f"{self.replica}-{since}-0")
-        heard = loop.time()
+        sent_at = loop.time()
         while not self.closing():
-            self.others.keep()
+            self.other_replicas.keep_reading()
             await self.logbook.changed(since, _LOOK_S)
             if self.logbook.newest != since:
                 await asyncio.sleep(_SETTLE_S)  # more may come at once; a busy source is looked at five times a second
                 newest = self.logbook.newest
                 fresh, skipped = self._shown(query, language, since)
-                following.show(fresh)
+                watch.show(fresh)
                 pieces = [_event("skipped", {"about": skipped}, "")] if skipped else []
                 pieces += [_event(seen.outcome, seen, seen.cursor) for seen, _ in reversed(fresh)]
                 since = newest
             else:
                 pieces = []
-            pieces += await following.news(loop.time())
+            pieces += await watch.outcome_events(loop.time())
             for piece in pieces:
-                heard = loop.time()
+                sent_at = loop.time()
                 yield piece
-            if loop.time() - heard >= HEARTBEAT_S:
-                heard = loop.time()
+            if loop.time() - sent_at >= HEARTBEAT_S:
+                sent_at = loop.time()
                 yield b": still here\n\n"
         yield b"event: bye\ndata: {}\n\n"
 
@@ -205,7 +211,7 @@ class Inspector:
         for page in self.logbook.pages(query.source, since=since, good=query.good, bad=query.bad):
             entries += page.entries
             if len(fresh) < _AT_ONCE:
-                published = written(page, self.replica)
+                published = published_touchpoints(page, self.replica)
                 seen = (one for one in render(page, language, self.replica) if query.wants(one))
                 fresh += [(one, published.get(one.cursor)) for one in seen]
         return fresh[:_AT_ONCE], max(0, entries - _AT_ONCE) if len(fresh) >= _AT_ONCE else 0

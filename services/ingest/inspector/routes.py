@@ -30,9 +30,9 @@ class _InspectorRoute:
     def __init__(self, inspector: Inspector) -> None:
         self._inspector = inspector
 
-    async def _query(self, call: HttpRequest) -> InspectorQuery:
-        own = await call.viewer(presented_key(call.headers))
-        query = parse(call.query, self._inspector.replica)
+    async def _query(self, request: HttpRequest) -> InspectorQuery:
+        own = await request.viewer(presented_key(request.headers))
+        query = parse(request.query, self._inspector.replica)
         if own is None:
             return query
         if query.source not in {None, own}:
@@ -43,14 +43,14 @@ class _InspectorRoute:
 class GetListing(_InspectorRoute):
     """The handler behind `GET /v1/inspector`."""
 
-    async def answer(self, call: HttpRequest, _: RequestBody) -> HttpResponse:
+    async def answer(self, request: HttpRequest, _: RequestBody) -> HttpResponse:
         """Answer with the newest entries."""
-        query = await self._query(call)
-        body = _ENCODER.encode(await self._inspector.listing(query, call.language))
+        query = await self._query(request)
+        body = _ENCODER.encode(await self._inspector.listing(query, request.language))
         headers = (
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
-            (b"content-language", call.language.encode()),
+            (b"content-language", request.language.encode()),
             (b"vary", b"accept-language"),
             _PRIVATE,
         )
@@ -60,19 +60,19 @@ class GetListing(_InspectorRoute):
 class GetStream(_InspectorRoute):
     """The handler behind `GET /v1/inspector/stream`."""
 
-    async def answer(self, call: HttpRequest, _: RequestBody) -> StreamedResponse:
+    async def answer(self, request: HttpRequest, _: RequestBody) -> StreamedResponse:
         """Answer with what comes."""
-        query = await self._query(call)
+        query = await self._query(request)
         if not self._inspector.has_room:
             raise RequestRefusedError(RequestRefusal.TOO_MANY_STREAMS, headers={"retry-after": "5"}, retry_after=5)
         return StreamedResponse(
             headers=(
                 (b"content-type", b"text/event-stream; charset=utf-8"),
-                (b"content-language", call.language.encode()),
+                (b"content-language", request.language.encode()),
                 (b"x-accel-buffering", b"no"),
                 _PRIVATE,
             ),
-            pieces=self._inspector.stream(query, call.language, call.header(b"last-event-id")),
+            pieces=self._inspector.stream(query, request.language, request.header(b"last-event-id")),
         )
 
 
@@ -109,7 +109,7 @@ class GetPageFile:
             ),
         )
 
-    async def answer(self, _call: HttpRequest, _inlet: RequestBody) -> HttpResponse:
+    async def answer(self, _request: HttpRequest, _request_body: RequestBody) -> HttpResponse:
         """Answer with the file."""
         return self._reply
 

@@ -5,8 +5,8 @@ import re
 import msgspec
 
 from services.ingest.privacy.policy import PrivacyPolicy
+from services.ingest.privacy.policy_applier import PolicyApplier
 from services.ingest.privacy.suppressions import Suppressions
-from services.ingest.privacy.treatment import PolicyApplier
 from services.ingest.reasons import TouchpointRejection, UnavailabilityReason
 from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, RejectedTouchpoint
 
@@ -33,7 +33,7 @@ class PrivacyScreen:
         """Whether everything passes as it is: there is no policy, and nobody is suppressed."""
         return self._open and not self._suppressions
 
-    def pass_(self, accepted: AcceptedTouchpoint) -> AcceptedTouchpoint | RejectedTouchpoint:
+    def screen(self, accepted: AcceptedTouchpoint) -> AcceptedTouchpoint | RejectedTouchpoint:
         """Return what may be published of an accepted touchpoint."""
         found = accepted.touchpoint
         if self._suppressions and self._suppressions.name((type_, one.value) for type_, one in found.customer.items()):
@@ -41,7 +41,9 @@ class PrivacyScreen:
         rules = self._policy.of(found.source)
         return accepted if rules.inert else self._treating.treat(accepted, rules)
 
-    def remains(self, original: bytes, reason: TouchpointRejection | UnavailabilityReason | None, source: str) -> bytes:
+    def keepable_bytes(
+        self, original: bytes, reason: TouchpointRejection | UnavailabilityReason | None, source: str
+    ) -> bytes:
         """Return what a dead letter may carry of the bytes that were sent: all of them, or none."""
         if reason is TouchpointRejection.SUPPRESSED or not self._policy.of(source).keeps_dead_letters:
             return b""
@@ -51,4 +53,4 @@ class PrivacyScreen:
             document = _JSON.decode(original)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             document = [text.decode(errors="replace") for text in _TEXTS.findall(original[:_LOOKED_AT])]
-        return b"" if self._suppressions.may_name(document, self._phone_region) else original
+        return b"" if self._suppressions.may_include(document, self._phone_region) else original

@@ -82,7 +82,7 @@ class Suppressions:
             for type_, value in identifiers
         )
 
-    def may_name(self, document: Any, region: str) -> bool:
+    def may_include(self, document: Any, region: str) -> bool:
         """Return whether a text in `document`, whatever it stands for, may be an identifier on the list.
 
         For documents that were refused before anybody knew what in them is an identifier. Looks at the first few

@@ -53,7 +53,7 @@ class AdmissionControl:
             self._strangers_bytes += amount
         self._bytes += amount
 
-    def introduce(self, amount: int) -> None:
+    def mark_known(self, amount: int) -> None:
         """Note that `amount` bytes that a stranger held belong to a known source now."""
         self._strangers_bytes -= amount
 
@@ -79,13 +79,13 @@ class AdmittedRequest:
     def __exit__(self, *_raised: object) -> None:
         self._admission.leave(self.bytes, known=self.known)
 
-    def more(self, amount: int) -> None:
+    def hold_more(self, amount: int) -> None:
         """Hold `amount` more bytes; raises `Refused`."""
         self._admission.hold(amount, known=self.known)
         self.bytes += amount
 
-    def introduce(self) -> None:
+    def mark_known(self) -> None:
         """Note that the sender is known now."""
         if not self.known:
             self.known = True
-            self._admission.introduce(self.bytes)
+            self._admission.mark_known(self.bytes)

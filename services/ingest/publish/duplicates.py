@@ -35,13 +35,13 @@ class DuplicateMemory:
     def __len__(self) -> int:
         return len(self._known)
 
-    def holds(self, source: str, id_: str, print_: bytes) -> bool:
+    def holds(self, source: str, id_: str, digest: bytes) -> bool:
         """Return whether this very payload was acknowledged under this id."""
-        return _mark(source, id_, print_) in self._known
+        return _mark(source, id_, digest) in self._known
 
-    def remember(self, source: str, id_: str, print_: bytes) -> None:
+    def remember(self, source: str, id_: str, digest: bytes) -> None:
         """Note an acknowledged touchpoint, forgetting the one that was noted longest ago."""
-        mark = _mark(source, id_, print_)
+        mark = _mark(source, id_, digest)
         if not self._capacity or mark in self._known:
             return
         self._known.add(mark)
@@ -50,6 +50,6 @@ class DuplicateMemory:
             self._known.discard(self._by_age.popleft())
 
 
-def _mark(source: str, id_: str, print_: bytes) -> bytes:
+def _mark(source: str, id_: str, digest: bytes) -> bytes:
     """The fingerprint with who sent it: equal payloads of two sources are two touchpoints."""
-    return print_ + hash((source, id_)).to_bytes(8, "little", signed=True)
+    return digest + hash((source, id_)).to_bytes(8, "little", signed=True)

@@ -21,8 +21,8 @@ from services.ingest.protection.rate_limits import RateLimiter
 from services.ingest.publish import records
 from services.ingest.publish.duplicates import DuplicateMemory, payload_digest
 from services.ingest.reasons import OUTCOMES, ItemOutcome, TouchpointRejection, UnavailabilityReason
+from services.ingest.results.item_result import ItemResult, reject, reject_fields, reject_unreadable
 from services.ingest.results.messages import Language, say
-from services.ingest.results.verdict import ItemResult, reject, reject_fields, reject_unreadable
 from services.ingest.sources.source import Source
 from services.ingest.timing import touchpoint_time
 from services.ingest.timing.device_clocks import DeviceClocks
@@ -87,7 +87,7 @@ class IntakeRequest(msgspec.Struct, frozen=True, kw_only=True):
     untimed: Container[int] = frozenset()
     """Positions of items that happened when they came if they say no `occurred_at`: their producers need not say it."""
 
-    mends: bool = False
+    allows_repairs: bool = False
     """Whether what the contract refuses in members that a touchpoint can do without is put right, and told: the
     producers of this wire form do not look at answers."""
 
@@ -106,10 +106,10 @@ class IntakeRequest(msgspec.Struct, frozen=True, kw_only=True):
 class _Plan:
     """What is to be published for one request. Positions are those of the items."""
 
-    verdicts: list[ItemResult | None]
+    results: list[ItemResult | None]
     records: list[Record]
     positions: list[int]
-    prints: dict[str, tuple[bytes, int]]
+    digests: dict[str, tuple[bytes, int]]
     repeats: list[tuple[int, int]]
     rejected: dict[int, bytes] = field(default_factory=dict)
     """What may be kept of the bytes that were sent."""
@@ -123,21 +123,21 @@ class TouchpointIntake:
         publisher: Publisher,
         rules: IntakeRules,
         duplicates: DuplicateMemory,
-        surroundings: IntakeDependencies,
+        dependencies: IntakeDependencies,
     ) -> None:
         self._publisher = publisher
         self._rules = rules
         self._duplicates = duplicates
-        self._rates = surroundings.rates
-        self._logbook = surroundings.logbook
-        self._letter_headers = {REPLICA_HEADER: surroundings.replica} if surroundings.replica else {}
-        self._clocks = surroundings.clocks
-        self._screen = surroundings.screen
-        self._metrics = surroundings.metrics
-        self._clock = surroundings.clock
-        self._new_id = surroundings.new_id
+        self._rates = dependencies.rates
+        self._logbook = dependencies.logbook
+        self._letter_headers = {REPLICA_HEADER: dependencies.replica} if dependencies.replica else {}
+        self._clocks = dependencies.clocks
+        self._screen = dependencies.screen
+        self._metrics = dependencies.metrics
+        self._clock = dependencies.clock
+        self._new_id = dependencies.new_id
         self._failing = False
-        self._tally = CachedCounter(surroundings.metrics.touchpoints)
+        self._counter = CachedCounter(dependencies.metrics.touchpoints)
 
     async def take(self, request: IntakeRequest) -> list[ItemResult]:
         """Return one verdict per item of `request`, in order; raises `Refused` when its source sends too many."""
@@ -148,17 +148,17 @@ class TouchpointIntake:
             return _dry_run_results(plan)
         letters = self._dead_letters(request, plan, trace)
         if letters:
-            failed, _ = await asyncio.gather(self._publish(plan), self._bury(letters, request.source))
+            failed, _ = await asyncio.gather(self._publish(plan), self._publish_dead_letters(letters, request.source))
         else:
             failed = await self._publish(plan)
-        return self._conclude(request, plan, failed)
+        return self._finish(request, plan, failed)
 
     async def _decide(self, request: IntakeRequest, trace: str) -> _Plan:
         plan = _Plan([None] * len(request.items), [], [], {}, [])
         decided_bytes = 0
         for at, item in enumerate(request.items):
             if isinstance(item, ItemResult):
-                plan.verdicts[at] = item
+                plan.results[at] = item
                 continue
             self._decide_one(request, at, item, plan, trace)
             decided_bytes += len(item)
@@ -168,22 +168,22 @@ class TouchpointIntake:
         return plan
 
     def _decide_one(self, request: IntakeRequest, at: int, item: bytes, plan: _Plan, trace: str) -> None:
-        decision, mended = self._decision(request, at, item)
+        decision, repairs = self._decision(request, at, item)
         if isinstance(decision, ItemResult):
-            plan.verdicts[at] = decision
+            plan.results[at] = decision
             return
-        id_, print_ = decision.touchpoint.id, payload_digest(item)
-        if self._duplicates.holds(request.source.name, id_, print_):
-            plan.verdicts[at] = ItemResult(
-                outcome=ItemOutcome.DUPLICATE, id=id_, dropped=decision.dropped, mended=mended
+        id_, digest = decision.touchpoint.id, payload_digest(item)
+        if self._duplicates.holds(request.source.name, id_, digest):
+            plan.results[at] = ItemResult(
+                outcome=ItemOutcome.DUPLICATE, id=id_, dropped=decision.dropped, repairs=repairs
             )
             return
-        earlier = plan.prints.setdefault(id_, (print_, at))
-        if earlier != (print_, at) and earlier[0] == print_:
+        earlier = plan.digests.setdefault(id_, (digest, at))
+        if earlier != (digest, at) and earlier[0] == digest:
             plan.repeats.append((at, earlier[1]))
             return
-        plan.verdicts[at] = ItemResult(outcome=ItemOutcome.ACCEPTED, id=id_, dropped=decision.dropped, mended=mended)
-        plan.records.append(records.record(decision, self._rules.key_secret, trace))
+        plan.results[at] = ItemResult(outcome=ItemOutcome.ACCEPTED, id=id_, dropped=decision.dropped, repairs=repairs)
+        plan.records.append(records.touchpoint_record(decision, self._rules.key_secret, trace))
         plan.positions.append(at)
         if not decision.touchpoint.replay:
             age = decision.touchpoint.received_at - decision.touchpoint.occurred_at
@@ -207,10 +207,10 @@ class TouchpointIntake:
         composed = normalisation.is_composed(item)
         defaults = request.source.defaults
         read = contract.read(found, defaults, composed=composed, shallow=True)
-        mended: tuple[MemberRepair, ...] = ()
-        if isinstance(read, list) and request.mends:
-            mended = repair.mend(found, read)
-            read = contract.read(found, defaults, composed=composed, shallow=True) if mended else read
+        repairs: tuple[MemberRepair, ...] = ()
+        if isinstance(read, list) and request.allows_repairs:
+            repairs = repair.repair_members(found, read)
+            read = contract.read(found, defaults, composed=composed, shallow=True) if repairs else read
         if isinstance(read, list):
             return reject_fields(known_id, read), ()
         source = request.source
@@ -219,8 +219,8 @@ class TouchpointIntake:
             self._metrics.times.labels(str(timed.quality)).inc()
         decided = acceptance.accept(read, source, TouchpointArrival(at=now, timed=timed), self._rules.policy)
         if not self._screen.open and isinstance(decided, AcceptedTouchpoint):
-            decided = self._screen.pass_(decided)
-        return (reject(read.id, decided) if isinstance(decided, RejectedTouchpoint) else decided), mended
+            decided = self._screen.screen(decided)
+        return (reject(read.id, decided) if isinstance(decided, RejectedTouchpoint) else decided), repairs
 
     async def _publish(self, plan: _Plan) -> frozenset[int]:
         """Return the positions of the items that Kafka did not acknowledge."""
@@ -242,7 +242,7 @@ class TouchpointIntake:
             self._failing = False
         return frozenset()
 
-    async def _bury(self, letters: list[Record], source: Source) -> None:
+    async def _publish_dead_letters(self, letters: list[Record], source: Source) -> None:
         lost = 0
         try:
             async with asyncio.timeout(self._rules.dead_letter_timeout_s):
@@ -258,80 +258,80 @@ class TouchpointIntake:
 
     def _dead_letters(self, request: IntakeRequest, plan: _Plan, trace: str) -> list[Record]:
         refused = [
-            (at, verdict)
-            for at, verdict in enumerate(plan.verdicts)
-            if verdict is not None and verdict.outcome is ItemOutcome.REJECTED
+            (at, result)
+            for at, result in enumerate(plan.results)
+            if result is not None and result.outcome is ItemOutcome.REJECTED
         ]
         if not refused:
             return []
         name = request.source.name
         mapped = {MAPPED_HEADER: "true"} if request.originals is not None else {}
-        plan.rejected = {at: self._screen.remains(request.original(at), one.reason, name) for at, one in refused}
+        plan.rejected = {at: self._screen.keepable_bytes(request.original(at), one.reason, name) for at, one in refused}
         return [
-            records.rejected(
+            records.dead_letter_record(
                 id_=self._new_id().hex,
                 item=plan.rejected[at],
                 source=name,
-                code=str(verdict.reason),
-                errors=_errors(verdict),
+                code=str(result.reason),
+                errors=_errors(result),
                 now=self._clock.now(),
                 headers={"traceparent": trace, **self._letter_headers, **mapped},
                 trace=trace,
             )
-            for at, verdict in refused
+            for at, result in refused
         ]
 
-    def _conclude(self, request: IntakeRequest, plan: _Plan, failed: frozenset[int]) -> list[ItemResult]:
+    def _finish(self, request: IntakeRequest, plan: _Plan, failed: frozenset[int]) -> list[ItemResult]:
         for at in failed:
-            plan.verdicts[at] = self._unavailable(plan.verdicts[at])
-        for id_, (print_, at) in plan.prints.items():
+            plan.results[at] = self._unavailable(plan.results[at])
+        for id_, (digest, at) in plan.digests.items():
             if at not in failed:
-                self._duplicates.remember(request.source.name, id_, print_)
+                self._duplicates.remember(request.source.name, id_, digest)
         for at, earlier in plan.repeats:
-            first = plan.verdicts[earlier]
+            first = plan.results[earlier]
             assert first is not None  # noqa: S101  an earlier item with this id was planned, so it has its verdict
-            again = ItemResult(outcome=ItemOutcome.DUPLICATE, id=first.id, dropped=first.dropped, mended=first.mended)
-            plan.verdicts[at] = first if earlier in failed else again
-        verdicts = [verdict for verdict in plan.verdicts if verdict is not None]
-        self._count(verdicts)
-        self._logbook.taken(
+            again = ItemResult(outcome=ItemOutcome.DUPLICATE, id=first.id, dropped=first.dropped, repairs=first.repairs)
+            plan.results[at] = first if earlier in failed else again
+        results = [result for result in plan.results if result is not None]
+        self._count(results)
+        self._logbook.record_results(
             request.source.name,
             self._clock.now(),
-            verdicts,
+            results,
             dict(zip(plan.positions, plan.records, strict=True)),
             plan.rejected,
         )
-        return verdicts
+        return results
 
-    def _unavailable(self, verdict: ItemResult | None) -> ItemResult:
+    def _unavailable(self, result: ItemResult | None) -> ItemResult:
         return ItemResult(
             outcome=ItemOutcome.UNAVAILABLE,
-            id=verdict.id if verdict is not None else None,
+            id=result.id if result is not None else None,
             reason=UnavailabilityReason.NOT_ACKNOWLEDGED,
         )
 
-    def _count(self, verdicts: list[ItemResult]) -> None:
-        plain = [verdict.outcome for verdict in verdicts if verdict.reason is None]
+    def _count(self, results: list[ItemResult]) -> None:
+        plain = [result.outcome for result in results if result.reason is None]
         for outcome in OUTCOMES:
             if count := plain.count(outcome):
-                self._tally.add((outcome, ""), count)
-        for verdict in verdicts:
-            if verdict.reason is not None:
-                self._tally.add((verdict.outcome, verdict.reason), 1)
-            for dropped in verdict.dropped:
+                self._counter.add((outcome, ""), count)
+        for result in results:
+            if result.reason is not None:
+                self._counter.add((result.outcome, result.reason), 1)
+            for dropped in result.dropped:
                 self._metrics.identifiers_dropped.labels(str(dropped.reason)).inc()
 
 
 def _dry_run_results(plan: _Plan) -> list[ItemResult]:
     for at, earlier in plan.repeats:
-        first = plan.verdicts[earlier]
-        plan.verdicts[at] = ItemResult(outcome=ItemOutcome.DUPLICATE, id=first.id if first is not None else None)
-    return [verdict for verdict in plan.verdicts if verdict is not None]
+        first = plan.results[earlier]
+        plan.results[at] = ItemResult(outcome=ItemOutcome.DUPLICATE, id=first.id if first is not None else None)
+    return [result for result in plan.results if result is not None]
 
 
-def _errors(verdict: ItemResult) -> tuple[DeadLetterError, ...]:
-    if verdict.errors:
-        return tuple(DeadLetterError(path=e.path, code=str(e.code), message=e.message) for e in verdict.errors)
-    assert isinstance(verdict.reason, TouchpointRejection)  # noqa: S101  only rejected touchpoints come here
-    sentence = say(verdict.reason, Language.EN, **verdict.facts)
-    return (DeadLetterError(path=verdict.field, code=str(verdict.reason), message=sentence),)
+def _errors(result: ItemResult) -> tuple[DeadLetterError, ...]:
+    if result.errors:
+        return tuple(DeadLetterError(path=e.path, code=str(e.code), message=e.message) for e in result.errors)
+    assert isinstance(result.reason, TouchpointRejection)  # noqa: S101  only rejected touchpoints come here
+    sentence = say(result.reason, Language.EN, **result.facts)
+    return (DeadLetterError(path=result.field, code=str(result.reason), message=sentence),)

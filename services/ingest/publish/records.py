@@ -35,7 +35,7 @@ def key_of(type_: str, value: str, secret: bytes) -> bytes:
     return hmac.digest(secret, f"{type_}{_SEPARATOR}{value}".encode(), "sha256")[:_KEY_BYTES].hex().encode()
 
 
-def record(accepted: AcceptedTouchpoint, secret: bytes, trace: str) -> Record:
+def touchpoint_record(accepted: AcceptedTouchpoint, secret: bytes, trace: str) -> Record:
     """Return the record of an accepted touchpoint."""
     return Record(
         topic=touchpoint.TOPIC,
@@ -45,7 +45,7 @@ def record(accepted: AcceptedTouchpoint, secret: bytes, trace: str) -> Record:
     )
 
 
-def rejected(  # noqa: PLR0913  a dead letter is all of this
+def dead_letter_record(  # noqa: PLR0913  a dead letter is all of this
     *,
     id_: str,
     item: bytes,

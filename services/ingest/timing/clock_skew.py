@@ -48,28 +48,28 @@ class ClockSkew:
         return self.floor if self.before is None else min(self.floor, self.before)
 
 
-def met(sent_at: datetime, received_at: datetime, rules: ClockSkewRules) -> ClockSkew:
+def first_skew(sent_at: datetime, received_at: datetime, rules: ClockSkewRules) -> ClockSkew:
     """Return what the first request of a device says."""
     sample = received_at - sent_at
     return ClockSkew(shift=quantised(sample, rules), floor=sample, since=received_at, sent_at=sent_at)
 
 
-def observed(skew: ClockSkew, sent_at: datetime, received_at: datetime, rules: ClockSkewRules) -> ClockSkew:
+def next_skew(skew: ClockSkew, sent_at: datetime, received_at: datetime, rules: ClockSkewRules) -> ClockSkew:
     """Return what is known after one more request. The same `sent_at` again is a retry and teaches nothing."""
     if sent_at == skew.sent_at:
         return skew
     sample = received_at - sent_at
     if sample - skew.bound > _LONGEST_TRANSIT:
-        return met(sent_at, received_at, rules)
+        return first_skew(sent_at, received_at, rules)
     if sample - skew.bound > rules.quantum:
         far_floor = min(skew.far_floor, sample) if skew.far else sample
         if skew.far + 1 >= rules.steady:
             reset = ClockSkew(shift=skew.shift, floor=far_floor, since=received_at, sent_at=sent_at)
-            return _followed(reset, rules)
+            return _with_shift(reset, rules)
         noted = dataclasses.replace(skew, far=skew.far + 1, far_floor=far_floor, sent_at=sent_at)
     else:
         noted = dataclasses.replace(skew, far=0, sent_at=sent_at)
-    return _followed(_slid(noted, sample, received_at, rules), rules)
+    return _with_shift(_with_sample(noted, sample, received_at, rules), rules)
 
 
 def quantised(bound: timedelta, rules: ClockSkewRules) -> timedelta:
@@ -83,7 +83,7 @@ def quantised(bound: timedelta, rules: ClockSkewRules) -> timedelta:
     return bound // rules.quantum * rules.quantum
 
 
-def _slid(skew: ClockSkew, sample: timedelta, now: datetime, rules: ClockSkewRules) -> ClockSkew:
+def _with_sample(skew: ClockSkew, sample: timedelta, now: datetime, rules: ClockSkewRules) -> ClockSkew:
     age = now - skew.since
     if age < rules.window:
         return dataclasses.replace(skew, floor=min(skew.floor, sample))
@@ -91,7 +91,7 @@ def _slid(skew: ClockSkew, sample: timedelta, now: datetime, rules: ClockSkewRul
     return dataclasses.replace(skew, floor=sample, before=before, since=now)
 
 
-def _followed(skew: ClockSkew, rules: ClockSkewRules) -> ClockSkew:
+def _with_shift(skew: ClockSkew, rules: ClockSkewRules) -> ClockSkew:
     if abs(skew.bound - skew.shift) <= rules.quantum:
         return skew
     return dataclasses.replace(skew, shift=quantised(skew.bound, rules))

@@ -57,9 +57,9 @@ class DeviceClocks:
     def _learn(self, device: Device, sent_at: datetime, received_at: datetime) -> timedelta:
         known = self._known.get(device)
         if known is None:
-            now = skew.met(sent_at, received_at, self._rules.skew)
+            now = skew.first_skew(sent_at, received_at, self._rules.skew)
         else:
-            now = skew.observed(known, sent_at, received_at, self._rules.skew)
+            now = skew.next_skew(known, sent_at, received_at, self._rules.skew)
         self._known[device] = now
         self._known.move_to_end(device)
         if len(self._known) > self._rules.remembered:

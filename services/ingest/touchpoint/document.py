@@ -69,7 +69,7 @@ _OUTER = msgspec.json.Decoder(_Outer)
 _ANY = msgspec.json.Decoder()
 
 
-def bare(body: bytes) -> bytes:
+def stripped_body(body: bytes) -> bytes:
     """Return a body without what may stand around a document; raises `Refused` when nothing is left."""
     stripped = body.removeprefix(_BOM).strip(_BLANKS)
     if not stripped:
@@ -83,7 +83,7 @@ def open_envelope(body: bytes, limits: ItemLimits) -> TouchpointEnvelope:
     Raises:
         Refused: the whole is no such document, is empty, or holds more than `limits.items`.
     """
-    envelope = _taken_apart(bare(body), limits)
+    envelope = _split(stripped_body(body), limits)
     if not envelope.items:
         raise RequestRefusedError(RequestRefusal.NO_TOUCHPOINTS)
     if len(envelope.items) > limits.items:
@@ -91,7 +91,7 @@ def open_envelope(body: bytes, limits: ItemLimits) -> TouchpointEnvelope:
     return envelope
 
 
-def _taken_apart(body: bytes, limits: ItemLimits) -> TouchpointEnvelope:
+def _split(body: bytes, limits: ItemLimits) -> TouchpointEnvelope:
     # Half a surrogate pair is JSON by its grammar, but the parser stops at it and would lose the whole list for one
     # cut-off emoji. A NUL of the same length stands in for it, which then refuses that touchpoint alone.
     readable = without_lone_surrogates(body)

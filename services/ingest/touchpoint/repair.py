@@ -33,7 +33,7 @@ class MemberRepair(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     how: RepairKind
 
 
-def mend(found: JsonObject, errors: Sequence[FieldError]) -> tuple[MemberRepair, ...]:
+def repair_members(found: JsonObject, errors: Sequence[FieldError]) -> tuple[MemberRepair, ...]:
     """Put `found` right in place where `errors` allow it, and return what was done; nothing where it cannot help."""
     tops = [error.path.partition(".")[0].partition("[")[0] for error in errors]
     notes: list[MemberRepair] = []
@@ -51,7 +51,7 @@ def mend(found: JsonObject, errors: Sequence[FieldError]) -> tuple[MemberRepair,
     return tuple(notes)
 
 
-def read(text: bytes, limits: ItemLimits) -> tuple[JsonObject, tuple[MemberRepair, ...]] | None:
+def read_leniently(text: bytes, limits: ItemLimits) -> tuple[JsonObject, tuple[MemberRepair, ...]] | None:
     """Return the object that `text` is, with what cannot be kept inside its members put right.
 
     None where it is no JSON object, or cannot be kept for what it says itself.

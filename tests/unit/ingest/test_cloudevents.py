@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.forms.cloudevents.source_rules import EventRules, EventRulesError
+from services.ingest.forms.cloudevents.event_rules import EventRules, EventRulesError
 from services.ingest.sources.source import Source
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, Response, a_touchpoint

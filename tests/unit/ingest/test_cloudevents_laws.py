@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.ingest.forms.cloudevents import attribute_types, binary_mode, event_conversion, structured_mode
 from services.ingest.forms.cloudevents.event import CloudEvent
 from services.ingest.forms.cloudevents.event_faults import EventFault
-from services.ingest.forms.cloudevents.source_rules import EventRules
+from services.ingest.forms.cloudevents.event_rules import EventRules
 from services.ingest.touchpoint.document import UnreadableItem
 from tests.unit.ingest.event_vectors import LIMITS
 
@@ -56,7 +56,7 @@ def test_any_headers_and_any_body_are_read_or_refused(headers: dict[bytes, bytes
     found = binary_mode.read(headers, body, LIMITS)
 
     assert isinstance(found, CloudEvent | UnreadableItem) or found
-    assert isinstance(json.loads(binary_mode.whole(headers, body)), dict)
+    assert isinstance(json.loads(binary_mode.structured_bytes(headers, body)), dict)
 
 
 @quick
@@ -67,7 +67,7 @@ def test_any_json_is_read_or_refused_and_what_is_read_becomes_json(members: dict
 
     assert isinstance(found, CloudEvent | UnreadableItem) or found
     if isinstance(found, CloudEvent):
-        mapped = event_conversion.touchpoint(found, _RULES)
+        mapped = event_conversion.convert(found, _RULES)
         assert mapped
         assert msgspec.json.decode(msgspec.json.encode(mapped))
 

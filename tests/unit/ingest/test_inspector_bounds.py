@@ -7,7 +7,7 @@ from typing import Any
 
 from services.ingest.inspector.logbook import Logbook, LogbookLimits, RecordedRefusal
 from services.ingest.reasons import ItemOutcome, RequestRefusal, TouchpointRejection
-from services.ingest.results.verdict import ItemResult
+from services.ingest.results.item_result import ItemResult
 from services.runtime.kafka.record import Record
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
@@ -43,14 +43,14 @@ async def test_nothing_is_kept_when_it_is_turned_off(clock: SteppingClock) -> No
 def _fill(logbook: Logbook, source: str, count: int) -> None:
     for number in range(count):
         value = f'{{"id":"{number}","text":"{"x" * 900}"}}'.encode()
-        verdict = ItemResult(outcome=ItemOutcome.ACCEPTED, id=str(number))
-        logbook.taken(source, NOW, [verdict], {0: Record(topic="t", key=None, value=value)}, {})
+        result = ItemResult(outcome=ItemOutcome.ACCEPTED, id=str(number))
+        logbook.record_results(source, NOW, [result], {0: Record(topic="t", key=None, value=value)}, {})
         bad = ItemResult(outcome=ItemOutcome.REJECTED, id=str(number), reason=TouchpointRejection.NOT_AN_OBJECT)
-        logbook.taken(source, NOW, [bad], {}, {0: b"y" * 900 + str(number).encode()})
+        logbook.record_results(source, NOW, [bad], {}, {0: b"y" * 900 + str(number).encode()})
         turned = RecordedRefusal(
             refusal=RequestRefusal.EMPTY_BODY, status=400, facts={}, route="/", content_type="", content_length=""
         )
-        logbook.turned(source, NOW, turned)
+        logbook.record_refusal(source, NOW, turned)
 
 
 def test_what_is_kept_alive_is_bounded_for_one_source_and_for_all() -> None:

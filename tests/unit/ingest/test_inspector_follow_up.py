@@ -37,7 +37,7 @@ async def listing(bench: Bench, **headers: str) -> Any:
 
 
 async def test_what_became_of_each_accepted_touchpoint_is_shown(bench: Bench) -> None:
-    bench.service.inspector.aftermath.ask_from(
+    bench.service.inspector.follow_up.ask_from(
         journey := Journey(
             a=(LaterOutcome.APPLIED, None),
             b=(LaterOutcome.CONFLICT, "id_conflict"),
@@ -65,7 +65,7 @@ async def test_what_became_of_each_accepted_touchpoint_is_shown(bench: Bench) ->
 
 
 async def test_it_is_said_in_korean_to_who_prefers_it(bench: Bench) -> None:
-    bench.service.inspector.aftermath.ask_from(Journey(a=(LaterOutcome.LATE, None)))
+    bench.service.inspector.follow_up.ask_from(Journey(a=(LaterOutcome.LATE, None)))
     await bench.post(a_touchpoint(id="a"))
 
     (seen,) = (await listing(bench, accept_language="ko"))["entries"]
@@ -74,7 +74,7 @@ async def test_it_is_said_in_korean_to_who_prefers_it(bench: Bench) -> None:
 
 
 async def test_a_journey_service_that_is_away_is_said_and_nothing_is_made_up(bench: Bench) -> None:
-    bench.service.inspector.aftermath.ask_from(journey := Journey(a=(LaterOutcome.APPLIED, None)))
+    bench.service.inspector.follow_up.ask_from(journey := Journey(a=(LaterOutcome.APPLIED, None)))
     journey.away = True
     await bench.post(a_touchpoint(id="a"))
 
@@ -98,7 +98,7 @@ async def test_where_nobody_can_be_asked_nothing_is_said(bench: Bench) -> None:
 
 
 async def test_a_source_asks_about_its_own_touchpoints_alone(bench: Bench) -> None:
-    bench.service.inspector.aftermath.ask_from(journey := Journey())
+    bench.service.inspector.follow_up.ask_from(journey := Journey())
     other = bench.keys.add(Source(name="crm"))
     await bench.service.sources.refresh()
     await bench.post(a_touchpoint(id="a"))
@@ -113,14 +113,14 @@ async def test_a_source_asks_about_its_own_touchpoints_alone(bench: Bench) -> No
 
 
 async def test_nobody_is_asked_before_somebody_looks(bench: Bench) -> None:
-    bench.service.inspector.aftermath.ask_from(journey := Journey())
+    bench.service.inspector.follow_up.ask_from(journey := Journey())
     await bench.post([a_touchpoint(id=id_) for id_ in "abc"])
 
     assert journey.asked == []
 
 
 async def test_a_watcher_is_told_what_becomes_of_what_was_shown(bench: Bench) -> None:
-    bench.service.inspector.aftermath.ask_from(journey := Journey())
+    bench.service.inspector.follow_up.ask_from(journey := Journey())
     await bench.post(a_touchpoint(id="before"))
     async with Watching(bench) as watching:
         await bench.post(a_touchpoint(id="after"))
@@ -136,7 +136,7 @@ async def test_a_watcher_is_told_what_becomes_of_what_was_shown(bench: Bench) ->
 
 @pytest.mark.parametrize("fate", list(LaterOutcome))
 async def test_every_outcome_has_its_words_in_both_languages(bench: Bench, fate: LaterOutcome) -> None:
-    bench.service.inspector.aftermath.ask_from(Journey(a=(fate, None)))
+    bench.service.inspector.follow_up.ask_from(Journey(a=(fate, None)))
     await bench.post(a_touchpoint(id="a"))
 
     english = (await listing(bench))["entries"][0]["later"]["message"]

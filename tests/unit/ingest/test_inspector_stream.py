@@ -197,8 +197,8 @@ async def test_what_other_replicas_rejected_is_shown_once_in_the_language_asked_
     inspector = bench.service.inspector
     letters = [a_letter("ivr"), a_letter("web"), a_letter("ivr", replica=inspector.replica)]
     tail = FakeTail([*map(dead_letter.encode, letters), b"nonsense"])
-    inspector.others.read_from(lambda: tail, (ConnectionError,))
-    reading = asyncio.create_task(inspector.others.run())
+    inspector.other_replicas.read_from(lambda: tail, (ConnectionError,))
+    reading = asyncio.create_task(inspector.other_replicas.run())
     try:
         answer = await bench.inspect(accept_language="ko")
         again = await bench.inspect()
@@ -222,8 +222,8 @@ async def test_without_kafka_the_listing_says_that_it_is_of_this_replica_alone(
     def fails() -> FakeTail:
         raise ConnectionRefusedError
 
-    bench.service.inspector.others.read_from(fails, (ConnectionError,))
-    reading = asyncio.create_task(bench.service.inspector.others.run())
+    bench.service.inspector.other_replicas.read_from(fails, (ConnectionError,))
+    reading = asyncio.create_task(bench.service.inspector.other_replicas.run())
     try:
         assert (await bench.inspect()).json["rejected_from"] == "this replica"
     finally:

@@ -9,7 +9,7 @@ from starlette.types import Message, Scope
 from services.ingest.http.raw_routes import RawRoute, RouteTable
 from services.ingest.publish.intake import IntakeRequest
 from services.ingest.reasons import ItemOutcome, TouchpointRejection
-from services.ingest.results.verdict import ItemResult
+from services.ingest.results.item_result import ItemResult
 from services.ingest.sources.source import Source
 from tests.unit.ingest.fakes import Bench, a_touchpoint
 
@@ -96,13 +96,13 @@ async def test_a_wire_form_s_verdict_stands_and_its_dead_letter_has_the_bytes_as
         json.dumps(a_touchpoint()).encode(),
     ]
 
-    verdicts = await bench.service.intake.take(
+    results = await bench.service.intake.take(
         IntakeRequest(
             items=mapped, originals=[b"first as sent", b"second as sent", b"third"], source=Source(name="ivr")
         )
     )
 
-    assert [verdict.outcome for verdict in verdicts] == [
+    assert [result.outcome for result in results] == [
         ItemOutcome.REJECTED,
         ItemOutcome.REJECTED,
         ItemOutcome.ACCEPTED,

@@ -9,7 +9,7 @@ import pytest
 from schemas.documents.touchpoint import SEALED_TEXT
 from schemas.identifiers.pseudonyms import is_pseudonym, pseudonym
 from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError, PrivacyTreatment
-from services.ingest.privacy.sealing import ValueSealer, is_sealed
+from services.ingest.privacy.value_sealing import ValueSealer, is_sealed
 from services.ingest.publish.records import key_of
 from services.ingest.sources.source import Source
 from services.runtime.credentials.sealing import CannotUnsealError

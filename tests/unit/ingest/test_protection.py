@@ -309,25 +309,25 @@ def admission() -> AdmissionControl:
 def test_strangers_never_hold_more_than_their_share() -> None:
     door = admission()
     with door.request() as stranger, door.request() as another, door.request() as known:
-        stranger.more(250)
+        stranger.hold_more(250)
         with pytest.raises(RequestRefusedError):
-            another.more(1)
-        known.introduce()
-        known.more(750)
+            another.hold_more(1)
+        known.mark_known()
+        known.hold_more(750)
         with pytest.raises(RequestRefusedError):
-            known.more(1)
+            known.hold_more(1)
     with door.request() as again:
-        again.more(250)
+        again.hold_more(250)
 
 
 def test_who_is_known_now_leaves_the_share_to_others() -> None:
     door = admission()
     with door.request() as one, door.request() as other:
-        one.more(250)
-        one.introduce()
-        other.more(250)
-        one.more(500)
+        one.hold_more(250)
+        one.mark_known()
+        other.hold_more(250)
+        one.hold_more(500)
     with door.request() as one, door.request() as other:
-        one.introduce()
-        one.more(750)
-        other.more(250)
+        one.mark_known()
+        one.hold_more(750)
+        other.hold_more(250)

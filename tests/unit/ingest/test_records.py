@@ -30,7 +30,7 @@ def an_accepted(**members: object) -> AcceptedTouchpoint:
 
 
 def test_a_record_holds_the_published_form_and_the_cloudevents_headers() -> None:
-    record = records.record(an_accepted(text="안녕 \u2028"), b"secret", TRACE)
+    record = records.touchpoint_record(an_accepted(text="안녕 \u2028"), b"secret", TRACE)
 
     value = json.loads(record.value or b"")
     assert validation.errors("touchpoint.v1#published", value) == []
@@ -56,7 +56,10 @@ def test_one_identifier_has_one_key_however_it_was_written() -> None:
         {"phone": "821012345678", "cookie": "c"},
     ]
 
-    assert len({records.record(an_accepted(customer=customer), b"secret", TRACE).key for customer in spelt}) == 1
+    assert (
+        len({records.touchpoint_record(an_accepted(customer=customer), b"secret", TRACE).key for customer in spelt})
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,7 @@ def test_a_valid_trace_context_is_passed_on_and_any_other_replaced(given: str, k
 
 def test_a_dead_letter_keeps_the_bytes_that_were_sent() -> None:
     item = b'{"id": "1", "text": "\xff"}'
-    record = records.rejected(
+    record = records.dead_letter_record(
         id_="d1",
         item=item,
         source="ivr",

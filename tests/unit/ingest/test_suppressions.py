@@ -11,10 +11,10 @@ from schemas.identifiers.pseudonyms import pseudonym
 from schemas.identifiers.spelling import MAX_IDENTIFIER_LENGTH
 from services.ingest.metrics import IngestMetrics
 from services.ingest.privacy.policy import PrivacyPolicy
+from services.ingest.privacy.policy_applier import PolicyApplier
 from services.ingest.privacy.screen import PrivacyScreen
-from services.ingest.privacy.sealing import ValueSealer
 from services.ingest.privacy.suppressions import PROBE, SuppressionList, Suppressions
-from services.ingest.privacy.treatment import PolicyApplier
+from services.ingest.privacy.value_sealing import ValueSealer
 from services.runtime.telemetry.health import CheckResult
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
@@ -162,7 +162,7 @@ async def test_an_identifier_is_found_wherever_it_stands_within_bounds(document:
     suppressions = Suppressions(IngestMetrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
     await suppressions.watch(held)
 
-    assert suppressions.may_name(document, "KR") is named
+    assert suppressions.may_include(document, "KR") is named
 
 
 @pytest.mark.parametrize("customer", [{"phone": "02-7135-0410 ext. 12"}, {"email": "q@straße.example"}])
@@ -207,8 +207,8 @@ async def test_the_shortest_telephone_number_that_a_country_has_is_recognised() 
     suppressions = Suppressions(IngestMetrics.register(CollectorRegistry()), SECRET.encode(), refresh_s=1)
     await suppressions.watch(ListInMemory(("phone", "+3545812345")))
 
-    assert suppressions.may_name(["581 2345"], "IS")
-    assert not suppressions.may_name(["581 234"], "IS")
+    assert suppressions.may_include(["581 2345"], "IS")
+    assert not suppressions.may_include(["581 234"], "IS")
 
 
 @pytest.mark.parametrize(
@@ -228,4 +228,4 @@ async def test_bytes_that_are_no_text_are_looked_at_all_the_same(original: bytes
     await suppressions.watch(ListInMemory(("customer_id", "C-17")))
     assert not screen.open
 
-    assert screen.remains(original, None, "crm") == (original if kept else b"")
+    assert screen.keepable_bytes(original, None, "crm") == (original if kept else b"")

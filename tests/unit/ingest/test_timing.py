@@ -165,9 +165,9 @@ def samples(*offsets: float, every: timedelta = MINUTE) -> ClockSkew:
         received = NOW + at * every
         sent = received - timedelta(seconds=offset)
         known = (
-            clock_skew.met(sent, received, RULES)
+            clock_skew.first_skew(sent, received, RULES)
             if known is None
-            else clock_skew.observed(known, sent, received, RULES)
+            else clock_skew.next_skew(known, sent, received, RULES)
         )
     assert known is not None
     return known
@@ -196,10 +196,10 @@ def test_an_old_sample_is_forgotten() -> None:
 
 
 def test_a_retry_of_the_same_request_teaches_nothing() -> None:
-    known = clock_skew.met(NOW, NOW, RULES)
+    known = clock_skew.first_skew(NOW, NOW, RULES)
 
     for again in range(1, 10):
-        known = clock_skew.observed(known, NOW, NOW + again * 10 * MINUTE, RULES)
+        known = clock_skew.next_skew(known, NOW, NOW + again * 10 * MINUTE, RULES)
 
     assert (known.shift, known.far) == (timedelta(0), 0)
 

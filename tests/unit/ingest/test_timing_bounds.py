@@ -121,7 +121,7 @@ def test_slow_requests_count_only_in_a_row_and_each_once() -> None:
     assert samples(600, 2000, 2000, 600, 2000).far == 1
 
     known = samples(600, 2000)
-    retried = clock_skew.observed(known, known.sent_at, NOW + HOUR, RULES)
+    retried = clock_skew.next_skew(known, known.sent_at, NOW + HOUR, RULES)
     assert retried is known
 
 
@@ -130,7 +130,7 @@ def test_the_request_that_was_seen_last_teaches_nothing_again(offsets: tuple[flo
     known = samples(*offsets)
 
     assert known.sent_at == NOW + (len(offsets) - 1) * MINUTE - offsets[-1] * SECOND
-    assert clock_skew.observed(known, known.sent_at, NOW + HOUR, RULES) is known
+    assert clock_skew.next_skew(known, known.sent_at, NOW + HOUR, RULES) is known
 
 
 def test_a_sample_counts_for_its_window_and_the_next_one() -> None:

@@ -12,8 +12,8 @@ from schemas.identifiers.pseudonyms import pseudonym
 from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Channel
 from services.ingest.privacy.policy import PrivacyPolicy
-from services.ingest.privacy.sealing import ValueSealer, is_sealed
-from services.ingest.privacy.treatment import PolicyApplier
+from services.ingest.privacy.policy_applier import PolicyApplier
+from services.ingest.privacy.value_sealing import ValueSealer, is_sealed
 from services.ingest.reasons import TouchpointRejection
 from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, DroppedIdentifier, RejectedTouchpoint
 from tests.unit.ingest.fakes import NOW

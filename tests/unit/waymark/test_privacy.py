@@ -10,8 +10,8 @@ import yaml
 
 from schemas.documents.touchpoint import SEALED_TEXT
 from services.ingest.privacy.policy import PrivacyPolicy
-from services.ingest.privacy.sealing import ValueSealer
-from services.ingest.privacy.treatment import PolicyApplier
+from services.ingest.privacy.policy_applier import PolicyApplier
+from services.ingest.privacy.value_sealing import ValueSealer
 from services.ingest.touchpoint import acceptance
 from tests.unit.waymark.test_command_line import waymark
 from waymark.console import CommandError

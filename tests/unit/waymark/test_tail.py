@@ -127,7 +127,7 @@ async def test_an_entry_is_shown_with_the_cure_in_the_operators_language(
 async def test_what_became_of_a_touchpoint_stands_beside_it_and_below_when_it_comes_later(
     bench: Bench, watch: StreamRequest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench.service.inspector.aftermath.ask_from(journey := Journey(a=(LaterOutcome.CONFLICT, "id_conflict")))
+    bench.service.inspector.follow_up.ask_from(journey := Journey(a=(LaterOutcome.CONFLICT, "id_conflict")))
     await bench.post(a_touchpoint(id="a"))
     monkeypatch.setattr(out, "width", 200)
 

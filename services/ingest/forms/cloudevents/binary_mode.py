@@ -17,9 +17,9 @@ from services.ingest.forms.cloudevents.event import (
     JsonData,
     TextData,
     errors_in,
-    event,
+    event_of,
 )
-from services.ingest.forms.cloudevents.event_faults import EventFault, fault
+from services.ingest.forms.cloudevents.event_faults import EventFault, field_error
 from services.ingest.reasons import TouchpointRejection
 from services.ingest.touchpoint.document import ItemLimits, UnreadableItem, read_item
 
@@ -43,22 +43,22 @@ def read(headers: Mapping[bytes, bytes], body: bytes, limits: ItemLimits) -> Eve
             shown = name.decode("latin-1")
             value = header_value(raw)
             if isinstance(value, EventFault):
-                found.append(fault(shown, value))
+                found.append(field_error(shown, value))
             attributes[shown.removeprefix("ce-")] = value if isinstance(value, str) else "?"
     if "datacontenttype" in attributes:
-        found.append(fault("ce-datacontenttype", EventFault.CONTENT_TYPE_TWICE))
+        found.append(field_error("ce-datacontenttype", EventFault.CONTENT_TYPE_TWICE))
     content_type = headers.get(b"content-type", b"").decode("latin-1").strip()
     if content_type and attribute_types.media_type(content_type) is not None:
-        found.append(fault(_CONTENT_TYPE, EventFault.MEDIA_TYPE))
+        found.append(field_error(_CONTENT_TYPE, EventFault.MEDIA_TYPE))
     known = {error.path for error in found}
     found += [error for error in errors_in(attributes, "ce-") if error.path not in known]
     if found:
         return found
     data = _data(body, content_type, limits)
-    return data if isinstance(data, UnreadableItem) else event(attributes, data)
+    return data if isinstance(data, UnreadableItem) else event_of(attributes, data)
 
 
-def whole(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
+def structured_bytes(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
     """Return the request in structured mode, so that what is kept of a refused event can be sent again by itself."""
     event_: dict[str, Any] = {}
     for name, raw in headers.items():

@@ -11,11 +11,11 @@ import msgspec
 from services.ingest.forms.cloudevents import binary_mode, event_conversion, structured_mode
 from services.ingest.forms.cloudevents.binary_mode import EventReading
 from services.ingest.forms.cloudevents.event import CloudEvent
-from services.ingest.forms.cloudevents.source_rules import EventRules, EventRulesError
+from services.ingest.forms.cloudevents.event_rules import EventRules, EventRulesError
 from services.ingest.forms.wire_form import FormItems
 from services.ingest.http.exchange import Headers
 from services.ingest.reasons import RequestRefusal, RequestRefusedError, TouchpointRejection
-from services.ingest.results.verdict import ItemResult, reject_fields, reject_unreadable
+from services.ingest.results.item_result import ItemResult, reject_fields, reject_unreadable
 from services.ingest.sources.source import Source
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits, UnreadableItem
@@ -55,7 +55,9 @@ class CloudEventsForm:
         rules = self._rules_of(source)
         content_type = headers.get(b"content-type", b"").lower()
         if not content_type.startswith(_FAMILY):
-            return _opened([binary_mode.read(headers, body, self._limits)], [binary_mode.whole(headers, body)], rules)
+            return _opened(
+                [binary_mode.read(headers, body, self._limits)], [binary_mode.structured_bytes(headers, body)], rules
+            )
         _check_charset(content_type)
         match content_type.partition(b";")[0].strip():
             case media_type if media_type == _STRUCTURED:
@@ -115,7 +117,7 @@ def _trace(found: EventReading) -> str:
 
 def _item(found: EventReading, rules: EventRules) -> bytes | ItemResult:
     if isinstance(found, CloudEvent):
-        mapped = event_conversion.touchpoint(found, rules)
+        mapped = event_conversion.convert(found, rules)
         return reject_fields(found.id, mapped) if isinstance(mapped, list) else msgspec.json.encode(mapped)
     return reject_unreadable(found) if isinstance(found, UnreadableItem) else reject_fields(None, found)
 

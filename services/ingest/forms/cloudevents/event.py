@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from schemas.validation import FieldError
 from services.ingest.forms.cloudevents import attribute_types
-from services.ingest.forms.cloudevents.event_faults import EventFault, fault
+from services.ingest.forms.cloudevents.event_faults import EventFault, field_error
 
 AttributeValue = str | bool | int
 Attributes = Mapping[str, AttributeValue]
@@ -65,18 +65,18 @@ def errors_in(attributes: Attributes, prefix: str) -> list[FieldError]:
     """Return what is wrong with attributes that are present; `prefix` goes before their names (`ce-`)."""
     version = attributes.get("specversion")
     if version is None:
-        return [fault(f"{prefix}specversion", EventFault.MISSING)]
+        return [field_error(f"{prefix}specversion", EventFault.MISSING)]
     if version != SPEC_VERSION:  # what another version means by the rest is not known
-        return [fault(f"{prefix}specversion", EventFault.SPEC_VERSION)]
-    found = [fault(f"{prefix}{name}", EventFault.MISSING) for name in REQUIRED if not attributes.get(name)]
+        return [field_error(f"{prefix}specversion", EventFault.SPEC_VERSION)]
+    found = [field_error(f"{prefix}{name}", EventFault.MISSING) for name in REQUIRED if not attributes.get(name)]
     for name, value in attributes.items():
         kind = _fault_of(name, value)
         if kind is not None:
-            found.append(fault(f"{prefix}{name}", kind))
+            found.append(field_error(f"{prefix}{name}", kind))
     return found
 
 
-def event(attributes: Attributes, data: EventData) -> CloudEvent:
+def event_of(attributes: Attributes, data: EventData) -> CloudEvent:
     """Return the event that valid `attributes` make."""
     time = attributes.get("time")
     subject = attributes.get("subject")

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from schemas.validation import FieldError
 from services.ingest.forms.cloudevents.event import AttributeValue, CloudEvent, JsonData, TextData
-from services.ingest.forms.cloudevents.event_faults import EventFault, fault
-from services.ingest.forms.cloudevents.source_rules import EventRules, EventTypeRule, IdOrigin
+from services.ingest.forms.cloudevents.event_faults import EventFault, field_error
+from services.ingest.forms.cloudevents.event_rules import EventRules, EventTypeRule, IdOrigin
 from services.ingest.touchpoint.document import JsonObject
 
 _MAX_ID: Final = 255
@@ -42,18 +42,18 @@ _IDENTITY_TYPES: Final = {"temporary_id": "anonymous_id", "mobile": "phone", "us
 """Names that others use for types of our catalogue; the first is Webex's."""
 
 
-def touchpoint(found: CloudEvent, rules: EventRules) -> JsonObject | list[FieldError]:
+def convert(found: CloudEvent, rules: EventRules) -> JsonObject | list[FieldError]:
     """Return the touchpoint that an event stands for, or what keeps it from being one."""
     rule = rules.rule_for(found.type)
     if rule.native:
         if not isinstance(found.data, JsonData):
-            return [fault("data", EventFault.DATA_NOT_JSON)]
+            return [field_error("data", EventFault.DATA_NOT_JSON)]
         if not isinstance(found.data.value, dict):
-            return [fault("data", EventFault.DATA_NOT_TOUCHPOINT)]
+            return [field_error("data", EventFault.DATA_NOT_TOUCHPOINT)]
         item = dict(found.data.value)
         _fill_in(item, "id", found.id)
     else:
-        item = _foreign(found, rule)
+        item = _from_foreign_type(found, rule)
     _fill_in(item, "occurred_at", found.time)
     _fill_in(item, "sent_at", found.extensions.get("sentat"))
     _keep_extensions(item, found.extensions)
@@ -62,7 +62,7 @@ def touchpoint(found: CloudEvent, rules: EventRules) -> JsonObject | list[FieldE
     return errors or item
 
 
-def _foreign(found: CloudEvent, rule: EventTypeRule) -> JsonObject:
+def _from_foreign_type(found: CloudEvent, rule: EventTypeRule) -> JsonObject:
     item: JsonObject = {}
     for target, origin in rule.fields.items():
         _put(item, target, _value_at(found, origin))
@@ -109,7 +109,7 @@ def _identities(item: JsonObject, extensions: Mapping[str, AttributeValue], rule
         return []
     type_ = _identity_type(str(extensions.get("identitytype") or rule.identitytype))
     if type_ is None:
-        return [fault("identitytype", EventFault.IDENTITY_TYPE)]
+        return [field_error("identitytype", EventFault.IDENTITY_TYPE)]
     customer = item.get("customer")
     if customer is None:
         customer = item["customer"] = {}
@@ -143,7 +143,7 @@ def _sequence(item: JsonObject, extensions: Mapping[str, AttributeValue]) -> lis
         return []
     text = str(given)
     if not text.isascii() or not text.isdigit() or len(text.lstrip("0")) > 15:
-        return [fault("sequence", EventFault.SEQUENCE)]
+        return [field_error("sequence", EventFault.SEQUENCE)]
     item["sequence"] = int(text)
     return []
 

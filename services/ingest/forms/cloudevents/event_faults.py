@@ -119,7 +119,7 @@ class EventFault(Enum):
     )
 
 
-def fault(path: str, kind: EventFault) -> FieldError:
+def field_error(path: str, kind: EventFault) -> FieldError:
     """Return the error for the attribute or header at `path`; a name that is not plain is not shown."""
     code, message, message_ko = kind.value
     shown = path if _PLAIN_NAME.fullmatch(path) else "*"

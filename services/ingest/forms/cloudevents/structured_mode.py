@@ -16,9 +16,9 @@ from services.ingest.forms.cloudevents.event import (
     JsonData,
     TextData,
     errors_in,
-    event,
+    event_of,
 )
-from services.ingest.forms.cloudevents.event_faults import EventFault, fault
+from services.ingest.forms.cloudevents.event_faults import EventFault, field_error
 from services.ingest.touchpoint.document import ItemLimits, JsonObject, UnreadableItem, read_item
 
 _DATA = ("data", "data_base64")
@@ -39,7 +39,7 @@ def read(raw: bytes, limits: ItemLimits) -> EventReading:
     data = _data(found, str(attributes.get("datacontenttype", "")), limits)
     if isinstance(data, UnreadableItem):
         return data
-    return data if isinstance(data, list) else event(attributes, data)
+    return data if isinstance(data, list) else event_of(attributes, data)
 
 
 def _attributes(found: JsonObject) -> tuple[dict[str, AttributeValue], list[FieldError]]:
@@ -51,7 +51,7 @@ def _attributes(found: JsonObject) -> tuple[dict[str, AttributeValue], list[Fiel
             continue
         kind = _type_fault(name, value)
         if kind is not None:
-            complaints.append(fault(name, kind))
+            complaints.append(field_error(name, kind))
         attributes[name] = value if kind is None else _BROKEN
     return attributes, complaints
 
@@ -72,7 +72,7 @@ def _data(found: JsonObject, content_type: str, limits: ItemLimits) -> EventData
     encoded = found.get("data_base64")
     if encoded is not None:
         return (
-            [fault("data_base64", EventFault.DATA_TWICE)]
+            [field_error("data_base64", EventFault.DATA_TWICE)]
             if "data" in found
             else _decoded(encoded, content_type, limits)
         )
@@ -81,18 +81,18 @@ def _data(found: JsonObject, content_type: str, limits: ItemLimits) -> EventData
     data = found["data"]
     if not content_type or attribute_types.is_json(content_type):
         return JsonData(value=data)
-    return TextData(value=data) if isinstance(data, str) else [fault("data", EventFault.DATA_NOT_TEXT)]
+    return TextData(value=data) if isinstance(data, str) else [field_error("data", EventFault.DATA_NOT_TEXT)]
 
 
 def _decoded(
     encoded: Any, content_type: str, limits: ItemLimits
 ) -> JsonData | TextData | BinaryData | UnreadableItem | list[FieldError]:
     if not isinstance(encoded, str):
-        return [fault("data_base64", EventFault.TEXT)]
+        return [field_error("data_base64", EventFault.TEXT)]
     try:
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
-        return [fault("data_base64", EventFault.BASE64)]
+        return [field_error("data_base64", EventFault.BASE64)]
     if content_type and attribute_types.is_json(content_type):  # without one, nothing is assumed (section 3.1.2)
         return json_of(raw, limits)
     return text_of(raw)

@@ -10,9 +10,9 @@ import msgspec
 
 from services.ingest.http.exchange import JSON_TYPE, HttpResponse
 from services.ingest.reasons import OUTCOMES, ItemOutcome, ResponseSummary
-from services.ingest.results.item_results import ItemResultView, result
+from services.ingest.results.item_result import ItemResult
 from services.ingest.results.messages import Language, say
-from services.ingest.results.verdict import ItemResult
+from services.ingest.results.result_view import ItemResultView, view_of
 from services.runtime.http.problems import PROBLEM_TYPE, TITLES
 
 
@@ -36,16 +36,16 @@ class ResultsView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 _ENCODER = msgspec.json.Encoder()
 
 
-def answer(
-    verdicts: Sequence[ItemResult], language: Language, retry_after_s: int, *, dry_run: bool = False
+def respond(
+    results: Sequence[ItemResult], language: Language, retry_after_s: int, *, dry_run: bool = False
 ) -> HttpResponse:
     """Return the answer to a request whose touchpoints had these verdicts, or would have had in a dry run."""
-    outcomes = [verdict.outcome for verdict in verdicts]
+    outcomes = [one.outcome for one in results]
     counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
     status = status_of(counts)
-    results = [result(at, verdict, language, retry_after_s) for at, verdict in enumerate(verdicts)]
+    views = [view_of(at, one, language, retry_after_s) for at, one in enumerate(results)]
     body = ResultsView(
-        results=results,
+        results=views,
         accepted=counts[ItemOutcome.ACCEPTED],
         duplicate=counts[ItemOutcome.DUPLICATE],
         rejected=counts[ItemOutcome.REJECTED],
@@ -55,7 +55,7 @@ def answer(
     if status < 400:
         status = 200 if dry_run and status == 202 else status
         return _reply(status, body, JSON_TYPE, language)
-    code, message = _summary(status, results, language, retry_after_s)
+    code, message = _summary(status, views, language, retry_after_s)
     problem = msgspec.structs.replace(
         body, type="about:blank", title=TITLES[status], status=status, detail=message, code=code, message=message
     )
@@ -71,8 +71,8 @@ def status_of(counts: Mapping[ItemOutcome, int]) -> int:
     return 207 if counts[ItemOutcome.ACCEPTED] or counts[ItemOutcome.DUPLICATE] else 422
 
 
-def _summary(status: int, results: list[ItemResultView], language: Language, retry_after_s: int) -> tuple[str, str]:
-    only = results[0] if len(results) == 1 else None
+def _summary(status: int, views: list[ItemResultView], language: Language, retry_after_s: int) -> tuple[str, str]:
+    only = views[0] if len(views) == 1 else None
     if only is not None and only.code and only.message:
         return only.code, only.message
     summary = ResponseSummary.SOME_UNAVAILABLE if status == 503 else ResponseSummary.ALL_REJECTED

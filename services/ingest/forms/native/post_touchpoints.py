@@ -33,35 +33,37 @@ class PostTouchpoints:
         self._retry_after_s = retry_after_s
         self._forms = forms
 
-    async def answer(self, call: HttpRequest, inlet: RequestBody) -> HttpResponse:
+    async def answer(self, request: HttpRequest, request_body: RequestBody) -> HttpResponse:
         """Answer with one result per touchpoint."""
-        form = next((form for form in self._forms if form.claims(call.headers)), None)
-        request = await (self._native(call, inlet) if form is None else self._in(form, call, inlet))
-        verdicts = await self._intake.take(request)
-        return native_response.answer(verdicts, call.language, self._retry_after_s, dry_run=request.dry_run)
+        form = next((form for form in self._forms if form.claims(request.headers)), None)
+        intake_request = await (
+            self._native(request, request_body) if form is None else self._in(form, request, request_body)
+        )
+        results = await self._intake.take(intake_request)
+        return native_response.respond(results, request.language, self._retry_after_s, dry_run=intake_request.dry_run)
 
-    async def _native(self, call: HttpRequest, inlet: RequestBody) -> IntakeRequest:
-        key = presented_key(call.headers)
-        source = await call.enter(key) if key is not None else None
-        _check_media_type(call.headers)
-        envelope = document.open_envelope(await inlet.read(), self._limits)
+    async def _native(self, request: HttpRequest, request_body: RequestBody) -> IntakeRequest:
+        key = presented_key(request.headers)
+        source = await request.authenticate(key) if key is not None else None
+        _check_media_type(request.headers)
+        envelope = document.open_envelope(await request_body.read(), self._limits)
         return IntakeRequest(
             items=envelope.items,
-            source=source if source is not None else await call.enter(envelope.write_key),
-            traceparent=call.header(b"traceparent"),
-            dry_run=call.header(_DRY_RUN).lower() == "true",
+            source=source if source is not None else await request.authenticate(envelope.write_key),
+            traceparent=request.header(b"traceparent"),
+            dry_run=request.header(_DRY_RUN).lower() == "true",
             carries_key=envelope.write_key is not None,
         )
 
-    async def _in(self, form: WireForm, call: HttpRequest, inlet: RequestBody) -> IntakeRequest:
-        source = await call.enter(presented_key(call.headers))
-        opened = form.open(call.headers, await inlet.read(), source)
+    async def _in(self, form: WireForm, request: HttpRequest, request_body: RequestBody) -> IntakeRequest:
+        source = await request.authenticate(presented_key(request.headers))
+        opened = form.open(request.headers, await request_body.read(), source)
         return IntakeRequest(
             items=opened.items,
             originals=opened.originals,
             source=source,
-            traceparent=call.header(b"traceparent") or opened.traceparent,
-            dry_run=call.header(_DRY_RUN).lower() == "true",
+            traceparent=request.header(b"traceparent") or opened.traceparent,
+            dry_run=request.header(_DRY_RUN).lower() == "true",
         )
 
 

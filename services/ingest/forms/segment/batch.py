@@ -38,7 +38,7 @@ def open_calls(body: bytes, limits: ItemLimits) -> CallBatch:
     Raises:
         Refused: the whole is no such document, is empty, or holds more than `limits.items`.
     """
-    calls = _taken_apart(document.bare(body), limits)
+    calls = _split(document.stripped_body(body), limits)
     if not calls.messages:
         raise RequestRefusedError(RequestRefusal.NO_CALLS)
     if len(calls.messages) > limits.items:
@@ -46,7 +46,7 @@ def open_calls(body: bytes, limits: ItemLimits) -> CallBatch:
     return calls
 
 
-def _taken_apart(body: bytes, limits: ItemLimits) -> CallBatch:
+def _split(body: bytes, limits: ItemLimits) -> CallBatch:
     readable = document.without_lone_surrogates(body)
     try:
         outer = _OUTER.decode(readable)
@@ -87,7 +87,7 @@ def _with_constants(body: bytes) -> CallBatch:
     return CallBatch(messages=messages, write_key=write_key, shared=shared, is_batch=True)
 
 
-def completed(message: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+def with_batch_members(message: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
     """Return a message with what its batch says for all; what it says itself counts."""
     if not shared:
         return message

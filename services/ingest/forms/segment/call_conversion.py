@@ -67,7 +67,7 @@ def message_id(message: Message) -> str:
     if given is not None:
         return given if len(given) <= _LONGEST_ID else "derived-" + _digest(given.encode("utf-8", "replace"))
     content = {name: member for name, member in message.items() if name not in _BY_TRANSPORT}
-    if said_time(message) is None:
+    if reported_time(message) is None:
         content["sentAt"] = message.get("sentAt")
     return "derived-" + _digest(_CANONICAL.encode(content))
 
@@ -76,7 +76,7 @@ def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def said_time(message: Message) -> Any:
+def reported_time(message: Message) -> Any:
     """Return when it happened by the producer's clock: RudderStack's Node library says it in `originalTimestamp`."""
     for name in ("originalTimestamp", "timestamp"):
         if message.get(name) not in (None, ""):
@@ -95,7 +95,7 @@ def touchpoints(
     if target is None:
         return NoTouchpointReason.LEFT_OUT
     properties = _object(message.get("properties"))
-    members, used = fields.carried(properties)
+    members, used = fields.native_members(properties)
     touchpoint: dict[str, Any] = {
         "id": message_id(message),
         "kind": target.kind or KINDS.get(call) or _kind_of(event),
@@ -119,13 +119,13 @@ def _apply(target: CallTarget, message: Message, touchpoint: dict[str, Any]) -> 
     if target.direction is not None:
         touchpoint["direction"] = target.direction
     for name, expression in target.fields.items():
-        found = fields.evaluated(expression, message)
+        found = fields.evaluate(expression, message)
         if found is not None:
-            fields.put(touchpoint, name, fields.spelt(name, found))
+            fields.put(touchpoint, name, fields.converted(name, found))
 
 
 def _times(message: Message) -> dict[str, Any]:
-    times = {"occurred_at": said_time(message), "sent_at": message.get("sentAt")}
+    times = {"occurred_at": reported_time(message), "sent_at": message.get("sentAt")}
     if not isinstance(times["sent_at"], str):
         del times["sent_at"]
     return {name: held for name, held in times.items() if held is not None}

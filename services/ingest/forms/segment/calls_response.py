@@ -11,10 +11,10 @@ import msgspec
 
 from services.ingest.http.exchange import JSON_TYPE, HttpResponse
 from services.ingest.reasons import ItemOutcome, ResponseSummary
-from services.ingest.results import item_results
-from services.ingest.results.item_results import MemberNote
+from services.ingest.results import result_view
+from services.ingest.results.item_result import ItemResult
 from services.ingest.results.messages import Language, say
-from services.ingest.results.verdict import ItemResult
+from services.ingest.results.result_view import MemberNote
 from services.ingest.touchpoint.repair import MemberRepair
 from services.runtime.http.problems import Problem, problem_response
 
@@ -42,8 +42,8 @@ class CallResult:
 
     index: int
     message_id: str | None
-    verdict: ItemResult | None
-    mended: tuple[MemberRepair, ...] = ()
+    result: ItemResult | None
+    repairs: tuple[MemberRepair, ...] = ()
 
 
 class RejectedCallView(
@@ -82,9 +82,9 @@ class CallsView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warnings: list[CallWarningView] = []
 
 
-def reply(told: Sequence[CallResult], language: Language, retry_after_s: int) -> HttpResponse:
+def respond(told: Sequence[CallResult], language: Language, retry_after_s: int) -> HttpResponse:
     """Return the answer to these calls."""
-    outcomes = [one.verdict.outcome if one.verdict is not None else None for one in told]
+    outcomes = [one.result.outcome if one.result is not None else None for one in told]
     if ItemOutcome.UNAVAILABLE in outcomes:
         return _unavailable(language, retry_after_s)
     body = CallsView(
@@ -92,7 +92,7 @@ def reply(told: Sequence[CallResult], language: Language, retry_after_s: int) ->
         accepted=outcomes.count(ItemOutcome.ACCEPTED),
         duplicate=outcomes.count(ItemOutcome.DUPLICATE),
         ignored=outcomes.count(None),
-        rejected=[_rejected(one, one.verdict, language, retry_after_s) for one in told if _is_rejected(one.verdict)],
+        rejected=[_rejected(one, one.result, language, retry_after_s) for one in told if _is_rejected(one.result)],
         warnings=[warned for one in told for warned in _warned(one, language)],
     )
     encoded = _ENCODER.encode(body)
@@ -104,53 +104,53 @@ def reply(told: Sequence[CallResult], language: Language, retry_after_s: int) ->
     return HttpResponse(status=200, body=encoded, headers=headers)
 
 
-def _is_rejected(verdict: ItemResult | None) -> bool:
-    return verdict is not None and verdict.outcome is ItemOutcome.REJECTED
+def _is_rejected(result: ItemResult | None) -> bool:
+    return result is not None and result.outcome is ItemOutcome.REJECTED
 
 
-def _rejected(one: CallResult, verdict: ItemResult | None, language: Language, retry_after_s: int) -> RejectedCallView:
-    assert verdict is not None  # noqa: S101  only rejected ones come here
-    result = item_results.result(one.index, verdict, language, retry_after_s)
+def _rejected(one: CallResult, result: ItemResult | None, language: Language, retry_after_s: int) -> RejectedCallView:
+    assert result is not None  # noqa: S101  only rejected ones come here
+    view = result_view.view_of(one.index, result, language, retry_after_s)
     return RejectedCallView(
         index=one.index,
         message_id=one.message_id,
-        code=result.code or "",
-        message=result.message or "",
-        field=called(result.field) if result.field else None,
-        errors=tuple(msgspec.structs.replace(note, path=called(note.path)) for note in result.errors),
+        code=view.code or "",
+        message=view.message or "",
+        field=message_path(view.field) if view.field else None,
+        errors=tuple(msgspec.structs.replace(note, path=message_path(note.path)) for note in view.errors),
     )
 
 
 def _warned(one: CallResult, language: Language) -> list[CallWarningView]:
-    if one.verdict is None or _is_rejected(one.verdict):
+    if one.result is None or _is_rejected(one.result):
         return []
-    mended = [(note.path, note.how) for note in one.mended]
-    mended += [(called(note.path), note.how) for note in one.verdict.mended]
+    repairs = [(note.path, note.how) for note in one.repairs]
+    repairs += [(message_path(note.path), note.how) for note in one.result.repairs]
     return [
         *(
             CallWarningView(
                 index=one.index, message_id=one.message_id, code=str(how), message=say(how, language), field=path
             )
-            for path, how in mended
+            for path, how in repairs
         ),
-        *_left_out(one, one.verdict, language),
+        *_left_out(one, one.result, language),
     ]
 
 
-def _left_out(one: CallResult, verdict: ItemResult, language: Language) -> list[CallWarningView]:
+def _left_out(one: CallResult, result: ItemResult, language: Language) -> list[CallWarningView]:
     return [
         CallWarningView(
             index=one.index,
             message_id=one.message_id,
             code=str(dropped.reason),
             message=say(dropped.reason, language, type=dropped.type),
-            field=called(f"customer.{dropped.type}"),
+            field=message_path(f"customer.{dropped.type}"),
         )
-        for dropped in verdict.dropped
+        for dropped in result.dropped
     ]
 
 
-def called(path: str) -> str:
+def message_path(path: str) -> str:
     """Return how a message calls the member at `path` of a touchpoint."""
     outer, _, inner = path.partition(".")
     if path in _MEMBERS or not inner:

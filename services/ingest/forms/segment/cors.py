@@ -19,29 +19,29 @@ _REMEMBERED_S = 7200
 """Seconds that a browser may remember a preflight; none of them takes more."""
 
 
-def greet(call: HttpRequest, allowed: frozenset[str]) -> None:
+def allow_origin(request: HttpRequest, allowed: frozenset[str]) -> None:
     """Let a page of an allowed origin read the answer, be it a refusal."""
-    origin = call.header(b"origin")
-    call.added["vary"] = "origin"
+    origin = request.header(b"origin")
+    request.added["vary"] = "origin"
     if origin and _allows(allowed, origin):
-        call.added["access-control-allow-origin"] = origin
-        call.added["access-control-expose-headers"] = _EXPOSED
+        request.added["access-control-allow-origin"] = origin
+        request.added["access-control-expose-headers"] = _EXPOSED
 
 
-def hold(call: HttpRequest, source: Source) -> None:
+def check_origin(request: HttpRequest, source: Source) -> None:
     """Refuse a page that this source is not sent from; who is no browser says no origin."""
-    origin = call.header(b"origin")
+    origin = request.header(b"origin")
     if origin and not _allows(source.origins, origin):
-        call.added.pop("access-control-allow-origin", None)
+        request.added.pop("access-control-allow-origin", None)
         raise RequestRefusedError(RequestRefusal.ORIGIN_NOT_ALLOWED)
 
 
-def preflight(call: HttpRequest) -> HttpResponse:
+def preflight(request: HttpRequest) -> HttpResponse:
     """Answer OPTIONS."""
-    if "access-control-allow-origin" in call.added:
-        call.added["access-control-allow-methods"] = "POST"
-        call.added["access-control-allow-headers"] = _HEADERS
-        call.added["access-control-max-age"] = str(_REMEMBERED_S)
+    if "access-control-allow-origin" in request.added:
+        request.added["access-control-allow-methods"] = "POST"
+        request.added["access-control-allow-headers"] = _HEADERS
+        request.added["access-control-max-age"] = str(_REMEMBERED_S)
     return HttpResponse(status=200, body=b"", headers=((b"content-length", b"0"), (b"allow", b"POST, OPTIONS")))
 
 

@@ -31,7 +31,7 @@ def at(message: Message, path: tuple[str, ...]) -> Any:
     return found
 
 
-def evaluated(expression: Expression, message: Message) -> Any:
+def evaluate(expression: Expression, message: Message) -> Any:
     """Return the value of an expression in `message`: the first of its alternatives that is there."""
     for alternative in expression if isinstance(expression, list) else (expression,):
         found = _one(alternative, message)
@@ -40,7 +40,7 @@ def evaluated(expression: Expression, message: Message) -> Any:
     return None
 
 
-def spelt(name: str, found: Any) -> Any:
+def converted(name: str, found: Any) -> Any:
     """Return a value as the member `name` wants it: numbers of references and agents are text, amounts are numbers."""
     if isinstance(found, bool):
         return found
@@ -69,7 +69,7 @@ def put(touchpoint: dict[str, Any], name: str, found: Any) -> None:
         touchpoint[outer] = found
 
 
-def carried(properties: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
+def native_members(properties: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the members that properties carry by a touchpoint's own names, and the properties used up.
 
     Only what fits: a property that happens to have such a name but holds something else stays what it is.
@@ -79,7 +79,7 @@ def carried(properties: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[st
     for name, (place, fits) in _OWN.items():
         found = properties.get(name)
         if found is not None and place not in members and fits(found):
-            members[place] = spelt(place, found)
+            members[place] = converted(place, found)
             used.add(name)
     _add_value(properties, members, used)
     return members, frozenset(used)

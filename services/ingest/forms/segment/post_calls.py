@@ -16,7 +16,7 @@ from services.ingest.http.presented_key import presented_key
 from services.ingest.metrics import IngestMetrics
 from services.ingest.publish.intake import IntakeRequest, TouchpointIntake
 from services.ingest.reasons import ItemOutcome, RequestRefusal, RequestRefusedError, TouchpointRejection
-from services.ingest.results.verdict import ItemResult, reject_unreadable
+from services.ingest.results.item_result import ItemResult, reject_unreadable
 from services.ingest.sources.source import Source, SourceScope
 from services.ingest.sources.source_keys import SourceKeys
 from services.ingest.touchpoint import document, repair
@@ -51,11 +51,11 @@ IMPORT_PATH: Final = "/v1/import"
 
 
 @dataclass(slots=True)
-class _Mapped:
+class _MappedCalls:
     """The messages of a request, and the touchpoints made of them: `of[i]` is the message that item `i` came from."""
 
     ids: list[str | None]
-    mended: list[tuple[MemberRepair, ...]]
+    repairs: list[tuple[MemberRepair, ...]]
     items: list[bytes | ItemResult]
     originals: list[bytes]
     of: list[int]
@@ -81,44 +81,44 @@ class PostCalls:
         self._retry_after_s = retry_after_s
         self._mappings: dict[str, tuple[object, SegmentMapping]] = {}
 
-    async def answer(self, call: HttpRequest, inlet: RequestBody) -> HttpResponse:
+    async def answer(self, request: HttpRequest, request_body: RequestBody) -> HttpResponse:
         """Answer 200 with what became of the calls; raises `Refused`."""
-        cors.greet(call, self._sources.origins)
-        if call.method == "OPTIONS":
-            return cors.preflight(call)
-        key = presented_key(call.headers)
-        source = await call.enter(key) if key is not None else None
-        calls = batch.open_calls(await inlet.read(), self._limits)
-        source = source if source is not None else await call.enter(calls.write_key)
-        cors.hold(call, source)
-        mapped = self._map(calls, source, call.path)
-        verdicts = await self._taken(mapped, source, call)
-        return calls_response.reply([*_told(mapped, verdicts)], call.language, self._retry_after_s)
+        cors.allow_origin(request, self._sources.origins)
+        if request.method == "OPTIONS":
+            return cors.preflight(request)
+        key = presented_key(request.headers)
+        source = await request.authenticate(key) if key is not None else None
+        calls = batch.open_calls(await request_body.read(), self._limits)
+        source = source if source is not None else await request.authenticate(calls.write_key)
+        cors.check_origin(request, source)
+        mapped = self._map(calls, source, request.path)
+        results = await self._publish(mapped, source, request)
+        return calls_response.respond([*_call_results(mapped, results)], request.language, self._retry_after_s)
 
-    async def _taken(self, mapped: _Mapped, source: Source, call: HttpRequest) -> Sequence[ItemResult]:
+    async def _publish(self, mapped: _MappedCalls, source: Source, request: HttpRequest) -> Sequence[ItemResult]:
         if not mapped.items:
             return ()
-        request = IntakeRequest(
+        intake_request = IntakeRequest(
             items=mapped.items,
             originals=mapped.originals,
             source=source,
-            traceparent=call.header(b"traceparent"),
+            traceparent=request.header(b"traceparent"),
             untimed=range(len(mapped.items)),
-            mends=True,
+            allows_repairs=True,
         )
-        return await self._intake.take(request)
+        return await self._intake.take(intake_request)
 
-    def _map(self, calls: CallBatch, source: Source, path: str) -> _Mapped:
+    def _map(self, calls: CallBatch, source: Source, path: str) -> _MappedCalls:
         sender = self._sender(source, path)
-        mapped = _Mapped([], [], [], [], [])
+        mapped = _MappedCalls([], [], [], [], [])
         for at, original in enumerate(calls.messages):
-            found, mended = self._read(original)
-            mapped.mended.append(mended)
+            found, repairs = self._read(original)
+            mapped.repairs.append(repairs)
             if isinstance(found, UnreadableItem):
                 mapped.ids.append(None)
                 made: Sequence[bytes | ItemResult] = (reject_unreadable(found),)
             else:
-                whole = batch.completed(found, calls.shared)
+                whole = batch.with_batch_members(found, calls.shared)
                 mapped.ids.append(call_conversion.message_id(whole))
                 made = self._made(whole, PATHS[path] if not calls.is_batch else None, sender)
             mapped.items += made
@@ -129,8 +129,8 @@ class PostCalls:
     def _read(self, original: bytes) -> tuple[dict[str, Any] | UnreadableItem, tuple[MemberRepair, ...]]:
         """Return a message; one that holds what cannot be kept is put right, for nobody looks at the answer."""
         found = document.read_item(original, self._limits)
-        mended = repair.read(original, self._limits) if isinstance(found, UnreadableItem) else None
-        return mended if mended is not None else (found, ())
+        repairs = repair.read_leniently(original, self._limits) if isinstance(found, UnreadableItem) else None
+        return repairs if repairs is not None else (found, ())
 
     def _made(
         self, whole: dict[str, Any], by_path: CallType | None, sender: CallSender
@@ -180,11 +180,11 @@ class PostCalls:
         return read
 
 
-def _told(mapped: _Mapped, verdicts: Sequence[ItemResult]) -> Iterator[CallResult]:
+def _call_results(mapped: _MappedCalls, results: Sequence[ItemResult]) -> Iterator[CallResult]:
     by_message: dict[int, list[ItemResult]] = {}
-    for at, verdict in zip(mapped.of, verdicts, strict=True):
-        by_message.setdefault(at, []).append(verdict)
+    for at, result in zip(mapped.of, results, strict=True):
+        by_message.setdefault(at, []).append(result)
     for at, message_id in enumerate(mapped.ids):
         found = by_message.get(at)
-        worst = min(found, key=lambda verdict: _WORST_FIRST.index(verdict.outcome)) if found else None
-        yield CallResult(index=at, message_id=message_id, verdict=worst, mended=mapped.mended[at])
+        worst = min(found, key=lambda result: _WORST_FIRST.index(result.outcome)) if found else None
+        yield CallResult(index=at, message_id=message_id, result=worst, repairs=mapped.repairs[at])

@@ -108,7 +108,7 @@ class BindingContext:
     public_url: str = ""
 
 
-def ground(settings: IngestSettings, systems: Mapping[str, DeliveryMapper]) -> BindingContext:
+def binding_context(settings: IngestSettings, systems: Mapping[str, DeliveryMapper]) -> BindingContext:
     """Return what the settings say, over these systems."""
     return BindingContext(
         systems=systems,
@@ -121,9 +121,9 @@ def ground(settings: IngestSettings, systems: Mapping[str, DeliveryMapper]) -> B
 class WebhookBindings:
     """All bindings in memory, refreshed by `run`."""
 
-    def __init__(self, store: BindingStore, ground: BindingContext, *, refresh_s: float) -> None:
+    def __init__(self, store: BindingStore, binding_context: BindingContext, *, refresh_s: float) -> None:
         self._store = store
-        self._ground = ground
+        self._ground = binding_context
         self._refresh_s = refresh_s
         self._held: dict[str, WebhookBinding | BindingProblem] | None = (
             {} if isinstance(store, EmptyBindingStore) else None
@@ -149,7 +149,7 @@ class WebhookBindings:
         """Read the store anew; raises one of its `outages`."""
         stored = await self._store.all_bindings()
         before = self._held or {}
-        self._held = {each.source.name: bound(each, self._ground) for each in stored}
+        self._held = {each.source.name: resolve_binding(each, self._ground) for each in stored}
         for name, found in self._held.items():
             if isinstance(found, BindingProblem) and before.get(name) != found:
                 _log.error("a webhook cannot be served", source=name, trouble=str(found))
@@ -159,20 +159,20 @@ class WebhookBindings:
         await refresh_for_ever(self.refresh, what="webhooks", every_s=self._refresh_s, outages=self._store.outages)
 
 
-def bound(stored: StoredBinding, ground: BindingContext) -> WebhookBinding | BindingProblem:
+def resolve_binding(stored: StoredBinding, binding_context: BindingContext) -> WebhookBinding | BindingProblem:
     """Return the binding that a source's set-up means, or what is wrong with it."""
     try:
         setup = msgspec.convert(stored.setup, WebhookSetup)
     except msgspec.ValidationError:
         return BindingProblem.SETUP
-    recipe = ground.systems.get(setup.system)
+    recipe = binding_context.systems.get(setup.system)
     if recipe is None:
         return BindingProblem.SYSTEM
-    secrets = [_opened(secret, stored.source.name, ground) for secret in stored.secrets]
+    secrets = [_opened(secret, stored.source.name, binding_context) for secret in stored.secrets]
     usable = [secret for secret in secrets if secret is not None]
     if secrets and not usable:
         return BindingProblem.SECRET
-    base = ground.public_url.rstrip("/")
+    base = binding_context.public_url.rstrip("/")
     return WebhookBinding(
         source=stored.source,
         recipe=recipe,
@@ -183,12 +183,12 @@ def bound(stored: StoredBinding, ground: BindingContext) -> WebhookBinding | Bin
     )
 
 
-def _opened(stored: StoredWebhookSecret, source: str, ground: BindingContext) -> WebhookSecret | None:
+def _opened(stored: StoredWebhookSecret, source: str, binding_context: BindingContext) -> WebhookSecret | None:
     try:
         if stored.sealed is not None:
-            value = ground.seal.open(stored.sealed, owner=source)
-        elif ground.mounted is not None and stored.mounted is not None:
-            value = (ground.mounted / Path(stored.mounted).name).read_text(encoding="utf-8").strip()
+            value = binding_context.seal.open(stored.sealed, owner=source)
+        elif binding_context.mounted is not None and stored.mounted is not None:
+            value = (binding_context.mounted / Path(stored.mounted).name).read_text(encoding="utf-8").strip()
         else:
             return None
     except (CannotUnsealError, OSError, UnicodeDecodeError):

@@ -58,7 +58,7 @@ def parameters(text: str) -> dict[str, list[str]]:
     return found
 
 
-def document(delivery: InboundDelivery, form: BodyFormat, unwrap: str = "") -> Any:
+def parsed_body(delivery: InboundDelivery, form: BodyFormat, unwrap: str = "") -> Any:
     """Return what the body says; `unwrap` names the field of a form that holds JSON.
 
     Raises:
@@ -147,7 +147,7 @@ def _headers(text: bytes) -> Message:
     return BytesHeaderParser().parsebytes(text)
 
 
-def kept(delivery: InboundDelivery) -> bytes:
+def keepable_body(delivery: InboundDelivery) -> bytes:
     """Return what may be kept of the bytes: all, but of a form in parts only its fields, and no file."""
     if not _in_parts(delivery):
         return delivery.body

@@ -13,15 +13,15 @@ from enum import StrEnum
 import msgspec
 
 from services.ingest.forms.webhooks.bindings import BindingProblem, WebhookBinding, WebhookBindings
-from services.ingest.forms.webhooks.delivery import InboundDelivery, MalformedDeliveryError, kept
+from services.ingest.forms.webhooks.delivery import InboundDelivery, MalformedDeliveryError, keepable_body
 from services.ingest.forms.webhooks.mapping.compiler import VendorAnswer
 from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryContext, MappedDelivery, TooManyEventsError
-from services.ingest.forms.webhooks.signatures import SignatureFinding, allowed, verify
+from services.ingest.forms.webhooks.signatures import SignatureFinding, is_allowed, verify
 from services.ingest.http.exchange import HttpRequest, HttpResponse, RequestBody
 from services.ingest.metrics import IngestMetrics
 from services.ingest.publish.intake import IntakeRequest, TouchpointIntake
 from services.ingest.reasons import ItemOutcome, RequestRefusal, RequestRefusedError, TouchpointRejection
-from services.ingest.results.verdict import ItemResult
+from services.ingest.results.item_result import ItemResult
 from services.runtime.clock import Clock
 from services.runtime.telemetry.logs import get_logger
 
@@ -48,7 +48,7 @@ class InboundOutcome(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-class _Heard(msgspec.Struct, frozen=True, kw_only=True):
+class _CountsView(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a vendor that reads none."""
 
     accepted: int
@@ -84,49 +84,49 @@ class PostWebhook:
         self._clock = clock
         self._limits = limits
 
-    async def answer(self, call: HttpRequest, inlet: RequestBody) -> HttpResponse:
+    async def answer(self, request: HttpRequest, request_body: RequestBody) -> HttpResponse:
         """Answer one delivery."""
-        binding = self._binding(call)
+        binding = self._binding(request)
         system = binding.recipe.system.name
         try:
-            reply, became = await self._deliver(binding, call, inlet)
+            reply, became = await self._deliver(binding, request, request_body)
         except RequestRefusedError:
             self._metrics.webhooks.labels(system, InboundOutcome.REFUSED).inc()
             raise
         self._metrics.webhooks.labels(system, became).inc()
         return reply
 
-    def _binding(self, call: HttpRequest) -> WebhookBinding:
-        found = self._bindings.find(call.params["source"])
+    def _binding(self, request: HttpRequest) -> WebhookBinding:
+        found = self._bindings.find(request.params["source"])
         if isinstance(found, BindingProblem) or not self._bindings.read:
             raise self._not_now(RequestRefusal.WEBHOOK_NOT_READY)
         if found is None:
             raise RequestRefusedError(RequestRefusal.WEBHOOK_UNKNOWN)
-        call.source = found.source  # whose refusals these are, so that its people can look them up
+        request.source = found.source  # whose refusals these are, so that its people can look them up
         if found.source.disabled:
             raise RequestRefusedError(RequestRefusal.SOURCE_DISABLED)
-        if not allowed(call.address, found.addresses):
+        if not is_allowed(request.address, found.addresses):
             raise RequestRefusedError(RequestRefusal.ADDRESS_NOT_ALLOWED)
         return found
 
     async def _deliver(
-        self, binding: WebhookBinding, call: HttpRequest, inlet: RequestBody
+        self, binding: WebhookBinding, request: HttpRequest, request_body: RequestBody
     ) -> tuple[HttpResponse, InboundOutcome]:
         now = self._clock.now()
-        delivery = _delivery(binding, call, await inlet.read())
+        delivery = _delivery(binding, request, await request_body.read())
         facts = DeliveryContext(received_at=now, options=binding.options)
         greeting = binding.recipe.handshake(delivery, facts, proven=False)
         if greeting is None:
-            if call.method not in binding.recipe.system.methods:
+            if request.method not in binding.recipe.system.methods:
                 raise RequestRefusedError(
                     RequestRefusal.METHOD_NOT_ALLOWED, headers={"allow": ", ".join(binding.recipe.system.methods)}
                 )
             self._prove(binding, delivery)
-            call.admit(binding.source)
+            request.admit(binding.source)
             greeting = binding.recipe.handshake(delivery, facts, proven=True)
         if greeting is not None:
-            return _reply(greeting, call.method), InboundOutcome.HANDSHAKE
-        return await self._take(binding, delivery, facts, call)
+            return _reply(greeting, request.method), InboundOutcome.HANDSHAKE
+        return await self._take(binding, delivery, facts, request)
 
     def _prove(self, binding: WebhookBinding, delivery: InboundDelivery) -> None:
         finding = verify(binding.recipe.system.signature, delivery, binding.secrets, self._clock.now())
@@ -138,21 +138,21 @@ class PostWebhook:
         raise RequestRefusedError(_REFUSALS[finding])
 
     async def _take(
-        self, binding: WebhookBinding, delivery: InboundDelivery, facts: DeliveryContext, call: HttpRequest
+        self, binding: WebhookBinding, delivery: InboundDelivery, facts: DeliveryContext, request: HttpRequest
     ) -> tuple[HttpResponse, InboundOutcome]:
         opened = self._opened(binding, delivery, facts)
-        request = _request(binding, delivery, opened, call.header(b"traceparent"))
-        if not request.items:
-            return _answered(opened, (), call.method), InboundOutcome.IGNORED
+        intake_request = _intake_request(binding, delivery, opened, request.header(b"traceparent"))
+        if not intake_request.items:
+            return _answered(opened, (), request.method), InboundOutcome.IGNORED
         try:
             async with asyncio.timeout(self._limits.within_s):
-                verdicts = await self._intake.take(request)
+                results = await self._intake.take(intake_request)
         except TimeoutError:
             raise self._not_now(RequestRefusal.WEBHOOK_TIMEOUT) from None
-        if any(verdict.outcome is ItemOutcome.UNAVAILABLE for verdict in verdicts):
+        if any(result.outcome is ItemOutcome.UNAVAILABLE for result in results):
             raise self._not_now(RequestRefusal.WEBHOOK_TIMEOUT)
         became = InboundOutcome.MALFORMED if opened is None else InboundOutcome.TAKEN
-        return _answered(opened, verdicts, call.method), became
+        return _answered(opened, results, request.method), became
 
     def _opened(
         self, binding: WebhookBinding, delivery: InboundDelivery, facts: DeliveryContext
@@ -170,41 +170,43 @@ class PostWebhook:
         return RequestRefusedError(refusal, headers={"retry-after": str(after)}, retry_after=after)
 
 
-def _delivery(binding: WebhookBinding, call: HttpRequest, body: bytes) -> InboundDelivery:
-    query = call.query.decode("latin-1")
+def _delivery(binding: WebhookBinding, request: HttpRequest, body: bytes) -> InboundDelivery:
+    query = request.query.decode("latin-1")
     url = f"{binding.url}?{query}" if binding.url and query else binding.url
     return InboundDelivery(
-        method=call.method,
+        method=request.method,
         url=url,
         query=query,
-        headers={name.decode("latin-1"): value.decode("latin-1").strip() for name, value in call.headers.items()},
+        headers={name.decode("latin-1"): value.decode("latin-1").strip() for name, value in request.headers.items()},
         body=body,
-        address=call.address,
-        tail=call.params.get("token", ""),
+        address=request.address,
+        tail=request.params.get("token", ""),
     )
 
 
-def _request(
+def _intake_request(
     binding: WebhookBinding, delivery: InboundDelivery, opened: MappedDelivery | None, trace: str
 ) -> IntakeRequest:
     if opened is None:
         refused = ItemResult(outcome=ItemOutcome.REJECTED, reason=TouchpointRejection.NOT_OF_SYSTEM)
-        return IntakeRequest(items=(refused,), originals=(kept(delivery),), source=binding.source, traceparent=trace)
+        return IntakeRequest(
+            items=(refused,), originals=(keepable_body(delivery),), source=binding.source, traceparent=trace
+        )
     return IntakeRequest(
         items=[msgspec.json.encode(mapped.document) for mapped in opened.mapped],
         originals=[mapped.raw for mapped in opened.mapped],
         source=binding.source,
         traceparent=trace,
         untimed=frozenset(at for at, mapped in enumerate(opened.mapped) if mapped.untimed),
-        mends=True,
+        allows_repairs=True,
     )
 
 
-def _answered(opened: MappedDelivery | None, verdicts: Sequence[ItemResult], method: str) -> HttpResponse:
+def _answered(opened: MappedDelivery | None, results: Sequence[ItemResult], method: str) -> HttpResponse:
     if opened is not None and opened.answer is not None:
         return _reply(opened.answer, method)
-    counts = Counter(verdict.outcome for verdict in verdicts)
-    heard = _Heard(
+    counts = Counter(result.outcome for result in results)
+    heard = _CountsView(
         accepted=counts[ItemOutcome.ACCEPTED],
         duplicate=counts[ItemOutcome.DUPLICATE],
         rejected=counts[ItemOutcome.REJECTED],

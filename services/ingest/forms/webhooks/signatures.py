@@ -71,7 +71,7 @@ def verify(
     return _token(signature, delivery, usable)
 
 
-def allowed(address: str, networks: Sequence[str]) -> bool:
+def is_allowed(address: str, networks: Sequence[str]) -> bool:
     """Return whether an address (of IPv6, a network) stands in one of `networks`; none at all allow every address."""
     if not networks:
         return True

@@ -6,9 +6,9 @@ from services.ingest.forms.webhooks.delivery import (
     BodyFormat,
     InboundDelivery,
     MalformedDeliveryError,
-    document,
     fields_of,
-    kept,
+    keepable_body,
+    parsed_body,
 )
 
 
@@ -26,7 +26,7 @@ def test_fields_are_read_and_files_are_neither_read_nor_kept() -> None:
     )
 
     assert fields_of(delivery) == {"subject": ["환불"], "to": ["a@example.com", "b@example.com"]}
-    assert kept(delivery) == b"subject=%ED%99%98%EB%B6%88&to=a%40example.com&to=b%40example.com"
+    assert keepable_body(delivery) == b"subject=%ED%99%98%EB%B6%88&to=a%40example.com&to=b%40example.com"
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_a_form_without_its_boundary_is_none(boundary: str) -> None:
     delivery = form(b'name="a"\r\n\r\n1', boundary=boundary)
 
     with pytest.raises(MalformedDeliveryError):
-        document(delivery, BodyFormat.FORM)
-    assert kept(delivery) == b""
+        parsed_body(delivery, BodyFormat.FORM)
+    assert keepable_body(delivery) == b""
 
 
 def test_a_form_of_too_many_parts_is_none() -> None:

@@ -28,7 +28,7 @@ from services.ingest.forms.webhooks.mapping.system_schema import (
     TokenSignature,
     TwilioSignature,
 )
-from services.ingest.forms.webhooks.signatures import SignatureFinding, WebhookSecret, allowed, verify
+from services.ingest.forms.webhooks.signatures import SignatureFinding, WebhookSecret, is_allowed, verify
 from tests.unit.ingest.webhooks.deliveries import NOW, example
 
 VECTORS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("vectors.json").read_text(encoding="utf-8"))
@@ -284,7 +284,7 @@ def test_basic_credentials_are_user_and_password() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "is_allowed"),
+    ("address", "allowed"),
     [
         ("211.249.40.1", True),
         ("211.249.40.32", False),
@@ -294,8 +294,8 @@ def test_basic_credentials_are_user_and_password() -> None:
         ("2001:db8::/64", False),
     ],
 )
-def test_naver_s_networks_are_the_only_ones_it_comes_from(address: str, is_allowed: bool) -> None:
+def test_naver_s_networks_are_the_only_ones_it_comes_from(address: str, allowed: bool) -> None:
     networks = system_files.shipped()["naver_talktalk"].system.addresses
 
-    assert allowed(address, networks) is is_allowed
-    assert allowed(address, ())
+    assert is_allowed(address, networks) is allowed
+    assert is_allowed(address, ())

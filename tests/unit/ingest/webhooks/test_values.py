@@ -6,10 +6,15 @@ from typing import Any
 import pytest
 
 from services.ingest.forms.webhooks.delivery import InboundDelivery
-from services.ingest.forms.webhooks.mapping.conditions import test_of as compiled_test
+from services.ingest.forms.webhooks.mapping.conditions import compile_condition as compiled_test
 from services.ingest.forms.webhooks.mapping.paths import EventContext, EventPathError, compile_path
 from services.ingest.forms.webhooks.mapping.system_schema import EventCondition, Wanted
-from services.ingest.forms.webhooks.mapping.values import EventValueError, ValueSpecError, maker, template
+from services.ingest.forms.webhooks.mapping.values import (
+    EventValueError,
+    ValueSpecError,
+    compile_template,
+    compile_value,
+)
 from tests.unit.ingest.webhooks.deliveries import NOW
 
 EVENT: dict[str, Any] = {
@@ -98,7 +103,7 @@ def test_what_is_no_path_is_refused(path: str) -> None:
     ],
 )
 def test_a_template_is_filled_or_left_out_whole(text: str, made: str | None) -> None:
-    assert template(text)(VIEW) == made
+    assert compile_template(text)(VIEW) == made
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,7 @@ def test_a_template_is_filled_or_left_out_whole(text: str, made: str | None) -> 
     ],
 )
 def test_a_value_is_made_as_its_member_wants_it(spec: object, name: str, made: object) -> None:
-    assert maker(spec, name)(VIEW) == made
+    assert compile_value(spec, name)(VIEW) == made
 
 
 @pytest.mark.parametrize(
@@ -154,7 +159,7 @@ def test_a_value_is_made_as_its_member_wants_it(spec: object, name: str, made: o
 def test_a_time_is_read_in_every_way_that_vendors_write_it(text: str, form: str, zone: str, moment: str) -> None:
     view = EventContext(event={"at": text}, whole=None, delivery=VIEW.delivery, received_at=NOW)
 
-    assert maker({"path": "at", "time": form, "zone": zone}, "occurred_at")(view) == moment
+    assert compile_value({"path": "at", "time": form, "zone": zone}, "occurred_at")(view) == moment
 
 
 @pytest.mark.parametrize("form", ["iso", "s", "ms", "rfc2822", "%Y"])
@@ -162,7 +167,7 @@ def test_a_time_is_read_in_every_way_that_vendors_write_it(text: str, form: str,
 def test_what_is_no_time_is_a_problem_that_does_not_quote_it(text: str, form: str) -> None:
     view = EventContext(event={"at": text}, whole=None, delivery=VIEW.delivery, received_at=NOW)
     with pytest.raises(EventValueError) as caught:
-        maker({"path": "at", "time": form}, "occurred_at")(view)
+        compile_value({"path": "at", "time": form}, "occurred_at")(view)
 
     assert text not in str(caught.value).replace("-", "", 1) or text == "-"
 
@@ -170,7 +175,7 @@ def test_what_is_no_time_is_a_problem_that_does_not_quote_it(text: str, form: st
 def test_seconds_between_two_times_are_left_out_where_one_is_missing_or_they_run_back() -> None:
     def between(start: str | None, end: str) -> object:
         view = EventContext(event={"a": start, "b": end}, whole=None, delivery=VIEW.delivery, received_at=NOW)
-        return maker({"path": "b", "since": "a"}, "wait_s")(view)
+        return compile_value({"path": "b", "since": "a"}, "wait_s")(view)
 
     assert between("2026-11-22T00:00:00Z", "2026-11-22T00:00:01.5Z") == 1.5
     assert between(None, "2026-11-22T00:00:01Z") is None
@@ -180,7 +185,7 @@ def test_seconds_between_two_times_are_left_out_where_one_is_missing_or_they_run
 @pytest.mark.parametrize("number", ["many", "", "1,5x", "NaN", "inf", "1e999"])
 def test_what_is_no_number_is_never_taken_for_one(number: str) -> None:
     view = EventContext(event={"n": number}, whole=None, delivery=VIEW.delivery, received_at=NOW)
-    make = maker({"path": "n"}, "wait_s")
+    make = compile_value({"path": "n"}, "wait_s")
 
     if not number:
         assert make(view) is None
@@ -192,7 +197,7 @@ def test_what_is_no_number_is_never_taken_for_one(number: str) -> None:
 def test_a_text_that_is_too_long_is_cut() -> None:
     view = EventContext(event={"t": "가" * 9000}, whole=None, delivery=VIEW.delivery, received_at=NOW)
 
-    assert maker("{t}", "text")(view) == "가" * 8192
+    assert compile_value("{t}", "text")(view) == "가" * 8192
 
 
 @pytest.mark.parametrize(
@@ -267,12 +272,12 @@ def test_an_address_is_of_another_domain_or_not(header: str, recipient: str, hol
 
 def test_a_time_without_a_zone_counts_only_where_somebody_says_the_zone() -> None:
     view = replace(VIEW, event={"local": "2026-11-22T09:15:00", "utc": "2026-11-22T00:20:00Z"}, options={})
-    make = maker({"path": ["local", "utc"], "zone": "@option.zone"}, "occurred_at")
+    make = compile_value({"path": ["local", "utc"], "zone": "@option.zone"}, "occurred_at")
 
     assert make(view) == "2026-11-22T00:20:00Z"
     assert make(replace(view, options={"zone": "Asia/Seoul"})) == "2026-11-22T00:15:00Z"
     with pytest.raises(EventValueError, match="the option zone names none"):
-        maker({"path": "local", "zone": "@option.zone"}, "occurred_at")(view)
+        compile_value({"path": "local", "zone": "@option.zone"}, "occurred_at")(view)
 
 
 def test_all_conditions_must_hold_and_of_several_groups_any() -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.ingest.forms.webhooks.mapping.conditions import Test, test_of
+from services.ingest.forms.webhooks.mapping.conditions import ConditionTest, compile_condition
 from services.ingest.forms.webhooks.mapping.paths import EventContext, EventPathError, Getter, compile_path
 from services.ingest.forms.webhooks.mapping.system_schema import (
     AnswerSpec,
@@ -14,7 +14,13 @@ from services.ingest.forms.webhooks.mapping.system_schema import (
     HandshakeSpec,
     TouchpointSpec,
 )
-from services.ingest.forms.webhooks.mapping.values import Maker, ValueSpecError, has_no_time, maker, template
+from services.ingest.forms.webhooks.mapping.values import (
+    ValueReader,
+    ValueSpecError,
+    compile_template,
+    compile_value,
+    has_no_time,
+)
 
 NESTED = frozenset({"customer", "refs", "attributes"})
 """Members whose own members stand each for itself: one that cannot be read leaves the others alone."""
@@ -46,8 +52,8 @@ Fill = Callable[[EventContext], Any]
 class CompiledEntry:
     """One entry of the file, ready. `members` by their dotted names, as `flat` gives them."""
 
-    test: Test
-    members: Mapping[str, Maker]
+    test: ConditionTest
+    members: Mapping[str, ValueReader]
     native: Getter | None = None
     each: Sequence[str] | None = None
     has_no_time: bool = False
@@ -60,7 +66,7 @@ class CompiledHandshake:
 
     method: str
     signed: bool
-    test: Test
+    test: ConditionTest
     answer: Callable[[EventContext], VendorAnswer]
 
 
@@ -74,15 +80,15 @@ class SystemCompiler:
     def step(self, number: int, entry: TouchpointSpec) -> CompiledEntry:
         """Return an entry, ready."""
         place = f"touchpoints[{number}]"
-        members: dict[str, Maker] = {}
+        members: dict[str, ValueReader] = {}
         fields = self._made(f"{place}.fields", _over, self._system.defaults, entry.fields) or {}
         for name, spec in fields.items():
-            made = self._made(f"{place}.fields.{name}", maker, spec, name)
+            made = self._made(f"{place}.fields.{name}", compile_value, spec, name)
             if made is not None:
                 members[name] = made
         native = self._made(f"{place}.native", _native, entry.native) if entry.native is not None else None
         return CompiledEntry(
-            test=self._made(f"{place}.when", test_of, entry.when) or _never,
+            test=self._made(f"{place}.when", compile_condition, entry.when) or _never,
             members=members,
             native=native,
             each=[name for name in entry.each.split(".") if name] if entry.each is not None else None,
@@ -95,7 +101,7 @@ class SystemCompiler:
         return CompiledHandshake(
             method=shake.method,
             signed=shake.signed,
-            test=self._made(f"{place}.when", test_of, shake.when) or _never,
+            test=self._made(f"{place}.when", compile_condition, shake.when) or _never,
             answer=self.answer(f"{place}.answer", shake.answer),
         )
 
@@ -118,7 +124,7 @@ class SystemCompiler:
             return None
 
 
-def flat(fields: Mapping[str, Any]) -> dict[str, Any]:
+def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields with the members of `customer`, `refs` and `attributes` taken out: `customer.phone`.
 
     Raises:
@@ -137,7 +143,7 @@ def flat(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _over(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields over the defaults, member by member; null takes a default away."""
-    return {name: spec for name, spec in {**flat(defaults), **flat(fields)}.items() if spec is not None}
+    return {name: spec for name, spec in {**flattened(defaults), **flattened(fields)}.items() if spec is not None}
 
 
 def _native(text: str) -> Getter:
@@ -167,5 +173,5 @@ def _filler(node: Any) -> Fill:
         parts = [_filler(child) for child in node]
         return lambda view: [fill(view) for fill in parts]
     if isinstance(node, str) and "{" in node:
-        return template(node)
+        return compile_template(node)
     return lambda _: node

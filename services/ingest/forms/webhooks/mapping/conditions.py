@@ -8,10 +8,10 @@ from services.ingest.forms.webhooks.mapping.paths import EventContext, EventPath
 from services.ingest.forms.webhooks.mapping.system_schema import EventCondition, Scalar, Wanted, When
 from services.ingest.forms.webhooks.mapping.values import ValueSpecError
 
-Test = Callable[[EventContext], bool]
+ConditionTest = Callable[[EventContext], bool]
 
 
-def test_of(when: When | list[When]) -> Test:
+def compile_condition(when: When | list[When]) -> ConditionTest:
     """Return the test that `when` means: all of its conditions, of a list any one group.
 
     Raises:
@@ -25,7 +25,7 @@ def _groups(when: When | list[When]) -> list[When]:
     return when if isinstance(when, list) else [when]
 
 
-def _test(path: str, wanted: Wanted) -> Test:
+def _test(path: str, wanted: Wanted) -> ConditionTest:
     get = _getter(path)
     if isinstance(wanted, EventCondition):
         return _condition(get, wanted)
@@ -33,7 +33,7 @@ def _test(path: str, wanted: Wanted) -> Test:
     return lambda view: _text(get, view) in values
 
 
-def _condition(get: Getter, wanted: EventCondition) -> Test:
+def _condition(get: Getter, wanted: EventCondition) -> ConditionTest:
     tests: list[Callable[[str], bool]] = []
     if wanted.one_of is not None:
         included = _folded(list(wanted.one_of))
@@ -71,15 +71,15 @@ def _getter(path: str) -> Getter:
         raise ValueSpecError(str(error)) from None
 
 
-def _same(get: Getter, other: Getter) -> Test:
+def _same(get: Getter, other: Getter) -> ConditionTest:
     return _compared(get, other, same=True)
 
 
-def _different(get: Getter, other: Getter) -> Test:
+def _different(get: Getter, other: Getter) -> ConditionTest:
     return _compared(get, other, same=False)
 
 
-def _compared(get: Getter, other: Getter, *, same: bool) -> Test:
+def _compared(get: Getter, other: Getter, *, same: bool) -> ConditionTest:
     """Whether two values that are both there are the same; in constant time, as one of them may be a secret."""
 
     def test(view: EventContext) -> bool:
@@ -92,7 +92,7 @@ def _compared(get: Getter, other: Getter, *, same: bool) -> Test:
 _ADDRESS = re.compile(r'[^\s<>,;:"()]+@[^\s<>,;:"()]+')
 
 
-def _not_in(get: Getter, other: Getter) -> Test:
+def _not_in(get: Getter, other: Getter) -> ConditionTest:
     def test(view: EventContext) -> bool:
         listed = {one.strip() for one in _text(other, view).split(",")}
         return not any({one, _domain(one)} & listed for one in _ADDRESS.findall(_text(get, view)))
@@ -100,7 +100,7 @@ def _not_in(get: Getter, other: Getter) -> Test:
     return test
 
 
-def _of_other_domain(get: Getter, other: Getter) -> Test:
+def _of_other_domain(get: Getter, other: Getter) -> ConditionTest:
     def test(view: EventContext) -> bool:
         own = {_domain(one) for one in _ADDRESS.findall(_text(other, view))}
         return not any(_domain(one) in own for one in _ADDRESS.findall(_text(get, view)))

@@ -99,7 +99,7 @@ class DeliveryMapper:
         if not near:
             return None
         try:
-            whole = deliveries.document(delivery, self.system.body, self.system.unwrap)
+            whole = deliveries.parsed_body(delivery, self.system.body, self.system.unwrap)
         except MalformedDeliveryError:
             whole = None  # a HEAD has no body, and needs none
         view = self._view(delivery, facts, whole)
@@ -112,7 +112,7 @@ class DeliveryMapper:
             MalformedError: it is not what the system sends.
             TooManyError: it holds more events.
         """
-        whole = deliveries.document(delivery, self.system.body, self.system.unwrap)
+        whole = deliveries.parsed_body(delivery, self.system.body, self.system.unwrap)
         view = self._view(delivery, facts, whole)
         views = [view] if self._split is None else self._events(view, self._split, most)
         mapped: list[MappedTouchpoint] = []
@@ -154,7 +154,7 @@ class DeliveryMapper:
             whole=whole,
             delivery=delivery,
             received_at=facts.received_at,
-            raw=deliveries.kept(delivery),
+            raw=deliveries.keepable_body(delivery),
             options={**self.system.options, **facts.options},
         )
 

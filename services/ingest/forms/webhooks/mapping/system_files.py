@@ -18,7 +18,7 @@ from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.strict_yaml import shapes, yaml_text
 from schemas.strict_yaml.yaml_text import YamlText
 from schemas.vocabulary import Channel
-from services.ingest.forms.webhooks.mapping.compiler import SystemProblem, flat
+from services.ingest.forms.webhooks.mapping.compiler import SystemProblem, flattened
 from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMapper, UnusableSystemError
 from services.ingest.forms.webhooks.mapping.system_schema import ChannelSystem, HmacSignature, TokenSignature
 from services.ingest.forms.webhooks.mapping.values import ValueSpecError
@@ -150,7 +150,7 @@ def _problems(system: ChannelSystem, stem: str) -> Iterator[SystemProblem]:
         yield SystemProblem(place="touchpoints", message="say at least one touchpoint that an event becomes")
     for number, entry in enumerate(system.touchpoints):
         try:
-            fields = {**flat(system.defaults), **flat(entry.fields)}
+            fields = {**flattened(system.defaults), **flattened(entry.fields)}
         except ValueSpecError:
             continue  # the recipe says where
         yield from _member_problems(f"touchpoints[{number}]", fields, native=entry.native is not None)

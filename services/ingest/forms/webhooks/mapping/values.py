@@ -19,7 +19,7 @@ import msgspec
 from services.ingest.forms.webhooks.mapping.paths import EventContext, EventPathError, Getter, as_text, compile_path
 from services.ingest.forms.webhooks.mapping.system_schema import ValueSpec
 
-Maker = Callable[[EventContext], Any]
+ValueReader = Callable[[EventContext], Any]
 
 TIMES = frozenset({"occurred_at", "due_at"})
 NUMBERS = frozenset(
@@ -40,7 +40,7 @@ class ValueSpecError(Exception):
     """The file says something that cannot be followed."""
 
 
-def maker(spec: Any, name: str) -> Maker:
+def compile_value(spec: Any, name: str) -> ValueReader:
     """Return the maker for what a file says about the member `name` (`customer.phone`, `wait_s`, `attributes.x`).
 
     Raises:
@@ -49,7 +49,7 @@ def maker(spec: Any, name: str) -> Maker:
     if isinstance(spec, dict) and spec.keys() & _FINDS:
         return _made(_converted(spec), name)
     if isinstance(spec, dict) and (name in _OBJECTS or name.startswith("attributes.") or _is_identifier(name)):
-        nested = {str(member): maker(said, f"{name}.{member}") for member, said in spec.items()}
+        nested = {str(member): compile_value(said, f"{name}.{member}") for member, said in spec.items()}
         return lambda view: _members(nested, view)
     if isinstance(spec, dict | list):
         raise ValueSpecError("say `path` or `template`, or a constant")
@@ -67,7 +67,7 @@ def _is_identifier(name: str) -> bool:
     return name.startswith("customer.") and name.count(".") == 1
 
 
-def _members(nested: Mapping[str, Maker], view: EventContext) -> dict[str, Any] | None:
+def _members(nested: Mapping[str, ValueReader], view: EventContext) -> dict[str, Any] | None:
     made = {member: make(view) for member, make in nested.items()}
     return {member: value for member, value in made.items() if value is not None} or None
 
@@ -101,11 +101,11 @@ def _without_receipt(value: ValueSpec) -> ValueSpec | None:
     return msgspec.structs.replace(value, path=paths, template=templates) if paths or templates else None
 
 
-def _made(given: ValueSpec, name: str) -> Maker:
+def _made(given: ValueSpec, name: str) -> ValueReader:
     value = _without_receipt(given) if name == "occurred_at" else given
     if value is None:
         return lambda _: None
-    finds = [template(text) for text in _many(value.template)] or [_getter(path) for path in _many(value.path)]
+    finds = [compile_template(text) for text in _many(value.template)] or [_getter(path) for path in _many(value.path)]
     steps = _steps(value, name)
 
     def make(view: EventContext) -> Any:
@@ -173,7 +173,7 @@ def _getter(path: str) -> Getter:
         raise ValueSpecError(str(error)) from None
 
 
-def template(text: str) -> Getter:
+def compile_template(text: str) -> Getter:
     """Return what fills `{path}` in; `{{` is a brace. Absent when any of its values is.
 
     Raises:

@@ -13,7 +13,7 @@ from schemas.documents.touchpoint import SEALED_TEXT, IdentifierValue, Touchpoin
 from schemas.identifiers import identifier_types
 from schemas.identifiers.pseudonyms import pseudonym
 from services.ingest.privacy.policy import PrivacyRules, PrivacyTreatment, Tree
-from services.ingest.privacy.sealing import ValueSealer
+from services.ingest.privacy.value_sealing import ValueSealer
 from services.ingest.reasons import TouchpointRejection
 from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, RejectedTouchpoint
 

@@ -21,7 +21,7 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     facts: Facts = {}
     errors: tuple[FieldError, ...] = ()
     dropped: tuple[DroppedIdentifier, ...] = ()
-    mended: tuple[MemberRepair, ...] = ()
+    repairs: tuple[MemberRepair, ...] = ()
 
 
 def reject_unreadable(why: UnreadableItem) -> ItemResult:

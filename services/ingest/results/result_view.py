@@ -7,8 +7,8 @@ import msgspec
 
 from schemas.validation import FieldError
 from services.ingest.reasons import ItemOutcome, TouchpointRejection
+from services.ingest.results.item_result import ItemResult
 from services.ingest.results.messages import Language, say
-from services.ingest.results.verdict import ItemResult
 
 _KNOWN_ID_LENGTH = 255
 """Characters; a longer id is not the contract's, and is not sent back."""
@@ -35,39 +35,39 @@ class ItemResultView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     warnings: tuple[MemberNote, ...] = ()
 
 
-def result(at: int, verdict: ItemResult, language: Language, retry_after_s: int) -> ItemResultView:
+def view_of(at: int, result: ItemResult, language: Language, retry_after_s: int) -> ItemResultView:
     """Return what is said of the touchpoint at `at`."""
-    if verdict.reason is None and not verdict.dropped and not verdict.mended:
-        return ItemResultView(index=at, status=verdict.outcome, id=verdict.id)
+    if result.reason is None and not result.dropped and not result.repairs:
+        return ItemResultView(index=at, status=result.outcome, id=result.id)
     return ItemResultView(
         index=at,
-        status=verdict.outcome,
-        id=verdict.id if len(verdict.id or "") <= _KNOWN_ID_LENGTH else None,
-        code=str(verdict.reason) if verdict.reason is not None else None,
-        field=verdict.field or None,
-        message=message_of(verdict, language, retry_after_s),
-        errors=tuple(_error(error, language) for error in verdict.errors),
+        status=result.outcome,
+        id=result.id if len(result.id or "") <= _KNOWN_ID_LENGTH else None,
+        code=str(result.reason) if result.reason is not None else None,
+        field=result.field or None,
+        message=message_of(result, language, retry_after_s),
+        errors=tuple(_error(error, language) for error in result.errors),
         warnings=tuple(
             MemberNote(
                 path=f"customer.{dropped.type}",
                 code=str(dropped.reason),
                 message=say(dropped.reason, language, type=dropped.type),
             )
-            for dropped in verdict.dropped
+            for dropped in result.dropped
         )
         + tuple(
-            MemberNote(path=note.path, code=str(note.how), message=say(note.how, language)) for note in verdict.mended
+            MemberNote(path=note.path, code=str(note.how), message=say(note.how, language)) for note in result.repairs
         ),
     )
 
 
-def message_of(verdict: ItemResult, language: Language, retry_after_s: int) -> str | None:
+def message_of(result: ItemResult, language: Language, retry_after_s: int) -> str | None:
     """Return the sentence for a verdict, None where there is nothing to say."""
-    if verdict.reason is None:
+    if result.reason is None:
         return None
-    if verdict.reason is TouchpointRejection.INVALID_FIELD and len(verdict.errors) == 1:
-        return _error(verdict.errors[0], language).message
-    return say(verdict.reason, language, **{"retry_after": retry_after_s, **verdict.facts})
+    if result.reason is TouchpointRejection.INVALID_FIELD and len(result.errors) == 1:
+        return _error(result.errors[0], language).message
+    return say(result.reason, language, **{"retry_after": retry_after_s, **result.facts})
 
 
 def _error(error: FieldError, language: Language) -> MemberNote:
