@@ -40,7 +40,7 @@ def answering(*statuses: int, headers: dict[str, str] | None = None) -> Answer:
     return answer
 
 
-async def settled(engine: Engine, attempts: int) -> None:
+async def attempts_written(engine: Engine, attempts: int) -> None:
     """Wait until so many attempts are written."""
     await until(lambda: engine.value("SELECT count(*) = $1 FROM alerts.attempts", attempts))
 
@@ -56,7 +56,7 @@ async def test_the_push_latency_counts_from_the_revision_and_not_from_when_it_wa
         sums = []
         for number, revision in enumerate((friction, worse), 1):
             await engine.take(revision)
-            await settled(engine, number)
+            await attempts_written(engine, number)
             await until(lambda: latency(engine)["count"] == number)  # noqa: B023  waited for in this turn
             sums.append(latency(engine)["sum"])
 
@@ -89,7 +89,7 @@ async def test_failures_go_down_the_ladder_under_one_id(database: str, clock: St
         await engine.take(a_friction())
         waits = []
         for attempt in range(1, len(RETRY_SCHEDULE) + 1):
-            await settled(engine, attempt)
+            await attempts_written(engine, attempt)
             due = await engine.value(
                 "SELECT greatest(d.next_at, e.paused_until) FROM alerts.deliveries d, alerts.endpoints e"
             )
@@ -112,7 +112,7 @@ async def test_a_receiver_that_recovers_gets_everything_once_and_in_order(databa
         await engine.endpoint(receiver.url)
         friction = a_friction()
         await engine.take(friction)
-        await settled(engine, 1)
+        await attempts_written(engine, 1)
         await engine.take(again(friction, severity=Severity.HIGH))
         await engine.take(again(friction, revision=3, severity=Severity.HIGH, state=FrictionDocumentState.RETRACTED))
 
@@ -150,7 +150,7 @@ async def test_five_days_of_failures_disable_and_what_waits_is_sent_after_enabli
     async with a_receiver(answering(503)) as receiver, an_engine(database, clock) as engine:
         endpoint, _ = await engine.endpoint(receiver.url)
         await engine.take(a_friction())
-        await settled(engine, 1)
+        await attempts_written(engine, 1)
         clock.advance(timedelta(days=5))
         await until(lambda: engine.value("SELECT NOT enabled FROM alerts.endpoints"))
         await engine.take(a_friction())
@@ -172,10 +172,10 @@ async def test_a_receiver_that_asks_for_time_gets_it_and_loses_no_step(database:
     ):
         await engine.endpoint(receiver.url)
         await engine.take(a_friction())
-        await settled(engine, 1)
+        await attempts_written(engine, 1)
         step, wait = await engine.value("SELECT (step, next_at - created_at) FROM alerts.deliveries")
         clock.advance(wait)
-        await settled(engine, 2)
+        await attempts_written(engine, 2)
 
     assert step == 0
     assert timedelta(seconds=120) <= wait <= timedelta(seconds=144)
@@ -187,7 +187,7 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(database: str, clock:
         async with a_receiver(answering(status, headers={"location": canary.url})) as receiver:
             await engine.endpoint(receiver.url)
             await engine.take(a_friction())
-            await settled(engine, 1)
+            await attempts_written(engine, 1)
         outcome = await engine.value("SELECT (outcome, reason) FROM alerts.attempts")
 
     assert (tuple(outcome), canary.calls) == (("retry", "http_3xx"), [])
@@ -266,7 +266,7 @@ async def test_a_lease_that_ran_out_is_taken_over_and_the_late_result_does_not_c
         clock.advance(seconds=61)
         await until(lambda: engine.value(f"SELECT ({PENDING}) = 0"))
         let_go.set()
-        await settled(engine, 2)
+        await attempts_written(engine, 2)
         state, attempt = await engine.value("SELECT (state, attempt) FROM alerts.deliveries")
         failures = await engine.value("SELECT consecutive_failures FROM alerts.endpoints")
 
@@ -279,7 +279,7 @@ async def test_a_rotation_signs_with_both_secrets_until_the_overlap_ends(databas
         endpoint, _ = await engine.endpoint(receiver.url)
         await engine.service.parts.administration.rotate_secret(endpoint, timedelta(hours=1), actor="test")
         await engine.take(a_friction())
-        await settled(engine, 1)  # a lease that ends before its result is written is another attempt
+        await attempts_written(engine, 1)  # a lease that ends before its result is written is another attempt
         clock.advance(timedelta(hours=1))
         await engine.take(a_friction())
         await until(lambda: len(receiver.calls) == 2)
@@ -294,7 +294,7 @@ async def test_an_empty_retry_after_is_the_schedules_own_next_step(database: str
     ):
         await engine.endpoint(receiver.url)
         await engine.take(a_friction())
-        await settled(engine, 1)
+        await attempts_written(engine, 1)
         due = await engine.value(NEXT_DUE)
         failures = await engine.value("SELECT consecutive_failures FROM alerts.endpoints")
 

@@ -63,7 +63,7 @@ async def every(engine: Engine) -> dict[UUID, Issue]:
     return {issue.id: issue for issue in found.issues}
 
 
-class Weather:
+class RandomChanges:
     """Changes issues at random: frictions come, worsen and go; people take, resolve and reopen."""
 
     def __init__(self, engine: Engine, clock: SteppingClock, chance: random.Random) -> None:
@@ -134,7 +134,7 @@ async def test_a_walk_misses_nothing_that_fitted_from_its_beginning_to_its_end(
 ) -> None:
     chance = random.Random(seed)
     async with an_engine(database, clock, dispatching=False) as engine:
-        weather = Weather(engine, clock, chance)
+        weather = RandomChanges(engine, clock, chance)
         await weather.begin(25)
         for wanted in FILTERS.values():
             staying = {i for i, issue in (await every(engine)).items() if fits(issue, wanted)}
@@ -279,20 +279,20 @@ async def test_a_page_by_severity_reads_a_page_of_100_000_issues_and_the_summary
             for wanted, index in ((UNRESOLVED, "issues_severest_unresolved"), (IssueFilter(), "issues_severest")):
                 first = await issue_list.page(connection, wanted, IssueOrder.SEVERITY, None, 200)
                 assert first.next is not None
-                asked = Asked(connection)
-                await issue_list.page(asked, wanted, IssueOrder.SEVERITY, first.next, 200)  # type: ignore[arg-type]  # it stands in for one
-                [page] = [s for s in asked.statements if "severity_rank" in s[0]]
+                recording = RecordingConnection(connection)
+                await issue_list.page(recording, wanted, IssueOrder.SEVERITY, first.next, 200)  # type: ignore[arg-type]  # it stands in for one
+                [page] = [s for s in recording.statements if "severity_rank" in s[0]]
                 steps = await explained(connection, *page)
                 assert [step.get("Index Name") for step in steps] == [None, index]
                 assert max(step["Actual Rows"] for step in steps) <= 201
-            asked = Asked(connection)
-            await issue_list.summary(asked, UNRESOLVED)  # type: ignore[arg-type]  # it stands in for one
-            steps = await explained(connection, *asked.statements[0])
+            recording = RecordingConnection(connection)
+            await issue_list.summary(recording, UNRESOLVED)  # type: ignore[arg-type]  # it stands in for one
+            steps = await explained(connection, *recording.statements[0])
             assert [step["Node Type"] for step in steps if "Index Name" in step] == ["Index Only Scan"]
 
 
-class Asked:
-    """A connection that remembers what it was asked."""
+class RecordingConnection:
+    """A connection that records its statements."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

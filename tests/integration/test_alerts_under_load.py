@@ -32,7 +32,7 @@ NOWHERE = "http://127.0.0.1:9/hook"
 LEASE = timedelta(seconds=60)
 
 
-async def claimed(engine: Engine, limit: int) -> list[LeasedDelivery]:
+async def leased_deliveries(engine: Engine, limit: int) -> list[LeasedDelivery]:
     async with acquire(engine.pool) as connection:
         return await delivery_store.lease_due(
             connection, owner="somebody", limit=limit, now=engine.clock.now(), lease=LEASE
@@ -45,7 +45,7 @@ async def test_what_is_critical_does_not_stand_in_line(database: str, clock: Ste
         await engine.take(*(a_friction() for _ in range(5)))
         clock.advance(seconds=1)
         await engine.take(a_friction(severity=Severity.CRITICAL))
-        [first] = await claimed(engine, 1)
+        [first] = await leased_deliveries(engine, 1)
         severity = await engine.value(
             "SELECT severity FROM alerts.issues JOIN alerts.deliveries USING (issue_id) WHERE delivery_id = $1",
             first.id,
@@ -61,7 +61,7 @@ async def test_a_message_that_becomes_urgent_takes_those_before_it_along(databas
         clock.advance(seconds=1)
         await engine.take(worse)
         await engine.take(again(worse, severity=Severity.CRITICAL))
-        taken = await claimed(engine, 1)
+        taken = await leased_deliveries(engine, 1)
         places = await engine.column("SELECT sequence FROM alerts.deliveries WHERE urgent ORDER BY sequence")
         [first] = await engine.column("SELECT sequence FROM alerts.deliveries WHERE delivery_id = $1", taken[0].id)
     assert (places, first) == ([1, 2], 1)
@@ -73,17 +73,17 @@ async def test_where_there_is_not_room_for_all_the_idle_endpoint_comes_first(
     async with an_engine(database, clock, dispatching=False) as engine:
         busy, _ = await engine.endpoint(NOWHERE, name="busy")
         await engine.take(*(a_friction() for _ in range(8)))
-        first = [due.endpoint_id for due in await claimed(engine, 8)]
+        first = [due.endpoint_id for due in await leased_deliveries(engine, 8)]
         idle, _ = await engine.endpoint(NOWHERE, name="idle")
         await engine.take(*(a_friction() for _ in range(4)))
-        second = [due.endpoint_id for due in await claimed(engine, 8)]
-        third = [due.endpoint_id for due in await claimed(engine, 16)]
+        second = [due.endpoint_id for due in await leased_deliveries(engine, 8)]
+        third = [due.endpoint_id for due in await leased_deliveries(engine, 16)]
     assert first == [busy] * 4, "no more than remain free"
     assert second == [idle] * 4, "the one with the least under way first"
     assert third == [busy] * 4, "up to its own limit"
 
 
-class Sleeper:
+class SleepPastLease:
     """Sleeps for longer than the lease once deliveries are claimed, the first time."""
 
     def __init__(self, clock: SteppingClock) -> None:
@@ -99,7 +99,7 @@ class Sleeper:
 async def test_who_slept_past_the_lease_does_not_send(database: str, clock: SteppingClock) -> None:
     async with (
         a_receiver() as receiver,
-        an_engine(database, clock, failpoints=Sleeper(clock)) as engine,
+        an_engine(database, clock, failpoints=SleepPastLease(clock)) as engine,
     ):
         await engine.endpoint(receiver.url)
         await engine.take(a_friction())
@@ -157,7 +157,7 @@ async def test_a_stream_that_moves_to_a_slower_replica_repeats_nothing(database:
     assert str(newest).encode() in seen[2]
 
 
-class Shelf:
+class RecordingPublisher:
     """A publisher that keeps what it is given."""
 
     def __init__(self) -> None:
@@ -171,7 +171,7 @@ class Shelf:
         return [one.version for one in issues if one.id == str(issue)]
 
 
-class Severed:
+class CutRelaySessions:
     """Cuts every session of the relay off between the acknowledgement and the mark, once."""
 
     def __init__(self, pool: Pool, meanwhile: "asyncio.Event") -> None:
@@ -196,13 +196,13 @@ async def test_a_relay_that_lost_its_session_publishes_the_latest_again(database
     async def line() -> str | None:
         return "line"
 
-    shelf, meanwhile = Shelf(), asyncio.Event()
+    shelf, meanwhile = RecordingPublisher(), asyncio.Event()
     async with an_engine(database, clock, dispatching=False) as engine, TaskOwner() as owner:
         await engine.endpoint(NOWHERE)
         friction = a_friction()
         await engine.take(friction)
         issue = await engine.value("SELECT issue_id FROM alerts.issues")
-        severed = Severed(engine.pool, meanwhile)
+        severed = CutRelaySessions(engine.pool, meanwhile)
         relay = IssueRelay(
             pool=engine.pool, clock=clock, publisher=shelf, line=line, topic="issues", failpoints=severed
         )

@@ -13,7 +13,7 @@ const WORDS = {
     frictions: (count) => `${count} ${count === 1 ? "friction" : "frictions"}`,
     since: ["since ", ""], snoozedUntil: ["alerts off until ", ""],
     last: "last", timeline: "Journey", evidence: "Why", audit: "History",
-    deliveries: "Alerts sent", customer: "customer", none: "none", mergedInto: "merged into",
+    deliveries: "Alerts sent", attempts: (count) => `${count} ${count === 1 ? "attempt" : "attempts"}`, customer: "customer", none: "none", mergedInto: "merged into",
     badKey: "This key cannot open the console.", offline: "The service does not answer. Please try again in a moment.",
     notAllowed: "This key can look, but not act.", conflict: "Somebody else was faster. Please check again.",
     retracted: "retracted", pending: "waiting", delivered: "delivered", exhausted: "failed",
@@ -41,7 +41,7 @@ const WORDS = {
     critical: "긴급", high: "높음", medium: "보통", low: "낮음", quiet: "알림 없음",
     frictions: (count) => `불편 ${count}건`, since: ["", "부터"], snoozedUntil: ["", "까지 알림 꺼짐"],
     last: "최근", timeline: "고객 여정", evidence: "발생 이유", audit: "처리 이력",
-    deliveries: "알림 발송 내역", customer: "고객", none: "없음", mergedInto: "병합된 이슈",
+    deliveries: "알림 발송 내역", attempts: (count) => `${count}회 시도`, customer: "고객", none: "없음", mergedInto: "병합된 이슈",
     badKey: "이 키로는 콘솔을 열 수 없습니다.", offline: "서비스가 응답하지 않습니다. 잠시 후 다시 시도해 주세요.",
     notAllowed: "이 키로는 조회만 할 수 있습니다.", conflict: "다른 담당자가 먼저 처리했습니다. 다시 확인해 주세요.",
     retracted: "철회됨", pending: "발송 대기", delivered: "전달 완료", exhausted: "발송 실패",
@@ -327,7 +327,7 @@ function detail(issue) {
   const events = issue.events.map((e) => element("li", {}, clock(e.at), ` ${e.actor}: ${say({ snoozed: "snoozed_", note: "note_" }[e.kind] ?? e.kind)}`,
     e.detail.note ? ` “${e.detail.note}”` : e.detail.reason ? ` (${say(e.detail.reason)})` : ""));
   const told = issue.deliveries.map((d) => element("li", {}, clock(d.created_at),
-    ` ${d.endpoint}: ${d.type}, ${say(d.state)}, ${d.attempts}×`));
+    ` ${d.endpoint}: ${d.type}, ${say(d.state)}, ${say("attempts")(d.attempts)}`));
   const extra = issue.state === "resolved" ? [] : [
     element("button", { type: "button", onclick: () => act(issue, "snooze", { for_s: 3600 }) }, say("snooze"))];
   const note = element("button", { type: "button", onclick: () => {

@@ -19,7 +19,7 @@ from tests.unit.alerts.builders import NOW, World, a_friction, an_issue
 HOUR = timedelta(hours=1)
 
 
-def said_of(*frictions: ReportedFriction, **members: object) -> Issue:
+def aggregates_of(*frictions: ReportedFriction, **members: object) -> Issue:
     return with_aggregates(an_issue(**members), frictions, keep_severity=False)
 
 
@@ -27,7 +27,7 @@ def test_the_latest_friction_gives_the_channel_and_the_worst_the_title() -> None
     worst = a_friction(1, severity=AlertSeverity.HIGH, channel="chat")
     latest = a_friction(2, channel="email")
 
-    said = said_of(latest, worst)
+    said = aggregates_of(latest, worst)
 
     assert (said.channel, said.title, said.severity) == ("email", worst.title, AlertSeverity.HIGH)
     assert (said.first_at, said.last_at, said.count) == (worst.occurred_at, latest.occurred_at, 2)
@@ -36,23 +36,25 @@ def test_the_latest_friction_gives_the_channel_and_the_worst_the_title() -> None
 
 def test_of_equally_bad_ones_the_latest_gives_the_title_and_at_one_instant_the_higher_id() -> None:
     early, late = a_friction(1), a_friction(2)
-    assert said_of(late, early).title == late.title
+    assert aggregates_of(late, early).title == late.title
 
     tied = [a_friction(n, occurred_at=NOW, channel=channel) for n, channel in ((1, "chat"), (2, "web"))]
     for order in (tied, tied[::-1]):
-        said = said_of(*order)
+        said = aggregates_of(*order)
         assert (said.title, said.channel, said.frictions) == (tied[1].title, "web", (tied[0].id, tied[1].id))
 
 
 def test_of_a_journey_the_last_known_reason_is_said() -> None:
     known, later, unknown = a_friction(1, reason="billing"), a_friction(2, reason="배송"), a_friction(3, reason=None)
 
-    assert said_of(known, later, unknown).reason == "배송"
-    assert said_of(a_friction(1, reason=None), reason="billing").reason is None
+    assert aggregates_of(known, later, unknown).reason == "배송"
+    assert aggregates_of(a_friction(1, reason=None), reason="billing").reason is None
 
 
 def test_without_a_journey_the_reason_is_what_it_groups_by() -> None:
-    assert said_of(a_friction(1, journey_id=None, reason="billing"), journey_id=None, reason="배송").reason == "배송"
+    assert (
+        aggregates_of(a_friction(1, journey_id=None, reason="billing"), journey_id=None, reason="배송").reason == "배송"
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,14 +73,14 @@ def test_the_best_service_level_counts_and_an_unknown_one_least(
 ) -> None:
     frictions = [a_friction(n, service_level=level) for n, level in enumerate(levels, 1)]
 
-    assert said_of(*frictions).service_level == best
+    assert aggregates_of(*frictions).service_level == best
 
 
 def test_of_one_reference_the_latest_number_is_said_and_sixteen_at_most() -> None:
     first = a_friction(1, refs={"case_id": "C-1", "order_id": "O-1"})
     second = a_friction(2, refs={"case_id": "C-2"} | {f"z{n:02}": "1" for n in range(20)})
 
-    refs = said_of(first, second).refs
+    refs = aggregates_of(first, second).refs
 
     assert len(refs) == 16
     assert list(refs.items())[:3] == [("case_id", "C-2"), ("order_id", "O-1"), ("z00", "1")]
@@ -89,7 +91,7 @@ def test_the_timeline_is_the_ten_latest_steps_of_all_frictions_each_once() -> No
         TimelineStep(occurred_at=NOW + timedelta(minutes=n), channel="phone", kind="call_ended") for n in range(12)
     ]
 
-    said = said_of(a_friction(1, timeline=tuple(steps[:8])), a_friction(2, timeline=tuple(steps[4:])))
+    said = aggregates_of(a_friction(1, timeline=tuple(steps[:8])), a_friction(2, timeline=tuple(steps[4:])))
 
     assert said.timeline == tuple(steps[2:])
 
@@ -107,7 +109,7 @@ def test_steps_of_one_instant_stand_in_one_order_whatever_is_known_of_them() -> 
     ]
     for turned in range(5):
         timeline = tuple(ordered[turned:] + ordered[:turned])
-        assert said_of(a_friction(1, timeline=timeline)).timeline == tuple(ordered)
+        assert aggregates_of(a_friction(1, timeline=timeline)).timeline == tuple(ordered)
 
 
 def test_without_a_friction_only_the_count_changes() -> None:

@@ -150,7 +150,7 @@ def next_revisions(draw: st.DrawFn, life: Life) -> list[ReportedFriction]:
     return draw(st.permutations(batch))
 
 
-def deeds(life: Life) -> st.SearchStrategy[Callable[[Issue], ActionVerdict]]:
+def actions_on(life: Life) -> st.SearchStrategy[Callable[[Issue], ActionVerdict]]:
     """What a person, or the end of a snooze, may do to an issue now."""
     now = life.world.now
 
@@ -177,6 +177,6 @@ def test_the_laws_of_issues_hold_whatever_happens(data: st.DataObject) -> None:
         life.world.now += data.draw(st.sampled_from(WAITS))
         if data.draw(st.booleans()) and life.world.issues:
             issue = data.draw(st.sampled_from(sorted(life.world.issues.values(), key=lambda i: i.id)))
-            life.person(issue, data.draw(deeds(life)))
+            life.person(issue, data.draw(actions_on(life)))
         else:
             life.deliver(data.draw(next_revisions(life)))

@@ -15,7 +15,7 @@ LATER = NOW + timedelta(hours=1)
 ELSEWHERE = UUID(int=9)
 
 
-def begun(friction: ReportedFriction, origin: Issue | None = None) -> Issue:
+def newly_opened(friction: ReportedFriction, origin: Issue | None = None) -> Issue:
     return open_issue(friction, issue_id=UUID(int=5), occurrence=2, now=NOW, origin=origin)
 
 
@@ -24,7 +24,7 @@ def begun(friction: ReportedFriction, origin: Issue | None = None) -> Issue:
 def test_a_new_issue_says_what_a_summary_of_its_first_friction_says(quiet: bool, journey: str | None) -> None:
     friction = a_friction(quiet=quiet, journey_id=journey, service_level="premium")
 
-    issue = begun(friction)
+    issue = newly_opened(friction)
 
     counted = replace(issue, count=1, frictions=(friction.id,))
     assert with_aggregates(issue, [friction], keep_severity=False) == counted
@@ -37,12 +37,12 @@ def test_an_issue_that_is_split_off_is_as_far_as_the_other_one() -> None:
     taken = an_issue(state=IssueState.ACKNOWLEDGED, acknowledged_at=NOW, acknowledged_by="kim")
     done = replace(taken, state=IssueState.RESOLVED, resolved_at=LATER, resolved_by="lee", resolution="called_back")
 
-    split = begun(a_friction(), taken)
+    split = newly_opened(a_friction(), taken)
     assert (split.state, split.acknowledged_at, split.acknowledged_by) == (IssueState.ACKNOWLEDGED, NOW, "kim")
-    split = begun(a_friction(), done)
+    split = newly_opened(a_friction(), done)
     assert (split.state, split.acknowledged_by) == (IssueState.RESOLVED, "kim")
     assert (split.resolved_at, split.resolved_by, split.resolution) == (LATER, "lee", "called_back")
-    assert begun(a_friction(), an_issue()) == begun(a_friction())
+    assert newly_opened(a_friction(), an_issue()) == newly_opened(a_friction())
 
 
 @pytest.mark.parametrize(("into", "resolution"), [(None, "retracted"), (ELSEWHERE, "merged")])

@@ -41,7 +41,7 @@ def a_directory(*endpoints: RoutedEndpoint, routes: tuple[Route, ...] = ()) -> R
     return RoutingDirectory(routes=routes, endpoints={e.id: e for e in endpoints}, teams={TEAM: "Billing"})
 
 
-def fates(directory: RoutingDirectory) -> list[tuple[str | None, Reachability]]:
+def reachability_of_ways(directory: RoutingDirectory) -> list[tuple[str | None, Reachability]]:
     survey = ReachabilitySurvey(directory=directory, waiting={}, unheard=UnheardIssues())
     return [(way.route.name if way.route else None, way.reached) for way in report_reachability(survey, now=NOW).ways]
 
@@ -77,8 +77,8 @@ def test_who_asks_for_time_for_too_long_is_dead_wherever_it_is_looked_at() -> No
     assert [(one.endpoint, one.why, one.since, one.waiting) for one in heard.silent] == [
         (desk, SilenceReason.HOLDING, NOW - SILENT_AFTER, DeliveryBacklog())
     ]
-    assert fates(directory) == [("route 1", Reachability.CAUGHT), (None, Reachability.HEARD)]
-    assert fates(a_directory(replace(night, health=holding))) == [(None, Reachability.UNHEARD)]
+    assert reachability_of_ways(directory) == [("route 1", Reachability.CAUGHT), (None, Reachability.HEARD)]
+    assert reachability_of_ways(a_directory(replace(night, health=holding))) == [(None, Reachability.UNHEARD)]
     lost = reachability_loss(
         a_directory(an_endpoint(DESK), replace(night, health=holding), routes=routes), DESK, None, now=NOW
     )
@@ -132,7 +132,7 @@ def test_a_line_is_heard_by_its_own_caught_by_others_or_unheard() -> None:
     heard, caught, unheard, muted = Reachability.HEARD, Reachability.CAUGHT, Reachability.UNHEARD, Reachability.MUTED
 
     def of(*endpoints: RoutedEndpoint) -> list[Reachability]:
-        return [fate for _, fate in fates(a_directory(*endpoints, routes=routes))]
+        return [fate for _, fate in reachability_of_ways(a_directory(*endpoints, routes=routes))]
 
     assert of(desk, night) == [heard, caught, muted, heard]
     assert of(replace(desk, health=BROKEN), night) == [caught, caught, muted, heard]
@@ -156,14 +156,16 @@ def test_a_route_that_takes_everything_leaves_nothing_to_catch(members: dict[str
     route = a_route(endpoints=(DESK,), **members)
 
     assert matches_everything(route) is everything
-    assert ((None, Reachability.UNHEARD) in fates(a_directory(an_endpoint(DESK), routes=(route,)))) is not everything
+    assert (
+        (None, Reachability.UNHEARD) in reachability_of_ways(a_directory(an_endpoint(DESK), routes=(route,)))
+    ) is not everything
 
 
 def test_a_route_that_continues_or_is_disabled_leaves_the_rest_to_catch() -> None:
     for members in ({"continues": True}, {"enabled": False}):
         route = a_route(endpoints=(DESK,), reasons=(), **members)
 
-        assert (None, Reachability.UNHEARD) in fates(a_directory(an_endpoint(DESK), routes=(route,)))
+        assert (None, Reachability.UNHEARD) in reachability_of_ways(a_directory(an_endpoint(DESK), routes=(route,)))
 
 
 ROUTES = (a_route(1, endpoints=(DESK,)), a_route(2, teams=(TEAM,)), a_route(3, endpoints=(PHONE,)))
