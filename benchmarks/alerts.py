@@ -1,8 +1,8 @@
-"""The alert service by itself: frictions a second in, webhooks a second out, and claiming from a long outbox.
+"""The alert service by itself: frictions a second in, webhooks a second out, and leasing from a long outbox.
 
 Intake and delivery run as in the service, on PostgreSQL, without Kafka before them; the receiver is a process of its
 own (`benchmarks.peers.sink`). The long outbox holds as many rows as asked: delivered ones, ones that wait for a
-receiver that is down, and ones behind another of the same issue; claims are timed while a healthy receiver's come in.
+receiver that is down, and ones behind another of the same issue; leases are timed while a healthy receiver's come in.
 """
 
 import subprocess
@@ -58,8 +58,8 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
-    """Milliseconds that a claim of up to 64 took, with so many rows in the outbox."""
+class LeaseTimes:
+    """Milliseconds that leasing up to 64 took, with so many rows in the outbox."""
 
     rows: int
     claimed: int
@@ -174,9 +174,9 @@ async def rounds(count: int, *, frictions: int, tell: Callable[[str], None]) -> 
     return done
 
 
-async def claims(rows: int, tell: Callable[[str], None]) -> list[Claims]:
-    """Time claims with a short outbox, and with one of `rows` rows."""
-    found: list[Claims] = []
+async def claims(rows: int, tell: Callable[[str], None]) -> list[LeaseTimes]:
+    """Time leases with a short outbox, and with one of `rows` rows."""
+    found: list[LeaseTimes] = []
     with TemporaryDirectory(prefix="waymark-bench-") as name, PostgresServer(Path(name) / "postgres") as postgres:
         async with _bench(postgres, "claims") as bench:
             healthy = await bench.endpoints(9, 8)
@@ -187,8 +187,8 @@ async def claims(rows: int, tell: Callable[[str], None]) -> list[Claims]:
     return found
 
 
-async def _timed(pool: Pool, healthy: Sequence[UUID]) -> Claims:
-    """Claim again and again while new deliveries for healthy endpoints keep coming."""
+async def _timed(pool: Pool, healthy: Sequence[UUID]) -> LeaseTimes:
+    """Lease again and again while new deliveries for healthy endpoints keep coming."""
     times: list[float] = []
     claimed = 0
     lease = timedelta(seconds=60)
@@ -202,7 +202,7 @@ async def _timed(pool: Pool, healthy: Sequence[UUID]) -> Claims:
             times.append(1000 * (time.perf_counter() - began))
             claimed += len(taken)
             await connection.execute(_DONE, [due.id for due in taken], now)
-    return Claims(rows=rows, claimed=claimed, p50_ms=median(times), p99_ms=quantiles(times, n=100)[98])
+    return LeaseTimes(rows=rows, claimed=claimed, p50_ms=median(times), p99_ms=quantiles(times, n=100)[98])
 
 
 _FRESH = """

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from benchmarks import alerts
-from benchmarks.alerts import Claims, Round
+from benchmarks.alerts import LeaseTimes, Round
 from benchmarks.measuring import WAYMARK, Benchmark, Better, Goal, Lap, Measure, Plan, Report, Teller
 from services.runtime.telemetry import logs
 
@@ -31,7 +31,7 @@ def _paces(rounds: Sequence[Round]) -> list[Lap]:
     ]
 
 
-def _claims(claims: Sequence[Claims]) -> list[Lap]:
+def _claims(claims: Sequence[LeaseTimes]) -> list[Lap]:
     return [
         Lap(
             round=1,

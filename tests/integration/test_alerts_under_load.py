@@ -1,4 +1,4 @@
-"""What keeps alerts quick and right when there is much to tell: order of claims, kept connections, sleepers, relays."""
+"""What keeps alerts quick and right when there is much to tell: order of leases, kept connections, sleepers, relays."""
 
 import asyncio
 from collections.abc import Sequence
@@ -84,7 +84,7 @@ async def test_where_there_is_not_room_for_all_the_idle_endpoint_comes_first(
 
 
 class SleepPastLease:
-    """Sleeps for longer than the lease once deliveries are claimed, the first time."""
+    """Sleeps for longer than the lease once deliveries are leased, the first time."""
 
     def __init__(self, clock: SteppingClock) -> None:
         self._clock = clock

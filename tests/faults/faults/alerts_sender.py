@@ -96,7 +96,7 @@ async def at_random(lab: Lab, seed: int, *, kills: int) -> Verdict:
 
 
 async def replicas(lab: Lab, seed: int) -> Verdict:
-    """Three share the work; one dies, one freezes past its lease with webhooks claimed and wakes."""
+    """Three share the work; one dies, one freezes past its lease with webhooks leased and wakes."""
     room = await open_room(lab, seed, replicas=3, WAYMARK_ALERTS_LEASE_S="21")
     await room.receiver("sink", slow(0.02), took_all=True)
     await room.write(stories(room.rng, 600), seconds=10)
@@ -118,12 +118,12 @@ async def replicas(lab: Lab, seed: int) -> Verdict:
         Check(name="all three send", ok=min(shares) > 0, detail=f"attempts by replica: {shares}"),
         Check(name="the dead one's leases do not run out first", ok=took < 10, detail=f"taken over in {took:.1f} s"),
     ]
-    counts = {"kills": 1, "frozen": 1, "s to take over": round(took, 1), "claimed when frozen": frozen}
+    counts = {"kills": 1, "frozen": 1, "s to take over": round(took, 1), "leased when frozen": frozen}
     return Verdict(checks=checks, counts=_counts(room, counts))
 
 
 async def _one_dies(room: Room) -> float:
-    """Seconds until what it had claimed was claimed by others."""
+    """Seconds until what it had leased was leased by others."""
     sink, victim = room.receivers["sink"], room.replicas[0]
     sink.manner = slow(3.0)
     before = len(sink.calls)
@@ -139,7 +139,7 @@ async def _one_dies(room: Room) -> float:
 
 
 async def _one_freezes(room: Room) -> int:
-    """Freeze one with deliveries claimed, past its lease, and let it go on; how many it had."""
+    """Freeze one with deliveries leased, past its lease, and let it go on; how many it had."""
     victim, others = room.replicas[1], (room.replicas[0], room.replicas[2])
     for other in others:
         await asyncio.to_thread(other.stop)
@@ -149,7 +149,7 @@ async def _one_freezes(room: Room) -> int:
     await ready(victim)
     await room.write(stories(room.rng, 20))
     await room.until("not frozen", lambda: is_frozen(victim))
-    claimed = await room.under_way()
+    leased = await room.under_way()
     heal(victim)
     for other in others:
         other.start()
@@ -157,7 +157,7 @@ async def _one_freezes(room: Room) -> int:
     await room.told(within_s=60)
     victim.child.send(signal.SIGCONT)
     await ready(victim)
-    return claimed
+    return leased
 
 
 async def _dead(process: Process) -> bool:
