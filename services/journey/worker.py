@@ -181,7 +181,7 @@ class Worker:
 
     def _start(self, owner: TaskOwner) -> None:
         self._loop_watch.start()
-        owner.start("tide", self._tide().run)
+        owner.start("lag-monitor", self._lag_monitor().run)
         owner.start("relay", self.relay.run)
         owner.start("timers", self.timers.run)
         owner.start("months", self._keep_months)
@@ -302,7 +302,7 @@ class Worker:
             after_commit=self.relay.kick,
         )
 
-    def _tide(self) -> LagMonitor:
+    def _lag_monitor(self) -> LagMonitor:
         return LagMonitor(
             pool=self._around.pool,
             line=self._around.line,

@@ -7,7 +7,7 @@ from math import isnan
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.journey.api.overview import OverviewMetrics, keep, read
+from services.journey.api.overview import OverviewMetrics, keep_overview, read_overview
 from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
 from tests.conftest import SteppingClock
 from tests.integration.journey_rows import Rows, at
@@ -37,13 +37,13 @@ async def rows(pool: Pool) -> Rows:
 
 
 async def test_open_journeys_are_counted_by_how_hard_they_are(pool: Pool, rows: Rows) -> None:
-    pulse = await read(pool, at(40))
+    pulse = await read_overview(pool, at(40))
 
     assert pulse.open_journeys == {"0-19": 1, "20-39": 0, "40-59": 1, "60-79": 0, "80-100": 1}
 
 
 async def test_a_window_forgets_what_is_older(pool: Pool, rows: Rows) -> None:
-    soon, later = await read(pool, at(40)), await read(pool, at(32 + 60))
+    soon, later = await read_overview(pool, at(40)), await read_overview(pool, at(32 + 60))
 
     assert (soon.recent["1h"].journeys, later.recent["1h"].journeys) == (4, 0)
     assert (soon.recent["1h"].customers, later.recent["1h"].customers) == (1, 0)
@@ -56,7 +56,7 @@ async def test_a_friction_that_no_longer_stands_or_was_quiet_is_not_counted(pool
     async with acquire(pool) as connection:
         await connection.execute("UPDATE journey.frictions SET quiet = true WHERE rule = 'low_ces'")
 
-    (standing,) = (await read(pool, at(40))).recent["24h"].frictions
+    (standing,) = (await read_overview(pool, at(40))).recent["24h"].frictions
 
     assert (standing.rule, standing.severity, standing.channel, standing.count) == (
         "repeat_contact_24h",
@@ -70,7 +70,7 @@ async def test_the_gauges_follow_the_tables(pool: Pool, rows: Rows, clock: Stepp
     registry = CollectorRegistry()
     clock.set(at(40))
     labels = {"window": "24h", "rule": "low_ces", "severity": "medium", "channel": "phone"}
-    keeping = asyncio.create_task(keep(pool, OverviewMetrics.register(registry), clock, every_s=0.01))
+    keeping = asyncio.create_task(keep_overview(pool, OverviewMetrics.register(registry), clock, every_s=0.01))
     try:
         await until(lambda: registry.get_sample_value("waymark_journey_recent_frictions", labels) == 1)
         async with acquire(pool) as connection:
@@ -85,7 +85,7 @@ async def test_the_gauges_follow_the_tables(pool: Pool, rows: Rows, clock: Stepp
 async def test_while_the_database_is_away_the_age_is_unknown_not_fifty_years(pool: Pool, clock: SteppingClock) -> None:
     registry = CollectorRegistry()
     await pool.close()
-    keeping = asyncio.create_task(keep(pool, OverviewMetrics.register(registry), clock, every_s=0.01))
+    keeping = asyncio.create_task(keep_overview(pool, OverviewMetrics.register(registry), clock, every_s=0.01))
     try:
         await until(lambda: isnan(registry.get_sample_value("waymark_journey_pulse_timestamp_seconds") or 0.0))
         assert not keeping.done()

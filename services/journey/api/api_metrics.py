@@ -1,4 +1,4 @@
-"""What the read API counts, beside the requests that every HTTP process counts."""
+"""Declares the metrics of the read API, besides those of requests that every HTTP process has."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 
 class LookupOutcome(StrEnum):
-    """How a look-up of a customer ended."""
+    """How the look-up of a customer ended."""
 
     FOUND = "found"
     UNKNOWN = "unknown"
@@ -15,7 +15,7 @@ class LookupOutcome(StrEnum):
 
 
 class ApiMetrics:
-    """The counters, made once per process."""
+    """The counters of the read API, made once in each process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._lookups = Counter(
@@ -28,5 +28,5 @@ class ApiMetrics:
             self._lookups.labels(outcome)
 
     def looked_up(self, outcome: LookupOutcome) -> None:
-        """Count one look-up."""
+        """Count one look-up of a customer."""
         self._lookups.labels(outcome).inc()

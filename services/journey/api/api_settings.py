@@ -1,4 +1,4 @@
-"""What the read API reads from its environment: `WAYMARK_JOURNEY_API_*`, each with its unit; the rest is shared."""
+"""The settings of the read API: environment variables `WAYMARK_JOURNEY_API_*`, each with its unit, and shared ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class ApiSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiProcessSettings:
-    """Everything that the read API's process reads."""
+    """All settings of the process of the read API."""
 
     common: CommonSettings
     api: ApiSettings

@@ -1,4 +1,4 @@
-"""The read API's process: where its parts are put together, started and stopped."""
+"""The process of the read API: puts its parts together, starts and stops them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from services.journey.api.api_metrics import ApiMetrics
 from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
 from services.journey.api.authentication import build_authenticator
 from services.journey.api.messages import ReadRefusal, refuse
-from services.journey.api.overview import OverviewMetrics, keep
+from services.journey.api.overview import OverviewMetrics, keep_overview
 from services.journey.api.routes import ReadApi, mount
 from services.journey.read.queries import JourneyReader
 from services.runtime.clock import Clock, SystemClock
@@ -57,7 +57,7 @@ TAGS = (
 
 
 def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRegistry) -> FastAPI:
-    """The application over an open `pool`."""
+    """Return the application over an open `pool`."""
     health = Health(registry=registry, ready=(_database(pool), _schema(pool)))
     app = build_api(
         title="Waymark journey API", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
@@ -66,7 +66,7 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
     app.state.read_api = ReadApi(
         pool=pool,
         reader=JourneyReader(pool),
-        door=build_authenticator(pool, clock),
+        authenticator=build_authenticator(pool, clock),
         metrics=ApiMetrics(registry),
         phone_region=settings.phone_region,
         privacy_secret=settings.privacy_secret.get_secret_value().encode(),
@@ -103,7 +103,7 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
                 prefix=settings.api.path_prefix,
             ) as port,
         ):
-            owner.start("pulse", lambda: keep(pool, pulse, clock))
+            owner.start("pulse", lambda: keep_overview(pool, pulse, clock))
             _log.info("journey api ready", host=settings.api.host, port=port)
             if on_ready is not None:
                 await on_ready(port)
@@ -138,7 +138,7 @@ def _database(pool: Pool) -> Check:
 
 
 def _schema(pool: Pool) -> Check:
-    """Whether the journey schema is there: without it every answer would be an error."""
+    """Return a check whether the journey schema exists: without it every answer would be an error."""
 
     async def check() -> CheckResult:
         try:

@@ -1,7 +1,7 @@
-"""Who may read: reader, agent and admin keys of `journey.api_keys`, presented as a bearer token.
+"""Authenticates readers by the keys of `journey.api_keys` for readers, agents and admins, sent as bearer tokens.
 
-How keys look and are compared is left to `services.runtime.credentials.api_keys`; the rows are read here, and nothing
-is written.
+The form of keys and their comparison are left to `services.runtime.credentials.api_keys`. This module reads the rows
+and writes nothing.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ SELECT kind, key_id, label, secret_hash, expires_at, revoked_at IS NOT NULL AS r
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadAdmission:
-    """Whether a caller may read, and if not, why not."""
+    """The decision whether a caller may read, and if not, why not."""
 
     refusal: ReadRefusal | None
 
@@ -33,13 +33,13 @@ class ReadAdmission:
 
 
 class ReadAuthenticator:
-    """Looks at the `Authorization` header of a request."""
+    """Authenticates requests by their `Authorization` header."""
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
 
     async def admit(self, authorization: str | None) -> ReadAdmission:
-        """Decide on one request; every key of this table reads, whatever else it may do elsewhere."""
+        """Decide on one request. Every key of this table may read, whatever else it may do elsewhere."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             return ReadAdmission(refusal=ReadRefusal.KEY_MISSING)
@@ -59,12 +59,12 @@ def _refusal(verdict: Verdict, key: StoredKey | None) -> ReadRefusal | None:
 
 
 def build_authenticator(pool: Pool, clock: Clock) -> ReadAuthenticator:
-    """The door of this service: keys cached for ten seconds, and through an outage of the database."""
-    return ReadAuthenticator(KeyRing(loader(pool), clock, outages=TRANSIENT))
+    """Return the authenticator of this service. It caches keys for ten seconds, and while the database is away."""
+    return ReadAuthenticator(KeyRing(stored_key_loader(pool), clock, outages=TRANSIENT))
 
 
-def loader(pool: Pool) -> Callable[[str], Awaitable[StoredKey | None]]:
-    """Read stored keys through ``pool``."""
+def stored_key_loader(pool: Pool) -> Callable[[str], Awaitable[StoredKey | None]]:
+    """Return a function that reads stored keys through `pool`."""
 
     async def load(key_id: str) -> StoredKey | None:
         async with acquire(pool) as connection:

@@ -1,7 +1,7 @@
-"""What the read API says when it cannot answer, in English and Korean.
+"""The messages with which the read API refuses requests, in English and Korean.
 
-A closed list: each refusal has a stable `code` for programs and a sentence for people that says what to do next. No
-message repeats what the caller sent, because that is an identifier as often as not.
+The list is closed: each refusal has a stable `code` for programs and a sentence for people that says what to do next.
+No message repeats what the caller sent, because that is often an identifier.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _LANGUAGES: Final = ("en", "ko")
 
 
 class ReadRefusal(StrEnum):
-    """Why a request was not answered."""
+    """Why a request was refused."""
 
     KEY_MISSING = "key_missing"
     KEY_INVALID = "key_invalid"
@@ -140,7 +140,7 @@ _SAID: Final = {
 
 
 def refuse(refusal: ReadRefusal, accept_language: str | None) -> Problem:
-    """The problem document of ``refusal`` in the language the caller prefers."""
+    """Return the problem document of `refusal` in the language that the caller prefers."""
     said = _SAID[refusal]
     language = preferred(accept_language)
     headers = {"Content-Language": language, "Vary": "Accept-Language"}
@@ -152,7 +152,7 @@ def refuse(refusal: ReadRefusal, accept_language: str | None) -> Problem:
 
 
 def status_of(refusal: ReadRefusal) -> int:
-    """The HTTP status that goes with ``refusal``."""
+    """Return the HTTP status of `refusal`."""
     return _SAID[refusal].status
 
 

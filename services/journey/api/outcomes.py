@@ -1,7 +1,7 @@
-"""What became of touchpoints that were published: ingest asks it for a producer who looks at what it sent.
+"""Answers what became of published touchpoints. Ingest asks on behalf of a producer who looks at what it sent.
 
-The answer is read from what is stored and from nothing else: a touchpoint that is in no table yet is waiting. Which
-source may ask about what is ingest's business; the secret that both share opens this alone.
+The answer depends on what is stored alone: a touchpoint that is in no table yet is waiting. Which source may ask about
+which touchpoint is left to ingest; the secret that both services share gives access to nothing else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from services.journey.equivalence import is_repeat
 from services.runtime.postgres.pools import ACQUIRE_TIMEOUT_S, Pool
 
 MOST: Final = 200
-"""Touchpoints in one question."""
+"""Most touchpoints in one question."""
 
 
 class TouchpointOutcome(StrEnum):
-    """What became of a touchpoint; `unknown` of one whose traces are gone."""
+    """What became of a touchpoint; `unknown` if its traces are gone."""
 
     APPLIED = "applied"
     LATE = "late"
@@ -31,7 +31,7 @@ class TouchpointOutcome(StrEnum):
 
 
 class OutcomeEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The outcome of one touchpoint, and of a dead letter its code."""
+    """The outcome of one touchpoint, with the code of a conflict or a dead letter."""
 
     outcome: TouchpointOutcome
     code: str | None = None
@@ -48,7 +48,7 @@ class OutcomesAnswer(msgspec.Struct, frozen=True):
 
 
 class _Stored(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is stored under a key: always a fingerprint, and the touchpoint unless it names nobody or is gone."""
+    """What is stored for a key: a fingerprint, and the touchpoint unless it names nobody or is gone."""
 
     fingerprint: bytes
     payload: str | None
@@ -56,7 +56,7 @@ class _Stored(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class MalformedQuestionError(ValueError):
-    """The question is no list of at most `MOST` touchpoints."""
+    """The question is not a list of at most `MOST` touchpoints."""
 
 
 _QUESTION: Final = msgspec.json.Decoder(_Question)
@@ -79,7 +79,7 @@ async def answer(pool: Pool, body: bytes) -> bytes:
     """Return the JSON of the outcomes of the touchpoints in `body` (`{"touchpoints": [as published, ...]}`).
 
     Raises:
-        MalformedError: it is no such document.
+        MalformedQuestionError: it is not such a document.
     """
     try:
         asked = [bytes(raw) for raw in _QUESTION.decode(body).touchpoints]
@@ -111,10 +111,10 @@ async def _outcomes(pool: Pool, points: Sequence[Touchpoint], asked: Sequence[by
             since = min(point.received_at for point in untold)
             found = await connection.fetch(_LETTERS, *keys, since)
             letters = {row["value"]: row["code"] for row in found if row["value"] is not None}
-    return [_told(point, raw, stored, letters) for point, raw in zip(points, asked, strict=True)]
+    return [_outcome(point, raw, stored, letters) for point, raw in zip(points, asked, strict=True)]
 
 
-def _told(
+def _outcome(
     given: Touchpoint, raw: bytes, stored: Mapping[TouchpointKey, _Stored], letters: Mapping[bytes, str]
 ) -> OutcomeEntry:
     known = stored.get(given.key)

@@ -1,8 +1,8 @@
-"""How the journeys are doing, as metrics: what the dashboard for customer experience is made of.
+"""An overview of all journeys as metrics, for the dashboard of customer experience.
 
-Read from the tables every half minute and shown as gauges, because a count that the worker adds up would be wrong
-after a late touchpoint, a merge or a retraction, and the tables never are. Every replica shows the same numbers, so a
-query takes their maximum, never their sum. Each query here is served by an index; none looks at touchpoints.
+It is read from the tables every half minute and shown as gauges. Counters of the worker would be wrong after a late
+touchpoint, a merge or a retraction; the tables never are. Every replica shows the same numbers, so a query takes their
+maximum, never their sum. An index serves each of the queries here, and none looks at touchpoints.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ SELECT count(DISTINCT customer_id) FROM journey.frictions WHERE detected_at > $1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrictionCount:
-    """How many frictions of one kind stand."""
+    """How many detected frictions of one kind there are."""
 
     rule: str
     severity: str
@@ -49,7 +49,7 @@ class FrictionCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowCounts:
-    """What happened within a window that ends now."""
+    """Counts of what happened within a window that ends now."""
 
     journeys: int
     customers: int
@@ -58,14 +58,14 @@ class WindowCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JourneyOverview:
-    """One reading: open journeys by effort band, and what happened in each window."""
+    """One reading: open journeys by effort band, and the counts of each window."""
 
     open_journeys: Mapping[str, int]
     recent: Mapping[str, WindowCounts]
 
 
-async def read(pool: Pool, now: datetime) -> JourneyOverview:
-    """Read the pulse as it stands, from one transaction."""
+async def read_overview(pool: Pool, now: datetime) -> JourneyOverview:
+    """Read the overview in one transaction."""
     async with transaction(pool) as connection:
         bands = {EFFORT_BANDS[row["band"]]: row["journeys"] for row in await connection.fetch(_OPEN)}
         recent = {}
@@ -84,7 +84,7 @@ async def read(pool: Pool, now: datetime) -> JourneyOverview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewMetrics:
-    """The gauges."""
+    """The gauges that show the overview."""
 
     open_journeys: Gauge
     recent_journeys: Gauge
@@ -94,7 +94,7 @@ class OverviewMetrics:
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "OverviewMetrics":
-        """Declare them in `registry`."""
+        """Declare the gauges in `registry`."""
         return cls(
             open_journeys=Gauge(
                 "waymark_journey_open_journeys",
@@ -128,7 +128,7 @@ class OverviewMetrics:
         )
 
     def show(self, pulse: JourneyOverview, now: datetime) -> None:
-        """Show a reading; what is not in it any more goes away."""
+        """Show a reading; labels that are no longer in it disappear."""
         for band, journeys in pulse.open_journeys.items():
             self.open_journeys.labels(band).set(journeys)
         self.recent_frictions.clear()
@@ -141,13 +141,13 @@ class OverviewMetrics:
         self.read_at.set(now.timestamp())
 
 
-async def keep(pool: Pool, metrics: OverviewMetrics, clock: Clock, *, every_s: float = EVERY_S) -> None:
-    """Read and show for ever; while the database is away the last reading stays, and its age tells."""
+async def keep_overview(pool: Pool, metrics: OverviewMetrics, clock: Clock, *, every_s: float = EVERY_S) -> None:
+    """Read and show for ever. While the database is away, the last reading stays and its time shows its age."""
     metrics.read_at.set(float("nan"))
     while True:
         now = clock.now()
         try:
-            metrics.show(await read(pool, now), now)
+            metrics.show(await read_overview(pool, now), now)
         except TRANSIENT as error:
             _log.warning("pulse not read", reason=type(error).__name__)
         await asyncio.sleep(every_s)

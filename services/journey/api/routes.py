@@ -1,6 +1,6 @@
-"""The read API's addresses: customers, their timeline, journeys. GET only; nothing here changes anything.
+"""The routes of the read API: customers, their timeline, journeys. They change nothing.
 
-Parses what a caller sent and picks the refusal that fits; the reading itself is `services.journey.read.queries`.
+This module parses what a caller sent and picks the refusal that fits; reading is left to `services.journey.read`.
 """
 
 import hmac
@@ -60,7 +60,7 @@ Word = Annotated[PlainText, StringConstraints(max_length=200)]
 
 
 class _PageQuery(BaseModel):
-    """What every list takes."""
+    """The parameters that every list takes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -69,14 +69,14 @@ class _PageQuery(BaseModel):
 
 
 class TimelineQuery(_PageQuery):
-    """Which part of a timeline."""
+    """The part of a timeline that is asked for."""
 
     since: Moment | None = Field(None, alias="from", description="Event time, included.")
     until: Moment | None = Field(None, alias="to", description="Event time, not included.")
 
 
 class JourneysQuery(_PageQuery):
-    """Which journeys; an aspect left out is open."""
+    """The journeys that are asked for; a parameter that is left out does not filter."""
 
     state: JourneyStateView | None = Field(None, description="Open or closed.")
     channel: Channel | None = Field(None, description="Used at least once.")
@@ -90,11 +90,11 @@ class JourneysQuery(_PageQuery):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadApi:
-    """What the routes stand on."""
+    """The parts that the routes use."""
 
     pool: Pool
     reader: JourneyReader
-    door: ReadAuthenticator
+    authenticator: ReadAuthenticator
     metrics: ApiMetrics
     phone_region: str
     privacy_secret: bytes = field(default=b"", repr=False)
@@ -111,15 +111,15 @@ Api = Annotated[ReadApi, Depends(_api)]
 Language = Annotated[str | None, Header(alias="Accept-Language", description="`ko` for messages in Korean.")]
 
 
-async def admitted(request: Request, api: Api, accept_language: Language = None) -> None:
-    """Let in whoever presents a key that may read."""
-    admission = await api.door.admit(request.headers.get("authorization"))
+async def require_reader(request: Request, api: Api, accept_language: Language = None) -> None:
+    """Admit a caller who presents a key that may read."""
+    admission = await api.authenticator.admit(request.headers.get("authorization"))
     if admission.refusal is not None:
         raise refuse(admission.refusal, accept_language)
 
 
-async def asked_by_ingest(request: Request, api: Api, accept_language: Language = None) -> None:
-    """Let in whoever presents the secret that ingest shares with this service; without one, nobody."""
+async def require_ingest(request: Request, api: Api, accept_language: Language = None) -> None:
+    """Admit a caller who presents the secret that ingest shares with this service; without a secret, nobody."""
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
     right = hmac.compare_digest(presented.encode(), api.outcomes_secret)
     if not api.outcomes_secret or scheme.lower() != "bearer" or not right:
@@ -135,7 +135,7 @@ router = APIRouter(
     prefix="/v1",
     dependencies=[
         Depends(HTTPBearer(auto_error=False, description="A reader, agent or admin key: `wm_reader_…`.")),
-        Depends(admitted),
+        Depends(require_reader),
     ],
     responses=_problems(400, 401, 403, 503),
 )
@@ -145,7 +145,7 @@ between_services = APIRouter(
     prefix="/v1",
     dependencies=[
         Depends(HTTPBearer(auto_error=False, scheme_name="ingest", description="The secret that ingest shares.")),
-        Depends(asked_by_ingest),
+        Depends(require_ingest),
     ],
     responses=_problems(401, 422, 503),
 )
@@ -351,7 +351,7 @@ def _position(
     read: Callable[[tuple[Any, ...]], P],
     accept_language: str | None,
 ) -> P | None:
-    """The position that a cursor holds, None without one; its seal is no secret, so what is inside can be anything."""
+    """Return the position in a cursor, None without one. Its seal is no secret, so the content can be anything."""
     if cursor is None:
         return None
     try:

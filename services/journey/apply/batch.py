@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.journey.consume.decoding import PoisonRecord, ReadableRecord, appended_at, read
+from services.journey.consume.decoding import PoisonRecord, ReadableRecord, appended_at, decode_record
 from services.journey.consume.intake import Chunk, Claim, Record
 from services.journey.consume.progress import Held
 
@@ -105,7 +105,7 @@ def gather(chunks: Sequence[Chunk]) -> Batch:
 
 
 def _item(partition: int, record: Record) -> Item:
-    return Item(partition=partition, record=record, content=read(record), appended_at=appended_at(record))
+    return Item(partition=partition, record=record, content=decode_record(record), appended_at=appended_at(record))
 
 
 def judge(batch: Batch, held: Mapping[int, Held]) -> Batch:

@@ -62,7 +62,7 @@ def appended_at(record: Record) -> datetime:
     return _EPOCH + timedelta(milliseconds=max(record.timestamp, 0))
 
 
-def read(record: Record) -> ReadableRecord | PoisonRecord:
+def decode_record(record: Record) -> ReadableRecord | PoisonRecord:
     """Return the touchpoint in `record`, or why there is none. It never raises, whatever the log holds."""
     value = record.value
     if not value:

@@ -1,8 +1,8 @@
-"""The tide: once a second, where the log ends and how far it is applied.
+"""Monitors the lag: once a second, it compares the end of the log with what is applied.
 
-Notes for idle partitions that they are caught up (timers wait for that), sets the lag metrics, and lets the watchdog
-judge. All of it from the outside: from a Kafka client of its own and from the database, not from what the stream
-believes about itself.
+It marks idle partitions as caught up, because timers wait for that, sets the lag metrics, and lets the watchdog judge
+the progress. It observes from the outside, through a Kafka client of its own and the database, and does not rely on
+the state of the stream.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ EVERY_S = 1.0
 
 @dataclass(slots=True, kw_only=True)
 class LagMonitor:
-    """`topic_partitions` are those of the topic, `assigned` those this worker answers for (all, if none are)."""
+    """Checks `topic_partitions` for lag, and those `assigned` to this worker (all, if none are) for progress."""
 
     pool: Pool
     line: Line
@@ -44,7 +44,7 @@ class LagMonitor:
     watch: ProgressWatch = field(default_factory=ProgressWatch)
 
     async def run(self) -> None:
-        """Look every second; never returns."""
+        """Check every second; never return."""
         while True:
             self.beat()
             try:
@@ -58,7 +58,7 @@ class LagMonitor:
             await asyncio.sleep(EVERY_S)
 
     async def once(self) -> None:
-        """Look once."""
+        """Check the lag and the progress once."""
         partitions = self.topic_partitions()
         async with acquire(self.pool) as connection:
             asked_at = await progress.database_time(connection)  # before the ends: see `mark_caught_up`
@@ -93,5 +93,5 @@ class LagMonitor:
 
     def _look_away(self, error: Exception) -> None:
         """Nothing can be said while the broker or the database is away; time without progress starts anew."""
-        _log.warning("tide not seen", reason=type(error).__name__)
+        _log.warning("lag not measured", reason=type(error).__name__)
         self.watch = ProgressWatch()

@@ -1,7 +1,7 @@
 """The Faust application: its settings, and the one agent that takes batches from the intake.
 
-With `transport` the only module that knows Faust. The agent must never raise: Faust would restart it and the records
-it held would be gone until the next claim; what cannot be retried ends the worker instead.
+This module and `transport` are the only ones that know Faust. The agent must never raise: Faust would restart it, and
+the records it held would be gone until the next claim. What cannot be retried ends the worker instead.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ def build_app(settings: WorkerProcessSettings, wiring: Wiring) -> JourneyApp:
 
 
 def credentials(brokers: Brokers) -> Credentials | None:
-    """Return what Faust makes its clients with, for TLS and user; None for plain text."""
+    """Return the credentials for Faust's clients, for TLS and user; None for plain text."""
     if brokers.names_itself:
         return SASLCredentials(
             username=brokers.username,

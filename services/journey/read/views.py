@@ -1,7 +1,7 @@
-"""What the read API answers with: one frozen model per answer, documented, with examples.
+"""The answers of the read API: one frozen, documented model with examples for each.
 
-The shapes are promises to callers: fields are added, never renamed or dropped. Reading them from the database is left
-to `services.journey.read.queries`, saying them over HTTP to `services.journey.api.routes`.
+The models are promises to callers: fields are added, never renamed or removed. Reading them from the database is left
+to `services.journey.read.queries`, sending them over HTTP to `services.journey.api.routes`.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from schemas.documents.friction import FrictionDocumentState as FrictionState
 from schemas.vocabulary import Channel, Direction, ServiceLevel, Severity, TimeQuality
 
 Instant = Annotated[datetime, PlainSerializer(utc_text, return_type=str, when_used="json")]
-"""A moment, always written as UTC with microseconds: `2026-11-22T00:15:00.000000Z`."""
+"""A moment, always written in UTC with microseconds: `2026-11-22T00:15:00.000000Z`."""
 
 
 class JourneyStateView(StrEnum):
@@ -27,7 +27,7 @@ class JourneyStateView(StrEnum):
 
 
 class FrozenView(BaseModel):
-    """Frozen, and strict about its own shape."""
+    """The base of all answers: frozen, and strict about its fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from services.journey.consume.decoding import PoisonCode, PoisonRecord, ReadableRecord, appended_at, read
+from services.journey.consume.decoding import PoisonCode, PoisonRecord, ReadableRecord, appended_at, decode_record
 from services.journey.domain.touchpoint import Touchpoint
 from tests.unit.journey.records import FakeRecord
 
@@ -23,13 +23,13 @@ def changed(old: bytes, new: bytes) -> bytes:
 
 
 def refused(value: bytes | None) -> PoisonRecord:
-    found = read(FakeRecord(offset=0, value=value))
+    found = decode_record(FakeRecord(offset=0, value=value))
     assert isinstance(found, PoisonRecord)
     return found
 
 
 def test_a_touchpoint_is_read_and_its_text_is_kept() -> None:
-    found = read(FakeRecord(offset=0, value=GOOD))
+    found = decode_record(FakeRecord(offset=0, value=GOOD))
     assert isinstance(found, ReadableRecord)
     assert found.touchpoint.key == ("ivr", "a")
     assert found.touchpoint.occurred_at == datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
@@ -37,14 +37,14 @@ def test_a_touchpoint_is_read_and_its_text_is_kept() -> None:
 
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:
-    found = read(FakeRecord(offset=0, value=changed(b'"kind"', b'"transfers":2.0,"kind"')))
+    found = decode_record(FakeRecord(offset=0, value=changed(b'"kind"', b'"transfers":2.0,"kind"')))
     assert isinstance(found, ReadableRecord)
     assert found.touchpoint.transfers == 2
 
 
 def test_what_transport_adds_does_not_change_the_fingerprint() -> None:
     later = changed(b"00:15:01", b"07:00:00")
-    one, other = (read(FakeRecord(offset=0, value=value)) for value in (GOOD, later))
+    one, other = (decode_record(FakeRecord(offset=0, value=value)) for value in (GOOD, later))
     assert isinstance(one, ReadableRecord)
     assert isinstance(other, ReadableRecord)
     assert one.fingerprint == other.fingerprint
@@ -103,7 +103,7 @@ def test_a_number_of_more_than_64_bits_is_poison_wherever_it_stands(name: str) -
 
 def test_the_longest_numbers_are_read() -> None:
     members = b'"wait_s":9223372036854775807,"attributes":{"n":[-9223372036854775808,1e15,true,null]},"kind"'
-    assert isinstance(read(FakeRecord(offset=0, value=changed(b'"kind"', members))), ReadableRecord)
+    assert isinstance(decode_record(FakeRecord(offset=0, value=changed(b'"kind"', members))), ReadableRecord)
 
 
 def test_every_member_that_may_hold_a_number_is_looked_at() -> None:
@@ -119,7 +119,7 @@ def test_poison_says_where_and_whose_but_never_quotes() -> None:
 
 
 def test_a_backslash_before_u0000_is_text_and_no_nul() -> None:
-    assert isinstance(read(FakeRecord(offset=0, value=changed(b'"a"', b'"\\\\u0000"'))), ReadableRecord)
+    assert isinstance(decode_record(FakeRecord(offset=0, value=changed(b'"a"', b'"\\\\u0000"'))), ReadableRecord)
 
 
 def test_a_record_without_a_time_was_appended_long_ago() -> None:
