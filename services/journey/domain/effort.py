@@ -67,7 +67,7 @@ class Effort(msgspec.Struct, frozen=True, gc=False):
 NO_EFFORT = Effort(0.0, ())
 
 
-def of(touchpoints: Iterable[RecordedTouchpoint], contact_kinds: frozenset[str]) -> Effort:
+def effort_of(touchpoints: Iterable[RecordedTouchpoint], contact_kinds: frozenset[str]) -> Effort:
     """Return the effort of one journey from its touchpoints, in any order."""
     history = CustomerHistory(touchpoints, contact_kinds)
     return measure([unit.at for unit in history.units], history.contacts)

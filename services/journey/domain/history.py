@@ -74,7 +74,9 @@ class CustomerHistory:
         for (source, name, by_interaction), units in members.items():
             first = units[0]
             everything = self.interactions[source, name] if by_interaction else (first.at,)
-            view = first.at if len(everything) == 1 else merged(first.at, [unit.at for unit in units], everything)
+            view = (
+                first.at if len(everything) == 1 else merge_contact(first.at, [unit.at for unit in units], everything)
+            )
             contacts.append(Contact(view, first.at, first.position, first.time, first.order))
         contacts.sort(key=attrgetter("order"))
         return contacts
@@ -135,7 +137,7 @@ _FIRST = ("queue", "agent", "text", "sentiment", "score", "value", "service_leve
 _EACH = ("refs", "attributes", "customer")
 
 
-def merged(first: Touchpoint, members: Sequence[Touchpoint], everything: Sequence[Touchpoint]) -> Touchpoint:
+def merge_contact(first: Touchpoint, members: Sequence[Touchpoint], everything: Sequence[Touchpoint]) -> Touchpoint:
     """Return the fields of a contact that begins with the touchpoint `first`.
 
     `members` are its inbound touchpoints; `everything` holds all touchpoints of the same interaction, in order.

@@ -109,7 +109,7 @@ class _Revising:
         return None
 
     def _friction(self, finding: RuleFinding, journeys: tuple[JourneyId, ...], kept: StoredFriction | None) -> Friction:
-        title, explanation = self._rulebook.words(finding)
+        title, explanation = self._rulebook.texts(finding)
         return Friction(
             id=finding.id,
             rule=finding.rule,

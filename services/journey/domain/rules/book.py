@@ -10,9 +10,9 @@ from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import FrictionId, timer_id
 from services.journey.domain.rules.absence import AbsenceRule
 from services.journey.domain.rules.count import CountRule
-from services.journey.domain.rules.findings import finding, restrained
+from services.journey.domain.rules.findings import finding, within_limits
 from services.journey.domain.rules.matching import InvalidRuleError, mentions_field
-from services.journey.domain.rules.rule_checks import check
+from services.journey.domain.rules.rule_checks import check_rule
 from services.journey.domain.rules.rule_texts import RuleTexts
 from services.journey.domain.rules.scope import FindingCandidate
 from services.journey.domain.rules.sequence import PatternRule, StepsRule
@@ -51,14 +51,14 @@ class Rulebook:
     def __init__(self, rules: Sequence[AnyRule]) -> None:
         """Prepare `rules`, disabled ones too; raise `RuleRefusedError` for one that cannot be used."""
         self.rules = tuple(rules)
-        self._wording: dict[str, RuleTexts] = {}
+        self._texts: dict[str, RuleTexts] = {}
         self._ready: list[tuple[AnyRule, PreparedRule]] = []
         for rule in self.rules:
-            if rule.id in self._wording:
+            if rule.id in self._texts:
                 raise RuleRefusedError(rule.id, "this id is given twice")
             try:
-                check(rule)
-                self._wording[rule.id] = RuleTexts(rule)
+                check_rule(rule)
+                self._texts[rule.id] = RuleTexts(rule)
                 ready = _ready(rule)
             except InvalidRuleError as error:
                 raise RuleRefusedError(rule.id, str(error)) from error
@@ -82,10 +82,10 @@ class Rulebook:
                 )
         return evaluation
 
-    def words(self, found: RuleFinding) -> tuple[BilingualText, BilingualText]:
+    def texts(self, found: RuleFinding) -> tuple[BilingualText, BilingualText]:
         """Return the title and the explanation of `found`."""
-        wording = self._wording[found.rule]
-        return wording.title(found), wording.explanation(found)
+        texts = self._texts[found.rule]
+        return texts.title(found), texts.explanation(found)
 
     @staticmethod
     def _settle(
@@ -101,7 +101,7 @@ class Rulebook:
             else:
                 timers.append(timer)
         findings: dict[FrictionId, RuleFinding] = {}
-        for candidate in restrained(rule, standing):
+        for candidate in within_limits(rule, standing):
             found = finding(rule, candidate, history)
             findings.setdefault(found.id, found)  # of several at one anchor the first stands
         into.timers.extend(timers)

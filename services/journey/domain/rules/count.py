@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from services.journey.domain.history import CountedUnit, CustomerHistory
-from services.journey.domain.rules.matching import getter
+from services.journey.domain.rules.matching import field_getter
 from services.journey.domain.rules.scope import (
     FieldAgreement,
     FindingCandidate,
@@ -30,8 +30,8 @@ class CountRule:
         self._key = key_of(rule.per)
         self._agreement = FieldAgreement(rule.same)
         self._barrier = RuleBarrier(rule.without, self._key, self._agreement)
-        self._distinct = getter(rule.distinct) if rule.distinct else None
-        self._changes = getter(rule.changes) if rule.changes else None
+        self._distinct = field_getter(rule.distinct) if rule.distinct else None
+        self._changes = field_getter(rule.changes) if rule.changes else None
         self._fewest = rule.at_least + (1 if rule.changes else 0)
 
     def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:

@@ -17,7 +17,7 @@ from services.journey.domain.rules.shape import AnyRule, CountShape, RuleScope, 
 from services.journey.domain.touchpoint import Touchpoint
 
 
-def restrained(rule: AnyRule, candidates: Iterable[FindingCandidate]) -> Sequence[FindingCandidate]:
+def within_limits(rule: AnyRule, candidates: Iterable[FindingCandidate]) -> Sequence[FindingCandidate]:
     """Return the candidates that the cool-down and the cap of `rule` allow, in the order of their anchors."""
     ordered = sorted(candidates, key=lambda candidate: candidate.anchor.order)
     if rule.cooldown is None and rule.cap is None:

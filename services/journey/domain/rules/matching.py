@@ -48,7 +48,7 @@ def mentions_field(rule: object, field: str) -> bool:
     return rule == field
 
 
-def getter(field: str) -> Get:
+def field_getter(field: str) -> Get:
     """Return a reader of `field`, which gives None where it is unknown; raise `InvalidRuleError` for no such field."""
     if field in _PLAIN:
         return attrgetter(field)
@@ -78,7 +78,7 @@ def number(get: Get) -> Callable[[Touchpoint], int | float | None]:
     return read
 
 
-def compiled(matcher: Matcher) -> CompiledMatcher:
+def compile_matcher(matcher: Matcher) -> CompiledMatcher:
     """Compile `matcher`; raise `InvalidRuleError` if it has no meaning."""
     clauses = matcher if isinstance(matcher, tuple) else (matcher,)
     if not clauses or not all(clauses):
@@ -113,7 +113,7 @@ def _all(clause: Clause) -> Test:
 
 
 def _test(field: str, want: Scalar | tuple[Scalar, ...] | FieldCondition) -> Test:
-    get = getter(field)
+    get = field_getter(field)
     if isinstance(want, FieldCondition):
         return _condition(field, get, want)
     if field in _TIMES:

@@ -19,7 +19,7 @@ LONGEST = timedelta(days=3653)
 """Ten years. Nobody needs more, and adding centuries to a touchpoint's time would overflow."""
 
 
-def check(rule: AnyRule) -> None:
+def check_rule(rule: AnyRule) -> None:
     """Raise `InvalidRuleError` if the parts of `rule` do not fit together."""
     _positive("cooldown", rule.cooldown)
     if rule.cap is not None:

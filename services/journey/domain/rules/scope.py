@@ -8,7 +8,7 @@ from operator import attrgetter
 import msgspec
 
 from services.journey.domain.history import CountedUnit, CustomerHistory
-from services.journey.domain.rules.matching import CompiledMatcher, Get, compiled, getter
+from services.journey.domain.rules.matching import CompiledMatcher, Get, compile_matcher, field_getter
 from services.journey.domain.rules.shape import Matcher, RuleScope
 
 KeyOf = Callable[[CountedUnit, CustomerHistory], Hashable | None]
@@ -31,7 +31,7 @@ class UnitPicker:
 
     def __init__(self, matcher: Matcher, *, contacts: bool = False) -> None:
         """Pick contacts if `contacts`, otherwise touchpoints; raise `InvalidRuleError` for an invalid matcher."""
-        self._selector: CompiledMatcher = compiled(matcher)
+        self._selector: CompiledMatcher = compile_matcher(matcher)
         self._contacts = contacts
         kinds = self._selector.kinds
         self._only = next(iter(kinds)) if kinds is not None and len(kinds) == 1 else None
@@ -112,7 +112,7 @@ class FieldAgreement:
 
     def __init__(self, fields: Sequence[str]) -> None:
         """Compare these fields; raise `InvalidRuleError` for an unknown one."""
-        self._gets: tuple[Get, ...] = tuple(getter(field) for field in fields)
+        self._gets: tuple[Get, ...] = tuple(field_getter(field) for field in fields)
 
     def with_(self, anchor: CountedUnit) -> Callable[[CountedUnit], bool] | None:
         """Return the test whether a unit agrees with `anchor`; None if every unit does."""

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from services.journey.domain.history import CountedUnit, CustomerHistory
 from services.journey.domain.rules import shape
-from services.journey.domain.rules.matching import getter
+from services.journey.domain.rules.matching import field_getter
 from services.journey.domain.rules.scope import (
     FieldAgreement,
     FindingCandidate,
@@ -84,7 +84,7 @@ class PatternRule:
     def __init__(self, rule: shape.SequenceShape) -> None:
         """Prepare `rule`, which must have a `field`; raise `InvalidRuleError` if it cannot be prepared."""
         self._picker = UnitPicker(rule.of)
-        self._value = getter(rule.field or "")
+        self._value = field_getter(rule.field or "")
         self._pattern = rule.pattern
         self._within = rule.within
         self._key = key_of(rule.per)

@@ -4,7 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import ge, gt, le, lt
 
 from services.journey.domain.history import CountedUnit, CustomerHistory
-from services.journey.domain.rules.matching import CompiledMatcher, InvalidRuleError, compiled, getter, number
+from services.journey.domain.rules.matching import (
+    CompiledMatcher,
+    InvalidRuleError,
+    compile_matcher,
+    field_getter,
+    number,
+)
 from services.journey.domain.rules.scope import FindingCandidate, UnitPicker, grouped, key_of
 from services.journey.domain.rules.shape import RuleScope, ThresholdLimit, ThresholdShape
 
@@ -19,7 +25,7 @@ class ThresholdRule:
     def __init__(self, rule: ThresholdShape) -> None:
         """Prepare `rule`; raise `InvalidRuleError` if it cannot be prepared."""
         self._picker = UnitPicker(rule.of, contacts=rule.contacts)
-        self._number = number(getter(rule.field))
+        self._number = number(field_getter(rule.field))
         self._limits = [_limit(limit) for limit in rule.limits]
         self._key = key_of(rule.per)
         self._alone = rule.per is RuleScope.TOUCHPOINT
@@ -58,4 +64,4 @@ def _limit(limit: ThresholdLimit) -> tuple[CompiledMatcher, Crossed, float]:
     given = [(_SIDES[side], bound) for side in _SIDES if (bound := getattr(limit, side)) is not None]
     if len(given) != 1:
         raise InvalidRuleError("a limit has exactly one of gt, gte, lt, lte")
-    return compiled(limit.when), *given[0]
+    return compile_matcher(limit.when), *given[0]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.journey.domain.rules.matching import InvalidRuleError, compiled, getter
+from services.journey.domain.rules.matching import InvalidRuleError, compile_matcher, field_getter
 from services.journey.domain.rules.shape import Clause, FieldCondition
 from services.journey.domain.touchpoint import Identifier, MonetaryValue, SurveyScore, Touchpoint
 from tests.unit.journey.domain.making import at, seen
@@ -91,13 +91,13 @@ FULL = seen(
     ids=str,
 )
 def test_what_matches(clause: Any, matches: bool) -> None:
-    assert compiled(clause).matches(FULL) is matches
+    assert compile_matcher(clause).matches(FULL) is matches
 
 
 def test_only_the_kinds_that_can_match_are_looked_at() -> None:
-    assert compiled(({"kind": "a"}, {"kind": ("b", "c"), "reason": "x"})).kinds == frozenset("abc")
-    assert compiled(({"kind": "a"}, {"reason": "x"})).kinds is None
-    assert compiled({"kind": FieldCondition(is_not="a")}).kinds is None
+    assert compile_matcher(({"kind": "a"}, {"kind": ("b", "c"), "reason": "x"})).kinds == frozenset("abc")
+    assert compile_matcher(({"kind": "a"}, {"reason": "x"})).kinds is None
+    assert compile_matcher({"kind": FieldCondition(is_not="a")}).kinds is None
 
 
 PLAIN = sorted(set(Touchpoint.__struct_fields__) - {"refs", "attributes", "customer", "score", "value"})
@@ -105,7 +105,7 @@ PLAIN = sorted(set(Touchpoint.__struct_fields__) - {"refs", "attributes", "custo
 
 @pytest.mark.parametrize("field", PLAIN)
 def test_every_plain_field_can_be_read(field: str) -> None:
-    assert getter(field)(FULL) == getattr(FULL, field)
+    assert field_getter(field)(FULL) == getattr(FULL, field)
 
 
 @pytest.mark.parametrize(
@@ -124,4 +124,4 @@ def test_every_plain_field_can_be_read(field: str) -> None:
 )
 def test_what_makes_no_sense_is_refused(clause: Clause, why: str) -> None:
     with pytest.raises(InvalidRuleError, match=why):
-        compiled(clause)
+        compile_matcher(clause)

@@ -37,7 +37,7 @@ def says(places: str, *history: RecordedTouchpoint, **members: Any) -> tuple[str
         explanation={"en": f"E {places}", "ko": f"설명 {places}"},
     )
     (*_, finding) = found("mine", *history, rules=rules)
-    title, explanation = rules.words(finding)
+    title, explanation = rules.texts(finding)
     return title.en, title.ko, explanation.en, explanation.ko
 
 

@@ -321,7 +321,7 @@ def test_explanations_in_english_and_korean(
     rule: str, history: list[RecordedTouchpoint], english: str, korean: str
 ) -> None:
     (finding,) = found(rule, *history)
-    _, explanation = SHIPPED.words(finding)
+    _, explanation = SHIPPED.texts(finding)
     assert (explanation.en, explanation.ko) == (english, korean)
 
 
@@ -329,7 +329,7 @@ def test_every_shipped_rule_finds_its_words() -> None:
     for rule, history, expected in ROWS.values():
         for finding in found(rule, *history):
             assert expected
-            title, explanation = SHIPPED.words(finding)
+            title, explanation = SHIPPED.texts(finding)
             for text in (title.en, title.ko, explanation.en, explanation.ko):
                 assert text
                 assert "{" not in text
