@@ -16,13 +16,11 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.ground import PARTITIONS
 from services.journey import worker
-from services.journey.apply.applier import Applier, LimitKeeper
-from services.journey.apply.limit import DeadLetterLimit
+from services.journey.apply.applier import Applier
 from services.journey.apply.resolution import IdentityResolver
 from services.journey.apply.transaction import BatchTransaction
-from services.journey.consume import progress
-from services.journey.consume.intake import Chunk, Claim, Intake
-from services.journey.consume.progress import Line
+from services.journey.consume.intake import Chunk, Intake
+from services.journey.consume.progress import PROGRESS
 from services.journey.metrics import WorkerMetrics
 from services.journey.outbox.relay import Relay
 from services.journey.policies import identity
@@ -32,6 +30,9 @@ from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka.log_ends import LogEnds, cluster_line
 from services.runtime.kafka.producer import Producer
+from services.runtime.log.claims import claim_of
+from services.runtime.log.dead_letters import DeadLetterGuard, DeadLetterLimit
+from services.runtime.log.progress import TopicLine
 from services.runtime.postgres.pools import Pool, acquire, create_pool
 from services.runtime.process.garbage_collection import calm_the_collector
 from services.runtime.process.tasks import TaskOwner
@@ -45,7 +46,7 @@ async def main(topic: str) -> None:
     logs.configure("plain-loop", "warning", "text")
     calm_the_collector()
     pool = await create_pool(common.postgres.get_secret_value(), application_name="plain-loop")
-    line = Line(name=await cluster_line(common.kafka, common.kafka_line), topic=topic)
+    line = TopicLine(name=await cluster_line(common.kafka, common.kafka_line), topic=topic)
     metrics = WorkerMetrics.register(CollectorRegistry())
     relay = Relay(
         pool=pool,
@@ -65,7 +66,7 @@ async def main(topic: str) -> None:
         await _consume(applier, pool, line, common.kafka, own.batch_records)
 
 
-async def _consume(applier: Applier, pool: Pool, line: Line, bootstrap: str, batch_records: int) -> None:
+async def _consume(applier: Applier, pool: Pool, line: TopicLine, bootstrap: str, batch_records: int) -> None:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     consumer.assign([TopicPartition(line.topic, partition) for partition in range(PARTITIONS)])
@@ -73,12 +74,10 @@ async def _consume(applier: Applier, pool: Pool, line: Line, bootstrap: str, bat
     await ends.start()
     starts = await ends.beginnings(line.topic, range(PARTITIONS))
     async with acquire(pool) as connection:
-        held = await progress.claim(connection, line, starts, "plain-loop")
+        held = await PROGRESS.claim(connection, line, starts, "plain-loop")
     claims = {}
     for one in held:
-        claims[one.partition] = Claim(
-            partition=one.partition, epoch=one.epoch, applied=one.next_offset, cursor=one.next_offset
-        )
+        claims[one.partition] = claim_of(one)
         consumer.seek(TopicPartition(line.topic, one.partition), one.next_offset)
     while True:
         fetched = await consumer.getmany(timeout_ms=1000, max_records=batch_records)
@@ -87,9 +86,11 @@ async def _consume(applier: Applier, pool: Pool, line: Line, bootstrap: str, bat
             await applier.apply(chunks)
 
 
-def _applier(pool: Pool, line: Line, relay: Relay, metrics: WorkerMetrics, settings: WorkerProcessSettings) -> Applier:
+def _applier(
+    pool: Pool, line: TopicLine, relay: Relay, metrics: WorkerMetrics, settings: WorkerProcessSettings
+) -> Applier:
     own = settings.worker
-    limit = LimitKeeper(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))
+    limit = DeadLetterGuard(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))
     attempt = BatchTransaction(
         line=line,
         resolver=IdentityResolver(policy=identity(), new_id=new_id),

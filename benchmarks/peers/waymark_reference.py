@@ -17,15 +17,16 @@ from aiokafka import AIOKafkaProducer
 
 from benchmarks.peers import durable
 from services.journey import worker
-from services.journey.consume import progress
 from services.journey.consume.batch_size import BatchSize
-from services.journey.consume.intake import Chunk, Claim, Intake
-from services.journey.consume.progress import Advance, Line
+from services.journey.consume.intake import Chunk, Intake
+from services.journey.consume.progress import PROGRESS
 from services.journey.consume.stream import add_agent, build_app
 from services.journey.consume.transport import Wiring
 from services.journey.settings import WorkerProcessSettings
 from services.runtime.kafka.log_ends import LogEnds, cluster_line
+from services.runtime.log.claims import Claim
 from services.runtime.log.identity import fingerprint
+from services.runtime.log.progress import Advance, TopicLine
 from services.runtime.postgres.pools import Pool, create_pool, transaction
 from services.runtime.process.garbage_collection import calm_the_collector
 from services.runtime.telemetry import logs
@@ -36,7 +37,7 @@ class Work:
     """Applies batches: the reference job where the worker has its own."""
 
     pool: Pool
-    line: Line
+    line: TopicLine
     producer: AIOKafkaProducer
     output: str
     _journeys: durable.Journeys = field(default_factory=durable.Journeys)
@@ -49,15 +50,14 @@ class Work:
             self._journeys.forget()
             self._claims.update(claims)
         async with transaction(self.pool) as connection:
-            held = await progress.lock(connection, self.line, claims)
+            held = await PROGRESS.lock(connection, self.line, claims)
             if any(held[partition].epoch != claim.epoch for partition, claim in claims.items()):
                 raise RuntimeError("fenced")  # nobody else takes part here
             records = [(record.key or b"", record.value or b"") for chunk in chunks for record in chunk.records]
             frictions = await self._journeys.apply(connection, records)
             sent = [await self.producer.send(self.output, value=value, key=key) for key, value in frictions]
             await asyncio.gather(*sent)
-            if not await progress.advance(connection, self.line, _advances(chunks)):
-                raise RuntimeError("the progress moved under our lock")
+            await PROGRESS.advance(connection, self.line, _advances(chunks))
         for chunk in chunks:
             chunk.claim.applied = chunk.records[-1].offset + 1
 
@@ -91,7 +91,7 @@ async def main(topic: str, run: str) -> None:
     pool = await create_pool(common.postgres.get_secret_value(), application_name="reference")
     producer = AIOKafkaProducer(bootstrap_servers=common.kafka, acks="all", linger_ms=2, max_batch_size=128 * 1024)
     await producer.start()
-    line = Line(name=await cluster_line(common.kafka, common.kafka_line), topic=topic)
+    line = TopicLine(name=await cluster_line(common.kafka, common.kafka_line), topic=topic)
     ends = LogEnds(common.kafka, client_id="reference-ends")
     await ends.start()
     failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()

@@ -7,7 +7,7 @@ stop in time is left behind: nothing is acknowledged outside the database, so no
 import asyncio
 import os
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,19 +17,16 @@ from prometheus_client import CollectorRegistry
 
 from schemas.documents import touchpoint as touchpoint_v1
 from services.journey import policies, rulebook
-from services.journey.apply.applier import Applier, LimitKeeper
-from services.journey.apply.batch import HoleInProgressError
-from services.journey.apply.limit import DeadLetterLimit
+from services.journey.apply.applier import Applier
 from services.journey.apply.resolution import IdentityResolver
 from services.journey.apply.transaction import BatchTransaction
-from services.journey.consume import dead_letters, progress
 from services.journey.consume.batch_size import BatchSize
 from services.journey.consume.decoding import PoisonCode
 from services.journey.consume.intake import Intake
 from services.journey.consume.lag_monitor import LagMonitor
-from services.journey.consume.progress import Line
+from services.journey.consume.progress import PROGRESS, SCHEMA
 from services.journey.consume.stream import add_agent, build_app
-from services.journey.consume.transport import KAFKA_FAILURES, Grant, HoleFoundError, JourneyApp, Wiring
+from services.journey.consume.transport import KAFKA_FAILURES, HoleFoundError, JourneyApp, Wiring
 from services.journey.consume.watchdog import ExitCode, LoopWatch, end_process
 from services.journey.domain.rules.book import Rulebook
 from services.journey.failpoints import Failpoints
@@ -46,6 +43,9 @@ from services.runtime.http.application import ops_app
 from services.runtime.http.server import OnReady, serving, until_stopped
 from services.runtime.kafka.log_ends import LogEnds, cluster_line
 from services.runtime.kafka.producer import Producer
+from services.runtime.log.batch import HoleInProgressError
+from services.runtime.log.dead_letters import DeadLetterGuard, DeadLetterLimit, trailing
+from services.runtime.log.progress import DatabaseLedger, TopicLine
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import Pool, acquire
 from services.runtime.postgres.sessions import Unmarked
@@ -89,7 +89,7 @@ async def run(
         pool = await open_postgres(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
         stack.push_async_callback(pools.close_pool, pool)
         await await_kafka(common.brokers, within_s=START_WITHIN_S)
-        line = Line(name=await _line(common), topic=topic)
+        line = TopicLine(name=await _line(common), topic=topic)
         ends = LogEnds(common.brokers, client_id="waymark-journey-ends")
         await ends.start()
         stack.push_async_callback(ends.stop)
@@ -108,7 +108,7 @@ class WorkerConnections:
     pool: Pool
     ends: LogEnds
     producer: Producer
-    line: Line
+    line: TopicLine
 
 
 class Worker:
@@ -136,7 +136,13 @@ class Worker:
         self._wiring = Wiring(
             topic=around.line.topic,
             intake=self.intake,
-            ledger=PoolLedger(around.pool, around.line, f"{os.uname().nodename}:{os.getpid()}"),
+            ledger=DatabaseLedger(
+                pool=around.pool,
+                table=PROGRESS,
+                line=around.line,
+                owner=f"{os.uname().nodename}:{os.getpid()}",
+                patient=True,
+            ),
             log=around.ends,
             fatal=self.fail,
         )
@@ -225,9 +231,7 @@ class Worker:
     async def _remember_dead_letters(self) -> None:
         most = self._own.dead_letter_run
         async with acquire(self._around.pool) as connection:
-            running = await dead_letters.trailing(
-                connection, self._around.line, besides=PoisonCode.ID_CONFLICT, most=most
-            )
+            running = await trailing(connection, SCHEMA, self._around.line, besides={PoisonCode.ID_CONFLICT}, most=most)
         self._applier.limit.remember(running)
 
     # Checks.
@@ -262,7 +266,7 @@ class Worker:
 
     def _build_applier(self, renewer: CustomerRenewer, failpoints: Failpoints) -> Applier:
         own, around = self._own, self._around
-        limit = LimitKeeper(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))
+        limit = DeadLetterGuard(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))
         attempt = BatchTransaction(
             line=around.line,
             resolver=IdentityResolver(policy=policies.identity(), new_id=new_id),
@@ -316,27 +320,6 @@ class Worker:
             stuck=lambda partitions: end_process(ExitCode.STUCK, partitions=partitions),
             beat=self._loop_watch.beat,
         )
-
-
-class PoolLedger:
-    """Makes claims in the database, waiting for it as long as it takes."""
-
-    def __init__(self, pool: Pool, line: Line, owner: str) -> None:
-        self._pool = pool
-        self._line = line
-        self._owner = owner
-
-    async def claim(self, log_starts: Mapping[int, int]) -> Sequence[Grant]:
-        """Claim the partitions; each with the first offset its log still holds."""
-        return await pools.retrying(lambda: self._claim(log_starts))
-
-    async def _claim(self, log_starts: Mapping[int, int]) -> Sequence[Grant]:
-        async with acquire(self._pool) as connection:
-            held = await progress.claim(connection, self._line, log_starts, self._owner)
-        return [
-            Grant(partition=one.partition, epoch=one.epoch, next_offset=one.next_offset, last_hash=one.last_hash)
-            for one in held
-        ]
 
 
 def build_renewer(own: WorkerSettings, book: Rulebook | None = None) -> CustomerRenewer:

@@ -15,13 +15,11 @@ from prometheus_client import CollectorRegistry
 from schemas.documents import touchpoint as touchpoint_v1
 from schemas.documents.touchpoint import IdentifierValue
 from services.journey import policies, rulebook
-from services.journey.apply.applier import Applier, LimitKeeper
-from services.journey.apply.limit import DeadLetterLimit
+from services.journey.apply.applier import Applier
 from services.journey.apply.resolution import IdentityResolver
 from services.journey.apply.transaction import BatchTransaction
-from services.journey.consume import progress
-from services.journey.consume.intake import Chunk, Claim, Intake
-from services.journey.consume.progress import Line
+from services.journey.consume.intake import Chunk, Intake
+from services.journey.consume.progress import PROGRESS
 from services.journey.domain.projection import ProjectionPolicy
 from services.journey.domain.rules.book import Rulebook
 from services.journey.failpoints import Failpoints
@@ -31,10 +29,13 @@ from services.journey.renew.writer import CustomerWriter
 from services.journey.timers.timer_loop import Patience, TimerLoop
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
+from services.runtime.log.claims import Claim, claim_of
+from services.runtime.log.dead_letters import DeadLetterGuard, DeadLetterLimit
+from services.runtime.log.progress import TopicLine
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import Pool, acquire
 
-LINE = Line(name="line-1", topic="touchpoints")
+LINE = TopicLine(name="line-1", topic="touchpoints")
 
 START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 """When the stories begin: a little while ago, so that nothing in them is late or stale."""
@@ -96,9 +97,9 @@ class Bench:
 
     pool: Pool
     log: Log
-    line: Line
+    line: TopicLine
     intake: Intake
-    limit: LimitKeeper
+    limit: DeadLetterGuard
     applier: Applier
     timers: TimerLoop
     renewer: CustomerRenewer
@@ -108,13 +109,8 @@ class Bench:
         """Claim every partition, as a worker does after an assignment."""
         starts = dict.fromkeys(range(self.log.partitions), 0)
         async with acquire(self.pool) as connection:
-            held = await progress.claim(connection, self.line, starts, "bench")
-        claims = {
-            one.partition: Claim(
-                partition=one.partition, epoch=one.epoch, applied=one.next_offset, cursor=one.next_offset
-            )
-            for one in held
-        }
+            held = await PROGRESS.claim(connection, self.line, starts, "bench")
+        claims = {one.partition: claim_of(one) for one in held}
         self.intake.grant(claims.values())
         return claims
 
@@ -170,7 +166,7 @@ def _build(pool: Pool, terms: Terms) -> Bench:
     registry = CollectorRegistry()
     metrics = WorkerMetrics.register(registry)
     intake = Intake(capacity=10_000)
-    keeper = LimitKeeper(terms.limit)
+    keeper = DeadLetterGuard(terms.limit)
     renewer = _renewer(terms)
     attempt = BatchTransaction(
         line=LINE,

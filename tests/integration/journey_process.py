@@ -18,10 +18,11 @@ from faust import streams
 from faust.transport import conductor
 
 from services.journey import worker
-from services.journey.consume.intake import Claim, Record
+from services.journey.consume.intake import Record
 from services.journey.consume.transport import ChunkConsumer, ChunkTransport
 from services.journey.failpoints import WorkerFailpoint
 from services.journey.settings import WorkerProcessSettings
+from services.runtime.log.claims import Claim
 
 
 @dataclass(slots=True)

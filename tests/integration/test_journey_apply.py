@@ -12,14 +12,15 @@ import pytest_asyncio
 from msgspec import structs
 
 from schemas.documents import touchpoint as touchpoint_v1
-from services.journey.apply.batch import Batch, HoleInProgressError
-from services.journey.apply.limit import DeadLetterLimit, DeadLetterLimitError
+from services.journey.apply.batch import BatchRecord
 from services.journey.apply.transaction import Applied, BatchTransaction
-from services.journey.consume import dead_letters
 from services.journey.consume.decoding import PoisonCode
 from services.journey.consume.intake import Chunk
+from services.journey.consume.progress import SCHEMA
 from services.journey.domain.touchpoint import Touchpoint, first_fingerprint
 from services.journey.failpoints import WorkerFailpoint
+from services.runtime.log.batch import Batch, HoleInProgressError
+from services.runtime.log.dead_letters import DeadLetterLimit, DeadLetterLimitError, trailing
 from services.runtime.postgres.pools import Connection, acquire
 from tests.integration.journey_log import Bench, open_bench, touchpoint
 
@@ -217,7 +218,7 @@ async def test_a_restart_does_not_make_room_for_as_many_dead_letters_again(datab
         await bench.apply()
     async with open_bench(database, limit=DeadLetterLimit(ratio=1.0, run=10)) as again:
         again.log.records = bench.log.records
-        again.limit.remember(await trailing(again))
+        again.limit.remember(await trailing_letters(again))
         again.log.append(1, b"{")
         with pytest.raises(DeadLetterLimitError):
             await again.apply()
@@ -234,12 +235,12 @@ async def test_only_an_unbroken_row_at_the_end_is_remembered(bench: Bench) -> No
     bench.log.append(1, b"{")
     await bench.apply()
     assert (await state(bench))["dead_letters"] == 6
-    assert await trailing(bench) == 2  # the conflict of the partition 0 breaks its row
+    assert await trailing_letters(bench) == 2  # the conflict of the partition 0 breaks its row
 
 
-async def trailing(bench: Bench) -> int:
+async def trailing_letters(bench: Bench) -> int:
     async with acquire(bench.pool) as connection:
-        return await dead_letters.trailing(connection, bench.line, besides=PoisonCode.ID_CONFLICT, most=10)
+        return await trailing(connection, SCHEMA, bench.line, besides={PoisonCode.ID_CONFLICT}, most=10)
 
 
 async def test_identifiers_that_arrive_on_different_partitions_become_one_customer(bench: Bench) -> None:
@@ -379,7 +380,7 @@ class Crowded(BatchTransaction):
 
     tried: list[int] = field(default_factory=list)
 
-    async def apply(self, connection: Connection, batch: Batch, *, bury: bool = False) -> Applied:
+    async def apply(self, connection: Connection, batch: Batch[BatchRecord], *, bury: bool = False) -> Applied:
         self.tried.append(batch.size)
         if batch.size > 150:
             raise asyncpg.LockNotAvailableError("canceling statement due to lock timeout")

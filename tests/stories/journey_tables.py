@@ -10,10 +10,10 @@ from itertools import count
 from uuid import UUID
 
 from services.journey import policies
-from services.journey.apply.batch import Batch, Item, gather, judge
+from services.journey.apply.batch import BatchRecord, gather
 from services.journey.consume.decoding import PoisonCode, PoisonRecord, ReadableRecord
-from services.journey.consume.intake import Chunk, Claim
-from services.journey.consume.progress import Held, Mark
+from services.journey.consume.intake import Chunk
+from services.journey.consume.progress import Mark
 from services.journey.domain.comparison.changes import diff
 from services.journey.domain.identity import (
     IdentifierKey,
@@ -30,6 +30,9 @@ from services.journey.renew import publication
 from services.journey.timers.horizon import stream_horizon
 from services.runtime.clock import Clock
 from services.runtime.kafka.record import Record
+from services.runtime.log.batch import Batch, judge
+from services.runtime.log.claims import Claim
+from services.runtime.log.progress import HeldPartition
 from tests.unit.journey.domain.making import POLICY, SHIPPED, Shelf
 
 LATE_GRACE = timedelta(minutes=5)
@@ -92,7 +95,7 @@ class JourneyTables:
     def apply(self, records: Sequence[Appended]) -> list[Record]:
         """Apply records in the steps of `BatchTransaction.apply`; return the frictions to publish."""
         claim = Claim(partition=0, epoch=1, applied=self.next_offset, cursor=self.next_offset)
-        held = Held(partition=0, epoch=1, next_offset=self.next_offset, last_hash=None)
+        held = HeldPartition(partition=0, epoch=1, next_offset=self.next_offset, last_hash=None)
         batch = judge(gather([Chunk(claim=claim, records=records)] if records else []), {0: held})
         fresh = self._sift(batch)
         touched = self._resolve(fresh)
@@ -119,7 +122,7 @@ class JourneyTables:
         """Return the customer behind an identifier."""
         return self.customers[self.owners[type_, value]]
 
-    def _sift(self, batch: Batch) -> list[tuple[Item, ReadableRecord]]:
+    def _sift(self, batch: Batch[BatchRecord]) -> list[tuple[BatchRecord, ReadableRecord]]:
         """Keep what was never seen; the same content again is a duplicate, other content a conflict."""
         fresh = []
         for item in batch.items:
@@ -136,7 +139,7 @@ class JourneyTables:
                 self.dead_letters.append(PoisonCode.ID_CONFLICT)
         return fresh
 
-    def _resolve(self, fresh: Sequence[tuple[Item, ReadableRecord]]) -> dict[CustomerId, str | None]:
+    def _resolve(self, fresh: Sequence[tuple[BatchRecord, ReadableRecord]]) -> dict[CustomerId, str | None]:
         """Find whose each touchpoint is, merging customers; return the touched ones with their trace."""
         ordered = sorted((content.touchpoint for _, content in fresh), key=lambda one: one.order)
         planned = plan(
@@ -191,12 +194,12 @@ class JourneyTables:
             published += [publication.friction(change.friction, trace).record for change in changes.frictions]
         return published
 
-    def _advance(self, batch: Batch) -> None:
+    def _advance(self, batch: Batch[BatchRecord]) -> None:
         for run in batch.runs:
             self.next_offset = run.end
 
 
-def _recorded(item: Item, touchpoint: Touchpoint) -> RecordedTouchpoint:
+def _recorded(item: BatchRecord, touchpoint: Touchpoint) -> RecordedTouchpoint:
     return RecordedTouchpoint(touchpoint=touchpoint, appended_at=item.appended_at, late=is_late(touchpoint))
 
 

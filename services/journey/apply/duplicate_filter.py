@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 
 from services.journey.apply import seen_touchpoints
-from services.journey.apply.batch import Batch, Item
+from services.journey.apply.batch import BatchRecord
 from services.journey.apply.seen_touchpoints import SeenTouchpoint
 from services.journey.consume.dead_letters import DeadLetter, Fault
 from services.journey.consume.decoding import PoisonCode, PoisonRecord, ReadableRecord
 from services.journey.domain.touchpoint import TouchpointKey
 from services.journey.equivalence import is_repeat
 from services.journey.store import touchpoints
+from services.runtime.log.batch import Batch
 from services.runtime.postgres.pools import Connection
 
 Place = tuple[int, int]
@@ -26,11 +27,11 @@ _MESSAGES = {
 class Sifted:
     """The records of a batch: touchpoints never seen before (in the order of the log), and letters for the refused."""
 
-    fresh: dict[TouchpointKey, tuple[Item, ReadableRecord]] = field(default_factory=dict)
+    fresh: dict[TouchpointKey, tuple[BatchRecord, ReadableRecord]] = field(default_factory=dict)
     duplicates: int = 0
     letters: dict[Place, DeadLetter] = field(default_factory=dict)
 
-    def refuse(self, item: Item, code: PoisonCode) -> None:
+    def refuse(self, item: BatchRecord, code: PoisonCode) -> None:
         """Make a readable touchpoint a dead letter."""
         content = item.content
         touchpoint = content.touchpoint if isinstance(content, ReadableRecord) else None
@@ -45,10 +46,10 @@ class Sifted:
         )
 
 
-async def sift(connection: Connection, batch: Batch) -> Sifted:
+async def sift(connection: Connection, batch: Batch[BatchRecord]) -> Sifted:
     """Remember what is new; tell duplicates (same content) from conflicts (same id, other content)."""
     sifted = Sifted()
-    again: list[tuple[Item, ReadableRecord]] = []
+    again: list[tuple[BatchRecord, ReadableRecord]] = []
     for item in batch.items:
         content = item.content
         if isinstance(content, PoisonRecord):
@@ -67,7 +68,7 @@ async def sift(connection: Connection, batch: Batch) -> Sifted:
     return sifted
 
 
-async def _tell_apart(connection: Connection, sifted: Sifted, again: list[tuple[Item, ReadableRecord]]) -> None:
+async def _tell_apart(connection: Connection, sifted: Sifted, again: list[tuple[BatchRecord, ReadableRecord]]) -> None:
     known = await seen_touchpoints.fingerprints(connection, list({content.touchpoint.key for _, content in again}))
     others = [(item, content) for item, content in again if known[content.touchpoint.key] != content.fingerprint]
     sifted.duplicates += len(again) - len(others)
@@ -83,7 +84,7 @@ async def _tell_apart(connection: Connection, sifted: Sifted, again: list[tuple[
             sifted.refuse(item, PoisonCode.ID_CONFLICT)
 
 
-def buried(batch: Batch) -> Sifted:
+def buried(batch: Batch[BatchRecord]) -> Sifted:
     """Make every record a dead letter: the database has refused to store it."""
     sifted = Sifted()
     for item in batch.items:
@@ -94,7 +95,7 @@ def buried(batch: Batch) -> Sifted:
     return sifted
 
 
-def _letter(item: Item, poison: PoisonRecord) -> DeadLetter:
+def _letter(item: BatchRecord, poison: PoisonRecord) -> DeadLetter:
     return DeadLetter(
         partition=item.partition,
         record=item.record,

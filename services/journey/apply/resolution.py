@@ -27,11 +27,7 @@ from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
 from services.journey.store import customers, identifiers
 from services.journey.store.customers import LockedCustomer, MergeRow
 from services.journey.store.identifiers import IdentifierMention, KeptLink, LinkRow
-from services.runtime.postgres.pools import Connection
-
-
-class CustomersMergedError(Exception):
-    """Another transaction has merged customers, so others must be locked: roll back and start again."""
+from services.runtime.postgres.pools import Connection, WidenedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +112,7 @@ async def _known(
     wanted = set(roots.values())
     locked = await customers.lock(connection, wanted) if wanted else {}
     if locked.keys() != wanted:
-        raise CustomersMergedError
+        raise WidenedError
     known = KnownIdentity(
         owners={key: CustomerId(roots[customer]) for key, customer in pointed.items()},
         customers={CustomerId(customer): _known_customer(row) for customer, row in locked.items()},

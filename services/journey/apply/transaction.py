@@ -8,20 +8,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from services.journey.apply.batch import Batch, Item, Run, judge
+from services.journey.apply.batch import BatchRecord
 from services.journey.apply.duplicate_filter import Sifted, buried, sift
 from services.journey.apply.resolution import IdentityResolution, IdentityResolver
-from services.journey.consume import dead_letters, progress
+from services.journey.consume import dead_letters
 from services.journey.consume.decoding import PoisonCode, ReadableRecord
 from services.journey.consume.intake import Record
-from services.journey.consume.progress import Advance, Line
+from services.journey.consume.progress import PROGRESS, database_time
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import is_late
 from services.journey.failpoints import Failpoints, WorkerFailpoint
 from services.journey.renew.customer_update import CustomerUpdate, NewTouchpoint
 from services.journey.renew.renewal import CustomerRenewer, ProgressCallback, ignore_progress
 from services.journey.renew.writer import WriteCounts
+from services.runtime.log.batch import Batch, Run, judge
 from services.runtime.log.identity import fingerprint
+from services.runtime.log.progress import Advance, TopicLine
 from services.runtime.postgres.pools import Connection
 
 
@@ -32,7 +34,7 @@ class Applied:
     `dead` has one flag for each record in order: is it a dead letter that says the reader is broken?
     """
 
-    runs: Sequence[Run]
+    runs: Sequence[Run[BatchRecord]]
     touchpoints: int = 0
     late: int = 0
     duplicates: int = 0
@@ -50,7 +52,7 @@ class BatchTransaction:
     `step` is told of every part that is done.
     """
 
-    line: Line
+    line: TopicLine
     resolver: IdentityResolver
     renewer: CustomerRenewer
     late_after: timedelta
@@ -58,17 +60,17 @@ class BatchTransaction:
     admit: Callable[[Sequence[bool]], object]
     step: ProgressCallback = ignore_progress
 
-    async def apply(self, connection: Connection, batch: Batch, *, bury: bool = False) -> Applied:
+    async def apply(self, connection: Connection, batch: Batch[BatchRecord], *, bury: bool = False) -> Applied:
         """Apply what of `batch` is not applied yet; with `bury`, only bury its records.
 
         Raises:
             FencedError, HoleInProgressError, WidenedError, DeadLetterLimitError: roll back.
         """
-        held = await progress.lock(connection, self.line, [run.claim.partition for run in batch.runs])
+        held = await PROGRESS.lock(connection, self.line, [run.claim.partition for run in batch.runs])
         batch = judge(batch, held)
         if not batch.runs:
             return Applied(runs=())
-        now = await progress.database_time(connection)
+        now = await database_time(connection)
         sifted = buried(batch) if bury else await sift(connection, batch)
         resolution = await self._resolve(connection, sifted)
         self.step()
@@ -79,8 +81,7 @@ class BatchTransaction:
         self.admit(applied.dead)
         if sifted.letters:
             await dead_letters.add(connection, self.line, list(sifted.letters.values()))
-        if not await progress.advance(connection, self.line, [_advance(run) for run in batch.runs]):
-            raise AssertionError("the progress moved under our lock")
+        await PROGRESS.advance(connection, self.line, [_advance(run) for run in batch.runs])
         await self.failpoints.reached(WorkerFailpoint.BEFORE_COMMIT)
         return applied
 
@@ -94,7 +95,7 @@ class BatchTransaction:
 
     def _news(self, sifted: Sifted, resolution: IdentityResolution) -> dict[CustomerId, CustomerUpdate]:
         fresh: dict[CustomerId, list[NewTouchpoint]] = {customer: [] for customer in resolution.absorbed}
-        latest: dict[CustomerId, Item] = {}
+        latest: dict[CustomerId, BatchRecord] = {}
         for key, (item, content) in sifted.fresh.items():
             customer = resolution.owners[key]
             fresh.setdefault(customer, []).append(self._fresh(item, content))
@@ -109,13 +110,13 @@ class BatchTransaction:
             for customer, points in fresh.items()
         }
 
-    def _fresh(self, item: Item, content: ReadableRecord) -> NewTouchpoint:
+    def _fresh(self, item: BatchRecord, content: ReadableRecord) -> NewTouchpoint:
         late = is_late(content.touchpoint, self.late_after)
         return NewTouchpoint(content=content, appended_at=item.appended_at, late=late)
 
 
 def _account(
-    batch: Batch,
+    batch: Batch[BatchRecord],
     sifted: Sifted,
     resolution: IdentityResolution,
     news: dict[CustomerId, CustomerUpdate],
@@ -135,7 +136,7 @@ def _account(
     )
 
 
-def _advance(run: Run) -> Advance:
+def _advance(run: Run[BatchRecord]) -> Advance:
     replayed = [
         item.appended_at
         for item in run.items

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from services.journey.consume.intake import Record
-from services.journey.consume.progress import Line
+from services.runtime.log.progress import TopicLine
 from services.runtime.postgres.pools import Connection
 
 
@@ -44,7 +44,7 @@ SELECT $1, $2, d.partition, d.record_offset, d.code, d.errors, d.source, d.touch
 ON CONFLICT DO NOTHING"""
 
 
-async def add(connection: Connection, line: Line, letters: Sequence[DeadLetter]) -> None:
+async def add(connection: Connection, line: TopicLine, letters: Sequence[DeadLetter]) -> None:
     """Keep the letters; each place in the log has at most one."""
     await connection.execute(
         _ADD,
@@ -61,24 +61,6 @@ async def add(connection: Connection, line: Line, letters: Sequence[DeadLetter])
         [_headers_text(letter.record.headers) for letter in letters],
         [letter.appended_at for letter in letters],
     )
-
-
-_TRAILING = """
-SELECT count(*) FROM journey.progress AS p
- CROSS JOIN LATERAL (
-       SELECT d."offset" AS at, row_number() OVER (ORDER BY d."offset" DESC) AS place FROM journey.dead_letters AS d
-        WHERE d.line = p.line AND d.topic = p.topic AND d.partition = p.partition AND d."offset" < p.next_offset
-          AND d.code <> $3
-        ORDER BY d."offset" DESC LIMIT $4) AS letter
- WHERE p.line = $1 AND p.topic = $2 AND letter.at = p.next_offset - letter.place"""
-
-
-async def trailing(connection: Connection, line: Line, *, besides: str, most: int) -> int:
-    """Return how many dead letters stand in an unbroken row at the ends of what is applied, all partitions together.
-
-    Letters with the code `besides` do not count, and break the row; at most `most` of a partition are looked at.
-    """
-    return int(await connection.fetchval(_TRAILING, line.name, line.topic, besides, most))
 
 
 def _faults_text(faults: Sequence[Fault]) -> str:

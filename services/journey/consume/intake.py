@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from services.runtime.log.claims import Claim
 from services.runtime.log.identity import LoggedRecord
 
 RECLAIM_AFTER_S = 1.5
@@ -23,23 +24,6 @@ class Record(LoggedRecord, Protocol):
 
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Claim:
-    """Our right to apply one partition; two claims are the same only if they are one object.
-
-    `applied` is the first offset whose effects are not committed, `cursor` the first that was not delivered yet.
-    `rewinds` counts how often a hole at the cursor was fetched again, `starved` in how many fetches in a row nothing
-    came although the log goes on.
-    """
-
-    partition: int
-    epoch: int
-    applied: int
-    cursor: int
-    rewinds: int = 0
-    starved: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,24 +49,6 @@ class Chunk:
             return self, None
         head, tail = self.records[:size], self.records[size:]
         return Chunk(claim=self.claim, records=head), Chunk(claim=self.claim, records=tail)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hole:
-    """Records between `cursor` and `first` never arrived."""
-
-    cursor: int
-    first: int
-
-
-def fit(records: Sequence[Record], cursor: int) -> Sequence[Record] | Hole:
-    """Return the records from `cursor` on (none where all are repeats), or the hole before them."""
-    if not records or records[-1].offset < cursor:
-        return ()
-    first = records[0].offset
-    if first > cursor:
-        return Hole(cursor=cursor, first=first)
-    return records if first == cursor else [record for record in records if record.offset >= cursor]
 
 
 @dataclass(slots=True)

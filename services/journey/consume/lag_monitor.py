@@ -12,12 +12,13 @@ from datetime import datetime
 
 from services.journey.consume import progress
 from services.journey.consume.intake import Intake
-from services.journey.consume.progress import Line, Mark
+from services.journey.consume.progress import Mark
 from services.journey.consume.transport import KAFKA_FAILURES
 from services.journey.consume.watchdog import ProgressWatch, StuckReason
 from services.journey.metrics import StreamMetrics
 from services.runtime.clock import Clock
 from services.runtime.kafka.log_ends import LogEnds
+from services.runtime.log.progress import TopicLine
 from services.runtime.postgres.pools import Pool, acquire, is_transient
 from services.runtime.telemetry.logs import get_logger
 
@@ -31,7 +32,7 @@ class LagMonitor:
     """Checks `topic_partitions` for lag, and those `assigned` to this worker (all, if none are) for progress."""
 
     pool: Pool
-    line: Line
+    line: TopicLine
     intake: Intake
     log: LogEnds
     metrics: StreamMetrics

@@ -9,7 +9,7 @@ Deciding (claims, trimming, holes) is left to `intake`, is it the same log to `r
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, cast
 
@@ -22,8 +22,10 @@ from faust.types.transports import ConsumerT, TransportT
 from mode import Service
 from yarl import URL
 
-from services.journey.consume.intake import Chunk, Claim, Hole, Intake, Record, fit
-from services.runtime.log.identity import LogRefusedError, LogVerdict, Position, examine
+from services.journey.consume.intake import Chunk, Intake, Record
+from services.runtime.log.claims import Claim, ExaminedClaim, Ledger, LogBounds, claim_and_examine
+from services.runtime.log.gaps import Hole, continue_at
+from services.runtime.log.identity import LogRefusedError, LogVerdict
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -44,33 +46,6 @@ REWINDS_ALLOWED = 3
 """How often the same hole is fetched again before it is taken for real."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """What the database says about a partition just claimed."""
-
-    partition: int
-    epoch: int
-    next_offset: int
-    last_hash: bytes | None
-
-
-class Ledger(Protocol):
-    """Where claims are made; raises only what a retry cannot mend."""
-
-    async def claim(self, log_starts: Mapping[int, int]) -> Sequence[Grant]:
-        """Claim the partitions (each with the first offset its log still holds), raising their epochs."""
-
-
-class Log(Protocol):
-    """Where a log begins and ends."""
-
-    async def beginnings(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-        """Return the first offset that each partition still holds."""
-
-    async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-        """Return the offset after the last record of each partition."""
-
-
 class HoleFoundError(Exception):
     """Records that the log should hold did not arrive, several times over: going on would lose them."""
 
@@ -82,7 +57,7 @@ class Wiring:
     topic: str
     intake: Intake
     ledger: Ledger
-    log: Log
+    log: LogBounds
     fatal: "Fatal"
 
 
@@ -212,41 +187,23 @@ class ChunkConsumer(driver.Consumer):
         generation = self.app.consumer_generation_id
         wiring = self.wiring
         try:
-            starts = await wiring.log.beginnings(wiring.topic, partitions)
-            grants = await wiring.ledger.claim(starts)
-            # After the claim: the last owner moves on until then, and an end asked earlier may lie before our progress.
-            ends = await wiring.log.ends(wiring.topic, partitions)
-            positions = [_position(grant, starts, ends) for grant in grants]
-            if not await self._same_logs(positions):
+            examined = await claim_and_examine(
+                wiring.topic, partitions, bounds=wiring.log, ledger=wiring.ledger, read=self._read_at
+            )
+            if not _same_logs(examined):
                 return False
             if generation != self.app.consumer_generation_id or not self.flow_active:
                 return False
-            await self.seek_wait({self._tp(p.partition): p.next_offset for p in positions})
+            await self.seek_wait({self._tp(one.claim.partition): one.claim.cursor for one in examined})
         except (*KAFKA_FAILURES, IllegalStateError) as error:
             _log.warning("claim failed, will try again", reason=type(error).__name__, partitions=list(partitions))
             await self.sleep(0.5)
             return False
-        wiring.intake.grant(
-            Claim(partition=g.partition, epoch=g.epoch, applied=g.next_offset, cursor=g.next_offset) for g in grants
-        )
-        for grant in grants:
-            _log.info("partition claimed", partition=grant.partition, epoch=grant.epoch, next_offset=grant.next_offset)
+        claims = [one.claim for one in examined]
+        wiring.intake.grant(claims)
+        for claim in claims:
+            _log.info("partition claimed", partition=claim.partition, epoch=claim.epoch, next_offset=claim.cursor)
         return True
-
-    async def _same_logs(self, positions: Sequence[Position]) -> bool:
-        """Compare the logs with what was applied; False while the broker leaves one unproven.
-
-        Raises:
-            LogRefusedError: one is another log.
-        """
-        verdicts = await examine(positions, self._read_at)
-        for position in positions:
-            if (verdict := verdicts[position.partition]).refused:
-                raise LogRefusedError(verdict, position)
-        unproven = sorted(p for p, verdict in verdicts.items() if verdict is LogVerdict.UNPROVEN)
-        if unproven:
-            _log.warning("last applied record not returned, will ask again", partitions=unproven)
-        return not unproven
 
     async def _read_at(self, offsets: Mapping[int, int]) -> dict[int, Record]:
         await self.seek_wait({self._tp(partition): offset for partition, offset in offsets.items()})
@@ -279,12 +236,11 @@ class ChunkConsumer(driver.Consumer):
             await self._feed(claim)
 
     async def _deliver(self, claim: Claim, records: Sequence[Record]) -> None:
-        fresh = fit(records, claim.cursor)
+        fresh = continue_at(claim.cursor, records)
         if isinstance(fresh, Hole):
             await self._rewind(claim, fresh)
         elif fresh:
-            claim.cursor = fresh[-1].offset + 1
-            claim.rewinds = claim.starved = 0
+            claim.deliver(fresh[-1].offset)
             await self.wiring.intake.put(Chunk(claim=claim, records=fresh))
 
     async def _feed(self, claim: Claim) -> None:
@@ -378,11 +334,16 @@ def broker_urls(bootstrap: str) -> list[URL]:
     return [URL(f"kafka://{server.strip()}") for server in bootstrap.split(",") if server.strip()]
 
 
-def _position(grant: Grant, starts: Mapping[int, int], ends: Mapping[int, int]) -> Position:
-    return Position(
-        partition=grant.partition,
-        next_offset=grant.next_offset,
-        last_hash=grant.last_hash,
-        log_start=starts[grant.partition],
-        log_end=ends[grant.partition],
-    )
+def _same_logs(examined: Sequence[ExaminedClaim]) -> bool:
+    """Whether every log is the one that was read before; False while the broker leaves one unproven.
+
+    Raises:
+        LogRefusedError: one is another log.
+    """
+    for one in examined:
+        if one.verdict.refused:
+            raise LogRefusedError(one.verdict, one.position)
+    unproven = sorted(one.claim.partition for one in examined if one.verdict is LogVerdict.UNPROVEN)
+    if unproven:
+        _log.warning("last applied record not returned, will ask again", partitions=unproven)
+    return not unproven

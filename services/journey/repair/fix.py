@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.journey.apply.resolution import CustomersMergedError, IdentityResolver
+from services.journey.apply.resolution import IdentityResolver
 from services.journey.consume import progress
 from services.journey.domain.identity import IdentityEvidence
 from services.journey.domain.names import CustomerId
@@ -26,7 +26,7 @@ from services.journey.repair.stored_identity import LedgerLink, MisplacedJourney
 from services.journey.repair.unmerge import Unmerger
 from services.journey.store import customers
 from services.journey.store.customers import LockedCustomer, MergeRow
-from services.runtime.postgres.pools import Connection, Pool, retrying, transaction
+from services.runtime.postgres.pools import Connection, Pool, WidenedError, retrying, transaction
 
 LINKS_AT_ONCE = 20
 """Links followed in one transaction: each may merge two customers with all their touchpoints."""
@@ -87,7 +87,7 @@ class IdentityRepairer:
         for attempt in range(ATTEMPTS):
             try:
                 return await retrying(once, attempts=ATTEMPTS)
-            except CustomersMergedError:
+            except WidenedError:
                 if attempt == ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
@@ -123,7 +123,7 @@ class IdentityRepairer:
         roots = await customers.roots(connection, {*pointed.values(), holder})
         locked = await customers.lock(connection, set(roots.values()))
         if locked.keys() != set(roots.values()):
-            raise CustomersMergedError
+            raise WidenedError
         whose = {
             stray: roots[pointed[stray.strongest]]
             for stray in strays
@@ -162,7 +162,7 @@ class IdentityRepairer:
         roots = await customers.roots(connection, {journey.holder, journey.owner})
         locked = await customers.lock(connection, set(roots.values()))
         if locked.keys() != set(roots.values()):
-            raise CustomersMergedError
+            raise WidenedError
         if journey.holder in locked:
             await self._renew_each(connection, [journey.holder, *({journey.owner} & locked.keys())])
         else:

@@ -12,7 +12,6 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from services.journey.apply.resolution import CustomersMergedError
 from services.journey.consume import progress
 from services.journey.domain.identity import IdentifierKey, IdentityPolicy, LinkKey, components, usable
 from services.journey.domain.names import CustomerId
@@ -21,7 +20,7 @@ from services.journey.renew.customer_update import CustomerUpdate
 from services.journey.renew.renewal import CustomerRenewer
 from services.journey.repair import ledger
 from services.journey.store import customers, identifiers
-from services.runtime.postgres.pools import Connection, Pool, retrying, transaction
+from services.runtime.postgres.pools import Connection, Pool, WidenedError, retrying, transaction
 
 ATTEMPTS = 10
 
@@ -68,7 +67,7 @@ class Unmerger:
         for attempt in range(ATTEMPTS):
             try:
                 return await retrying(lambda: self._once(key, by), attempts=ATTEMPTS)
-            except CustomersMergedError:
+            except WidenedError:
                 if attempt == ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
@@ -80,7 +79,7 @@ class Unmerger:
             WidenedError: the customer was merged away meanwhile.
         """
         if not await customers.lock(connection, [customer]):
-            raise CustomersMergedError
+            raise WidenedError
         return await self._split(connection, customer)
 
     async def _once(self, key: LinkKey, by: str) -> UnmergeResult:
@@ -89,7 +88,7 @@ class Unmerger:
             wanted = set((await customers.roots(connection, set(pointed.values()))).values())
             locked = await customers.lock(connection, wanted)
             if locked.keys() != wanted:
-                raise CustomersMergedError
+                raise WidenedError
             if not await ledger.retract(connection, key, "retracted by a person", by):
                 return UnmergeResult(outcome=UnmergeOutcome.NO_SUCH_LINK)
             if len(locked) != 1 or len(pointed) != len(key):

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from services.journey.apply.batch_metrics import count_written
 from services.journey.consume import progress
-from services.journey.consume.progress import Line
 from services.journey.domain.names import CustomerId
 from services.journey.failpoints import Failpoints, WorkerFailpoint
 from services.journey.metrics import FrictionMetrics
@@ -24,6 +23,7 @@ from services.journey.store import customers, frictions, journeys, timer_rows
 from services.journey.store.timer_rows import TimerReach
 from services.journey.timers.horizon import Horizon, stream_horizon
 from services.runtime.clock import Clock
+from services.runtime.log.progress import TopicLine
 from services.runtime.postgres.pools import Pool, acquire, is_transient, transaction
 from services.runtime.telemetry.logs import get_logger
 
@@ -51,7 +51,7 @@ class TimerLoop:
     """Fires timers; `partitions` says what partitions the topic has, nothing where the broker does not answer."""
 
     pool: Pool
-    line: Line
+    line: TopicLine
     renewer: CustomerRenewer
     metrics: FrictionMetrics
     clock: Clock

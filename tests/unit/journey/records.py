@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.journey.consume.intake import Chunk, Claim
+from services.journey.consume.intake import Chunk
+from services.runtime.log.claims import Claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,30 +1,9 @@
-"""The intake: what is delivered, trimmed, refused and kept waiting."""
+"""The intake: what is delivered, refused and kept waiting."""
 
 import asyncio
 
-import pytest
-
-from services.journey.consume.intake import RECLAIM_AFTER_S, Hole, Intake, fit
-from tests.unit.journey.records import chunk, claim, records
-
-
-@pytest.mark.parametrize(
-    ("first", "count", "cursor", "expected"),
-    [
-        pytest.param(5, 3, 5, [5, 6, 7], id="what comes next is delivered"),
-        pytest.param(3, 5, 5, [5, 6, 7], id="what was delivered before is cut off"),
-        pytest.param(0, 5, 5, [], id="nothing but repeats"),
-        pytest.param(0, 0, 5, [], id="nothing at all"),
-    ],
-)
-def test_records_are_fitted_to_the_cursor(first: int, count: int, cursor: int, expected: list[int]) -> None:
-    fitted = fit(records(first, count), cursor)
-    assert not isinstance(fitted, Hole)
-    assert expected == [record.offset for record in fitted]
-
-
-def test_a_gap_before_the_first_record_is_a_hole() -> None:
-    assert fit(records(8, 2), 5) == Hole(cursor=5, first=8)
+from services.journey.consume.intake import RECLAIM_AFTER_S, Intake
+from tests.unit.journey.records import chunk, claim
 
 
 async def test_batches_take_no_more_than_asked_and_leave_the_rest() -> None:

@@ -1,27 +1,41 @@
 """Batches: cut in two, compared with the progress, refused."""
 
+from dataclasses import dataclass
+
 import pytest
 
-from services.journey.apply.batch import Batch, FencedError, HoleInProgressError, gather, judge
-from services.journey.consume.progress import Held
-from tests.unit.journey.records import chunk, claim
+from services.runtime.log.batch import Batch, FencedError, HoleInProgressError, gather, judge
+from services.runtime.log.progress import HeldPartition
+from tests.unit.journey.records import claim
 
 
-def held(partition: int, *, epoch: int = 1, next_offset: int = 0) -> Held:
-    return Held(partition=partition, epoch=epoch, next_offset=next_offset, last_hash=None)
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record, known by its place."""
+
+    partition: int
+    offset: int
 
 
-def offsets(batch: Batch) -> dict[int, list[int]]:
-    return {run.claim.partition: [item.record.offset for item in run.items] for run in batch.runs}
+def held(partition: int, *, epoch: int = 1, next_offset: int = 0) -> HeldPartition:
+    return HeldPartition(partition=partition, epoch=epoch, next_offset=next_offset, last_hash=None)
 
 
-def batch_of(*runs: tuple[int, int, int]) -> Batch:
-    return gather([chunk(claim(partition), first, count) for partition, first, count in runs])
+def offsets(batch: Batch[Item]) -> dict[int, list[int]]:
+    return {run.claim.partition: [item.offset for item in run.items] for run in batch.runs}
 
 
-def test_chunks_of_one_claim_follow_each_other() -> None:
-    first, second = claim(1), claim(0)
-    batch = gather([chunk(first, 4, 2), chunk(second, 0, 1), chunk(first, 6, 2)])
+def batch_of(*runs: tuple[int, int, int]) -> Batch[Item]:
+    claims = {partition: claim(partition) for partition, _, _ in runs}
+    return gather(items(*runs), claims)
+
+
+def items(*runs: tuple[int, int, int]) -> list[Item]:
+    return [Item(partition, first + at) for partition, first, count in runs for at in range(count)]
+
+
+def test_records_of_one_partition_follow_each_other() -> None:
+    batch = gather(items((1, 4, 2), (0, 0, 1), (1, 6, 2)), {0: claim(0), 1: claim(1)})
     assert offsets(batch) == {0: [0], 1: [4, 5, 6, 7]}
 
 
@@ -42,7 +56,7 @@ def test_what_is_applied_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("progress", [{0: held(0, epoch=2)}, {}], ids=["a newer epoch", "no row"])
-def test_somebody_elses_partition_is_refused(progress: dict[int, Held]) -> None:
+def test_somebody_elses_partition_is_refused(progress: dict[int, HeldPartition]) -> None:
     with pytest.raises(FencedError) as refused:
         judge(batch_of((0, 0, 3)), progress)
     assert refused.value.partitions == {0}
