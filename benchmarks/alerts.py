@@ -31,7 +31,7 @@ from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.settings import AlertsProcessSettings
 from services.runtime.clock import SystemClock, new_id
-from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.producer import KafkaProducer
 from services.runtime.log.batch import gather
 from services.runtime.log.claims import Claim, claim_of
 from services.runtime.log.progress import TopicLine
@@ -280,7 +280,7 @@ async def _bench(postgres: PostgresServer, database: str) -> AsyncIterator[Bench
     migrate(url)
     environ = {"WAYMARK_POSTGRES": url, "WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true"}
     pool = await create_pool(url, application_name="benchmark", size=16)
-    producer = Producer("127.0.0.1:1", client_id="benchmark", idempotent=False)
+    producer = KafkaProducer("127.0.0.1:1", client_id="benchmark", idempotent=False)
     service = AlertsProcess(AlertsProcessSettings.load(environ), pool, producer, SystemClock())
     async with acquire(pool) as connection:
         [held] = await PROGRESS.claim(connection, LINE, {0: 0}, "benchmark")

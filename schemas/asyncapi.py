@@ -62,12 +62,12 @@ def document() -> dict[str, Any]:
 
 
 def text() -> str:
-    """The document as YAML."""
+    """Return the document as YAML."""
     return _HEAD + yaml.safe_dump(document(), sort_keys=False, allow_unicode=True, width=110)
 
 
 def write(path: Path = PATH) -> None:
-    """Puts the document to `path`."""
+    """Write the document to `path`."""
     path.write_text(text(), encoding="utf-8")
 
 

@@ -29,7 +29,7 @@ class CloudEventType(StrEnum):
 
 @lru_cache(maxsize=1024)  # there are as many as producers
 def origin(service: str, source: str | None = None) -> str:
-    """`ce_source`: `/waymark/<service>`, and the producer behind it if there is one."""
+    """Return `ce_source`: `/waymark/<service>`, followed by the producer if there is one."""
     return f"/waymark/{service}/{source}" if source else f"/waymark/{service}"
 
 

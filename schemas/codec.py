@@ -48,7 +48,7 @@ class Codec(Generic[T]):
         self._timed = [field.encode_name for field in msgspec.structs.fields(document) if _may_hold_times(field.type)]
 
     def decode(self, raw: bytes) -> T:
-        """The document in `raw` (UTF-8 JSON); raises `UndecodableError`."""
+        """Return the document in `raw` (UTF-8 JSON); raises `UndecodableError`."""
         try:
             return self._decoder.decode(raw)
         except msgspec.ValidationError:
@@ -57,7 +57,7 @@ class Codec(Generic[T]):
             raise UndecodableError("", _NOT_JSON) from error
 
     def encode(self, value: T) -> bytes:
-        """`value` as UTF-8 JSON in its published form."""
+        """Return `value` as UTF-8 JSON in its published form."""
         tree = msgspec.to_builtins(value, builtin_types=(datetime,))
         for name in self._timed:
             if name in tree:
@@ -78,7 +78,7 @@ _encoded = msgspec.json.Encoder().encode
 
 
 def utc_text(moment: datetime) -> str:
-    """An aware `moment` as `2026-11-22T00:15:00.000000Z`."""
+    """Return an aware `moment` as `2026-11-22T00:15:00.000000Z`."""
     if moment.tzinfo is None:
         msg = "A time without an offset says nothing: give an aware datetime."
         raise ValueError(msg)

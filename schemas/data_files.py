@@ -1,4 +1,4 @@
-"""Reads the YAML files of this package into frozen values, strictly: a misspelt or doubled key is an error."""
+"""Reads the contract's YAML files into frozen values, strictly: a misspelt or repeated key is an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent
 
 
 class DataFileError(ValueError):
-    """A file of the contract is wrong; the message names file and place."""
+    """A data file of the contract is wrong; the message names the file and the place."""
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -31,12 +31,12 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def read(path: Path, shape: type[T]) -> T:
-    """The file at `path` as `shape` (msgspec types that forbid unknown fields); raises `DataFileError`."""
+    """Return the file at `path` as `shape` (msgspec types that forbid unknown fields); raises `DataFileError`."""
     return parse(path.read_text(encoding="utf-8"), shape, name=path.name)
 
 
 def parse(text: str, shape: type[T], *, name: str) -> T:
-    """The YAML `text` as `shape`; `name` stands in the error message."""
+    """Return the YAML `text` as `shape`; `name` stands in the error message."""
     try:
         return msgspec.convert(yaml.load(text, Loader=_StrictLoader), shape)  # noqa: S506 - a SafeLoader underneath
     except (msgspec.ValidationError, yaml.YAMLError) as error:

@@ -1,4 +1,4 @@
-"""One complaint of the validator as an error that people can act on: a place, a code, and how to fix it.
+"""Turns a violation that the validator found into errors that people can act on: a place, a code, and a correction.
 
 Nothing here quotes a value. Of names that the sender chose, only plain ones are shown (an attribute may be named after
 a person); our own vocabulary is shown as it is.
@@ -87,8 +87,8 @@ _BY_KEYWORD = {
 }
 
 
-def complaints(error: jsonschema_rs.ValidationError, document: _Node, at: str) -> Iterator[FieldError]:
-    """The errors that one complaint of the validator stands for; several when it found several unknown members."""
+def to_field_errors(error: jsonschema_rs.ValidationError, document: _Node, at: str) -> Iterator[FieldError]:
+    """Return the errors for one violation; several where the validator found several unknown members."""
     keyword, node = error.schema_path[-1] if error.schema_path else "", _node(document, error.schema_path[:-1])
     place = _path(at, error.instance_path)
     match error.kind.name:
@@ -97,7 +97,7 @@ def complaints(error: jsonschema_rs.ValidationError, document: _Node, at: str) -
         case "additionalProperties":
             yield from (_unknown(place, name, node) for name in error.kind.as_dict()["unexpected"])
         case "propertyNames":
-            code, english, korean = _wording(str(keyword), node)
+            code, english, korean = _message_of(str(keyword), node)
             yield _error(place, code, f"Rename a member of this. {english}", f"하위 이름을 바꿔 주세요. {korean}")
         case "type" if error.instance is None:
             yield _error(
@@ -107,10 +107,10 @@ def complaints(error: jsonschema_rs.ValidationError, document: _Node, at: str) -
                 "null 대신 값을 넣거나 빼 주세요.",
             )
         case _:
-            yield _error(place, *_wording(str(keyword), node))
+            yield _error(place, *_message_of(str(keyword), node))
 
 
-def _wording(keyword: str, node: _Node) -> ErrorMessage:
+def _message_of(keyword: str, node: _Node) -> ErrorMessage:
     """Code and texts for a `keyword` of the schema `node` that the value did not keep."""
     code = _BY_KEYWORD.get(keyword, ErrorCode.CONFLICT)
     if code in _LIMITS:

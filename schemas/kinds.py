@@ -30,7 +30,7 @@ class TouchpointKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class KindCatalogue(Mapping[str, TouchpointKind]):
-    """Kinds by name, in the order of the file."""
+    """The well-known kinds by name, in the order of the file."""
 
     def __init__(self, kinds: Mapping[str, TouchpointKind]) -> None:
         """`kinds` as read from the file."""
@@ -61,5 +61,5 @@ class KindCatalogue(Mapping[str, TouchpointKind]):
 
 @cache
 def load() -> KindCatalogue:
-    """The catalogue, read once."""
+    """Return the catalogue, read once."""
     return KindCatalogue(data_files.read(data_files.FOLDER / "kinds.yaml", dict[str, TouchpointKind]))

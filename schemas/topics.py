@@ -87,7 +87,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 
 @cache
 def load() -> Mapping[str, Topic]:
-    """Every topic by name, read once."""
+    """Return every topic by name, read once."""
     return {path.stem: parse(path.stem, path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yaml"))}
 
 

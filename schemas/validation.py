@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema_rs
 
 from schemas import data_files
-from schemas.field_errors import ErrorCode, FieldError, complaints
+from schemas.field_errors import ErrorCode, FieldError, to_field_errors
 
 __all__ = ["MAX_DEPTH", "MAX_ERRORS", "ErrorCode", "FieldError", "UnknownSchemaError", "errors", "names", "schema"]
 
@@ -34,7 +34,7 @@ class UnknownSchemaError(LookupError):
 
 
 def errors(name: str, instance: object, *, at: str = "", shallow: bool = False) -> list[FieldError]:
-    """What is wrong with `instance` (decoded JSON) by schema `name`, at most 20 errors; empty when it is valid.
+    """Return what is wrong with decoded JSON by the schema `name`, at most 20 errors; empty when it is valid.
 
     `name` is the file's stem (`touchpoint.v1`), with a definition of it after `#` (`touchpoint.v1#published`). `at` is
     put before every path (`touchpoints[3]`). `shallow` says that the caller knows it to be nested no deeper than
@@ -53,13 +53,13 @@ def errors(name: str, instance: object, *, at: str = "", shallow: bool = False) 
 
 
 def names() -> tuple[str, ...]:
-    """Every schema in the folder."""
+    """Return the name of every schema in the folder."""
     return tuple(sorted(path.name.removesuffix(_SUFFIX) for path in data_files.FOLDER.glob("*" + _SUFFIX)))
 
 
 @cache
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema `name`; raises `UnknownSchemaError`."""
+    """Return the JSON Schema `name`; raises `UnknownSchemaError`."""
     if name not in names():
         msg = f"There is no schema {name!r}; there are {', '.join(names())}."
         raise UnknownSchemaError(msg)
@@ -106,7 +106,7 @@ def _distinct(found: list[jsonschema_rs.ValidationError], document: dict[str, An
     """One error for each place and code: a bad date fails its pattern and its format, and is one mistake."""
     seen = set()
     for error in found:
-        for complaint in complaints(error, document, at):
+        for complaint in to_field_errors(error, document, at):
             if (key := (complaint.path, complaint.code)) not in seen:
                 seen.add(key)
                 yield complaint

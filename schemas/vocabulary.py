@@ -80,7 +80,7 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class TextDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One sentence in the two languages of the house."""
+    """One sentence in English and in Korean."""
 
     en: str
     ko: str

@@ -16,13 +16,13 @@ CONNECT_S = 5
 
 def unusable(url: str, error: Exception | None, variable: str = VARIABLE) -> CommandError:
     """Return the error for a database that refused us: in the services' own words, else in the driver's."""
-    if (wrong := why_refused(url)) is not None:
+    if (wrong := find_refusal_reason(url)) is not None:
         return CommandError(settings_wrong([f"{variable}: {wrong}"]), exit_code=2)
     reason = " ".join(str(error).split())
     return CommandError(f"{variable}: PostgreSQL cannot be used: {masked(url)}: {reason}")
 
 
-def why_refused(url: str) -> str | None:
+def find_refusal_reason(url: str) -> str | None:
     """Return what is wrong with a URL that a server refuses.
 
     libpq words it in the server's language, asyncpg gives a code.
@@ -33,8 +33,8 @@ def why_refused(url: str) -> str | None:
         return beside.submit(asyncio.run, find_refusal(url)).result()
 
 
-def opened(url: str, name: str, *, writes: bool = True) -> psycopg.Connection:
-    """Connect under a name; with `writes` only to a server that takes them. What the URL itself says comes first.
+def open_connection(url: str, name: str, *, writes: bool = True) -> psycopg.Connection:
+    """Connect under `name`; with `writes` only to a server that takes them. What the URL itself says takes precedence.
 
     No statement is prepared: behind a pooler it would stay with a server that others get next.
 
@@ -48,15 +48,15 @@ def opened(url: str, name: str, *, writes: bool = True) -> psycopg.Connection:
 
 
 @contextmanager
-def connected(url: str) -> Iterator[psycopg.Connection]:
-    """One transaction on the database of Waymark.
+def open_transaction(url: str) -> Iterator[psycopg.Connection]:
+    """Open one transaction on Waymark's database.
 
     Raises:
         CommandError: it does not answer, or `waymark migrate` was never run there.
     """
     check_url(url)
     try:
-        with opened(url, "waymark") as connection:
+        with open_connection(url, "waymark") as connection:
             yield connection
     except psycopg.OperationalError as error:
         raise unusable(url, error) from error

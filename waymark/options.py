@@ -22,5 +22,5 @@ DataDir = Annotated[
 
 
 def examples(*lines: str) -> str:
-    """The end of a help page: each example on a line of its own."""
+    """Return the end of a help page, with each example on its own line."""
     return "\n\n".join((say("Examples:", "예:"), *lines))

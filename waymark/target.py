@@ -46,18 +46,18 @@ class CommandTarget:
 
     @property
     def brokers(self) -> Brokers:
-        """How Kafka is reached; raises `CommandError` where the settings of that are wrong."""
+        """Return how Kafka is reached; raises `CommandError` for wrong settings."""
         return brokers_at(self.kafka, self.access)
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
-    """The folder of the local stack: `WAYMARK_DATA_DIR`, else one in the user's data folder."""
+    """Return the folder of the local stack: `WAYMARK_DATA_DIR`, else one in the user's data folder."""
     chosen = environ.get("WAYMARK_DATA_DIR")
     return Path(chosen) if chosen else data_home()
 
 
 def find_target(environ: Mapping[str, str]) -> CommandTarget:
-    """Put together the target from the environment and, where it is silent, from the stack that runs here."""
+    """Combine the environment with the stack that runs here; the environment takes precedence."""
     running = running_stack(data_dir(environ)) or {}
 
     def choose(variable: str, known: str, default: str) -> str:
@@ -80,7 +80,7 @@ def find_target(environ: Mapping[str, str]) -> CommandTarget:
 
 
 def brokers_at(kafka: str, access: Mapping[str, str]) -> Brokers:
-    """How Kafka at these servers is reached; raises `CommandError` where the settings of that are wrong."""
+    """Return how Kafka at these servers is reached; raises `CommandError` for wrong settings."""
     try:
         return CommonSettings.load({**access, "WAYMARK_KAFKA": kafka}).brokers
     except SettingsError as error:
@@ -95,7 +95,7 @@ def check_url(url: str, variable: str = VARIABLE) -> None:
 
 
 def running_stack(folder: Path) -> dict[str, Any] | None:
-    """What `waymark up` wrote, if the process that wrote it still runs."""
+    """Return what `waymark up` wrote, if the process that wrote it still runs."""
     try:
         document: dict[str, Any] = orjson.loads((folder / UP_FILE).read_bytes())
     except (OSError, orjson.JSONDecodeError):
@@ -111,7 +111,7 @@ def _keys(environ: Mapping[str, str], running: Mapping[str, str]) -> dict[str, s
 
 
 def access_of(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that say how Kafka is reached; its address aside."""
+    """Return the variables that say how Kafka is reached, except its address."""
     return {name: value for name, value in environ.items() if name.startswith(_ACCESS) and name not in _NO_ACCESS}
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def data_home() -> Path:
-    """Folder for data that must survive, such as the local stack's PostgreSQL."""
+    """Return the folder for data that must survive, such as the local stack's PostgreSQL."""
     return _home("XDG_DATA_HOME", ".local/share", "Library/Application Support") / "waymark"
 
 
 def cache_home() -> Path:
-    """Folder for what can be fetched again, such as Apache Kafka's jars."""
+    """Return the folder for what can be fetched again, such as Apache Kafka's jars."""
     return _home("XDG_CACHE_HOME", ".cache", "Library/Caches") / "waymark"
 
 

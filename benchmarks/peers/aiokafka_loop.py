@@ -12,12 +12,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from benchmarks.ground import PARTITIONS
 from benchmarks.peers import durable
-from services.runtime.process.garbage_collection import calm_the_collector
+from services.runtime.process.garbage_collection import collect_less_often
 
 
 async def main(topic: str, run: str) -> None:
     """Apply the topic until the process is ended."""
-    calm_the_collector()
+    collect_less_often()
     bootstrap = os.environ["WAYMARK_KAFKA"]
     pool = await asyncpg.create_pool(os.environ["WAYMARK_POSTGRES"], min_size=1, max_size=2)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=2, max_batch_size=128 * 1024)

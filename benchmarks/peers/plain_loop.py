@@ -29,12 +29,12 @@ from services.journey.store import touchpoints
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka.log_ends import LogEnds, cluster_line
-from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.producer import KafkaProducer
 from services.runtime.log.claims import claim_of
 from services.runtime.log.dead_letters import DeadLetterGuard, DeadLetterLimit
 from services.runtime.log.progress import TopicLine
 from services.runtime.postgres.pools import Pool, acquire, create_pool
-from services.runtime.process.garbage_collection import calm_the_collector
+from services.runtime.process.garbage_collection import collect_less_often
 from services.runtime.process.tasks import TaskOwner
 from services.runtime.telemetry import logs
 
@@ -44,13 +44,13 @@ async def main(topic: str) -> None:
     settings = WorkerProcessSettings.load(os.environ)
     common, own = settings.common, settings.worker
     logs.configure("plain-loop", "warning", "text")
-    calm_the_collector()
+    collect_less_often()
     pool = await create_pool(common.postgres.get_secret_value(), application_name="plain-loop")
     line = TopicLine(name=await cluster_line(common.kafka, common.kafka_line), topic=topic)
     metrics = WorkerMetrics.register(CollectorRegistry())
     relay = Relay(
         pool=pool,
-        publisher=Producer(common.kafka, client_id="plain-loop", idempotent=common.kafka_idempotence),
+        publisher=KafkaProducer(common.kafka, client_id="plain-loop", idempotent=common.kafka_idempotence),
         line=line.name,
         metrics=metrics.friction,
         failpoints=NO_FAILPOINTS,

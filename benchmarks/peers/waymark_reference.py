@@ -28,7 +28,7 @@ from services.runtime.log.claims import Claim
 from services.runtime.log.identity import fingerprint
 from services.runtime.log.progress import Advance, TopicLine
 from services.runtime.postgres.pools import Pool, create_pool, transaction
-from services.runtime.process.garbage_collection import calm_the_collector
+from services.runtime.process.garbage_collection import collect_less_often
 from services.runtime.telemetry import logs
 
 
@@ -87,7 +87,7 @@ async def main(topic: str, run: str) -> None:
     settings = WorkerProcessSettings.load(os.environ)
     common = settings.common
     logs.configure("reference", "warning", "text")
-    calm_the_collector()
+    collect_less_often()
     pool = await create_pool(common.postgres.get_secret_value(), application_name="reference")
     producer = AIOKafkaProducer(bootstrap_servers=common.kafka, acks="all", linger_ms=2, max_batch_size=128 * 1024)
     await producer.start()

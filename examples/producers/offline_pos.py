@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from waymark.producer import Producer, RequestRefused, SendResult, SendStatus
+from waymark.producer import Producer, RequestRefused, TouchpointResult, TouchpointStatus
 
 FILE = Path(os.environ.get("POS_FILE", "pos-outbox.sqlite"))
 
@@ -48,7 +48,7 @@ def record(store: str, loyalty: str, kind: str) -> int:
 def send(url: str) -> int:
     connection = outbox()
     waiting = connection.execute("SELECT touchpoint FROM outbox ORDER BY rowid").fetchall()
-    final: list[SendResult] = []
+    final: list[TouchpointResult] = []
     refused: RequestRefused | None = None
     try:
         with Producer(url, os.environ["WAYMARK_SOURCE_KEY"], on_result=final.append) as producer:
@@ -56,7 +56,7 @@ def send(url: str) -> int:
                 producer.send(json.loads(text))
     except RequestRefused as error:
         refused = error
-    done = [result for result in final if result.status is not SendStatus.UNAVAILABLE]
+    done = [result for result in final if result.status is not TouchpointStatus.UNAVAILABLE]
     with connection:
         connection.executemany("DELETE FROM outbox WHERE id = ?", [(result.id,) for result in done])
     (left,) = connection.execute("SELECT count(*) FROM outbox").fetchone()

@@ -9,7 +9,7 @@ import os
 import sys
 from uuid import uuid4
 
-from waymark.producer import AsyncProducer, SendStatus
+from waymark.producer import AsyncProducer, TouchpointStatus
 
 
 async def main() -> int:
@@ -21,7 +21,7 @@ async def main() -> int:
                 {"channel": "web", "kind": kind, "customer": {"cookie": cookie}, "refs": {"order_id": order}}
             )
     print(", ".join(f"{status}: {count}" for status, count in producer.counts.items()))
-    return 0 if producer.counts[SendStatus.ACCEPTED] == 3 else 1
+    return 0 if producer.counts[TouchpointStatus.ACCEPTED] == 3 else 1
 
 
 if __name__ == "__main__":

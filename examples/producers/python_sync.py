@@ -11,17 +11,17 @@ import sys
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from waymark.producer import Producer, SendResult, SendStatus
+from waymark.producer import Producer, TouchpointResult, TouchpointStatus
 
 
 def main() -> int:
     url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8080"
     call = f"call-{uuid4()}"
-    rejected: list[SendResult] = []
+    rejected: list[TouchpointResult] = []
 
-    def on_result(result: SendResult) -> None:
+    def on_result(result: TouchpointResult) -> None:
         print(f"{result.id}: {result.status} {result.code} {result.message}".rstrip())
-        if result.status is not SendStatus.ACCEPTED:
+        if result.status is not TouchpointStatus.ACCEPTED:
             rejected.append(result)
 
     common = {

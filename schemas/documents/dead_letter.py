@@ -1,4 +1,4 @@
-"""Dead letter v1: what was refused for good, with the reason and the original bytes, so that it can be sent again.
+"""Dead letter v1: a record that was refused for good, with the reason and the original bytes for sending it again.
 
 `code` and `errors` never quote the value; the value itself is in `value_base64` and is personal data.
 """
@@ -22,7 +22,7 @@ MAX_VALUE_BYTES = 262_144
 
 
 class DeadLetterStage(StrEnum):
-    """Which part of the way refused it."""
+    """Which service refused the record."""
 
     INGEST = "ingest"
     JOURNEY = "journey"
@@ -38,7 +38,7 @@ class DeadLetterError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class DeadLetterDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One refused record. `topic`, `partition` and `offset` say where it stood if it had come from Kafka."""
+    """One refused record. `topic`, `partition` and `offset` say where it stood, if it came from Kafka."""
 
     id: str
     stage: DeadLetterStage
@@ -61,7 +61,7 @@ class DeadLetterDocument(msgspec.Struct, frozen=True, kw_only=True, omit_default
 
     @property
     def truncated(self) -> bool:
-        """Whether bytes are missing, so that it cannot be sent again as it is."""
+        """Whether bytes are missing, so that the record cannot be sent again unchanged."""
         return len(self.value) < self.value_bytes
 
 
@@ -69,22 +69,22 @@ _DEAD_LETTER = Codec(DeadLetterDocument)
 
 
 def preserve(original: bytes) -> tuple[str, int]:
-    """`value_base64` and `value_bytes` for the refused bytes."""
+    """Return `value_base64` and `value_bytes` for the refused bytes."""
     return base64.b64encode(original[:MAX_VALUE_BYTES]).decode("ascii"), len(original)
 
 
 def decode(raw: bytes) -> DeadLetterDocument:
-    """The dead letter in a record of the topic; raises `schemas.codec.UndecodableError`."""
+    """Return the dead letter in a record of the topic; raises `schemas.codec.UndecodableError`."""
     return _DEAD_LETTER.decode(raw)
 
 
 def encode(letter: DeadLetterDocument) -> bytes:
-    """The value of a record of the topic."""
+    """Return the value of a record of the topic."""
     return _DEAD_LETTER.encode(letter)
 
 
 def headers(letter: DeadLetterDocument, traceparent: str | None = None) -> cloudevents.RecordHeaders:
-    """The headers of its record."""
+    """Return the headers of its record."""
     return cloudevents.headers(
         cloudevents.CloudEventType.DEAD_LETTER,
         id=letter.id,

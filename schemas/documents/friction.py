@@ -27,7 +27,7 @@ TOPIC = "frictions"
 
 
 class FrictionDocumentState(StrEnum):
-    """A friction is there, or it was taken back because the data changed."""
+    """A friction is detected, or retracted because the data changed."""
 
     DETECTED = "detected"
     RETRACTED = "retracted"
@@ -78,17 +78,17 @@ _FRICTION = Codec(FrictionDocument)
 
 
 def decode(raw: bytes) -> FrictionDocument:
-    """The friction in a record of the topic; raises `schemas.codec.UndecodableError`."""
+    """Return the friction in a record of the topic; raises `schemas.codec.UndecodableError`."""
     return _FRICTION.decode(raw)
 
 
 def encode(friction: FrictionDocument) -> bytes:
-    """The value of a record of the topic."""
+    """Return the value of a record of the topic."""
     return _FRICTION.encode(friction)
 
 
 def headers(friction: FrictionDocument, traceparent: str | None = None) -> cloudevents.RecordHeaders:
-    """The headers of its record; each revision is an event of its own."""
+    """Return the headers of its record; each revision is an event of its own."""
     return cloudevents.headers(
         cloudevents.CloudEventType.FRICTION,
         id=f"{friction.id}.{friction.revision}",

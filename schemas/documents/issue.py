@@ -15,7 +15,7 @@ TOPIC = "issues"
 
 
 class IssueDocumentState(StrEnum):
-    """Open until someone takes it, acknowledged until it is resolved; new friction opens it again."""
+    """Open until somebody acknowledges it, acknowledged until it is resolved; new friction opens it again."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -65,17 +65,17 @@ _ISSUE = Codec(IssueDocument)
 
 
 def decode(raw: bytes) -> IssueDocument:
-    """The issue in a record of the topic; raises `schemas.codec.UndecodableError`."""
+    """Return the issue in a record of the topic; raises `schemas.codec.UndecodableError`."""
     return _ISSUE.decode(raw)
 
 
 def encode(issue: IssueDocument) -> bytes:
-    """The value of a record of the topic."""
+    """Return the value of a record of the topic."""
     return _ISSUE.encode(issue)
 
 
 def headers(issue: IssueDocument, traceparent: str | None = None) -> cloudevents.RecordHeaders:
-    """The headers of its record; each version is an event of its own."""
+    """Return the headers of its record; each version is an event of its own."""
     return cloudevents.headers(
         cloudevents.CloudEventType.ISSUE,
         id=f"{issue.id}.{issue.version}",

@@ -15,7 +15,7 @@ TOPIC = "journeys"
 
 
 class JourneyDocumentState(StrEnum):
-    """Open, closed, taken over by another journey (`merged`), or gone because the data changed (`dissolved`)."""
+    """Open, closed, merged into another journey, or dissolved because the data changed."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -54,17 +54,17 @@ _JOURNEY = Codec(JourneyDocument)
 
 
 def decode(raw: bytes) -> JourneyDocument:
-    """The journey in a record of the topic; raises `schemas.codec.UndecodableError`."""
+    """Return the journey in a record of the topic; raises `schemas.codec.UndecodableError`."""
     return _JOURNEY.decode(raw)
 
 
 def encode(journey: JourneyDocument) -> bytes:
-    """The value of a record of the topic."""
+    """Return the value of a record of the topic."""
     return _JOURNEY.encode(journey)
 
 
 def headers(journey: JourneyDocument, traceparent: str | None = None) -> cloudevents.RecordHeaders:
-    """The headers of its record; each version is an event of its own."""
+    """Return the headers of its record; each version is an event of its own."""
     return cloudevents.headers(
         cloudevents.CloudEventType.JOURNEY,
         id=f"{journey.id}.{journey.version}",

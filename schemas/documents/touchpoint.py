@@ -111,7 +111,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def decode(raw: bytes) -> TouchpointDocument:
-    """The touchpoint in a record of the topic; raises `schemas.codec.UndecodableError`."""
+    """Return the touchpoint in a record of the topic; raises `schemas.codec.UndecodableError`."""
     return _TOUCHPOINT.decode(raw)
 
 
@@ -140,17 +140,20 @@ def _is_as_msgspec_writes(touchpoint: TouchpointDocument) -> bool:
 
 
 def decode_posted(raw: bytes) -> PostedTouchpoint:
-    """What a producer posted; raises `schemas.codec.UndecodableError`. Check it with `schemas.validation` first."""
+    """Return what a producer posted; raises `schemas.codec.UndecodableError`.
+
+    Check it with `schemas.validation` first.
+    """
     return _POSTED.decode(raw)
 
 
 def encode_posted(posted: PostedTouchpoint) -> bytes:
-    """A body for `POST /v1/touchpoints`."""
+    """Return a body for `POST /v1/touchpoints`."""
     return _POSTED.encode(posted)
 
 
 def headers(touchpoint: TouchpointDocument, traceparent: str | None = None) -> cloudevents.RecordHeaders:
-    """The headers of its record; the CloudEvents identity (source, id) is the touchpoint's own."""
+    """Return the headers of its record; the CloudEvents identity (source, id) is the touchpoint's own."""
     return cloudevents.headers(
         cloudevents.CloudEventType.TOUCHPOINT,
         id=touchpoint.id,

@@ -54,7 +54,7 @@ class BlockList:
         self._patterns = tuple(re.compile(pattern) for values in lists for pattern in values.patterns)
 
     def why(self, value: str) -> BlockReason | None:
-        """The reason to block `value`, or None."""
+        """Return why an identifier names nobody; None when it is usable."""
         plain = unicodedata.normalize("NFKC", value).strip()
         if not plain:
             return BlockReason.BLANK
@@ -77,18 +77,18 @@ def _bare(value: str) -> str:
 
 @lru_cache(maxsize=8192)  # the same people come again and again; they cost 4 µs each time
 def why(type: str, value: str) -> BlockReason | None:  # noqa: A002 - an identifier is a type and a value
-    """Why an identifier of `type` with `value` names nobody; None when it is usable."""
+    """Return why an identifier names nobody; None when it is usable."""
     every, types = _load()
     return types.get(type, every).why(value)
 
 
 def is_blocked(type: str, value: str) -> bool:  # noqa: A002 - an identifier is a type and a value
-    """Whether an identifier of `type` with `value` names nobody."""
+    """Return whether an identifier of `type` with `value` names nobody."""
     return why(type, value) is not None
 
 
 def types() -> frozenset[str]:
-    """The types that have values of their own on the list."""
+    """Return the types that have values of their own on the list."""
     return frozenset(_load()[1])
 
 

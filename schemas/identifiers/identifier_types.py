@@ -1,6 +1,6 @@
-"""The catalogue of identifier types (`identifiers.yaml`): how strong, how trusted, shared or not.
+"""The catalogue of identifier types (`identifiers.yaml`): how strong, how trusted, and whether shared.
 
-Types are an open vocabulary; an unknown one counts as asserted and stands between the social handles and the devices.
+Types are an open vocabulary; an unknown one counts as asserted, and ranks between social handles and devices.
 """
 
 from __future__ import annotations
@@ -48,17 +48,17 @@ UNKNOWN = IdentifierType(
 
 @cache
 def load() -> Mapping[str, IdentifierType]:
-    """The catalogue by type, read once."""
+    """Return the catalogue by type, read once."""
     return data_files.read(data_files.FOLDER / "identifiers.yaml", dict[str, IdentifierType])
 
 
 def get(type: str) -> IdentifierType:  # noqa: A002 - an identifier is a type and a value
-    """What is known of `type`."""
+    """Return what is known of `type`."""
     return load().get(type, UNKNOWN)
 
 
 def order(type: str) -> tuple[int, str]:  # noqa: A002 - an identifier is a type and a value
-    """The sort key of `type`: strongest first, then by name."""
+    """Return the sort key of `type`: strongest first, then by name."""
     return get(type).strength, type
 
 

@@ -1,4 +1,4 @@
-"""What stands in place of an identifier that nobody downstream may read: an HMAC of it, the same wherever it is made.
+"""Pseudonyms of identifiers that nobody downstream may read: an HMAC, the same wherever it is made.
 
 Part of the contract: ingest writes pseudonyms, and whoever looks a customer up by a clear identifier must make the same
 one. The value is spelt first (`schemas.identifiers.spelling`), so two spellings of one number have one pseudonym. Pure.
@@ -22,7 +22,7 @@ _PSEUDONYM = re.compile(re.escape(PREFIX) + f"[0-9a-f]{{{2 * _BYTES}}}")
 
 @lru_cache(maxsize=8192)  # the same people come again and again
 def pseudonym(secret: bytes, type: str, value: str) -> str:  # noqa: A002 - an identifier is a type and a value
-    """The pseudonym of the identifier whose spelt value is `value`: `hmac:` and 40 hexadecimal digits.
+    """Return the pseudonym of the identifier whose spelt value is `value`: `hmac:` and 40 hexadecimal digits.
 
     `secret` is `WAYMARK_PRIVACY_SECRET`. Equal values of different types have different pseudonyms.
     """

@@ -1,7 +1,7 @@
-"""One spelling for one thing: identifiers that two channels write differently become equal.
+"""Spells identifiers in one way, so that those that two channels write differently become equal.
 
-Part of the contract, because whoever looks a customer up must spell as whoever wrote it down did. Pure. Which values
-name nobody is `schemas.identifiers.blocked`'s business.
+Part of the contract, because whoever looks a customer up must spell as the writer did. Pure. Which values name nobody
+is left to `schemas.identifiers.blocked`.
 """
 
 import re
@@ -40,7 +40,7 @@ class DropReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpelledIdentifier:
-    """The one spelling of an identifier's value."""
+    """An identifier's value in its one spelling."""
 
     value: str
 

@@ -1,7 +1,7 @@
-"""Telephone numbers in one spelling: E.164, and with it the extension where there is one (`+82271350410;ext=12`).
+"""Spells telephone numbers as E.164, with the extension where there is one (`+82271350410;ext=12`).
 
-The library reads numbers; what stands here is what it leaves open: foreign international prefixes, extensions in more
-tongues than it knows, and lines that name a company and nobody in it. Pure. Texts come in NFKC.
+The library reads numbers; this module adds what it leaves open: foreign international prefixes, extensions in more
+languages than it knows, and lines that name a company and nobody in it. Pure. Texts come in NFKC.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ DigitGroups = tuple[str, ...]
 
 
 class PhoneRejection(StrEnum):
-    """Why a text is no customer's telephone number."""
+    """Why a text is not a customer's telephone number."""
 
     SERVICE = "service"
     INVALID = "invalid"
@@ -112,7 +112,7 @@ def spell(text: str, region: str) -> str | PhoneRejection:
 
 
 def without_extension(spelt: str) -> str:
-    """Return the switchboard's number of a spelt one."""
+    """Return a spelt number without its extension: the switchboard's."""
     return spelt.partition(EXTENSION)[0]
 
 

@@ -1,6 +1,6 @@
-"""Everything in which a document differs from the shape that it is to have; msgspec itself stops at the first.
+"""Reports every difference between a document and its declared shape; msgspec itself stops at the first.
 
-Shapes are types of msgspec's: structs that forbid unknown members, and lists and mappings of them.
+Shapes are msgspec types: structs that forbid unknown members, and lists and mappings of them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ PathSteps = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShapeProblem:
-    """Something that is not of its shape: the place of what it belongs to, what is to be mended, and where to look.
+    """One difference from the shape: the place it belongs to, how to correct it, and where to look.
 
-    `at` leads to a member that ought not to be there; `place` then leads to what has it.
+    `at` leads to a member that should not be there; `place` then leads to what has it.
     """
 
     place: PathSteps
@@ -29,7 +29,7 @@ class ShapeProblem:
 
 
 def shape_problems(document: Any, shape: Any) -> list[ShapeProblem]:
-    """Return where `document` is not of `shape`, and how to mend it; nothing where msgspec takes it."""
+    """Return where `document` differs from `shape`, and how to correct it; nothing where msgspec accepts it."""
     return [*_differences(document, shape, ())] or [*_whole(document, shape, ())]
 
 

@@ -1,6 +1,6 @@
-"""YAML that people write: read strictly and once, and every complaint about it can name its line.
+"""YAML that people write, read strictly and once, so that every problem with it can name its line.
 
-A key that is given twice is a mistake here; plain YAML quietly takes the last.
+A key that is given twice is a mistake here; plain YAML silently takes the last one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class UnreadableTextError(ValueError):
-    """It cannot be read at all; `reason` says why, `line` where: 0 where nobody knows."""
+    """The text cannot be read at all; `reason` says why, `line` where (0 where nobody knows)."""
 
     def __init__(self, reason: str, line: int = 0) -> None:
         super().__init__(f"{reason} (line {line})" if line else reason)
@@ -52,7 +52,9 @@ class YamlText:
     def misshapen(self, shape: Any) -> list[str]:
         """Everything in which the document is not of `shape`, a type of msgspec's, each with its line."""
         return [
-            _with_line(f"{shown(one.place)}: {one.message}" if one.place else one.message, self.line_of(shown(one.at)))
+            _with_line(
+                f"{path_text(one.place)}: {one.message}" if one.place else one.message, self.line_of(path_text(one.at))
+            )
             for one in shape_problems(self.document, shape)
         ]
 
@@ -83,7 +85,7 @@ def read(path: Path) -> YamlText:
         raise UnreadableTextError(msg) from None
 
 
-def shown(steps: Sequence[str | int]) -> str:
+def path_text(steps: Sequence[str | int]) -> str:
     """Names and numbers (from 0) as a place is written: `touchpoints[0].fields.id`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return text.removeprefix(".")
@@ -119,7 +121,7 @@ def _doubled(root: yaml.Node | None) -> Iterator[str]:
                 name, line = str(key.value), key.start_mark.line + 1
                 if name in lines and name != "<<":
                     told = f"{name} is given twice, in line {lines[name]} and line {line}"
-                    yield f"{shown(steps)}: {told}" if steps else told
+                    yield f"{path_text(steps)}: {told}" if steps else told
                 lines.setdefault(name, line)
                 waiting.append(((*steps, name), value))
 

@@ -42,15 +42,15 @@ from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.credentials.api_keys import KeyRing, StoredKey
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.http.server import OnReady, serving, until_stopped
-from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.producer import KafkaProducer
 from services.runtime.log.dead_letters import DeadLetterGuard, DeadLetterLimit
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import Pool
-from services.runtime.process.startup import check_listening, meet_kafka, open_postgres
+from services.runtime.process.startup import check_listening, open_postgres, probe_kafka
 from services.runtime.process.tasks import TaskOwner
 from services.runtime.settings import CommonSettings
 from services.runtime.telemetry import logs
-from services.runtime.telemetry.health import CheckResult, Health
+from services.runtime.telemetry.health import CheckResult, HealthChecks
 
 _log = logs.get_logger(__name__)
 
@@ -66,7 +66,7 @@ async def run(
 
     Raises:
         SettingsError: a setting is wrong.
-        NotThereError: PostgreSQL cannot be reached within half a minute.
+        DependencyUnavailableError: PostgreSQL cannot be reached within half a minute.
     """
     logs.configure("alerts", settings.common.log_level, settings.common.log_format)
     async with running(settings, failpoints) as port:
@@ -86,8 +86,8 @@ async def running(settings: AlertsProcessSettings, failpoints: AlertsFailpoints 
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common))
         stack.push_async_callback(pools.close_pool, pool)
-        await meet_kafka(common.brokers)
-        producer = Producer(common.brokers, client_id="waymark-alerts", idempotent=common.kafka_idempotence)
+        await probe_kafka(common.brokers)
+        producer = KafkaProducer(common.brokers, client_id="waymark-alerts", idempotent=common.kafka_idempotence)
         stack.push_async_callback(producer.stop)
         lasting = pools.direct_place_of(common)
         sessions = await open_postgres(lambda: _open_sessions(common, pool), variable=lasting.variable)
@@ -116,7 +116,7 @@ class AlertsProcess:
         self,
         settings: AlertsProcessSettings,
         pool: Pool,
-        producer: Producer,
+        producer: KafkaProducer,
         clock: Clock,
         failpoints: AlertsFailpoints = NO_FAILPOINTS,
         sessions: Pool | None = None,
@@ -214,13 +214,13 @@ class AlertsProcess:
             tasks=webhooks,
         )
 
-    def health(self) -> Health:
+    def health(self) -> HealthChecks:
         """Return the health of the process."""
 
         async def database() -> CheckResult:
             return await pools.ping(self._pool)
 
-        return Health(registry=self.registry, ready=(database, self._consumer.check))
+        return HealthChecks(registry=self.registry, ready=(database, self._consumer.check))
 
     def _make_consumer(self) -> FrictionConsumer:
         alerts, common = self._settings.alerts, self._settings.common

@@ -62,15 +62,15 @@ from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.credentials.api_keys import KeyRing
 from services.runtime.http.application import build_api
 from services.runtime.http.server import OnReady, serving, until_stopped
-from services.runtime.kafka.producer import Producer, Publisher
+from services.runtime.kafka.producer import KafkaProducer, RecordPublisher
 from services.runtime.kafka.topic_tail import TAIL_OUTAGES, TopicTail, topic_tail
 from services.runtime.postgres import pools
-from services.runtime.process.garbage_collection import calm_the_collector
-from services.runtime.process.startup import check_listening, meet_kafka, open_postgres
+from services.runtime.process.garbage_collection import collect_less_often
+from services.runtime.process.startup import check_listening, open_postgres, probe_kafka
 from services.runtime.process.tasks import TaskOwner
 from services.runtime.settings import CommonSettings
 from services.runtime.telemetry import logs
-from services.runtime.telemetry.health import CheckResult, Health
+from services.runtime.telemetry.health import CheckResult, HealthChecks
 
 _log = logs.get_logger(__name__)
 
@@ -85,10 +85,10 @@ async def run(settings: IngestProcessSettings, *, on_ready: OnReady | None = Non
 
     Raises:
         SettingsError: a setting is wrong, or a file that it names.
-        NotThereError: PostgreSQL cannot be reached within half a minute.
+        DependencyUnavailableError: PostgreSQL cannot be reached within half a minute.
     """
     common, ingest = settings.common, settings.ingest
-    calm_the_collector()
+    collect_less_often()
     logs.configure("ingest", common.log_level, common.log_format)
     if not ingest.key_secret.get_secret_value():
         _log.warning("no key secret is set: Kafka keys can be guessed from identifiers")
@@ -98,8 +98,8 @@ async def run(settings: IngestProcessSettings, *, on_ready: OnReady | None = Non
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common))
         stack.push_async_callback(pools.close_pool, pool)
-        await meet_kafka(common.brokers)
-        producer = Producer(
+        await probe_kafka(common.brokers)
+        producer = KafkaProducer(
             common.brokers,
             client_id="waymark-ingest",
             idempotent=common.kafka_idempotence,
@@ -140,7 +140,7 @@ class IngestProcess:
         self,
         settings: IngestSettings,
         store: SourceKeyStore,
-        publisher: Publisher,
+        publisher: RecordPublisher,
         clock: Clock,
         fresh_id: Callable[[], UUID],
         webhooks: BindingStore | None = None,
@@ -186,13 +186,13 @@ class IngestProcess:
             self.intake, limits, settings.retry_after_s, forms=(CloudEventsForm(limits),)
         )
 
-    def health(self, *ready: Any) -> Health:
+    def health(self, *ready: Any) -> HealthChecks:
         """Return the health of the process, with the checks of its surroundings."""
-        return Health(
+        return HealthChecks(
             registry=self.registry, ready=(self.sources.check, self.bindings.check, self.suppressions.check, *ready)
         )
 
-    def app(self, health: Health) -> RawRouteApp:
+    def app(self, health: HealthChecks) -> RawRouteApp:
         """Return the application to serve."""
         self.inspector.closing = lambda: health.draining
         api = build_api(

@@ -5,7 +5,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from services.runtime.telemetry.histograms import Distribution, Series
+from services.runtime.telemetry.histograms import FastHistogram, HistogramSeries
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BYTES = (256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216)
@@ -19,12 +19,12 @@ class IngestMetrics:
     refused: Counter
     identifiers_dropped: Counter
     dead_letters: Counter
-    publish_seconds: Series
+    publish_seconds: HistogramSeries
     publish_failures: Counter
-    body_bytes: Series
+    body_bytes: HistogramSeries
     in_flight_requests: Gauge
     in_flight_bytes: Gauge
-    received_age_seconds: Series
+    received_age_seconds: HistogramSeries
     inspector_bytes: Gauge
     inspector_streams: Gauge
     throttled_addresses: Gauge
@@ -133,16 +133,16 @@ def _gauges(registry: CollectorRegistry) -> dict[str, Any]:
 
 def _histograms(registry: CollectorRegistry) -> dict[str, Any]:
     return {
-        "publish_seconds": Distribution(
+        "publish_seconds": FastHistogram(
             "waymark_ingest_publish_seconds",
             "Seconds that Kafka took to acknowledge the touchpoints of one request, or to fail.",
             buckets=SECONDS,
             registry=registry,
         ).labels(),
-        "body_bytes": Distribution(
+        "body_bytes": FastHistogram(
             "waymark_ingest_body_bytes", "Bytes of a request's body, inflated.", buckets=BYTES, registry=registry
         ).labels(),
-        "received_age_seconds": Distribution(
+        "received_age_seconds": FastHistogram(
             "waymark_ingest_received_age_seconds",
             "Seconds from when a touchpoint happened to when it arrived; replays are left out.",
             buckets=(1, 5, 30, 60, 300, 900, 3600, 21_600, 86_400, 259_200, 604_800),

@@ -42,19 +42,19 @@ from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.http.application import ops_app
 from services.runtime.http.server import OnReady, serving, until_stopped
 from services.runtime.kafka.log_ends import LogEnds, cluster_line
-from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.producer import KafkaProducer
 from services.runtime.log.batch import HoleInProgressError
 from services.runtime.log.dead_letters import DeadLetterGuard, DeadLetterLimit, trailing
 from services.runtime.log.progress import DatabaseLedger, TopicLine
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import Pool, acquire
-from services.runtime.postgres.sessions import Unmarked
-from services.runtime.process.garbage_collection import calm_the_collector
+from services.runtime.postgres.sessions import UnmarkedSession
+from services.runtime.process.garbage_collection import collect_less_often
 from services.runtime.process.startup import await_kafka, check_listening, open_postgres
 from services.runtime.process.tasks import TaskOwner
 from services.runtime.settings import CommonSettings
 from services.runtime.telemetry import logs
-from services.runtime.telemetry.health import CheckResult, Health
+from services.runtime.telemetry.health import CheckResult, HealthChecks
 
 _log = logs.get_logger(__name__)
 
@@ -78,11 +78,11 @@ async def run(
         LogRefusedError: the log is not the one whose offsets are kept; an operator must decide.
         DeadLetterLimitError: too many records cannot be read.
         SettingsError: a setting is wrong, or the rules file that it names.
-        NotThereError: PostgreSQL or Kafka cannot be reached.
+        DependencyUnavailableError: PostgreSQL or Kafka cannot be reached.
     """
     common, own = settings.common, settings.worker
     logs.configure("journey", common.log_level, common.log_format)
-    calm_the_collector()
+    collect_less_often()
     book = rulebook.from_settings(own)
     check_listening(WorkerSettings, own.host, own.port)
     async with AsyncExitStack() as stack:
@@ -93,7 +93,9 @@ async def run(
         ends = LogEnds(common.brokers, client_id="waymark-journey-ends")
         await ends.start()
         stack.push_async_callback(ends.stop)
-        producer = Producer(common.brokers, client_id="waymark-journey-outbox", idempotent=common.kafka_idempotence)
+        producer = KafkaProducer(
+            common.brokers, client_id="waymark-journey-outbox", idempotent=common.kafka_idempotence
+        )
         stack.push_async_callback(producer.stop)
         around = WorkerConnections(pool=pool, ends=ends, producer=producer, line=line)
         worker = Worker(settings, around, failpoints, book)
@@ -107,7 +109,7 @@ class WorkerConnections:
 
     pool: Pool
     ends: LogEnds
-    producer: Producer
+    producer: KafkaProducer
     line: TopicLine
 
 
@@ -154,7 +156,9 @@ class Worker:
 
     async def work(self, on_ready: OnReady | None) -> None:
         """Serve health, start everything, and go on until asked to stop or until something fails for good."""
-        health = Health(registry=self._registry, ready=(self._database, self._around.producer.check, self._stream))
+        health = HealthChecks(
+            registry=self._registry, ready=(self._database, self._around.producer.check, self._stream)
+        )
         async with AsyncExitStack() as stack:
             port = await stack.enter_async_context(
                 serving(ops_app(health), self._own.host, self._own.port, drain_s=1.0)
@@ -178,7 +182,7 @@ class Worker:
     def fail(self, error: BaseException) -> None:
         """End the worker because of `error`; a hole ends the process on the spot, before anything can go over it."""
         _log.critical(
-            "worker cannot go on", reason=type(error).__name__, detail=logs.what_failed(error), exc_info=error
+            "worker cannot go on", reason=type(error).__name__, detail=logs.describe_error(error), exc_info=error
         )
         if isinstance(error, HoleFoundError | HoleInProgressError):
             end_process(ExitCode.HOLE)
@@ -339,7 +343,7 @@ async def _open_pool(common: CommonSettings, own: WorkerSettings) -> Pool:
         pools.place_of(common),
         application_name="waymark-journey",
         size=own.database_connections,
-        kind=Unmarked,
+        kind=UnmarkedSession,
         writes=True,
     )
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 
 class Clock(Protocol):
-    """Where a shell gets its time from."""
+    """Where a process gets its time from."""
 
     def now(self) -> datetime:
         """Return the present as an aware UTC time."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, V
 from pydantic.fields import FieldInfo
 
 from services.runtime.addresses import postgres_url, value_forms
-from services.runtime.addresses.brokers import Access, Brokers, check_servers
+from services.runtime.addresses.brokers import BrokerAccess, Brokers, check_servers
 
 SHARED_PREFIX = "WAYMARK_"
 
@@ -37,7 +37,7 @@ class SettingsError(Exception):
 
 
 class Settings(BaseModel):
-    """Base of all settings: frozen, read from the mapping that `load` is given and from nowhere else."""
+    """Base of all settings: frozen, and read only from the mapping that is given to `load`."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True, allow_inf_nan=False
@@ -76,7 +76,7 @@ class Settings(BaseModel):
         return settings
 
     def contradictions(self) -> Iterable[str]:
-        """Return what does not fit together, one line each, which names the variables."""
+        """Return the settings that contradict one another, one line each, naming the variables."""
         return ()
 
     @classmethod
@@ -93,7 +93,7 @@ class Settings(BaseModel):
                 problems.append(f"{variable}: holds bytes that are not UTF-8")
             elif field not in cls.verbatim and any(ord(character) < 32 for character in text):
                 problems.append(f"{variable}: holds a line break or another control character")
-            elif (problem := _beyond(cls.model_fields[field], text)) is not None:
+            elif (problem := _too_large(cls.model_fields[field], text)) is not None:
                 problems.append(f"{variable}: {problem}")
             else:
                 given[field] = text
@@ -106,7 +106,7 @@ class Settings(BaseModel):
         if not location:
             return f"{cls._named(location)}: {_reason(item)}"
         field = cls.model_fields[str(location[0])]
-        told = _wanted(field) or _reason(item)
+        told = _expected(field) or _reason(item)
         return f"{cls._named(location)}: {told}"
 
     @classmethod
@@ -207,7 +207,7 @@ class CommonSettings(Settings):
 
     @cached_property
     def brokers(self) -> Brokers:
-        """How Kafka is reached."""
+        """Return how Kafka is reached."""
         return Brokers(
             servers=self.kafka,
             protocol=self.kafka_security_protocol,
@@ -218,8 +218,8 @@ class CommonSettings(Settings):
         )
 
     @property
-    def _access(self) -> Access:
-        return Access(
+    def _access(self) -> BrokerAccess:
+        return BrokerAccess(
             protocol=self.kafka_security_protocol,
             mechanism=self.kafka_sasl_mechanism,
             username=self.kafka_sasl_username,
@@ -258,7 +258,7 @@ def load_with_common(environ: Mapping[str, str], own: type[Own]) -> tuple[Common
 
 
 def misspelt(environ: Mapping[str, str], known: Iterable[str]) -> list[str]:
-    """Return a line for each variable that begins like ours and is none of the `known`, with the nearest that is."""
+    """Return a line for each variable with our prefix that is not among the `known`, with the nearest known name."""
     names = set(known)
     lines = []
     for name in sorted(environ):
@@ -268,18 +268,18 @@ def misspelt(environ: Mapping[str, str], known: Iterable[str]) -> list[str]:
     return lines
 
 
-def _beyond(field: FieldInfo, text: str) -> str | None:
+def _too_large(field: FieldInfo, text: str) -> str | None:
     """Return what is wrong with a number that states no upper bound of its own and is absurdly large."""
     if field.annotation not in {int, float} or any(isinstance(rule, Le | Lt) for rule in field.metadata):
         return None
     most = MOST_INTEGER if field.annotation is int else MOST_NUMBER
     try:
-        return None if float(text) <= most else _wanted(field)
+        return None if float(text) <= most else _expected(field)
     except (ValueError, OverflowError):
         return None  # no number at all, which pydantic says
 
 
-def _wanted(field: FieldInfo) -> str:
+def _expected(field: FieldInfo) -> str:
     """Return what a field takes, where its type says all there is to say; else nothing."""
     if get_origin(field.annotation) is Literal:
         return "is none of " + ", ".join(str(choice) for choice in get_args(field.annotation) if choice)

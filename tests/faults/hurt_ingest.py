@@ -13,8 +13,8 @@ from pathlib import Path
 
 from services.ingest import app
 from services.ingest.settings import IngestProcessSettings
-from services.runtime.kafka.producer import Producer
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.producer import KafkaProducer
+from services.runtime.kafka.record import ProducerRecord
 from tests.faults.fleet import Process
 
 
@@ -28,12 +28,12 @@ def heal(process: Process) -> None:
     process.child.args = [str(Path(sys.executable).with_name("waymark")), "serve", "ingest"]
 
 
-class DyingProducer(Producer):
+class DyingProducer(KafkaProducer):
     """Writes like any other, and kills the process once enough was acknowledged."""
 
     left = 1
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def publish(self, records: Sequence[ProducerRecord]) -> None:
         await super().publish(records)
         DyingProducer.left -= 1
         if DyingProducer.left <= 0:
@@ -43,7 +43,7 @@ class DyingProducer(Producer):
 def main() -> None:
     """Run ingest until then."""
     DyingProducer.left = int(sys.argv[1])
-    vars(app)["Producer"] = DyingProducer  # of this process alone
+    vars(app)["KafkaProducer"] = DyingProducer  # of this process alone
     asyncio.run(app.run(IngestProcessSettings.load(os.environ)))
 
 

@@ -15,7 +15,7 @@ from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.failpoints import AlertsFailpoints
 from services.alerts.settings import AlertsProcessSettings
 from services.runtime.failpoints import NO_FAILPOINTS
-from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.producer import KafkaProducer
 from services.runtime.log.applying import BatchApplier, RetryReason
 from services.runtime.log.batch import Batch, Run, gather
 from services.runtime.log.claims import Claim, claim_of
@@ -113,7 +113,7 @@ async def an_engine(
     loaded = AlertsProcessSettings.load(environ)
     pool = await create_pool(database, application_name="test", size=8)
     service = AlertsProcess(
-        loaded, pool, Producer("127.0.0.1:1", client_id="test", idempotent=False), clock, failpoints
+        loaded, pool, KafkaProducer("127.0.0.1:1", client_id="test", idempotent=False), clock, failpoints
     )
     topic_line = TopicLine(name=line, topic="frictions")
     async with acquire(pool) as connection:

@@ -25,8 +25,8 @@ from schemas.vocabulary import Channel, Severity, TextDocument, TimelineEntryDoc
 from services.alerts.app import running
 from services.alerts.settings import AlertsProcessSettings
 from services.runtime.credentials.api_keys import KeyKind, mint
-from services.runtime.kafka.producer import Producer
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.producer import KafkaProducer
+from services.runtime.kafka.record import ProducerRecord
 from tests.waiting import until
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -156,7 +156,7 @@ class Log:
     async def write(self, frictions: Sequence[FrictionDocument]) -> None:
         """Append frictions, keyed by customer."""
         records = [
-            Record(
+            ProducerRecord(
                 topic=self.frictions,
                 key=friction.customer_id.encode(),
                 value=friction_v1.encode(friction),
@@ -166,9 +166,9 @@ class Log:
         ]
         await self.append(records)
 
-    async def append(self, records: Sequence[Record]) -> None:
+    async def append(self, records: Sequence[ProducerRecord]) -> None:
         """Append records as they are."""
-        producer = Producer(self.bootstrap, client_id="test", idempotent=False)
+        producer = KafkaProducer(self.bootstrap, client_id="test", idempotent=False)
         await producer.publish(records)
         await producer.stop()
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from schemas.documents import touchpoint as touchpoint_v1
 from services.journey.failpoints import WorkerFailpoint
-from services.runtime.kafka.producer import Producer
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.producer import KafkaProducer
+from services.runtime.kafka.record import ProducerRecord
 from services.runtime.kafka.topics import TopicSpec, ensure_topics
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import Pool, acquire
@@ -61,7 +61,7 @@ class Stage:
     """A topic, a database, and the workers on them."""
 
     pool: Pool
-    producer: Producer
+    producer: KafkaProducer
     topic: str
     environ: dict[str, str]
     folder: Path
@@ -71,7 +71,7 @@ class Stage:
     async def send(self, touchpoints: Iterable[touchpoint_v1.TouchpointDocument]) -> None:
         """Publish, keyed by the first identifier, and count."""
         records = [
-            Record(
+            ProducerRecord(
                 topic=self.topic,
                 key=next(iter(point.customer.values())).value.encode(),
                 value=touchpoint_v1.encode(point),
@@ -137,7 +137,7 @@ async def open_stage(bootstrap: str, database: str, folder: Path, *, idempotent:
     ]
     await ensure_topics(bootstrap, specs, configure=False)
     pool = await pools.create_pool(database, application_name="stage", size=2)
-    producer = Producer(bootstrap, client_id="stage", idempotent=idempotent)
+    producer = KafkaProducer(bootstrap, client_id="stage", idempotent=idempotent)
     environ = {
         "PATH": os.environ["PATH"],
         "WAYMARK_KAFKA": bootstrap,

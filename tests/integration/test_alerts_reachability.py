@@ -21,7 +21,7 @@ from tests.conftest import SteppingClock
 from tests.integration.alerts_engine import Engine, an_engine
 from tests.integration.alerts_world import Api, Log, a_friction, a_receiver, alerts, make_log, rows
 from tests.waiting import until
-from waymark.database import opened
+from waymark.database import open_connection
 from waymark.doctor.finding import DoctorFinding, FindingVerdict
 from waymark.doctor.postgres_checks import examine_postgres
 from waymark.doctor.team_checks import examine_teams
@@ -177,7 +177,7 @@ async def rows_of(pool: Any) -> list[tuple[UUID, str, str]]:
 
 
 def diagnosed(database: str, now: datetime) -> dict[str, DoctorFinding]:
-    with opened(database, "test", writes=False) as connection:
+    with open_connection(database, "test", writes=False) as connection:
         return {finding.name: finding for finding in examine_teams(connection, now)}
 
 

@@ -17,7 +17,7 @@ from schemas import validation
 from schemas.documents import issue as issue_v1
 from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 from tests.integration.alerts_world import (
     Api,
     Call,
@@ -98,7 +98,7 @@ async def until_resolved(log: Log) -> list[Any]:
 
 async def test_poison_on_the_topic_does_not_hold_it_up(database: str, log: Log) -> None:
     async with alerts(database, log) as api:
-        await log.append([Record(topic=log.frictions, key=b"k", value=b"{")] * 3)
+        await log.append([ProducerRecord(topic=log.frictions, key=b"k", value=b"{")] * 3)
         await log.write([a_friction(), a_friction()])
         await until(lambda: at_least(api, 2))
         async with rows(database) as connection:

@@ -18,7 +18,7 @@ from services.alerts.live import feed_store
 from services.alerts.live.relay import IssueRelay
 from services.runtime.clock import SystemClock
 from services.runtime.failpoints import NO_FAILPOINTS
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 from services.runtime.postgres.pools import Pool, acquire, transaction
 from services.runtime.process.tasks import TaskOwner
 from tests.conftest import SteppingClock
@@ -161,9 +161,9 @@ class RecordingPublisher:
     """A publisher that keeps what it is given."""
 
     def __init__(self) -> None:
-        self.records: list[Record] = []
+        self.records: list[ProducerRecord] = []
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def publish(self, records: Sequence[ProducerRecord]) -> None:
         self.records += records
 
     def versions(self, issue: UUID) -> list[int]:

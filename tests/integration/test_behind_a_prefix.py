@@ -16,7 +16,7 @@ from services.alerts.api import console
 from services.ingest.inspector.routes import PAGES
 from services.runtime.http.application import build_api
 from services.runtime.http.server import serving
-from services.runtime.telemetry.health import Health
+from services.runtime.telemetry.health import HealthChecks
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import bench_with
 
@@ -79,7 +79,7 @@ async def _assets(session: aiohttp.ClientSession, page: str) -> dict[str, int]:
 
 
 def _a_console() -> ASGIApp:
-    app = build_api(title="Sample", description="S", version="1", health=Health(registry=CollectorRegistry()))
+    app = build_api(title="Sample", description="S", version="1", health=HealthChecks(registry=CollectorRegistry()))
     app.include_router(console.router)
     return app
 

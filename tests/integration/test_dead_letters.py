@@ -9,10 +9,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.documents import dead_letter
 from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
-from services.runtime.kafka.producer import Producer, PublishFailed
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.producer import KafkaProducer, PublishError
+from services.runtime.kafka.record import ProducerRecord
 from services.runtime.kafka.topics import TopicSpec, ensure_topics
-from waymark.database import connected
+from waymark.database import open_transaction
 from waymark.dead_letters.letters import DeadLetterSelection, find_letters, republish
 from waymark.dead_letters.rejections import find_rejections
 from waymark.topics.declared_topics import declared
@@ -46,8 +46,8 @@ async def published(bootstrap: str, topic: str, count: int) -> list[ConsumerReco
 async def test_a_requeued_letter_is_the_original_record_and_is_sent_once(database: str, broker: str) -> None:
     topic = f"requeued-{uuid4()}"
     await ensure_topics(broker, [TopicSpec(name=topic, partitions=1, replication=1, config={})], configure=False)
-    producer = Producer(broker, client_id="test", idempotent=False)
-    with connected(database) as connection:
+    producer = KafkaProducer(broker, client_id="test", idempotent=False)
+    with open_transaction(database) as connection:
         add_letter(connection, topic, 5)
         add_letter(connection, topic, 9, code="conflict")
         letters = find_letters(connection, DeadLetterSelection(code="undecodable"))
@@ -60,12 +60,12 @@ async def test_a_requeued_letter_is_the_original_record_and_is_sent_once(databas
 
 
 async def test_what_kafka_does_not_take_stays_a_dead_letter(database: str) -> None:
-    producer = Producer("127.0.0.1:1", client_id="test", idempotent=False, request_timeout_s=0.5)
-    with connected(database) as connection:
+    producer = KafkaProducer("127.0.0.1:1", client_id="test", idempotent=False, request_timeout_s=0.5)
+    with open_transaction(database) as connection:
         add_letter(connection, "nowhere", 1)
-    with pytest.raises(PublishFailed), connected(database) as connection:
+    with pytest.raises(PublishError), open_transaction(database) as connection:
         await republish(connection, find_letters(connection, DeadLetterSelection()), producer)
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         assert [letter.requeued_at for letter in find_letters(connection, DeadLetterSelection())] == [None]
 
 
@@ -73,7 +73,7 @@ async def test_what_ingest_rejected_is_read_from_its_topic(broker: str) -> None:
     (topic,) = (spec for spec in declared(1) if spec.name == dead_letter.TOPIC)
     await ensure_topics(broker, [topic], configure=False)
     source = f"ivr-{uuid4()}"
-    producer = Producer(broker, client_id="test", idempotent=False)
+    producer = KafkaProducer(broker, client_id="test", idempotent=False)
     for number in range(3):
         letter = DeadLetterDocument(
             id=f"letter-{source}-{number}",
@@ -85,8 +85,10 @@ async def test_what_ingest_rejected_is_read_from_its_topic(broker: str) -> None:
             errors=(DeadLetterError(path="kind", code="missing", message="Send `kind`."),),
             source=source,
         )
-        await producer.publish([Record(topic=topic.name, key=source.encode(), value=dead_letter.encode(letter))])
-    await producer.publish([Record(topic=topic.name, key=b"odd", value=b"not a letter")])
+        await producer.publish(
+            [ProducerRecord(topic=topic.name, key=source.encode(), value=dead_letter.encode(letter))]
+        )
+    await producer.publish([ProducerRecord(topic=topic.name, key=b"odd", value=b"not a letter")])
     await producer.stop()
 
     letters = await find_rejections(broker, DeadLetterSelection(source=source), {})
@@ -110,7 +112,7 @@ async def test_what_ingest_rejected_is_read_from_its_topic(broker: str) -> None:
 
 
 def test_letters_are_found_by_ref_stage_code_and_source(database: str) -> None:
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         add_letter(connection, "t", 1)
         add_letter(connection, "t", 2, code="conflict")
         connection.execute(

@@ -10,7 +10,7 @@ from services.ingest.timing.touchpoint_time import ClockMode
 from services.runtime.postgres import pools
 from tests.integration.ingest_process import make_key
 from waymark.console import CommandError
-from waymark.database import connected
+from waymark.database import open_transaction
 from waymark.sources.source_reading import (
     SourceReading,
     checked_channel,
@@ -38,7 +38,7 @@ async def the_source(database: str) -> Source:
 
 async def test_what_is_set_is_what_ingest_reads(database: str) -> None:
     make_key(database, "web")
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         connection.execute("""UPDATE ingest.sources SET dialects = '{"channels": {"system": "x"}}'""")
         mapping = read_mapping(EXAMPLE)
         origins = checked_origins(["https://Shop.example.com/", "https://shop.example.com"])
@@ -52,11 +52,11 @@ async def test_what_is_set_is_what_ingest_reads(database: str) -> None:
 
 async def test_what_is_not_said_stays_and_an_empty_mapping_takes_the_own_one_away(database: str) -> None:
     make_key(database, "web")
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         set_reading(connection, "web", SourceReading(segment={"channel": "web"}, origins=["*"], clock="true_time"))
         set_reading(connection, "web", SourceReading(clock="estimate"))
     assert (await the_source(database)).dialects == {"segment": {"channel": "web"}}
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         set_reading(connection, "web", SourceReading(segment={}, origins=[]))
 
     source = await the_source(database)
@@ -65,19 +65,19 @@ async def test_what_is_not_said_stays_and_an_empty_mapping_takes_the_own_one_awa
 
 async def test_a_default_channel_is_set_changed_and_taken_away(database: str) -> None:
     make_key(database, "web")
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         connection.execute("""UPDATE ingest.sources SET defaults = '{"queue": "q"}'""")
         set_reading(connection, "web", SourceReading(channel="web"))
         set_reading(connection, "web", SourceReading(clock="formula"))
     assert (await the_source(database)).defaults == {"queue": "q", "channel": "web"}
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         set_reading(connection, "web", SourceReading(channel=""))
     assert (await the_source(database)).defaults == {"queue": "q"}
 
 
 async def test_the_one_channel_of_a_source_is_its_default_and_another_is_refused(database: str) -> None:
     make_key(database, "ivr")
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         connection.execute("UPDATE ingest.sources SET channels = '{phone}'")
         with pytest.raises(CommandError, match="may use phone"):
             set_reading(connection, "ivr", SourceReading(channel="web"))
@@ -95,10 +95,10 @@ def test_a_default_channel_is_a_channel() -> None:
 async def test_the_rules_for_cloudevents_lie_beside_the_mapping(database: str) -> None:
     make_key(database, "shop")
     rules = read_rules(EXAMPLES / "cloudevents" / "shop.yaml")
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         set_reading(connection, "shop", SourceReading(segment={"channel": "web"}, cloudevents=rules))
     both = (await the_source(database)).dialects
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         set_reading(connection, "shop", SourceReading(cloudevents={}))
 
     assert both == {"segment": {"channel": "web"}, "cloudevents": rules}
@@ -116,7 +116,7 @@ def test_rules_are_checked_before_they_are_kept(tmp_path: Path, text: str) -> No
 
 
 def test_a_source_that_is_not_there_is_told(database: str) -> None:
-    with connected(database) as connection, pytest.raises(CommandError, match="no source 'wab'"):
+    with open_transaction(database) as connection, pytest.raises(CommandError, match="no source 'wab'"):
         set_reading(connection, "wab", SourceReading(clock="estimate"))
 
 

@@ -14,8 +14,8 @@ from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import OutgoingRecord
 from services.journey.outbox.relay import Relay
 from services.runtime.failpoints import NO_FAILPOINTS
-from services.runtime.kafka.producer import PublishFailed
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.producer import PublishError
+from services.runtime.kafka.record import ProducerRecord
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import Pool, transaction
 from tests.waiting import until
@@ -29,17 +29,17 @@ ONE, OTHER = uuid4(), uuid4()
 class RecordingPublisher:
     """Takes records, but for those it is told to refuse; waits where it is told to."""
 
-    taken: list[Record] = field(default_factory=list)
+    taken: list[ProducerRecord] = field(default_factory=list)
     refuse: set[bytes] = field(default_factory=set)
     hold: asyncio.Event | None = None
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def publish(self, records: Sequence[ProducerRecord]) -> None:
         if self.hold is not None:
             await self.hold.wait()
         failed = frozenset(place for place, record in enumerate(records) if record.value in self.refuse)
         self.taken += [record for place, record in enumerate(records) if place not in failed]
         if failed:
-            raise PublishFailed("refused", failed)
+            raise PublishError("refused", failed)
 
     @property
     def values(self) -> list[bytes | None]:
@@ -67,7 +67,7 @@ def relay(pool: Pool, publisher: RecordingPublisher, *, line: str = "line-1", le
 
 
 async def queue(pool: Pool, customer: UUID, *values: bytes, topic: str = "frictions") -> None:
-    records = [Record(topic=topic, key=customer.bytes, value=value, headers=(("a", b"1"),)) for value in values]
+    records = [ProducerRecord(topic=topic, key=customer.bytes, value=value, headers=(("a", b"1"),)) for value in values]
     async with transaction(pool) as connection:
         await outbox_rows.add(connection, [OutgoingRecord(customer_id=customer, record=record) for record in records])
 
@@ -114,7 +114,7 @@ async def test_what_was_not_acknowledged_is_sent_again_and_nothing_overtakes_it(
     await queue(pool, ONE, b"1", b"2", b"3")
     await queue(pool, OTHER, b"x")
     sender = relay(pool, publisher)
-    with pytest.raises(PublishFailed):
+    with pytest.raises(PublishError):
         await sender.once()
     publisher.refuse.clear()
     await sender.once()

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from services.journey.failpoints import WorkerFailpoint
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 from tests.integration.journey_workers import FRICTIONS_EACH, Stage, calls, open_stage, survive_every_failpoint, verify
 from tests.waiting import until
 from waymark.launchers.postgres import PostgresServer, StopMode
@@ -150,7 +150,7 @@ async def test_chunks_lost_on_the_way_are_fetched_again(stage: Stage) -> None:
 
 
 async def test_too_many_dead_letters_stop_the_worker_and_a_higher_limit_lets_it_go_on(stage: Stage) -> None:
-    await stage.producer.publish([Record(topic=stage.topic, key=b"k", value=b"{") for _ in range(50)])
+    await stage.producer.publish([ProducerRecord(topic=stage.topic, key=b"k", value=b"{") for _ in range(50)])
     stage.sent += 50
     first = await stage.start(dead_letter_run=20)
     assert await first.ended(60) == 1

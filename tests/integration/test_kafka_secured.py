@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from services.runtime.addresses.brokers import Brokers
-from services.runtime.kafka.access_check import find_trouble
+from services.runtime.kafka.access_check import find_problem
 from services.runtime.kafka.log_ends import cluster_line
-from services.runtime.kafka.producer import Producer
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.producer import KafkaProducer
+from services.runtime.kafka.record import ProducerRecord
 from services.runtime.kafka.topics import ensure_topics
 from services.runtime.settings import CommonSettings
 from tests.authority import Authority
@@ -59,11 +59,11 @@ async def test_every_way_to_come_in_comes_in(secured: Secured) -> None:
     ways = [secured.settings("operator", name) for name in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")]
     for settings in (*ways, by_certificate(secured)):
         place = brokers(settings)
-        assert await find_trouble(place) is None
+        assert await find_problem(place) is None
         assert await cluster_line(place) == await cluster_line(secured.plain)
         assert await ensure_topics(place, declared(1)) == []
-        producer = Producer(place, client_id="test")
-        await producer.publish([Record(topic="issues", key=b"k", value=b"{}")])
+        producer = KafkaProducer(place, client_id="test")
+        await producer.publish([ProducerRecord(topic="issues", key=b"k", value=b"{}")])
         await producer.stop()
 
 
@@ -161,7 +161,7 @@ def wrong(secured: Secured, stranger: Authority) -> list[tuple[dict[str, str], s
 async def test_every_wrong_setting_is_named_and_not_tried_again(secured: Secured, tmp_path: Path) -> None:
     for settings, variable, words in wrong(secured, Authority(tmp_path, "stranger")):
         started = time.monotonic()
-        trouble = await find_trouble(brokers(settings))
+        trouble = await find_problem(brokers(settings))
         assert trouble is not None
         assert trouble.wrong, trouble
         assert trouble.text.startswith(f"{variable}: "), trouble
@@ -196,7 +196,7 @@ def test_a_command_with_a_wrong_password_says_so_in_one_line(
 
 
 async def test_an_address_where_nobody_listens_is_no_wrong_setting() -> None:
-    trouble = await find_trouble(Brokers(servers=f"127.0.0.1:{free_port()},no-such-host.invalid:9092"))
+    trouble = await find_problem(Brokers(servers=f"127.0.0.1:{free_port()},no-such-host.invalid:9092"))
 
     assert trouble is not None
     assert not trouble.wrong

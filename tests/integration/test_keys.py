@@ -3,7 +3,7 @@ import pytest
 
 from services.runtime.credentials.api_keys import KeyKind, parse
 from waymark.console import CommandError
-from waymark.database import connected
+from waymark.database import open_transaction
 from waymark.keys.key_store import (
     SourceSpec,
     create_role_key,
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.local
 
 
 def test_a_source_key_is_stored_hashed_and_listed_without_its_secret(database: str) -> None:
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         key = create_source_key(connection, SourceSpec(name="ivr", channels=["phone"], replay=True), label="night")
         presented = parse(key.text)
         assert presented is not None
@@ -31,14 +31,14 @@ def test_a_source_key_is_stored_hashed_and_listed_without_its_secret(database: s
 
 
 def test_a_second_key_of_a_source_takes_over_what_the_source_may_do(database: str) -> None:
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         create_source_key(connection, SourceSpec(name="ivr", channels=["phone"]))
         create_source_key(connection, SourceSpec(name="ivr", channels=["phone", "ivr"]))
         assert [key.channels for key in list_keys(connection)] == [["phone", "ivr"]] * 2
 
 
 def test_a_role_key_opens_both_apis_and_a_revocation_closes_both(database: str) -> None:
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         key = create_role_key(connection, KeyKind.AGENT, label="support desk", days=30)
         assert still_valid(connection, key.text)
         assert [listed.kind for listed in list_keys(connection)] == ["agent"]
@@ -51,7 +51,7 @@ def test_a_role_key_opens_both_apis_and_a_revocation_closes_both(database: str) 
 
 
 def test_a_rotated_key_and_its_successor_work_side_by_side_until_the_overlap_is_over(database: str) -> None:
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         old = create_source_key(connection, SourceSpec(name="ivr"), label="night", days=30, only=["write"])
         rotation = rotate_key(connection, old.key_id, overlap_h=1)
 
@@ -70,7 +70,7 @@ def test_a_rotated_key_and_its_successor_work_side_by_side_until_the_overlap_is_
 
 
 def test_a_role_s_key_is_rotated_in_every_api(database: str) -> None:
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         old = create_role_key(connection, KeyKind.AGENT, label="support desk")
         rotation = rotate_key(connection, old.key_id, overlap_h=0)
 
@@ -80,7 +80,7 @@ def test_a_role_s_key_is_rotated_in_every_api(database: str) -> None:
 
 
 def test_what_is_gone_is_not_rotated(database: str) -> None:
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         key = create_source_key(connection, SourceSpec(name="ivr"))
         revoke_key(connection, key.key_id)
         with pytest.raises(CommandError, match="revoked or has expired"):
@@ -90,14 +90,14 @@ def test_what_is_gone_is_not_rotated(database: str) -> None:
 
 
 def test_a_source_s_pace_is_set_kept_and_taken_back(database: str) -> None:
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         create_source_key(connection, SourceSpec(name="web", requests_per_s=50, touchpoints_per_s=200))
         create_source_key(connection, SourceSpec(name="web", requests_per_s=0))
         assert [(key.requests_per_s, key.touchpoints_per_s) for key in list_keys(connection)] == [(None, 200)] * 2
 
 
 def test_a_key_with_another_secret_is_not_valid(database: str) -> None:
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         key = create_source_key(connection, SourceSpec(name="web"))
         assert still_valid(connection, key.text)
         assert not still_valid(connection, key.text[:-1] + ("0" if key.text[-1] != "0" else "1"))
@@ -105,19 +105,19 @@ def test_a_key_with_another_secret_is_not_valid(database: str) -> None:
 
 
 def test_a_source_s_name_must_be_a_name(database: str) -> None:
-    with pytest.raises(CommandError, match="no name for a source"), connected(database) as connection:
+    with pytest.raises(CommandError, match="no name for a source"), open_transaction(database) as connection:
         create_source_key(connection, SourceSpec(name="call centre!"))
 
 
 def test_a_database_without_tables_says_what_to_run(postgres_url: str) -> None:
-    with pytest.raises(CommandError, match="waymark migrate"), connected(postgres_url) as connection:
+    with pytest.raises(CommandError, match="waymark migrate"), open_transaction(postgres_url) as connection:
         list_keys(connection)
 
 
 def test_an_unreachable_database_is_named_without_its_password() -> None:
     with (
         pytest.raises(CommandError, match=r"postgresql://waymark@127\.0\.0\.1:1/waymark") as caught,
-        connected("postgresql://waymark:secret@127.0.0.1:1/waymark") as connection,
+        open_transaction("postgresql://waymark:secret@127.0.0.1:1/waymark") as connection,
     ):
         assert isinstance(connection, psycopg.Connection)
     assert "secret" not in str(caught.value)

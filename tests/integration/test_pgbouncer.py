@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from services.alerts.wakeups import Wakeups
-from services.runtime.postgres.address import Pooler
+from services.runtime.postgres.address import PoolerMode
 from services.runtime.postgres.pools import (
-    Place,
+    DatabasePlace,
     Pool,
     acquire,
     close_pool,
@@ -61,8 +61,8 @@ def in_transaction(server: PostgresServer, tmp_path: Path) -> Iterator[PgBouncer
 
 
 @asynccontextmanager
-async def pool_of(url: str, pooler: Pooler, size: int = 6) -> AsyncIterator[Pool]:
-    pool = await create_pool(Place(url=url, pooler=pooler), application_name="test", size=size, writes=True)
+async def pool_of(url: str, pooler: PoolerMode, size: int = 6) -> AsyncIterator[Pool]:
+    pool = await create_pool(DatabasePlace(url=url, pooler=pooler), application_name="test", size=size, writes=True)
     try:
         yield pool
     finally:
@@ -96,7 +96,7 @@ async def test_a_pooler_that_drops_what_a_session_asks_for_is_found_out_too(
 
 async def test_transaction_mode_is_not_taken_for_session_mode(in_transaction: PgBouncer) -> None:
     with pytest.raises(SettingsError, match=r"WAYMARK_POSTGRES_POOLER: is session, but .* set it to transaction"):
-        await create_pool(Place(url=in_transaction.url(), pooler=Pooler.SESSION), application_name="test")
+        await create_pool(DatabasePlace(url=in_transaction.url(), pooler=PoolerMode.SESSION), application_name="test")
 
 
 async def test_a_way_past_the_pooler_that_leads_through_one_is_named(in_session: PgBouncer) -> None:
@@ -107,7 +107,7 @@ async def test_a_way_past_the_pooler_that_leads_through_one_is_named(in_session:
 
 def test_transaction_mode_without_a_way_past_it_is_refused_where_sessions_are_needed() -> None:
     common = settings("postgresql://waymark@127.0.0.1:6432/waymark", "transaction")
-    assert place_of(common).pooler is Pooler.TRANSACTION
+    assert place_of(common).pooler is PoolerMode.TRANSACTION
     with pytest.raises(SettingsError, match="WAYMARK_POSTGRES_DIRECT: is not set"):
         direct_place_of(common)
     session = settings("postgresql://waymark@127.0.0.1:6432/waymark", "session")
@@ -115,14 +115,14 @@ def test_transaction_mode_without_a_way_past_it_is_refused_where_sessions_are_ne
 
 
 async def test_sessions_through_session_mode_are_what_they_are_without_it(in_session: PgBouncer) -> None:
-    async with pool_of(in_session.url(), Pooler.SESSION) as pool:
+    async with pool_of(in_session.url(), PoolerMode.SESSION) as pool:
         assert await held(pool) == HELD
         assert await held(pool) == HELD, "lent again"
         assert (await ping(pool)).ok
 
 
 async def test_wake_ups_and_signs_of_life_come_through_session_mode(in_session: PgBouncer) -> None:
-    async with pool_of(in_session.url(), Pooler.SESSION) as pool:
+    async with pool_of(in_session.url(), PoolerMode.SESSION) as pool:
         wakeups = Wakeups(pool, ("waymark_test",), owner="test")
         listening = asyncio.create_task(wakeups.run())
         try:
@@ -138,7 +138,7 @@ async def test_wake_ups_and_signs_of_life_come_through_session_mode(in_session: 
 async def test_every_transaction_through_transaction_mode_has_its_limits_and_leaves_none_behind(
     in_transaction: PgBouncer, server: PostgresServer
 ) -> None:
-    async with pool_of(in_transaction.url(), Pooler.TRANSACTION) as pool:
+    async with pool_of(in_transaction.url(), PoolerMode.TRANSACTION) as pool:
         assert await held(pool) == HELD
         async with acquire(pool) as connection:
             assert await connection.fetchval("SELECT current_setting('lock_timeout')") == "8s", "alone as well"
@@ -158,13 +158,13 @@ async def test_many_clients_of_few_servers_each_get_their_own_answers(in_transac
                 rows = await connection.fetch("SELECT unnest($1::integer[])", [number, number])
                 assert [row[0] for row in rows] == [number, number]
 
-    async with pool_of(in_transaction.url(), Pooler.TRANSACTION, size=12) as pool, asyncio.TaskGroup() as tasks:
+    async with pool_of(in_transaction.url(), PoolerMode.TRANSACTION, size=12) as pool, asyncio.TaskGroup() as tasks:
         for number in range(12):
             tasks.create_task(ask(number))
 
 
 async def test_copying_and_many_rows_at_once_go_through_transaction_mode(in_transaction: PgBouncer) -> None:
-    async with pool_of(in_transaction.url(), Pooler.TRANSACTION) as pool, acquire(pool) as connection:
+    async with pool_of(in_transaction.url(), PoolerMode.TRANSACTION) as pool, acquire(pool) as connection:
         await connection.execute("CREATE TABLE IF NOT EXISTS copied (n integer, at xid8 DEFAULT pg_current_xact_id())")
         await connection.copy_records_to_table("copied", records=[(1,), (2,)], columns=["n"])
         await connection.executemany("INSERT INTO copied (n) VALUES ($1)", [(3,), (4,)])
@@ -217,11 +217,11 @@ async def test_a_pooler_is_believed_by_its_certificate_as_a_server_is(server: Po
     own = ours.sign("pooler", hosts=["localhost"])
     with PgBouncer(tmp_path / "bouncer", server, "session", tls=own) as pooler:
         full = f"{pooler.url().replace('127.0.0.1', 'localhost')}?sslmode=verify-full&sslrootcert="
-        async with pool_of(f"{full}{ours.file}", Pooler.SESSION) as pool:
+        async with pool_of(f"{full}{ours.file}", PoolerMode.SESSION) as pool:
             assert (await ping(pool)).ok
         assert (await asyncio.to_thread(migrate, f"{full}{ours.file}")).up_to_date
         with pytest.raises(SettingsError, match="WAYMARK_POSTGRES: the server's certificate is refused"):
-            async with pool_of(f"{full}{theirs.file}", Pooler.SESSION):
+            async with pool_of(f"{full}{theirs.file}", PoolerMode.SESSION):
                 pass
 
 

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from services.runtime.postgres.pools import acquire, close_pool, create_pool
-from services.runtime.postgres.sessions import Unmarked
+from services.runtime.postgres.sessions import UnmarkedSession
 
 pytestmark = pytest.mark.local
 
@@ -27,7 +27,7 @@ async def test_sessions_compile_no_plans_and_count_in_utc(database: str) -> None
 
 
 async def test_an_unmarked_connection_comes_back_without_a_word_to_the_server(database: str) -> None:
-    pool = await create_pool(database, application_name="test", size=1, kind=Unmarked)
+    pool = await create_pool(database, application_name="test", size=1, kind=UnmarkedSession)
     try:
         async with acquire(pool) as lent:
             await lent.execute("SET work_mem = '5MB'")
@@ -39,7 +39,7 @@ async def test_an_unmarked_connection_comes_back_without_a_word_to_the_server(da
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_an_unmarked_connection_is_not_lent_again_with_its_transaction_open(database: str) -> None:
-    pool = await create_pool(database, application_name="test", size=1, kind=Unmarked)
+    pool = await create_pool(database, application_name="test", size=1, kind=UnmarkedSession)
     try:
         async with acquire(pool) as lent:
             await lent.execute("BEGIN")

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from services.runtime.postgres.pools import acquire, close_pool, create_pool, ping
-from services.runtime.process.startup import NotThereError, open_postgres
+from services.runtime.process.startup import DependencyUnavailableError, open_postgres
 from services.runtime.settings import SettingsError
 from tests.authority import Authority
 from tests.tls_postgres import NAME, PASSWORD, TlsPostgres
 from waymark.console import CommandError
-from waymark.database import connected
+from waymark.database import open_transaction
 from waymark.launchers.child_process import free_port
 from waymark.migrations.migrate import migrate
 
@@ -84,7 +84,7 @@ async def refused_to_services(url: str) -> str:
 
 
 def refused_to_commands(url: str) -> str:
-    with pytest.raises(CommandError) as refused, connected(url):
+    with pytest.raises(CommandError) as refused, open_transaction(url):
         pass
     assert refused.value.exit_code == 2, refused.value
     return str(refused.value).splitlines()[-1].strip()
@@ -104,7 +104,7 @@ async def test_services_migrations_and_commands_verify_the_server_in_full(ground
 
     assert await uses_tls(url)
     assert migrate(url).up_to_date
-    with connected(url) as command:
+    with open_transaction(url) as command:
         assert command.pgconn.ssl_in_use
 
 
@@ -142,7 +142,7 @@ async def test_whom_the_machine_trusts_is_believed_and_nobody_else(
     assert "the server's certificate is refused: " in await refused(url)
     monkeypatch.setenv("SSL_CERT_FILE", str(ground.ours.file))  # now the machine trusts it
     assert await uses_tls(url)
-    with connected(url) as command:
+    with open_transaction(url) as command:
         assert command.pgconn.ssl_in_use
 
 
@@ -162,7 +162,7 @@ async def test_a_certificate_of_our_own_is_shown_where_the_server_asks_for_one(m
     url = mutual.server.url(mutual.full(mutual.ours, shown))
 
     assert await uses_tls(url)
-    with connected(url) as command:
+    with open_transaction(url) as command:
         assert command.pgconn.ssl_in_use
     without = await refused(mutual.server.url(mutual.full(mutual.ours)))
     assert "does not let this user in" in without
@@ -177,11 +177,11 @@ async def test_a_server_that_speaks_only_newer_tls_than_the_url_allows_is_refuse
 async def test_a_server_that_is_away_is_no_wrong_setting(ground: Ground) -> None:
     url = ground.server.url(ground.full(ground.ours)).replace(f":{ground.server.port}/", f":{free_port()}/")
 
-    with pytest.raises(NotThereError, match="WAYMARK_POSTGRES: no PostgreSQL answered"):
+    with pytest.raises(DependencyUnavailableError, match="WAYMARK_POSTGRES: no PostgreSQL answered"):
         await open_postgres(lambda: create_pool(url, application_name="test"), within_s=0.1, pause_s=0.05)
     with (
         pytest.raises(CommandError, match=r"WAYMARK_POSTGRES: PostgreSQL cannot be used: .* refused") as away,
-        connected(url),
+        open_transaction(url),
     ):
         pass
     assert away.value.exit_code == 1

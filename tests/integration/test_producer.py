@@ -11,8 +11,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from services.runtime.kafka.partitioning import partition_of
-from services.runtime.kafka.producer import Producer, PublishFailed
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.producer import KafkaProducer, PublishError
+from services.runtime.kafka.record import ProducerRecord
 from services.runtime.kafka.topics import TopicSpec, ensure_topics
 from tests.waiting import until
 from waymark.launchers.tansu import TansuBroker
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.local
 TIMEOUT_S = 2.5
 """Longer than a discarded producer has to close: what was handed over late is still on its way then."""
 
-RECORD = Record(topic="t", key=b"k", value=b"v")
+RECORD = ProducerRecord(topic="t", key=b"k", value=b"v")
 
 
 @pytest.fixture
@@ -33,12 +33,12 @@ def own_broker(tmp_path: Path) -> Iterator[TansuBroker]:
 
 
 @pytest.fixture
-async def producer(own_broker: TansuBroker) -> Producer:
+async def producer(own_broker: TansuBroker) -> KafkaProducer:
     """A producer that has written already."""
     await ensure_topics(
         own_broker.bootstrap, [TopicSpec(name="t", partitions=1, replication=1, config={})], configure=False
     )
-    made = Producer(own_broker.bootstrap, client_id="test", idempotent=False, request_timeout_s=TIMEOUT_S)
+    made = KafkaProducer(own_broker.bootstrap, client_id="test", idempotent=False, request_timeout_s=TIMEOUT_S)
     await made.publish([RECORD])
     return made
 
@@ -56,7 +56,7 @@ def running() -> list[str]:
 
 
 async def test_a_discarded_producer_leaves_nothing_running(
-    own_broker: TansuBroker, producer: Producer, caplog: pytest.LogCaptureFixture
+    own_broker: TansuBroker, producer: KafkaProducer, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = asyncio.all_tasks()
     await freeze(own_broker)
@@ -67,7 +67,7 @@ async def test_a_discarded_producer_leaves_nothing_running(
         publications.append(asyncio.create_task(producer.publish([RECORD])))
     outcomes = await asyncio.gather(*publications, return_exceptions=True)
 
-    assert {type(outcome) for outcome in outcomes} == {PublishFailed}
+    assert {type(outcome) for outcome in outcomes} == {PublishError}
     await until(lambda: not running(), within=15)
     assert asyncio.all_tasks() <= before
     del publications, outcomes
@@ -77,13 +77,13 @@ async def test_a_discarded_producer_leaves_nothing_running(
 
 
 async def test_whoever_waits_for_an_answer_does_not_wait_for_the_funeral(
-    own_broker: TansuBroker, producer: Producer
+    own_broker: TansuBroker, producer: KafkaProducer
 ) -> None:
     own_broker.child.kill()
     loop = asyncio.get_running_loop()
 
     started = loop.time()
-    with pytest.raises(PublishFailed):
+    with pytest.raises(PublishError):
         await producer.publish([RECORD])
 
     assert loop.time() - started < TIMEOUT_S * 1.5 + 0.5  # what the records had, not what closing takes
@@ -91,16 +91,18 @@ async def test_whoever_waits_for_an_answer_does_not_wait_for_the_funeral(
     assert running() == []
 
 
-async def test_a_new_producer_takes_the_place_of_a_discarded_one(own_broker: TansuBroker, producer: Producer) -> None:
+async def test_a_new_producer_takes_the_place_of_a_discarded_one(
+    own_broker: TansuBroker, producer: KafkaProducer
+) -> None:
     await freeze(own_broker)
-    with pytest.raises(PublishFailed):
+    with pytest.raises(PublishError):
         await producer.publish([RECORD])
     own_broker.child.send(signal.SIGCONT)
 
     async def works() -> bool:
         try:
             await producer.publish([RECORD])
-        except PublishFailed:
+        except PublishError:
             return False
         return True
 
@@ -111,11 +113,11 @@ async def test_a_new_producer_takes_the_place_of_a_discarded_one(own_broker: Tan
 async def test_many_records_arrive_whole_and_in_the_order_of_their_keys(own_broker: TansuBroker) -> None:
     bootstrap = own_broker.bootstrap
     await ensure_topics(bootstrap, [TopicSpec(name="many", partitions=3, replication=1, config={})], configure=False)
-    producer = Producer(bootstrap, client_id="test", idempotent=False)
+    producer = KafkaProducer(bootstrap, client_id="test", idempotent=False)
     values = [b"%d" % number for number in range(2_000)]
     values[700] = b"x" * 300_000  # larger than a batch
     records = [
-        Record(topic="many", key=b"k%d" % (at % 7), value=value, headers=(("n", b"%d" % at),))
+        ProducerRecord(topic="many", key=b"k%d" % (at % 7), value=value, headers=(("n", b"%d" % at),))
         for at, value in enumerate(values)
     ]
     await producer.publish(records)

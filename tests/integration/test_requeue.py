@@ -13,7 +13,7 @@ import pytest
 
 from services.runtime.clock import new_id
 from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_topics, read_back
-from waymark.database import connected
+from waymark.database import open_transaction
 from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
 from waymark.dead_letters.rejections import find_rejections, letters_sent_again
 from waymark.dead_letters.requeue import (
@@ -45,14 +45,14 @@ class Operator:
 
     async def letters(self, *, everything: bool = False) -> list[ListedDeadLetter]:
         """What ingest refused of the source and nobody sent again."""
-        with connected(self.database) as connection:
+        with open_transaction(self.database) as connection:
             known = letters_sent_again(connection)
         return await find_rejections(self.broker, DeadLetterSelection(source=self.source, requeued=everything), known)
 
     async def requeue(self, **manner: Any) -> list[RequeueResult]:
         """Send again what waits."""
         through, _, fates = split_by_destination(await self.letters())
-        with connected(self.database) as connection:
+        with open_transaction(self.database) as connection:
             await resend_through_ingest(connection, through, RequeueOptions(url=self.address, **manner), fates.append)
         return fates
 
@@ -145,7 +145,7 @@ async def test_letters_go_back_as_fast_as_is_allowed_and_no_faster(operator: Ope
     operator.source_key()
     taken: list[float] = []
     begun = time.monotonic()
-    with connected(operator.database) as connection:
+    with open_transaction(operator.database) as connection:
         await resend_through_ingest(
             connection,
             await operator.letters(),

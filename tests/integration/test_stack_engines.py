@@ -72,8 +72,8 @@ def test_a_child_that_ends_at_start_is_reported_with_its_log(tmp_path: Path) -> 
 def test_children_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, pathlib, signal\n"
-        "from waymark.launchers.child_process import Child\n"
-        "child = Child('sleeper', ['sleep', '300'], log=pathlib.Path(sys.argv[1]))\n"
+        "from waymark.launchers.child_process import ChildProcess\n"
+        "child = ChildProcess('sleeper', ['sleep', '300'], log=pathlib.Path(sys.argv[1]))\n"
         "child.start()\n"
         "print(child.pid, flush=True)\n"
         "signal.pause()\n"

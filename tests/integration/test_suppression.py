@@ -13,7 +13,7 @@ from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, 
 from tests.unit.waymark.test_command_line import waymark
 from tests.waiting import until
 from waymark.console import CommandError
-from waymark.database import connected
+from waymark.database import open_transaction
 from waymark.privacy.suppression_list import PseudonymMaker, SuppressionChange, lift, listed, suppress
 
 pytestmark = pytest.mark.local
@@ -25,7 +25,7 @@ PERSON = {"phone": "010-1234-5678"}
 def test_the_list_holds_pseudonyms_and_keeps_what_was_lifted(database: str) -> None:
     speller = PseudonymMaker(secret=SECRET.encode(), region="KR")
     subjects = [speller.subject("phone:010-1234-5678"), speller.subject("customer_id:C-1009")]
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         first = suppress(connection, speller.secret, subjects, note="request 118")
         again = suppress(connection, speller.secret, subjects[:1])
         lifted = lift(connection, speller.secret, subjects[1:])
@@ -49,9 +49,9 @@ def test_the_list_holds_pseudonyms_and_keeps_what_was_lifted(database: str) -> N
 def test_a_list_is_not_written_with_two_secrets(database: str) -> None:
     speller = PseudonymMaker(secret=SECRET.encode(), region="KR")
     subject = speller.subject("phone:010-1234-5678")
-    with connected(database) as connection:
+    with open_transaction(database) as connection:
         suppress(connection, speller.secret, [subject])
-    with pytest.raises(CommandError, match="another secret"), connected(database) as connection:
+    with pytest.raises(CommandError, match="another secret"), open_transaction(database) as connection:
         suppress(connection, b"another", [subject])
 
 
@@ -61,7 +61,7 @@ async def test_ingest_sees_by_the_version_that_the_list_changed(database: str) -
     try:
         store = PostgresSuppressionStore(pool)
         empty = await store.read(-1)
-        with connected(database) as connection:
+        with open_transaction(database) as connection:
             suppress(connection, speller.secret, [speller.subject("email:a@b.example")])
             during = await store.read(0)
         after = await store.read(0)

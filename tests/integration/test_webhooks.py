@@ -23,7 +23,7 @@ from services.ingest.forms.webhooks.bindings import (
 )
 from services.ingest.forms.webhooks.mapping.system_files import shipped
 from services.ingest.forms.webhooks.signatures import SignatureFinding, verify
-from services.runtime.credentials.sealing import Seal
+from services.runtime.credentials.sealing import SecretSealer
 from services.runtime.postgres.pools import close_pool, create_pool
 from tests.integration.ingest_process import IngestProcess, ends, make_topics, read_back
 from tests.unit.ingest.webhooks.test_signatures import VECTORS, delivery_of
@@ -52,7 +52,7 @@ async def read(database: str, ground: BindingContext) -> WebhookBindings:
 
 def ground(tmp_path: Path, *keys: str) -> BindingContext:
     return BindingContext(
-        systems=shipped(), seal=Seal(keys), mounted=tmp_path, public_url="https://waymark.example.com/"
+        systems=shipped(), seal=SecretSealer(keys), mounted=tmp_path, public_url="https://waymark.example.com/"
     )
 
 
@@ -61,7 +61,7 @@ async def test_a_bound_source_is_read_with_its_secrets_which_do_not_stand_in_the
 ) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         bind(connection, bindings.SourceBinding(name="line-shop", system="line", channels=["messenger"]))
-        add_secret(connection, "line-shop", LINE["secret"], Seal([MASTER]))
+        add_secret(connection, "line-shop", LINE["secret"], SecretSealer([MASTER]))
         row = connection.execute("SELECT material FROM ingest.source_secrets").fetchone()
     found = (await read(database, ground(tmp_path, MASTER))).find("line-shop")
 
@@ -79,9 +79,9 @@ async def test_a_bound_source_is_read_with_its_secrets_which_do_not_stand_in_the
 async def test_a_rotated_secret_proves_until_the_overlap_is_over(database: str, tmp_path: Path) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         bind(connection, bindings.SourceBinding(name="line-shop", system="line"))
-        add_secret(connection, "line-shop", LINE["secret"], Seal([]))
+        add_secret(connection, "line-shop", LINE["secret"], SecretSealer([]))
         assert end_secrets(connection, "line-shop", overlap_h=1) == 1
-        add_secret(connection, "line-shop", "the new one", Seal([]))
+        add_secret(connection, "line-shop", "the new one", SecretSealer([]))
         assert [each.secrets for each in list_bindings(connection)] == [2]
     found = (await read(database, ground(tmp_path))).find("line-shop")
     assert isinstance(found, WebhookBinding)
@@ -111,7 +111,7 @@ async def test_a_mounted_secret_is_read_from_its_file_and_from_nowhere_else(data
 async def test_a_removed_webhook_is_gone_with_its_secrets_and_the_source_stays(database: str, tmp_path: Path) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         bind(connection, bindings.SourceBinding(name="line-shop", system="line"))
-        add_secret(connection, "line-shop", "s", Seal([]))
+        add_secret(connection, "line-shop", "s", SecretSealer([]))
         assert unbind(connection, "line-shop")
         assert not unbind(connection, "line-shop")
         assert connection.execute("SELECT count(*) FROM ingest.source_secrets").fetchone() == (0,)

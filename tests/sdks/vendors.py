@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 
 from services.ingest.forms.webhooks.mapping.system_files import SHIPPED
-from services.runtime.credentials.sealing import Seal
+from services.runtime.credentials.sealing import SecretSealer
 from tests.sdks.ground import Ground
 from tests.sdks.kit import HERE, python_home
 from waymark.sources.bindings import SourceBinding, add_secret, bind
@@ -122,7 +122,7 @@ def connected(ground: Ground, vendor: Vendor, addresses: tuple[str, ...] | None 
     )
     with psycopg.connect(ground.database, autocommit=True) as connection:
         bind(connection, binding)
-        add_secret(connection, source, vendor.secret, Seal([]))
+        add_secret(connection, source, vendor.secret, SecretSealer([]))
     return source
 
 

@@ -24,7 +24,7 @@ from services.alerts.notify.notification import Notification, NotificationPlan, 
 from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
 from services.alerts.notify.webhook_body import render_webhook
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 from tests.unit.alerts.builders import World
 
 BILLING, EVERYBODY = UUID(int=11), UUID(int=12)
@@ -102,7 +102,7 @@ class AlertTables:
         """Why people were told something, in order."""
         return [one.decision.reason for one in self.said if one.decision.notify]
 
-    def apply(self, records: Sequence[Record]) -> list[Notification]:
+    def apply(self, records: Sequence[ProducerRecord]) -> list[Notification]:
         """Place the frictions in `records`, decide who is told, and return what is to be told."""
         self.board.now = now = self._clock.now()
         placement = self.board.take(*(read_friction(record.value) for record in records))

@@ -8,7 +8,7 @@ from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.issues.model import Issue
 from services.alerts.notify.notification import Notification
 from services.ingest.sources.source import Source
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 from tests.conftest import SteppingClock
 from tests.stories.alert_tables import AlertTables
 from tests.stories.journey_tables import JourneyTables
@@ -50,7 +50,7 @@ class Company:
             self._keys[source] = self.ingest.keys.add(Source(name=source)).text
         return await self.ingest.post(dict(posted), authorization=f"Bearer {self._keys[source]}", **headers)
 
-    def carry(self) -> list[Record]:
+    def carry(self) -> list[ProducerRecord]:
         """Append to the log what ingest published since last time, and return it."""
         published = [one for one in self.ingest.publisher.records if one.topic == touchpoint_v1.TOPIC]
         fresh = published[self._carried :]
@@ -59,7 +59,7 @@ class Company:
             self.journey.append(record)
         return fresh
 
-    def follow(self) -> list[Record]:
+    def follow(self) -> list[ProducerRecord]:
         """Let the worker read what ingest published, and return the frictions that it publishes."""
         self.carry()
         return self.journey.read_on()

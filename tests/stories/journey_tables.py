@@ -29,7 +29,7 @@ from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, T
 from services.journey.renew import publication
 from services.journey.timers.horizon import stream_horizon
 from services.runtime.clock import Clock
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 from services.runtime.log.batch import Batch, judge
 from services.runtime.log.claims import Claim
 from services.runtime.log.progress import HeldPartition
@@ -76,7 +76,7 @@ class JourneyTables:
         self._clock = clock
         self._numbers = count(1)
 
-    def append(self, record: Record) -> None:
+    def append(self, record: ProducerRecord) -> None:
         """Put a record at the end of the log, as the broker does."""
         self.log.append(
             Appended(
@@ -88,11 +88,11 @@ class JourneyTables:
             )
         )
 
-    def read_on(self, *, rewind: int = 0) -> list[Record]:
+    def read_on(self, *, rewind: int = 0) -> list[ProducerRecord]:
         """Deliver what waits in the log, and `rewind` records before it once more."""
         return self.apply(self.log[max(self.next_offset - rewind, 0) :])
 
-    def apply(self, records: Sequence[Appended]) -> list[Record]:
+    def apply(self, records: Sequence[Appended]) -> list[ProducerRecord]:
         """Apply records in the steps of `BatchTransaction.apply`; return the frictions to publish."""
         claim = Claim(partition=0, epoch=1, applied=self.next_offset, cursor=self.next_offset)
         held = HeldPartition(partition=0, epoch=1, next_offset=self.next_offset, last_hash=None)
@@ -103,7 +103,7 @@ class JourneyTables:
         self._advance(batch)
         return published
 
-    def stream_passes(self, moment: datetime) -> list[Record]:
+    def stream_passes(self, moment: datetime) -> list[ProducerRecord]:
         """Read the log up to `moment` with nothing left in it: timers that are due fire."""
         mark = Mark(
             partition=0,
@@ -179,9 +179,9 @@ class JourneyTables:
             owned = [key for key, owner in self.owners.items() if owner == merge.absorbed]
             self.owners.update(dict.fromkeys(owned, merge.survivor))
 
-    def _renew(self, touched: dict[CustomerId, str | None]) -> list[Record]:
+    def _renew(self, touched: dict[CustomerId, str | None]) -> list[ProducerRecord]:
         """Project each customer anew and write the difference."""
-        published: list[Record] = []
+        published: list[ProducerRecord] = []
         for customer, trace in touched.items():
             kept = self.customers[customer]
             history = kept.shelf.placed_history(kept.history)

@@ -16,7 +16,7 @@ from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.decision import NotificationReason
 from services.journey.consume.decoding import PoisonCode
 from services.journey.domain.names import friction_id
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 from tests.stories.company import Company, at
 from tests.stories.hops import HOPS, IN_SQL, ROOT, STAND_IN, STEPS, Hop, calls, code_of, definition, length, watched
 from tests.stories.journey_tables import rules_of
@@ -168,7 +168,7 @@ async def test_4_without_the_acknowledgement_nothing_is_called_accepted(company:
 
 async def test_5_a_record_that_is_no_touchpoint_is_buried_and_the_next_one_applied(company: Company) -> None:
     company.clock.set(at("09:16"))
-    company.journey.append(Record(topic=touchpoint_v1.TOPIC, key=b"k", value="아무 말".encode()))
+    company.journey.append(ProducerRecord(topic=touchpoint_v1.TOPIC, key=b"k", value="아무 말".encode()))
     await company.post("ivr", CALL)
 
     company.follow()
@@ -262,11 +262,11 @@ def test_a_function_that_is_gone_would_be_noticed() -> None:
     assert definition(("services/ingest/forms/native/post_touchpoints.py", "PostTouchpoints.gone")) is None
 
 
-def read(record: Record) -> friction_v1.FrictionDocument:
+def read(record: ProducerRecord) -> friction_v1.FrictionDocument:
     """Return the friction in a record."""
     return friction_v1.decode(record.value or b"")
 
 
-def header(record: Record, name: str) -> str:
+def header(record: ProducerRecord, name: str) -> str:
     """Return a header of a record."""
     return dict(record.headers)[name].decode()

@@ -158,7 +158,7 @@ def requeue(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send again what is selected."""
+    """Send the selected dead letters again."""
     from waymark.dead_letters.letters import DeadLetterSelection
     from waymark.dead_letters.requeue import RequeueOptions
     from waymark.target import find_target
@@ -188,14 +188,14 @@ def _send(
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from services.runtime.kafka.producer import PublishFailed
-    from waymark.database import connected
+    from services.runtime.kafka.producer import PublishError
+    from waymark.database import open_transaction
     from waymark.dead_letters.requeue import split_by_destination
 
     through, straight, results = split_by_destination(letters)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}"))
     with (
-        connected(target.postgres) as connection,
+        open_transaction(target.postgres) as connection,
         Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as progress,
     ):
         shown = progress.add_task(say("sending", "보내는 중"), total=len(through) + len(straight), pace="")
@@ -207,28 +207,28 @@ def _send(
             progress.update(shown, pace=f"{speed:.0f}/s" if speed else "")
 
         try:
-            asyncio.run(_both(target, connection, (through, straight), options, on_result))
-        except PublishFailed as error:
+            asyncio.run(_resend_all(target, connection, (through, straight), options, on_result))
+        except PublishError as error:
             raise CommandError(
                 f"Kafka at {target.kafka} did not take all of them: {error.reason}; try again"
             ) from error
     return results
 
 
-async def _both(
+async def _resend_all(
     target: "CommandTarget",
     connection: "Connection",
     letters: "tuple[list[ListedDeadLetter], list[ListedDeadLetter]]",
     options: "RequeueOptions",
     on_result: "OnResult",
 ) -> None:
-    from services.runtime.kafka.producer import Producer
+    from services.runtime.kafka.producer import KafkaProducer
     from waymark.dead_letters.requeue import resend_through_ingest, resend_to_topic
 
     through, straight = letters
     await resend_through_ingest(connection, through, options, on_result)
     if straight:
-        producer = Producer(target.brokers, client_id="waymark-dlq", idempotent=target.idempotent)
+        producer = KafkaProducer(target.brokers, client_id="waymark-dlq", idempotent=target.idempotent)
         try:
             await resend_to_topic(connection, straight, producer, options, on_result)
         finally:
@@ -280,10 +280,10 @@ def _time(text: str | None, flag: str) -> "datetime | None":
 
 
 def _find(selection: "DeadLetterSelection") -> "list[ListedDeadLetter]":
-    """The selected letters of all stages."""
+    """Return the selected letters of all stages."""
     import asyncio
 
-    from waymark.database import connected
+    from waymark.database import open_transaction
     from waymark.dead_letters.letters import find_letters
     from waymark.dead_letters.rejections import find_rejections, letters_sent_again
     from waymark.target import find_target
@@ -291,7 +291,7 @@ def _find(selection: "DeadLetterSelection") -> "list[ListedDeadLetter]":
     _check(selection)
     target = find_target(os.environ)
     letters: list[ListedDeadLetter] = []
-    with connected(target.postgres) as connection:
+    with open_transaction(target.postgres) as connection:
         if selection.stage != "ingest":
             letters = find_letters(connection, selection)
         sent_again = letters_sent_again(connection)
@@ -308,6 +308,6 @@ def _check(selection: "DeadLetterSelection") -> None:
 
 
 def _document(letter: "ListedDeadLetter") -> dict[str, Any]:
-    """A letter without its bytes."""
+    """Return a letter without its bytes."""
     hidden = {"value", "key", "headers", "letter_id"}
     return {name: getattr(letter, name) for name in letter.__slots__ if name not in hidden}

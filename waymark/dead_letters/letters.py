@@ -17,8 +17,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from services.runtime.kafka.producer import Producer
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.producer import KafkaProducer
+from services.runtime.kafka.record import ProducerRecord
 
 STAGES = ("ingest", "journey", "alerts")
 
@@ -49,10 +49,10 @@ class ListedDeadLetter:
     mapped: bool = False
     truncated: bool = False
 
-    def record(self) -> Record:
-        """What to publish: the same bytes, key and headers."""
+    def record(self) -> ProducerRecord:
+        """Return the record to publish: the same bytes, key and headers."""
         headers = tuple((name, base64.b64decode(value)) for name, value in self.headers)
-        return Record(topic=self.topic, key=self.key, value=self.value, headers=headers)
+        return ProducerRecord(topic=self.topic, key=self.key, value=self.value, headers=headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +106,14 @@ def find_letters(connection: psycopg.Connection, selection: DeadLetterSelection)
         return cursor.execute(_LETTERS, wanted).fetchall()
 
 
-async def republish(connection: psycopg.Connection, letters: Sequence[ListedDeadLetter], producer: Producer) -> int:
-    """Publish the letters again, record it, and return how many they were."""
+async def republish(
+    connection: psycopg.Connection, letters: Sequence[ListedDeadLetter], producer: KafkaProducer
+) -> int:
+    """Publish the letters again, record it, and return how many they were.
+
+    Raises:
+        PublishError: some were not acknowledged, and none is recorded, so the same call may be repeated.
+    """
     await producer.publish([letter.record() for letter in letters])
     for letter in letters:
         _note(connection, letter)

@@ -14,7 +14,7 @@ from schemas.codec import UndecodableError
 from schemas.documents import dead_letter
 from services.ingest.inspector.other_replicas import MAPPED_HEADER
 from services.runtime.addresses.brokers import Brokers, brokers_of
-from services.runtime.kafka.access_check import find_trouble
+from services.runtime.kafka.access_check import find_problem
 from waymark.console import CommandError
 from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
 
@@ -30,13 +30,17 @@ SentAgain = Mapping[str, datetime]
 async def find_rejections(
     brokers: Brokers | str, selection: DeadLetterSelection, sent_again: SentAgain
 ) -> list[ListedDeadLetter]:
-    """Return the latest selected letters, oldest first; `sent_again` says which of them were sent again, and when."""
+    """Return the latest selected letters, oldest first; `sent_again` says which were sent again, and when.
+
+    Raises:
+        CommandError: Kafka does not answer.
+    """
     filtered = bool(selection.refs or selection.code or selection.source or selection.since or selection.until)
     try:
         async with asyncio.timeout(TIMEOUT_S):
             records = await _latest(brokers, SEARCHED if filtered else selection.limit)
     except (KafkaError, OSError, TimeoutError) as error:
-        trouble = await find_trouble(brokers_of(brokers))
+        trouble = await find_problem(brokers_of(brokers))
         reason = trouble.text if trouble else type(error).__name__
         raise CommandError(f"Kafka at {brokers} does not answer: {reason}") from error
     letters = sorted(
@@ -64,7 +68,7 @@ def _selected(letter: ListedDeadLetter, selection: DeadLetterSelection) -> bool:
 
 
 async def _latest(brokers: Brokers | str, limit: int) -> list[ConsumerRecord]:
-    """At most `limit` of the last records of each partition."""
+    """Return at most `limit` of the last records of each partition."""
     consumer = AIOKafkaConsumer(**brokers_of(brokers).options, enable_auto_commit=False, client_id="waymark-dlq")
     await consumer.start()
     try:
@@ -91,7 +95,7 @@ async def _read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) 
 
 
 def _letters(record: ConsumerRecord, sent_again: SentAgain) -> Iterator[ListedDeadLetter]:
-    """The letter of a record, or nothing when it is none of ours."""
+    """Return the letter of a record, or nothing when it is not one of ours."""
     try:
         letter = dead_letter.decode(record.value or b"")
     except UndecodableError:
@@ -119,7 +123,7 @@ def _letters(record: ConsumerRecord, sent_again: SentAgain) -> Iterator[ListedDe
 
 
 def _id_of(value: bytes) -> str | None:
-    """The touchpoint's id where what was sent has one."""
+    """Return the touchpoint's id, if the original has one."""
     try:
         document = orjson.loads(value)
     except orjson.JSONDecodeError:

@@ -18,7 +18,7 @@ import httpx2
 import orjson
 import psycopg
 
-from services.runtime.kafka.producer import Producer
+from services.runtime.kafka.producer import KafkaProducer
 from waymark.console import CommandError, say
 from waymark.dead_letters.letters import ListedDeadLetter, republish
 from waymark.keys.key_store import lend_key, take_key_back
@@ -147,11 +147,11 @@ async def resend_through_ingest(
 async def resend_to_topic(
     connection: psycopg.Connection,
     letters: Sequence[ListedDeadLetter],
-    producer: Producer,
+    producer: KafkaProducer,
     options: RequeueOptions,
     on_result: OnResult,
 ) -> None:
-    """Publish the letters to their topics again, unchanged; raises `PublishFailed`."""
+    """Publish the letters to their topics again, unchanged; raises `PublishError`."""
     for some in _at_rate(letters, options.per_s):
         ready = await some
         if not options.dry_run:
@@ -188,13 +188,13 @@ def _lent_key(connection: psycopg.Connection, source: str, options: RequeueOptio
 async def _post(
     client: httpx2.AsyncClient, options: RequeueOptions, key: str, letters: Sequence[ListedDeadLetter]
 ) -> list[RequeueResult]:
-    body = exchange.body([_marked(letter, live=options.live) for letter in letters])
+    body = exchange.body([_as_replay(letter, live=options.live) for letter in letters])
     headers = {
         **exchange.headers(key),
         "accept-language": say("en", "ko"),
         **({"waymark-dry-run": "true"} if options.dry_run else {}),
     }
-    answer = await _answered(client, f"{options.url}{exchange.PATH}", body, headers)
+    answer = await _post_until_answered(client, f"{options.url}{exchange.PATH}", body, headers)
     results = []
     for letter, answered in zip(letters, answer["results"], strict=True):
         if answered["status"] == "unavailable":
@@ -210,7 +210,9 @@ async def _post(
     return results
 
 
-async def _answered(client: httpx2.AsyncClient, url: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+async def _post_until_answered(
+    client: httpx2.AsyncClient, url: str, body: bytes, headers: dict[str, str]
+) -> dict[str, Any]:
     for _ in range(_TRIES):
         try:
             answer = await client.post(url, content=body, headers=headers)
@@ -225,7 +227,7 @@ async def _answered(client: httpx2.AsyncClient, url: str, body: bytes, headers: 
     return document
 
 
-def _marked(letter: ListedDeadLetter, *, live: bool) -> bytes:
+def _as_replay(letter: ListedDeadLetter, *, live: bool) -> bytes:
     """Return the original document, marked as a replay unless `live`."""
     document = _object(letter.value or b"") or {}
     document.pop("writeKey", None)

@@ -2,5 +2,5 @@
 
 
 def bar(count: int, most: int, width: int) -> str:
-    """Return a bar for `count` where `most` has `width` characters; what is there at all has one."""
+    """Return a bar for `count`, with `most` at full `width`; any count above zero has at least one character."""
     return "█" * max(1, round(width * count / most)) if count and most else ""

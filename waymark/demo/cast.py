@@ -138,7 +138,7 @@ def switching(person: DemoCustomer, start: float, dice: Random) -> Iterator[Plan
     yield from _call(person, start + 15 * MINUTE, dice, reason=reason, outcome="resolved", text=dice.choice(AGAIN))
 
 
-def passed_round(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
+def sent_between_groups(person: DemoCustomer, start: float, dice: Random) -> Iterator[PlannedTouchpoint]:
     """A case that goes from group to group and back, is closed, and comes up again."""
     case = {"case_id": f"T-{person.number:05d}"}
     reason = dice.choice(("returns", "billing"))

@@ -83,7 +83,7 @@ def demo(
 
 
 def make_demo_plan(folder: Path, options: DemoOptions, *, broker: str | None, port_base: int | None) -> "StackPlan":
-    """The plan of `up` in a folder of its own, on other ports where the usual ones are taken."""
+    """Return the plan of `up` in a separate folder, on other ports where the usual ones are taken."""
     import dataclasses
 
     from waymark.launchers.child_process import free_port
@@ -104,7 +104,7 @@ def make_demo_plan(folder: Path, options: DemoOptions, *, broker: str | None, po
 
 
 def _perform(plan: "StackPlan", options: DemoOptions) -> "ShowResult | None":
-    """Return what came of it, or None when somebody stopped it."""
+    """Return the result of the show, or None when somebody stopped it."""
     from waymark.demo.outcome import PeakMemory
     from waymark.demo.show import DemoShow
     from waymark.local.local_stack import LocalStack

@@ -15,7 +15,7 @@ SAMPLE_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoCounts:
-    """Counts from the tables of the services. `frictions` is by rule, those that stand."""
+    """Counts from the tables of the services. `frictions` counts standing ones by rule."""
 
     customers: int
     touchpoints: int

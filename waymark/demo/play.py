@@ -119,7 +119,7 @@ class DemoPlay:
         return str(answer.json()["id"])
 
     async def _close_endpoint(self, session: httpx2.AsyncClient, endpoint: str) -> None:
-        """Take the endpoint away, whose receiver ends with the play: what stays running would try it for days."""
+        """Remove the endpoint: its receiver ends with the play, and what stays running would retry it for days."""
         with suppress(httpx2.HTTPError):  # the stack may be what ended the play
             await session.delete(
                 f"{self._stage.alerts}/v1/endpoints/{endpoint}",

@@ -45,12 +45,12 @@ class AlertReceiver:
         self.refused = 0
 
     def trust(self, secret: str) -> None:
-        """Take the secret that the endpoint was given when it was made."""
+        """Take the secret that the endpoint was given at its creation."""
         self._verifier = Webhook(secret)
         self._secret_known.set()
 
     def listening(self) -> AbstractAsyncContextManager[int]:
-        """Serve for the length of the block; yields the port."""
+        """Serve for the length of the block and yield the port."""
         return serving(Starlette(routes=[Route("/alerts", self._receive, methods=["POST"])]), "127.0.0.1", 0, drain_s=2)
 
     async def _receive(self, request: Request) -> Response:

@@ -31,7 +31,7 @@ SHARES: Sequence[tuple[Script, float]] = (
     (cast.asking_once, 0.07),
     (cast.calling_again, 0.018),
     (cast.switching, 0.008),
-    (cast.passed_round, 0.006),
+    (cast.sent_between_groups, 0.006),
     (cast.promise_kept, 0.006),
     (cast.promise_broken, 0.004),
     (cast.payment_down, 0.028),
@@ -41,7 +41,7 @@ SHARES: Sequence[tuple[Script, float]] = (
 LATEST_START_S: Mapping[Script, float] = {
     cast.calling_again: 25 * MINUTE,
     cast.switching: 30 * MINUTE,
-    cast.passed_round: 28 * MINUTE,
+    cast.sent_between_groups: 28 * MINUTE,
     cast.promise_kept: 20 * MINUTE,
     cast.promise_broken: 20 * MINUTE,
 }
@@ -50,7 +50,7 @@ LATEST_START_S: Mapping[Script, float] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetailHour:
-    """What happens: moments by time, and how many people had which kind of visit."""
+    """What happens: planned touchpoints by time, and how many customers had which kind of visit."""
 
     moments: Sequence[PlannedTouchpoint]
     people: int
@@ -58,7 +58,7 @@ class RetailHour:
 
 
 def invent(seed: int, people: int) -> RetailHour:
-    """Return the hour of `people` customers that `seed` tells, its moments in order of time."""
+    """Return the hour of `people` customers that `seed` determines, with its touchpoints in order of time."""
     dice = Random(seed)  # noqa: S311  a story, not a secret
     scripts = [script for script, _ in SHARES]
     weights = [share for _, share in SHARES]

@@ -64,13 +64,13 @@ class ShowResult:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every accepted touchpoint was applied and alerts arrived, all of them well signed."""
+        """Whether every accepted touchpoint was applied and every alert that arrived was signed correctly."""
         applied = self.outcome.touchpoints == self.accepted
         return applied and self.verified > 0 and self.refused == 0
 
 
 class DemoShow:
-    """One demo. Made before the stack is, so that the clock runs from the command's start."""
+    """One demo. It is created before the stack, so that the clock runs from the command's start."""
 
     def __init__(self, plan: StackPlan, options: ShowOptions) -> None:
         self._plan = plan
@@ -80,7 +80,7 @@ class DemoShow:
         self._words = texts_of("ko_KR" if is_korean() else "en")
 
     def perform(self, stack: LocalStack, memory: PeakMemory) -> ShowResult:
-        """Play the hour on the running stack and tell it.
+        """Play the hour on the running stack and show how it goes.
 
         Raises:
             DemoError: the stack refused what it should take.

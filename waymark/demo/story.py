@@ -26,7 +26,7 @@ PLAIN_ALERTS = 25
 
 
 class DemoStory:
-    """What has happened so far, and how it looks."""
+    """What has happened so far, and how it is displayed."""
 
     def __init__(self, console: Console, words: DemoTexts, hour: RetailHour, *, seed: int, began: datetime) -> None:
         self._console = console
@@ -59,7 +59,7 @@ class DemoStory:
         self._at_s = at_s
 
     def is_over(self) -> None:
-        """Note that the hour has been told and only promises are waited for."""
+        """Note that the hour has been played and only broken promises are waited for."""
         self._over = True
         if self._tells:
             self._console.print(self._words.waiting)

@@ -104,5 +104,5 @@ KOREAN = DemoTexts(
 
 
 def texts_of(locale: str) -> DemoTexts:
-    """Return the words for a locale such as `ko_KR.UTF-8`; English where we have no others."""
+    """Return the texts for a locale such as `ko_KR.UTF-8`; English where there are no others."""
     return KOREAN if locale.lower().startswith("ko") else ENGLISH

@@ -20,7 +20,7 @@ PASSWORDS = "WAYMARK_DB_PASSWORD"
 
 @dataclass(slots=True, kw_only=True)
 class EnvFileVariables:
-    """What a file gives, in which line, and what is wrong with the file itself."""
+    """The variables of a file, the line of each, and what is wrong with the file itself."""
 
     values: dict[str, str] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class EnvFileVariables:
 
 
 def examine_env_file(path: Path) -> Iterable[DoctorFinding]:
-    """Whether processes would start with what the file says; nothing else of this machine is looked at.
+    """Return whether processes would start with this file's variables; nothing else of this machine is examined.
 
     Paths in it are seen as this command sees them.
     """
@@ -50,7 +50,7 @@ def examine_env_file(path: Path) -> Iterable[DoctorFinding]:
 
 
 def read_variables(text: str) -> EnvFileVariables:
-    """Read the text of such a file; nothing is filled in from elsewhere."""
+    """Read the text of an environment file without filling anything in from elsewhere."""
     found = EnvFileVariables()
     for binding in parse_stream(io.StringIO(text)):
         line = _line(binding)

@@ -14,7 +14,7 @@ from waymark.target import data_dir, find_target
 
 
 def examine(environ: Mapping[str, str]) -> Iterator[DoctorFinding]:
-    """Every finding, in the order of the report."""
+    """Return every finding, in the order of the report."""
     target = find_target(environ)
     yield from examine_machine(environ, data_dir(environ))
     kafka, line = asyncio.run(examine_kafka(target))

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class FindingVerdict(StrEnum):
-    """How bad it is; only BROKEN makes the command fail."""
+    """How bad a finding is; only BROKEN makes the command fail."""
 
     FINE = "fine"
     LOOK = "look"
@@ -14,7 +14,7 @@ class FindingVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorFinding:
-    """One line of the report. `fix` says what to do, and is empty where nothing is to be done."""
+    """One line of the report. `fix` says what to do, and is empty where there is nothing to do."""
 
     name: str
     verdict: FindingVerdict

@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from services.runtime.addresses.brokers import Brokers
-from services.runtime.kafka.access_check import find_trouble
+from services.runtime.kafka.access_check import find_problem
 from services.runtime.kafka.log_ends import cluster_line
 from services.runtime.kafka.topics import TopicSpec
 from waymark.console import CommandError, say
@@ -21,13 +21,13 @@ TIMEOUT_S = 8.0
 
 
 async def examine_kafka(target: CommandTarget) -> tuple[list[DoctorFinding], str]:
-    """Every finding about Kafka, and the line of its log (empty when it does not answer)."""
+    """Return every finding about Kafka, and the line of its log (empty when Kafka does not answer)."""
     try:
         brokers = target.brokers
     except CommandError as error:
         problems = "; ".join(line.strip() for line in str(error).splitlines()[1:])
         return [broken("kafka", problems, say("correct these variables", "이 변수들을 바로잡으세요"))], ""
-    if (trouble := await find_trouble(brokers)) is not None:
+    if (trouble := await find_problem(brokers)) is not None:
         fix = say("correct this variable", "이 변수를 바로잡으세요") if trouble.wrong else _start()
         return [broken("kafka", say(trouble.text, f"접속할 수 없습니다: {trouble.text}"), fix)], ""
     try:
@@ -50,7 +50,7 @@ def _start() -> str:
 
 
 async def _topics(target: CommandTarget, brokers: Brokers) -> dict[str, tuple[int, Mapping[str, str]]]:
-    """Partitions and configuration of the declared topics that exist."""
+    """Return partitions and configuration of the declared topics that exist."""
     names = [spec.name for spec in declared()]
     admin = AIOKafkaAdminClient(**brokers.options, request_timeout_ms=int(TIMEOUT_S * 1000))
     await admin.start()

@@ -8,7 +8,7 @@ import psycopg
 from schemas import topics
 from services.runtime.addresses import postgres_url
 from waymark.console import masked, say
-from waymark.database import opened, why_refused
+from waymark.database import find_refusal_reason, open_connection
 from waymark.doctor.finding import DoctorFinding, broken, fine, look
 from waymark.doctor.team_checks import examine_teams
 from waymark.migrations.migrate import status
@@ -23,15 +23,15 @@ LONGEST_UNPUBLISHED_S = 600
 
 
 def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterable[DoctorFinding]:
-    """Every finding about the database. `line` is the log's, empty where Kafka does not answer."""
+    """Return every finding about the database. `line` is the log's, empty where Kafka does not answer."""
     if problems := postgres_url.problems(url):
         detail = "; ".join(f"WAYMARK_POSTGRES: {problem}" for problem in problems)
         yield broken("postgres", detail, say("correct this variable", "이 변수를 바로잡으세요"))
         return
     try:
-        connection = opened(url, "waymark-doctor", writes=False)
+        connection = open_connection(url, "waymark-doctor", writes=False)
     except psycopg.OperationalError as error:
-        if (wrong := why_refused(url)) is not None:
+        if (wrong := find_refusal_reason(url)) is not None:
             yield broken(
                 "postgres", f"WAYMARK_POSTGRES: {wrong}", say("correct this variable", "이 변수를 바로잡으세요")
             )
@@ -67,7 +67,7 @@ def _version(connection: psycopg.Connection, url: str) -> DoctorFinding:
 
 
 def _writing(connection: psycopg.Connection) -> DoctorFinding:
-    """Whether it is the server that takes writes: a standby answers everything else just as well."""
+    """Check that the server takes writes; a standby answers everything else just as well."""
     row = connection.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')").fetchone()
     standby, limited = row or (False, "off")
     if standby:
@@ -86,7 +86,7 @@ def _writing(connection: psycopg.Connection) -> DoctorFinding:
 
 
 def _clock(connection: psycopg.Connection, now: Callable[[], datetime]) -> DoctorFinding:
-    """The database's time against ours, taken on both sides of the question."""
+    """Compare the database's time with ours, read before and after the query."""
     before = now()
     row = connection.execute("SELECT clock_timestamp()").fetchone()
     after = now()
@@ -148,7 +148,7 @@ def _counted(
 
 
 def _outbox(connection: psycopg.Connection) -> DoctorFinding:
-    """What waits to be published: a while is worth a look, longer means that nobody downstream hears of it."""
+    """Check how long rows wait to be published; after a while, nobody downstream hears of anything."""
     row = connection.execute(
         """SELECT count(*) FILTER (WHERE age > 60), coalesce(max(age), 0) FROM
              (SELECT extract(epoch FROM clock_timestamp() - created_at) AS age FROM
@@ -173,7 +173,7 @@ def _outbox(connection: psycopg.Connection) -> DoctorFinding:
 
 
 def _partitions(connection: psycopg.Connection, line: str) -> DoctorFinding:
-    """Partitions that hold the horizon back: timers do not fire while one of them has no recent mark."""
+    """Find partitions that hold the horizon back: timers do not fire while one of them has no recent mark."""
     topic = topics.load()["touchpoints"]
     if not line:
         detail = say("unknown while Kafka does not answer", "Kafka가 응답하지 않아 알 수 없습니다")

@@ -12,7 +12,7 @@ TIMEOUT_S = 4.0
 
 
 def examine_processes(target: CommandTarget) -> Iterable[DoctorFinding]:
-    """A finding for each service."""
+    """Return a finding for each service."""
     with httpx2.Client(timeout=TIMEOUT_S) as client:
         for name, command, url in (
             ("ingest", "ingest", target.ingest),

@@ -45,7 +45,7 @@ def _group() -> None:
 
 
 def check(*, repair: Repair = False, as_json: AsJson = False) -> None:
-    """Compare, and mend if asked."""
+    """Compare who is who with the ledger, and repair if asked."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from waymark.identity.ledger_check import check as compare

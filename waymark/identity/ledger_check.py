@@ -30,7 +30,7 @@ from services.runtime.postgres.pools import Pool, WidenedError
 from services.runtime.settings import SettingsError
 from services.runtime.telemetry import logs
 from waymark.console import CommandError, masked
-from waymark.database import connected
+from waymark.database import open_transaction
 
 EXAMPLES = 5
 """Of each difference; the numbers are complete."""
@@ -65,7 +65,7 @@ class LedgerReport:
         return not self.differences.total()
 
     def document(self) -> dict[str, Any]:
-        """The report for programs."""
+        """Return the report for programs."""
         return {
             "sound": self.sound,
             "customers": self.customers,
@@ -103,7 +103,7 @@ def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> 
 def _reach(url: str) -> None:
     """Find out first whether the tables exist."""
     try:
-        with connected(url) as connection:
+        with open_transaction(url) as connection:
             connection.execute("SELECT FROM journey.customers LIMIT 0")
     except CommandError as error:
         raise CommandError(str(error), exit_code=2) from error
@@ -161,7 +161,7 @@ def _add(report: LedgerReport, page: IdentityFindings) -> None:
 
 
 def _shown(page: IdentityFindings) -> list[tuple[IdentityDifference, int, list[dict[str, Any]]]]:
-    """How much of each difference a page has, and the first examples."""
+    """Return how many of each difference a page has, and the first examples."""
     split = [
         {
             "identifiers": [_masked(key) for key in link.key],

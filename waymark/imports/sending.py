@@ -12,7 +12,7 @@ import httpx2
 from waymark.console import CommandError, masked, say
 from waymark.imports.spool import Spooled
 from waymark.producer import exchange
-from waymark.producer.exchange import IngestAnswer, RequestRefused, SendResult, SendStatus
+from waymark.producer.exchange import IngestAnswer, RequestRefused, TouchpointResult, TouchpointStatus
 
 BATCH = 500
 BATCH_BYTES = 2_000_000
@@ -137,9 +137,11 @@ class IngestSender:
                 answer = self._post([item for _, item in left])
             waited += time.monotonic() - began
             answered = list(zip(left, answer.results, strict=True))
-            done = [_outcome(one, result) for one, result in answered if result.status is not SendStatus.UNAVAILABLE]
+            done = [
+                _outcome(one, result) for one, result in answered if result.status is not TouchpointStatus.UNAVAILABLE
+            ]
             outcomes += done
-            left = [one for one, result in answered if result.status is SendStatus.UNAVAILABLE]
+            left = [one for one, result in answered if result.status is TouchpointStatus.UNAVAILABLE]
             if not left:
                 self._waiting.over()
                 return outcomes
@@ -176,7 +178,7 @@ class IngestSender:
             raise CommandError(f"ingest refuses the import ({refused})") from refused
 
 
-def _outcome(one: tuple[int, Spooled], result: SendResult) -> Outcome:
+def _outcome(one: tuple[int, Spooled], result: TouchpointResult) -> Outcome:
     position, item = one
     return Outcome(
         line=item.line,

@@ -39,7 +39,10 @@ class ListedKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
-    """A producer system: its allowed `channels` (none: all), whether it may send old touchpoints, and its rate."""
+    """A producer system: its allowed `channels` (none: all), whether it may send old touchpoints, and its rate.
+
+    A limit per second of None keeps the present one; 0 means the one in ingest's settings.
+    """
 
     name: str
     channels: Sequence[str] = ()
@@ -61,7 +64,7 @@ def create_source_key(
     days: int | None = None,
     only: Sequence[str] = (),
 ) -> MintedKey:
-    """Make a key for a source, and the source if it is new; a known one takes over channels, scopes and pace.
+    """Make a key for a source. A new source is created; an existing one takes over channels, scopes and rate.
 
     `only` are the scopes of this key alone: a key that stands in a web page should only write.
     """
@@ -91,7 +94,7 @@ ON CONFLICT (name) DO UPDATE SET channels = excluded.channels, scopes = excluded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRotation:
-    """A new key in place of an old one, which goes on until `old_ends`."""
+    """A new key in place of an old one, which remains valid until `old_ends`."""
 
     key: MintedKey
     subject: str
@@ -99,7 +102,7 @@ class KeyRotation:
 
 
 def rotate_key(connection: psycopg.Connection, key_id: str, *, overlap_h: float) -> KeyRotation:
-    """Make a key that may do what the old one may, and let the old one end after the overlap; both work until then.
+    """Make a key with the old one's permissions, and let the old one end after an overlap in which both work.
 
     Raises:
         CommandError: there is no such key, it is revoked or expired, or it was rotated already.
@@ -154,7 +157,11 @@ def create_role_key(
 
 
 def lend_key(connection: psycopg.Connection, source: str, scope: str) -> MintedKey:
-    """Make a key of a known source for one scope, valid for an hour at most; the caller takes it back."""
+    """Make a key of a known source for one scope, valid for an hour at most; the caller takes it back.
+
+    Raises:
+        CommandError: there is no such source.
+    """
     key = mint(KeyKind.SOURCE)
     try:
         connection.execute(
@@ -168,7 +175,7 @@ def lend_key(connection: psycopg.Connection, source: str, scope: str) -> MintedK
 
 
 def take_key_back(connection: psycopg.Connection, key_id: str) -> None:
-    """Remove a lent key."""
+    """Remove a key that was lent."""
     connection.execute("DELETE FROM ingest.source_keys WHERE key_id = %s", (key_id,))
 
 
@@ -205,7 +212,7 @@ def revoke_key(connection: psycopg.Connection, key_id: str) -> bool:
 
 
 def still_valid(connection: psycopg.Connection, text: str) -> bool:
-    """Whether a key that was written down earlier is known to this database and opens everything of its kind."""
+    """Return whether a key that was written down earlier is known to this database and opens everything of its kind."""
     presented = parse(text)
     if presented is None:
         return False

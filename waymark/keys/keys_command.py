@@ -173,7 +173,7 @@ def show(as_json: AsJson = False) -> None:
 
 
 def _state(key: "ListedKey") -> str:
-    """What is special about a key, in words."""
+    """Return what is special about a key, in words."""
     words = []
     if key.revoked_at:
         words.append(say("revoked", "폐기됨"))
@@ -231,7 +231,7 @@ def _scopes(only: list[str]) -> list[str]:
 
 
 def _database() -> "AbstractContextManager[Connection]":
-    from waymark.database import connected
+    from waymark.database import open_transaction
     from waymark.target import find_target
 
-    return connected(find_target(os.environ).postgres)
+    return open_transaction(find_target(os.environ).postgres)

@@ -105,7 +105,7 @@ class PostgresServer:
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         if self._user is not None:
-            _let_through(self._bin)
+            _grant_access(self._bin)
         self._child.start()
         await_ready(self._child, self._answers, within_s=START_S)
         self._make_database()
@@ -158,7 +158,7 @@ class PostgresServer:
         password.write_text(secrets.token_urlsafe(24) + "\n")
         if self._user is not None:
             _ensure_user(self._user)
-            _let_through(self._bin)
+            _grant_access(self._bin)
             shutil.chown(fresh, self._user, self._user)
             shutil.chown(password, self._user, self._user)
         self._initdb(fresh, password)
@@ -216,7 +216,7 @@ def _ensure_user(name: str) -> None:
             ) from None
 
 
-def _let_through(binaries: Path) -> None:
+def _grant_access(binaries: Path) -> None:
     """Let the system user run the binaries: search permission (not reading) on the way, reading on themselves."""
     for parent in binaries.resolve().parents:
         mode = parent.stat().st_mode

@@ -90,9 +90,9 @@ def check_settings(plan: StackPlan, environ: Mapping[str, str]) -> None:
     if problems := refusals({**environ, **given, **plan.environment}):
         raise CommandError(settings_wrong(problems), exit_code=2)
     if plan.postgres is not None:
-        from waymark.database import why_refused
+        from waymark.database import find_refusal_reason
 
-        if (wrong := why_refused(plan.postgres)) is not None:
+        if (wrong := find_refusal_reason(plan.postgres)) is not None:
             raise CommandError(settings_wrong([f"WAYMARK_POSTGRES: {wrong}"]), exit_code=2)
 
 

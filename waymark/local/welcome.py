@@ -16,7 +16,7 @@ VALUE_CELLS = 32
 
 def welcome(plan: StackPlan, target: CommandTarget) -> RenderableType:
     """Return the whole greeting as text."""
-    parts: list[RenderableType] = [Text(), _addresses(target), Text(), _keys(target), Text(), _doors(), Text()]
+    parts: list[RenderableType] = [Text(), _addresses(target), Text(), _keys(target), Text(), _pages(), Text()]
     if plan.broker is BrokerKind.EMBEDDED:
         parts += [_warning(), Text()]
     parts += [Text(say("Send a first touchpoint:", "첫 접점 보내기:"), style="bold"), Text(curl(target)), Text()]
@@ -62,7 +62,7 @@ def _keys(target: CommandTarget) -> Text:
     return _lines([(say(f"{name} key", f"{name} 키"), key, "") for name, key in target.keys.items()], style="magenta")
 
 
-def _doors() -> Text:
+def _pages() -> Text:
     """Which key opens which page: a newcomer has four, and each page asks for one."""
     return Text(
         say(
@@ -76,7 +76,7 @@ def _doors() -> Text:
 
 
 def _lines(rows: Sequence[tuple[str, str, str]], *, style: str) -> Text:
-    """Aligned lines that are never cut: an address or a key must survive a narrow terminal to be copied."""
+    """Return aligned lines that are never cut, so that an address or a key can be copied from a narrow terminal."""
     text = Text()
     for name, value, use in rows:
         text.append(set_cell_size(name, NAME_CELLS), "bold")

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 import services
-from waymark.database import opened
+from waymark.database import open_connection
 
 SCHEMA = "waymark"
 LOCK_KEY = 7_294_601  # any constant; it names this lock among the database's advisory locks
@@ -24,7 +24,7 @@ LOCK_WAIT_S = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationStatus:
-    """Revisions that the database has, and those that the code wants (one per service)."""
+    """The revisions that the database has, and those that the code expects (one for each service)."""
 
     current: tuple[str, ...]
     wanted: tuple[str, ...]
@@ -36,7 +36,7 @@ class MigrationStatus:
 
 
 def migrate(url: str) -> MigrationStatus:
-    """Apply what is missing, in one transaction, and say where the database stands. Two at a time take turns."""
+    """Apply what is missing, in one transaction, and return the status. Concurrent calls take turns."""
     scripts = _scripts()
     with _connected(url) as connection, connection.begin():
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'"))
@@ -78,7 +78,7 @@ def _scripts() -> ScriptDirectory:
 def _connected(url: str) -> Iterator[Connection]:
     # Not by SQLAlchemy's own reading of the URL: it knows no several hosts.
     engine: Engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: opened(url, "waymark-migrate"), poolclass=NullPool
+        "postgresql+psycopg://", creator=lambda: open_connection(url, "waymark-migrate"), poolclass=NullPool
     )
     try:
         with engine.connect() as connection:

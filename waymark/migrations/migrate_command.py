@@ -30,7 +30,7 @@ def migrate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Apply, or only compare."""
+    """Apply the migrations, or only compare."""
     from services.runtime.settings import CommonSettings
     from waymark.target import check_url, find_target
 

@@ -45,7 +45,7 @@ class PolicyBench:
     rules: acceptance.AcceptanceRules
 
     def show(self, payload: Mapping[str, Any], source: str, now: datetime) -> PolicyComparison:
-        """Return what would become of a touchpoint that `source` posted.
+        """Return what would be published of a touchpoint that `source` posted.
 
         Raises:
             CommandError: it would be refused already for what it is.
@@ -72,7 +72,7 @@ class PolicyBench:
 
 
 def opened(document: Any, sealer: ValueSealer) -> tuple[Any, int, int]:
-    """Return `document` with what is sealed of the touchpoints in it opened, how much was, and how much was not.
+    """Return `document` with the sealed values of its touchpoints opened, how many were opened, and how many were not.
 
     A touchpoint is any object with `source`, `id` and either `attributes` or `sealed_text`: a record of the topic, an
     entry of the timeline. What cannot be opened stays as it is.

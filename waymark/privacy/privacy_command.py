@@ -86,7 +86,7 @@ def check(
 
 
 def open_sealed(file: Document) -> None:
-    """Open what was encrypted."""
+    """Open the encrypted values of a document."""
     from services.ingest.privacy.value_sealing import ValueSealer
     from waymark.privacy.policy_trial import opened
 

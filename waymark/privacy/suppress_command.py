@@ -72,11 +72,11 @@ def show(*, lifted: Lifted = False, limit: Limit = 1000, as_json: AsJson = False
     """List the suppressions in force."""
     from dataclasses import asdict
 
-    from waymark.database import connected
+    from waymark.database import open_transaction
     from waymark.privacy.suppression_list import listed
     from waymark.target import find_target
 
-    with connected(find_target(os.environ).postgres) as connection:
+    with open_transaction(find_target(os.environ).postgres) as connection:
         found = listed(connection, lifted=lifted, limit=limit)
     if as_json:
         print_json([asdict(row) for row in found])
@@ -93,7 +93,7 @@ def _change(
     as_json: bool,
     how: "Callable[[Connection, bytes, Sequence[SuppressionSubject]], list[SuppressionChange]]",
 ) -> None:
-    from waymark.database import connected
+    from waymark.database import open_transaction
     from waymark.privacy.suppression_list import PseudonymMaker
     from waymark.target import find_target
 
@@ -103,7 +103,7 @@ def _change(
     secret = _secret().encode()
     speller = PseudonymMaker(secret=secret, region=os.environ.get("WAYMARK_INGEST_PHONE_REGION") or "KR")
     subjects = [speller.subject(reference) for reference in references]
-    with connected(find_target(os.environ).postgres) as connection:
+    with open_transaction(find_target(os.environ).postgres) as connection:
         changes = how(connection, secret, subjects)
     if as_json:
         print_json(
@@ -118,7 +118,7 @@ def _change(
 
 
 def _secret() -> str:
-    """Return ingest's secret: of the environment, else of the local stack that runs here."""
+    """Return ingest's secret, from the environment or else from the local stack that runs here."""
     from waymark.local.credentials import kept_secret
     from waymark.target import data_dir, running_stack
 

@@ -38,7 +38,7 @@ class SuppressionSubject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedSuppression:
-    """A row of the list as it may be shown."""
+    """A row of the list, without anything that must not be shown."""
 
     pseudonym: str
     type: str
@@ -55,7 +55,7 @@ class PseudonymMaker:
     region: str
 
     def subject(self, reference: str) -> SuppressionSubject:
-        """Return whom `type:value` means.
+        """Return the subject that `type:value` names.
 
         Raises:
             CommandError: it is not written so, or ingest would never take it for an identifier; never quotes it.
@@ -75,7 +75,7 @@ class PseudonymMaker:
 def suppress(
     connection: psycopg.Connection, secret: bytes, subjects: Sequence[SuppressionSubject], *, note: str = ""
 ) -> list[SuppressionChange]:
-    """Put `subjects` on the list and return what became of each.
+    """Put `subjects` on the list and return what changed for each.
 
     Raises:
         CommandError: the list was written with another secret, and would hold nobody that ingest recognises.

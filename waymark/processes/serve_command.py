@@ -56,17 +56,21 @@ def serve(
 
 
 def _run(work: Coroutine[Any, Any, None], process: ProcessName) -> None:
-    from services.runtime.process.startup import NotThereError, told_plainly
+    from services.runtime.process.startup import DependencyUnavailableError, explain_missing_tables
 
     try:
-        with asyncio.Runner(loop_factory=_loop_factory(process)) as runner, told_plainly():
+        with asyncio.Runner(loop_factory=_loop_factory(process)) as runner, explain_missing_tables():
             runner.run(work)
-    except NotThereError as error:
+    except DependencyUnavailableError as error:
         raise CommandError(str(error)) from None
 
 
 def _begin(common: "CommonSettings", process: ProcessName) -> None:
-    """Report odd variables and connect to PostgreSQL once, before the process's own modules are loaded."""
+    """Report odd variables and connect to PostgreSQL once, before the process's own modules are loaded.
+
+    Raises:
+        SettingsError: PostgreSQL refuses the user of the URL. Where nobody answers at once, the process itself waits.
+    """
     from services.runtime.process.startup import find_refusal
     from services.runtime.settings import SettingsError, misspelt
     from services.runtime.telemetry import logs
@@ -81,7 +85,7 @@ def _begin(common: "CommonSettings", process: ProcessName) -> None:
 
 
 def _loop_factory(process: ProcessName) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's where a process spends its time on sockets; the worker gains nothing by it (measured)."""
+    """Return uvloop's factory where a process spends its time on sockets; the worker gains nothing by it (measured)."""
     if process is not ProcessName.INGEST:
         return None
     import uvloop

@@ -10,7 +10,7 @@ over, before the first try, so sending again never makes a second touchpoint.
 """
 
 from waymark.producer.asynchronous import AsyncProducer
-from waymark.producer.exchange import RequestRefused, SendResult, SendStatus
+from waymark.producer.exchange import RequestRefused, TouchpointResult, TouchpointStatus
 from waymark.producer.synchronous import Producer, QueueFullError
 
-__all__ = ["AsyncProducer", "Producer", "QueueFullError", "RequestRefused", "SendResult", "SendStatus"]
+__all__ = ["AsyncProducer", "Producer", "QueueFullError", "RequestRefused", "TouchpointResult", "TouchpointStatus"]

@@ -11,7 +11,7 @@ from typing import Any, Self
 import httpx2
 
 from waymark.producer import exchange
-from waymark.producer.exchange import IngestAnswer, RequestRefused, SendResult, SendStatus
+from waymark.producer.exchange import IngestAnswer, RequestRefused, TouchpointResult, TouchpointStatus
 from waymark.producer.parcel import PreparedTouchpoint, fits, prepare
 from waymark.producer.results import ResultCounter
 
@@ -27,7 +27,7 @@ class AsyncProducer:
         url: str,
         key: str,
         *,
-        on_result: Callable[[SendResult], None] | None = None,
+        on_result: Callable[[TouchpointResult], None] | None = None,
         queue_size: int = 10_000,
         linger_s: float = 0.2,
         transport: httpx2.AsyncBaseTransport | None = None,
@@ -42,8 +42,8 @@ class AsyncProducer:
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def counts(self) -> Counter[SendStatus]:
-        """How many touchpoints have which result."""
+    def counts(self) -> Counter[TouchpointStatus]:
+        """How many touchpoints have each result."""
         return self._results.counts
 
     async def __aenter__(self) -> Self:
@@ -54,14 +54,14 @@ class AsyncProducer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Send what waits, for 30 s at most, and close; raises `RequestRefused` as `flush` does."""
+        """Send what waits, for at most 30 s, and close; raises `RequestRefused` as `flush` does."""
         try:
             await self.flush()
         finally:
             await self._end()
 
     async def send(self, touchpoint: Mapping[str, Any]) -> str:
-        """Hand one over and return its id, waiting for room.
+        """Queue one touchpoint and return its id, waiting for room.
 
         Raises:
             Refused: ingest refused an earlier request, and would refuse this one.
@@ -109,7 +109,7 @@ class AsyncProducer:
                 self._give_up(batch)
 
     async def _gather(self, batch: list[PreparedTouchpoint]) -> None:
-        """Collect what goes next: what comes within the linger after the first, at most a full request."""
+        """Collect the next request: what arrives within the linger after the first, at most a full request."""
         batch.append(self._held_back or await self._queue.get())
         self._held_back = None
         size = len(batch[0].raw)
@@ -126,7 +126,7 @@ class AsyncProducer:
             return
 
     async def _deliver(self, batch: list[PreparedTouchpoint]) -> None:
-        """Send until each of `batch` has its final result; what has one is taken out of it."""
+        """Send until each of `batch` has its final result; those that have one are removed from it."""
         vain = 0
         while batch and self._refused is None:
             try:
@@ -136,7 +136,7 @@ class AsyncProducer:
                 return
             before = len(batch)
             for one, result in zip(tuple(batch), answer.results, strict=True):
-                if result.status is not SendStatus.UNAVAILABLE:
+                if result.status is not TouchpointStatus.UNAVAILABLE:
                     batch.remove(one)
                     self._tell(replace(result, id=one.id))
             vain = vain + 1 if len(batch) == before else 0
@@ -154,8 +154,8 @@ class AsyncProducer:
     def _give_up(self, batch: list[PreparedTouchpoint]) -> None:
         code = self._refused.code if self._refused else ""
         for one in batch:
-            self._tell(SendResult(status=SendStatus.UNAVAILABLE, id=one.id, code=code))
+            self._tell(TouchpointResult(status=TouchpointStatus.UNAVAILABLE, id=one.id, code=code))
 
-    def _tell(self, result: SendResult) -> None:
+    def _tell(self, result: TouchpointResult) -> None:
         self._results.tell(result)
         self._queue.task_done()

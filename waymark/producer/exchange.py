@@ -12,7 +12,7 @@ LONGEST_PAUSE_S = 15.0
 FIRST_PAUSE_S = 0.5
 
 
-class SendStatus(StrEnum):
+class TouchpointStatus(StrEnum):
     """The result of a touchpoint. Unavailable is not final: it may be written or not, so it is sent again."""
 
     ACCEPTED = "accepted"
@@ -22,10 +22,10 @@ class SendStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendResult:
+class TouchpointResult:
     """The result of one touchpoint; for a rejected one also why, in which field, and how to correct it."""
 
-    status: SendStatus
+    status: TouchpointStatus
     id: str = ""
     code: str = ""
     field: str = ""
@@ -36,7 +36,7 @@ class SendResult:
 class IngestAnswer:
     """The results of a request, in order, and how long ingest asks to wait."""
 
-    results: Sequence[SendResult]
+    results: Sequence[TouchpointResult]
     retry_after_s: float = 0.0
 
 
@@ -80,7 +80,9 @@ def read(status: int, content: bytes, retry_after: str, count: int) -> IngestAns
 
 def unavailable(count: int, retry_after_s: float = 0.0) -> IngestAnswer:
     """Return the answer for `count` touchpoints of which nothing is known."""
-    return IngestAnswer(results=[SendResult(status=SendStatus.UNAVAILABLE)] * count, retry_after_s=retry_after_s)
+    return IngestAnswer(
+        results=[TouchpointResult(status=TouchpointStatus.UNAVAILABLE)] * count, retry_after_s=retry_after_s
+    )
 
 
 def pause_s(vain: int, asked_s: float) -> float:
@@ -97,9 +99,9 @@ def _document(content: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _result(result: dict[str, Any]) -> SendResult:
-    return SendResult(
-        status=SendStatus(result["status"]),
+def _result(result: dict[str, Any]) -> TouchpointResult:
+    return TouchpointResult(
+        status=TouchpointStatus(result["status"]),
         id=result.get("id") or "",
         code=result.get("code") or "",
         field=result.get("field") or "",

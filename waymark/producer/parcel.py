@@ -23,7 +23,7 @@ class PreparedTouchpoint:
     """Whether it says itself when it was sent."""
 
     def stamped(self, now: datetime) -> bytes:
-        """Return the JSON with `sent_at`, by which ingest finds out how wrong this machine's clock is."""
+        """Return the JSON with `sent_at`, from which ingest learns how wrong this machine's clock is."""
         return self.raw if self.dated else self.raw[:-1] + b',"sent_at":"' + _text(now).encode() + b'"}'
 
 

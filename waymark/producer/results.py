@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
-from waymark.producer.exchange import SendResult, SendStatus
+from waymark.producer.exchange import TouchpointResult, TouchpointStatus
 
 _log = logging.getLogger(__name__)
 
@@ -12,11 +12,11 @@ _log = logging.getLogger(__name__)
 class ResultCounter:
     """Counts results and passes each on. A listener that fails ends nothing, because it is the caller's code."""
 
-    def __init__(self, listener: Callable[[SendResult], None] | None) -> None:
+    def __init__(self, listener: Callable[[TouchpointResult], None] | None) -> None:
         self._listener = listener
-        self.counts: Counter[SendStatus] = Counter()
+        self.counts: Counter[TouchpointStatus] = Counter()
 
-    def tell(self, result: SendResult) -> None:
+    def tell(self, result: TouchpointResult) -> None:
         """Count one result and pass it on."""
         self.counts[result.status] += 1
         if self._listener is None:

@@ -13,13 +13,13 @@ from typing import Any, Self
 import httpx2
 
 from waymark.producer import exchange
-from waymark.producer.exchange import IngestAnswer, RequestRefused, SendResult, SendStatus
+from waymark.producer.exchange import IngestAnswer, RequestRefused, TouchpointResult, TouchpointStatus
 from waymark.producer.parcel import PreparedTouchpoint, fits, prepare
 from waymark.producer.results import ResultCounter
 
 
 class QueueFullError(Exception):
-    """So many touchpoints wait already that there is no room: ingest has not taken any for a while."""
+    """The queue has no room, because ingest has taken no touchpoint for a while."""
 
 
 class Producer:
@@ -35,7 +35,7 @@ class Producer:
         url: str,
         key: str,
         *,
-        on_result: Callable[[SendResult], None] | None = None,
+        on_result: Callable[[TouchpointResult], None] | None = None,
         queue_size: int = 10_000,
         linger_s: float = 0.2,
         transport: httpx2.BaseTransport | None = None,
@@ -55,8 +55,8 @@ class Producer:
         self._thread.start()
 
     @property
-    def counts(self) -> Counter[SendStatus]:
-        """How many touchpoints have which result."""
+    def counts(self) -> Counter[TouchpointStatus]:
+        """How many touchpoints have each result."""
         return self._results.counts
 
     def __enter__(self) -> Self:
@@ -70,7 +70,7 @@ class Producer:
         self.close()
 
     def send(self, touchpoint: Mapping[str, Any], *, timeout_s: float = 10.0) -> str:
-        """Hand one over and return its id; waits up to `timeout_s` for room.
+        """Queue one touchpoint and return its id; waits up to `timeout_s` for room.
 
         Raises:
             QueueFullError: there was none.
@@ -104,7 +104,7 @@ class Producer:
         return done
 
     def close(self, timeout_s: float = 30.0) -> None:
-        """Send what waits, for `timeout_s` at most; then give up. Raises `RequestRefused` as `flush` does."""
+        """Send what waits, for at most `timeout_s`, then give up. Raises `RequestRefused` as `flush` does."""
         try:
             self.flush(timeout_s)
         finally:
@@ -120,7 +120,7 @@ class Producer:
         self._give_up(self._gather())
 
     def _gather(self) -> list[PreparedTouchpoint]:
-        """Return what goes next, at most a full request; after a while of waiting, maybe nothing."""
+        """Return the next request, at most a full one; after a while of waiting, possibly none."""
         batch: list[PreparedTouchpoint] = []
         size = 0
         until = time.monotonic() + self._linger_s
@@ -168,8 +168,8 @@ class Producer:
             return exchange.unavailable(len(batch))
         return exchange.read(said.status_code, said.content, said.headers.get("retry-after", ""), len(batch))
 
-    def _unfinished(self, one: PreparedTouchpoint, result: SendResult) -> bool:
-        if result.status is SendStatus.UNAVAILABLE:
+    def _unfinished(self, one: PreparedTouchpoint, result: TouchpointResult) -> bool:
+        if result.status is TouchpointStatus.UNAVAILABLE:
             return True
         self._tell(replace(result, id=one.id))
         return False
@@ -177,10 +177,12 @@ class Producer:
     def _give_up(self, batch: list[PreparedTouchpoint]) -> None:
         for one in batch:
             self._tell(
-                SendResult(status=SendStatus.UNAVAILABLE, id=one.id, code=self._refused.code if self._refused else "")
+                TouchpointResult(
+                    status=TouchpointStatus.UNAVAILABLE, id=one.id, code=self._refused.code if self._refused else ""
+                )
             )
 
-    def _tell(self, result: SendResult) -> None:
+    def _tell(self, result: TouchpointResult) -> None:
         self._results.tell(result)
         self._settle(1)
 

@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from services.ingest.forms.webhooks.bindings import DIALECT
-from services.runtime.credentials.sealing import Seal
+from services.runtime.credentials.sealing import SecretSealer
 from waymark.console import CommandError
 
 _NONCE_BYTES = 12
@@ -34,7 +34,7 @@ class SourceBinding:
 
     @property
     def setup(self) -> dict[str, Any]:
-        """The set-up as it is stored: only what is said."""
+        """The set-up as stored: only what was given."""
         whole = {
             "system": self.system,
             "public_url": self.public_url,
@@ -61,7 +61,7 @@ class ListedBinding:
 
 
 def bind(connection: psycopg.Connection, binding: SourceBinding) -> None:
-    """Bind a source to a system; a new source is made, a known one takes over channels and set-up."""
+    """Bind a source to a system. A new source is created; an existing one takes over channels and set-up."""
     try:
         connection.execute(_BIND, (binding.name, list(binding.channels), Jsonb({DIALECT: binding.setup})))
     except psycopg.errors.CheckViolation as error:
@@ -76,7 +76,7 @@ ON CONFLICT (name) DO UPDATE
    SET channels = excluded.channels, dialects = ingest.sources.dialects || excluded.dialects"""
 
 
-def add_secret(connection: psycopg.Connection, source: str, secret: str, seal: Seal) -> None:
+def add_secret(connection: psycopg.Connection, source: str, secret: str, seal: SecretSealer) -> None:
     """Store one more secret of a source, sealed where a master key is set."""
     sealed = seal.seal(secret, owner=source, nonce=secrets.token_bytes(_NONCE_BYTES))
     connection.execute(
@@ -86,7 +86,7 @@ def add_secret(connection: psycopg.Connection, source: str, secret: str, seal: S
 
 
 def add_mounted(connection: psycopg.Connection, source: str, file: str) -> None:
-    """Store the name of a file that ingest has mounted, which holds one more secret."""
+    """Store the name of a file, mounted by ingest, that holds one more secret."""
     try:
         connection.execute("INSERT INTO ingest.source_secrets (source, mounted) VALUES (%s, %s)", (source, file))
     except psycopg.errors.CheckViolation as error:
@@ -106,14 +106,14 @@ UPDATE ingest.source_secrets SET expires_at = least(expires_at, now() + %s * int
 
 
 def unbind(connection: psycopg.Connection, source: str) -> bool:
-    """Take the webhook of a source away, secrets and all; says whether there was one."""
+    """Remove the webhook of a source with its secrets, and return whether there was one."""
     connection.execute("DELETE FROM ingest.source_secrets WHERE source = %s", (source,))
     statement = "UPDATE ingest.sources SET dialects = dialects - %s WHERE name = %s AND dialects ? %s"
     return connection.execute(statement, (DIALECT, source, DIALECT)).rowcount > 0
 
 
 def list_bindings(connection: psycopg.Connection) -> list[ListedBinding]:
-    """Every source that has a channel system, by name."""
+    """Return every source that has a channel system, by name."""
     with connection.cursor(row_factory=class_row(ListedBinding)) as cursor:
         return cursor.execute(_LIST, (DIALECT, DIALECT)).fetchall()
 

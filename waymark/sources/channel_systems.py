@@ -16,7 +16,7 @@ from waymark.console import CommandError, is_korean, say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemFacts:
-    """What is to be known of a channel system before connecting it."""
+    """What to know about a channel system before connecting it."""
 
     name: str
     title: Mapping[str, str]
@@ -69,7 +69,7 @@ def system_of(name_or_file: str) -> DeliveryMapper:
 
 
 def facts_of(recipe: DeliveryMapper) -> SystemFacts:
-    """Return what is to be known of a system."""
+    """Return what to know about a system."""
     system = recipe.system
     return SystemFacts(
         name=system.name,
@@ -86,7 +86,7 @@ def facts_of(recipe: DeliveryMapper) -> SystemFacts:
 def options_of(
     recipe: DeliveryMapper, given: Mapping[str, str], held: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the options of a source, and those among them that are made up here because nobody gave them.
+    """Return the options of a source, and which of them are generated here because nobody gave them.
 
     `held` are those of the source so far: what was made up for it once is kept, as its vendor knows it.
 
@@ -109,7 +109,7 @@ def options_of(
 
 
 def url_of(source: str, recipe: DeliveryMapper, *, said: str = "", secret: str = "") -> str:
-    """Return where a source's vendor sends to; `secret` goes to its end where the system carries it there."""
+    """Return the URL that a source's vendor calls; `secret` stands at its end where the system carries it there."""
     url = said or f"{settings().public_url.rstrip('/')}/v1/sources/{source}/webhook"
     signature = recipe.system.signature
     in_path = isinstance(signature, TokenSignature) and any(carrier.path for carrier in signature.carriers)

@@ -71,7 +71,7 @@ def set_up(
 ) -> None:
     """Set how a source is read."""
     from services.ingest.timing.touchpoint_time import ClockMode
-    from waymark.database import connected
+    from waymark.database import open_transaction
     from waymark.sources.source_reading import (
         SourceReading,
         checked_channel,
@@ -99,6 +99,6 @@ def set_up(
     if dry_run:
         out.print(say("nothing is wrong with it", "문제가 없습니다"))
         return
-    with connected(find_target(os.environ).postgres) as connection:
+    with open_transaction(find_target(os.environ).postgres) as connection:
         set_reading(connection, name, reading)
     out.print(say(f"set: {name}", f"설정됨: {name}"), highlight=False)

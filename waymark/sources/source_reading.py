@@ -79,7 +79,7 @@ def _sound(path: Path, text: YamlText, problems: Sequence[str]) -> dict[str, Any
 
 
 def checked_origins(origins: Sequence[str]) -> list[str]:
-    """Return origins as a browser sends them; raises `CommandError` for what is none."""
+    """Return origins as a browser sends them; raises `CommandError` for anything else."""
     trimmed = [origin.lower().rstrip("/") for origin in origins]
     wrong = [origin for origin in trimmed if not _ORIGIN.fullmatch(origin)]
     if wrong:
@@ -88,7 +88,7 @@ def checked_origins(origins: Sequence[str]) -> list[str]:
 
 
 def checked_channel(channel: str) -> str:
-    """Return a default channel, empty for `none`; raises `CommandError` for what is no channel."""
+    """Return a default channel, empty for `none`; raises `CommandError` for an unknown one."""
     if channel == "none":
         return ""
     if channel not in set(Channel):
@@ -104,7 +104,7 @@ def _check_allowed(connection: psycopg.Connection, source: str, channel: str) ->
 
 
 def set_reading(connection: psycopg.Connection, source: str, reading: SourceReading) -> None:
-    """Set how a source is read; raises `CommandError` if there is none of that name. Replicas notice within seconds."""
+    """Set how a source is read; raises `CommandError` for an unknown source. Replicas notice within seconds."""
     if reading.channel:
         _check_allowed(connection, source, reading.channel)
     given = {SEGMENT: reading.segment, CLOUDEVENTS: reading.cloudevents}

@@ -194,7 +194,7 @@ def rotate(
     overlap_h: Overlap = 24.0,
     as_json: AsJson = False,
 ) -> None:
-    """Add a secret and let the others end."""
+    """Add a secret and let the others end after an overlap."""
     from waymark.sources.bindings import end_secrets, list_bindings
     from waymark.sources.channel_systems import system_of
 
@@ -213,7 +213,7 @@ def rotate(
 
 
 def remove(name: Name, as_json: AsJson = False) -> None:
-    """Take a webhook away."""
+    """Remove a source's webhook and its secrets."""
     from waymark.sources.bindings import unbind
 
     with _database() as connection:
@@ -247,11 +247,11 @@ def _known(channels: list[str]) -> tuple[str, ...]:
 def _store_secret(
     connection: "Connection", source: str, secret: str | None, mounted: str | None, recipe: "DeliveryMapper"
 ) -> str | None:
-    """Store what was given, or a made one where the vendor repeats ours; return the made one."""
+    """Store the given secret, or a generated one where the vendor repeats ours; return the generated one."""
     import secrets
 
     from services.ingest.forms.webhooks.mapping.system_schema import TokenSignature
-    from services.runtime.credentials.sealing import Seal
+    from services.runtime.credentials.sealing import SecretSealer
     from waymark.sources.bindings import add_mounted, add_secret
     from waymark.sources.channel_systems import settings
 
@@ -262,7 +262,7 @@ def _store_secret(
     if secret is None and (not isinstance(signature, TokenSignature) or signature.from_vendor):
         raise CommandError("say --secret (or --mounted): the one that the vendor signs with", exit_code=2)
     made = secrets.token_urlsafe(32) if secret is None else None
-    seal = Seal(settings().master_keys)
+    seal = SecretSealer(settings().master_keys)
     add_secret(connection, source, made or trial_command.secret_text(secret or ""), seal)
     if not seal.protects:
         warning = say(
@@ -274,7 +274,7 @@ def _store_secret(
 
 
 def _database() -> "AbstractContextManager[Connection]":
-    from waymark.database import connected
+    from waymark.database import open_transaction
     from waymark.target import find_target
 
-    return connected(find_target(os.environ).postgres)
+    return open_transaction(find_target(os.environ).postgres)

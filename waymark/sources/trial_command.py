@@ -95,7 +95,7 @@ def try_out(
 
 
 def secret_text(given: str) -> str:
-    """A secret as given, or asked for."""
+    """Return a secret as given, or ask for it."""
     if given != "-":
         return given
     return str(typer.prompt(say("Secret", "비밀 값"), hide_input=True, err=True)).strip()
@@ -126,7 +126,7 @@ def _moment(text: str) -> datetime:
 
 
 def _headers(asked: Path | None, payload: Path) -> dict[str, str]:
-    """The headers in a file, one `Name: value` a line; beside `x.json` may stand `x.headers`."""
+    """Return the headers in a file, one `Name: value` a line; `x.headers` may stand beside `x.json`."""
     form = payload.suffix == ".form"
     found = {"content-type": "application/x-www-form-urlencoded" if form else "application/json"}
     path = asked or payload.with_suffix(".headers")

@@ -65,7 +65,7 @@ class TrialOutcome:
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether nothing is wrong with it."""
         return self.verification in {"", "verified"} and not any(made.complaints for made in self.made)
 
 

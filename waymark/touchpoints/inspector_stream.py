@@ -33,13 +33,13 @@ class StreamRequest:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Who asks, and in which language."""
+        """The request headers: who asks, and in which language."""
         return {"authorization": f"Bearer {self.key}", "accept-language": say("en", "ko")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamEvent:
-    """One event of the stream: its name, its document, and where to go on after it."""
+    """One event of the stream: its name, its document, and where to resume after it."""
 
     name: str
     document: dict[str, Any]
@@ -62,7 +62,7 @@ async def recent(client: httpx2.AsyncClient, watch: StreamRequest) -> list[dict[
 
 
 async def follow(client: httpx2.AsyncClient, watch: StreamRequest) -> AsyncIterator[StreamEvent]:
-    """Yield what comes, for ever; an event `lost` says that the stream broke off and is taken up again.
+    """Yield events for ever; an event `lost` says that the stream broke off and is being resumed.
 
     Raises:
         CommandError: the key opens nothing here.

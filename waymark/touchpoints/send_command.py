@@ -74,7 +74,7 @@ def send(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make, post, show. Exits with 1 when anything was not taken."""
+    """Build the touchpoints, post them and show the results. Exits with 1 when any was not accepted."""
     from waymark.target import find_target
 
     if (file is None) == (kind is None):
@@ -118,7 +118,7 @@ def _text(file: Path) -> str:
 
 
 def _made(known: dict[str, str | None], customer: list[str], refs: list[str], fields: list[str]) -> dict[str, Any]:
-    """A touchpoint of the flags; what they leave out is filled in as the kind usually has it."""
+    """Return a touchpoint from the flags; missing fields are filled in as the kind usually has them."""
     from schemas import kinds
     from services.runtime.clock import SystemClock, new_id
 
@@ -151,7 +151,7 @@ def _pair(text: str, flag: str) -> tuple[str, str]:
 
 
 def _value(text: str) -> Any:
-    """What `--set` means: JSON where it is JSON (a number, true, an object), else the text itself."""
+    """Return what `--set` means: JSON where it is JSON (a number, true, an object), else the text itself."""
     import json
 
     try:

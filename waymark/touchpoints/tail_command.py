@@ -127,7 +127,7 @@ async def _follow(client: "httpx2.AsyncClient", watch: "StreamRequest", as_json:
 
 
 def _note(event: "StreamEvent") -> str:
-    """What to say about an event that is no entry; nothing about most."""
+    """Return what to say about an event that is not an entry; nothing about most."""
     if event.name == "skipped":
         about = event.document.get("about", 0)
         return say(f"… about {about} more, too fast to show", f"… 너무 빨라 약 {about}건 생략")
@@ -153,7 +153,7 @@ def _show(entry: dict[str, Any], as_json: bool) -> None:
 
 
 def _show_later(news: dict[str, Any], as_json: bool) -> None:
-    """Say what became of an entry that stands above; that it waits is said by nothing being said."""
+    """Show the result of an entry that was printed before; an entry that still waits is not mentioned."""
     if as_json:
         import orjson
 
@@ -161,13 +161,13 @@ def _show_later(news: dict[str, Any], as_json: bool) -> None:
         out.file.flush()
     elif news["later"]["outcome"] != "waiting":
         lead = (f"{news['source'] or '?'} ", "cyan"), (news.get("id") or "", "bold")
-        out.print(Text.assemble(" " * 9, _fate(news["later"]), " ", *lead), highlight=False)
+        out.print(Text.assemble(" " * 9, _describe_result(news["later"]), " ", *lead), highlight=False)
         if news["later"]["outcome"] != "applied":
             _explain("", news["later"])
 
 
-def _fate(later: dict[str, Any]) -> tuple[str, str]:
-    """The words and the colour of what became of an entry."""
+def _describe_result(later: dict[str, Any]) -> tuple[str, str]:
+    """Return the words and the colour for the result of an entry."""
     english, korean, colour = FATES[later["outcome"]]
     code = f" {later['code']}" if "code" in later else ""
     return f"→ {say(english, korean)}{code}", colour
@@ -185,7 +185,7 @@ def _line(entry: dict[str, Any]) -> Text:
         (what, "bold"),
         (f" {became['kind']} · {became['channel']}" if became else "", ""),
         (f" {entry['code']}" if "code" in entry else "", colour),
-        *((" ", _fate(entry["later"])) if "later" in entry else ()),
+        *((" ", _describe_result(entry["later"])) if "later" in entry else ()),
     )
 
 

@@ -16,7 +16,7 @@ from services.alerts.deliver.webhook.target_guard import TargetGuard
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live.live_stream import LiveStream
 from services.runtime.clock import Clock
-from services.runtime.credentials.api_keys import KeyKind, KeyRing, Verdict
+from services.runtime.credentials.api_keys import KeyKind, KeyRing, KeyVerdict
 from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
 from services.runtime.postgres.pools import Pool
 
@@ -55,8 +55,8 @@ InjectedParts = Annotated[ApiParts, Depends(injected_parts)]
 _bearer = HTTPBearer(auto_error=False, description="A key made by `waymark keys create --role …`: `wm_agent_…`.")
 
 _REFUSALS = {
-    Verdict.EXPIRED: "This key has expired.",
-    Verdict.REVOKED: "This key was revoked.",
+    KeyVerdict.EXPIRED: "This key has expired.",
+    KeyVerdict.REVOKED: "This key was revoked.",
 }
 
 
@@ -68,7 +68,7 @@ def requires(role: KeyKind) -> Callable[..., Awaitable[Caller]]:
         if scheme.lower() != "bearer" or not text.strip():
             raise _unauthorized("key_missing", "Send your key in the header `Authorization: Bearer wm_…`.")
         verdict, key = await parts.keys.check(text)
-        if verdict is Verdict.UNVERIFIABLE:
+        if verdict is KeyVerdict.UNVERIFIABLE:
             raise Problem(
                 503, "keys_unverifiable", "Keys cannot be checked now; try again.", headers={"retry-after": "5"}
             )

@@ -18,7 +18,7 @@ from services.alerts.api.access import ApiParts
 from services.runtime.http.application import build_api
 from services.runtime.http.problems import Problem, problem_response
 from services.runtime.postgres.pools import TRANSIENT, is_transient
-from services.runtime.telemetry.health import Health
+from services.runtime.telemetry.health import HealthChecks
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -37,7 +37,7 @@ TAGS = (
 )
 
 
-def build(parts: ApiParts, health: Health) -> FastAPI:
+def build(parts: ApiParts, health: HealthChecks) -> FastAPI:
     """Return the application with every router and error handler."""
     app = build_api(
         title="Waymark alerts", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS

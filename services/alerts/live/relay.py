@@ -16,8 +16,8 @@ from schemas.documents import issue as issue_v1
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.live import feed_store
 from services.runtime.clock import Clock
-from services.runtime.kafka.producer import Publisher, PublishFailed
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.producer import PublishError, RecordPublisher
+from services.runtime.kafka.record import ProducerRecord
 from services.runtime.postgres.pools import Connection, Pool, acquire, check_writable, is_transient
 from services.runtime.telemetry.logs import get_logger
 
@@ -37,7 +37,7 @@ class IssueRelay:
 
     pool: Pool
     clock: Clock
-    publisher: Publisher
+    publisher: RecordPublisher
     failpoints: AlertsFailpoints
     line: Callable[[], Awaitable[str | None]]
     """Returns the line to publish on, None while no broker answers."""
@@ -53,7 +53,7 @@ class IssueRelay:
                 if line is not None:
                     async with acquire(self.pool) as connection:
                         await self._serve(connection, line)
-            except PublishFailed as error:
+            except PublishError as error:
                 _log.warning("issues not published", reason=error.reason)
             except Exception as error:
                 if not is_transient(error):
@@ -90,7 +90,7 @@ class IssueRelay:
         self._unsure |= {row.issue_id for row in rows}
         await self.publisher.publish(
             [
-                Record(
+                ProducerRecord(
                     topic=self.topic,
                     key=issue.id.encode(),
                     value=row.value,

@@ -8,7 +8,7 @@ from services.ingest.protection.wrong_keys import WrongKeyLimiter
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source, SourceScope
 from services.ingest.sources.source_keys import SourceKeys
-from services.runtime.credentials.api_keys import KeyKind, KeyRing, Verdict, parse
+from services.runtime.credentials.api_keys import KeyKind, KeyRing, KeyVerdict, parse
 
 ALL_SOURCES = None
 """What a viewer with an operator's key may look into."""
@@ -62,9 +62,9 @@ class SourceAuthenticator:
             verdict, stored = await self._operators.check(key)
         if stored is not None:
             self._sources.note_use(stored.key_id)
-        if verdict is Verdict.UNVERIFIABLE:
+        if verdict is KeyVerdict.UNVERIFIABLE:
             raise RequestRefusedError(RequestRefusal.KEYS_UNAVAILABLE, headers={"retry-after": "5"}, retry_after=5)
-        if verdict is not Verdict.VALID:
+        if verdict is not KeyVerdict.VALID:
             raise RequestRefusedError(
                 RequestRefusal.KEY_INVALID, headers={"www-authenticate": 'Bearer realm="waymark"'}
             )

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.runtime.http.application import beside
+from services.runtime.http.application import mount_beside
 
 Operation = Mapping[str, Any]
 """An OpenAPI operation: `summary`, `description`, `operationId`, `tags`, `responses` (the first is the good one),
@@ -87,7 +87,7 @@ class RawRouteApp:
     def __init__(self, api: FastAPI, table: RouteTable) -> None:
         self.api = api
         self._table = table
-        self._raw = beside(api, _to_its_route)
+        self._raw = mount_beside(api, _to_its_route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a raw route, or pass the request on."""

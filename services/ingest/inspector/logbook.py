@@ -17,7 +17,7 @@ import msgspec
 from schemas.documents.dead_letter import DeadLetterDocument
 from services.ingest.reasons import ItemOutcome, RequestRefusal
 from services.ingest.results.item_result import Facts, ItemResult
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 
 _PAGE_BYTES = 400
 _ENTRY_BYTES = 250
@@ -37,7 +37,7 @@ class RecordedResults(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of the touchpoints of one request. `written` are records by the position of their item."""
 
     results: Sequence[ItemResult]
-    written: Mapping[int, Record] = {}
+    written: Mapping[int, ProducerRecord] = {}
     sent: Mapping[int, bytes] = {}
 
 
@@ -140,7 +140,7 @@ class Logbook:
         source: str,
         at: datetime,
         results: Sequence[ItemResult],
-        written: Mapping[int, Record],
+        written: Mapping[int, ProducerRecord],
         rejects: Mapping[int, bytes],
     ) -> None:
         """Note what became of a request's touchpoints; `rejects` are the bytes as sent of those rejected."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.documents.touchpoint import SEALED
-from services.runtime.credentials.sealing import CannotUnsealError, Seal, Sealed
+from services.runtime.credentials.sealing import CannotUnsealError, SealedSecret, SecretSealer
 
 _LONGEST: Final = 4096
 """Characters of one text among the attributes, by the contract."""
@@ -24,7 +24,7 @@ class ValueSealer:
     """Seals and opens values of touchpoints; the first of `master_keys` is for new ones."""
 
     def __init__(self, master_keys: tuple[str, ...]) -> None:
-        self._seal = Seal(master_keys)
+        self._seal = SecretSealer(master_keys)
 
     def seal(self, value: Any, *, source: str, id_: str, path: str) -> str | list[str]:
         """Return what stands in place of the value at `path` of the touchpoint (`source`, `id_`)."""
@@ -51,7 +51,7 @@ class ValueSealer:
         except (binascii.Error, ValueError):
             raise CannotUnsealError("it is not whole") from None
         owner = _SEPARATOR.join((source, id_, path))
-        return msgspec.json.decode(self._seal.open(Sealed(material=material, master_key=key), owner=owner))
+        return msgspec.json.decode(self._seal.open(SealedSecret(material=material, master_key=key), owner=owner))
 
 
 def is_sealed(value: Any) -> bool:

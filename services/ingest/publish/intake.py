@@ -37,8 +37,8 @@ from services.ingest.touchpoint.acceptance import (
 from services.ingest.touchpoint.document import ItemLimits, UnreadableItem
 from services.ingest.touchpoint.repair import MemberRepair
 from services.runtime.clock import Clock, new_trace_id
-from services.runtime.kafka.producer import Publisher, PublishFailed
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.producer import PublishError, RecordPublisher
+from services.runtime.kafka.record import ProducerRecord
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -107,7 +107,7 @@ class _Plan:
     """What is to be published for one request. Positions are those of the items."""
 
     results: list[ItemResult | None]
-    records: list[Record]
+    records: list[ProducerRecord]
     positions: list[int]
     digests: dict[str, tuple[bytes, int]]
     repeats: list[tuple[int, int]]
@@ -120,7 +120,7 @@ class TouchpointIntake:
 
     def __init__(
         self,
-        publisher: Publisher,
+        publisher: RecordPublisher,
         rules: IntakeRules,
         duplicates: DuplicateMemory,
         dependencies: IntakeDependencies,
@@ -229,7 +229,7 @@ class TouchpointIntake:
         started = self._clock.monotonic()
         try:
             await self._publisher.publish(plan.records)
-        except PublishFailed as error:
+        except PublishError as error:
             self._metrics.publish_failures.inc()
             if not self._failing:  # once an outage, not once a request
                 _log.warning("touchpoints not acknowledged", reason=error.reason, count=len(error.failed))
@@ -242,12 +242,12 @@ class TouchpointIntake:
             self._failing = False
         return frozenset()
 
-    async def _publish_dead_letters(self, letters: list[Record], source: Source) -> None:
+    async def _publish_dead_letters(self, letters: list[ProducerRecord], source: Source) -> None:
         lost = 0
         try:
             async with asyncio.timeout(self._rules.dead_letter_timeout_s):
                 await self._publisher.publish(letters)
-        except PublishFailed as error:
+        except PublishError as error:
             lost = len(error.failed)
         except TimeoutError:
             lost = len(letters)
@@ -256,7 +256,7 @@ class TouchpointIntake:
             self._metrics.dead_letters.labels("lost").inc(lost)
         self._metrics.dead_letters.labels("written").inc(len(letters) - lost)
 
-    def _dead_letters(self, request: IntakeRequest, plan: _Plan, trace: str) -> list[Record]:
+    def _dead_letters(self, request: IntakeRequest, plan: _Plan, trace: str) -> list[ProducerRecord]:
         refused = [
             (at, result)
             for at, result in enumerate(plan.results)

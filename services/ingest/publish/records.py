@@ -13,7 +13,7 @@ from functools import lru_cache
 from schemas.documents import dead_letter, touchpoint
 from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
 from services.ingest.touchpoint.acceptance import AcceptedTouchpoint
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _KEY_BYTES = 16
@@ -35,9 +35,9 @@ def key_of(type_: str, value: str, secret: bytes) -> bytes:
     return hmac.digest(secret, f"{type_}{_SEPARATOR}{value}".encode(), "sha256")[:_KEY_BYTES].hex().encode()
 
 
-def touchpoint_record(accepted: AcceptedTouchpoint, secret: bytes, trace: str) -> Record:
+def touchpoint_record(accepted: AcceptedTouchpoint, secret: bytes, trace: str) -> ProducerRecord:
     """Return the record of an accepted touchpoint."""
-    return Record(
+    return ProducerRecord(
         topic=touchpoint.TOPIC,
         key=key_of(*accepted.key, secret),
         value=touchpoint.encode(accepted.touchpoint),
@@ -55,7 +55,7 @@ def dead_letter_record(  # noqa: PLR0913  a dead letter is all of this
     now: datetime,
     headers: Mapping[str, str],
     trace: str,
-) -> Record:
+) -> ProducerRecord:
     """Return the record of a rejected touchpoint, with the bytes that were sent."""
     value_base64, value_bytes = dead_letter.preserve(item)
     letter = DeadLetterDocument(
@@ -69,7 +69,7 @@ def dead_letter_record(  # noqa: PLR0913  a dead letter is all of this
         headers=dict(headers),
         source=source,
     )
-    return Record(
+    return ProducerRecord(
         topic=dead_letter.TOPIC,
         key=source.encode(),
         value=dead_letter.encode(letter),

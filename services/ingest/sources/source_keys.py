@@ -14,7 +14,7 @@ from typing import Protocol
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source
 from services.runtime.clock import Clock
-from services.runtime.credentials.api_keys import StoredKey, Verdict, judge, parse
+from services.runtime.credentials.api_keys import KeyVerdict, StoredKey, judge, parse
 from services.runtime.process.refreshing import refresh_for_ever
 from services.runtime.telemetry.health import CheckResult
 from services.runtime.telemetry.logs import get_logger
@@ -49,11 +49,11 @@ class SourceKeyStore(Protocol):
 
 
 _REFUSALS = {
-    Verdict.MALFORMED: RequestRefusal.KEY_INVALID,
-    Verdict.UNKNOWN: RequestRefusal.KEY_INVALID,
-    Verdict.REVOKED: RequestRefusal.KEY_REVOKED,
-    Verdict.EXPIRED: RequestRefusal.KEY_EXPIRED,
-    Verdict.UNVERIFIABLE: RequestRefusal.KEYS_UNAVAILABLE,
+    KeyVerdict.MALFORMED: RequestRefusal.KEY_INVALID,
+    KeyVerdict.UNKNOWN: RequestRefusal.KEY_INVALID,
+    KeyVerdict.REVOKED: RequestRefusal.KEY_REVOKED,
+    KeyVerdict.EXPIRED: RequestRefusal.KEY_EXPIRED,
+    KeyVerdict.UNVERIFIABLE: RequestRefusal.KEYS_UNAVAILABLE,
 }
 
 _ASK_WITHIN_S = 2.0
@@ -96,7 +96,7 @@ class SourceKeys:
         if found is None and ask:
             found = await self._find(presented.key_id)
         verdict = judge(presented, found.key if found is not None else None, self._clock.now())
-        if verdict is not Verdict.VALID or found is None:
+        if verdict is not KeyVerdict.VALID or found is None:
             raise self._refused(_REFUSALS[verdict])
         if found.source.disabled:
             raise self._refused(RequestRefusal.SOURCE_DISABLED)

@@ -37,7 +37,7 @@ from services.runtime.postgres.pools import (
 from services.runtime.process.startup import check_listening, open_postgres
 from services.runtime.process.tasks import TaskOwner
 from services.runtime.telemetry import logs
-from services.runtime.telemetry.health import Check, CheckResult, Health
+from services.runtime.telemetry.health import Check, CheckResult, HealthChecks
 
 _log = logs.get_logger(__name__)
 
@@ -58,7 +58,7 @@ TAGS = (
 
 def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRegistry) -> FastAPI:
     """Return the application over an open `pool`."""
-    health = Health(registry=registry, ready=(_database(pool), _schema(pool)))
+    health = HealthChecks(registry=registry, ready=(_database(pool), _schema(pool)))
     app = build_api(
         title="Waymark journey API", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
     )
@@ -85,7 +85,7 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
 
     Raises:
         SettingsError: a setting is wrong.
-        NotThereError: PostgreSQL cannot be reached within half a minute.
+        DependencyUnavailableError: PostgreSQL cannot be reached within half a minute.
     """
     logs.configure("journey-api", settings.common.log_level, settings.common.log_format)
     check_listening(ApiSettings, settings.api.host, settings.api.port)

@@ -10,7 +10,7 @@ from typing import Final
 
 from services.journey.api.messages import ReadRefusal
 from services.runtime.clock import Clock
-from services.runtime.credentials.api_keys import KeyKind, KeyRing, StoredKey, Verdict, parse
+from services.runtime.credentials.api_keys import KeyKind, KeyRing, KeyVerdict, StoredKey, parse
 from services.runtime.postgres.pools import TRANSIENT, Pool, acquire
 
 _FIND: Final = """
@@ -50,8 +50,8 @@ class ReadAuthenticator:
         return ReadAdmission(refusal=_refusal(verdict, key))
 
 
-def _refusal(verdict: Verdict, key: StoredKey | None) -> ReadRefusal | None:
-    if verdict is Verdict.UNVERIFIABLE:
+def _refusal(verdict: KeyVerdict, key: StoredKey | None) -> ReadRefusal | None:
+    if verdict is KeyVerdict.UNVERIFIABLE:
         return ReadRefusal.KEYS_UNVERIFIABLE
     if key is None or not key.kind.includes(KeyKind.READER):
         return ReadRefusal.KEY_INVALID

@@ -17,7 +17,7 @@ from services.runtime.log.applying import BatchApplier, RetryReason
 from services.runtime.log.batch import Batch, Run
 from services.runtime.log.dead_letters import DeadLetterGuard
 from services.runtime.postgres.pools import Pool, transaction
-from services.runtime.process.garbage_collection import uncollected
+from services.runtime.process.garbage_collection import without_collection
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Applier:
         """
         self.intake.applying = True
         try:
-            with uncollected():
+            with without_collection():
                 batch = gather(chunks)
             await self.failpoints.reached(WorkerFailpoint.AFTER_FETCH)
             await self._applier.apply(batch)
@@ -55,7 +55,7 @@ class Applier:
     async def _once(self, batch: Batch[BatchRecord], *, bury: bool) -> None:
         await self.failpoints.reached(WorkerFailpoint.BEFORE_TRANSACTION)
         started = self.clock.monotonic()
-        with uncollected():
+        with without_collection():
             async with transaction(self.pool) as connection:
                 applied = await self.attempt.apply(connection, batch, bury=bury)
         self.limit.committed(applied.dead)

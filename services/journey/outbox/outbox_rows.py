@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.runtime.kafka.record import Headers, Record
+from services.runtime.kafka.record import Headers, ProducerRecord
 from services.runtime.postgres.pools import Connection
 
 _CLAIM_LOCK = 7_215_309  # any number that nothing else in this database uses
@@ -21,7 +21,7 @@ class OutgoingRecord:
     """A record to publish, with its customer."""
 
     customer_id: UUID
-    record: Record
+    record: ProducerRecord
 
 
 _COLUMNS = ("topic", "key", "customer_id", "headers", "value")
@@ -44,7 +44,7 @@ class LeasedRecord:
     """A record that this relay may publish until the lease ends."""
 
     id: int
-    record: Record
+    record: ProducerRecord
 
 
 _LOOK_AT = 2_000
@@ -83,7 +83,9 @@ async def lease(connection: Connection, customers: int, lease_s: float) -> list[
     return [
         LeasedRecord(
             id=row["id"],
-            record=Record(topic=row["topic"], key=row["key"], value=row["value"], headers=_headers(row["headers"])),
+            record=ProducerRecord(
+                topic=row["topic"], key=row["key"], value=row["value"], headers=_headers(row["headers"])
+            ),
         )
         for row in sorted(rows, key=lambda row: row["id"])
     ]

@@ -14,7 +14,7 @@ from services.journey.failpoints import Failpoints, WorkerFailpoint
 from services.journey.metrics import FrictionMetrics
 from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import LeasedRecord
-from services.runtime.kafka.producer import Publisher, PublishFailed
+from services.runtime.kafka.producer import PublishError, RecordPublisher
 from services.runtime.postgres.pools import Pool, acquire, is_transient, transaction
 from services.runtime.telemetry.logs import get_logger
 
@@ -36,7 +36,7 @@ class Relay:
     """Publishes on `line`. `keep_days` is how long published rows are kept."""
 
     pool: Pool
-    publisher: Publisher
+    publisher: RecordPublisher
     line: str
     metrics: FrictionMetrics
     failpoints: Failpoints
@@ -60,7 +60,7 @@ class Relay:
                 await self._drain()
                 await self._measure()
                 looks += 1
-            except PublishFailed as error:
+            except PublishError as error:
                 self.metrics.publish_failures.labels(error.reason).inc()
                 _log.warning("records not published", reason=error.reason, records=len(error.failed))
                 await asyncio.sleep(self.every_s)
@@ -86,7 +86,7 @@ class Relay:
         """Publish one lease's worth, and return how many records that were.
 
         Raises:
-            PublishFailed: some are not acknowledged; they are free for the next look, all others are marked.
+            PublishError: some are not acknowledged; they are free for the next look, all others are marked.
         """
         async with transaction(self.pool) as connection:
             leased = await outbox_rows.lease(connection, CUSTOMERS_AT_ONCE, self.lease_s)
@@ -94,7 +94,7 @@ class Relay:
             return 0
         try:
             await self.publisher.publish([one.record for one in leased])
-        except PublishFailed as error:
+        except PublishError as error:
             await self._settle(_before_the_first_failure(leased, error.failed), leased)
             raise
         await self.failpoints.reached(WorkerFailpoint.AFTER_PUBLISH)

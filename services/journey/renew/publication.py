@@ -17,7 +17,7 @@ from services.journey.domain.friction import Friction
 from services.journey.domain.journey import Journey
 from services.journey.outbox.outbox_rows import OutgoingRecord
 from services.journey.store.journeys import RetiredJourney
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 
 _ORIGIN = origin("journey")
 _FRICTION = Codec(Friction)
@@ -27,7 +27,7 @@ _FRICTION = Codec(Friction)
 class PublishedDocument:
     """A document ready to be stored (`payload`, text for a json column) and to be published (`record`)."""
 
-    record: Record
+    record: ProducerRecord
 
     @property
     def payload(self) -> str:
@@ -47,7 +47,7 @@ def friction(said: Friction, trace: str | None) -> PublishedDocument:
     )
     key = str(said.customer_id).encode()
     return PublishedDocument(
-        record=Record(topic=friction_v1.TOPIC, key=key, value=_FRICTION.encode(said), headers=attributes)
+        record=ProducerRecord(topic=friction_v1.TOPIC, key=key, value=_FRICTION.encode(said), headers=attributes)
     )
 
 
@@ -78,5 +78,7 @@ def gone_journey(last: str, gone: RetiredJourney, now: datetime, trace: str | No
 
 def _journey(said: journey_v1.JourneyDocument, trace: str | None) -> PublishedDocument:
     value = journey_v1.encode(said)
-    record = Record(topic=journey_v1.TOPIC, key=said.id.encode(), value=value, headers=journey_v1.headers(said, trace))
+    record = ProducerRecord(
+        topic=journey_v1.TOPIC, key=said.id.encode(), value=value, headers=journey_v1.headers(said, trace)
+    )
     return PublishedDocument(record=record)

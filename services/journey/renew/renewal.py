@@ -23,7 +23,7 @@ from services.journey.renew.customer_update import CustomerComparison, CustomerU
 from services.journey.renew.writer import CustomerWriter, WriteCounts
 from services.journey.store import frictions, journeys, timer_rows, touchpoints
 from services.runtime.postgres.pools import Connection
-from services.runtime.process.tasks import beside
+from services.runtime.process.tasks import run_beside
 
 GROUP = 100
 """Customers whose histories are read, compared and written together. Three groups are in memory: while one is compared,
@@ -95,7 +95,7 @@ class CustomerRenewer:
         compared: Sequence[CustomerComparison] = ()
         for group, following in zip_longest(groups, groups[1:], fillvalue=()):
             done = asyncio.Event()
-            async with beside("renewal", session.meanwhile(compared, following, done)) as moving:
+            async with run_beside("renewal", session.meanwhile(compared, following, done)) as moving:
                 compared = await self._compare_all(group, updates, kept, now)
                 done.set()
             kept = moving.result()

@@ -1,7 +1,7 @@
-"""How Kafka is reached: bootstrap servers, TLS, who we are. One value, which every client of ours is made from.
+"""How Kafka is reached: bootstrap servers, TLS, and who we are, as one value from which every client is made.
 
-Leaves reading the environment to `settings` and connecting to the clients. What is given as plain text, `host:port,…`,
-means brokers that ask for neither TLS nor a name.
+Leaves reading the environment to `settings` and connecting to the clients. Plain text, `host:port,…`, means brokers
+that ask for neither TLS nor a name.
 """
 
 import re
@@ -87,8 +87,8 @@ def check_servers(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """What was set about TLS and names, to be checked together. Empty text is what was not set."""
+class BrokerAccess:
+    """The settings about TLS and names, to be checked together. Empty text is a setting that was not given."""
 
     protocol: str
     mechanism: str

@@ -1,4 +1,4 @@
-"""Every parameter that a URL of PostgreSQL may have: what it may say, and who follows it.
+"""Every parameter that a PostgreSQL URL may have: its values, and who follows it.
 
 The commands speak through libpq, the services through asyncpg, which follows fewer of its parameters and takes any
 other for a setting of the server. This is the one place that says which is which.
@@ -10,8 +10,8 @@ from enum import Enum, auto
 from typing import Final
 
 
-class Form(Enum):
-    """What a value looks like."""
+class ParameterForm(Enum):
+    """What a value must look like."""
 
     TEXT = auto()
     NUMBER = auto()
@@ -19,8 +19,8 @@ class Form(Enum):
     FILE = auto()
 
 
-class Reach(Enum):
-    """How far a parameter reaches into the services."""
+class ParameterReach(Enum):
+    """Who follows a parameter: the services' driver, the server, or only the commands."""
 
     DRIVER = auto()
     """Their driver follows it, or hands it to the server, which does."""
@@ -33,14 +33,14 @@ class Reach(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """One parameter of libpq. `choices`, where there are any, are all that it takes.
+class LibpqParameter:
+    """One parameter of libpq. `choices`, where given, are all the values that it takes.
 
-    `refused` says of each value (`*`: of any other) that no process can follow what to give in its place.
+    `refused` says for a value that no process can follow (`*`: for any other) what to give in its place.
     """
 
-    reach: Reach = Reach.DRIVER
-    form: Form = Form.TEXT
+    reach: ParameterReach = ParameterReach.DRIVER
+    form: ParameterForm = ParameterForm.TEXT
     choices: tuple[str, ...] = ()
     refused: Mapping[str, str] | None = None
 
@@ -50,71 +50,73 @@ class Parameter:
         return refused.get(value, refused.get("*"))
 
 
-def _choice(*choices: str, reach: Reach = Reach.DRIVER, refused: Mapping[str, str] | None = None) -> Parameter:
-    return Parameter(reach=reach, choices=choices, refused=refused)
+def _choice(
+    *choices: str, reach: ParameterReach = ParameterReach.DRIVER, refused: Mapping[str, str] | None = None
+) -> LibpqParameter:
+    return LibpqParameter(reach=reach, choices=choices, refused=refused)
 
 
-def _refused(instead: str) -> Parameter:
-    return Parameter(refused={"*": instead})
+def _refused(instead: str) -> LibpqParameter:
+    return LibpqParameter(refused={"*": instead})
 
 
 _TLS_VERSIONS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _OTHER_PROOF: Final = "services log in by password or certificate; give one of these"
 
-PARAMETERS: Final[Mapping[str, Parameter]] = {
+PARAMETERS: Final[Mapping[str, LibpqParameter]] = {
     # Where, and as whom.
-    "host": Parameter(),
+    "host": LibpqParameter(),
     "hostaddr": _refused("services would look the host's name up; give the address as the host"),
-    "port": Parameter(form=Form.PORTS),
-    "dbname": Parameter(),
-    "user": Parameter(),
-    "password": Parameter(),
-    "passfile": Parameter(form=Form.FILE),
-    "service": Parameter(),
+    "port": LibpqParameter(form=ParameterForm.PORTS),
+    "dbname": LibpqParameter(),
+    "user": LibpqParameter(),
+    "password": LibpqParameter(),
+    "passfile": LibpqParameter(form=ParameterForm.FILE),
+    "service": LibpqParameter(),
     "target_session_attrs": _choice("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
-    "load_balance_hosts": _choice("disable", "random", reach=Reach.OURS),
+    "load_balance_hosts": _choice("disable", "random", reach=ParameterReach.OURS),
     # How a session begins.
-    "application_name": Parameter(),
-    "fallback_application_name": Parameter(reach=Reach.OURS),
-    "client_encoding": Parameter(reach=Reach.OURS),
-    "options": Parameter(),
+    "application_name": LibpqParameter(),
+    "fallback_application_name": LibpqParameter(reach=ParameterReach.OURS),
+    "client_encoding": LibpqParameter(reach=ParameterReach.OURS),
+    "options": LibpqParameter(),
     "replication": _refused("a session for replication runs no queries; take it out"),
-    "min_protocol_version": Parameter(reach=Reach.COMMANDS),
-    "max_protocol_version": Parameter(reach=Reach.OURS),
+    "min_protocol_version": LibpqParameter(reach=ParameterReach.COMMANDS),
+    "max_protocol_version": LibpqParameter(reach=ParameterReach.OURS),
     # How long silence is borne.
-    "connect_timeout": Parameter(form=Form.NUMBER, reach=Reach.OURS),
-    "keepalives": Parameter(form=Form.NUMBER, reach=Reach.OURS),
-    "keepalives_idle": Parameter(form=Form.NUMBER, reach=Reach.OURS),
-    "keepalives_interval": Parameter(form=Form.NUMBER, reach=Reach.OURS),
-    "keepalives_count": Parameter(form=Form.NUMBER, reach=Reach.OURS),
-    "tcp_user_timeout": Parameter(form=Form.NUMBER, reach=Reach.OURS),
+    "connect_timeout": LibpqParameter(form=ParameterForm.NUMBER, reach=ParameterReach.OURS),
+    "keepalives": LibpqParameter(form=ParameterForm.NUMBER, reach=ParameterReach.OURS),
+    "keepalives_idle": LibpqParameter(form=ParameterForm.NUMBER, reach=ParameterReach.OURS),
+    "keepalives_interval": LibpqParameter(form=ParameterForm.NUMBER, reach=ParameterReach.OURS),
+    "keepalives_count": LibpqParameter(form=ParameterForm.NUMBER, reach=ParameterReach.OURS),
+    "tcp_user_timeout": LibpqParameter(form=ParameterForm.NUMBER, reach=ParameterReach.OURS),
     # TLS.
     "sslmode": _choice("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
     "sslnegotiation": _choice("postgres", "direct"),
-    "sslcert": Parameter(form=Form.FILE),
-    "sslkey": Parameter(form=Form.FILE),
-    "sslpassword": Parameter(),
-    "sslrootcert": Parameter(form=Form.FILE),
-    "sslcrl": Parameter(form=Form.FILE),
+    "sslcert": LibpqParameter(form=ParameterForm.FILE),
+    "sslkey": LibpqParameter(form=ParameterForm.FILE),
+    "sslpassword": LibpqParameter(),
+    "sslrootcert": LibpqParameter(form=ParameterForm.FILE),
+    "sslcrl": LibpqParameter(form=ParameterForm.FILE),
     "sslcrldir": _refused("services read one file of revoked certificates; give it as sslcrl"),
     "ssl_min_protocol_version": _choice(*_TLS_VERSIONS),
     "ssl_max_protocol_version": _choice(*_TLS_VERSIONS),
-    "sslcertmode": _choice("disable", "allow", "require", reach=Reach.COMMANDS),
-    "sslcompression": _choice("0", "1", reach=Reach.OURS),
-    "sslsni": _choice("0", "1", reach=Reach.OURS),
+    "sslcertmode": _choice("disable", "allow", "require", reach=ParameterReach.COMMANDS),
+    "sslcompression": _choice("0", "1", reach=ParameterReach.OURS),
+    "sslsni": _choice("0", "1", reach=ParameterReach.OURS),
     "sslkeylogfile": _refused("it would write the keys of the encryption into a file; take it out"),
     # How each side proves itself.
-    "channel_binding": _choice("disable", "prefer", "require", reach=Reach.COMMANDS),
-    "require_auth": Parameter(reach=Reach.COMMANDS),
-    "requirepeer": Parameter(reach=Reach.COMMANDS),
+    "channel_binding": _choice("disable", "prefer", "require", reach=ParameterReach.COMMANDS),
+    "require_auth": LibpqParameter(reach=ParameterReach.COMMANDS),
+    "requirepeer": LibpqParameter(reach=ParameterReach.COMMANDS),
     "gssencmode": _choice(
         *("disable", "prefer", "require"),
-        reach=Reach.OURS,
+        reach=ParameterReach.OURS,
         refused={"require": "services encrypt by TLS alone; give sslmode=verify-full in its place"},
     ),
-    "krbsrvname": Parameter(),
-    "gsslib": Parameter(),
-    "gssdelegation": _choice("0", "1", reach=Reach.OURS),
+    "krbsrvname": LibpqParameter(),
+    "gsslib": LibpqParameter(),
+    "gssdelegation": _choice("0", "1", reach=ParameterReach.OURS),
     "scram_client_key": _refused(_OTHER_PROOF),
     "scram_server_key": _refused(_OTHER_PROOF),
     "oauth_issuer": _refused(_OTHER_PROOF),
@@ -132,11 +134,15 @@ SYSTEM: Final = "system"
 
 
 def is_followed_by_services(name: str) -> bool:
-    """Whether the services' driver, or the server, knows what to do with it."""
-    return name in PARAMETERS and PARAMETERS[name].reach is Reach.DRIVER
+    """Return whether the services' driver, or the server, acts on the parameter."""
+    return name in PARAMETERS and PARAMETERS[name].reach is ParameterReach.DRIVER
 
 
 def is_for_commands(name: str, value: str) -> bool:
-    """Whether it demands something that only commands see to."""
+    """Return whether the parameter demands something that only the commands do."""
     parameter = PARAMETERS.get(name)
-    return parameter is not None and parameter.reach is Reach.COMMANDS and value not in {"disable", "allow", "prefer"}
+    return (
+        parameter is not None
+        and parameter.reach is ParameterReach.COMMANDS
+        and value not in {"disable", "allow", "prefer"}
+    )

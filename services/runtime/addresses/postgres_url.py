@@ -1,7 +1,7 @@
-"""What is wrong with the URL of a PostgreSQL database, said before a driver sees it and without ever quoting it.
+"""Finds what is wrong with a PostgreSQL URL before a driver sees it, without ever quoting it.
 
-Drivers read such a URL each in its own way, and some put what they could not read (a piece of the password, as a rule)
-into the text of their errors. Leaves connecting, and what the parameters mean, to the drivers.
+Each driver reads such a URL in its own way, and some put what they could not read (often a piece of the password) into
+their error texts. Leaves connecting to `services.runtime.postgres`, and the meaning of parameters to `libpq`.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from services.runtime.addresses import libpq, tls_files, value_forms
-from services.runtime.addresses.libpq import PARAMETERS, SYSTEM, Form
+from services.runtime.addresses.libpq import PARAMETERS, SYSTEM, ParameterForm
 
 SHAPE: Final = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
 
@@ -19,7 +19,7 @@ _ENCODED: Final = {character: f"%{ord(character):02X}" for character in "/#?@[]%
 
 
 def problems(url: str) -> list[str]:
-    """Return what is wrong with `url`, one sentence each with the mend; none where drivers can read it."""
+    """Return what is wrong with `url`, one sentence each with its correction; nothing where drivers can read it."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in {"postgresql", "postgres"}:
         return [f"is no URL of PostgreSQL: it has to begin with postgresql:// and look like {SHAPE}"]
@@ -111,11 +111,11 @@ def _value(name: str, value: str) -> Iterator[str]:
         yield f"{name} is none of {', '.join(parameter.choices)}"
     elif (instead := parameter.refusal(value)) is not None:
         yield f"has the parameter {name}{f'={value}' if parameter.choices else ''}: {instead}"
-    if parameter.form is Form.NUMBER and not re.fullmatch(r"-?[0-9]{1,9}", value):
+    if parameter.form is ParameterForm.NUMBER and not re.fullmatch(r"-?[0-9]{1,9}", value):
         yield f"{name} is no number"
-    if parameter.form is Form.PORTS and not all(value_forms.is_port(port) for port in value.split(",")):
+    if parameter.form is ParameterForm.PORTS and not all(value_forms.is_port(port) for port in value.split(",")):
         yield "the parameter port is no number from 1 to 65535"
-    if parameter.form is Form.FILE and not (name == "sslrootcert" and value == SYSTEM):
+    if parameter.form is ParameterForm.FILE and not (name == "sslrootcert" and value == SYSTEM):
         try:
             value_forms.file(value)
         except ValueError as error:

@@ -1,6 +1,6 @@
-"""What the parameters for TLS in a URL of PostgreSQL come to: files that can be used, and whom the machine trusts.
+"""Checks the TLS files that a PostgreSQL URL names, and builds the context for servers that must prove who they are.
 
-A driver opens the files with the first session and takes what is wrong with them for a server that is away.
+A driver opens the files with the first session, and mistakes what is wrong with them for a server that is away.
 """
 
 import ssl
@@ -27,7 +27,7 @@ _VERSIONS: Final = {
 
 
 def problems(given: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is wrong with the files and their fitting together; a value is never quoted."""
+    """Yield what is wrong with the files, alone and together; a value is never quoted."""
     if given.get("sslrootcert") == SYSTEM and given.get("sslmode", FULL) != FULL:
         yield f"sslrootcert={SYSTEM} believes every server of the world; it needs sslmode={FULL}"
     for name in ("sslrootcert", "sslcrl"):
@@ -38,7 +38,7 @@ def problems(given: Mapping[str, str]) -> Iterator[str]:
 
 
 def context(given: Mapping[str, str]) -> ssl.SSLContext:
-    """Return what holds for a server that has to be signed for by somebody whom this machine trusts.
+    """Return a context that accepts only a server whose certificate this machine trusts.
 
     Raises:
         OSError: a file cannot be used.

@@ -21,7 +21,7 @@ MOST_CHARACTERS = 255
 
 
 def is_host(text: str) -> bool:
-    """Whether `text` is an address, or a name that DNS could know."""
+    """Return whether `text` is an address, or a name that DNS could know."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -77,7 +77,7 @@ def _readable(path: Path, mode: int, kind: str) -> None:
 
 
 def networks(text: str) -> str:
-    """Networks, comma separated."""
+    """Return networks from a comma-separated list."""
     for number, word in enumerate(words(text), start=1):
         try:
             ipaddress.ip_network(word, strict=False)
@@ -128,12 +128,12 @@ def _is_place(place: str) -> bool:
 
 
 def is_port(text: str) -> bool:
-    """Whether `text` is the number of a port that somebody can listen on."""
+    """Return whether `text` is a port number that can be listened on."""
     return text.isascii() and text.isdigit() and 0 < int(text) < 65_536 and len(text) <= 5
 
 
 def words(text: str) -> list[str]:
-    """What stands between the commas, without blanks; nothing empty."""
+    """Return the parts between commas, without blanks and without empty ones."""
     return [word.strip() for word in text.split(",") if word.strip()]
 
 

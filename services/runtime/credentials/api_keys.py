@@ -47,7 +47,7 @@ class MintedKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresentedKey:
-    """A key as a caller sent it, taken apart but not yet believed."""
+    """A key as a caller sent it: split into parts, but not yet verified."""
 
     kind: KeyKind
     key_id: str
@@ -66,8 +66,8 @@ class StoredKey:
     revoked: bool = False
 
 
-class Verdict(StrEnum):
-    """Why a key was believed or not."""
+class KeyVerdict(StrEnum):
+    """Why a key was accepted or refused."""
 
     VALID = "valid"
     MALFORMED = "malformed"
@@ -85,7 +85,7 @@ def mint(kind: KeyKind) -> MintedKey:
 
 
 def parse(text: str) -> PresentedKey | None:
-    """Take a key apart, or return None where it does not look like one of ours."""
+    """Split a key into its parts, or return None where it does not look like one of ours."""
     parts = text.strip().split("_")
     if len(parts) != 4 or parts[0] != "wm" or len(text) > 200 or not text.isascii():
         return None
@@ -134,18 +134,18 @@ class KeyRing:
         self._capacity = capacity
         self._cache: OrderedDict[str, _Cached] = OrderedDict()
 
-    async def check(self, text: str) -> tuple[Verdict, StoredKey | None]:
+    async def check(self, text: str) -> tuple[KeyVerdict, StoredKey | None]:
         """Return the verdict on a presented key and, where it is valid, the stored one."""
         presented = parse(text)
         if presented is None:
-            return Verdict.MALFORMED, None
+            return KeyVerdict.MALFORMED, None
         try:
             stored = await self._find(presented.key_id)
         except self._outages as error:
             _log.warning("keys cannot be verified", reason=type(error).__name__)
-            return Verdict.UNVERIFIABLE, None
+            return KeyVerdict.UNVERIFIABLE, None
         verdict = judge(presented, stored, self._clock.now())
-        return verdict, stored if verdict is Verdict.VALID else None
+        return verdict, stored if verdict is KeyVerdict.VALID else None
 
     async def _find(self, key_id: str) -> StoredKey | None:
         now = self._clock.monotonic()
@@ -165,14 +165,14 @@ class KeyRing:
         return key
 
 
-def judge(presented: PresentedKey, stored: StoredKey | None, now: datetime) -> Verdict:
+def judge(presented: PresentedKey, stored: StoredKey | None, now: datetime) -> KeyVerdict:
     """Decide whether `presented` is the key that is stored, in constant time."""
     expected = stored.secret_hash if stored is not None else bytes(32)
     same = hmac.compare_digest(presented.secret_hash, expected)
     if stored is None or not same or presented.kind is not stored.kind:
-        return Verdict.UNKNOWN
+        return KeyVerdict.UNKNOWN
     if stored.revoked:
-        return Verdict.REVOKED
+        return KeyVerdict.REVOKED
     if stored.expires_at is not None and stored.expires_at <= now:
-        return Verdict.EXPIRED
-    return Verdict.VALID
+        return KeyVerdict.EXPIRED
+    return KeyVerdict.VALID

@@ -20,19 +20,19 @@ _KEY_BYTES = 32
 
 
 class CannotUnsealError(Exception):
-    """A secret was sealed under a master key that the settings do not name, or for something else."""
+    """The secret was sealed under a master key that the settings do not name, or for another purpose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed:
-    """A secret as it is stored: bytes, and the name of the master key they are sealed under."""
+class SealedSecret:
+    """A secret as it is stored: bytes, and the name of the master key that sealed them."""
 
     material: bytes
     master_key: str | None
 
 
-class Seal:
-    """Seals and opens with the master keys of this process; the first is for new secrets."""
+class SecretSealer:
+    """Seals and opens secrets with the master keys of this process; the first seals new ones."""
 
     def __init__(self, master_keys: Sequence[str]) -> None:
         self._keys = {_name(key): _derived(key) for key in master_keys}
@@ -43,16 +43,16 @@ class Seal:
         """Whether new secrets are sealed instead of kept as they are."""
         return self._current is not None
 
-    def seal(self, secret: str, *, owner: str, nonce: bytes) -> Sealed:
+    def seal(self, secret: str, *, owner: str, nonce: bytes) -> SealedSecret:
         """Return `secret` as it is to be stored for `owner`; `nonce` is 12 random bytes, never used before."""
         if self._current is None:
-            return Sealed(material=secret.encode(), master_key=None)
+            return SealedSecret(material=secret.encode(), master_key=None)
         if len(nonce) != _NONCE_BYTES:
             raise ValueError("a nonce has 12 bytes")
         text = AESGCM(self._keys[self._current]).encrypt(nonce, secret.encode(), owner.encode())
-        return Sealed(material=nonce + text, master_key=self._current)
+        return SealedSecret(material=nonce + text, master_key=self._current)
 
-    def open(self, sealed: Sealed, *, owner: str) -> str:
+    def open(self, sealed: SealedSecret, *, owner: str) -> str:
         """Return the secret of `owner`.
 
         Raises:

@@ -21,10 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.runtime.http import docs
 from services.runtime.http.bodies import BodyLimit
 from services.runtime.http.fields import path_of
-from services.runtime.http.methods import Methods
+from services.runtime.http.methods import MethodDefaults
 from services.runtime.http.problems import TITLES, FieldProblem, Problem, problem_response
-from services.runtime.telemetry.health import Health
-from services.runtime.telemetry.histograms import Distribution, Series
+from services.runtime.telemetry.health import HealthChecks
+from services.runtime.telemetry.histograms import FastHistogram, HistogramSeries
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -39,7 +39,7 @@ class HttpMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ("route", "method", "code_class")
         self.requests = Counter("waymark_http_requests", "HTTP requests answered.", labels, registry=registry)
-        self.seconds = Distribution(
+        self.seconds = FastHistogram(
             "waymark_http_request_duration_seconds",
             "Seconds from the first byte of a request to the last of its answer.",
             ("route", "method"),
@@ -55,7 +55,7 @@ class _Measured:
         self._app = app
         self._metrics = metrics
         # Finding a metric by its labels costs more than counting; there are few, since both templates and methods are.
-        self._found: dict[tuple[str, str, int], tuple[Counter, Series]] = {}
+        self._found: dict[tuple[str, str, int], tuple[Counter, HistogramSeries]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,7 +80,7 @@ class _Measured:
             requests.inc()
             seconds.observe(loop.time() - started)
 
-    def _find(self, labels: tuple[str, str, int]) -> tuple[Counter, Series]:
+    def _find(self, labels: tuple[str, str, int]) -> tuple[Counter, HistogramSeries]:
         template, method, hundreds = labels
         requests = self._metrics.requests.labels(template, method, f"{hundreds}xx")
         found = self._found[labels] = (requests, self._metrics.seconds.labels(template, method))
@@ -95,7 +95,7 @@ def build_api(
     title: str,
     description: str,
     version: str,
-    health: Health,
+    health: HealthChecks,
     lifespan: Lifespan | None = None,
     tags: Sequence[Mapping[str, Any]] = (),
 ) -> FastAPI:
@@ -117,21 +117,21 @@ def build_api(
     app.state.http_metrics = HttpMetrics(health.registry)
     docs.add_docs(app)
     app.add_middleware(BodyLimit, most=MAX_BODY_BYTES)
-    app.add_middleware(Methods, routes=app.router.routes)
+    app.add_middleware(MethodDefaults, routes=app.router.routes)
     app.add_middleware(_Measured, metrics=app.state.http_metrics)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(Exception, _on_bug)
+    app.add_exception_handler(Exception, _on_unexpected_error)
     return app
 
 
-def beside(api: FastAPI, app: ASGIApp) -> ASGIApp:
-    """Return `app` to be served beside `api`: measured, and its failures answered and logged, like its requests.
+def mount_beside(api: FastAPI, app: ASGIApp) -> ASGIApp:
+    """Return `app` to be served beside `api`, with its requests measured and its failures logged like the API's.
 
     `app` sets `scope["route"]`, by which requests are measured, before it answers.
     """
-    return ServerErrorMiddleware(_Measured(app, api.state.http_metrics), handler=_on_bug)
+    return ServerErrorMiddleware(_Measured(app, api.state.http_metrics), handler=_on_unexpected_error)
 
 
 async def _on_problem(_request: Request, error: Exception) -> Response:
@@ -153,7 +153,7 @@ _HTTP_PROBLEMS = {
 
 
 def http_problem(error: HTTPException) -> Problem:
-    """Return as a problem what the framework refused."""
+    """Return the framework's refusal as a problem."""
     code, message = _HTTP_PROBLEMS.get(error.status_code, ("http_error", TITLES.get(error.status_code, "Error")))
     return Problem(error.status_code, code, message, headers=error.headers)
 
@@ -165,28 +165,29 @@ async def _on_invalid(_request: Request, error: Exception) -> Response:
 
 
 def field_problems(error: RequestValidationError) -> list[FieldProblem]:
-    """Return what is wrong with each field, twenty at most, without what stood there."""
+    """Return what is wrong with each field, twenty at most, without the values given."""
     return [
-        FieldProblem(path=path_of(item), code=str(item["type"]), message=_said(item)) for item in error.errors()[:20]
+        FieldProblem(path=path_of(item), code=str(item["type"]), message=_message_without_value(item))
+        for item in error.errors()[:20]
     ]
 
 
-def _said(error: Mapping[str, Any]) -> str:
+def _message_without_value(error: Mapping[str, Any]) -> str:
     """Return pydantic's sentence, less what it quotes: of a wrong UUID it repeats a character."""
     message = str(error["msg"])
     return message.partition(", invalid")[0] if error["type"] == "uuid_parsing" else message
 
 
-async def _on_bug(request: Request, error: Exception) -> Response:
+async def _on_unexpected_error(request: Request, error: Exception) -> Response:
     route = getattr(request.scope.get("route"), "path", "unrouted")
     _log.error("request failed", route=route, method=request.method, exc_info=error)
     return problem_response(Problem(500, "internal_error", "This is our fault, not yours. It has been logged."))
 
 
-def ops_app(health: Health) -> Starlette:
+def ops_app(health: HealthChecks) -> Starlette:
     """Return the application of a process that has no API: health and metrics alone."""
     routes = health.routes()
     app = Starlette(routes=routes, exception_handlers={HTTPException: _on_http_exception})
     app.router.redirect_slashes = False
-    app.add_middleware(Methods, routes=routes)
+    app.add_middleware(MethodDefaults, routes=routes)
     return app

@@ -1,4 +1,4 @@
-"""A bound on the bodies of requests, refused as every other refusal is: by the application's own handlers."""
+"""Limits the size of request bodies; the application's own handlers refuse a larger one, like any other request."""
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -1,4 +1,4 @@
-"""`/docs`: what an application takes and gives, to read and to try, without the internet and below any path prefix."""
+"""`/docs`: an application's reference, to read and to try, without the internet and below any path prefix."""
 
 from functools import cache
 from importlib.resources import files
@@ -21,7 +21,7 @@ _FOLDER = "static-offline-docs"
 
 
 def add_docs(app: FastAPI) -> None:
-    """Add the page and what it is made of; it refers to all of it, and to `openapi.json`, relatively."""
+    """Add the page and its files; it refers to them, and to `openapi.json`, by relative links."""
     page = get_swagger_ui_html(
         openapi_url="openapi.json",
         title=app.title,

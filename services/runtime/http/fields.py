@@ -1,4 +1,4 @@
-"""Kinds of fields that every API takes, without what a database refuses: NUL, times that have no form in UTC."""
+"""Field types of every API, which refuse what a database cannot store: NUL, and times that have no form in UTC."""
 
 import re
 from collections.abc import Iterable, Mapping

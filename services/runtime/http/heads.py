@@ -26,11 +26,11 @@ _ANSWER = (
 )
 
 
-class TwoInOne:
-    """A transport that writes two pieces as one: the head of an answer waits for its body.
+class CoalescingTransport:
+    """A transport that writes the head of an answer together with its body, as one piece.
 
-    A head that stays alone (of a stream, say) leaves at the end of this turn of the loop, so nothing waits for long and
-    one piece at most is held. What is not about writing is the transport's own.
+    A head that stays alone (of a stream, for example) leaves at the end of this turn of the loop, so nothing waits
+    for long and at most one piece is held. Everything but writing is the transport's own.
     """
 
     __slots__ = ("_held", "_loop", "_transport", "get_extra_info", "is_closing", "pause_reading", "resume_reading")
@@ -69,7 +69,7 @@ class TwoInOne:
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a bound on heads; refuses with 431 or 408 and closes the connection."""
+    """uvicorn's protocol with limits on request heads; answers 431 or 408 and closes the connection."""
 
     _head_bytes = 0
     _arriving = 0
@@ -79,11 +79,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Start the clock for the first head."""
-        super().connection_made(TwoInOne(transport, self.loop))  # type: ignore[arg-type]  # all that uvicorn needs
+        super().connection_made(CoalescingTransport(transport, self.loop))  # type: ignore[arg-type]  # all that uvicorn needs
         self._start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the timer of the current head."""
         self._stop_clock()
         super().connection_lost(exc)
 
@@ -101,7 +101,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._start_clock()
 
     def on_message_begin(self) -> None:
-        """Begin to count."""
+        """Start to count the bytes of a head."""
         self._in_head = True
         self._head_bytes = 0
         super().on_message_begin()

@@ -1,6 +1,6 @@
-"""Methods that every address answers: HEAD as GET without the body, OPTIONS with what may be asked, 405 with Allow.
+"""Answers the methods that every address has: HEAD as GET without the body, OPTIONS, and 405 with Allow.
 
-Frameworks know the methods of the one route that they found; an address has those of all its routes.
+A framework knows the methods of the one route that it found; an address has those of all its routes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ def allow(methods: Iterable[str]) -> str:
 
 
 def without_body(send: Send) -> Send:
-    """Return a `send` that ends the answer behind its head, however much body follows: a stream ends at once."""
+    """Return a `send` that ends the answer after its head, however much body follows; a stream ends at once."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -29,7 +29,7 @@ def without_body(send: Send) -> Send:
     return sending
 
 
-class Methods:
+class MethodDefaults:
     """An ASGI middleware over `routes`, the live list of the application's routes."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:

@@ -1,14 +1,14 @@
-"""A path prefix under which a reverse proxy shows an application, where the proxy passes it on.
+"""Strips the path prefix under which a reverse proxy shows an application, where the proxy passes it on.
 
-Pages, documents and headers of ours refer to one another relatively, so a proxy that takes the prefix off needs nothing
-of this. One that leaves it on is understood by taking it off here; addresses without it work as well, for probes.
+Our pages, documents and headers refer to one another relatively, so a proxy that removes the prefix needs nothing of
+this. A prefix that is left on is removed here; addresses without it work too.
 """
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class Prefixed:
-    """The application below `prefix`, which is written as `forms.path_prefix` says."""
+class PrefixStripper:
+    """Serves an application below `prefix`, which is written as `value_forms.path_prefix` describes."""
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app

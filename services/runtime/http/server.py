@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from services.runtime.http.heads import GuardedProtocol
-from services.runtime.http.prefix import Prefixed
+from services.runtime.http.prefix import PrefixStripper
 
 
 class _Server(uvicorn.Server):
@@ -21,7 +21,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Leave all signals alone."""
         yield
 
 
@@ -36,7 +36,7 @@ async def serving(app: ASGIApp, host: str, port: int, *, drain_s: float = 10.0, 
     """
     listener = _listen(host, port)
     config = uvicorn.Config(
-        Prefixed(app, prefix) if prefix else app,
+        PrefixStripper(app, prefix) if prefix else app,
         log_config=None,
         access_log=False,
         server_header=False,

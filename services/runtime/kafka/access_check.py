@@ -1,7 +1,7 @@
-"""Can Kafka be reached as the settings say, and if not: is a setting wrong, or is a server away?
+"""Finds out why Kafka cannot be reached: whether a setting is wrong, or a server is away.
 
-aiokafka tries all of it again for ever, and tells an outage, a wrong password and an unknown certificate apart in its
-own log at most. Here each server is asked once, directly. Leaves waiting and giving up to whoever asks.
+aiokafka tries again for ever, and tells an outage, a wrong password and an unknown certificate apart in its own log at
+most. This module asks each server once, directly. Leaves waiting and giving up to its callers.
 """
 
 import asyncio
@@ -31,15 +31,15 @@ _OUT_OF_DATE: Final = frozenset({9, 10})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KafkaTrouble:
-    """Why Kafka cannot be used, in a line. `wrong`: a setting has to be changed; else the server may still come."""
+class KafkaProblem:
+    """Why Kafka cannot be used, in one line. `wrong`: a setting has to change; otherwise the server may still come."""
 
     text: str
     wrong: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _BrokerAddress:
     host: str
     port: int
 
@@ -47,35 +47,35 @@ class _Place:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-async def find_trouble(brokers: Brokers, *, within_s: float = WITHIN_S) -> KafkaTrouble | None:
-    """Ask the bootstrap servers, and those that they send clients to; None where at least one of each answers."""
+async def find_problem(brokers: Brokers, *, within_s: float = WITHIN_S) -> KafkaProblem | None:
+    """Ask the bootstrap servers and those that they advertise; return None where at least one of each answers."""
     places = [_place(server) for server in value_forms.words(brokers.servers)]
     asked = await asyncio.gather(*(_ask(place, brokers, within_s) for place in places))
-    answers = [answer for answer in asked if not isinstance(answer, KafkaTrouble)]
+    answers = [answer for answer in asked if not isinstance(answer, KafkaProblem)]
     if not answers:
         return _worst(asked)
     told = {place for answer in answers for place in answer} - set(places)
     if not told:
         return None
     sent_on = await asyncio.gather(*(_ask(place, brokers, within_s) for place in sorted(told, key=str)))
-    if len(told) < len(answers[0]) or not all(isinstance(answer, KafkaTrouble) for answer in sent_on):
+    if len(told) < len(answers[0]) or not all(isinstance(answer, KafkaProblem) for answer in sent_on):
         return None
     trouble = _worst(sent_on)
     text = f"{trouble.text} (the bootstrap servers answer, and send clients there: advertised.listeners of the broker)"
-    return KafkaTrouble(text=text, wrong=trouble.wrong)
+    return KafkaProblem(text=text, wrong=trouble.wrong)
 
 
-def _worst(asked: list[Any]) -> KafkaTrouble:
-    troubles = [one for one in asked if isinstance(one, KafkaTrouble)]
+def _worst(asked: list[Any]) -> KafkaProblem:
+    troubles = [one for one in asked if isinstance(one, KafkaProblem)]
     return next((one for one in troubles if one.wrong), troubles[0])
 
 
-def _place(server: str) -> _Place:
+def _place(server: str) -> _BrokerAddress:
     host, _, port = server.rpartition(":")
-    return _Place(host.strip("[]"), int(port))
+    return _BrokerAddress(host.strip("[]"), int(port))
 
 
-async def _ask(place: _Place, brokers: Brokers, within_s: float) -> list[_Place] | KafkaTrouble:
+async def _ask(place: _BrokerAddress, brokers: Brokers, within_s: float) -> list[_BrokerAddress] | KafkaProblem:
     """Return where the brokers are, as this server says, or why it does not."""
     connection: AIOKafkaConnection | None = None
     try:
@@ -88,7 +88,7 @@ async def _ask(place: _Place, brokers: Brokers, within_s: float) -> list[_Place]
                 **brokers.door,
             )
             answer: Any = await connection.send(MetadataRequest([]))
-            return [_Place(str(broker[1]), int(broker[2])) for broker in answer.brokers]
+            return [_BrokerAddress(str(broker[1]), int(broker[2])) for broker in answer.brokers]
     except _FAILURES as error:
         return await _explained(error, place, brokers, met=connection is not None, within_s=within_s)
     finally:
@@ -97,20 +97,20 @@ async def _ask(place: _Place, brokers: Brokers, within_s: float) -> list[_Place]
 
 
 async def _explained(
-    error: BaseException, place: _Place, brokers: Brokers, *, met: bool, within_s: float
-) -> KafkaTrouble:
+    error: BaseException, place: _BrokerAddress, brokers: Brokers, *, met: bool, within_s: float
+) -> KafkaProblem:
     if isinstance(error, ssl.SSLCertVerificationError):  # first: it is a ValueError, as a wrong signature by SCRAM is
-        return KafkaTrouble(text=_certificate_refused(error, place), wrong=True)
+        return KafkaProblem(text=_certificate_refused(error, place), wrong=True)
     if isinstance(error, SaslAuthenticationFailed | UnsupportedSaslMechanismError | IllegalSaslStateError | ValueError):
-        return KafkaTrouble(text=_name_refused(error, place, brokers), wrong=True)
+        return KafkaProblem(text=_name_refused(error, place, brokers), wrong=True)
     if isinstance(error, ConnectionRefusedError | TimeoutError) or _is_unknown_host(error):
-        return KafkaTrouble(text=f"WAYMARK_KAFKA: nobody answers at {place} ({_kind(error)})", wrong=False)
+        return KafkaProblem(text=f"WAYMARK_KAFKA: nobody answers at {place} ({_kind(error)})", wrong=False)
     if (text := await _other_protocol(place, brokers, met=met, within_s=within_s)) is not None:
-        return KafkaTrouble(text=text, wrong=True)
-    return KafkaTrouble(text=f"WAYMARK_KAFKA: {place} breaks the connection off ({_kind(error)})", wrong=False)
+        return KafkaProblem(text=text, wrong=True)
+    return KafkaProblem(text=f"WAYMARK_KAFKA: {place} breaks the connection off ({_kind(error)})", wrong=False)
 
 
-def _name_refused(error: BaseException, place: _Place, brokers: Brokers) -> str:
+def _name_refused(error: BaseException, place: _BrokerAddress, brokers: Brokers) -> str:
     if isinstance(error, UnsupportedSaslMechanismError):
         return f"WAYMARK_KAFKA_SASL_MECHANISM: Kafka at {place} does not take {brokers.mechanism}; ask which it takes"
     if isinstance(error, IllegalSaslStateError):
@@ -122,7 +122,7 @@ def _name_refused(error: BaseException, place: _Place, brokers: Brokers) -> str:
     )
 
 
-def _certificate_refused(error: ssl.SSLCertVerificationError, place: _Place) -> str:
+def _certificate_refused(error: ssl.SSLCertVerificationError, place: _BrokerAddress) -> str:
     if error.verify_code in _NOT_ITS_NAME:
         return (
             f"WAYMARK_KAFKA: the certificate of Kafka at {place} is for another host name; give the servers by the "
@@ -136,7 +136,7 @@ def _certificate_refused(error: ssl.SSLCertVerificationError, place: _Place) -> 
     )
 
 
-async def _other_protocol(place: _Place, brokers: Brokers, *, met: bool, within_s: float) -> str | None:
+async def _other_protocol(place: _BrokerAddress, brokers: Brokers, *, met: bool, within_s: float) -> str | None:
     """Return which protocol the listener speaks where it is another than ours."""
     name = f"WAYMARK_KAFKA_SECURITY_PROTOCOL: Kafka at {place}"
     ours, with_tls = brokers.protocol, brokers.tls is not None
@@ -152,7 +152,7 @@ async def _other_protocol(place: _Place, brokers: Brokers, *, met: bool, within_
     return None
 
 
-async def _speaks_tls(place: _Place, within_s: float) -> bool:
+async def _speaks_tls(place: _BrokerAddress, within_s: float) -> bool:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # nothing is sent: only whether there is TLS at all
@@ -165,7 +165,7 @@ async def _speaks_tls(place: _Place, within_s: float) -> bool:
     return True
 
 
-async def _speaks_plainly(place: _Place, within_s: float) -> bool:
+async def _speaks_plainly(place: _BrokerAddress, within_s: float) -> bool:
     """Whether the listener answers the first question of every client without TLS; no name is given."""
     try:
         async with asyncio.timeout(within_s):

@@ -18,7 +18,7 @@ CLOSE_S = 2.0
 
 
 async def close_consumer(consumer: AIOKafkaConsumer) -> None:
-    """Leave the group and close, by force where no broker answers: the client would look for one for ever."""
+    """Leave the group and close, by force where no broker answers, because the client would look for one for ever."""
     try:
         async with asyncio.timeout(CLOSE_S):
             await consumer.stop()
@@ -50,18 +50,18 @@ async def cluster_line(brokers: Brokers | str, override: str = "") -> str:
 
 
 class LogEnds:
-    """Asks the beginnings and ends of partitions, over a consumer of its own that joins no group."""
+    """Asks where partitions begin and end, through a consumer of its own that joins no group."""
 
     def __init__(self, brokers: Brokers | str, *, client_id: str) -> None:
         options = brokers_of(brokers).options
         self._consumer = AIOKafkaConsumer(**options, client_id=client_id, enable_auto_commit=False)
 
     async def start(self) -> None:
-        """Connect."""
+        """Connect to the brokers."""
         await self._consumer.start()
 
     async def stop(self) -> None:
-        """Close."""
+        """Close the connection to the brokers."""
         await close_consumer(self._consumer)
 
     async def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:

@@ -1,7 +1,7 @@
-"""Which partition a key belongs to: the hash that every Kafka client uses, so that all of them agree.
+"""Computes which partition a key belongs to, with the hash that every Kafka client uses.
 
-aiokafka's own is murmur2 byte by byte in Python and costs more than all else that is done to send a record (15 µs for a
-key of 32 bytes); this one takes whole words, and remembers the keys that come back.
+aiokafka's own is murmur2 byte by byte in Python, which costs more than everything else that is done to send a record
+(15 µs for a key of 32 bytes). This one takes whole words, and remembers recent keys.
 """
 
 import struct

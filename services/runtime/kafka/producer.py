@@ -12,10 +12,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from services.runtime.addresses.brokers import Brokers, brokers_of
-from services.runtime.kafka.access_check import find_trouble
-from services.runtime.kafka.group_commit import Lanes
+from services.runtime.kafka.access_check import find_problem
+from services.runtime.kafka.group_commit import GroupCommit
 from services.runtime.kafka.log_ends import CLOSE_S
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 from services.runtime.telemetry.health import CheckResult
 from services.runtime.telemetry.logs import get_logger
 
@@ -29,8 +29,8 @@ ABANDON_S = 15.0
 """How long it has to end by force: a request that is under way to a frozen broker runs into its own timeout."""
 
 
-class PublishFailed(Exception):  # noqa: N818  the event's name, as the callers say it
-    """At least one record was not acknowledged. It may have been written all the same: send the same id again.
+class PublishError(Exception):
+    """At least one record was not acknowledged. It may be written all the same, so send the same id again.
 
     `failed` holds the positions of the unacknowledged records in the sequence that was given.
     """
@@ -41,23 +41,23 @@ class PublishFailed(Exception):  # noqa: N818  the event's name, as the callers 
         self.failed = failed
 
 
-class Publisher(Protocol):
-    """Whatever can write records and say that they are safe."""
+class RecordPublisher(Protocol):
+    """Writes records and says when they are safe."""
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def publish(self, records: Sequence[ProducerRecord]) -> None:
         """Return once every record is acknowledged by all in-sync replicas.
 
         Raises:
-            PublishFailed: some were not; the rest were.
+            PublishError: some were not; the rest were.
         """
 
 
-class Producer:
-    """An `acks=all` producer. After an error that leaves aiokafka's own unusable, a new one takes its place.
+class KafkaProducer:
+    """An `acks=all` producer that replaces aiokafka's own after an error that leaves it unusable.
 
     aiokafka's idempotent producer ends its sender routine for good on OutOfOrderSequenceNumber and its like; every
     later send then raises the stored exception (aio-libs/aiokafka#1017). Only a new producer, with a new producer id,
-    helps. The old one is put away beside the work, since whoever waits for an answer has waited long enough.
+    helps. The old one is closed in the background, because its callers have waited long enough.
     """
 
     def __init__(
@@ -98,37 +98,37 @@ class Producer:
         running = self._running
         self._running = None
         if running is not None:
-            await running.lanes.settle(self._request_timeout_s)
+            await running.commits.settle(self._request_timeout_s)
             await running.producer.stop()
         if self._discarded:
             await asyncio.wait(self._discarded, timeout=CLOSE_S)
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def publish(self, records: Sequence[ProducerRecord]) -> None:
         """Write `records`, in order within each partition, and return once all are acknowledged.
 
         Raises:
-            PublishFailed: with the positions of those that were not.
+            PublishError: with the positions of those that were not.
         """
         if not records:
             return
         try:
             running = self._running or await self._connected()
         except (KafkaError, OSError, TimeoutError) as error:
-            raise PublishFailed(type(error).__name__, frozenset(range(len(records)))) from error
-        outcomes = await running.lanes.write(records, self._request_timeout_s * 1.5)
+            raise PublishError(type(error).__name__, frozenset(range(len(records)))) from error
+        outcomes = await running.commits.write(records, self._request_timeout_s * 1.5)
         failures = {at: error for at, error in enumerate(outcomes) if error is not None}
         if failures:
             first = next(iter(failures.values()))
             self._discard(running, first)
-            raise PublishFailed(type(first).__name__, frozenset(failures)) from first
+            raise PublishError(type(first).__name__, frozenset(failures)) from first
 
     async def check(self) -> CheckResult:
-        """Check that a usable producer stands; for `/readyz`. Where none does, the detail says why."""
+        """Check that a usable producer is there, for `/readyz`; the detail says why not."""
         try:
             async with asyncio.timeout(2.0):
                 await self._current()
         except (KafkaError, OSError, TimeoutError) as error:
-            trouble = await find_trouble(self._brokers, within_s=CHECK_S)
+            trouble = await find_problem(self._brokers, within_s=CHECK_S)
             return CheckResult(name="kafka", ok=False, detail=trouble.text if trouble else type(error).__name__)
         return CheckResult(name="kafka", ok=True)
 
@@ -148,7 +148,7 @@ class Producer:
             except BaseException:
                 await producer.stop()
                 raise
-            self._running = _Running(producer, Lanes(producer))
+            self._running = _Running(producer, GroupCommit(producer))
             return self._running
 
     def _discard(self, running: "_Running", error: BaseException) -> None:
@@ -158,7 +158,7 @@ class Producer:
             return  # another call that failed with it did so already
         self._running = None
         _log.warning("producer discarded", reason=type(error).__name__)
-        task = asyncio.create_task(_put_away(running.producer), name="discarded producer")
+        task = asyncio.create_task(_close_discarded(running.producer), name="discarded producer")
         self._discarded.add(task)
         task.add_done_callback(self._discarded.discard)
 
@@ -168,10 +168,10 @@ class _Running:
     """A producer of aiokafka's and what brings records to it."""
 
     producer: AIOKafkaProducer
-    lanes: Lanes
+    commits: GroupCommit
 
 
-async def _put_away(producer: AIOKafkaProducer) -> None:
+async def _close_discarded(producer: AIOKafkaProducer) -> None:
     """Close a producer, by force where it cannot: `stop` waits until all is written, which may be never."""
     try:
         async with asyncio.timeout(CLOSE_S):
@@ -191,16 +191,16 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
         sender.remove_done_callback(producer._sender._fail_all)  # it fails itself where there are no transactions
         sender.cancel()
         await asyncio.wait([sender], timeout=ABANDON_S)  # before the client, on whose metadata it may wait
-        _hear(sender)
+        _retrieve_exception(sender)
     try:
         async with asyncio.timeout(CLOSE_S):
             await producer.client.close()
     except (KafkaError, OSError, TimeoutError) as error:
         _log.warning("discarded producer did not close", reason=type(error).__name__)
-    _fail_what_waits(producer)
+    _fail_pending(producer)
 
 
-def _fail_what_waits(producer: AIOKafkaProducer) -> None:
+def _fail_pending(producer: AIOKafkaProducer) -> None:
     """Tell whoever still waits for a record, or for it to be flushed, that nothing will come of it."""
     accumulator = producer._message_accumulator
     # aiokafka expects those that it tries again among the pending when they fail, and has taken them out itself.
@@ -208,11 +208,11 @@ def _fail_what_waits(producer: AIOKafkaProducer) -> None:
     accumulator._batches.clear()
     accumulator.fail_all(KafkaConnectionError("the producer was discarded"))
     for batch in accumulator._pending_batches:
-        _hear(batch.future)
-        _hear(batch._drain_waiter)
+        _retrieve_exception(batch.future)
+        _retrieve_exception(batch._drain_waiter)
 
 
-def _hear(future: asyncio.Future[Any]) -> None:
+def _retrieve_exception(future: asyncio.Future[Any]) -> None:
     """Take note of an outcome that nobody waits for any more: asyncio logs an exception that nobody asks for."""
     if future.done() and not future.cancelled():
         future.exception()

@@ -1,11 +1,11 @@
-"""A record to write to Kafka."""
+"""A record as a producer writes it to Kafka."""
 
 import msgspec
 
 Headers = tuple[tuple[str, bytes], ...]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ProducerRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record to write."""
 
     topic: str

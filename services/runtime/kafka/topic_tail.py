@@ -13,7 +13,7 @@ TAIL_OUTAGES: tuple[type[BaseException], ...] = (KafkaError, OSError)
 
 
 class TopicTail:
-    """What `topic_tail` yields."""
+    """The iterator over records that `topic_tail` yields."""
 
     def __init__(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
         self._consumer = consumer

@@ -15,7 +15,7 @@ from services.runtime.addresses.brokers import Brokers, brokers_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicSpec:
-    """A topic as it is to be. `config` holds Kafka's own names and values."""
+    """The declaration of a topic. `config` holds Kafka's own names and values."""
 
     name: str
     partitions: int
@@ -24,7 +24,7 @@ class TopicSpec:
 
 
 async def ensure_topics(brokers: Brokers | str, specs: Sequence[TopicSpec], *, configure: bool = True) -> list[str]:
-    """Create the topics that are missing and return the problems of those that are there, one line each.
+    """Create missing topics, and return how existing ones differ, one line each.
 
     `configure=False` leaves the configuration out: the embedded broker knows none.
     """

@@ -1,6 +1,6 @@
-"""What the URL of a database says: the servers it names, what a session must be good for, and what a driver may read.
+"""Reads a database URL: the servers it names, what a session must be able to do, and what the driver may read.
 
-Leaves connecting to `sessions`. A URL that is wrong is passed on as it is: what is wrong with it is not said here.
+Leaves connecting to `sessions`. A wrong URL passes unchanged; `services.runtime.addresses.postgres_url` reports it.
 """
 
 import ssl
@@ -21,8 +21,8 @@ ONE_OF_SEVERAL_S: Final = 3.0
 """Seconds for one server of several: a machine that died answers nothing at all, and the next one waits behind it."""
 
 
-class Pooler(StrEnum):
-    """What stands between the services and PostgreSQL."""
+class PoolerMode(StrEnum):
+    """Which pooler stands between the services and PostgreSQL."""
 
     NONE = "none"
     SESSION = "session"
@@ -30,19 +30,19 @@ class Pooler(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """One server of a URL."""
+class ServerAddress:
+    """One server that a URL names."""
 
     host: str
     port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where the database is. `servers` is empty where the driver is to read them from the URL by itself."""
+class DatabaseAddress:
+    """Where the database is. `servers` is empty where the driver reads them from the URL by itself."""
 
     dsn: str = field(repr=False)
-    servers: tuple[Server, ...]
+    servers: tuple[ServerAddress, ...]
     target: str | None
     """`target_session_attrs` of the URL."""
 
@@ -56,14 +56,14 @@ class Address:
     """Parameters that demand something of which only commands take care."""
 
 
-def read(url: str) -> Address:
-    """Take a URL apart; one that cannot be read is left to the driver, whole."""
+def read(url: str) -> DatabaseAddress:
+    """Split a URL into its parts; one that cannot be read is left to the driver as a whole."""
     try:
         parts = urlsplit(url)
         parameters = parse_qsl(parts.query, keep_blank_values=True)
         servers = _servers(parts.netloc)
     except ValueError:
-        return Address(dsn=url, servers=(), target=None, within_s=WHOLE_CONNECT_S)
+        return DatabaseAddress(dsn=url, servers=(), target=None, within_s=WHOLE_CONNECT_S)
     given = dict(parameters)
     if "host" in given or "port" in given:
         servers = ()
@@ -71,11 +71,11 @@ def read(url: str) -> Address:
     kept = [(name, value) for name, value in parameters if _is_for_the_driver(name, replaced=tls is not None)]
     if len(kept) < len(parameters):
         url = urlunsplit(parts._replace(query=urlencode(kept)))
-    return Address(
+    return DatabaseAddress(
         dsn=url,
         servers=servers,
         target=given.get("target_session_attrs"),
-        within_s=_within(given.get("connect_timeout", ""), len(servers)),
+        within_s=_connect_timeout_s(given.get("connect_timeout", ""), len(servers)),
         tls=tls,
         for_commands=_for_commands(given),
     )
@@ -89,21 +89,21 @@ def _for_commands(given: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted(name for name, value in given.items() if is_for_commands(name, value)))
 
 
-def _servers(netloc: str) -> tuple[Server, ...]:
+def _servers(netloc: str) -> tuple[ServerAddress, ...]:
     places = netloc.rpartition("@")[2]
     return tuple(_server(place) for place in places.split(",")) if places else ()
 
 
-def _server(place: str) -> Server:
+def _server(place: str) -> ServerAddress:
     if place.startswith("["):
         host, _, port = place[1:].partition("]")
         port = port.removeprefix(":")
     else:
         host, _, port = place.partition(":")
-    return Server(host=unquote(host), port=int(port) if port else PORT)
+    return ServerAddress(host=unquote(host), port=int(port) if port else PORT)
 
 
-def _within(timeout: str, servers: int) -> float:
+def _connect_timeout_s(timeout: str, servers: int) -> float:
     most = WHOLE_CONNECT_S / max(1, servers)
     asked = float(timeout) if timeout.isdigit() and int(timeout) > 0 else None
     usual = ONE_OF_SEVERAL_S if servers > 1 else WHOLE_CONNECT_S

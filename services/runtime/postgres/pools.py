@@ -15,11 +15,11 @@ import asyncpg
 import stamina
 from asyncpg.pool import PoolConnectionProxy
 
-from services.runtime.postgres.address import Pooler, read
+from services.runtime.postgres.address import PoolerMode, read
 from services.runtime.postgres.sessions import (
-    Opener,
-    PerTransaction,
-    Session,
+    DatabaseSession,
+    SessionOpener,
+    TransactionSession,
     demands_writing,
     has_lost_writing,
 )
@@ -89,30 +89,30 @@ def is_transient(error: BaseException) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where the database is, what stands before it, and which variable said so."""
+class DatabasePlace:
+    """Where the database is, which pooler stands before it, and which variable said so."""
 
     url: str = field(repr=False)
-    pooler: Pooler = Pooler.NONE
+    pooler: PoolerMode = PoolerMode.NONE
     variable: str = CommonSettings.variable_of("postgres")
 
 
-def place_of(common: CommonSettings) -> Place:
-    """Return where sessions for the usual work go, through a pooler where there is one."""
-    return Place(url=common.postgres.get_secret_value(), pooler=Pooler(common.postgres_pooler))
+def place_of(common: CommonSettings) -> DatabasePlace:
+    """Return where sessions for ordinary work go: through a pooler where there is one."""
+    return DatabasePlace(url=common.postgres.get_secret_value(), pooler=PoolerMode(common.postgres_pooler))
 
 
-def direct_place_of(common: CommonSettings) -> Place:
-    """Return where sessions go that outlive their transactions: past the pooler.
+def direct_place_of(common: CommonSettings) -> DatabasePlace:
+    """Return where sessions go that outlive a transaction: past the pooler.
 
     Raises:
-        SettingsError: the pooler lends no sessions, and the way past it is not set.
+        SettingsError: the pooler lends no sessions, and the address past it is not set.
     """
     usual, direct = place_of(common), common.postgres_direct.get_secret_value()
     variable = CommonSettings.variable_of("postgres_direct")
     if direct:
-        return Place(url=direct, variable=variable)
-    if usual.pooler is Pooler.TRANSACTION:
+        return DatabasePlace(url=direct, variable=variable)
+    if usual.pooler is PoolerMode.TRANSACTION:
         raise SettingsError(
             [
                 f"{variable}: is not set. LISTEN and locks need a session of their own, which a pooler in transaction "
@@ -123,11 +123,11 @@ def direct_place_of(common: CommonSettings) -> Place:
 
 
 async def create_pool(
-    place: Place | str,
+    place: DatabasePlace | str,
     *,
     application_name: str,
     size: int = 8,
-    kind: type[Session] = Session,
+    kind: type[DatabaseSession] = DatabaseSession,
     statement_timeout_s: float = 30.0,
     writes: bool = False,
 ) -> Pool:
@@ -140,7 +140,7 @@ async def create_pool(
         SettingsError: a pooler stands there that the settings do not speak of, or not rightly; or a server whose
             certificate is not to be believed.
     """
-    place = Place(url=place) if isinstance(place, str) else place
+    place = DatabasePlace(url=place) if isinstance(place, str) else place
     settings = {
         "application_name": application_name,
         "timezone": "UTC",
@@ -155,13 +155,13 @@ async def create_pool(
     address = read(place.url)
     if address.for_commands:
         _log.warning("only commands follow these parameters of the URL", parameters=address.for_commands)
-    opener = Opener(address=address, pooler=place.pooler, settings=settings, writes=writes)
+    opener = SessionOpener(address=address, pooler=place.pooler, settings=settings, writes=writes)
     try:
         pool = await asyncpg.create_pool(
             connect=opener.connect,
             min_size=1,
             max_size=size,
-            connection_class=PerTransaction if place.pooler is Pooler.TRANSACTION else kind,
+            connection_class=TransactionSession if place.pooler is PoolerMode.TRANSACTION else kind,
             command_timeout=statement_timeout_s + 5.0,
         )
     except asyncpg.ProtocolViolationError as error:
@@ -175,7 +175,7 @@ async def create_pool(
 
 
 def not_believed(error: ssl.SSLCertVerificationError) -> str:
-    """Why a server's certificate is no proof, and which parameters that depends on."""
+    """Return why a server's certificate proves nothing, and which parameters decide that."""
     return f"the server's certificate is refused: {error.verify_message} (see sslrootcert, sslmode)"
 
 
@@ -278,25 +278,25 @@ SELECT CASE WHEN pg_is_in_recovery() THEN 'a standby answers, it takes no writes
 """
 
 
-async def _examine(pool: Pool, place: Place) -> None:
+async def _examine(pool: Pool, place: DatabasePlace) -> None:
     """Find out whether what stands there keeps sessions as the settings say; once, at the start.
 
     Raises:
         SettingsError: it does not.
     """
     try:
-        if place.pooler is Pooler.NONE:
+        if place.pooler is PoolerMode.NONE:
             async with acquire(pool) as connection:
-                await connection.execute(_refusing(f"current_setting('lock_timeout') <> '{LOCK_TIMEOUT_S:g}s'"))
-        elif place.pooler is Pooler.SESSION and pool.get_max_size() > 1:
+                await connection.execute(_failing_where(f"current_setting('lock_timeout') <> '{LOCK_TIMEOUT_S:g}s'"))
+        elif place.pooler is PoolerMode.SESSION and pool.get_max_size() > 1:
             mark = secrets.token_hex(8)
             async with acquire(pool) as one, acquire(pool) as other:
                 await one.execute(f"SET {_MARK} = '{mark}'")
-                await other.execute(_refusing(f"current_setting('{_MARK}', true) = '{mark}'"))
+                await other.execute(_failing_where(f"current_setting('{_MARK}', true) = '{mark}'"))
     except BaseException as error:
         pool.terminate()
         if getattr(error, "sqlstate", None) == _FOUND_OUT:
-            found = _unexpected_pooler(place) if place.pooler is Pooler.NONE else _shared_sessions(place)
+            found = _unexpected_pooler(place) if place.pooler is PoolerMode.NONE else _shared_sessions(place)
             raise SettingsError([found]) from None
         raise
 
@@ -305,12 +305,12 @@ _MARK = "waymark.session"
 _FOUND_OUT = "WM001"
 
 
-def _refusing(condition: str) -> str:
+def _failing_where(condition: str) -> str:
     """A statement that fails where `condition` holds; it prepares nothing, which a pooler might lend to others."""
     return f"DO $$ BEGIN IF {condition} THEN RAISE SQLSTATE '{_FOUND_OUT}'; END IF; END $$"
 
 
-def _unexpected_pooler(place: Place) -> str:
+def _unexpected_pooler(place: DatabasePlace) -> str:
     if place.variable != CommonSettings.variable_of("postgres"):
         return f"{place.variable}: leads to a pooler such as PgBouncer; set it to the URL of PostgreSQL itself"
     return (
@@ -319,7 +319,7 @@ def _unexpected_pooler(place: Place) -> str:
     )
 
 
-def _shared_sessions(place: Place) -> str:
+def _shared_sessions(place: DatabasePlace) -> str:
     pooler = CommonSettings.variable_of("postgres_pooler")
     return (
         f"{pooler}: is session, but the pooler at {place.variable} lends one session to several: set it to transaction"

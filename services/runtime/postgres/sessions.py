@@ -1,7 +1,7 @@
-"""Sessions with PostgreSQL: opened on the first server that is good for the work, given up when it no longer is.
+"""Sessions with PostgreSQL: opened on the first server fit for the work, closed when it no longer is.
 
-Three kinds of connection: one that the pool resets, one whose users leave no marks on it, and one for a pooler that
-lends a server for a transaction only. Leaves pools and transactions to `services.runtime.postgres.pools`.
+There are three kinds of connection: one that the pool resets, one whose users leave no state on it, and one for a
+pooler that lends a server for one transaction only. Leaves pools and transactions to `services.runtime.postgres.pools`.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import asyncpg
 from asyncpg.transaction import Transaction
 
-from services.runtime.postgres.address import Address, Pooler, Server
+from services.runtime.postgres.address import DatabaseAddress, PoolerMode, ServerAddress
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -56,8 +56,8 @@ class _Transaction(Transaction):
         await super().__aexit__(kind, error, trace)
 
 
-class Session(asyncpg.Connection):
-    """A connection that the death of the other machine ends within seconds, wherever the kernel can be told so."""
+class DatabaseSession(asyncpg.Connection):
+    """A connection that notices the death of the other machine within seconds, where the kernel allows it."""
 
     demands_writing: bool = False
     """Whether it is to be given up once its server takes no writes any more."""
@@ -69,7 +69,7 @@ class Session(asyncpg.Connection):
             _watch(end)
 
     def transaction(self, *, isolation: Any = None, readonly: bool = False, deferrable: bool = False) -> Transaction:
-        """As asyncpg's."""
+        """Begin a transaction as asyncpg does."""
         return _Transaction(self, isolation, readonly, deferrable)
 
     held: str = ""
@@ -86,7 +86,7 @@ class Session(asyncpg.Connection):
         return f"{super().get_reset_query()} {self.held}"
 
 
-class Unmarked(Session):
+class UnmarkedSession(DatabaseSession):
     """A connection of a pool whose users leave no marks on it: no session locks, settings, cursors, channels.
 
     It is lent again as it is, which spares a round trip and four statements each time; an open transaction is ended
@@ -98,7 +98,7 @@ class Unmarked(Session):
         return ""
 
 
-class PerTransaction(Unmarked):
+class TransactionSession(UnmarkedSession):
     """A connection to a pooler that lends a server for one transaction.
 
     Nothing may outlive a transaction, and a statement with arguments is two exchanges (asyncpg names its types first):
@@ -120,27 +120,27 @@ class PerTransaction(Unmarked):
             return await super().execute(query, *args, timeout=timeout)
 
     async def executemany(self, command: str, args: Any, *, timeout: float | None = None) -> None:
-        """As asyncpg's."""
+        """Do what asyncpg's `executemany` does."""
         async with self._in_transaction():
             await super().executemany(command, args, timeout=timeout)
 
     async def fetch(self, query: str, *args: Any, **how: Any) -> list[Any]:
-        """As asyncpg's."""
+        """Do what asyncpg's `fetch` does."""
         async with self._in_transaction():
             return cast(list[Any], await super().fetch(query, *args, **how))
 
     async def fetchrow(self, query: str, *args: Any, **how: Any) -> Any:
-        """As asyncpg's."""
+        """Do what asyncpg's `fetchrow` does."""
         async with self._in_transaction():
             return await super().fetchrow(query, *args, **how)
 
     async def fetchval(self, query: str, *args: Any, **how: Any) -> Any:
-        """As asyncpg's."""
+        """Do what asyncpg's `fetchval` does."""
         async with self._in_transaction():
             return await super().fetchval(query, *args, **how)
 
     async def copy_records_to_table(self, table_name: str, **how: Any) -> str:
-        """As asyncpg's."""
+        """Do what asyncpg's `copy_records_to_table` does."""
         async with self._in_transaction():
             return await super().copy_records_to_table(table_name, **how)
 
@@ -159,17 +159,17 @@ class _Nothing:
 
 
 @dataclass(slots=True, kw_only=True)
-class Opener:
+class SessionOpener:
     """Opens sessions for a pool. `settings` hold for each of them, or for each of its transactions."""
 
-    address: Address
-    pooler: Pooler
+    address: DatabaseAddress
+    pooler: PoolerMode
     settings: Mapping[str, str]
     writes: bool
     _first: int = field(default=0, init=False)
     """The server asked first: the one that served last."""
 
-    async def connect(self, *_: object, **how: Any) -> Session:
+    async def connect(self, *_: object, **how: Any) -> DatabaseSession:
         """Open a session on the first server that takes one and is good for it.
 
         Raises:
@@ -188,8 +188,8 @@ class Opener:
             return session
         raise _most_telling(failures)
 
-    def _in_turn(self) -> Iterator[tuple[int, Server | None]]:
-        servers: tuple[Server | None, ...] = self.address.servers if len(self.address.servers) > 1 else (None,)
+    def _in_turn(self) -> Iterator[tuple[int, ServerAddress | None]]:
+        servers: tuple[ServerAddress | None, ...] = self.address.servers if len(self.address.servers) > 1 else (None,)
         for step in range(len(servers)):
             place = (self._first + step) % len(servers)
             yield place, servers[place]
@@ -200,17 +200,17 @@ class Opener:
             server = self.address.servers[place]
             _log.warning("another database server is used", host=server.host, port=server.port)
 
-    async def _open(self, server: Server | None, how: dict[str, Any]) -> Session:
-        through = self.pooler is not Pooler.NONE
+    async def _open(self, server: ServerAddress | None, how: dict[str, Any]) -> DatabaseSession:
+        through = self.pooler is not PoolerMode.NONE
         given = {n: v for n, v in self.settings.items() if not through or n in KNOWN_TO_POOLERS}
         rest = {n: v for n, v in self.settings.items() if n not in given}
         where: dict[str, Any] = {"host": server.host, "port": server.port} if server is not None else {}
         how = {**how, **where, "server_settings": given, "target_session_attrs": self._target()}
         if self.address.tls is not None:
             how["ssl"] = self.address.tls
-        if self.pooler is Pooler.TRANSACTION:
+        if self.pooler is PoolerMode.TRANSACTION:
             how["statement_cache_size"] = 0  # a prepared statement stays with the server, for whoever gets it next
-        session: Session = await asyncpg.connect(self.address.dsn, **how)
+        session: DatabaseSession = await asyncpg.connect(self.address.dsn, **how)
         session.demands_writing = not through and self._target() in {WRITABLE, "primary"}
         try:
             await session.hold(rest)
@@ -221,20 +221,20 @@ class Opener:
 
     def _target(self) -> str | None:
         """What a server has to be good for; a pooler cannot be asked, it answers for servers that it has not chosen."""
-        if self.pooler is not Pooler.NONE:
+        if self.pooler is not PoolerMode.NONE:
             return "any"
         return self.address.target or (WRITABLE if self.writes else None)
 
 
 def demands_writing(connection: Any) -> bool:
-    """Whether a session, or what a pool lends of it, is there for writing."""
+    """Return whether a session, or the connection that a pool lends of it, must be able to write."""
     return bool(connection.demands_writing)
 
 
 def has_lost_writing(connection: Any) -> bool:
-    """Whether a session is there for writing and its server takes no writes any more, as far as it has told.
+    """Return whether a session must be able to write and its server takes no writes any more, as far as it has told.
 
-    PostgreSQL tells of each change unasked, with whatever it sends next.
+    PostgreSQL reports each change without being asked, with whatever it sends next.
     """
     told = connection.get_settings()
     limits = {getattr(told, name, "off") for name in ("in_hot_standby", "default_transaction_read_only")}

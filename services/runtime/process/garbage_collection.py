@@ -1,4 +1,4 @@
-"""Python's search for cycles, made rare: what our processes make lives for one request or batch, in no cycle."""
+"""Makes Python's cycle collector run rarely: what our processes allocate lives for one request, without cycles."""
 
 import gc
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ COLLECT_AFTER = 100_000
 """Values made, less those gone, after which the youngest are searched for cycles; Python's own is 700."""
 
 
-def calm_the_collector() -> None:
+def collect_less_often() -> None:
     """Look for cycles less often, and never again among what was imported.
 
     With Python's own threshold the collector walked over live values for a fifth of the processor time, in the worker
@@ -20,8 +20,8 @@ def calm_the_collector() -> None:
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """Search for no cycles within the block: for bounded work that makes much, all of it alive until its end."""
+def without_collection() -> Iterator[None]:
+    """Run no cycle collection within the block: for bounded work that allocates much and keeps it until the end."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""What a process holds of the database in memory, read again for ever; an outage stops nothing that is held."""
+"""Keeps a copy of database rows in memory fresh; during an outage the last copy stays in use."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,7 @@
-"""How a process meets what it rests on: a wrong setting is refused at once, a server that is away is waited for.
+"""How a process meets its dependencies: it refuses a wrong setting at once and waits for an absent server.
 
-Refused are what no waiting mends: a password, a database, a certificate, an address that somebody else listens on.
-Everything else is an outage: it is said what is waited for, and for how long.
+A wrong password, database, certificate, or an address in use will not get better by waiting. Everything else is an
+outage: the log says what the process waits for, and for how long.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from errno import EADDRINUSE
 import asyncpg
 
 from services.runtime.addresses.brokers import Brokers
-from services.runtime.kafka.access_check import find_trouble
-from services.runtime.postgres.address import Pooler, read
+from services.runtime.kafka.access_check import find_problem
+from services.runtime.postgres.address import PoolerMode, read
 from services.runtime.postgres.pools import Pool, is_transient, not_believed
-from services.runtime.postgres.sessions import Opener, Session
+from services.runtime.postgres.sessions import DatabaseSession, SessionOpener
 from services.runtime.settings import CommonSettings, Settings, SettingsError
 from services.runtime.telemetry.logs import get_logger
 
@@ -42,17 +42,19 @@ _REFUSED = {
 _NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.UndefinedColumnError)
 
 
-class NotThereError(Exception):
-    """What a process rests on did not come in time; the text says what, and what to look at."""
+class DependencyUnavailableError(Exception):
+    """A dependency of the process did not answer in time; the text says which, and what to check."""
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
-    """Turn what a database without tables raises into `NotThereError`."""
+def explain_missing_tables() -> Iterator[None]:
+    """Turn the error of a database without our tables into `DependencyUnavailableError`."""
     try:
         yield
     except _NOT_MIGRATED:
-        raise NotThereError("WAYMARK_POSTGRES: tables are missing there; run `waymark migrate` first") from None
+        raise DependencyUnavailableError(
+            "WAYMARK_POSTGRES: tables are missing there; run `waymark migrate` first"
+        ) from None
 
 
 async def open_postgres(
@@ -66,7 +68,7 @@ async def open_postgres(
 
     Raises:
         SettingsError: the URL is wrong.
-        NotThereError: nobody answered in time.
+        DependencyUnavailableError: nobody answered in time.
     """
     clock = asyncio.get_running_loop().time
     deadline, said = clock() + within_s, -SAID_EVERY_S
@@ -84,7 +86,9 @@ async def open_postgres(
             raise refused  # out of the handler: a driver's error may hold what it was given
         left = deadline - clock()
         if left <= 0:
-            raise NotThereError(f"{variable}: no PostgreSQL answered there within {within_s:.0f} s ({reason})")
+            raise DependencyUnavailableError(
+                f"{variable}: no PostgreSQL answered there within {within_s:.0f} s ({reason})"
+            )
         if clock() - said >= SAID_EVERY_S:
             _log.warning("PostgreSQL does not answer yet", reason=reason, waits_s=round(left))
             said = clock()
@@ -92,11 +96,11 @@ async def open_postgres(
 
 
 async def find_refusal(url: str, *, within_s: float = WITHIN_S) -> str | None:
-    """Open one session as services do, and return what is wrong with the URL where no waiting mends it."""
-    opener = Opener(address=read(url), pooler=Pooler.SESSION, settings={}, writes=False)
+    """Open one session as the services do, and return what is wrong with the URL that waiting will not correct."""
+    opener = SessionOpener(address=read(url), pooler=PoolerMode.SESSION, settings={}, writes=False)
     try:
         async with asyncio.timeout(within_s):
-            session = await opener.connect(connection_class=Session)
+            session = await opener.connect(connection_class=DatabaseSession)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         return _refusal(error)
     session.terminate()
@@ -131,13 +135,13 @@ def _reason(error: Exception) -> str:
     return "the host name is not known" if isinstance(error, socket.gaierror) else type(error).__name__
 
 
-async def meet_kafka(brokers: Brokers) -> bool:
-    """Return whether Kafka answers; say why not where it may still come.
+async def probe_kafka(brokers: Brokers) -> bool:
+    """Return whether Kafka answers, and log why it does not where it may still come.
 
     Raises:
-        SettingsError: a setting keeps it from being used.
+        SettingsError: a setting makes Kafka unusable.
     """
-    trouble = await find_trouble(brokers)
+    trouble = await find_problem(brokers)
     if trouble is None:
         return True
     if trouble.wrong:
@@ -151,18 +155,18 @@ async def await_kafka(brokers: Brokers, *, within_s: float = KAFKA_WITHIN_S) -> 
 
     Raises:
         SettingsError: a setting keeps it from being used.
-        NotThereError: nobody answered in time.
+        DependencyUnavailableError: nobody answered in time.
     """
     clock = asyncio.get_running_loop().time
     deadline = clock() + within_s
-    while not await meet_kafka(brokers):
+    while not await probe_kafka(brokers):
         if clock() > deadline:
-            raise NotThereError(f"WAYMARK_KAFKA: no Kafka answered there within {within_s:.0f} s")
+            raise DependencyUnavailableError(f"WAYMARK_KAFKA: no Kafka answered there within {within_s:.0f} s")
         await asyncio.sleep(PAUSE_S)
 
 
 def check_listening(own: type[Settings], host: str, port: int) -> None:
-    """See whether `host` and `port`, settings of `own`, can be listened on.
+    """Check that `host` and `port`, settings of `own`, can be listened on.
 
     Raises:
         SettingsError: they cannot.

@@ -92,10 +92,10 @@ class TaskOwner:
 
 
 @asynccontextmanager
-async def beside(name: str, job: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
-    """Carry on `job` as a task called `name` while the block runs, and leave when both have ended.
+async def run_beside(name: str, job: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Run `job` as a task called `name` beside the block, and return when both have ended.
 
-    The task's `result()` is there after the block, or raises what the job raised. A block that fails stops the job.
+    The task's `result()` is available after the block, or raises what the job raised. A block that fails stops the job.
     """
     task = asyncio.create_task(job, name=name)
     try:

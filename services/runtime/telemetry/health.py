@@ -28,8 +28,8 @@ Check = Callable[[], Awaitable[CheckResult]]
 
 
 @dataclass(slots=True, kw_only=True)
-class Health:
-    """The checks of one process. `draining` is raised when the process was asked to stop."""
+class HealthChecks:
+    """The checks of one process. `draining` is set when the process was asked to stop."""
 
     registry: CollectorRegistry
     live: Sequence[Check] = ()

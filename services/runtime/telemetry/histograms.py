@@ -14,8 +14,8 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 
-class Series:
-    """The values that were observed under one set of labels."""
+class HistogramSeries:
+    """The observed values for one set of labels."""
 
     __slots__ = ("_bounds", "counts", "total")
 
@@ -30,8 +30,8 @@ class Series:
         self.total += value
 
 
-class Distribution(Collector):
-    """A histogram with upper bounds `buckets`, ascending; infinity is added to them."""
+class FastHistogram(Collector):
+    """A histogram with ascending upper bounds `buckets`; infinity is added to them."""
 
     def __init__(
         self,
@@ -46,22 +46,22 @@ class Distribution(Collector):
         self._documentation = documentation
         self._labelnames = tuple(labels)
         self._bounds = tuple(float(bound) for bound in buckets)
-        self._series: dict[tuple[str, ...], Series] = {}
+        self._series: dict[tuple[str, ...], HistogramSeries] = {}
         registry.register(self)
 
-    def labels(self, *values: str) -> Series:
+    def labels(self, *values: str) -> HistogramSeries:
         """Return the series of these values of the labels, to be kept at hand; without labels the only one."""
         if len(values) != len(self._labelnames):
             msg = f"{self._name} has the labels {self._labelnames}"
             raise ValueError(msg)
-        return self._series.setdefault(values, Series(self._bounds))
+        return self._series.setdefault(values, HistogramSeries(self._bounds))
 
     def describe(self) -> Iterator[HistogramMetricFamily]:
-        """Yield what there is to be collected: the registry refuses a name that it knows already."""
+        """Yield what can be collected, so that the registry refuses a name that it already knows."""
         return self.collect()
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        """Yield all series, for the registry."""
+        """Yield all series for the registry."""
         family = HistogramMetricFamily(self._name, self._documentation, labels=self._labelnames)
         bounds = (*self._bounds, float("inf"))
         names = [floatToGoString(bound) for bound in bounds]  # type: ignore[no-untyped-call]  # as the client writes it

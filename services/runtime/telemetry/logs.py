@@ -1,4 +1,4 @@
-"""Structured logs: one line a decision, constant events with fields, nothing personal.
+"""Structured logs: one line for each decision, constant events with fields, nothing personal.
 
 Leaves *what* to log to the callers. Field names that could carry a person's data are refused here as the last guard,
 because a log line outlives every deletion request.
@@ -47,8 +47,8 @@ _PLACES = ("schema_name", "table_name", "column_name", "constraint_name")
 """Where a database says that it failed; these are names of ours."""
 
 
-class Sparing(logging.Filter):
-    """Lets each message of a repetitive library pass once in so many seconds, with how often it was held back."""
+class RepeatFilter(logging.Filter):
+    """Lets each message of a repetitive library pass once per period, with the number of repeats held back."""
 
     def __init__(self, every_s: float = REPEAT_AFTER_S) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Sparing(logging.Filter):
 def configure(service: str, level: str = "info", log_format: str = "json") -> None:
     """Send all logs of this process to standard error, named `service`, at `level`, as `json` or `text`."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    sys.excepthook = _last_words
+    sys.excepthook = _log_uncaught
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if log_format == "json"
@@ -108,7 +108,7 @@ def configure(service: str, level: str = "info", log_format: str = "json") -> No
             ],
         )
     )
-    handler.addFilter(Sparing())
+    handler.addFilter(RepeatFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)
@@ -121,7 +121,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return structlog.stdlib.get_logger(name)
 
 
-def what_failed(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return what kind of error it is and what it says, without values that people gave.
 
     A database's error keeps its SQLSTATE and the names of table, column and constraint; one of validation keeps which
@@ -140,26 +140,26 @@ def what_failed(error: BaseException) -> str:
 
 
 def _traceback(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
-    """Return a traceback as Python has it, with `what_failed` in the place of each error's own text."""
-    return "\n".join(_told(exc_info[1], set()))
+    """Return a traceback as Python has it, with `describe_error` in the place of each error's own text."""
+    return "\n".join(_chain_lines(exc_info[1], set()))
 
 
-def _told(error: BaseException, seen: set[int]) -> Iterator[str]:
+def _chain_lines(error: BaseException, seen: set[int]) -> Iterator[str]:
     seen.add(id(error))
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if before is not None and id(before) not in seen:
-        yield from _told(before, seen)
+        yield from _chain_lines(before, seen)
         yield "\nwhich led to:\n"
     yield "Traceback (most recent call last):"
     yield from (line.rstrip("\n") for line in traceback.format_tb(error.__traceback__))
-    yield what_failed(error)
+    yield describe_error(error)
     if isinstance(error, BaseExceptionGroup):
         for number, one in enumerate(error.exceptions, 1):
             yield f"\n{number} of {len(error.exceptions)}:"
-            yield from _told(one, seen)
+            yield from _chain_lines(one, seen)
 
 
-def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """What a process says that a failure ends; Python would print the error's own text."""
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)

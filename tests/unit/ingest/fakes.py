@@ -17,9 +17,9 @@ from services.ingest.sources.source import Source
 from services.ingest.sources.source_keys import SourceKey
 from services.runtime.clock import new_id
 from services.runtime.credentials.api_keys import KeyKind, MintedKey, StoredKey, mint
-from services.runtime.kafka.producer import PublishFailed
-from services.runtime.kafka.record import Record
-from services.runtime.telemetry.health import Health
+from services.runtime.kafka.producer import PublishError
+from services.runtime.kafka.record import ProducerRecord
+from services.runtime.telemetry.health import HealthChecks
 from tests.conftest import SteppingClock
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
@@ -45,24 +45,24 @@ class RecordingPublisher:
     """
 
     def __init__(self) -> None:
-        self.records: list[Record] = []
+        self.records: list[ProducerRecord] = []
         self.refuse: set[str] = set()
         self.refuse_positions: frozenset[int] = frozenset()
         self.stuck: str | None = None
         self.waiting = 0
         self._released = asyncio.Event()
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def publish(self, records: Sequence[ProducerRecord]) -> None:
         topic = records[0].topic
         if topic == self.stuck:
             self.waiting += 1
             await self._released.wait()
         if topic in self.refuse:
-            raise PublishFailed("KafkaTimeoutError", frozenset(range(len(records))))
+            raise PublishError("KafkaTimeoutError", frozenset(range(len(records))))
         failed = self.refuse_positions if topic == touchpoint.TOPIC else frozenset()
         self.records += [record for at, record in enumerate(records) if at not in failed]
         if failed:
-            raise PublishFailed("KafkaTimeoutError", failed)
+            raise PublishError("KafkaTimeoutError", failed)
 
     def release(self) -> None:
         """Let what is stuck go on."""
@@ -188,7 +188,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.key = self.keys.add(Source(name="ivr"))
         self.service = IngestProcess(self.settings, self.keys, self.publisher, self.clock, new_id)
-        self.health: Health = self.service.health()
+        self.health: HealthChecks = self.service.health()
         self.app: RawRouteApp = self.service.app(self.health)
 
     async def started(self) -> "Bench":

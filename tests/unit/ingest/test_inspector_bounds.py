@@ -8,7 +8,7 @@ from typing import Any
 from services.ingest.inspector.logbook import Logbook, LogbookLimits, RecordedRefusal
 from services.ingest.reasons import ItemOutcome, RequestRefusal, TouchpointRejection
 from services.ingest.results.item_result import ItemResult
-from services.runtime.kafka.record import Record
+from services.runtime.kafka.record import ProducerRecord
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
 
@@ -44,7 +44,7 @@ def _fill(logbook: Logbook, source: str, count: int) -> None:
     for number in range(count):
         value = f'{{"id":"{number}","text":"{"x" * 900}"}}'.encode()
         result = ItemResult(outcome=ItemOutcome.ACCEPTED, id=str(number))
-        logbook.record_results(source, NOW, [result], {0: Record(topic="t", key=None, value=value)}, {})
+        logbook.record_results(source, NOW, [result], {0: ProducerRecord(topic="t", key=None, value=value)}, {})
         bad = ItemResult(outcome=ItemOutcome.REJECTED, id=str(number), reason=TouchpointRejection.NOT_AN_OBJECT)
         logbook.record_results(source, NOW, [bad], {}, {0: b"y" * 900 + str(number).encode()})
         turned = RecordedRefusal(

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.runtime.credentials.api_keys import KeyKind, KeyRing, StoredKey, Verdict, judge, mint, parse
+from services.runtime.credentials.api_keys import KeyKind, KeyRing, KeyVerdict, StoredKey, judge, mint, parse
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
@@ -87,23 +87,23 @@ def test_judging_tells_why_a_key_is_refused() -> None:
     presented = parse(text)
     assert presented is not None
     _, revoked = stored(revoked=True)
-    assert judge(presented, key, NOW) is Verdict.VALID
-    assert judge(presented, None, NOW) is Verdict.UNKNOWN
-    assert judge(presented, revoked, NOW) is Verdict.UNKNOWN
+    assert judge(presented, key, NOW) is KeyVerdict.VALID
+    assert judge(presented, None, NOW) is KeyVerdict.UNKNOWN
+    assert judge(presented, revoked, NOW) is KeyVerdict.UNKNOWN
 
 
 async def test_a_revocation_is_noticed_once_the_cache_is_no_longer_fresh() -> None:
     text, key = stored()
     vault, clock = Vault(key), HandClock()
     keys = ring(vault, clock)
-    assert (await keys.check(text))[0] is Verdict.VALID
+    assert (await keys.check(text))[0] is KeyVerdict.VALID
     vault.keys[key.key_id] = StoredKey(
         kind=key.kind, key_id=key.key_id, subject="web", secret_hash=key.secret_hash, revoked=True
     )
     clock.seconds = 9
-    assert (await keys.check(text))[0] is Verdict.VALID
+    assert (await keys.check(text))[0] is KeyVerdict.VALID
     clock.seconds = 11
-    assert (await keys.check(text))[0] is Verdict.REVOKED
+    assert (await keys.check(text))[0] is KeyVerdict.REVOKED
 
 
 async def test_a_known_key_survives_an_outage_and_an_unknown_one_is_not_judged() -> None:
@@ -114,10 +114,10 @@ async def test_a_known_key_survives_an_outage_and_an_unknown_one_is_not_judged()
     await keys.check(text)
     vault.down = True
     clock.seconds = 1800
-    assert (await keys.check(text))[0] is Verdict.VALID
-    assert (await keys.check(other))[0] is Verdict.UNVERIFIABLE
+    assert (await keys.check(text))[0] is KeyVerdict.VALID
+    assert (await keys.check(other))[0] is KeyVerdict.UNVERIFIABLE
     clock.seconds = 7300
-    assert (await keys.check(text))[0] is Verdict.UNVERIFIABLE
+    assert (await keys.check(text))[0] is KeyVerdict.UNVERIFIABLE
 
 
 async def test_a_wrong_key_does_not_load_the_database_twice() -> None:
@@ -125,7 +125,7 @@ async def test_a_wrong_key_does_not_load_the_database_twice() -> None:
     vault = Vault()
     keys = ring(vault, HandClock())
     for _ in range(5):
-        assert (await keys.check(other))[0] is Verdict.UNKNOWN
+        assert (await keys.check(other))[0] is KeyVerdict.UNKNOWN
     assert vault.asked == 1
 
 
@@ -133,6 +133,6 @@ async def test_an_expired_key_is_refused() -> None:
     text, key = stored(expires_at=NOW + timedelta(seconds=5))
     clock = HandClock()
     keys = ring(Vault(key), clock)
-    assert (await keys.check(text))[0] is Verdict.VALID
+    assert (await keys.check(text))[0] is KeyVerdict.VALID
     clock.seconds = 6
-    assert (await keys.check(text))[0] is Verdict.EXPIRED
+    assert (await keys.check(text))[0] is KeyVerdict.EXPIRED

@@ -144,7 +144,7 @@ async def test_a_slow_body_is_not_a_slow_head(port: int, monkeypatch: pytest.Mon
 
 async def test_a_head_leaves_with_its_body() -> None:
     paper = Paper()
-    transport = heads.TwoInOne(paper, asyncio.get_running_loop())
+    transport = heads.CoalescingTransport(paper, asyncio.get_running_loop())
 
     for piece in (b"head ", b"body", b"head ", b"body"):
         transport.write(piece)
@@ -155,7 +155,7 @@ async def test_a_head_leaves_with_its_body() -> None:
 
 async def test_a_head_that_stays_alone_leaves_soon_and_in_order() -> None:
     paper = Paper()
-    transport = heads.TwoInOne(paper, asyncio.get_running_loop())
+    transport = heads.CoalescingTransport(paper, asyncio.get_running_loop())
 
     transport.write(b"head ")
     assert paper.pieces == []
@@ -168,7 +168,7 @@ async def test_a_head_that_stays_alone_leaves_soon_and_in_order() -> None:
 
 async def test_a_head_for_a_client_that_hung_up_goes_nowhere() -> None:
     paper = Paper()
-    heads.TwoInOne(paper, asyncio.get_running_loop()).write(b"head ")
+    heads.CoalescingTransport(paper, asyncio.get_running_loop()).write(b"head ")
     paper.closed = True
     await asyncio.sleep(0)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from services.runtime.http.application import MAX_BODY_BYTES, build_api
 from services.runtime.http.problems import FieldProblem, Problem
 from services.runtime.http.server import serving
-from services.runtime.telemetry.health import CheckResult, Health
+from services.runtime.telemetry.health import CheckResult, HealthChecks
 
 JSON = {"content-type": "application/json"}
 
@@ -25,11 +25,11 @@ class Body(BaseModel):
 
 
 @pytest.fixture
-async def health() -> Health:
+async def health() -> HealthChecks:
     async def database() -> CheckResult:
         return CheckResult(name="postgres", ok=True)
 
-    return Health(registry=CollectorRegistry(), ready=[database])
+    return HealthChecks(registry=CollectorRegistry(), ready=[database])
 
 
 def _add_more(app: FastAPI) -> None:
@@ -56,7 +56,7 @@ def _add_more(app: FastAPI) -> None:
 
 
 @pytest.fixture
-async def client(health: Health) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(health: HealthChecks) -> AsyncIterator[httpx2.AsyncClient]:
     app = build_api(title="Sample", description="A sample.", version="1", health=health)
 
     @app.get("/v1/items/{number}")
@@ -121,7 +121,9 @@ async def test_metrics_carry_the_template_and_never_the_path(client: httpx2.Asyn
     assert "77441" not in text
 
 
-async def test_readiness_names_each_check_and_fails_while_draining(client: httpx2.AsyncClient, health: Health) -> None:
+async def test_readiness_names_each_check_and_fails_while_draining(
+    client: httpx2.AsyncClient, health: HealthChecks
+) -> None:
     answer = await client.get("/readyz?verbose")
     assert (answer.status_code, answer.text) == (200, "[+] postgres\nok\n")
     health.draining = True
@@ -132,7 +134,7 @@ async def test_readiness_names_each_check_and_fails_while_draining(client: httpx
 
 
 async def test_leaving_finishes_the_requests_that_are_open() -> None:
-    app = build_api(title="S", description="S", version="1", health=Health(registry=CollectorRegistry()))
+    app = build_api(title="S", description="S", version="1", health=HealthChecks(registry=CollectorRegistry()))
     entered = asyncio.Event()
 
     @app.get("/v1/slow")
@@ -149,7 +151,7 @@ async def test_leaving_finishes_the_requests_that_are_open() -> None:
 
 
 async def test_an_address_in_use_is_said_plainly() -> None:
-    app = build_api(title="S", description="S", version="1", health=Health(registry=CollectorRegistry()))
+    app = build_api(title="S", description="S", version="1", health=HealthChecks(registry=CollectorRegistry()))
     async with serving(app, "127.0.0.1", 0) as port:
         with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
             async with serving(app, "127.0.0.1", port):

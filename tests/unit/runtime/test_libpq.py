@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 from psycopg import conninfo, pq
 
-from services.runtime.addresses.libpq import OTHER_NAMES, PARAMETERS, SYSTEM, Form, Reach, is_for_commands
+from services.runtime.addresses.libpq import (
+    OTHER_NAMES,
+    PARAMETERS,
+    SYSTEM,
+    ParameterForm,
+    ParameterReach,
+    is_for_commands,
+)
 from services.runtime.addresses.postgres_url import problems
 from services.runtime.postgres.address import read
 from tests.authority import Authority
@@ -17,13 +24,13 @@ URL = "postgresql://u:p@h/db"
 def sample(name: str, folder: Path) -> str:
     """A value that libpq takes."""
     parameter = PARAMETERS[name]
-    if parameter.form is Form.FILE:
+    if parameter.form is ParameterForm.FILE:
         authority = Authority(folder, "authority")
         own = authority.sign("own")
         return str({"sslcert": own.cert, "sslkey": own.key}.get(name, authority.file))
     if parameter.choices:
         return parameter.choices[-1]
-    return {Form.NUMBER: "3", Form.PORTS: "5432"}.get(parameter.form, "text")
+    return {ParameterForm.NUMBER: "3", ParameterForm.PORTS: "5432"}.get(parameter.form, "text")
 
 
 def test_the_list_holds_what_libpq_knows_and_nothing_else() -> None:
@@ -45,7 +52,7 @@ def test_a_parameter_goes_to_the_driver_or_is_kept_from_it_or_is_refused(name: s
         return
     assert found == []
     handed_on = f"{name}=" in read(url).dsn
-    assert handed_on is (PARAMETERS[name].reach is Reach.DRIVER)
+    assert handed_on is (PARAMETERS[name].reach is ParameterReach.DRIVER)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if PARAMETERS[name].choices])

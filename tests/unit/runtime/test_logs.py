@@ -10,7 +10,7 @@ import pytest
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from services.runtime.telemetry.logs import Sparing, configure, get_logger, what_failed
+from services.runtime.telemetry.logs import RepeatFilter, configure, describe_error, get_logger
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +40,9 @@ def test_what_a_library_repeats_is_written_once(capsys: pytest.CaptureFixture[st
 
 
 def test_what_was_held_back_is_counted_when_it_is_said_again() -> None:
-    sparing = Sparing(every_s=0.0)
+    sparing = RepeatFilter(every_s=0.0)
     record = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "again", (), None)
-    patient = Sparing(every_s=3600.0)
+    patient = RepeatFilter(every_s=3600.0)
 
     assert [patient.filter(record) for _ in range(5)] == [True, False, False, False, False]
     assert sparing.filter(record)
@@ -110,5 +110,5 @@ def test_the_message_of_an_error_that_quotes_no_value_is_kept() -> None:
     error = asyncpg.UndefinedTableError.new(
         {"S": "ERROR", "C": "42P01", "M": 'relation "alerts.issues" does not exist'}
     )
-    assert what_failed(error) == 'UndefinedTableError [42P01] relation "alerts.issues" does not exist'
-    assert what_failed(KeyError("partition")) == "KeyError: 'partition'"
+    assert describe_error(error) == 'UndefinedTableError [42P01] relation "alerts.issues" does not exist'
+    assert describe_error(KeyError("partition")) == "KeyError: 'partition'"

@@ -2,37 +2,37 @@
 
 import pytest
 
-from services.runtime.credentials.sealing import CannotUnsealError, Seal, Sealed
+from services.runtime.credentials.sealing import CannotUnsealError, SealedSecret, SecretSealer
 
 OLD, NEW = "old master key, thirty-two letters", "new master key, thirty-two letters"
 NONCE = b"0123456789ab"
 
 
 def test_what_is_sealed_opens_again_and_does_not_show() -> None:
-    sealed = Seal([OLD]).seal("한국어 비밀", owner="line", nonce=NONCE)
+    sealed = SecretSealer([OLD]).seal("한국어 비밀", owner="line", nonce=NONCE)
 
-    assert Seal([OLD]).open(sealed, owner="line") == "한국어 비밀"
+    assert SecretSealer([OLD]).open(sealed, owner="line") == "한국어 비밀"
     assert "비밀".encode() not in sealed.material
     assert sealed.master_key is not None
     assert OLD not in sealed.master_key
 
 
 def test_master_keys_rotate_the_first_seals_and_every_one_opens() -> None:
-    before = Seal([OLD]).seal("s", owner="line", nonce=NONCE)
-    both = Seal([NEW, OLD])
+    before = SecretSealer([OLD]).seal("s", owner="line", nonce=NONCE)
+    both = SecretSealer([NEW, OLD])
     after = both.seal("s", owner="line", nonce=NONCE)
 
     assert both.open(before, owner="line") == both.open(after, owner="line") == "s"
     assert before.master_key != after.master_key
-    assert Seal([NEW]).open(after, owner="line") == "s"
+    assert SecretSealer([NEW]).open(after, owner="line") == "s"
     with pytest.raises(CannotUnsealError):
-        Seal([NEW]).open(before, owner="line")
+        SecretSealer([NEW]).open(before, owner="line")
 
 
 def test_a_row_that_is_moved_or_changed_opens_nothing() -> None:
-    seal = Seal([OLD])
+    seal = SecretSealer([OLD])
     sealed = seal.seal("s", owner="line", nonce=NONCE)
-    changed = Sealed(material=sealed.material[:-1] + b"!", master_key=sealed.master_key)
+    changed = SealedSecret(material=sealed.material[:-1] + b"!", master_key=sealed.master_key)
 
     for found, owner in ((sealed, "slack"), (changed, "line")):
         with pytest.raises(CannotUnsealError):
@@ -40,12 +40,12 @@ def test_a_row_that_is_moved_or_changed_opens_nothing() -> None:
 
 
 def test_without_a_master_key_it_is_kept_as_it_is_and_says_so() -> None:
-    sealed = Seal([]).seal("s", owner="line", nonce=NONCE)
+    sealed = SecretSealer([]).seal("s", owner="line", nonce=NONCE)
 
-    assert (sealed.material, sealed.master_key, Seal([]).protects) == (b"s", None, False)
-    assert Seal([NEW]).open(sealed, owner="line") == "s"
+    assert (sealed.material, sealed.master_key, SecretSealer([]).protects) == (b"s", None, False)
+    assert SecretSealer([NEW]).open(sealed, owner="line") == "s"
 
 
 def test_a_nonce_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="12 bytes"):
-        Seal([OLD]).seal("s", owner="line", nonce=b"short")
+        SecretSealer([OLD]).seal("s", owner="line", nonce=b"short")

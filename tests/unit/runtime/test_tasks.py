@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.runtime.process.tasks import TaskOwner, UnexpectedEndError, beside
+from services.runtime.process.tasks import TaskOwner, UnexpectedEndError, run_beside
 
 
 async def forever() -> None:
@@ -84,7 +84,7 @@ async def test_work_beside_a_block_goes_on_while_the_block_waits_and_is_done_aft
         await asyncio.sleep(0)
         return "said"
 
-    async with beside("speaking", speak()) as speaking:
+    async with run_beside("speaking", speak()) as speaking:
         await heard.wait()
         assert not speaking.done()
     assert speaking.result() == "said"
@@ -94,7 +94,7 @@ async def test_a_failure_beside_is_raised_where_its_result_is_wanted() -> None:
     async def fail() -> None:
         raise LookupError
 
-    async with beside("failing", fail()) as failing:
+    async with run_beside("failing", fail()) as failing:
         pass
     with pytest.raises(LookupError):
         failing.result()
@@ -110,7 +110,7 @@ async def stay(ended: asyncio.Event) -> None:
 async def test_a_block_that_fails_stops_what_is_beside_it_first() -> None:
     ended = asyncio.Event()
     with pytest.raises(ZeroDivisionError):
-        async with beside("staying", stay(ended)):
+        async with run_beside("staying", stay(ended)):
             await asyncio.sleep(0)
             raise ZeroDivisionError
     assert ended.is_set()
@@ -120,7 +120,7 @@ async def test_a_block_that_is_cancelled_takes_what_is_beside_it_along() -> None
     ended = asyncio.Event()
 
     async def whole() -> None:
-        async with beside("staying", stay(ended)):
+        async with run_beside("staying", stay(ended)):
             pass
 
     task = asyncio.create_task(whole())

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from schemas.strict_yaml.shapes import shape_problems
-from schemas.strict_yaml.yaml_text import shown
+from schemas.strict_yaml.yaml_text import path_text
 
 
 class Kind(StrEnum):
@@ -39,7 +39,7 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def told(document: Any) -> list[str]:
-    return [f"{shown(one.at)}: {one.message}" for one in shape_problems(document, Whole)]
+    return [f"{path_text(one.at)}: {one.message}" for one in shape_problems(document, Whole)]
 
 
 def test_a_document_of_its_shape_is_told_nothing() -> None:

@@ -11,7 +11,15 @@ import pytest
 
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import NOW, Bench, bench_with
-from waymark.producer import AsyncProducer, Producer, QueueFullError, RequestRefused, SendResult, SendStatus, exchange
+from waymark.producer import (
+    AsyncProducer,
+    Producer,
+    QueueFullError,
+    RequestRefused,
+    TouchpointResult,
+    TouchpointStatus,
+    exchange,
+)
 from waymark.producer.parcel import MOST_TOUCHPOINTS, prepare
 
 CALL = {"channel": "phone", "kind": "call_ended", "customer": {"phone": "010-1234-5678"}}
@@ -57,11 +65,11 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_touchpoints_get_an_id_a_time_and_their_result() -> None:
     ingest = ScriptedIngest()
-    results: list[SendResult] = []
+    results: list[TouchpointResult] = []
     with ingest.producer(on_result=results.append) as producer:
         ids = [producer.send(CALL) for _ in range(3)]
         producer.flush()
-    assert [(result.id, result.status) for result in results] == [(id_, SendStatus.ACCEPTED) for id_ in ids]
+    assert [(result.id, result.status) for result in results] == [(id_, TouchpointStatus.ACCEPTED) for id_ in ids]
     sent = [one for request in ingest.requests for one in request]
     assert [one["id"] for one in sent] == ids
     assert all({"occurred_at", "sent_at"} <= one.keys() for one in sent)
@@ -73,7 +81,7 @@ def test_what_is_sent_again_is_the_same_touchpoint() -> None:
         id_ = producer.send(CALL)
     assert [[one["id"] for one in request] for request in ingest.requests] == [[id_]] * 3
     assert len({one["occurred_at"] for (one,) in ingest.requests}) == 1
-    assert producer.counts == {SendStatus.ACCEPTED: 1}
+    assert producer.counts == {TouchpointStatus.ACCEPTED: 1}
 
 
 def test_only_what_has_no_final_result_is_sent_again() -> None:
@@ -84,15 +92,15 @@ def test_only_what_has_no_final_result_is_sent_again() -> None:
         return httpx2.Response(503, headers={"retry-after": "0"}, json={"results": results})
 
     ingest = ScriptedIngest(mixed)
-    results: list[SendResult] = []
+    results: list[TouchpointResult] = []
     with ingest.producer(on_result=results.append) as producer:
         for name in "abc":
             producer.send({**CALL, "id": name})
     assert [[one["id"] for one in request] for request in ingest.requests] == [["a", "b", "c"], ["b"]]
     assert [(r.id, r.status, r.code, r.field) for r in results] == [
-        ("a", SendStatus.ACCEPTED, "", ""),
-        ("c", SendStatus.REJECTED, "invalid_field", "channel"),
-        ("b", SendStatus.ACCEPTED, "", ""),
+        ("a", TouchpointStatus.ACCEPTED, "", ""),
+        ("c", TouchpointStatus.REJECTED, "invalid_field", "channel"),
+        ("b", TouchpointStatus.ACCEPTED, "", ""),
     ]
 
 
@@ -103,7 +111,7 @@ def test_an_unreachable_ingest_is_tried_again() -> None:
     ingest = ScriptedIngest(unreachable)
     with ingest.producer() as producer:
         producer.send(CALL)
-    assert producer.counts == {SendStatus.ACCEPTED: 1}
+    assert producer.counts == {TouchpointStatus.ACCEPTED: 1}
 
 
 def test_a_wrong_key_is_said_at_once_and_nothing_waits_for_ever() -> None:
@@ -111,7 +119,7 @@ def test_a_wrong_key_is_said_at_once_and_nothing_waits_for_ever() -> None:
         return httpx2.Response(401, json={"code": "key_invalid", "message": "This key is not known."})
 
     ingest = ScriptedIngest(*[unknown_key] * 9)
-    results: list[SendResult] = []
+    results: list[TouchpointResult] = []
     producer = ingest.producer(on_result=results.append)
     producer.send(CALL)
     with pytest.raises(RequestRefused, match="401 key_invalid: This key is not known"):
@@ -120,12 +128,12 @@ def test_a_wrong_key_is_said_at_once_and_nothing_waits_for_ever() -> None:
         producer.send(CALL)
     with pytest.raises(RequestRefused):
         producer.close()
-    assert [(result.status, result.code) for result in results] == [(SendStatus.UNAVAILABLE, "key_invalid")]
+    assert [(result.status, result.code) for result in results] == [(TouchpointStatus.UNAVAILABLE, "key_invalid")]
 
 
 def test_a_full_queue_is_said_and_closing_gives_back_what_is_unsent() -> None:
     ingest = ScriptedIngest(*[overloaded] * 10_000)
-    results: list[SendResult] = []
+    results: list[TouchpointResult] = []
     producer = ingest.producer(queue_size=2, linger_s=0.0, on_result=results.append)
     first = producer.send(CALL)
     assert ingest.asked.wait(10)  # it is on its way now, and the queue is empty
@@ -135,7 +143,7 @@ def test_a_full_queue_is_said_and_closing_gives_back_what_is_unsent() -> None:
     assert not producer.flush(timeout_s=0.05)
     producer.close(timeout_s=0.05)
     assert {result.id for result in results} == {first, *queued}
-    assert {result.status for result in results} == {SendStatus.UNAVAILABLE}
+    assert {result.status for result in results} == {TouchpointStatus.UNAVAILABLE}
 
 
 def test_large_crowds_go_in_requests_of_bounded_size() -> None:
@@ -148,13 +156,13 @@ def test_large_crowds_go_in_requests_of_bounded_size() -> None:
 
 
 def test_a_callback_that_fails_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(_: SendResult) -> None:
+    def broken(_: TouchpointResult) -> None:
         raise ValueError("mine")
 
     with ScriptedIngest().producer(on_result=broken) as producer:
         producer.send(CALL)
         producer.send(CALL)
-    assert producer.counts == {SendStatus.ACCEPTED: 2}
+    assert producer.counts == {TouchpointStatus.ACCEPTED: 2}
     assert "on_result failed" in caplog.text
 
 
@@ -178,15 +186,15 @@ def real(ingest: Bench, **options: Any) -> AsyncProducer:
 
 
 async def test_the_real_ingest_takes_what_the_producer_sends(ingest: Bench) -> None:
-    results: list[SendResult] = []
+    results: list[TouchpointResult] = []
     async with real(ingest, on_result=results.append) as producer:
         good = await producer.send({**CALL, "occurred_at": NOW.isoformat()})
         bad = await producer.send({**CALL, "occurred_at": NOW.isoformat(), "channel": "pigeon"})
         assert await producer.flush()
     assert [one.id for one in ingest.publisher.touchpoints] == [good]
     found = {result.id: result for result in results}
-    assert found[good].status is SendStatus.ACCEPTED
-    assert (found[bad].status, found[bad].field) == (SendStatus.REJECTED, "channel")
+    assert found[good].status is TouchpointStatus.ACCEPTED
+    assert (found[bad].status, found[bad].field) == (TouchpointStatus.REJECTED, "channel")
 
 
 async def test_an_outage_of_kafka_is_waited_out(ingest: Bench) -> None:
@@ -196,7 +204,7 @@ async def test_an_outage_of_kafka_is_waited_out(ingest: Bench) -> None:
         assert not await producer.flush(timeout_s=0.2)
         ingest.publisher.refuse.clear()
     assert [one.id for one in ingest.publisher.touchpoints] == [id_]
-    assert producer.counts == {SendStatus.ACCEPTED: 1}
+    assert producer.counts == {TouchpointStatus.ACCEPTED: 1}
 
 
 async def test_a_wrong_key_ends_the_asynchronous_producer_too(ingest: Bench) -> None:
@@ -204,17 +212,17 @@ async def test_a_wrong_key_ends_the_asynchronous_producer_too(ingest: Bench) -> 
     with pytest.raises(RequestRefused, match="401"):
         async with producer:
             await producer.send(CALL)
-    assert producer.counts == {SendStatus.UNAVAILABLE: 1}
+    assert producer.counts == {TouchpointStatus.UNAVAILABLE: 1}
 
 
 async def test_a_callback_that_fails_does_not_end_the_asynchronous_producer(
     ingest: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(_: SendResult) -> None:
+    def broken(_: TouchpointResult) -> None:
         raise ValueError("mine")
 
     async with real(ingest, on_result=broken) as producer:
         await producer.send({**CALL, "occurred_at": NOW.isoformat()})
         assert await producer.flush(timeout_s=5)
-    assert producer.counts == {SendStatus.ACCEPTED: 1}
+    assert producer.counts == {TouchpointStatus.ACCEPTED: 1}
     assert "on_result failed" in caplog.text

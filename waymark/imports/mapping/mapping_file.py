@@ -123,7 +123,7 @@ def load(path: Path, examine: Examine = nothing) -> Mapping:
 
 def parse(document: Any) -> Mapping:
     """Check a mapping that was read. Raises MappingError with everything that is wrong."""
-    misshapen = [f"{yaml_text.shown(one.place)}: {one.message}" for one in shape_problems(document, Mapping)]
+    misshapen = [f"{yaml_text.path_text(one.place)}: {one.message}" for one in shape_problems(document, Mapping)]
     if problems := [*misshapen, *_senseless(document, nothing)]:
         raise MappingError(problems)
     return msgspec.convert(document, Mapping)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from schemas.cloudevents import CloudEventType
 from schemas.documents.touchpoint import PostedTouchpoint
-from schemas.strict_yaml.yaml_text import shown
+from schemas.strict_yaml.yaml_text import path_text
 from schemas.vocabulary import Channel
 
 _MEMBERS: Final = frozenset(PostedTouchpoint.__struct_fields__) - {
@@ -108,7 +108,7 @@ class EventRules:
 
 
 def _problem(error: Any) -> str:
-    place = shown(error["loc"])
+    place = path_text(error["loc"])
     message = error["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
 

@@ -24,7 +24,7 @@ import msgspec
 from schemas import validation
 from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.strict_yaml.shapes import shape_problems
-from schemas.strict_yaml.yaml_text import shown
+from schemas.strict_yaml.yaml_text import path_text
 from schemas.vocabulary import Channel, Direction
 
 Scalar = str | int | float | bool
@@ -144,7 +144,7 @@ def read(document: Any) -> SegmentMapping:
     Raises:
         MappingError: with every problem in it.
     """
-    if misshapen := [f"{shown(one.at)}: {one.message}" for one in shape_problems(document, _File)]:
+    if misshapen := [f"{path_text(one.at)}: {one.message}" for one in shape_problems(document, _File)]:
         raise SegmentMappingError(misshapen)
     file = msgspec.convert(document, _File)
     if problems := [*_problems(file)]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from services.ingest.forms.webhooks.bindings import DIALECT, StoredBinding, StoredWebhookSecret
 from services.ingest.sources.source_store import SOURCE_COLUMNS, source_of
-from services.runtime.credentials.sealing import Sealed
+from services.runtime.credentials.sealing import SealedSecret
 from services.runtime.postgres.pools import TRANSIENT, Pool, Row, acquire
 
 _SOURCES = f"SELECT s.scopes, {SOURCE_COLUMNS} FROM ingest.sources s WHERE s.dialects ? $1"  # noqa: S608  columns are ours
@@ -41,5 +41,5 @@ class PostgresBindingStore:
 
 def _secret(row: Row) -> StoredWebhookSecret:
     material = row["material"]
-    sealed = Sealed(material=bytes(material), master_key=row["master_key"]) if material is not None else None
+    sealed = SealedSecret(material=bytes(material), master_key=row["master_key"]) if material is not None else None
     return StoredWebhookSecret(sealed=sealed, mounted=row["mounted"], expires_at=row["expires_at"])

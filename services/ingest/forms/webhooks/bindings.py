@@ -18,7 +18,7 @@ from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMappe
 from services.ingest.forms.webhooks.signatures import WebhookSecret
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source import Source
-from services.runtime.credentials.sealing import CannotUnsealError, Seal, Sealed
+from services.runtime.credentials.sealing import CannotUnsealError, SealedSecret, SecretSealer
 from services.runtime.process.refreshing import refresh_for_ever
 from services.runtime.telemetry.health import CheckResult
 from services.runtime.telemetry.logs import get_logger
@@ -53,7 +53,7 @@ class WebhookSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class StoredWebhookSecret:
     """A secret as the store has it: sealed, or the name of a mounted file."""
 
-    sealed: Sealed | None = None
+    sealed: SealedSecret | None = None
     mounted: str | None = None
     expires_at: datetime | None = None
 
@@ -103,7 +103,7 @@ class BindingContext:
     """What bindings are made on: systems by name, master keys, the folder of mounted secrets, our own public URL."""
 
     systems: Mapping[str, DeliveryMapper]
-    seal: Seal
+    seal: SecretSealer
     mounted: Path | None = None
     public_url: str = ""
 
@@ -112,7 +112,7 @@ def binding_context(settings: IngestSettings, systems: Mapping[str, DeliveryMapp
     """Return what the settings say, over these systems."""
     return BindingContext(
         systems=systems,
-        seal=Seal(settings.master_keys),
+        seal=SecretSealer(settings.master_keys),
         mounted=Path(settings.secrets_dir) if settings.secrets_dir else None,
         public_url=settings.public_url,
     )

@@ -10,8 +10,8 @@ from services.ingest.http.raw_routes import RawRouteApp
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.source import Source
 from services.runtime.clock import new_id
-from services.runtime.credentials.sealing import Sealed
-from services.runtime.telemetry.health import Health
+from services.runtime.credentials.sealing import SealedSecret
+from services.runtime.telemetry.health import HealthChecks
 from tests.unit.ingest.fakes import Bench, Response
 from tests.unit.ingest.webhooks.deliveries import example
 from tests.unit.ingest.webhooks.test_signatures import VECTORS
@@ -30,7 +30,7 @@ class BindingsInMemory:
 
     def add(self, source: Source, setup: Mapping[str, Any], *secrets: str) -> None:
         """Bind a source, with secrets that are not sealed."""
-        stored = [StoredWebhookSecret(sealed=Sealed(material=text.encode(), master_key=None)) for text in secrets]
+        stored = [StoredWebhookSecret(sealed=SealedSecret(material=text.encode(), master_key=None)) for text in secrets]
         dialects = Source(name=source.name, dialects={DIALECT: dict(setup)}, disabled=source.disabled)
         self.rows[source.name] = StoredBinding(source=dialects, setup=setup, secrets=stored)
 
@@ -54,7 +54,7 @@ class WebhookBench(Bench):
         self.service = IngestProcess(
             self.settings, self.keys, self.publisher, self.clock, new_id, webhooks=self.bindings
         )
-        self.health: Health = self.service.health()
+        self.health: HealthChecks = self.service.health()
         self.app: RawRouteApp = self.service.app(self.health)
 
     async def started(self) -> "WebhookBench":

@@ -12,7 +12,7 @@ import pytest
 
 from services.ingest.forms.webhooks.bindings import BindingProblem, StoredWebhookSecret
 from services.ingest.sources.source import Source
-from services.runtime.credentials.sealing import Sealed
+from services.runtime.credentials.sealing import SealedSecret
 from tests.conftest import SteppingClock
 from tests.unit.ingest.fakes import Response
 from tests.unit.ingest.webhooks.bench import PUBLIC, WebhookBench, settings
@@ -215,13 +215,17 @@ async def test_a_source_that_nobody_bound_is_404_and_a_disabled_one_403(bench: W
     [
         (
             {"system": "line", "sistem": "x"},
-            StoredWebhookSecret(sealed=Sealed(material=b"s", master_key=None)),
+            StoredWebhookSecret(sealed=SealedSecret(material=b"s", master_key=None)),
             BindingProblem.SETUP,
         ),
-        ({"system": "fax"}, StoredWebhookSecret(sealed=Sealed(material=b"s", master_key=None)), BindingProblem.SYSTEM),
+        (
+            {"system": "fax"},
+            StoredWebhookSecret(sealed=SealedSecret(material=b"s", master_key=None)),
+            BindingProblem.SYSTEM,
+        ),
         (
             {"system": "line"},
-            StoredWebhookSecret(sealed=Sealed(material=b"s", master_key="gone")),
+            StoredWebhookSecret(sealed=SealedSecret(material=b"s", master_key="gone")),
             BindingProblem.SECRET,
         ),
         ({"system": "line"}, StoredWebhookSecret(mounted="not-there"), BindingProblem.SECRET),

@@ -133,8 +133,8 @@ def _doubled(file: str, text: YamlText) -> Iterator[SystemFileProblem]:
 
 def _misshapen(file: str, text: YamlText) -> Iterator[SystemFileProblem]:
     for one in shapes.shape_problems(text.document, ChannelSystem):
-        line = text.line_of(yaml_text.shown(one.at)) or 1
-        yield SystemFileProblem(file=file, line=line, place=yaml_text.shown(one.place), message=one.message)
+        line = text.line_of(yaml_text.path_text(one.at)) or 1
+        yield SystemFileProblem(file=file, line=line, place=yaml_text.path_text(one.place), message=one.message)
 
 
 def _unreadable(file: str, error: yaml_text.UnreadableTextError) -> SystemFilesError:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.samples import Sample
 
-from services.runtime.telemetry.histograms import Distribution
+from services.runtime.telemetry.histograms import FastHistogram
 
 BUCKETS = (0.5, 1, 2.5, 10)
 VALUES = st.lists(st.one_of(st.sampled_from([0, *BUCKETS]), st.floats(0, 20), st.integers(0, 20)), max_size=30)
@@ -21,7 +21,7 @@ def samples(registry: CollectorRegistry) -> list[Sample]:
 def test_it_counts_as_the_client_s_own_histogram_does(of_one: list[float], of_another: list[float]) -> None:
     own, ours = CollectorRegistry(), CollectorRegistry()
     histogram = Histogram("waymark_x", "X.", ("route",), buckets=BUCKETS, registry=own)
-    distribution = Distribution("waymark_x", "X.", ("route",), buckets=BUCKETS, registry=ours)
+    distribution = FastHistogram("waymark_x", "X.", ("route",), buckets=BUCKETS, registry=ours)
     for route, values in (("a", of_one), ("b", of_another)):
         for value in values:
             histogram.labels(route).observe(value)
@@ -34,7 +34,7 @@ def test_it_counts_as_the_client_s_own_histogram_does(of_one: list[float], of_an
 
 def test_without_labels_there_is_one_series_from_the_start() -> None:
     registry = CollectorRegistry()
-    series = Distribution("waymark_x", "X.", buckets=BUCKETS, registry=registry).labels()
+    series = FastHistogram("waymark_x", "X.", buckets=BUCKETS, registry=registry).labels()
 
     assert registry.get_sample_value("waymark_x_count") == 0
     series.observe(1)
@@ -45,9 +45,9 @@ def test_without_labels_there_is_one_series_from_the_start() -> None:
 
 def test_labels_are_all_named_and_names_are_not_taken_twice() -> None:
     registry = CollectorRegistry()
-    distribution = Distribution("waymark_x", "X.", ("route",), buckets=BUCKETS, registry=registry)
+    distribution = FastHistogram("waymark_x", "X.", ("route",), buckets=BUCKETS, registry=registry)
 
     with pytest.raises(ValueError, match="has the labels"):
         distribution.labels()
     with pytest.raises(ValueError, match="Duplicated"):
-        Distribution("waymark_x", "X.", buckets=BUCKETS, registry=registry)
+        FastHistogram("waymark_x", "X.", buckets=BUCKETS, registry=registry)
