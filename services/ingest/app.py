@@ -1,6 +1,7 @@
-"""The ingest process: the one place that names what it is made of, and the order in which it starts and stops.
+"""The ingest process: the one place that wires its parts together, starts them and stops them in order.
 
-On SIGTERM: not ready any more, no new connections, open requests to their end, the producer's buffer, the rest.
+On SIGTERM it reports that it is not ready, accepts no new connections, finishes open requests, flushes the producer,
+and then closes the rest.
 """
 
 import asyncio
@@ -134,7 +135,7 @@ async def run(settings: IngestProcessSettings, *, on_ready: OnReady | None = Non
 
 
 class IngestProcess:
-    """Ingest without its process: everything between an HTTP request and a publisher."""
+    """The parts of an ingest process, from an HTTP request to the publisher, without the start and the stop."""
 
     def __init__(
         self,

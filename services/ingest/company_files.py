@@ -1,4 +1,4 @@
-"""What a company's own files say: its policy for personal data and its channel systems, read before anything starts."""
+"""A company's own files, its privacy policy and its channel systems, read and checked before anything starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from services.runtime.settings import SettingsError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyFiles:
-    """What was read: `systems` are those that Waymark ships and, over them, the company's."""
+    """The parsed files: `systems` are the shipped ones, with the company's own in place of those of the same name."""
 
     policy: PrivacyPolicy
     systems: Mapping[str, DeliveryMapper]
@@ -35,7 +35,7 @@ class CompanyFiles:
 
 
 def read_policy(settings: IngestSettings) -> tuple[PrivacyPolicy, list[str]]:
-    """Return the privacy policy that the settings name, and what is wrong with it or lacks to it."""
+    """Return the privacy policy that the settings name, with its problems and the settings that it lacks."""
     secret, keys = settings.privacy_secret.get_secret_value(), settings.sealing_keys
     variable = IngestSettings.variable_of("privacy")
     try:

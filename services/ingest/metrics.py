@@ -13,7 +13,7 @@ BYTES = (256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestMetrics:
-    """What ingest counts."""
+    """The metrics of the ingest process."""
 
     touchpoints: Counter
     refused: Counter
@@ -40,7 +40,7 @@ class IngestMetrics:
 
 
 class CachedCounter:
-    """A counter that keeps at hand what it found by its labels: looking for it costs more than counting."""
+    """A counter that caches its children by their labels, because the lookup costs more than counting."""
 
     __slots__ = ("_counter", "_found")
 

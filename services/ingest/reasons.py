@@ -1,10 +1,10 @@
-"""Why ingest decides as it does: closed lists whose values are answer codes, log fields and metric labels at once.
+"""The reasons of ingest's decisions: closed lists whose values are response codes, log fields and metric labels.
 
 No value stands in two of the lists, so a code means one thing. The sentences for people stand in
 `services.ingest.results.messages`.
 
-The one error that ingest raises on purpose stands here too: `Refused`, for a whole request. A touchpoint that is
-refused by itself is no exception but a value (`acceptance.Rejected`); a failed publication is the runtime's.
+The module also defines `RequestRefusedError`, which refuses a whole request. A rejected touchpoint is not an exception
+but a value (`acceptance.RejectedTouchpoint`); a failed publication is the runtime's.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class ItemOutcome(StrEnum):
-    """What became of one touchpoint."""
+    """The outcome of one item of a request."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -25,7 +25,7 @@ OUTCOMES = tuple(ItemOutcome)
 
 
 class TouchpointRejection(StrEnum):
-    """Why one touchpoint is refused for good: sending it again unchanged never helps."""
+    """Why one touchpoint is rejected for good: sending it again unchanged never helps."""
 
     ITEM_TOO_LARGE = "item_too_large"
     TOO_DEEP = "too_deep"
@@ -47,7 +47,7 @@ class TouchpointRejection(StrEnum):
 
 
 class RepairKind(StrEnum):
-    """How a member was put right that the contract refuses, where producers do not look at answers."""
+    """How an invalid member was repaired, for producers that do not read responses."""
 
     NUMBER_AS_TEXT = "number_kept_as_text"
     SHORTENED = "member_shortened"
@@ -61,7 +61,7 @@ class UnavailabilityReason(StrEnum):
 
 
 class ResponseSummary(StrEnum):
-    """What is said of a whole answer that is a problem document, when its touchpoints differ in their reasons."""
+    """The code of a problem document whose touchpoints have different reasons."""
 
     ALL_REJECTED = "all_rejected"
     SOME_UNAVAILABLE = "some_unavailable"
@@ -168,5 +168,5 @@ class RequestRefusedError(Exception):
 
     @property
     def status(self) -> int:
-        """The HTTP status."""
+        """The HTTP status of the refusal."""
         return STATUS[self.refusal]

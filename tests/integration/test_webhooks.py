@@ -85,7 +85,7 @@ async def test_a_rotated_secret_proves_until_the_overlap_is_over(database: str, 
         assert [each.secrets for each in list_bindings(connection)] == [2]
     found = (await read(database, ground(tmp_path))).find("line-shop")
     assert isinstance(found, WebhookBinding)
-    signature = found.recipe.system.signature
+    signature = found.mapper.system.signature
     now = datetime.now(UTC)
 
     assert verify(signature, delivery_of(LINE), found.secrets, now) is SignatureFinding.VERIFIED

@@ -1,7 +1,7 @@
-"""The seam for wire forms: whatever came is taken apart and mapped to native touchpoints, then all goes one way.
+"""The interface of wire forms that share `POST /v1/touchpoints`: each maps a request to native touchpoints.
 
-A form says per item either the JSON bytes of a native touchpoint or the verdict that it cannot be one; the bytes as
-sent go along, for dead letters and for whoever looks into what came.
+For each item a form returns the JSON of a native touchpoint, or the result that rejects it, together with the bytes as
+sent: dead letters and the inspector use these.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from services.ingest.sources.source import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormItems:
-    """The items of one request: native JSON or the verdict at once, and each one's bytes as sent (equally many).
+    """The items of one request: native JSON or a rejecting result, and the bytes as sent for each item.
 
-    `traceparent` is the trace context that the form itself carries, for requests without one in their headers.
+    `traceparent` is the trace context inside the form, for requests that have none in their headers.
     """
 
     items: Sequence[bytes | ItemResult]
@@ -26,10 +26,10 @@ class FormItems:
 
 
 class WireForm(Protocol):
-    """Another way to write touchpoints to `POST /v1/touchpoints`, told by the request's headers."""
+    """Another form of request to `POST /v1/touchpoints`, recognised by the request's headers."""
 
     def claims(self, headers: Headers) -> bool:
         """Return whether a request with these headers is written in this form."""
 
     def open(self, headers: Headers, body: bytes, source: Source) -> FormItems:
-        """Take `body` apart; raises `Refused` when the whole is not in this form after all."""
+        """Split `body` into items; raises `RequestRefusedError` when the body is not in this form."""

@@ -1,4 +1,4 @@
-"""Who comes in: the source behind a presented key, unless its address tried too many wrong ones."""
+"""Authentication: finds the source of a presented key, and limits addresses that present wrong keys."""
 
 import asyncio
 
@@ -11,13 +11,13 @@ from services.ingest.sources.source_keys import SourceKeys
 from services.runtime.credentials.api_keys import KeyKind, KeyRing, KeyVerdict, parse
 
 ALL_SOURCES = None
-"""What a viewer with an operator's key may look into."""
+"""The scope of a viewer with an operator's key."""
 
 _WRONG = frozenset({RequestRefusal.KEY_INVALID, RequestRefusal.KEY_REVOKED, RequestRefusal.KEY_EXPIRED})
 
 
 class SourceAuthenticator:
-    """Checks keys and paces. `trusted` are the proxies whose `X-Forwarded-For` is believed."""
+    """Checks keys, of sources and of operators. `trusted` are the proxies whose `X-Forwarded-For` is believed."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class SourceAuthenticator:
         self.trusted = trusted
 
     async def source_of(self, key: str | None, address: str) -> Source:
-        """Return the source that `key` belongs to; raises `Refused`."""
+        """Return the source that `key` belongs to; raises `RequestRefusedError`."""
         wait_s = self._wrong_keys.wait_s(address)
         try:
             return await self._sources.source_of(key, ask=not wait_s)
@@ -43,7 +43,7 @@ class SourceAuthenticator:
             raise self._counted(refused, address, wait_s) from None
 
     async def viewer_of(self, key: str | None, address: str) -> str | None:
-        """Return the source whose traffic `key` may look into, `ALL_SOURCES` for an operator's; raises `Refused`."""
+        """Return the source that `key` may inspect, `ALL_SOURCES` for an operator's; raises `RequestRefusedError`."""
         presented = parse(key) if key else None
         if presented is not None and presented.kind is not KeyKind.SOURCE:
             wait_s = self._wrong_keys.wait_s(address)
@@ -70,7 +70,7 @@ class SourceAuthenticator:
             )
 
     def _counted(self, refused: RequestRefusedError, address: str, wait_s: int) -> RequestRefusedError:
-        """Count a wrong key and return what to say; after too many, only keys held in memory were looked at."""
+        """Count a wrong key and return the refusal to raise; after too many, unknown keys are no longer looked up."""
         if refused.refusal not in _WRONG:
             return refused
         self._wrong_keys.count(address)

@@ -1,7 +1,8 @@
-"""Reading a request's body: bounded in bytes, in time and, once inflated, in bytes again.
+"""Reads a request's body, with limits on its bytes, its time of arrival and its inflated bytes.
 
-Content-Length is only used to refuse early; what counts is what arrives. Inflation goes piece by piece, so a bomb is
-found out after `max_inflated_bytes` and never held. Leaves the meaning of the bytes to `services.ingest.forms`.
+Content-Length only serves to refuse early; the bytes that arrive are counted. Inflation goes piece by piece, so a
+decompression bomb is detected after `max_inflated_bytes` and never held in memory. Leaves the meaning of
+the bytes to `services.ingest.forms`.
 """
 
 import asyncio
@@ -21,12 +22,12 @@ _IDLE_S = 2.0
 
 
 class ClientGoneError(Exception):
-    """The client hung up before its body was whole; nobody waits for an answer."""
+    """The client disconnected before its body was complete, so no response is needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyLimits:
-    """How much body is too much: bytes on the wire, bytes once inflated, seconds to arrive."""
+    """The limits of a body: bytes on the wire, bytes after inflation, seconds to arrive."""
 
     wire_bytes: int
     inflated_bytes: int
@@ -34,7 +35,7 @@ class BodyLimits:
 
 
 class IncomingBody:
-    """A request's body as it arrives; knows whether its end was seen, and whether all of it had come before."""
+    """A request's body as it arrives; knows whether it has ended, and whether it had arrived whole at the start."""
 
     __slots__ = ("arrived", "ended", "receive")
 
@@ -44,7 +45,7 @@ class IncomingBody:
         self.ended = False
 
     async def piece(self) -> bytes:
-        """Return the next piece; raises `ClientGone`."""
+        """Return the next piece; raises `ClientGoneError`."""
         message = await self.receive()
         if message["type"] == "http.disconnect":
             self.ended = True
@@ -54,7 +55,7 @@ class IncomingBody:
         return piece
 
     async def discard(self, at_most: int, within_s: float) -> None:
-        """Read on and drop, within bounds: a client that is still sending would not read the answer."""
+        """Read and drop the rest, within limits: a client that is still sending would not read the response."""
         loop = asyncio.get_running_loop()
         end = loop.time() + within_s
         try:
@@ -69,11 +70,11 @@ class IncomingBody:
 async def read(
     incoming: IncomingBody, headers: Mapping[bytes, bytes], limits: BodyLimits, hold: Callable[[int], None]
 ) -> bytes:
-    """Return the whole body, inflated; `hold` is told of every piece's length, and may refuse it.
+    """Return the whole body, inflated; `hold` gets the length of every piece, and may refuse it.
 
     Raises:
-        Refused: it is too large, too slow, or not what Content-Encoding says.
-        ClientGone: the client hung up.
+        RequestRefusedError: it is too large, too slow, or not what Content-Encoding says.
+        ClientGoneError: the client hung up.
     """
     inflater = _inflater(headers.get(b"content-encoding", b""), limits.inflated_bytes)
     _check_declared_length(headers.get(b"content-length", b""), limits.wire_bytes)
@@ -137,7 +138,7 @@ class _Verbatim:
     """No encoding."""
 
     def feed(self, piece: bytes) -> bytes:
-        """Return `piece`."""
+        """Return the piece as it is."""
         return piece
 
     def finish(self) -> None:

@@ -1,8 +1,8 @@
-"""One exchange with a producer: what every raw route does before, around and after its own work.
+"""One exchange of request and response: what every raw route shares, before and after its own work.
 
-Routes speak ASGI themselves: FastAPI's own machinery costs more per request than all that ingest does (measured: 2.6
-times fewer requests per second with its usual idiom). Here stand the language, the bounds on what is in flight, the
-body, and the one way in which a request is refused.
+Raw routes use ASGI directly: FastAPI's machinery costs more per request than everything that ingest does (measured: 2.6
+times fewer requests per second). This module chooses the language, limits what is in flight, reads the body, and writes
+every refusal. Leaves the checking of keys to `authentication`, and limits to `services.ingest.protection`.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ Headers = Mapping[bytes, bytes]
 
 
 class HttpResponse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An HTTP response."""
+    """A complete HTTP response, with its body."""
 
     status: int
     body: bytes
@@ -48,16 +48,16 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamedResponse:
-    """An HTTP response without an end; `pieces` are written as they come, and closed when the client goes."""
+    """An endless HTTP response; `pieces` are written as they come, and closed when the client disconnects."""
 
     headers: tuple[tuple[bytes, bytes], ...]
     pieces: AsyncGenerator[bytes]
 
 
 class HttpRequest:
-    """A request as it comes in. `added` are headers for the answer, whatever it will be: a refusal has them too.
+    """A request as it arrives. `added` are headers of every response to it, refusals included.
 
-    `source` is whose it is, once that is known.
+    `source` is the source that sent it, once that is known.
     """
 
     __slots__ = (
@@ -90,24 +90,24 @@ class HttpRequest:
         self.added: dict[str, str] = {}
 
     def header(self, name: bytes) -> str:
-        """Return a header's value, empty when it did not come."""
+        """Return a header's value, or an empty text without the header."""
         return self.headers.get(name, b"").decode("latin-1").strip()
 
     @property
     def address(self) -> str:
-        """Where it comes from."""
+        """The address of the client that sent it."""
         return client_address(self._peer, self.header(b"x-forwarded-for"), self._authenticator.trusted)
 
     async def viewer(self, key: str | None) -> str | None:
-        """Return the source that the key may look into, None for every source; raises `Refused`."""
+        """Return the source that the key may inspect, or None for all sources; raises `RequestRefusedError`."""
         return await self._authenticator.viewer_of(key, self.address)
 
     async def authenticate(self, key: str | None) -> Source:
-        """Return the source that a presented key belongs to, which sends this request; raises `Refused`."""
+        """Return the source that a presented key belongs to, which sends this request; raises `RequestRefusedError`."""
         return self.admit(await self._authenticator.source_of(key, self.address))
 
     def admit(self, source: Source) -> Source:
-        """Note that `source`, told by other means than a key, sends this request; raises `Refused`."""
+        """Count this request for `source`, which may be known without a key; raises `RequestRefusedError`."""
         self.source = source
         if self._held is not None:
             self._held.mark_known()
@@ -115,16 +115,16 @@ class HttpRequest:
         return source
 
     def track(self, held: AdmittedRequest) -> None:
-        """Note what is counted as in flight for it."""
+        """Keep what counts this request as in flight."""
         self._held = held
 
     def rate_limit_headers(self) -> dict[str, str]:
-        """Return the headers that say what the source may still send."""
+        """Return the headers with what is left of the source's rate limits."""
         return self._authenticator.rates.headers(self.source) if self.source is not None else {}
 
 
 class RequestBody:
-    """The body of a call, held within bounds until the call is answered."""
+    """The body of a request, counted as in flight until the response."""
 
     __slots__ = ("_held", "_limits", "_metrics", "_request", "incoming")
 
@@ -143,25 +143,25 @@ class RequestBody:
         self._metrics = metrics
 
     async def read(self) -> bytes:
-        """Return the whole body, inflated; raises `Refused` or `ClientGone`."""
+        """Return the whole body, inflated; raises `RequestRefusedError` or `ClientGoneError`."""
         whole = await body.read(self.incoming, self._request.headers, self._limits, self._held.hold_more)
         self._metrics.body_bytes.observe(len(whole))
         return whole
 
 
 class RouteHandler(Protocol):
-    """What one raw route does itself."""
+    """The work of one raw route."""
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods it takes; HEAD comes with GET, OPTIONS with any, and all others are refused."""
+        """The methods of the route; GET implies HEAD, OPTIONS is always answered, and all others are refused."""
 
     async def answer(self, request: HttpRequest, request_body: RequestBody) -> HttpResponse | StreamedResponse:
-        """Answer; raises `Refused`, or passes on `ClientGone`."""
+        """Answer the request; raises `RequestRefusedError`, or passes `ClientGoneError` on."""
 
 
 RefusalListener = Callable[[HttpRequest, RequestRefusedError], None]
-"""Is told of each request that is refused as a whole."""
+"""Called with each request that is refused as a whole."""
 
 
 class HttpExchange:
@@ -184,7 +184,7 @@ class HttpExchange:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request and write its response."""
         headers: Headers = dict(reversed(scope["headers"]))
         request = HttpRequest(
             scope,

@@ -1,4 +1,4 @@
-"""The front door of ingest, `/`: people are led to the inspector, programs get the addresses that there are."""
+"""The landing page of ingest, `/`: redirects browsers to the inspector, and lists the addresses for programs."""
 
 import msgspec
 
@@ -32,5 +32,5 @@ class GetLanding:
         )
 
     async def answer(self, request: HttpRequest, _request_body: RequestBody) -> HttpResponse:
-        """Answer a browser with the way to the inspector, anything else with the addresses."""
+        """Redirect a browser to the inspector, and give other clients the list of addresses."""
         return self._led if "text/html" in request.header(b"accept").lower() else self._places

@@ -1,4 +1,4 @@
-"""The source key that a request carries, unchecked. Never the URL: URLs are logged by everything on the way."""
+"""Finds the source key in a request's headers, without checking it. URLs are never read: proxies log them."""
 
 import base64
 import binascii

@@ -1,8 +1,7 @@
-"""Raw routes in the application: documented like all others, found by one look into a table, before all else.
+"""Raw routes: documented like all other routes, and found by one lookup in a table before anything else runs.
 
-Their requests are measured and their failures answered like all others; what else lies around and inside the API (its
-limit of bodies, telemetry, exception handlers, exit stacks, matching route after route) is not needed for raw routes
-and costs as much as the work itself.
+Their requests are measured and their failures answered as usual. They skip the rest of the API's machinery (its limit
+of bodies, telemetry, exception handlers, exit stacks, route matching), which would cost as much as the work itself.
 """
 
 from collections.abc import Awaitable, Iterable, Mapping
@@ -22,7 +21,7 @@ _NO_PARAMS: Mapping[str, str] = {}
 
 
 class RawRoute(APIRoute):
-    """A route of FastAPI's for its documentation, served by an ASGI application of ours; without one undocumented.
+    """A FastAPI route for the documentation, served by our own ASGI application; undocumented without `operation`.
 
     `path` may have whole segments as parameters: `/v1/sources/{source}/webhook`. `method` is the one documented.
     """
@@ -47,7 +46,7 @@ class RawRoute(APIRoute):
 
 
 class RouteTable:
-    """Raw routes by path: one look for a fixed path, one more for each shape of paths with parameters."""
+    """Raw routes by path: one lookup for a fixed path, and one for each shape of path with parameters."""
 
     def __init__(self, routes: Iterable[RawRoute]) -> None:
         self._fixed: dict[str, RawRoute] = {}

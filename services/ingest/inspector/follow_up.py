@@ -1,7 +1,7 @@
-"""What became of accepted touchpoints after they were written, as the journey service says it when somebody looks.
+"""Follow-up of accepted touchpoints: asks the journey service for their outcomes, whenever somebody looks.
 
-What it does not say is shown as unknown, and never guessed. What is settled is remembered, so that looking again asks
-about the rest alone; the touchpoints that are asked about are those that the looking key may see.
+An outcome that the journey service does not give is shown as unknown and never guessed. Final outcomes are remembered,
+so a second look asks only about the rest. It asks only about touchpoints that the viewer's key may see.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from services.ingest.reasons import ItemOutcome
 from services.ingest.results.messages import Language
 
 MOST_ASKED: Final = 200
-"""Touchpoints in one question."""
+"""The most touchpoints in one request to the journey service."""
 
 _REMEMBERED: Final = 5_000
 _PAUSE_S: Final = 3.0
-"""After a failure nobody asks for so long: looking must not wait for an outage again and again."""
+"""Seconds without a request after a failure, so that viewers do not wait for an outage again and again."""
 
 
 class LaterOutcome(StrEnum):
-    """What became of a touchpoint that was accepted."""
+    """The outcome of an accepted touchpoint in the journey service."""
 
     APPLIED = "applied"
     LATE = "late"
@@ -40,18 +40,18 @@ UNSETTLED: Final = frozenset({LaterOutcome.WAITING, LaterOutcome.UNKNOWN})
 """Those that may still change."""
 
 UNREACHABLE: Final = "journey_unreachable"
-"""The code where nobody could be asked."""
+"""The code for an unreachable journey service."""
 
 
 class ReportedOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of one touchpoint, as the journey service has it."""
+    """The outcome of one touchpoint, as the journey service reports it."""
 
     outcome: LaterOutcome
     code: str | None = None
 
 
 class LaterOutcomeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The same for people."""
+    """The outcome of one touchpoint with a sentence for people."""
 
     outcome: LaterOutcome
     code: str | None = None
@@ -59,7 +59,7 @@ class LaterOutcomeView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
 
 class OutcomeProvider(StrEnum):
-    """Where an answer about later outcomes comes from."""
+    """Where later outcomes come from at present."""
 
     JOURNEY = "journey service"
     UNREACHABLE = "unreachable"
@@ -67,11 +67,11 @@ class OutcomeProvider(StrEnum):
 
 
 class JourneyUnreachableError(Exception):
-    """The journey service does not say."""
+    """The journey service did not answer in time, or not usefully."""
 
 
 Ask = Callable[[Sequence[bytes]], Awaitable[Sequence[ReportedOutcome]]]
-"""Asks about touchpoints as they were published, and answers in their order. Raises `UnreachableError`."""
+"""Asks about touchpoints as they were published, and answers in their order. Raises `JourneyUnreachableError`."""
 
 _WORDS: Final = {
     LaterOutcome.APPLIED: ("Stored, and counted in the customer's journey.", "저장되어 고객의 여정에 반영되었습니다."),
@@ -109,7 +109,7 @@ def published_touchpoints(page: LogbookPage, replica: str) -> dict[str, bytes]:
 
 
 class FollowUp:
-    """Asks about touchpoints, and remembers what is settled. Until `ask_from` there is nobody to be asked."""
+    """Asks for outcomes and remembers the final ones. It has nobody to ask until `ask_from` is called."""
 
     def __init__(self) -> None:
         self._ask: Ask | None = None
@@ -118,7 +118,7 @@ class FollowUp:
         self._again_at = float("-inf")
 
     def ask_from(self, ask: Ask) -> None:
-        """Set who is asked."""
+        """Set the function that asks for outcomes."""
         self._ask = ask
 
     @property
@@ -133,7 +133,7 @@ class FollowUp:
         )
 
     async def of(self, touchpoints: Mapping[str, bytes], language: Language) -> dict[str, LaterOutcomeView]:
-        """Return what became of touchpoints, by their cursors; of nothing where nobody can be asked at all."""
+        """Return the outcomes of touchpoints by cursor; empty when there is nobody to ask."""
         if self._ask is None:
             return {}
         open_ = [cursor for cursor in touchpoints if cursor not in self._settled]

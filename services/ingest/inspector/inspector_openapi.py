@@ -1,4 +1,4 @@
-"""What `/docs` says about the inspector; the test suite holds the schemas to what the service answers."""
+"""The OpenAPI documentation of the inspector; the test suite compares its schemas with the responses."""
 
 from typing import Any
 

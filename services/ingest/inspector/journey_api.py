@@ -1,6 +1,6 @@
-"""The journey service, asked over HTTP what became of touchpoints. The one call that ingest makes to another service.
+"""The client of the journey API, which asks for the outcomes of touchpoints: ingest's one call to another service.
 
-Made while somebody looks and never on the way of a touchpoint; nothing waits for it longer than two seconds.
+It runs while somebody looks, never on the path of a touchpoint, and takes at most two seconds.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _ANSWER: Final = msgspec.json.Decoder(_Answer)
 
 
 class JourneyApi:
-    """Asks the journey API at `url` with the secret that both services share. Satisfies `aftermath.Ask`."""
+    """Asks the journey API at `url` with the secret that both services share. Satisfies `follow_up.Ask`."""
 
     def __init__(self, url: str, secret: str) -> None:
         self._client = httpx2.AsyncClient(
@@ -37,7 +37,7 @@ class JourneyApi:
         self._failing = ""
 
     async def __call__(self, touchpoints: Sequence[bytes]) -> Sequence[ReportedOutcome]:
-        """Return the outcomes of touchpoints as they were published; raises `UnreachableError`."""
+        """Return the outcomes of touchpoints as they were published; raises `JourneyUnreachableError`."""
         body = b'{"touchpoints":[' + b",".join(touchpoints) + b"]}"
         try:
             answer = await self._client.post("/v1/touchpoints/outcomes", content=body)
@@ -52,7 +52,7 @@ class JourneyApi:
         return told
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections to the journey API."""
         await self._client.aclose()
 
     def _failed(self, reason: str) -> JourneyUnreachableError:

@@ -1,8 +1,8 @@
-"""What this replica took and refused lately: two bounded rings for each source, kept by reference.
+"""The latest results and refusals of this replica, kept by reference in two bounded rings for each source.
 
-One ring has what was taken, the other what was rejected or refused: a busy source's good touchpoints do not push out
-its bad ones. The hot path appends one page for a request; nothing is copied, decoded or masked there. Bytes as sent are
-kept for rejected touchpoints alone.
+One ring has accepted touchpoints, the other rejected ones and refused requests, so that the good touchpoints of a busy
+source do not displace its bad ones. The hot path appends one page for each request; it copies, decodes and masks
+nothing. The bytes as sent are kept for rejected touchpoints only.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class LogbookLimits:
 
 
 class RecordedResults(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What became of the touchpoints of one request. `written` are records by the position of their item."""
+    """The results of the touchpoints of one request. `written` are records by the position of their item."""
 
     results: Sequence[ItemResult]
     written: Mapping[int, ProducerRecord] = {}
@@ -59,7 +59,7 @@ class OtherReplicaRejection(msgspec.Struct, frozen=True, kw_only=True, gc=False)
 
 
 class LogbookPage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What happened at one moment; `number` grows with every page of this replica."""
+    """What one request, or one rejection, came to; `number` grows with every page of this replica."""
 
     number: int
     at: datetime
@@ -122,7 +122,7 @@ class Logbook:
 
     @property
     def weight(self) -> int:
-        """Bytes that are kept alive, about."""
+        """The approximate bytes that the pages keep alive."""
         return self._bytes
 
     @property
@@ -143,7 +143,7 @@ class Logbook:
         written: Mapping[int, ProducerRecord],
         rejects: Mapping[int, bytes],
     ) -> None:
-        """Note what became of a request's touchpoints; `rejects` are the bytes as sent of those rejected."""
+        """Record the results of a request; `rejects` are the bytes as sent of rejected touchpoints."""
         if not self._rules.entries:
             return
         if len(results) > len(rejects):
@@ -154,12 +154,12 @@ class Logbook:
             self._add(source, at, RecordedResults(results=results, sent=rejects), len(rejects), weight, bad=True)
 
     def record_refusal(self, source: str, at: datetime, content: RecordedRefusal) -> None:
-        """Note a request that was refused as a whole."""
+        """Record a request that was refused as a whole."""
         if self._rules.entries:
             self._add(source, at, content, 1, len(content.content_type), bad=True)
 
     def record_other_replica(self, letter: DeadLetterDocument) -> None:
-        """Note what another replica rejected."""
+        """Record a touchpoint that another replica rejected."""
         if self._rules.entries and letter.source is not None:
             weight = len(letter.value_base64)
             self._add(letter.source, letter.first_seen, OtherReplicaRejection(letter=letter), 1, weight, bad=True)

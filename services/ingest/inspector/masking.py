@@ -1,4 +1,4 @@
-"""What was sent, without its values: types, lengths and shapes. Pure.
+"""Masks what was sent: shows types, lengths and shapes instead of values. Pure.
 
 A shape keeps what tells an engineer the mistake (`9999-99-99T99:99:99` has no offset, `aaa@aaaa.aaa` is an address) and
 nothing that tells a person: every letter, digit and syllable looks like every other of its kind.

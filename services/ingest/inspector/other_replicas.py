@@ -1,7 +1,7 @@
-"""What the other replicas rejected, read from `touchpoints-rejected` while somebody looks, and not otherwise.
+"""Reads the rejections of other replicas from `touchpoints-rejected`, only while somebody looks.
 
-Every rejected touchpoint stands there, with the replica that wrote it in the letter's header `replica`. A reader starts
-with the first look, some hundred letters back, and ends a while after the last one: nobody looking costs nothing.
+The topic has every rejected touchpoint; the header `replica` of a letter names the replica that wrote it. Reading
+starts some hundred letters back at the first look, and ends a while after the last one.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ OpenRejectionTail = Callable[[], AbstractAsyncContextManager[RejectionTail]]
 
 
 class OtherReplicas:
-    """Puts what others rejected into the logbook."""
+    """Copies the rejections of other replicas into the logbook."""
 
     def __init__(self, logbook: Logbook, replica: str) -> None:
         self._logbook = logbook
@@ -54,7 +54,7 @@ class OtherReplicas:
 
     @property
     def caught_up(self) -> bool:
-        """Whether all that the others rejected lately is in the logbook."""
+        """Whether the logbook has all recent rejections of other replicas."""
         return self._there.is_set()
 
     def read_from(self, open_tail: OpenRejectionTail, outages: tuple[type[BaseException], ...]) -> None:
@@ -63,13 +63,13 @@ class OtherReplicas:
         self._outages = outages
 
     def keep_reading(self) -> None:
-        """Note that somebody looks."""
+        """Keep reading: somebody is looking at present."""
         if self._open_tail is not None:
             self._looked_at = asyncio.get_running_loop().time()
             self._wake.set()
 
     async def catch_up(self) -> None:
-        """Note that somebody looks, and wait a moment for what the others rejected."""
+        """Keep reading, and wait a moment for the rejections of other replicas."""
         if self._open_tail is None:
             return
         self.keep_reading()

@@ -1,4 +1,4 @@
-"""What somebody wants to see: the query of an inspector's address, checked."""
+"""The query string of the inspector's addresses, parsed and checked."""
 
 from dataclasses import dataclass
 from urllib.parse import parse_qs
@@ -57,7 +57,7 @@ def position(cursor: str) -> tuple[int, int]:
 
 
 def parse(query: bytes, replica: str) -> InspectorQuery:
-    """Read a query string; raises `Refused`."""
+    """Read a query string; raises `RequestRefusedError`."""
     try:
         given = {name: values[-1] for name, values in parse_qs(query.decode("ascii"), max_num_fields=20).items()}
     except ValueError:

@@ -1,6 +1,6 @@
-"""A page of the logbook as people read it: what came, what became of it, why, and how to put it right.
+"""Renders a page of the logbook for people: what was sent, its outcome, the reason, and how to fix it.
 
-Happens when somebody looks, never on the hot path. The sentences are those of the answer that the producer got.
+It runs when somebody looks, never on the hot path. Its sentences are those of the response to the producer.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ REFUSED = "refused"
 
 
 class MemberNoteView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One member that is wrong; `sent` is the shape of what stood there, `hint` a guess how it came about."""
+    """One wrong member; `sent` is the shape of its value, `hint` a guess at the cause."""
 
     path: str
     code: str
@@ -72,7 +72,7 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SentItem:
-    """What was sent, parsed where it can be, to whom it is shown, and when it came."""
+    """One item as sent, parsed if possible, with the language of the viewer and the time of receipt."""
 
     raw: bytes
     document: Any

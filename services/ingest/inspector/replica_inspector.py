@@ -1,4 +1,4 @@
-"""The inspector of one replica: its logbook, what it learns of the others' rejections, and both as people read them."""
+"""The inspector of one replica: lists and streams the entries of its logbook, with outcomes added later."""
 
 import asyncio
 import re
@@ -41,7 +41,7 @@ _Shown = tuple[EntryView, bytes | None]
 
 
 class LaterOutcomeEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an entry that was shown before."""
+    """A later outcome of an entry that was shown before."""
 
     cursor: str
     source: str
@@ -50,7 +50,7 @@ class LaterOutcomeEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _OutcomeWatch:
-    """The entries of one stream of which it is not told yet what became of them, the latest."""
+    """The latest entries of one stream whose outcomes are not final yet."""
 
     def __init__(self, follow_up: FollowUp, language: Language) -> None:
         self._follow_up = follow_up
@@ -70,7 +70,7 @@ class _OutcomeWatch:
             self._forget(cursor)
 
     async def outcome_events(self, now: float) -> list[bytes]:
-        """Return events for those of which something else is known than was told; asks now and then, not each time."""
+        """Return events for entries with a new outcome; asks for outcomes at growing intervals."""
         if not self._open or now < self._ask_at:
             return []
         asked = {cursor: touchpoint for cursor, (_, touchpoint) in self._open.items() if touchpoint is not None}

@@ -1,5 +1,5 @@
-"""Personal data on its way in: what is kept of it, in which form, and of whom nothing is taken.
+"""The privacy of incoming personal data: what is kept, in which form, and which people are suppressed.
 
-`policy` reads the operator's file, `treatment` carries it out on an accepted touchpoint, `sealing` encrypts and opens
-single values, `suppressions` holds the list of those who must not be kept, `screen` puts both before publishing.
+`policy` reads the operator's file, `policy_applier` applies it to an accepted touchpoint, `value_sealing` encrypts and
+opens single values, `suppressions` holds the list of suppressed people, and `screen` applies both before publishing.
 """

@@ -120,7 +120,7 @@ class PrivacyPolicy:
     """The rules of every source."""
 
     def __init__(self, file: Any = None) -> None:
-        """Read what a file says, None being a file that says nothing; raises `PolicyError`."""
+        """Read what a file says, None being a file that says nothing; raises `PrivacyPolicyError`."""
         try:
             read = _File.model_validate(file if file is not None else {})
         except ValidationError as error:
@@ -133,7 +133,7 @@ class PrivacyPolicy:
 
     @classmethod
     def read(cls, path: str) -> Self:
-        """Read the file at `path`; an empty path is the policy that keeps everything. Raises `PolicyError`."""
+        """Read the file at `path`; an empty path is the policy that keeps everything. Raises `PrivacyPolicyError`."""
         if not path:
             return cls()
         try:
@@ -164,7 +164,7 @@ class PrivacyPolicy:
 
 
 def _by_source(read: _File) -> dict[str, PrivacyRules]:
-    """The rules of each source, over the default; raises `PolicyError` where the two do not go together."""
+    """The rules of each source, over the default; raises `PrivacyPolicyError` where the two do not go together."""
     rules: dict[str, PrivacyRules] = {}
     problems: list[str] = []
     for name, own in read.sources.items():

@@ -1,7 +1,7 @@
-"""Carries a policy out on one accepted touchpoint. Pure but for the randomness of encryption.
+"""Applies a privacy policy to one accepted touchpoint. Pure except for the randomness of encryption.
 
-Identifiers are spelt already, so their pseudonyms link whatever way they were written. The record's key is made of what
-is published, so a pseudonym keys it too.
+Identifiers are normalised already, so their pseudonyms link however they were written. The record's key is made from
+the published identifiers, so it may be made from a pseudonym.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What stands between an accepted touchpoint and its publication: the suppression list first, then the policy."""
+"""Screens an accepted touchpoint before its publication: first the suppression list, then the privacy policy."""
 
 import re
 

@@ -5,7 +5,7 @@ from services.runtime.postgres.pools import TRANSIENT, Pool, acquire
 
 
 class PostgresSuppressionStore:
-    """Reads the list. Satisfies `services.ingest.privacy.suppressions.SuppressionSource`."""
+    """Reads the list. Satisfies `services.ingest.privacy.suppressions.SuppressionListStore`."""
 
     outages = TRANSIENT
 

@@ -47,7 +47,7 @@ class SuppressionListStore(Protocol):
 
 
 class EmptySuppressionList:
-    """A list that is empty for ever. Satisfies `SuppressionSource`."""
+    """A list that is empty for ever. Satisfies `SuppressionListStore`."""
 
     outages: tuple[type[BaseException], ...] = ()
 
@@ -58,7 +58,7 @@ class EmptySuppressionList:
 
 
 class Suppressions:
-    """The list in memory, refreshed by `run`; empty until it is told where the list is kept."""
+    """The list in memory, refreshed by `run`; empty until `watch` names the store."""
 
     def __init__(self, metrics: IngestMetrics, secret: bytes, *, refresh_s: float) -> None:
         self._source: SuppressionListStore = EmptySuppressionList()

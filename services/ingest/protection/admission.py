@@ -1,7 +1,7 @@
-"""How much is in flight at once: requests and bytes of bodies; beyond it, 503 rather than an ever longer queue.
+"""Limits the requests and the bytes of bodies in flight; beyond the limits, requests get 503 instead of queueing.
 
-Bodies whose sender is not known yet (the key stands in the body) share a quarter of the bytes: a stranger with a few
-small bombs must not be able to fill what known sources need.
+Bodies of unknown senders (whose key is in the body) share a quarter of the bytes, so that a stranger with a few small
+decompression bombs cannot take the memory that known sources need.
 """
 
 from typing import Self
@@ -10,11 +10,11 @@ from services.ingest.metrics import IngestMetrics
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
 
 STRANGERS_SHARE = 4
-"""The part of the bytes that senders who are not known yet may hold: one in so many."""
+"""Unknown senders may hold one part in so many of the bytes."""
 
 
 class AdmissionControl:
-    """Counts what is in flight and refuses what is too much."""
+    """Counts what is in flight, and refuses requests beyond the limits."""
 
     def __init__(self, metrics: IngestMetrics, *, most_requests: int, most_bytes: int, retry_after_s: int) -> None:
         self._most_requests = most_requests
@@ -27,24 +27,24 @@ class AdmissionControl:
         metrics.in_flight_bytes.set_function(lambda: self._bytes)
 
     def request(self) -> "AdmittedRequest":
-        """Return what counts one request for the length of its block."""
+        """Return a context manager that counts one request while its block runs."""
         return AdmittedRequest(self)
 
     def enter(self) -> None:
-        """Count one request; raises `Refused` when there are too many."""
+        """Count one request; raises `RequestRefusedError` when there are too many."""
         if self._requests >= self._most_requests:
             raise self._overloaded()
         self._requests += 1
 
     def leave(self, amount: int, *, known: bool) -> None:
-        """Let go of one request and the `amount` of bytes that it held."""
+        """Release one request and the `amount` of bytes that it held."""
         self._requests -= 1
         self._bytes -= amount
         if not known:
             self._strangers_bytes -= amount
 
     def hold(self, amount: int, *, known: bool) -> None:
-        """Count `amount` more bytes; raises `Refused` when there are too many."""
+        """Count `amount` more bytes; raises `RequestRefusedError` when there are too many."""
         if self._bytes + amount > self._most_bytes:
             raise self._overloaded()
         if not known:
@@ -63,7 +63,7 @@ class AdmissionControl:
 
 
 class AdmittedRequest:
-    """What one request holds, for the length of its block; raises `Refused` where it begins with too many."""
+    """What one request holds while its block runs; entering may raise `RequestRefusedError`."""
 
     __slots__ = ("_admission", "bytes", "known")
 
@@ -80,7 +80,7 @@ class AdmittedRequest:
         self._admission.leave(self.bytes, known=self.known)
 
     def hold_more(self, amount: int) -> None:
-        """Hold `amount` more bytes; raises `Refused`."""
+        """Hold `amount` more bytes; raises `RequestRefusedError`."""
         self._admission.hold(amount, known=self.known)
         self.bytes += amount
 

@@ -1,4 +1,4 @@
-"""From which address a request comes, where proxies stand before ingest. Pure.
+"""Finds the client's address behind trusted proxies. Pure.
 
 `X-Forwarded-For` is believed as far as trusted proxies wrote it: from its end, up to the first address that is no
 trusted proxy's. Anybody can write what stands further left.

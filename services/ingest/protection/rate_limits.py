@@ -1,7 +1,7 @@
-"""How fast a source and each of its keys may send: requests and touchpoints a second, per replica.
+"""Limits the requests and touchpoints per second of a source and of each of its keys, per replica.
 
-Refuses with 429 and an integer Retry-After; every answer says what is left, in the header fields of
-draft-ietf-httpapi-ratelimit-headers-10. What is in flight altogether is `admission`'s business.
+It refuses with 429 and an integer Retry-After. Every response reports what is left, in the header fields of
+draft-ietf-httpapi-ratelimit-headers-10. Leaves the total in flight to `admission`.
 """
 
 import math
@@ -26,7 +26,7 @@ _BUCKETS_OF_A_KEY = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
-    """What a source without limits of its own may do (0: no limit), and how many seconds of it at once."""
+    """The default limits of a source (0: no limit), and the seconds' worth of them that may come at once."""
 
     requests_per_s: float
     touchpoints_per_s: float
@@ -77,11 +77,11 @@ class RateLimiter:
         self._said: dict[str, float] = {}
 
     def take_request(self, source: Source) -> None:
-        """Count one request; raises `Refused`."""
+        """Count one request; raises `RequestRefusedError`."""
         self._take(source, self._meter(source).requests, 1, RequestRefusal.TOO_MANY_REQUESTS)
 
     def take_touchpoints(self, source: Source, count: int) -> None:
-        """Count the touchpoints of one request; raises `Refused`, and then none is counted."""
+        """Count the touchpoints of one request; raises `RequestRefusedError`, and then none is counted."""
         self._take(source, self._meter(source).touchpoints, count, RequestRefusal.TOO_MANY_TOUCHPOINTS)
 
     def headers(self, source: Source) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""Token buckets: so much at once, so much a second on average. Pure: the monotonic time is an argument.
+"""Token buckets: a burst at once, and a rate per second on average. Pure: the monotonic time is an argument.
 
-What costs more than a bucket holds is let through when the bucket is full and leaves it in debt, so the average holds
-for any size of request and none is refused for ever.
+A request that costs more than the bucket holds passes when the bucket is full, and leaves it in debt. So the average
+holds for requests of any size, and none is refused for ever.
 """
 
 from collections import OrderedDict

@@ -1,6 +1,6 @@
-"""How often one address may present a wrong key: after that, unknown keys from there are not even looked up.
+"""Limits how often one address may present wrong keys; beyond the limit its unknown keys are not looked up.
 
-A key that is held in memory and valid is never refused for what its neighbours do: many producers share one address.
+A valid key that is held in memory is never refused because of its neighbours: many producers share one address.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""The ids that this replica saw acknowledged lately, so that a retry can be told `duplicate`.
+"""Remembers recently acknowledged ids of this replica, so that a retry gets the result `duplicate`.
 
-Advice to the producer and nothing more: it forgets, it is not shared, and the journey worker decides. Filled only after
-Kafka's acknowledgement, so a `duplicate` is never the only answer a touchpoint got.
+The result is only advice to the producer: the memory is bounded and not shared, and the journey worker decides. It is
+filled after Kafka's acknowledgement, so every `duplicate` follows an accepted touchpoint.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ _DIGEST_BYTES = 16
 
 
 def payload_digest(item: bytes) -> bytes:
-    """Return the fingerprint of a touchpoint as it was sent; another payload under a known id has another one.
+    """Return the digest of a touchpoint as sent; a different payload has a different digest.
 
-    `sent_at` does not count: who sends again later says another one.
+    `sent_at` does not count, because it differs in every retry.
     """
     if b'"sent_at"' in item:
         members = _MEMBERS.decode(item)

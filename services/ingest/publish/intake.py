@@ -1,8 +1,8 @@
-"""Accept, publish, answer: what happens to the touchpoints of one request, from their bytes to one verdict each.
+"""Decides about the touchpoints of one request, publishes the accepted ones, and returns one result for each item.
 
-A touchpoint is *accepted* only after Kafka acknowledged it. What could not be written, or nobody knows, is
-*unavailable*; the producer sends the same id again. Rejected ones go to `touchpoints-rejected` with their bytes: best
-effort, bounded in time, and what is lost is counted. Leaves HTTP to `services.ingest.forms.native.post_touchpoints`.
+A touchpoint is *accepted* only after Kafka has acknowledged it. One that was not acknowledged is *unavailable*, and the
+producer sends the same id again. Rejected ones go to `touchpoints-rejected` with their bytes: best effort, bounded in
+time, and losses are counted. Leaves HTTP to `services.ingest.forms.native.post_touchpoints`.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ _PAUSE_EVERY_BYTES = 128 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeRules:
-    """What the intake may be set to."""
+    """The settings of the intake."""
 
     limits: ItemLimits
     policy: AcceptanceRules
@@ -59,7 +59,7 @@ class IntakeRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeDependencies:
-    """What the intake shares with the rest of the process."""
+    """The parts that the intake shares with the rest of the process."""
 
     metrics: IngestMetrics
     clock: Clock
@@ -72,10 +72,10 @@ class IntakeDependencies:
 
 
 class IntakeRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The touchpoints of one request, and whose they are.
+    """The touchpoints of one request, and their source.
 
-    An item is the JSON of a native touchpoint, or the verdict of the wire form that could not make one. `originals`
-    are the bytes as sent, one for each item, where a wire form mapped them; dead letters carry these.
+    An item is the JSON of a native touchpoint, or the result of a wire form that could not make one. `originals` are
+    the bytes as sent, one for each item, if a wire form mapped them; dead letters carry these.
     """
 
     items: Sequence[bytes | ItemResult]
@@ -88,11 +88,11 @@ class IntakeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Positions of items that happened when they came if they say no `occurred_at`: their producers need not say it."""
 
     allows_repairs: bool = False
-    """Whether what the contract refuses in members that a touchpoint can do without is put right, and told: the
-    producers of this wire form do not look at answers."""
+    """Whether invalid optional members are repaired and reported: the producers of this wire form do not read
+    responses."""
 
     dry_run: bool = False
-    """Whether only the verdicts are wanted: nothing is written, remembered or counted but the source's pace."""
+    """Whether only the results are wanted: nothing is written, remembered or counted, except for rate limits."""
 
     def original(self, at: int) -> bytes:
         """Return the bytes that were sent for the item at `at`; a key among them is left out."""
@@ -116,7 +116,7 @@ class _Plan:
 
 
 class TouchpointIntake:
-    """Takes requests in, one after the other or many at once."""
+    """Processes intake requests, many at once if need be."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class TouchpointIntake:
         self._counter = CachedCounter(dependencies.metrics.touchpoints)
 
     async def take(self, request: IntakeRequest) -> list[ItemResult]:
-        """Return one verdict per item of `request`, in order; raises `Refused` when its source sends too many."""
+        """Return one result for each item of `request`, in order; raises `RequestRefusedError` beyond a rate limit."""
         self._rates.take_touchpoints(request.source, len(request.items))
         trace = records.traceparent(request.traceparent, new_trace_id)
         plan = await self._decide(request, trace)
@@ -289,7 +289,7 @@ class TouchpointIntake:
                 self._duplicates.remember(request.source.name, id_, digest)
         for at, earlier in plan.repeats:
             first = plan.results[earlier]
-            assert first is not None  # noqa: S101  an earlier item with this id was planned, so it has its verdict
+            assert first is not None  # noqa: S101  an earlier item with this id was planned, so it has its result
             again = ItemResult(outcome=ItemOutcome.DUPLICATE, id=first.id, dropped=first.dropped, repairs=first.repairs)
             plan.results[at] = first if earlier in failed else again
         results = [result for result in plan.results if result is not None]

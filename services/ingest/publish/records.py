@@ -1,4 +1,4 @@
-"""What goes to Kafka: an accepted touchpoint as a record of `touchpoints`, a rejected one as a dead letter.
+"""Builds the records for Kafka: an accepted touchpoint for `touchpoints`, a rejected one as a dead letter.
 
 The record's key is an HMAC of the strongest identifier: one customer stays on one partition, and who reads keys (tools,
 metrics of hot keys, logs of the broker) reads nobody's phone number.

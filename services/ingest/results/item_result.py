@@ -1,4 +1,4 @@
-"""What became of one touchpoint, before it is put into words."""
+"""The result of one item, before it is put into sentences. Pure."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ Facts = dict[str, str | int | float]
 
 
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The outcome for one touchpoint, why, where, and the `facts` that fill the wording."""
+    """The outcome of one item, its reason and field, and the `facts` that fill its sentence."""
 
     outcome: ItemOutcome
     id: str | None = None
@@ -25,12 +25,12 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def reject_unreadable(why: UnreadableItem) -> ItemResult:
-    """Return the verdict on bytes that are no object that can be kept."""
+    """Return the result for bytes that are no object that can be kept."""
     return ItemResult(outcome=ItemOutcome.REJECTED, reason=why.reason, facts={"limit": why.limit})
 
 
 def reject_fields(id_: str | None, errors: list[FieldError]) -> ItemResult:
-    """Return the verdict on an object that is not what the contract asks for."""
+    """Return the result for an object that violates the contract."""
     return ItemResult(
         outcome=ItemOutcome.REJECTED,
         id=id_,
@@ -41,7 +41,7 @@ def reject_fields(id_: str | None, errors: list[FieldError]) -> ItemResult:
 
 
 def reject(id_: str, why: RejectedTouchpoint) -> ItemResult:
-    """Return the verdict on a touchpoint that acceptance rejected."""
+    """Return the result for a touchpoint that acceptance rejected."""
     return ItemResult(
         outcome=ItemOutcome.REJECTED,
         id=id_,

@@ -1,4 +1,4 @@
-"""What ingest says to people, in English and Korean, and which of the two a request asked for.
+"""The sentences of ingest in English and Korean, and the choice of language for a request.
 
 Every sentence says what is wrong and how to put it right; limits stand in it as numbers. Sentences never quote what was
 sent: answers end up in producers' logs, and what was sent is personal.
@@ -22,7 +22,7 @@ ExplainedReason = (
 
 
 class Language(StrEnum):
-    """The languages of the house."""
+    """The languages in which ingest answers."""
 
     EN = "en"
     KO = "ko"

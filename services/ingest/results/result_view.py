@@ -23,7 +23,7 @@ class MemberNote(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ItemResultView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of the touchpoint at `index`."""
+    """The result of the touchpoint at `index`, as its producer reads it."""
 
     index: int
     status: ItemOutcome
@@ -36,7 +36,7 @@ class ItemResultView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 def view_of(at: int, result: ItemResult, language: Language, retry_after_s: int) -> ItemResultView:
-    """Return what is said of the touchpoint at `at`."""
+    """Return the view of the result for the touchpoint at `at`."""
     if result.reason is None and not result.dropped and not result.repairs:
         return ItemResultView(index=at, status=result.outcome, id=result.id)
     return ItemResultView(
@@ -62,7 +62,7 @@ def view_of(at: int, result: ItemResult, language: Language, retry_after_s: int)
 
 
 def message_of(result: ItemResult, language: Language, retry_after_s: int) -> str | None:
-    """Return the sentence for a verdict, None where there is nothing to say."""
+    """Return the sentence for a result, or None for a result without a reason."""
     if result.reason is None:
         return None
     if result.reason is TouchpointRejection.INVALID_FIELD and len(result.errors) == 1:

@@ -13,7 +13,7 @@ from services.ingest.timing.touchpoint_time import ClockMode
 
 
 class SourceScope(StrEnum):
-    """What a source may do: send what happens, send what happened long ago, look into what it sent."""
+    """What a source may do: send touchpoints, replay old ones, and inspect what it sent."""
 
     WRITE = "write"
     REPLAY = "replay"
@@ -22,7 +22,7 @@ class SourceScope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePace:
-    """How much a second is allowed on average; None means that the settings say it."""
+    """The requests and touchpoints per second of a source; None means the default of the settings."""
 
     requests: float | None = None
     touchpoints: float | None = None

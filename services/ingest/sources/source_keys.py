@@ -1,7 +1,7 @@
-"""Who may send: a source, what it may say, and the keys of all of them, held in memory.
+"""The keys of all sources, held in memory.
 
-All keys are read at the start and every few seconds; a request is checked against what is held, so an outage of
-PostgreSQL stops nobody who was known, and a request never waits for the database unless its key is new. Leaves SQL to
+All keys are read at the start and every few seconds, and requests are checked against the held keys. So an outage of
+PostgreSQL stops no known source, and a request waits for the database only when its key is new. Leaves SQL to
 `services.ingest.sources.source_store`.
 """
 
@@ -85,7 +85,7 @@ class SourceKeys:
         """Return the source that a presented key belongs to; without `ask` an unknown key is not looked up.
 
         Raises:
-            Refused: there is no key, it is not valid, its source is disabled, or it cannot be checked just now.
+            RequestRefusedError: the key is missing or not valid, its source is disabled, or it cannot be checked now.
         """
         if not text:
             raise self._refused(RequestRefusal.KEY_MISSING)

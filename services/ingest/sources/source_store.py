@@ -30,7 +30,7 @@ SELECT k.key_id, k.secret_hash, k.expires_at, k.revoked_at IS NOT NULL AS revoke
 
 
 class SourceStore:
-    """Reads keys with their sources. Satisfies `services.ingest.sources.source_keys.KeyStore`."""
+    """Reads keys with their sources. Satisfies `services.ingest.sources.source_keys.SourceKeyStore`."""
 
     outages = TRANSIENT
 

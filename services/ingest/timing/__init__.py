@@ -1,4 +1,4 @@
-"""When it happened: from the producer's times and our own, the time that a touchpoint gets, and how good it is.
+"""The time of a touchpoint and its quality, from the producer's times and our own.
 
-Pure but for `clocks`, which remembers what was learnt about each device's clock. Each replica learns alone.
+Pure except for `device_clocks`, which remembers the skew of each device's clock. Each replica learns alone.
 """

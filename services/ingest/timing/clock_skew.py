@@ -1,4 +1,4 @@
-"""How far one device's clock is off, learnt from the requests it sends. Pure: a state and a sample in, a state out.
+"""The skew of one device's clock, estimated from its requests. Pure: takes a state and a sample, returns a state.
 
 A sample is `received_at - sent_at`: the skew of the clock plus the time in transit. Transit is never negative, so the
 smallest sample of a window is the best bound on the skew. The shift that is applied follows it in steps of a quantum,
@@ -32,7 +32,7 @@ class ClockSkewRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockSkew:
-    """What is known of one clock. `floor` is the smallest sample since `since`, `before` that of the window before."""
+    """The estimate for one clock. `floor` is the smallest sample since `since`, `before` that of the window before."""
 
     shift: timedelta
     floor: timedelta
@@ -49,13 +49,13 @@ class ClockSkew:
 
 
 def first_skew(sent_at: datetime, received_at: datetime, rules: ClockSkewRules) -> ClockSkew:
-    """Return what the first request of a device says."""
+    """Return the estimate after the first request of a device."""
     sample = received_at - sent_at
     return ClockSkew(shift=quantised(sample, rules), floor=sample, since=received_at, sent_at=sent_at)
 
 
 def next_skew(skew: ClockSkew, sent_at: datetime, received_at: datetime, rules: ClockSkewRules) -> ClockSkew:
-    """Return what is known after one more request. The same `sent_at` again is a retry and teaches nothing."""
+    """Return the estimate after one more request. The same `sent_at` again is a retry and teaches nothing."""
     if sent_at == skew.sent_at:
         return skew
     sample = received_at - sent_at

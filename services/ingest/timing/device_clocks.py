@@ -32,7 +32,7 @@ class TimingRules:
 
 
 class DeviceClocks:
-    """Gives every touchpoint its time."""
+    """Determines the time of every touchpoint, and learns from it."""
 
     def __init__(self, rules: TimingRules) -> None:
         self._rules = rules

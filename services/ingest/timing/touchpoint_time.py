@@ -1,4 +1,4 @@
-"""The time that one touchpoint gets: as said, shifted, computed, or that of its receipt, and the word for it. Pure."""
+"""The time of one touchpoint and its quality: as reported, shifted, computed, or the time of receipt. Pure."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,7 +13,7 @@ _EARLIEST = datetime(2001, 1, 1, tzinfo=UTC)
 
 
 class ClockMode(StrEnum):
-    """How a source's clock is taken."""
+    """How the clock of a source is interpreted."""
 
     ESTIMATE = "estimate"
     """Each device's skew is learnt from its requests; a device's touchpoints keep their order."""
@@ -26,7 +26,7 @@ class ClockMode(StrEnum):
 
 
 class TouchpointTime(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """When it happened; `reported_at` is what the producer said where that is not it."""
+    """The time of a touchpoint; `reported_at` is the producer's time if it differs."""
 
     occurred_at: datetime
     reported_at: datetime | None = None
@@ -34,17 +34,17 @@ class TouchpointTime(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def time_of_receipt(received_at: datetime) -> TouchpointTime:
-    """Return the time of a touchpoint whose producer said none."""
+    """Return the time of a touchpoint whose producer reported none."""
     return TouchpointTime(occurred_at=received_at, quality=TimeQuality.RECEIVED)
 
 
 def as_reported(posted: PostedTouchpoint, quality: TimeQuality | None = None) -> TouchpointTime:
-    """Return the time that the producer said."""
+    """Return the time that the producer reported."""
     return TouchpointTime(occurred_at=posted.occurred_at.astimezone(UTC), quality=quality)
 
 
 def shifted(posted: PostedTouchpoint, shift: timedelta, received_at: datetime, ahead: timedelta) -> TouchpointTime:
-    """Return the time said, put right by `shift`; one that would lie more than `ahead` of its receipt is clamped."""
+    """Return the reported time, corrected by `shift`; a time more than `ahead` after its receipt is clamped."""
     said = posted.occurred_at.astimezone(UTC)
     right = said + shift
     if right > received_at + ahead or right < _EARLIEST:

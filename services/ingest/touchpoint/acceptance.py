@@ -1,7 +1,6 @@
-"""The decision about one touchpoint: accepted in its normal form, or rejected for a reason.
+"""Accepts one touchpoint in its normal form, or rejects it with a reason. Pure.
 
-Pure: values in, a named decision out. That it has the form the contract asks for (its years included) was
-settled in `services.ingest.touchpoint.contract`; writing it to Kafka is the rest of the service.
+`services.ingest.touchpoint.contract` has already checked its form. Leaves writing to `services.ingest.publish`.
 """
 
 from dataclasses import dataclass
@@ -22,14 +21,14 @@ from services.ingest.timing.touchpoint_time import TouchpointTime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptanceRules:
-    """What acceptance may be set to: how far ahead a clock may be, and where a bare phone number is from."""
+    """The settings of acceptance: how far ahead a time may be, and the region of bare phone numbers."""
 
     future_tolerance: timedelta
     phone_region: str
 
 
 class TouchpointArrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """When a touchpoint arrived, and the time that it was found to have happened at."""
+    """The time of receipt of a touchpoint, and the time at which it happened."""
 
     at: datetime
     timed: TouchpointTime

@@ -1,7 +1,7 @@
-"""From a JSON object to a typed touchpoint as posted: defaults filled in, text composed, held to the contract.
+"""Reads a JSON object as a posted touchpoint: fills in defaults, composes text, and validates the contract. Pure.
 
-The contract itself is `schemas/touchpoint.v1.schema.json`. What a source may say, and whether the times make sense, is
-`services.ingest.touchpoint.acceptance`'s to decide.
+The contract is `schemas/touchpoint.v1.schema.json`. Leaves what a source may send, and whether its times are plausible,
+to `services.ingest.touchpoint.acceptance`.
 """
 
 from collections.abc import Mapping

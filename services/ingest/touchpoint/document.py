@@ -70,7 +70,7 @@ _ANY = msgspec.json.Decoder()
 
 
 def stripped_body(body: bytes) -> bytes:
-    """Return a body without what may stand around a document; raises `Refused` when nothing is left."""
+    """Return a body without what may stand around a document; raises `RequestRefusedError` when nothing is left."""
     stripped = body.removeprefix(_BOM).strip(_BLANKS)
     if not stripped:
         raise RequestRefusedError(RequestRefusal.EMPTY_BODY)
@@ -81,7 +81,7 @@ def open_envelope(body: bytes, limits: ItemLimits) -> TouchpointEnvelope:
     """Take the body apart: `{…}`, `[{…}, …]` or `{"touchpoints": [{…}, …], "writeKey": …}`.
 
     Raises:
-        Refused: the whole is no such document, is empty, or holds more than `limits.items`.
+        RequestRefusedError: the whole is no such document, is empty, or holds more than `limits.items`.
     """
     envelope = _split(stripped_body(body), limits)
     if not envelope.items:

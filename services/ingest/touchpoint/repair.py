@@ -1,8 +1,8 @@
-"""Puts a touchpoint right where one odd member would lose all of it: for producers that never look at answers.
+"""Repairs invalid optional members of a touchpoint, for producers that never read responses. Pure.
 
-What a touchpoint cannot do without (its id, time, channel and kind, and one identifier) is never touched. A number that
-not every reader keeps becomes text, digit by digit; what is too long is cut; what fits nowhere is left out. Each of
-them is told. Runs only on what the contract refused. Pure.
+The members that every touchpoint needs (id, time, channel, kind and one identifier) are never changed. A number that
+some readers would round becomes text; what is too long is cut; what fits nowhere is left out. Every repair is reported.
+It runs only on touchpoints that the contract rejects.
 """
 
 import json
@@ -27,14 +27,14 @@ _UNKEEPABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class MemberRepair(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A member that was put right: where (names that may be personal are left out of the path), and how."""
+    """One repair: its path, without names that may be personal, and its kind."""
 
     path: str
     how: RepairKind
 
 
 def repair_members(found: JsonObject, errors: Sequence[FieldError]) -> tuple[MemberRepair, ...]:
-    """Put `found` right in place where `errors` allow it, and return what was done; nothing where it cannot help."""
+    """Repair `found` in place where `errors` allow it, and return the repairs, if any."""
     tops = [error.path.partition(".")[0].partition("[")[0] for error in errors]
     notes: list[MemberRepair] = []
     if "attributes" in tops:
@@ -52,7 +52,7 @@ def repair_members(found: JsonObject, errors: Sequence[FieldError]) -> tuple[Mem
 
 
 def read_leniently(text: bytes, limits: ItemLimits) -> tuple[JsonObject, tuple[MemberRepair, ...]] | None:
-    """Return the object that `text` is, with what cannot be kept inside its members put right.
+    """Return the object that `text` is, with repairs of what cannot be kept inside its members.
 
     None where it is no JSON object, or cannot be kept for what it says itself.
     """

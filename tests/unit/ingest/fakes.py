@@ -81,7 +81,7 @@ class RecordingPublisher:
 
 
 class KeysInMemory:
-    """A table of source keys that can be taken away. Satisfies `services.ingest.sources.source_keys.KeyStore`."""
+    """A table of source keys that can be taken away. Satisfies `services.ingest.sources.source_keys.SourceKeyStore`."""
 
     outages: tuple[type[BaseException], ...] = (ConnectionError, TimeoutError)
 

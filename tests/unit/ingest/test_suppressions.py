@@ -25,7 +25,7 @@ PHONE = "+821012345678"
 
 
 class ListInMemory:
-    """A suppression list that can be taken away. Satisfies `services.ingest.privacy.suppressions.SuppressionSource`."""
+    """A suppression list that can be taken away. Satisfies `SuppressionListStore`."""
 
     outages: tuple[type[BaseException], ...] = (ConnectionError,)
 

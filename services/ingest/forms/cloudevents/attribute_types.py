@@ -1,7 +1,7 @@
 """The types of CloudEvents attributes, each judged by the section of the specification or RFC that defines it.
 
-A function returns the `Fault` of a value, or what the value means. Times come back in the one spelling of RFC 3339 that
-the contract takes: capitals, at most nine digits, no leap second.
+A function returns the `EventFault` of a value, or the value's meaning. Times are returned in the one spelling of RFC
+3339 that the contract takes: capitals, at most nine digits, no leap second.
 """
 
 import re
@@ -54,7 +54,7 @@ def is_name(name: str) -> bool:
 
 
 def text(value: str) -> EventFault | None:
-    """Judge a String."""
+    """Return the fault of a String, or None."""
     if value.isascii():
         return None if value.isprintable() else EventFault.CHARACTERS
     if _NOT_TEXT.search(value) or any(ord(character) & 0xFFFE == 0xFFFE for character in value):
@@ -63,17 +63,17 @@ def text(value: str) -> EventFault | None:
 
 
 def uri_reference(value: str) -> EventFault | None:
-    """Judge a URI-reference."""
+    """Return the fault of a URI-reference, or None."""
     return None if _URI_REFERENCE.fullmatch(value) else EventFault.URI_REFERENCE
 
 
 def uri(value: str) -> EventFault | None:
-    """Judge a URI: absolute by RFC 3986 section 4.3, which knows no fragment."""
+    """Return the fault of a URI, or None: it is absolute by RFC 3986 section 4.3, which knows no fragment."""
     return None if _URI.fullmatch(value) else EventFault.URI
 
 
 def media_type(value: str) -> EventFault | None:
-    """Judge a media type."""
+    """Return the fault of a media type, or None."""
     return None if _MEDIA_TYPE.fullmatch(value) else EventFault.MEDIA_TYPE
 
 

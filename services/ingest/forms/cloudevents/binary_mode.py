@@ -124,7 +124,7 @@ def text_of(raw: bytes) -> TextData | BinaryData:
 
 
 def json_of(raw: bytes, limits: ItemLimits) -> JsonData | UnreadableItem:
-    """Return the value of JSON that can be kept, be it an object or not, or say why it cannot."""
+    """Return the value of JSON that can be kept, of any type, or the reason why it cannot be kept."""
     if len(raw) > limits.item_bytes:
         return UnreadableItem(reason=TouchpointRejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
     roomy = replace(limits, item_bytes=limits.item_bytes + 16, depth=limits.depth + 1)

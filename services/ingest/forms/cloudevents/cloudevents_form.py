@@ -51,7 +51,7 @@ class CloudEventsForm:
         return b"ce-specversion" in headers or b"ce-id" in headers or b"ce-type" in headers or b"ce-source" in headers
 
     def open(self, headers: Headers, body: bytes, source: Source) -> FormItems:
-        """Take the events apart; raises `Refused` when the whole is of an unknown format, empty, or no JSON."""
+        """Split the events; raises `RequestRefusedError` when the body is empty, not JSON, or in an unknown format."""
         rules = self._rules_of(source)
         content_type = headers.get(b"content-type", b"").lower()
         if not content_type.startswith(_FAMILY):

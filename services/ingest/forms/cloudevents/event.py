@@ -1,4 +1,4 @@
-"""A CloudEvent, read and found to be one."""
+"""A valid CloudEvent, its data, and the check of its attributes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,21 +19,21 @@ CORE: Final = frozenset({"specversion", "id", "source", "type", "time", "subject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonData:
-    """Data that was declared to be JSON: the value itself."""
+    """Data of a JSON media type, as the parsed value."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextData:
-    """Data that was declared to be something else, as text."""
+    """Data of another media type, as text."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BinaryData:
-    """Data as bytes that nothing is known about, or that are no text."""
+    """Binary data, whose content is not kept."""
 
 
 EventData = JsonData | TextData | BinaryData | None

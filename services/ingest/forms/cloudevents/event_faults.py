@@ -1,4 +1,4 @@
-"""What can be wrong with a CloudEvent, with the way to mend it in English and Korean. Nothing here quotes a value."""
+"""The faults that a CloudEvent can have, with the fix in English and Korean. No sentence quotes a value."""
 
 import re
 from enum import Enum

@@ -1,4 +1,4 @@
-"""How the CloudEvents of one source become touchpoints: the member `cloudevents` of its dialects.
+"""The rules by which the CloudEvents of one source become touchpoints: the member `cloudevents` of its dialects.
 
     {"native_types": ["acme.contact.v2"],              besides waymark.touchpoint.v1
      "types": {"com.acme.order.*": {                   a type, or a pattern of types; the longest that fits counts
@@ -31,7 +31,7 @@ _ORIGIN = re.compile(r"data(\.[^.]+)*|[a-z0-9]+")
 
 
 class EventRulesError(ValueError):
-    """The dialect says something impossible; `problems` has a line for each thing to mend."""
+    """The dialect cannot be used; `problems` has a line for each thing to fix."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -39,14 +39,14 @@ class EventRulesError(ValueError):
 
 
 class IdOrigin(StrEnum):
-    """What makes the id of a touchpoint out of an event with a foreign type."""
+    """The members of an event with a foreign type that form the id of its touchpoint."""
 
     ORIGIN_AND_EVENT = "origin_and_event"
     EVENT = "event"
 
 
 class EventTypeRule(BaseModel):
-    """What to do with the events of one type."""
+    """The rule for the events of one type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -89,7 +89,7 @@ class EventRules:
         """Read the rules in `dialect`, None being one that says nothing.
 
         Raises:
-            ConfigurationError: with every problem of it.
+            EventRulesError: with every problem of it.
         """
         try:
             read = _Dialect.model_validate(dialect if dialect is not None else {})
@@ -100,7 +100,7 @@ class EventRules:
         self._patterns = sorted((name for name in read.types if set(name) & set("*?[")), key=len, reverse=True)
 
     def rule_for(self, type_: str) -> EventTypeRule:
-        """Return what to do with events of that type."""
+        """Return the rule for events of that type."""
         rule = self._by_type.get(type_)
         if rule is None and type_ in self._native:
             return _NATIVE

@@ -17,7 +17,7 @@ from services.runtime.http.problems import PROBLEM_TYPE, TITLES
 
 
 class ResultsView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The body of an answer; the first six members only in a problem document."""
+    """The body of the response; the members from `type` on appear only in a problem document."""
 
     results: list[ItemResultView]
     accepted: int
@@ -39,7 +39,7 @@ _ENCODER = msgspec.json.Encoder()
 def respond(
     results: Sequence[ItemResult], language: Language, retry_after_s: int, *, dry_run: bool = False
 ) -> HttpResponse:
-    """Return the answer to a request whose touchpoints had these verdicts, or would have had in a dry run."""
+    """Return the response for these results, or for the results that a dry run would have."""
     outcomes = [one.outcome for one in results]
     counts = {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
     status = status_of(counts)
@@ -63,7 +63,7 @@ def respond(
 
 
 def status_of(counts: Mapping[ItemOutcome, int]) -> int:
-    """Return the HTTP status for so many touchpoints of each outcome, all of which are named."""
+    """Return the HTTP status for these counts, which name every outcome."""
     if counts[ItemOutcome.UNAVAILABLE]:
         return 503
     if not counts[ItemOutcome.REJECTED]:

@@ -1,7 +1,6 @@
-"""`POST /v1/touchpoints`: native touchpoints, and whatever other form claims the request by its headers.
+"""The route `POST /v1/touchpoints`: native touchpoints, and any other form that claims a request by its headers.
 
-What happens to the touchpoints is `services.ingest.publish.intake`'s business; what is around a request,
-`services.ingest.http`'s.
+Leaves the touchpoints to `services.ingest.publish.intake`, and what every request shares to `services.ingest.http`.
 """
 
 from collections.abc import Sequence
@@ -68,7 +67,7 @@ class PostTouchpoints:
 
 
 def _check_media_type(headers: Headers) -> None:
-    """Take JSON in UTF-8, and a body of which nothing is said: many producers forget the header."""
+    """Accept JSON in UTF-8, or no Content-Type at all: many producers forget the header."""
     declared = headers.get(b"content-type", b"")
     if declared == _JSON:
         return

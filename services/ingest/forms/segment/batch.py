@@ -1,4 +1,4 @@
-"""From a body to its messages: one call, or a batch of them, each a slice of the bytes as they were sent."""
+"""Splits a body into its messages: one call, or a batch of calls, each a slice of the bytes as sent."""
 
 import json
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from services.ingest.touchpoint.document import ItemLimits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallBatch:
-    """The messages of one request, the key if it stood in the body, and what a batch says for all of its messages."""
+    """The messages of one request, the key in the body, and the members that a batch gives to all its messages."""
 
     messages: tuple[bytes, ...]
     write_key: str | None = None
@@ -33,10 +33,10 @@ _OUTER = msgspec.json.Decoder(_Outer)
 
 
 def open_calls(body: bytes, limits: ItemLimits) -> CallBatch:
-    """Take a body apart: `{"batch": [{…}, …], "sentAt": …, "writeKey": …}`, or one message.
+    """Split a body: `{"batch": [{…}, …], "sentAt": …, "writeKey": …}`, or one message.
 
     Raises:
-        Refused: the whole is no such document, is empty, or holds more than `limits.items`.
+        RequestRefusedError: the whole is no such document, is empty, or holds more than `limits.items`.
     """
     calls = _split(document.stripped_body(body), limits)
     if not calls.messages:
@@ -69,7 +69,7 @@ def _with_constants(body: bytes) -> CallBatch:
     """Take a body apart that says `NaN` or `Infinity`, as Python's own library does: the fault of one property.
 
     Raises:
-        Refused: it is no JSON even so.
+        RequestRefusedError: it is no JSON even so.
     """
     try:
         whole = json.loads(body)
@@ -88,7 +88,7 @@ def _with_constants(body: bytes) -> CallBatch:
 
 
 def with_batch_members(message: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
-    """Return a message with what its batch says for all; what it says itself counts."""
+    """Return a message with the members of its batch; the message's own members take precedence."""
     if not shared:
         return message
     whole = {**shared, **message}

@@ -1,7 +1,7 @@
-"""One message becomes native touchpoints, is left out, or cannot be one. Pure.
+"""Converts one message to native touchpoints, or says why it becomes none. Pure.
 
-A message is one touchpoint, but for an alias of two numbers of one type, which are linked by two that share a third
-identifier. Traits are used for identifiers and then forgotten: they are about the person, not about what happened.
+A message becomes one touchpoint. The exception is an alias of two values of the same identifier type: it becomes two
+touchpoints that share a third identifier. Traits are read for identifiers only, because they describe the person.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ class NoTouchpointReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSender:
-    """What the mapping needs to know of who sends: its mapping, its only channel if it has but one, and a replay."""
+    """What the conversion uses of the source: its mapping, its channel if it has only one, and whether it replays."""
 
     mapping: SegmentMapping
     only_channel: Channel | None = None
@@ -54,7 +54,7 @@ class CallSender:
 
 
 def call_type(message: Message, by_path: CallType | None) -> CallType | None:
-    """Return which call a message is: the address says it, else its `type`."""
+    """Return the call type of a message: that of the address, else its own `type`."""
     if by_path is not None:
         return by_path
     said = message.get("type")
@@ -62,7 +62,7 @@ def call_type(message: Message, by_path: CallType | None) -> CallType | None:
 
 
 def message_id(message: Message) -> str:
-    """Return a message's id; one without gets one made of its content, the same whenever it is sent again."""
+    """Return a message's id; a message without one gets an id derived from its content, equal for every retry."""
     given = fields.as_text(message.get("messageId"))
     if given is not None:
         return given if len(given) <= _LONGEST_ID else "derived-" + _digest(given.encode("utf-8", "replace"))
@@ -77,7 +77,7 @@ def _digest(content: bytes) -> str:
 
 
 def reported_time(message: Message) -> Any:
-    """Return when it happened by the producer's clock: RudderStack's Node library says it in `originalTimestamp`."""
+    """Return the time by the producer's clock; RudderStack's Node library sends it as `originalTimestamp`."""
     for name in ("originalTimestamp", "timestamp"):
         if message.get(name) not in (None, ""):
             return message[name]

@@ -1,7 +1,7 @@
-"""The answer to calls: exactly 200 with JSON whenever the request was taken, for that is what the libraries understand.
+"""The response to calls: exactly 200 with JSON when the request was accepted, as the libraries expect it.
 
-What was rejected stands in the body, in the words of the sender's own members. Only when something could not be
-written is the whole request refused, with 503 and Retry-After: a library sends a batch again whole.
+The body lists rejected calls and names their members as the sender does. When something could not be written, the whole
+request gets 503 with Retry-After, because a library always resends a whole batch.
 """
 
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ _MEMBERS = {
     "channel": "properties.channel",
     "attributes": "properties",
 }
-"""What a member of a touchpoint is called in a message, as it is mapped by default."""
+"""The name in a message, under the default mapping, of a touchpoint's member."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
-    """What became of the message at `index`; no verdict means that its mapping leaves it out.
+    """The result of the message at `index`; no result means that the mapping ignores the message.
 
-    `mended` is what was put right in the message itself, by the message's own names.
+    `repairs` are the repairs of the message itself, with the names that the message uses.
     """
 
     index: int
@@ -49,7 +49,7 @@ class CallResult:
 class RejectedCallView(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"message_id": "messageId"}
 ):
-    """A call that was refused for good."""
+    """A call that was rejected for good."""
 
     index: int
     message_id: str | None = None
@@ -62,7 +62,7 @@ class RejectedCallView(
 class CallWarningView(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"message_id": "messageId"}
 ):
-    """An identifier of an accepted call that was left out, or a member that was put right."""
+    """A warning about an accepted call: an identifier was left out, or a member was repaired."""
 
     index: int
     message_id: str | None = None
@@ -72,7 +72,7 @@ class CallWarningView(
 
 
 class CallsView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The body of a 200."""
+    """The body of a 200 response to calls."""
 
     success: bool
     accepted: int
@@ -83,7 +83,7 @@ class CallsView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def respond(told: Sequence[CallResult], language: Language, retry_after_s: int) -> HttpResponse:
-    """Return the answer to these calls."""
+    """Return the response for the results of these calls."""
     outcomes = [one.result.outcome if one.result is not None else None for one in told]
     if ItemOutcome.UNAVAILABLE in outcomes:
         return _unavailable(language, retry_after_s)
@@ -151,7 +151,7 @@ def _left_out(one: CallResult, result: ItemResult, language: Language) -> list[C
 
 
 def message_path(path: str) -> str:
-    """Return how a message calls the member at `path` of a touchpoint."""
+    """Return the name in a message of the touchpoint's member at `path`."""
     outer, _, inner = path.partition(".")
     if path in _MEMBERS or not inner:
         return _MEMBERS.get(path, path)

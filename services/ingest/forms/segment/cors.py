@@ -1,7 +1,7 @@
-"""Browsers: which web pages may send, told to them by CORS, and held to on our side as well.
+"""CORS: tells browsers which web pages may send, and checks the origin on our side as well.
 
-A preflight carries no key, so it is answered for the origins of all sources together; the request itself is then held
-to those of its own source. A source without origins is not sent from web pages at all.
+A preflight has no key, so it is answered for the origins of all sources together. The request itself is then checked
+against the origins of its own source. A source without origins accepts nothing from web pages.
 """
 
 from services.ingest.http.exchange import HttpRequest, HttpResponse
@@ -20,7 +20,7 @@ _REMEMBERED_S = 7200
 
 
 def allow_origin(request: HttpRequest, allowed: frozenset[str]) -> None:
-    """Let a page of an allowed origin read the answer, be it a refusal."""
+    """Let a page of an allowed origin read the response, even if it is a refusal."""
     origin = request.header(b"origin")
     request.added["vary"] = "origin"
     if origin and _allows(allowed, origin):
@@ -29,7 +29,7 @@ def allow_origin(request: HttpRequest, allowed: frozenset[str]) -> None:
 
 
 def check_origin(request: HttpRequest, source: Source) -> None:
-    """Refuse a page that this source is not sent from; who is no browser says no origin."""
+    """Refuse a page whose origin this source does not allow; clients other than browsers send no origin."""
     origin = request.header(b"origin")
     if origin and not _allows(source.origins, origin):
         request.added.pop("access-control-allow-origin", None)
@@ -37,7 +37,7 @@ def check_origin(request: HttpRequest, source: Source) -> None:
 
 
 def preflight(request: HttpRequest) -> HttpResponse:
-    """Answer OPTIONS."""
+    """Answer the OPTIONS request of a browser."""
     if "access-control-allow-origin" in request.added:
         request.added["access-control-allow-methods"] = "POST"
         request.added["access-control-allow-headers"] = _HEADERS

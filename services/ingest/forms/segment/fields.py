@@ -1,4 +1,4 @@
-"""Reading a message: values by path, and the members of a touchpoint that its properties carry by their own name."""
+"""Reads a message: values by path, and properties that have the name of a touchpoint's member. Pure."""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -22,7 +22,7 @@ _NUMBERS = frozenset(
 
 
 def at(message: Message, path: tuple[str, ...]) -> Any:
-    """Return what stands at `path`, None where nothing does."""
+    """Return the value at `path`, or None when there is none."""
     found: Any = message
     for step in path:
         if not isinstance(found, Mapping):
@@ -70,9 +70,9 @@ def put(touchpoint: dict[str, Any], name: str, found: Any) -> None:
 
 
 def native_members(properties: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return the members that properties carry by a touchpoint's own names, and the properties used up.
+    """Return the members whose names and types the properties already match, and the names of those properties.
 
-    Only what fits: a property that happens to have such a name but holds something else stays what it is.
+    A property with a matching name and another type stays an ordinary property.
     """
     members: dict[str, Any] = {}
     used: set[str] = set()

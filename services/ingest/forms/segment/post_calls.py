@@ -1,4 +1,4 @@
-"""The handler behind Segment's, RudderStack's and Jitsu's addresses."""
+"""The handler of the addresses that Segment's, RudderStack's and Jitsu's libraries call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ PATHS: Final[Mapping[str, CallType | None]] = {
     **{f"/api/s/s2s/{call}": call for call in CallType},
     **{f"/api/s/{call}": call for call in CallType},
 }
-"""Where calls are sent, and which they are; None where each message says it."""
+"""The call type of each address; None where each message names its own type."""
 
 IMPORT_PATH: Final = "/v1/import"
 
@@ -62,7 +62,7 @@ class _MappedCalls:
 
 
 class PostCalls:
-    """Takes calls, one or a batch."""
+    """Handles one call, or a batch of calls."""
 
     methods = ("POST", "OPTIONS")
 
@@ -82,7 +82,7 @@ class PostCalls:
         self._mappings: dict[str, tuple[object, SegmentMapping]] = {}
 
     async def answer(self, request: HttpRequest, request_body: RequestBody) -> HttpResponse:
-        """Answer 200 with what became of the calls; raises `Refused`."""
+        """Answer 200 with what became of the calls; raises `RequestRefusedError`."""
         cors.allow_origin(request, self._sources.origins)
         if request.method == "OPTIONS":
             return cors.preflight(request)
@@ -127,7 +127,7 @@ class PostCalls:
         return mapped
 
     def _read(self, original: bytes) -> tuple[dict[str, Any] | UnreadableItem, tuple[MemberRepair, ...]]:
-        """Return a message; one that holds what cannot be kept is put right, for nobody looks at the answer."""
+        """Return a message, repaired if it has content that cannot be kept: its sender does not read the response."""
         found = document.read_item(original, self._limits)
         repairs = repair.read_leniently(original, self._limits) if isinstance(found, UnreadableItem) else None
         return repairs if repairs is not None else (found, ())

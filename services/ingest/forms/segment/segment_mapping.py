@@ -1,4 +1,4 @@
-"""What the calls of one source become: the mapping that its operator wrote, over what fits most.
+"""The mapping of one source's calls: what its operator wrote, over defaults that suit most sources.
 
     {"channel": "web",
      "identifiers": {"userId": {"type": "customer_id", "verified": true}, "context.traits.line": "line_id"},
@@ -43,7 +43,7 @@ class CallType(StrEnum):
 
 
 class SegmentMappingError(ValueError):
-    """The mapping says something impossible; `problems` has a line for each thing to mend."""
+    """The mapping cannot be used; `problems` has a line for each thing to fix."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -51,7 +51,7 @@ class SegmentMappingError(ValueError):
 
 
 class IdentifierTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An identifier's type, and whether the source proves it."""
+    """The type of an identifier, and whether the source verifies it."""
 
     type: str
     verified: bool = False
@@ -142,7 +142,7 @@ def read(document: Any) -> SegmentMapping:
     """Check a mapping, as JSON gave it, and complete it.
 
     Raises:
-        MappingError: with every problem in it.
+        SegmentMappingError: with every problem in it.
     """
     if misshapen := [f"{path_text(one.at)}: {one.message}" for one in shape_problems(document, _File)]:
         raise SegmentMappingError(misshapen)

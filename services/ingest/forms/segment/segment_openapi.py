@@ -1,6 +1,6 @@
-"""What `/docs` says about the addresses of calls: written by hand, with an example for every status.
+"""The OpenAPI documentation of the addresses of calls, written by hand, with an example for every status.
 
-The test suite holds the examples to what the service answers.
+The test suite compares the examples with the service's responses.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Webhooks of sources in PostgreSQL: `ingest.sources.dialects`, and their secrets in `ingest.source_secrets`."""
+"""The webhooks of sources in PostgreSQL: set-ups in `ingest.sources.dialects`, secrets in `ingest.source_secrets`."""
 
 from collections import defaultdict
 
@@ -25,7 +25,7 @@ class PostgresBindingStore:
         self._pool = pool
 
     async def all_bindings(self) -> list[StoredBinding]:
-        """Return every source that has a channel system, with those of its secrets that still count."""
+        """Return every source that has a channel system, with its secrets that have not expired."""
         async with acquire(self._pool) as connection:
             sources = await connection.fetch(_SOURCES, DIALECT)
             rows = await connection.fetch(_SECRETS) if sources else []

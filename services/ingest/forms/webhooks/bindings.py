@@ -1,8 +1,8 @@
-"""Which source is which channel system, with its secrets: read from the store, held in memory, judged once.
+"""The webhooks of sources: which source is which channel system, and its secrets, held in memory.
 
-A source whose set-up cannot be followed (a system that no file describes, a secret that cannot be opened) stays known
-with its trouble, so that its vendor is told to come again rather than that nobody knows it. An outage of the store
-leaves what is held. Leaves SQL to `binding_store`.
+A source whose set-up cannot be used (no file describes its system, or no secret can be opened) is kept together with
+the problem: its vendor is asked to retry, and not told that the webhook is unknown. An outage of the store leaves the
+held webhooks in place. Leaves SQL to `binding_store`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class BindingProblem(StrEnum):
 
 
 class WebhookSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a source is set up: its system, the URL its vendor calls (where the common one does not fit), options.
+    """How a source is set up: its system, its options, and the URL that its vendor calls if it is unusual.
 
     `addresses` are networks in place of those that the system's file names.
     """
@@ -51,7 +51,7 @@ class WebhookSetup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredWebhookSecret:
-    """A secret as the store has it: sealed, or the name of a mounted file."""
+    """A secret as it is stored: sealed, or the name of a mounted file."""
 
     sealed: SealedSecret | None = None
     mounted: str | None = None
@@ -60,7 +60,7 @@ class StoredWebhookSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredBinding:
-    """A source with what the store says of its webhook."""
+    """A source with the stored set-up and secrets of its webhook."""
 
     source: Source
     setup: Mapping[str, Any]
@@ -69,10 +69,10 @@ class StoredBinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookBinding:
-    """A source's webhook, ready; `url` is where its vendor calls it, empty when nobody said."""
+    """A source's webhook, ready to use; `url` is the address that its vendor calls, or empty when it is not known."""
 
     source: Source
-    recipe: DeliveryMapper
+    mapper: DeliveryMapper
     secrets: Sequence[WebhookSecret]
     url: str = ""
     options: Mapping[str, str]
@@ -94,13 +94,13 @@ class EmptyBindingStore:
     outages: tuple[type[BaseException], ...] = (TimeoutError,)
 
     async def all_bindings(self) -> list[StoredBinding]:
-        """Return none."""
+        """Return an empty list of bindings."""
         return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingContext:
-    """What bindings are made on: systems by name, master keys, the folder of mounted secrets, our own public URL."""
+    """What bindings are made from: systems by name, master keys, the folder of mounted secrets, our public URL."""
 
     systems: Mapping[str, DeliveryMapper]
     seal: SecretSealer
@@ -109,7 +109,7 @@ class BindingContext:
 
 
 def binding_context(settings: IngestSettings, systems: Mapping[str, DeliveryMapper]) -> BindingContext:
-    """Return what the settings say, over these systems."""
+    """Return the context that the settings describe, with these systems."""
     return BindingContext(
         systems=systems,
         seal=SecretSealer(settings.master_keys),
@@ -135,15 +135,15 @@ class WebhookBindings:
         return self._held is not None
 
     def find(self, source: str) -> WebhookBinding | BindingProblem | None:
-        """Return the webhook of `source`, what is wrong with it, or None when it has none."""
+        """Return the webhook of `source`, the problem with it, or None when the source has no webhook."""
         return (self._held or {}).get(source)
 
     async def check(self) -> CheckResult:
         """Check that the webhooks have been read at least once; for `/readyz`."""
         if self._held is None:
             return CheckResult(name="webhooks", ok=False, detail="not read yet")
-        troubled = sum(isinstance(found, BindingProblem) for found in self._held.values())
-        return CheckResult(name="webhooks", ok=True, detail=f"{len(self._held)} held, {troubled} of them not usable")
+        unusable = sum(isinstance(found, BindingProblem) for found in self._held.values())
+        return CheckResult(name="webhooks", ok=True, detail=f"{len(self._held)} held, {unusable} of them not usable")
 
     async def refresh(self) -> None:
         """Read the store anew; raises one of its `outages`."""
@@ -155,18 +155,18 @@ class WebhookBindings:
                 _log.error("a webhook cannot be served", source=name, trouble=str(found))
 
     async def run(self) -> None:
-        """Refresh for ever."""
+        """Refresh the bindings again and again, until cancelled."""
         await refresh_for_ever(self.refresh, what="webhooks", every_s=self._refresh_s, outages=self._store.outages)
 
 
 def resolve_binding(stored: StoredBinding, binding_context: BindingContext) -> WebhookBinding | BindingProblem:
-    """Return the binding that a source's set-up means, or what is wrong with it."""
+    """Return the binding for a source's set-up, or the problem with it."""
     try:
         setup = msgspec.convert(stored.setup, WebhookSetup)
     except msgspec.ValidationError:
         return BindingProblem.SETUP
-    recipe = binding_context.systems.get(setup.system)
-    if recipe is None:
+    mapper = binding_context.systems.get(setup.system)
+    if mapper is None:
         return BindingProblem.SYSTEM
     secrets = [_opened(secret, stored.source.name, binding_context) for secret in stored.secrets]
     usable = [secret for secret in secrets if secret is not None]
@@ -175,11 +175,11 @@ def resolve_binding(stored: StoredBinding, binding_context: BindingContext) -> W
     base = binding_context.public_url.rstrip("/")
     return WebhookBinding(
         source=stored.source,
-        recipe=recipe,
+        mapper=mapper,
         secrets=usable,
         url=setup.public_url or (f"{base}/v1/sources/{stored.source.name}/webhook" if base else ""),
         options=setup.options,
-        addresses=recipe.system.addresses if setup.addresses is None else setup.addresses,
+        addresses=mapper.system.addresses if setup.addresses is None else setup.addresses,
     )
 
 

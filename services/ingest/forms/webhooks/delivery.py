@@ -1,6 +1,6 @@
-"""One delivery of a webhook as it came over the wire, and what its body says.
+"""One delivery of a webhook as it arrived, and its parsed body. Pure.
 
-The bytes are kept as they were: signatures are made over bytes, and dead letters show them. Pure.
+The bytes are kept unchanged, because signatures cover bytes and dead letters contain them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _MOST_FIELDS = 1000
 
 
 class BodyFormat(StrEnum):
-    """How a body is written. `auto` goes by the media type, and takes the query of a GET for a form."""
+    """The format of a body. `auto` decides by the media type, and reads the query of a GET as a form."""
 
     JSON = "json"
     FORM = "form"
@@ -27,7 +27,7 @@ class BodyFormat(StrEnum):
 
 
 class MalformedDeliveryError(Exception):
-    """The body is not what its system sends; says which of the two it is not."""
+    """The body is not in the format that its system sends; the message names that format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,10 @@ def parameters(text: str) -> dict[str, list[str]]:
 
 
 def parsed_body(delivery: InboundDelivery, form: BodyFormat, unwrap: str = "") -> Any:
-    """Return what the body says; `unwrap` names the field of a form that holds JSON.
+    """Return the parsed body; `unwrap` names the field of a form that contains JSON.
 
     Raises:
-        MalformedError: it cannot be read so.
+        MalformedDeliveryError: the body is not in this format.
     """
     if _is_form(delivery, form):
         fields = _form(delivery)
@@ -78,7 +78,7 @@ def slices(body: bytes, places: Sequence[Sequence[str]]) -> list[bytes]:
     A place is members one inside the other; arrays on the way are gone through. Of several places some may be missing.
 
     Raises:
-        MalformedError: there is no array at any of the places.
+        MalformedDeliveryError: there is no array at any of the places.
     """
     found = [_elements(msgspec.Raw(body), members) for members in places]
     if all(elements is None for elements in found):
@@ -148,7 +148,7 @@ def _headers(text: bytes) -> Message:
 
 
 def keepable_body(delivery: InboundDelivery) -> bytes:
-    """Return what may be kept of the bytes: all, but of a form in parts only its fields, and no file."""
+    """Return the bytes that may be kept: all of them, but only the fields and no files of a multipart form."""
     if not _in_parts(delivery):
         return delivery.body
     try:

@@ -1,8 +1,8 @@
-"""`/v1/sources/{source}/webhook`: a channel system's own webhook, verified, mapped, published, answered as it wants.
+"""The route `/v1/sources/{source}/webhook`: verifies a channel system's delivery, maps it, publishes and answers it.
 
-A vendor waits two to fifteen seconds, and some take an address away after a few failures. So a delivery whose signature
-is right is never refused for what it says: what is no touchpoint goes to the dead letters, and the vendor hears 200.
-What was not written within the budget is 503 with Retry-After, and the vendor's own repetition brings it again.
+A vendor waits two to fifteen seconds, and some disable an address after a few failures. So the content of a delivery
+with a valid signature never causes a refusal: what is no touchpoint becomes a dead letter, and the vendor gets 200.
+What cannot be written in time gets 503 with Retry-After, and the vendor sends it again.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ _REFUSALS = {
 
 
 class InboundOutcome(StrEnum):
-    """What became of a delivery."""
+    """What happened to one delivery; a label of the metrics."""
 
     TAKEN = "taken"
     IGNORED = "ignored"
@@ -49,7 +49,7 @@ class InboundOutcome(StrEnum):
 
 
 class _CountsView(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a vendor that reads none."""
+    """The response to a vendor that expects no particular body."""
 
     accepted: int
     duplicate: int
@@ -58,7 +58,7 @@ class _CountsView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Most events in a delivery, seconds for writing them, seconds after which to come again."""
+    """The most events in a delivery, the seconds to write them in, and the seconds to wait before a retry."""
 
     most: int
     within_s: float
@@ -85,9 +85,9 @@ class PostWebhook:
         self._limits = limits
 
     async def answer(self, request: HttpRequest, request_body: RequestBody) -> HttpResponse:
-        """Answer one delivery."""
+        """Verify, map and publish one delivery, and answer it."""
         binding = self._binding(request)
-        system = binding.recipe.system.name
+        system = binding.mapper.system.name
         try:
             reply, became = await self._deliver(binding, request, request_body)
         except RequestRefusedError:
@@ -115,21 +115,21 @@ class PostWebhook:
         now = self._clock.now()
         delivery = _delivery(binding, request, await request_body.read())
         facts = DeliveryContext(received_at=now, options=binding.options)
-        greeting = binding.recipe.handshake(delivery, facts, proven=False)
-        if greeting is None:
-            if request.method not in binding.recipe.system.methods:
+        handshake = binding.mapper.handshake(delivery, facts, proven=False)
+        if handshake is None:
+            if request.method not in binding.mapper.system.methods:
                 raise RequestRefusedError(
-                    RequestRefusal.METHOD_NOT_ALLOWED, headers={"allow": ", ".join(binding.recipe.system.methods)}
+                    RequestRefusal.METHOD_NOT_ALLOWED, headers={"allow": ", ".join(binding.mapper.system.methods)}
                 )
             self._prove(binding, delivery)
             request.admit(binding.source)
-            greeting = binding.recipe.handshake(delivery, facts, proven=True)
-        if greeting is not None:
-            return _reply(greeting, request.method), InboundOutcome.HANDSHAKE
+            handshake = binding.mapper.handshake(delivery, facts, proven=True)
+        if handshake is not None:
+            return _reply(handshake, request.method), InboundOutcome.HANDSHAKE
         return await self._take(binding, delivery, facts, request)
 
     def _prove(self, binding: WebhookBinding, delivery: InboundDelivery) -> None:
-        finding = verify(binding.recipe.system.signature, delivery, binding.secrets, self._clock.now())
+        finding = verify(binding.mapper.system.signature, delivery, binding.secrets, self._clock.now())
         if finding is SignatureFinding.VERIFIED:
             return
         if _REFUSALS[finding] is RequestRefusal.WEBHOOK_NOT_READY:
@@ -157,9 +157,9 @@ class PostWebhook:
     def _opened(
         self, binding: WebhookBinding, delivery: InboundDelivery, facts: DeliveryContext
     ) -> MappedDelivery | None:
-        """Return what the delivery holds, None when it is not what its system sends."""
+        """Return the mapped delivery, or None when its body is not in the form that its system sends."""
         try:
-            return binding.recipe.open(delivery, facts, self._limits.most)
+            return binding.mapper.open(delivery, facts, self._limits.most)
         except MalformedDeliveryError:
             return None
         except TooManyEventsError as error:
@@ -206,13 +206,13 @@ def _answered(opened: MappedDelivery | None, results: Sequence[ItemResult], meth
     if opened is not None and opened.answer is not None:
         return _reply(opened.answer, method)
     counts = Counter(result.outcome for result in results)
-    heard = _CountsView(
+    view = _CountsView(
         accepted=counts[ItemOutcome.ACCEPTED],
         duplicate=counts[ItemOutcome.DUPLICATE],
         rejected=counts[ItemOutcome.REJECTED],
         ignored=opened.ignored if opened is not None else 0,
     )
-    return _reply(VendorAnswer(content_type="application/json", body=msgspec.json.encode(heard)), method)
+    return _reply(VendorAnswer(content_type="application/json", body=msgspec.json.encode(view)), method)
 
 
 def _reply(given: VendorAnswer, method: str) -> HttpResponse:

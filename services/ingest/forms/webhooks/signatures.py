@@ -1,7 +1,8 @@
-"""The proof that a delivery comes from its vendor: one function for each way of signing, over the bytes as they came.
+"""Verifies that a delivery comes from its vendor: one function for each signature scheme. Pure.
 
-Comparisons take constant time. Any one of the secrets will do, so that a secret can be rotated. The URL in a signature
-is the configured public one, never one put together from `Host`. Pure: secrets and `now` are given.
+Signatures cover the unchanged bytes, and comparisons take constant time. Any of the secrets is accepted,
+so that a secret can be rotated. The URL in a signature is the configured public one and is never built from `Host`.
+Secrets and `now` are arguments.
 """
 
 import base64
@@ -34,7 +35,7 @@ from services.ingest.forms.webhooks.mapping.system_schema import (
 
 
 class SignatureFinding(StrEnum):
-    """What looking at a delivery's signature found."""
+    """The result of verifying a delivery's signature."""
 
     VERIFIED = "verified"
     NO_SECRET = "no_secret"  # noqa: S105  the name of a finding
@@ -47,7 +48,7 @@ class SignatureFinding(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSecret:
-    """One secret of a source; from `expires_at` on it proves nothing."""
+    """One secret of a source; it is no longer accepted from `expires_at` on."""
 
     value: str
     expires_at: datetime | None = None
@@ -56,7 +57,7 @@ class WebhookSecret:
 def verify(
     signature: Signature, delivery: InboundDelivery, secrets: Iterable[WebhookSecret], now: datetime
 ) -> SignatureFinding:
-    """Return whether `delivery` proves to come from whoever knows one of `secrets`."""
+    """Return whether the sender of `delivery` knows one of `secrets`, or why that is not shown."""
     usable = [secret.value for secret in secrets if secret.expires_at is None or now < secret.expires_at]
     if not usable:
         return SignatureFinding.NO_SECRET
@@ -72,7 +73,7 @@ def verify(
 
 
 def is_allowed(address: str, networks: Sequence[str]) -> bool:
-    """Return whether an address (of IPv6, a network) stands in one of `networks`; none at all allow every address."""
+    """Return whether an address (for IPv6, a network) is in one of `networks`; no networks allow every address."""
     if not networks:
         return True
     try:
@@ -220,7 +221,7 @@ def _untimely(clock: SignatureTimestamp, stamp: str, now: datetime) -> Signature
 
 
 def moment(stamp: str, unit: TimestampUnit) -> datetime:
-    """Return the time that a header says; raises ValueError or OverflowError."""
+    """Return the time in a header; raises ValueError or OverflowError."""
     if unit is TimestampUnit.ISO:
         found = datetime.fromisoformat(stamp)
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

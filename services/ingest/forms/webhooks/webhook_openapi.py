@@ -1,4 +1,4 @@
-"""What `/docs` says about the webhooks of channel systems: written by hand, with an example for every status."""
+"""The OpenAPI documentation of the webhook routes, written by hand, with an example for every status."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""From a system's file to what carries it out, with everything in it that cannot be followed, each with its place."""
+"""Compiles the definition of a channel system into functions, and lists every problem with its place in the file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from services.ingest.forms.webhooks.mapping.values import (
 )
 
 NESTED = frozenset({"customer", "refs", "attributes"})
-"""Members whose own members stand each for itself: one that cannot be read leaves the others alone."""
+"""Members whose own members are read one by one: a member that cannot be read does not affect the others."""
 
 Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemProblem:
-    """Something in a file that cannot be followed: where (`touchpoints[0].fields.wait_s`), and why."""
+    """A problem in a system's file: its place (`touchpoints[0].fields.wait_s`) and what is wrong."""
 
     place: str
     message: str
@@ -38,7 +38,7 @@ class SystemProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorAnswer:
-    """What the vendor is answered."""
+    """The response that the vendor expects."""
 
     status: int = 200
     content_type: str = ""
@@ -50,19 +50,19 @@ Fill = Callable[[EventContext], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledEntry:
-    """One entry of the file, ready. `members` by their dotted names, as `flat` gives them."""
+    """One compiled entry of the file. `members` are keyed by dotted names, as `flattened` returns them."""
 
     test: ConditionTest
     members: Mapping[str, ValueReader]
     native: Getter | None = None
     each: Sequence[str] | None = None
     has_no_time: bool = False
-    """Whether a touchpoint without `occurred_at` happened when it came."""
+    """Whether a touchpoint without `occurred_at` gets the time of its receipt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledHandshake:
-    """One handshake, ready."""
+    """One compiled handshake of the file."""
 
     method: str
     signed: bool
@@ -71,14 +71,14 @@ class CompiledHandshake:
 
 
 class SystemCompiler:
-    """Makes the parts of one system and collects what is wrong in `problems`."""
+    """Compiles the parts of one system and collects what is wrong in `problems`."""
 
     def __init__(self, system: ChannelSystem) -> None:
         self._system = system
         self.problems: list[SystemProblem] = []
 
     def step(self, number: int, entry: TouchpointSpec) -> CompiledEntry:
-        """Return an entry, ready."""
+        """Return the compiled form of an entry."""
         place = f"touchpoints[{number}]"
         members: dict[str, ValueReader] = {}
         fields = self._made(f"{place}.fields", _over, self._system.defaults, entry.fields) or {}
@@ -95,8 +95,8 @@ class SystemCompiler:
             has_no_time=has_no_time(fields.get("occurred_at")),
         )
 
-    def greeting(self, number: int, shake: HandshakeSpec) -> CompiledHandshake:
-        """Return a handshake, ready."""
+    def handshake(self, number: int, shake: HandshakeSpec) -> CompiledHandshake:
+        """Return the compiled form of a handshake."""
         place = f"handshakes[{number}]"
         return CompiledHandshake(
             method=shake.method,
@@ -106,7 +106,7 @@ class SystemCompiler:
         )
 
     def answer(self, place: str, answer: AnswerSpec) -> Callable[[EventContext], VendorAnswer]:
-        """Return what makes the answer."""
+        """Return the function that makes the answer."""
         fill = self._made(f"{place}.body", _filler, answer.body) or _nothing
         if isinstance(answer.body, str):
             kind = answer.content_type or "text/plain; charset=utf-8"
@@ -128,7 +128,7 @@ def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields with the members of `customer`, `refs` and `attributes` taken out: `customer.phone`.
 
     Raises:
-        SpecProblem: one of the three has no members.
+        ValueSpecError: one of the three has no members.
     """
     found: dict[str, Any] = {}
     for name, spec in fields.items():

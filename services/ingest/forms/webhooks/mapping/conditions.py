@@ -1,4 +1,4 @@
-"""Whether an event is of the kind that an entry is about: a fixed set of comparisons, nothing is evaluated. Pure."""
+"""Conditions on an event: a fixed set of comparisons, compiled once; no expression is ever evaluated. Pure."""
 
 import hmac
 import re
@@ -15,7 +15,7 @@ def compile_condition(when: When | list[When]) -> ConditionTest:
     """Return the test that `when` means: all of its conditions, of a list any one group.
 
     Raises:
-        SpecProblem: a path cannot be read.
+        ValueSpecError: a path cannot be read.
     """
     groups = [[_test(path, wanted) for path, wanted in group.items()] for group in _groups(when)]
     return lambda view: any(all(test(view) for test in tests) for tests in groups)

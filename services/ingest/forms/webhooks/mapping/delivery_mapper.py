@@ -1,7 +1,7 @@
-"""A system made ready for work: from a delivery, the vendor's handshake answered or the touchpoints that it becomes.
+"""Maps the deliveries of one channel system to touchpoints, and answers the handshakes of its vendor. Pure.
 
-A member that cannot be read is left out and told; whether what remains is a touchpoint is for the intake to say, as
-with any other producer. Pure: the time of receipt is given.
+A member that cannot be read is left out and reported. The intake decides whether the rest is a valid touchpoint, as it
+does for every producer. The time of receipt is an argument.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from services.ingest.forms.webhooks.mapping.values import EventValueError
 
 
 class UnusableSystemError(Exception):
-    """A file cannot be followed; `problems` are all of them."""
+    """A system's file cannot be used; `problems` lists everything that is wrong with it."""
 
     def __init__(self, problems: Sequence[SystemProblem]) -> None:
         super().__init__("; ".join(f"{problem.place}: {problem.message}" for problem in problems))
@@ -28,7 +28,7 @@ class UnusableSystemError(Exception):
 
 
 class TooManyEventsError(Exception):
-    """More events than a request may hold: `most`."""
+    """A delivery has more events than the limit, `most`."""
 
     def __init__(self, most: int) -> None:
         super().__init__(most)
@@ -37,7 +37,7 @@ class TooManyEventsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableMember:
-    """A member that an event has and that cannot be read, and why."""
+    """A member of an event that cannot be read, and the reason."""
 
     member: str
     message: str
@@ -45,7 +45,7 @@ class UnreadableMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappedTouchpoint:
-    """One touchpoint of a delivery: by which entry of the file, its document, and the event as sent."""
+    """One touchpoint of a delivery: the entry of the file that made it, its document, and the event as sent."""
 
     entry: int
     document: dict[str, Any]
@@ -57,9 +57,9 @@ class MappedTouchpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappedDelivery:
-    """What a delivery holds: its events, how many no entry is about, and the touchpoints of the others.
+    """A delivery after mapping: its number of events, how many of them no entry matches, and its touchpoints.
 
-    `answer` is what the vendor wants to hear, where its file says so.
+    `answer` is the response that the vendor expects, if the system's file defines one.
     """
 
     events: int
@@ -70,32 +70,32 @@ class MappedDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryContext:
-    """What is known beside the delivery itself: when it came, and the options of its source."""
+    """What the mapping uses besides the delivery: the time of receipt, and the options of the source."""
 
     received_at: datetime
     options: Mapping[str, str] = field(default_factory=dict)
 
 
 class DeliveryMapper:
-    """Opens the deliveries of one system.
+    """Maps the deliveries of one system.
 
     Raises:
-        UnusableSystemError: the file cannot be followed.
+        UnusableSystemError: the system's file cannot be used.
     """
 
     def __init__(self, system: ChannelSystem) -> None:
         self.system = system
         make = SystemCompiler(system)
         self._steps = [make.step(number, entry) for number, entry in enumerate(system.touchpoints)]
-        self._greetings = [make.greeting(number, shake) for number, shake in enumerate(system.handshakes)]
+        self._handshakes = [make.handshake(number, shake) for number, shake in enumerate(system.handshakes)]
         self._answer = make.answer("answer", system.answer) if system.answer is not None else None
         self._split = _places(system.split)
         if make.problems:
             raise UnusableSystemError(make.problems)
 
     def handshake(self, delivery: InboundDelivery, facts: DeliveryContext, *, proven: bool) -> VendorAnswer | None:
-        """Return the answer to a vendor that only tries the address; `proven` is whether its signature was right."""
-        near = [found for found in self._greetings if found.method == delivery.method and (proven or not found.signed)]
+        """Return the answer to a vendor that only tests the address; `proven` says whether its signature is valid."""
+        near = [found for found in self._handshakes if found.method == delivery.method and (proven or not found.signed)]
         if not near:
             return None
         try:
@@ -109,8 +109,8 @@ class DeliveryMapper:
         """Return the touchpoints that a delivery becomes, of at most `most` events.
 
         Raises:
-            MalformedError: it is not what the system sends.
-            TooManyError: it holds more events.
+            MalformedDeliveryError: it is not what the system sends.
+            TooManyEventsError: it holds more events.
         """
         whole = deliveries.parsed_body(delivery, self.system.body, self.system.unwrap)
         view = self._view(delivery, facts, whole)

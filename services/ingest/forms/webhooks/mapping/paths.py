@@ -1,9 +1,9 @@
-"""Where a value stands in a delivery: `detail.contactId`, `contacts[0].email`, `parts[type=note].body`, `@header.Id`.
+"""Paths to values in a delivery: `detail.contactId`, `contacts[0].email`, `parts[type=note].body`, `@header.Id`.
 
 A path without `@` looks into the event (one element of the body where it is split, else the body). A member whose name
 has dots or brackets stands in quotation marks: `tags."aws:name"`. Of several elements that satisfy a condition the
 first counts; an object that does not satisfy it is absent: `author[type=user|lead].email`. `[only]` is the element of a
-list that has but one, `[]` all of them. Compiled once; nothing is ever evaluated. Pure.
+list that has but one, `[]` all of them. A path is compiled once, and no expression is ever evaluated. Pure.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ class EventPathError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventContext:
-    """One event with everything that a path may look into; `raw` is the event as sent, `at` its place, from 0."""
+    """One event with everything that a path can refer to; `raw` is the event as sent, `at` its index from 0."""
 
     event: Any
     whole: Any
@@ -55,7 +55,7 @@ def compile_path(text: str) -> Getter:
     """Return what reads the value at `text`; absent is None.
 
     Raises:
-        PathError: it is no path.
+        EventPathError: it is no path.
     """
     if not text.startswith("@"):
         steps = _steps(text, 0)
@@ -155,7 +155,7 @@ def _walk(node: Any, steps: tuple[PathStep, ...]) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """Return a value as a person would write it: JSON's true is `true`, 2.0 is `2`; nothing and many are empty."""
+    """Return a value as text: JSON's true is `true`, 2.0 is `2`; null, objects and lists are empty."""
     if value is None or isinstance(value, dict | list):
         return ""
     if isinstance(value, bool):

@@ -1,6 +1,6 @@
-"""Reads the files of channel systems: those that Waymark ships, and a company's own, and says all that is wrong in one.
+"""Reads the files of channel systems, both shipped ones and a company's own, and reports every problem in them.
 
-A company's file of the same name takes the place of ours.
+A company's file replaces the shipped file of the same name.
 """
 
 import re
@@ -33,7 +33,7 @@ _SIGNED = re.compile(r"\{(?!body\}|timestamp\}|method\}|url\})[^{}]*\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemFileProblem:
-    """Something wrong in a file: which line (0 where there is none), where, and how to mend it."""
+    """One problem in a file: its line (0 if there is none), its place, and how to fix it."""
 
     file: str
     line: int
@@ -41,13 +41,13 @@ class SystemFileProblem:
     message: str
 
     def __str__(self) -> str:
-        """Show it as a compiler would."""
+        """Return the problem in the format of a compiler message."""
         at = f":{self.line}" if self.line else ""
         return f"{self.file}{at}: {self.place + ': ' if self.place else ''}{self.message}"
 
 
 class SystemFilesError(Exception):
-    """Files cannot be used; `problems` are all that is wrong with them."""
+    """Some files cannot be used; `problems` lists everything that is wrong with them."""
 
     def __init__(self, problems: Iterable[SystemFileProblem]) -> None:
         self.problems = tuple(problems)
@@ -58,7 +58,7 @@ def load(folder: Path | None = None) -> dict[str, DeliveryMapper]:
     """Return every system by name: those shipped, and over them those of `folder`.
 
     Raises:
-        UnreadableSystemError: with the problems of all files.
+        SystemFilesError: with the problems of all files.
     """
     return dict(shipped()) if folder is None else {**shipped(), **_folder(folder)}
 
@@ -76,11 +76,11 @@ def _folder(folder: Path) -> dict[str, DeliveryMapper]:
         problems.append(SystemFileProblem(file=str(folder), line=0, place="", message="there is no such folder"))
     for path in sorted(folder.glob("*.yaml")):
         try:
-            recipe = read(path)
+            mapper = read(path)
         except SystemFilesError as error:
             problems += error.problems
         else:
-            found[recipe.system.name] = recipe
+            found[mapper.system.name] = mapper
     if problems:
         raise SystemFilesError(problems)
     return found
@@ -90,7 +90,7 @@ def read(path: Path) -> DeliveryMapper:
     """Read one file.
 
     Raises:
-        UnreadableSystemError: with everything that is wrong with it.
+        SystemFilesError: with everything that is wrong with it.
     """
     try:
         return _checked(yaml_text.read(path), str(path), path.stem)
@@ -112,12 +112,12 @@ def _checked(text: YamlText, file: str, stem: str) -> DeliveryMapper:
     system = msgspec.convert(text.document, ChannelSystem)
     problems = list(_problems(system, stem))
     try:
-        recipe = DeliveryMapper(system)
+        mapper = DeliveryMapper(system)
     except UnusableSystemError as error:
         problems += error.problems
     if problems:
         raise SystemFilesError(_problem(file, text, problem) for problem in problems)
-    return recipe
+    return mapper
 
 
 def _problem(file: str, text: YamlText, problem: SystemProblem) -> SystemFileProblem:
@@ -152,7 +152,7 @@ def _problems(system: ChannelSystem, stem: str) -> Iterator[SystemProblem]:
         try:
             fields = {**flattened(system.defaults), **flattened(entry.fields)}
         except ValueSpecError:
-            continue  # the recipe says where
+            continue  # the compiler reports its place
         yield from _member_problems(f"touchpoints[{number}]", fields, native=entry.native is not None)
     yield from _signature_problems(system)
     yield from _setup_problems(system)

@@ -1,7 +1,7 @@
-"""What a YAML file says of a channel system: how it signs, what it sends, and which touchpoints that becomes.
+"""The schema of a channel system's YAML file: how it signs, what it sends, and which touchpoints that becomes.
 
-This module is the shape of such a file and nothing else; docs/sources.md explains it, `reading` checks it, `recipe`
-gives it its meaning. Unknown members are refused everywhere: a misspelt one must not silently do nothing.
+It defines the shape of a file and nothing else. docs/sources.md explains it, `system_files` checks it, and
+`delivery_mapper` applies it. Unknown members are errors everywhere, so that a misspelt one is noticed.
 """
 
 from enum import StrEnum
@@ -15,21 +15,21 @@ Scalar = str | int | float | bool | None
 
 
 class HashAlgorithm(StrEnum):
-    """The hash of an HMAC."""
+    """The hash function of an HMAC."""
 
     SHA1 = "sha1"
     SHA256 = "sha256"
 
 
 class SignatureEncoding(StrEnum):
-    """How a signature is written."""
+    """The encoding of a signature in its header."""
 
     HEX = "hex"
     BASE64 = "base64"
 
 
 class SecretEncoding(StrEnum):
-    """How a secret is written; `text` is used as it is."""
+    """The encoding of a secret; `text` is used unchanged."""
 
     TEXT = "text"
     BASE64 = "base64"
@@ -37,7 +37,7 @@ class SecretEncoding(StrEnum):
 
 
 class TimestampUnit(StrEnum):
-    """How a header says a time."""
+    """The unit or format of a time in a header."""
 
     S = "s"
     MS = "ms"
@@ -45,7 +45,7 @@ class TimestampUnit(StrEnum):
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of the file."""
+    """Base of every part of the file."""
 
 
 class SignatureTimestamp(_Part, frozen=True):
@@ -94,7 +94,7 @@ class TokenCarrier(_Part, frozen=True):
 
 
 class TokenSignature(_Part, frozen=True, tag="token", tag_field="scheme"):
-    """No signature: a secret that the vendor repeats; ours, which it is told, or with `from_vendor` its own."""
+    """A secret that the vendor repeats, instead of a signature: ours, or the vendor's own with `from_vendor`."""
 
     carriers: tuple[TokenCarrier, ...]
     from_vendor: bool = False
@@ -174,7 +174,7 @@ class TouchpointSpec(_Part, frozen=True):
 
 
 class AnswerSpec(_Part, frozen=True):
-    """What the vendor is answered. `body` is text in which `{path}` stands for a value, or anything else as JSON."""
+    """The response to the vendor. `body` is text in which `{path}` stands for a value, or anything else as JSON."""
 
     status: int = 200
     content_type: str = ""
@@ -191,7 +191,7 @@ class HandshakeSpec(_Part, frozen=True):
 
 
 class ChannelSystem(_Part, frozen=True):
-    """One channel system."""
+    """The definition of one channel system."""
 
     name: str
     title: SystemTitle
@@ -208,7 +208,7 @@ class ChannelSystem(_Part, frozen=True):
     defaults: dict[str, Any] = {}
     options: dict[str, str] = {}
     made: tuple[str, ...] = ()
-    """Options that are made up where the operator says none: tokens of ours that the vendor repeats."""
+    """Options that get a random value if the operator gives none: tokens of ours that the vendor repeats."""
 
 
 PARTS = (

@@ -1,7 +1,7 @@
-"""Makes one member of a touchpoint from an event: constants, templates like `{CallSid}`, lookups, numbers, times.
+"""Reads one member of a touchpoint from an event: constants, templates like `{CallSid}`, lookups, numbers, times. Pure.
 
-A maker answers None for "leave the member out" and raises `ValueProblem` for what it cannot read. The message never
-quotes what was sent: it may be personal data. Compiled once. Pure.
+A `ValueReader` returns None to leave the member out and raises `EventValueError` for what it cannot read. The message
+never quotes what was sent: it may be personal data. Readers are compiled once.
 """
 
 import html
@@ -33,18 +33,18 @@ _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 
 
 class EventValueError(Exception):
-    """An event has a value that cannot be read as its system says."""
+    """An event has a value that cannot be read as its system defines it."""
 
 
 class ValueSpecError(Exception):
-    """The file says something that cannot be followed."""
+    """The file has a value definition that cannot be used."""
 
 
 def compile_value(spec: Any, name: str) -> ValueReader:
-    """Return the maker for what a file says about the member `name` (`customer.phone`, `wait_s`, `attributes.x`).
+    """Return the reader that a file defines for the member `name` (`customer.phone`, `wait_s`, `attributes.x`).
 
     Raises:
-        SpecProblem: that cannot be followed.
+        ValueSpecError: the definition cannot be used.
     """
     if isinstance(spec, dict) and spec.keys() & _FINDS:
         return _made(_converted(spec), name)
@@ -174,10 +174,10 @@ def _getter(path: str) -> Getter:
 
 
 def compile_template(text: str) -> Getter:
-    """Return what fills `{path}` in; `{{` is a brace. Absent when any of its values is.
+    """Return a reader that fills in each `{path}`; `{{` is a brace. It returns None when any value is absent.
 
     Raises:
-        SpecProblem: a brace has no partner, or a path cannot be read.
+        ValueSpecError: a brace has no partner, or a path cannot be read.
     """
     pieces: list[str | Getter] = []
     end = 0
