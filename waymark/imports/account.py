@@ -1,9 +1,12 @@
 """Keeps account of an import: what became of each row, and the problems by what is wrong and in which column."""
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import IntEnum
 
-from waymark.imports.mapping.recipe import Problem, year_problem
+from schemas.identifiers import spelling
+from waymark.console import say
+from waymark.imports.mapping.recipe import Document, Problem, year_problem
 
 MOST_GROUPS = 1000
 """Of distinct problems; what comes after that is counted together."""
@@ -79,3 +82,62 @@ class Groups:
     def worst(self) -> list[Group]:
         """Return the groups, the largest first."""
         return sorted(self._groups.values(), key=lambda group: (-group.count, group.first.line))
+
+
+class Nobodies:
+    """Counts identifiers that name nobody, as ingest will find, and the touchpoints that have no other.
+
+    `region` is that of phone numbers without a country code.
+    """
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._dropped: Counter[tuple[str, spelling.DropReason]] = Counter()
+        self._alone = 0
+
+    def __call__(self, document: Document) -> None:
+        """Look at a touchpoint that keeps the contract."""
+        usable = False
+        for type_, said in document["customer"].items():
+            value = said["value"] if isinstance(said, dict) else said
+            found = spelling.identifier(type_, value, self._region)
+            if isinstance(found, spelling.DropReason):
+                self._dropped[type_, found] += 1
+            else:
+                usable = True
+        self._alone += not usable
+
+    def warnings(self) -> list[str]:
+        """What to say of them, the most frequent first."""
+        said = [self._said(type_, why, count) for (type_, why), count in self._dropped.most_common()]
+        if self._alone:
+            said.append(
+                say(
+                    f"{self._alone:,} of the touchpoints have no identifier that names anybody: ingest refuses them",
+                    f"접점 {self._alone:,}개에는 고객을 가리키는 식별자가 없어 ingest가 거절합니다",
+                )
+            )
+        return said
+
+    def _said(self, type_: str, why: spelling.DropReason, count: int) -> str:
+        field, region = f"customer.{type_}", self._region
+        if why is spelling.DropReason.BLOCKED:
+            return say(
+                f"`{field}` names nobody in {count:,} of the touchpoints: a placeholder, or masked like 김**",
+                f"`{field}` 값 {count:,}개는 아무도 가리키지 않습니다: 자리 채움 값이거나 김**처럼 가린 값입니다",
+            )
+        if why is spelling.DropReason.SERVICE_NUMBER:
+            return say(
+                f"`{field}` is a company's number in {count:,} of the touchpoints, as 1588-0000 is: it names nobody",
+                f"`{field}` 값 {count:,}개는 1588-0000 같은 대표번호라 아무도 가리키지 않습니다",
+            )
+        hint = (
+            f" (without a country code it is one of {region}: WAYMARK_INGEST_PHONE_REGION)" if type_ == "phone" else ""
+        )
+        ko_hint = (
+            f"(국가 번호가 없으면 {region} 번호로 봅니다: WAYMARK_INGEST_PHONE_REGION)" if type_ == "phone" else ""
+        )
+        return say(
+            f"`{field}` cannot be read as such in {count:,} of the touchpoints{hint}",
+            f"`{field}` 값 {count:,}개는 읽을 수 없습니다{ko_hint}",
+        )

@@ -134,7 +134,7 @@ def _rehearse(source: "Source", *, as_json: bool) -> None:
     from waymark.imports.run import make, repeated
     from waymark.imports.spool import Spool
 
-    rehearsal = Rehearsal(source)
+    rehearsal = Rehearsal(source, os.environ.get("WAYMARK_INGEST_PHONE_REGION", "KR"))
     with _progress() as progress, Spool() as spool:
         listener = ProgressListener(progress)
         for line, (documents, problems) in make(source, rehearsal.warn):

@@ -11,16 +11,20 @@ import orjson
 from waymark.console import say
 from waymark.imports.account import Fate, Groups, Rows
 from waymark.imports.checkpoint import Checkpoint, Tally
-from waymark.imports.formats.rows import read_jsonl, rows_of
+from waymark.imports.formats.rows import NAMED_BY_ROWS, format_of, read_jsonl, rows_of
 from waymark.imports.mapping import mapping_file as mappings
 from waymark.imports.mapping.column_names import BUILT_IN
 from waymark.imports.mapping.mapping_file import MappingError
 from waymark.imports.mapping.recipe import Document, Problem, Recipe, check
-from waymark.imports.mapping.values import Line
+from waymark.imports.mapping.values import Line, Row
 from waymark.imports.sending import Outcome, Sender, batches
 from waymark.imports.spool import Repeats, Spool
 
 Made = tuple[list[Document], list[Problem]]
+LONGEST_COUNT = 7
+"""Digits of an id that may just count."""
+NAMES_FROM_ROWS = 1000
+"""How many rows are asked for their columns where a file has no header."""
 FATES = {"accepted": Fate.ACCEPTED, "duplicate": Fate.DUPLICATE, "rejected": Fate.REJECTED}
 
 
@@ -67,16 +71,59 @@ def make(source: Source, on_warning: Callable[[str], None] = lambda _: None) -> 
     recipe = Recipe(source.mapping)
     if recipe.shift is not None and recipe.shift.latest is not None:
         _settle(source, recipe)
-    unseen = set(recipe.columns)
+    for doubt in recipe.doubts:
+        on_warning(doubt)
+    seen = _Seen(recipe.columns)
     for line in _lines(source, source.mapping, recipe):
         if line.row is None:
             yield line.number, ([], [Problem(line=line.number, code="unreadable_line", message=line.problem)])
             continue
-        if unseen:
-            unseen -= {name for name in unseen if line.row[name]}
-        yield line.number, recipe.touchpoints(line.number, line.row)
-    for name in sorted(unseen):
-        on_warning(say(f"column {name!r} is empty in every row", f"{name!r} 열은 모든 행에서 비어 있습니다"))
+        seen.look_at(line.row)
+        documents, problems = recipe.touchpoints(line.number, line.row)
+        seen.take(documents)
+        yield line.number, (documents, problems)
+    for text in seen.complaints(named_by_rows=format_of(source.path, source.mapping.format) in NAMED_BY_ROWS):
+        on_warning(text)
+
+
+class _Seen:
+    """Which of the columns that the mapping reads have anything in them, which others there are, and whether every id
+    is a small number, as in any other file that counts."""
+
+    def __init__(self, wanted: frozenset[str]) -> None:
+        self._empty = set(wanted)
+        self._there: dict[str, None] = {}
+        self._rows = 0
+        self._counting: bool | None = None
+
+    def take(self, documents: Sequence[Document]) -> None:
+        """Look at the ids made of a row, until one is more than a small number."""
+        if self._counting is not False and documents:
+            self._counting = all(one["id"].isdecimal() and len(one["id"]) <= LONGEST_COUNT for one in documents)
+
+    def look_at(self, row: Row) -> None:
+        """Look at a row, which is quick once nothing is empty."""
+        if not self._empty:
+            return
+        self._empty -= {name for name in self._empty if row[name]}
+        self._rows += 1
+        if self._rows <= NAMES_FROM_ROWS:
+            self._there |= dict.fromkeys(row)
+
+    def complaints(self, *, named_by_rows: bool) -> Iterator[str]:
+        """What to say of columns that are empty; where no header names columns, with those that rows have."""
+        for name in sorted(self._empty):
+            yield say(f"column {name!r} is empty in every row", f"{name!r} 열은 모든 행에서 비어 있습니다")
+        if self._empty and named_by_rows:
+            names = ", ".join(sorted(self._there.keys() - self._empty - BUILT_IN))
+            yield say(f"its rows have: {names}", f"행에 있는 열: {names}")
+        if self._counting:
+            yield say(
+                "every id is a small number; of two files of one source that count so, the second is lost. "
+                'Put a word before it, like id: "calls/{…}"',
+                "id가 모두 작은 숫자입니다. 같은 소스의 다른 파일도 그렇게 세면 나중 것이 사라집니다. "
+                'id: "calls/{…}"처럼 앞에 단어를 붙이세요',
+            )
 
 
 def _native(path: Path) -> Iterator[tuple[int, Made]]:
@@ -92,12 +139,12 @@ def _native(path: Path) -> Iterator[tuple[int, Made]]:
 def _lines(source: Source, mapping: mappings.Mapping, recipe: Recipe) -> Iterator[Line]:
     """Rows, where the mapping wants it with the columns that every file has, and without texts that mean nothing."""
     own = recipe.columns & BUILT_IN
-    nothing = frozenset(mapping.empty)
+    nothing = frozenset(text.strip() for text in mapping.empty)
     lines = rows_of(source.path, mapping, recipe.columns - BUILT_IN, recipe.require)
     for count, line in enumerate(lines, start=1):
         row = line.row
         if row is not None and nothing:
-            row = {name: "" if text in nothing else text for name, text in row.items()}
+            row = {name: "" if text.strip() in nothing else text for name, text in row.items()}
         if row is not None and own:
             row = {"row": str(count), "file": source.path.name, **row}
         yield line if row is line.row else replace(line, row=row)
@@ -196,11 +243,16 @@ class Import:
 def repeated(repeats: Repeats) -> str:
     """What to say of ids that the mapping makes more than once."""
     lines = ", ".join(str(line) for line in repeats.lines)
-    return say(
+    told = say(
         f"{repeats.count:,} touchpoints repeat the id of an earlier one of this file (lines {lines}, …); each id is "
-        f"taken once, and {repeats.differing:,} of them say something else, which is lost. Add {{row}} to `id`",
-        f"이 파일 안에서 id가 되풀이되는 접점이 {repeats.count:,}개입니다 ({lines}번째 줄 등). id마다 하나만 접수되며, "
-        f"내용이 다른 {repeats.differing:,}개는 사라집니다. `id`에 다른 열이나 {{row}}를 더하세요",
+        "taken once",
+        f"이 파일 안에서 id가 되풀이되는 접점이 {repeats.count:,}개입니다 ({lines}번째 줄 등). 하나씩만 접수됩니다",
+    )
+    if not repeats.differing:
+        return told + say("; they all say the same, so nothing is lost", ". 내용이 모두 같아 사라지는 것은 없습니다")
+    return told + say(
+        f", and {repeats.differing:,} of them say something else, which is lost. Add another column or {{row}} to `id`",
+        f". 내용이 다른 {repeats.differing:,}개는 사라집니다. `id`에 다른 열이나 {{row}}를 더하세요",
     )
 
 

@@ -17,14 +17,15 @@ GROUPS = 10
 
 
 class Rehearsal:
-    """Collects what a dry run shows."""
+    """Collects what a dry run shows. `region` is that of phone numbers without a country code."""
 
-    def __init__(self, source: "Source") -> None:
-        from waymark.imports.account import Groups, Rows
+    def __init__(self, source: "Source", region: str) -> None:
+        from waymark.imports.account import Groups, Nobodies, Rows
 
         self._source = source
         self._rows = Rows()
         self._groups = Groups()
+        self._nobodies = Nobodies(region)
         self._shown: list[Document] = []
         self._problems: list[Problem] = []
         self._warnings: list[str] = []
@@ -38,6 +39,8 @@ class Rehearsal:
         self._problems += problems[: max(LOOKED_AT - len(self._problems), 0)]
         for problem in problems:
             self._groups(problem)
+        for document in documents:
+            self._nobodies(document)
         self._touchpoints += len(documents)
         self.bad_rows += bool(problems)
 
@@ -48,6 +51,7 @@ class Rehearsal:
     def show(self, *, as_json: bool) -> None:
         """Show it all."""
         counts = self._rows.counts()
+        self._warnings += self._nobodies.warnings()
         if as_json:
             listed = [{name: getattr(problem, name) for name in problem.__slots__} for problem in self._problems]
             document = {

@@ -114,6 +114,12 @@ def test_a_broken_character_of_utf_16_costs_its_row(tmp_path: Path) -> None:
         ("返品したいのですが、届きません", "euc_jp", "euc_jp"),
         ("物流太慢了我要投诉这个问题", "gbk", "gb18030"),
         ("Rückgabe wegen Störung der Geräte", "cp1252", "cp1252"),
+        ("Reclamação não atendida e devolução do produto à loja", "cp1252", "cp1252"),
+        ("Reclamación: señor Núñez llamó", "latin-1", "cp1252"),
+        ("Þetta er íslenskur texti með ýmsum stöfum", "cp1252", "cp1252"),
+        ("Zażółć gęślą jaźń i reklamacja przesyłki", "cp1250", "cp1250"),
+        ("Kézbesítési késedelem és őszinte köszönet", "cp1250", "cp1250"),
+        ("Müşteri şikayeti: sipariş ulaşmadı ve İade", "cp1254", "cp1254"),
         ("배송", "utf-16-le", "utf-16-le"),
         ("배송", "utf-16-be", "utf-16-be"),
     ],
@@ -191,6 +197,32 @@ def test_a_file_without_a_header_line_has_the_columns_of_the_mapping(tmp_path: P
     assert imported(path, columns=["id", "at", "who", "why"]) == (["c-1", "c-2"], [])
     with pytest.raises(MappingError, match="`columns` has 'id' twice"):
         imported(path, columns=["id", "at", "id"])
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "15.10.2026;C-1;anna@mail.example;20,38",
+        "[2026-10-15 02:09] Anna: the parcel, again",
+        "+82 10-1234-5678,C-1",
+    ],
+)
+def test_a_first_line_that_is_a_row_is_told_as_such_and_not_quoted(tmp_path: Path, first: str) -> None:
+    path = written(tmp_path, f"{first}\n{first}\n")
+    with pytest.raises(
+        MappingError, match=r"looks like a row: .* name the columns with `columns: \[\.\.\.\]`"
+    ) as caught:
+        imported(path)
+    assert not any(word in str(caught.value) for word in ("Anna", "anna", "C-1", "20,38", "1234"))
+
+
+def test_another_delimiter_is_told_where_commas_stand_in_the_numbers(tmp_path: Path) -> None:
+    path = written(tmp_path, "c-1;2026-11-22;C-1;20,38\n")
+    with pytest.raises(MappingError, match='the header is 2 columns; say `delimiter: ";"`'):
+        imported(path)
+    with pytest.raises(MappingError) as caught:
+        imported(written(tmp_path, "id,at,what;so\nc-1,2026-11-22,a\n"))
+    assert "delimiter" not in str(caught.value)
 
 
 def test_names_of_columns_are_found_however_they_are_spelled(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_bare_number_of_a_duration_counts_the_unit_that_the_mapping_names(unit
         ),
         ({"channel": "{x}"}, {"x": "fax"}, "(column 'x')"),
         ({"sentiment": "{x}"}, {"x": "7"}, "(column 'x')"),
-        ({"customer": {"customer_id": "{x}"}}, {}, "(column 'x')"),
+        ({"customer": {"customer_id": "{x}"}}, {}, "column 'x' says nothing"),
     ],
 )
 def test_every_problem_names_its_column(fields: dict[str, Any], row: dict[str, str], told: str) -> None:
@@ -110,6 +110,50 @@ def test_every_problem_names_its_column(fields: dict[str, Any], row: dict[str, s
 def test_all_that_is_wrong_with_a_row_is_told_at_once() -> None:
     _, problems = tried({"wait_s": "{x}", "occurred_at": "{y}"}, {"x": "long", "y": "late"})
     assert {problem.column for problem in problems} == {"x", "y"}
+
+
+def test_what_is_required_and_empty_is_told_with_the_condition_that_leaves_such_rows_out() -> None:
+    problem = complaint({"customer": {"email": "{x}"}}, {"x": ""})
+    assert (problem.code, problem.field) == ("missing", "customer")
+    assert "column 'x' says nothing here; `when: {x: {empty: false}}` leaves out" in problem.message
+    assert "`when" not in complaint({"customer": {"email": "{x}", "phone": "{y}"}}, {"x": "", "y": ""}).message
+
+
+def test_a_text_that_is_too_long_is_cut_where_the_mapping_says_so_and_an_id_is_not_told_to_be() -> None:
+    long = {"x": "가" * 8193}
+    assert "`cut` in the mapping does" in complaint({"text": "{x}"}, long).message
+    assert made({"text": {"column": "x", "cut": 8192}}, long)["text"] == "가" * 8191 + "…"
+    assert made({"text": {"column": "x", "cut": 3}}, {"x": "가나다"})["text"] == "가나다"
+    assert "cut" not in complaint({"id": "{x}"}, long).message
+    with pytest.raises(MappingError, match="at least 1"):
+        tried({"text": {"column": "x", "cut": 0}}, long)
+
+
+@pytest.mark.parametrize(
+    ("column", "unit"),
+    [
+        ("이용시간(분)", "min"),
+        ("talk_minutes", "min"),
+        ("Dauer [Min.]", "min"),
+        ("Handle time (ms)", "ms"),
+        ("Gesprächsdauer (Std.)", "h"),
+        ("상담시간(시간)", "h"),
+        ("Wait (s)", None),
+        ("대기 초", None),
+        ("상담 시간", None),
+        ("duration", None),
+        ("minutes", None),
+    ],
+)
+def test_a_column_that_names_another_unit_than_seconds_is_doubted_until_the_mapping_says_its_unit(
+    column: str, unit: str | None
+) -> None:
+    def doubts(spec: Any) -> list[str]:
+        return Recipe(parse({"touchpoints": [{"fields": {**MINIMAL, "wait_s": spec}}]})).doubts
+
+    assert [f"say `unit: {unit}` of `wait_s`" in text for text in doubts(f"{{{column}}}")] == [True] * bool(unit)
+    assert len(doubts({"column": column})) == bool(unit)
+    assert doubts({"column": column, "unit": "s"}) == []
 
 
 def test_date_and_time_in_two_columns_are_a_template_with_a_format() -> None:
@@ -158,6 +202,27 @@ def test_a_noon_and_a_midnight_are_told_apart() -> None:
 def test_a_day_and_a_month_that_may_change_places_are_both_offered() -> None:
     message = complaint({"occurred_at": "{x}"}, {"x": "05/06/2026"}).message
     assert '`format: "%d/%m/%Y"` or `format: "%m/%d/%Y"`' in message
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("2026-11", "%Y-%m"),
+        ("2026/7", "%Y/%m"),
+        ("202611", "%Y%m"),
+        ("2026년 7월", "%Y년 %m월"),
+        ("2026年11月", "%Y年%m月"),
+    ],
+)
+def test_a_month_without_a_day_is_told_with_its_format(text: str, form: str) -> None:
+    assert f'`format: "{form}"`' in complaint({"occurred_at": "{x}"}, {"x": text}).message
+    assert made({"occurred_at": {"column": "x", "format": form}}, {"x": text})["occurred_at"].startswith("2026-")
+
+
+def test_day_and_month_may_not_change_places_within_a_column() -> None:
+    spec = {"occurred_at": {"column": "x", "format": ["%d/%m/%Y", "%m/%d/%Y"]}}
+    with pytest.raises(MappingError, match="reads 05/06 as two days: keep '%d/%m/%Y' or '%m/%d/%Y'"):
+        tried(spec, {"x": "05/06/2026"})
 
 
 def test_one_column_may_have_several_formats() -> None:

@@ -152,10 +152,23 @@ def test_a_file_without_the_columns_of_the_mapping_is_refused() -> None:
     recipe = Recipe(parse({"touchpoints": [{"when": {"seq": 0}, "fields": MINIMAL}]}))
     with pytest.raises(MappingError) as caught:
         recipe.require(["case", "at"])
-    assert caught.value.problems == [
-        "the file has no column 'seq'; it has: case, at",
-        "the file has no column 'who'; it has: case, at",
-    ]
+    assert caught.value.problems == ["the file has no columns 'seq', 'who'; it has: case, at"]
+
+
+def test_blanks_around_a_value_hide_it_from_no_map_and_no_condition() -> None:
+    channel = {"column": "via", "map": {"전화": "phone", " fax ": "mail"}, "otherwise": "web"}
+    fields = {**MINIMAL, "channel": channel}
+    row = {"case": "1", "at": "2026-11-22T09:15:00Z", "who": "C-1"}
+
+    def channels(text: str, when: Any) -> list[str]:
+        recipe = Recipe(parse({"touchpoints": [{"when": {"via": when}, "fields": fields}]}))
+        return [document["channel"] for document in recipe.touchpoints(2, {**row, "via": text})[0]]
+
+    for text, found in ((" 전화 ", "phone"), ("전화\u3000", "phone"), (" fax ", "mail"), ("대면", "web")):
+        assert channels(text, {"none_of": ["문서"]}) == [found]
+    for wanted in ("전화", ["전화"], {"one_of": ["전화"]}):
+        assert channels(" 전화 ", wanted) == ["phone"]
+    assert channels(" 전화 ", {"none_of": ["전화"]}) == []
 
 
 def test_a_mapping_that_is_not_yaml_is_refused_with_its_place(tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 
 from waymark.console import CommandError
+from waymark.imports.account import Nobodies
 from waymark.imports.formats.delimited import Layout
 from waymark.imports.formats.rows import format_of, jsonl_rows, read_csv, read_parquet
 from waymark.imports.mapping.mapping_file import parse
-from waymark.imports.run import Source, make
-from waymark.imports.spool import Spool
+from waymark.imports.run import Source, make, repeated
+from waymark.imports.spool import Repeats, Spool
 
 
 def rows_of(path: Path, encoding: str = "utf-8-sig") -> list[tuple[int, dict[str, str] | None, str]]:
@@ -152,8 +153,46 @@ def test_a_damaged_parquet_file_is_told_as_such(tmp_path: Path) -> None:
 
 def test_a_column_that_no_row_has_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text('{"case": "1", "at": "2026-11-22T09:15:00Z"}\n')
+    path.write_text('{"case": "T-1", "at": "2026-11-22T09:15:00Z"}\n')
     fields = {"id": "{case}", "occurred_at": "{at}", "channel": "web", "kind": "k", "customer": {"email": "{mail}"}}
     told: list[str] = []
     list(make(Source(path=path, mapping=parse({"touchpoints": [{"fields": fields}]})), told.append))
-    assert told == ["column 'mail' is empty in every row"]
+    assert told == ["column 'mail' is empty in every row", "its rows have: at, case"]
+
+
+@pytest.mark.parametrize(("id_", "told"), [("{case}", 1), ("calls/{case}", 0), ("20261122000{case}", 0)])
+def test_ids_that_only_count_are_told_since_those_of_another_file_are_the_same(
+    tmp_path: Path, id_: str, told: int
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("case,at\n1,2026-11-22T09:15:00Z\n2,2026-11-22T09:16:00Z\n")
+    fields = {"id": id_, "occurred_at": "{at}", "channel": "web", "kind": "k", "customer": {"cookie": "c-1"}}
+    warnings: list[str] = []
+    list(make(Source(path=path, mapping=parse({"touchpoints": [{"fields": fields}]})), warnings.append))
+    assert len(warnings) == told
+    assert all("every id is a small number" in text for text in warnings)
+
+
+def test_identifiers_that_name_nobody_are_counted_before_anything_is_sent() -> None:
+    nobodies = Nobodies("KR")
+    for customer in (
+        {"email": "****"},
+        {"email": "****", "customer_id": "C-1"},
+        {"phone": {"value": "(0565) 23177250", "verified": True}, "customer_id": "C-2"},
+        {"phone": "1588-0000"},
+        {"phone": "010-2345-6789"},
+    ):
+        nobodies({"customer": customer})
+    assert nobodies.warnings() == [
+        "`customer.email` names nobody in 2 of the touchpoints: a placeholder, or masked like 김**",
+        "`customer.phone` cannot be read as such in 1 of the touchpoints (without a country code it is one of KR: "
+        "WAYMARK_INGEST_PHONE_REGION)",
+        "`customer.phone` is a company's number in 1 of the touchpoints, as 1588-0000 is: it names nobody",
+        "2 of the touchpoints have no identifier that names anybody: ingest refuses them",
+    ]
+    assert Nobodies("KR").warnings() == []
+
+
+def test_repeats_that_all_say_the_same_lose_nothing() -> None:
+    assert repeated(Repeats(count=3, differing=0, lines=(2, 3))).endswith("they all say the same, so nothing is lost")
+    assert "2 of them say something else, which is lost" in repeated(Repeats(count=3, differing=2, lines=(2, 3)))

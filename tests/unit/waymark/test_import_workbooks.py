@@ -110,6 +110,16 @@ def test_titles_above_the_header_are_told_and_columns_of_one_name_numbered(tmp_p
     with pytest.raises(MappingError, match="say `skip_rows: 2`"):
         imported(path)
     assert len(imported(path, skip_rows=2)) == 1
+    path = write_workbook(tmp_path / "c.xlsx", {"Pivot": [["total"], [1]], "Calls": rows, "Notes": [["n"], ["x"]]})
+    with pytest.raises(MappingError, match="say `sheet: Calls` and `skip_rows: 2`"):
+        imported(path)
+    assert len(imported(path, sheet="Calls", skip_rows=2)) == 1
+    beside: list[list[Cell]] = [["November"], [], [*HEADER, "회원"], ["1", AT, "143", "C-1009", None, "C-1"]]
+    path = write_workbook(tmp_path / "d.xlsx", {"a": beside})
+    with pytest.raises(MappingError, match="say `skip_rows: 2`"):
+        imported(path)
+    with pytest.raises(MappingError, match="2 columns called '회원'"):
+        imported(path, skip_rows=2)
     path = write_workbook(tmp_path / "b.xlsx", {"a": [["n", "n"], [1, 2]]})
     assert rows_of(path) == [(2, {"n (1)": "1", "n (2)": "2"})]
     assert rows_of(path, columns=["x", "y"], skip_rows=1) == [(2, {"x": "1", "y": "2"})]

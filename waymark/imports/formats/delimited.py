@@ -9,7 +9,7 @@ from pathlib import Path
 from waymark.console import say
 from waymark.imports.formats.texts import Text, flaw_of_cut
 from waymark.imports.mapping.column_names import distinct, plain, titles_before
-from waymark.imports.mapping.mapping_file import MappingError
+from waymark.imports.mapping.mapping_file import AmbiguousError, MappingError
 from waymark.imports.mapping.values import Line
 
 OTHER_DELIMITERS = (";", "\t", ",", "|")
@@ -109,8 +109,8 @@ def _header(
     try:
         on_columns(header)
     except MappingError as error:
-        hint = _delimiter_hint(lines.taken[0] if lines.taken else "", delimiter) if len(cells) <= 1 else []
-        titles = titles_before(_until_broken(reader), on_columns, MappingError)
+        hint = _delimiter_hint(lines.taken[0] if lines.taken else "", delimiter, len(cells))
+        titles = titles_before(_until_broken(reader), on_columns, MappingError, AmbiguousError)
         if titles is not None:
             hint = [f"the header stands further down; say `skip_rows: {lines.number - 1}`"]
         raise MappingError(hint + error.problems) from error
@@ -124,12 +124,15 @@ def _until_broken(reader: Iterator[list[str]]) -> Iterator[list[str]]:
         return
 
 
-def _delimiter_hint(line: str, delimiter: str) -> list[str]:
-    counts = {other: line.count(other) for other in OTHER_DELIMITERS if other != delimiter and other in line}
-    if not counts:
+def _delimiter_hint(line: str, delimiter: str, cells: int) -> list[str]:
+    """The delimiter that parts a line into more cells than this one, which may stand in its numbers alone."""
+    counts = {other: line.count(other) for other in OTHER_DELIMITERS if other != delimiter}
+    likely = max(counts, key=lambda other: counts[other])
+    if counts[likely] < max(cells, 1):
         return []
-    likely = max(counts, key=lambda other: counts[other]).replace("\t", "\\t")
-    return [f'the header is one column; say `delimiter: "{likely}"`']
+    shown = likely.replace("\t", "\\t")
+    columns = "one column" if cells <= 1 else f"{cells} columns"
+    return [f'the header is {columns}; say `delimiter: "{shown}"`']
 
 
 class _Rows:

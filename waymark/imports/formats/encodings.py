@@ -20,6 +20,24 @@ _MARKS = (
 )
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
 _SUSPECTED = ["cp949", "cp932", "euc_jp", "gb18030", "big5", "cp1252", "cp1250", "mac_roman", "cp1251"]
+_ALPHABETS = {
+    "cp1252": (
+        "äöüßé",
+        "àâæçéèêëîïôœùûüÿ",
+        "áéíñóúüºª",
+        "áâãàçéêíóôõúüºª",
+        "àèéìíòóùúº",
+        "éèêëïöüóá",
+        "åäöéü",
+        "æøåéöäü",
+        "áðéíóúýþæö",
+    ),
+    "cp1250": ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţ", "čćđšž"),
+    "cp1254": ("çğıöşüâîûi",),
+}
+"""Letters beyond ASCII of the languages of a code page: German, French, Spanish, Portuguese, Italian, Dutch, Swedish,
+Danish, Icelandic; Polish, Czech, Slovak, Hungarian, Romanian, Croatian; Turkish (whose İ is an i and a dot)."""
+_NEARLY_ALL = 0.95
 _JUDGED_BYTES = 256 * 1024
 _MOST_LINES_SHOWN = 20_000
 _FEW_BAD_LINES = 2
@@ -84,9 +102,27 @@ def _judged(judged: bytes, suspected: list[str]) -> str | None:
     if best is None:
         return None
     alike = {best.encoding, *best.could_be_from_charset}
-    if best.encoding == "cp1250" and _decodes(judged, "cp1252") and judged.decode("cp1252") == judged.decode("cp1250"):
-        alike.add("cp1252")
+    if not alike.isdisjoint(_ALPHABETS) and (latin := _latin(judged)) is not None:
+        return latin
     return next((one for one in ("cp1252", "cp932") if one in alike), best.encoding)
+
+
+def _latin(judged: bytes) -> str | None:
+    """The encoding in which nearly all letters beyond ASCII are those of one language; the first of several such.
+
+    The code pages of Windows differ in a few letters, and what is common in one is a letter in the others, too.
+    """
+    shares = {encoding: _share_of_one_language(judged, encoding) for encoding in _ALPHABETS}
+    best = max(shares, key=lambda encoding: shares[encoding])
+    return best if shares[best] >= _NEARLY_ALL else None
+
+
+def _share_of_one_language(judged: bytes, encoding: str) -> float:
+    text = judged.decode(encoding, errors="replace")
+    letters = [letter.lower()[0] for letter in text if letter > "\x7f" and letter.isalpha()]
+    return max(sum(letter in alphabet for letter in letters) for alphabet in _ALPHABETS[encoding]) / max(
+        len(letters), 1
+    )
 
 
 def _refusal(name: str, declared: str | None, likely: str | None) -> EncodingError:

@@ -11,9 +11,11 @@ from waymark.imports.formats.xes import XesError, read_events
 from waymark.imports.mapping.mapping_file import Mapping
 from waymark.imports.mapping.values import Line
 
-__all__ = ["format_of", "jsonl_rows", "read_csv", "read_jsonl", "read_parquet", "rows_of", "xes_rows"]
+__all__ = ["NAMED_BY_ROWS", "format_of", "jsonl_rows", "read_csv", "read_jsonl", "read_parquet", "rows_of", "xes_rows"]
 
 WORKBOOK = "xlsx"
+NAMED_BY_ROWS = frozenset({"jsonl", "xes"})
+"""Formats in which no header says beforehand which columns there are."""
 FORMATS = {
     ".csv": "csv",
     ".tsv": "csv",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from waymark.console import CommandError, say
 from waymark.imports.mapping.column_names import distinct, plain, titles_before
-from waymark.imports.mapping.mapping_file import MappingError
+from waymark.imports.mapping.mapping_file import AmbiguousError, MappingError
 from waymark.imports.mapping.values import Line
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def read_workbook(
         on_columns(header)
     except MappingError as error:
         later = ([_text(cell) for cell in row] for row in rows)
-        titles = titles_before(later, on_columns, MappingError) if given is None else None
+        titles = titles_before(later, on_columns, MappingError, AmbiguousError) if given is None else None
         hint = [] if titles is None else [f"the header stands further down; say `skip_rows: {skip_rows + titles}`"]
         raise MappingError(hint + error.problems) from error
     for number, row in enumerate(rows, start=skip_rows + (given is None) + 1):
@@ -120,9 +120,29 @@ def _choose(
     fitting = [one for one in full if given is None and not _complaint(one, skip_rows, on_columns)]
     if len(fitting) == 1:
         return fitting[0]
+    if not fitting and given is None and (found := _lower_header(full, skip_rows, on_columns)) is not None:
+        name, rows = found
+        raise MappingError(
+            [f"say `sheet: {name}` and `skip_rows: {rows}`: there is the header with the columns wanted"]
+        )
     said = ", ".join(one.name for one in fitting or full)
     why = "have the columns of the mapping" if fitting else "are there"
     raise MappingError([f"say `sheet:` in the mapping; these {why}: {said}"])
+
+
+def _lower_header(
+    sheets: "Sequence[CalamineSheet]", skip_rows: int, on_columns: "Callable[[Sequence[str]], None]"
+) -> tuple[str, int] | None:
+    """The only sheet with the columns of the mapping below titles, and how many rows stand above; None if unclear."""
+    found = []
+    for sheet in sheets:
+        rows = _filled(sheet)
+        for _ in range(skip_rows + 1):
+            next(rows, None)
+        later = ([_text(cell) for cell in row] for row in rows)
+        titles = titles_before(later, on_columns, MappingError, AmbiguousError)
+        found += [] if titles is None else [(sheet.name, skip_rows + titles)]
+    return found[0] if len(found) == 1 else None
 
 
 def _complaint(sheet: "CalamineSheet", skip_rows: int, on_columns: "Callable[[Sequence[str]], None]") -> bool:

@@ -44,6 +44,10 @@ _NAMES = {
 }
 _SECONDS = {word: UNITS[unit] for unit, words in _NAMES.items() for word in words.split()}
 
+_UNITS_OF_WORDS = {word: unit for unit, words in _NAMES.items() for word in words.split()}
+_TIME_ITSELF = frozenset({"시간", "時間", "小时", "小時", "일", "日", "天"})
+"""Words that say how long or when something was rather than in what it is counted, unless they stand in brackets."""
+
 _YES = frozenset(
     [
         "true",
@@ -147,6 +151,14 @@ def read_duration(text: str, *, unit: float = 1, decimal: str = ".") -> Number:
             ) from error
     exact = round(seconds, 6)
     return int(exact) if float(exact).is_integer() else exact
+
+
+def unit_named(column: str) -> str | None:
+    """Return the unit that the name of a column ends with: `min` of `이용시간(분)`, `talk_minutes`, `Dauer [Min.]`."""
+    words = re.findall(r"[^\W\d_]+", column)
+    if len(words) < 2 or (words[-1] in _TIME_ITSELF and not column.rstrip().endswith((")", "]", "）"))):
+        return None
+    return _UNITS_OF_WORDS.get(words[-1].casefold())
 
 
 def read_boolean(text: str) -> bool:

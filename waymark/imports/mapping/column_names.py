@@ -12,6 +12,11 @@ BUILT_IN = frozenset({"row", "file"})
 
 LOOKED_AT_FOR_HEADER = 20
 
+_VALUE = re.compile(
+    r"[\[\"'(]?(?:\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|\d{1,2}:\d{2})(?!\w)|[^\s@]+@[^\s@]+\.\w+$|[+-]?\d[\d.,() -]{4,}$"
+)
+"""A date or a clock at the beginning, an e-mail address, a number that is longer than a year."""
+
 
 @lru_cache(maxsize=8192)
 def plain(name: str) -> str:
@@ -44,16 +49,37 @@ def twins(name: str, columns: Sequence[str]) -> list[str]:
     return [column for column in columns if numbered.fullmatch(column)]
 
 
+def has(columns: Sequence[str]) -> str:
+    """Return what to say of the columns that a file has; cells that look like those of a row are not quoted."""
+    if is_row(columns):
+        return (
+            f"its first line has {_counted(columns)} and looks like a row: if there is no header line, "
+            "name the columns with `columns: [...]`"
+        )
+    return f"it has: {', '.join(columns) or 'none'}"
+
+
+def is_row(cells: Sequence[str]) -> bool:
+    """Return whether what should be a header has a number, a time or an address in it, as only rows have."""
+    return any(_VALUE.match(cell.strip()) for cell in cells)
+
+
+def _counted(cells: Sequence[str]) -> str:
+    return "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+
+
 def titles_before(
-    rows: Iterable[Sequence[str]], fits: Callable[[Sequence[str]], None], refusal: type[Exception]
+    rows: Iterable[Sequence[str]], fits: Callable[[Sequence[str]], None], refusal: type[Exception], but: type[Exception]
 ) -> int | None:
     """Return how many rows, with the one before `rows`, stand above the first that `fits` does not refuse.
 
-    Only a few are looked at; None when none of them fits.
+    A refusal that is a `but` is none. Only a few are looked at; None when none of them fits.
     """
     for number, cells in enumerate(islice(rows, LOOKED_AT_FOR_HEADER), start=1):
         try:
             fits(distinct(cells))
+        except but:
+            return number
         except refusal:
             continue
         return number

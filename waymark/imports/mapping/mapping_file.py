@@ -36,12 +36,17 @@ class MappingError(Exception):
         self.problems = problems
 
 
+class AmbiguousError(MappingError):
+    """Every column that the mapping reads is there, and one of them more than once."""
+
+
 class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A value that is made from one column, or from several by a template.
 
     `map` translates values (`otherwise` stands for those it does not know; without it they are problems). `format` (one
     or several, tried in turn) and `zone` read times, `number` turns text into a number and `add` shifts it, `unit` says
-    what a bare number of a duration counts, `decimal` is the sign before a fraction, `boolean` reads yes and no.
+    what a bare number of a duration counts, `decimal` is the sign before a fraction, `boolean` reads yes and no,
+    `cut` is how many characters of a text are kept.
     """
 
     column: str | None = None
@@ -55,6 +60,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     unit: str | None = None
     decimal: str | None = None
     boolean: bool = False
+    cut: int | None = None
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,21 +1,24 @@
 """A mapping made ready for work: from a row, its touchpoints (as JSON documents) or what is wrong with it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from schemas import validation
+from schemas.field_errors import ErrorCode
 from waymark.console import say
 from waymark.imports.mapping import mapping_file as mappings
-from waymark.imports.mapping.cells import Unreadable, read_boolean
-from waymark.imports.mapping.column_names import BUILT_IN, plain, twins
-from waymark.imports.mapping.mapping_file import Condition, Entry, MappingError
+from waymark.imports.mapping.cells import Unreadable, read_boolean, unit_named
+from waymark.imports.mapping.column_names import BUILT_IN, has, plain, twins
+from waymark.imports.mapping.mapping_file import AmbiguousError, Condition, Entry, MappingError
 from waymark.imports.mapping.times import parse_shift
-from waymark.imports.mapping.values import TIMES, Made, Reading, Row, SpecProblem, ValueProblem, maker
+from waymark.imports.mapping.values import DURATIONS, TIMES, Made, Reading, Row, SpecProblem, ValueProblem, maker
 
 SCHEMA = "touchpoint.v1"
+WORDS = frozenset({"text", "reason", "outcome", "queue", "agent", "attributes"})
+"""Fields that lose nothing but words when they are cut; an id or an identifier would become another's."""
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 Document = dict[str, Any]
@@ -58,6 +61,7 @@ class Recipe:
             {name for step in self.steps for made in step.fields.values() for name in made.columns}
             | {plain(name) for entry in mapping.touchpoints for name in entry.when}
         )
+        self.doubts = sorted({doubt for entry in mapping.touchpoints for doubt in _unit_doubts(mapping, entry)})
         if problems:
             raise MappingError(problems)
 
@@ -65,8 +69,8 @@ class Recipe:
         """Raise MappingError when the file lacks columns that the mapping reads."""
         missing = sorted(self.columns - set(columns) - BUILT_IN)
         if missing:
-            there = ", ".join(columns) or "none"
-            raise MappingError([_lacks(name, columns, there) for name in missing])
+            problems = _lacks(missing, columns)
+            raise AmbiguousError(problems) if all(twins(name, columns) for name in missing) else MappingError(problems)
 
     def touchpoints(self, line: int, row: Row) -> tuple[list[Document], list[Problem]]:
         """What a row becomes: documents that satisfy the contract, and problems with the others."""
@@ -121,12 +125,30 @@ def check(line: int, document: Document, fields: Mapping[str, Made] | None = Non
         message, code, year = say(error.message, error.message_ko), str(error.code), None
         if error.path in TIMES and (year := _year_not_taken(document.get(error.path))) is not None:
             code, message = "year_out_of_range", year_problem(str(year))
-        if columns:
+        if columns and error.code is ErrorCode.MISSING:
+            message = _empty(columns)
+        elif columns and error.code is ErrorCode.TOO_LONG and error.path.split(".")[0] in WORDS:
+            message += say(
+                f" (column {columns!r}; `cut` in the mapping does)", f" ({columns!r} 열, `cut`으로 줄입니다)"
+            )
+        elif columns:
             message += say(f" (column {columns!r})", f" ({columns!r} 열)")
         problems.append(
             Problem(line=line, code=code, field=error.path, column=columns, message=message, id=id_, year=year)
         )
     return problems
+
+
+def _empty(columns: str) -> str:
+    """What is wrong where a field is required and what it is made of is empty in this row."""
+    cure, ko_cure = "", ""
+    if ", " not in columns:
+        when = f"`when: {{{columns}: {{empty: false}}}}`"
+        cure, ko_cure = f"; {when} leaves out rows where it is empty", f". {when}를 적으면 빈 행을 뺍니다"
+    return say(
+        f"it is required, and column {columns!r} says nothing here{cure}",
+        f"있어야 하는 값인데 {columns!r} 열에서 나온 것이 없습니다{ko_cure}",
+    )
 
 
 def year_problem(years: str) -> str:
@@ -175,11 +197,32 @@ def _columns_at(fields: Mapping[str, Made], path: str) -> frozenset[str]:
     return columns
 
 
-def _lacks(name: str, columns: Sequence[str], there: str) -> str:
-    alike = twins(name, columns)
-    if len(alike) > 1:
-        return f"the file has {len(alike)} columns called {name!r}: say {' or '.join(repr(one) for one in alike)}"
-    return f"the file has no column {name!r}; it has: {there}"
+def _lacks(missing: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """What to say of columns that the file has not: those that stand there twice each, the others with what it has."""
+    alike = {name: found for name in missing if len(found := twins(name, columns)) > 1}
+    problems = [
+        f"the file has {len(found)} columns called {name!r}: say {' or '.join(repr(one) for one in found)}"
+        for name, found in alike.items()
+    ]
+    unknown = [name for name in missing if name not in alike]
+    if unknown:
+        names = ("column " if len(unknown) == 1 else "columns ") + ", ".join(map(repr, unknown))
+        problems.append(f"the file has no {names}; {has(columns)}")
+    return problems
+
+
+def _unit_doubts(mapping: mappings.Mapping, entry: Entry) -> Iterator[str]:
+    """What to say of columns of durations that name another unit than the one in which they are read."""
+    for name, spec in mappings.fields_of(mapping, entry).items():
+        if name not in DURATIONS or (isinstance(spec, dict) and "unit" in spec):
+            continue
+        column = spec["column"] if isinstance(spec, dict) and "column" in spec else str(spec).strip("{}")
+        unit = unit_named(str(column))
+        if unit not in {None, "s"}:
+            yield say(
+                f"column {column!r} names a unit, and its numbers are read as seconds: say `unit: {unit}` of `{name}`",
+                f"{column!r} 열 이름에 단위가 있는데 초로 읽습니다. `{name}`에 `unit: {unit}`을 적으세요",
+            )
 
 
 def _step(mapping: mappings.Mapping, number: int, entry: Entry, reading: Reading, problems: list[str]) -> Step:
@@ -199,15 +242,20 @@ def _test(column: str, wanted: Any) -> Test:
     values = frozenset(_as_text(value) for value in many)
     truths = frozenset(value for value in many if isinstance(value, bool))
     if not truths:
-        return lambda row: row[column] in values
-    return lambda row: row[column] in values or _truth(row[column]) in truths
+        return lambda row: _among(row[column], values)
+    return lambda row: _among(row[column], values) or _truth(row[column]) in truths
+
+
+def _among(text: str, values: Container[str]) -> bool:
+    """Whether a cell says one of these, with blanks around it or without."""
+    return text in values or text.strip() in values
 
 
 def _condition(column: str, wanted: Condition) -> Test:
     def test(row: Row) -> bool:
         text = row[column]
-        in_list = wanted.one_of is None or text in wanted.one_of
-        not_in_list = wanted.none_of is None or text not in wanted.none_of
+        in_list = wanted.one_of is None or _among(text, wanted.one_of)
+        not_in_list = wanted.none_of is None or not _among(text, wanted.none_of)
         return in_list and not_in_list and (wanted.empty is None or wanted.empty == (not text.strip()))
 
     return test

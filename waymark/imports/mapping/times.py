@@ -49,6 +49,8 @@ def reader(formats: Sequence[str]) -> Read:
 
 def likely_formats(text: str) -> list[str]:
     """Return the formats by which `text` could be read: none, one, or two where day and month may change places."""
+    if month := _MONTH.fullmatch(text):
+        return [f"%Y{month['sep']}%m{month['end']}"]
     if text.replace(".", "", 1).isdigit():
         return _likely_numbers(text)
     found = _LOOKS.fullmatch(text)
@@ -73,6 +75,9 @@ def _likely_numbers(text: str) -> list[str]:
     }  # 2000 to 2100, and before
     return [name for name, (low, high) in bounds.items() if low <= value < high]
 
+
+_MONTH = re.compile(r"20\d\d(?P<sep>[-/.]|년 ?|年|)(?:0[1-9]|1[0-2]|(?<!\d)[1-9])(?P<end>월|月|)")
+"""A month without a day."""
 
 _LOOKS = re.compile(
     r"(?P<a>\d{1,4}|[A-Za-z]{3,9})(?P<sep>[-./ ]\s?)(?P<b>\d{1,2}|[A-Za-z]{3,9})(?P<sep2>[-./ ]|, |\. )\s?"

@@ -5,7 +5,7 @@ value that it cannot read. The message names the column and never quotes the val
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
@@ -105,6 +105,8 @@ def _convert(spec: dict[str, Any]) -> Column:
         raise SpecProblem("say `column` or `template`, one of them")
     if column.unit is not None and column.unit not in UNITS:
         raise SpecProblem(f"there is no unit {column.unit!r}; there are {', '.join(UNITS)}")
+    if column.cut is not None and column.cut < 1:
+        raise SpecProblem("`cut` is how many characters are kept, so at least 1")
     return column
 
 
@@ -128,6 +130,9 @@ def _reader(column: Column, at: At, reading: Reading) -> Callable[[str], Any]:
         return lambda text: read_number(text, decimal=decimal, integer=whole) + column.add
     if column.boolean or (at[0] == "customer" and at[2:] == ("verified",)):
         return read_boolean
+    if column.cut is not None:
+        cut = column.cut
+        return lambda text: text if len(text) <= cut else text[: cut - 1] + "…"
     return lambda text: text
 
 
@@ -198,6 +203,8 @@ def _mapped(source: Made, column: Column, known: Mapping[str, Any]) -> Made:
         text = source.make(row) or ""
         if text in known:
             return known[text]
+        if (bare := text.strip()) in known:
+            return known[bare]
         if column.otherwise is msgspec.UNSET:
             said = say(
                 "has a value that `map` does not know (or add `otherwise`)",
@@ -212,6 +219,8 @@ def _mapped(source: Made, column: Column, known: Mapping[str, Any]) -> Made:
 def _time(column: Column, reading: Reading) -> Callable[[str], str]:
     said = column.format or "iso"
     formats = [said] if isinstance(said, str) else list(said)
+    if (swapped := _swapped(formats)) is not None:
+        raise SpecProblem(f"`format` reads 05/06 as two days: keep {swapped[0]!r} or {swapped[1]!r}, not both")
     read, zone, shift = reader(formats), _zone(column.zone or reading.timezone), reading.shift
 
     def make(text: str) -> str:
@@ -224,6 +233,15 @@ def _time(column: Column, reading: Reading) -> Callable[[str], str]:
             raise Unreadable("is a time beyond all years", "시각이 다룰 수 있는 해를 벗어납니다") from None
 
     return make
+
+
+def _swapped(formats: Sequence[str]) -> tuple[str, str] | None:
+    """Two formats that differ in whether the day or the month comes first: which of them fits, no text can tell."""
+    for form in formats:
+        other = form.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
+        if other != form and other in formats:
+            return form, other
+    return None
 
 
 def _zone(name: str) -> ZoneInfo:
