@@ -22,7 +22,7 @@ from services.journey.apply.transaction import BatchTransaction
 from services.journey.consume.intake import Chunk, Intake
 from services.journey.consume.progress import PROGRESS
 from services.journey.metrics import WorkerMetrics
-from services.journey.outbox.relay import Relay
+from services.journey.outbox.relay import OutboxRelay
 from services.journey.policies import identity
 from services.journey.settings import WorkerProcessSettings
 from services.journey.store import touchpoints
@@ -48,7 +48,7 @@ async def main(topic: str) -> None:
     pool = await create_pool(common.postgres.get_secret_value(), application_name="plain-loop")
     line = TopicLine(name=await cluster_line(common.kafka, common.kafka_line), topic=topic)
     metrics = WorkerMetrics.register(CollectorRegistry())
-    relay = Relay(
+    relay = OutboxRelay(
         pool=pool,
         publisher=KafkaProducer(common.kafka, client_id="plain-loop", idempotent=common.kafka_idempotence),
         line=line.name,
@@ -87,7 +87,7 @@ async def _consume(applier: Applier, pool: Pool, line: TopicLine, bootstrap: str
 
 
 def _applier(
-    pool: Pool, line: TopicLine, relay: Relay, metrics: WorkerMetrics, settings: WorkerProcessSettings
+    pool: Pool, line: TopicLine, relay: OutboxRelay, metrics: WorkerMetrics, settings: WorkerProcessSettings
 ) -> Applier:
     own = settings.worker
     limit = DeadLetterGuard(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))

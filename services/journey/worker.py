@@ -31,12 +31,12 @@ from services.journey.consume.watchdog import ExitCode, LoopWatch, end_process
 from services.journey.domain.rules.book import Rulebook
 from services.journey.failpoints import Failpoints
 from services.journey.metrics import WorkerMetrics
-from services.journey.outbox.relay import Relay
+from services.journey.outbox.relay import OutboxRelay
 from services.journey.renew.renewal import CustomerRenewer
 from services.journey.renew.writer import CustomerWriter
 from services.journey.settings import WorkerProcessSettings, WorkerSettings
 from services.journey.store import touchpoints
-from services.journey.timers.timer_loop import Patience, TimerLoop
+from services.journey.timers.timer_loop import TimerDelays, TimerLoop
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.http.application import ops_app
@@ -255,9 +255,9 @@ class Worker:
 
     # Parts.
 
-    def _relay(self, failpoints: Failpoints) -> Relay:
+    def _relay(self, failpoints: Failpoints) -> OutboxRelay:
         own, around = self._own, self._around
-        return Relay(
+        return OutboxRelay(
             pool=around.pool,
             publisher=around.producer,
             line=around.line.name,
@@ -300,7 +300,7 @@ class Worker:
             metrics=self._metrics.friction,
             clock=self._clock,
             failpoints=failpoints,
-            patience=Patience(
+            patience=TimerDelays(
                 late_grace=timedelta(seconds=own.late_grace_s),
                 replay_quiet=timedelta(seconds=own.replay_quiet_s),
                 idle_after=renewer.policy.journeys.idle_after,

@@ -26,7 +26,7 @@ from services.journey.failpoints import Failpoints
 from services.journey.metrics import WorkerMetrics
 from services.journey.renew.renewal import CustomerRenewer
 from services.journey.renew.writer import CustomerWriter
-from services.journey.timers.timer_loop import Patience, TimerLoop
+from services.journey.timers.timer_loop import TimerDelays, TimerLoop
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.log.claims import Claim, claim_of
@@ -212,8 +212,8 @@ def _renewer(terms: Terms) -> CustomerRenewer:
     )
 
 
-def _patience(terms: Terms) -> Patience:
-    return Patience(
+def _patience(terms: Terms) -> TimerDelays:
+    return TimerDelays(
         late_grace=terms.late_grace, replay_quiet=timedelta(minutes=1), idle_after=terms.idle_after, every_s=0.05
     )
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from services.journey.metrics import FrictionMetrics
 from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import OutgoingRecord
-from services.journey.outbox.relay import Relay
+from services.journey.outbox.relay import OutboxRelay
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka.producer import PublishError
 from services.runtime.kafka.record import ProducerRecord
@@ -53,8 +53,8 @@ async def pool(database: str) -> AsyncIterator[Pool]:
     await pools.close_pool(opened)
 
 
-def relay(pool: Pool, publisher: RecordingPublisher, *, line: str = "line-1", lease_s: float = 30.0) -> Relay:
-    return Relay(
+def relay(pool: Pool, publisher: RecordingPublisher, *, line: str = "line-1", lease_s: float = 30.0) -> OutboxRelay:
+    return OutboxRelay(
         pool=pool,
         publisher=publisher,
         line=line,

@@ -1,7 +1,7 @@
-"""The relay: publishes what the outbox holds, outside any transaction, and marks it after the acknowledgement.
+"""Publishes the records of the outbox outside any transaction, and marks them after the acknowledgement.
 
-It is kicked after every commit and looks by itself every second. What dies between acknowledgement and mark is
-published again by whoever looks after the lease has ended: readers keep the highest revision.
+The relay is kicked after every commit, and also looks by itself every second. If it dies between acknowledgement and
+mark, another relay publishes the records again once the lease has ended; readers keep the highest revision.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ _log = get_logger(__name__)
 
 CUSTOMERS_AT_ONCE = 500
 SWEEP_EVERY = 600
-"""Looks between two sweeps of what was published long ago."""
+"""Rounds between two sweeps, which delete what was published long ago."""
 
 SWEPT_AT_ONCE = 5_000
-"""Records that a statement of the sweep takes: months of them must not meet the limit of a statement's time."""
+"""Records that one statement of the sweep takes, so that months of them do not exceed the time limit of a statement."""
 
 NOT_KEPT = frozenset({journey_v1.TOPIC})
-"""Topics whose published rows are not kept for a new line: the present state of a journey can be read any time."""
+"""Topics whose published rows are not kept for a new line, because the state of a journey can be read at any time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relay:
-    """Publishes on `line`. `keep_days` is how long published rows are kept."""
+class OutboxRelay:
+    """Publishes on `line`, and keeps published rows for `keep_days`."""
 
     pool: Pool
     publisher: RecordPublisher
@@ -46,11 +46,11 @@ class Relay:
     _kicked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def kick(self) -> None:
-        """There may be something to publish."""
+        """Wake the relay, because there may be something to publish."""
         self._kicked.set()
 
     async def run(self) -> None:
-        """Publish whatever comes; never returns."""
+        """Publish records as they come; never return."""
         looks = 0
         while True:
             self._kicked.clear()
@@ -83,10 +83,10 @@ class Relay:
             pass
 
     async def once(self) -> int:
-        """Publish one lease's worth, and return how many records that were.
+        """Publish the records of one lease, and return how many there were.
 
         Raises:
-            PublishError: some are not acknowledged; they are free for the next look, all others are marked.
+            PublishError: some are not acknowledged; they are released for the next round, all others are marked.
         """
         async with transaction(self.pool) as connection:
             leased = await outbox_rows.lease(connection, CUSTOMERS_AT_ONCE, self.lease_s)
@@ -134,7 +134,7 @@ class Relay:
 
 
 def _before_the_first_failure(leased: Sequence[LeasedRecord], failed: frozenset[int]) -> list[LeasedRecord]:
-    """What need not be sent again: of each key, the records before its first that was not acknowledged."""
+    """Return what need not be sent again: for each key, the records before the first that was not acknowledged."""
     broken: set[tuple[str, bytes | None]] = set()
     kept = []
     for place, one in enumerate(leased):

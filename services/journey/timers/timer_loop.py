@@ -1,8 +1,8 @@
-"""The timer loop: fires what the stream has passed, in the same way as a batch is applied.
+"""Fires the timers that the stream has passed, in the same way as a batch is applied.
 
-Candidates are picked without locks; then their customers are locked, and only then the timers, checked again. Several
-workers may do this at once: a timer fires in one transaction only. The same loop takes up what else time brings:
-journeys that have been idle too long, and customers for whom a rule raised.
+The loop picks candidates without locks, locks their customers, and then locks and checks the timers again. Several
+workers may do this at once: a timer fires in one transaction only. The same loop renews the customers of journeys that
+have been idle too long, and customers for whom a rule raised.
 """
 
 import asyncio
@@ -33,12 +33,12 @@ AT_ONCE = 200
 """Customers looked at in one transaction."""
 
 UPKEEP_EVERY = 60
-"""Rounds between two looks for idle journeys and failed rules."""
+"""Rounds between two checks for idle journeys and failed rules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """What timers wait for beyond their due time, and how often one looks."""
+class TimerDelays:
+    """How long timers wait beyond their due time, when journeys are idle, and how often the loop runs."""
 
     late_grace: timedelta
     replay_quiet: timedelta
@@ -48,7 +48,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerLoop:
-    """Fires timers; `partitions` says what partitions the topic has, nothing where the broker does not answer."""
+    """Fires timers. `partitions` returns the partitions of the topic, none while the broker does not answer."""
 
     pool: Pool
     line: TopicLine
@@ -56,12 +56,12 @@ class TimerLoop:
     metrics: FrictionMetrics
     clock: Clock
     failpoints: Failpoints
-    patience: Patience
+    patience: TimerDelays
     partitions: Callable[[], Awaitable[Collection[int]]]
     after_commit: Callable[[], None]
 
     async def run(self) -> None:
-        """Look again and again; never returns."""
+        """Fire timers round after round; never return."""
         rounds = 0
         while True:
             try:
@@ -76,7 +76,7 @@ class TimerLoop:
             await asyncio.sleep(self.patience.every_s)
 
     async def once(self) -> int:
-        """Fire what may fire now, and return how many timers that were."""
+        """Fire the timers that may fire now, and return how many there were."""
         reach = (await self._horizon()).reach(self.patience.late_grace)
         fired = 0
         while reach is not None:
@@ -89,7 +89,7 @@ class TimerLoop:
         return fired
 
     async def keep_up(self) -> None:
-        """Renew customers whose journeys went idle, and, a few at a time, those for whom a rule raised."""
+        """Renew customers with idle journeys and, a few at a time, those for whom a rule raised."""
         async with acquire(self.pool) as connection:
             while await journeys.put_off(connection, self.patience.idle_after, AT_ONCE) == AT_ONCE:
                 pass  # many at once only after long: journeys that began on one day
@@ -117,7 +117,7 @@ class TimerLoop:
         return found
 
     async def _renew(self, wanted: Collection[UUID], reach: TimerReach | None) -> int:
-        """Fire the due timers of these customers and renew them; a merge meanwhile puts them off to the next look."""
+        """Fire the due timers of these customers and renew them; a merge meanwhile defers them to the next round."""
         async with transaction(self.pool) as connection:
             roots = await customers.roots(connection, wanted)
             locked = await customers.lock(connection, set(roots.values()))

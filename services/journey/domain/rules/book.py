@@ -10,7 +10,7 @@ from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import FrictionId, timer_id
 from services.journey.domain.rules.absence import AbsenceRule
 from services.journey.domain.rules.count import CountRule
-from services.journey.domain.rules.findings import finding, within_limits
+from services.journey.domain.rules.findings import build_finding, within_limits
 from services.journey.domain.rules.matching import InvalidRuleError, mentions_field
 from services.journey.domain.rules.rule_checks import check_rule
 from services.journey.domain.rules.rule_texts import RuleTexts
@@ -102,7 +102,7 @@ class Rulebook:
                 timers.append(timer)
         findings: dict[FrictionId, RuleFinding] = {}
         for candidate in within_limits(rule, standing):
-            found = finding(rule, candidate, history)
+            found = build_finding(rule, candidate, history)
             findings.setdefault(found.id, found)  # of several at one anchor the first stands
         into.timers.extend(timers)
         into.findings.extend(findings.values())

@@ -40,7 +40,7 @@ def within_limits(rule: AnyRule, candidates: Iterable[FindingCandidate]) -> Sequ
     return accepted
 
 
-def finding(rule: AnyRule, candidate: FindingCandidate, history: CustomerHistory) -> RuleFinding:
+def build_finding(rule: AnyRule, candidate: FindingCandidate, history: CustomerHistory) -> RuleFinding:
     """Return the finding that `rule` makes of `candidate`."""
     anchor = candidate.anchor
     interaction_id = _interaction_id(rule, anchor)
