@@ -64,7 +64,7 @@ class BatchTransaction:
         """Apply what of `batch` is not applied yet; with `bury`, only bury its records.
 
         Raises:
-            FencedError, HoleInProgressError, WidenedError, DeadLetterLimitError: roll back.
+            FencedError, HoleInProgressError, CustomersMergedError, DeadLetterLimitError: roll back.
         """
         held = await PROGRESS.lock(connection, self.line, [run.claim.partition for run in batch.runs])
         batch = judge(batch, held)

@@ -93,6 +93,6 @@ class LagMonitor:
             self.stuck(still)
 
     def _look_away(self, error: Exception) -> None:
-        """Nothing can be said while the broker or the database is away; time without progress starts anew."""
+        """Reset the time without progress, because nothing is known while the broker or the database is away."""
         _log.warning("lag not measured", reason=type(error).__name__)
         self.watch = ProgressWatch()

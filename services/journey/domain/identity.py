@@ -254,7 +254,7 @@ class _Planning:
         return None
 
     def _age(self, customer: CustomerId) -> tuple[bool, int]:
-        """Stored customers are older than those of this batch."""
+        """Return the sort key of age: stored customers are older than those of this batch."""
         made = self._created.get(customer)
         return (False, self._known.customers[customer].sequence) if made is None else (True, made)
 

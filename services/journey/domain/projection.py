@@ -1,4 +1,4 @@
-"""Everything about one customer, computed from the set of its touchpoints and from which timers have fired.
+"""Computes the whole state of one customer from the set of its touchpoints and the timers that have fired.
 
 `project` is a pure function: any order, any duplication, any partition of the same touchpoints gives the same
 projection. What is new about it is left to `services.journey.domain.comparison`; loading and writing to

@@ -20,7 +20,7 @@ Instant = Annotated[datetime, PlainSerializer(utc_text, return_type=str, when_us
 
 
 class JourneyStateView(StrEnum):
-    """Open journeys still gather touchpoints; closed ones have reached their end or gone quiet."""
+    """Whether a journey still gathers touchpoints, or has reached its end or gone quiet."""
 
     OPEN = "open"
     CLOSED = "closed"

@@ -1,4 +1,4 @@
-"""Repairs who is who: takes links back, checks the customers against the ledger of links, and fixes the differences.
+"""Repairs identities: retracts links, checks the customers against the ledger of links, and fixes the differences.
 
 An operator runs it. What a batch of records does to customers is left to `services.journey.apply`.
 """

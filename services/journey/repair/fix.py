@@ -1,8 +1,8 @@
-"""Mending: what differs from the ledger of links is put right, in transactions like those of a batch.
+"""Repairs what differs from the ledger of links, in transactions like those of a batch.
 
-Customers who are one are merged by the same resolver, under the same locks, within the same caps; what a customer holds
-wrongly goes as in an unmerge. Each transaction takes a bounded number of links or one customer and looks again under
-its locks, so workers may go on meanwhile, and whatever is interrupted is found again by the next look.
+Customers that belong together are merged by the same resolver, under the same locks and within the same caps. What a
+customer holds wrongly is moved as in an unmerge. Each transaction takes a bounded number of links, or one customer, and
+checks again under its locks. Workers may therefore go on meanwhile, and the next check finds whatever was interrupted.
 """
 
 from collections import defaultdict
@@ -36,7 +36,7 @@ ATTEMPTS = 10
 
 
 class RepairCounts(msgspec.Struct, kw_only=True):
-    """What was done, in numbers."""
+    """Counts of what was repaired."""
 
     merged: int = 0
     quarantined: int = 0
@@ -46,14 +46,14 @@ class RepairCounts(msgspec.Struct, kw_only=True):
     counts_corrected: int = 0
 
     def add(self, other: "RepairCounts") -> None:
-        """Add what another transaction did."""
+        """Add the counts of another transaction."""
         for name in self.__struct_fields__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityRepairer:
-    """Mends what a survey found."""
+    """Repairs the differences that the check found."""
 
     pool: Pool
     resolver: IdentityResolver
@@ -61,10 +61,10 @@ class IdentityRepairer:
     unmerger: Unmerger
 
     async def mend(self, found: IdentityFindings) -> RepairCounts:
-        """Mend one page, one transaction after the other.
+        """Repair one page, one transaction after the other.
 
         Raises:
-            WidenedError: customers kept merging while we looked; what is mended stays mended.
+            CustomersMergedError: workers kept merging the customers; what is repaired stays repaired.
         """
         done = RepairCounts()
         work: list[Callable[[Connection], Awaitable[RepairCounts]]] = []
@@ -78,7 +78,7 @@ class IdentityRepairer:
         return done
 
     async def _apart(self, work: Callable[[Connection], Awaitable[RepairCounts]]) -> RepairCounts:
-        """Do `work` in a transaction of its own, again if a merge or a deadlock came between."""
+        """Do `work` in a separate transaction, and again if a merge or a deadlock interfered."""
 
         async def once() -> RepairCounts:
             async with transaction(self.pool) as connection:
@@ -93,7 +93,7 @@ class IdentityRepairer:
         raise AssertionError("the last attempt returns or raises")
 
     async def _follow(self, connection: Connection, links: Sequence[LedgerLink]) -> RepairCounts:
-        """Follow links as if their first evidence came now; those that a cap forbids go to quarantine."""
+        """Follow links as if their first evidence came now; put those that a cap forbids into quarantine."""
         await ledger.owners(connection, {key for link in links for key in link.key})
         active = {
             link.key
@@ -118,7 +118,7 @@ class IdentityRepairer:
         return RepairCounts(separated=len(split.new_customers), touchpoints_moved=split.touchpoints_moved)
 
     async def _move(self, connection: Connection, holder: UUID, strays: Sequence[MisplacedTouchpoint]) -> RepairCounts:
-        """Give touchpoints to whom they belong. A holder without any identifier is merged: it is nobody else."""
+        """Move touchpoints to their customers. A holder without any identifier is merged instead."""
         pointed = await ledger.owners(connection, {stray.strongest for stray in strays})
         roots = await customers.roots(connection, {*pointed.values(), holder})
         locked = await customers.lock(connection, set(roots.values()))
@@ -158,7 +158,7 @@ class IdentityRepairer:
         return RepairCounts(merged=1)
 
     async def _renew(self, connection: Connection, journey: MisplacedJourney) -> RepairCounts:
-        """Project both customers anew: the one loses what is not its own, the other says what is."""
+        """Project both customers anew: the holder gives up the journey, and the owner gets it."""
         roots = await customers.roots(connection, {journey.holder, journey.owner})
         locked = await customers.lock(connection, set(roots.values()))
         if locked.keys() != set(roots.values()):
@@ -182,7 +182,7 @@ class IdentityRepairer:
             await ledger.resize(connection, {customer: len(await ledger.identifiers_of(connection, customer))})
 
     async def _renew_each(self, connection: Connection, in_order: Sequence[UUID]) -> None:
-        """In this order: what the first takes back, another may say."""
+        """Renew customers in this order: what the first retracts, another may publish."""
         for customer in in_order:
             await self._renew_all(connection, {CustomerId(customer): CustomerUpdate()})
 
@@ -195,7 +195,7 @@ def _first(link: LedgerLink) -> tuple[object, ...]:
 
 
 def _first_evidence(link: LedgerLink) -> IdentityEvidence:
-    """What the first evidence of a link said of it; the touchpoint itself may be gone by retention."""
+    """Return the first evidence of a link; retention may have removed the touchpoint itself."""
     evidence = Touchpoint(
         source=link.source,
         id=link.touchpoint_id,

@@ -58,10 +58,10 @@ class Unmerger:
     new_id: Callable[[], UUID]
 
     async def unmerge(self, one: IdentifierKey, other: IdentifierKey, *, by: str) -> UnmergeResult:
-        """Retract the link between two identifiers in one transaction; `by` is who asked, for the ledger.
+        """Retract the link between two identifiers in one transaction; `by` names the person for the ledger.
 
         Raises:
-            WidenedError: the customers kept merging while we looked; nothing has changed.
+            CustomersMergedError: workers kept merging the customers; nothing has changed.
         """
         key: LinkKey = (one, other) if one < other else (other, one)
         for attempt in range(ATTEMPTS):
@@ -73,10 +73,10 @@ class Unmerger:
         raise AssertionError("the last attempt returns or raises")
 
     async def separate(self, connection: Connection, customer: UUID) -> UnmergeResult:
-        """Give every group of identifiers that no link holds to the others a customer of its own.
+        """Give every group of identifiers that no link connects to the others a customer of its own.
 
         Raises:
-            WidenedError: the customer was merged away meanwhile.
+            CustomersMergedError: the customer was merged away meanwhile.
         """
         if not await customers.lock(connection, [customer]):
             raise WidenedError

@@ -140,7 +140,7 @@ def _compiled(rules: list[dict[str, Any]]) -> tuple[list[AnyRule], list[str]]:
 
 
 def _standing(document: dict[str, Any], problem: str) -> str:
-    """Where in the file the mistake stands: a problem of a rule begins with the rule's id."""
+    """Return where in the file the mistake is: a problem of a rule begins with the id of the rule."""
     path = problem.partition(":")[0]
     own = document.get("rules")
     for at, rule in enumerate(own if isinstance(own, list) else ()):

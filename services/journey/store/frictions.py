@@ -18,7 +18,7 @@ SELECT f.friction_id, f.customer_id, f.rule, f.state, f.revision, f.quiet, f.det
 
 
 async def load(connection: Connection, since: Since) -> Mapping[UUID, list[StoredFriction]]:
-    """Return the frictions of each of these customers (absorbed ones too: frictions change hands when projected)."""
+    """Return the frictions of each of these customers, also absorbed ones: frictions move when they are projected."""
     found: defaultdict[UUID, list[StoredFriction]] = defaultdict(list)
     for row in await connection.fetch(_LOAD, list(since), list(since.values())):
         found[row["customer_id"]].append(
@@ -113,7 +113,7 @@ SELECT friction_id, customer_id, state, revision, payload FROM journey.frictions
 
 
 async def holders(connection: Connection, friction_ids: Collection[UUID]) -> dict[UUID, FrictionHolder]:
-    """Lock frictions that other customers hold, and return what is said of them."""
+    """Lock frictions that other customers hold, and return their holders."""
     return {
         row["friction_id"]: FrictionHolder(
             customer_id=CustomerId(row["customer_id"]),
@@ -146,7 +146,7 @@ ON CONFLICT (rule, customer_id) DO UPDATE
 async def note_failures(
     connection: Connection, customers: Collection[UUID], failures: Sequence[RuleFailureRow]
 ) -> None:
-    """Keep for these customers exactly the failures of their latest evaluation."""
+    """Store for these customers exactly the failures of their latest evaluation."""
     failed = {failure.customer_id for failure in failures}
     await connection.execute(_CLEAR, [customer for customer in customers if customer not in failed])
     if failures:

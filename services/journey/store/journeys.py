@@ -21,7 +21,7 @@ SELECT j.journey_id, j.customer_id, j.version, j.created_at, j.last_at, j.digest
 
 
 async def load(connection: Connection, since: Since) -> Mapping[UUID, list[StoredJourney]]:
-    """Return the journeys of each of these customers (absorbed ones too: journeys change hands when projected)."""
+    """Return the journeys of each of these customers, also absorbed ones: journeys move when they are projected."""
     found: defaultdict[UUID, list[StoredJourney]] = defaultdict(list)
     for row in await connection.fetch(_LOAD, list(since), list(since.values())):
         found[row["customer_id"]].append(

@@ -70,7 +70,7 @@ def revise(
 
 
 class _Revising:
-    """One comparison."""
+    """One comparison of a projection with the stored frictions."""
 
     def __init__(self, projection: Projection, rulebook: Rulebook, circumstances: RevisionContext) -> None:
         self._rulebook = rulebook
