@@ -47,7 +47,7 @@ def unmerger(bench: Bench) -> Unmerger:
     return Unmerger(pool=bench.pool, policy=policies.identity(), renewer=bench.renewer, new_id=new_id)
 
 
-def mender(bench: Bench) -> IdentityRepairer:
+def repairer(bench: Bench) -> IdentityRepairer:
     resolver = IdentityResolver(policy=policies.identity(), new_id=new_id)
     return IdentityRepairer(pool=bench.pool, resolver=resolver, renewer=bench.renewer, unmerger=unmerger(bench))
 
@@ -64,7 +64,7 @@ async def mend(bench: Bench) -> RepairCounts:
     done = RepairCounts()
     for _ in range(5):
         for page in await look(bench):
-            done.add(await mender(bench).mend(page))
+            done.add(await repairer(bench).repair(page))
     return done
 
 

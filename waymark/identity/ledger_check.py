@@ -115,36 +115,36 @@ async def _check(url: str, settings: WorkerSettings, told: Told, *, repair: bool
         url, application_name="waymark-identity", size=2, statement_timeout_s=STATEMENT_TIMEOUT_S
     )
     try:
-        mender = _mender(pool, settings) if repair else None
-        report = await _repeat(IdentityChecker(pool=pool, policy=policies.identity()), mender, told)
+        repairer = _mender(pool, settings) if repair else None
+        report = await _repeat(IdentityChecker(pool=pool, policy=policies.identity()), repairer, told)
     finally:
         await pools.close_pool(pool)
     report.seconds = time.monotonic() - begun
     return report
 
 
-async def _repeat(surveyor: IdentityChecker, mender: IdentityRepairer | None, told: Told) -> LedgerReport:
+async def _repeat(surveyor: IdentityChecker, repairer: IdentityRepairer | None, told: Told) -> LedgerReport:
     mended = RepairCounts()
     found: dict[IdentityDifference, int] | None = None
     for _ in range(PASSES):
-        report = await _once(surveyor, mender, told)
+        report = await _once(surveyor, repairer, told)
         mended.add(report.mended)
         found = dict(report.differences) if found is None else found
-        if mender is None or report.sound:
+        if repairer is None or report.sound:
             break
     report.mended = mended
-    report.found = found if mender is not None else None
+    report.found = found if repairer is not None else None
     return report
 
 
-async def _once(surveyor: IdentityChecker, mender: IdentityRepairer | None, told: Told) -> LedgerReport:
+async def _once(surveyor: IdentityChecker, repairer: IdentityRepairer | None, told: Told) -> LedgerReport:
     report = LedgerReport()
     whole = await surveyor.how_many()
     told(0, whole)
     async for page in surveyor.pages():
         _add(report, page)
-        if mender is not None and page.differs:
-            report.mended.add(await mender.mend(page))
+        if repairer is not None and page.differs:
+            report.mended.add(await repairer.repair(page))
         told(report.customers, max(whole, report.customers))
     return report
 

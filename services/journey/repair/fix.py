@@ -60,7 +60,7 @@ class IdentityRepairer:
     renewer: CustomerRenewer
     unmerger: Unmerger
 
-    async def mend(self, found: IdentityFindings) -> RepairCounts:
+    async def repair(self, found: IdentityFindings) -> RepairCounts:
         """Repair one page, one transaction after the other.
 
         Raises:
