@@ -21,7 +21,7 @@ from services.journey.consume.batch_size import BatchSize
 from services.journey.consume.intake import Chunk, Intake
 from services.journey.consume.progress import PROGRESS
 from services.journey.consume.stream import add_agent, build_app
-from services.journey.consume.transport import Wiring
+from services.journey.consume.transport import TransportWiring
 from services.journey.settings import WorkerProcessSettings
 from services.runtime.kafka.log_ends import LogEnds, cluster_line
 from services.runtime.log.claims import Claim
@@ -97,7 +97,9 @@ async def main(topic: str, run: str) -> None:
     failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
     intake = Intake(capacity=settings.worker.queue_records)
     ledger = worker.PoolLedger(pool, line, run)
-    app = build_app(settings, Wiring(topic=topic, intake=intake, ledger=ledger, log=ends, fatal=failure.set_result))
+    app = build_app(
+        settings, TransportWiring(topic=topic, intake=intake, ledger=ledger, log=ends, fatal=failure.set_result)
+    )
     work = Work(pool=pool, line=line, producer=producer, output=f"{run}-frictions")
     most = durable.BATCH_RECORDS
     add_agent(app, work.apply, batch_size=BatchSize(most=most, target_s=1.0, records=most))

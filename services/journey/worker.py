@@ -1,7 +1,8 @@
-"""The journey worker: the one place that names what it is made of, and the order in which it starts and stops.
+"""The process of the journey worker: puts its parts together, starts and stops them in one order.
 
-On SIGTERM: not ready any more, no new records, the running transaction to its end or back, the rest. Whatever does not
-stop in time is left behind: nothing is acknowledged outside the database, so nothing can be lost by ending.
+On SIGTERM the worker reports that it is not ready, takes no new records, ends or rolls back the running transaction,
+and stops the rest. It does not wait for what stops too late: nothing is acknowledged outside the database, so nothing
+can be lost.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from services.journey.consume.intake import Intake
 from services.journey.consume.lag_monitor import LagMonitor
 from services.journey.consume.progress import PROGRESS, SCHEMA
 from services.journey.consume.stream import add_agent, build_app
-from services.journey.consume.transport import KAFKA_FAILURES, HoleFoundError, JourneyApp, Wiring
+from services.journey.consume.transport import KAFKA_FAILURES, HoleFoundError, JourneyApp, TransportWiring
 from services.journey.consume.watchdog import ExitCode, LoopWatch, end_process
 from services.journey.domain.rules.book import Rulebook
 from services.journey.failpoints import Failpoints
@@ -97,15 +98,15 @@ async def run(
             common.brokers, client_id="waymark-journey-outbox", idempotent=common.kafka_idempotence
         )
         stack.push_async_callback(producer.stop)
-        around = WorkerConnections(pool=pool, ends=ends, producer=producer, line=line)
-        worker = Worker(settings, around, failpoints, book)
+        connections = WorkerConnections(pool=pool, ends=ends, producer=producer, line=line)
+        worker = Worker(settings, connections, failpoints, book)
         await worker.work(on_ready)
     _log.info("worker stopped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConnections:
-    """What the worker is connected to."""
+    """The connections of the worker, and the line that it reads."""
 
     pool: Pool
     ends: LogEnds
@@ -114,18 +115,18 @@ class WorkerConnections:
 
 
 class Worker:
-    """The worker without its connections: built in one place, started and stopped in one order."""
+    """The worker over open connections: built in one place, started and stopped in one order."""
 
     def __init__(
         self,
         settings: WorkerProcessSettings,
-        around: WorkerConnections,
+        connections: WorkerConnections,
         failpoints: Failpoints,
         book: Rulebook | None = None,
     ) -> None:
         own = settings.worker
         self._own = own
-        self._around = around
+        self._connections = connections
         self._clock = SystemClock()
         self._registry = CollectorRegistry()
         self._metrics = WorkerMetrics.register(self._registry)
@@ -135,17 +136,17 @@ class Worker:
         renewer = build_renewer(own, book)
         self.relay = self._relay(failpoints)
         self._applier = self._build_applier(renewer, failpoints)
-        self._wiring = Wiring(
-            topic=around.line.topic,
+        self._wiring = TransportWiring(
+            topic=connections.line.topic,
             intake=self.intake,
             ledger=DatabaseLedger(
-                pool=around.pool,
+                pool=connections.pool,
                 table=PROGRESS,
-                line=around.line,
+                line=connections.line,
                 owner=f"{os.uname().nodename}:{os.getpid()}",
                 patient=True,
             ),
-            log=around.ends,
+            log=connections.ends,
             fatal=self.fail,
         )
         self.app: JourneyApp = build_app(settings, self._wiring)
@@ -157,7 +158,7 @@ class Worker:
     async def work(self, on_ready: OnReady | None) -> None:
         """Serve health, start everything, and go on until asked to stop or until something fails for good."""
         health = HealthChecks(
-            registry=self._registry, ready=(self._database, self._around.producer.check, self._stream)
+            registry=self._registry, ready=(self._database, self._connections.producer.check, self._stream)
         )
         async with AsyncExitStack() as stack:
             port = await stack.enter_async_context(
@@ -167,7 +168,7 @@ class Worker:
             await self._remember_dead_letters()
             owner = await stack.enter_async_context(TaskOwner())
             self._start(owner)
-            _log.info("worker works", line=self._around.line.name, topic=self._around.line.topic, port=port)
+            _log.info("worker works", line=self._connections.line.name, topic=self._connections.line.topic, port=port)
             if on_ready is not None:
                 await on_ready(port)
             try:
@@ -229,19 +230,21 @@ class Worker:
             await pools.retrying(self._ensure_months)
 
     async def _ensure_months(self) -> None:
-        async with acquire(self._around.pool) as connection:
+        async with acquire(self._connections.pool) as connection:
             await touchpoints.ensure_months(connection, MONTHS_BEHIND, MONTHS_AHEAD)
 
     async def _remember_dead_letters(self) -> None:
         most = self._own.dead_letter_run
-        async with acquire(self._around.pool) as connection:
-            running = await trailing(connection, SCHEMA, self._around.line, besides={PoisonCode.ID_CONFLICT}, most=most)
+        async with acquire(self._connections.pool) as connection:
+            running = await trailing(
+                connection, SCHEMA, self._connections.line, besides={PoisonCode.ID_CONFLICT}, most=most
+            )
         self._applier.limit.remember(running)
 
     # Checks.
 
     async def _database(self) -> CheckResult:
-        return await pools.ping(self._around.pool)
+        return await pools.ping(self._connections.pool)
 
     async def _stream(self) -> CheckResult:
         """Ready with partitions claimed, and also without any where others have them all."""
@@ -256,11 +259,11 @@ class Worker:
     # Parts.
 
     def _relay(self, failpoints: Failpoints) -> OutboxRelay:
-        own, around = self._own, self._around
+        own, connections = self._own, self._connections
         return OutboxRelay(
-            pool=around.pool,
-            publisher=around.producer,
-            line=around.line.name,
+            pool=connections.pool,
+            publisher=connections.producer,
+            line=connections.line.name,
             metrics=self._metrics.friction,
             failpoints=failpoints,
             every_s=own.relay_every_s,
@@ -269,10 +272,10 @@ class Worker:
         )
 
     def _build_applier(self, renewer: CustomerRenewer, failpoints: Failpoints) -> Applier:
-        own, around = self._own, self._around
+        own, connections = self._own, self._connections
         limit = DeadLetterGuard(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))
         attempt = BatchTransaction(
-            line=around.line,
+            line=connections.line,
             resolver=IdentityResolver(policy=policies.identity(), new_id=new_id),
             renewer=renewer,
             late_after=timedelta(seconds=own.late_after_s),
@@ -281,7 +284,7 @@ class Worker:
             step=self.intake.step,
         )
         return Applier(
-            pool=around.pool,
+            pool=connections.pool,
             attempt=attempt,
             intake=self.intake,
             limit=limit,
@@ -294,8 +297,8 @@ class Worker:
     def _timer_loop(self, renewer: CustomerRenewer, failpoints: Failpoints) -> TimerLoop:
         own = self._own
         return TimerLoop(
-            pool=self._around.pool,
-            line=self._around.line,
+            pool=self._connections.pool,
+            line=self._connections.line,
             renewer=renewer,
             metrics=self._metrics.friction,
             clock=self._clock,
@@ -312,10 +315,10 @@ class Worker:
 
     def _lag_monitor(self) -> LagMonitor:
         return LagMonitor(
-            pool=self._around.pool,
-            line=self._around.line,
+            pool=self._connections.pool,
+            line=self._connections.line,
             intake=self.intake,
-            log=self._around.ends,
+            log=self._connections.ends,
             metrics=self._metrics.stream,
             clock=self._clock,
             stuck_after_s=self._own.stuck_after_s,

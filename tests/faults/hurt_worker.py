@@ -18,7 +18,7 @@ from typing import ClassVar
 from services.journey import worker
 from services.journey.apply import batch
 from services.journey.consume.decoding import PoisonCode, PoisonRecord
-from services.journey.consume.intake import Record
+from services.journey.consume.intake import ConsumedRecord
 from services.journey.consume.transport import ChunkConsumer, ChunkTransport
 from services.journey.failpoints import WorkerFailpoint
 from services.journey.settings import WorkerProcessSettings
@@ -54,7 +54,7 @@ class StallingConsumer(ChunkConsumer):
         await super()._fetch_chunks()
 
 
-def _misread(_record: Record) -> PoisonRecord:
+def _misread(_record: ConsumedRecord) -> PoisonRecord:
     """What a release does whose reader is broken."""
     return PoisonRecord(code=PoisonCode.NOT_A_TOUCHPOINT)
 

@@ -18,7 +18,7 @@ from faust import streams
 from faust.transport import conductor
 
 from services.journey import worker
-from services.journey.consume.intake import Record
+from services.journey.consume.intake import ConsumedRecord
 from services.journey.consume.transport import ChunkConsumer, ChunkTransport
 from services.journey.failpoints import WorkerFailpoint
 from services.journey.settings import WorkerProcessSettings
@@ -59,7 +59,7 @@ class LosingConsumer(ChunkConsumer):
     every: ClassVar[int] = 0
     fetched = 0
 
-    async def _deliver(self, claim: Claim, records: Sequence[Record]) -> None:
+    async def _deliver(self, claim: Claim, records: Sequence[ConsumedRecord]) -> None:
         self.fetched += 1
         if self.fetched % self.every:
             await super()._deliver(claim, records)

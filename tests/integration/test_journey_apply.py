@@ -13,7 +13,7 @@ from msgspec import structs
 
 from schemas.documents import touchpoint as touchpoint_v1
 from services.journey.apply.batch import BatchRecord
-from services.journey.apply.transaction import Applied, BatchTransaction
+from services.journey.apply.transaction import AppliedBatch, BatchTransaction
 from services.journey.consume.decoding import PoisonCode
 from services.journey.consume.intake import Chunk
 from services.journey.consume.progress import SCHEMA
@@ -380,7 +380,7 @@ class Crowded(BatchTransaction):
 
     tried: list[int] = field(default_factory=list)
 
-    async def apply(self, connection: Connection, batch: Batch[BatchRecord], *, bury: bool = False) -> Applied:
+    async def apply(self, connection: Connection, batch: Batch[BatchRecord], *, bury: bool = False) -> AppliedBatch:
         self.tried.append(batch.size)
         if batch.size > 150:
             raise asyncpg.LockNotAvailableError("canceling statement due to lock timeout")

@@ -30,7 +30,7 @@ IN_SQL = HOPS[4]
 STAND_IN = ("tests/stories/journey_tables.py", "JourneyTables.apply")
 """What takes the same steps in the story."""
 
-STEPS = ("judge", "sift", "resolve", "renew", "advance")
+STEPS = ("judge", "filter_duplicates", "resolve", "renew", "advance")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

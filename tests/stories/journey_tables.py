@@ -13,7 +13,7 @@ from services.journey import policies
 from services.journey.apply.batch import BatchRecord, gather
 from services.journey.consume.decoding import PoisonCode, PoisonRecord, ReadableRecord
 from services.journey.consume.intake import Chunk
-from services.journey.consume.progress import Mark
+from services.journey.consume.progress import PartitionMark
 from services.journey.domain.comparison.changes import diff
 from services.journey.domain.identity import (
     IdentifierKey,
@@ -97,7 +97,7 @@ class JourneyTables:
         claim = Claim(partition=0, epoch=1, applied=self.next_offset, cursor=self.next_offset)
         held = HeldPartition(partition=0, epoch=1, next_offset=self.next_offset, last_hash=None)
         batch = judge(gather([Chunk(claim=claim, records=records)] if records else []), {0: held})
-        fresh = self._sift(batch)
+        fresh = self._filter_duplicates(batch)
         touched = self._resolve(fresh)
         published = self._renew(touched)
         self._advance(batch)
@@ -105,7 +105,7 @@ class JourneyTables:
 
     def stream_passes(self, moment: datetime) -> list[ProducerRecord]:
         """Read the log up to `moment` with nothing left in it: timers that are due fire."""
-        mark = Mark(
+        mark = PartitionMark(
             partition=0,
             next_offset=self.next_offset,
             applied_append_time=None,
@@ -122,7 +122,7 @@ class JourneyTables:
         """Return the customer behind an identifier."""
         return self.customers[self.owners[type_, value]]
 
-    def _sift(self, batch: Batch[BatchRecord]) -> list[tuple[BatchRecord, ReadableRecord]]:
+    def _filter_duplicates(self, batch: Batch[BatchRecord]) -> list[tuple[BatchRecord, ReadableRecord]]:
         """Keep what was never seen; the same content again is a duplicate, other content a conflict."""
         fresh = []
         for item in batch.items:

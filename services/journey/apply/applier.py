@@ -1,6 +1,6 @@
-"""The agent's work: applies what was fetched, one batch after the other, each until nothing of it is left to do.
+"""The work of the agent: applies fetched chunks, one batch after the other, each until nothing of it is left to do.
 
-Leaves trying again, cutting in two and burying to `runtime.log.applying`, and the transaction to `transaction`.
+Retrying, bisecting and burying are left to `services.runtime.log.applying`, one attempt to `transaction`.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from services.runtime.process.garbage_collection import without_collection
 
 @dataclass(slots=True, kw_only=True)
 class Applier:
-    """Applies chunks; `after_commit` is told of each commit: there may be something to publish."""
+    """Applies chunks. `after_commit` is called after each commit, because there may be something to publish."""
 
     pool: Pool
     attempt: BatchTransaction
@@ -38,7 +38,7 @@ class Applier:
         self._applier = BatchApplier(attempt=self._once, lost=self._lose, again=self._count_retry)
 
     async def apply(self, chunks: Sequence[Chunk]) -> None:
-        """Apply the records in `chunks`, or find that they are somebody else's.
+        """Apply the records in `chunks`, or find that another worker owns their partitions.
 
         Raises:
             Exception: a bug, a hole or too many dead letters; nothing of the present transaction is committed.

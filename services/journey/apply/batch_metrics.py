@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from services.journey.apply.transaction import Applied
+from services.journey.apply.transaction import AppliedBatch
 from services.journey.metrics import FrictionMetrics, WorkerMetrics
 from services.journey.renew.writer import WriteCounts
 
 
-def count_batch(metrics: WorkerMetrics, applied: Applied, seconds: float, now: datetime) -> None:
+def count_batch(metrics: WorkerMetrics, applied: AppliedBatch, seconds: float, now: datetime) -> None:
     """Count a committed batch that took `seconds`; `now` is used only for its age."""
     stream = metrics.stream
     refused = sum(applied.refused.values())

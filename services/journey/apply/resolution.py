@@ -52,7 +52,7 @@ class IdentityResolver:
         """Return the customer of each touchpoint, and write identifiers, links, customers and merges.
 
         Raises:
-            CustomersMergedError: see the class.
+            WidenedError: see the class.
         """
         if not touchpoints:
             return IdentityResolution()
@@ -67,7 +67,7 @@ class IdentityResolver:
         """Do the same for evidence of identity, which is in event order.
 
         Raises:
-            CustomersMergedError: see the class.
+            WidenedError: see the class.
         """
         mentions = _mentions(evidence)
         pointed = await identifiers.touch(connection, mentions)

@@ -1,6 +1,6 @@
-"""One attempt to apply a batch: every statement of its transaction, in the lock order.
+"""One attempt to apply a batch: every statement of its transaction, in the order of the locks.
 
-Everything here commits together with the progress, or not at all. When to try again is `applier`'s business.
+Everything commits together with the progress, or not at all. When to try again is left to `applier`.
 """
 
 from collections import Counter
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.journey.apply.batch import BatchRecord
-from services.journey.apply.duplicate_filter import Sifted, buried, sift
+from services.journey.apply.duplicate_filter import FilteredBatch, bury_batch, filter_duplicates
 from services.journey.apply.resolution import IdentityResolution, IdentityResolver
 from services.journey.consume import dead_letters
 from services.journey.consume.decoding import PoisonCode, ReadableRecord
-from services.journey.consume.intake import Record
+from services.journey.consume.intake import ConsumedRecord
 from services.journey.consume.progress import PROGRESS, database_time
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import is_late
@@ -28,10 +28,10 @@ from services.runtime.postgres.pools import Connection
 
 
 @dataclass(slots=True, kw_only=True)
-class Applied:
+class AppliedBatch:
     """What a transaction did, for metrics and for the claims, once it is committed.
 
-    `dead` has one flag for each record in order: is it a dead letter that says the reader is broken?
+    `dead` has one flag for each record, in order: whether it is a dead letter that counts towards the limit.
     """
 
     runs: Sequence[Run[BatchRecord]]
@@ -47,9 +47,9 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchTransaction:
-    """Applies batches of one line; `admit` is told the dead letters before the commit and may refuse them.
+    """Applies batches of one line. `admit` is called with the dead letters before the commit and may raise.
 
-    `step` is told of every part that is done.
+    `step` is called after every part.
     """
 
     line: TopicLine
@@ -60,43 +60,43 @@ class BatchTransaction:
     admit: Callable[[Sequence[bool]], object]
     step: ProgressCallback = ignore_progress
 
-    async def apply(self, connection: Connection, batch: Batch[BatchRecord], *, bury: bool = False) -> Applied:
-        """Apply what of `batch` is not applied yet; with `bury`, only bury its records.
+    async def apply(self, connection: Connection, batch: Batch[BatchRecord], *, bury: bool = False) -> AppliedBatch:
+        """Apply those records of `batch` that are not applied yet; with `bury`, only make them dead letters.
 
         Raises:
-            FencedError, HoleInProgressError, CustomersMergedError, DeadLetterLimitError: roll back.
+            FencedError, HoleInProgressError, WidenedError, DeadLetterLimitError: roll back.
         """
         held = await PROGRESS.lock(connection, self.line, [run.claim.partition for run in batch.runs])
         batch = judge(batch, held)
         if not batch.runs:
-            return Applied(runs=())
+            return AppliedBatch(runs=())
         now = await database_time(connection)
-        sifted = buried(batch) if bury else await sift(connection, batch)
-        resolution = await self._resolve(connection, sifted)
+        filtered = bury_batch(batch) if bury else await filter_duplicates(connection, batch)
+        resolution = await self._resolve(connection, filtered)
         self.step()
         await self.failpoints.reached(WorkerFailpoint.MID_TRANSACTION)
-        news = self._news(sifted, resolution)
+        news = self._news(filtered, resolution)
         written = await self.renewer.renew(connection, news, now, self.step) if news else WriteCounts()
-        applied = _account(batch, sifted, resolution, news, written)
+        applied = _account(batch, filtered, resolution, news, written)
         self.admit(applied.dead)
-        if sifted.letters:
-            await dead_letters.add(connection, self.line, list(sifted.letters.values()))
+        if filtered.letters:
+            await dead_letters.add(connection, self.line, list(filtered.letters.values()))
         await PROGRESS.advance(connection, self.line, [_advance(run) for run in batch.runs])
         await self.failpoints.reached(WorkerFailpoint.BEFORE_COMMIT)
         return applied
 
-    async def _resolve(self, connection: Connection, sifted: Sifted) -> IdentityResolution:
-        points = [content.touchpoint for _, content in sifted.fresh.values()]
+    async def _resolve(self, connection: Connection, filtered: FilteredBatch) -> IdentityResolution:
+        points = [content.touchpoint for _, content in filtered.fresh.values()]
         resolution = await self.resolver.resolve(connection, points)
         for key in resolution.nobody:
-            item, _ = sifted.fresh.pop(key)
-            sifted.refuse(item, PoisonCode.NO_USABLE_IDENTIFIER)
+            item, _ = filtered.fresh.pop(key)
+            filtered.refuse(item, PoisonCode.NO_USABLE_IDENTIFIER)
         return resolution
 
-    def _news(self, sifted: Sifted, resolution: IdentityResolution) -> dict[CustomerId, CustomerUpdate]:
+    def _news(self, filtered: FilteredBatch, resolution: IdentityResolution) -> dict[CustomerId, CustomerUpdate]:
         fresh: dict[CustomerId, list[NewTouchpoint]] = {customer: [] for customer in resolution.absorbed}
         latest: dict[CustomerId, BatchRecord] = {}
-        for key, (item, content) in sifted.fresh.items():
+        for key, (item, content) in filtered.fresh.items():
             customer = resolution.owners[key]
             fresh.setdefault(customer, []).append(self._fresh(item, content))
             latest[customer] = item
@@ -117,19 +117,19 @@ class BatchTransaction:
 
 def _account(
     batch: Batch[BatchRecord],
-    sifted: Sifted,
+    filtered: FilteredBatch,
     resolution: IdentityResolution,
     news: dict[CustomerId, CustomerUpdate],
     written: WriteCounts,
-) -> Applied:
-    broken = {place for place, letter in sifted.letters.items() if letter.code != PoisonCode.ID_CONFLICT}
-    return Applied(
+) -> AppliedBatch:
+    broken = {place for place, letter in filtered.letters.items() if letter.code != PoisonCode.ID_CONFLICT}
+    return AppliedBatch(
         runs=batch.runs,
-        touchpoints=len(sifted.fresh),
+        touchpoints=len(filtered.fresh),
         late=sum(one.late for customer in news.values() for one in customer.fresh),
-        duplicates=sifted.duplicates,
+        duplicates=filtered.duplicates,
         merges=sum(len(absorbed) for absorbed in resolution.absorbed.values()),
-        refused=Counter(PoisonCode(letter.code) for letter in sifted.letters.values()),
+        refused=Counter(PoisonCode(letter.code) for letter in filtered.letters.values()),
         quarantined=Counter(str(one.reason) for one in resolution.quarantined),
         dead=[item.place in broken for item in batch.items],
         written=written,
@@ -154,7 +154,7 @@ def _advance(run: Run[BatchRecord]) -> Advance:
     )
 
 
-def _trace(record: Record) -> str | None:
+def _trace(record: ConsumedRecord) -> str | None:
     for name, value in record.headers:
         if name == "traceparent":
             return value.decode("ascii", "replace")

@@ -1,4 +1,4 @@
-"""Dead letters: records that can never be applied, kept with where they stood and why."""
+"""The table of dead letters: records that can never be applied, with their place in the log and the reason."""
 
 import base64
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from datetime import datetime
 
 import msgspec
 
-from services.journey.consume.intake import Record
+from services.journey.consume.intake import ConsumedRecord
 from services.runtime.log.progress import TopicLine
 from services.runtime.postgres.pools import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """What is wrong with one member of a record (`path` empty: with the whole); never quotes what was sent."""
+class RecordFault:
+    """What is wrong with a member of a record, or with the whole if `path` is empty. It never quotes what was sent."""
 
     path: str
     message: str
@@ -22,12 +22,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A record that is passed over; `source` and `touchpoint_id` where they could be read."""
+    """A record that is skipped for good; `source` and `touchpoint_id` are given if they could be read."""
 
     partition: int
-    record: Record
+    record: ConsumedRecord
     code: str
-    faults: Sequence[Fault]
+    faults: Sequence[RecordFault]
     appended_at: datetime
     source: str | None = None
     touchpoint_id: str | None = None
@@ -63,7 +63,7 @@ async def add(connection: Connection, line: TopicLine, letters: Sequence[DeadLet
     )
 
 
-def _faults_text(faults: Sequence[Fault]) -> str:
+def _faults_text(faults: Sequence[RecordFault]) -> str:
     return msgspec.json.encode(
         [{"path": _printable(fault.path), "message": fault.message} for fault in faults]
     ).decode()

@@ -9,8 +9,8 @@ import msgspec
 
 from schemas.codec import UndecodableError
 from schemas.documents import touchpoint as touchpoint_v1
-from services.journey.consume.dead_letters import Fault
-from services.journey.consume.intake import Record
+from services.journey.consume.dead_letters import RecordFault
+from services.journey.consume.intake import ConsumedRecord
 from services.journey.domain.touchpoint import Touchpoint, fingerprint
 
 MOST_BYTES = 1024 * 1024
@@ -44,7 +44,7 @@ class PoisonRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record that is no touchpoint, with its source and id if they could be read."""
 
     code: PoisonCode
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[RecordFault, ...] = ()
     source: str | None = None
     touchpoint_id: str | None = None
 
@@ -57,12 +57,12 @@ class ReadableRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     payload: str
 
 
-def appended_at(record: Record) -> datetime:
+def appended_at(record: ConsumedRecord) -> datetime:
     """Return the broker's time of the record; a record without a time counts as appended in 1970."""
     return _EPOCH + timedelta(milliseconds=max(record.timestamp, 0))
 
 
-def decode_record(record: Record) -> ReadableRecord | PoisonRecord:
+def decode_record(record: ConsumedRecord) -> ReadableRecord | PoisonRecord:
     """Return the touchpoint in `record`, or why there is none. It never raises, whatever the log holds."""
     value = record.value
     if not value:
@@ -75,7 +75,7 @@ def decode_record(record: Record) -> ReadableRecord | PoisonRecord:
     except UnicodeDecodeError:
         return PoisonRecord(code=PoisonCode.NOT_UTF8)
     except UndecodableError as error:
-        fault = Fault(path=error.path, message=error.message)
+        fault = RecordFault(path=error.path, message=error.message)
         return PoisonRecord(code=PoisonCode.NOT_A_TOUCHPOINT, faults=(fault,), **_names(value))
     refused = _refuse(touchpoint, value)
     if refused is not None:
@@ -105,7 +105,7 @@ def _refuse(touchpoint: Touchpoint, value: bytes) -> PoisonRecord | None:
         code = PoisonCode.TIME_OUT_OF_RANGE if where else None
     if code is None:
         return None
-    fault = Fault(path=where, message=_MESSAGES[code])
+    fault = RecordFault(path=where, message=_MESSAGES[code])
     return PoisonRecord(code=code, faults=(fault,), source=touchpoint.source, touchpoint_id=touchpoint.id)
 
 

@@ -1,8 +1,8 @@
-"""The intake: what the consumer fetched and nobody has applied yet, with the claims that make it ours to apply.
+"""The intake: records that the consumer has fetched and nobody has applied yet, with the claims they belong to.
 
-A `Claim` is our right to one partition until somebody claims it after us; a `Chunk` is a run of records of one
+A `Claim` is the right to apply one partition until another worker claims it; a `Chunk` is a run of records of one
 partition, delivered under one claim. The drain loop of `transport` fills the intake, the agent in `stream` empties it.
-Knows neither Kafka nor SQL: records are anything with an offset, a time, a key, a value and headers.
+The intake knows neither Kafka nor SQL: a record is anything with an offset, a time, a key, a value and headers.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ RECLAIM_AFTER_S = 1.5
 enough for a frozen predecessor to notice, so that two workers do not fence each other in turns."""
 
 
-class Record(LoggedRecord, Protocol):
+class ConsumedRecord(LoggedRecord, Protocol):
     """One record as the consumer hands it over. `timestamp` is the broker's append time in milliseconds."""
 
     @property
@@ -31,7 +31,7 @@ class Chunk:
     """Consecutive records of one partition, oldest first, never empty."""
 
     claim: Claim
-    records: Sequence[Record]
+    records: Sequence[ConsumedRecord]
 
     @property
     def partition(self) -> int:
@@ -53,7 +53,7 @@ class Chunk:
 
 @dataclass(slots=True)
 class Intake:
-    """Claims and the bounded queue of chunks. One task fills, one empties, both in one event loop."""
+    """The claims, and the bounded queue of chunks. One task fills it and one empties it, both in one event loop."""
 
     capacity: int
     """Records the queue holds before the consumer has to wait; one chunk more may be in it."""

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from services.journey.consume import progress
 from services.journey.consume.intake import Intake
-from services.journey.consume.progress import Mark
+from services.journey.consume.progress import PartitionMark
 from services.journey.consume.transport import KAFKA_FAILURES
 from services.journey.consume.watchdog import ProgressWatch, StuckReason
 from services.journey.metrics import StreamMetrics
@@ -72,7 +72,7 @@ class LagMonitor:
         self._measure(marks, ends, asked_at)
         self._judge(marks, ends)
 
-    def _measure(self, marks: Mapping[int, Mark], ends: Mapping[int, int], now: datetime) -> None:
+    def _measure(self, marks: Mapping[int, PartitionMark], ends: Mapping[int, int], now: datetime) -> None:
         self.metrics.waiting_records.set(self.intake.waiting)
         self.metrics.partitions_claimed.set(len(self.intake.claims))
         for partition in self.intake.claims.keys() & ends.keys():
@@ -83,7 +83,7 @@ class LagMonitor:
             self.metrics.lag_records.labels(str(partition)).set(behind)
             self.metrics.lag_seconds.labels(str(partition)).set(seconds)
 
-    def _judge(self, marks: Mapping[int, Mark], ends: Mapping[int, int]) -> None:
+    def _judge(self, marks: Mapping[int, PartitionMark], ends: Mapping[int, int]) -> None:
         answered = self.assigned() or ends.keys()
         applied = {p: marks[p].next_offset if p in marks else 0 for p in answered if p in ends}
         self.watch, reason, still = self.watch.observe(

@@ -1,6 +1,6 @@
-"""The worker's rows of progress, and the moments up to which each partition is known to be applied.
+"""The table of progress: the moments up to which each partition is known to be applied.
 
-Claiming and advancing the rows is left to `runtime.log.progress`.
+Claiming and advancing the rows is left to `services.runtime.log.progress`.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ PROGRESS = ProgressTable(f"{SCHEMA}.progress", append_times=True)
 
 
 async def database_time(connection: Connection) -> datetime:
-    """Return the database's clock, the only one that decides anything."""
+    """Return the time of the database, whose clock is the only one that decides anything."""
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     return now
 
@@ -30,9 +30,9 @@ UPDATE journey.progress AS p SET caught_up_at = $5
 async def mark_caught_up(
     connection: Connection, line: TopicLine, epochs: Mapping[int, int], at: datetime, log_ends: Mapping[int, int]
 ) -> None:
-    """Note for each owned partition (with our epoch) whose end is applied that it was so at database time `at`.
+    """Mark each owned partition (with our epoch) that is applied to its end as caught up at database time `at`.
 
-    `at` must be taken before the ends are asked: what was appended before it is then applied for certain.
+    Take `at` before you ask for the ends: whatever was appended before it is then applied for certain.
     """
     owned = sorted(epochs.keys() & log_ends.keys())
     await connection.execute(
@@ -41,8 +41,8 @@ async def mark_caught_up(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """Up to when a partition is applied, in the broker's and the database's time."""
+class PartitionMark:
+    """Up to when a partition is applied, in the times of the broker and of the database."""
 
     partition: int
     next_offset: int
@@ -56,7 +56,7 @@ SELECT partition, next_offset, applied_append_time, caught_up_at, replay_append_
   FROM journey.progress WHERE line = $1 AND topic = $2 ORDER BY partition"""
 
 
-async def marks(connection: Connection, line: TopicLine) -> list[Mark]:
+async def marks(connection: Connection, line: TopicLine) -> list[PartitionMark]:
     """Return the marks of all partitions of the line, read without locks."""
     rows = await connection.fetch(_MARKS, line.name, line.topic)
-    return [Mark(**dict(row)) for row in rows]
+    return [PartitionMark(**dict(row)) for row in rows]

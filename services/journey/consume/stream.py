@@ -14,7 +14,7 @@ from faust.types import TopicT
 
 from services.journey.consume.batch_size import BatchSize
 from services.journey.consume.intake import Chunk
-from services.journey.consume.transport import JourneyApp, Wiring, broker_urls
+from services.journey.consume.transport import JourneyApp, TransportWiring, broker_urls
 from services.journey.settings import WorkerProcessSettings
 from services.runtime.addresses.brokers import Brokers
 
@@ -25,7 +25,7 @@ for a stopped database, and an evicted member without partitions never comes bac
 BatchWork = Callable[[Sequence[Chunk]], Awaitable[None]]
 
 
-def build_app(settings: WorkerProcessSettings, wiring: Wiring) -> JourneyApp:
+def build_app(settings: WorkerProcessSettings, wiring: TransportWiring) -> JourneyApp:
     """Return the app, not started. It declares no topics, keeps no tables and serves no web pages."""
     session_s = settings.worker.session_timeout_s
     app = JourneyApp(

@@ -5,7 +5,7 @@ replaces its per-message machinery, which costs ten times the work it carries, a
 come from and go to PostgreSQL, Kafka's committed offset is only a lag indicator. It overrides private names of exactly
 faust-streaming 0.15.3; `tests/unit/journey/test_faust_internals.py` fails when any of them changes.
 
-Deciding (claims, trimming, holes) is left to `intake`, is it the same log to `runtime.log`, applying to `apply`.
+Claims, gaps and the identity of the log are left to `services.runtime.log`, applying to `services.journey.apply`.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from faust.types.transports import ConsumerT, TransportT
 from mode import Service
 from yarl import URL
 
-from services.journey.consume.intake import Chunk, Intake, Record
+from services.journey.consume.intake import Chunk, ConsumedRecord, Intake
 from services.runtime.log.claims import Claim, ExaminedClaim, Ledger, LogBounds, claim_and_examine
 from services.runtime.log.gaps import Hole, continue_at
 from services.runtime.log.identity import LogRefusedError, LogVerdict
@@ -51,17 +51,17 @@ class HoleFoundError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wiring:
-    """What the transport is wired to. `fatal` is told the failure after which the worker must not go on."""
+class TransportWiring:
+    """The parts that the transport uses. `fatal` is called with the failure after which the worker must not go on."""
 
     topic: str
     intake: Intake
     ledger: Ledger
     log: LogBounds
-    fatal: "Fatal"
+    fatal: "FatalCallback"
 
 
-class Fatal(Protocol):
+class FatalCallback(Protocol):
     """The end of the worker, with the reason."""
 
     def __call__(self, error: BaseException, /) -> None: ...
@@ -112,7 +112,7 @@ class ChunkConsumer(driver.Consumer):
     """The group generation under which the present claims were made; None asks the drain loop to claim afresh."""
 
     @property
-    def wiring(self) -> Wiring:
+    def wiring(self) -> TransportWiring:
         """What the app was wired to."""
         return cast("JourneyApp", self.app).wiring
 
@@ -205,18 +205,18 @@ class ChunkConsumer(driver.Consumer):
             _log.info("partition claimed", partition=claim.partition, epoch=claim.epoch, next_offset=claim.cursor)
         return True
 
-    async def _read_at(self, offsets: Mapping[int, int]) -> dict[int, Record]:
+    async def _read_at(self, offsets: Mapping[int, int]) -> dict[int, ConsumedRecord]:
         await self.seek_wait({self._tp(partition): offset for partition, offset in offsets.items()})
         return await self._first_records(set(offsets))
 
-    async def _first_records(self, partitions: set[int]) -> dict[int, Record]:
-        found: dict[int, Record] = {}
+    async def _first_records(self, partitions: set[int]) -> dict[int, ConsumedRecord]:
+        found: dict[int, ConsumedRecord] = {}
         deadline = self.loop.time() + PROBE_WITHIN_S
         while partitions - found.keys() and self.loop.time() < deadline and not self._stopped.is_set():
             missing = {self._tp(partition) for partition in partitions - found.keys()}
             for tp, records in (await self._getmany(active_partitions=missing, timeout=FETCH_WAIT_S)).items():
                 if records:
-                    found.setdefault(tp.partition, cast(Record, records[0]))
+                    found.setdefault(tp.partition, cast(ConsumedRecord, records[0]))
         return found
 
     async def _fetch_chunks(self) -> None:
@@ -230,12 +230,12 @@ class ChunkConsumer(driver.Consumer):
         for tp, records in (fetched or {}).items():
             claim = claims.get(tp.partition)
             if claim is not None and tp.topic == self.wiring.topic:
-                await self._deliver(claim, cast("Sequence[Record]", records))
+                await self._deliver(claim, cast("Sequence[ConsumedRecord]", records))
         arrived = {tp.partition for tp in fetched or {}}
         for claim in [claim for partition, claim in claims.items() if partition not in arrived]:
             await self._feed(claim)
 
-    async def _deliver(self, claim: Claim, records: Sequence[Record]) -> None:
+    async def _deliver(self, claim: Claim, records: Sequence[ConsumedRecord]) -> None:
         fresh = continue_at(claim.cursor, records)
         if isinstance(fresh, Hole):
             await self._rewind(claim, fresh)
@@ -305,7 +305,7 @@ class JourneyApp(faust.App):
     """A Faust app that reads through `ChunkTransport` and leaves no files behind."""
 
     mundane_level = "debug"
-    wiring: Wiring
+    wiring: TransportWiring
 
     def _new_transport(self) -> TransportT:
         return ChunkTransport(self.conf.broker_consumer, self)

@@ -64,7 +64,7 @@ class IdentityRepairer:
         """Repair one page, one transaction after the other.
 
         Raises:
-            CustomersMergedError: workers kept merging the customers; what is repaired stays repaired.
+            WidenedError: workers kept merging the customers; what is repaired stays repaired.
         """
         done = RepairCounts()
         work: list[Callable[[Connection], Awaitable[RepairCounts]]] = []

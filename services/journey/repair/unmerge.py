@@ -61,7 +61,7 @@ class Unmerger:
         """Retract the link between two identifiers in one transaction; `by` names the person for the ledger.
 
         Raises:
-            CustomersMergedError: workers kept merging the customers; nothing has changed.
+            WidenedError: workers kept merging the customers; nothing has changed.
         """
         key: LinkKey = (one, other) if one < other else (other, one)
         for attempt in range(ATTEMPTS):
@@ -76,7 +76,7 @@ class Unmerger:
         """Give every group of identifiers that no link connects to the others a customer of its own.
 
         Raises:
-            CustomersMergedError: the customer was merged away meanwhile.
+            WidenedError: the customer was merged away meanwhile.
         """
         if not await customers.lock(connection, [customer]):
             raise WidenedError

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.journey.consume.progress import Mark
+from services.journey.consume.progress import PartitionMark
 from services.journey.store.timer_rows import TimerReach
 
 
@@ -38,7 +38,7 @@ class Horizon:
         return TimerReach(passed=reached, replayed=None if self.importing else reached)
 
 
-def stream_horizon(marks: Iterable[Mark], partitions: Iterable[int], replay_quiet: timedelta) -> Horizon:
+def stream_horizon(marks: Iterable[PartitionMark], partitions: Iterable[int], replay_quiet: timedelta) -> Horizon:
     """Return the horizon of a topic with these `partitions`.
 
     A partition has come as far as its latest applied record, or as the last moment at which all of it was applied. A
@@ -61,7 +61,7 @@ def stream_horizon(marks: Iterable[Mark], partitions: Iterable[int], replay_quie
     )
 
 
-def _passed(mark: Mark | None) -> datetime | None:
+def _passed(mark: PartitionMark | None) -> datetime | None:
     if mark is None:
         return None
     return max((at for at in (mark.applied_append_time, mark.caught_up_at) if at is not None), default=None)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.journey.consume.progress import Mark
+from services.journey.consume.progress import PartitionMark
 from services.journey.timers.horizon import stream_horizon
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -18,8 +18,8 @@ def minute(number: float | None) -> datetime | None:
 
 def mark(
     partition: int, applied: float | None = None, caught_up: float | None = None, replay: float | None = None
-) -> Mark:
-    return Mark(
+) -> PartitionMark:
+    return PartitionMark(
         partition=partition,
         next_offset=1,
         applied_append_time=minute(applied),
@@ -39,7 +39,7 @@ def mark(
         pytest.param([], None, id="nothing known at all"),
     ],
 )
-def test_the_horizon_is_where_every_partition_has_been(marks: list[Mark], passed: float | None) -> None:
+def test_the_horizon_is_where_every_partition_has_been(marks: list[PartitionMark], passed: float | None) -> None:
     assert stream_horizon(marks, range(2), QUIET).passed == minute(passed)
 
 
