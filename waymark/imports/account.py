@@ -1,4 +1,4 @@
-"""Keeps account of an import: what became of each row, and the problems by what is wrong and in which column."""
+"""Counts an import: the status of each row, and the problems grouped by kind and column."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,15 +6,14 @@ from enum import IntEnum
 
 from schemas.identifiers import spelling
 from waymark.console import say
-from waymark.imports.mapping.recipe import Document, Problem, year_problem
+from waymark.imports.mapping.recipe import Document, LineProblem, year_problem
 
 MOST_GROUPS = 1000
 """Of distinct problems; what comes after that is counted together."""
 
 
-class Fate(IntEnum):
-    """What became of a row: the worst of what became of its touchpoints. A row that no entry of the mapping wants is
-    skipped."""
+class RowStatus(IntEnum):
+    """The result of a row: the worst of its touchpoints' results. A row that no mapping entry wants is skipped."""
 
     SKIPPED = 0
     WAITING = 1
@@ -23,15 +22,15 @@ class Fate(IntEnum):
     REJECTED = 4
 
 
-class Rows:
-    """Every row has one fate, so the counts add up to the rows read."""
+class RowStatuses:
+    """Keeps one status for every row, so that the counts add up to the rows read."""
 
     def __init__(self) -> None:
         self._fates = bytearray()
 
     def read(self, *, touchpoints: int, problems: int) -> int:
         """Take the next row; return its number, from 0."""
-        self._fates.append(Fate.REJECTED if problems else Fate.WAITING if touchpoints else Fate.SKIPPED)
+        self._fates.append(RowStatus.REJECTED if problems else RowStatus.WAITING if touchpoints else RowStatus.SKIPPED)
         return len(self._fates) - 1
 
     def settle(self, row: int, fate: int) -> None:
@@ -40,15 +39,18 @@ class Rows:
 
     def counts(self) -> dict[str, int]:
         """Return `read`, and how many of those were accepted, duplicate, rejected and skipped."""
-        named = {fate.name.lower(): self._fates.count(fate) for fate in (Fate.ACCEPTED, Fate.DUPLICATE, Fate.REJECTED)}
-        return {"read": len(self._fates), **named, "skipped": self._fates.count(Fate.SKIPPED)}
+        named = {
+            fate.name.lower(): self._fates.count(fate)
+            for fate in (RowStatus.ACCEPTED, RowStatus.DUPLICATE, RowStatus.REJECTED)
+        }
+        return {"read": len(self._fates), **named, "skipped": self._fates.count(RowStatus.SKIPPED)}
 
 
 @dataclass(slots=True)
-class Group:
+class ProblemGroup:
     """Problems that are the same but for the line; `years` holds the first and the last year that was not taken."""
 
-    first: Problem
+    first: LineProblem
     count: int = 0
     years: tuple[int, int] | None = None
 
@@ -61,25 +63,25 @@ class Group:
         return year_problem(str(low) if low == high else f"{low}–{high}")
 
 
-class Groups:
+class ProblemGroups:
     """Counts problems by code, field, column and message."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple[str, str, str, str], Group] = {}
+        self._groups: dict[tuple[str, str, str, str], ProblemGroup] = {}
 
-    def __call__(self, problem: Problem) -> None:
+    def __call__(self, problem: LineProblem) -> None:
         """Count one."""
         said = "" if problem.year is not None else problem.message
         key = (problem.code, problem.field, problem.column, said)
         if key not in self._groups and len(self._groups) >= MOST_GROUPS:
             key = (problem.code, "", "", "")
-        group = self._groups.setdefault(key, Group(problem))
+        group = self._groups.setdefault(key, ProblemGroup(problem))
         group.count += 1
         if problem.year is not None:
             low, high = group.years or (problem.year, problem.year)
             group.years = (min(low, problem.year), max(high, problem.year))
 
-    def worst(self) -> list[Group]:
+    def worst(self) -> list[ProblemGroup]:
         """Return the groups, the largest first."""
         return sorted(self._groups.values(), key=lambda group: (-group.count, group.first.line))
 

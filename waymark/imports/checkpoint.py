@@ -1,4 +1,4 @@
-"""How far an import came, so that the same command goes on where it was stopped. Ids make a repeat harmless anyway."""
+"""Remembers how far an import came, so that the same command resumes it. Stable ids make a repeat harmless anyway."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from services.runtime.credentials.api_keys import parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """What became of the touchpoints so far. `sent` is the position in event order; `reasons` counts rejections."""
+class ImportCounts:
+    """The results of the touchpoints so far. `sent` is the position in event order; `reasons` counts rejections."""
 
     sent: int = 0
     accepted: int = 0
@@ -20,14 +20,14 @@ class Tally:
     rejected: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
 
-    def reject(self, code: str, count: int = 1) -> "Tally":
+    def reject(self, code: str, count: int = 1) -> "ImportCounts":
         """One more (or some more) rejected for a reason."""
         reasons = {**self.reasons, code: self.reasons.get(code, 0) + count}
         return replace(self, rejected=self.rejected + count, reasons=reasons)
 
 
-class Checkpoint:
-    """One import of one file by one mapping into one Waymark, remembered in two files of its own.
+class ImportCheckpoint:
+    """One import of one file by one mapping into one Waymark, remembered in two files.
 
     One has the tally, the other a byte for each touchpoint sent, in event order: its fate.
     """
@@ -36,10 +36,10 @@ class Checkpoint:
         self.path = folder / f"{name}.json"
         self._fates = folder / f"{name}.fates"
 
-    def load(self) -> Tally | None:
+    def load(self) -> ImportCounts | None:
         """What was done before, or None when this is the first time (or the note is spoilt)."""
         try:
-            tally = Tally(**orjson.loads(self.path.read_bytes()))
+            tally = ImportCounts(**orjson.loads(self.path.read_bytes()))
         except (OSError, orjson.JSONDecodeError, TypeError):
             return None
         return tally if len(self.fates(tally.sent)) == tally.sent else None
@@ -51,7 +51,7 @@ class Checkpoint:
         except OSError:
             return b""
 
-    def save(self, tally: Tally, fates: bytes) -> None:
+    def save(self, tally: ImportCounts, fates: bytes) -> None:
         """Note how far it is, whole or not at all; `fates` are those of the batch that was sent last."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._fates.open("r+b" if self._fates.exists() else "w+b") as file:

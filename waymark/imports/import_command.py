@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from waymark.console import CommandError, err, masked, say
-from waymark.imports.summary import Rehearsal, complain, sum_up
+from waymark.imports.summary import DryRunSummary, complain, sum_up
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from waymark.imports.checkpoint import Checkpoint
-    from waymark.imports.run import ProblemFile, Result, Source
+    from waymark.imports.checkpoint import ImportCheckpoint
+    from waymark.imports.run import ImportFile, ImportResult, ProblemFile
 
 File = Annotated[
     Path,
@@ -104,18 +104,18 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Read, check, send, sum up. Exits with 1 when anything was rejected."""
-    from waymark.imports.mapping.mapping_file import MappingError
+    from waymark.imports.mapping.mapping_file import MappingFileError
     from waymark.imports.mapping.recipe import load
-    from waymark.imports.run import Source
+    from waymark.imports.run import ImportFile
 
     try:
-        source = Source(path=file, mapping=None if mapping is None else load(mapping))
+        source = ImportFile(path=file, mapping=None if mapping is None else load(mapping))
         if dry_run:
             _rehearse(source, as_json=as_json)
             return
         files = [file] if mapping is None else [file, mapping]
         _perform(source, files, _Order(key=key, restart=restart, wait_s=wait, as_json=as_json))
-    except MappingError as error:
+    except MappingFileError as error:
         raise CommandError("the mapping cannot be used:\n  " + "\n  ".join(error.problems)) from error
 
 
@@ -129,13 +129,13 @@ class _Order:
     as_json: bool
 
 
-def _rehearse(source: "Source", *, as_json: bool) -> None:
+def _rehearse(source: "ImportFile", *, as_json: bool) -> None:
     """Make everything, send nothing."""
     from waymark.imports.run import make, repeated
-    from waymark.imports.spool import Spool
+    from waymark.imports.spool import TouchpointSpool
 
-    rehearsal = Rehearsal(source, os.environ.get("WAYMARK_INGEST_PHONE_REGION", "KR"))
-    with _progress() as progress, Spool() as spool:
+    rehearsal = DryRunSummary(source, os.environ.get("WAYMARK_INGEST_PHONE_REGION", "KR"))
+    with _progress() as progress, TouchpointSpool() as spool:
         listener = ProgressListener(progress)
         for line, (documents, problems) in make(source, rehearsal.warn):
             rehearsal.take(documents, problems)
@@ -150,8 +150,8 @@ def _rehearse(source: "Source", *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _perform(source: "Source", files: list[Path], order: _Order) -> None:
-    from waymark.imports.checkpoint import Checkpoint, name_of
+def _perform(source: "ImportFile", files: list[Path], order: _Order) -> None:
+    from waymark.imports.checkpoint import ImportCheckpoint, name_of
     from waymark.imports.run import ProblemFile
     from waymark.target import data_dir, find_target
 
@@ -164,7 +164,7 @@ def _perform(source: "Source", files: list[Path], order: _Order) -> None:
         )
     folder = data_dir(os.environ) / "imports"
     name = name_of(files, target.ingest, key)
-    checkpoint = Checkpoint(folder, name)
+    checkpoint = ImportCheckpoint(folder, name)
     if order.restart:
         checkpoint.clear()
     before = checkpoint.load()
@@ -182,7 +182,7 @@ def _perform(source: "Source", files: list[Path], order: _Order) -> None:
         raise typer.Exit(1)
 
 
-def _stopped(checkpoint: "Checkpoint", problems: "ProblemFile") -> None:
+def _stopped(checkpoint: "ImportCheckpoint", problems: "ProblemFile") -> None:
     """Say where Ctrl-C left it; what is of no use to the next run goes."""
     tally = checkpoint.load()
     if tally is None:
@@ -198,8 +198,8 @@ def _stopped(checkpoint: "Checkpoint", problems: "ProblemFile") -> None:
 
 
 def _send(
-    source: "Source", url: str, key: str, checkpoint: "Checkpoint", problems: "ProblemFile", wait_s: float
-) -> "Result":
+    source: "ImportFile", url: str, key: str, checkpoint: "ImportCheckpoint", problems: "ProblemFile", wait_s: float
+) -> "ImportResult":
     import httpx2
 
     from waymark.imports.run import Import
@@ -250,5 +250,5 @@ class ProgressListener:
         self._progress.update(self._sending, completed=sent, rate=f"{task.speed or 0:,.0f}/s")
 
     def warn(self, text: str) -> None:
-        """Something is odd."""
+        """Print a warning about the file."""
         complain(text)

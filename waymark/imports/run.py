@@ -1,4 +1,4 @@
-"""An import from beginning to end: read, check, sort, send, remember. Says how it goes on through a `Listener`."""
+"""Runs an import from beginning to end: reads, checks, sorts, sends, and remembers. Reports to an `ImportListener`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,27 +9,27 @@ from typing import Protocol
 import orjson
 
 from waymark.console import say
-from waymark.imports.account import Fate, Groups, Rows
-from waymark.imports.checkpoint import Checkpoint, Tally
+from waymark.imports.account import ProblemGroups, RowStatus, RowStatuses
+from waymark.imports.checkpoint import ImportCheckpoint, ImportCounts
 from waymark.imports.formats.rows import NAMED_BY_ROWS, format_of, read_jsonl, rows_of
 from waymark.imports.mapping import mapping_file as mappings
 from waymark.imports.mapping.column_names import BUILT_IN
-from waymark.imports.mapping.mapping_file import MappingError
-from waymark.imports.mapping.recipe import Document, Problem, Recipe, check
-from waymark.imports.mapping.values import Line, Row
-from waymark.imports.sending import Outcome, Sender, batches
-from waymark.imports.spool import Repeats, Spool
+from waymark.imports.mapping.mapping_file import MappingFileError
+from waymark.imports.mapping.recipe import Document, LineProblem, RowRecipe, check
+from waymark.imports.mapping.values import NumberedRow, Row
+from waymark.imports.sending import BatchSender, SentResult, batches
+from waymark.imports.spool import RepeatedIds, TouchpointSpool
 
-Made = tuple[list[Document], list[Problem]]
+Made = tuple[list[Document], list[LineProblem]]
 LONGEST_COUNT = 7
 """Digits of an id that may just count."""
 NAMES_FROM_ROWS = 1000
 """How many rows are asked for their columns where a file has no header."""
-FATES = {"accepted": Fate.ACCEPTED, "duplicate": Fate.DUPLICATE, "rejected": Fate.REJECTED}
+FATES = {"accepted": RowStatus.ACCEPTED, "duplicate": RowStatus.DUPLICATE, "rejected": RowStatus.REJECTED}
 
 
-class Listener(Protocol):
-    """Who wants to hear how an import goes on."""
+class ImportListener(Protocol):
+    """Hears how an import goes on."""
 
     def reading(self, lines: int) -> None:
         """So many lines are read."""
@@ -42,24 +42,24 @@ class Listener(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ImportFile:
     """A file and how to understand it; without a mapping it is JSON Lines of native touchpoints."""
 
     path: Path
-    mapping: mappings.Mapping | None = None
+    mapping: mappings.MappingFile | None = None
 
 
 @dataclass(slots=True, kw_only=True)
-class Result:
-    """What an import did. `warnings` are those that the listener heard."""
+class ImportResult:
+    """What an import did. `warnings` are those that the listener received."""
 
-    tally: Tally = field(default_factory=Tally)
-    rows: Rows = field(default_factory=Rows)
-    repeats: Repeats = field(default_factory=Repeats)
+    tally: ImportCounts = field(default_factory=ImportCounts)
+    rows: RowStatuses = field(default_factory=RowStatuses)
+    repeats: RepeatedIds = field(default_factory=RepeatedIds)
     warnings: list[str] = field(default_factory=list)
 
 
-def make(source: Source, on_warning: Callable[[str], None] = lambda _: None) -> Iterator[tuple[int, Made]]:
+def make(source: ImportFile, on_warning: Callable[[str], None] = lambda _: None) -> Iterator[tuple[int, Made]]:
     """Line by line: its number, the touchpoints that it becomes, and what is wrong with it.
 
     Raises:
@@ -68,7 +68,7 @@ def make(source: Source, on_warning: Callable[[str], None] = lambda _: None) -> 
     if source.mapping is None:
         yield from _native(source.path)
         return
-    recipe = Recipe(source.mapping)
+    recipe = RowRecipe(source.mapping)
     if recipe.shift is not None and recipe.shift.latest is not None:
         _settle(source, recipe)
     for doubt in recipe.doubts:
@@ -76,7 +76,7 @@ def make(source: Source, on_warning: Callable[[str], None] = lambda _: None) -> 
     seen = _Seen(recipe.columns)
     for line in _lines(source, source.mapping, recipe):
         if line.row is None:
-            yield line.number, ([], [Problem(line=line.number, code="unreadable_line", message=line.problem)])
+            yield line.number, ([], [LineProblem(line=line.number, code="unreadable_line", message=line.problem)])
             continue
         seen.look_at(line.row)
         documents, problems = recipe.touchpoints(line.number, line.row)
@@ -129,14 +129,14 @@ class _Seen:
 def _native(path: Path) -> Iterator[tuple[int, Made]]:
     for number, document, problem in read_jsonl(path):
         if problem:
-            yield number, ([], [Problem(line=number, code="unreadable_line", message=problem)])
+            yield number, ([], [LineProblem(line=number, code="unreadable_line", message=problem)])
             continue
         touchpoint = {**document, "replay": True}
         problems = check(number, touchpoint)
         yield number, ([] if problems else [touchpoint], problems)
 
 
-def _lines(source: Source, mapping: mappings.Mapping, recipe: Recipe) -> Iterator[Line]:
+def _lines(source: ImportFile, mapping: mappings.MappingFile, recipe: RowRecipe) -> Iterator[NumberedRow]:
     """Rows, where the mapping wants it with the columns that every file has, and without texts that mean nothing."""
     own = recipe.columns & BUILT_IN
     nothing = frozenset(text.strip() for text in mapping.empty)
@@ -150,21 +150,21 @@ def _lines(source: Source, mapping: mappings.Mapping, recipe: Recipe) -> Iterato
         yield line if row is line.row else replace(line, row=row)
 
 
-def _settle(source: Source, recipe: Recipe) -> None:
+def _settle(source: ImportFile, recipe: RowRecipe) -> None:
     """Read the file once for its latest time, from which on the shift is known."""
     if source.mapping is None or recipe.shift is None:
         return
-    unmoved = Recipe(replace_shift(source.mapping))
+    unmoved = RowRecipe(replace_shift(source.mapping))
     latest: datetime | None = None
     for line in _lines(source, source.mapping, recipe):
         for moment in unmoved.times(line.row) if line.row is not None else ():
             latest = moment if latest is None else max(latest, moment)
     if latest is None:
-        raise MappingError(["`shift` wants the file's latest time, and no row has one that can be read"])
+        raise MappingFileError(["`shift` wants the file's latest time, and no row has one that can be read"])
     recipe.shift.settle(latest)
 
 
-def replace_shift(mapping: mappings.Mapping) -> mappings.Mapping:
+def replace_shift(mapping: mappings.MappingFile) -> mappings.MappingFile:
     """The mapping that leaves times where they are."""
     import msgspec
 
@@ -174,16 +174,16 @@ def replace_shift(mapping: mappings.Mapping) -> mappings.Mapping:
 class Import:
     """One import. `on_problem` hears of every line and touchpoint that was not taken, with its reason."""
 
-    def __init__(self, source: Source, listener: Listener, on_problem: Callable[[Problem], None]) -> None:
+    def __init__(self, source: ImportFile, listener: ImportListener, on_problem: Callable[[LineProblem], None]) -> None:
         self._source = source
         self._listener = listener
         self._on_problem = on_problem
-        self._rows = Rows()
+        self._rows = RowStatuses()
         self._warnings: list[str] = []
 
-    def run(self, sender: Sender, checkpoint: Checkpoint) -> Result:
+    def run(self, sender: BatchSender, checkpoint: ImportCheckpoint) -> ImportResult:
         """Do it, going on from the checkpoint where there is one; clears it at the end."""
-        with Spool() as spool:
+        with TouchpointSpool() as spool:
             before = checkpoint.load()
             refused = self._fill(spool, heard=before is not None)
             repeats = spool.repeats()
@@ -201,11 +201,11 @@ class Import:
                 checkpoint.save(tally, self._settled([item.row for item in batch], outcomes))
                 self._listener.sending(tally.sent, len(spool))
         checkpoint.clear()
-        return Result(tally=tally, rows=self._rows, repeats=repeats, warnings=self._warnings)
+        return ImportResult(tally=tally, rows=self._rows, repeats=repeats, warnings=self._warnings)
 
-    def _fill(self, spool: Spool, *, heard: bool) -> Tally:
+    def _fill(self, spool: TouchpointSpool, *, heard: bool) -> ImportCounts:
         """Read everything; `heard` when an earlier run reported the problems already."""
-        tally = Tally()
+        tally = ImportCounts()
         for line, (documents, problems) in make(self._source, self._warn):
             row = self._rows.read(touchpoints=len(documents), problems=len(problems))
             for document in documents:
@@ -216,7 +216,7 @@ class Import:
             self._listener.reading(line)
         return tally
 
-    def _settled(self, rows: Sequence[int], outcomes: Sequence[Outcome]) -> bytes:
+    def _settled(self, rows: Sequence[int], outcomes: Sequence[SentResult]) -> bytes:
         """Note what became of the rows of a batch; return the fates of its touchpoints, in the batch's order."""
         fates = bytearray(len(rows))
         for outcome in outcomes:
@@ -225,13 +225,15 @@ class Import:
             self._rows.settle(row, fate)
         return bytes(fates)
 
-    def _count(self, tally: Tally, outcome: Outcome) -> Tally:
+    def _count(self, tally: ImportCounts, outcome: SentResult) -> ImportCounts:
         if outcome.status == "accepted":
             return replace(tally, accepted=tally.accepted + 1)
         if outcome.status == "duplicate":
             return replace(tally, duplicate=tally.duplicate + 1)
         self._on_problem(
-            Problem(line=outcome.line, code=outcome.code, field=outcome.field, message=outcome.message, id=outcome.id)
+            LineProblem(
+                line=outcome.line, code=outcome.code, field=outcome.field, message=outcome.message, id=outcome.id
+            )
         )
         return tally.reject(outcome.code)
 
@@ -240,7 +242,7 @@ class Import:
         self._listener.warn(text)
 
 
-def repeated(repeats: Repeats) -> str:
+def repeated(repeats: RepeatedIds) -> str:
     """What to say of ids that the mapping makes more than once."""
     lines = ", ".join(str(line) for line in repeats.lines)
     told = say(
@@ -262,10 +264,10 @@ class ProblemFile:
     def __init__(self, path: Path, *, append: bool = False) -> None:
         self.path = path
         self._append = append
-        self.groups = Groups()
+        self.groups = ProblemGroups()
         self.count = 0
 
-    def __call__(self, problem: Problem) -> None:
+    def __call__(self, problem: LineProblem) -> None:
         """Write one down."""
         mode = "ab" if self.count or self._append else "wb"
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Posts touchpoints to ingest in batches, in order, and waits while it cannot take them, which it says."""
+"""Posts touchpoints to ingest in batches, in order, and waits, with a notice, while ingest is unavailable."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import Protocol
 import httpx2
 
 from waymark.console import CommandError, masked, say
-from waymark.imports.spool import Spooled
+from waymark.imports.spool import SpooledTouchpoint
 from waymark.producer import exchange
 from waymark.producer.exchange import IngestAnswer, RequestRefused, TouchpointResult, TouchpointStatus
 
@@ -24,16 +24,16 @@ SILENCE_S = 3.0
 SAY_AGAIN_S = 30.0
 
 
-class Sender(Protocol):
-    """Whoever takes a batch."""
+class BatchSender(Protocol):
+    """Takes one batch of touchpoints after the other."""
 
-    def send(self, batch: Sequence[Spooled]) -> list["Outcome"]:
+    def send(self, batch: Sequence[SpooledTouchpoint]) -> list["SentResult"]:
         """Send until every touchpoint has an answer that is final."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """The final answer about one touchpoint: `status` is accepted, duplicate or rejected; `position` is its place."""
+class SentResult:
+    """The final result of one touchpoint: `status` is accepted, duplicate or rejected; `position` is its place."""
 
     line: int
     status: str
@@ -44,9 +44,11 @@ class Outcome:
     message: str = ""
 
 
-def batches(spooled: Iterable[Spooled], *, most: int = BATCH, most_bytes: int = BATCH_BYTES) -> Iterator[list[Spooled]]:
+def batches(
+    spooled: Iterable[SpooledTouchpoint], *, most: int = BATCH, most_bytes: int = BATCH_BYTES
+) -> Iterator[list[SpooledTouchpoint]]:
     """Lists of at most so many touchpoints and bytes, none empty."""
-    batch: list[Spooled] = []
+    batch: list[SpooledTouchpoint] = []
     size = 0
     for item in spooled:
         if batch and (len(batch) == most or size + len(item.raw) > most_bytes):
@@ -58,7 +60,7 @@ def batches(spooled: Iterable[Spooled], *, most: int = BATCH, most_bytes: int = 
         yield batch
 
 
-class Waiting:
+class WaitNotice:
     """Says what an import waits for: soon, then now and then, and when it is over. Used from two threads."""
 
     def __init__(self, url: str, patience_s: float, tell: Callable[[str], None]) -> None:
@@ -118,16 +120,16 @@ class IngestSender:
         self._headers = exchange.headers(key)
         self._sleep = sleep
         self._patience_s = patience_s
-        self._waiting = Waiting(url, patience_s, tell)
+        self._waiting = WaitNotice(url, patience_s, tell)
         self._why = ""
 
-    def send(self, batch: Sequence[Spooled]) -> list[Outcome]:
+    def send(self, batch: Sequence[SpooledTouchpoint]) -> list[SentResult]:
         """Send until every touchpoint has a final answer.
 
         Raises:
             CommandError: ingest refuses the key or the request, or has not taken anything for minutes.
         """
-        outcomes: list[Outcome] = []
+        outcomes: list[SentResult] = []
         left = list(enumerate(batch))
         waited = 0.0
         vain = 0
@@ -158,7 +160,7 @@ class IngestSender:
             self._sleep(pause)
             waited += pause
 
-    def _post(self, batch: Sequence[Spooled]) -> IngestAnswer:
+    def _post(self, batch: Sequence[SpooledTouchpoint]) -> IngestAnswer:
         """One try: a result for each, and how long ingest asks to wait."""
         try:
             said = self._client.post(
@@ -178,9 +180,9 @@ class IngestSender:
             raise CommandError(f"ingest refuses the import ({refused})") from refused
 
 
-def _outcome(one: tuple[int, Spooled], result: TouchpointResult) -> Outcome:
+def _outcome(one: tuple[int, SpooledTouchpoint], result: TouchpointResult) -> SentResult:
     position, item = one
-    return Outcome(
+    return SentResult(
         line=item.line,
         position=position,
         status=str(result.status),

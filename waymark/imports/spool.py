@@ -15,7 +15,7 @@ SHOWN_LINES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spooled:
+class SpooledTouchpoint:
     """A touchpoint ready to send: its line in the file, its row's number from 0, and its JSON."""
 
     line: int
@@ -24,7 +24,7 @@ class Spooled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repeats:
+class RepeatedIds:
     """Touchpoints with an id that an earlier one of the file has, how many of them say something else than it, and the
     lines of the first id that is repeated."""
 
@@ -33,7 +33,7 @@ class Repeats:
     lines: tuple[int, ...] = ()
 
 
-class Spool:
+class TouchpointSpool:
     """Takes documents in file order, gives them back in event order: `(occurred_at, sequence, line)`."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Spool:
         """Put in event order; the line breaks ties, so the order is the same in every run."""
         self._index.sort()
 
-    def repeats(self) -> Repeats:
+    def repeats(self) -> RepeatedIds:
         """Return what the mapping made more than once."""
         order = sorted(range(len(self._ids)), key=self._ids.__getitem__)
         count = differing = 0
@@ -86,17 +86,17 @@ class Spool:
                 first_of_all, lines = begin, [self._lines[begin]]
             if begin == first_of_all and len(lines) < SHOWN_LINES:
                 lines.append(self._lines[here])
-        return Repeats(count=count, differing=differing, lines=tuple(lines))
+        return RepeatedIds(count=count, differing=differing, lines=tuple(lines))
 
     def rows(self, end: int) -> Iterator[int]:
         """The rows of the touchpoints before position `end` of the order."""
         return (entry[5] for entry in self._index[:end])
 
-    def read(self, start: int = 0) -> Iterator[Spooled]:
+    def read(self, start: int = 0) -> Iterator[SpooledTouchpoint]:
         """From position `start` of the order on."""
         for _, _, line, offset, length, row in self._index[start:]:
             self._file.seek(offset)
-            yield Spooled(line=line, raw=self._file.read(length), row=row)
+            yield SpooledTouchpoint(line=line, raw=self._file.read(length), row=row)
 
 
 def _digest(content: bytes) -> int:

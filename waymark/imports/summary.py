@@ -1,4 +1,4 @@
-"""What `waymark import` says at its end: what became of the rows, and what is wrong by column."""
+"""The report at the end of `waymark import`: the results of the rows, and the problems by column."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING, Any
 from waymark.console import err, out, print_json, say
 
 if TYPE_CHECKING:
-    from waymark.imports.account import Group, Groups
-    from waymark.imports.mapping.recipe import Document, Problem
-    from waymark.imports.run import ProblemFile, Result, Source
+    from waymark.imports.account import ProblemGroup, ProblemGroups
+    from waymark.imports.mapping.recipe import Document, LineProblem
+    from waymark.imports.run import ImportFile, ImportResult, ProblemFile
 
 SHOWN = 3
 LOOKED_AT = 20
 GROUPS = 10
 
 
-class Rehearsal:
-    """Collects what a dry run shows. `region` is that of phone numbers without a country code."""
+class DryRunSummary:
+    """Collects and shows the result of a dry run."""
 
-    def __init__(self, source: "Source", region: str) -> None:
-        from waymark.imports.account import Groups, Nobodies, Rows
+    def __init__(self, source: "ImportFile", region: str) -> None:
+        from waymark.imports.account import Nobodies, ProblemGroups, RowStatuses
 
         self._source = source
-        self._rows = Rows()
-        self._groups = Groups()
+        self._rows = RowStatuses()
+        self._groups = ProblemGroups()
         self._nobodies = Nobodies(region)
         self._shown: list[Document] = []
-        self._problems: list[Problem] = []
+        self._problems: list[LineProblem] = []
         self._warnings: list[str] = []
         self._touchpoints = 0
         self.bad_rows = 0
 
-    def take(self, documents: "Sequence[Document]", problems: "Sequence[Problem]") -> None:
+    def take(self, documents: "Sequence[Document]", problems: "Sequence[LineProblem]") -> None:
         """Take what became of a row."""
         self._rows.read(touchpoints=len(documents), problems=len(problems))
         self._shown += documents[: max(SHOWN - len(self._shown), 0)]
@@ -45,11 +45,11 @@ class Rehearsal:
         self.bad_rows += bool(problems)
 
     def warn(self, text: str) -> None:
-        """Something is odd."""
+        """Keep a warning for the report."""
         self._warnings.append(text)
 
     def show(self, *, as_json: bool) -> None:
-        """Show it all."""
+        """Show everything that was collected."""
         counts = self._rows.counts()
         self._warnings += self._nobodies.warnings()
         if as_json:
@@ -81,8 +81,10 @@ class Rehearsal:
         )
 
 
-def sum_up(source: "Source", result: "Result", problems: "ProblemFile", seconds: float, *, as_json: bool) -> None:
-    """Show what became of a file. The rows read are those accepted, duplicate, rejected and skipped, together."""
+def sum_up(
+    source: "ImportFile", result: "ImportResult", problems: "ProblemFile", seconds: float, *, as_json: bool
+) -> None:
+    """Show the results of a file. The rows read are those accepted, duplicate, rejected and skipped, together."""
     tally, counts = result.tally, result.rows.counts()
     if as_json:
         document: dict[str, Any] = {
@@ -117,7 +119,7 @@ def sum_up(source: "Source", result: "Result", problems: "ProblemFile", seconds:
 
 
 def complain(text: str) -> None:
-    """Say on standard error that something is odd."""
+    """Print a warning on standard error."""
     err.print(f"[yellow]{say('note', '알림')}[/]", end=" ")
     err.print(text, markup=False, highlight=False)
 
@@ -130,7 +132,7 @@ def _line(name: str, count: int, style: str = "", *, after: str = "") -> None:
     out.print(f"{count:>10,}   {after}".rstrip(), highlight=False)
 
 
-def _show_groups(groups: "Groups", source: "Source") -> None:
+def _show_groups(groups: "ProblemGroups", source: "ImportFile") -> None:
     worst = groups.worst()
     for group in worst[:GROUPS]:
         more = say(f" and {group.count - 1:,} more", f" 외 {group.count - 1:,}개") if group.count > 1 else ""
@@ -143,7 +145,7 @@ def _show_groups(groups: "Groups", source: "Source") -> None:
         )
 
 
-def _cure(group: "Group", source: "Source") -> str:
+def _cure(group: "ProblemGroup", source: "ImportFile") -> str:
     """How to bring times of another age to ours: by so many years that none lies ahead."""
     if group.years is None or source.mapping is None or group.years[1] >= datetime.now().astimezone().year:
         return ""
@@ -154,7 +156,7 @@ def _cure(group: "Group", source: "Source") -> str:
     )
 
 
-def _listed(group: "Group") -> dict[str, Any]:
+def _listed(group: "ProblemGroup") -> dict[str, Any]:
     first = group.first
     return {
         "code": first.code,

@@ -10,7 +10,7 @@ from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError
 from services.journey import rulebook
 from waymark.console import CommandError
 from waymark.imports.mapping import recipe
-from waymark.imports.mapping.mapping_file import MappingError
+from waymark.imports.mapping.mapping_file import MappingFileError
 from waymark.sources import source_reading
 
 
@@ -41,7 +41,7 @@ def of_system(path: Path) -> list[str]:
 def of_mapping(path: Path) -> list[str]:
     try:
         recipe.load(path)
-    except MappingError as error:
+    except MappingFileError as error:
         return error.problems
     return []
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from waymark.console import CommandError
-from waymark.imports.formats.delimited import Layout, read_csv
+from waymark.imports.formats.delimited import CsvLayout, read_csv
 from waymark.imports.formats.encodings import EncodingError
 from waymark.imports.formats.objects import read_jsonl
-from waymark.imports.mapping.mapping_file import MappingError, parse
-from waymark.imports.mapping.values import Line
-from waymark.imports.run import Source, make
+from waymark.imports.mapping.mapping_file import MappingFileError, parse
+from waymark.imports.mapping.values import NumberedRow
+from waymark.imports.run import ImportFile, make
 
 FIELDS: dict[str, Any] = {
     "id": "{id}",
@@ -37,7 +37,7 @@ def written(folder: Path, content: str | bytes, name: str = "calls.csv") -> Path
 
 def imported(path: Path, **mapping: Any) -> tuple[list[str], list[tuple[int, str]]]:
     """The ids made, and the problems: line and text."""
-    source = Source(path=path, mapping=parse({"touchpoints": [{"fields": FIELDS}], **mapping}))
+    source = ImportFile(path=path, mapping=parse({"touchpoints": [{"fields": FIELDS}], **mapping}))
     ids, problems = [], []
     for _, (documents, found) in make(source):
         ids += [document["id"] for document in documents]
@@ -45,8 +45,8 @@ def imported(path: Path, **mapping: Any) -> tuple[list[str], list[tuple[int, str
     return ids, problems
 
 
-def lines_of(path: Path, layout: Layout | None = None) -> list[Line]:
-    return list(read_csv(path, layout or Layout(), on_columns=lambda _: None))
+def lines_of(path: Path, layout: CsvLayout | None = None) -> list[NumberedRow]:
+    return list(read_csv(path, layout or CsvLayout(), on_columns=lambda _: None))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_declared_encoding_that_is_wrong_is_told_with_the_right_one(tmp_path: 
         imported(path, encoding="ascii")
     with pytest.raises(EncodingError, match=r"not in utf-16; it looks like utf-8"):
         imported(path, encoding="utf-16")
-    with pytest.raises(MappingError, match="no encoding 'cp9499'"):
+    with pytest.raises(MappingFileError, match="no encoding 'cp9499'"):
         imported(path, encoding="cp9499")
 
 
@@ -180,7 +180,7 @@ def test_an_empty_file_is_told_as_such(tmp_path: Path, name: str) -> None:
 
 def test_columns_of_one_name_are_refused_by_name_and_both_can_be_reached(tmp_path: Path) -> None:
     path = written(tmp_path, "id,at,who,why,why\n1,2026-11-22T09:15:00Z,C-1,a,b\n")
-    with pytest.raises(MappingError) as caught:
+    with pytest.raises(MappingFileError) as caught:
         imported(path)
     assert caught.value.problems == ["the file has 2 columns called 'why': say 'why (1)' or 'why (2)'"]
     assert lines_of(path)[0].row == {
@@ -195,7 +195,7 @@ def test_columns_of_one_name_are_refused_by_name_and_both_can_be_reached(tmp_pat
 def test_a_file_without_a_header_line_has_the_columns_of_the_mapping(tmp_path: Path) -> None:
     path = written(tmp_path, f"{row(1)}\n{row(2)}\n")
     assert imported(path, columns=["id", "at", "who", "why"]) == (["c-1", "c-2"], [])
-    with pytest.raises(MappingError, match="`columns` has 'id' twice"):
+    with pytest.raises(MappingFileError, match="`columns` has 'id' twice"):
         imported(path, columns=["id", "at", "id"])
 
 
@@ -210,7 +210,7 @@ def test_a_file_without_a_header_line_has_the_columns_of_the_mapping(tmp_path: P
 def test_a_first_line_that_is_a_row_is_told_as_such_and_not_quoted(tmp_path: Path, first: str) -> None:
     path = written(tmp_path, f"{first}\n{first}\n")
     with pytest.raises(
-        MappingError, match=r"looks like a row: .* name the columns with `columns: \[\.\.\.\]`"
+        MappingFileError, match=r"looks like a row: .* name the columns with `columns: \[\.\.\.\]`"
     ) as caught:
         imported(path)
     assert not any(word in str(caught.value) for word in ("Anna", "anna", "C-1", "20,38", "1234"))
@@ -218,9 +218,9 @@ def test_a_first_line_that_is_a_row_is_told_as_such_and_not_quoted(tmp_path: Pat
 
 def test_another_delimiter_is_told_where_commas_stand_in_the_numbers(tmp_path: Path) -> None:
     path = written(tmp_path, "c-1;2026-11-22;C-1;20,38\n")
-    with pytest.raises(MappingError, match='the header is 2 columns; say `delimiter: ";"`'):
+    with pytest.raises(MappingFileError, match='the header is 2 columns; say `delimiter: ";"`'):
         imported(path)
-    with pytest.raises(MappingError) as caught:
+    with pytest.raises(MappingFileError) as caught:
         imported(written(tmp_path, "id,at,what;so\nc-1,2026-11-22,a\n"))
     assert "delimiter" not in str(caught.value)
 
@@ -234,11 +234,11 @@ def test_names_of_columns_are_found_however_they_are_spelled(tmp_path: Path) -> 
 
 def test_titles_above_the_header_and_another_delimiter_are_told(tmp_path: Path) -> None:
     path = written(tmp_path, f"Calls of November\n\n{HEADER}\n{row(1)}\n")
-    with pytest.raises(MappingError, match="say `skip_rows: 2`"):
+    with pytest.raises(MappingFileError, match="say `skip_rows: 2`"):
         imported(path)
     assert imported(path, skip_rows=2) == (["c-1"], [])
     path = written(tmp_path, f"{HEADER}\n{row(1)}\n".replace(",", ";"))
-    with pytest.raises(MappingError, match='say `delimiter: ";"`'):
+    with pytest.raises(MappingFileError, match='say `delimiter: ";"`'):
         imported(path)
     assert imported(path, delimiter=";") == (["c-1"], [])
 
@@ -255,7 +255,7 @@ def test_empty_cells_after_the_last_column_are_nothing(tmp_path: Path) -> None:
 
 def test_every_row_has_its_number_and_its_file_for_an_id(tmp_path: Path) -> None:
     fields = {**FIELDS, "id": "{file}/{row}"}
-    source = Source(
+    source = ImportFile(
         path=written(tmp_path, f"{HEADER}\n{row(1)}\nbad\n{row(1)}\n"),
         mapping=parse({"touchpoints": [{"fields": fields}]}),
     )
@@ -264,7 +264,7 @@ def test_every_row_has_its_number_and_its_file_for_an_id(tmp_path: Path) -> None
 
 def test_texts_that_mean_nothing_are_empty(tmp_path: Path) -> None:
     path = written(tmp_path, f"{HEADER}\n{row(1, 'NULL')}\n")
-    source = Source(path=path, mapping=parse({"touchpoints": [{"fields": FIELDS}], "empty": ["NULL"]}))
+    source = ImportFile(path=path, mapping=parse({"touchpoints": [{"fields": FIELDS}], "empty": ["NULL"]}))
     assert ["text" in one for _, (documents, _) in make(source) for one in documents] == [False]
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from waymark.imports.account import Groups
-from waymark.imports.mapping.mapping_file import MappingError, parse
-from waymark.imports.mapping.recipe import Problem, Recipe
-from waymark.imports.run import Source, make
+from waymark.imports.account import ProblemGroups
+from waymark.imports.mapping.mapping_file import MappingFileError, parse
+from waymark.imports.mapping.recipe import LineProblem, RowRecipe
+from waymark.imports.run import ImportFile, make
 
 MINIMAL: dict[str, Any] = {
     "id": "{case}",
@@ -21,8 +21,10 @@ MINIMAL: dict[str, Any] = {
 ROW = {"case": "T-1", "at": "2026-11-22 09:15:00", "who": "C-9", "x": "", "y": ""}
 
 
-def tried(fields: Mapping[str, Any], row: Mapping[str, str], **more: Any) -> tuple[list[dict[str, Any]], list[Problem]]:
-    recipe = Recipe(parse({"touchpoints": [{"fields": {**MINIMAL, **fields}}], **more}))
+def tried(
+    fields: Mapping[str, Any], row: Mapping[str, str], **more: Any
+) -> tuple[list[dict[str, Any]], list[LineProblem]]:
+    recipe = RowRecipe(parse({"touchpoints": [{"fields": {**MINIMAL, **fields}}], **more}))
     return recipe.touchpoints(7, {**ROW, **row})
 
 
@@ -32,7 +34,7 @@ def made(fields: Mapping[str, Any], row: Mapping[str, str], **more: Any) -> dict
     return documents[0]
 
 
-def complaint(fields: Mapping[str, Any], row: Mapping[str, str], **more: Any) -> Problem:
+def complaint(fields: Mapping[str, Any], row: Mapping[str, str], **more: Any) -> LineProblem:
     documents, problems = tried(fields, row, **more)
     assert documents == []
     assert len(problems) == 1
@@ -125,7 +127,7 @@ def test_a_text_that_is_too_long_is_cut_where_the_mapping_says_so_and_an_id_is_n
     assert made({"text": {"column": "x", "cut": 8192}}, long)["text"] == "가" * 8191 + "…"
     assert made({"text": {"column": "x", "cut": 3}}, {"x": "가나다"})["text"] == "가나다"
     assert "cut" not in complaint({"id": "{x}"}, long).message
-    with pytest.raises(MappingError, match="at least 1"):
+    with pytest.raises(MappingFileError, match="at least 1"):
         tried({"text": {"column": "x", "cut": 0}}, long)
 
 
@@ -149,7 +151,7 @@ def test_a_column_that_names_another_unit_than_seconds_is_doubted_until_the_mapp
     column: str, unit: str | None
 ) -> None:
     def doubts(spec: Any) -> list[str]:
-        return Recipe(parse({"touchpoints": [{"fields": {**MINIMAL, "wait_s": spec}}]})).doubts
+        return RowRecipe(parse({"touchpoints": [{"fields": {**MINIMAL, "wait_s": spec}}]})).doubts
 
     assert [f"say `unit: {unit}` of `wait_s`" in text for text in doubts(f"{{{column}}}")] == [True] * bool(unit)
     assert len(doubts({"column": column})) == bool(unit)
@@ -164,7 +166,7 @@ def test_date_and_time_in_two_columns_are_a_template_with_a_format() -> None:
         made({"occurred_at": "{x} {y}"}, {"x": "2026-11-22", "y": "09:15:00"})["occurred_at"] == "2026-11-22T00:15:00Z"
     )
     assert complaint({"occurred_at": spec}, {"x": "22.11.2026"}).column == "x, y"
-    with pytest.raises(MappingError, match="`column` or `template`"):
+    with pytest.raises(MappingFileError, match="`column` or `template`"):
         tried({"occurred_at": {"format": "iso", "column": "x", "template": "{y}"}}, {})
 
 
@@ -221,7 +223,7 @@ def test_a_month_without_a_day_is_told_with_its_format(text: str, form: str) -> 
 
 def test_day_and_month_may_not_change_places_within_a_column() -> None:
     spec = {"occurred_at": {"column": "x", "format": ["%d/%m/%Y", "%m/%d/%Y"]}}
-    with pytest.raises(MappingError, match="reads 05/06 as two days: keep '%d/%m/%Y' or '%m/%d/%Y'"):
+    with pytest.raises(MappingFileError, match="reads 05/06 as two days: keep '%d/%m/%Y' or '%m/%d/%Y'"):
         tried(spec, {"x": "05/06/2026"})
 
 
@@ -284,15 +286,15 @@ def test_yes_and_no_are_read_in_korean_and_german(text: str, truth: bool) -> Non
     document = made(fields, {"x": text})
     assert document["customer"]["phone"]["verified"] is truth
     assert document["attributes"] == {"vip": truth}
-    recipe = Recipe(parse({"touchpoints": [{"when": {"x": truth}, "fields": MINIMAL}]}))
+    recipe = RowRecipe(parse({"touchpoints": [{"when": {"x": truth}, "fields": MINIMAL}]}))
     assert len(recipe.touchpoints(2, {**ROW, "x": text})[0]) == 1
 
 
-def grouped(path: Path, **mapping: Any) -> tuple[list[str], Groups]:
+def grouped(path: Path, **mapping: Any) -> tuple[list[str], ProblemGroups]:
     """When touchpoints occurred, and what is wrong with the others."""
-    times, groups = [], Groups()
+    times, groups = [], ProblemGroups()
     for _, (documents, problems) in make(
-        Source(path=path, mapping=parse({"touchpoints": [{"fields": MINIMAL}], **mapping}))
+        ImportFile(path=path, mapping=parse({"touchpoints": [{"fields": MINIMAL}], **mapping}))
     ):
         times += [document["occurred_at"] for document in documents]
         for problem in problems:
@@ -321,7 +323,7 @@ def test_a_shift_keeps_every_interval_and_every_hour(tmp_path: Path) -> None:
         assert (second - first, third - second) == (timedelta(hours=24), timedelta(hours=2))
         assert first.hour == 23
     assert grouped(path, shift="to 2026-11-22")[0][-1] == "2026-11-22T01:00:00Z"
-    with pytest.raises(MappingError, match="`shift` is a span like 46y"):
+    with pytest.raises(MappingFileError, match="`shift` is a span like 46y"):
         grouped(path, shift="later")
 
 
@@ -330,5 +332,5 @@ def test_a_native_touchpoint_of_another_age_is_told_by_its_year(tmp_path: Path) 
     path.write_text(
         '{"id":"1","occurred_at":"1970-01-05T09:15:00Z","channel":"web","kind":"k","customer":{"cookie":"c"}}\n'
     )
-    [(_, (_, [problem]))] = make(Source(path=path))
+    [(_, (_, [problem]))] = make(ImportFile(path=path))
     assert (problem.code, problem.field, problem.year) == ("year_out_of_range", "occurred_at", 1970)

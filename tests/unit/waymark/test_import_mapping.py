@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from waymark.imports.mapping.mapping_file import MappingError, load, parse
-from waymark.imports.mapping.recipe import Recipe
-from waymark.imports.run import Source, make
+from waymark.imports.mapping.mapping_file import MappingFileError, load, parse
+from waymark.imports.mapping.recipe import RowRecipe
+from waymark.imports.run import ImportFile, make
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 MINIMAL: dict[str, Any] = {
@@ -21,7 +21,7 @@ ROW = {"case": "T-1", "at": "2026-11-22 09:15:00", "who": "C-9", "state": "open"
 
 def made(fields: Mapping[str, Any], row: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any]:
     """The one touchpoint that a row becomes by these fields."""
-    recipe = Recipe(parse({"touchpoints": [{"fields": {**MINIMAL, **fields}}], **more}))
+    recipe = RowRecipe(parse({"touchpoints": [{"fields": {**MINIMAL, **fields}}], **more}))
     documents, problems = recipe.touchpoints(2, {**ROW, **(row or {})})
     assert problems == []
     return documents[0]
@@ -29,7 +29,7 @@ def made(fields: Mapping[str, Any], row: Mapping[str, str] | None = None, **more
 
 def complaint(fields: Mapping[str, Any], row: Mapping[str, str] | None = None) -> str:
     """What is wrong with the row by these fields."""
-    recipe = Recipe(parse({"touchpoints": [{"fields": {**MINIMAL, **fields}}]}))
+    recipe = RowRecipe(parse({"touchpoints": [{"fields": {**MINIMAL, **fields}}]}))
     documents, problems = recipe.touchpoints(7, {**ROW, **(row or {})})
     assert documents == []
     assert [problem.line for problem in problems] == [7]
@@ -38,8 +38,8 @@ def complaint(fields: Mapping[str, Any], row: Mapping[str, str] | None = None) -
 
 def refusal(document: Any) -> list[str]:
     """What is wrong with the mapping itself."""
-    with pytest.raises(MappingError) as caught:
-        Recipe(parse(document))
+    with pytest.raises(MappingFileError) as caught:
+        RowRecipe(parse(document))
     return caught.value.problems
 
 
@@ -99,7 +99,7 @@ def test_a_row_becomes_every_touchpoint_whose_conditions_hold() -> None:
         {"when": {"n": 4}, "fields": {**MINIMAL, "id": "{case}/d"}},
         {"when": {"state": {"one_of": ["closed"]}}, "fields": {**MINIMAL, "id": "{case}/e"}},
     ]
-    documents, problems = Recipe(parse({"touchpoints": entries})).touchpoints(2, ROW)
+    documents, problems = RowRecipe(parse({"touchpoints": entries})).touchpoints(2, ROW)
     assert [document["id"] for document in documents] == ["T-1", "T-1/b", "T-1/c"]
     assert problems == []
 
@@ -149,8 +149,8 @@ def test_a_mapping_that_means_nothing_is_refused(document: Any, told: str) -> No
 
 
 def test_a_file_without_the_columns_of_the_mapping_is_refused() -> None:
-    recipe = Recipe(parse({"touchpoints": [{"when": {"seq": 0}, "fields": MINIMAL}]}))
-    with pytest.raises(MappingError) as caught:
+    recipe = RowRecipe(parse({"touchpoints": [{"when": {"seq": 0}, "fields": MINIMAL}]}))
+    with pytest.raises(MappingFileError) as caught:
         recipe.require(["case", "at"])
     assert caught.value.problems == ["the file has no columns 'seq', 'who'; it has: case, at"]
 
@@ -161,7 +161,7 @@ def test_blanks_around_a_value_hide_it_from_no_map_and_no_condition() -> None:
     row = {"case": "1", "at": "2026-11-22T09:15:00Z", "who": "C-1"}
 
     def channels(text: str, when: Any) -> list[str]:
-        recipe = Recipe(parse({"touchpoints": [{"when": {"via": when}, "fields": fields}]}))
+        recipe = RowRecipe(parse({"touchpoints": [{"when": {"via": when}, "fields": fields}]}))
         return [document["channel"] for document in recipe.touchpoints(2, {**row, "via": text})[0]]
 
     for text, found in ((" 전화 ", "phone"), ("전화\u3000", "phone"), (" fax ", "mail"), ("대면", "web")):
@@ -174,18 +174,18 @@ def test_blanks_around_a_value_hide_it_from_no_map_and_no_condition() -> None:
 def test_a_mapping_that_is_not_yaml_is_refused_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "mapping.yaml"
     path.write_text("touchpoints: [")
-    with pytest.raises(MappingError, match=r"(?s)mapping\.yaml.*line 1"):
+    with pytest.raises(MappingFileError, match=r"(?s)mapping\.yaml.*line 1"):
         load(path)
 
 
 @pytest.mark.parametrize("name", ["helpdesk/mapping.yaml", "helpdesk/mapping-with-reason.yaml"])
 def test_the_example_mappings_are_good(name: str) -> None:
-    Recipe(load(EXAMPLES / name))
+    RowRecipe(load(EXAMPLES / name))
 
 
 def test_the_call_centre_example_becomes_two_touchpoints_a_call_without_a_problem() -> None:
     folder = EXAMPLES / "callcentre"
-    lines = list(make(Source(path=folder / "calls.csv", mapping=load(folder / "mapping.yaml"))))
+    lines = list(make(ImportFile(path=folder / "calls.csv", mapping=load(folder / "mapping.yaml"))))
     assert [problems for _, (_, problems) in lines] == [[]] * 6
     first, second = lines[1][1][0]
     assert (first["id"], second["id"]) == ("2026112200031/start", "2026112200031/end")

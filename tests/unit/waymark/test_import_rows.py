@@ -5,16 +5,16 @@ import pytest
 
 from waymark.console import CommandError
 from waymark.imports.account import Nobodies
-from waymark.imports.formats.delimited import Layout
+from waymark.imports.formats.delimited import CsvLayout
 from waymark.imports.formats.rows import format_of, jsonl_rows, read_csv, read_parquet
 from waymark.imports.mapping.mapping_file import parse
-from waymark.imports.run import Source, make, repeated
-from waymark.imports.spool import Repeats, Spool
+from waymark.imports.run import ImportFile, make, repeated
+from waymark.imports.spool import RepeatedIds, TouchpointSpool
 
 
 def rows_of(path: Path, encoding: str = "utf-8-sig") -> list[tuple[int, dict[str, str] | None, str]]:
     """Line number, row and problem of each line of a CSV file."""
-    lines = read_csv(path, Layout(encoding=encoding), on_columns=lambda _: None)
+    lines = read_csv(path, CsvLayout(encoding=encoding), on_columns=lambda _: None)
     return [(line.number, None if line.row is None else dict(line.row), line.problem) for line in lines]
 
 
@@ -76,7 +76,7 @@ def test_native_lines_need_no_mapping_and_are_checked(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     good = '{"id": "1", "occurred_at": "2026-11-22T00:15:00Z", "channel": "web", "kind": "x", "customer": {"sms": "e"}}'
     path.write_text(f'{good}\n{{"id": "2"}}\nnope\n')
-    made = list(make(Source(path=path)))
+    made = list(make(ImportFile(path=path)))
     assert [len(documents) for _, (documents, _) in made] == [1, 0, 0]
     assert made[0][1][0][0]["replay"] is True
     assert {problem.line for _, (_, problems) in made for problem in problems} == {2, 3}
@@ -84,7 +84,7 @@ def test_native_lines_need_no_mapping_and_are_checked(tmp_path: Path) -> None:
 
 def test_touchpoints_leave_in_event_order_whatever_the_order_of_the_file() -> None:
     times = ["2026-01-02T00:00:00Z", "2026-01-01T10:00:00+09:00", "2026-01-01T02:00:00Z", "2026-01-01T02:00:00Z"]
-    with Spool() as spool:
+    with TouchpointSpool() as spool:
         for line, (at, sequence) in enumerate(zip(times, [0, 0, 2, 1], strict=True), start=2):
             spool.add(line, {"occurred_at": at, "sequence": sequence})
         spool.sort()
@@ -97,11 +97,11 @@ def test_a_parquet_mapping_must_fit_the_file(tmp_path: Path) -> None:
     path.write_text("case\n")
     fields = {"id": "{case}", "occurred_at": "{at}", "channel": "web", "kind": "k", "customer": {"email": "{case}"}}
     with pytest.raises(Exception, match="no column 'at'"):
-        list(make(Source(path=path, mapping=parse({"touchpoints": [{"fields": fields}]}))))
+        list(make(ImportFile(path=path, mapping=parse({"touchpoints": [{"fields": fields}]}))))
 
 
 def test_ids_that_the_mapping_repeats_are_counted_with_their_lines() -> None:
-    with Spool() as spool:
+    with TouchpointSpool() as spool:
         for line, (id_, why) in enumerate([("a", "x"), ("b", "x"), ("a", "x"), ("a", "y"), ("c", "x")], start=2):
             spool.add(line, {"id": id_, "occurred_at": "2026-01-02T00:00:00Z", "reason": why})
         found = spool.repeats()
@@ -156,7 +156,7 @@ def test_a_column_that_no_row_has_is_told(tmp_path: Path) -> None:
     path.write_text('{"case": "T-1", "at": "2026-11-22T09:15:00Z"}\n')
     fields = {"id": "{case}", "occurred_at": "{at}", "channel": "web", "kind": "k", "customer": {"email": "{mail}"}}
     told: list[str] = []
-    list(make(Source(path=path, mapping=parse({"touchpoints": [{"fields": fields}]})), told.append))
+    list(make(ImportFile(path=path, mapping=parse({"touchpoints": [{"fields": fields}]})), told.append))
     assert told == ["column 'mail' is empty in every row", "its rows have: at, case"]
 
 
@@ -168,7 +168,7 @@ def test_ids_that_only_count_are_told_since_those_of_another_file_are_the_same(
     path.write_text("case,at\n1,2026-11-22T09:15:00Z\n2,2026-11-22T09:16:00Z\n")
     fields = {"id": id_, "occurred_at": "{at}", "channel": "web", "kind": "k", "customer": {"cookie": "c-1"}}
     warnings: list[str] = []
-    list(make(Source(path=path, mapping=parse({"touchpoints": [{"fields": fields}]})), warnings.append))
+    list(make(ImportFile(path=path, mapping=parse({"touchpoints": [{"fields": fields}]})), warnings.append))
     assert len(warnings) == told
     assert all("every id is a small number" in text for text in warnings)
 
@@ -194,5 +194,7 @@ def test_identifiers_that_name_nobody_are_counted_before_anything_is_sent() -> N
 
 
 def test_repeats_that_all_say_the_same_lose_nothing() -> None:
-    assert repeated(Repeats(count=3, differing=0, lines=(2, 3))).endswith("they all say the same, so nothing is lost")
-    assert "2 of them say something else, which is lost" in repeated(Repeats(count=3, differing=2, lines=(2, 3)))
+    assert repeated(RepeatedIds(count=3, differing=0, lines=(2, 3))).endswith(
+        "they all say the same, so nothing is lost"
+    )
+    assert "2 of them say something else, which is lost" in repeated(RepeatedIds(count=3, differing=2, lines=(2, 3)))

@@ -9,14 +9,14 @@ import pytest
 from waymark.console import CommandError
 from waymark.imports import sending
 from waymark.imports.sending import IngestSender, batches
-from waymark.imports.spool import Spooled
+from waymark.imports.spool import SpooledTouchpoint
 
 Answer = Callable[[list[str]], httpx2.Response]
 
 
-def spooled(*ids: str) -> list[Spooled]:
+def spooled(*ids: str) -> list[SpooledTouchpoint]:
     """Touchpoints that are nothing but an id; the line is the position, from 2."""
-    return [Spooled(line=line, raw=orjson.dumps({"id": id_})) for line, id_ in enumerate(ids, start=2)]
+    return [SpooledTouchpoint(line=line, raw=orjson.dumps({"id": id_})) for line, id_ in enumerate(ids, start=2)]
 
 
 def results(status: int, statuses: dict[str, str]) -> httpx2.Response:
@@ -88,7 +88,7 @@ def test_a_refused_key_ends_the_import_at_once() -> None:
 
 
 def test_batches_keep_to_a_number_and_to_a_size() -> None:
-    items = [Spooled(line=n, raw=b"x" * size) for n, size in enumerate([10, 10, 10, 95, 10, 200, 10])]
+    items = [SpooledTouchpoint(line=n, raw=b"x" * size) for n, size in enumerate([10, 10, 10, 95, 10, 200, 10])]
     cut = [[item.line for item in batch] for batch in batches(items, most=2, most_bytes=100)]
     assert cut == [[0, 1], [2], [3], [4], [5], [6]]
 

@@ -9,8 +9,8 @@ import pytest
 from tests.unit.waymark.workbooks import Cell, write_workbook
 from waymark.console import CommandError
 from waymark.imports.formats.workbook import read_workbook
-from waymark.imports.mapping.mapping_file import MappingError, parse
-from waymark.imports.run import Source, make
+from waymark.imports.mapping.mapping_file import MappingFileError, parse
+from waymark.imports.run import ImportFile, make
 
 HEADER: list[Cell] = ["상담번호", "일시", "길이", "회원", "합계"]
 AT = datetime(2026, 11, 22, 9, 15)  # noqa: DTZ001 - Excel knows no zones
@@ -30,7 +30,7 @@ def rows_of(path: Path, **said: Any) -> list[tuple[int, dict[str, str] | str]]:
 
 
 def imported(path: Path, **mapping: Any) -> list[dict[str, Any]]:
-    source = Source(path=path, mapping=parse({"touchpoints": [{"fields": FIELDS}], **mapping}))
+    source = ImportFile(path=path, mapping=parse({"touchpoints": [{"fields": FIELDS}], **mapping}))
     made = list(make(source))
     assert [problem for _, (_, problems) in made for problem in problems] == []
     return [document for _, (documents, _) in made for document in documents]
@@ -95,30 +95,30 @@ def test_of_several_sheets_the_one_with_the_columns_is_read_and_others_by_name(t
     assert [one["id"] for one in imported(path)] == ["1"]
     path = write_workbook(tmp_path / "b.xlsx", {"May": calls, "June": [HEADER, ["2", *call[1:]]]})
     with pytest.raises(
-        MappingError, match="say `sheet:` in the mapping; these have the columns of the mapping: May, June"
+        MappingFileError, match="say `sheet:` in the mapping; these have the columns of the mapping: May, June"
     ):
         imported(path)
     assert [one["id"] for one in imported(path, sheet="June")] == ["2"]
     assert [one["id"] for one in imported(path, sheet=1)] == ["1"]
-    with pytest.raises(MappingError, match="no sheet 'Juni'; there are: May, June"):
+    with pytest.raises(MappingFileError, match="no sheet 'Juni'; there are: May, June"):
         imported(path, sheet="Juni")
 
 
 def test_titles_above_the_header_are_told_and_columns_of_one_name_numbered(tmp_path: Path) -> None:
     rows: list[list[Cell]] = [["November"], [], HEADER, ["1", AT, "143", "C-1009", None]]
     path = write_workbook(tmp_path / "a.xlsx", {"a": rows})
-    with pytest.raises(MappingError, match="say `skip_rows: 2`"):
+    with pytest.raises(MappingFileError, match="say `skip_rows: 2`"):
         imported(path)
     assert len(imported(path, skip_rows=2)) == 1
     path = write_workbook(tmp_path / "c.xlsx", {"Pivot": [["total"], [1]], "Calls": rows, "Notes": [["n"], ["x"]]})
-    with pytest.raises(MappingError, match="say `sheet: Calls` and `skip_rows: 2`"):
+    with pytest.raises(MappingFileError, match="say `sheet: Calls` and `skip_rows: 2`"):
         imported(path)
     assert len(imported(path, sheet="Calls", skip_rows=2)) == 1
     beside: list[list[Cell]] = [["November"], [], [*HEADER, "회원"], ["1", AT, "143", "C-1009", None, "C-1"]]
     path = write_workbook(tmp_path / "d.xlsx", {"a": beside})
-    with pytest.raises(MappingError, match="say `skip_rows: 2`"):
+    with pytest.raises(MappingFileError, match="say `skip_rows: 2`"):
         imported(path)
-    with pytest.raises(MappingError, match="2 columns called '회원'"):
+    with pytest.raises(MappingFileError, match="2 columns called '회원'"):
         imported(path, skip_rows=2)
     path = write_workbook(tmp_path / "b.xlsx", {"a": [["n", "n"], [1, 2]]})
     assert rows_of(path) == [(2, {"n (1)": "1", "n (2)": "2"})]

@@ -8,7 +8,7 @@ import pytest
 from waymark.imports.formats.rows import format_of, xes_rows
 from waymark.imports.formats.xes import XesError, read_events
 from waymark.imports.mapping.mapping_file import load
-from waymark.imports.run import Source, make
+from waymark.imports.run import ImportFile, make
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "xes"
 
@@ -76,7 +76,7 @@ def test_entities_cannot_fetch_files_or_grow_without_end(tmp_path: Path) -> None
 
 
 def test_the_example_becomes_touchpoints() -> None:
-    source = Source(path=EXAMPLE / "repairs.xes", mapping=load(EXAMPLE / "mapping.yaml"))
+    source = ImportFile(path=EXAMPLE / "repairs.xes", mapping=load(EXAMPLE / "mapping.yaml"))
     made = [document for _, (documents, problems) in make(source) for document in documents if not problems]
     assert [(one["id"], one["kind"]) for one in made] == [
         ("R-1001/1", "call_ended"),

@@ -1,4 +1,4 @@
-"""Reads CSV as rows, each with the line on which it begins. A row that cannot be read costs that row and no other."""
+"""Reads CSV as rows, each with the line on which it begins. An unreadable row costs that row and no other."""
 
 import csv
 import re
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waymark.console import say
-from waymark.imports.formats.texts import Text, flaw_of_cut
+from waymark.imports.formats.texts import TextFile, flaw_of_cut
 from waymark.imports.mapping.column_names import distinct, plain, titles_before
-from waymark.imports.mapping.mapping_file import AmbiguousError, MappingError
-from waymark.imports.mapping.values import Line
+from waymark.imports.mapping.mapping_file import AmbiguousError, MappingFileError
+from waymark.imports.mapping.values import NumberedRow
 
 OTHER_DELIMITERS = (";", "\t", ",", "|")
 _EXCEL_SAYS = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class CsvLayout:
     """How a file is laid out; None of `delimiter` is what the file or its name says, of `columns` a header line."""
 
     encoding: str | None = None
@@ -57,13 +57,13 @@ class _Lines:
         self.number -= len(again)
 
 
-def read_csv(path: Path, layout: Layout, *, on_columns: Callable[[Sequence[str]], None]) -> Iterator[Line]:
+def read_csv(path: Path, layout: CsvLayout, *, on_columns: Callable[[Sequence[str]], None]) -> Iterator[NumberedRow]:
     """Rows of a CSV file.
 
     Raises:
         MappingError: `on_columns` did, or there is no header where one is wanted.
     """
-    text = Text(path, layout.encoding)
+    text = TextFile(path, layout.encoding)
     lines = _Lines(iter(text))
     delimiter = _begin(lines, layout, path)
     reader = _reader(lines, delimiter, layout.quote)
@@ -75,7 +75,7 @@ def read_csv(path: Path, layout: Layout, *, on_columns: Callable[[Sequence[str]]
     rows = _Rows(lines, reader, header, text)
     yield from rows.read(lambda line: next(_reader(iter([line]), delimiter, layout.quote)))
     if text.cut:
-        yield Line(number=lines.number + 1, problem=flaw_of_cut())
+        yield NumberedRow(number=lines.number + 1, problem=flaw_of_cut())
 
 
 def _reader(lines: Iterator[str], delimiter: str, quote: str) -> Iterator[list[str]]:
@@ -84,7 +84,7 @@ def _reader(lines: Iterator[str], delimiter: str, quote: str) -> Iterator[list[s
     return csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=True)
 
 
-def _begin(lines: _Lines, layout: Layout, path: Path) -> str:
+def _begin(lines: _Lines, layout: CsvLayout, path: Path) -> str:
     """Pass over what stands before the header; return the delimiter."""
     for _ in range(layout.skip_rows):
         next(lines, "")
@@ -104,16 +104,16 @@ def _header(
     try:
         cells = next(reader, [])
     except csv.Error as error:
-        raise MappingError([f"the header line is not readable: {error}"]) from error
+        raise MappingFileError([f"the header line is not readable: {error}"]) from error
     header = distinct(cells)
     try:
         on_columns(header)
-    except MappingError as error:
+    except MappingFileError as error:
         hint = _delimiter_hint(lines.taken[0] if lines.taken else "", delimiter, len(cells))
-        titles = titles_before(_until_broken(reader), on_columns, MappingError, AmbiguousError)
+        titles = titles_before(_until_broken(reader), on_columns, MappingFileError, AmbiguousError)
         if titles is not None:
             hint = [f"the header stands further down; say `skip_rows: {lines.number - 1}`"]
-        raise MappingError(hint + error.problems) from error
+        raise MappingFileError(hint + error.problems) from error
     return header
 
 
@@ -138,13 +138,13 @@ def _delimiter_hint(line: str, delimiter: str, cells: int) -> list[str]:
 class _Rows:
     """Takes rows from the reader, and goes on with the next line where one went wrong."""
 
-    def __init__(self, lines: _Lines, reader: Iterator[list[str]], header: Sequence[str], text: Text) -> None:
+    def __init__(self, lines: _Lines, reader: Iterator[list[str]], header: Sequence[str], text: TextFile) -> None:
         self._lines = lines
         self._reader = reader
         self._header = header
         self._text = text
 
-    def read(self, alone: Callable[[str], list[str]]) -> Iterator[Line]:
+    def read(self, alone: Callable[[str], list[str]]) -> Iterator[NumberedRow]:
         """Yield rows and problems; `alone` reads a line as a row of its own."""
         while True:
             number = self._lines.number + 1
@@ -155,12 +155,12 @@ class _Rows:
                 return
             except csv.Error as error:
                 self._lines.give_back(all_but=1)
-                yield Line(number=number, problem=self._said(error))
+                yield NumberedRow(number=number, problem=self._said(error))
                 continue
             if cells:
                 yield self._judged(number, cells, alone)
 
-    def _judged(self, number: int, cells: list[str], alone: Callable[[str], list[str]]) -> Line:
+    def _judged(self, number: int, cells: list[str], alone: Callable[[str], list[str]]) -> NumberedRow:
         taken = self._lines.taken
         width = len(self._header)
         wrong = next((said for line in taken if (said := self._text.flaw(line))), "")
@@ -168,12 +168,12 @@ class _Rows:
             cells = cells[:width]
         if len(cells) == width:
             if wrong:
-                return Line(number=number, problem=self._placed(cells, wrong))
-            return Line(number=number, row=dict(zip(self._header, cells, strict=True)))
+                return NumberedRow(number=number, problem=self._placed(cells, wrong))
+            return NumberedRow(number=number, row=dict(zip(self._header, cells, strict=True)))
         if any(_width(line, alone) == width for line in taken[1:]):
             self._lines.give_back(all_but=1)
             wrong = self._text.flaw(taken[0]) or _open_quote()
-        return Line(number=number, problem=wrong or _miscounted(len(cells), width))
+        return NumberedRow(number=number, problem=wrong or _miscounted(len(cells), width))
 
     def _placed(self, cells: list[str], wrong: str) -> str:
         """Name the column, where one cell has the flaw."""

@@ -1,4 +1,4 @@
-"""Which encoding a file of text is in: as its byte order mark says, as the mapping says, else UTF-8, which is checked.
+"""Finds the encoding of a text file: from its byte order mark, from the mapping, else UTF-8, which is checked.
 
 A file that is something else as a whole is refused, with what it looks like. A line here and there that is not, is the
 business of whoever reads lines.
@@ -47,7 +47,7 @@ _EVERYDAY_BYTES = 2
 
 
 class EncodingError(CommandError):
-    """The file is in another encoding than it is read in."""
+    """The file has another encoding than the one it is read in."""
 
 
 def encoding_of(sample: bytes, declared: str | None, name: str) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waymark.console import CommandError, say
-from waymark.imports.formats.texts import Text, flaw_of_cut
+from waymark.imports.formats.texts import TextFile, flaw_of_cut
 from waymark.imports.mapping.column_names import distinct, plain
-from waymark.imports.mapping.values import Line
+from waymark.imports.mapping.values import NumberedRow
 
 if TYPE_CHECKING:
     import pyarrow
@@ -23,7 +23,7 @@ class _TwiceError(ValueError):
 
 def read_jsonl(path: Path, encoding: str | None = None) -> Iterator[tuple[int, Any, str]]:
     """Every line that is not empty: its number, and the decoded object or what is wrong with it."""
-    text = Text(path, encoding)
+    text = TextFile(path, encoding)
     number = 0
     for number, line in enumerate(text, start=1):
         if not line.strip():
@@ -47,20 +47,20 @@ def read_jsonl(path: Path, encoding: str | None = None) -> Iterator[tuple[int, A
         yield number + 1, None, flaw_of_cut()
 
 
-def jsonl_rows(path: Path, columns: frozenset[str], encoding: str | None = None) -> Iterator[Line]:
+def jsonl_rows(path: Path, columns: frozenset[str], encoding: str | None = None) -> Iterator[NumberedRow]:
     """Objects as rows; what a line lacks of `columns` is empty."""
     empty = dict.fromkeys(columns, "")
     for number, document, problem in read_jsonl(path, encoding):
         if problem:
-            yield Line(number=number, problem=problem)
+            yield NumberedRow(number=number, problem=problem)
             continue
         try:
-            yield Line(number=number, row={**empty, **flat(document)})
+            yield NumberedRow(number=number, row={**empty, **flat(document)})
         except _TwiceError as error:
-            yield Line(number=number, problem=str(error))
+            yield NumberedRow(number=number, problem=str(error))
 
 
-def read_parquet(path: Path, *, on_columns: Callable[[Sequence[str]], None]) -> Iterator[Line]:
+def read_parquet(path: Path, *, on_columns: Callable[[Sequence[str]], None]) -> Iterator[NumberedRow]:
     """Rows of a Parquet file, counted from 1.
 
     Raises:
@@ -83,7 +83,7 @@ def read_parquet(path: Path, *, on_columns: Callable[[Sequence[str]], None]) -> 
             for batch in file.iter_batches(batch_size=BATCH_ROWS):
                 for values in _plain(batch.rename_columns(names)).to_pylist():
                     number += 1
-                    yield Line(number=number, row={**empty, **flat(values)})
+                    yield NumberedRow(number=number, row={**empty, **flat(values)})
     except pyarrow.ArrowInvalid as error:
         raise CommandError(f"{path.name} is no Parquet file, or a damaged one: {error}", exit_code=2) from error
 

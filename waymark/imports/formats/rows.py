@@ -1,15 +1,15 @@
-"""The rows of a file of any of the formats, as text, with the line (or row) number that a person would look for."""
+"""Reads a file of any format as rows of text, with the line (or row) number that a person would look for."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from waymark.console import CommandError
-from waymark.imports.formats.delimited import Layout, read_csv
+from waymark.imports.formats.delimited import CsvLayout, read_csv
 from waymark.imports.formats.objects import jsonl_rows, read_jsonl, read_parquet
 from waymark.imports.formats.workbook import read_workbook
 from waymark.imports.formats.xes import XesError, read_events
-from waymark.imports.mapping.mapping_file import Mapping
-from waymark.imports.mapping.values import Line
+from waymark.imports.mapping.mapping_file import MappingFile
+from waymark.imports.mapping.values import NumberedRow
 
 __all__ = ["NAMED_BY_ROWS", "format_of", "jsonl_rows", "read_csv", "read_jsonl", "read_parquet", "rows_of", "xes_rows"]
 
@@ -39,8 +39,8 @@ def format_of(path: Path, wanted: str | None = None) -> str:
 
 
 def rows_of(
-    path: Path, mapping: Mapping, columns: frozenset[str], on_columns: Callable[[Sequence[str]], None]
-) -> Iterator[Line]:
+    path: Path, mapping: MappingFile, columns: frozenset[str], on_columns: Callable[[Sequence[str]], None]
+) -> Iterator[NumberedRow]:
     """The rows of a file. `on_columns` hears which columns there are, where the format says so beforehand; in others,
     what a row lacks of `columns` is empty.
 
@@ -50,7 +50,7 @@ def rows_of(
     """
     form = format_of(path, mapping.format)
     if form == "csv":
-        layout = Layout(
+        layout = CsvLayout(
             encoding=mapping.encoding,
             delimiter=mapping.delimiter,
             quote=mapping.quote,
@@ -69,11 +69,11 @@ def rows_of(
     return jsonl_rows(path, columns, mapping.encoding)
 
 
-def xes_rows(path: Path, columns: frozenset[str]) -> Iterator[Line]:
+def xes_rows(path: Path, columns: frozenset[str]) -> Iterator[NumberedRow]:
     """Events as rows; what an event lacks of `columns` is empty."""
     empty = dict.fromkeys(columns, "")
     try:
         for number, event in read_events(path):
-            yield Line(number=number, row={**empty, **event})
+            yield NumberedRow(number=number, row={**empty, **event})
     except XesError as error:
-        yield Line(number=error.line, problem=error.problem)
+        yield NumberedRow(number=error.line, problem=error.problem)

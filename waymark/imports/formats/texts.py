@@ -1,4 +1,4 @@
-"""Lines of a file of text, one after the other, whatever its encoding, its line ends, and what is broken in it.
+"""Reads the lines of a text file, whatever its encoding and line ends, and reports what is broken in it.
 
 A byte that is nothing in the encoding, a line that is too long and a compressed file that ends early are told with
 their line; the other lines are as if nothing were.
@@ -26,8 +26,8 @@ _FLAWED = re.compile("[\0\udc00-\udfff]")
 """Lone surrogates, which no decoder gives, stand for what is wrong: for a bad byte, and for the cut-off rest."""
 
 
-class Text:
-    """A file of text. Iterate over it once; `cut` says afterwards whether the compressed file was not whole."""
+class TextFile:
+    """A text file. Iterate over it once; `cut` says afterwards whether the compressed file was incomplete."""
 
     def __init__(self, path: Path, encoding: str | None = None) -> None:
         self._path = path
@@ -73,8 +73,8 @@ def flaw_of_cut() -> str:
     return say("the compressed file is not whole; it ends here", "압축 파일이 온전하지 않아 여기서 끝납니다")
 
 
-class Bytes(io.BufferedReader):
-    """A file's bytes, unpacked if it is compressed; one that is not whole ends early and is `cut`."""
+class FileBytes(io.BufferedReader):
+    """A file's bytes, unpacked if compressed; an incomplete file ends early and is `cut`."""
 
     def __init__(self, raw: "_Unpacked | io.FileIO") -> None:
         super().__init__(raw)
@@ -86,12 +86,12 @@ class Bytes(io.BufferedReader):
         return self._unpacked is not None and self._unpacked.cut
 
 
-def opened(path: Path) -> Bytes:
+def opened(path: Path) -> FileBytes:
     """Open a file, compressed with gzip or not, whatever its name says."""
     file = path.open("rb", buffering=0)
     packed = file.read(2) == _GZIP
     file.seek(0)
-    return Bytes(_Unpacked(file) if packed else file)
+    return FileBytes(_Unpacked(file) if packed else file)
 
 
 class _Unpacked(io.RawIOBase):

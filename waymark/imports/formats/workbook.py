@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from waymark.console import CommandError, say
 from waymark.imports.mapping.column_names import distinct, plain, titles_before
-from waymark.imports.mapping.mapping_file import AmbiguousError, MappingError
-from waymark.imports.mapping.values import Line
+from waymark.imports.mapping.mapping_file import AmbiguousError, MappingFileError
+from waymark.imports.mapping.values import NumberedRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def read_workbook(
     skip_rows: int = 0,
     columns: Sequence[str] | None = None,
     on_columns: "Callable[[Sequence[str]], None]",
-) -> Iterator[Line]:
+) -> Iterator[NumberedRow]:
     """Rows of one sheet: the one that is named (or numbered from 1), else the only one that `on_columns` takes.
 
     Raises:
@@ -48,11 +48,11 @@ def read_workbook(
     header = given if given is not None else _header(rows)
     try:
         on_columns(header)
-    except MappingError as error:
+    except MappingFileError as error:
         later = ([_text(cell) for cell in row] for row in rows)
-        titles = titles_before(later, on_columns, MappingError, AmbiguousError) if given is None else None
+        titles = titles_before(later, on_columns, MappingFileError, AmbiguousError) if given is None else None
         hint = [] if titles is None else [f"the header stands further down; say `skip_rows: {skip_rows + titles}`"]
-        raise MappingError(hint + error.problems) from error
+        raise MappingFileError(hint + error.problems) from error
     for number, row in enumerate(rows, start=skip_rows + (given is None) + 1):
         cells = [_text(cell) for cell in row]
         if not any(cells):
@@ -62,10 +62,10 @@ def read_workbook(
                 f"{len(cells)} cells, the header has {len(header)}",
                 f"칸이 {len(cells)}개인데 머리글은 {len(header)}개입니다",
             )
-            yield Line(number=number, problem=wrong)
+            yield NumberedRow(number=number, problem=wrong)
             continue
         cells += [""] * (len(header) - len(cells))
-        yield Line(number=number, row=dict(zip(header, cells, strict=False)))
+        yield NumberedRow(number=number, row=dict(zip(header, cells, strict=False)))
 
 
 def _open(path: Path) -> "CalamineWorkbook":
@@ -108,13 +108,13 @@ def _choose(
     if wanted is not None:
         name = names[wanted - 1] if isinstance(wanted, int) and 1 <= wanted <= len(names) else str(wanted)
         if name not in names:
-            raise MappingError([f"there is no sheet {name!r}; there are: {', '.join(names)}"])
+            raise MappingFileError([f"there is no sheet {name!r}; there are: {', '.join(names)}"])
         return workbook.get_sheet_by_name(name)
     visible = python_calamine.SheetVisibleEnum.Visible
     sheets = [workbook.get_sheet_by_name(one.name) for one in workbook.sheets_metadata if one.visible == visible]
     full = [one for one in sheets if one.height]
     if not full:
-        raise MappingError(["the workbook has no visible sheet with anything in it"])
+        raise MappingFileError(["the workbook has no visible sheet with anything in it"])
     if len(full) == 1:
         return full[0]
     fitting = [one for one in full if given is None and not _complaint(one, skip_rows, on_columns)]
@@ -122,12 +122,12 @@ def _choose(
         return fitting[0]
     if not fitting and given is None and (found := _lower_header(full, skip_rows, on_columns)) is not None:
         name, rows = found
-        raise MappingError(
+        raise MappingFileError(
             [f"say `sheet: {name}` and `skip_rows: {rows}`: there is the header with the columns wanted"]
         )
     said = ", ".join(one.name for one in fitting or full)
     why = "have the columns of the mapping" if fitting else "are there"
-    raise MappingError([f"say `sheet:` in the mapping; these {why}: {said}"])
+    raise MappingFileError([f"say `sheet:` in the mapping; these {why}: {said}"])
 
 
 def _lower_header(
@@ -140,7 +140,7 @@ def _lower_header(
         for _ in range(skip_rows + 1):
             next(rows, None)
         later = ([_text(cell) for cell in row] for row in rows)
-        titles = titles_before(later, on_columns, MappingError, AmbiguousError)
+        titles = titles_before(later, on_columns, MappingFileError, AmbiguousError)
         found += [] if titles is None else [(sheet.name, skip_rows + titles)]
     return found[0] if len(found) == 1 else None
 
@@ -151,7 +151,7 @@ def _complaint(sheet: "CalamineSheet", skip_rows: int, on_columns: "Callable[[Se
         next(rows, None)
     try:
         on_columns(_header(rows))
-    except MappingError:
+    except MappingFileError:
         return True
     return False
 

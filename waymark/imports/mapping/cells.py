@@ -101,8 +101,8 @@ _ROUND_OR_CROSS = {"o": True, "x": False}
 """In Korea and Japan a circle says yes and a cross says no; alone, a cross marks."""
 
 
-class Unreadable(ValueError):  # noqa: N818 - it says of a cell what it is
-    """A cell that cannot be read as what it should be."""
+class UnreadableCellError(ValueError):
+    """A cell that cannot be read as the type that the mapping names."""
 
     def __init__(self, english: str, korean: str) -> None:
         super().__init__(say(english, korean))
@@ -124,7 +124,7 @@ def read_number(text: str, *, decimal: str = ".", integer: bool = False) -> Numb
         return int(plain)
     value = float(plain)
     if integer and not value.is_integer():
-        raise Unreadable("is not a whole number", "값이 정수가 아닙니다")
+        raise UnreadableCellError("is not a whole number", "값이 정수가 아닙니다")
     if abs(value) == float("inf"):
         raise _not_a_number("", decimal)
     return int(value) if value.is_integer() else value
@@ -142,10 +142,10 @@ def read_duration(text: str, *, unit: float = 1, decimal: str = ".") -> Number:
     if seconds is None:
         try:
             seconds = read_number(bare, decimal=decimal) * unit
-        except Unreadable as error:
+        except UnreadableCellError as error:
             if bare[:1].isdigit() and _other(decimal) in bare:
                 raise
-            raise Unreadable(
+            raise UnreadableCellError(
                 "is not a duration: not a number, nor like 00:02:23, PT2M23S or 2 min",
                 "값이 소요 시간이 아닙니다. 숫자, 00:02:23, PT2M23S, 2분 23초 중 하나여야 합니다",
             ) from error
@@ -170,17 +170,17 @@ def read_boolean(text: str) -> bool:
         return True
     if word in _NO:
         return False
-    raise Unreadable("is neither yes nor no", "값이 예도 아니오도 아닙니다")
+    raise UnreadableCellError("is neither yes nor no", "값이 예도 아니오도 아닙니다")
 
 
-def _not_a_number(bare: str, decimal: str) -> Unreadable:
+def _not_a_number(bare: str, decimal: str) -> UnreadableCellError:
     other = _other(decimal)
     if _PLAIN[other].fullmatch(bare) and any(character.isdigit() for character in bare):
-        return Unreadable(
+        return UnreadableCellError(
             f'is not a number with "{decimal}" before its fraction; say `decimal: "{other}"` in the mapping',
             f'소수점이 "{decimal}"인 숫자가 아닙니다. 대응 파일에 `decimal: "{other}"`를 적으세요',
         )
-    return Unreadable("is not a number", "값이 숫자가 아닙니다")
+    return UnreadableCellError("is not a number", "값이 숫자가 아닙니다")
 
 
 def _other(decimal: str) -> str:

@@ -1,4 +1,4 @@
-"""Names of columns: one spelling of each, wherever it comes from, and none twice."""
+"""Names of columns: spelled in one way wherever they come from, and made distinct."""
 
 import re
 import unicodedata

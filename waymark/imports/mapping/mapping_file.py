@@ -28,19 +28,19 @@ FIELDS = frozenset(PostedTouchpoint.__struct_fields__) - {
 NESTED = frozenset({"customer", "refs", "attributes", "score", "value"})
 
 
-class MappingError(Exception):
-    """The mapping cannot be used; `problems` has one line for each thing to mend."""
+class MappingFileError(Exception):
+    """The mapping cannot be used; `problems` has one line for each correction."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
 
 
-class AmbiguousError(MappingError):
+class AmbiguousError(MappingFileError):
     """Every column that the mapping reads is there, and one of them more than once."""
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ColumnSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A value that is made from one column, or from several by a template.
 
     `map` translates values (`otherwise` stands for those it does not know; without it they are problems). `format` (one
@@ -63,7 +63,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cut: int | None = None
 
 
-class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ColumnCondition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A condition on one column that is more than a value or a list of values."""
 
     one_of: tuple[str, ...] | None = None
@@ -71,14 +71,14 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     empty: bool | None = None
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MappingEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One touchpoint that a row becomes when all conditions of `when` hold."""
 
     fields: dict[str, Any]
-    when: dict[str, str | int | float | bool | list[str | int | float | bool] | Condition] = {}
+    when: dict[str, str | int | float | bool | list[str | int | float | bool] | ColumnCondition] = {}
 
 
-class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MappingFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mapping file. `defaults` go under the fields of every entry, `customer` and its like member by member.
 
     How the file is read: `encoding` (else its byte order mark, else UTF-8), `delimiter` and `quote` of CSV, `sheet` of
@@ -86,7 +86,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     values are read: `timezone`, `decimal`, `shift`, which moves its times.
     """
 
-    touchpoints: list[Entry]
+    touchpoints: list[MappingEntry]
     description: str = ""
     format: str | None = None
     encoding: str | None = None
@@ -102,16 +102,16 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     defaults: dict[str, Any] = {}
 
 
-Examine = Callable[[Mapping, int, Entry], Iterable[str]]
+Examine = Callable[[MappingFile, int, MappingEntry], Iterable[str]]
 """What somebody else has against an entry, by its number: `touchpoints[0].fields.id: …`."""
 
 
-def nothing(_mapping: Mapping, _number: int, _entry: Entry) -> Iterable[str]:
-    """Nothing against it."""
+def no_problem(_mapping: MappingFile, _number: int, _entry: MappingEntry) -> Iterable[str]:
+    """Return no problems; for formats that need no check."""
     return ()
 
 
-def load(path: Path, examine: Examine = nothing) -> Mapping:
+def load(path: Path, examine: Examine = no_problem) -> MappingFile:
     """Read a mapping file.
 
     Raises:
@@ -120,42 +120,42 @@ def load(path: Path, examine: Examine = nothing) -> Mapping:
     try:
         text = yaml_text.read(path)
     except yaml_text.UnreadableTextError as error:
-        raise MappingError([f"{path}: {error}"]) from error
-    problems = [*text.doubled, *text.misshapen(Mapping), *map(text.located, _senseless(text.document, examine))]
+        raise MappingFileError([f"{path}: {error}"]) from error
+    problems = [*text.doubled, *text.misshapen(MappingFile), *map(text.located, _senseless(text.document, examine))]
     if problems:
-        raise MappingError([f"{path}: {problem}" for problem in problems])
-    return msgspec.convert(text.document, Mapping)
+        raise MappingFileError([f"{path}: {problem}" for problem in problems])
+    return msgspec.convert(text.document, MappingFile)
 
 
-def parse(document: Any) -> Mapping:
+def parse(document: Any) -> MappingFile:
     """Check a mapping that was read. Raises MappingError with everything that is wrong."""
-    misshapen = [f"{yaml_text.path_text(one.place)}: {one.message}" for one in shape_problems(document, Mapping)]
-    if problems := [*misshapen, *_senseless(document, nothing)]:
-        raise MappingError(problems)
-    return msgspec.convert(document, Mapping)
+    misshapen = [f"{yaml_text.path_text(one.place)}: {one.message}" for one in shape_problems(document, MappingFile)]
+    if problems := [*misshapen, *_senseless(document, no_problem)]:
+        raise MappingFileError(problems)
+    return msgspec.convert(document, MappingFile)
 
 
 def _senseless(document: Any, examine: Examine) -> list[str]:
     """What means nothing in those parts of a mapping that have their shape."""
     if not isinstance(document, dict):
         return []
-    shapes = {field.name: field.type for field in msgspec.structs.fields(Mapping)}
+    shapes = {field.name: field.type for field in msgspec.structs.fields(MappingFile)}
     entries = document.get("touchpoints")
     usable = {name: document[name] for name in shapes.keys() & document.keys() if name != "touchpoints"}
     usable = {name: value for name, value in usable.items() if not any(shape_problems(value, shapes[name]))}
-    mapping = msgspec.convert({**usable, "touchpoints": []}, Mapping)
+    mapping = msgspec.convert({**usable, "touchpoints": []}, MappingFile)
     problems = _reading_problems(mapping)
     if entries == []:
         problems.append("`touchpoints` is empty: say at least one touchpoint that a row becomes")
     for number, raw in enumerate(entries if isinstance(entries, list) else ()):
-        if not any(shape_problems(raw, Entry)):
-            entry = msgspec.convert(raw, Entry)
+        if not any(shape_problems(raw, MappingEntry)):
+            entry = msgspec.convert(raw, MappingEntry)
             found = _entry_problems(mapping, number, entry)
             problems += found or examine(mapping, number, entry)
     return problems
 
 
-def fields_of(mapping: Mapping, entry: Entry) -> dict[str, Any]:
+def fields_of(mapping: MappingFile, entry: MappingEntry) -> dict[str, Any]:
     """The fields of an entry over the defaults."""
     fields = {**mapping.defaults, **entry.fields}
     for name in NESTED & mapping.defaults.keys() & entry.fields.keys():
@@ -163,7 +163,7 @@ def fields_of(mapping: Mapping, entry: Entry) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _reading_problems(mapping: Mapping) -> list[str]:
+def _reading_problems(mapping: MappingFile) -> list[str]:
     """What is wrong with how the file shall be read."""
     decimals = {mapping.decimal} - {".", ","}
     checks = [
@@ -204,7 +204,7 @@ def _is_shift(text: str) -> bool:
     return True
 
 
-def _entry_problems(mapping: Mapping, number: int, entry: Entry) -> list[str]:
+def _entry_problems(mapping: MappingFile, number: int, entry: MappingEntry) -> list[str]:
     at = f"touchpoints[{number}]"
     for where, said in (("defaults", mapping.defaults), (f"{at}.fields", entry.fields)):
         wrong = [name for name in NESTED & said.keys() if not isinstance(said[name], dict)]

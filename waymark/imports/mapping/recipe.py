@@ -1,4 +1,4 @@
-"""A mapping made ready for work: from a row, its touchpoints (as JSON documents) or what is wrong with it."""
+"""A mapping made ready for work: turns a row into touchpoints (as JSON documents) or into problems."""
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,20 @@ from schemas import validation
 from schemas.field_errors import ErrorCode
 from waymark.console import say
 from waymark.imports.mapping import mapping_file as mappings
-from waymark.imports.mapping.cells import Unreadable, read_boolean, unit_named
+from waymark.imports.mapping.cells import UnreadableCellError, read_boolean, unit_named
 from waymark.imports.mapping.column_names import BUILT_IN, has, plain, twins
-from waymark.imports.mapping.mapping_file import AmbiguousError, Condition, Entry, MappingError
+from waymark.imports.mapping.mapping_file import AmbiguousError, ColumnCondition, MappingEntry, MappingFileError
 from waymark.imports.mapping.times import parse_shift
-from waymark.imports.mapping.values import DURATIONS, TIMES, Made, Reading, Row, SpecProblem, ValueProblem, maker
+from waymark.imports.mapping.values import (
+    DURATIONS,
+    TIMES,
+    CellProblem,
+    ReadingOptions,
+    Row,
+    ValueMaker,
+    ValueSpecProblem,
+    maker,
+)
 
 SCHEMA = "touchpoint.v1"
 WORDS = frozenset({"text", "reason", "outcome", "queue", "agent", "attributes"})
@@ -26,7 +35,7 @@ Test = Callable[[Row], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class LineProblem:
     """Something that is wrong with a line of the file: a stable code, the field, its columns, and how to mend it.
 
     `year` is given where a time lies in a year that is not taken.
@@ -42,20 +51,20 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One entry of the mapping, ready."""
+class RecipeStep:
+    """One mapping entry, ready for work."""
 
     tests: Sequence[Test]
-    fields: Mapping[str, Made]
+    fields: Mapping[str, ValueMaker]
 
 
-class Recipe:
-    """Makes touchpoints of rows. Its problems name the columns that the file has not."""
+class RowRecipe:
+    """Turns rows into touchpoints. Its problems name the columns that the file lacks."""
 
-    def __init__(self, mapping: mappings.Mapping) -> None:
+    def __init__(self, mapping: mappings.MappingFile) -> None:
         problems: list[str] = []
         self.shift = None if mapping.shift is None else parse_shift(mapping.shift)
-        reading = Reading(timezone=mapping.timezone, decimal=mapping.decimal, shift=self.shift)
+        reading = ReadingOptions(timezone=mapping.timezone, decimal=mapping.decimal, shift=self.shift)
         self.steps = [_step(mapping, n, entry, reading, problems) for n, entry in enumerate(mapping.touchpoints)]
         self.columns = frozenset(
             {name for step in self.steps for made in step.fields.values() for name in made.columns}
@@ -63,19 +72,23 @@ class Recipe:
         )
         self.doubts = sorted({doubt for entry in mapping.touchpoints for doubt in _unit_doubts(mapping, entry)})
         if problems:
-            raise MappingError(problems)
+            raise MappingFileError(problems)
 
     def require(self, columns: Sequence[str]) -> None:
         """Raise MappingError when the file lacks columns that the mapping reads."""
         missing = sorted(self.columns - set(columns) - BUILT_IN)
         if missing:
             problems = _lacks(missing, columns)
-            raise AmbiguousError(problems) if all(twins(name, columns) for name in missing) else MappingError(problems)
+            raise (
+                AmbiguousError(problems)
+                if all(twins(name, columns) for name in missing)
+                else MappingFileError(problems)
+            )
 
-    def touchpoints(self, line: int, row: Row) -> tuple[list[Document], list[Problem]]:
+    def touchpoints(self, line: int, row: Row) -> tuple[list[Document], list[LineProblem]]:
         """What a row becomes: documents that satisfy the contract, and problems with the others."""
         documents: list[Document] = []
-        problems: list[Problem] = []
+        problems: list[LineProblem] = []
         for step in self.steps:
             if not all(test(row) for test in step.tests):
                 continue
@@ -93,31 +106,37 @@ class Recipe:
             if all(test(row) for test in step.tests):
                 try:
                     made = step.fields["occurred_at"].make(row)
-                except ValueProblem:
+                except CellProblem:
                     continue
                 found += [datetime.fromisoformat(made)] if made else []
         return found
 
 
-def load(path: Path) -> mappings.Mapping:
+def load(path: Path) -> mappings.MappingFile:
     """Read a mapping file that touchpoints can be made by; raises `MappingError` with everything that is wrong."""
     mapping = mappings.load(path, _against)
-    Recipe(mapping)
+    RowRecipe(mapping)
     return mapping
 
 
-def _against(mapping: mappings.Mapping, number: int, entry: Entry) -> list[str]:
+def _against(mapping: mappings.MappingFile, number: int, entry: MappingEntry) -> list[str]:
     try:
         shift = None if mapping.shift is None else parse_shift(mapping.shift)
     except ValueError:
         shift = None  # which is a problem of its own
     problems: list[str] = []
-    _step(mapping, number, entry, Reading(timezone=mapping.timezone, decimal=mapping.decimal, shift=shift), problems)
+    _step(
+        mapping,
+        number,
+        entry,
+        ReadingOptions(timezone=mapping.timezone, decimal=mapping.decimal, shift=shift),
+        problems,
+    )
     return problems
 
 
-def check(line: int, document: Document, fields: Mapping[str, Made] | None = None) -> list[Problem]:
-    """What the contract has against a document; `fields` are what it was made by."""
+def check(line: int, document: Document, fields: Mapping[str, ValueMaker] | None = None) -> list[LineProblem]:
+    """Return what the contract has against a document; `fields` are the mapping that made it."""
     id_ = str(document.get("id", ""))
     problems = []
     for error in validation.errors(SCHEMA, document):
@@ -134,7 +153,7 @@ def check(line: int, document: Document, fields: Mapping[str, Made] | None = Non
         elif columns:
             message += say(f" (column {columns!r})", f" ({columns!r} 열)")
         problems.append(
-            Problem(line=line, code=code, field=error.path, column=columns, message=message, id=id_, year=year)
+            LineProblem(line=line, code=code, field=error.path, column=columns, message=message, id=id_, year=year)
         )
     return problems
 
@@ -159,15 +178,15 @@ def year_problem(years: str) -> str:
     )
 
 
-def _made(step: Step, line: int, row: Row) -> tuple[Document, list[Problem]]:
+def _made(step: RecipeStep, line: int, row: Row) -> tuple[Document, list[LineProblem]]:
     document: Document = {}
     problems = []
     for name, part in step.fields.items():
         try:
             value = part.make(row)
-        except ValueProblem as problem:
+        except CellProblem as problem:
             problems.append(
-                Problem(line=line, code="unreadable_value", field=name, column=problem.column, message=str(problem))
+                LineProblem(line=line, code="unreadable_value", field=name, column=problem.column, message=str(problem))
             )
             continue
         if value is not None:
@@ -184,7 +203,7 @@ def _year_not_taken(value: object) -> int | None:
     return None if FIRST_YEAR <= year <= LAST_YEAR else year
 
 
-def _columns_at(fields: Mapping[str, Made], path: str) -> frozenset[str]:
+def _columns_at(fields: Mapping[str, ValueMaker], path: str) -> frozenset[str]:
     """The columns of the value at `path` (`customer.phone.value`), or of the deepest that it stands in."""
     columns: frozenset[str] = frozenset()
     members = fields
@@ -211,7 +230,7 @@ def _lacks(missing: Sequence[str], columns: Sequence[str]) -> list[str]:
     return problems
 
 
-def _unit_doubts(mapping: mappings.Mapping, entry: Entry) -> Iterator[str]:
+def _unit_doubts(mapping: mappings.MappingFile, entry: MappingEntry) -> Iterator[str]:
     """What to say of columns of durations that name another unit than the one in which they are read."""
     for name, spec in mappings.fields_of(mapping, entry).items():
         if name not in DURATIONS or (isinstance(spec, dict) and "unit" in spec):
@@ -225,18 +244,20 @@ def _unit_doubts(mapping: mappings.Mapping, entry: Entry) -> Iterator[str]:
             )
 
 
-def _step(mapping: mappings.Mapping, number: int, entry: Entry, reading: Reading, problems: list[str]) -> Step:
-    fields: dict[str, Made] = {}
+def _step(
+    mapping: mappings.MappingFile, number: int, entry: MappingEntry, reading: ReadingOptions, problems: list[str]
+) -> RecipeStep:
+    fields: dict[str, ValueMaker] = {}
     for name, spec in mappings.fields_of(mapping, entry).items():
         try:
             fields[name] = maker(spec, at=(name,), reading=reading)
-        except SpecProblem as problem:
+        except ValueSpecProblem as problem:
             problems.append(f"touchpoints[{number}].fields.{name}: {problem}")
-    return Step(tests=[_test(plain(column), wanted) for column, wanted in entry.when.items()], fields=fields)
+    return RecipeStep(tests=[_test(plain(column), wanted) for column, wanted in entry.when.items()], fields=fields)
 
 
 def _test(column: str, wanted: Any) -> Test:
-    if isinstance(wanted, Condition):
+    if isinstance(wanted, ColumnCondition):
         return _condition(column, wanted)
     many = wanted if isinstance(wanted, list) else [wanted]
     values = frozenset(_as_text(value) for value in many)
@@ -251,7 +272,7 @@ def _among(text: str, values: Container[str]) -> bool:
     return text in values or text.strip() in values
 
 
-def _condition(column: str, wanted: Condition) -> Test:
+def _condition(column: str, wanted: ColumnCondition) -> Test:
     def test(row: Row) -> bool:
         text = row[column]
         in_list = wanted.one_of is None or _among(text, wanted.one_of)
@@ -265,7 +286,7 @@ def _truth(text: str) -> bool | None:
     """What a cell says where the mapping asks for true or false, in any of the languages."""
     try:
         return read_boolean(text)
-    except Unreadable:
+    except UnreadableCellError:
         return None
 
 

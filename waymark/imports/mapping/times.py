@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from waymark.imports.mapping.cells import Unreadable
+from waymark.imports.mapping.cells import UnreadableCellError
 
 Read = Callable[[str], datetime]
 
@@ -42,7 +42,9 @@ def reader(formats: Sequence[str]) -> Read:
             except (ValueError, OverflowError, OSError):
                 continue
         hint, ko_hint = _hints(text)
-        raise Unreadable(f"is not a time of the format {named}{hint}", f"값이 {named} 형식의 시각이 아닙니다{ko_hint}")
+        raise UnreadableCellError(
+            f"is not a time of the format {named}{hint}", f"값이 {named} 형식의 시각이 아닙니다{ko_hint}"
+        )
 
     return read
 
@@ -183,7 +185,7 @@ _READERS: dict[str, Read] = {
 }
 
 
-class Shift:
+class TimeShift:
     """Moves every time of a file by one and the same span, so that order and intervals stay as they are.
 
     Years have no one length: they are counted from the first time that is moved, in whole days, so the hour stays.
@@ -213,10 +215,10 @@ class Shift:
 _PART = re.compile(r"\s*([+-]?\d+)\s*([ywdh])", re.IGNORECASE)
 
 
-def parse_shift(text: str) -> Shift:
+def parse_shift(text: str) -> TimeShift:
     """Return the shift that a mapping names: `46y`, `-2w 3h`, or `to 2026-11-22`. Raises ValueError."""
     if text.startswith("to "):
-        return Shift(latest=date.fromisoformat(text[3:].strip()))
+        return TimeShift(latest=date.fromisoformat(text[3:].strip()))
     amounts = {"y": 0, "w": 0, "d": 0, "h": 0}
     at = 0
     while found := _PART.match(text, at):
@@ -225,7 +227,7 @@ def parse_shift(text: str) -> Shift:
     if not at or text[at:].strip():
         raise ValueError(text)
     span = timedelta(weeks=amounts["w"], days=amounts["d"], hours=amounts["h"])
-    return Shift(years=amounts["y"], span=span)
+    return TimeShift(years=amounts["y"], span=span)
 
 
 def _years_on(day: date, years: int) -> date:

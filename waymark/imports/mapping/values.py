@@ -14,18 +14,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from waymark.console import say
-from waymark.imports.mapping.cells import UNITS, Unreadable, read_boolean, read_duration, read_number
+from waymark.imports.mapping.cells import UNITS, UnreadableCellError, read_boolean, read_duration, read_number
 from waymark.imports.mapping.column_names import plain
-from waymark.imports.mapping.mapping_file import NESTED, Column
-from waymark.imports.mapping.times import Shift, reader
+from waymark.imports.mapping.mapping_file import NESTED, ColumnSpec
+from waymark.imports.mapping.times import TimeShift, reader
 
 Row = Mapping[str, str]
 Maker = Callable[[Row], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One row with the number that a person would look for, or why it is none."""
+class NumberedRow:
+    """One row with the number that a person would look for, or why it cannot be read."""
 
     number: int
     row: Row | None = None
@@ -42,7 +42,7 @@ INTEGERS = frozenset({"transfers", "sequence"})
 NUMBERS = frozenset({("sentiment",), ("score", "value"), ("score", "scale"), ("value", "amount")})
 
 
-class ValueProblem(Exception):  # noqa: N818 - it names what is wrong with one value of a row, which is then reported
+class CellProblem(Exception):  # noqa: N818 - it names what is wrong with one value of a row, which is then reported
     """A row has a value that cannot be read as the mapping says; `column` is where it stands."""
 
     def __init__(self, column: str, said: str) -> None:
@@ -50,36 +50,36 @@ class ValueProblem(Exception):  # noqa: N818 - it names what is wrong with one v
         self.column = column
 
 
-class SpecProblem(Exception):  # noqa: N818 - the same for the mapping itself
-    """The mapping says something about a value that cannot be followed."""
+class ValueSpecProblem(Exception):  # noqa: N818 - the same for the mapping itself
+    """The mapping says something about a value that is impossible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ReadingOptions:
     """How values are read throughout a file: `timezone` of times without one, `decimal` sign, `shift` of times."""
 
     timezone: str
     decimal: str = "."
-    shift: Shift | None = None
+    shift: TimeShift | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A maker, and the columns that it reads; of a value with members also theirs."""
+class ValueMaker:
+    """A function that makes a value from a row, and the columns that it reads."""
 
     make: Maker
     columns: frozenset[str]
-    members: "Mapping[str, Made]" = field(default_factory=dict)
+    members: "Mapping[str, ValueMaker]" = field(default_factory=dict)
 
 
-def maker(spec: Any, *, at: At, reading: Reading) -> Made:
+def maker(spec: Any, *, at: At, reading: ReadingOptions) -> ValueMaker:
     """The maker for what a mapping says about the value at `at`.
 
     Raises:
         SpecProblem: that cannot be followed.
     """
     if isinstance(spec, list):
-        raise SpecProblem("a list is no value here")
+        raise ValueSpecProblem("a list is no value here")
     if isinstance(spec, dict):
         if spec.keys() & {"column", "template"} and not (len(at) == 1 and at[0] in NESTED):
             return _column(_convert(spec), at, reading)
@@ -87,37 +87,37 @@ def maker(spec: Any, *, at: At, reading: Reading) -> Made:
             {str(name): maker(value, at=(*at, str(name)), reading=reading) for name, value in spec.items()}, at
         )
     if not isinstance(spec, str):
-        return Made(make=lambda _: spec, columns=frozenset())
+        return ValueMaker(make=lambda _: spec, columns=frozenset())
     if at[0] in TIMES:
-        return _column(Column(template=spec) if "{" in spec else Column(column=spec), at, reading)
+        return _column(ColumnSpec(template=spec) if "{" in spec else ColumnSpec(column=spec), at, reading)
     template = _template(spec)
     if template.columns:
-        return _read_by(template, _reader(Column(template=spec), at, reading))
+        return _read_by(template, _reader(ColumnSpec(template=spec), at, reading))
     return _constant(template.make({}), at)
 
 
-def _convert(spec: dict[str, Any]) -> Column:
+def _convert(spec: dict[str, Any]) -> ColumnSpec:
     try:
-        column = msgspec.convert(spec, Column)
+        column = msgspec.convert(spec, ColumnSpec)
     except msgspec.ValidationError as error:
-        raise SpecProblem(str(error)) from error
+        raise ValueSpecProblem(str(error)) from error
     if (column.column is None) == (column.template is None):
-        raise SpecProblem("say `column` or `template`, one of them")
+        raise ValueSpecProblem("say `column` or `template`, one of them")
     if column.unit is not None and column.unit not in UNITS:
-        raise SpecProblem(f"there is no unit {column.unit!r}; there are {', '.join(UNITS)}")
+        raise ValueSpecProblem(f"there is no unit {column.unit!r}; there are {', '.join(UNITS)}")
     if column.cut is not None and column.cut < 1:
-        raise SpecProblem("`cut` is how many characters are kept, so at least 1")
+        raise ValueSpecProblem("`cut` is how many characters are kept, so at least 1")
     return column
 
 
-def _column(column: Column, at: At, reading: Reading) -> Made:
+def _column(column: ColumnSpec, at: At, reading: ReadingOptions) -> ValueMaker:
     source = _template(column.template) if column.template is not None else _text(plain(column.column or ""))
     if column.map is not None:
         return _mapped(source, column, column.map)
     return _read_by(source, _reader(column, at, reading))
 
 
-def _reader(column: Column, at: At, reading: Reading) -> Callable[[str], Any]:
+def _reader(column: ColumnSpec, at: At, reading: ReadingOptions) -> Callable[[str], Any]:
     """Return what reads the text of a value that goes to `at`."""
     decimal = column.decimal or reading.decimal
     if at[0] in TIMES or column.format is not None:
@@ -136,7 +136,7 @@ def _reader(column: Column, at: At, reading: Reading) -> Callable[[str], Any]:
     return lambda text: text
 
 
-def _read_by(source: Made, read: Callable[[str], Any]) -> Made:
+def _read_by(source: ValueMaker, read: Callable[[str], Any]) -> ValueMaker:
     where = ", ".join(sorted(source.columns))
 
     def make(row: Row) -> Any:
@@ -145,21 +145,21 @@ def _read_by(source: Made, read: Callable[[str], Any]) -> Made:
             return None
         try:
             return read(text)
-        except Unreadable as error:
-            raise ValueProblem(where, str(error)) from None
+        except UnreadableCellError as error:
+            raise CellProblem(where, str(error)) from None
 
-    return Made(make=make, columns=source.columns)
-
-
-def _text(name: str) -> Made:
-    return Made(make=lambda row: row[name], columns=frozenset({name}))
+    return ValueMaker(make=make, columns=source.columns)
 
 
-def _template(text: str) -> Made:
+def _text(name: str) -> ValueMaker:
+    return ValueMaker(make=lambda row: row[name], columns=frozenset({name}))
+
+
+def _template(text: str) -> ValueMaker:
     """`{column}` stands for the column, `{{` for a brace. With all its columns empty, the field is left out."""
     for found in PLACEHOLDER.finditer(text):
         if found[0] in "{}":
-            raise SpecProblem(f"a brace without its partner in {text!r}; write {{{{ for a brace")
+            raise ValueSpecProblem(f"a brace without its partner in {text!r}; write {{{{ for a brace")
     names = {found[1]: plain(found[1]) for found in PLACEHOLDER.finditer(text) if found[1]}
     if len(names) == 1 and text == "{" + (alone := next(iter(names))) + "}":
         return _text(names[alone])  # what most fields are, and nothing to put together
@@ -172,16 +172,16 @@ def _template(text: str) -> Made:
             return None
         return PLACEHOLDER.sub(lambda found: fill(found, row), text)
 
-    return Made(make=make, columns=frozenset(names.values()))
+    return ValueMaker(make=make, columns=frozenset(names.values()))
 
 
-def _constant(text: str, at: At) -> Made:
+def _constant(text: str, at: At) -> ValueMaker:
     if at[0] in DURATIONS | INTEGERS or at in NUMBERS:
-        raise SpecProblem(f"`{'.'.join(at)}` wants a number, not {text!r}")
-    return Made(make=lambda _: text, columns=frozenset())
+        raise ValueSpecProblem(f"`{'.'.join(at)}` wants a number, not {text!r}")
+    return ValueMaker(make=lambda _: text, columns=frozenset())
 
 
-def _nested(members: Mapping[str, Made], at: At) -> Made:
+def _nested(members: Mapping[str, ValueMaker], at: At) -> ValueMaker:
     """Members that are empty are left out; a score, an amount or an identifier is nothing without what the row says."""
     whole = at in {("score",), ("value",)} or (at[0] == "customer" and len(at) == 2)
     told = [name for name, part in members.items() if part.columns and name != "verified"] if whole else []
@@ -193,10 +193,12 @@ def _nested(members: Mapping[str, Made], at: At) -> Made:
         kept = {name: value for name, value in made.items() if value is not None}
         return kept or None
 
-    return Made(make=make, columns=frozenset().union(*(part.columns for part in members.values())), members=members)
+    return ValueMaker(
+        make=make, columns=frozenset().union(*(part.columns for part in members.values())), members=members
+    )
 
 
-def _mapped(source: Made, column: Column, known: Mapping[str, Any]) -> Made:
+def _mapped(source: ValueMaker, column: ColumnSpec, known: Mapping[str, Any]) -> ValueMaker:
     where = ", ".join(sorted(source.columns))
 
     def make(row: Row) -> Any:
@@ -210,17 +212,17 @@ def _mapped(source: Made, column: Column, known: Mapping[str, Any]) -> Made:
                 "has a value that `map` does not know (or add `otherwise`)",
                 "`map`에 없는 값입니다. `map`에 더하거나 `otherwise`를 적으세요",
             )
-            raise ValueProblem(where, said)
+            raise CellProblem(where, said)
         return column.otherwise
 
-    return Made(make=make, columns=source.columns)
+    return ValueMaker(make=make, columns=source.columns)
 
 
-def _time(column: Column, reading: Reading) -> Callable[[str], str]:
+def _time(column: ColumnSpec, reading: ReadingOptions) -> Callable[[str], str]:
     said = column.format or "iso"
     formats = [said] if isinstance(said, str) else list(said)
     if (swapped := _swapped(formats)) is not None:
-        raise SpecProblem(f"`format` reads 05/06 as two days: keep {swapped[0]!r} or {swapped[1]!r}, not both")
+        raise ValueSpecProblem(f"`format` reads 05/06 as two days: keep {swapped[0]!r} or {swapped[1]!r}, not both")
     read, zone, shift = reader(formats), _zone(column.zone or reading.timezone), reading.shift
 
     def make(text: str) -> str:
@@ -230,7 +232,7 @@ def _time(column: Column, reading: Reading) -> Callable[[str], str]:
             local = moved if moved.tzinfo is not None else moved.replace(tzinfo=zone)
             return local.astimezone(UTC).isoformat().replace("+00:00", "Z")
         except OverflowError:
-            raise Unreadable("is a time beyond all years", "시각이 다룰 수 있는 해를 벗어납니다") from None
+            raise UnreadableCellError("is a time beyond all years", "시각이 다룰 수 있는 해를 벗어납니다") from None
 
     return make
 
@@ -248,4 +250,4 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise SpecProblem(f"there is no time zone {name!r}; an IANA name like Asia/Seoul is wanted") from None
+        raise ValueSpecProblem(f"there is no time zone {name!r}; an IANA name like Asia/Seoul is wanted") from None
