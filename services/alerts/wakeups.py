@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from services.runtime.postgres.pools import Connection, Pool, acquire, check_writable, is_transient
+from services.runtime.outages import tolerated
+from services.runtime.postgres.pools import Connection, Pool, acquire, check_writable
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -55,12 +56,8 @@ class Wakeups:
     async def run(self) -> None:
         """Listen, and listen again if the connection breaks."""
         while True:
-            try:
+            with tolerated(_log, "not listening"):
                 await self._listen()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                _log.warning("not listening", reason=type(error).__name__)
             for event in self._events.values():
                 event.set()
             await asyncio.sleep(PAUSE_S)

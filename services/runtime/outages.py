@@ -6,10 +6,9 @@ A loop that talks to PostgreSQL puts each of its rounds inside `tolerated` and c
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.runtime.postgres.pools import is_transient
-from services.runtime.telemetry.logs import get_logger
+from structlog.stdlib import BoundLogger
 
-_log = get_logger(__name__)
+from services.runtime.postgres.pools import is_transient
 
 
 class Outage:
@@ -23,8 +22,10 @@ class Outage:
 
 
 @contextmanager
-def tolerated(event: str, *, also: tuple[type[Exception], ...] = (), **fields: object) -> Iterator[Outage]:
-    """Log a failure of the database that will pass, or one of `also`, as `event`, and pass over it.
+def tolerated(
+    log: BoundLogger, event: str, *, also: tuple[type[Exception], ...] = (), **fields: object
+) -> Iterator[Outage]:
+    """Log a failure of the database that will pass, or one of `also`, as `event`, and go on behind the block.
 
     The value of the block says afterwards whether it was broken off. `fields` go into the log line.
     """
@@ -35,4 +36,4 @@ def tolerated(event: str, *, also: tuple[type[Exception], ...] = (), **fields: o
         if not (is_transient(error) or isinstance(error, also)):
             raise
         outage.error = error
-        _log.warning(event, reason=type(error).__name__, **fields)
+        log.warning(event, reason=type(error).__name__, **fields)

@@ -210,7 +210,7 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
         ledger = DatabaseLedger(
             pool=self._pool, table=PROGRESS, line=self._line, owner=self._settings.owner, patient=False
         )
-        with tolerated("partitions not claimed", also=(KafkaError,), partitions=wanted) as outage:
+        with tolerated(_log, "partitions not claimed", also=(KafkaError,), partitions=wanted) as outage:
             for examined in await claim_and_examine(
                 self._settings.topic,
                 wanted,

@@ -19,7 +19,8 @@ from services.alerts.deliver.webhook.sender import SendResult
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.metrics import DeliveryMetrics
 from services.runtime.clock import Clock
-from services.runtime.postgres.pools import Connection, Pool, acquire, is_transient, retrying
+from services.runtime.outages import tolerated
+from services.runtime.postgres.pools import Connection, Pool, acquire, retrying
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -75,12 +76,9 @@ class ResultWriter:
 
     async def _write_or_give_up(self, batch: Sequence[FinishedAttempt]) -> None:
         results = [_result_of(one, jitter=self.jitter()) for one in batch]
-        try:
+        with tolerated(_log, "results not written", count=len(batch)) as outage:
             counted, changes = await retrying(lambda: self._write(batch, results), within_s=WRITE_WITHIN_S)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            _log.warning("results not written", count=len(batch), reason=type(error).__name__)
+        if outage:
             return
         await self.failpoints.reached(AlertsFailpoint.RESULTS_WRITTEN)
         for one in batch:

@@ -24,7 +24,8 @@ from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.metrics import DeliveryMetrics
 from services.alerts.wakeups import Wakeups
 from services.runtime.clock import Clock
-from services.runtime.postgres.pools import Pool, acquire, is_transient
+from services.runtime.outages import tolerated
+from services.runtime.postgres.pools import Pool, acquire
 from services.runtime.process.tasks import TaskOwner
 from services.runtime.telemetry.logs import get_logger
 
@@ -106,12 +107,9 @@ class Dispatcher:
         room = self.settings.in_flight - len(self._in_flight)
         if room <= 0 or not self.wakeups.alive:
             return
-        try:
+        with tolerated(_log, "deliveries not leased") as outage:
             leased, signing = await self._lease(room)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            _log.warning("deliveries not leased", reason=type(error).__name__)
+        if outage:
             return
         if leased:
             await self.failpoints.reached(AlertsFailpoint.DELIVERIES_LEASED)

@@ -12,7 +12,8 @@ from services.alerts.live import feed_store
 from services.alerts.live.feed_store import FeedCursor, FeedEntry
 from services.alerts.metrics import StateMetrics
 from services.alerts.wakeups import Wakeups
-from services.runtime.postgres.pools import Pool, acquire, is_transient
+from services.runtime.outages import tolerated
+from services.runtime.postgres.pools import Pool, acquire
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -57,14 +58,11 @@ class LiveStream:
     async def run(self) -> None:
         """Read new entries and pass them on, until cancelled."""
         while True:
-            try:
+            with tolerated(_log, "feed not read") as outage:
                 await self._advance()
                 if await self.wakeups.wait(feed_store.WAKE, POLL_S):
                     await self._read_late_rows()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                _log.warning("feed not read", reason=type(error).__name__)
+            if outage:
                 await asyncio.sleep(POLL_S)
 
     def close(self) -> None:

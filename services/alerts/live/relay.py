@@ -18,7 +18,8 @@ from services.alerts.live import feed_store
 from services.runtime.clock import Clock
 from services.runtime.kafka.producer import PublishError, RecordPublisher
 from services.runtime.kafka.record import ProducerRecord
-from services.runtime.postgres.pools import Connection, Pool, acquire, check_writable, is_transient
+from services.runtime.outages import tolerated
+from services.runtime.postgres.pools import Connection, Pool, acquire, check_writable
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -48,18 +49,19 @@ class IssueRelay:
     async def run(self) -> None:
         """Try to take the lock, and publish while this replica has it."""
         while True:
-            try:
-                line = await self.line()
-                if line is not None:
-                    async with acquire(self.pool) as connection:
-                        await self._serve(connection, line)
-            except PublishError as error:
-                _log.warning("issues not published", reason=error.reason)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                _log.warning("relay interrupted", reason=type(error).__name__)
+            with tolerated(_log, "relay interrupted"):
+                await self._take_turn()
             await asyncio.sleep(PAUSE_S)
+
+    async def _take_turn(self) -> None:
+        line = await self.line()
+        if line is None:
+            return
+        try:
+            async with acquire(self.pool) as connection:
+                await self._serve(connection, line)
+        except PublishError as error:
+            _log.warning("issues not published", reason=error.reason)
 
     async def _serve(self, connection: Connection, line: str) -> None:
         if self._unsure:

@@ -17,7 +17,8 @@ from services.alerts.notify import directory_store, reachability_store
 from services.alerts.notify.reachability import Reachability, ReachabilityReport, SilenceReason, report_reachability
 from services.alerts.upkeep import upkeep_store as store
 from services.runtime.clock import Clock
-from services.runtime.postgres.pools import Pool, acquire, is_transient, transaction
+from services.runtime.outages import tolerated
+from services.runtime.postgres.pools import Pool, acquire, transaction
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -49,7 +50,7 @@ class UpkeepLoop:
         """Do all periodic work until cancelled."""
         prune_at = refresh_at = self.clock.monotonic()
         while True:
-            try:
+            with tolerated(_log, "upkeep interrupted"):
                 await self.end_snoozes()
                 await self.release_dead()
                 if self.clock.monotonic() >= refresh_at:
@@ -59,10 +60,6 @@ class UpkeepLoop:
                 if self.clock.monotonic() >= prune_at:
                     prune_at = self.clock.monotonic() + PRUNE_EVERY_S
                     await self.prune()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                _log.warning("upkeep interrupted", reason=type(error).__name__)
             await asyncio.sleep(EVERY_S)
 
     async def end_snoozes(self) -> None:

@@ -19,7 +19,8 @@ from services.journey.metrics import StreamMetrics
 from services.runtime.clock import Clock
 from services.runtime.kafka.log_ends import LogEnds
 from services.runtime.log.progress import TopicLine
-from services.runtime.postgres.pools import Pool, acquire, is_transient
+from services.runtime.outages import tolerated
+from services.runtime.postgres.pools import Pool, acquire
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -48,14 +49,10 @@ class LagMonitor:
         """Check every second; never return."""
         while True:
             self.beat()
-            try:
+            with tolerated(_log, "lag not measured", also=KAFKA_FAILURES) as outage:
                 await self.once()
-            except KAFKA_FAILURES as error:
-                self._look_away(error)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                self._look_away(error)
+            if outage:
+                self.watch = ProgressWatch()  # nothing can be said meanwhile: time without progress starts anew
             await asyncio.sleep(EVERY_S)
 
     async def once(self) -> None:
@@ -91,8 +88,3 @@ class LagMonitor:
         )
         if reason is StuckReason.STUCK:
             self.stuck(still)
-
-    def _look_away(self, error: Exception) -> None:
-        """Reset the time without progress, because nothing is known while the broker or the database is away."""
-        _log.warning("lag not measured", reason=type(error).__name__)
-        self.watch = ProgressWatch()

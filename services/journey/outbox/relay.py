@@ -15,7 +15,8 @@ from services.journey.metrics import FrictionMetrics
 from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import LeasedRecord
 from services.runtime.kafka.producer import PublishError, RecordPublisher
-from services.runtime.postgres.pools import Pool, acquire, is_transient, transaction
+from services.runtime.outages import tolerated
+from services.runtime.postgres.pools import Pool, acquire, transaction
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -54,20 +55,11 @@ class OutboxRelay:
         looks = 0
         while True:
             self._kicked.clear()
-            try:
+            with tolerated(_log, "outbox not read") as outage:
                 if looks % SWEEP_EVERY == 0:
                     await self._sweep()
-                await self._drain()
-                await self._measure()
-                looks += 1
-            except PublishError as error:
-                self.metrics.publish_failures.labels(error.reason).inc()
-                _log.warning("records not published", reason=error.reason, records=len(error.failed))
-                await asyncio.sleep(self.every_s)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                _log.warning("outbox not read", reason=type(error).__name__)
+                looks += await self._publish_all()
+            if outage:
                 await asyncio.sleep(self.every_s)
             await self._pause()
 
@@ -78,9 +70,18 @@ class OutboxRelay:
         except TimeoutError:
             return
 
-    async def _drain(self) -> None:
-        while await self.once() > 0:
-            pass
+    async def _publish_all(self) -> bool:
+        """Publish what waits, and measure what is left; false where Kafka did not take it."""
+        try:
+            while await self.once() > 0:
+                pass
+        except PublishError as error:
+            self.metrics.publish_failures.labels(error.reason).inc()
+            _log.warning("records not published", reason=error.reason, records=len(error.failed))
+            await asyncio.sleep(self.every_s)
+            return False
+        await self._measure()
+        return True
 
     async def once(self) -> int:
         """Publish the records of one lease, and return how many there were.

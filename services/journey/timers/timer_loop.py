@@ -24,7 +24,8 @@ from services.journey.store.timer_rows import TimerReach
 from services.journey.timers.horizon import Horizon, stream_horizon
 from services.runtime.clock import Clock
 from services.runtime.log.progress import TopicLine
-from services.runtime.postgres.pools import Pool, acquire, is_transient, transaction
+from services.runtime.outages import tolerated
+from services.runtime.postgres.pools import Pool, acquire, transaction
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -64,15 +65,11 @@ class TimerLoop:
         """Fire timers round after round; never return."""
         rounds = 0
         while True:
-            try:
+            with tolerated(_log, "timers not looked at"):
                 await self.once()
                 if rounds % UPKEEP_EVERY == 0:
                     await self.keep_up()
                 rounds += 1
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                _log.warning("timers not looked at", reason=type(error).__name__)
             await asyncio.sleep(self.patience.every_s)
 
     async def once(self) -> int:
