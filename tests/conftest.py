@@ -5,6 +5,7 @@ shared, so a test makes topics and groups with names of its own.
 """
 
 import itertools
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,10 @@ from waymark.launchers.tansu import TansuBroker
 from waymark.migrations.migrate import migrate
 
 TEMPLATE = "template_waymark"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the suite in the background has it ignore Ctrl-C, and so would what a test stops.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class SteppingClock:
