@@ -16,7 +16,7 @@ from services.alerts.failpoints import AlertsFailpoints
 from services.alerts.settings import AlertsProcessSettings
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka.producer import KafkaProducer
-from services.runtime.log.applying import BatchApplier, RetryReason
+from services.runtime.log.applying import BatchApplier
 from services.runtime.log.batch import Batch, Run, gather
 from services.runtime.log.claims import Claim, claim_of
 from services.runtime.log.progress import TopicLine
@@ -35,9 +35,7 @@ class Engine:
         self.line = line
         self.claim = claim
         self.lost: list[int] = []
-        self._applier: BatchApplier[FrictionRecord] = BatchApplier(
-            attempt=self._attempt, lost=self._lose, again=_ignore
-        )
+        self._applier: BatchApplier[FrictionRecord] = BatchApplier(attempt=self._attempt, lost=self._lose)
 
     async def take(self, *frictions: FrictionDocument) -> None:
         """Apply frictions as one batch of one partition."""
@@ -128,7 +126,3 @@ async def an_engine(
             await dispatcher.drain(timedelta(seconds=5).total_seconds())
     finally:
         await close_pool(pool)
-
-
-def _ignore(_reason: RetryReason) -> None:
-    pass

@@ -21,7 +21,7 @@ from services.runtime.addresses.brokers import Brokers
 from services.runtime.clock import Clock
 from services.runtime.kafka.log_ends import close_consumer, cluster_line
 from services.runtime.log import identity
-from services.runtime.log.applying import BatchApplier, RetryReason
+from services.runtime.log.applying import BatchApplier
 from services.runtime.log.batch import Batch, Run, gather
 from services.runtime.log.claims import Claim, ExaminedClaim, claim_and_examine
 from services.runtime.log.dead_letters import trailing
@@ -85,9 +85,7 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
         self._clock = clock
         self._metrics = metrics
         self._line = TopicLine(name="", topic=settings.topic)
-        self._applier: BatchApplier[FrictionRecord] = BatchApplier(
-            attempt=self._attempt, lost=self._lose, again=_ignore
-        )
+        self._applier: BatchApplier[FrictionRecord] = BatchApplier(attempt=self._attempt, lost=self._lose)
         self._kafka: AIOKafkaConsumer | None = None
         self._claims: dict[int, Claim] = {}
         self._unclaimed: dict[int, float] = {}
@@ -354,10 +352,6 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
             await consumer.commit(offsets)
         except KafkaError as error:
             _log.info("lag indicator not committed", reason=type(error).__name__)
-
-
-def _ignore(_reason: RetryReason) -> None:
-    """Do nothing: the retry is in the log already."""
 
 
 def _arrival(record: Any) -> FrictionRecord:

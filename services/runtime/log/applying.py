@@ -49,19 +49,19 @@ class Attempt(Protocol[Item]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchApplier(Generic[Item]):
-    """Carries out attempts. `lost` is told of a run that is somebody else's, `again` why a batch is tried again."""
+    """Carries out attempts. `lost` is told of a run that is somebody else's; `again`, why a batch is tried again."""
 
     attempt: Attempt[Item]
     lost: Callable[[Run[Item]], None]
-    again: Callable[[RetryReason], None]
+    again: Callable[[RetryReason], None] = lambda _reason: None
 
-    async def apply(self, batch: Batch[Item], *, bury: bool = False) -> None:
-        """Try until nothing of `batch` is left; with `bury`, its records go to the dead letters unseen.
+    async def apply(self, batch: Batch[Item]) -> None:
+        """Try until nothing of `batch` is left to do.
 
         Raises:
             Exception: a bug, a hole or too many dead letters; nothing of the present transaction is committed.
         """
-        pause = FIRST_PAUSE_S
+        pause, bury = FIRST_PAUSE_S, False
         while batch.runs:
             try:
                 await self.attempt(batch, bury=bury)
