@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from services.runtime.outages import tolerated
 from services.runtime.postgres.pools import Connection, Pool, acquire, check_writable
+from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)

@@ -17,7 +17,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from schemas.documents import touchpoint as touchpoint_v1
-from services.journey import policies, rulebook
+from services.journey import policies
 from services.journey.apply.applier import Applier
 from services.journey.apply.resolution import IdentityResolver
 from services.journey.apply.transaction import BatchTransaction
@@ -35,6 +35,7 @@ from services.journey.metrics import WorkerMetrics
 from services.journey.outbox.relay import OutboxRelay
 from services.journey.renew.renewal import CustomerRenewer
 from services.journey.renew.writer import CustomerWriter
+from services.journey.rulebook import rules_file
 from services.journey.settings import WorkerProcessSettings, WorkerSettings
 from services.journey.store import touchpoints
 from services.journey.timers.timer_loop import TimerDelays, TimerLoop
@@ -84,7 +85,7 @@ async def run(
     common, own = settings.common, settings.worker
     logs.configure("journey", common.log_level, common.log_format)
     collect_less_often()
-    book = rulebook.from_settings(own)
+    book = rules_file.from_settings(own)
     check_listening(WorkerSettings, own.host, own.port)
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
@@ -332,7 +333,7 @@ class Worker:
 def build_renewer(own: WorkerSettings, book: Rulebook | None = None) -> CustomerRenewer:
     """Return what projects customers and writes the difference, as the settings ask."""
     return CustomerRenewer(
-        rulebook=book or rulebook.from_settings(own),
+        rulebook=book or rules_file.from_settings(own),
         policy=policies.projection(),
         new_id=new_id,
         stale_after_s=own.stale_after_s,

@@ -11,7 +11,7 @@ Point_contra = TypeVar("Point_contra", bound=StrEnum, contravariant=True)
 
 
 class Failpoints(Protocol[Point_contra]):
-    """Is told which named place the service has reached."""
+    """Learns which named place the service has reached."""
 
     async def reached(self, point: Point_contra) -> None:
         """Return, and the service goes on; whatever else happens here is the test's."""

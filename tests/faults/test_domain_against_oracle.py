@@ -21,7 +21,7 @@ from services.journey.domain.names import timer_id
 from services.journey.domain.projection import Projection, ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
-from services.journey.rulebook import load
+from services.journey.rulebook.rules_file import load
 from tests.faults.checker import unlike
 from tests.faults.dense import stories
 from tests.faults.facts import fact

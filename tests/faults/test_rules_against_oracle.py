@@ -13,11 +13,11 @@ import msgspec
 import pytest
 
 from schemas import kinds
-from services.journey import rulebook
 from services.journey.domain.names import timer_id
 from services.journey.domain.projection import ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
+from services.journey.rulebook import rules_file
 from tests.faults.dense import stories
 from tests.faults.facts import fact
 from tests.faults.oracle_journeys import journeys
@@ -58,7 +58,7 @@ def expected(documents: list[Json]) -> Customer:
 def test_any_rule_finds_what_its_definition_says(round_: int) -> None:
     random = Random(f"{SEED}/{round_}")
     rules = [a_rule(random, number) for number in range(RULES)]
-    ready = rulebook.read(json.dumps({"rules": rules}), name="odd")
+    ready = rules_file.read(json.dumps({"rules": rules}), name="odd")
     fires: Counter[str] = Counter()
     for documents in stories(random.randrange(10**6), STORIES):
         engine, who = found(documents, ready), expected(documents)

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from schemas.documents import touchpoint as touchpoint_v1
 from schemas.documents.touchpoint import IdentifierValue
-from services.journey import policies, rulebook
+from services.journey import policies
 from services.journey.apply.applier import Applier
 from services.journey.apply.resolution import IdentityResolver
 from services.journey.apply.transaction import BatchTransaction
@@ -26,6 +26,7 @@ from services.journey.failpoints import Failpoints
 from services.journey.metrics import WorkerMetrics
 from services.journey.renew.renewal import CustomerRenewer
 from services.journey.renew.writer import CustomerWriter
+from services.journey.rulebook import rules_file
 from services.journey.timers.timer_loop import TimerDelays, TimerLoop
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
@@ -149,7 +150,7 @@ class Terms:
     limit: DeadLetterLimit = field(default_factory=lambda: DeadLetterLimit(ratio=0.5, run=200))
     late_grace: timedelta = timedelta(minutes=5)
     idle_after: timedelta = timedelta(days=30)
-    rules: Rulebook = field(default_factory=rulebook.load)
+    rules: Rulebook = field(default_factory=rules_file.load)
 
 
 @asynccontextmanager

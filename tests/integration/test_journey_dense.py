@@ -15,7 +15,7 @@ import pytest
 from schemas import kinds
 from services.journey.domain.projection import Projection, ProjectionPolicy, project
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
-from services.journey.rulebook import load
+from services.journey.rulebook.rules_file import load
 from tests.faults.dense import stories
 from tests.faults.facts import fact
 from tests.faults.oracle_identity import Components

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from services.journey import rulebook
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.book import Rulebook, RuleEvaluation
 from services.journey.domain.rules.shape import RuleFailure
+from services.journey.rulebook import rules_file
 from tests.integration.journey_log import Bench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
@@ -34,7 +34,7 @@ class FragileRulebook(Rulebook):
 
 @pytest.fixture
 def rules() -> FragileRulebook:
-    return FragileRulebook(rulebook.load().rules)
+    return FragileRulebook(rules_file.load().rules)
 
 
 @pytest_asyncio.fixture

@@ -26,7 +26,7 @@ from services.journey.settings import WorkerSettings
 from services.journey.worker import build_renewer
 from services.runtime.clock import new_id
 from services.runtime.postgres import pools
-from services.runtime.postgres.pools import Pool, WidenedError
+from services.runtime.postgres.pools import ConcurrentChangeError, Pool
 from services.runtime.settings import SettingsError
 from services.runtime.telemetry import logs
 from waymark.console import CommandError, masked
@@ -93,7 +93,7 @@ def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> 
     _reach(url)
     try:
         return asyncio.run(_check(url, settings, told, repair=repair))
-    except WidenedError as error:
+    except ConcurrentChangeError as error:
         raise CommandError("customers kept merging meanwhile; what is mended is kept: run it again") from error
     except pools.TRANSIENT as error:
         reason = str(error).strip() or type(error).__name__

@@ -26,24 +26,26 @@ class RowStatuses:
     """Keeps one status for every row, so that the counts add up to the rows read."""
 
     def __init__(self) -> None:
-        self._fates = bytearray()
+        self._statuses = bytearray()
 
     def read(self, *, touchpoints: int, problems: int) -> int:
-        """Take the next row; return its number, from 0."""
-        self._fates.append(RowStatus.REJECTED if problems else RowStatus.WAITING if touchpoints else RowStatus.SKIPPED)
-        return len(self._fates) - 1
+        """Count the next row; return its number, from 0."""
+        self._statuses.append(
+            RowStatus.REJECTED if problems else RowStatus.WAITING if touchpoints else RowStatus.SKIPPED
+        )
+        return len(self._statuses) - 1
 
-    def settle(self, row: int, fate: int) -> None:
-        """Note what became of a touchpoint of a row."""
-        self._fates[row] = max(self._fates[row], fate)
+    def settle(self, row: int, status: int) -> None:
+        """Note the result of one touchpoint of a row."""
+        self._statuses[row] = max(self._statuses[row], status)
 
     def counts(self) -> dict[str, int]:
         """Return `read`, and how many of those were accepted, duplicate, rejected and skipped."""
         named = {
-            fate.name.lower(): self._fates.count(fate)
-            for fate in (RowStatus.ACCEPTED, RowStatus.DUPLICATE, RowStatus.REJECTED)
+            status.name.lower(): self._statuses.count(status)
+            for status in (RowStatus.ACCEPTED, RowStatus.DUPLICATE, RowStatus.REJECTED)
         }
-        return {"read": len(self._fates), **named, "skipped": self._fates.count(RowStatus.SKIPPED)}
+        return {"read": len(self._statuses), **named, "skipped": self._statuses.count(RowStatus.SKIPPED)}
 
 
 @dataclass(slots=True)
@@ -86,10 +88,10 @@ class ProblemGroups:
         return sorted(self._groups.values(), key=lambda group: (-group.count, group.first.line))
 
 
-class Nobodies:
-    """Counts identifiers that name nobody, as ingest will find, and the touchpoints that have no other.
+class PlaceholderIdentifiers:
+    """Counts identifiers that name nobody, as ingest will find them, and the touchpoints that have no other identifier.
 
-    `region` is that of phone numbers without a country code.
+    `region` applies to phone numbers without a country code.
     """
 
     def __init__(self, region: str) -> None:
@@ -98,7 +100,7 @@ class Nobodies:
         self._alone = 0
 
     def __call__(self, document: Document) -> None:
-        """Look at a touchpoint that keeps the contract."""
+        """Examine a touchpoint that is valid by its schema."""
         usable = False
         for type_, said in document["customer"].items():
             value = said["value"] if isinstance(said, dict) else said
@@ -110,7 +112,7 @@ class Nobodies:
         self._alone += not usable
 
     def warnings(self) -> list[str]:
-        """What to say of them, the most frequent first."""
+        """Return one warning for each type and reason, the most frequent first."""
         said = [self._said(type_, why, count) for (type_, why), count in self._dropped.most_common()]
         if self._alone:
             said.append(

@@ -29,12 +29,12 @@ class ImportCounts:
 class ImportCheckpoint:
     """One import of one file by one mapping into one Waymark, remembered in two files.
 
-    One has the tally, the other a byte for each touchpoint sent, in event order: its fate.
+    One has the tally, the other a byte for each touchpoint sent, in event order: its status.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{name}.json"
-        self._fates = folder / f"{name}.fates"
+        self._statuses = folder / f"{name}.fates"
 
     def load(self) -> ImportCounts | None:
         """What was done before, or None when this is the first time (or the note is spoilt)."""
@@ -42,21 +42,21 @@ class ImportCheckpoint:
             tally = ImportCounts(**orjson.loads(self.path.read_bytes()))
         except (OSError, orjson.JSONDecodeError, TypeError):
             return None
-        return tally if len(self.fates(tally.sent)) == tally.sent else None
+        return tally if len(self.statuses(tally.sent)) == tally.sent else None
 
-    def fates(self, sent: int) -> bytes:
-        """The fates of the touchpoints that were sent."""
+    def statuses(self, sent: int) -> bytes:
+        """The statuses of the touchpoints that were sent."""
         try:
-            return self._fates.read_bytes()[:sent]
+            return self._statuses.read_bytes()[:sent]
         except OSError:
             return b""
 
-    def save(self, tally: ImportCounts, fates: bytes) -> None:
-        """Note how far it is, whole or not at all; `fates` are those of the batch that was sent last."""
+    def save(self, tally: ImportCounts, statuses: bytes) -> None:
+        """Note how far it is, whole or not at all; `statuses` are those of the batch that was sent last."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._fates.open("r+b" if self._fates.exists() else "w+b") as file:
-            file.seek(tally.sent - len(fates))  # over what a batch left that was sent and not noted
-            file.write(fates)
+        with self._statuses.open("r+b" if self._statuses.exists() else "w+b") as file:
+            file.seek(tally.sent - len(statuses))  # over what a batch left that was sent and not noted
+            file.write(statuses)
         fresh = self.path.with_suffix(".new")
         fresh.write_bytes(orjson.dumps(asdict(tally)))
         fresh.replace(self.path)
@@ -64,7 +64,7 @@ class ImportCheckpoint:
     def clear(self) -> None:
         """Forget: it is done, or starts again."""
         self.path.unlink(missing_ok=True)
-        self._fates.unlink(missing_ok=True)
+        self._statuses.unlink(missing_ok=True)
 
 
 def name_of(files: Sequence[Path], target: str, key: str) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import orjson
 
 from waymark.console import say
@@ -25,7 +26,7 @@ LONGEST_COUNT = 7
 """Digits of an id that may just count."""
 NAMES_FROM_ROWS = 1000
 """How many rows are asked for their columns where a file has no header."""
-FATES = {"accepted": RowStatus.ACCEPTED, "duplicate": RowStatus.DUPLICATE, "rejected": RowStatus.REJECTED}
+STATUSES = {"accepted": RowStatus.ACCEPTED, "duplicate": RowStatus.DUPLICATE, "rejected": RowStatus.REJECTED}
 
 
 class ImportListener(Protocol):
@@ -154,7 +155,7 @@ def _settle(source: ImportFile, recipe: RowRecipe) -> None:
     """Read the file once for its latest time, from which on the shift is known."""
     if source.mapping is None or recipe.shift is None:
         return
-    unmoved = RowRecipe(replace_shift(source.mapping))
+    unmoved = RowRecipe(msgspec.structs.replace(source.mapping, shift=None))
     latest: datetime | None = None
     for line in _lines(source, source.mapping, recipe):
         for moment in unmoved.times(line.row) if line.row is not None else ():
@@ -162,13 +163,6 @@ def _settle(source: ImportFile, recipe: RowRecipe) -> None:
     if latest is None:
         raise MappingFileError(["`shift` wants the file's latest time, and no row has one that can be read"])
     recipe.shift.settle(latest)
-
-
-def replace_shift(mapping: mappings.MappingFile) -> mappings.MappingFile:
-    """The mapping that leaves times where they are."""
-    import msgspec
-
-    return msgspec.structs.replace(mapping, shift=None)
 
 
 class Import:
@@ -191,8 +185,8 @@ class Import:
                 self._warn(repeated(repeats))
             spool.sort()
             tally = before or refused
-            for row, fate in zip(spool.rows(tally.sent), checkpoint.fates(tally.sent), strict=False):
-                self._rows.settle(row, fate)
+            for row, status in zip(spool.rows(tally.sent), checkpoint.statuses(tally.sent), strict=False):
+                self._rows.settle(row, status)
             for batch in batches(spool.read(tally.sent)):
                 outcomes = sender.send(batch)
                 for outcome in outcomes:
@@ -217,13 +211,13 @@ class Import:
         return tally
 
     def _settled(self, rows: Sequence[int], outcomes: Sequence[SentResult]) -> bytes:
-        """Note what became of the rows of a batch; return the fates of its touchpoints, in the batch's order."""
-        fates = bytearray(len(rows))
+        """Note the results of the rows of a batch; return the statuses of its touchpoints, in the batch's order."""
+        statuses = bytearray(len(rows))
         for outcome in outcomes:
-            fates[outcome.position] = FATES[outcome.status]
-        for row, fate in zip(rows, fates, strict=True):
-            self._rows.settle(row, fate)
-        return bytes(fates)
+            statuses[outcome.position] = STATUSES[outcome.status]
+        for row, status in zip(rows, statuses, strict=True):
+            self._rows.settle(row, status)
+        return bytes(statuses)
 
     def _count(self, tally: ImportCounts, outcome: SentResult) -> ImportCounts:
         if outcome.status == "accepted":

@@ -20,12 +20,12 @@ class DryRunSummary:
     """Collects and shows the result of a dry run."""
 
     def __init__(self, source: "ImportFile", region: str) -> None:
-        from waymark.imports.account import Nobodies, ProblemGroups, RowStatuses
+        from waymark.imports.account import PlaceholderIdentifiers, ProblemGroups, RowStatuses
 
         self._source = source
         self._rows = RowStatuses()
         self._groups = ProblemGroups()
-        self._nobodies = Nobodies(region)
+        self._placeholders = PlaceholderIdentifiers(region)
         self._shown: list[Document] = []
         self._problems: list[LineProblem] = []
         self._warnings: list[str] = []
@@ -40,7 +40,7 @@ class DryRunSummary:
         for problem in problems:
             self._groups(problem)
         for document in documents:
-            self._nobodies(document)
+            self._placeholders(document)
         self._touchpoints += len(documents)
         self.bad_rows += bool(problems)
 
@@ -51,7 +51,7 @@ class DryRunSummary:
     def show(self, *, as_json: bool) -> None:
         """Show everything that was collected."""
         counts = self._rows.counts()
-        self._warnings += self._nobodies.warnings()
+        self._warnings += self._placeholders.warnings()
         if as_json:
             listed = [{name: getattr(problem, name) for name in problem.__slots__} for problem in self._problems]
             document = {

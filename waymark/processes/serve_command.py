@@ -106,11 +106,11 @@ def _ingest() -> Coroutine[Any, Any, None]:
 
 
 def _journey() -> Coroutine[Any, Any, None]:
-    from services.journey import rulebook
+    from services.journey.rulebook import rules_file
     from services.journey.settings import WorkerProcessSettings
 
     settings = WorkerProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
-    rulebook.from_settings(settings.worker)
+    rules_file.from_settings(settings.worker)
     _begin(settings.common, ProcessName.JOURNEY)
     from services.journey.worker import run
 

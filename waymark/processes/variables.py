@@ -12,8 +12,8 @@ from services.alerts.settings import AlertsSettings
 from services.ingest.company_files import CompanyFiles
 from services.ingest.settings import IngestProcessSettings as IngestProcess
 from services.ingest.settings import IngestSettings
-from services.journey import rulebook
 from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
+from services.journey.rulebook import rules_file
 from services.journey.settings import WorkerProcessSettings as JourneyProcess
 from services.journey.settings import WorkerSettings
 from services.runtime.settings import CommonSettings, SettingsError
@@ -65,7 +65,7 @@ def named_files(environ: Mapping[str, str]) -> Iterator[NamedFiles]:
     readers: dict[str, tuple[tuple[str, ...], Callable[[], object]]] = {
         "rules": (
             (WorkerSettings.variable_of("rules"),),
-            lambda: rulebook.from_settings(JourneyProcess.load(environ).worker),
+            lambda: rules_file.from_settings(JourneyProcess.load(environ).worker),
         ),
         "ingest's files": (
             (IngestSettings.variable_of("privacy"), IngestSettings.variable_of("systems")),

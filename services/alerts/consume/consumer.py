@@ -28,8 +28,8 @@ from services.runtime.log.dead_letters import trailing
 from services.runtime.log.gaps import Hole, continue_at
 from services.runtime.log.identity import LogVerdict
 from services.runtime.log.progress import DatabaseLedger, TopicLine
-from services.runtime.outages import tolerated
 from services.runtime.postgres.pools import Pool, acquire, retrying
+from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.health import CheckResult
 from services.runtime.telemetry.logs import get_logger
 

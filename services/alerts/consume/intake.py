@@ -71,7 +71,7 @@ class FrictionIntake:
         """Try once to apply what is new in `batch`; with `bury`, make dead letters of its records.
 
         Raises:
-            FencedError, HoleInProgressError, WidenedError, DeadLetterLimitError: nothing is committed.
+            FencedError, HoleInProgressError, ConcurrentChangeError, DeadLetterLimitError: nothing is committed.
         """
         now = self.clock.now()
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_READ)

@@ -19,8 +19,8 @@ from services.alerts.deliver.webhook.sender import SendResult
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.metrics import DeliveryMetrics
 from services.runtime.clock import Clock
-from services.runtime.outages import tolerated
 from services.runtime.postgres.pools import Connection, Pool, acquire, retrying
+from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)

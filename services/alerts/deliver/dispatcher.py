@@ -24,8 +24,8 @@ from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.metrics import DeliveryMetrics
 from services.alerts.wakeups import Wakeups
 from services.runtime.clock import Clock
-from services.runtime.outages import tolerated
 from services.runtime.postgres.pools import Pool, acquire
+from services.runtime.process.outages import tolerated
 from services.runtime.process.tasks import TaskOwner
 from services.runtime.telemetry.logs import get_logger
 

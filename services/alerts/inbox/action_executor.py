@@ -13,7 +13,7 @@ from services.alerts.issues.model import Issue, IssueState
 from services.alerts.metrics import StateMetrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.runtime.clock import Clock
-from services.runtime.postgres.pools import Pool, WidenedError, retrying, transaction
+from services.runtime.postgres.pools import ConcurrentChangeError, Pool, retrying, transaction
 
 Action = Callable[[Issue, bool], ActionVerdict]
 """Decides about an issue; the flag says whether a later issue of the same fingerprint is unresolved."""
@@ -44,9 +44,9 @@ class ActionExecutor:
         for _ in range(MOVE_RETRIES):
             try:
                 return await retrying(lambda: self._execute(issue_id, action), within_s=RETRY_WITHIN_S)
-            except WidenedError:
+            except ConcurrentChangeError:
                 continue
-        raise WidenedError
+        raise ConcurrentChangeError
 
     async def _execute(self, issue_id: UUID, action: Action) -> ActionResult | None:
         async with transaction(self.pool) as connection:

@@ -13,7 +13,7 @@ from services.alerts.issues.contract import read_friction
 from services.alerts.issues.json_columns import decode_issue, encode_issue, encode_json
 from services.alerts.issues.model import Issue, IssueChange, PlacedFriction
 from services.alerts.issues.placement import PlacementContext
-from services.runtime.postgres.pools import Connection, Row, WidenedError, columns
+from services.runtime.postgres.pools import ConcurrentChangeError, Connection, Row, columns
 
 
 async def load_context(
@@ -27,7 +27,7 @@ async def load_context(
     """Lock and return everything that frictions with these ids and the fingerprints in `arriving` can change.
 
     Raises:
-        WidenedError: an issue moved meanwhile; roll back and call again.
+        ConcurrentChangeError: an issue moved meanwhile; roll back and call again.
     """
     frictions = await _lock_frictions(connection, sorted(set(friction_ids)), now)
     homes = {placed.issue_id for placed in frictions.values() if placed.issue_id is not None}
@@ -35,7 +35,7 @@ async def load_context(
     occurrences = await lock_fingerprints(connection, fingerprints)
     issues = await _lock_issues(connection, homes, fingerprints, since=now - reopen_window)
     if any(issue.fingerprint not in occurrences for issue in issues.values()):
-        raise WidenedError
+        raise ConcurrentChangeError
     frictions |= await _frictions_on(connection, issues)
     return PlacementContext(frictions=frictions, issues=issues, occurrences=occurrences)
 
@@ -124,7 +124,7 @@ async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, boo
     """Lock one issue for an action, and return whether a later issue of its fingerprint is unresolved.
 
     Raises:
-        WidenedError: it moved to another fingerprint meanwhile; roll back and call again.
+        ConcurrentChangeError: it moved to another fingerprint meanwhile; roll back and call again.
     """
     fingerprints = await _fingerprints_of(connection, [issue_id])
     if not fingerprints:
@@ -133,7 +133,7 @@ async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, boo
     document = await connection.fetchval("SELECT document FROM alerts.issues WHERE issue_id = $1 FOR UPDATE", issue_id)
     issue = decode_issue(document)
     if issue.fingerprint not in fingerprints:
-        raise WidenedError
+        raise ConcurrentChangeError
     superseded = await connection.fetchval(
         """
         SELECT EXISTS (

@@ -12,8 +12,8 @@ from services.alerts.live import feed_store
 from services.alerts.live.feed_store import FeedCursor, FeedEntry
 from services.alerts.metrics import StateMetrics
 from services.alerts.wakeups import Wakeups
-from services.runtime.outages import tolerated
 from services.runtime.postgres.pools import Pool, acquire
+from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)

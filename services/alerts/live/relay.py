@@ -18,8 +18,8 @@ from services.alerts.live import feed_store
 from services.runtime.clock import Clock
 from services.runtime.kafka.producer import PublishError, RecordPublisher
 from services.runtime.kafka.record import ProducerRecord
-from services.runtime.outages import tolerated
 from services.runtime.postgres.pools import Connection, Pool, acquire, check_writable
+from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)

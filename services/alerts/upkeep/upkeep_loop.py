@@ -17,8 +17,8 @@ from services.alerts.notify import directory_store, reachability_store
 from services.alerts.notify.reachability import Reachability, ReachabilityReport, SilenceReason, report_reachability
 from services.alerts.upkeep import upkeep_store as store
 from services.runtime.clock import Clock
-from services.runtime.outages import tolerated
 from services.runtime.postgres.pools import Pool, acquire, transaction
+from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)

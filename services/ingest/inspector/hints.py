@@ -1,4 +1,4 @@
-"""What somebody probably did who sent this: a guess from the value's shape, in words that do not repeat it. Pure."""
+"""Guesses which mistake a producer made, from the shape of the value, without repeating the value. Pure."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -36,13 +36,13 @@ _ALIASES = {alias: channel for channel, aliases in _CHANNELS.items() for alias i
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A guess in both languages."""
+    """A guess at a mistake, in English and Korean."""
 
     english: str
     korean: str
 
     def say(self, language: Language) -> str:
-        """Return it in one."""
+        """Return the guess in one language."""
         return self.korean if language is Language.KO else self.english
 
 
@@ -74,12 +74,12 @@ _Guess = Callable[[str, Any, datetime], Hint | None]
 
 
 def guess(path: str, value: Any, received_at: datetime) -> Hint | None:
-    """Return what somebody probably did who sent `value` as the member at `path`, None without an idea."""
+    """Return the probable mistake behind `value` as the member at `path`; None without a guess."""
     return next(_ideas(path, value, received_at), None)
 
 
 def of_bytes(encoding: str) -> Hint | None:
-    """Return what somebody probably did whose bytes are no JSON; `encoding` as the inspector names it."""
+    """Return the probable mistake behind bytes that are no JSON; `encoding` as the inspector names it."""
     return _EUC_KR if "cp949" in encoding else None
 
 

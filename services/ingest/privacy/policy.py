@@ -1,4 +1,4 @@
-"""What is done to personal data before it is published: a YAML file, read and checked when ingest starts.
+"""Reads the privacy policy: how personal data is treated before it is published. Ingest checks it when it starts.
 
     default:
       text: encrypt                # keep (the default), drop, hmac, encrypt
@@ -6,11 +6,11 @@
       refs: {card_no: drop}
       attributes: {"*": keep, card_number: drop, data.buyer.name: encrypt}
       identifiers: {phone: hmac, email: hmac, advertising_id: drop}
-      dead_letters: drop           # of what is refused no bytes are kept
+      dead_letters: drop           # keep no bytes of what was refused
     sources:
       survey: {text: drop}         # over the default, member by member
 
-Identifiers are for all sources alike: one that is in clear from one source and hidden from another would not link.
+Treatments of identifiers hold for all sources: plain from one source and hidden from another, a value would not link.
 """
 
 import re
@@ -29,7 +29,7 @@ _QUOTED = re.compile(r"<PrivacyTreatment\.[A-Z]+: ('[a-z]+')>")
 
 
 class PrivacyPolicyError(ValueError):
-    """The file cannot be read or makes no sense; `problems` says all that is wrong, one line each."""
+    """The policy file cannot be read or is wrong; `problems` lists everything wrong with it, one line each."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
@@ -37,7 +37,7 @@ class PrivacyPolicyError(ValueError):
 
 
 class PrivacyTreatment(StrEnum):
-    """What is done to a value."""
+    """How the value of a member is treated."""
 
     KEEP = "keep"
     DROP = "drop"
@@ -94,7 +94,7 @@ class _File(BaseModel):
 
 
 class PrivacyRules:
-    """What is done to the touchpoints of one source; `inert` when nothing is."""
+    """How the touchpoints of one source are treated; `inert` when they stay as they are."""
 
     def __init__(self, default: _Default, own: _Rules) -> None:
         self.text = own.text or default.text or PrivacyTreatment.KEEP
@@ -106,7 +106,7 @@ class PrivacyRules:
 
     @property
     def treatments(self) -> frozenset[PrivacyTreatment]:
-        """Every treatment that is asked for."""
+        """Every treatment that the rules ask for."""
         asked = {self.text, self.agent, *self.refs.values(), *self.identifiers.values(), *_leaves(self.attributes)}
         return frozenset(asked)
 
@@ -120,7 +120,7 @@ class PrivacyPolicy:
     """The rules of every source."""
 
     def __init__(self, file: Any = None) -> None:
-        """Read what a file says, None being a file that says nothing; raises `PrivacyPolicyError`."""
+        """Read the content of a policy file; None stands for an empty one. Raises `PrivacyPolicyError`."""
         try:
             read = _File.model_validate(file if file is not None else {})
         except ValidationError as error:
@@ -150,11 +150,11 @@ class PrivacyPolicy:
         return policy
 
     def of(self, source: str) -> PrivacyRules:
-        """Return the rules for the source called so."""
+        """Return the rules for the source of this name."""
         return self._sources.get(source, self._others)
 
     def lacks(self, *, secret: bool, keys: bool) -> list[str]:
-        """Return what the settings must give for this policy to be carried out, one line each."""
+        """Return which settings this policy needs and does not have, one line each."""
         missing = []
         if PrivacyTreatment.HMAC in self.treatments and not secret:
             missing.append("the policy asks for hmac: set WAYMARK_INGEST_PRIVACY_SECRET (and the journey API's)")
@@ -164,7 +164,7 @@ class PrivacyPolicy:
 
 
 def _by_source(read: _File) -> dict[str, PrivacyRules]:
-    """The rules of each source, over the default; raises `PrivacyPolicyError` where the two do not go together."""
+    """Return the rules of each source over the default; raises `PrivacyPolicyError` where the two contradict."""
     rules: dict[str, PrivacyRules] = {}
     problems: list[str] = []
     for name, own in read.sources.items():

@@ -35,7 +35,7 @@ _BLANK_BEFORE_COLON = re.compile(rb"[ \t\r\n]:")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemLimits:
-    """How much is too much: touchpoints in a request, bytes of one, levels of one."""
+    """Limits of a request: its touchpoints, the bytes of each, and its levels of nesting."""
 
     items: int
     item_bytes: int
@@ -43,7 +43,7 @@ class ItemLimits:
 
 
 class TouchpointEnvelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The touchpoints of a request as they were sent, one slice of bytes each, and the key if it stood in the body."""
+    """The touchpoints of a request, each as the bytes that were sent, and the API key if the body carried one."""
 
     items: tuple[bytes, ...]
     write_key: str | None = None
@@ -51,14 +51,14 @@ class TouchpointEnvelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableItem:
-    """Why a slice is no object that we can keep; `limit` where there is one."""
+    """Why the bytes of a touchpoint cannot be kept as an object; `limit` is the one exceeded, or 0."""
 
     reason: TouchpointRejection
     limit: int = 0
 
 
 class _Outer(msgspec.Struct, rename={"write_key": "writeKey"}):
-    """The object around many touchpoints, or a bare touchpoint (then `touchpoints` is absent)."""
+    """The object that holds many touchpoints, or one touchpoint by itself (then `touchpoints` is absent)."""
 
     touchpoints: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
     write_key: str | None = None
@@ -70,7 +70,7 @@ _ANY = msgspec.json.Decoder()
 
 
 def stripped_body(body: bytes) -> bytes:
-    """Return a body without what may stand around a document; raises `RequestRefusedError` when nothing is left."""
+    """Return a body without byte order mark and blanks; raises `RequestRefusedError` when nothing is left."""
     stripped = body.removeprefix(_BOM).strip(_BLANKS)
     if not stripped:
         raise RequestRefusedError(RequestRefusal.EMPTY_BODY)
@@ -134,12 +134,12 @@ def without_lone_surrogates(text: bytes) -> bytes:
 
 
 def without_key(item: bytes) -> bytes:
-    """Return an item as it was sent, less the key that a producer without headers put into it: it is kept and shown."""
+    """Return an item without the API key that a producer put into it: items are kept and shown, keys are not."""
     return _KEY_IN_BODY.sub(b"", item) if b"writeKey" in item or b"api_key" in item else item
 
 
 def read_item(item: bytes, limits: ItemLimits) -> JsonObject | UnreadableItem:
-    """Parse one touchpoint's bytes into an object that can be kept, or say why not."""
+    """Parse the bytes of one touchpoint into an object that can be kept, or return why they cannot."""
     if len(item) > limits.item_bytes:
         return UnreadableItem(reason=TouchpointRejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
     try:

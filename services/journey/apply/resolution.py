@@ -27,7 +27,7 @@ from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
 from services.journey.store import customers, identifiers
 from services.journey.store.customers import LockedCustomer, MergeRow
 from services.journey.store.identifiers import IdentifierMention, KeptLink, LinkRow
-from services.runtime.postgres.pools import Connection, WidenedError
+from services.runtime.postgres.pools import ConcurrentChangeError, Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class IdentityResolver:
         """Return the customer of each touchpoint, and write identifiers, links, customers and merges.
 
         Raises:
-            WidenedError: see the class.
+            ConcurrentChangeError: see the class.
         """
         if not touchpoints:
             return IdentityResolution()
@@ -67,7 +67,7 @@ class IdentityResolver:
         """Do the same for evidence of identity, which is in event order.
 
         Raises:
-            WidenedError: see the class.
+            ConcurrentChangeError: see the class.
         """
         mentions = _mentions(evidence)
         pointed = await identifiers.touch(connection, mentions)
@@ -112,7 +112,7 @@ async def _known(
     wanted = set(roots.values())
     locked = await customers.lock(connection, wanted) if wanted else {}
     if locked.keys() != wanted:
-        raise WidenedError
+        raise ConcurrentChangeError
     known = KnownIdentity(
         owners={key: CustomerId(roots[customer]) for key, customer in pointed.items()},
         customers={CustomerId(customer): _known_customer(row) for customer, row in locked.items()},

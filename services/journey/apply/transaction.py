@@ -64,7 +64,7 @@ class BatchTransaction:
         """Apply those records of `batch` that are not applied yet; with `bury`, only make them dead letters.
 
         Raises:
-            FencedError, HoleInProgressError, WidenedError, DeadLetterLimitError: roll back.
+            FencedError, HoleInProgressError, ConcurrentChangeError, DeadLetterLimitError: roll back.
         """
         held = await PROGRESS.lock(connection, self.line, [run.claim.partition for run in batch.runs])
         batch = judge(batch, held)

@@ -19,8 +19,8 @@ from services.journey.metrics import StreamMetrics
 from services.runtime.clock import Clock
 from services.runtime.kafka.log_ends import LogEnds
 from services.runtime.log.progress import TopicLine
-from services.runtime.outages import tolerated
 from services.runtime.postgres.pools import Pool, acquire
+from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)

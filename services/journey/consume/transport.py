@@ -31,7 +31,7 @@ from services.runtime.telemetry.logs import get_logger
 _log = get_logger(__name__)
 
 KAFKA_FAILURES: tuple[type[Exception], ...] = (KafkaError, OSError, TimeoutError)
-"""What asking the broker may raise when it is away."""
+"""Errors that a request to an unreachable broker may raise."""
 
 FETCH_WAIT_S = 1.0
 """How long one fetch may take before the loop looks whether it should stop; Faust's own number."""
@@ -52,7 +52,7 @@ class HoleFoundError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportWiring:
-    """The parts that the transport uses. `fatal` is called with the failure after which the worker must not go on."""
+    """What the transport works with. `fatal` is called with the failure after which the worker has to stop."""
 
     topic: str
     intake: Intake
@@ -62,14 +62,14 @@ class TransportWiring:
 
 
 class FatalCallback(Protocol):
-    """The end of the worker, with the reason."""
+    """Stops the worker and gives the reason."""
 
     def __call__(self, error: BaseException, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class FetchTerms:
-    """When a broker answers a fetch: once it has so many bytes, or has waited for so long."""
+    """When a broker answers a fetch: once it has enough bytes, or has waited long enough."""
 
     min_bytes: int
     max_wait_ms: int
@@ -84,7 +84,7 @@ the worker a sixth of its processor time at 500 records a second (measured), and
 
 
 class ChunkThread(driver.AIOKafkaConsumerThread):
-    """The thread with the Kafka client, asking brokers for answers on our terms."""
+    """Runs the Kafka client in its thread, with our own limits for fetches."""
 
     mundane_level = "debug"
 
@@ -94,7 +94,7 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     def fetch_on(self, terms: FetchTerms) -> None:
-        """Fetch on these terms from the next fetch on."""
+        """Use these limits from the next fetch on."""
         fetcher = self._consumer._fetcher if self._consumer is not None else None
         if fetcher is not None:
             self._agree(fetcher, terms)
@@ -113,7 +113,7 @@ class ChunkConsumer(driver.Consumer):
 
     @property
     def wiring(self) -> TransportWiring:
-        """What the app was wired to."""
+        """The dependencies that the app was given."""
         return cast("JourneyApp", self.app).wiring
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
@@ -138,7 +138,7 @@ class ChunkConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
-        """Only ask for a claim. Seeking here races with a fetch that is still under way."""
+        """Ask the drain loop for a claim. Seeking here would race with a fetch that is still under way."""
         self._generation = None
 
     def _forget_claims(self) -> None:
@@ -244,7 +244,7 @@ class ChunkConsumer(driver.Consumer):
             await self.wiring.intake.put(Chunk(claim=claim, records=fresh))
 
     async def _feed(self, claim: Claim) -> None:
-        """Nothing came: fetch again from the cursor if the log goes on, for then the end of it was swallowed."""
+        """Fetch again from the cursor if the log goes on although nothing came: its end was swallowed."""
         end = self.highwater(self._tp(claim.partition)) or 0
         claim.starved = claim.starved + 1 if end > claim.cursor else 0
         if claim.starved >= STARVED_AFTER:
@@ -281,7 +281,7 @@ class ChunkConsumer(driver.Consumer):
         return claim.applied if claim is not None and tp.topic == self.wiring.topic else None
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Tell Kafka; a failure is noted and nothing else, where Faust's own would crash the worker (trap 9)."""
+        """Commit offsets to Kafka; a failure is only logged: Faust's own commit would crash the worker (trap 9)."""
         consumer = self._thread._ensure_consumer()
         wanted = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items() if tp in self.assignment()}
         try:
@@ -314,12 +314,12 @@ class JourneyApp(faust.App):
         """Create no data directory: there are no tables."""
 
     def partitions(self) -> Collection[int]:
-        """Return the partitions of the topic; none before the broker has told."""
+        """Return the partitions of the topic; none before the broker has answered."""
         consumer = self._consumer
         return range((consumer.topic_partitions(self.wiring.topic) or 0) if consumer is not None else 0)
 
     def assigned(self) -> Collection[int]:
-        """Return the partitions of the topic that the group has given us; none before it has met."""
+        """Return the partitions of the topic that the group assigned to us; none before the first assignment."""
         consumer = self._consumer
         if consumer is None:
             return ()

@@ -15,8 +15,8 @@ from services.journey.metrics import FrictionMetrics
 from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import LeasedRecord
 from services.runtime.kafka.producer import PublishError, RecordPublisher
-from services.runtime.outages import tolerated
 from services.runtime.postgres.pools import Pool, acquire, transaction
+from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)

@@ -26,7 +26,7 @@ from services.journey.repair.stored_identity import LedgerLink, MisplacedJourney
 from services.journey.repair.unmerge import Unmerger
 from services.journey.store import customers
 from services.journey.store.customers import LockedCustomer, MergeRow
-from services.runtime.postgres.pools import Connection, Pool, WidenedError, retrying, transaction
+from services.runtime.postgres.pools import ConcurrentChangeError, Connection, Pool, retrying, transaction
 
 LINKS_AT_ONCE = 20
 """Links followed in one transaction: each may merge two customers with all their touchpoints."""
@@ -64,7 +64,7 @@ class IdentityRepairer:
         """Repair one page, one transaction after the other.
 
         Raises:
-            WidenedError: workers kept merging the customers; what is repaired stays repaired.
+            ConcurrentChangeError: workers kept merging the customers; what is repaired stays repaired.
         """
         done = RepairCounts()
         work: list[Callable[[Connection], Awaitable[RepairCounts]]] = []
@@ -87,7 +87,7 @@ class IdentityRepairer:
         for attempt in range(ATTEMPTS):
             try:
                 return await retrying(once, attempts=ATTEMPTS)
-            except WidenedError:
+            except ConcurrentChangeError:
                 if attempt == ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
@@ -123,7 +123,7 @@ class IdentityRepairer:
         roots = await customers.roots(connection, {*pointed.values(), holder})
         locked = await customers.lock(connection, set(roots.values()))
         if locked.keys() != set(roots.values()):
-            raise WidenedError
+            raise ConcurrentChangeError
         whose = {
             stray: roots[pointed[stray.strongest]]
             for stray in strays
@@ -162,7 +162,7 @@ class IdentityRepairer:
         roots = await customers.roots(connection, {journey.holder, journey.owner})
         locked = await customers.lock(connection, set(roots.values()))
         if locked.keys() != set(roots.values()):
-            raise WidenedError
+            raise ConcurrentChangeError
         if journey.holder in locked:
             await self._renew_each(connection, [journey.holder, *({journey.owner} & locked.keys())])
         else:

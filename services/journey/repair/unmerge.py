@@ -20,7 +20,7 @@ from services.journey.renew.customer_update import CustomerUpdate
 from services.journey.renew.renewal import CustomerRenewer
 from services.journey.repair import ledger
 from services.journey.store import customers, identifiers
-from services.runtime.postgres.pools import Connection, Pool, WidenedError, retrying, transaction
+from services.runtime.postgres.pools import ConcurrentChangeError, Connection, Pool, retrying, transaction
 
 ATTEMPTS = 10
 
@@ -61,13 +61,13 @@ class Unmerger:
         """Retract the link between two identifiers in one transaction; `by` names the person for the ledger.
 
         Raises:
-            WidenedError: workers kept merging the customers; nothing has changed.
+            ConcurrentChangeError: workers kept merging the customers; nothing has changed.
         """
         key: LinkKey = (one, other) if one < other else (other, one)
         for attempt in range(ATTEMPTS):
             try:
                 return await retrying(lambda: self._once(key, by), attempts=ATTEMPTS)
-            except WidenedError:
+            except ConcurrentChangeError:
                 if attempt == ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
@@ -76,10 +76,10 @@ class Unmerger:
         """Give every group of identifiers that no link connects to the others a customer of its own.
 
         Raises:
-            WidenedError: the customer was merged away meanwhile.
+            ConcurrentChangeError: the customer was merged away meanwhile.
         """
         if not await customers.lock(connection, [customer]):
-            raise WidenedError
+            raise ConcurrentChangeError
         return await self._split(connection, customer)
 
     async def _once(self, key: LinkKey, by: str) -> UnmergeResult:
@@ -88,7 +88,7 @@ class Unmerger:
             wanted = set((await customers.roots(connection, set(pointed.values()))).values())
             locked = await customers.lock(connection, wanted)
             if locked.keys() != wanted:
-                raise WidenedError
+                raise ConcurrentChangeError
             if not await ledger.retract(connection, key, "retracted by a person", by):
                 return UnmergeResult(outcome=UnmergeOutcome.NO_SUCH_LINK)
             if len(locked) != 1 or len(pointed) != len(key):

@@ -24,8 +24,8 @@ from services.journey.store.timer_rows import TimerReach
 from services.journey.timers.horizon import Horizon, stream_horizon
 from services.runtime.clock import Clock
 from services.runtime.log.progress import TopicLine
-from services.runtime.outages import tolerated
 from services.runtime.postgres.pools import Pool, acquire, transaction
+from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)

@@ -1,4 +1,4 @@
-"""The forms that settings have: hosts, files, folders, networks, names, and what a wrong one is told.
+"""The forms of settings: hosts, files, folders, networks, names, each with the message for a wrong value.
 
 Every function returns the value or raises ValueError with a sentence that says what is wrong and what to give. The
 sentence never quotes what was given: somebody may have put a secret into the wrong variable.

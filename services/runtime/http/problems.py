@@ -1,4 +1,4 @@
-"""Problem documents: what a caller is told when a request cannot be served, in the form of RFC 9457.
+"""Problem documents: the answer to a request that cannot be served, in the form of RFC 9457.
 
 They have two members more, `code` and `message`: a client library in the field retries a 400 whose body lacks them.
 What a caller sent is never echoed, because it is personal.

@@ -17,7 +17,7 @@ import asyncpg
 
 from services.runtime.log.batch import Batch, FencedError, Item, Run
 from services.runtime.log.dead_letters import UNSTORABLE
-from services.runtime.postgres.pools import WidenedError, is_transient
+from services.runtime.postgres.pools import ConcurrentChangeError, is_transient
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -49,7 +49,7 @@ class Attempt(Protocol[Item]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchApplier(Generic[Item]):
-    """Carries out attempts. `lost` is told of a run that is somebody else's; `again`, why a batch is tried again."""
+    """Carries out attempts. `lost` is called with a run that another owner has; `again`, with the reason of a retry."""
 
     attempt: Attempt[Item]
     lost: Callable[[Run[Item]], None]
@@ -68,7 +68,7 @@ class BatchApplier(Generic[Item]):
                 return self._applied(batch)
             except FencedError as fenced:
                 batch = self._lose(batch, fenced)
-            except WidenedError:
+            except ConcurrentChangeError:
                 self.again(RetryReason.WIDENED)
             except UNSTORABLE as error:
                 if _divides(batch, error, bury=bury):

@@ -75,8 +75,8 @@ SQLSTATE classes 08, 40, 53, 57P and 55P03, 25P03, 25006. asyncpg's error for a 
 T = TypeVar("T")
 
 
-class WidenedError(Exception):
-    """What a transaction locked is not all that it touches, for somebody moved something: roll back, begin again."""
+class ConcurrentChangeError(Exception):
+    """Another transaction moved rows before they were locked: roll back, and begin again with what stands there now."""
 
 
 def is_transient(error: BaseException) -> bool:
@@ -216,7 +216,7 @@ async def _discard(pool: Pool, error: BaseException) -> None:
 
 
 def check_writable(connection: Connection) -> None:
-    """Look at what the server has told unasked.
+    """Read the parameters that the server reports by itself.
 
     Raises:
         asyncpg.ReadOnlySQLTransactionError: the session is there for writing, and the server takes no writes now.

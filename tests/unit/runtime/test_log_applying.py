@@ -10,7 +10,7 @@ from services.runtime.log import applying
 from services.runtime.log.applying import UNDIVIDED, BatchApplier, RetryReason
 from services.runtime.log.batch import Batch, FencedError, Run, gather
 from services.runtime.log.claims import Claim
-from services.runtime.postgres.pools import WidenedError
+from services.runtime.postgres.pools import ConcurrentChangeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ async def test_nothing_is_tried_where_every_partition_is_somebody_elses() -> Non
     [
         pytest.param(ConnectionResetError(), RetryReason.TRANSIENT, id="the database is away"),
         pytest.param(asyncpg.DeadlockDetectedError("deadlock"), RetryReason.TRANSIENT, id="a deadlock"),
-        pytest.param(WidenedError(), RetryReason.WIDENED, id="somebody moved something"),
+        pytest.param(ConcurrentChangeError(), RetryReason.WIDENED, id="somebody moved something"),
     ],
 )
 async def test_what_will_pass_is_tried_again(failure: Exception, reason: RetryReason) -> None:

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from services.runtime.outages import tolerated
+from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 
 LOG = get_logger("test")

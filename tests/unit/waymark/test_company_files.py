@@ -7,7 +7,7 @@ import pytest
 
 from services.ingest.forms.webhooks.mapping import system_files
 from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError
-from services.journey import rulebook
+from services.journey.rulebook import rules_file
 from waymark.console import CommandError
 from waymark.imports.mapping import recipe
 from waymark.imports.mapping.mapping_file import MappingFileError
@@ -16,8 +16,8 @@ from waymark.sources import source_reading
 
 def of_rules(path: Path) -> list[str]:
     try:
-        rulebook.load(path)
-    except rulebook.RulesRefusedError as error:
+        rules_file.load(path)
+    except rules_file.RulesRefusedError as error:
         return [f"{path}: {problem}" for problem in error.problems]
     return []
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from waymark.console import CommandError
-from waymark.imports.account import Nobodies
+from waymark.imports.account import PlaceholderIdentifiers
 from waymark.imports.formats.delimited import CsvLayout
 from waymark.imports.formats.rows import format_of, jsonl_rows, read_csv, read_parquet
 from waymark.imports.mapping.mapping_file import parse
@@ -174,7 +174,7 @@ def test_ids_that_only_count_are_told_since_those_of_another_file_are_the_same(
 
 
 def test_identifiers_that_name_nobody_are_counted_before_anything_is_sent() -> None:
-    nobodies = Nobodies("KR")
+    placeholders = PlaceholderIdentifiers("KR")
     for customer in (
         {"email": "****"},
         {"email": "****", "customer_id": "C-1"},
@@ -182,15 +182,15 @@ def test_identifiers_that_name_nobody_are_counted_before_anything_is_sent() -> N
         {"phone": "1588-0000"},
         {"phone": "010-2345-6789"},
     ):
-        nobodies({"customer": customer})
-    assert nobodies.warnings() == [
+        placeholders({"customer": customer})
+    assert placeholders.warnings() == [
         "`customer.email` names nobody in 2 of the touchpoints: a placeholder, or masked like 김**",
         "`customer.phone` cannot be read as such in 1 of the touchpoints (without a country code it is one of KR: "
         "WAYMARK_INGEST_PHONE_REGION)",
         "`customer.phone` is a company's number in 1 of the touchpoints, as 1588-0000 is: it names nobody",
         "2 of the touchpoints have no identifier that names anybody: ingest refuses them",
     ]
-    assert Nobodies("KR").warnings() == []
+    assert PlaceholderIdentifiers("KR").warnings() == []
 
 
 def test_repeats_that_all_say_the_same_lose_nothing() -> None:

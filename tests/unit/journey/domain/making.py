@@ -9,7 +9,6 @@ from uuid import UUID
 import msgspec
 
 from schemas import kinds
-from services.journey import rulebook
 from services.journey.domain import friction
 from services.journey.domain.comparison.changes import ComparisonContext, CustomerChanges, StoredCustomer, diff
 from services.journey.domain.comparison.revision import FrictionEvent
@@ -20,10 +19,11 @@ from services.journey.domain.projection import Projection, ProjectionPolicy, pro
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.timer import StoredTimer, TimerState
 from services.journey.domain.touchpoint import Identifier, RecordedTouchpoint, Touchpoint, TouchpointKey
+from services.journey.rulebook import rules_file
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
 POLICY = ProjectionPolicy(contact_kinds=kinds.load().contacts)
-SHIPPED = rulebook.load()
+SHIPPED = rules_file.load()
 
 HOURS = 60
 DAYS = 24 * HOURS
@@ -79,7 +79,7 @@ def a_rule(**members: Any) -> Rulebook:
     """A rulebook of one rule called `mine`, as a file would say it; texts and severity are filled in."""
     words = {"en": "a title", "ko": "제목"}
     whole = {"id": "mine", "severity": "low", "title": words, "explanation": words, **members}
-    return rulebook.read(msgspec.json.encode({"rules": [whole]}).decode(), name="mine.yaml")
+    return rules_file.read(msgspec.json.encode({"rules": [whole]}).decode(), name="mine.yaml")
 
 
 class Shelf:

@@ -6,25 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from services.journey import rulebook
 from services.journey.domain.rules.shape import CountShape, ThresholdShape
-from services.journey.rulebook import RulesRefusedError
+from services.journey.rulebook import rules_file
+from services.journey.rulebook.rules_file import RulesRefusedError
 
-EXAMPLES = rulebook.DEFAULT.parent / "examples"
+EXAMPLES = rules_file.DEFAULT.parent / "examples"
 VALID = {path.stem: path for path in sorted((EXAMPLES / "valid").glob("*.yaml"))}
 INVALID = {path.stem: path for path in sorted((EXAMPLES / "invalid").glob("*.yaml"))}
 
 
 @pytest.mark.parametrize("name", VALID)
 def test_a_valid_example_is_read(name: str) -> None:
-    assert rulebook.load(VALID[name]).rules
+    assert rules_file.load(VALID[name]).rules
 
 
 @pytest.mark.parametrize("name", INVALID)
 def test_an_invalid_example_is_refused_with_the_words_it_expects(name: str) -> None:
     expected = INVALID[name].read_text(encoding="utf-8").splitlines()[0].removeprefix("# expect: ")
     with pytest.raises(RulesRefusedError) as refused:
-        rulebook.load(INVALID[name])
+        rules_file.load(INVALID[name])
     assert expected in str(refused.value)
     assert str(refused.value).startswith(f"{name}.yaml cannot be used:")
 
@@ -36,13 +36,13 @@ def test_every_problem_is_told_at_once() -> None:
         f"{{id: two, shape: count, severity: low, at_least: 2, distinct: shade, {words}}}",
     ]
     with pytest.raises(RulesRefusedError) as refused:
-        rulebook.read(f"rules: [{', '.join(rules)}]", name="mine.yaml")
+        rules_file.read(f"rules: [{', '.join(rules)}]", name="mine.yaml")
     assert [problem.partition(":")[0] for problem in refused.value.problems] == ["one", "two"]
 
 
 def test_a_change_replaces_members_and_leaves_the_others() -> None:
-    rules = {rule.id: rule for rule in rulebook.load(VALID["shipped-rules-changed"]).rules}
-    shipped = {rule.id: rule for rule in rulebook.load().rules}
+    rules = {rule.id: rule for rule in rules_file.load(VALID["shipped-rules-changed"]).rules}
+    shipped = {rule.id: rule for rule in rules_file.load().rules}
     changed, before = rules["long_wait"], shipped["long_wait"]
     assert isinstance(changed, ThresholdShape)
     assert ([limit.gt for limit in changed.limits], changed.version) == ([60, 40], 2)
@@ -52,7 +52,7 @@ def test_a_change_replaces_members_and_leaves_the_others() -> None:
 
 
 def test_durations_add_up() -> None:
-    (rule,) = rulebook.read(
+    (rule,) = rules_file.read(
         "rules: [{id: x, shape: count, severity: low, at_least: 2, within: 1d 2h 3m 4s,"
         " cap: {max: 1, within: 90s}, title: {en: a, ko: b}, explanation: {en: a, ko: b}}]",
         name="x",
@@ -65,12 +65,12 @@ def test_durations_add_up() -> None:
 
 def test_a_key_given_twice_is_refused() -> None:
     with pytest.raises(RulesRefusedError, match="severity is given twice"):
-        rulebook.read("rules: [{id: x, shape: count, severity: low, severity: high}]", name="x")
+        rules_file.read("rules: [{id: x, shape: count, severity: low, severity: high}]", name="x")
 
 
 def test_a_missing_file_says_so() -> None:
     with pytest.raises(FileNotFoundError):
-        rulebook.load(Path("/nowhere/rules.yaml"))
+        rules_file.load(Path("/nowhere/rules.yaml"))
 
 
 DOCUMENT = (Path(__file__).parents[4] / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -79,11 +79,11 @@ IN_DOCUMENT = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
 
 @pytest.mark.parametrize("text", IN_DOCUMENT, ids=[f"example {number}" for number in range(1, len(IN_DOCUMENT) + 1)])
 def test_every_example_for_analysts_works(text: str) -> None:
-    assert rulebook.read(text, name="docs/rules.md").rules
+    assert rules_file.read(text, name="docs/rules.md").rules
 
 
 def test_the_document_for_analysts_lists_every_shipped_rule_and_every_member() -> None:
-    for rule in rulebook.load().rules:
+    for rule in rules_file.load().rules:
         assert f"| `{rule.id}` |" in DOCUMENT
         for member in rule.__struct_fields__:
             assert f"`{member}`" in DOCUMENT

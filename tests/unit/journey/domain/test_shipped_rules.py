@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.journey import rulebook
 from services.journey.domain.friction import FrictionSeverity
 from services.journey.domain.touchpoint import RecordedTouchpoint, SurveyScore
+from services.journey.rulebook import rules_file
 from tests.unit.journey.domain.making import DAYS, HOURS, SECOND, SHIPPED, anchors, at, call, found, seen, told
 
 Row = tuple[str, list[RecordedTouchpoint], list[str]]
@@ -336,7 +336,7 @@ def test_every_shipped_rule_finds_its_words() -> None:
 
 
 def test_the_shipped_rules_are_these() -> None:
-    assert [rule.id for rule in rulebook.load().rules] == [
+    assert [rule.id for rule in rules_file.load().rules] == [
         "repeat_contact_24h",
         "repeat_contact_7d",
         "fcr_failed",

@@ -1,0 +1,165 @@
+"""Reads rules files: the shipped one, and an operator's own that extends it. What rules mean is left to the domain.
+
+    extends: default            # leave out to start from nothing
+    change:                     # some members of shipped rules, by id
+      long_wait: {enabled: false}
+    rules: []                   # whole rules of your own
+
+A file is checked against `schemas/rules.v1.schema.json`, then rule by rule; every problem is reported at once.
+"""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from schemas import data_files, validation
+from schemas.strict_yaml.yaml_text import UnreadableTextError, YamlText
+from services.journey.domain.rules.book import Rulebook, RuleRefusedError
+from services.journey.domain.rules.shape import AnyRule
+from services.journey.settings import WorkerSettings
+from services.runtime.settings import SettingsError
+
+SCHEMA = "rules.v1"
+DEFAULT = Path(__file__).parent / "default.yaml"
+
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_DURATION = re.compile(r"(\d+)([smhd])")
+_DURATIONS = frozenset({"within", "grace", "cooldown"})
+
+
+class RulesRefusedError(ValueError):
+    """A rules file that cannot be used; `problems` lists all its problems, one line each."""
+
+    def __init__(self, name: str, problems: list[str]) -> None:
+        """Name the file, and list its problems."""
+        super().__init__("\n".join([f"{name} cannot be used:", *(f"  {problem}" for problem in problems)]))
+        self.name = name
+        self.problems = tuple(problems)
+
+
+def load(path: Path | None = None) -> Rulebook:
+    """Return the rules of the file at `path`, or the shipped ones; raise `RulesRefusedError` or `OSError`."""
+    source = DEFAULT if path is None else path
+    name = source.name
+    try:
+        return read(source.read_text(encoding="utf-8"), name=name)
+    except UnicodeDecodeError as error:
+        raise RulesRefusedError(name, [f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"]) from None
+
+
+def from_settings(own: WorkerSettings) -> Rulebook:
+    """Return the rules of the file that the settings name; raise `SettingsError` with every mistake in it."""
+    variable = own.variable_of("rules")
+    try:
+        return load(Path(own.rules) if own.rules else None)
+    except RulesRefusedError as error:
+        problems = [f"{variable}: {own.rules}: {problem}" for problem in error.problems]
+    except OSError as error:
+        problems = [f"{variable}: {own.rules}: {error.strerror}"]
+    raise SettingsError(problems)
+
+
+def read(text: str, *, name: str) -> Rulebook:
+    """Return the rules of the YAML `text`; raise `RulesRefusedError` with every mistake. Messages give `name`."""
+    try:
+        written = YamlText(text)
+    except UnreadableTextError as error:
+        raise RulesRefusedError(name, [str(error)]) from error
+    document = written.document
+    if not isinstance(document, dict):
+        raise RulesRefusedError(name, ["there is nothing in it: give rules, or extend the shipped ones"])
+    rules, problems = _resolved(document)
+    shaped, more = _compiled(rules)
+    problems += more
+    if problems or written.doubled:
+        told = [written.located(_standing(document, problem), problem) for problem in problems]
+        raise RulesRefusedError(name, [*written.doubled, *told])
+    try:
+        return Rulebook(shaped)
+    except RuleRefusedError as error:
+        raise RulesRefusedError(name, [str(error)]) from error
+
+
+def _complaints(schema: str, document: dict[str, Any], at: str = "") -> list[str]:
+    return [f"{error.path}: {error.message}" for error in validation.errors(schema, document, at=at)]
+
+
+def _resolved(document: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the rules of the document, with what it extends and changes; rules with a mistake are left out."""
+    problems = _complaints(SCHEMA, document)
+    rules: dict[str, dict[str, Any]] = {}
+    if document.get("extends") == "default":
+        shipped = data_files.parse(DEFAULT.read_text(encoding="utf-8"), dict[str, Any], name=DEFAULT.name)
+        rules = {rule["id"]: rule for rule in shipped["rules"]}
+    elif "rules" not in document:
+        problems.append("there is nothing in it: give rules, or extend the shipped ones")
+    changes = document.get("change")
+    for rule, members in changes.items() if isinstance(changes, dict) else ():
+        changed, found = _changed(rule, rules.get(rule), members)
+        problems += [problem for problem in found if problem not in problems]
+        rules |= {rule: changed} if changed else {}
+    given = document.get("rules")
+    own = [rule for at, rule in enumerate(given if isinstance(given, list) else ()) if _is_sound(at, problems)]
+    problems += [f"{rule['id']}: this id is given twice; put it under `change`" for rule in own if rule["id"] in rules]
+    return [*rules.values(), *(rule for rule in own if rule["id"] not in rules)], problems
+
+
+def _changed(rule: str, shipped: dict[str, Any] | None, members: Any) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return the shipped rule with its changed members, and what is wrong with the change."""
+    if shipped is None:
+        return None, [f"change.{rule}: there is no shipped rule of this id"]
+    if not isinstance(members, dict):
+        return None, []  # which the schema says
+    if members.keys() & {"id", "shape"}:
+        return None, [f"change.{rule}: id and shape stay"]
+    changed = {**shipped, **members}
+    problems = _complaints(f"{SCHEMA}#rule", changed, at=f"change.{rule}")
+    return (None if problems else changed), problems
+
+
+def _is_sound(at: int, problems: list[str]) -> bool:
+    return not any(problem.startswith((f"rules[{at}].", f"rules[{at}]:")) for problem in problems)
+
+
+def _compiled(rules: list[dict[str, Any]]) -> tuple[list[AnyRule], list[str]]:
+    problems = []
+    shaped: list[AnyRule] = []
+    for raw in rules:
+        try:
+            rule = msgspec.convert(_with_durations(raw), AnyRule)
+            Rulebook([rule])
+            shaped.append(rule)
+        except msgspec.ValidationError as error:
+            problems.append(f"{raw['id']}: {error}")
+        except RuleRefusedError as error:
+            problems.append(str(error))
+    return shaped, problems
+
+
+def _standing(document: dict[str, Any], problem: str) -> str:
+    """Return where in the file the mistake is: a problem of a rule begins with the id of the rule."""
+    path = problem.partition(":")[0]
+    own = document.get("rules")
+    for at, rule in enumerate(own if isinstance(own, list) else ()):
+        if isinstance(rule, dict) and rule.get("id") == path:
+            path = f"rules[{at}]"
+    if isinstance(changes := document.get("change"), dict) and path in changes:
+        path = f"change.{path}"
+    return path
+
+
+def _with_durations(node: Any) -> Any:
+    """Return the same tree with durations parsed: `1h 30m` under a key that takes one."""
+    if isinstance(node, dict):
+        return {
+            key: _duration(value) if key in _DURATIONS and isinstance(value, str) else _with_durations(value)
+            for key, value in node.items()
+        }
+    return [_with_durations(value) for value in node] if isinstance(node, list) else node
+
+
+def _duration(text: str) -> timedelta:
+    return timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text)))
