@@ -87,6 +87,15 @@ def utc_text(moment: datetime) -> str:
     return text if utc.microsecond else f"{text[:-1]}.000000Z"
 
 
+def holds_nul(node: Any) -> bool:
+    """Return whether a text or a name in a tree of plain values has U+0000, which PostgreSQL's text cannot hold."""
+    if isinstance(node, str):
+        return "\0" in node
+    if isinstance(node, dict):
+        return any("\0" in name or holds_nul(member) for name, member in node.items())
+    return isinstance(node, list) and any(holds_nul(element) for element in node)
+
+
 _HOLDERS = frozenset({datetime, dict, list, tuple})
 _TIMELESS = frozenset({str, int, float, bool, bytes, UUID, NoneType})
 

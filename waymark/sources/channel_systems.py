@@ -11,7 +11,7 @@ from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMappe
 from services.ingest.forms.webhooks.mapping.system_schema import HmacSignature, TokenSignature
 from services.ingest.settings import IngestSettings
 from services.runtime.settings import SettingsError
-from waymark.console import CommandError, is_korean, say
+from waymark.console import CommandError, say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class SystemFacts:
     @property
     def shown_title(self) -> str:
         """Its name in the operator's language."""
-        return self.title["ko" if is_korean() else "en"]
+        return say(self.title["en"], self.title["ko"])
 
 
 def settings() -> IngestSettings:

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from schemas.languages import Language, preferred_language
 from services.ingest.http import body
 from services.ingest.http.authentication import SourceAuthenticator
 from services.ingest.http.body import BodyLimits, ClientGoneError, IncomingBody
@@ -20,7 +21,7 @@ from services.ingest.metrics import IngestMetrics
 from services.ingest.protection.admission import AdmissionControl, AdmittedRequest
 from services.ingest.protection.client_address import client_address
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
-from services.ingest.results.messages import Language, preferred_language, say
+from services.ingest.results.messages import say
 from services.ingest.sources.source import Source
 from services.runtime.http.heads import BODY_ARRIVED
 from services.runtime.http.methods import allow, without_body

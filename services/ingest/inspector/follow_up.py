@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
+from schemas.languages import Language
 from services.ingest.inspector.logbook import LogbookPage, RecordedResults
 from services.ingest.reasons import ItemOutcome
-from services.ingest.results.messages import Language
 
 MOST_ASKED: Final = 200
 """The most touchpoints in one request to the journey service."""

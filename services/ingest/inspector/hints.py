@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.ingest.results.messages import Language
+from schemas.languages import Language
 
 _TIMES = frozenset({"occurred_at", "due_at", "sent_at"})
 _NAIVE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?")

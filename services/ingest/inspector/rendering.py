@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from schemas.documents.dead_letter import DeadLetterDocument
+from schemas.languages import Language
 from services.ingest.inspector import hints, masking
 from services.ingest.inspector.follow_up import LaterOutcomeView
 from services.ingest.inspector.logbook import (
@@ -23,7 +24,7 @@ from services.ingest.inspector.logbook import (
 from services.ingest.inspector.masking import Structure
 from services.ingest.reasons import ItemOutcome, TouchpointRejection
 from services.ingest.results.item_result import ItemResult
-from services.ingest.results.messages import Language, say
+from services.ingest.results.messages import say
 from services.ingest.results.result_view import message_of
 
 REFUSED = "refused"

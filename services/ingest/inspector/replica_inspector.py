@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from schemas.languages import Language
 from services.ingest.http.exchange import HttpRequest
 from services.ingest.inspector import masking
 from services.ingest.inspector.follow_up import (
@@ -22,7 +23,6 @@ from services.ingest.inspector.other_replicas import OtherReplicas
 from services.ingest.inspector.query import InspectorQuery, position
 from services.ingest.inspector.rendering import EntryView, render
 from services.ingest.reasons import RequestRefusedError
-from services.ingest.results.messages import Language
 
 _ENCODER = msgspec.json.Encoder()
 

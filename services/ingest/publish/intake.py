@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from schemas.documents.dead_letter import DeadLetterError
+from schemas.languages import Language
 from services.ingest.inspector.logbook import Logbook
 from services.ingest.inspector.other_replicas import MAPPED_HEADER, REPLICA_HEADER
 from services.ingest.metrics import CachedCounter, IngestMetrics
@@ -22,7 +23,7 @@ from services.ingest.publish import records
 from services.ingest.publish.duplicates import DuplicateMemory, payload_digest
 from services.ingest.reasons import OUTCOMES, ItemOutcome, TouchpointRejection, UnavailabilityReason
 from services.ingest.results.item_result import ItemResult, reject, reject_fields, reject_unreadable
-from services.ingest.results.messages import Language, say
+from services.ingest.results.messages import say
 from services.ingest.sources.source import Source
 from services.ingest.timing import touchpoint_time
 from services.ingest.timing.device_clocks import DeviceClocks

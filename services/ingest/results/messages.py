@@ -1,13 +1,11 @@
-"""The sentences of ingest in English and Korean, and the choice of language for a request.
+"""The sentences of ingest in English and Korean.
 
 Every sentence says what is wrong and how to put it right; limits stand in it as numbers. Sentences never quote what was
 sent: answers end up in producers' logs, and what was sent is personal.
 """
 
-from enum import StrEnum
-from functools import lru_cache
-
 from schemas.identifiers.spelling import DropReason
+from schemas.languages import Language
 from services.ingest.reasons import (
     RepairKind,
     RequestRefusal,
@@ -19,36 +17,6 @@ from services.ingest.reasons import (
 ExplainedReason = (
     TouchpointRejection | DropReason | RepairKind | UnavailabilityReason | ResponseSummary | RequestRefusal
 )
-
-
-class Language(StrEnum):
-    """The languages in which ingest answers."""
-
-    EN = "en"
-    KO = "ko"
-
-
-@lru_cache(maxsize=256)
-def preferred_language(accept_language: str) -> Language:
-    """Return the language that an Accept-Language header (RFC 9110 section 12.5.4) prefers; English when in doubt."""
-    best, best_weight = Language.EN, 0.0
-    for part in accept_language.split(","):
-        tag, _, parameter = part.partition(";")
-        primary = tag.strip().lower().partition("-")[0]
-        weight = _weight(parameter)
-        if primary in {Language.EN, Language.KO} and weight > best_weight:
-            best, best_weight = Language(primary), weight
-    return best
-
-
-def _weight(parameter: str) -> float:
-    name, _, number = parameter.strip().partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(number)
-    except ValueError:
-        return 0.0
 
 
 def say(reason: ExplainedReason, language: Language, **facts: str | int | float) -> str:

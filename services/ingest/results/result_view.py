@@ -5,10 +5,11 @@ Each wire form builds its own response from these results.
 
 import msgspec
 
+from schemas.languages import Language
 from schemas.validation import FieldError
 from services.ingest.reasons import ItemOutcome, TouchpointRejection
 from services.ingest.results.item_result import ItemResult
-from services.ingest.results.messages import Language, say
+from services.ingest.results.messages import say
 
 _KNOWN_ID_LENGTH = 255
 """Characters; a longer id is not the contract's, and is not sent back."""

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from schemas.codec import holds_nul
 from services.ingest.reasons import RequestRefusal, RequestRefusedError, TouchpointRejection
 
 JsonObject = dict[str, Any]
@@ -170,7 +171,7 @@ def _unkeepable(item: bytes, found: JsonObject, depth: int) -> TouchpointRejecti
         return TouchpointRejection.TOO_DEEP
     if long_number:
         return TouchpointRejection.NUMBER_OUT_OF_RANGE
-    if b"\\u0000" in item and _holds_nul(found):
+    if b"\\u0000" in item and holds_nul(found):
         return TouchpointRejection.TEXT_NOT_ALLOWED
     if _may_double_a_member(item, members) and _doubles_a_member(item):
         return TouchpointRejection.DUPLICATE_MEMBER
@@ -204,14 +205,6 @@ def _may_double_a_member(item: bytes, members: int) -> bool:
     colon, be it inside a text, asks for the close look as well.
     """
     return item.count(b'":') > members or _BLANK_BEFORE_COLON.search(item) is not None
-
-
-def _holds_nul(node: Any) -> bool:
-    if isinstance(node, str):
-        return "\0" in node
-    if isinstance(node, dict):
-        return any("\0" in name or _holds_nul(member) for name, member in node.items())
-    return isinstance(node, list) and any(_holds_nul(element) for element in node)
 
 
 class _DoubledError(Exception):

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from schemas.languages import Language, preferred_language
 from services.runtime.http.problems import Problem
-
-_LANGUAGES: Final = ("en", "ko")
 
 
 class ReadRefusal(StrEnum):
@@ -142,36 +141,15 @@ _SAID: Final = {
 def refuse(refusal: ReadRefusal, accept_language: str | None) -> Problem:
     """Return the problem document of `refusal` in the language that the caller prefers."""
     said = _SAID[refusal]
-    language = preferred(accept_language)
+    language = preferred_language(accept_language or "")
     headers = {"Content-Language": language, "Vary": "Accept-Language"}
     if said.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="waymark"'
     if said.status == 503:
         headers["Retry-After"] = "5"
-    return Problem(said.status, str(refusal), said.ko if language == "ko" else said.en, headers=headers)
+    return Problem(said.status, str(refusal), said.ko if language is Language.KO else said.en, headers=headers)
 
 
 def status_of(refusal: ReadRefusal) -> int:
     """Return the HTTP status of `refusal`."""
     return _SAID[refusal].status
-
-
-def preferred(accept_language: str | None) -> str:
-    """`ko` where the caller ranks Korean above English, else `en` (RFC 9110 section 12.5.4)."""
-    ranks = dict.fromkeys(_LANGUAGES, 0.0)
-    for part in (accept_language or "")[:200].split(","):
-        tag, _, parameter = part.strip().lower().partition(";")
-        language = tag.split("-")[0].strip()
-        if language in ranks:
-            ranks[language] = max(ranks[language], _weight(parameter))
-    return "ko" if ranks["ko"] > ranks["en"] else "en"
-
-
-def _weight(parameter: str) -> float:
-    name, _, number = parameter.strip().partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(number)
-    except ValueError:
-        return 0.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.codec import UndecodableError
+from schemas.codec import UndecodableError, holds_nul
 from schemas.documents import touchpoint as touchpoint_v1
 from services.journey.consume.dead_letters import RecordFault
 from services.journey.consume.intake import ConsumedRecord
@@ -96,7 +96,7 @@ def _refuse(touchpoint: Touchpoint, value: bytes) -> PoisonRecord | None:
     where = ""
     if not touchpoint.source or not touchpoint.id:
         code, where = PoisonCode.NAMELESS, "id" if touchpoint.source else "source"
-    elif b"\\u0000" in value and _holds_nul(msgspec.to_builtins(touchpoint)):
+    elif b"\\u0000" in value and holds_nul(msgspec.to_builtins(touchpoint)):
         code = PoisonCode.NUL
     elif _has_huge_number(touchpoint):
         code = PoisonCode.NUMBER_OUT_OF_RANGE
@@ -126,14 +126,6 @@ def _odd_time(touchpoint: Touchpoint) -> str:
         if moment is not None and not EARLIEST <= moment < LATEST:
             return name
     return ""
-
-
-def _holds_nul(node: Any) -> bool:
-    if isinstance(node, str):
-        return "\x00" in node
-    if isinstance(node, dict):
-        return any(_holds_nul(name) or _holds_nul(member) for name, member in node.items())
-    return isinstance(node, list) and any(_holds_nul(element) for element in node)
 
 
 _numbers = attrgetter("wait_s", "duration_s", "hold_s", "transfers", "sequence", "sentiment")

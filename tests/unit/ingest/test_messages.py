@@ -5,6 +5,7 @@ from enum import StrEnum
 import pytest
 
 from schemas.identifiers.spelling import DropReason
+from schemas.languages import Language
 from services.ingest.reasons import (
     STATUS,
     ItemOutcome,
@@ -14,7 +15,7 @@ from services.ingest.reasons import (
     TouchpointRejection,
     UnavailabilityReason,
 )
-from services.ingest.results.messages import SENTENCES, ExplainedReason, Language, preferred_language, say
+from services.ingest.results.messages import SENTENCES, ExplainedReason, say
 
 LISTS: list[type[StrEnum]] = [
     TouchpointRejection,
@@ -55,26 +56,3 @@ def test_a_sentence_is_filled_in() -> None:
     assert "at" not in say(TouchpointRejection.ITEM_TOO_LARGE, Language.KO, limit=7).split()
     assert "7" in say(TouchpointRejection.ITEM_TOO_LARGE, Language.KO, limit=7)
     assert '{"touchpoints": [...]}' in say(RequestRefusal.EMPTY_BODY, Language.EN)
-
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [
-        ("", "en"),
-        ("ko", "ko"),
-        ("ko-KR", "ko"),
-        ("KO", "ko"),
-        ("en-US,en;q=0.9,ko;q=0.8", "en"),
-        ("ko;q=0.5,en;q=0.4", "ko"),
-        ("ko;q=0.4, en;q=0.5", "en"),
-        ("ko;q=0", "en"),
-        ("fr,de", "en"),
-        ("fr,ko;q=0.1", "ko"),
-        ("*", "en"),
-        ("ko;q=nonsense", "en"),
-        ("ko;level=1", "ko"),
-        (";;;,,,=", "en"),
-    ],
-)
-def test_the_language_is_the_one_preferred(header: str, language: str) -> None:
-    assert preferred_language(header) == language

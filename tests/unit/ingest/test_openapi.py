@@ -3,9 +3,10 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from schemas.languages import Language
 from services.ingest.forms.native import native_openapi
 from services.ingest.reasons import STATUS, RequestRefusal
-from services.ingest.results.messages import Language, say
+from services.ingest.results.messages import say
 from tests.unit.ingest.fakes import Bench
 
 RESPONSES: dict[int, Any] = native_openapi.OPERATION["responses"]

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from schemas.languages import Language
 from services.ingest.http.exchange import JSON_TYPE, HttpResponse
 from services.ingest.reasons import OUTCOMES, ItemOutcome, ResponseSummary
 from services.ingest.results.item_result import ItemResult
-from services.ingest.results.messages import Language, say
+from services.ingest.results.messages import say
 from services.ingest.results.result_view import ItemResultView, view_of
 from services.runtime.http.problems import PROBLEM_TYPE, TITLES
 

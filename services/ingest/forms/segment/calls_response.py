@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import msgspec
 
+from schemas.languages import Language
 from services.ingest.http.exchange import JSON_TYPE, HttpResponse
 from services.ingest.reasons import ItemOutcome, ResponseSummary
 from services.ingest.results import result_view
 from services.ingest.results.item_result import ItemResult
-from services.ingest.results.messages import Language, say
+from services.ingest.results.messages import say
 from services.ingest.results.result_view import MemberNote
 from services.ingest.touchpoint.repair import MemberRepair
 from services.runtime.http.problems import Problem, problem_response

@@ -5,9 +5,10 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from schemas.languages import Language
 from services.ingest.forms.webhooks.webhook_openapi import OPERATION, ROUTES
 from services.ingest.reasons import STATUS, RequestRefusal
-from services.ingest.results.messages import Language, say
+from services.ingest.results.messages import say
 
 RESPONSES: dict[int, Any] = OPERATION["responses"]
 PROBLEMS = [
