@@ -19,7 +19,7 @@ from waymark.demo.outcome import DemoCounts, PeakMemory, read_counts
 from waymark.demo.play import DemoPace, DemoPlay, DemoStage, PlayCounts
 from waymark.demo.retailer import HOUR_S, SOURCES, RetailHour, invent
 from waymark.demo.story import DemoStory
-from waymark.demo.words import texts_of
+from waymark.demo.words import ENGLISH, KOREAN
 from waymark.keys.key_store import SourceSpec, create_source_key
 from waymark.local.local_stack import LocalStack
 from waymark.local.plan import StackPlan
@@ -77,7 +77,7 @@ class DemoShow:
         self._options = options
         self._clock = SystemClock()
         self._started = self._clock.now()
-        self._words = texts_of("ko_KR" if is_korean() else "en")
+        self._words = KOREAN if is_korean() else ENGLISH
 
     def perform(self, stack: LocalStack, memory: PeakMemory) -> ShowResult:
         """Play the hour on the running stack and show how it goes.

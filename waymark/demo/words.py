@@ -101,8 +101,3 @@ KOREAN = DemoTexts(
         "latency": "접점 접수 → 알림 수신, p50 / p95",
     },
 )
-
-
-def texts_of(locale: str) -> DemoTexts:
-    """Return the texts for a locale such as `ko_KR.UTF-8`; English where there are no others."""
-    return KOREAN if locale.lower().startswith("ko") else ENGLISH
