@@ -92,7 +92,7 @@ class DeliveryMetrics:
             ),
             suppressed=Counter(
                 "waymark_alerts_notifications_suppressed",
-                "Changes of issues that nobody was told of, by reason.",
+                "Changes of issues that nobody was notified of, by reason.",
                 ("reason",),
                 registry=registry,
             ),
@@ -114,7 +114,7 @@ class DeliveryMetrics:
             ),
             push_latency=Histogram(
                 "waymark_alerts_push_latency_seconds",
-                "Seconds from the revision of a friction that people are told of to the first 2xx of an endpoint.",
+                "Seconds from the revision of a friction to the first 2xx of an endpoint that is notified of it.",
                 buckets=LATENCY,
                 registry=registry,
             ),
@@ -214,7 +214,7 @@ class ReachabilityMetrics:
         return cls(
             dead_endpoints=Gauge(
                 "waymark_alerts_dead_endpoints",
-                "Endpoints where nobody hears: by_hand, gone, failing (disabled), unreachable, holding (take nothing).",
+                "Endpoints that notify nobody: by_hand, gone, failing (disabled), unreachable, holding (take nothing).",
                 ("reason",),
                 registry=registry,
             ),
@@ -236,7 +236,7 @@ class ReachabilityMetrics:
             ),
             ways=Gauge(
                 "waymark_alerts_ways",
-                "Routes, and the way of what no route takes, by who hears: heard, caught, muted, unheard.",
+                "Routes, and the way of issues that no route takes, by whom they reach: heard, caught, muted, unheard.",
                 ("reached",),
                 registry=registry,
             ),
