@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.e2e.conftest import Up
+from tests.fixtures.waymark_up import WaymarkUp
 from tests.waiting import until_sync
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(400)]
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.local, pytest.mark.timeout(400)]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "helpdesk"
 ROWS, CASES = 21_348, 4_580
 
-Start = Callable[..., Up]
+Start = Callable[..., WaymarkUp]
 Found = dict[str, int]
 
 

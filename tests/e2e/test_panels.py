@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Up
+from tests.fixtures.waymark_up import WaymarkUp
 from tests.waiting import until_sync
 
 ROOT = Path(__file__).parents[2]
@@ -70,9 +70,9 @@ def _running(*command: str | Path, log: Path) -> Iterator[subprocess.Popen[bytes
 
 
 @pytest.fixture(scope="module")
-def stack(standing: Up) -> dict[str, Any]:
+def stack(shared_stack: WaymarkUp) -> dict[str, Any]:
     """Everything, by the one command; the addresses and keys that it hands to scripts."""
-    return standing.ready()
+    return shared_stack.ready()
 
 
 @pytest.fixture(scope="module")

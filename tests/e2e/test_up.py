@@ -6,12 +6,12 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.e2e.conftest import Up, clean_environment, run
+from tests.fixtures.waymark_up import WaymarkUp, clean_environment, run
 from tests.waiting import until_sync
 
 pytestmark = [pytest.mark.local, pytest.mark.timeout(240)]
 
-Start = Callable[..., Up]
+Start = Callable[..., WaymarkUp]
 
 
 def status(url: str, key: str = "") -> int:
@@ -48,8 +48,8 @@ def test_up_starts_everything_tells_where_it_is_and_leaves_nothing_behind(up: St
     assert "everything stopped" in stack.said()
 
 
-def test_a_customer_who_must_call_twice_is_an_issue_seconds_later(standing: Up) -> None:
-    stack, ready = standing, standing.ready()
+def test_a_customer_who_must_call_twice_is_an_issue_seconds_later(shared_stack: WaymarkUp) -> None:
+    stack, ready = shared_stack, shared_stack.ready()
     for _ in range(2):
         sent = stack.run("send", "--kind", "call_started", "--customer", "phone=010-1234-5678", "--json")
         assert sent.returncode == 0, sent.stderr
@@ -86,8 +86,8 @@ def test_data_and_keys_survive_a_restart(up: Start) -> None:
     assert status(customer.format(ready_again["journey_api"]), ready["keys"]["reader"]) == 200
 
 
-def test_a_service_that_dies_is_started_again_and_said_so(standing: Up) -> None:
-    stack, ready = standing, standing.ready()
+def test_a_service_that_dies_is_started_again_and_said_so(shared_stack: WaymarkUp) -> None:
+    stack, ready = shared_stack, shared_stack.ready()
     stack.child("serve", "ingest").kill()
     until_sync(lambda: "starting ingest again" in stack.said(), within=20)
     until_sync(lambda: status(f"{ready['ingest']}/readyz") == 200, within=30)
@@ -124,17 +124,17 @@ def test_ctrl_c_during_the_start_leaves_nothing_behind(up: Start) -> None:
     assert [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
 
 
-def test_two_stacks_on_one_folder_are_refused(standing: Up, up: Start) -> None:
-    second = up("--data-dir", str(standing.data))
+def test_two_stacks_on_one_folder_are_refused(shared_stack: WaymarkUp, up: Start) -> None:
+    second = up("--data-dir", str(shared_stack.data))
     assert second.process.wait(30) == 1
     assert "a stack runs already" in second.said()
 
 
-def test_a_port_that_is_taken_is_named(standing: Up) -> None:
-    other = str(standing.data.parent / "other")
-    refused = standing.run("up", "--port-base", str(standing.ports[0]), "--data-dir", other)
+def test_a_port_that_is_taken_is_named(shared_stack: WaymarkUp) -> None:
+    other = str(shared_stack.data.parent / "other")
+    refused = shared_stack.run("up", "--port-base", str(shared_stack.ports[0]), "--data-dir", other)
     assert refused.returncode == 1
-    assert f"{standing.ports[0]} (ingest)" in refused.stderr
+    assert f"{shared_stack.ports[0]} (ingest)" in refused.stderr
 
 
 def test_doctor_without_anything_running_says_what_to_start() -> None:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.conftest import Up
+from tests.fixtures.waymark_up import WaymarkUp
 from tests.waiting import until_sync
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
 
-def test_apache_kafka_keeps_its_log_and_its_line_over_a_restart(up: Callable[..., Up]) -> None:
+def test_apache_kafka_keeps_its_log_and_its_line_over_a_restart(up: Callable[..., WaymarkUp]) -> None:
     stack = up("--broker", "kafka")
     ready = stack.ready()
     assert "MEMORY ONLY" not in stack.said()

@@ -24,7 +24,7 @@ from services.journey.failpoints import WorkerFailpoint
 from services.journey.settings import WorkerProcessSettings
 from services.runtime import clock
 from tests.faults.fleet import Process
-from tests.integration.journey_process import Hurt, Hurts
+from tests.fixtures.journey_process import Hurt, Hurts
 
 EVERY_S = 0.2
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.unit.ingest.fakes import a_touchpoint
+from tests.fixtures.ingest_bench import a_touchpoint
 
 SECRET = "hong.gil-dong@secret.example"
 """Stands wherever a value can; an answer that repeats it repeats what was sent."""

@@ -20,12 +20,12 @@ from services.runtime.credentials.api_keys import KeyKind, mint
 from services.runtime.http.server import serving
 from services.runtime.postgres.pools import acquire, close_pool, create_pool
 from services.runtime.process.tasks import TaskOwner
-from tests.conftest import SteppingClock
+from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
+from tests.fixtures.alerts_service import a_friction, a_receiver, mint_keys
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import a_touchpoint, bench_with
+from tests.fixtures.journey_rows import Rows, named
 from tests.fuzz.edges import Known
-from tests.integration.alerts_engine import Engine, an_engine
-from tests.integration.alerts_world import a_friction, a_receiver, mint_keys
-from tests.integration.journey_rows import Rows, named
-from tests.unit.ingest.fakes import a_touchpoint, bench_with
 from tests.waiting import until
 
 
@@ -94,7 +94,7 @@ async def alerts_room(database: str) -> AsyncIterator[Room]:
     async with AsyncExitStack() as stack:
         receiver = await stack.enter_async_context(a_receiver())
         clock = SteppingClock(datetime.now(UTC))
-        engine = await stack.enter_async_context(an_engine(database, clock))
+        engine = await stack.enter_async_context(alerts_engine(database, clock))
         key = (await mint_keys(database))["admin"]
         owner = await stack.enter_async_context(TaskOwner(stop_within_s=2.0))
         owner.start("live", engine.service.live.run)
@@ -118,7 +118,7 @@ async def alerts_room(database: str) -> AsyncIterator[Room]:
         yield Room(port=port, document=document, known=known, values=values)
 
 
-async def _alerts_rows(engine: Engine, client: httpx2.AsyncClient, url: str) -> dict[str, tuple[str, ...]]:
+async def _alerts_rows(engine: AlertsEngine, client: httpx2.AsyncClient, url: str) -> dict[str, tuple[str, ...]]:
     team = (await client.post("/v1/teams", json={"name": "billing desk"})).json()["id"]
     body = {"name": "desk", "url": url, "catch_all": True, "team_id": team}
     endpoint = (await client.post("/v1/endpoints", json=body)).json()["id"]

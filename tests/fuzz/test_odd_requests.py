@@ -11,9 +11,9 @@ import random
 import pytest
 
 from services.runtime.http.server import serving
-from tests.conftest import SteppingClock
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, Response, bench_with
 from tests.fuzz.requests import SECRET, Odd, odd_requests
-from tests.unit.ingest.fakes import Bench, Response, bench_with
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -24,7 +24,7 @@ WITHIN_S = 20.0
 
 
 @pytest.fixture
-async def bench(clock: SteppingClock) -> Bench:
+async def bench(clock: SteppingClock) -> IngestBench:
     return await bench_with(clock, body_timeout_s="0.5", wrong_keys_per_minute="0").started()
 
 
@@ -42,12 +42,12 @@ def wrong(answer: Response) -> str:
     return "" if {"code", "message"} <= set(document) else "a problem without code and message"
 
 
-async def _ask(bench: Bench, odd: Odd) -> Response:
+async def _ask(bench: IngestBench, odd: Odd) -> Response:
     async with asyncio.timeout(WITHIN_S):
         return await bench.call(odd.method, odd.pieces, odd.headers, at=odd.path)
 
 
-async def test_odd_requests_are_answered_soon_without_a_bug_and_without_an_echo(bench: Bench) -> None:
+async def test_odd_requests_are_answered_soon_without_a_bug_and_without_an_echo(bench: IngestBench) -> None:
     findings = []
     for odd in odd_requests(SEED, REQUESTS, bench.key.text):
         answer = await _ask(bench, odd)
@@ -57,7 +57,7 @@ async def test_odd_requests_are_answered_soon_without_a_bug_and_without_an_echo(
     assert findings == []
 
 
-async def test_what_the_inspector_keeps_of_odd_requests_repeats_nothing_either(bench: Bench) -> None:
+async def test_what_the_inspector_keeps_of_odd_requests_repeats_nothing_either(bench: IngestBench) -> None:
     for odd in odd_requests(SEED + 1, REQUESTS // 2, bench.key.text):
         await _ask(bench, odd)
 
@@ -105,7 +105,7 @@ def _on_the_wire(odd: Odd, chance: random.Random) -> bytes:
     return bytes(raw)
 
 
-async def test_bytes_that_are_hardly_http_end_in_an_answer_or_a_closed_connection(bench: Bench) -> None:
+async def test_bytes_that_are_hardly_http_end_in_an_answer_or_a_closed_connection(bench: IngestBench) -> None:
     chance = random.Random(SEED)
     async with serving(bench.app, "127.0.0.1", 0, drain_s=1.0) as port:
         for odd in odd_requests(SEED + 2, min(REQUESTS, 150), bench.key.text):

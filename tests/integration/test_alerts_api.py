@@ -11,11 +11,18 @@ from aiohttp import web
 
 from schemas.vocabulary import Channel, Severity
 from services.alerts.inbox import actions
-from tests.conftest import SteppingClock
-from tests.integration.alerts_engine import an_engine
-from tests.integration.alerts_world import Api, Call, Log, a_friction, a_receiver, alerts, make_log, rows
+from tests.fixtures.alerts_engine import alerts_engine
+from tests.fixtures.alerts_service import (
+    AlertsClient,
+    FrictionLog,
+    ReceivedCall,
+    a_friction,
+    a_receiver,
+    alerts,
+    rows,
+)
+from tests.fixtures.clock import SteppingClock
 from tests.waiting import until
-from waymark.launchers.tansu import TansuBroker
 
 pytestmark = pytest.mark.local
 
@@ -44,21 +51,16 @@ AGENTS = [
 ] + [("POST", "/v1/deliveries/msg_1/replay")]
 
 
-@pytest.fixture
-async def log(tansu: TansuBroker) -> Log:
-    return await make_log(tansu.bootstrap, tansu.line)
-
-
 async def seeded(database: str, *frictions: Any) -> None:
     """Issues for frictions, as intake makes them."""
     clock = SteppingClock(datetime.now(UTC))
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         for friction in frictions:
             await engine.take(friction)
 
 
-async def test_roles_open_what_they_should_and_nothing_else(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_roles_open_what_they_should_and_nothing_else(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
         for method, target in ADMIN_ONLY:
             for role in ("reader", "agent"):
                 problem = await api.call(method, target, {}, role=role, expect=403)
@@ -70,16 +72,16 @@ async def test_roles_open_what_they_should_and_nothing_else(database: str, log: 
             assert (status, json.loads(text)["code"], headers["www-authenticate"]) == (401, "key_missing", "Bearer")
 
 
-async def test_a_key_in_the_address_is_not_taken(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_a_key_in_the_address_is_not_taken(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
         for name in ("key", "token", "access_token"):
             status, text, _ = await api.raw(f"/v1/issues?{name}={api.keys['admin']}")
             assert status == 401, text
             assert api.keys["admin"] not in text
 
 
-async def test_a_revoked_key_is_refused(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_a_revoked_key_is_refused(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
         await api.issues()
         async with rows(database) as connection:
             await connection.execute("UPDATE alerts.api_keys SET revoked_at = now() WHERE kind = 'reader'")
@@ -91,9 +93,9 @@ async def test_a_revoked_key_is_refused(database: str, log: Log) -> None:
         await until(refused)
 
 
-async def test_what_people_do_is_done_once_and_audited(database: str, log: Log) -> None:
+async def test_what_people_do_is_done_once_and_audited(database: str, friction_log: FrictionLog) -> None:
     await seeded(database, a_friction())
-    async with alerts(database, log) as api:
+    async with alerts(database, friction_log) as api:
         [issue] = await api.issues()
         target = f"/v1/issues/{issue['id']}"
         taken = await api.call("POST", f"{target}/acknowledge", {"note": "calling back"}, role="agent")
@@ -122,9 +124,9 @@ async def test_what_people_do_is_done_once_and_audited(database: str, log: Log) 
     ]
 
 
-async def test_two_people_who_take_it_at_once_make_one_transition(database: str, log: Log) -> None:
+async def test_two_people_who_take_it_at_once_make_one_transition(database: str, friction_log: FrictionLog) -> None:
     await seeded(database, a_friction())
-    async with alerts(database, log) as api:
+    async with alerts(database, friction_log) as api:
         [issue] = await api.issues()
         answers = await asyncio.gather(
             *(api.call("POST", f"/v1/issues/{issue['id']}/acknowledge", role="agent") for _ in range(8))
@@ -149,19 +151,21 @@ async def test_two_people_who_take_it_at_once_make_one_transition(database: str,
         ("acknowledge", {"who": "me"}),
     ],
 )
-async def test_what_makes_no_sense_is_refused(database: str, log: Log, action: str, body: dict[str, object]) -> None:
+async def test_what_makes_no_sense_is_refused(
+    database: str, friction_log: FrictionLog, action: str, body: dict[str, object]
+) -> None:
     await seeded(database, a_friction())
-    async with alerts(database, log) as api:
+    async with alerts(database, friction_log) as api:
         [issue] = await api.issues()
         problem = await api.call("POST", f"/v1/issues/{issue['id']}/{action}", body, role="agent", expect=422)
 
     assert (problem["code"], bool(problem["errors"])) == ("invalid_request", True)
 
 
-async def test_issues_are_found_by_what_they_are(database: str, log: Log) -> None:
+async def test_issues_are_found_by_what_they_are(database: str, friction_log: FrictionLog) -> None:
     web_issue = a_friction(channel=Channel.WEB, severity=Severity.CRITICAL, rule="long_wait")
     await seeded(database, a_friction(), web_issue, a_friction(quiet=True))
-    async with alerts(database, log) as api:
+    async with alerts(database, friction_log) as api:
         found = {
             query: len(await api.issues(query))
             for query in (
@@ -182,9 +186,9 @@ async def test_issues_are_found_by_what_they_are(database: str, log: Log) -> Non
     assert nonsense["code"] == "invalid_request"
 
 
-async def test_pages_hold_every_issue_once(database: str, log: Log) -> None:
+async def test_pages_hold_every_issue_once(database: str, friction_log: FrictionLog) -> None:
     await seeded(database, *(a_friction() for _ in range(7)))
-    async with alerts(database, log) as api:
+    async with alerts(database, friction_log) as api:
         seen: list[str] = []
         cursor = ""
         while True:
@@ -202,16 +206,18 @@ async def test_pages_hold_every_issue_once(database: str, log: Log) -> None:
 @pytest.mark.parametrize(
     "url", ["https://10.0.0.1/", "http://example.com/", "https://user:pw@example.com/", "nonsense"]
 )
-async def test_an_endpoint_that_points_where_it_must_not_is_refused(database: str, log: Log, url: str) -> None:
-    async with alerts(database, log) as api:
+async def test_an_endpoint_that_points_where_it_must_not_is_refused(
+    database: str, friction_log: FrictionLog, url: str
+) -> None:
+    async with alerts(database, friction_log) as api:
         problem = await api.call("POST", "/v1/endpoints", {"name": "x", "url": url}, expect=422)
 
     assert problem["code"] == "target_forbidden"
     assert url not in json.dumps(problem)
 
 
-async def test_an_endpoint_shows_its_secret_once(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_an_endpoint_shows_its_secret_once(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
         created = await api.endpoint("https://example.com/hook")
         rotated = await api.call("POST", f"/v1/endpoints/{created['id']}/secret/rotate", {"overlap_s": 60})
         listed = await api.call("GET", "/v1/endpoints")
@@ -223,11 +229,11 @@ async def test_an_endpoint_shows_its_secret_once(database: str, log: Log) -> Non
     assert "secret" not in read
 
 
-async def test_a_test_message_goes_the_way_of_every_message(database: str, log: Log) -> None:
-    async def teapot(_call: Call) -> web.StreamResponse:
+async def test_a_test_message_goes_the_way_of_every_message(database: str, friction_log: FrictionLog) -> None:
+    async def teapot(_call: ReceivedCall) -> web.StreamResponse:
         return web.Response(status=418, text="<b>short and stout</b>")
 
-    async with a_receiver() as receiver, alerts(database, log) as api:
+    async with a_receiver() as receiver, alerts(database, friction_log) as api:
         endpoint = await api.endpoint(receiver.url)
         good = await api.call("POST", f"/v1/endpoints/{endpoint['id']}/test")
         receiver.answer = teapot
@@ -239,10 +245,10 @@ async def test_a_test_message_goes_the_way_of_every_message(database: str, log: 
     assert "webhook-signature" in receiver.calls[0].headers
 
 
-async def test_a_delivery_can_be_read_and_sent_again_under_its_id(database: str, log: Log) -> None:
-    async with a_receiver() as receiver, alerts(database, log) as api:
+async def test_a_delivery_can_be_read_and_sent_again_under_its_id(database: str, friction_log: FrictionLog) -> None:
+    async with a_receiver() as receiver, alerts(database, friction_log) as api:
         endpoint = await api.endpoint(receiver.url)
-        await log.write([a_friction()])
+        await friction_log.write([a_friction()])
         await until(lambda: receiver.calls)
         target = f"/v1/deliveries/{receiver.calls[0].webhook_id}"
 
@@ -262,12 +268,14 @@ async def test_a_delivery_can_be_read_and_sent_again_under_its_id(database: str,
     assert [delivery["id"] for delivery in listed["deliveries"]] == [read["id"]]
 
 
-async def test_a_disabled_endpoint_keeps_its_messages_until_it_is_enabled(database: str, log: Log) -> None:
-    async with a_receiver() as receiver, alerts(database, log) as api:
+async def test_a_disabled_endpoint_keeps_its_messages_until_it_is_enabled(
+    database: str, friction_log: FrictionLog
+) -> None:
+    async with a_receiver() as receiver, alerts(database, friction_log) as api:
         endpoint = await api.endpoint(receiver.url)
         target = f"/v1/endpoints/{endpoint['id']}"
         off = await api.call("PATCH", f"{target}?force=true", {"enabled": False})
-        await log.write([a_friction()])
+        await friction_log.write([a_friction()])
         await until(lambda: one_issue(api))
         before = len(receiver.calls)
         await api.call("PATCH", target, {"enabled": True})
@@ -276,12 +284,12 @@ async def test_a_disabled_endpoint_keeps_its_messages_until_it_is_enabled(databa
     assert (off["disabled_reason"], before) == ("by_hand", 0)
 
 
-async def one_issue(api: Api) -> bool:
+async def one_issue(api: AlertsClient) -> bool:
     return len(await api.issues()) == 1
 
 
-async def test_routes_send_issues_to_teams_and_say_why(database: str, log: Log) -> None:
-    async with a_receiver() as billing, a_receiver() as rest, alerts(database, log) as api:
+async def test_routes_send_issues_to_teams_and_say_why(database: str, friction_log: FrictionLog) -> None:
+    async with a_receiver() as billing, a_receiver() as rest, alerts(database, friction_log) as api:
         team = await api.call("POST", "/v1/teams", {"name": "Billing"}, expect=201)
         await api.endpoint(billing.url, name="billing desk", catch_all=False, team_id=team["id"])
         await api.endpoint(rest.url, name="everything else")
@@ -295,7 +303,7 @@ async def test_routes_send_issues_to_teams_and_say_why(database: str, log: Log) 
             "/v1/routes",
             {"name": "billing", "matchers": {"reasons": ["billing"], "rules": ["repeat_*"]}, "teams": [team["id"]]},
         )
-        await log.write([a_friction(reason="billing"), a_friction(reason="delivery")])
+        await friction_log.write([a_friction(reason="billing"), a_friction(reason="delivery")])
         await until(lambda: billing.calls and rest.calls)
         asked = await api.call("POST", "/v1/routes/test", {"rules": ["repeat_contact_7d"], "reason": "billing"})
         of_team = await api.issues("&team=Billing")
@@ -310,8 +318,8 @@ async def test_routes_send_issues_to_teams_and_say_why(database: str, log: Log) 
     assert [issue["reason"] for issue in of_team] == ["billing"]
 
 
-async def test_routes_are_an_ordered_versioned_list(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_routes_are_an_ordered_versioned_list(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
         first = await api.call("POST", "/v1/routes", {"name": "first"})
         await api.call("POST", "/v1/routes", {"name": "second"})
         await api.call("POST", "/v1/routes", {"name": "zeroth", "position": 0})
@@ -327,8 +335,8 @@ async def test_routes_are_an_ordered_versioned_list(database: str, log: Log) -> 
     assert unknown["code"] == "target_unknown"
 
 
-async def test_a_team_in_use_cannot_be_deleted(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_a_team_in_use_cannot_be_deleted(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
         team = await api.call("POST", "/v1/teams", {"name": "Billing"}, expect=201)
         await api.call("POST", "/v1/teams", {"name": "Billing"}, expect=409)
         endpoint = await api.endpoint("https://example.com/", team_id=team["id"])
@@ -340,7 +348,7 @@ async def test_a_team_in_use_cannot_be_deleted(database: str, log: Log) -> None:
 async def test_a_snooze_is_silent_and_ends_by_itself(database: str, clock: SteppingClock) -> None:
     friction = a_friction()
     worse = a_friction(customer_id=friction.customer_id, journey_id=friction.journey_id, severity=Severity.HIGH)
-    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+    async with a_receiver() as receiver, alerts_engine(database, clock) as engine:
         await engine.endpoint(receiver.url)
         await engine.take(friction)
         await until(lambda: receiver.calls)
@@ -357,8 +365,10 @@ async def test_a_snooze_is_silent_and_ends_by_itself(database: str, clock: Stepp
     assert (receiver.calls[1].type, receiver.calls[1].document["reason"]) == ("issue.updated", "severity_raised")
 
 
-async def test_the_console_comes_from_the_package_and_loads_nothing_from_elsewhere(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_the_console_comes_from_the_package_and_loads_nothing_from_elsewhere(
+    database: str, friction_log: FrictionLog
+) -> None:
+    async with alerts(database, friction_log) as api:
         pages = {target: await api.raw(target) for target in ("/", "/console.css", "/console.js")}
 
     for status, text, headers in pages.values():
@@ -369,8 +379,8 @@ async def test_the_console_comes_from_the_package_and_loads_nothing_from_elsewhe
     assert "<script src=" in pages["/"][1]
 
 
-async def test_metrics_name_every_state(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_metrics_name_every_state(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
         _, text, _ = await api.raw("/metrics")
 
     for name in ("waymark_alerts_push_latency_seconds_bucket", "waymark_alerts_lag_records", "waymark_alerts_issues"):

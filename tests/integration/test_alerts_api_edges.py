@@ -4,17 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.integration.alerts_world import Log, a_friction, a_receiver, alerts, make_log
+from tests.fixtures.alerts_service import FrictionLog, a_friction, a_receiver, alerts
 from tests.integration.test_alerts_api import seeded
 from tests.waiting import until
-from waymark.launchers.tansu import TansuBroker
 
 pytestmark = pytest.mark.local
-
-
-@pytest.fixture
-async def log(tansu: TansuBroker) -> Log:
-    return await make_log(tansu.bootstrap, tansu.line)
 
 
 @pytest.mark.parametrize(
@@ -24,17 +18,17 @@ async def log(tansu: TansuBroker) -> Log:
         *("cursor=%00", f"cursor={'9' * 40}", "cursor=MSAy", "cursor=aXNzdWVzIDEgeA"),
     ],
 )
-async def test_a_query_that_no_row_can_answer_is_refused(database: str, log: Log, query: str) -> None:
-    async with alerts(database, log) as api:
+async def test_a_query_that_no_row_can_answer_is_refused(database: str, friction_log: FrictionLog, query: str) -> None:
+    async with alerts(database, friction_log) as api:
         problem = await api.call("GET", f"/v1/issues?{query}", role="reader", expect=422)
         assert problem["code"] in {"invalid_request", "cursor_invalid"}
 
 
-async def test_a_cursor_of_another_list_is_refused(database: str, log: Log) -> None:
+async def test_a_cursor_of_another_list_is_refused(database: str, friction_log: FrictionLog) -> None:
     await seeded(database, a_friction(), a_friction())
-    async with a_receiver() as receiver, alerts(database, log) as api:
+    async with a_receiver() as receiver, alerts(database, friction_log) as api:
         endpoint = await api.endpoint(receiver.url)
-        await log.write([a_friction(), a_friction()])
+        await friction_log.write([a_friction(), a_friction()])
         await until(lambda: receiver.got(2))
         issues, deliveries = "/v1/issues", f"/v1/endpoints/{endpoint['id']}/deliveries"
         of_issues, of_deliveries = [
@@ -45,9 +39,9 @@ async def test_a_cursor_of_another_list_is_refused(database: str, log: Log) -> N
         assert len((await api.call("GET", f"{deliveries}?cursor={of_deliveries}"))["deliveries"]) == 1
 
 
-async def test_a_snooze_ends_within_a_year_and_within_the_calendar(database: str, log: Log) -> None:
+async def test_a_snooze_ends_within_a_year_and_within_the_calendar(database: str, friction_log: FrictionLog) -> None:
     await seeded(database, a_friction())
-    async with alerts(database, log) as api:
+    async with alerts(database, friction_log) as api:
         [issue] = await api.issues()
         target = f"/v1/issues/{issue['id']}/snooze"
         for until_then in ("9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59Z", "2199-01-01T00:00:00+09:00"):
@@ -60,8 +54,8 @@ async def test_a_snooze_ends_within_a_year_and_within_the_calendar(database: str
     assert datetime.fromisoformat(snoozed["snoozed_until"]) == datetime.fromisoformat(in_march)
 
 
-async def test_a_team_is_not_renamed_to_the_name_of_another(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_a_team_is_not_renamed_to_the_name_of_another(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
         await api.call("POST", "/v1/teams", {"name": "billing"})
         team = await api.call("POST", "/v1/teams", {"name": "returns"})
         problem = await api.call("PATCH", f"/v1/teams/{team['id']}", {"name": "billing"}, expect=409)
@@ -69,8 +63,10 @@ async def test_a_team_is_not_renamed_to_the_name_of_another(database: str, log: 
         assert (await api.call("PATCH", f"/v1/teams/{team['id']}", {"name": "returns"}))["name"] == "returns"
 
 
-async def test_null_in_a_change_of_an_endpoint_leaves_the_member_beside_its_team_too(database: str, log: Log) -> None:
-    async with a_receiver() as receiver, alerts(database, log) as api:
+async def test_null_in_a_change_of_an_endpoint_leaves_the_member_beside_its_team_too(
+    database: str, friction_log: FrictionLog
+) -> None:
+    async with a_receiver() as receiver, alerts(database, friction_log) as api:
         endpoint = await api.endpoint(receiver.url)
         nothing = {"team_id": None, "url": None, "name": None}
         changed = await api.call("PATCH", f"/v1/endpoints/{endpoint['id']}", nothing)

@@ -13,9 +13,9 @@ from aiohttp import web
 from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.alerts.deliver.retry import RETRY_SCHEDULE
-from tests.conftest import SteppingClock
-from tests.integration.alerts_engine import Engine, an_engine
-from tests.integration.alerts_world import Answer, Call, a_friction, a_receiver, again, fine
+from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
+from tests.fixtures.alerts_service import Answer, ReceivedCall, a_friction, a_receiver, again, fine
+from tests.fixtures.clock import SteppingClock
 from tests.waiting import until
 
 pytestmark = pytest.mark.local
@@ -33,14 +33,14 @@ def answering(*statuses: int, headers: dict[str, str] | None = None) -> Answer:
     """Answers with each status in turn, the last one for ever."""
     turns = count()
 
-    async def answer(_call: Call) -> web.StreamResponse:
+    async def answer(_call: ReceivedCall) -> web.StreamResponse:
         status = statuses[min(next(turns), len(statuses) - 1)]
         return web.Response(status=status, text="said the receiver", headers=headers or {})
 
     return answer
 
 
-async def attempts_written(engine: Engine, attempts: int) -> None:
+async def attempts_written(engine: AlertsEngine, attempts: int) -> None:
     """Wait until so many attempts are written."""
     await until(lambda: engine.value("SELECT count(*) = $1 FROM alerts.attempts", attempts))
 
@@ -51,7 +51,7 @@ async def test_the_push_latency_counts_from_the_revision_and_not_from_when_it_wa
     found = clock.now() - timedelta(days=2)
     friction = a_friction(detected_at=found)  # as an earlier release wrote it: without a time of the revision
     worse = again(friction, severity=Severity.HIGH, revised_at=clock.now() - timedelta(seconds=2))
-    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+    async with a_receiver() as receiver, alerts_engine(database, clock) as engine:
         await engine.endpoint(receiver.url)
         sums = []
         for number, revision in enumerate((friction, worse), 1):
@@ -63,14 +63,14 @@ async def test_the_push_latency_counts_from_the_revision_and_not_from_when_it_wa
     assert sums == [timedelta(days=2).total_seconds(), timedelta(days=2).total_seconds() + 2]
 
 
-def latency(engine: Engine) -> dict[str, float]:
+def latency(engine: AlertsEngine) -> dict[str, float]:
     """How many pushes were measured, and the sum of their seconds."""
     name = "waymark_alerts_push_latency_seconds"
     return {part: engine.service.registry.get_sample_value(f"{name}_{part}") or 0.0 for part in ("count", "sum")}
 
 
 async def test_the_first_message_goes_at_once_and_verifies(database: str, clock: SteppingClock) -> None:
-    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+    async with a_receiver() as receiver, alerts_engine(database, clock) as engine:
         _, secret = await engine.endpoint(receiver.url)
         await engine.take(a_friction())
         await until(lambda: receiver.calls)
@@ -84,7 +84,7 @@ async def test_the_first_message_goes_at_once_and_verifies(database: str, clock:
 
 
 async def test_failures_go_down_the_ladder_under_one_id(database: str, clock: SteppingClock) -> None:
-    async with a_receiver(answering(500)) as receiver, an_engine(database, clock) as engine:
+    async with a_receiver(answering(500)) as receiver, alerts_engine(database, clock) as engine:
         await engine.endpoint(receiver.url)
         await engine.take(a_friction())
         waits = []
@@ -107,7 +107,7 @@ async def test_failures_go_down_the_ladder_under_one_id(database: str, clock: St
 async def test_a_receiver_that_recovers_gets_everything_once_and_in_order(database: str, clock: SteppingClock) -> None:
     async with (
         a_receiver(answering(500, 500, 500, 500, 500, 500, 200)) as receiver,
-        an_engine(database, clock) as engine,
+        alerts_engine(database, clock) as engine,
     ):
         await engine.endpoint(receiver.url)
         friction = a_friction()
@@ -127,7 +127,7 @@ async def test_a_receiver_that_recovers_gets_everything_once_and_in_order(databa
 
 
 async def test_gone_disables_the_endpoint_and_tells_the_others(database: str, clock: SteppingClock) -> None:
-    async with a_receiver(answering(410)) as gone, a_receiver() as other, an_engine(database, clock) as engine:
+    async with a_receiver(answering(410)) as gone, a_receiver() as other, alerts_engine(database, clock) as engine:
         endpoint, _ = await engine.endpoint(gone.url, name="gone")
         await engine.endpoint(other.url, name="other")
         await engine.take(a_friction())
@@ -147,7 +147,7 @@ async def test_gone_disables_the_endpoint_and_tells_the_others(database: str, cl
 async def test_five_days_of_failures_disable_and_what_waits_is_sent_after_enabling(
     database: str, clock: SteppingClock
 ) -> None:
-    async with a_receiver(answering(503)) as receiver, an_engine(database, clock) as engine:
+    async with a_receiver(answering(503)) as receiver, alerts_engine(database, clock) as engine:
         endpoint, _ = await engine.endpoint(receiver.url)
         await engine.take(a_friction())
         await attempts_written(engine, 1)
@@ -168,7 +168,7 @@ async def test_five_days_of_failures_disable_and_what_waits_is_sent_after_enabli
 async def test_a_receiver_that_asks_for_time_gets_it_and_loses_no_step(database: str, clock: SteppingClock) -> None:
     async with (
         a_receiver(answering(429, 200, headers={"retry-after": "120"})) as receiver,
-        an_engine(database, clock) as engine,
+        alerts_engine(database, clock) as engine,
     ):
         await engine.endpoint(receiver.url)
         await engine.take(a_friction())
@@ -183,7 +183,7 @@ async def test_a_receiver_that_asks_for_time_gets_it_and_loses_no_step(database:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_a_failure_and_is_not_followed(database: str, clock: SteppingClock, status: int) -> None:
-    async with a_receiver() as canary, an_engine(database, clock) as engine:
+    async with a_receiver() as canary, alerts_engine(database, clock) as engine:
         async with a_receiver(answering(status, headers={"location": canary.url})) as receiver:
             await engine.endpoint(receiver.url)
             await engine.take(a_friction())
@@ -196,11 +196,11 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(database: str, clock:
 async def test_a_slow_receiver_does_not_hold_up_the_others(database: str, clock: SteppingClock) -> None:
     stuck = asyncio.Event()
 
-    async def never(_call: Call) -> web.StreamResponse:
+    async def never(_call: ReceivedCall) -> web.StreamResponse:
         await stuck.wait()
         return web.Response()
 
-    async with a_receiver(never) as slow, a_receiver() as quick, an_engine(database, clock) as engine:
+    async with a_receiver(never) as slow, a_receiver() as quick, alerts_engine(database, clock) as engine:
         await engine.endpoint(slow.url, name="slow", max_in_flight=4)
         await engine.endpoint(quick.url, name="quick")
         await engine.take(*(a_friction() for _ in range(40)))
@@ -215,12 +215,12 @@ async def test_a_slow_receiver_does_not_hold_up_the_others(database: str, clock:
 async def test_messages_of_one_issue_wait_for_one_another(database: str, clock: SteppingClock) -> None:
     let_go = asyncio.Event()
 
-    async def hesitant(call: Call) -> web.StreamResponse:
+    async def hesitant(call: ReceivedCall) -> web.StreamResponse:
         if call.document["sequence"] == 1:
             await let_go.wait()
         return web.Response()
 
-    async with a_receiver(hesitant) as receiver, an_engine(database, clock) as engine:
+    async with a_receiver(hesitant) as receiver, alerts_engine(database, clock) as engine:
         await engine.endpoint(receiver.url)
         friction = a_friction()
         await engine.take(friction)
@@ -237,9 +237,9 @@ async def test_messages_of_one_issue_wait_for_one_another(database: str, clock: 
 async def test_replicas_share_the_work_and_send_nothing_twice(database: str, clock: SteppingClock) -> None:
     async with (
         a_receiver() as receiver,
-        an_engine(database, clock) as one,
-        an_engine(database, clock, partition=1),
-        an_engine(database, clock, partition=2),
+        alerts_engine(database, clock) as one,
+        alerts_engine(database, clock, partition=1),
+        alerts_engine(database, clock, partition=2),
     ):
         await one.endpoint(receiver.url, max_in_flight=32)
         await one.take(*(a_friction() for _ in range(120)))
@@ -253,13 +253,13 @@ async def test_a_lease_that_ran_out_is_taken_over_and_the_late_result_does_not_c
 ) -> None:
     let_go = asyncio.Event()
 
-    async def first_hangs(call: Call) -> web.StreamResponse:
+    async def first_hangs(call: ReceivedCall) -> web.StreamResponse:
         if len(receiver.calls) == 1:
             await let_go.wait()
             return web.Response(status=500)
         return web.Response()
 
-    async with a_receiver(first_hangs) as receiver, an_engine(database, clock) as engine:
+    async with a_receiver(first_hangs) as receiver, alerts_engine(database, clock) as engine:
         await engine.endpoint(receiver.url)
         await engine.take(a_friction())
         await until(lambda: receiver.calls)
@@ -275,7 +275,7 @@ async def test_a_lease_that_ran_out_is_taken_over_and_the_late_result_does_not_c
 
 
 async def test_a_rotation_signs_with_both_secrets_until_the_overlap_ends(database: str, clock: SteppingClock) -> None:
-    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+    async with a_receiver() as receiver, alerts_engine(database, clock) as engine:
         endpoint, _ = await engine.endpoint(receiver.url)
         await engine.service.parts.administration.rotate_secret(endpoint, timedelta(hours=1), actor="test")
         await engine.take(a_friction())
@@ -290,7 +290,7 @@ async def test_a_rotation_signs_with_both_secrets_until_the_overlap_ends(databas
 async def test_an_empty_retry_after_is_the_schedules_own_next_step(database: str, clock: SteppingClock) -> None:
     async with (
         a_receiver(answering(503, 200, headers={"retry-after": "0"})) as receiver,
-        an_engine(database, clock) as engine,
+        alerts_engine(database, clock) as engine,
     ):
         await engine.endpoint(receiver.url)
         await engine.take(a_friction())
@@ -303,7 +303,7 @@ async def test_an_empty_retry_after_is_the_schedules_own_next_step(database: str
 
 
 async def test_however_often_a_secret_is_rotated_the_header_stays_short(database: str, clock: SteppingClock) -> None:
-    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+    async with a_receiver() as receiver, alerts_engine(database, clock) as engine:
         endpoint, first = await engine.endpoint(receiver.url)
         for _ in range(30):
             clock.advance(timedelta(seconds=1))

@@ -16,9 +16,9 @@ from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.runtime.log.batch import HoleInProgressError
 from services.runtime.log.dead_letters import DeadLetterLimitError
-from tests.conftest import SteppingClock
-from tests.integration.alerts_engine import an_engine
-from tests.integration.alerts_world import a_friction, a_receiver, again
+from tests.fixtures.alerts_engine import alerts_engine
+from tests.fixtures.alerts_service import a_friction, a_receiver, again
+from tests.fixtures.clock import SteppingClock
 from tests.waiting import until
 
 pytestmark = pytest.mark.local
@@ -29,14 +29,14 @@ SENT = "SELECT type FROM alerts.notifications ORDER BY issue_id, sequence"
 
 @pytest.mark.parametrize("line", ["test", "another life of the log"])
 async def test_reading_the_log_again_changes_nothing(database: str, clock: SteppingClock, line: str) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.endpoint("http://127.0.0.1:1/")
         frictions = [a_friction() for _ in range(5)]
         values = [friction_v1.encode(f) for f in [*frictions, again(frictions[0], severity=Severity.HIGH)]]
         await engine.take_raw(values)
         before = await engine.column("SELECT document::text FROM alerts.issues ORDER BY issue_id")
 
-        async with an_engine(database, clock, dispatching=False, line=line) as reader:
+        async with alerts_engine(database, clock, dispatching=False, line=line) as reader:
             reader.claim.applied = 0
             await reader.take_raw(values)
 
@@ -46,7 +46,7 @@ async def test_reading_the_log_again_changes_nothing(database: str, clock: Stepp
 
 async def test_one_notification_for_many_frictions_of_one_journey(database: str, clock: SteppingClock) -> None:
     customer, journey = str(uuid4()), str(uuid4())
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.endpoint("http://127.0.0.1:1/")
         for _ in range(4):
             await engine.take(a_friction(customer_id=customer, journey_id=journey))
@@ -56,7 +56,7 @@ async def test_one_notification_for_many_frictions_of_one_journey(database: str,
 
 
 async def test_a_retraction_withdraws_what_was_told(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.endpoint("http://127.0.0.1:1/")
         friction = a_friction()
         await engine.take(friction)
@@ -69,7 +69,7 @@ async def test_a_retraction_withdraws_what_was_told(database: str, clock: Steppi
 
 
 async def test_what_nobody_was_told_is_not_withdrawn(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.endpoint("http://127.0.0.1:1/")
         friction = a_friction(quiet=True)
         await engine.take(friction)
@@ -81,7 +81,7 @@ async def test_what_nobody_was_told_is_not_withdrawn(database: str, clock: Stepp
 
 async def test_a_merge_moves_frictions_and_tells_where_the_issue_went(database: str, clock: SteppingClock) -> None:
     survivor, absorbed = a_friction(), a_friction()
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.endpoint("http://127.0.0.1:1/")
         await engine.take(survivor)
         await engine.take(absorbed)
@@ -108,7 +108,7 @@ async def test_a_merge_moves_frictions_and_tells_where_the_issue_went(database: 
 
 async def test_a_group_that_moves_as_a_whole_wakes_nobody(database: str, clock: SteppingClock) -> None:
     first, customer, journey = a_friction(), str(uuid4()), str(uuid4())
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.endpoint("http://127.0.0.1:1/")
         await engine.take(first)
         await engine.take(again(first, customer_id=customer, journey_id=journey))
@@ -153,7 +153,7 @@ POISON = {
 @pytest.mark.parametrize("name", POISON)
 async def test_poison_is_set_aside_and_the_partition_goes_on(database: str, clock: SteppingClock, name: str) -> None:
     before, behind = a_friction(), a_friction()
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.take_raw([friction_v1.encode(before), POISON[name], friction_v1.encode(behind)])
         letters = await engine.column('SELECT ("offset", value) FROM alerts.dead_letters')
 
@@ -164,8 +164,8 @@ async def test_poison_is_set_aside_and_the_partition_goes_on(database: str, cloc
 
 async def test_a_partition_that_was_claimed_by_another_is_left_to_it(database: str, clock: SteppingClock) -> None:
     async with (
-        an_engine(database, clock, dispatching=False) as old,
-        an_engine(database, clock, dispatching=False) as new,
+        alerts_engine(database, clock, dispatching=False) as old,
+        alerts_engine(database, clock, dispatching=False) as new,
     ):
         mine, theirs = a_friction(), a_friction()
         await new.take(theirs)
@@ -177,7 +177,7 @@ async def test_a_partition_that_was_claimed_by_another_is_left_to_it(database: s
 
 
 async def test_a_hole_under_our_own_claim_stops_us(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.take(a_friction(), a_friction())
         await engine.value("UPDATE alerts.progress SET next_offset = 1")
 
@@ -188,7 +188,7 @@ async def test_a_hole_under_our_own_claim_stops_us(database: str, clock: Steppin
 
 
 async def test_too_many_refusals_in_a_row_stop_us_before_they_are_written(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False, WAYMARK_ALERTS_POISON_LIMIT="3") as engine:
+    async with alerts_engine(database, clock, dispatching=False, WAYMARK_ALERTS_POISON_LIMIT="3") as engine:
         await engine.take_raw([b"{}", b"{}"])
         with pytest.raises(DeadLetterLimitError):
             await engine.take_raw([b"{}"])
@@ -198,9 +198,9 @@ async def test_too_many_refusals_in_a_row_stop_us_before_they_are_written(databa
 
 
 async def test_a_restart_makes_no_room_for_more_refusals(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False, WAYMARK_ALERTS_POISON_LIMIT="3") as engine:
+    async with alerts_engine(database, clock, dispatching=False, WAYMARK_ALERTS_POISON_LIMIT="3") as engine:
         await engine.take_raw([b"{}", b"{}"])
-    async with an_engine(database, clock, dispatching=False, WAYMARK_ALERTS_POISON_LIMIT="3") as again_started:
+    async with alerts_engine(database, clock, dispatching=False, WAYMARK_ALERTS_POISON_LIMIT="3") as again_started:
         await again_started.remember_dead_letters()
         with pytest.raises(DeadLetterLimitError):
             await again_started.take_raw([b"{}"])
@@ -210,8 +210,8 @@ async def test_replicas_that_read_one_journey_at_once_open_one_issue(database: s
     """The same journey from two partitions, which a merge makes possible, many times over and all at once."""
     customer, journey = str(uuid4()), str(uuid4())
     async with (
-        an_engine(database, clock, dispatching=False) as one,
-        an_engine(database, clock, dispatching=False, partition=1) as two,
+        alerts_engine(database, clock, dispatching=False) as one,
+        alerts_engine(database, clock, dispatching=False, partition=1) as two,
     ):
         for _ in range(20):
             await asyncio.gather(
@@ -223,7 +223,7 @@ async def test_replicas_that_read_one_journey_at_once_open_one_issue(database: s
 
 
 async def test_the_audit_cannot_be_rewritten(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.take(a_friction())
         with pytest.raises(asyncpg.RestrictViolationError):
             await engine.value("UPDATE alerts.issue_events SET actor = 'nobody'")
@@ -233,7 +233,7 @@ async def test_endpoints_added_later_hear_of_an_open_issue_with_its_next_frictio
     database: str, clock: SteppingClock
 ) -> None:
     first = a_friction()
-    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+    async with a_receiver() as receiver, alerts_engine(database, clock) as engine:
         await engine.take(first)
         await engine.endpoint(receiver.url)
         clock.advance(timedelta(minutes=5))

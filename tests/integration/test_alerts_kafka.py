@@ -10,15 +10,15 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from tests.integration.alerts_world import (
-    Api,
-    Log,
+from tests.fixtures.alerts_service import (
+    AlertsClient,
+    FrictionLog,
     a_friction,
-    a_process,
     a_receiver,
     again,
+    alerts_process,
     client_of,
-    make_log,
+    make_friction_log,
     rows,
 )
 from tests.waiting import until
@@ -34,20 +34,20 @@ REAL = {
 
 
 @pytest.fixture
-async def log(kafka: str) -> Log:
-    return await make_log(kafka, "", partitions=4)
+async def log(kafka: str) -> FrictionLog:
+    return await make_friction_log(kafka, "", partitions=4)
 
 
 @pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
 async def test_a_replica_that_goes_away_is_replaced(
-    database: str, log: Log, tmp_path: Path, harm: signal.Signals
+    database: str, log: FrictionLog, tmp_path: Path, harm: signal.Signals
 ) -> None:
     group = REAL | {"WAYMARK_ALERTS_GROUP": f"alerts-{log.frictions}"}
     frictions = [a_friction() for _ in range(300)]
     async with (
         a_receiver() as receiver,
-        a_process(database, log, tmp_path, **group) as (victim, base),
-        a_process(database, log, tmp_path, **group) as (_, other),
+        alerts_process(database, log, tmp_path, **group) as (victim, base),
+        alerts_process(database, log, tmp_path, **group) as (_, other),
         client_of(other, database) as api,
     ):
         await api.endpoint(receiver.url, max_in_flight=16)
@@ -74,10 +74,10 @@ async def test_a_replica_that_goes_away_is_replaced(
 
 
 async def test_records_that_retention_takes_under_our_hands_are_not_passed_over_in_silence(
-    database: str, log: Log, tmp_path: Path
+    database: str, log: FrictionLog, tmp_path: Path
 ) -> None:
     group = REAL | {"WAYMARK_ALERTS_SESSION_TIMEOUT_S": "30", "WAYMARK_ALERTS_GROUP": f"alerts-{log.frictions}"}
-    async with a_process(database, log, tmp_path, **group) as (process, base), client_of(base, database) as api:
+    async with alerts_process(database, log, tmp_path, **group) as (process, base), client_of(base, database) as api:
         await log.write([a_friction() for _ in range(40)])
         await until(partial(all_of, api, 40), within=60)
         process.send_signal(signal.SIGSTOP)  # shorter than its session: its claims stay good
@@ -95,7 +95,7 @@ async def test_records_that_retention_takes_under_our_hands_are_not_passed_over_
         assert 40 <= len(await api.issues()) <= 80
 
 
-async def expire(log: Log) -> None:
+async def expire(log: FrictionLog) -> None:
     """Delete every record that the log holds, as retention does."""
     admin = AIOKafkaAdminClient(bootstrap_servers=log.bootstrap)
     await admin.start()
@@ -113,7 +113,7 @@ async def owners(database: str, count: int) -> bool:
     return bool(found == count)
 
 
-async def all_of(api: Api, count: int) -> bool:
+async def all_of(api: AlertsClient, count: int) -> bool:
     """Whether there are so many issues. A walk may show one twice when it changes meanwhile."""
     seen: set[str] = set()
     cursor = ""

@@ -21,9 +21,9 @@ from services.alerts.issues.model import Issue, IssueState
 from services.alerts.live import feed_store
 from services.runtime.http.problems import Problem
 from services.runtime.postgres.pools import acquire
-from tests.conftest import SteppingClock
-from tests.integration.alerts_engine import Engine, an_engine
-from tests.integration.alerts_world import NOW, a_friction, again
+from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
+from tests.fixtures.alerts_service import NOW, a_friction, again
+from tests.fixtures.clock import SteppingClock
 
 pytestmark = pytest.mark.local
 
@@ -47,7 +47,7 @@ def fits(issue: Issue, wanted: IssueFilter) -> bool:
     )
 
 
-async def a_page(engine: Engine, wanted: IssueFilter, order: IssueOrder, cursor: str | None, limit: int) -> Any:
+async def a_page(engine: AlertsEngine, wanted: IssueFilter, order: IssueOrder, cursor: str | None, limit: int) -> Any:
     """A page and the cursor of the next one, by way of the text that callers send back."""
     scope = cursors.scope_of_issues(wanted, order)
     async with acquire(engine.pool) as connection:
@@ -56,7 +56,7 @@ async def a_page(engine: Engine, wanted: IssueFilter, order: IssueOrder, cursor:
     return page.issues, None if page.next is None else cursors.cursor_of_issues(scope, page.next)
 
 
-async def every(engine: Engine) -> dict[UUID, Issue]:
+async def every(engine: AlertsEngine) -> dict[UUID, Issue]:
     """All issues as they are now."""
     async with acquire(engine.pool) as connection:
         found = await issue_list.page(connection, IssueFilter(), IssueOrder.LATEST, None, 10_000)
@@ -66,7 +66,7 @@ async def every(engine: Engine) -> dict[UUID, Issue]:
 class RandomChanges:
     """Changes issues at random: frictions come, worsen and go; people take, resolve and reopen."""
 
-    def __init__(self, engine: Engine, clock: SteppingClock, chance: random.Random) -> None:
+    def __init__(self, engine: AlertsEngine, clock: SteppingClock, chance: random.Random) -> None:
         self._engine, self._clock, self._chance = engine, clock, chance
         self._frictions: list[FrictionDocument] = []
 
@@ -133,7 +133,7 @@ async def test_a_walk_misses_nothing_that_fitted_from_its_beginning_to_its_end(
     database: str, clock: SteppingClock, order: IssueOrder, seed: int
 ) -> None:
     chance = random.Random(seed)
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         weather = RandomChanges(engine, clock, chance)
         await weather.begin(25)
         for wanted in FILTERS.values():
@@ -154,7 +154,7 @@ async def test_a_walk_misses_nothing_that_fitted_from_its_beginning_to_its_end(
 
 async def test_an_issue_that_gets_new_friction_during_a_walk_is_on_it(database: str, clock: SteppingClock) -> None:
     frictions = [a_friction(occurred_at=NOW - timedelta(hours=hours)) for hours in range(1, 6)]
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.take(*frictions)
         first, cursor = await a_page(engine, UNRESOLVED, IssueOrder.LATEST, None, 2)
         oldest = frictions[-1]
@@ -172,7 +172,7 @@ async def test_an_issue_that_gets_new_friction_during_a_walk_is_on_it(database: 
 async def test_a_walk_that_nothing_disturbs_shows_everything_once_and_ends_without_an_empty_page(
     database: str, clock: SteppingClock
 ) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.take(*(a_friction() for _ in range(6)))
         for order in IssueOrder:
             seen, cursor, walked = [], None, 0
@@ -184,7 +184,7 @@ async def test_a_walk_that_nothing_disturbs_shows_everything_once_and_ends_witho
 
 
 async def test_a_cursor_of_another_filter_or_order_is_refused(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.take(a_friction(), a_friction())
         _, cursor = await a_page(engine, UNRESOLVED, IssueOrder.LATEST, None, 1)
         for wanted, order in ((UNRESOLVED, IssueOrder.SEVERITY), (IssueFilter(), IssueOrder.LATEST)):
@@ -195,7 +195,7 @@ async def test_a_cursor_of_another_filter_or_order_is_refused(database: str, clo
 async def test_a_walk_older_than_what_is_kept_of_changes_is_told_to_begin_anew(
     database: str, clock: SteppingClock
 ) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.take(a_friction(), a_friction())
         _, cursor = await a_page(engine, UNRESOLVED, IssueOrder.LATEST, None, 1)
         await engine.take(a_friction())
@@ -209,7 +209,7 @@ async def test_the_severest_stand_first_however_many_newer_mild_ones_there_are(
     database: str, clock: SteppingClock
 ) -> None:
     old = a_friction(severity=Severity.CRITICAL, occurred_at=NOW - timedelta(days=3))
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.take(old)
         for _ in range(23):
             await engine.take(*(a_friction(severity=Severity.LOW) for _ in range(100)))
@@ -229,7 +229,7 @@ async def test_the_severest_stand_first_however_many_newer_mild_ones_there_are(
 async def test_the_summary_counts_by_severity_and_state_and_knows_the_oldest_open_one(
     database: str, clock: SteppingClock
 ) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         began = clock.now()
         await engine.take(a_friction(severity=Severity.HIGH))
         clock.advance(timedelta(minutes=5))
@@ -271,7 +271,7 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 async def test_a_page_by_severity_reads_a_page_of_100_000_issues_and_the_summary_no_document(
     database: str, clock: SteppingClock
 ) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.take(a_friction())
         async with acquire(engine.pool) as connection:
             await connection.execute(MANY, datetime.now(UTC))
@@ -315,7 +315,7 @@ async def explained(connection: Any, statement: str, values: tuple[object, ...])
 async def test_an_issue_says_how_many_of_its_frictions_it_does_not_show(database: str, clock: SteppingClock) -> None:
     first = a_friction()
     matter = {"customer_id": first.customer_id, "journey_id": first.journey_id}
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.take(first, *(a_friction(**matter) for _ in range(104)))
         [issue_id] = await every(engine)
         async with acquire(engine.pool) as connection:
@@ -331,7 +331,7 @@ async def test_an_issue_says_how_many_of_its_frictions_it_does_not_show(database
 async def test_a_walk_over_deliveries_misses_none_while_others_come_and_are_sent(
     database: str, clock: SteppingClock
 ) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         endpoint, _ = await engine.endpoint("http://127.0.0.1:9/hook")
         await engine.take(*(a_friction() for _ in range(9)))
         there = set(await engine.column("SELECT delivery_id FROM alerts.deliveries"))

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from services.alerts.migrations import alerts_0006_hearing as hearing
-from tests.integration.alerts_world import rows
+from tests.fixtures.alerts_service import rows
 
 DESK = str(uuid4())
 

@@ -17,9 +17,17 @@ from services.alerts.notify.reachability import SilenceReason, report_reachabili
 from services.alerts.notify.routing import Route
 from services.runtime.clock import SystemClock
 from services.runtime.postgres.pools import acquire
-from tests.conftest import SteppingClock
-from tests.integration.alerts_engine import Engine, an_engine
-from tests.integration.alerts_world import Api, Log, a_friction, a_receiver, alerts, make_log, rows
+from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
+from tests.fixtures.alerts_service import (
+    AlertsClient,
+    FrictionLog,
+    a_friction,
+    a_receiver,
+    alerts,
+    make_friction_log,
+    rows,
+)
+from tests.fixtures.clock import SteppingClock
 from tests.waiting import until
 from waymark.database import open_connection
 from waymark.doctor.finding import DoctorFinding, FindingVerdict
@@ -27,27 +35,21 @@ from waymark.doctor.postgres_checks import examine_postgres
 from waymark.doctor.team_checks import examine_teams
 from waymark.launchers.tansu import TansuBroker
 
-
-@pytest.fixture
-async def log(tansu: TansuBroker) -> Log:
-    return await make_log(tansu.bootstrap, tansu.line)
-
-
 BILLING = {"matchers": {"reasons": ["billing"]}}
 
 
-async def a_route(api: Api, **members: Any) -> dict[str, Any]:
+async def a_route(api: AlertsClient, **members: Any) -> dict[str, Any]:
     return dict(await api.call("POST", "/v1/routes", {"name": "요금", **BILLING, **members}))
 
 
-async def test_what_a_route_loses_goes_to_the_catch_all_endpoints(database: str, log: Log) -> None:
-    async with a_receiver() as everybody, alerts(database, log) as api:
+async def test_what_a_route_loses_goes_to_the_catch_all_endpoints(database: str, friction_log: FrictionLog) -> None:
+    async with a_receiver() as everybody, alerts(database, friction_log) as api:
         team = await api.call("POST", "/v1/teams", {"name": "Billing"}, expect=201)
         await api.endpoint(everybody.url, name="everybody")
         desk = await api.endpoint("https://desk.example.com/", name="desk", catch_all=False, team_id=team["id"])
         route = await a_route(api, teams=[team["id"]])
         headers = await api.headers("DELETE", f"/v1/endpoints/{desk['id']}")
-        await log.write([a_friction(reason="billing")])
+        await friction_log.write([a_friction(reason="billing")])
         await until(lambda: everybody.calls)
         asked = await api.call("POST", "/v1/routes/test", {"reason": "billing"})
 
@@ -56,8 +58,10 @@ async def test_what_a_route_loses_goes_to_the_catch_all_endpoints(database: str,
     assert (asked["caught"], asked["heard"], asked["muted"], asked["team"]) == (True, True, False, "Billing")
 
 
-async def test_an_endpoint_without_which_nobody_hears_is_deleted_by_force_alone(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_an_endpoint_without_which_nobody_hears_is_deleted_by_force_alone(
+    database: str, friction_log: FrictionLog
+) -> None:
+    async with alerts(database, friction_log) as api:
         team = await api.call("POST", "/v1/teams", {"name": "Billing"}, expect=201)
         desk = await api.endpoint("https://desk.example.com/", catch_all=False, team_id=team["id"])
         route = await a_route(api, teams=[team["id"]])
@@ -77,8 +81,10 @@ async def test_an_endpoint_without_which_nobody_hears_is_deleted_by_force_alone(
     assert (kept["enabled"], off["enabled"]) == (True, False)
 
 
-async def test_the_last_catch_all_endpoint_keeps_its_office_unless_forced(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_the_last_catch_all_endpoint_keeps_its_office_unless_forced(
+    database: str, friction_log: FrictionLog
+) -> None:
+    async with alerts(database, friction_log) as api:
         last = await api.endpoint("https://desk.example.com/")
         target = f"/v1/endpoints/{last['id']}"
         refused = await api.call("PATCH", target, {"catch_all": False}, expect=409)
@@ -89,12 +95,12 @@ async def test_the_last_catch_all_endpoint_keeps_its_office_unless_forced(databa
     assert changed["catch_all"] is False
 
 
-async def test_a_route_that_tells_nobody_names_nobody(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_a_route_that_tells_nobody_names_nobody(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
         endpoint = await api.endpoint("https://desk.example.com/")
         muting = await a_route(api, tells_nobody=True)
         refused = await api.call("PATCH", f"/v1/routes/{muting['id']}", {"endpoints": [endpoint["id"]]}, expect=422)
-        await log.write([a_friction(reason="billing")])
+        await friction_log.write([a_friction(reason="billing")])
         await until(lambda: one_issue(api))
         [issue] = await api.issues()
         events = (await api.issue(issue["id"]))["events"]
@@ -104,12 +110,12 @@ async def test_a_route_that_tells_nobody_names_nobody(database: str, log: Log) -
     assert [e["detail"] for e in events if e["kind"] == "not_told"] == [{"reason": "muted"}]
 
 
-async def one_issue(api: Api) -> bool:
+async def one_issue(api: AlertsClient) -> bool:
     return len(await api.issues()) == 1
 
 
 async def test_issues_that_nobody_could_hear_of_are_told_once_somebody_can(database: str, clock: SteppingClock) -> None:
-    async with a_receiver() as receiver, an_engine(database, clock) as engine:
+    async with a_receiver() as receiver, alerts_engine(database, clock) as engine:
         upkeep = engine.service.upkeep()
         await engine.take(a_friction())
         await upkeep.notify_unheard()
@@ -130,7 +136,7 @@ async def test_issues_that_nobody_could_hear_of_are_told_once_somebody_can(datab
 async def test_what_waited_for_an_endpoint_that_is_deleted_is_told_to_others(
     database: str, clock: SteppingClock
 ) -> None:
-    async with a_receiver() as receiver, an_engine(database, clock, dispatching=False) as engine:
+    async with a_receiver() as receiver, alerts_engine(database, clock, dispatching=False) as engine:
         administration, upkeep = engine.service.parts.administration, engine.service.upkeep()
         desk, _ = await engine.endpoint("https://desk.example.com/")
         await engine.take(a_friction())
@@ -143,7 +149,7 @@ async def test_what_waited_for_an_endpoint_that_is_deleted_is_told_to_others(
 
 
 async def test_what_waits_for_a_dead_receiver_is_told_to_one_that_hears(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         administration, upkeep = engine.service.parts.administration, engine.service.upkeep()
         desk, _ = await engine.endpoint("https://desk.example.com/", catch_all=False)
         night, _ = await engine.endpoint("https://night.example.com/")
@@ -181,7 +187,7 @@ def diagnosed(database: str, now: datetime) -> dict[str, DoctorFinding]:
         return {finding.name: finding for finding in examine_teams(connection, now)}
 
 
-async def gauges(engine: Engine) -> dict[str, float]:
+async def gauges(engine: AlertsEngine) -> dict[str, float]:
     await engine.service.upkeep().refresh()
     found = (sample for metric in engine.service.registry.collect() for sample in metric.samples)
     return {"/".join([s.name.removeprefix("waymark_alerts_"), *s.labels.values()]): s.value for s in found}
@@ -192,7 +198,7 @@ async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
 ) -> None:
     now = clock.now()
     since = now - timedelta(minutes=13)
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         health = EndpointHealth(consecutive_failures=9, failing_since=since, paused_until=now + timedelta(minutes=8))
         await engine.endpoint("https://desk.example.com/", name="desk", health=health)
         await engine.take(a_friction())
@@ -214,7 +220,7 @@ async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
 
 
 async def test_all_is_well_with_a_living_endpoint_that_catches_all(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         before = await asyncio.to_thread(diagnosed, database, clock.now())
         await engine.endpoint("https://desk.example.com/")
         shown = await gauges(engine)
@@ -230,7 +236,7 @@ async def test_all_is_well_with_a_living_endpoint_that_catches_all(database: str
 
 async def test_the_doctor_names_issues_and_routes_that_nobody_hears(database: str, clock: SteppingClock) -> None:
     route = Route(id=uuid4(), name="billing", reasons=("billing",))
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         administration = engine.service.parts.administration
         await administration.edit_routes(lambda routes: [*routes, route], actor="test", change="route added")
         endpoint, _ = await engine.endpoint("https://desk.example.com/")
@@ -247,8 +253,8 @@ async def test_the_doctor_names_issues_and_routes_that_nobody_hears(database: st
     assert (shown["unheard_issues"], shown["ways/unheard"]) == (1, 2)
 
 
-async def test_a_reader_may_ask_who_hears(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_a_reader_may_ask_who_hears(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
         await api.endpoint("https://desk.example.com/", name="desk")
         well = await api.call("GET", "/v1/hearing", role="reader")
         endpoints = await api.call("GET", "/v1/endpoints")
@@ -261,10 +267,10 @@ async def test_a_reader_may_ask_who_hears(database: str, log: Log) -> None:
 
 
 async def test_an_idle_log_is_followed_by_the_answers_of_its_broker(
-    database: str, log: Log, monkeypatch: pytest.MonkeyPatch
+    database: str, friction_log: FrictionLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_health, "STALLED_AFTER_S", 1.5)
-    async with alerts(database, log) as api:
+    async with alerts(database, friction_log) as api:
         began = await followed(api)
 
         async def went_on() -> bool:
@@ -273,7 +279,7 @@ async def test_an_idle_log_is_followed_by_the_answers_of_its_broker(
         await until(went_on, within=30)
 
 
-async def followed(api: Api) -> float:
+async def followed(api: AlertsClient) -> float:
     _, text, _ = await api.raw("/metrics")
     [line] = [t for t in text.splitlines() if t.startswith("waymark_alerts_followed_timestamp_seconds ")]
     return float(line.split()[1])
@@ -285,7 +291,7 @@ async def test_a_service_whose_kafka_goes_away_is_not_ready(
     monkeypatch.setattr(log_health, "STALLED_AFTER_S", 1.5)
     with ExitStack() as own:
         broker = own.enter_context(TansuBroker(tmp_path))
-        async with alerts(database, await make_log(broker.bootstrap, broker.line)) as api:
+        async with alerts(database, await make_friction_log(broker.bootstrap, broker.line)) as api:
 
             async def says(status: int) -> bool:
                 found, text, _ = await api.raw("/readyz?verbose")

@@ -9,8 +9,8 @@ from services.alerts.deliver.retry import AttemptFailure
 from services.alerts.deliver.webhook.sender import WebhookSender, retry_after
 from services.alerts.deliver.webhook.target_guard import TargetGuard, TargetPolicy
 from services.runtime.clock import SystemClock
-from tests.conftest import SteppingClock
-from tests.integration.alerts_world import a_receiver
+from tests.fixtures.alerts_service import a_receiver
+from tests.fixtures.clock import SteppingClock
 
 pytestmark = pytest.mark.local
 

@@ -7,28 +7,22 @@ import pytest
 
 from services.alerts.live import feed_store
 from services.runtime.postgres.pools import acquire, close_pool, create_pool
-from tests.conftest import SteppingClock
-from tests.integration.alerts_engine import Engine, an_engine
-from tests.integration.alerts_world import Log, a_friction, alerts, make_log, rows
+from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
+from tests.fixtures.alerts_service import FrictionLog, a_friction, alerts, rows
+from tests.fixtures.clock import SteppingClock
 from tests.waiting import until
-from waymark.launchers.tansu import TansuBroker
 
 pytestmark = pytest.mark.local
 
 
-@pytest.fixture
-async def log(tansu: TansuBroker) -> Log:
-    return await make_log(tansu.bootstrap, tansu.line)
-
-
-async def test_the_stream_goes_on_where_it_was_left(database: str, log: Log) -> None:
-    async with alerts(database, log) as api:
+async def test_the_stream_goes_on_where_it_was_left(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
         async with api.stream() as stream:
             ready = await stream.next()
-            await log.write([a_friction()])
+            await friction_log.write([a_friction()])
             first = await stream.next()
-        await log.write([a_friction()])
-        await log.write([a_friction()])
+        await friction_log.write([a_friction()])
+        await friction_log.write([a_friction()])
 
         async def three() -> bool:
             return len(await api.issues()) == 3
@@ -51,12 +45,14 @@ async def test_the_stream_goes_on_where_it_was_left(database: str, log: Log) -> 
     "last",
     ["nonsense", "1-1", "99999999999-1", "9" * 40, "9" * 20 + "-1", "18446744073709551616-1", "3-9223372036854775808"],
 )
-async def test_a_place_that_is_not_there_any_more_means_start_over(database: str, log: Log, last: str) -> None:
+async def test_a_place_that_is_not_there_any_more_means_start_over(
+    database: str, friction_log: FrictionLog, last: str
+) -> None:
     async with rows(database) as connection:
         await connection.execute("UPDATE alerts.feed_horizon SET xid = '2', id = 5")
-    async with alerts(database, log) as api, api.stream(last) as stream:
+    async with alerts(database, friction_log) as api, api.stream(last) as stream:
         resync = await stream.next()
-        await log.write([a_friction()])
+        await friction_log.write([a_friction()])
         live = await stream.next()
 
     assert (resync.event, live.event) == ("resync", "issue.opened")
@@ -65,9 +61,14 @@ async def test_a_place_that_is_not_there_any_more_means_start_over(database: str
 INSERT = "INSERT INTO alerts.feed (at, issue_id, type, document) VALUES (now(), gen_random_uuid(), $1, '{}')"
 
 
-async def test_a_late_commit_is_not_skipped(database: str, log: Log) -> None:
+async def test_a_late_commit_is_not_skipped(database: str, friction_log: FrictionLog) -> None:
     """Two writers; the one that wrote first commits last."""
-    async with alerts(database, log) as api, api.stream() as stream, rows(database) as slow, rows(database) as quick:
+    async with (
+        alerts(database, friction_log) as api,
+        api.stream() as stream,
+        rows(database) as slow,
+        rows(database) as quick,
+    ):
         await stream.next()
         transaction = slow.transaction()
         await transaction.start()
@@ -84,7 +85,7 @@ async def test_a_late_commit_is_not_skipped(database: str, log: Log) -> None:
 
 async def test_a_client_that_does_not_read_is_let_go(database: str, clock: SteppingClock) -> None:
     """Straight on the hub: what a socket buffers is the operating system's affair."""
-    async with an_engine(database, clock, dispatching=False, WAYMARK_ALERTS_STREAM_QUEUE="3") as engine:
+    async with alerts_engine(database, clock, dispatching=False, WAYMARK_ALERTS_STREAM_QUEUE="3") as engine:
         task = asyncio.create_task(engine.service.live.run())
         stream = engine.service.live.stream(None)
         frames = [await anext(stream), await anext(stream)]
@@ -97,7 +98,7 @@ async def test_a_client_that_does_not_read_is_let_go(database: str, clock: Stepp
     assert engine.service.live.has_room
 
 
-async def write_feed(engine: Engine, count: int) -> None:
+async def write_feed(engine: AlertsEngine, count: int) -> None:
     async with engine.pool.acquire() as connection:
         for _ in range(count):
             await connection.execute(INSERT, "issue.updated")

@@ -21,9 +21,9 @@ from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka.record import ProducerRecord
 from services.runtime.postgres.pools import Pool, acquire, transaction
 from services.runtime.process.tasks import TaskOwner
-from tests.conftest import SteppingClock
-from tests.integration.alerts_engine import Engine, an_engine
-from tests.integration.alerts_world import a_friction, a_receiver, again
+from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
+from tests.fixtures.alerts_service import a_friction, a_receiver, again
+from tests.fixtures.clock import SteppingClock
 from tests.waiting import until
 
 pytestmark = pytest.mark.local
@@ -32,7 +32,7 @@ NOWHERE = "http://127.0.0.1:9/hook"
 LEASE = timedelta(seconds=60)
 
 
-async def leased_deliveries(engine: Engine, limit: int) -> list[LeasedDelivery]:
+async def leased_deliveries(engine: AlertsEngine, limit: int) -> list[LeasedDelivery]:
     async with acquire(engine.pool) as connection:
         return await delivery_store.lease_due(
             connection, owner="somebody", limit=limit, now=engine.clock.now(), lease=LEASE
@@ -40,7 +40,7 @@ async def leased_deliveries(engine: Engine, limit: int) -> list[LeasedDelivery]:
 
 
 async def test_what_is_critical_does_not_stand_in_line(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.endpoint(NOWHERE)
         await engine.take(*(a_friction() for _ in range(5)))
         clock.advance(seconds=1)
@@ -54,7 +54,7 @@ async def test_what_is_critical_does_not_stand_in_line(database: str, clock: Ste
 
 
 async def test_a_message_that_becomes_urgent_takes_those_before_it_along(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.endpoint(NOWHERE)
         await engine.take(*(a_friction() for _ in range(5)))
         worse = a_friction()
@@ -70,7 +70,7 @@ async def test_a_message_that_becomes_urgent_takes_those_before_it_along(databas
 async def test_where_there_is_not_room_for_all_the_idle_endpoint_comes_first(
     database: str, clock: SteppingClock
 ) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
         busy, _ = await engine.endpoint(NOWHERE, name="busy")
         await engine.take(*(a_friction() for _ in range(8)))
         first = [due.endpoint_id for due in await leased_deliveries(engine, 8)]
@@ -99,7 +99,7 @@ class SleepPastLease:
 async def test_who_slept_past_the_lease_does_not_send(database: str, clock: SteppingClock) -> None:
     async with (
         a_receiver() as receiver,
-        an_engine(database, clock, failpoints=SleepPastLease(clock)) as engine,
+        alerts_engine(database, clock, failpoints=SleepPastLease(clock)) as engine,
     ):
         await engine.endpoint(receiver.url)
         await engine.take(a_friction())
@@ -137,7 +137,7 @@ async def test_a_kept_connection_that_died_is_not_a_failure() -> None:
 
 
 async def test_a_stream_that_moves_to_a_slower_replica_repeats_nothing(database: str, clock: SteppingClock) -> None:
-    async with an_engine(database, clock, dispatching=False) as engine, TaskOwner() as owner:
+    async with alerts_engine(database, clock, dispatching=False) as engine, TaskOwner() as owner:
         live = engine.service.live
         before = live.stream(None)
         assert [await anext(before), (await anext(before)).split(b"\n")[1]] == [b"retry: 2000\n\n", b"event: ready"]
@@ -197,7 +197,7 @@ async def test_a_relay_that_lost_its_session_publishes_the_latest_again(database
         return "line"
 
     shelf, meanwhile = RecordingPublisher(), asyncio.Event()
-    async with an_engine(database, clock, dispatching=False) as engine, TaskOwner() as owner:
+    async with alerts_engine(database, clock, dispatching=False) as engine, TaskOwner() as owner:
         await engine.endpoint(NOWHERE)
         friction = a_friction()
         await engine.take(friction)

@@ -17,8 +17,8 @@ from services.ingest.inspector.routes import PAGES
 from services.runtime.http.application import build_api
 from services.runtime.http.server import serving
 from services.runtime.telemetry.health import HealthChecks
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import bench_with
 
 PREFIX = "/desk/waymark"
 

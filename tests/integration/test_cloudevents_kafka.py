@@ -13,7 +13,7 @@ from cloudevents.core.bindings.http import HTTPMessage, to_binary_event, to_stru
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from cloudevents.core.v1.event import CloudEvent
 
-from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_key, make_topics, read_back
+from tests.fixtures.ingest import IngestServer, a_touchpoint, ends, make_key, make_topics, read_back
 from waymark.launchers.kafka import KafkaCluster
 
 pytestmark = pytest.mark.kafka
@@ -26,7 +26,7 @@ async def ingest(kafka_cluster: KafkaCluster, database: str, tmp_path: Path) -> 
     """Return a running ingest on Apache Kafka."""
     await make_topics(kafka_cluster.bootstrap)
     settings = {"WAYMARK_KAFKA_IDEMPOTENCE": "true"}
-    with IngestProcess(
+    with IngestServer(
         folder=tmp_path, database=database, bootstrap=kafka_cluster.bootstrap, settings=settings
     ) as process:
         yield process
@@ -48,7 +48,7 @@ def an_event(id_: str) -> CloudEvent:
     )
 
 
-def posted(ingest: IngestProcess, key: str, message: HTTPMessage) -> int:
+def posted(ingest: IngestServer, key: str, message: HTTPMessage) -> int:
     """Send what the SDK made, as it made it, and return the status."""
     connection = http.client.HTTPConnection("127.0.0.1", ingest.port, timeout=10.0)
     try:
@@ -62,7 +62,7 @@ def posted(ingest: IngestProcess, key: str, message: HTTPMessage) -> int:
 
 
 async def test_an_event_of_the_sdks_can_be_read_back_by_the_sdk(
-    ingest: IngestProcess, kafka: str, database: str
+    ingest: IngestServer, kafka: str, database: str
 ) -> None:
     key = make_key(database, "crm")
     before = await ends(kafka)
@@ -113,7 +113,7 @@ def kcat(bootstrap: str, format_: str, since: dict[int, int]) -> Iterator[str]:
 
 
 @pytest.mark.skipif(shutil.which("kcat") is None, reason="needs kcat (Debian: apt install kcat)")
-async def test_kcat_shows_headers_and_korean_as_they_are(ingest: IngestProcess, kafka: str, database: str) -> None:
+async def test_kcat_shows_headers_and_korean_as_they_are(ingest: IngestServer, kafka: str, database: str) -> None:
     before = await ends(kafka)
     status = posted(ingest, make_key(database, "crm"), to_binary_event(an_event("접점-3")))
     (line,) = kcat(kafka, "%h %s\n", before)

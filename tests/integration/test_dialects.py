@@ -8,7 +8,7 @@ from services.ingest.sources.source import Source
 from services.ingest.sources.source_store import SourceStore
 from services.ingest.timing.touchpoint_time import ClockMode
 from services.runtime.postgres import pools
-from tests.integration.ingest_process import make_key
+from tests.fixtures.ingest import make_key
 from waymark.console import CommandError
 from waymark.database import open_transaction
 from waymark.sources.source_reading import (

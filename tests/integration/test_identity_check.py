@@ -16,8 +16,8 @@ from services.journey.repair.check import IdentityChecker, IdentityFindings
 from services.journey.repair.fix import IdentityRepairer, RepairCounts
 from services.journey.repair.unmerge import Unmerger
 from services.runtime.clock import new_id
-from tests.integration.identity_stage import cases, expected, groups, halving, send, stored
-from tests.integration.journey_log import Bench, open_bench, touchpoint
+from tests.fixtures.journey_bench import JourneyBench, open_bench, touchpoint
+from tests.fixtures.journey_identity import cases, expected, groups, halving, send, stored
 from tests.integration.test_identity_graphs import everything_agrees
 from tests.integration.test_journey_order import emptied, outcome
 from tests.unit.waymark.test_command_line import waymark
@@ -29,12 +29,12 @@ CHAIN = [("A", "A"), ("B", "B"), ("C", "C"), ("D", "D"), ("D", "C"), ("C", "B"),
 
 
 @pytest_asyncio.fixture
-async def bench(database: str) -> AsyncIterator[Bench]:
+async def bench(database: str) -> AsyncIterator[JourneyBench]:
     async with open_bench(database) as opened:
         yield opened
 
 
-def chain(bench: Bench) -> None:
+def chain(bench: JourneyBench) -> None:
     for place, (cookie, device) in enumerate(CHAIN):
         bench.log.append(0, touchpoint(pair(place), place, customer={"cookie": cookie, "device_id": device}))
 
@@ -43,24 +43,24 @@ def pair(place: int) -> str:
     return f"{place}-{''.join(CHAIN[place])}"
 
 
-def unmerger(bench: Bench) -> Unmerger:
+def unmerger(bench: JourneyBench) -> Unmerger:
     return Unmerger(pool=bench.pool, policy=policies.identity(), renewer=bench.renewer, new_id=new_id)
 
 
-def repairer(bench: Bench) -> IdentityRepairer:
+def repairer(bench: JourneyBench) -> IdentityRepairer:
     resolver = IdentityResolver(policy=policies.identity(), new_id=new_id)
     return IdentityRepairer(pool=bench.pool, resolver=resolver, renewer=bench.renewer, unmerger=unmerger(bench))
 
 
-async def look(bench: Bench) -> list[IdentityFindings]:
+async def look(bench: JourneyBench) -> list[IdentityFindings]:
     return [page async for page in IdentityChecker(pool=bench.pool, policy=policies.identity()).pages()]
 
 
-async def is_sound(bench: Bench) -> bool:
+async def is_sound(bench: JourneyBench) -> bool:
     return not any(page.differs for page in await look(bench))
 
 
-async def mend(bench: Bench) -> RepairCounts:
+async def mend(bench: JourneyBench) -> RepairCounts:
     done = RepairCounts()
     for _ in range(5):
         for page in await look(bench):
@@ -68,7 +68,7 @@ async def mend(bench: Bench) -> RepairCounts:
     return done
 
 
-async def told(bench: Bench) -> dict[str, Counter[str]]:
+async def told(bench: JourneyBench) -> dict[str, Counter[str]]:
     """What the database says, in no order."""
     return {name: Counter(map(str, values)) for name, values in (await outcome(bench)).items()}
 
@@ -82,7 +82,7 @@ UNION ALL SELECT 'friction', friction_id::text, customer_id::text, revision::tex
 UNION ALL SELECT 'outbox', id::text, customer_id::text, topic FROM journey.outbox"""
 
 
-async def state(bench: Bench) -> set[tuple[Any, ...]]:
+async def state(bench: JourneyBench) -> set[tuple[Any, ...]]:
     return {tuple(row) for row in await bench.rows(STATE)}
 
 
@@ -94,7 +94,7 @@ SELECT DISTINCT ON (said ->> 'id') said ->> 'id' AS id, said ->> 'state' AS stat
  ORDER BY said ->> 'id', (said ->> 'revision')::int DESC"""
 
 
-async def published(bench: Bench) -> set[tuple[Any, ...]]:
+async def published(bench: JourneyBench) -> set[tuple[Any, ...]]:
     """The frictions that stand by what was published, each with the identifiers of its customer."""
     people: dict[str, set[Any]] = {}
     for node, root in (await stored(bench)).items():
@@ -130,7 +130,7 @@ async def test_a_database_of_the_old_worker_becomes_what_the_new_one_makes(
 
 
 async def test_a_chain_that_was_split_is_told_by_its_links_and_mended_once(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: JourneyBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chain(bench)
     with monkeypatch.context() as old:
@@ -148,7 +148,7 @@ async def test_a_chain_that_was_split_is_told_by_its_links_and_mended_once(
 
 
 async def test_a_repair_that_dies_in_the_middle_leaves_nothing_half_done(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: JourneyBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chain(bench)
     with monkeypatch.context() as old:
@@ -168,7 +168,7 @@ async def _die(connection: object) -> None:
     raise ZeroDivisionError
 
 
-async def test_what_was_unmerged_is_sound_and_stays_apart(bench: Bench) -> None:
+async def test_what_was_unmerged_is_sound_and_stays_apart(bench: JourneyBench) -> None:
     both = {"customer_id": "C-1", "phone": "+821012345678"}
     for place, who in enumerate((both, {"phone": both["phone"], "email": "a@example.com"}, {"cookie": "c-1"})):
         bench.log.append(0, touchpoint(f"t{place}", place, customer=who))
@@ -182,7 +182,7 @@ async def test_what_was_unmerged_is_sound_and_stays_apart(bench: Bench) -> None:
     assert await state(bench) == before
 
 
-async def test_links_beyond_the_caps_are_sound(bench: Bench) -> None:
+async def test_links_beyond_the_caps_are_sound(bench: JourneyBench) -> None:
     for place in range(1_010):
         bench.log.append(0, touchpoint(f"t{place}", place / 100, customer={"phone": "1", "cookie": f"c-{place}"}))
     await bench.apply()
@@ -190,7 +190,7 @@ async def test_links_beyond_the_caps_are_sound(bench: Bench) -> None:
     assert await is_sound(bench)
 
 
-async def test_a_link_that_leaves_quarantine_says_so_in_the_ledger(bench: Bench) -> None:
+async def test_a_link_that_leaves_quarantine_says_so_in_the_ledger(bench: JourneyBench) -> None:
     for place in range(1_000):
         bench.log.append(0, touchpoint(f"t{place}", place / 100, customer={"phone": "1", "cookie": f"c-{place}"}))
     await bench.apply()
@@ -203,7 +203,7 @@ async def test_a_link_that_leaves_quarantine_says_so_in_the_ledger(bench: Bench)
     assert await is_sound(bench)
 
 
-async def test_a_split_that_the_caps_forbid_to_mend_goes_to_quarantine(bench: Bench) -> None:
+async def test_a_split_that_the_caps_forbid_to_mend_goes_to_quarantine(bench: JourneyBench) -> None:
     for place in range(900):
         bench.log.append(0, touchpoint(f"a{place}", place / 100, customer={"phone": "1", "cookie": f"a-{place}"}))
         bench.log.append(0, touchpoint(f"b{place}", place / 100, customer={"phone": "2", "cookie": f"b-{place}"}))
@@ -217,7 +217,7 @@ async def test_a_split_that_the_caps_forbid_to_mend_goes_to_quarantine(bench: Be
     assert await is_sound(bench)
 
 
-async def test_what_somebody_changed_by_hand_is_found_and_put_right(bench: Bench) -> None:
+async def test_what_somebody_changed_by_hand_is_found_and_put_right(bench: JourneyBench) -> None:
     for who in "12":
         for place in range(3):
             customer = {"phone": who, "cookie": f"c-{who}"}
@@ -236,7 +236,7 @@ async def test_what_somebody_changed_by_hand_is_found_and_put_right(bench: Bench
     assert (await told(bench), await published(bench)) == (right, said)
 
 
-async def test_identifiers_that_no_link_holds_become_customers_of_their_own(bench: Bench) -> None:
+async def test_identifiers_that_no_link_holds_become_customers_of_their_own(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("a", 0, customer={"phone": "1", "cookie": "c-1"}))
     bench.log.append(0, touchpoint("b", 1, customer={"cookie": "c-1"}))
     await bench.apply()
@@ -249,7 +249,7 @@ async def test_identifiers_that_no_link_holds_become_customers_of_their_own(benc
 
 
 async def test_the_command_says_what_differs_and_mends_it(
-    bench: Bench, database: str, monkeypatch: pytest.MonkeyPatch
+    bench: JourneyBench, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chain(bench)
     with monkeypatch.context() as old:

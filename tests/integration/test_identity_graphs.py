@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
+from tests.fixtures.journey_bench import JourneyBench, open_bench
+from tests.fixtures.journey_identity import cases, expected, groups, send, spelt, stored
 from tests.identity_graphs import Case
-from tests.integration.identity_stage import cases, expected, groups, send, spelt, stored
-from tests.integration.journey_log import Bench, open_bench
 
 pytestmark = pytest.mark.local
 
@@ -14,7 +14,7 @@ GRAPHS = 300
 AT_ONCE = 50
 
 
-async def everything_agrees(bench: Bench, sent: list[Case]) -> None:
+async def everything_agrees(bench: JourneyBench, sent: list[Case]) -> None:
     """Nothing in the database speaks of another customer than the ledger's components do."""
     assert await groups(bench) == expected(sent)
     owners = await stored(bench)

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, ids_of, make_key, make_topics, read_back
+from tests.fixtures.ingest import IngestServer, a_touchpoint, ends, ids_of, make_key, make_topics, read_back
 from tests.waiting import until
 from waymark.launchers.kafka import KafkaCluster
 
@@ -50,7 +50,7 @@ async def test_nothing_accepted_is_lost_when_the_broker_dies_and_comes_back(
     await make_topics(kafka_cluster.bootstrap)
     before = await ends(kafka_cluster.bootstrap)
     settings = {"WAYMARK_KAFKA_IDEMPOTENCE": "true", "WAYMARK_INGEST_PUBLISH_TIMEOUT_S": "1"}
-    with IngestProcess(
+    with IngestServer(
         folder=tmp_path, database=database, bootstrap=kafka_cluster.bootstrap, settings=settings
     ) as ingest:
         key = make_key(database, "ivr")

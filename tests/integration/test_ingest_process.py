@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT
-from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -17,8 +16,8 @@ import psycopg
 import pytest
 
 from schemas.documents import dead_letter, touchpoint
-from tests.integration.ingest_process import (
-    IngestProcess,
+from tests.fixtures.ingest import (
+    IngestServer,
     a_touchpoint,
     ends,
     ids_of,
@@ -33,23 +32,9 @@ from waymark.launchers.tansu import TansuBroker
 pytestmark = pytest.mark.local
 
 
-@pytest.fixture
-async def topics(broker: str) -> str:
-    """Return the broker with the topics made."""
-    await make_topics(broker)
-    return broker
-
-
-@pytest.fixture
-def ingest(topics: str, database: str, tmp_path: Path) -> Iterator[IngestProcess]:
-    """Return a running ingest."""
-    with IngestProcess(folder=tmp_path, database=database, bootstrap=topics) as process:
-        yield process
-
-
-async def test_what_was_accepted_stands_on_kafka(ingest: IngestProcess, topics: str, database: str) -> None:
+async def test_what_was_accepted_stands_on_kafka(ingest: IngestServer, ingest_topics: str, database: str) -> None:
     key = make_key(database, "ivr")
-    before, rejected_before = await ends(topics), await ends(topics, "touchpoints-rejected")
+    before, rejected_before = await ends(ingest_topics), await ends(ingest_topics, "touchpoints-rejected")
     one_person = [{"phone": "010-1234-5678"}, {"phone": "+82 10 1234 5678"}, {"phone": "01012345678", "cookie": "c"}]
     documents = [a_touchpoint(f"p{at}", customer=customer, text="안녕") for at, customer in enumerate(one_person)]
     documents += [a_touchpoint(f"m{at}") for at in range(200)]
@@ -60,7 +45,7 @@ async def test_what_was_accepted_stands_on_kafka(ingest: IngestProcess, topics: 
         assert answer.status == 207
         counts = await answer.json()
 
-    records = await read_back(topics, before)
+    records = await read_back(ingest_topics, before)
     assert counts["accepted"] == len(records) == 203
     assert sorted(ids_of(records)) == sorted(document["id"] for document in documents)
     persons = [record for record in records if touchpoint.decode(record.value).id.startswith("p")]
@@ -69,11 +54,13 @@ async def test_what_was_accepted_stands_on_kafka(ingest: IngestProcess, topics: 
     headers_of_one = dict(persons[0].headers)
     assert headers_of_one["ce_type"] == b"waymark.touchpoint.v1"
     assert headers_of_one["traceparent"].startswith(b"00-")
-    (letter,) = [dead_letter.decode(r.value) for r in await read_back(topics, rejected_before, "touchpoints-rejected")]
+    (letter,) = [
+        dead_letter.decode(r.value) for r in await read_back(ingest_topics, rejected_before, "touchpoints-rejected")
+    ]
     assert (letter.value, letter.source, letter.stage) == (b'{"id": "broken"}', "ivr", "ingest")
 
 
-async def test_a_new_key_works_at_once_and_a_revoked_one_stops_soon(ingest: IngestProcess, database: str) -> None:
+async def test_a_new_key_works_at_once_and_a_revoked_one_stops_soon(ingest: IngestServer, database: str) -> None:
     key = make_key(database, "ivr")
     first, _, _ = ingest.post(key, a_touchpoint("1"))
     with psycopg.connect(database, autocommit=True) as connection:
@@ -84,7 +71,7 @@ async def test_a_new_key_works_at_once_and_a_revoked_one_stops_soon(ingest: Inge
 
 
 async def test_an_outage_of_postgresql_does_not_stop_acceptance(
-    ingest: IngestProcess, database: str, postgres_server: PostgresServer
+    ingest: IngestServer, database: str, postgres_server: PostgresServer
 ) -> None:
     key = make_key(database, "ivr")
     ingest.post(key, a_touchpoint("1"))
@@ -107,7 +94,7 @@ async def test_without_kafka_it_says_503_and_comes_back_by_itself(database: str,
     with TansuBroker(tmp_path) as broker:
         await make_topics(broker.bootstrap)
         settings = {"WAYMARK_INGEST_PUBLISH_TIMEOUT_S": "0.5", "WAYMARK_INGEST_RETRY_AFTER_S": "2"}
-        with IngestProcess(folder=tmp_path, database=database, bootstrap=broker.bootstrap, settings=settings) as ingest:
+        with IngestServer(folder=tmp_path, database=database, bootstrap=broker.bootstrap, settings=settings) as ingest:
             key = make_key(database, "ivr")
             up, _, _ = ingest.post(key, a_touchpoint("1"))
             broker.stop()
@@ -126,10 +113,10 @@ async def test_without_kafka_it_says_503_and_comes_back_by_itself(database: str,
 
 
 async def test_sigterm_under_load_loses_nothing_that_was_accepted(
-    ingest: IngestProcess, topics: str, database: str
+    ingest: IngestServer, ingest_topics: str, database: str
 ) -> None:
     key = make_key(database, "ivr")
-    before = await ends(topics)
+    before = await ends(ingest_topics)
     accepted: list[str] = []
     closed = asyncio.Event()
 
@@ -154,7 +141,7 @@ async def test_sigterm_under_load_loses_nothing_that_was_accepted(
 
     await until(lambda: not ingest.child.alive, within=30.0)
     assert ingest.child.exit_code == 0
-    written = set(ids_of(await read_back(topics, before)))
+    written = set(ids_of(await read_back(ingest_topics, before)))
     assert set(accepted) <= written
     assert len(accepted) > 500
 
@@ -168,20 +155,22 @@ def _exchange(port: int, sent: bytes, *, within_s: float = 10.0) -> bytes:
         return received
 
 
-async def test_a_content_length_that_promises_too_much_ends_in_408(topics: str, database: str, tmp_path: Path) -> None:
+async def test_a_content_length_that_promises_too_much_ends_in_408(
+    ingest_topics: str, database: str, tmp_path: Path
+) -> None:
     settings = {"WAYMARK_INGEST_BODY_TIMEOUT_S": "0.3"}
     key = make_key(database, "ivr")
     request = (
         f"POST /v1/touchpoints HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 500\r\n\r\n{{"
     ).encode()
-    with IngestProcess(folder=tmp_path, database=database, bootstrap=topics, settings=settings) as ingest:
+    with IngestServer(folder=tmp_path, database=database, bootstrap=ingest_topics, settings=settings) as ingest:
         answer = await asyncio.to_thread(_exchange, ingest.port, request)
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"body_timeout"' in answer
 
 
-async def test_a_content_length_that_promises_too_little_is_no_second_request(ingest: IngestProcess) -> None:
+async def test_a_content_length_that_promises_too_little_is_no_second_request(ingest: IngestServer) -> None:
     request = (
         b"POST /v1/touchpoints HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}garbage\r\n\r\n"
     )
@@ -191,7 +180,7 @@ async def test_a_content_length_that_promises_too_little_is_no_second_request(in
     assert answer.count(b"HTTP/1.1 ") <= 2
 
 
-async def test_a_body_far_over_the_limit_still_gets_its_answer(ingest: IngestProcess, database: str) -> None:
+async def test_a_body_far_over_the_limit_still_gets_its_answer(ingest: IngestServer, database: str) -> None:
     key = make_key(database, "ivr")
     status, _, problem = await asyncio.to_thread(ingest.post, key, ["x" * 5_000_000])
 
@@ -199,12 +188,12 @@ async def test_a_body_far_over_the_limit_still_gets_its_answer(ingest: IngestPro
     assert "4194304" in problem["message"]
 
 
-async def test_head_gets_no_body(ingest: IngestProcess) -> None:
+async def test_head_gets_no_body(ingest: IngestServer) -> None:
     async with aiohttp.ClientSession() as session, session.head(ingest.url) as answer:
         assert (answer.status, answer.headers["allow"], await answer.read()) == (405, "OPTIONS, POST", b"")
 
 
-async def test_the_curl_example_is_answered_as_it_expects(ingest: IngestProcess, database: str) -> None:
+async def test_the_curl_example_is_answered_as_it_expects(ingest: IngestServer, database: str) -> None:
     example = Path(__file__).parents[2] / "examples/producers/curl.sh"
     environment = {"PATH": os.environ["PATH"], "WAYMARK_SOURCE_KEY": make_key(database, "ivr")}
     run = await asyncio.create_subprocess_exec(
@@ -218,14 +207,14 @@ async def test_the_curl_example_is_answered_as_it_expects(ingest: IngestProcess,
 
 
 @pytest.mark.parametrize("example", ["python_sync.py", "python_async.py", "node.mjs"])
-async def test_the_examples_of_producers_are_accepted(ingest: IngestProcess, database: str, example: str) -> None:
+async def test_the_examples_of_producers_are_accepted(ingest: IngestServer, database: str, example: str) -> None:
     if example.endswith(".mjs") and shutil.which("node") is None:
         pytest.skip("NOT TESTED: node is not installed, so the Node example was not run")
     output = await run_example(ingest, database, [example, f"http://127.0.0.1:{ingest.port}"])
     assert "accepted" in output
 
 
-async def test_the_till_keeps_what_it_cannot_send(ingest: IngestProcess, database: str, tmp_path: Path) -> None:
+async def test_the_till_keeps_what_it_cannot_send(ingest: IngestServer, database: str, tmp_path: Path) -> None:
     file = {"POS_FILE": str(tmp_path / "outbox.sqlite")}
     for _ in range(2):
         await run_example(ingest, database, ["offline_pos.py", "record", "--store", "S-12", "--loyalty", "L-7"], file)
@@ -236,7 +225,7 @@ async def test_the_till_keeps_what_it_cannot_send(ingest: IngestProcess, databas
 
 
 async def run_example(
-    ingest: IngestProcess, database: str, arguments: list[str], more: dict[str, str] | None = None, *, ends: int = 0
+    ingest: IngestServer, database: str, arguments: list[str], more: dict[str, str] | None = None, *, ends: int = 0
 ) -> str:
     """Run an example of a producer and return what it says."""
     script = Path(__file__).parents[2] / "examples/producers" / arguments[0]

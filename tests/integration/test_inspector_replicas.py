@@ -10,14 +10,14 @@ import pytest
 
 from services.runtime.clock import new_id
 from services.runtime.credentials.api_keys import KeyKind
-from tests.integration.ingest_process import IngestProcess, a_touchpoint, make_key, make_topics
+from tests.fixtures.ingest import IngestServer, a_touchpoint, make_key, make_topics
 from tests.waiting import until
 from waymark.keys.key_store import create_role_key
 
 pytestmark = pytest.mark.local
 
 
-def seen(replica: IngestProcess, key: str, query: str = "") -> dict[str, Any]:
+def seen(replica: IngestServer, key: str, query: str = "") -> dict[str, Any]:
     """What a replica shows to whoever has `key`."""
     address = replica.url.replace("/v1/touchpoints", f"/v1/inspector?{query}")
     request = urllib.request.Request(address, headers={"authorization": f"Bearer {key}"})
@@ -35,8 +35,8 @@ async def test_what_one_replica_rejected_is_seen_at_the_other_and_what_it_took_i
     with psycopg.connect(database, autocommit=True) as connection:
         operator = create_role_key(connection, KeyKind.READER).text
     with (
-        IngestProcess(folder=tmp_path, database=database, bootstrap=broker) as one,
-        IngestProcess(folder=tmp_path, database=database, bootstrap=broker) as other,
+        IngestServer(folder=tmp_path, database=database, bootstrap=broker) as one,
+        IngestServer(folder=tmp_path, database=database, bootstrap=broker) as other,
     ):
         one.post(key, {"touchpoints": [a_touchpoint("1"), a_touchpoint("2", channel="fax")]})
 

@@ -1,6 +1,5 @@
 """The read API over a real database: what it finds, what it refuses, and how it pages."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -8,52 +7,26 @@ import httpx2
 import pytest
 
 from services.runtime.credentials.api_keys import KeyKind, mint
-from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
-from tests.integration.journey_reader import store_key, stranger_to
-from tests.integration.journey_rows import Rows, at, named
+from services.runtime.postgres.pools import Pool, acquire
+from tests.fixtures.journey_api import store_key
+from tests.fixtures.journey_rows import Rows, at, named
 
 pytestmark = pytest.mark.local
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    opened = await create_pool(database, application_name="test-journey-api", size=4)
-    yield opened
-    await close_pool(opened)
-
-
-@pytest.fixture
-def rows(pool: Pool) -> Rows:
-    return Rows(pool)
-
-
-@pytest.fixture
-async def stranger(pool: Pool) -> AsyncIterator[httpx2.AsyncClient]:
-    """A caller without a key."""
-    async with stranger_to(pool) as client:
-        yield client
-
-
-@pytest.fixture
-async def client(stranger: httpx2.AsyncClient, pool: Pool) -> httpx2.AsyncClient:
-    """A caller with a reader's key."""
-    stranger.headers["authorization"] = f"Bearer {await store_key(pool, KeyKind.READER)}"
-    return stranger
 
 
 def _customer(reference: str, suffix: str = "") -> str:
     return f"/v1/customers/{quote(reference, safe=':')}{suffix}"
 
 
-async def _story(rows: Rows) -> None:
+async def _story(journey_rows: Rows) -> None:
     """Min-seo calls twice in half an hour; the second time is friction."""
-    await rows.customer("minseo", level="premium")
-    await rows.identifier("minseo", "phone", "+821012345678", verified=True)
-    await rows.identifier("minseo", "email", "minseo@mail.example")
-    await rows.journey("minseo", "billing", reason="billing", refs={"case_id": "T-77"}, effort=35)
-    await rows.touchpoint("minseo", "call-1", 0, journey="billing", reason="billing", text="해결이 안 됐어요")
-    await rows.touchpoint("minseo", "call-2", 30, journey="billing", reason="billing", direction="inbound")
-    await rows.friction("minseo", "again", ["call-1", "call-2"], journey="billing")
+    await journey_rows.customer("minseo", level="premium")
+    await journey_rows.identifier("minseo", "phone", "+821012345678", verified=True)
+    await journey_rows.identifier("minseo", "email", "minseo@mail.example")
+    await journey_rows.journey("minseo", "billing", reason="billing", refs={"case_id": "T-77"}, effort=35)
+    await journey_rows.touchpoint("minseo", "call-1", 0, journey="billing", reason="billing", text="해결이 안 됐어요")
+    await journey_rows.touchpoint("minseo", "call-2", 30, journey="billing", reason="billing", direction="inbound")
+    await journey_rows.friction("minseo", "again", ["call-1", "call-2"], journey="billing")
 
 
 @pytest.mark.parametrize(
@@ -65,18 +38,20 @@ async def _story(rows: Rows) -> None:
         pytest.param(f"id:{named('minseo')}", id="customer id"),
     ],
 )
-async def test_a_customer_is_found_by_any_identifier(client: httpx2.AsyncClient, rows: Rows, reference: str) -> None:
-    await _story(rows)
-    answer = await client.get(_customer(reference))
+async def test_a_customer_is_found_by_any_identifier(
+    reader: httpx2.AsyncClient, journey_rows: Rows, reference: str
+) -> None:
+    await _story(journey_rows)
+    answer = await reader.get(_customer(reference))
     assert answer.status_code == 200, answer.text
     assert answer.json()["customer_id"] == str(named("minseo"))
 
 
 async def test_a_customer_comes_with_identifiers_journeys_effort_and_frictions(
-    client: httpx2.AsyncClient, rows: Rows
+    reader: httpx2.AsyncClient, journey_rows: Rows
 ) -> None:
-    await _story(rows)
-    found = (await client.get(_customer("phone:+821012345678"))).json()
+    await _story(journey_rows)
+    found = (await reader.get(_customer("phone:+821012345678"))).json()
     assert found["service_level"] == "premium"
     assert [(one["type"], one["value"], one["verified"]) for one in found["identifiers"]] == [
         ("email", "minseo@mail.example", False),
@@ -98,23 +73,23 @@ async def test_a_customer_comes_with_identifiers_journeys_effort_and_frictions(
 
 
 async def test_an_absorbed_customer_leads_to_the_survivor_with_the_belongings_of_both(
-    client: httpx2.AsyncClient, rows: Rows
+    reader: httpx2.AsyncClient, journey_rows: Rows
 ) -> None:
-    await _story(rows)
-    await rows.customer("visitor", merged_into="minseo")
-    await rows.customer("earlier visitor", merged_into="visitor")
-    await rows.identifier("earlier visitor", "cookie", "ck-1")
-    await rows.touchpoint("visitor", "page-1", -5, source="web", channel="web", kind="page_viewed")
-    found = (await client.get(_customer("cookie:ck-1"))).json()
+    await _story(journey_rows)
+    await journey_rows.customer("visitor", merged_into="minseo")
+    await journey_rows.customer("earlier visitor", merged_into="visitor")
+    await journey_rows.identifier("earlier visitor", "cookie", "ck-1")
+    await journey_rows.touchpoint("visitor", "page-1", -5, source="web", channel="web", kind="page_viewed")
+    found = (await reader.get(_customer("cookie:ck-1"))).json()
     assert found["customer_id"] == str(named("minseo"))
     assert len(found["identifiers"]) == 3
     assert set(found["merged_from"]) == {str(named("visitor")), str(named("earlier visitor"))}
-    timeline = (await client.get(_customer(f"id:{named('visitor')}", "/timeline"))).json()
+    timeline = (await reader.get(_customer(f"id:{named('visitor')}", "/timeline"))).json()
     assert [one["id"] for one in timeline["touchpoints"]] == ["page-1", "call-1", "call-2"]
 
 
-async def test_an_unknown_customer_is_a_problem_that_helps_and_repeats_nothing(client: httpx2.AsyncClient) -> None:
-    answer = await client.get(_customer("email:nobody@mail.example"))
+async def test_an_unknown_customer_is_a_problem_that_helps_and_repeats_nothing(reader: httpx2.AsyncClient) -> None:
+    answer = await reader.get(_customer("email:nobody@mail.example"))
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "customer_unknown"
@@ -133,20 +108,20 @@ async def test_an_unknown_customer_is_a_problem_that_helps_and_repeats_nothing(c
     ],
 )
 async def test_a_reference_that_can_name_nobody_is_refused_with_a_reason(
-    client: httpx2.AsyncClient, reference: str, code: str
+    reader: httpx2.AsyncClient, reference: str, code: str
 ) -> None:
-    answer = await client.get(_customer(reference))
+    answer = await reader.get(_customer(reference))
     assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
-async def test_problems_speak_korean_to_those_who_prefer_it(client: httpx2.AsyncClient) -> None:
-    answer = await client.get(_customer("email:a@mail.example"), headers={"accept-language": "ko-KR,ko;q=0.9,en;q=0.8"})
+async def test_problems_speak_korean_to_those_who_prefer_it(reader: httpx2.AsyncClient) -> None:
+    answer = await reader.get(_customer("email:a@mail.example"), headers={"accept-language": "ko-KR,ko;q=0.9,en;q=0.8"})
     assert answer.headers["content-language"] == "ko"
     assert "식별자" in answer.json()["message"]
 
 
-async def test_without_a_key_nothing_is_told(stranger: httpx2.AsyncClient, rows: Rows) -> None:
-    await _story(rows)
+async def test_without_a_key_nothing_is_told(stranger: httpx2.AsyncClient, journey_rows: Rows) -> None:
+    await _story(journey_rows)
     answer = await stranger.get(_customer("phone:+821012345678"))
     assert (answer.status_code, answer.json()["code"]) == (401, "key_missing")
     assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -175,10 +150,10 @@ async def test_other_keys_may_not_read(
     assert (answer.status_code, answer.json()["code"]) == expected
 
 
-async def _pages(client: httpx2.AsyncClient, address: str, **query: Any) -> list[dict[str, Any]]:
+async def _pages(reader: httpx2.AsyncClient, address: str, **query: Any) -> list[dict[str, Any]]:
     pages, cursor = [], None
     while True:
-        answer = await client.get(address, params={**query, **({} if cursor is None else {"cursor": cursor})})
+        answer = await reader.get(address, params={**query, **({} if cursor is None else {"cursor": cursor})})
         assert answer.status_code == 200, answer.text
         pages.append(answer.json())
         cursor = pages[-1].get("next_cursor")
@@ -187,13 +162,17 @@ async def _pages(client: httpx2.AsyncClient, address: str, **query: Any) -> list
 
 
 async def test_a_timeline_stands_in_event_order_with_its_journeys_and_frictions(
-    client: httpx2.AsyncClient, rows: Rows
+    reader: httpx2.AsyncClient, journey_rows: Rows
 ) -> None:
-    await _story(rows)
-    await rows.touchpoint("minseo", "same-moment-b", 30, sequence=2, source="web", channel="web", kind="page_viewed")
-    await rows.touchpoint("minseo", "same-moment-a", 30, sequence=1, source="web", channel="web", kind="page_viewed")
-    await rows.touchpoint("minseo", "long-ago", -9000, late=True)
-    (page,) = await _pages(client, _customer("phone:+821012345678", "/timeline"))
+    await _story(journey_rows)
+    await journey_rows.touchpoint(
+        "minseo", "same-moment-b", 30, sequence=2, source="web", channel="web", kind="page_viewed"
+    )
+    await journey_rows.touchpoint(
+        "minseo", "same-moment-a", 30, sequence=1, source="web", channel="web", kind="page_viewed"
+    )
+    await journey_rows.touchpoint("minseo", "long-ago", -9000, late=True)
+    (page,) = await _pages(reader, _customer("phone:+821012345678", "/timeline"))
     shown = [one["id"] for one in page["touchpoints"]]
     assert shown == ["long-ago", "call-1", "call-2", "same-moment-a", "same-moment-b"]
     assert page["touchpoints"][0]["late"] is True
@@ -203,62 +182,64 @@ async def test_a_timeline_stands_in_event_order_with_its_journeys_and_frictions(
     assert [one["id"] for one in page["frictions"]] == [str(named("again"))]
 
 
-async def test_a_timeline_says_where_a_time_was_put_right(client: httpx2.AsyncClient, rows: Rows) -> None:
-    await _story(rows)
+async def test_a_timeline_says_where_a_time_was_put_right(reader: httpx2.AsyncClient, journey_rows: Rows) -> None:
+    await _story(journey_rows)
     said = "2026-11-22T09:15:00.000000Z"
-    await rows.touchpoint("minseo", "device", 31, reported_at=said, sent_at=said, time_quality="corrected")
-    (page,) = await _pages(client, _customer("phone:+821012345678", "/timeline"))
+    await journey_rows.touchpoint("minseo", "device", 31, reported_at=said, sent_at=said, time_quality="corrected")
+    (page,) = await _pages(reader, _customer("phone:+821012345678", "/timeline"))
     as_said, put_right = page["touchpoints"][0], page["touchpoints"][-1]
     assert (put_right["reported_at"], put_right["time_quality"]) == (said, "corrected")
     assert (as_said.get("reported_at"), as_said.get("time_quality")) == (None, None)
 
 
-async def test_a_timeline_can_be_narrowed_to_a_stretch_of_event_time(client: httpx2.AsyncClient, rows: Rows) -> None:
-    await rows.customer("minseo")
-    await rows.identifier("minseo", "phone", "+821012345678")
+async def test_a_timeline_can_be_narrowed_to_a_stretch_of_event_time(
+    reader: httpx2.AsyncClient, journey_rows: Rows
+) -> None:
+    await journey_rows.customer("minseo")
+    await journey_rows.identifier("minseo", "phone", "+821012345678")
     for minute in range(5):
-        await rows.touchpoint("minseo", f"t{minute}", minute)
+        await journey_rows.touchpoint("minseo", f"t{minute}", minute)
     query = {"from": at(1).isoformat(), "to": at(3).isoformat()}
-    (page,) = await _pages(client, _customer("phone:+821012345678", "/timeline"), **query)
+    (page,) = await _pages(reader, _customer("phone:+821012345678", "/timeline"), **query)
     assert [one["id"] for one in page["touchpoints"]] == ["t1", "t2"]
-    answer = await client.get(
+    answer = await reader.get(
         _customer("phone:+821012345678", "/timeline"), params={"from": query["to"], "to": query["from"]}
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "range_empty")
 
 
 async def test_paging_a_timeline_meets_everything_once_though_touchpoints_arrive_meanwhile(
-    client: httpx2.AsyncClient, rows: Rows
+    reader: httpx2.AsyncClient, journey_rows: Rows
 ) -> None:
-    await rows.customer("minseo")
-    await rows.identifier("minseo", "phone", "+821012345678")
+    await journey_rows.customer("minseo")
+    await journey_rows.identifier("minseo", "phone", "+821012345678")
     for number in range(10):
-        await rows.touchpoint("minseo", f"t{number}", number // 3)
+        await journey_rows.touchpoint("minseo", f"t{number}", number // 3)
     address = _customer("phone:+821012345678", "/timeline")
-    first = (await client.get(address, params={"limit": 4})).json()
-    await rows.touchpoint("minseo", "came-late", -1)
+    first = (await reader.get(address, params={"limit": 4})).json()
+    await journey_rows.touchpoint("minseo", "came-late", -1)
     shown = [one["id"] for one in first["touchpoints"]]
     cursor = first["next_cursor"]
     while cursor:
-        page = (await client.get(address, params={"limit": 4, "cursor": cursor})).json()
+        page = (await reader.get(address, params={"limit": 4, "cursor": cursor})).json()
         shown += [one["id"] for one in page["touchpoints"]]
         cursor = page.get("next_cursor")
     assert shown == [f"t{number}" for number in range(10)]
 
 
 async def test_paging_journeys_meets_everything_once_though_they_change_meanwhile(
-    client: httpx2.AsyncClient, rows: Rows, pool: Pool
+    reader: httpx2.AsyncClient, journey_rows: Rows, pool: Pool
 ) -> None:
-    await rows.customer("minseo")
+    await journey_rows.customer("minseo")
     for number in range(7):
-        await rows.journey("minseo", f"j{number}")
-    first = (await client.get("/v1/journeys", params={"limit": 3})).json()
+        await journey_rows.journey("minseo", f"j{number}")
+    first = (await reader.get("/v1/journeys", params={"limit": 3})).json()
     async with acquire(pool) as connection:
         await connection.execute("UPDATE journey.journeys SET updated_at = now(), version = version + 1")
-    await rows.journey("minseo", "newcomer")
+    await journey_rows.journey("minseo", "newcomer")
     shown, cursor = [one["id"] for one in first["journeys"]], first["next_cursor"]
     while cursor:
-        page = (await client.get("/v1/journeys", params={"limit": 3, "cursor": cursor})).json()
+        page = (await reader.get("/v1/journeys", params={"limit": 3, "cursor": cursor})).json()
         shown += [one["id"] for one in page["journeys"]]
         cursor = page.get("next_cursor")
     assert shown == [str(named(f"j{number}")) for number in reversed(range(7))]
@@ -281,40 +262,42 @@ async def test_paging_journeys_meets_everything_once_though_they_change_meanwhil
     ],
 )
 async def test_journeys_can_be_filtered(
-    client: httpx2.AsyncClient, rows: Rows, query: dict[str, Any], expected: set[str]
+    reader: httpx2.AsyncClient, journey_rows: Rows, query: dict[str, Any], expected: set[str]
 ) -> None:
-    await rows.customer("minseo")
-    await rows.customer("other")
-    await rows.identifier("minseo", "phone", "+821012345678")
-    await rows.journey("minseo", "hard", effort=80, reason="billing")
-    await rows.journey("minseo", "closed", state="closed", channels=["web", "store"])
-    await rows.journey("other", "other's")
-    await rows.friction("minseo", "again", ["call-1"], journey="hard")
-    await rows.friction("minseo", "taken back", ["call-1"], journey="closed", state="retracted", rule="transfers")
-    (page,) = await _pages(client, "/v1/journeys", **query)
+    await journey_rows.customer("minseo")
+    await journey_rows.customer("other")
+    await journey_rows.identifier("minseo", "phone", "+821012345678")
+    await journey_rows.journey("minseo", "hard", effort=80, reason="billing")
+    await journey_rows.journey("minseo", "closed", state="closed", channels=["web", "store"])
+    await journey_rows.journey("other", "other's")
+    await journey_rows.friction("minseo", "again", ["call-1"], journey="hard")
+    await journey_rows.friction(
+        "minseo", "taken back", ["call-1"], journey="closed", state="retracted", rule="transfers"
+    )
+    (page,) = await _pages(reader, "/v1/journeys", **query)
     assert {one["id"] for one in page["journeys"]} == {str(named(name)) for name in expected}
 
 
 async def test_a_cursor_is_refused_with_other_filters_or_when_it_is_none(
-    client: httpx2.AsyncClient, rows: Rows
+    reader: httpx2.AsyncClient, journey_rows: Rows
 ) -> None:
-    await rows.customer("minseo")
+    await journey_rows.customer("minseo")
     for number in range(3):
-        await rows.journey("minseo", f"j{number}")
-    cursor = (await client.get("/v1/journeys", params={"limit": 1})).json()["next_cursor"]
+        await journey_rows.journey("minseo", f"j{number}")
+    cursor = (await reader.get("/v1/journeys", params={"limit": 1})).json()["next_cursor"]
     for query in ({"cursor": cursor, "state": "open"}, {"cursor": "nonsense"}, {"cursor": cursor[:-2]}):
-        answer = await client.get("/v1/journeys", params=query)
+        answer = await reader.get("/v1/journeys", params=query)
         assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid"), query
 
 
-async def test_a_misspelt_filter_is_refused_and_not_ignored(client: httpx2.AsyncClient) -> None:
-    answer = await client.get("/v1/journeys", params={"stat": "open"})
+async def test_a_misspelt_filter_is_refused_and_not_ignored(reader: httpx2.AsyncClient) -> None:
+    answer = await reader.get("/v1/journeys", params={"stat": "open"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
-async def test_a_journey_is_told_whole(client: httpx2.AsyncClient, rows: Rows) -> None:
-    await _story(rows)
-    found = (await client.get(f"/v1/journeys/{named('billing')}")).json()
+async def test_a_journey_is_told_whole(reader: httpx2.AsyncClient, journey_rows: Rows) -> None:
+    await _story(journey_rows)
+    found = (await reader.get(f"/v1/journeys/{named('billing')}")).json()
     assert found["id"] == str(named("billing"))
     assert "merged_into" not in found
     assert found["effort_parts"] == [{"factor": "repeat_contact", "count": 1, "points": 35.0}]
@@ -323,11 +306,13 @@ async def test_a_journey_is_told_whole(client: httpx2.AsyncClient, rows: Rows) -
     assert found["touchpoints"][1]["friction_ids"] == [str(named("again"))]
 
 
-async def test_the_id_of_a_merged_journey_leads_to_the_one_it_became(client: httpx2.AsyncClient, rows: Rows) -> None:
-    await _story(rows)
-    await rows.alias("minseo", "oldest", merged_into="older")
-    await rows.alias("minseo", "older", merged_into="billing")
-    answer = await client.get(f"/v1/journeys/{named('oldest')}")
+async def test_the_id_of_a_merged_journey_leads_to_the_one_it_became(
+    reader: httpx2.AsyncClient, journey_rows: Rows
+) -> None:
+    await _story(journey_rows)
+    await journey_rows.alias("minseo", "oldest", merged_into="older")
+    await journey_rows.alias("minseo", "older", merged_into="billing")
+    answer = await reader.get(f"/v1/journeys/{named('oldest')}")
     assert answer.status_code == 200
     assert answer.json()["id"] == answer.json()["merged_into"] == str(named("billing"))
     there = answer.headers["content-location"]
@@ -336,12 +321,12 @@ async def test_the_id_of_a_merged_journey_leads_to_the_one_it_became(client: htt
 
 
 async def test_a_dissolved_journey_is_gone_and_an_unknown_one_was_never_there(
-    client: httpx2.AsyncClient, rows: Rows
+    reader: httpx2.AsyncClient, journey_rows: Rows
 ) -> None:
-    await rows.customer("minseo")
-    await rows.alias("minseo", "nothing", merged_into=None)
-    assert (await client.get(f"/v1/journeys/{named('nothing')}")).status_code == 410
-    assert (await client.get(f"/v1/journeys/{named('never')}")).status_code == 404
+    await journey_rows.customer("minseo")
+    await journey_rows.alias("minseo", "nothing", merged_into=None)
+    assert (await reader.get(f"/v1/journeys/{named('nothing')}")).status_code == 410
+    assert (await reader.get(f"/v1/journeys/{named('never')}")).status_code == 404
 
 
 async def test_the_process_is_ready_and_documents_itself_without_a_key(stranger: httpx2.AsyncClient) -> None:
@@ -355,23 +340,25 @@ async def test_the_process_is_ready_and_documents_itself_without_a_key(stranger:
     assert {"/v1/journeys", "/v1/journeys/{journey_id}", "/v1/customers/{reference}"} <= set(paths)
 
 
-async def test_lookups_are_counted_by_outcome_and_requests_by_template(client: httpx2.AsyncClient, rows: Rows) -> None:
-    await _story(rows)
-    await client.get(_customer("phone:+821012345678"))
-    await client.get(_customer("phone:+821099999999"))
-    metrics = (await client.get("/metrics")).text
+async def test_lookups_are_counted_by_outcome_and_requests_by_template(
+    reader: httpx2.AsyncClient, journey_rows: Rows
+) -> None:
+    await _story(journey_rows)
+    await reader.get(_customer("phone:+821012345678"))
+    await reader.get(_customer("phone:+821099999999"))
+    metrics = (await reader.get("/metrics")).text
     assert 'waymark_journey_api_lookups_total{outcome="found"} 1.0' in metrics
     assert 'waymark_journey_api_lookups_total{outcome="unknown"} 1.0' in metrics
     assert "821012345678" not in metrics
 
 
 async def test_while_the_database_is_away_callers_are_asked_to_come_back(
-    client: httpx2.AsyncClient, pool: Pool
+    reader: httpx2.AsyncClient, pool: Pool
 ) -> None:
-    assert (await client.get("/v1/journeys")).status_code == 200  # the key is known from now on
+    assert (await reader.get("/v1/journeys")).status_code == 200  # the key is known from now on
     await pool.close()
-    answer = await client.get("/v1/journeys")
+    answer = await reader.get("/v1/journeys")
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
     assert answer.headers["retry-after"]
-    assert (await client.get("/livez")).status_code == 200
-    assert (await client.get("/readyz")).status_code == 503
+    assert (await reader.get("/livez")).status_code == 200
+    assert (await reader.get("/readyz")).status_code == 503

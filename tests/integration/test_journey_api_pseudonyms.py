@@ -1,7 +1,5 @@
 """The read API where ingest publishes pseudonyms: whoever knows the clear identifier finds the customer."""
 
-from collections.abc import AsyncIterator
-
 import httpx2
 import pytest
 from prometheus_client import CollectorRegistry
@@ -12,21 +10,14 @@ from services.journey.api.api_settings import ApiSettings
 from services.journey.api.app import build
 from services.runtime.clock import SystemClock
 from services.runtime.credentials.api_keys import KeyKind, mint
-from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
-from tests.integration.journey_rows import Rows, named
+from services.runtime.postgres.pools import Pool, acquire
+from tests.fixtures.journey_rows import Rows, named
 
 pytestmark = pytest.mark.local
 
 SECRET = "a-secret-for-pseudonyms-that-is-long-enough"
 PHONE = "+821012345678"
 HIDDEN = pseudonym(SECRET.encode(), "phone", PHONE)
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    opened = await create_pool(database, application_name="test-pseudonyms", size=2)
-    yield opened
-    await close_pool(opened)
 
 
 async def ask(pool: Pool, reference: str, *, secret: str = SECRET) -> httpx2.Response:

@@ -1,39 +1,19 @@
 """Walks over the pages of the read API while things change: nothing that was there at the beginning is missed."""
 
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
 
-from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
-from tests.integration.journey_reader import reader_of
-from tests.integration.journey_rows import Rows, named
+from services.runtime.postgres.pools import Pool, acquire
+from tests.fixtures.journey_rows import Rows, named
 
 pytestmark = pytest.mark.local
 
 PHONE = "+821012345678"
 TIMELINE = "/v1/customers/phone:%2B821012345678/timeline"
 JOURNEYS = "/v1/journeys"
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    opened = await create_pool(database, application_name="test-journey-api", size=4)
-    yield opened
-    await close_pool(opened)
-
-
-@pytest.fixture
-def rows(pool: Pool) -> Rows:
-    return Rows(pool)
-
-
-@pytest.fixture
-async def client(pool: Pool) -> AsyncIterator[httpx2.AsyncClient]:
-    async with reader_of(pool) as reader:
-        yield reader
 
 
 async def execute(pool: Pool, statement: str, *values: object) -> None:
@@ -44,8 +24,8 @@ async def execute(pool: Pool, statement: str, *values: object) -> None:
 class Changes:
     """What the worker does meanwhile: new touchpoints and journeys, other versions, a merge of the customer."""
 
-    def __init__(self, rows: Rows, pool: Pool, chance: random.Random) -> None:
-        self._rows, self._pool, self._chance = rows, pool, chance
+    def __init__(self, journey_rows: Rows, pool: Pool, chance: random.Random) -> None:
+        self._rows, self._pool, self._chance = journey_rows, pool, chance
         self._owner, self._number = "caller", 0
 
     async def begin(self) -> None:
@@ -82,10 +62,10 @@ async def everything(pool: Pool, table: str, column: str) -> set[str]:
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_walk_meets_everything_that_was_there_when_it_began_once(
-    client: httpx2.AsyncClient, rows: Rows, pool: Pool, seed: int
+    reader: httpx2.AsyncClient, journey_rows: Rows, pool: Pool, seed: int
 ) -> None:
     chance = random.Random(seed)
-    changes = Changes(rows, pool, chance)
+    changes = Changes(journey_rows, pool, chance)
     await changes.begin()
     for address, query, (table, column), name in (
         (TIMELINE, {}, ("touchpoints", "id"), "touchpoints"),
@@ -96,7 +76,7 @@ async def test_a_walk_meets_everything_that_was_there_when_it_began_once(
         shown: list[str] = []
         asked: dict[str, Any] = {**query, "limit": chance.randint(1, 7)}
         while True:
-            page = (await client.get(address, params=asked)).json()
+            page = (await reader.get(address, params=asked)).json()
             shown += [one["id"] for one in page[name]]
             if "next_cursor" not in page:
                 break
@@ -109,22 +89,24 @@ async def test_a_walk_meets_everything_that_was_there_when_it_began_once(
 
 @pytest.mark.parametrize(("address", "query"), [(TIMELINE, {}), (JOURNEYS, {"customer": f"phone:{PHONE}"})])
 async def test_a_walk_whose_identifier_goes_over_to_somebody_else_ends_and_says_so(
-    client: httpx2.AsyncClient, rows: Rows, pool: Pool, address: str, query: dict[str, str]
+    reader: httpx2.AsyncClient, journey_rows: Rows, pool: Pool, address: str, query: dict[str, str]
 ) -> None:
-    await Changes(rows, pool, random.Random(1)).begin()
-    cursor = (await client.get(address, params={**query, "limit": "2"})).json()["next_cursor"]
-    await rows.customer("somebody else")
+    await Changes(journey_rows, pool, random.Random(1)).begin()
+    cursor = (await reader.get(address, params={**query, "limit": "2"})).json()["next_cursor"]
+    await journey_rows.customer("somebody else")
     await execute(pool, "UPDATE journey.identifiers SET customer_id = $1", named("somebody else"))
-    answer = await client.get(address, params={**query, "cursor": cursor}, headers={"accept-language": "ko"})
+    answer = await reader.get(address, params={**query, "cursor": cursor}, headers={"accept-language": "ko"})
     assert (answer.status_code, answer.json()["code"]) == (410, "customer_moved")
     assert "다른 고객" in answer.json()["message"]
 
 
-async def test_a_page_that_ends_at_the_longest_id_can_be_followed(client: httpx2.AsyncClient, rows: Rows) -> None:
-    await rows.customer("caller")
-    await rows.identifier("caller", "phone", PHONE)
+async def test_a_page_that_ends_at_the_longest_id_can_be_followed(
+    reader: httpx2.AsyncClient, journey_rows: Rows
+) -> None:
+    await journey_rows.customer("caller")
+    await journey_rows.identifier("caller", "phone", PHONE)
     for number in range(3):
-        await rows.touchpoint("caller", f"{number}" + "😀" * 254, number)
-    cursor = (await client.get(TIMELINE, params={"limit": 1})).json()["next_cursor"]
-    answer = await client.get(TIMELINE, params={"cursor": cursor})
+        await journey_rows.touchpoint("caller", f"{number}" + "😀" * 254, number)
+    cursor = (await reader.get(TIMELINE, params={"limit": 1})).json()["next_cursor"]
+    answer = await reader.get(TIMELINE, params={"cursor": cursor})
     assert [one["id"][0] for one in answer.json()["touchpoints"]] == ["1", "2"]

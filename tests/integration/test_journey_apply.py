@@ -22,13 +22,13 @@ from services.journey.failpoints import WorkerFailpoint
 from services.runtime.log.batch import Batch, HoleInProgressError
 from services.runtime.log.dead_letters import DeadLetterLimit, DeadLetterLimitError, trailing
 from services.runtime.postgres.pools import Connection, acquire
-from tests.integration.journey_log import Bench, open_bench, touchpoint
+from tests.fixtures.journey_bench import JourneyBench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
 
 
 @pytest_asyncio.fixture
-async def bench(database: str) -> AsyncIterator[Bench]:
+async def bench(database: str) -> AsyncIterator[JourneyBench]:
     async with open_bench(database) as opened:
         yield opened
 
@@ -42,11 +42,11 @@ SELECT (SELECT count(*) FROM journey.touchpoints) AS touchpoints,
 """
 
 
-async def state(bench: Bench) -> dict[str, int]:
+async def state(bench: JourneyBench) -> dict[str, int]:
     return dict((await bench.rows(STATE))[0])
 
 
-async def test_a_second_call_within_a_day_becomes_a_friction_on_its_way_out(bench: Bench) -> None:
+async def test_a_second_call_within_a_day_becomes_a_friction_on_its_way_out(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("a", 0, reason="billing"))
     bench.log.append(0, touchpoint("b", 30, reason="billing"))
     await bench.apply()
@@ -57,7 +57,7 @@ async def test_a_second_call_within_a_day_becomes_a_friction_on_its_way_out(benc
     }  # fmt: skip
 
 
-async def test_the_same_touchpoint_again_changes_nothing(bench: Bench) -> None:
+async def test_the_same_touchpoint_again_changes_nothing(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("a", 0))
     bench.log.append(0, touchpoint("b", 30))
     await bench.apply()
@@ -70,7 +70,7 @@ async def test_the_same_touchpoint_again_changes_nothing(bench: Bench) -> None:
     assert bench.registry.get_sample_value("waymark_journey_records_total", {"outcome": "duplicate"}) == 4
 
 
-async def test_transport_details_do_not_make_a_duplicate_a_conflict(bench: Bench) -> None:
+async def test_transport_details_do_not_make_a_duplicate_a_conflict(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("a", 0))
     bench.log.append(0, touchpoint("a", 0, received_at=touchpoint("x", 5).received_at, replay=True))
     await bench.apply()
@@ -78,7 +78,7 @@ async def test_transport_details_do_not_make_a_duplicate_a_conflict(bench: Bench
 
 
 @pytest.mark.parametrize("batches", [1, 2], ids=["in one batch", "in two"])
-async def test_a_number_written_otherwise_is_the_same_content(bench: Bench, batches: int) -> None:
+async def test_a_number_written_otherwise_is_the_same_content(bench: JourneyBench, batches: int) -> None:
     bench.log.append(0, touchpoint("a", 0, duration_s=1, attributes={"n": [100]}))
     if batches == 2:
         await bench.apply()
@@ -87,7 +87,7 @@ async def test_a_number_written_otherwise_is_the_same_content(bench: Bench, batc
     assert (await state(bench))["dead_letters"] == 0
 
 
-async def stored_by_the_first_release(bench: Bench, *points: touchpoint_v1.TouchpointDocument) -> None:
+async def stored_by_the_first_release(bench: JourneyBench, *points: touchpoint_v1.TouchpointDocument) -> None:
     for point in points:
         bench.log.append(0, point)
     await bench.apply()
@@ -96,7 +96,7 @@ async def stored_by_the_first_release(bench: Bench, *points: touchpoint_v1.Touch
         await bench.execute("UPDATE journey.seen SET fingerprint = $2 WHERE id = $1", point.id, print_)
 
 
-async def test_a_duplicate_of_what_an_earlier_release_stored_is_no_conflict(bench: Bench) -> None:
+async def test_a_duplicate_of_what_an_earlier_release_stored_is_no_conflict(bench: JourneyBench) -> None:
     await stored_by_the_first_release(
         bench,
         touchpoint("number", 0, duration_s=1.0),
@@ -119,7 +119,7 @@ async def test_a_duplicate_of_what_an_earlier_release_stored_is_no_conflict(benc
     assert (await state(bench))["dead_letters"] == 0
 
 
-async def test_other_content_stays_a_conflict_with_what_an_earlier_release_stored(bench: Bench) -> None:
+async def test_other_content_stays_a_conflict_with_what_an_earlier_release_stored(bench: JourneyBench) -> None:
     await stored_by_the_first_release(
         bench,
         touchpoint("number", 0, duration_s=1.0),
@@ -131,7 +131,7 @@ async def test_other_content_stays_a_conflict_with_what_an_earlier_release_store
     assert (await state(bench))["dead_letters"] == 2
 
 
-async def test_a_repeat_of_what_names_nobody_is_a_duplicate_under_an_earlier_fingerprint(bench: Bench) -> None:
+async def test_a_repeat_of_what_names_nobody_is_a_duplicate_under_an_earlier_fingerprint(bench: JourneyBench) -> None:
     point = touchpoint("a", 0, wait_s=1.0, customer={"device_id": "02:00:00:00:00:00"})
     await stored_by_the_first_release(bench, point)
     bench.log.append(0, point)
@@ -140,7 +140,7 @@ async def test_a_repeat_of_what_names_nobody_is_a_duplicate_under_an_earlier_fin
     assert codes == ["no_usable_identifier"]
 
 
-async def test_the_same_id_with_other_content_is_a_conflict_and_the_first_stands(bench: Bench) -> None:
+async def test_the_same_id_with_other_content_is_a_conflict_and_the_first_stands(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("a", 0, reason="billing"))
     offset = bench.log.append(0, touchpoint("a", 0, reason="delivery"))
     await bench.apply()
@@ -169,7 +169,7 @@ POISON = {
 
 
 @pytest.mark.parametrize("code", POISON)
-async def test_poison_is_buried_in_its_place_and_its_neighbours_live(bench: Bench, code: str) -> None:
+async def test_poison_is_buried_in_its_place_and_its_neighbours_live(bench: JourneyBench, code: str) -> None:
     bench.log.append(0, touchpoint("before", 0))
     offset = bench.log.append(0, POISON[code])
     bench.log.append(0, touchpoint("after", 1))
@@ -179,14 +179,14 @@ async def test_poison_is_buried_in_its_place_and_its_neighbours_live(bench: Benc
     assert (await state(bench))["touchpoints"] == 2
 
 
-async def test_deep_nesting_is_buried_and_not_a_crash(bench: Bench) -> None:
+async def test_deep_nesting_is_buried_and_not_a_crash(bench: JourneyBench) -> None:
     bench.log.append(0, b'{"attributes":' + b'{"a":' * 20_000 + b"1" + b"}" * 20_000 + b"}")
     bench.log.append(0, touchpoint("after", 1))
     await bench.apply()
     assert (await state(bench))["dead_letters"] == 1
 
 
-async def test_what_only_the_database_refuses_is_found_among_many(bench: Bench) -> None:
+async def test_what_only_the_database_refuses_is_found_among_many(bench: JourneyBench) -> None:
     long = "x" * 200_000  # a value that no index takes
     for number in range(40):
         customer = {
@@ -229,7 +229,7 @@ async def test_a_restart_does_not_make_room_for_as_many_dead_letters_again(datab
         assert (await state(again))["dead_letters"] == 10
 
 
-async def test_only_an_unbroken_row_at_the_end_is_remembered(bench: Bench) -> None:
+async def test_only_an_unbroken_row_at_the_end_is_remembered(bench: JourneyBench) -> None:
     for value in (b"{", touchpoint("a", 0), b"{", b"{", touchpoint("a", 0, reason="delivery"), b"{"):
         bench.log.append(0, value)
     bench.log.append(1, b"{")
@@ -238,12 +238,12 @@ async def test_only_an_unbroken_row_at_the_end_is_remembered(bench: Bench) -> No
     assert await trailing_letters(bench) == 2  # the conflict of the partition 0 breaks its row
 
 
-async def trailing_letters(bench: Bench) -> int:
+async def trailing_letters(bench: JourneyBench) -> int:
     async with acquire(bench.pool) as connection:
         return await trailing(connection, SCHEMA, bench.line, besides={PoisonCode.ID_CONFLICT}, most=10)
 
 
-async def test_identifiers_that_arrive_on_different_partitions_become_one_customer(bench: Bench) -> None:
+async def test_identifiers_that_arrive_on_different_partitions_become_one_customer(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("web", 0, customer={"cookie": "k-1"}, channel="web"))
     bench.log.append(1, touchpoint("call", 10, customer={"phone": "+821012345678"}))
     await bench.apply()
@@ -259,7 +259,7 @@ async def test_identifiers_that_arrive_on_different_partitions_become_one_custom
     assert [tuple(row) for row in merges] == [("ivr", "login")]
 
 
-async def test_a_link_is_written_when_it_is_new_and_when_it_becomes_proved_and_not_again(bench: Bench) -> None:
+async def test_a_link_is_written_when_it_is_new_and_when_it_becomes_proved_and_not_again(bench: JourneyBench) -> None:
     who = {"customer_id": "C-7", "phone": "+821012345678"}
     rows: list[tuple[Any, ...]] = []
     for id_, proved in (("new", False), ("again", False), ("proved", True), ("less proved", False)):
@@ -273,7 +273,7 @@ async def test_a_link_is_written_when_it_is_new_and_when_it_becomes_proved_and_n
     assert rows[3] == rows[2]
 
 
-async def test_a_merge_sends_open_frictions_again_under_the_survivor(bench: Bench) -> None:
+async def test_a_merge_sends_open_frictions_again_under_the_survivor(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("old", 0, customer={"customer_id": "C-0"}))
     await bench.apply()
     bench.log.append(1, touchpoint("a", 1, customer={"phone": "+821012345678"}))
@@ -291,7 +291,7 @@ async def test_a_merge_sends_open_frictions_again_under_the_survivor(bench: Benc
     assert [(row["revision"], row["previous"] is not None, row["merged_into"]) for row in rows] == [(2, True, None)]
 
 
-async def test_a_claim_by_somebody_else_fences_us_out(bench: Bench) -> None:
+async def test_a_claim_by_somebody_else_fences_us_out(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("a", 0))
     bench.log.append(1, touchpoint("b", 0, customer={"customer_id": "C-2"}))
     claims = await bench.claim()
@@ -302,7 +302,7 @@ async def test_a_claim_by_somebody_else_fences_us_out(bench: Bench) -> None:
     assert (bench.intake.holds(claims[0]), bench.intake.holds(claims[1])) == (False, True)
 
 
-async def test_a_batch_that_was_committed_before_is_passed_over(bench: Bench) -> None:
+async def test_a_batch_that_was_committed_before_is_passed_over(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("a", 0))
     claims = await bench.claim()
     chunk = Chunk(claim=claims[0], records=bench.log.records[0])
@@ -312,7 +312,7 @@ async def test_a_batch_that_was_committed_before_is_passed_over(bench: Bench) ->
     assert claims[0].applied == 1
 
 
-async def test_records_beyond_a_hole_are_never_applied(bench: Bench) -> None:
+async def test_records_beyond_a_hole_are_never_applied(bench: JourneyBench) -> None:
     for number in range(3):
         bench.log.append(0, touchpoint(f"t{number}", number))
     claims = await bench.claim()
@@ -326,7 +326,7 @@ class CutConnections:
 
     def __init__(self, point: WorkerFailpoint) -> None:
         self.point = point
-        self.bench: Bench | None = None
+        self.bench: JourneyBench | None = None
         self.cuts = 0
 
     async def reached(self, point: WorkerFailpoint) -> None:
@@ -364,7 +364,7 @@ async def test_two_workers_that_meet_the_same_people_agree(database: str) -> Non
         ones = [Chunk(claim=claims[0], records=one.log.records[0][n : n + 10]) for n in range(0, 120, 10)]
         others = [Chunk(claim=more[1], records=other.log.records[1][n : n + 10]) for n in range(0, 120, 10)]
 
-        async def work(bench: Bench, chunks: list[Chunk]) -> None:
+        async def work(bench: JourneyBench, chunks: list[Chunk]) -> None:
             for chunk in chunks:
                 await bench.applier.apply([chunk])
 
@@ -387,7 +387,7 @@ class Crowded(BatchTransaction):
         return await super(Crowded, self).apply(connection, batch, bury=bury)
 
 
-async def test_what_takes_too_long_for_others_is_applied_in_halves(bench: Bench) -> None:
+async def test_what_takes_too_long_for_others_is_applied_in_halves(bench: JourneyBench) -> None:
     for number in range(500):
         bench.log.append(number % 2, touchpoint(f"t{number}", number / 100, customer={"cookie": f"c-{number % 50}"}))
     members = {one.name: getattr(bench.applier.attempt, one.name) for one in fields(BatchTransaction)}

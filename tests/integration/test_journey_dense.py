@@ -19,7 +19,7 @@ from services.journey.rulebook.rules_file import load
 from tests.faults.dense import stories
 from tests.faults.facts import fact
 from tests.faults.oracle_identity import Components
-from tests.integration.journey_log import Bench, open_bench
+from tests.fixtures.journey_bench import JourneyBench, open_bench
 
 pytestmark = pytest.mark.local
 
@@ -51,7 +51,7 @@ def projections(documents: list[Json]) -> list[Projection]:
     return [project(history, rulebook=rulebook, policy=policy) for history in people.values()]
 
 
-async def apply(bench: Bench, documents: list[Json], rng: random.Random) -> None:
+async def apply(bench: JourneyBench, documents: list[Json], rng: random.Random) -> None:
     noisy = documents + rng.sample(documents, len(documents) // 4)
     rng.shuffle(noisy)
     for document in noisy:

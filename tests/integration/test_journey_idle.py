@@ -8,7 +8,7 @@ import pytest
 
 from services.journey.store import journeys
 from services.runtime.postgres.pools import acquire
-from tests.integration.journey_log import Bench, at, open_bench, touchpoint
+from tests.fixtures.journey_bench import JourneyBench, at, open_bench, touchpoint
 from tests.waiting import until
 
 pytestmark = pytest.mark.local
@@ -18,14 +18,14 @@ LONG = timedelta(days=365)
 IDLE = timedelta(days=30)
 
 
-async def told_before_it_is_idle(bench: Bench, *days_ago: int) -> None:
+async def told_before_it_is_idle(bench: JourneyBench, *days_ago: int) -> None:
     """Calls of one customer on these days, about one thing, applied at a time when so long a silence was nothing."""
     for days in days_ago:
         bench.log.append(0, touchpoint(f"call-{days}", -days * DAY, refs={"order_id": "A-1"}))
     await bench.apply()
 
 
-async def the_journey(bench: Bench) -> Any:
+async def the_journey(bench: JourneyBench) -> Any:
     (row,) = await bench.rows("SELECT state, version, last_at, quiet_since FROM journey.journeys")
     return row
 

@@ -9,9 +9,9 @@ import pytest_asyncio
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
-from tests.integration.journey_workers import (
+from tests.fixtures.journey_workers import (
     PARTITIONS,
-    Stage,
+    WorkerStage,
     calls,
     open_stage,
     survive_every_failpoint,
@@ -23,12 +23,12 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
 
 @pytest_asyncio.fixture
-async def stage(kafka: str, database: str, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(kafka: str, database: str, tmp_path: Path) -> AsyncIterator[WorkerStage]:
     async with open_stage(kafka, database, tmp_path, idempotent=True) as opened:
         yield opened
 
 
-async def applied_and_stopped(stage: Stage, people: int) -> None:
+async def applied_and_stopped(stage: WorkerStage, people: int) -> None:
     worker = await stage.start()
     await stage.send(calls(people))
     await stage.all_applied()
@@ -36,15 +36,15 @@ async def applied_and_stopped(stage: Stage, people: int) -> None:
     assert await worker.ended() == 0
 
 
-async def test_a_worker_killed_at_every_failpoint_loses_nothing_and_doubles_nothing(stage: Stage) -> None:
+async def test_a_worker_killed_at_every_failpoint_loses_nothing_and_doubles_nothing(stage: WorkerStage) -> None:
     await survive_every_failpoint(stage)
 
 
-async def test_two_workers_share_the_topic_and_one_takes_over_when_the_other_dies(stage: Stage) -> None:
+async def test_two_workers_share_the_topic_and_one_takes_over_when_the_other_dies(stage: WorkerStage) -> None:
     await two_share_and_one_takes_over(stage)
 
 
-async def two_share_and_one_takes_over(stage: Stage) -> None:
+async def two_share_and_one_takes_over(stage: WorkerStage) -> None:
     one = await stage.start(group=stage.topic)
     await stage.send(calls(20))
     await stage.all_applied()
@@ -55,20 +55,20 @@ async def two_share_and_one_takes_over(stage: Stage) -> None:
     await verify(stage, 40)
 
 
-async def test_fausts_streams_in_pure_python_share_and_take_over_alike(stage: Stage) -> None:
+async def test_fausts_streams_in_pure_python_share_and_take_over_alike(stage: WorkerStage) -> None:
     stage.environ["NO_CYTHON"] = "1"
     await two_share_and_one_takes_over(stage)
     assert all(worker.says("faust is pure Python") for worker in stage.processes)
 
 
-async def test_an_idle_topic_counts_as_read_so_that_timers_can_fire(stage: Stage) -> None:
+async def test_an_idle_topic_counts_as_read_so_that_timers_can_fire(stage: WorkerStage) -> None:
     await stage.start()
     await stage.until(f"SELECT count(caught_up_at) = {PARTITIONS} FROM journey.progress")
     await stage.execute("UPDATE journey.progress SET caught_up_at = NULL")
     await stage.until(f"SELECT count(caught_up_at) = {PARTITIONS} FROM journey.progress")
 
 
-async def test_a_topic_that_was_deleted_and_made_again_is_refused(stage: Stage, kafka: str) -> None:
+async def test_a_topic_that_was_deleted_and_made_again_is_refused(stage: WorkerStage, kafka: str) -> None:
     await applied_and_stopped(stage, 20)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
@@ -87,7 +87,9 @@ async def test_a_topic_that_was_deleted_and_made_again_is_refused(stage: Stage, 
     assert worker.says("WAYMARK_KAFKA_LINE")
 
 
-async def test_records_that_retention_took_unread_are_not_passed_over_in_silence(stage: Stage, kafka: str) -> None:
+async def test_records_that_retention_took_unread_are_not_passed_over_in_silence(
+    stage: WorkerStage, kafka: str
+) -> None:
     await applied_and_stopped(stage, 20)
     await stage.send(calls(20))
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)

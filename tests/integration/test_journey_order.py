@@ -9,7 +9,7 @@ from services.journey.domain.projection import project
 from services.journey.renew import renewal
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import acquire
-from tests.integration.journey_log import Bench, open_bench, touchpoint
+from tests.fixtures.journey_bench import JourneyBench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
 
@@ -40,7 +40,7 @@ def story(rng: random.Random) -> list[Any]:
     return points
 
 
-async def outcome(bench: Bench) -> dict[str, Any]:
+async def outcome(bench: JourneyBench) -> dict[str, Any]:
     """What the database says, without what may differ: ids given out, times of writing, revisions."""
     groups = await bench.rows(
         "SELECT string_agg(i.type || ':' || i.value, ',' ORDER BY i.type, i.value) AS known FROM journey.identifiers i"

@@ -17,7 +17,7 @@ from services.journey.api.app import build
 from services.journey.api.outcomes import TouchpointOutcome
 from services.runtime.clock import SystemClock
 from services.runtime.http.server import serving
-from tests.integration.journey_log import Bench, open_bench, touchpoint
+from tests.fixtures.journey_bench import JourneyBench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
 
@@ -25,13 +25,13 @@ SECRET = "a-secret-of-ingest-and-the-journey-api"
 
 
 @pytest_asyncio.fixture
-async def bench(database: str) -> AsyncIterator[Bench]:
+async def bench(database: str) -> AsyncIterator[JourneyBench]:
     async with open_bench(database) as opened:
         yield opened
 
 
 @pytest.fixture
-async def address(bench: Bench) -> AsyncIterator[str]:
+async def address(bench: JourneyBench) -> AsyncIterator[str]:
     settings = ApiSettings.load({"WAYMARK_JOURNEY_API_OUTCOMES_SECRET": SECRET})
     app = build(bench.pool, settings, SystemClock(), CollectorRegistry())
     async with serving(app, "127.0.0.1", 0, drain_s=2.0) as port:
@@ -49,7 +49,7 @@ async def told(ask: JourneyApi, *points: touchpoint_v1.TouchpointDocument) -> li
     return [(one.outcome, one.code) for one in await ask([touchpoint_v1.encode(point) for point in points])]
 
 
-async def test_each_touchpoint_is_told_what_became_of_it(bench: Bench, ask: JourneyApi) -> None:
+async def test_each_touchpoint_is_told_what_became_of_it(bench: JourneyBench, ask: JourneyApi) -> None:
     applied = touchpoint("a", 0, duration_s=1)
     again = msgspec.structs.replace(applied, duration_s=1.0, received_at=touchpoint("x", 5).received_at)
     other = msgspec.structs.replace(applied, reason="billing", received_at=touchpoint("x", 6).received_at)
@@ -67,7 +67,7 @@ async def test_each_touchpoint_is_told_what_became_of_it(bench: Bench, ask: Jour
     assert await told(ask) == []
 
 
-async def test_a_dead_letter_is_told_with_its_code(bench: Bench, ask: JourneyApi) -> None:
+async def test_a_dead_letter_is_told_with_its_code(bench: JourneyBench, ask: JourneyApi) -> None:
     nobody = touchpoint("nobody", 1, customer={"customer_id": "unknown"})
     out_of_range = touchpoint("old", 0, occurred_at=touchpoint("x", 0).occurred_at.replace(year=1980))
     await apply(bench, nobody, out_of_range)
@@ -78,7 +78,9 @@ async def test_a_dead_letter_is_told_with_its_code(bench: Bench, ask: JourneyApi
     ]
 
 
-async def test_another_sources_touchpoint_of_that_id_is_nothing_to_this_one(bench: Bench, ask: JourneyApi) -> None:
+async def test_another_sources_touchpoint_of_that_id_is_nothing_to_this_one(
+    bench: JourneyBench, ask: JourneyApi
+) -> None:
     await apply(bench, touchpoint("a", 0, source="crm"))
 
     assert await told(ask, touchpoint("a", 0)) == [("waiting", None)]
@@ -93,7 +95,7 @@ async def test_without_the_secret_nothing_is_told(address: str, authorization: s
     assert (answer.status_code, answer.json()["code"]) == (401, "only_ingest_asks")
 
 
-async def test_with_no_secret_set_nobody_may_ask(bench: Bench) -> None:
+async def test_with_no_secret_set_nobody_may_ask(bench: JourneyBench) -> None:
     app = build(bench.pool, ApiSettings.load({}), SystemClock(), CollectorRegistry())
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://api.test") as client:
         answer = await client.post(
@@ -122,7 +124,7 @@ def test_both_services_have_the_same_words() -> None:
     assert [str(one) for one in TouchpointOutcome] == [str(one) for one in LaterOutcome]
 
 
-async def apply(bench: Bench, *points: Any) -> None:
+async def apply(bench: JourneyBench, *points: Any) -> None:
     for point in points:
         bench.log.append(0, point)
     await bench.apply()

@@ -1,26 +1,18 @@
 """The pulse: what the dashboard for customer experience shows is what stands in the tables."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from math import isnan
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from services.journey.api.overview import OverviewMetrics, keep_overview, read_overview
-from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
-from tests.conftest import SteppingClock
-from tests.integration.journey_rows import Rows, at
+from services.runtime.postgres.pools import Pool, acquire
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.journey_rows import Rows, at
 from tests.waiting import until
 
 pytestmark = pytest.mark.local
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    opened = await create_pool(database, application_name="test-pulse", size=2)
-    yield opened
-    await close_pool(opened)
 
 
 @pytest.fixture

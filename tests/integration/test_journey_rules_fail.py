@@ -9,7 +9,7 @@ from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.book import Rulebook, RuleEvaluation
 from services.journey.domain.rules.shape import RuleFailure
 from services.journey.rulebook import rules_file
-from tests.integration.journey_log import Bench, open_bench, touchpoint
+from tests.fixtures.journey_bench import JourneyBench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
 
@@ -38,19 +38,19 @@ def rules() -> FragileRulebook:
 
 
 @pytest_asyncio.fixture
-async def bench(database: str, rules: FragileRulebook) -> AsyncIterator[Bench]:
+async def bench(database: str, rules: FragileRulebook) -> AsyncIterator[JourneyBench]:
     async with open_bench(database, rules=rules) as opened:
         opened.log.append(0, touchpoint("a", 0))
         opened.log.append(0, touchpoint("b", 30))
         yield opened
 
 
-async def found(bench: Bench) -> list[str]:
+async def found(bench: JourneyBench) -> list[str]:
     rows = await bench.rows("SELECT rule FROM journey.frictions WHERE state = 'detected' ORDER BY rule")
     return [row["rule"] for row in rows]
 
 
-async def test_the_other_rules_answer_and_the_failure_is_told_by_name(bench: Bench) -> None:
+async def test_the_other_rules_answer_and_the_failure_is_told_by_name(bench: JourneyBench) -> None:
     await bench.apply()
     assert await found(bench) == ["repeat_contact_7d"]
     assert bench.registry.get_sample_value("waymark_journey_rule_failures_total", {"rule": RULE}) == 1
@@ -60,7 +60,9 @@ async def test_the_other_rules_answer_and_the_failure_is_told_by_name(bench: Ben
     assert bench.registry.get_sample_value("waymark_journey_rules_failed", {"rule": RULE}) == 1
 
 
-async def test_a_mended_rule_is_evaluated_again_without_new_touchpoints(bench: Bench, rules: FragileRulebook) -> None:
+async def test_a_mended_rule_is_evaluated_again_without_new_touchpoints(
+    bench: JourneyBench, rules: FragileRulebook
+) -> None:
     await bench.apply()
     rules.broken = False
     await bench.timers.keep_up()
@@ -68,7 +70,9 @@ async def test_a_mended_rule_is_evaluated_again_without_new_touchpoints(bench: B
     assert await bench.value("SELECT count(*) FROM journey.rule_failures") == 0
 
 
-async def test_a_friction_is_not_taken_back_because_its_rule_raised(bench: Bench, rules: FragileRulebook) -> None:
+async def test_a_friction_is_not_taken_back_because_its_rule_raised(
+    bench: JourneyBench, rules: FragileRulebook
+) -> None:
     rules.broken = False
     await bench.apply()
     rules.broken = True

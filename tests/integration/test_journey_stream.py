@@ -10,7 +10,14 @@ import pytest_asyncio
 
 from services.journey.failpoints import WorkerFailpoint
 from services.runtime.kafka.record import ProducerRecord
-from tests.integration.journey_workers import FRICTIONS_EACH, Stage, calls, open_stage, survive_every_failpoint, verify
+from tests.fixtures.journey_workers import (
+    FRICTIONS_EACH,
+    WorkerStage,
+    calls,
+    open_stage,
+    survive_every_failpoint,
+    verify,
+)
 from tests.waiting import until
 from waymark.launchers.postgres import PostgresServer, StopMode
 
@@ -18,28 +25,28 @@ pytestmark = [pytest.mark.local, pytest.mark.timeout(300)]
 
 
 @pytest_asyncio.fixture
-async def stage(broker: str, database: str, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(broker: str, database: str, tmp_path: Path) -> AsyncIterator[WorkerStage]:
     async with open_stage(broker, database, tmp_path, idempotent=False) as opened:
         yield opened
 
 
-async def test_a_worker_killed_at_every_failpoint_loses_nothing_and_doubles_nothing(stage: Stage) -> None:
+async def test_a_worker_killed_at_every_failpoint_loses_nothing_and_doubles_nothing(stage: WorkerStage) -> None:
     await survive_every_failpoint(stage)
 
 
-async def test_the_same_holds_with_fausts_streams_in_pure_python(stage: Stage) -> None:
+async def test_the_same_holds_with_fausts_streams_in_pure_python(stage: WorkerStage) -> None:
     stage.environ["NO_CYTHON"] = "1"
     await survive_every_failpoint(stage)
     assert stage.processes[-1].says("faust is pure Python")
 
 
-async def test_fausts_streams_are_compiled_unless_told_otherwise(stage: Stage) -> None:
+async def test_fausts_streams_are_compiled_unless_told_otherwise(stage: WorkerStage) -> None:
     worker = await stage.start()
     await worker.port()
     assert worker.says("faust is compiled")
 
 
-async def test_a_worker_asked_to_stop_in_the_middle_ends_well_and_another_goes_on(stage: Stage) -> None:
+async def test_a_worker_asked_to_stop_in_the_middle_ends_well_and_another_goes_on(stage: WorkerStage) -> None:
     await stage.send(calls(400))
     first = await stage.start(batch_records=10)
     await stage.until("SELECT sum(next_offset) > 100 FROM journey.progress")
@@ -50,7 +57,7 @@ async def test_a_worker_asked_to_stop_in_the_middle_ends_well_and_another_goes_o
     await verify(stage, 400)
 
 
-async def test_a_frozen_worker_is_fenced_by_its_successor_and_does_no_harm(stage: Stage) -> None:
+async def test_a_frozen_worker_is_fenced_by_its_successor_and_does_no_harm(stage: WorkerStage) -> None:
     await stage.send(calls(30))
     zombie = await stage.start("--freeze-at", f"{WorkerFailpoint.BEFORE_COMMIT}:2", batch_records=8)
     await stage.until("SELECT sum(next_offset) > 0 FROM journey.progress")
@@ -62,7 +69,7 @@ async def test_a_frozen_worker_is_fenced_by_its_successor_and_does_no_harm(stage
     await verify(stage, 40)
 
 
-async def test_two_workers_share_the_topic_and_one_takes_over_when_the_other_dies(stage: Stage) -> None:
+async def test_two_workers_share_the_topic_and_one_takes_over_when_the_other_dies(stage: WorkerStage) -> None:
     one = await stage.start(group="shared")
     await stage.send(calls(20))
     await stage.all_applied()
@@ -75,7 +82,7 @@ async def test_two_workers_share_the_topic_and_one_takes_over_when_the_other_die
     await verify(stage, 60)
 
 
-async def test_a_claim_taken_away_and_given_up_is_made_again(stage: Stage) -> None:
+async def test_a_claim_taken_away_and_given_up_is_made_again(stage: WorkerStage) -> None:
     await stage.start(batch_records=20)
     await stage.send(calls(20))
     await stage.all_applied()
@@ -85,7 +92,9 @@ async def test_a_claim_taken_away_and_given_up_is_made_again(stage: Stage) -> No
     assert await stage.value("SELECT count(*) FROM journey.progress WHERE owner = 'somebody'") == 0
 
 
-async def test_a_worker_waits_for_a_database_that_comes_back(stage: Stage, postgres_server: PostgresServer) -> None:
+async def test_a_worker_waits_for_a_database_that_comes_back(
+    stage: WorkerStage, postgres_server: PostgresServer
+) -> None:
     worker = await stage.start(batch_records=20)
     await stage.send(calls(20))
     await stage.all_applied()
@@ -98,7 +107,7 @@ async def test_a_worker_waits_for_a_database_that_comes_back(stage: Stage, postg
 
 
 async def test_a_worker_asked_to_stop_while_the_database_is_away_ends_in_time(
-    stage: Stage, postgres_server: PostgresServer
+    stage: WorkerStage, postgres_server: PostgresServer
 ) -> None:
     worker = await stage.start(batch_records=20)
     await stage.send(calls(20))
@@ -113,7 +122,7 @@ async def test_a_worker_asked_to_stop_while_the_database_is_away_ends_in_time(
         postgres_server.start()
 
 
-async def test_a_log_that_was_made_anew_is_refused_with_advice(stage: Stage) -> None:
+async def test_a_log_that_was_made_anew_is_refused_with_advice(stage: WorkerStage) -> None:
     first = await stage.start()
     await stage.send(calls(10))
     await stage.all_applied()
@@ -126,7 +135,7 @@ async def test_a_log_that_was_made_anew_is_refused_with_advice(stage: Stage) -> 
     assert second.says("WAYMARK_KAFKA_LINE")
 
 
-async def test_the_same_log_under_a_new_line_is_read_again_and_published_again(stage: Stage) -> None:
+async def test_the_same_log_under_a_new_line_is_read_again_and_published_again(stage: WorkerStage) -> None:
     first = await stage.start()
     await stage.send(calls(10))
     await verify(stage, 10)
@@ -140,7 +149,7 @@ async def test_the_same_log_under_a_new_line_is_read_again_and_published_again(s
     await stage.until("SELECT count(*) = $1 FROM journey.outbox WHERE published_line = 'another-life'", wanted)
 
 
-async def test_chunks_lost_on_the_way_are_fetched_again(stage: Stage) -> None:
+async def test_chunks_lost_on_the_way_are_fetched_again(stage: WorkerStage) -> None:
     worker = await stage.start("--lose", "3", batch_records=20)
     for _ in range(8):
         await stage.send(calls(10))
@@ -149,7 +158,7 @@ async def test_chunks_lost_on_the_way_are_fetched_again(stage: Stage) -> None:
     assert worker.says("hole in the delivery")
 
 
-async def test_too_many_dead_letters_stop_the_worker_and_a_higher_limit_lets_it_go_on(stage: Stage) -> None:
+async def test_too_many_dead_letters_stop_the_worker_and_a_higher_limit_lets_it_go_on(stage: WorkerStage) -> None:
     await stage.producer.publish([ProducerRecord(topic=stage.topic, key=b"k", value=b"{") for _ in range(50)])
     stage.sent += 50
     first = await stage.start(dead_letter_run=20)
@@ -161,7 +170,7 @@ async def test_too_many_dead_letters_stop_the_worker_and_a_higher_limit_lets_it_
     assert await stage.value("SELECT count(*) FROM journey.dead_letters") == 50
 
 
-async def test_health_and_metrics_tell_how_it_stands(stage: Stage) -> None:
+async def test_health_and_metrics_tell_how_it_stands(stage: WorkerStage) -> None:
     worker = await stage.start()
     port = await worker.port()
     await stage.send(calls(5))

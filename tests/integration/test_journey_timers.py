@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from services.journey.consume import progress
 from services.runtime.postgres.pools import acquire
-from tests.integration.journey_log import Bench, at, open_bench, touchpoint
+from tests.fixtures.journey_bench import JourneyBench, at, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
 
@@ -17,12 +17,12 @@ PROMISE: dict[str, Any] = {"kind": "callback_promised", "direction": "outbound"}
 
 
 @pytest_asyncio.fixture
-async def bench(database: str) -> AsyncIterator[Bench]:
+async def bench(database: str) -> AsyncIterator[JourneyBench]:
     async with open_bench(database) as opened:
         yield opened
 
 
-async def read_up_to(bench: Bench, minutes: float, *, partitions: tuple[int, ...] = (0, 1)) -> None:
+async def read_up_to(bench: JourneyBench, minutes: float, *, partitions: tuple[int, ...] = (0, 1)) -> None:
     """Both partitions, or some, are found read to their end at this time of the story."""
     claims = await bench.claim()
     epochs = {partition: claims[partition].epoch for partition in partitions}
@@ -31,12 +31,12 @@ async def read_up_to(bench: Bench, minutes: float, *, partitions: tuple[int, ...
         await progress.mark_caught_up(connection, bench.line, epochs, at(minutes), ends)
 
 
-async def missed(bench: Bench) -> list[str]:
+async def missed(bench: JourneyBench) -> list[str]:
     rows = await bench.rows("SELECT state FROM journey.frictions WHERE rule = 'callback_missed'")
     return [row["state"] for row in rows]
 
 
-async def test_a_promise_that_nobody_kept_is_found_once_the_stream_has_passed_it(bench: Bench) -> None:
+async def test_a_promise_that_nobody_kept_is_found_once_the_stream_has_passed_it(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("promise", 0, due_at=at(10), **PROMISE))
     await bench.apply()
     await read_up_to(bench, 25)  # due 10 + grace 15 of the rule, and 5 for late records
@@ -47,7 +47,7 @@ async def test_a_promise_that_nobody_kept_is_found_once_the_stream_has_passed_it
     assert await bench.timers.once() == 0
 
 
-async def test_no_false_alarm_while_the_call_waits_unread_on_a_partition_that_lags(bench: Bench) -> None:
+async def test_no_false_alarm_while_the_call_waits_unread_on_a_partition_that_lags(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("promise", 0, due_at=at(10), **PROMISE))
     await bench.apply()
     bench.log.append(1, touchpoint("call", 9, kind="callback_made", direction="outbound"))
@@ -62,7 +62,7 @@ async def test_no_false_alarm_while_the_call_waits_unread_on_a_partition_that_la
     assert [row["state"] for row in states] == ["cancelled"]
 
 
-async def test_a_partition_that_lags_holds_the_horizon_at_what_it_has_read(bench: Bench) -> None:
+async def test_a_partition_that_lags_holds_the_horizon_at_what_it_has_read(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("promise", 0, due_at=at(10), **PROMISE))
     bench.log.append(1, touchpoint("other", 5, customer={"customer_id": "C-2"}))
     await bench.apply()
@@ -73,7 +73,7 @@ async def test_a_partition_that_lags_holds_the_horizon_at_what_it_has_read(bench
     assert await bench.timers.once() == 1
 
 
-async def test_the_call_that_was_made_in_time_and_heard_of_late_takes_the_friction_back(bench: Bench) -> None:
+async def test_the_call_that_was_made_in_time_and_heard_of_late_takes_the_friction_back(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("promise", 0, due_at=at(10), **PROMISE))
     await bench.apply()
     await read_up_to(bench, 40)
@@ -89,7 +89,7 @@ async def test_the_call_that_was_made_in_time_and_heard_of_late_takes_the_fricti
     assert [row["state"] for row in published] == ["detected", "retracted"]
 
 
-async def test_a_timer_fires_for_the_survivor_of_a_merge(bench: Bench) -> None:
+async def test_a_timer_fires_for_the_survivor_of_a_merge(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("old", 0, kind="page_viewed", customer={"customer_id": "C-0"}))
     await bench.apply()
     bench.log.append(1, touchpoint("promise", 1, due_at=at(10), customer={"phone": "+821012345678"}, **PROMISE))
@@ -106,7 +106,7 @@ async def test_a_timer_fires_for_the_survivor_of_a_merge(bench: Bench) -> None:
     assert [row["merged_into"] for row in owners] == [None]
 
 
-async def test_an_import_holds_its_timers_until_the_stream_has_passed_its_end(bench: Bench) -> None:
+async def test_an_import_holds_its_timers_until_the_stream_has_passed_its_end(bench: JourneyBench) -> None:
     now = datetime.now(UTC)
     old: dict[str, Any] = {"occurred_at": now - timedelta(days=400), "received_at": now, "replay": True}
     bench.log.append(0, touchpoint("promise", due_at=now - timedelta(days=400), **PROMISE, **old), appended=at(0))
@@ -123,7 +123,7 @@ async def test_an_import_holds_its_timers_until_the_stream_has_passed_its_end(be
     assert await missed(bench) == []
 
 
-async def test_what_an_import_finds_is_kept_quiet(bench: Bench) -> None:
+async def test_what_an_import_finds_is_kept_quiet(bench: JourneyBench) -> None:
     now = datetime.now(UTC)
     old: dict[str, Any] = {"occurred_at": now - timedelta(days=400), "received_at": now, "replay": True}
     bench.log.append(0, touchpoint("promise", due_at=now - timedelta(days=400), **PROMISE, **old), appended=at(0))
@@ -133,7 +133,7 @@ async def test_what_an_import_finds_is_kept_quiet(bench: Bench) -> None:
     assert await bench.value("SELECT quiet FROM journey.frictions") is True
 
 
-async def test_a_timer_that_fired_stays_fired_when_its_promise_comes_again(bench: Bench) -> None:
+async def test_a_timer_that_fired_stays_fired_when_its_promise_comes_again(bench: JourneyBench) -> None:
     promise = touchpoint("promise", 0, due_at=at(10), **PROMISE)
     bench.log.append(0, promise)
     await bench.apply()

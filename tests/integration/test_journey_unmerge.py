@@ -9,7 +9,7 @@ import pytest_asyncio
 from services.journey import policies
 from services.journey.repair.unmerge import UnmergeOutcome, Unmerger, UnmergeResult
 from services.runtime.clock import new_id
-from tests.integration.journey_log import Bench, at, open_bench, touchpoint
+from tests.fixtures.journey_bench import JourneyBench, at, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
 
@@ -19,22 +19,22 @@ BOTH = ACCOUNT | PHONE
 
 
 @pytest_asyncio.fixture
-async def bench(database: str) -> AsyncIterator[Bench]:
+async def bench(database: str) -> AsyncIterator[JourneyBench]:
     async with open_bench(database) as opened:
         yield opened
 
 
-async def take_back(bench: Bench) -> UnmergeResult:
+async def take_back(bench: JourneyBench) -> UnmergeResult:
     unmerger = Unmerger(pool=bench.pool, policy=policies.identity(), renewer=bench.renewer, new_id=new_id)
     return await unmerger.unmerge(("phone", "+821012345678"), ("customer_id", "C-1"), by="a person")
 
 
-async def owners(bench: Bench) -> dict[str, Any]:
+async def owners(bench: JourneyBench) -> dict[str, Any]:
     rows = await bench.rows("SELECT id, customer_id FROM journey.touchpoints")
     return {row["id"]: row["customer_id"] for row in rows}
 
 
-async def test_two_people_who_were_taken_for_one_are_two_again(bench: Bench) -> None:
+async def test_two_people_who_were_taken_for_one_are_two_again(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("account", 0, customer=ACCOUNT, reason="billing"))
     bench.log.append(0, touchpoint("wrong", 1, kind="page_viewed", direction=None, customer=BOTH))
     bench.log.append(0, touchpoint("call", 10, customer=PHONE, reason="billing"))
@@ -51,7 +51,7 @@ async def test_two_people_who_were_taken_for_one_are_two_again(bench: Bench) -> 
     assert [tuple(row) for row in sizes] == [(1, True), (1, True)]
 
 
-async def test_the_same_evidence_does_not_join_them_again(bench: Bench) -> None:
+async def test_the_same_evidence_does_not_join_them_again(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("wrong", 0, customer=BOTH))
     await bench.apply()
     await take_back(bench)
@@ -60,7 +60,7 @@ async def test_the_same_evidence_does_not_join_them_again(bench: Bench) -> None:
     assert await bench.value("SELECT count(*) FROM journey.customers WHERE merged_into IS NULL") == 2
 
 
-async def test_frictions_and_timers_of_the_one_who_leaves_go_along(bench: Bench) -> None:
+async def test_frictions_and_timers_of_the_one_who_leaves_go_along(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("account", 0, customer=ACCOUNT))
     bench.log.append(0, touchpoint("wrong", 1, kind="page_viewed", direction=None, customer=BOTH))
     for number, id_ in enumerate(("one", "two")):
@@ -83,7 +83,7 @@ async def test_frictions_and_timers_of_the_one_who_leaves_go_along(bench: Bench)
     assert await bench.value("SELECT customer_id FROM journey.timers WHERE state = 'pending'") == left
 
 
-async def test_other_evidence_keeps_them_together(bench: Bench) -> None:
+async def test_other_evidence_keeps_them_together(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("a", 0, customer=BOTH))
     bench.log.append(0, touchpoint("b", 1, customer=ACCOUNT | {"email": "a@example.com"}))
     bench.log.append(0, touchpoint("c", 2, customer=PHONE | {"email": "a@example.com"}))
@@ -93,7 +93,7 @@ async def test_other_evidence_keeps_them_together(bench: Bench) -> None:
     assert await bench.value("SELECT count(*) FROM journey.customers WHERE merged_into IS NULL") == 1
 
 
-async def test_a_link_that_is_not_there_changes_nothing(bench: Bench) -> None:
+async def test_a_link_that_is_not_there_changes_nothing(bench: JourneyBench) -> None:
     bench.log.append(0, touchpoint("a", 0, customer=ACCOUNT))
     await bench.apply()
     assert (await take_back(bench)).outcome is UnmergeOutcome.NO_SUCH_LINK

@@ -18,10 +18,10 @@ from services.runtime.kafka.producer import KafkaProducer
 from services.runtime.kafka.record import ProducerRecord
 from services.runtime.kafka.topics import ensure_topics
 from services.runtime.settings import CommonSettings
-from tests.authority import Authority
-from tests.integration.alerts_world import client_of
-from tests.integration.ingest_process import IngestProcess, a_touchpoint, make_key
-from tests.integration.secured_kafka import PASSWORD, Secured, secured_kafka
+from tests.fixtures.alerts_service import client_of
+from tests.fixtures.authority import Authority
+from tests.fixtures.ingest import IngestServer, a_touchpoint, make_key
+from tests.fixtures.secured_kafka import PASSWORD, SecuredKafka, secured_kafka
 from tests.waiting import until
 from waymark.launchers.child_process import ChildProcess, free_port
 from waymark.topics.declared_topics import declared
@@ -34,7 +34,7 @@ SOON_S = 15.0
 
 
 @pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
     with secured_kafka(tmp_path_factory.mktemp("secured")) as broker:
         yield broker
 
@@ -43,7 +43,7 @@ def brokers(settings: dict[str, str]) -> Brokers:
     return CommonSettings.load(settings).brokers
 
 
-def by_certificate(secured: Secured, **more: str) -> dict[str, str]:
+def by_certificate(secured: SecuredKafka, **more: str) -> dict[str, str]:
     mutual = secured.authority.sign("mutual")
     return {
         "WAYMARK_KAFKA": secured.certificates,
@@ -55,7 +55,7 @@ def by_certificate(secured: Secured, **more: str) -> dict[str, str]:
     }
 
 
-async def test_every_way_to_come_in_comes_in(secured: Secured) -> None:
+async def test_every_way_to_come_in_comes_in(secured: SecuredKafka) -> None:
     ways = [secured.settings("operator", name) for name in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")]
     for settings in (*ways, by_certificate(secured)):
         place = brokers(settings)
@@ -68,7 +68,7 @@ async def test_every_way_to_come_in_comes_in(secured: Secured) -> None:
 
 
 async def test_a_touchpoint_goes_all_the_way_with_the_least_rights(
-    secured: Secured, database: str, tmp_path: Path
+    secured: SecuredKafka, database: str, tmp_path: Path
 ) -> None:
     await ensure_topics(secured.plain, declared(1))
     await secured.grant()
@@ -78,7 +78,7 @@ async def test_a_touchpoint_goes_all_the_way_with_the_least_rights(
         start(processes, "alerts", secured, database, tmp_path, WAYMARK_ALERTS_PORT=str(alerts_port))
         settings = {**secured.settings("ingest"), "WAYMARK_KAFKA_IDEMPOTENCE": "true"}
         ingest = processes.enter_context(
-            IngestProcess(folder=tmp_path, database=database, bootstrap=secured.users, settings=settings)
+            IngestServer(folder=tmp_path, database=database, bootstrap=secured.users, settings=settings)
         )
         key = make_key(database, "ivr")
         now = time.time()
@@ -119,7 +119,7 @@ def said_in(folder: Path) -> str:
     return "".join(log.read_text() for log in folder.glob("*.log"))
 
 
-def start(processes: ExitStack, name: str, secured: Secured, database: str, folder: Path, **more: str) -> None:
+def start(processes: ExitStack, name: str, secured: SecuredKafka, database: str, folder: Path, **more: str) -> None:
     environ = {"PATH": os.environ["PATH"], "WAYMARK_POSTGRES": database, **secured.settings(name), **more}
     child = ChildProcess(name, [WAYMARK, "serve", name], log=folder / f"{name}.log", env=environ)
     child.start()
@@ -131,7 +131,7 @@ def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess
     return subprocess.run([WAYMARK, *arguments], env=whole, capture_output=True, text=True, timeout=60, check=False)
 
 
-def wrong(secured: Secured, stranger: Authority) -> list[tuple[dict[str, str], str, str]]:
+def wrong(secured: SecuredKafka, stranger: Authority) -> list[tuple[dict[str, str], str, str]]:
     """Settings that cannot work, the variable that is to be named, and a word of what is said of it."""
     good = secured.settings("operator")
     host, _, port = secured.users.partition(":")
@@ -158,7 +158,7 @@ def wrong(secured: Secured, stranger: Authority) -> list[tuple[dict[str, str], s
     ]
 
 
-async def test_every_wrong_setting_is_named_and_not_tried_again(secured: Secured, tmp_path: Path) -> None:
+async def test_every_wrong_setting_is_named_and_not_tried_again(secured: SecuredKafka, tmp_path: Path) -> None:
     for settings, variable, words in wrong(secured, Authority(tmp_path, "stranger")):
         started = time.monotonic()
         trouble = await find_problem(brokers(settings))
@@ -171,7 +171,7 @@ async def test_every_wrong_setting_is_named_and_not_tried_again(secured: Secured
 
 
 @pytest.mark.parametrize("process", ["ingest", "journey", "alerts"])
-def test_a_process_with_a_wrong_password_ends_with_one_line(secured: Secured, database: str, process: str) -> None:
+def test_a_process_with_a_wrong_password_ends_with_one_line(secured: SecuredKafka, database: str, process: str) -> None:
     environ = {**secured.settings(process), "WAYMARK_KAFKA_SASL_PASSWORD": "wrong-word", "WAYMARK_POSTGRES": database}
     environ |= {f"WAYMARK_{name}_PORT": "0" for name in ("INGEST", "JOURNEY", "ALERTS")}
     ended = run("serve", process, environ=environ)
@@ -184,7 +184,7 @@ def test_a_process_with_a_wrong_password_ends_with_one_line(secured: Secured, da
 
 @pytest.mark.parametrize("command", [("topics",), ("dlq", "list"), ("doctor",)])
 def test_a_command_with_a_wrong_password_says_so_in_one_line(
-    secured: Secured, database: str, command: tuple[str, ...]
+    secured: SecuredKafka, database: str, command: tuple[str, ...]
 ) -> None:
     environ = {**secured.settings("operator"), "WAYMARK_KAFKA_SASL_PASSWORD": "wrong-word"}
     ended = run(*command, environ={**environ, "WAYMARK_POSTGRES": database})

@@ -1,52 +1,29 @@
 """A database that repeats a person's data in its errors: no log and no answer of any service does so too."""
 
-import logging
-import sys
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
 import httpx2
 import pytest
-import structlog
 from prometheus_client import CollectorRegistry
 
 from services.journey.api.api_settings import ApiSettings
 from services.journey.api.app import build
 from services.runtime.clock import SystemClock
 from services.runtime.credentials.api_keys import KeyKind, mint
-from services.runtime.postgres.pools import Pool, acquire, close_pool, create_pool
+from services.runtime.postgres.pools import Pool, acquire
 from services.runtime.telemetry import logs
-from tests.integration.alerts_world import Log, a_friction, alerts, make_log
-from tests.integration.ingest_process import IngestProcess
+from tests.fixtures.alerts_service import FrictionLog, a_friction, alerts, make_friction_log
+from tests.fixtures.ingest import IngestServer
 from tests.integration.test_alerts_api import seeded
 from tests.waiting import until
 from waymark.launchers.tansu import TansuBroker
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.usefixtures("restored_logging")]
 
 MARK = "call me at 010-0000-8841"
 A_ROW = "(VALUES ('phone', '+821000008841')) AS row (type, value)"
 UNREADABLE = f"(CASE WHEN now() > 'epoch' THEN '{MARK}' END)"
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    """Logging as it was before."""
-    root = logging.getLogger()
-    handlers, level, hook = list(root.handlers), root.level, sys.excepthook
-    yield
-    sys.excepthook = hook
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    opened = await create_pool(database, application_name="test", size=4)
-    yield opened
-    await close_pool(opened)
 
 
 async def run(database: str, *statements: str) -> None:
@@ -61,7 +38,7 @@ async def run(database: str, *statements: str) -> None:
 async def test_alerts_says_which_constraint_refused_a_note_and_not_the_note(
     database: str, tansu: TansuBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log: Log = await make_log(tansu.bootstrap, tansu.line)
+    log: FrictionLog = await make_friction_log(tansu.bootstrap, tansu.line)
     await seeded(database, a_friction())
     await run(
         database,
@@ -109,7 +86,7 @@ async def test_the_journey_api_says_what_kind_of_value_could_not_be_read_and_not
 async def test_ingest_ends_with_the_kind_of_the_failure_and_not_with_what_stood_in_the_row(
     database: str, broker: str, tmp_path: Path
 ) -> None:
-    process = IngestProcess(folder=tmp_path, database=database, bootstrap=broker)
+    process = IngestServer(folder=tmp_path, database=database, bootstrap=broker)
     await run(
         database,
         "ALTER TABLE ingest.suppressions RENAME TO those",

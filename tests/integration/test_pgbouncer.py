@@ -26,8 +26,8 @@ from services.runtime.postgres.pools import (
     transaction,
 )
 from services.runtime.settings import CommonSettings, SettingsError
-from tests.authority import Authority
-from tests.pgbouncer import PgBouncer
+from tests.fixtures.authority import Authority
+from tests.fixtures.pgbouncer import PgBouncer
 from tests.waiting import until
 from waymark.launchers.postgres import PostgresServer
 from waymark.migrations.migrate import migrate

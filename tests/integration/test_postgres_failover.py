@@ -20,7 +20,7 @@ from services.runtime.postgres.pools import (
     ping,
     transaction,
 )
-from tests.replication import Frozen, ask, demand, promote, several, start_standby
+from tests.fixtures.replication import FrozenServer, ask, demand, promote, several, start_standby
 from tests.waiting import until
 from waymark.launchers.postgres import PostgresServer, StopMode
 
@@ -169,7 +169,7 @@ async def test_a_server_that_hangs_is_left_for_the_next_one_within_the_limit_of_
     async with pool_of(several(first, second), statement_timeout_s=1.0) as pool:
         await occupied(pool, 3)
         await asyncio.to_thread(promote, second)
-        with Frozen(first):
+        with FrozenServer(first):
             began = loop.time()
             assert await until(lambda: written(pool), within=20.0) == second.port
             took = loop.time() - began

@@ -15,8 +15,8 @@ import pytest
 from services.runtime.postgres.pools import acquire, close_pool, create_pool, ping
 from services.runtime.process.startup import DependencyUnavailableError, open_postgres
 from services.runtime.settings import SettingsError
-from tests.authority import Authority
-from tests.tls_postgres import NAME, PASSWORD, TlsPostgres
+from tests.fixtures.authority import Authority
+from tests.fixtures.tls_postgres import NAME, PASSWORD, TlsPostgres
 from waymark.console import CommandError
 from waymark.database import open_transaction
 from waymark.launchers.child_process import free_port

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from services.runtime.clock import new_id
-from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_topics, read_back
+from tests.fixtures.ingest import IngestServer, a_touchpoint, ends, make_topics, read_back
 from waymark.database import open_transaction
 from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
 from waymark.dead_letters.rejections import find_rejections, letters_sent_again
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.local
 class Operator:
     """Looks after the dead letters of one source beside an ingest."""
 
-    def __init__(self, ingest: IngestProcess, database: str, broker: str) -> None:
+    def __init__(self, ingest: IngestServer, database: str, broker: str) -> None:
         self.ingest = ingest
         self.database = database
         self.broker = broker
@@ -84,7 +84,7 @@ class Operator:
 @pytest.fixture
 async def operator(tmp_path: Path, database: str, broker: str) -> Any:
     await make_topics(broker)
-    with IngestProcess(folder=tmp_path, database=database, bootstrap=broker) as ingest:
+    with IngestServer(folder=tmp_path, database=database, bootstrap=broker) as ingest:
         yield Operator(ingest, database, broker)
 
 

@@ -9,7 +9,7 @@ from schemas.documents import dead_letter
 from services.ingest.privacy.suppression_store import PostgresSuppressionStore
 from services.journey.read.lookup import IdentifierReference, parse
 from services.runtime.postgres import pools
-from tests.integration.ingest_process import IngestProcess, a_touchpoint, ends, make_key, make_topics, read_back
+from tests.fixtures.ingest import IngestServer, a_touchpoint, ends, make_key, make_topics, read_back
 from tests.unit.waymark.test_command_line import waymark
 from tests.waiting import until
 from waymark.console import CommandError
@@ -83,7 +83,7 @@ async def test_who_is_put_on_the_list_is_refused_within_seconds_and_taken_again_
     await make_topics(broker)
     own = {"WAYMARK_INGEST_PRIVACY_SECRET": SECRET, "WAYMARK_POSTGRES": database, "WAYMARK_DATA_DIR": str(tmp_path)}
     settings = {"WAYMARK_INGEST_PRIVACY_SECRET": SECRET}
-    with IngestProcess(folder=tmp_path, database=database, bootstrap=broker, settings=settings) as ingest:
+    with IngestServer(folder=tmp_path, database=database, bootstrap=broker, settings=settings) as ingest:
         key = make_key(database, "ivr")
         before = await ends(broker, "touchpoints-rejected")
 
@@ -114,7 +114,7 @@ async def test_a_customer_behind_a_pseudonym_is_found_by_the_clear_identifier(
     await make_topics(broker)
     before = await ends(broker)
     settings = {"WAYMARK_INGEST_PRIVACY": str(policy), "WAYMARK_INGEST_PRIVACY_SECRET": SECRET}
-    with IngestProcess(folder=tmp_path, database=database, bootstrap=broker, settings=settings) as ingest:
+    with IngestServer(folder=tmp_path, database=database, bootstrap=broker, settings=settings) as ingest:
         ingest.post(make_key(database, "ivr"), a_touchpoint("1", customer=PERSON))
     (record,) = await read_back(broker, before)
     published = json.loads(record.value)["customer"]["phone"]["value"]

@@ -25,7 +25,7 @@ from services.ingest.forms.webhooks.mapping.system_files import shipped
 from services.ingest.forms.webhooks.signatures import SignatureFinding, verify
 from services.runtime.credentials.sealing import SecretSealer
 from services.runtime.postgres.pools import close_pool, create_pool
-from tests.integration.ingest_process import IngestProcess, ends, make_topics, read_back
+from tests.fixtures.ingest import IngestServer, ends, make_topics, read_back
 from tests.unit.ingest.webhooks.test_signatures import VECTORS, delivery_of
 from tests.waiting import until
 from waymark.cli import app
@@ -135,7 +135,7 @@ def command(database: str, *words: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def post(process: IngestProcess, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+def post(process: IngestServer, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=10.0)
     try:
         connection.request("POST", path, body, headers)
@@ -151,7 +151,7 @@ async def test_what_the_operator_binds_is_served_by_the_process(broker: str, dat
     settings = {"WAYMARK_INGEST_PUBLIC_URL": "https://waymark.example.com", "WAYMARK_INGEST_SECRET_KEYS": MASTER}
     delivery = delivery_of(TWILIO)
     path = "/v1/sources/twilio-voice/webhook"
-    with IngestProcess(folder=tmp_path, database=database, bootstrap=broker, settings=settings) as process:
+    with IngestServer(folder=tmp_path, database=database, bootstrap=broker, settings=settings) as process:
         assert post(process, path, delivery.body, dict(delivery.headers))[0] == 404
         added = command(database, "add", "twilio-voice", "--system", "twilio_voice", "--secret", "12345", "--json")
         assert (added.returncode, added.stderr) == (0, ""), added.stderr

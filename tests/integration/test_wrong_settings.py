@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.secured_kafka import PASSWORD
-from tests.ports import free_block
+from tests.fixtures.free_ports import free_block
+from tests.fixtures.secured_kafka import PASSWORD
 from waymark.launchers.child_process import free_port
 
 WAYMARK = Path(sys.executable).with_name("waymark")

@@ -19,7 +19,7 @@ from typing import Any, Self
 import psycopg
 
 from schemas.documents.dead_letter import decode
-from tests.integration.ingest_process import IngestProcess, ends, make_topics, read_back
+from tests.fixtures.ingest import IngestServer, ends, make_topics, read_back
 from tests.waiting import until
 from waymark.keys.key_store import SourceSpec, create_source_key
 from waymark.launchers.child_process import ChildProcess, await_ready, free_port
@@ -65,7 +65,7 @@ class Ground:
         )
         self._folder = folder
         self._stack = ExitStack()
-        self._ingest: IngestProcess | None = None
+        self._ingest: IngestServer | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
@@ -89,9 +89,7 @@ class Ground:
             "WAYMARK_INGEST_RETRY_AFTER_S": "1",
             "WAYMARK_INGEST_WRONG_KEYS_PER_MINUTE": "0",
         }
-        process = IngestProcess(
-            folder=self._folder, database=self.database, bootstrap=self.bootstrap, settings=settings
-        )
+        process = IngestServer(folder=self._folder, database=self.database, bootstrap=self.bootstrap, settings=settings)
         self._ingest = self._stack.enter_context(process)
         self._stack.enter_context(self._journey())
 
@@ -106,7 +104,7 @@ class Ground:
         return self._broker.bootstrap
 
     @property
-    def ingest(self) -> IngestProcess:
+    def ingest(self) -> IngestServer:
         """The running ingest."""
         assert self._ingest is not None, "open() comes first"
         return self._ingest

@@ -9,10 +9,10 @@ from services.alerts.issues.model import Issue
 from services.alerts.notify.notification import Notification
 from services.ingest.sources.source import Source
 from services.runtime.kafka.record import ProducerRecord
-from tests.conftest import SteppingClock
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, Response
 from tests.stories.alert_tables import AlertTables
 from tests.stories.journey_tables import JourneyTables
-from tests.unit.ingest.fakes import Bench, Response
 
 SEOUL = timezone(timedelta(hours=9))
 
@@ -28,7 +28,7 @@ class Company:
 
     def __init__(self) -> None:
         self.clock = SteppingClock(at("00:00", day=20))
-        self.ingest = Bench(clock=self.clock)
+        self.ingest = IngestBench(clock=self.clock)
         self.journey = JourneyTables(self.clock)
         self.alerts = AlertTables(self.clock)
         self._keys: dict[str, str] = {}

@@ -16,7 +16,6 @@ import aiohttp
 import orjson
 
 from services.alerts.deliver.retry import DISABLE_AFTER, RETRY_SCHEDULE
-from tests.conftest import SteppingClock
 from tests.faults.alerts_room import Room, friction, open_room, stories
 from tests.faults.checker import Check, verdict
 from tests.faults.fault import Fault, Verdict
@@ -24,7 +23,8 @@ from tests.faults.lab import Lab
 from tests.faults.receivers import Call, Receiver, fine, status
 from tests.faults.sink import is_signed
 from tests.faults.telling import judged, ordered
-from tests.integration.alerts_engine import Engine, an_engine
+from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
+from tests.fixtures.clock import SteppingClock
 from tests.waiting import until
 from waymark.launchers.postgres import PostgresServer
 from waymark.migrations.migrate import migrate
@@ -39,19 +39,19 @@ SELECT min(greatest(d.next_at, e.paused_until)) FROM alerts.deliveries d JOIN al
 
 
 @asynccontextmanager
-async def _timeless(lab: Lab) -> AsyncIterator[tuple[Engine, SteppingClock, Receiver]]:
+async def _timeless(lab: Lab) -> AsyncIterator[tuple[AlertsEngine, SteppingClock, Receiver]]:
     """One replica's parts on a database of its own, a clock that stands still, and a receiver."""
     postgres = PostgresServer(lab.folder / "engines" / "postgres")
     lab.stack.callback(postgres.stop)
     await asyncio.to_thread(postgres.start)
     await asyncio.to_thread(migrate, postgres.url())
     clock = SteppingClock(datetime.now(UTC))
-    async with Receiver(took_all=False) as receiver, an_engine(postgres.url(), clock) as engine:
+    async with Receiver(took_all=False) as receiver, alerts_engine(postgres.url(), clock) as engine:
         _, receiver.secret = await engine.endpoint(receiver.url)
         yield engine, clock, receiver
 
 
-async def _pass(engine: Engine, clock: SteppingClock, *, until_: datetime) -> int:
+async def _pass(engine: AlertsEngine, clock: SteppingClock, *, until_: datetime) -> int:
     """Let time pass, from one due moment to the next; how many there were."""
     steps = 0
     while (due := await engine.value(NEXT_DUE)) is not None and due <= until_:
@@ -62,7 +62,7 @@ async def _pass(engine: Engine, clock: SteppingClock, *, until_: datetime) -> in
     return steps
 
 
-async def _at_rest(engine: Engine, clock: SteppingClock) -> bool:
+async def _at_rest(engine: AlertsEngine, clock: SteppingClock) -> bool:
     """Whether everything due by now was tried, and nothing is under way."""
     due = await engine.value(NEXT_DUE)
     if due is not None and due <= clock.now():
@@ -163,7 +163,7 @@ class _Most:
         return await fine(receiver, call, writer)
 
 
-async def _enable(engine: Engine, endpoint: Any) -> None:
+async def _enable(engine: AlertsEngine, endpoint: Any) -> None:
     from dataclasses import replace
 
     await engine.service.parts.administration.change_endpoint(
@@ -171,7 +171,7 @@ async def _enable(engine: Engine, endpoint: Any) -> None:
     )
 
 
-async def _replay(engine: Engine, clock: SteppingClock, name: str) -> None:
+async def _replay(engine: AlertsEngine, clock: SteppingClock, name: str) -> None:
     from services.alerts.deliver import delivery_store
     from services.runtime.postgres.pools import transaction
 
@@ -180,7 +180,7 @@ async def _replay(engine: Engine, clock: SteppingClock, name: str) -> None:
         await delivery_store.wake(connection)
 
 
-async def _drained(engine: Engine, clock: SteppingClock) -> None:
+async def _drained(engine: AlertsEngine, clock: SteppingClock) -> None:
     async def pending() -> bool:
         due = await engine.value(NEXT_DUE)
         if due is not None and due > clock.now():

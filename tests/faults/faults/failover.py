@@ -13,8 +13,8 @@ from tests.faults.course import Course, Scene, run_course
 from tests.faults.fault import Fault, Verdict
 from tests.faults.fleet import Engines
 from tests.faults.lab import Lab
-from tests.pgbouncer import VARIABLE, PgBouncer
-from tests.replication import ask, demand, promote, several, start_standby
+from tests.fixtures.pgbouncer import VARIABLE, PgBouncer
+from tests.fixtures.replication import ask, demand, promote, several, start_standby
 from waymark.launchers.postgres import PostgresServer, StopMode
 
 WRITES_AGAIN_WITHIN_S = 15.0

@@ -16,7 +16,7 @@ from services.runtime.log.batch import Batch
 from services.runtime.log.claims import Claim, ExaminedClaim
 from services.runtime.log.identity import LogVerdict, Position
 from services.runtime.log.progress import TopicLine
-from tests.conftest import SteppingClock
+from tests.fixtures.clock import SteppingClock
 
 TP = TopicPartition("frictions", 0)
 SETTINGS = ConsumerSettings(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench
 
 
 @pytest.fixture
-async def bench(clock: SteppingClock) -> Bench:
+async def bench(clock: SteppingClock) -> IngestBench:
     """Return the service over fakes, with the default settings and one key."""
-    return await Bench(clock=clock).started()
+    return await IngestBench(clock=clock).started()

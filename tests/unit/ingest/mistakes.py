@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from services.ingest.sources.source import Source, SourceScope
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, Response, a_touchpoint, bench_with
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "ingest-mistakes.md"
 
@@ -29,7 +29,7 @@ class Mistake:
     code: str
     headers: dict[str, str] = field(default_factory=dict)
     before: Any = None
-    key: Callable[[Bench], str] | None = None
+    key: Callable[[IngestBench], str] | None = None
     limits: dict[str, str] = field(default_factory=dict)
 
 

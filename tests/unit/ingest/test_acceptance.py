@@ -25,7 +25,7 @@ from services.ingest.touchpoint.acceptance import (
     accept,
 )
 from services.ingest.touchpoint.contract import read
-from tests.unit.ingest.fakes import NOW, a_touchpoint
+from tests.fixtures.ingest_bench import NOW, a_touchpoint
 
 POLICY = AcceptanceRules(future_tolerance=timedelta(minutes=5), phone_region="KR")
 HOUR = timedelta(hours=1)

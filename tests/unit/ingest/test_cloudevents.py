@@ -7,8 +7,8 @@ import pytest
 
 from services.ingest.forms.cloudevents.event_rules import EventRules, EventRulesError
 from services.ingest.sources.source import Source
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, Response, a_touchpoint
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, Response, a_touchpoint
 
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
@@ -41,13 +41,13 @@ def a_foreign(**members: Any) -> dict[str, Any]:
     )
 
 
-async def send(bench: Bench, event: Any, content_type: str = STRUCTURED, **headers: str) -> Response:
+async def send(bench: IngestBench, event: Any, content_type: str = STRUCTURED, **headers: str) -> Response:
     return await bench.post(event, content_type=content_type, **headers)
 
 
-async def with_rules(clock: SteppingClock, **types: Any) -> Bench:
+async def with_rules(clock: SteppingClock, **types: Any) -> IngestBench:
     """Return a bench whose source has rules for types of events, and a default channel."""
-    bench = Bench(clock=clock)
+    bench = IngestBench(clock=clock)
     source = Source(name="shop", defaults={"channel": "web"}, dialects={"cloudevents": {"types": types}})
     bench.key = bench.keys.add(source)
     return await bench.started()
@@ -56,7 +56,7 @@ async def with_rules(clock: SteppingClock, **types: Any) -> Bench:
 # --- modes -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_touchpoint_comes_out_the_same_however_it_was_sent(bench: Bench) -> None:
+async def test_a_touchpoint_comes_out_the_same_however_it_was_sent(bench: IngestBench) -> None:
     answers = [
         await bench.post(a_touchpoint(id="1", text="안녕")),
         await send(bench, an_event(data=a_touchpoint(id="2", text="안녕"))),
@@ -84,7 +84,7 @@ async def test_a_touchpoint_comes_out_the_same_however_it_was_sent(bench: Bench)
         )
 
 
-async def test_a_batch_is_answered_event_by_event(bench: Bench) -> None:
+async def test_a_batch_is_answered_event_by_event(bench: IngestBench) -> None:
     answer = await send(
         bench,
         [an_event(), an_event(time="late"), 3, an_event(data=a_touchpoint(id="b", channel="pigeon"))],
@@ -97,7 +97,7 @@ async def test_a_batch_is_answered_event_by_event(bench: Bench) -> None:
     assert len(bench.publisher.dead_letters) == 3
 
 
-async def test_an_empty_batch_is_a_batch(bench: Bench) -> None:
+async def test_an_empty_batch_is_a_batch(bench: IngestBench) -> None:
     answer = await send(bench, b" [ ] ", BATCHED)
 
     assert (answer.status, answer.json["results"]) == (202, [])
@@ -120,7 +120,7 @@ async def test_an_empty_batch_is_a_batch(bench: Bench) -> None:
     ],
 )
 async def test_what_is_no_event_at_all_is_refused_whole(
-    bench: Bench, body: bytes, content_type: str, status: int, code: str
+    bench: IngestBench, body: bytes, content_type: str, status: int, code: str
 ) -> None:
     answer = await send(bench, body, content_type)
 
@@ -130,17 +130,17 @@ async def test_what_is_no_event_at_all_is_refused_whole(
 @pytest.mark.parametrize(
     "content_type", [STRUCTURED.upper(), f"{STRUCTURED}; charset=UTF-8", f'{STRUCTURED};charset="utf-8"']
 )
-async def test_the_content_type_is_read_in_any_case_and_with_its_charset(bench: Bench, content_type: str) -> None:
+async def test_the_content_type_is_read_in_any_case_and_with_its_charset(bench: IngestBench, content_type: str) -> None:
     assert (await send(bench, an_event(), content_type)).status == 202
 
 
-async def test_an_event_needs_a_key_like_everything_else(bench: Bench) -> None:
+async def test_an_event_needs_a_key_like_everything_else(bench: IngestBench) -> None:
     answer = await bench.call("POST", [json.dumps(an_event()).encode()], {"content_type": STRUCTURED})
 
     assert (answer.status, answer.json["code"]) == (401, "key_missing")
 
 
-async def test_the_same_event_again_is_a_duplicate_in_whatever_mode(bench: Bench) -> None:
+async def test_the_same_event_again_is_a_duplicate_in_whatever_mode(bench: IngestBench) -> None:
     await send(bench, an_event())
     again = await send(
         bench,
@@ -158,7 +158,7 @@ async def test_the_same_event_again_is_a_duplicate_in_whatever_mode(bench: Bench
 # --- what is said of a wrong one ---------------------------------------------------------------------------------
 
 
-async def test_a_wrong_attribute_is_named_with_the_way_to_mend_it_in_the_callers_language(bench: Bench) -> None:
+async def test_a_wrong_attribute_is_named_with_the_way_to_mend_it_in_the_callers_language(bench: IngestBench) -> None:
     english = await send(bench, an_event(time="2026-11-22T09:15Z"))
     korean = await send(bench, an_event(time="2026-11-22T09:15Z"), accept_language="ko")
 
@@ -167,20 +167,20 @@ async def test_a_wrong_attribute_is_named_with_the_way_to_mend_it_in_the_callers
     assert "초와 시간대" in korean.json["message"]
 
 
-async def test_in_binary_mode_the_header_is_named(bench: Bench) -> None:
+async def test_in_binary_mode_the_header_is_named(bench: IngestBench) -> None:
     answer = await send(bench, a_touchpoint(), "application/json", ce_specversion="1.0", ce_id="1", ce_type="x")
 
     assert [error["path"] for error in answer.results[0]["errors"]] == ["ce-source"]
 
 
 @pytest.mark.parametrize("name", ["ce_id", "ce_source", "ce_type", "ce_specversion"])
-async def test_one_required_header_alone_is_an_event_and_a_wrong_one(bench: Bench, name: str) -> None:
+async def test_one_required_header_alone_is_an_event_and_a_wrong_one(bench: IngestBench, name: str) -> None:
     answer = await send(bench, a_touchpoint(), "application/json", **{name: "1.0"})
 
     assert answer.status == 422
 
 
-async def test_a_dead_letter_of_binary_mode_has_the_attributes_too(bench: Bench) -> None:
+async def test_a_dead_letter_of_binary_mode_has_the_attributes_too(bench: IngestBench) -> None:
     await send(bench, b"{", "application/json", ce_specversion="1.0", ce_id="1", ce_source="/a", ce_type="b")
 
     (letter,) = bench.publisher.dead_letters
@@ -200,7 +200,7 @@ async def test_a_dead_letter_of_binary_mode_has_the_attributes_too(bench: Bench)
     ],
 )
 async def test_an_event_that_is_no_touchpoint_says_why(
-    bench: Bench, members: dict[str, Any], field: str, code: str
+    bench: IngestBench, members: dict[str, Any], field: str, code: str
 ) -> None:
     answer = await send(bench, an_event(**members))
 
@@ -211,7 +211,7 @@ async def test_an_event_that_is_no_touchpoint_says_why(
 # --- native touchpoints in an envelope ---------------------------------------------------------------------------
 
 
-async def test_the_envelope_fills_in_what_the_touchpoint_leaves_out(bench: Bench) -> None:
+async def test_the_envelope_fills_in_what_the_touchpoint_leaves_out(bench: IngestBench) -> None:
     bare = a_touchpoint(id=..., occurred_at=..., customer=...)
     event = an_event(
         data=bare,
@@ -242,14 +242,14 @@ async def test_the_envelope_fills_in_what_the_touchpoint_leaves_out(bench: Bench
     ],
 )
 async def test_a_trace_of_the_event_goes_on_unless_the_request_has_one(
-    bench: Bench, headers: dict[str, str], expected: str
+    bench: IngestBench, headers: dict[str, str], expected: str
 ) -> None:
     await send(bench, an_event(traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01"), **headers)
 
     assert dict(bench.publisher.records[0].headers)["traceparent"].decode().startswith(expected)
 
 
-async def test_what_the_touchpoint_says_itself_counts(bench: Bench) -> None:
+async def test_what_the_touchpoint_says_itself_counts(bench: IngestBench) -> None:
     event = an_event(
         data=a_touchpoint(sequence=1, refs={"correlation_id": "mine"}),
         time="2020-01-01T00:00:00Z",
@@ -269,7 +269,7 @@ async def test_what_the_touchpoint_says_itself_counts(bench: Bench) -> None:
     ("given", "type_"),
     [("email", "email"), ("customerId", "customer_id"), ("customerid", "customer_id"), ("temporaryId", "anonymous_id")],
 )
-async def test_an_identity_type_is_known_by_its_name_elsewhere_too(bench: Bench, given: str, type_: str) -> None:
+async def test_an_identity_type_is_known_by_its_name_elsewhere_too(bench: IngestBench, given: str, type_: str) -> None:
     await send(bench, an_event(data=a_touchpoint(customer=...), identity="a@b.example", identitytype=given))
 
     assert set(bench.publisher.touchpoints[0].customer) == {type_}
@@ -365,7 +365,7 @@ def test_a_dialect_that_makes_no_sense_is_refused(dialect: Any) -> None:
 
 
 async def test_a_dialect_that_went_bad_in_the_table_stops_nobody(clock: SteppingClock) -> None:
-    bench = Bench(clock=clock)
+    bench = IngestBench(clock=clock)
     bench.key = bench.keys.add(Source(name="shop", dialects={"cloudevents": {"types": 3}}))
     await bench.started()
 

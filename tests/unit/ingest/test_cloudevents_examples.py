@@ -6,8 +6,8 @@ from pathlib import Path
 import yaml
 
 from services.ingest.sources.source import Source
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench
 from tests.unit.ingest.test_cloudevents import BATCHED, send
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "cloudevents"
@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "cloudevents"
 
 async def test_the_example_of_a_shop_is_what_it_says(clock: SteppingClock) -> None:
     rules = yaml.safe_load((EXAMPLES / "shop.yaml").read_text(encoding="utf-8"))
-    bench = Bench(clock=clock)
+    bench = IngestBench(clock=clock)
     bench.key = bench.keys.add(Source(name="shop", dialects={"cloudevents": rules}))
     answer = await send(await bench.started(), (EXAMPLES / "order_placed.json").read_bytes())
 
@@ -34,7 +34,7 @@ async def test_the_example_of_a_shop_is_what_it_says(clock: SteppingClock) -> No
 async def test_the_example_of_a_kiosk_is_what_it_says_and_may_be_sent_again(clock: SteppingClock) -> None:
     clock.set(datetime(2026, 11, 22, 0, 15, tzinfo=UTC))
     rules = yaml.safe_load((EXAMPLES / "kiosk.yaml").read_text(encoding="utf-8"))
-    bench = Bench(clock=clock)
+    bench = IngestBench(clock=clock)
     bench.key = bench.keys.add(Source(name="kiosks", dialects={"cloudevents": rules}))
     visit = (EXAMPLES / "kiosk_visit.json").read_bytes()
     first = await send(await bench.started(), visit, BATCHED)

@@ -4,7 +4,7 @@ import pytest
 
 from schemas.documents.touchpoint import IdentifierValue, PostedTouchpoint
 from services.ingest.touchpoint.contract import read
-from tests.unit.ingest.fakes import a_touchpoint
+from tests.fixtures.ingest_bench import a_touchpoint
 
 
 def posted(defaults: dict[str, Any] | None = None, /, **members: Any) -> PostedTouchpoint:

@@ -2,13 +2,13 @@
 
 from schemas.vocabulary import Channel
 from services.ingest.sources.source import Source
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, a_touchpoint
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint
 from tests.unit.ingest.test_cloudevents import BATCHED, a_foreign, an_event, send
 
 
 async def test_a_source_of_one_channel_need_not_say_it_in_any_form(clock: SteppingClock) -> None:
-    bench = Bench(clock=clock)
+    bench = IngestBench(clock=clock)
     bench.key = bench.keys.add(Source(name="shop", channels=frozenset({Channel.WEB})))
     await bench.started()
     native = {name: value for name, value in a_touchpoint(id="1").items() if name != "channel"}
@@ -25,7 +25,7 @@ async def test_a_source_of_one_channel_need_not_say_it_in_any_form(clock: Steppi
 
 
 async def test_a_source_of_two_channels_must_say_which(clock: SteppingClock) -> None:
-    bench = Bench(clock=clock)
+    bench = IngestBench(clock=clock)
     bench.key = bench.keys.add(Source(name="shop", channels=frozenset({Channel.WEB, Channel.APP})))
     await bench.started()
 

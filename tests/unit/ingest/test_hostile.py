@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, Response, a_touchpoint, bench_with
 from tests.waiting import until
 
 MIB = 1024 * 1024
@@ -33,7 +33,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-async def test_a_bomb_is_found_out_before_it_is_held(bench: Bench, name: str) -> None:
+async def test_a_bomb_is_found_out_before_it_is_held(bench: IngestBench, name: str) -> None:
     encoding, make = BOMBS[name]
     bomb = make()
     tracemalloc.start()
@@ -60,7 +60,7 @@ NESTED = {
 
 
 @pytest.mark.parametrize("name", NESTED)
-async def test_nesting_costs_little_and_overflows_nothing(bench: Bench, name: str) -> None:
+async def test_nesting_costs_little_and_overflows_nothing(bench: IngestBench, name: str) -> None:
     begun = time.process_time()
     answer = await bench.post(NESTED[name])
 
@@ -68,7 +68,7 @@ async def test_nesting_costs_little_and_overflows_nothing(bench: Bench, name: st
     assert time.process_time() - begun < 5.0
 
 
-async def test_a_million_members_are_refused_in_time(bench: Bench) -> None:
+async def test_a_million_members_are_refused_in_time(bench: IngestBench) -> None:
     members = ",".join(f'"m{number}":{number}' for number in range(4_000))
     begun = time.process_time()
     answer = await bench.post(b'{"touchpoints":[' + b",".join([b"{%b}" % members.encode()] * 50) + b"]}")
@@ -80,7 +80,7 @@ async def test_a_million_members_are_refused_in_time(bench: Bench) -> None:
 class Slow:
     """A request whose body stops after its first piece, and does not end by itself."""
 
-    def __init__(self, bench: Bench, piece: bytes, **headers: str) -> None:
+    def __init__(self, bench: IngestBench, piece: bytes, **headers: str) -> None:
         self._call = bench.call("POST", [piece], headers, ends=False)
 
     def start(self) -> asyncio.Task[Response]:

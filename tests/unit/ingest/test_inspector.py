@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from services.ingest.inspector import masking
 from services.ingest.sources.source import Source, SourceScope
 from services.runtime.credentials.api_keys import KeyKind
-from tests.unit.ingest.fakes import Bench, a_touchpoint
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
 
 
-async def entries(bench: Bench, query: str = "", **headers: str) -> list[dict[str, Any]]:
+async def entries(bench: IngestBench, query: str = "", **headers: str) -> list[dict[str, Any]]:
     answer = await bench.inspect(query, **headers)
     assert answer.status == 200, answer.json
     found: list[dict[str, Any]] = answer.json["entries"]
@@ -26,7 +26,7 @@ async def entries(bench: Bench, query: str = "", **headers: str) -> list[dict[st
 # --- what is shown -----------------------------------------------------------------------------------------------
 
 
-async def test_an_accepted_touchpoint_is_shown_as_it_was_published_with_its_person_masked(bench: Bench) -> None:
+async def test_an_accepted_touchpoint_is_shown_as_it_was_published_with_its_person_masked(bench: IngestBench) -> None:
     await bench.post(
         a_touchpoint(text="다시 전화했어요", refs={"case_id": "T-77"}, customer={"phone": "010-1234-5678"})
     )
@@ -44,7 +44,7 @@ async def test_an_accepted_touchpoint_is_shown_as_it_was_published_with_its_pers
 
 
 async def test_a_rejected_touchpoint_is_shown_with_its_fault_the_shape_of_what_stood_there_and_the_cure(
-    bench: Bench,
+    bench: IngestBench,
 ) -> None:
     await bench.post(a_touchpoint(occurred_at="2026-11-22 09:14:00", channel="fax"))
 
@@ -58,7 +58,7 @@ async def test_a_rejected_touchpoint_is_shown_with_its_fault_the_shape_of_what_s
     assert "became" not in seen
 
 
-async def test_a_request_that_is_refused_as_a_whole_is_shown_too(bench: Bench) -> None:
+async def test_a_request_that_is_refused_as_a_whole_is_shown_too(bench: IngestBench) -> None:
     await bench.post(b"id=1", content_type="application/x-www-form-urlencoded")
 
     (seen,) = await entries(bench)
@@ -71,7 +71,7 @@ async def test_a_request_that_is_refused_as_a_whole_is_shown_too(bench: Bench) -
     }
 
 
-async def test_duplicates_and_what_kafka_did_not_take_are_shown(bench: Bench) -> None:
+async def test_duplicates_and_what_kafka_did_not_take_are_shown(bench: IngestBench) -> None:
     await bench.post(a_touchpoint())
     await bench.post(a_touchpoint())
     bench.publisher.refuse = {"touchpoints"}
@@ -84,7 +84,7 @@ async def test_duplicates_and_what_kafka_did_not_take_are_shown(bench: Bench) ->
     ]
 
 
-async def test_the_sentences_are_those_of_the_answer_in_the_language_asked_for(bench: Bench) -> None:
+async def test_the_sentences_are_those_of_the_answer_in_the_language_asked_for(bench: IngestBench) -> None:
     answer = await bench.post(a_touchpoint(replay=True), accept_language="ko")
 
     (seen,) = await entries(bench, accept_language="ko")
@@ -95,7 +95,7 @@ async def test_the_sentences_are_those_of_the_answer_in_the_language_asked_for(b
     ]
 
 
-async def test_an_identifier_that_was_left_out_is_warned_of_with_its_shape(bench: Bench) -> None:
+async def test_an_identifier_that_was_left_out_is_warned_of_with_its_shape(bench: IngestBench) -> None:
     await bench.post(a_touchpoint(customer={"phone": "1588-1234"}))
 
     (seen,) = await entries(bench)
@@ -120,7 +120,9 @@ ODD = [
 
 
 @pytest.mark.parametrize("members", ODD)
-async def test_no_value_that_was_sent_is_ever_shown_wherever_it_stood(bench: Bench, members: dict[str, Any]) -> None:
+async def test_no_value_that_was_sent_is_ever_shown_wherever_it_stood(
+    bench: IngestBench, members: dict[str, Any]
+) -> None:
     await bench.post(a_touchpoint(**{"customer": {"email": SECRET, "customer_id": SECRET}, **members}))
     await bench.post(a_touchpoint(**members), content_type=f"text/{SECRET}; name={SECRET}")
     await bench.post(f"not JSON {SECRET}".encode())
@@ -157,7 +159,7 @@ def test_a_structure_of_anything_can_be_written_as_json(document: Any) -> None:
 # --- looking for something ---------------------------------------------------------------------------------------
 
 
-async def test_entries_are_filtered_by_outcome_code_and_id(bench: Bench) -> None:
+async def test_entries_are_filtered_by_outcome_code_and_id(bench: IngestBench) -> None:
     await bench.post([a_touchpoint(id="1"), a_touchpoint(id="2", channel="fax"), 7, a_touchpoint(id="4", replay=True)])
 
     assert [seen["id"] for seen in await entries(bench, "outcome=accepted")] == ["1"]
@@ -170,7 +172,7 @@ async def test_entries_are_filtered_by_outcome_code_and_id(bench: Bench) -> None
     assert [seen["outcome"] for seen in await entries(bench, "id=4")] == ["rejected"]
 
 
-async def test_a_cursor_goes_through_all_of_them_once_and_ends(bench: Bench) -> None:
+async def test_a_cursor_goes_through_all_of_them_once_and_ends(bench: IngestBench) -> None:
     for number in range(7):
         await bench.post([a_touchpoint(id=f"{number}-{at}") for at in range(3)])
     found: list[str] = []
@@ -189,7 +191,7 @@ async def test_a_cursor_goes_through_all_of_them_once_and_ends(bench: Bench) -> 
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=201", "limit=x", "outcome=lost", "cursor=nonsense", "colour=red", "limit=%FF"]
 )
-async def test_a_query_that_makes_no_sense_is_400_and_says_what_does(bench: Bench, query: str) -> None:
+async def test_a_query_that_makes_no_sense_is_400_and_says_what_does(bench: IngestBench, query: str) -> None:
     answer = await bench.inspect(query)
 
     assert (answer.status, answer.json["code"]) == (400, "invalid_query")
@@ -199,7 +201,7 @@ async def test_a_query_that_makes_no_sense_is_400_and_says_what_does(bench: Benc
 # --- who may look ------------------------------------------------------------------------------------------------
 
 
-async def test_a_source_sees_its_own_and_nobody_elses(bench: Bench) -> None:
+async def test_a_source_sees_its_own_and_nobody_elses(bench: IngestBench) -> None:
     await bench.post(a_touchpoint(id="mine"))
     other = bench.keys.add(Source(name="web"))
 
@@ -208,7 +210,7 @@ async def test_a_source_sees_its_own_and_nobody_elses(bench: Bench) -> None:
     assert (asked.status, asked.json["code"]) == (403, "inspect_not_allowed")
 
 
-async def test_a_key_without_the_scope_sees_nothing(bench: Bench) -> None:
+async def test_a_key_without_the_scope_sees_nothing(bench: IngestBench) -> None:
     public = bench.keys.add(Source(name="web", scopes=frozenset({SourceScope.WRITE})))
 
     answer = await bench.inspect(key=public.text)
@@ -217,7 +219,7 @@ async def test_a_key_without_the_scope_sees_nothing(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyKind.READER, KeyKind.AGENT, KeyKind.ADMIN])
-async def test_an_operator_sees_every_source_and_strangers(bench: Bench, kind: KeyKind) -> None:
+async def test_an_operator_sees_every_source_and_strangers(bench: IngestBench, kind: KeyKind) -> None:
     await bench.post(a_touchpoint(id="of ivr"))
     await bench.call("POST", [b"{}"], {"authorization": "Bearer nonsense"})
     operator = bench.keys.add_operator(kind)
@@ -230,11 +232,11 @@ async def test_an_operator_sees_every_source_and_strangers(bench: Bench, kind: K
 
 
 @pytest.mark.parametrize("key", ["nonsense", "wm_src_000000000000_00", "wm_reader_000000000000_00"])
-async def test_without_a_valid_key_nothing_is_shown(bench: Bench, key: str) -> None:
+async def test_without_a_valid_key_nothing_is_shown(bench: IngestBench, key: str) -> None:
     assert (await bench.inspect(key=key)).status == 401
 
 
-async def test_an_operator_is_told_when_keys_cannot_be_checked(bench: Bench) -> None:
+async def test_an_operator_is_told_when_keys_cannot_be_checked(bench: IngestBench) -> None:
     operator = bench.keys.add_operator()
     bench.keys.away = True
 
@@ -247,7 +249,9 @@ async def test_an_operator_is_told_when_keys_cannot_be_checked(bench: Bench) -> 
 
 
 @pytest.mark.parametrize("path", ["/inspector", "/inspector/inspector.css", "/inspector/inspector.js"])
-async def test_the_page_comes_from_the_package_and_may_load_nothing_from_elsewhere(bench: Bench, path: str) -> None:
+async def test_the_page_comes_from_the_package_and_may_load_nothing_from_elsewhere(
+    bench: IngestBench, path: str
+) -> None:
     answer = await bench.call("GET", [b""], {}, at=path)
 
     assert answer.status == 200
@@ -261,14 +265,14 @@ async def test_the_page_comes_from_the_package_and_may_load_nothing_from_elsewhe
 # --- the way to it -----------------------------------------------------------------------------------------------
 
 
-async def test_a_browser_at_the_front_door_is_led_to_the_inspector(bench: Bench) -> None:
+async def test_a_browser_at_the_front_door_is_led_to_the_inspector(bench: IngestBench) -> None:
     answer = await bench.call("GET", [b""], {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}, at="/")
 
     assert (answer.status, answer.headers["location"]) == (303, "inspector")
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", ""])
-async def test_a_program_at_the_front_door_is_told_the_addresses(bench: Bench, accept: str) -> None:
+async def test_a_program_at_the_front_door_is_told_the_addresses(bench: IngestBench, accept: str) -> None:
     answer = await bench.call("GET", [b""], {"accept": accept}, at="/")
 
     assert answer.status == 200

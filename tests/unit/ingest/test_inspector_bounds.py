@@ -9,13 +9,13 @@ from services.ingest.inspector.logbook import Logbook, LogbookLimits, RecordedRe
 from services.ingest.reasons import ItemOutcome, RequestRefusal, TouchpointRejection
 from services.ingest.results.item_result import ItemResult
 from services.runtime.kafka.record import ProducerRecord
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint, bench_with
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
 
 
-async def entries(bench: Bench, query: str = "", **headers: str) -> list[dict[str, Any]]:
+async def entries(bench: IngestBench, query: str = "", **headers: str) -> list[dict[str, Any]]:
     answer = await bench.inspect(query, **headers)
     assert answer.status == 200, answer.json
     found: list[dict[str, Any]] = answer.json["entries"]

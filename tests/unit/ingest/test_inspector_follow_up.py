@@ -9,7 +9,7 @@ import pytest
 from services.ingest.inspector.follow_up import JourneyUnreachableError, LaterOutcome, ReportedOutcome
 from services.ingest.sources.source import Source
 from services.runtime.credentials.api_keys import KeyKind
-from tests.unit.ingest.fakes import Bench, a_touchpoint
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint
 from tests.unit.ingest.test_inspector_stream import Watching
 from tests.waiting import until
 
@@ -32,11 +32,11 @@ class Journey:
         return [ReportedOutcome(outcome=fate, code=code) for fate, code in told]
 
 
-async def listing(bench: Bench, **headers: str) -> Any:
+async def listing(bench: IngestBench, **headers: str) -> Any:
     return (await bench.inspect("", **headers)).json
 
 
-async def test_what_became_of_each_accepted_touchpoint_is_shown(bench: Bench) -> None:
+async def test_what_became_of_each_accepted_touchpoint_is_shown(bench: IngestBench) -> None:
     bench.service.inspector.follow_up.ask_from(
         journey := Journey(
             a=(LaterOutcome.APPLIED, None),
@@ -64,7 +64,7 @@ async def test_what_became_of_each_accepted_touchpoint_is_shown(bench: Bench) ->
     assert journey.asked[-1] == ["ivr/d"]  # the others are settled
 
 
-async def test_it_is_said_in_korean_to_who_prefers_it(bench: Bench) -> None:
+async def test_it_is_said_in_korean_to_who_prefers_it(bench: IngestBench) -> None:
     bench.service.inspector.follow_up.ask_from(Journey(a=(LaterOutcome.LATE, None)))
     await bench.post(a_touchpoint(id="a"))
 
@@ -73,7 +73,7 @@ async def test_it_is_said_in_korean_to_who_prefers_it(bench: Bench) -> None:
     assert seen["later"]["message"].startswith("이력으로만 저장했습니다")
 
 
-async def test_a_journey_service_that_is_away_is_said_and_nothing_is_made_up(bench: Bench) -> None:
+async def test_a_journey_service_that_is_away_is_said_and_nothing_is_made_up(bench: IngestBench) -> None:
     bench.service.inspector.follow_up.ask_from(journey := Journey(a=(LaterOutcome.APPLIED, None)))
     journey.away = True
     await bench.post(a_touchpoint(id="a"))
@@ -88,7 +88,7 @@ async def test_a_journey_service_that_is_away_is_said_and_nothing_is_made_up(ben
     assert len(journey.asked) == 1  # looking again does not wait for it again
 
 
-async def test_where_nobody_can_be_asked_nothing_is_said(bench: Bench) -> None:
+async def test_where_nobody_can_be_asked_nothing_is_said(bench: IngestBench) -> None:
     await bench.post(a_touchpoint(id="a"))
 
     found = await listing(bench)
@@ -97,7 +97,7 @@ async def test_where_nobody_can_be_asked_nothing_is_said(bench: Bench) -> None:
     assert "later" not in found["entries"][0]
 
 
-async def test_a_source_asks_about_its_own_touchpoints_alone(bench: Bench) -> None:
+async def test_a_source_asks_about_its_own_touchpoints_alone(bench: IngestBench) -> None:
     bench.service.inspector.follow_up.ask_from(journey := Journey())
     other = bench.keys.add(Source(name="crm"))
     await bench.service.sources.refresh()
@@ -112,14 +112,14 @@ async def test_a_source_asks_about_its_own_touchpoints_alone(bench: Bench) -> No
     assert sorted(journey.asked[-1]) == ["crm/a", "ivr/a"]
 
 
-async def test_nobody_is_asked_before_somebody_looks(bench: Bench) -> None:
+async def test_nobody_is_asked_before_somebody_looks(bench: IngestBench) -> None:
     bench.service.inspector.follow_up.ask_from(journey := Journey())
     await bench.post([a_touchpoint(id=id_) for id_ in "abc"])
 
     assert journey.asked == []
 
 
-async def test_a_watcher_is_told_what_becomes_of_what_was_shown(bench: Bench) -> None:
+async def test_a_watcher_is_told_what_becomes_of_what_was_shown(bench: IngestBench) -> None:
     bench.service.inspector.follow_up.ask_from(journey := Journey())
     await bench.post(a_touchpoint(id="before"))
     async with Watching(bench) as watching:
@@ -135,7 +135,7 @@ async def test_a_watcher_is_told_what_becomes_of_what_was_shown(bench: Bench) ->
 
 
 @pytest.mark.parametrize("fate", list(LaterOutcome))
-async def test_every_outcome_has_its_words_in_both_languages(bench: Bench, fate: LaterOutcome) -> None:
+async def test_every_outcome_has_its_words_in_both_languages(bench: IngestBench, fate: LaterOutcome) -> None:
     bench.service.inspector.follow_up.ask_from(Journey(a=(fate, None)))
     await bench.post(a_touchpoint(id="a"))
 

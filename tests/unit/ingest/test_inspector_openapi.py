@@ -5,7 +5,7 @@ import pytest
 
 from services.ingest.inspector import inspector_openapi
 from services.ingest.reasons import STATUS, RequestRefusal
-from tests.unit.ingest.fakes import Bench, a_touchpoint
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint
 
 EXAMPLES = [
     pytest.param(status, content["schema"], example["value"], id=f"{operation['operationId']} {status} {name}")
@@ -23,14 +23,14 @@ def test_every_example_keeps_its_schema(status: int, schema: dict[str, Any], exa
         assert (example["status"], STATUS[RequestRefusal(example["code"])]) == (status, status)
 
 
-async def test_both_operations_are_documented_as_get(bench: Bench) -> None:
+async def test_both_operations_are_documented_as_get(bench: IngestBench) -> None:
     paths = (await bench.call("GET", [b""], {}, at="/openapi.json")).json["paths"]
 
     assert list(paths["/v1/inspector"]) == list(paths["/v1/inspector/stream"]) == ["get"]
     assert not any(path.startswith("/inspector") for path in paths)
 
 
-async def test_a_real_answer_keeps_the_documented_schema(bench: Bench) -> None:
+async def test_a_real_answer_keeps_the_documented_schema(bench: IngestBench) -> None:
     await bench.post([a_touchpoint(), a_touchpoint(id="2", channel="fax", customer={"phone": "114"}), 7])
     await bench.post(b"")
 

@@ -9,8 +9,8 @@ import pytest
 
 from schemas.documents import dead_letter
 from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage, preserve
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint, bench_with
 from tests.waiting import until
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
 class Watching:
     """A client of the stream that reads what comes until it leaves."""
 
-    def __init__(self, bench: Bench, query: str = "", **headers: str) -> None:
+    def __init__(self, bench: IngestBench, query: str = "", **headers: str) -> None:
         self.text = ""
         self.status = 0
         self._bench = bench
@@ -77,7 +77,7 @@ class Watching:
         await self._bench.app(scope, receive, send)
 
 
-async def test_what_comes_is_told_at_once_and_masked(bench: Bench) -> None:
+async def test_what_comes_is_told_at_once_and_masked(bench: IngestBench) -> None:
     async with Watching(bench) as watching:
         await bench.post([a_touchpoint(id="1"), a_touchpoint(id="2", channel="fax")])
         await until(lambda: len(watching.events) == 2, within=5)
@@ -88,7 +88,7 @@ async def test_what_comes_is_told_at_once_and_masked(bench: Bench) -> None:
     assert bench.service.inspector.logbook.watchers == 0
 
 
-async def test_a_stream_goes_on_where_it_was_left(bench: Bench) -> None:
+async def test_a_stream_goes_on_where_it_was_left(bench: IngestBench) -> None:
     async with Watching(bench) as watching:
         await bench.post(a_touchpoint(id="1"))
         await until(lambda: len(watching.events) == 1, within=5)
@@ -100,7 +100,7 @@ async def test_a_stream_goes_on_where_it_was_left(bench: Bench) -> None:
     assert [seen["id"] for _, seen in again.events] == ["2"]
 
 
-async def test_an_id_of_another_replica_starts_anew_and_says_so(bench: Bench) -> None:
+async def test_an_id_of_another_replica_starts_anew_and_says_so(bench: IngestBench) -> None:
     await bench.post(a_touchpoint(id="1"))
     async with Watching(bench, last_event_id="elsewhere-12-0") as watching:
         await until(lambda: bool(watching.events), within=5)
@@ -108,7 +108,7 @@ async def test_an_id_of_another_replica_starts_anew_and_says_so(bench: Bench) ->
     assert watching.events == [("resync", {})]
 
 
-async def test_a_stream_shows_what_its_filters_ask_for(bench: Bench) -> None:
+async def test_a_stream_shows_what_its_filters_ask_for(bench: IngestBench) -> None:
     async with Watching(bench, "outcome=rejected") as watching:
         await bench.post([a_touchpoint(id="1"), a_touchpoint(id="2", channel="fax")])
         await until(lambda: bool(watching.events), within=5)
@@ -116,7 +116,7 @@ async def test_a_stream_shows_what_its_filters_ask_for(bench: Bench) -> None:
     assert [name for name, _ in watching.events] == ["rejected"]
 
 
-async def test_of_a_busy_source_the_newest_are_shown_and_the_rest_counted(bench: Bench) -> None:
+async def test_of_a_busy_source_the_newest_are_shown_and_the_rest_counted(bench: IngestBench) -> None:
     async with Watching(bench) as watching:
         for number in range(3):
             await bench.post([a_touchpoint(id=f"{number}-{at}") for at in range(60)])
@@ -139,7 +139,7 @@ async def test_no_more_watch_than_there_is_room_for(clock: SteppingClock) -> Non
         assert again.status == 200
 
 
-async def test_a_client_that_does_not_read_is_let_go(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_read_is_let_go(bench: IngestBench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.ingest.http.exchange._UNREAD_S", 0.05)
     async with Watching(bench) as watching:
         watching.stuck.clear()
@@ -147,7 +147,7 @@ async def test_a_client_that_does_not_read_is_let_go(bench: Bench, monkeypatch: 
         await until(lambda: bench.service.inspector.streams == 0, within=5)
 
 
-async def test_streams_end_when_the_process_does(bench: Bench) -> None:
+async def test_streams_end_when_the_process_does(bench: IngestBench) -> None:
     async with Watching(bench) as watching:
         bench.health.draining = True
         await until(lambda: "event: bye" in watching.text, within=5)
@@ -193,7 +193,7 @@ def a_letter(source: str, **headers: str) -> DeadLetterDocument:
     )
 
 
-async def test_what_other_replicas_rejected_is_shown_once_in_the_language_asked_for(bench: Bench) -> None:
+async def test_what_other_replicas_rejected_is_shown_once_in_the_language_asked_for(bench: IngestBench) -> None:
     inspector = bench.service.inspector
     letters = [a_letter("ivr"), a_letter("web"), a_letter("ivr", replica=inspector.replica)]
     tail = FakeTail([*map(dead_letter.encode, letters), b"nonsense"])
@@ -215,7 +215,7 @@ async def test_what_other_replicas_rejected_is_shown_once_in_the_language_asked_
 
 
 async def test_without_kafka_the_listing_says_that_it_is_of_this_replica_alone(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: IngestBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.ingest.inspector.other_replicas._PATIENCE_S", 0.05)
 
@@ -230,7 +230,7 @@ async def test_without_kafka_the_listing_says_that_it_is_of_this_replica_alone(
         reading.cancel()
 
 
-async def test_every_letter_says_which_replica_wrote_it(bench: Bench) -> None:
+async def test_every_letter_says_which_replica_wrote_it(bench: IngestBench) -> None:
     await bench.post(a_touchpoint(channel="fax"))
 
     (letter,) = bench.publisher.dead_letters

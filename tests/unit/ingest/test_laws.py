@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from schemas import validation
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, Response, a_touchpoint
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, Response, a_touchpoint
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
@@ -52,8 +52,8 @@ plausible = st.builds(
 quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-async def answered(document: bytes) -> tuple[Bench, Response]:
-    bench = await Bench(clock=SteppingClock(datetime(2026, 11, 22, 0, 15, tzinfo=UTC))).started()
+async def answered(document: bytes) -> tuple[IngestBench, Response]:
+    bench = await IngestBench(clock=SteppingClock(datetime(2026, 11, 22, 0, 15, tzinfo=UTC))).started()
     answer = await bench.post(document)
     assert answer.status in {202, 207, 400, 413, 422}, answer.body
     assert isinstance(answer.json, dict)

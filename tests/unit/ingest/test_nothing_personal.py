@@ -20,8 +20,8 @@ from prometheus_client import generate_latest
 from schemas.documents import dead_letter
 from services.ingest.sources.source import Source, SourceScope
 from services.runtime.telemetry.logs import configure
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, Response, a_touchpoint, bench_with
 from tests.unit.ingest.test_suppressions import ListInMemory
 
 MARK = "Zq7Marked"
@@ -121,7 +121,7 @@ SEGMENT = [
 class Watched:
     """A bench, and everything it said so far that is not the topic itself."""
 
-    def __init__(self, bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, bench: IngestBench, capsys: pytest.CaptureFixture[str]) -> None:
         self.bench = bench
         self._capsys = capsys
 
@@ -163,7 +163,7 @@ async def watched(debugging: None, clock: SteppingClock, capsys: pytest.CaptureF
     return Watched(await bench.started(), capsys)
 
 
-async def in_both_languages(bench: Bench, document: Any, **headers: str) -> list[Response]:
+async def in_both_languages(bench: IngestBench, document: Any, **headers: str) -> list[Response]:
     return [await bench.post(document, accept_language=language, **headers) for language in ("en", "ko")]
 
 

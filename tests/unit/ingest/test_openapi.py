@@ -7,7 +7,7 @@ from schemas.languages import Language
 from services.ingest.forms.native import native_openapi
 from services.ingest.reasons import STATUS, RequestRefusal
 from services.ingest.results.messages import say
-from tests.unit.ingest.fakes import Bench
+from tests.fixtures.ingest_bench import IngestBench
 
 RESPONSES: dict[int, Any] = native_openapi.OPERATION["responses"]
 EXAMPLES = [
@@ -18,7 +18,7 @@ EXAMPLES = [
 ]
 
 
-async def test_the_operation_is_documented_and_the_docs_stand(bench: Bench) -> None:
+async def test_the_operation_is_documented_and_the_docs_stand(bench: IngestBench) -> None:
     document = (await bench.call("GET", [b""], {}, at="/openapi.json")).json
     operation = document["paths"]["/v1/touchpoints"]["post"]
 
@@ -40,7 +40,7 @@ def test_every_status_of_a_refusal_is_documented() -> None:
 
 
 @pytest.mark.parametrize("name", ["one", "many"])
-async def test_the_examples_of_requests_are_accepted(bench: Bench, name: str) -> None:
+async def test_the_examples_of_requests_are_accepted(bench: IngestBench, name: str) -> None:
     content = native_openapi.OPERATION["requestBody"]["content"]["application/json"]
     answer = await bench.post(content["examples"][name]["value"])
 
@@ -53,7 +53,7 @@ async def test_the_examples_of_requests_are_accepted(bench: Bench, name: str) ->
     [("application/cloudevents+json", "event"), ("application/cloudevents-batch+json", "batch")],
 )
 async def test_the_examples_of_cloudevents_are_accepted_and_keep_their_schema(
-    bench: Bench, content_type: str, name: str
+    bench: IngestBench, content_type: str, name: str
 ) -> None:
     content = native_openapi.OPERATION["requestBody"]["content"][content_type]
     example = content["examples"][name]["value"]
@@ -63,13 +63,13 @@ async def test_the_examples_of_cloudevents_are_accepted_and_keep_their_schema(
     jsonschema_rs.validate(content["schema"], example)
 
 
-async def test_the_example_of_a_refused_batch_is_the_services_own_answer(bench: Bench) -> None:
+async def test_the_example_of_a_refused_batch_is_the_services_own_answer(bench: IngestBench) -> None:
     answer = await bench.post({}, content_type="application/cloudevents-batch+json")
 
     assert answer.json == RESPONSES[400]["content"]["application/problem+json"]["examples"]["batch"]["value"]
 
 
-async def test_a_real_mixed_answer_keeps_the_documented_schema(bench: Bench) -> None:
+async def test_a_real_mixed_answer_keeps_the_documented_schema(bench: IngestBench) -> None:
     bench.publisher.refuse = {"touchpoints"}
     answer = await bench.post([native_openapi.EXAMPLE, {**native_openapi.EXAMPLE, "customer": {"phone": "114"}}, 3])
 

@@ -16,7 +16,7 @@ from services.ingest.privacy.policy_applier import PolicyApplier
 from services.ingest.privacy.value_sealing import ValueSealer, is_sealed
 from services.ingest.reasons import TouchpointRejection
 from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, DroppedIdentifier, RejectedTouchpoint
-from tests.unit.ingest.fakes import NOW
+from tests.fixtures.ingest_bench import NOW
 
 SECRET = b"a-secret-for-pseudonyms-that-is-long-enough"
 SEALER = ValueSealer(("a-key-for-what-is-encrypted-long-enough",))

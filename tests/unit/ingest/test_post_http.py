@@ -10,8 +10,8 @@ import pytest
 
 from schemas import validation
 from services.ingest.sources.source import Source
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint, bench_with
 from tests.waiting import until
 
 # --- keys --------------------------------------------------------------------------------------------------------
@@ -32,14 +32,14 @@ def _basic(text: str) -> str:
         pytest.param(lambda key: {"x-write-key": f"{key}:secret"}, id="X-Write-Key before a colon"),
     ],
 )
-async def test_a_key_is_taken_from_a_header(bench: Bench, headers: Any) -> None:
+async def test_a_key_is_taken_from_a_header(bench: IngestBench, headers: Any) -> None:
     answer = await bench.call("POST", [json.dumps(a_touchpoint()).encode()], headers(bench.key.text))
 
     assert answer.status == 202
 
 
 @pytest.mark.parametrize("many", [True, False])
-async def test_a_key_is_taken_from_the_body(bench: Bench, many: bool) -> None:
+async def test_a_key_is_taken_from_the_body(bench: IngestBench, many: bool) -> None:
     document = {"touchpoints": [a_touchpoint()]} if many else a_touchpoint()
     answer = await bench.call("POST", [json.dumps({**document, "writeKey": bench.key.text}).encode()], {})
 
@@ -58,7 +58,7 @@ async def test_a_key_is_taken_from_the_body(bench: Bench, many: bool) -> None:
         pytest.param({"x-write-key": "\xff\xfe"}, "key_invalid", id="not ASCII"),
     ],
 )
-async def test_without_a_valid_key_it_is_401(bench: Bench, headers: dict[str, str], code: str) -> None:
+async def test_without_a_valid_key_it_is_401(bench: IngestBench, headers: dict[str, str], code: str) -> None:
     answer = await bench.call("POST", [json.dumps(a_touchpoint()).encode()], headers)
 
     assert (answer.status, answer.json["code"]) == (401, code)
@@ -66,7 +66,7 @@ async def test_without_a_valid_key_it_is_401(bench: Bench, headers: dict[str, st
     assert bench.publisher.records == []
 
 
-async def test_a_key_of_another_secret_or_kind_is_unknown(bench: Bench) -> None:
+async def test_a_key_of_another_secret_or_kind_is_unknown(bench: IngestBench) -> None:
     key = bench.key.text
     for wrong in (key[:-1] + ("0" if key[-1] != "0" else "1"), key.replace("wm_src_", "wm_admin_")):
         answer = await bench.call("POST", [b"{}"], {"authorization": f"Bearer {wrong}"})
@@ -74,14 +74,14 @@ async def test_a_key_of_another_secret_or_kind_is_unknown(bench: Bench) -> None:
 
 
 async def test_a_disabled_source_is_403(clock: SteppingClock) -> None:
-    bench = Bench(clock=clock)
+    bench = IngestBench(clock=clock)
     bench.key = bench.keys.add(Source(name="old", disabled=True))
     answer = await (await bench.started()).post(a_touchpoint())
 
     assert (answer.status, answer.json["code"]) == (403, "source_disabled")
 
 
-async def test_an_outage_of_the_database_stops_nobody_who_was_known(bench: Bench) -> None:
+async def test_an_outage_of_the_database_stops_nobody_who_was_known(bench: IngestBench) -> None:
     bench.keys.away = True
     known = await bench.post(a_touchpoint())
     unknown = await bench.call("POST", [b"{}"], {"authorization": f"Bearer wm_src_{'0' * 12}_{'0' * 64}"})
@@ -94,13 +94,13 @@ async def test_an_outage_of_the_database_stops_nobody_who_was_known(bench: Bench
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
-async def test_any_other_method_is_405_with_allow(bench: Bench, method: str) -> None:
+async def test_any_other_method_is_405_with_allow(bench: IngestBench, method: str) -> None:
     answer = await bench.call(method, [b""], {})
 
     assert (answer.status, answer.headers["allow"]) == (405, "OPTIONS, POST")
 
 
-async def test_options_says_what_may_be_asked(bench: Bench) -> None:
+async def test_options_says_what_may_be_asked(bench: IngestBench) -> None:
     answer = await bench.call("OPTIONS", [b""], {})
 
     assert (answer.status, answer.headers["allow"], answer.body) == (204, "OPTIONS, POST", b"")
@@ -120,13 +120,15 @@ async def test_options_says_what_may_be_asked(bench: Bench) -> None:
         ("nonsense", 415),
     ],
 )
-async def test_json_in_utf8_is_taken_and_a_missing_type_tolerated(bench: Bench, content_type: str, status: int) -> None:
+async def test_json_in_utf8_is_taken_and_a_missing_type_tolerated(
+    bench: IngestBench, content_type: str, status: int
+) -> None:
     headers = {"content_type": content_type} if content_type else {}
 
     assert (await bench.post(a_touchpoint(), **headers)).status == status
 
 
-async def test_a_gzipped_body_in_pieces_is_taken(bench: Bench) -> None:
+async def test_a_gzipped_body_in_pieces_is_taken(bench: IngestBench) -> None:
     packed = gzip.compress(json.dumps([a_touchpoint(id=str(at)) for at in range(50)]).encode())
     headers = {"authorization": f"Bearer {bench.key.text}", "content-encoding": "gzip"}
     answer = await bench.call("POST", [packed[:10], packed[10:]], headers)
@@ -134,7 +136,7 @@ async def test_a_gzipped_body_in_pieces_is_taken(bench: Bench) -> None:
     assert answer.json["accepted"] == 50
 
 
-async def test_a_body_of_nearly_the_limit_is_taken(bench: Bench) -> None:
+async def test_a_body_of_nearly_the_limit_is_taken(bench: IngestBench) -> None:
     answer = await bench.post([a_touchpoint(id=str(at), text="x" * 8000) for at in range(480)])
 
     assert answer.json["accepted"] == 480
@@ -195,7 +197,7 @@ async def test_nothing_comes_in_deeper_than_the_contract_s_check_looks(clock: St
     ("body", "code"),
     [(b"", "empty_body"), (b"{}x", "body_not_json"), (b"[]", "no_touchpoints"), (b"3", "invalid_envelope")],
 )
-async def test_a_body_that_is_no_envelope_is_400(bench: Bench, body: bytes, code: str) -> None:
+async def test_a_body_that_is_no_envelope_is_400(bench: IngestBench, body: bytes, code: str) -> None:
     answer = await bench.post(body)
 
     assert (answer.status, answer.json["code"]) == (400, code)
@@ -213,14 +215,14 @@ async def test_a_body_that_does_not_come_is_408_and_the_connection_closes(clock:
     assert answer.headers["connection"] == "close"
 
 
-async def test_a_client_that_waits_to_be_told_to_go_on_is_refused_at_once(bench: Bench) -> None:
+async def test_a_client_that_waits_to_be_told_to_go_on_is_refused_at_once(bench: IngestBench) -> None:
     async with asyncio.timeout(1.0):
         answer = await bench.call("POST", [b""], {"expect": "100-continue", "x-write-key": "x"}, ends=False)
 
     assert (answer.status, answer.headers["connection"]) == (401, "close")
 
 
-async def test_a_client_that_hangs_up_halfway_leaves_nothing_behind(bench: Bench) -> None:
+async def test_a_client_that_hangs_up_halfway_leaves_nothing_behind(bench: IngestBench) -> None:
     await bench.call("POST", [b'{"id":', None], {"authorization": f"Bearer {bench.key.text}"})
 
     assert bench.publisher.records == []

@@ -8,8 +8,8 @@ import pytest
 
 from schemas import validation
 from services.ingest.sources.source import Source, SourceScope
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint, bench_with
 from tests.waiting import until
 
 # --- what becomes of touchpoints ---------------------------------------------------------------------------------
@@ -23,7 +23,7 @@ from tests.waiting import until
         pytest.param(lambda one: {"touchpoints": [one]}, id="an object of many"),
     ],
 )
-async def test_one_touchpoint_is_accepted_and_published(bench: Bench, wrap: Any) -> None:
+async def test_one_touchpoint_is_accepted_and_published(bench: IngestBench, wrap: Any) -> None:
     answer = await bench.post(wrap(a_touchpoint()))
 
     assert answer.status == 202
@@ -37,14 +37,14 @@ async def test_one_touchpoint_is_accepted_and_published(bench: Bench, wrap: Any)
     assert [(tp.source, tp.id) for tp in bench.publisher.touchpoints] == [("ivr", "call-1")]
 
 
-async def test_what_is_published_is_the_published_form(bench: Bench) -> None:
+async def test_what_is_published_is_the_published_form(bench: IngestBench) -> None:
     await bench.post(a_touchpoint(attributes={"a": [1, None, {"b": "c"}]}, refs={"case_id": "T-1"}, transfers=2.0))
 
     (record,) = bench.publisher.records
     assert validation.errors("touchpoint.v1#published", json.loads(record.value or b"")) == []
 
 
-async def test_many_are_answered_one_by_one_in_their_order(bench: Bench) -> None:
+async def test_many_are_answered_one_by_one_in_their_order(bench: IngestBench) -> None:
     answer = await bench.post([a_touchpoint(id="1"), a_touchpoint(id="2", channel="fax"), a_touchpoint(id="3"), 7])
 
     assert answer.status == 207
@@ -53,7 +53,7 @@ async def test_many_are_answered_one_by_one_in_their_order(bench: Bench) -> None
     assert [tp.id for tp in bench.publisher.touchpoints] == ["1", "3"]
 
 
-async def test_a_rejected_one_says_which_member_and_how_to_fix_it(bench: Bench) -> None:
+async def test_a_rejected_one_says_which_member_and_how_to_fix_it(bench: IngestBench) -> None:
     answer = await bench.post(a_touchpoint(channel="fax", sentiment=3))
 
     assert answer.status == 422
@@ -75,14 +75,16 @@ async def test_a_rejected_one_says_which_member_and_how_to_fix_it(bench: Bench) 
         ("fr", "Use one of"),
     ],
 )
-async def test_messages_speak_the_language_that_was_asked_for(bench: Bench, accept_language: str, message: str) -> None:
+async def test_messages_speak_the_language_that_was_asked_for(
+    bench: IngestBench, accept_language: str, message: str
+) -> None:
     answer = await bench.post(a_touchpoint(channel="fax"), accept_language=accept_language)
 
     assert answer.results[0]["message"].startswith(message)
     assert answer.headers["content-language"] == ("ko" if accept_language.startswith("ko") else "en")
 
 
-async def test_an_answer_never_repeats_what_was_sent_but_the_id(bench: Bench) -> None:
+async def test_an_answer_never_repeats_what_was_sent_but_the_id(bench: IngestBench) -> None:
     secret = "kim@example.com"
     answer = await bench.post(
         [
@@ -95,7 +97,7 @@ async def test_an_answer_never_repeats_what_was_sent_but_the_id(bench: Bench) ->
     assert secret.encode() not in answer.body
 
 
-async def test_an_identifier_that_names_nobody_is_left_out_with_a_warning(bench: Bench) -> None:
+async def test_an_identifier_that_names_nobody_is_left_out_with_a_warning(bench: IngestBench) -> None:
     answer = await bench.post(a_touchpoint(customer={"phone": "1588-1234", "customer_id": "C-1"}))
 
     assert answer.status == 202
@@ -105,7 +107,7 @@ async def test_an_identifier_that_names_nobody_is_left_out_with_a_warning(bench:
     assert bench.sample("waymark_ingest_identifiers_dropped_total", reason="identifier_service_number") == 1
 
 
-async def test_without_a_usable_identifier_it_is_rejected_with_the_reasons(bench: Bench) -> None:
+async def test_without_a_usable_identifier_it_is_rejected_with_the_reasons(bench: IngestBench) -> None:
     answer = await bench.post(a_touchpoint(customer={"phone": "114", "email": "none"}))
 
     assert answer.outcomes == ["no_usable_identifier"]
@@ -116,7 +118,7 @@ async def test_without_a_usable_identifier_it_is_rejected_with_the_reasons(bench
 
 
 async def test_a_channel_that_the_source_may_not_send_is_rejected_with_those_it_may(clock: SteppingClock) -> None:
-    bench = Bench(clock=clock)
+    bench = IngestBench(clock=clock)
     bench.key = bench.keys.add(Source(name="shop", channels=frozenset({"web", "app"})))  # type: ignore[arg-type]  # a StrEnum's values are equal to its members
     answer = await (await bench.started()).post([a_touchpoint(channel="web"), a_touchpoint(id="2")])
 
@@ -125,7 +127,7 @@ async def test_a_channel_that_the_source_may_not_send_is_rejected_with_those_it_
 
 
 async def test_replay_needs_the_scope(clock: SteppingClock) -> None:
-    bench = await Bench(clock=clock).started()
+    bench = await IngestBench(clock=clock).started()
     refused = await bench.post(a_touchpoint(replay=True))
     bench.key = bench.keys.add(Source(name="import", scopes=frozenset(SourceScope)))
     accepted = await bench.post(a_touchpoint(replay=True))
@@ -135,7 +137,7 @@ async def test_replay_needs_the_scope(clock: SteppingClock) -> None:
 
 
 async def test_defaults_of_the_source_are_filled_in(clock: SteppingClock) -> None:
-    bench = Bench(clock=clock)
+    bench = IngestBench(clock=clock)
     bench.key = bench.keys.add(Source(name="kiosk", defaults={"channel": "kiosk", "refs": {"store_id": "S-1"}}))
     answer = await (await bench.started()).post(a_touchpoint(channel=...))
 
@@ -149,7 +151,7 @@ async def test_defaults_of_the_source_are_filled_in(clock: SteppingClock) -> Non
 # --- duplicates --------------------------------------------------------------------------------------------------
 
 
-async def test_a_repeat_is_a_duplicate_and_is_not_published_again(bench: Bench) -> None:
+async def test_a_repeat_is_a_duplicate_and_is_not_published_again(bench: IngestBench) -> None:
     await bench.post(a_touchpoint())
     answer = await bench.post([a_touchpoint(), a_touchpoint(id="2")])
 
@@ -157,7 +159,7 @@ async def test_a_repeat_is_a_duplicate_and_is_not_published_again(bench: Bench) 
     assert [tp.id for tp in bench.publisher.touchpoints] == ["call-1", "2"]
 
 
-async def test_the_same_id_with_another_payload_goes_on_to_the_worker(bench: Bench) -> None:
+async def test_the_same_id_with_another_payload_goes_on_to_the_worker(bench: IngestBench) -> None:
     await bench.post(a_touchpoint())
     answer = await bench.post(a_touchpoint(reason="billing"))
 
@@ -165,21 +167,21 @@ async def test_the_same_id_with_another_payload_goes_on_to_the_worker(bench: Ben
     assert len(bench.publisher.touchpoints) == 2
 
 
-async def test_one_id_of_two_sources_is_no_duplicate(bench: Bench) -> None:
+async def test_one_id_of_two_sources_is_no_duplicate(bench: IngestBench) -> None:
     await bench.post(a_touchpoint())
     bench.key = bench.keys.add(Source(name="web"))
 
     assert (await bench.post(a_touchpoint())).outcomes == ["accepted"]
 
 
-async def test_a_repeat_within_one_request_is_published_once(bench: Bench) -> None:
+async def test_a_repeat_within_one_request_is_published_once(bench: IngestBench) -> None:
     answer = await bench.post([a_touchpoint(), a_touchpoint(), a_touchpoint(reason="other")])
 
     assert answer.outcomes == ["accepted", "duplicate", "accepted"]
     assert len(bench.publisher.touchpoints) == 2
 
 
-async def test_a_repeat_of_what_was_not_acknowledged_is_no_duplicate(bench: Bench) -> None:
+async def test_a_repeat_of_what_was_not_acknowledged_is_no_duplicate(bench: IngestBench) -> None:
     bench.publisher.refuse = {"touchpoints"}
     failed = await bench.post([a_touchpoint(), a_touchpoint()])
     bench.publisher.refuse = set()
@@ -199,7 +201,7 @@ async def test_only_so_many_ids_are_remembered(clock: SteppingClock) -> None:
 # --- Kafka -------------------------------------------------------------------------------------------------------
 
 
-async def test_what_kafka_did_not_acknowledge_is_unavailable(bench: Bench) -> None:
+async def test_what_kafka_did_not_acknowledge_is_unavailable(bench: IngestBench) -> None:
     bench.publisher.refuse = {"touchpoints", "touchpoints-rejected"}
     answer = await bench.post([a_touchpoint(), a_touchpoint(id="2", channel="fax")])
 
@@ -212,7 +214,7 @@ async def test_what_kafka_did_not_acknowledge_is_unavailable(bench: Bench) -> No
     assert bench.sample("waymark_ingest_publish_failures_total") == 1
 
 
-async def test_only_what_failed_is_unavailable(bench: Bench) -> None:
+async def test_only_what_failed_is_unavailable(bench: IngestBench) -> None:
     bench.publisher.refuse_positions = frozenset({1})
     answer = await bench.post([a_touchpoint(id="0", channel="fax"), *(a_touchpoint(id=str(at)) for at in (1, 2, 3))])
 
@@ -220,7 +222,7 @@ async def test_only_what_failed_is_unavailable(bench: Bench) -> None:
     assert [tp.id for tp in bench.publisher.touchpoints] == ["1", "3"]
 
 
-async def test_nothing_is_accepted_before_the_acknowledgement(bench: Bench) -> None:
+async def test_nothing_is_accepted_before_the_acknowledgement(bench: IngestBench) -> None:
     bench.publisher.stuck = "touchpoints"
     request = asyncio.create_task(bench.post(a_touchpoint()), name="a request")
     await until(lambda: bench.publisher.waiting)
@@ -233,7 +235,7 @@ async def test_nothing_is_accepted_before_the_acknowledgement(bench: Bench) -> N
     assert (await request).outcomes == (await repeat).outcomes == ["accepted"]
 
 
-async def test_a_rejected_touchpoint_becomes_a_dead_letter_with_its_bytes(bench: Bench) -> None:
+async def test_a_rejected_touchpoint_becomes_a_dead_letter_with_its_bytes(bench: IngestBench) -> None:
     item = '{"id": "7", "channel": "fax", "text": "안녕"}'.encode()
     await bench.post(b"[" + item + b"]")
 
@@ -243,7 +245,7 @@ async def test_a_rejected_touchpoint_becomes_a_dead_letter_with_its_bytes(bench:
     assert bench.sample("waymark_ingest_dead_letters_total", outcome="written") == 1
 
 
-async def test_a_dead_letter_that_is_lost_is_counted_and_changes_no_answer(bench: Bench) -> None:
+async def test_a_dead_letter_that_is_lost_is_counted_and_changes_no_answer(bench: IngestBench) -> None:
     bench.publisher.refuse = {"touchpoints-rejected"}
     answer = await bench.post([a_touchpoint(), a_touchpoint(id="2", channel="fax"), 3])
 
@@ -261,7 +263,7 @@ async def test_dead_letters_that_are_stuck_hold_an_answer_up_for_a_bounded_time(
     assert bench.sample("waymark_ingest_dead_letters_total", outcome="lost") == 1
 
 
-async def test_one_trace_context_goes_through_to_every_record(bench: Bench) -> None:
+async def test_one_trace_context_goes_through_to_every_record(bench: IngestBench) -> None:
     given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     await bench.post([a_touchpoint(), 3], traceparent=given)
     await bench.post(a_touchpoint(id="2"), traceparent="nonsense")
@@ -272,7 +274,7 @@ async def test_one_trace_context_goes_through_to_every_record(bench: Bench) -> N
     assert traces[2].startswith("00-")
 
 
-async def test_what_was_done_is_counted_by_outcome_and_reason(bench: Bench) -> None:
+async def test_what_was_done_is_counted_by_outcome_and_reason(bench: IngestBench) -> None:
     await bench.post([a_touchpoint(), a_touchpoint(id="2", channel="fax"), 3])
     await bench.post(a_touchpoint())
 
@@ -289,7 +291,7 @@ async def test_what_was_done_is_counted_by_outcome_and_reason(bench: Bench) -> N
 # --- dry runs ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_dry_run_says_what_would_become_of_each_and_leaves_no_trace(bench: Bench) -> None:
+async def test_a_dry_run_says_what_would_become_of_each_and_leaves_no_trace(bench: IngestBench) -> None:
     sent = [a_touchpoint(id="1"), a_touchpoint(id="1"), a_touchpoint(id="2", channel="fax"), 7]
 
     tried = await bench.post(sent, waymark_dry_run="true")
@@ -302,13 +304,13 @@ async def test_a_dry_run_says_what_would_become_of_each_and_leaves_no_trace(benc
     assert len(bench.publisher.records) == 3  # of the second request alone
 
 
-async def test_a_dry_run_of_what_is_right_is_200_not_202(bench: Bench) -> None:
+async def test_a_dry_run_of_what_is_right_is_200_not_202(bench: IngestBench) -> None:
     answer = await bench.post(a_touchpoint(), waymark_dry_run="true")
 
     assert (answer.status, answer.outcomes, bench.publisher.records) == (200, ["accepted"], [])
 
 
-async def test_a_key_in_the_body_is_not_kept_with_what_was_rejected(bench: Bench) -> None:
+async def test_a_key_in_the_body_is_not_kept_with_what_was_rejected(bench: IngestBench) -> None:
     posted = a_touchpoint(channel="fax")
     body = json.dumps({**posted, "writeKey": bench.key.text}, ensure_ascii=False).encode()
 

@@ -14,8 +14,8 @@ from services.ingest.publish.records import key_of
 from services.ingest.sources.source import Source
 from services.runtime.credentials.sealing import CannotUnsealError
 from services.runtime.settings import SettingsError
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint, bench_with
 
 SECRET = "a-secret-for-pseudonyms-that-is-long-enough"
 KEY = "a-key-for-what-is-encrypted-long-enough"
@@ -23,7 +23,7 @@ OLD_KEY = "a-key-that-was-used-before-long-enough"
 PHONE = "+821012345678"
 
 
-async def with_policy(clock: SteppingClock, folder: Path, policy: dict[str, Any], **settings: str) -> Bench:
+async def with_policy(clock: SteppingClock, folder: Path, policy: dict[str, Any], **settings: str) -> IngestBench:
     """Return a bench whose ingest has that policy, with a secret and a key."""
     file = folder / "privacy.yaml"
     file.write_text(json.dumps(policy), encoding="utf-8")  # YAML holds JSON
@@ -31,7 +31,7 @@ async def with_policy(clock: SteppingClock, folder: Path, policy: dict[str, Any]
     return await bench_with(clock, **chosen).started()
 
 
-async def test_without_a_policy_everything_is_published_as_it_came(bench: Bench) -> None:
+async def test_without_a_policy_everything_is_published_as_it_came(bench: IngestBench) -> None:
     await bench.post(a_touchpoint(text="안녕", agent="a-1", refs={"case_id": "T-1"}, attributes={"a": 1}))
 
     (found,) = bench.publisher.touchpoints

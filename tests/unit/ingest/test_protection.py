@@ -17,8 +17,8 @@ from services.ingest.protection.wrong_keys import WrongKeyLimiter
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source, SourcePace
 from services.runtime.credentials.api_keys import KeyKind, mint
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, Response, a_touchpoint, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, Response, a_touchpoint, bench_with
 
 # --- buckets -----------------------------------------------------------------------------------------------------
 
@@ -202,7 +202,7 @@ async def test_one_source_that_is_slowed_down_slows_nobody_else(clock: SteppingC
 # --- wrong keys --------------------------------------------------------------------------------------------------
 
 
-async def guess(bench: Bench, **headers: str) -> Response:
+async def guess(bench: IngestBench, **headers: str) -> Response:
     key = mint(KeyKind.SOURCE).text
     return await bench.call("POST", [b"{}"], {"authorization": f"Bearer {key}", **headers})
 

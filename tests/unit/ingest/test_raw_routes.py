@@ -11,14 +11,14 @@ from services.ingest.publish.intake import IntakeRequest
 from services.ingest.reasons import ItemOutcome, TouchpointRejection
 from services.ingest.results.item_result import ItemResult
 from services.ingest.sources.source import Source
-from tests.unit.ingest.fakes import Bench, a_touchpoint
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint
 
 
 async def _nowhere(*_ignored: object) -> None:
     raise AssertionError("only looked up here")
 
 
-def a_request(bench: Bench) -> Scope:
+def a_request(bench: IngestBench) -> Scope:
     headers = [(b"authorization", f"Bearer {bench.key.text}".encode())]
     return {"type": "http", "method": "POST", "path": "/v1/touchpoints", "headers": headers, "client": None}
 
@@ -55,7 +55,7 @@ def test_another_path_finds_none(path: str) -> None:
 
 
 async def test_a_raw_route_that_fails_is_answered_and_counted_like_all_others(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: IngestBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fails(*_ignored: object) -> None:
         raise RuntimeError("a bug")
@@ -73,7 +73,7 @@ async def test_a_raw_route_that_fails_is_answered_and_counted_like_all_others(
     assert bench.sample("waymark_http_requests_total", route="/v1/touchpoints", method="POST", code_class="5xx") == 1
 
 
-async def test_a_raw_route_is_measured_by_its_template(bench: Bench) -> None:
+async def test_a_raw_route_is_measured_by_its_template(bench: IngestBench) -> None:
     await bench.post(a_touchpoint())
 
     labels = {"route": "/v1/touchpoints", "method": "POST"}
@@ -81,14 +81,14 @@ async def test_a_raw_route_is_measured_by_its_template(bench: Bench) -> None:
     assert bench.sample("waymark_http_request_duration_seconds_count", **labels) == 1
 
 
-async def test_what_is_no_raw_route_is_the_api_s(bench: Bench) -> None:
+async def test_what_is_no_raw_route_is_the_api_s(bench: IngestBench) -> None:
     answer = await bench.call("GET", [b""], {}, at="/livez")
 
     assert answer.status == 200
     assert (await bench.call("GET", [b""], {}, at="/v1/nothing")).json["code"] == "no_such_route"
 
 
-async def test_a_wire_form_s_verdict_stands_and_its_dead_letter_has_the_bytes_as_sent(bench: Bench) -> None:
+async def test_a_wire_form_s_verdict_stands_and_its_dead_letter_has_the_bytes_as_sent(bench: IngestBench) -> None:
     refusal = ItemResult(outcome=ItemOutcome.REJECTED, id="m-1", reason=TouchpointRejection.NOT_AN_OBJECT)
     mapped: list[bytes | ItemResult] = [
         refusal,

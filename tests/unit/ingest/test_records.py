@@ -13,7 +13,7 @@ from services.ingest.sources.source import Source
 from services.ingest.timing.touchpoint_time import as_reported
 from services.ingest.touchpoint.acceptance import AcceptanceRules, AcceptedTouchpoint, TouchpointArrival, accept
 from services.ingest.touchpoint.contract import read
-from tests.unit.ingest.fakes import NOW, a_touchpoint
+from tests.fixtures.ingest_bench import NOW, a_touchpoint
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FRESH = UUID("0123456789abcdeffedcba9876543210")

@@ -14,8 +14,8 @@ from services.ingest.forms.segment.segment_mapping import CallType
 from services.ingest.forms.segment.segment_openapi import BATCH, MESSAGES, RESPONSES, operations
 from services.ingest.reasons import STATUS, RequestRefusal
 from services.ingest.sources.source import Source, SourceScope
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, Response, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, Response, bench_with
 
 TRACK = MESSAGES[CallType.TRACK]
 SENT = "2026-11-22T00:14:40.000Z"
@@ -26,7 +26,7 @@ def a_track(**members: Any) -> dict[str, Any]:
     return {**TRACK, **members}
 
 
-async def send(bench: Bench, document: Any, at: str = "/v1/batch", **headers: str) -> Response:
+async def send(bench: IngestBench, document: Any, at: str = "/v1/batch", **headers: str) -> Response:
     """Send with the bench's key in Basic, as most libraries do; an empty `authorization` leaves it out."""
     body = document if isinstance(document, bytes) else json.dumps(document, ensure_ascii=False).encode()
     given = {"authorization": basic(bench.key.text), **headers}
@@ -37,9 +37,9 @@ def basic(user: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:".encode()).decode()
 
 
-async def with_source(clock: SteppingClock, **members: Any) -> Bench:
+async def with_source(clock: SteppingClock, **members: Any) -> IngestBench:
     """A bench whose key belongs to a source of this make."""
-    bench = Bench(clock=clock)
+    bench = IngestBench(clock=clock)
     bench.key = bench.keys.add(Source(name="web", **members))
     return await bench.started()
 
@@ -47,7 +47,7 @@ async def with_source(clock: SteppingClock, **members: Any) -> Bench:
 # --- what is taken --------------------------------------------------------------------------------------------------
 
 
-async def test_a_batch_is_taken_with_exactly_200_and_json(bench: Bench) -> None:
+async def test_a_batch_is_taken_with_exactly_200_and_json(bench: IngestBench) -> None:
     answer = await send(bench, {**BATCH, "sentAt": SENT})
 
     assert answer.status == 200
@@ -61,7 +61,9 @@ async def test_a_batch_is_taken_with_exactly_200_and_json(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("path", "call"), [(path, call) for path, call in PATHS.items() if call is not None])
-async def test_every_address_of_a_single_call_knows_which_one_it_is(bench: Bench, path: str, call: CallType) -> None:
+async def test_every_address_of_a_single_call_knows_which_one_it_is(
+    bench: IngestBench, path: str, call: CallType
+) -> None:
     message = {name: held for name, held in MESSAGES[call].items() if name != "type"}
 
     answer = await send(bench, message, path)
@@ -71,11 +73,11 @@ async def test_every_address_of_a_single_call_knows_which_one_it_is(bench: Bench
 
 
 @pytest.mark.parametrize("path", [path for path, call in PATHS.items() if call is None])
-async def test_every_address_of_a_batch_takes_one(bench: Bench, path: str) -> None:
+async def test_every_address_of_a_batch_takes_one(bench: IngestBench, path: str) -> None:
     assert (await send(bench, BATCH, path)).json["accepted"] == 2
 
 
-async def test_a_batch_may_come_to_the_address_of_a_call(bench: Bench) -> None:
+async def test_a_batch_may_come_to_the_address_of_a_call(bench: IngestBench) -> None:
     assert (await send(bench, BATCH, "/v1/track")).json["accepted"] == 2
     assert [found.kind for found in bench.publisher.touchpoints] == ["identified", "order_placed"]
 
@@ -89,7 +91,7 @@ async def test_a_batch_may_come_to_the_address_of_a_call(bench: Bench) -> None:
     [("", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress), ("deflate", lambda b: zlib.compress(b)[2:-4])],
 )
 async def test_any_content_type_and_encoding_is_read(
-    bench: Bench, content_type: str, encoding: str, encode: Any
+    bench: IngestBench, content_type: str, encoding: str, encode: Any
 ) -> None:
     body = encode(json.dumps(BATCH, ensure_ascii=False).encode())
 
@@ -98,7 +100,7 @@ async def test_any_content_type_and_encoding_is_read(
     assert (answer.status, answer.json["accepted"]) == (200, 2)
 
 
-async def test_korean_arrives_as_it_was_sent_escaped_or_not(bench: Bench) -> None:
+async def test_korean_arrives_as_it_was_sent_escaped_or_not(bench: IngestBench) -> None:
     escaped = json.dumps(a_track(messageId="1", properties={"reason": "배송 지연"})).encode()
     raw = json.dumps(a_track(messageId="2", properties={"reason": "배송 지연"}), ensure_ascii=False).encode()
 
@@ -117,26 +119,26 @@ async def test_korean_arrives_as_it_was_sent_escaped_or_not(bench: Bench) -> Non
         pytest.param(lambda key: {"authorization": "", "x_write_key": f"{key}:secret"}, id="key and secret"),
     ],
 )
-async def test_the_key_is_found_in_every_header(bench: Bench, headers: Any) -> None:
+async def test_the_key_is_found_in_every_header(bench: IngestBench, headers: Any) -> None:
     assert (await send(bench, BATCH, **headers(bench.key.text))).status == 200
 
 
 @pytest.mark.parametrize("member", ["writeKey", "api_key"])
 @pytest.mark.parametrize("wrap", [lambda call: call, lambda call: {"batch": [call]}], ids=["one", "batch"])
-async def test_the_key_is_found_in_the_body(bench: Bench, member: str, wrap: Any) -> None:
+async def test_the_key_is_found_in_the_body(bench: IngestBench, member: str, wrap: Any) -> None:
     answer = await send(bench, {**wrap(TRACK), member: bench.key.text}, authorization="")
 
     assert (answer.status, answer.json["accepted"]) == (200, 1)
 
 
-async def test_a_masked_key_in_the_body_does_not_matter_when_a_header_has_it(bench: Bench) -> None:
+async def test_a_masked_key_in_the_body_does_not_matter_when_a_header_has_it(bench: IngestBench) -> None:
     assert (await send(bench, {**TRACK, "writeKey": "key:***"}, "/api/s/s2s/track")).status == 200
 
 
 # --- times and repeats ----------------------------------------------------------------------------------------------
 
 
-async def test_a_retry_is_a_duplicate_though_it_was_sent_later_and_counts_its_tries(bench: Bench) -> None:
+async def test_a_retry_is_a_duplicate_though_it_was_sent_later_and_counts_its_tries(bench: IngestBench) -> None:
     first = await send(bench, {**BATCH, "sentAt": "2026-11-22T00:14:40.000Z"})
     again = await send(bench, {**BATCH, "sentAt": "2026-11-22T00:14:55.000Z"}, x_retry_count="1")
     other = await send(bench, {"batch": [a_track(event="Order Cancelled")]})
@@ -145,7 +147,7 @@ async def test_a_retry_is_a_duplicate_though_it_was_sent_later_and_counts_its_tr
     assert again.json["duplicate"] == 2
 
 
-async def test_the_times_of_a_message_are_kept(bench: Bench) -> None:
+async def test_the_times_of_a_message_are_kept(bench: IngestBench) -> None:
     message = a_track(timestamp="2026-11-22T01:14:40Z", originalTimestamp="2026-11-22T01:14:30Z")
     await send(bench, {"batch": [message], "sentAt": "2026-11-22T01:15:00Z"})
 
@@ -157,7 +159,7 @@ async def test_the_times_of_a_message_are_kept(bench: Bench) -> None:
 
 
 async def test_a_message_without_a_time_happened_when_it_came_and_its_retry_is_a_duplicate(
-    bench: Bench, clock: SteppingClock
+    bench: IngestBench, clock: SteppingClock
 ) -> None:
     message = {name: held for name, held in TRACK.items() if name != "timestamp"}
     await send(bench, message, "/v1/track")
@@ -169,7 +171,7 @@ async def test_a_message_without_a_time_happened_when_it_came_and_its_retry_is_a
     assert again.json["duplicate"] == 1
 
 
-async def test_a_time_of_sending_that_is_none_is_left_out(bench: Bench) -> None:
+async def test_a_time_of_sending_that_is_none_is_left_out(bench: IngestBench) -> None:
     answer = await send(bench, {"batch": [TRACK], "sentAt": None})
     assert answer.json["accepted"] == 1
 
@@ -177,7 +179,7 @@ async def test_a_time_of_sending_that_is_none_is_left_out(bench: Bench) -> None:
 # --- what is wrong --------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_wrong_with_one_call_is_told_in_its_own_words_and_kept_as_it_was_sent(bench: Bench) -> None:
+async def test_what_is_wrong_with_one_call_is_told_in_its_own_words_and_kept_as_it_was_sent(bench: IngestBench) -> None:
     bad = [a_track(messageId="m-1", userId=None, anonymousId=None), a_track(messageId="m-2", timestamp="yesterday")]
     answer = await send(bench, {"batch": [TRACK, *bad, {"type": "order", "messageId": "m-3"}, 7]})
 
@@ -194,21 +196,21 @@ async def test_what_is_wrong_with_one_call_is_told_in_its_own_words_and_kept_as_
 
 
 @pytest.mark.parametrize("member", ["writeKey", "api_key"])
-async def test_a_key_in_the_body_is_not_kept_with_what_was_rejected(bench: Bench, member: str) -> None:
+async def test_a_key_in_the_body_is_not_kept_with_what_was_rejected(bench: IngestBench, member: str) -> None:
     for document in ({"type": "x", member: bench.key.text}, {member: bench.key.text, "type": "x"}):
         assert (await send(bench, document, authorization="")).json["rejected"]
 
     assert [json.loads(letter.value) for letter in bench.publisher.dead_letters] == [{"type": "x"}] * 2
 
 
-async def test_a_placeholder_is_left_out_with_a_warning(bench: Bench) -> None:
+async def test_a_placeholder_is_left_out_with_a_warning(bench: IngestBench) -> None:
     answer = await send(bench, a_track(userId="anonymous"), "/v1/track")
 
     assert answer.json["accepted"] == 1
     assert [(one["code"], one["field"]) for one in answer.json["warnings"]] == [("identifier_blocked", "userId")]
 
 
-async def test_everything_rejected_is_still_200_for_a_library_would_try_again(bench: Bench) -> None:
+async def test_everything_rejected_is_still_200_for_a_library_would_try_again(bench: IngestBench) -> None:
     answer = await send(bench, {"batch": [{"type": "x"}]})
 
     assert (answer.status, answer.json["success"], len(answer.json["rejected"])) == (200, True, 1)
@@ -233,7 +235,7 @@ async def test_everything_rejected_is_still_200_for_a_library_would_try_again(be
     ],
 )
 async def test_a_refusal_ends_a_retry_loop(
-    bench: Bench, document: Any, headers: dict[str, str], status: int, code: str | None
+    bench: IngestBench, document: Any, headers: dict[str, str], status: int, code: str | None
 ) -> None:
     """A 4xx that is no 408, 410 or 429, with `code` and `message`: without these two a library repeats a 400."""
     answer = await send(bench, document, **headers)
@@ -244,7 +246,7 @@ async def test_a_refusal_ends_a_retry_loop(
     assert answer.json["code"] == (code or answer.json["code"])
 
 
-async def test_what_could_not_be_written_is_asked_for_again_as_a_whole(bench: Bench) -> None:
+async def test_what_could_not_be_written_is_asked_for_again_as_a_whole(bench: IngestBench) -> None:
     bench.publisher.refuse_positions = frozenset({1})
 
     answer = await send(bench, BATCH)
@@ -265,7 +267,7 @@ async def test_too_much_in_flight_is_refused_with_whole_seconds_to_wait(clock: S
     assert answer.headers["retry-after"].isdigit()
 
 
-async def test_half_a_character_spoils_its_own_message_alone(bench: Bench) -> None:
+async def test_half_a_character_spoils_its_own_message_alone(bench: IngestBench) -> None:
     body = json.dumps({"batch": [a_track(messageId="1"), a_track(messageId="2")]}).encode()
     answer = await send(bench, body.replace(b"Order Completed", b"cut \\ud83d", 1))
 
@@ -373,7 +375,7 @@ async def test_a_page_can_read_a_refusal_and_when_to_come_back(
 
 
 @pytest.mark.parametrize("path", sorted(operations()))
-async def test_the_examples_in_the_documentation_are_taken(bench: Bench, path: str) -> None:
+async def test_the_examples_in_the_documentation_are_taken(bench: IngestBench, path: str) -> None:
     (example,) = operations()[path]["requestBody"]["content"]["application/json"]["examples"].values()
 
     assert (await send(bench, example["value"], path)).status == 200
@@ -384,7 +386,7 @@ def test_every_status_that_can_come_is_documented() -> None:
     assert {STATUS[refusal] for refusal in set(RequestRefusal) - elsewhere} - set(RESPONSES) == {405}
 
 
-def test_the_addresses_are_in_the_documentation_once(bench: Bench) -> None:
+def test_the_addresses_are_in_the_documentation_once(bench: IngestBench) -> None:
     documented = bench.app.api.openapi()["paths"]
 
     assert set(operations()) <= set(documented)

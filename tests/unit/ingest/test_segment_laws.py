@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from services.ingest.forms.segment.fields import _OWN
 from services.ingest.forms.segment.segment_mapping import CallType
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import NOW, Bench
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import NOW, IngestBench
 
 SCALARS = (
     st.none()
@@ -50,15 +50,15 @@ MESSAGES = st.fixed_dictionaries(
 
 
 @pytest.fixture(scope="module")
-async def worn_bench() -> Bench:
+async def worn_bench() -> IngestBench:
     """A bench that serves all examples: what one leaves behind must not matter to the next."""
-    return await Bench(clock=SteppingClock(NOW)).started()
+    return await IngestBench(clock=SteppingClock(NOW)).started()
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(messages=st.lists(MESSAGES | VALUES, max_size=3), batch=VALUES, as_batch=st.booleans())
 async def test_anything_at_all_gets_an_answer_and_every_call_its_outcome(
-    worn_bench: Bench, messages: list[Any], batch: Any, as_batch: bool
+    worn_bench: IngestBench, messages: list[Any], batch: Any, as_batch: bool
 ) -> None:
     document = {"batch": messages, "sentAt": batch, "context": batch} if as_batch else (messages or [batch])[0]
     body = json.dumps(document).encode()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.ingest.fakes import Bench
+from tests.fixtures.ingest_bench import IngestBench
 from tests.unit.ingest.test_segment_http import a_track, send
 
 ODD: list[Any] = [
@@ -25,7 +25,9 @@ ODD: list[Any] = [
 
 
 @pytest.mark.parametrize(("written", "kept", "code"), ODD)
-async def test_an_odd_property_is_kept_as_it_can_be_and_told(bench: Bench, written: str, kept: Any, code: str) -> None:
+async def test_an_odd_property_is_kept_as_it_can_be_and_told(
+    bench: IngestBench, written: str, kept: Any, code: str
+) -> None:
     odd = json.dumps(a_track(messageId="1", properties={"tweet_id": "HERE", "fine": 1})).replace('"HERE"', written)
     body = '{"batch": [' + odd + ", " + json.dumps(a_track(messageId="2")) + "]}"
     answer = await send(bench, body.encode())
@@ -38,14 +40,14 @@ async def test_an_odd_property_is_kept_as_it_can_be_and_told(bench: Bench, writt
 
 
 @pytest.mark.parametrize("member", ["properties", "traits"])
-async def test_what_is_nested_too_deeply_becomes_text_at_the_limit(bench: Bench, member: str) -> None:
+async def test_what_is_nested_too_deeply_becomes_text_at_the_limit(bench: IngestBench, member: str) -> None:
     deep = "[" * 40 + "1" + "]" * 40
     answer = await send(bench, json.dumps(a_track(**{member: {"x": "HERE"}})).replace('"HERE"', deep).encode())
 
     assert (answer.json["accepted"], answer.json["rejected"]) == (1, [])
 
 
-async def test_a_member_said_twice_counts_once(bench: Bench) -> None:
+async def test_a_member_said_twice_counts_once(bench: IngestBench) -> None:
     body = json.dumps(a_track(properties={"x": 1})).replace('"x": 1', '"x": 1, "x": 2').encode()
     answer = await send(bench, body)
 
@@ -64,7 +66,7 @@ async def test_a_member_said_twice_counts_once(bench: Bench) -> None:
     ],
 )
 async def test_what_fits_nowhere_is_left_out_and_the_call_goes_in(
-    bench: Bench, members: dict[str, Any], field: str
+    bench: IngestBench, members: dict[str, Any], field: str
 ) -> None:
     answer = await send(bench, a_track(**members))
 
@@ -72,7 +74,7 @@ async def test_what_fits_nowhere_is_left_out_and_the_call_goes_in(
     assert [warned["field"] for warned in answer.json["warnings"]] == [field]
 
 
-async def test_a_message_id_that_is_too_long_becomes_one_that_repeats(bench: Bench) -> None:
+async def test_a_message_id_that_is_too_long_becomes_one_that_repeats(bench: IngestBench) -> None:
     first = await send(bench, a_track(messageId="m" * 300))
     second = await send(bench, a_track(messageId="m" * 300))
 
@@ -80,7 +82,9 @@ async def test_a_message_id_that_is_too_long_becomes_one_that_repeats(bench: Ben
 
 
 @pytest.mark.parametrize("members", [{"timestamp": "yesterday"}, {"userId": "", "anonymousId": ""}])
-async def test_what_a_touchpoint_cannot_do_without_still_rejects_it(bench: Bench, members: dict[str, Any]) -> None:
+async def test_what_a_touchpoint_cannot_do_without_still_rejects_it(
+    bench: IngestBench, members: dict[str, Any]
+) -> None:
     answer = await send(bench, a_track(**members, properties={"tweet_id": 1234567890123456789}))
 
     assert (answer.json["accepted"], len(answer.json["rejected"])) == (0, 1)

@@ -7,8 +7,8 @@ from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.sources.source import Source
 from services.ingest.sources.source_keys import SourceKeys
 from services.runtime.credentials.api_keys import KeyKind, mint
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import NOW, KeysInMemory
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import NOW, KeysInMemory
 from tests.waiting import until
 
 IVR = Source(name="ivr")

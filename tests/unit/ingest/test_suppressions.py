@@ -16,8 +16,8 @@ from services.ingest.privacy.screen import PrivacyScreen
 from services.ingest.privacy.suppressions import PROBE, SuppressionList, Suppressions
 from services.ingest.privacy.value_sealing import ValueSealer
 from services.runtime.telemetry.health import CheckResult
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, a_touchpoint, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint, bench_with
 from tests.waiting import until
 
 SECRET = "a-secret-for-pseudonyms-that-is-long-enough"
@@ -48,7 +48,7 @@ class ListInMemory:
         )
 
 
-async def with_suppressed(clock: SteppingClock, *identifiers: tuple[str, str]) -> Bench:
+async def with_suppressed(clock: SteppingClock, *identifiers: tuple[str, str]) -> IngestBench:
     bench = await bench_with(clock, privacy_secret=SECRET).started()
     await bench.service.suppressions.watch(ListInMemory(*identifiers))
     return bench

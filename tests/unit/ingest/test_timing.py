@@ -15,8 +15,8 @@ from services.ingest.timing import clock_skew, touchpoint_time
 from services.ingest.timing.clock_skew import ClockSkew, ClockSkewRules
 from services.ingest.timing.device_clocks import DeviceClocks, TimingRules, device_of
 from services.ingest.timing.touchpoint_time import ClockMode, TouchpointTime
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import NOW, Bench, a_touchpoint
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import NOW, IngestBench, a_touchpoint
 
 RULES = ClockSkewRules()
 MINUTE = timedelta(minutes=1)
@@ -243,7 +243,7 @@ def test_devices_are_told_apart_and_the_oldest_is_forgotten() -> None:
 # --- in the service ------------------------------------------------------------------------------------------------
 
 
-async def test_a_device_ten_minutes_ahead_is_put_right_and_all_four_times_are_kept(bench: Bench) -> None:
+async def test_a_device_ten_minutes_ahead_is_put_right_and_all_four_times_are_kept(bench: IngestBench) -> None:
     await bench.post(
         a_touchpoint(occurred_at="2026-11-22T00:24:00Z", sent_at="2026-11-22T00:25:00Z", customer={"device_id": "d"})
     )
@@ -257,14 +257,14 @@ async def test_a_device_ten_minutes_ahead_is_put_right_and_all_four_times_are_ke
     assert bench.sample("waymark_ingest_times_total", quality="corrected") == 1
 
 
-async def test_what_ingest_sets_is_ignored_when_sent(bench: Bench) -> None:
+async def test_what_ingest_sets_is_ignored_when_sent(bench: IngestBench) -> None:
     await bench.post(a_touchpoint(reported_at="2020-01-01T00:00:00Z", time_quality="trusted"))
 
     (found,) = bench.publisher.touchpoints
     assert (found.reported_at, found.time_quality) == (None, None)
 
 
-async def test_the_same_touchpoint_sent_again_at_another_time_is_a_duplicate(bench: Bench) -> None:
+async def test_the_same_touchpoint_sent_again_at_another_time_is_a_duplicate(bench: IngestBench) -> None:
     first = await bench.post(a_touchpoint(sent_at="2026-11-22T00:14:10Z"))
     again = await bench.post(a_touchpoint(sent_at="2026-11-22T00:14:50Z"))
     other = await bench.post(a_touchpoint(sent_at="2026-11-22T00:14:50Z", reason="billing"))
@@ -272,7 +272,7 @@ async def test_the_same_touchpoint_sent_again_at_another_time_is_a_duplicate(ben
     assert [first.outcomes, again.outcomes, other.outcomes] == [["accepted"], ["duplicate"], ["accepted"]]
 
 
-async def test_an_event_may_say_when_it_was_sent(bench: Bench) -> None:
+async def test_an_event_may_say_when_it_was_sent(bench: IngestBench) -> None:
     event = {
         "specversion": "1.0",
         "id": "e-1",
@@ -300,7 +300,7 @@ async def test_an_event_may_say_when_it_was_sent(bench: Bench) -> None:
 async def test_the_source_says_how_its_clock_is_taken(
     clock: SteppingClock, mode: ClockMode, quality: TimeQuality | None, status: int
 ) -> None:
-    bench = Bench(clock=clock)
+    bench = IngestBench(clock=clock)
     bench.key = bench.keys.add(Source(name="app", clock=mode, scopes=frozenset({SourceScope.WRITE})))
     await bench.started()
 

@@ -10,7 +10,7 @@ from schemas.vocabulary import TimeQuality
 from services.ingest.timing import clock_skew, touchpoint_time
 from services.ingest.timing.device_clocks import DeviceClocks, TimingRules
 from services.ingest.timing.touchpoint_time import ClockMode, TouchpointTime
-from tests.unit.ingest.fakes import NOW
+from tests.fixtures.ingest_bench import NOW
 from tests.unit.ingest.test_timing import MINUTE, RULES, SECOND, said, samples
 
 HOUR = timedelta(hours=1)

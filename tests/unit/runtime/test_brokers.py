@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.runtime.settings import CommonSettings, SettingsError
-from tests.authority import Authority
+from tests.fixtures.authority import Authority
 
 PROTOCOL = "WAYMARK_KAFKA_SECURITY_PROTOCOL"
 NAME = {

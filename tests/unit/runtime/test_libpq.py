@@ -15,7 +15,7 @@ from services.runtime.addresses.libpq import (
 )
 from services.runtime.addresses.postgres_url import problems
 from services.runtime.postgres.address import read
-from tests.authority import Authority
+from tests.fixtures.authority import Authority
 
 NAMES = sorted(option.keyword.decode() for option in pq.Conninfo.get_defaults())
 URL = "postgresql://u:p@h/db"

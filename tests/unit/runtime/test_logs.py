@@ -3,26 +3,14 @@
 import json
 import logging
 import sys
-from collections.abc import Iterator
 
 import asyncpg
 import pytest
-import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from services.runtime.telemetry.logs import RepeatFilter, configure, describe_error, get_logger
 
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    """Logging as it was before."""
-    root = logging.getLogger()
-    handlers, level, hook = list(root.handlers), root.level, sys.excepthook
-    yield
-    sys.excepthook = hook
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.runtime.addresses.postgres_url import problems
-from tests.authority import Authority
+from tests.fixtures.authority import Authority
 
 SECRET = "hid"
 

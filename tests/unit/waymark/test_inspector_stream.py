@@ -8,8 +8,8 @@ import pytest
 
 from services.ingest.inspector.follow_up import LaterOutcome
 from services.runtime.http.server import serving
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Bench, a_touchpoint
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import IngestBench, a_touchpoint
 from tests.unit.ingest.test_inspector_follow_up import Journey
 from tests.waiting import until
 from waymark.console import CommandError, out
@@ -19,12 +19,12 @@ from waymark.touchpoints.inspector_stream import StreamEvent, StreamRequest, fol
 
 
 @pytest.fixture
-async def bench(clock: SteppingClock) -> Bench:
-    return await Bench(clock=clock).started()
+async def bench(clock: SteppingClock) -> IngestBench:
+    return await IngestBench(clock=clock).started()
 
 
 @pytest.fixture
-async def watch(bench: Bench) -> AsyncIterator[StreamRequest]:
+async def watch(bench: IngestBench) -> AsyncIterator[StreamRequest]:
     async with serving(bench.app, "127.0.0.1", 0, drain_s=2.0) as port:
         yield StreamRequest(url=f"http://127.0.0.1:{port}", key=bench.key.text)
         bench.health.draining = True
@@ -52,7 +52,7 @@ class Following:
                 self.events.append(event)
 
 
-async def test_the_past_is_shown_oldest_first(bench: Bench, watch: StreamRequest) -> None:
+async def test_the_past_is_shown_oldest_first(bench: IngestBench, watch: StreamRequest) -> None:
     for number in range(3):
         await bench.post(a_touchpoint(id=str(number)))
 
@@ -60,7 +60,7 @@ async def test_the_past_is_shown_oldest_first(bench: Bench, watch: StreamRequest
         assert [entry["id"] for entry in await recent(client, watch)] == ["0", "1", "2"]
 
 
-async def test_what_comes_is_followed(bench: Bench, watch: StreamRequest) -> None:
+async def test_what_comes_is_followed(bench: IngestBench, watch: StreamRequest) -> None:
     async with Following(watch) as following:
         await bench.post([a_touchpoint(id="1"), a_touchpoint(id="2", channel="fax")])
         await until(lambda: len(following.events) == 3, within=10)
@@ -72,7 +72,7 @@ async def test_what_comes_is_followed(bench: Bench, watch: StreamRequest) -> Non
 
 
 async def test_a_stream_that_breaks_off_is_taken_up_where_it_was(
-    bench: Bench, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch
+    bench: IngestBench, clock: SteppingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inspector_stream, "RETRY_S", 0.05)
     async with serving(bench.app, "127.0.0.1", 0, drain_s=2.0) as port:
@@ -108,7 +108,7 @@ async def test_an_ingest_that_is_away_is_named() -> None:
 
 @pytest.mark.parametrize(("language", "word"), [("ko_KR.UTF-8", "거부"), ("en_US.UTF-8", "rejected")])
 async def test_an_entry_is_shown_with_the_cure_in_the_operators_language(
-    bench: Bench, watch: StreamRequest, language: str, word: str, monkeypatch: pytest.MonkeyPatch
+    bench: IngestBench, watch: StreamRequest, language: str, word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LC_ALL", language)
     await bench.post(a_touchpoint(channel="call center", customer={"phone": "010-7777-8888"}))
@@ -125,7 +125,7 @@ async def test_an_entry_is_shown_with_the_cure_in_the_operators_language(
 
 
 async def test_what_became_of_a_touchpoint_stands_beside_it_and_below_when_it_comes_later(
-    bench: Bench, watch: StreamRequest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    bench: IngestBench, watch: StreamRequest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.service.inspector.follow_up.ask_from(journey := Journey(a=(LaterOutcome.CONFLICT, "id_conflict")))
     await bench.post(a_touchpoint(id="a"))

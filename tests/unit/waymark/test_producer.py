@@ -9,8 +9,8 @@ import httpx2
 import orjson
 import pytest
 
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import NOW, Bench, bench_with
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import NOW, IngestBench, bench_with
 from waymark.producer import (
     AsyncProducer,
     Producer,
@@ -175,17 +175,17 @@ def test_the_time_of_sending_is_stamped_unless_it_is_given() -> None:
 
 
 @pytest.fixture
-async def ingest() -> Bench:
+async def ingest() -> IngestBench:
     """The real ingest, in this process, with a Kafka in hand."""
     return await bench_with(SteppingClock(NOW)).started()
 
 
-def real(ingest: Bench, **options: Any) -> AsyncProducer:
+def real(ingest: IngestBench, **options: Any) -> AsyncProducer:
     transport = httpx2.ASGITransport(ingest.app)
     return AsyncProducer("http://ingest", ingest.key.text, transport=transport, linger_s=0.01, **options)
 
 
-async def test_the_real_ingest_takes_what_the_producer_sends(ingest: Bench) -> None:
+async def test_the_real_ingest_takes_what_the_producer_sends(ingest: IngestBench) -> None:
     results: list[TouchpointResult] = []
     async with real(ingest, on_result=results.append) as producer:
         good = await producer.send({**CALL, "occurred_at": NOW.isoformat()})
@@ -197,7 +197,7 @@ async def test_the_real_ingest_takes_what_the_producer_sends(ingest: Bench) -> N
     assert (found[bad].status, found[bad].field) == (TouchpointStatus.REJECTED, "channel")
 
 
-async def test_an_outage_of_kafka_is_waited_out(ingest: Bench) -> None:
+async def test_an_outage_of_kafka_is_waited_out(ingest: IngestBench) -> None:
     ingest.publisher.refuse.add("touchpoints")
     async with real(ingest) as producer:
         id_ = await producer.send({**CALL, "occurred_at": NOW.isoformat()})
@@ -207,7 +207,7 @@ async def test_an_outage_of_kafka_is_waited_out(ingest: Bench) -> None:
     assert producer.counts == {TouchpointStatus.ACCEPTED: 1}
 
 
-async def test_a_wrong_key_ends_the_asynchronous_producer_too(ingest: Bench) -> None:
+async def test_a_wrong_key_ends_the_asynchronous_producer_too(ingest: IngestBench) -> None:
     producer = AsyncProducer("http://ingest", "wm_src_wrong", transport=httpx2.ASGITransport(ingest.app))
     with pytest.raises(RequestRefused, match="401"):
         async with producer:
@@ -216,7 +216,7 @@ async def test_a_wrong_key_ends_the_asynchronous_producer_too(ingest: Bench) -> 
 
 
 async def test_a_callback_that_fails_does_not_end_the_asynchronous_producer(
-    ingest: Bench, caplog: pytest.LogCaptureFixture
+    ingest: IngestBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(_: TouchpointResult) -> None:
         raise ValueError("mine")

@@ -12,7 +12,7 @@ from services.ingest.sources.source import Source
 from services.runtime.clock import new_id
 from services.runtime.credentials.sealing import SealedSecret
 from services.runtime.telemetry.health import HealthChecks
-from tests.unit.ingest.fakes import Bench, Response
+from tests.fixtures.ingest_bench import IngestBench, Response
 from tests.unit.ingest.webhooks.deliveries import example
 from tests.unit.ingest.webhooks.test_signatures import VECTORS
 
@@ -41,7 +41,7 @@ class BindingsInMemory:
 
 
 @dataclass(kw_only=True)
-class WebhookBench(Bench):
+class WebhookBench(IngestBench):
     """A bench on which every shipped system has a source of its name (`-` for `_`) and the secret of its vector."""
 
     bindings: BindingsInMemory = field(default_factory=BindingsInMemory)

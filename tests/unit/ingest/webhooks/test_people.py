@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from services.ingest.forms.webhooks.signatures import SignatureFinding
-from tests.conftest import SteppingClock
+from tests.fixtures.clock import SteppingClock
 from tests.unit.ingest.webhooks.bench import WebhookBench, settings
 from tests.unit.ingest.webhooks.deliveries import NOW, example
 from tests.unit.ingest.webhooks.test_signatures import VECTORS

@@ -13,8 +13,8 @@ import pytest
 from services.ingest.forms.webhooks.bindings import BindingProblem, StoredWebhookSecret
 from services.ingest.sources.source import Source
 from services.runtime.credentials.sealing import SealedSecret
-from tests.conftest import SteppingClock
-from tests.unit.ingest.fakes import Response
+from tests.fixtures.clock import SteppingClock
+from tests.fixtures.ingest_bench import Response
 from tests.unit.ingest.webhooks.bench import PUBLIC, WebhookBench, settings
 from tests.unit.ingest.webhooks.deliveries import NOW, example
 from tests.unit.ingest.webhooks.test_signatures import NAMED, VECTORS

@@ -12,7 +12,7 @@ import pytest
 from schemas.documents import touchpoint
 from services.ingest.forms.webhooks.signatures import SignatureFinding
 from services.journey.domain.touchpoint import Touchpoint, fingerprint
-from tests.conftest import SteppingClock
+from tests.fixtures.clock import SteppingClock
 from tests.unit.ingest.webhooks.bench import WebhookBench, settings
 from tests.unit.ingest.webhooks.deliveries import NOW, example, examples
 from tests.unit.ingest.webhooks.test_signatures import VECTORS
