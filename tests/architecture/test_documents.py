@@ -11,6 +11,7 @@ from tests.architecture.tree import PACKAGES, ROOT, modules, parsed, texts
 
 _LINK = re.compile(r"\]\((?!https?:|mailto:)(?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+_NAMED_PATH = re.compile(r"(?<=`)(?:services|schemas|waymark|deploy|tests|benchmarks)/[\w./*-]*(?=`)")
 _PARTS = ("## Context", "## Decision", "## Consequences", "## Rejected")
 DOCUMENTS = [path for path in texts() if path.suffix == ".md"]
 
@@ -34,6 +35,27 @@ def broken_links(path: Path) -> Iterator[str]:
             link["anchor"] and target.suffix == ".md" and link["anchor"] not in _anchors(target)
         ):
             yield link[0]
+
+
+_MADE_LATER = {"benchmarks/results/", "deploy/compose.env"}
+_OF_OTHERS = "docs/public-files.md"  # names paths in other repositories
+
+
+def named_paths_without_file(text: str) -> Iterator[str]:
+    """Yield the paths of the repository that a document names in code type and that do not exist."""
+    for named in _NAMED_PATH.findall(text):
+        if named not in _MADE_LATER and not any(ROOT.glob(named.rstrip("/"))):
+            yield named
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_named_path_exists(path: Path) -> None:
+    assert list(named_paths_without_file(path.read_text(encoding="utf-8"))) == [] or path == ROOT / _OF_OTHERS
+
+
+def test_a_named_path_that_is_gone_is_found() -> None:
+    text = "see `services/gone.py`, `services/journey/` and `tests/unit/*/test_a*.py`"
+    assert list(named_paths_without_file(text)) == ["services/gone.py"]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

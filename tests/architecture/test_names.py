@@ -1,4 +1,4 @@
-"""Names that a stranger finds his way by: each once, none of them a riddle, each with a sentence; rooms that are small.
+"""Names that a stranger finds his way by: each once, none of them a riddle, each with a sentence.
 
 A service is `services/<name>`; `services/runtime`, `schemas` and `waymark` count as one each.
 """
@@ -14,7 +14,6 @@ import pytest
 
 from tests.architecture.tree import PACKAGES, ROOT, modules, parsed
 
-MODULES_IN_A_ROOM = 12
 SHORTEST_DOCSTRING = 4
 """Words."""
 
@@ -102,10 +101,3 @@ def test_every_public_docstring_is_a_sentence() -> None:
         if (said := ast.get_docstring(named.node)) and len(said.split()) < SHORTEST_DOCSTRING
     ]
     assert short == []
-
-
-def test_no_room_is_crowded() -> None:
-    rooms: dict[Path, int] = defaultdict(int)
-    for path in product():
-        rooms[path.parent] += path.stem != "__init__"
-    assert {str(room.relative_to(ROOT)): n for room, n in rooms.items() if n > MODULES_IN_A_ROOM} == {}
