@@ -6,6 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 SHARE  := -n auto --maxprocesses 4 --dist worksteal  # a process a core, each with engines of its own; ARGS="-n 0": one
+SLOWEST := --durations=10 --durations-min=1  # seconds; printed before the closing line
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels check fmt bench mutate lock env-example dashboards clean
@@ -27,10 +28,10 @@ up: $(STAMP)  ## run everything on this machine until Ctrl-C
 	@$(BIN)/waymark up
 
 test: $(STAMP)  ## every test that needs nothing but PyPI: unit, contract, stories, architecture, local integration
-	@$(PYTEST) $(SHARE) -m "not kafka and not prometheus and not pgbouncer and not tls" $(ARGS)
+	@$(PYTEST) $(SHARE) $(SLOWEST) -m "not kafka and not prometheus and not pgbouncer and not tls" $(ARGS)
 
 test-kafka: $(STAMP)  ## the tests against Apache Kafka 4 (Java 17 and mvn; jars from Maven Central)
-	@$(PYTEST) $(SHARE) -m kafka $(ARGS)
+	@$(PYTEST) $(SHARE) $(SLOWEST) -m kafka $(ARGS)
 
 faults: $(STAMP)  ## every fault of the fault lab, one table and a verdict (Java 17 and mvn; an hour; ARGS="--only F5 --seed 7")
 	@$(BIN)/python -m tests.faults $(ARGS)
