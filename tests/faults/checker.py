@@ -1,6 +1,6 @@
 """Compares what stands with what must stand. Every finding is a named check with a verdict that a person can act on.
 
-Decides only; reading is `tests.faults.observed`'s, expecting `tests.faults.oracle`'s.
+Decides only; reading is `tests.faults.observed`'s, expecting `tests.oracle.expected`'s.
 """
 
 from collections import defaultdict
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tests.faults.observed import Observed, Standing
-from tests.faults.oracle import Expected
-from tests.faults.oracle_identity import BLOCKED
-from tests.faults.oracle_rules import Found
 from tests.faults.producing import Ledger
+from tests.oracle.expected import Expected
+from tests.oracle.identity import BLOCKED
+from tests.oracle.shipped_rules import Found
 
 EXAMPLES = 3
 

@@ -15,8 +15,8 @@ import aiohttp
 import orjson
 import psycopg
 
-from tests.faults.facts import Json, Key
 from tests.faults.workload import Sending, What
+from tests.oracle.facts import Json, Key
 from waymark.keys.key_store import SourceSpec, create_source_key
 
 BATCH = 20

@@ -21,12 +21,12 @@ from tests.faults.footprint import Scales, read_logs
 from tests.faults.lab import Lab
 from tests.faults.log_reading import LogReader, Stood
 from tests.faults.observed import Observed, observe, read_deliveries, read_progress
-from tests.faults.oracle import expect
-from tests.faults.people import LIVE
 from tests.faults.producing import Ledger, produce
 from tests.faults.sink import Sink
 from tests.faults.workload import Workload, make
 from tests.faults.written import Written, sort
+from tests.oracle.expected import expect
+from tests.oracle.people import LIVE
 
 AHEAD_S = 30.0
 """The last absences are known so long after the start, so that timers fire while records still come in."""

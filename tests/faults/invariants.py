@@ -12,11 +12,11 @@ from fnmatch import fnmatchcase as fnmatch
 
 from tests.faults.checker import Check, verdict
 from tests.faults.client import ClientLedger
-from tests.faults.facts import Json, Key
 from tests.faults.footprint import MIB, Logged, Scales, Weight
 from tests.faults.observed import Deliveries, Progress
 from tests.faults.sink import Sink
 from tests.faults.written import Written
+from tests.oracle.facts import Json, Key
 
 FILES_MORE = 64
 """Files and sockets that a life of a process may have more at its end than when it had started."""

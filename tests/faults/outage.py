@@ -14,9 +14,9 @@ import orjson
 from tests.faults.conditions import settled
 from tests.faults.fleet import Engines, Fleet
 from tests.faults.observed import observe
-from tests.faults.people import Json, instant
 from tests.faults.producing import produce
 from tests.faults.workload import Sending, What, key_of
+from tests.oracle.people import Json, instant
 
 GRACE = timedelta(minutes=15)
 """What the shipped rule gives a promise beyond its due time."""

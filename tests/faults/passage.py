@@ -12,12 +12,12 @@ from typing import Any
 from urllib.request import urlopen
 
 from tests.faults.conditions import settled
-from tests.faults.facts import Json, Key
 from tests.faults.fleet import Engines, Fleet
 from tests.faults.lab import Lab
 from tests.faults.observed import Observed, observe
 from tests.faults.producing import Ledger, produce
 from tests.faults.workload import Sending
+from tests.oracle.facts import Json, Key
 
 _RETRIES = re.compile(r'^waymark_journey_batch_retries_total\{reason="(\w+)"\} ([0-9.e+]+)$', re.MULTILINE)
 

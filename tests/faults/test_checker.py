@@ -8,9 +8,9 @@ import pytest
 
 from tests.faults.checker import Check, check
 from tests.faults.observed import Observed, Published, Standing
-from tests.faults.oracle import Expected, expect
 from tests.faults.producing import Ledger
 from tests.faults.workload import NOON, make
+from tests.oracle.expected import Expected, expect
 
 
 @pytest.fixture(scope="module")

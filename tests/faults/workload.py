@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import orjson
 
-from tests.faults.oracle_identity import usable
-from tests.faults.people import instant, lives
 from tests.faults.poison import poison
-from tests.faults.webs import web
+from tests.oracle.identity import usable
+from tests.oracle.people import instant, lives
+from tests.oracle.webs import web
 
 Json = dict[str, Any]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from tests.faults.facts import Json, Key
 from tests.faults.log_reading import Stood
+from tests.oracle.facts import Json, Key
 
 TRANSPORT = frozenset({"received_at", "replay"})
 """What the way to the log adds: no part of what a touchpoint says."""

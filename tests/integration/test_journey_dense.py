@@ -16,10 +16,10 @@ from schemas import kinds
 from services.journey.domain.projection import Projection, ProjectionPolicy, project
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
 from services.journey.rulebook.rules_file import load
-from tests.faults.dense import stories
-from tests.faults.facts import fact
-from tests.faults.oracle_identity import Components
 from tests.fixtures.journey_bench import JourneyBench, open_bench
+from tests.oracle.dense import stories
+from tests.oracle.facts import fact
+from tests.oracle.identity import Components
 
 pytestmark = pytest.mark.local
 

@@ -11,10 +11,10 @@ from tests.faults.course import AHEAD_S
 from tests.faults.fault import Fault, Verdict
 from tests.faults.fleet import Engines
 from tests.faults.lab import Lab
-from tests.faults.oracle import expect
 from tests.faults.passage import pass_through, story
-from tests.faults.people import LIVE, Json, instant, person
 from tests.faults.workload import Sending, What, key_of, make
+from tests.oracle.expected import expect
+from tests.oracle.people import LIVE, Json, instant, person
 
 TOUCHPOINTS = 2500
 TIMES = 3

@@ -23,10 +23,10 @@ from tests.faults.hurt_worker import heal, hurt
 from tests.faults.lab import Lab
 from tests.faults.log_reading import LogReader
 from tests.faults.observed import observe
-from tests.faults.oracle import expect
-from tests.faults.people import LIVE
 from tests.faults.producing import Ledger, produce
 from tests.faults.workload import Sending, What, make
+from tests.oracle.expected import expect
+from tests.oracle.people import LIVE
 
 RUN = 200
 """What the shipped worker takes for a broken reader: so many dead letters in a row."""

@@ -28,11 +28,11 @@ from tests.faults.fleet import Engines, Process
 from tests.faults.lab import Lab
 from tests.faults.log_reading import LogReader
 from tests.faults.observed import observe
-from tests.faults.oracle import expect
-from tests.faults.people import LIVE
 from tests.faults.producing import Ledger, produce
 from tests.faults.sink import Sink
 from tests.faults.workload import Sending, What, make
+from tests.oracle.expected import expect
+from tests.oracle.people import LIVE
 from waymark.topics.declared_topics import make_topics
 
 TOUCHPOINTS = 2400

@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from tests.faults.facts import (
+from tests.oracle.facts import (
     CONTACT_KINDS,
     DAY,
     HOUR,

@@ -1,4 +1,4 @@
-"""The people of the fault workload: who they are, by what they are known, and what happens to them.
+"""Invented people: who they are, by what they are known, and what happens to them.
 
 Everything follows from the `random.Random` that is handed in. Stories are written in *event time*; in what order, how
 often and through which partition the touchpoints arrive is left to `tests.faults.workload`.

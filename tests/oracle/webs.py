@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from tests.faults.people import Json, instant
+from tests.oracle.people import Json, instant
 
 Pair = tuple[int, int]
 

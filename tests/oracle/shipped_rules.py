@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final
 from uuid import UUID, uuid5
 
-from tests.faults.facts import DAY, MINUTE, Contact, Fact, Key, agree, contacts, first_known, microseconds
+from tests.oracle.facts import DAY, MINUTE, Contact, Fact, Key, agree, contacts, first_known, microseconds
 
 NAMESPACE: Final = UUID("c2f7dece-e263-50d8-ba81-6db6433833df")
 PREMIUM: Final = {

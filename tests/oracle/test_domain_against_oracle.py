@@ -23,14 +23,14 @@ from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
 from services.journey.rulebook.rules_file import load
 from tests.faults.checker import unlike
-from tests.faults.dense import stories
-from tests.faults.facts import fact
 from tests.faults.observed import Standing
-from tests.faults.oracle import Expected, expect
-from tests.faults.oracle_identity import Components
-from tests.faults.oracle_rules import LEVEL_RULES as BY_LEVEL
-from tests.faults.oracle_rules import RULES
 from tests.faults.workload import NOON, make
+from tests.oracle.dense import stories
+from tests.oracle.expected import Expected, expect
+from tests.oracle.facts import fact
+from tests.oracle.identity import Components
+from tests.oracle.shipped_rules import LEVEL_RULES as BY_LEVEL
+from tests.oracle.shipped_rules import RULES
 
 Json = dict[str, Any]
 

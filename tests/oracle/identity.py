@@ -6,7 +6,7 @@ Part of the oracle: it imports nothing of Waymark, on purpose.
 from collections.abc import Iterable
 from typing import Final
 
-from tests.faults.facts import Fact, Json
+from tests.oracle.facts import Fact, Json
 
 Identifier = tuple[str, str]
 

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any, Final
 
-from tests.faults.dense import KINDS
+from tests.oracle.dense import KINDS
 
 Json = dict[str, Any]
 

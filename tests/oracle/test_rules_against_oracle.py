@@ -1,6 +1,6 @@
 """Rules that nobody shipped, over stories in which everything meets: the engine against the definition.
 
-More: `RULES_SEED=7 RULES_ROUNDS=500 pytest tests/faults/test_rules_against_oracle.py`.
+More: `RULES_SEED=7 RULES_ROUNDS=500 pytest tests/oracle/test_rules_against_oracle.py`.
 """
 
 import json
@@ -18,11 +18,11 @@ from services.journey.domain.projection import ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
 from services.journey.rulebook import rules_file
-from tests.faults.dense import stories
-from tests.faults.facts import fact
-from tests.faults.oracle_journeys import journeys
-from tests.faults.oracle_shapes import Customer, customer, find
-from tests.faults.rule_making import a_rule
+from tests.oracle.dense import stories
+from tests.oracle.facts import fact
+from tests.oracle.journeys import journeys
+from tests.oracle.rule_making import a_rule
+from tests.oracle.rule_shapes import Customer, customer, find
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ Part of the oracle: it imports nothing of Waymark, on purpose.
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.faults.facts import DAY, HOUR, Fact, Key, first_known
+from tests.oracle.facts import DAY, HOUR, Fact, Key, first_known
 
 IGNORED_REFS: Final = frozenset({"campaign_id", "session_id", "store_id"})
 REASON_GAP: Final = 14 * DAY

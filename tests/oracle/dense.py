@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from tests.faults.people import instant
+from tests.oracle.people import instant
 
 Json = dict[str, Any]
 

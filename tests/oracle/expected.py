@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tests.faults.facts import Fact, Json, Key, fact
-from tests.faults.oracle_identity import Components, Identifier
-from tests.faults.oracle_journeys import journeys
-from tests.faults.oracle_rules import RULES, Found, Rule, find, history
+from tests.oracle.facts import Fact, Json, Key, fact
+from tests.oracle.identity import Components, Identifier
+from tests.oracle.journeys import journeys
+from tests.oracle.shipped_rules import RULES, Found, Rule, find, history
 
 T = TypeVar("T")
 
