@@ -1,7 +1,7 @@
 """Sets how ingest reads a source: what its calls and events become, its web origins, its clock."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from schemas.strict_yaml import yaml_text
 from schemas.strict_yaml.yaml_text import YamlText
 from schemas.vocabulary import Channel
 from services.ingest.forms.cloudevents.cloudevents_form import DIALECT as CLOUDEVENTS
-from services.ingest.forms.cloudevents.event_rules import EventRules, EventRulesError
+from services.ingest.forms.cloudevents.event_rules import EventRules
+from services.ingest.forms.mapping.faults import MappingFileError
 from services.ingest.forms.segment import segment_mapping
 from services.ingest.forms.segment.post_calls import DIALECT as SEGMENT
-from services.ingest.forms.segment.segment_mapping import SegmentMappingError
 from waymark.console import CommandError
 
 _ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|null")
@@ -35,33 +35,26 @@ class SourceReading:
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """Read and check a Segment mapping, JSON or YAML.
-
-    Raises:
-        CommandError: the file cannot be read, or says something impossible.
-    """
-    text = _text(path)
-    problems = list(text.doubled)
-    try:
-        segment_mapping.read(text.document)
-    except SegmentMappingError as error:
-        problems += map(text.located, error.problems)
-    return _sound(path, text, problems)
+    """Read and check a Segment mapping, JSON or YAML; raises `CommandError` with everything that is wrong."""
+    return _read(path, segment_mapping.read)
 
 
 def read_rules(path: Path) -> dict[str, Any]:
-    """Read and check the rules for CloudEvents, JSON or YAML.
+    """Read and check the rules for CloudEvents, JSON or YAML; raises `CommandError` with everything that is wrong."""
+    return _read(path, EventRules)
 
-    Raises:
-        CommandError: the file cannot be read, or says something impossible.
-    """
+
+def _read(path: Path, check: Callable[[Any], object]) -> dict[str, Any]:
     text = _text(path)
     problems = list(text.doubled)
     try:
-        EventRules(text.document)
-    except EventRulesError as error:
+        check(text.document)
+    except MappingFileError as error:
         problems += map(text.located, error.problems)
-    return _sound(path, text, problems)
+    if problems:
+        raise CommandError("\n".join(f"{path}: {problem}" for problem in problems), exit_code=2)
+    document: dict[str, Any] = text.document or {}
+    return document
 
 
 def _text(path: Path) -> YamlText:
@@ -69,13 +62,6 @@ def _text(path: Path) -> YamlText:
         return yaml_text.read(path)
     except yaml_text.UnreadableTextError as error:
         raise CommandError(f"{path}: {error}", exit_code=2) from error
-
-
-def _sound(path: Path, text: YamlText, problems: Sequence[str]) -> dict[str, Any]:
-    if problems:
-        raise CommandError("\n".join(f"{path}: {problem}" for problem in problems), exit_code=2)
-    document: dict[str, Any] = text.document or {}
-    return document
 
 
 def checked_origins(origins: Sequence[str]) -> list[str]:

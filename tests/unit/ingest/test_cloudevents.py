@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.ingest.forms.cloudevents.event_rules import EventRules, EventRulesError
+from services.ingest.forms.cloudevents.event_rules import EventRules
+from services.ingest.forms.mapping.faults import MappingFileError
 from services.ingest.sources.source import Source
 from tests.fixtures.clock import SteppingClock
 from tests.fixtures.ingest_bench import IngestBench, Response, a_touchpoint
@@ -360,7 +361,7 @@ def test_the_rule_for_the_very_type_counts_before_a_pattern_and_a_long_pattern_b
     ],
 )
 def test_a_dialect_that_makes_no_sense_is_refused(dialect: Any) -> None:
-    with pytest.raises(EventRulesError):
+    with pytest.raises(MappingFileError):
         EventRules(dialect)
 
 

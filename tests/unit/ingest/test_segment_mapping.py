@@ -8,9 +8,10 @@ import pytest
 from schemas import kinds, validation
 from schemas.documents import touchpoint
 from schemas.vocabulary import Channel
+from services.ingest.forms.mapping.faults import MappingFileError
 from services.ingest.forms.segment import call_conversion, segment_mapping
 from services.ingest.forms.segment.call_conversion import CallSender, NoTouchpointReason
-from services.ingest.forms.segment.segment_mapping import CallType, SegmentMappingError
+from services.ingest.forms.segment.segment_mapping import CallType
 from services.ingest.forms.segment.segment_openapi import MESSAGES
 
 PLAIN = CallSender(mapping=segment_mapping.DEFAULT)
@@ -295,7 +296,7 @@ def test_times_are_those_of_the_producer(found: dict[str, Any], times: dict[str,
     ],
 )
 def test_a_mapping_that_makes_no_sense_is_refused_with_the_reason(rules: Any, problem: str) -> None:
-    with pytest.raises(SegmentMappingError, match=problem):
+    with pytest.raises(MappingFileError, match=problem):
         segment_mapping.read(rules)
 
 

@@ -11,7 +11,8 @@ import msgspec
 from services.ingest.forms.cloudevents import binary_mode, event_conversion, structured_mode
 from services.ingest.forms.cloudevents.binary_mode import EventReading
 from services.ingest.forms.cloudevents.event import CloudEvent
-from services.ingest.forms.cloudevents.event_rules import EventRules, EventRulesError
+from services.ingest.forms.cloudevents.event_rules import EventRules
+from services.ingest.forms.mapping.faults import MappingFileError
 from services.ingest.forms.wire_form import FormItems
 from services.ingest.http.exchange import Headers
 from services.ingest.reasons import RequestRefusal, RequestRefusedError, TouchpointRejection
@@ -97,7 +98,7 @@ class CloudEventsForm:
 def _rules(dialect: Any, source: str) -> EventRules:
     try:
         return EventRules(dialect)
-    except EventRulesError:  # it is checked when it is set, so somebody wrote to the table
+    except MappingFileError:  # it is checked when it is set, so somebody wrote to the table
         _log.exception("a source's dialect is not valid; its events are taken without rules", source=source)
         return _NO_RULES
 

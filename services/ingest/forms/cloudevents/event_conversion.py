@@ -64,8 +64,7 @@ def convert(found: CloudEvent, rules: EventRules) -> JsonObject | list[FieldErro
 
 def _from_foreign_type(found: CloudEvent, rule: EventTypeRule) -> JsonObject:
     item: JsonObject = {}
-    for target, origin in rule.fields.items():
-        _put(item, target, _value_at(found, origin))
+    rule.members.fill(item, found)
     _fill_in(item, "id", _id(found, rule.id))
     _fill_in(item, "kind", rule.kind or _NOT_KIND.sub("_", found.type.lower()).strip("."))
     _fill_in(item, "channel", rule.channel)
@@ -162,32 +161,3 @@ def _correlation(item: JsonObject, extensions: Mapping[str, AttributeValue]) -> 
 def _fill_in(node: JsonObject, name: str, value: Any) -> None:
     if value is not None and node.get(name) is None:
         node[name] = value
-
-
-def _value_at(found: CloudEvent, origin: str) -> Any:
-    """Return what stands at `origin`: `data.…`, `subject`, `source`, `type`, `id`, `time`, or an extension's name."""
-    first, *rest = origin.split(".")
-    if first != "data":
-        return getattr(found, first, None) if first in _ENVELOPE else found.extensions.get(first)
-    node = found.data.value if isinstance(found.data, JsonData) else None
-    for step in rest:
-        if isinstance(node, dict):
-            node = node.get(step)
-        elif isinstance(node, list) and step.isdigit() and int(step) < len(node):
-            node = node[int(step)]
-        else:
-            return None
-    return node
-
-
-_ENVELOPE: Final = frozenset({"id", "source", "subject", "time", "type"})
-
-
-def _put(item: JsonObject, target: str, value: Any) -> None:
-    if value is None:
-        return
-    *way, last = target.split(".")
-    node = item
-    for step in way:
-        node = node.setdefault(step, {})
-    node[last] = value

@@ -13,29 +13,24 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from schemas.cloudevents import CloudEventType
-from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.strict_yaml.yaml_text import path_text
 from schemas.vocabulary import Channel
+from services.ingest.forms.cloudevents.event import CloudEvent, JsonData
+from services.ingest.forms.mapping.faults import MappingFileError
+from services.ingest.forms.mapping.members import is_member
+from services.ingest.forms.mapping.paths import PathStep, element, walk
+from services.ingest.forms.mapping.rules import MappingRule
+from services.ingest.forms.mapping.values import Reader
 
-_MEMBERS: Final = frozenset(PostedTouchpoint.__struct_fields__) - {
-    *("source", "received_at", "reported_at", "time_quality", "replay")
-}
-_OF_MANY: Final = frozenset({"customer", "refs", "attributes"})
-_PAIRS: Final = {"score": {"metric", "value", "scale"}, "value": {"amount", "currency"}}
 _ORIGIN = re.compile(r"data(\.[^.]+)*|[a-z0-9]+")
-
-
-class EventRulesError(ValueError):
-    """The dialect cannot be used; `problems` has a line for each thing to fix."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
+_ENVELOPE: Final = frozenset({"id", "source", "subject", "time", "type"})
 
 
 class IdOrigin(StrEnum):
@@ -58,11 +53,16 @@ class EventTypeRule(BaseModel):
     fields: Mapping[str, str] = Field(default_factory=dict)
     keep_data: bool = True
 
+    @cached_property
+    def members(self) -> MappingRule[CloudEvent]:
+        """The members that `fields` say, as the rule that reads them."""
+        return MappingRule(members={target: _reader(origin) for target, origin in self.fields.items()})
+
     @field_validator("fields")
     @classmethod
     def _known_fields(cls, fields: Mapping[str, str]) -> Mapping[str, str]:
         for target, origin in fields.items():
-            if not _is_target(target):
+            if not is_member(target) or target.count(".") > 1:
                 msg = f"{target!r} is no member of a touchpoint that can be set"
                 raise ValueError(msg)
             if not _ORIGIN.fullmatch(origin):
@@ -89,12 +89,12 @@ class EventRules:
         """Read the rules in `dialect`, None being one that says nothing.
 
         Raises:
-            EventRulesError: with every problem of it.
+            MappingFileError: with every problem of it.
         """
         try:
             read = _Dialect.model_validate(dialect if dialect is not None else {})
         except ValidationError as error:
-            raise EventRulesError([_problem(one) for one in error.errors()]) from None
+            raise MappingFileError([_problem(one) for one in error.errors()]) from None
         self._native = frozenset(read.native_types) | {CloudEventType.TOUCHPOINT.value}
         self._by_type = read.types
         self._patterns = sorted((name for name in read.types if set(name) & set("*?[")), key=len, reverse=True)
@@ -113,10 +113,20 @@ def _problem(error: Any) -> str:
     return f"{place}: {message}" if place else message
 
 
-def _is_target(target: str) -> bool:
-    first, _, rest = target.partition(".")
-    if first in _OF_MANY:
-        return bool(rest) and "." not in rest
-    if first in _PAIRS:
-        return rest in _PAIRS[first]
-    return first in _MEMBERS and not rest
+def _reader(origin: str) -> Reader[CloudEvent]:
+    """Return what reads `data.…`, `subject`, `source`, `type`, `id`, `time`, or the extension of that name."""
+    first, *names = origin.split(".")
+    if first == "data":
+        steps = [_step(name) for name in names]
+        return lambda event: walk(event.data.value, steps) if isinstance(event.data, JsonData) else None
+    if first in _ENVELOPE:
+        return attrgetter(first)
+    return lambda event: event.extensions.get(first)
+
+
+def _step(name: str) -> PathStep:
+    """The step to a member; in a list, to the element of that number."""
+    if not name.isdecimal():
+        return name
+    nth = element(int(name))
+    return lambda node: node.get(name) if isinstance(node, dict) else nth(node)

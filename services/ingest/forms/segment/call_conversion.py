@@ -14,9 +14,10 @@ import msgspec
 
 from schemas import kinds
 from schemas.vocabulary import Channel
-from services.ingest.forms.segment import fields
-from services.ingest.forms.segment.fields import Message
-from services.ingest.forms.segment.segment_mapping import KINDS, CallTarget, CallType, SegmentMapping, slug
+from services.ingest.forms.mapping.members import put
+from services.ingest.forms.mapping.paths import walk
+from services.ingest.forms.segment.fields import Message, id_text, native_members
+from services.ingest.forms.segment.segment_mapping import KINDS, CallRule, CallType, SegmentMapping, slug
 
 _WELL_KNOWN: Mapping[str, str] = {
     "order_completed": "order_placed",
@@ -63,7 +64,7 @@ def call_type(message: Message, by_path: CallType | None) -> CallType | None:
 
 def message_id(message: Message) -> str:
     """Return a message's id; a message without one gets an id derived from its content, equal for every retry."""
-    given = fields.as_text(message.get("messageId"))
+    given = id_text(message.get("messageId"))
     if given is not None:
         return given if len(given) <= _LONGEST_ID else "derived-" + _digest(given.encode("utf-8", "replace"))
     content = {name: member for name, member in message.items() if name not in _BY_TRANSPORT}
@@ -90,38 +91,29 @@ def touchpoints(
     """Return the touchpoints that a message becomes, as they could have been posted."""
     if call is None:
         return NoTouchpointReason.UNKNOWN_CALL
-    event = fields.as_text(message.get("event")) or ""
-    target = sender.mapping.target(call, event)
-    if target is None:
+    event = id_text(message.get("event")) or ""
+    rule = sender.mapping.rule_for(call, event)
+    if rule is None:
         return NoTouchpointReason.LEFT_OUT
     properties = _object(message.get("properties"))
-    members, used = fields.native_members(properties)
+    members, used = native_members(properties)
     touchpoint: dict[str, Any] = {
         "id": message_id(message),
-        "kind": target.kind or KINDS.get(call) or _kind_of(event),
+        "kind": rule.kind or KINDS.get(call) or _kind_of(event),
         "customer": _customer(message, call, sender.mapping),
         **_times(message),
     }
-    channel = _channel(message, call, target, sender)
+    channel = _channel(message, call, rule, sender)
     if channel is not None:
         touchpoint["channel"] = channel
     if sender.replays:
         touchpoint["replay"] = True
     for name, found in members.items():
-        fields.put(touchpoint, name, found)
-    _apply(target, message, touchpoint)
-    if target.attributes:
+        put(touchpoint, name, found)
+    rule.members.fill(touchpoint, message)
+    if rule.keeps_properties:
         _keep(message, call, {name: held for name, held in properties.items() if name not in used}, touchpoint)
     return _aliased(touchpoint, message, sender.mapping) if call is CallType.ALIAS else [touchpoint]
-
-
-def _apply(target: CallTarget, message: Message, touchpoint: dict[str, Any]) -> None:
-    if target.direction is not None:
-        touchpoint["direction"] = target.direction
-    for name, expression in target.fields.items():
-        found = fields.evaluate(expression, message)
-        if found is not None:
-            fields.put(touchpoint, name, fields.converted(name, found))
 
 
 def _times(message: Message) -> dict[str, Any]:
@@ -136,18 +128,18 @@ def _customer(message: Message, call: CallType, mapping: SegmentMapping) -> dict
     for path, to in mapping.identifiers:
         if to.type in customer or (call is CallType.GROUP and path[0] == "traits"):  # those are the company's
             continue
-        value = fields.as_text(fields.at(message, path))
+        value = id_text(walk(message, path))
         if value is not None:
             customer[to.type] = {"value": value, "verified": True} if to.verified else value
     return customer
 
 
-def _channel(message: Message, call: CallType, target: CallTarget, sender: CallSender) -> str | None:
+def _channel(message: Message, call: CallType, rule: CallRule, sender: CallSender) -> str | None:
     """Return the customer's channel; root `channel` and `context.channel` say how a library runs, not where it was."""
-    said = fields.at(message, ("properties", "channel"))
+    said = walk(message, ("properties", "channel"))
     if isinstance(said, str) and said in _CHANNELS:
         return said
-    settled = target.channel or sender.mapping.channel or sender.only_channel
+    settled = rule.channel or sender.mapping.channel or sender.only_channel
     if settled is not None or sender.has_default_channel:
         return settled
     return _likely_channel(message, call)
@@ -182,7 +174,7 @@ def _keep(message: Message, call: CallType, properties: dict[str, Any], touchpoi
 
 
 def _aliased(touchpoint: dict[str, Any], message: Message, mapping: SegmentMapping) -> list[dict[str, Any]]:
-    previous = fields.as_text(message.get("previousId"))
+    previous = id_text(message.get("previousId"))
     if previous is None:
         return [touchpoint]
     taken = [type_ for type_ in mapping.previous_id if type_ in touchpoint["customer"] and type_ != "anonymous_id"]

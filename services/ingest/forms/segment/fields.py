@@ -1,72 +1,40 @@
-"""Reads a message: values by path, and properties that have the name of a touchpoint's member. Pure."""
+"""Reads values of a message as their members want them, and properties that have the name of a member. Pure."""
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
 from schemas.vocabulary import Direction, ServiceLevel
-from services.ingest.forms.segment.segment_mapping import Expression, Scalar
+from services.ingest.forms.mapping.members import NUMBERS
+from services.ingest.forms.mapping.readings import as_text
 
 Message = Mapping[str, Any]
 
-_PATH = "$."
 _LABEL_LENGTH = 128
 _ID_LENGTH = 255
 _TEXT_LENGTH = 8192
 _LONGEST_S = 2_678_400
 
 _TEXTS = frozenset({"reason", "outcome", "interaction_id", "queue", "agent", "text", "service_level"})
-_NUMBERS = frozenset(
-    {"wait_s", "duration_s", "hold_s", "transfers", "sequence", "sentiment", "score.value", "score.scale"}
-)
-
-
-def at(message: Message, path: tuple[str, ...]) -> Any:
-    """Return the value at `path`, or None when there is none."""
-    found: Any = message
-    for step in path:
-        if not isinstance(found, Mapping):
-            return None
-        found = found.get(step)
-    return found
-
-
-def evaluate(expression: Expression, message: Message) -> Any:
-    """Return the value of an expression in `message`: the first of its alternatives that is there."""
-    for alternative in expression if isinstance(expression, list) else (expression,):
-        found = _one(alternative, message)
-        if found is not None and found != "":
-            return found
-    return None
 
 
 def converted(name: str, found: Any) -> Any:
-    """Return a value as the member `name` wants it: numbers of references and agents are text, amounts are numbers."""
+    """Return a value as the member `name` wants it: numbers of references and agents are text, amounts are numbers.
+
+    What does not fit stays as it is, for repair: the sender of a call does not read what is wrong with it.
+    """
     if isinstance(found, bool):
         return found
     if isinstance(found, int | float) and (name in _TEXTS or name.startswith(("refs.", "customer."))):
         return as_text(found)
-    if isinstance(found, str) and (name in _NUMBERS or name == "value.amount"):
+    if isinstance(found, str) and name in NUMBERS:
         return _as_number(found)
     return found
 
 
-def as_text(found: Any) -> str | None:
+def id_text(found: Any) -> str | None:
     """Return an id as text: ids may have been numbers; anything else is none."""
-    if isinstance(found, str):
-        return found or None
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        return None
-    return str(int(found)) if float(found).is_integer() else str(found)
-
-
-def put(touchpoint: dict[str, Any], name: str, found: Any) -> None:
-    """Put a value into the member `name`, which may be one of an object: `refs.order_id`."""
-    outer, _, inner = name.partition(".")
-    if inner:
-        touchpoint.setdefault(outer, {})[inner] = found
-    else:
-        touchpoint[outer] = found
+    return None if isinstance(found, bool) else as_text(found) or None
 
 
 def native_members(properties: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
@@ -94,12 +62,6 @@ def _add_value(properties: Mapping[str, Any], members: dict[str, Any], used: set
             members |= {"value.amount": properties[name], "value.currency": currency.upper()}
             used |= {name, "currency"}
             return
-
-
-def _one(alternative: Scalar, message: Message) -> Any:
-    if isinstance(alternative, str) and alternative.startswith(_PATH):
-        return at(message, tuple(alternative.removeprefix(_PATH).split(".")))
-    return alternative
 
 
 def _as_number(text: str) -> Any:

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import msgspec
 
+from services.ingest.forms.mapping.faults import MappingFileError
 from services.ingest.forms.segment import batch, call_conversion, calls_response, cors, segment_mapping
 from services.ingest.forms.segment.batch import CallBatch
 from services.ingest.forms.segment.call_conversion import CallSender, NoTouchpointReason
 from services.ingest.forms.segment.calls_response import CallResult
-from services.ingest.forms.segment.segment_mapping import CallType, SegmentMapping, SegmentMappingError
+from services.ingest.forms.segment.segment_mapping import CallType, SegmentMapping
 from services.ingest.http.exchange import HttpRequest, HttpResponse, RequestBody
 from services.ingest.http.presented_key import presented_key
 from services.ingest.metrics import IngestMetrics
@@ -169,7 +170,7 @@ class PostCalls:
             return held[1]
         try:
             read = segment_mapping.read(document)
-        except SegmentMappingError as error:
+        except MappingFileError as error:
             _log.error("segment mapping cannot be used", source=source.name, problem=str(error))
             raise RequestRefusedError(
                 RequestRefusal.SOURCE_MISCONFIGURED,

@@ -22,10 +22,17 @@ from typing import Any, Final
 import msgspec
 
 from schemas import validation
-from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.strict_yaml.shapes import shape_problems
 from schemas.strict_yaml.yaml_text import path_text
 from schemas.vocabulary import Channel, Direction
+from services.ingest.forms.mapping.faults import MappingFileError
+from services.ingest.forms.mapping.members import is_member
+from services.ingest.forms.mapping.paths import walk
+from services.ingest.forms.mapping.rules import MappingRule
+from services.ingest.forms.mapping.values import Reader, constant, first_of
+from services.ingest.forms.segment.fields import Message, converted
+
+_PATH: Final = "$."
 
 Scalar = str | int | float | bool
 Expression = Scalar | list[Scalar]
@@ -40,14 +47,6 @@ class CallType(StrEnum):
     SCREEN = "screen"
     GROUP = "group"
     ALIAS = "alias"
-
-
-class SegmentMappingError(ValueError):
-    """The mapping cannot be used; `problems` has a line for each thing to fix."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
 
 
 class IdentifierTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,12 +87,9 @@ KINDS: Final[Mapping[CallType, str]] = {
 }
 """The kind of each call that has one. A track call's comes from its event; group names a company, not a person."""
 
-_MEMBERS: Final = frozenset(PostedTouchpoint.__struct_fields__) - {
-    *("id", "kind", "channel", "customer", "direction", "attributes"),
-    *("source", "received_at", "reported_at", "time_quality", "replay"),
-}
-_OF_MANY: Final = ("refs.", "attributes.", "customer.")
-_PAIRS: Final = frozenset({"score.metric", "score.value", "score.scale", "value.amount", "value.currency"})
+_FIXED: Final = frozenset({"id", "kind", "channel", "direction"})
+"""Members that a call has from elsewhere, or that have a word of their own."""
+
 _KIND: Final = re.compile(validation.schema("touchpoint.v1")["$defs"]["kind"]["pattern"])
 _NAME: Final = re.compile(validation.schema("touchpoint.v1")["$defs"]["name"]["pattern"])
 _LONGEST_NAME: Final = 64
@@ -109,6 +105,16 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRule:
+    """What a call becomes: a touchpoint of this kind on this channel (None: not said), with members from a rule."""
+
+    kind: str | None
+    channel: Channel | None
+    keeps_properties: bool
+    members: MappingRule[Message]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentMapping:
     """A checked mapping. `events` are found by their exact name, else by their slug; None leaves a call out.
 
@@ -118,12 +124,12 @@ class SegmentMapping:
     channel: Channel | None
     identifiers: tuple[tuple[tuple[str, ...], IdentifierTarget], ...]
     previous_id: tuple[str, ...]
-    calls: Mapping[CallType, CallTarget | None]
-    events: Mapping[str, CallTarget | None]
-    slugs: Mapping[str, CallTarget | None]
-    other_events: CallTarget | None
+    calls: Mapping[CallType, CallRule | None]
+    events: Mapping[str, CallRule | None]
+    slugs: Mapping[str, CallRule | None]
+    other_events: CallRule | None
 
-    def target(self, call: CallType, event: str) -> CallTarget | None:
+    def rule_for(self, call: CallType, event: str) -> CallRule | None:
         """Return what a call becomes, None when it is left out."""
         if call is not CallType.TRACK:
             return self.calls[call]
@@ -142,28 +148,55 @@ def read(document: Any) -> SegmentMapping:
     """Check a mapping, as JSON gave it, and complete it.
 
     Raises:
-        SegmentMappingError: with every problem in it.
+        MappingFileError: with every problem in it.
     """
     if misshapen := [f"{path_text(one.at)}: {one.message}" for one in shape_problems(document, _File)]:
-        raise SegmentMappingError(misshapen)
+        raise MappingFileError(misshapen)
     file = msgspec.convert(document, _File)
     if problems := [*_problems(file)]:
-        raise SegmentMappingError(problems)
+        raise MappingFileError(problems)
     whole = {**IDENTIFIERS, **file.identifiers}
     named = (
         (path, IdentifierTarget(type=to) if isinstance(to, str) else to) for path, to in whole.items() if to is not None
     )
     calls: dict[CallType, CallTarget | None] = {call: CallTarget() if call in KINDS else None for call in CallType}
     calls.update(file.calls)
+    events = {name: _rule(target) for name, target in file.events.items()}
     return SegmentMapping(
         channel=file.channel,
-        identifiers=tuple((tuple(path.removeprefix("$.").split(".")), to) for path, to in named),
+        identifiers=tuple((tuple(path.removeprefix(_PATH).split(".")), to) for path, to in named),
         previous_id=file.previous_id,
-        calls=calls,
-        events=file.events,
-        slugs={slug(name): target for name, target in file.events.items() if slug(name)},
-        other_events=CallTarget() if file.other_events is msgspec.UNSET else file.other_events,
+        calls={call: _rule(target) for call, target in calls.items()},
+        events=events,
+        slugs={slug(name): rule for name, rule in events.items() if slug(name)},
+        other_events=_rule(CallTarget() if file.other_events is msgspec.UNSET else file.other_events),
     )
+
+
+def _rule(target: CallTarget | None) -> CallRule | None:
+    if target is None:
+        return None
+    members = {name: _reader(name, expression) for name, expression in target.fields.items()}
+    if target.direction is not None:
+        members = {"direction": constant(target.direction), **members}
+    return CallRule(
+        kind=target.kind,
+        channel=target.channel,
+        keeps_properties=target.attributes,
+        members=MappingRule(members=members),
+    )
+
+
+def _reader(name: str, expression: Expression) -> Reader[Message]:
+    listed = expression if isinstance(expression, list) else [expression]
+    return first_of([_find(alternative) for alternative in listed], [lambda found, _: converted(name, found)])
+
+
+def _find(alternative: Scalar) -> Reader[Message]:
+    if not isinstance(alternative, str) or not alternative.startswith(_PATH):
+        return constant(alternative)
+    steps = alternative.removeprefix(_PATH).split(".")
+    return lambda message: walk(message, steps)
 
 
 def _problems(file: _File) -> Iterator[str]:
@@ -193,7 +226,7 @@ def _wrong_target(place: str, target: CallTarget) -> Iterator[str]:
     if target.kind is not None and (not _KIND.fullmatch(target.kind) or len(target.kind) > _LONGEST_NAME):
         yield f"{place}.kind: {target.kind!r} is no kind; use lower-case words such as call_ended"
     for name in target.fields:
-        if name not in _MEMBERS - {"refs", "score", "value"} and name not in _PAIRS and not name.startswith(_OF_MANY):
+        if name in _FIXED or not is_member(name):
             yield f"{place}.fields: a touchpoint has no member {name!r} to map to"
         elif name.startswith(("refs.", "customer.")):
             yield from _wrong_name(f"{place}.fields.{name}", name.partition(".")[2])

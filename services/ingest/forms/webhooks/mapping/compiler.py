@@ -1,4 +1,4 @@
-"""Compiles the definition of a channel system into functions, and lists every problem with its place in the file."""
+"""Compiles the definition of a channel system into rules, and lists every problem with its place in the file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,24 +6,24 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.ingest.forms.webhooks.mapping.conditions import ConditionTest, compile_condition
-from services.ingest.forms.webhooks.mapping.paths import EventContext, EventPathError, Getter, compile_path
+from services.ingest.forms.mapping.conditions import ConditionTest, compile_condition
+from services.ingest.forms.mapping.definitions import When
+from services.ingest.forms.mapping.faults import MappingRuleError
+from services.ingest.forms.mapping.members import flattened
+from services.ingest.forms.mapping.rules import MappingRule
+from services.ingest.forms.mapping.values import (
+    Reader,
+    compile_template,
+    compile_value,
+    constant,
+)
+from services.ingest.forms.webhooks.mapping.event_paths import EventContext, compile_event_path
 from services.ingest.forms.webhooks.mapping.system_schema import (
     AnswerSpec,
     ChannelSystem,
     HandshakeSpec,
     TouchpointSpec,
 )
-from services.ingest.forms.webhooks.mapping.values import (
-    ValueReader,
-    ValueSpecError,
-    compile_template,
-    compile_value,
-    has_no_time,
-)
-
-NESTED = frozenset({"customer", "refs", "attributes"})
-"""Members whose own members are read one by one: a member that cannot be read does not affect the others."""
 
 Part = TypeVar("Part")
 
@@ -45,16 +45,12 @@ class VendorAnswer:
     body: bytes = b""
 
 
-Fill = Callable[[EventContext], Any]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledEntry:
-    """One compiled entry of the file. `members` are keyed by dotted names, as `flattened` returns them."""
+    """One compiled entry of the file."""
 
-    test: ConditionTest
-    members: Mapping[str, ValueReader]
-    native: Getter | None = None
+    rule: MappingRule[EventContext]
+    native: Reader[EventContext] | None = None
     each: Sequence[str] | None = None
     has_no_time: bool = False
     """Whether a touchpoint without `occurred_at` gets the time of its receipt."""
@@ -66,7 +62,7 @@ class CompiledHandshake:
 
     method: str
     signed: bool
-    test: ConditionTest
+    test: ConditionTest[EventContext]
     answer: Callable[[EventContext], VendorAnswer]
 
 
@@ -80,16 +76,15 @@ class SystemCompiler:
     def step(self, number: int, entry: TouchpointSpec) -> CompiledEntry:
         """Return the compiled form of an entry."""
         place = f"touchpoints[{number}]"
-        members: dict[str, ValueReader] = {}
+        members: dict[str, Reader[EventContext]] = {}
         fields = self._made(f"{place}.fields", _over, self._system.defaults, entry.fields) or {}
         for name, spec in fields.items():
-            made = self._made(f"{place}.fields.{name}", compile_value, spec, name)
+            made = self._made(f"{place}.fields.{name}", compile_member, spec, name)
             if made is not None:
                 members[name] = made
         native = self._made(f"{place}.native", _native, entry.native) if entry.native is not None else None
         return CompiledEntry(
-            test=self._made(f"{place}.when", compile_condition, entry.when) or _never,
-            members=members,
+            rule=MappingRule(members=members, test=self._test(f"{place}.when", entry.when)),
             native=native,
             each=[name for name in entry.each.split(".") if name] if entry.each is not None else None,
             has_no_time=has_no_time(fields.get("occurred_at")),
@@ -101,13 +96,13 @@ class SystemCompiler:
         return CompiledHandshake(
             method=shake.method,
             signed=shake.signed,
-            test=self._made(f"{place}.when", compile_condition, shake.when) or _never,
+            test=self._test(f"{place}.when", shake.when),
             answer=self.answer(f"{place}.answer", shake.answer),
         )
 
     def answer(self, place: str, answer: AnswerSpec) -> Callable[[EventContext], VendorAnswer]:
         """Return the function that makes the answer."""
-        fill = self._made(f"{place}.body", _filler, answer.body) or _nothing
+        fill = self._made(f"{place}.body", _filler, answer.body) or constant(None)
         if isinstance(answer.body, str):
             kind = answer.content_type or "text/plain; charset=utf-8"
             return lambda view: VendorAnswer(status=answer.status, content_type=kind, body=(fill(view) or "").encode())
@@ -116,29 +111,15 @@ class SystemCompiler:
         kind = answer.content_type or "application/json"
         return lambda view: VendorAnswer(status=answer.status, content_type=kind, body=msgspec.json.encode(fill(view)))
 
+    def _test(self, place: str, when: When | list[When]) -> ConditionTest[EventContext]:
+        return self._made(place, compile_condition, when, compile_event_path) or constant(False)
+
     def _made(self, place: str, make: Callable[..., Part], *arguments: Any) -> Part | None:
         try:
             return make(*arguments)
-        except ValueSpecError as problem:
+        except MappingRuleError as problem:
             self.problems.append(SystemProblem(place=place, message=str(problem)))
             return None
-
-
-def flattened(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields with the members of `customer`, `refs` and `attributes` taken out: `customer.phone`.
-
-    Raises:
-        ValueSpecError: one of the three has no members.
-    """
-    found: dict[str, Any] = {}
-    for name, spec in fields.items():
-        if name not in NESTED:
-            found[name] = spec
-        elif isinstance(spec, dict):
-            found |= {f"{name}.{member}": said for member, said in spec.items()}
-        else:
-            raise ValueSpecError(f"`{name}` wants its members, like `{name}: {{…}}`")
-    return found
 
 
 def _over(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,26 +127,35 @@ def _over(defaults: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, A
     return {name: spec for name, spec in {**flattened(defaults), **flattened(fields)}.items() if spec is not None}
 
 
-def _native(text: str) -> Getter:
-    try:
-        return _whole_event if text == "." else compile_path(text)
-    except EventPathError as error:
-        raise ValueSpecError(str(error)) from None
+def compile_member(spec: Any, name: str) -> Reader[EventContext]:
+    """Return the reader of a member; raises `MappingRuleError`.
+
+    The receipt is no time of an event: a touchpoint that says it would be another when it comes again. It says none
+    instead, and its receipt stands in later.
+    """
+    find = _without_receipt if name == "occurred_at" else compile_event_path
+    return compile_value(spec, name, find)
 
 
-def _whole_event(view: EventContext) -> Any:
-    return view.event
+def _without_receipt(path: str) -> Reader[EventContext]:
+    return constant(None) if path == _RECEIPT else compile_event_path(path)
 
 
-def _never(_: EventContext) -> bool:
-    return False
+_RECEIPT = "@received_at"
 
 
-def _nothing(_: EventContext) -> None:
-    return None
+def has_no_time(spec: Any) -> bool:
+    """Whether a file says of `occurred_at` that the event has no time of its own, or may have none."""
+    found = (spec.get("path") or spec.get("template")) if isinstance(spec, dict) else spec
+    listed = found if isinstance(found, list | tuple) else [found]
+    return any(said in (_RECEIPT, f"{{{_RECEIPT}}}") for said in listed)
 
 
-def _filler(node: Any) -> Fill:
+def _native(text: str) -> Reader[EventContext]:
+    return (lambda view: view.event) if text == "." else compile_event_path(text)
+
+
+def _filler(node: Any) -> Reader[EventContext]:
     if isinstance(node, dict):
         members = {str(name): _filler(child) for name, child in node.items()}
         return lambda view: {name: fill(view) for name, fill in members.items()}
@@ -173,5 +163,5 @@ def _filler(node: Any) -> Fill:
         parts = [_filler(child) for child in node]
         return lambda view: [fill(view) for fill in parts]
     if isinstance(node, str) and "{" in node:
-        return compile_template(node)
-    return lambda _: node
+        return compile_template(node, compile_event_path).fill
+    return constant(node)

@@ -11,12 +11,14 @@ from typing import Any
 
 import msgspec
 
+from services.ingest.forms.mapping.members import merged
+from services.ingest.forms.mapping.paths import elements
+from services.ingest.forms.mapping.rules import UnreadableMember
 from services.ingest.forms.webhooks import delivery as deliveries
 from services.ingest.forms.webhooks.delivery import InboundDelivery, MalformedDeliveryError
 from services.ingest.forms.webhooks.mapping.compiler import CompiledEntry, SystemCompiler, SystemProblem, VendorAnswer
-from services.ingest.forms.webhooks.mapping.paths import EventContext, elements
+from services.ingest.forms.webhooks.mapping.event_paths import EventContext
 from services.ingest.forms.webhooks.mapping.system_schema import ChannelSystem
-from services.ingest.forms.webhooks.mapping.values import EventValueError
 
 
 class UnusableSystemError(Exception):
@@ -33,14 +35,6 @@ class TooManyEventsError(Exception):
     def __init__(self, most: int) -> None:
         super().__init__(most)
         self.most = most
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadableMember:
-    """A member of an event that cannot be read, and the reason."""
-
-    member: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +116,7 @@ class DeliveryMapper:
                 _made(number, step, one)
                 for number, step in enumerate(self._steps)
                 for one in _views_of(step, each)
-                if step.test(one)
+                if step.rule.test(one)
             ]
             mapped += made
             ignored += not made
@@ -173,34 +167,9 @@ def _views_of(step: CompiledEntry, view: EventContext) -> list[EventContext]:
 
 def _made(entry: int, step: CompiledEntry, view: EventContext) -> MappedTouchpoint:
     document: dict[str, Any] = {}
-    unread: list[UnreadableMember] = []
-    for name, make in step.members.items():
-        try:
-            value = make(view)
-        except EventValueError as problem:
-            unread.append(UnreadableMember(member=name, message=str(problem)))
-            continue
-        if value is not None:
-            _put(document, name, value)
+    unread = step.rule.fill(document, view)
     given = step.native(view) if step.native is not None else None
     if isinstance(given, dict):
-        document = _over(document, given)
+        document = merged(document, {name: value for name, value in given.items() if value is not None})
     untimed = step.has_no_time and document.get("occurred_at") is None
     return MappedTouchpoint(entry=entry, document=document, raw=view.raw, unread=tuple(unread), untimed=untimed)
-
-
-def _put(document: dict[str, Any], name: str, value: Any) -> None:
-    outer, dot, inner = name.partition(".")
-    if dot:
-        document.setdefault(outer, {})[inner] = value
-    else:
-        document[name] = value
-
-
-def _over(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """What the sender wrote over what the file says, members of members one by one."""
-    whole = {**defaults, **{name: value for name, value in given.items() if value is not None}}
-    for name, default in defaults.items():
-        if isinstance(default, dict) and isinstance(given.get(name), dict):
-            whole[name] = {**default, **given[name]}
-    return whole

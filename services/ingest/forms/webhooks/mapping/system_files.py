@@ -6,7 +6,6 @@ A company's file replaces the shipped file of the same name.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,18 +13,16 @@ from typing import Any
 
 import msgspec
 
-from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.strict_yaml import shapes, yaml_text
 from schemas.strict_yaml.yaml_text import YamlText
 from schemas.vocabulary import Channel
-from services.ingest.forms.webhooks.mapping.compiler import SystemProblem, flattened
+from services.ingest.forms.mapping import members
+from services.ingest.forms.mapping.faults import MappingRuleError
+from services.ingest.forms.webhooks.mapping.compiler import SystemProblem
 from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMapper, UnusableSystemError
 from services.ingest.forms.webhooks.mapping.system_schema import ChannelSystem, HmacSignature, TokenSignature
-from services.ingest.forms.webhooks.mapping.values import ValueSpecError
 
 SHIPPED = Path(__file__).parents[1] / "systems"
-REQUIRED = frozenset({"id", "occurred_at", "channel", "kind", "customer"})
-MEMBERS = frozenset(PostedTouchpoint.__struct_fields__) - {"source", "received_at", "replay"}
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _SIGNED = re.compile(r"\{(?!body\}|timestamp\}|method\}|url\})[^{}]*\}")
@@ -150,8 +147,8 @@ def _problems(system: ChannelSystem, stem: str) -> Iterator[SystemProblem]:
         yield SystemProblem(place="touchpoints", message="say at least one touchpoint that an event becomes")
     for number, entry in enumerate(system.touchpoints):
         try:
-            fields = {**flattened(system.defaults), **flattened(entry.fields)}
-        except ValueSpecError:
+            fields = {**members.flattened(system.defaults), **members.flattened(entry.fields)}
+        except MappingRuleError:
             continue  # the compiler reports its place
         yield from _member_problems(f"touchpoints[{number}]", fields, native=entry.native is not None)
     yield from _signature_problems(system)
@@ -172,11 +169,9 @@ def _setup_problems(system: ChannelSystem) -> Iterator[SystemProblem]:
 def _member_problems(place: str, fields: Mapping[str, Any], *, native: bool) -> Iterator[SystemProblem]:
     names = {name.partition(".")[0] for name, spec in fields.items() if spec is not None}
     if not native:
-        for name in sorted(REQUIRED - names):
+        for name in members.missing(names):
             yield SystemProblem(place=f"{place}.fields", message=f"`{name}` is missing")
-    for name in sorted(names - MEMBERS):
-        close = get_close_matches(name, MEMBERS, n=1)
-        hint = f"; did you mean `{close[0]}`?" if close else ""
+    for name, hint in members.unknown(names, members.MEMBERS | members.IGNORED):
         yield SystemProblem(place=f"{place}.fields.{name}", message=f"a touchpoint has no `{name}`{hint}")
     channel = fields.get("channel")
     if isinstance(channel, str) and "{" not in channel and channel not in set(Channel):

@@ -1,39 +1,48 @@
-"""Conditions on an event: a fixed set of comparisons, compiled once; no expression is ever evaluated. Pure."""
+"""When a rule holds: a fixed set of comparisons of what stands at a path, compiled once. Pure.
+
+Here case does not matter. An import compares the cells of a column itself (`waymark.imports.mapping.recipe`): there
+case does matter, blanks around a cell do not, and true is also what a person of any country writes for it.
+"""
 
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from services.ingest.forms.webhooks.mapping.paths import EventContext, EventPathError, Getter, as_text, compile_path
-from services.ingest.forms.webhooks.mapping.system_schema import EventCondition, Scalar, Wanted, When
-from services.ingest.forms.webhooks.mapping.values import ValueSpecError
+from services.ingest.forms.mapping.definitions import EventCondition, Scalar, Wanted, When
+from services.ingest.forms.mapping.faults import MappingRuleError
+from services.ingest.forms.mapping.readings import as_text
+from services.ingest.forms.mapping.values import Context, PathCompiler, Reader
 
-ConditionTest = Callable[[EventContext], bool]
+ConditionTest = Callable[[Context], bool]
 
 
-def compile_condition(when: When | list[When]) -> ConditionTest:
+def compile_condition(when: When | list[When], find: PathCompiler[Context]) -> ConditionTest[Context]:
     """Return the test that `when` means: all of its conditions, of a list any one group.
 
     Raises:
-        ValueSpecError: a path cannot be read.
+        MappingRuleError: a path cannot be read.
     """
-    groups = [[_test(path, wanted) for path, wanted in group.items()] for group in _groups(when)]
-    return lambda view: any(all(test(view) for test in tests) for tests in groups)
+    groups = [
+        every([_test(path, wanted, find) for path, wanted in group.items()])
+        for group in (when if isinstance(when, list) else [when])
+    ]
+    return groups[0] if len(groups) == 1 else lambda view: any(group(view) for group in groups)
 
 
-def _groups(when: When | list[When]) -> list[When]:
-    return when if isinstance(when, list) else [when]
+def every(tests: Sequence[ConditionTest[Context]]) -> ConditionTest[Context]:
+    """Return the test that holds when all of these do."""
+    return tests[0] if len(tests) == 1 else lambda view: all(test(view) for test in tests)
 
 
-def _test(path: str, wanted: Wanted) -> ConditionTest:
-    get = _getter(path)
+def _test(path: str, wanted: Wanted, find: PathCompiler[Context]) -> ConditionTest[Context]:
+    get = find(path)
     if isinstance(wanted, EventCondition):
-        return _condition(get, wanted)
+        return _condition(get, wanted, find)
     values = _folded(wanted if isinstance(wanted, list) else [wanted])
     return lambda view: _text(get, view) in values
 
 
-def _condition(get: Getter, wanted: EventCondition) -> ConditionTest:
+def _condition(get: Reader[Context], wanted: EventCondition, find: PathCompiler[Context]) -> ConditionTest[Context]:
     tests: list[Callable[[str], bool]] = []
     if wanted.one_of is not None:
         included = _folded(list(wanted.one_of))
@@ -50,7 +59,7 @@ def _condition(get: Getter, wanted: EventCondition) -> ConditionTest:
     if wanted.at_least is not None:
         tests.append(lambda text: _number(text) >= (wanted.at_least or 0))
     compared = [
-        compare(get, _getter(other))
+        compare(get, find(other))
         for other, compare in (
             (wanted.same_as, _same),
             (wanted.differs_from, _different),
@@ -60,29 +69,22 @@ def _condition(get: Getter, wanted: EventCondition) -> ConditionTest:
         if other is not None
     ]
     if not tests and not compared:
-        raise ValueSpecError("a condition that says nothing")
+        raise MappingRuleError("a condition that says nothing")
     return lambda view: all(test(_text(get, view)) for test in tests) and all(test(view) for test in compared)
 
 
-def _getter(path: str) -> Getter:
-    try:
-        return compile_path(path)
-    except EventPathError as error:
-        raise ValueSpecError(str(error)) from None
-
-
-def _same(get: Getter, other: Getter) -> ConditionTest:
+def _same(get: Reader[Context], other: Reader[Context]) -> ConditionTest[Context]:
     return _compared(get, other, same=True)
 
 
-def _different(get: Getter, other: Getter) -> ConditionTest:
+def _different(get: Reader[Context], other: Reader[Context]) -> ConditionTest[Context]:
     return _compared(get, other, same=False)
 
 
-def _compared(get: Getter, other: Getter, *, same: bool) -> ConditionTest:
+def _compared(get: Reader[Context], other: Reader[Context], *, same: bool) -> ConditionTest[Context]:
     """Whether two values that are both there are the same; in constant time, as one of them may be a secret."""
 
-    def test(view: EventContext) -> bool:
+    def test(view: Context) -> bool:
         left, right = as_text(get(view)).encode(), as_text(other(view)).encode()
         return bool(left and right) and hmac.compare_digest(left, right) is same
 
@@ -92,16 +94,16 @@ def _compared(get: Getter, other: Getter, *, same: bool) -> ConditionTest:
 _ADDRESS = re.compile(r'[^\s<>,;:"()]+@[^\s<>,;:"()]+')
 
 
-def _not_in(get: Getter, other: Getter) -> ConditionTest:
-    def test(view: EventContext) -> bool:
+def _not_in(get: Reader[Context], other: Reader[Context]) -> ConditionTest[Context]:
+    def test(view: Context) -> bool:
         listed = {one.strip() for one in _text(other, view).split(",")}
         return not any({one, _domain(one)} & listed for one in _ADDRESS.findall(_text(get, view)))
 
     return test
 
 
-def _of_other_domain(get: Getter, other: Getter) -> ConditionTest:
-    def test(view: EventContext) -> bool:
+def _of_other_domain(get: Reader[Context], other: Reader[Context]) -> ConditionTest[Context]:
+    def test(view: Context) -> bool:
         own = {_domain(one) for one in _ADDRESS.findall(_text(other, view))}
         return not any(_domain(one) in own for one in _ADDRESS.findall(_text(get, view)))
 
@@ -112,7 +114,7 @@ def _domain(address: str) -> str:
     return "@" + address.rpartition("@")[2]
 
 
-def _text(get: Getter, view: EventContext) -> str:
+def _text(get: Reader[Context], view: Context) -> str:
     return as_text(get(view)).casefold()
 
 
