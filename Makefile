@@ -9,7 +9,7 @@ SHARE  := -n auto --maxprocesses 4 --dist worksteal  # a process a core, each wi
 SLOWEST := --durations=10 --durations-min=1  # seconds; printed before the closing line
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels check fmt bench mutate lock env-example dashboards clean
+.PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels check fmt bench mutate lock env-example dashboards metrics-page clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ env-example: $(STAMP)  ## write .env.example again from the settings that the se
 
 dashboards: $(STAMP)  ## write the dashboards' JSON again from deploy/grafana/sources
 	$(BIN)/python -m deploy.grafana.build
+
+metrics-page: $(STAMP)  ## write docs/metrics.md again from the metrics that the services declare
+	$(BIN)/python -m tests.architecture.metrics_page
 
 clean:  ## remove what can be made again (not .venv, not your data)
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist mutants

@@ -1,7 +1,7 @@
 """The parts of a Grafana dashboard, as far as ours need them: rows, panels, targets, and the JSON they become.
 
 What every panel has in common is decided here, once: the data source variable, a unit, a description, what an empty
-panel says, one colour per severity. The panels themselves stand in `build.py`.
+panel says, one colour per severity. The panels themselves are declared in `sources/*.yaml`, and `build` reads them.
 """
 
 from dataclasses import dataclass, field

@@ -171,13 +171,13 @@ class StateMetrics:
             ),
             deliveries=Gauge(
                 "waymark_alerts_deliveries",
-                "Deliveries that are not done: due, scheduled, in_flight, parked, exhausted.",
+                "Deliveries not done: due, scheduled (later, or after an older one), in_flight, parked, exhausted.",
                 ("state",),
                 registry=registry,
             ),
             oldest_due=Gauge(
                 "waymark_alerts_oldest_due_timestamp_seconds",
-                "When the oldest delivery that waits fell due; NaN where none waits.",
+                "`next_at` of the delivery that has been due longest; NaN where none is due.",
                 registry=registry,
             ),
             endpoints=Gauge(
@@ -231,7 +231,7 @@ class ReachabilityMetrics:
             ),
             oldest_waiting=Gauge(
                 "waymark_alerts_oldest_waiting_timestamp_seconds",
-                "When the oldest message was made that is not delivered, whatever it waits for; NaN where none is.",
+                "`created_at` of the oldest delivery that is not done, whatever it waits for; NaN where all are done.",
                 registry=registry,
             ),
             ways=Gauge(

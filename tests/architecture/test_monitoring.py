@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.architecture.declared_metrics import Series, declared
+from tests.architecture.metrics_page import PAGE, page
 from tests.architecture.monitoring_files import Expression, dashboard_expressions, rule_expressions, rules
 from tests.architecture.promql import RANGE_FUNCTIONS, is_grouped_by_le, selectors
 from tests.architecture.tree import ROOT
@@ -47,6 +48,10 @@ def misread(expression: Expression, known: dict[str, Series]) -> Iterator[str]:
             continue
         if series and (selector.function in RANGE_FUNCTIONS - {"changes"}) != (series.kind in _COUNTED):
             yield f"{expression.place}: {selector.name} is a {series.kind}"
+
+
+def test_the_page_of_metrics_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: make metrics-page"
 
 
 def test_every_expression_asks_only_for_declared_metrics_and_labels(known: dict[str, Series]) -> None:

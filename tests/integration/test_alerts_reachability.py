@@ -1,6 +1,7 @@
 """Nobody stays uninformed in silence: what a lost endpoint leaves unheard is said, caught, and told later."""
 
 import asyncio
+import math
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from schemas.vocabulary import Severity
 from services.alerts.api.reachability_resource import ReachabilityView
 from services.alerts.consume import log_health
 from services.alerts.deliver.retry import EndpointHealth
@@ -217,6 +219,26 @@ async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
     assert shown["unheard_issues"] == 0
     [silent] = ReachabilityView.of(heard).silent
     assert (silent.name, silent.reason, silent.since, silent.waiting) == ("desk", SilenceReason.UNREACHABLE, since, 1)
+
+
+async def test_a_message_behind_an_older_one_of_its_issue_is_not_due(database: str, clock: SteppingClock) -> None:
+    """The dispatcher waits for the older one, which is tried again later: it has not stalled."""
+    async with alerts_engine(database, clock, dispatching=False) as engine:
+        await engine.endpoint("https://desk.example.com/")
+        one_journey = {"customer_id": str(uuid4()), "journey_id": str(uuid4())}
+        await engine.take(a_friction(severity=Severity.LOW, **one_journey))
+        await engine.take(a_friction(severity=Severity.HIGH, **one_journey))
+        in_order = await engine.column("SELECT delivery_id FROM alerts.deliveries ORDER BY sequence")
+        await engine.value(
+            "UPDATE alerts.deliveries SET next_at = $2 WHERE delivery_id = $1 RETURNING 1",
+            in_order[0],
+            clock.now() + timedelta(minutes=5),
+        )
+        shown = await gauges(engine)
+
+    assert len(in_order) == 2
+    assert (shown["deliveries/due"], shown["deliveries/scheduled"]) == (0, 2)
+    assert math.isnan(shown["oldest_due_timestamp_seconds"])
 
 
 async def test_all_is_well_with_a_living_endpoint_that_catches_all(database: str, clock: SteppingClock) -> None:

@@ -1,7 +1,7 @@
 """Decides what an answer means and when to try again: verdicts, the retry schedule, and the health of an endpoint.
 
 Pure: jitter and the time are arguments. The schedule is the example of Standard Webhooks with additional early attempts
-after 30 s and 2 min, because a notification about a friction loses its value quickly; it spans 75.7 hours. Sending is
+after 30 s and 2 min, because a notification about a friction loses its value quickly; it spans 75.6 hours. Sending is
 left to the dispatcher.
 """
 

@@ -63,6 +63,10 @@ async def figures(connection: Connection, now: datetime) -> GaugeFigures:
         SELECT CASE WHEN NOT e.enabled THEN 'parked'
                     WHEN d.lease_until > $1 THEN 'in_flight'
                     WHEN d.next_at > $1 OR e.paused_until > $1 THEN 'scheduled'
+                    WHEN d.sequence > (  -- behind an older message of its issue, which goes first
+                        SELECT p.sequence FROM alerts.deliveries p
+                         WHERE p.endpoint_id = d.endpoint_id AND p.issue_id = d.issue_id AND p.state = 'pending'
+                         ORDER BY p.endpoint_id, p.issue_id, p.sequence LIMIT 1) THEN 'scheduled'
                     ELSE 'due' END AS state, count(*) AS n, min(d.next_at) AS oldest
           FROM alerts.deliveries d JOIN alerts.endpoints e USING (endpoint_id)
          WHERE d.state = 'pending' AND e.deleted_at IS NULL GROUP BY 1
