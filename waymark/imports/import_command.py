@@ -104,7 +104,7 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Read, check, send, sum up. Exits with 1 when anything was rejected."""
-    from waymark.imports.mapping.mapping_file import MappingFileError
+    from services.ingest.forms.mapping.faults import MappingFileError
     from waymark.imports.mapping.recipe import load
     from waymark.imports.run import ImportFile
 

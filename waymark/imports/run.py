@@ -9,13 +9,13 @@ from typing import Protocol
 import msgspec
 import orjson
 
+from services.ingest.forms.mapping.faults import MappingFileError
 from waymark.console import say
 from waymark.imports.account import ProblemGroups, RowStatus, RowStatuses
 from waymark.imports.checkpoint import ImportCheckpoint, ImportCounts
 from waymark.imports.formats.rows import NAMED_BY_ROWS, format_of, read_jsonl, rows_of
 from waymark.imports.mapping import mapping_file as mappings
 from waymark.imports.mapping.column_names import BUILT_IN
-from waymark.imports.mapping.mapping_file import MappingFileError
 from waymark.imports.mapping.recipe import Document, LineProblem, RowRecipe, check
 from waymark.imports.mapping.values import NumberedRow, Row
 from waymark.imports.sending import BatchSender, SentResult, batches

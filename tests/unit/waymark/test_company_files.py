@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from services.ingest.forms.mapping.faults import MappingFileError
 from services.ingest.forms.webhooks.mapping import system_files
 from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError
 from services.journey.rulebook import rules_file
 from waymark.console import CommandError
 from waymark.imports.mapping import recipe
-from waymark.imports.mapping.mapping_file import MappingFileError
 from waymark.sources import source_reading
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from services.ingest.forms.mapping.faults import MappingFileError
 from waymark.console import CommandError
 from waymark.imports.formats.delimited import CsvLayout, read_csv
 from waymark.imports.formats.encodings import EncodingError
 from waymark.imports.formats.objects import read_jsonl
-from waymark.imports.mapping.mapping_file import MappingFileError, parse
+from waymark.imports.mapping.mapping_file import parse
 from waymark.imports.mapping.values import NumberedRow
 from waymark.imports.run import ImportFile, make
 

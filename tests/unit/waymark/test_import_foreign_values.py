@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from services.ingest.forms.mapping.faults import MappingFileError
 from waymark.imports.account import ProblemGroups
-from waymark.imports.mapping.mapping_file import MappingFileError, parse
+from waymark.imports.mapping.mapping_file import parse
 from waymark.imports.mapping.recipe import LineProblem, RowRecipe
 from waymark.imports.run import ImportFile, make
 

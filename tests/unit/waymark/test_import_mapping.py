@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from waymark.imports.mapping.mapping_file import MappingFileError, load, parse
+from services.ingest.forms.mapping.faults import MappingFileError
+from waymark.imports.mapping.mapping_file import load, parse
 from waymark.imports.mapping.recipe import RowRecipe
 from waymark.imports.run import ImportFile, make
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from services.ingest.forms.mapping.faults import MappingFileError
 from tests.unit.waymark.workbooks import Cell, write_workbook
 from waymark.console import CommandError
 from waymark.imports.formats.workbook import read_workbook
-from waymark.imports.mapping.mapping_file import MappingFileError, parse
+from waymark.imports.mapping.mapping_file import parse
 from waymark.imports.run import ImportFile, make
 
 HEADER: list[Cell] = ["상담번호", "일시", "길이", "회원", "합계"]

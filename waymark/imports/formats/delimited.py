@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.ingest.forms.mapping.faults import MappingFileError
 from waymark.console import say
 from waymark.imports.formats.texts import TextFile, flaw_of_cut
 from waymark.imports.mapping.column_names import distinct, plain, titles_before
-from waymark.imports.mapping.mapping_file import AmbiguousError, MappingFileError
+from waymark.imports.mapping.mapping_file import AmbiguousError
 from waymark.imports.mapping.values import NumberedRow
 
 OTHER_DELIMITERS = (";", "\t", ",", "|")

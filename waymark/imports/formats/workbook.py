@@ -9,9 +9,10 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services.ingest.forms.mapping.faults import MappingFileError
 from waymark.console import CommandError, say
 from waymark.imports.mapping.column_names import distinct, plain, titles_before
-from waymark.imports.mapping.mapping_file import AmbiguousError, MappingFileError
+from waymark.imports.mapping.mapping_file import AmbiguousError
 from waymark.imports.mapping.values import NumberedRow
 
 if TYPE_CHECKING:

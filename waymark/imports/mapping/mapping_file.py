@@ -5,35 +5,17 @@ This module knows the shape of the file and reports what is wrong with it; `reci
 
 import codecs
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.strict_yaml import yaml_text
 from schemas.strict_yaml.shapes import shape_problems
+from services.ingest.forms.mapping import members
+from services.ingest.forms.mapping.faults import MappingFileError
 from waymark.imports.mapping.column_names import plain
 from waymark.imports.mapping.times import parse_shift
-
-REQUIRED = frozenset({"id", "occurred_at", "channel", "kind", "customer"})
-FIELDS = frozenset(PostedTouchpoint.__struct_fields__) - {
-    "source",
-    "received_at",
-    "replay",
-    "reported_at",
-    "time_quality",
-}
-NESTED = frozenset({"customer", "refs", "attributes", "score", "value"})
-
-
-class MappingFileError(Exception):
-    """The mapping cannot be used; `problems` has one line for each correction."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
 
 
 class AmbiguousError(MappingFileError):
@@ -115,7 +97,7 @@ def load(path: Path, examine: Examine = no_problem) -> MappingFile:
     """Read a mapping file.
 
     Raises:
-        MappingError: it is not YAML, or says something that means nothing here; everything, with file and line.
+        MappingFileError: it is not YAML, or says something that means nothing here; everything, with file and line.
     """
     try:
         text = yaml_text.read(path)
@@ -128,7 +110,7 @@ def load(path: Path, examine: Examine = no_problem) -> MappingFile:
 
 
 def parse(document: Any) -> MappingFile:
-    """Check a mapping that was read. Raises MappingError with everything that is wrong."""
+    """Check a mapping that was read. Raises MappingFileError with everything that is wrong."""
     misshapen = [f"{yaml_text.path_text(one.place)}: {one.message}" for one in shape_problems(document, MappingFile)]
     if problems := [*misshapen, *_senseless(document, no_problem)]:
         raise MappingFileError(problems)
@@ -157,9 +139,7 @@ def _senseless(document: Any, examine: Examine) -> list[str]:
 
 def fields_of(mapping: MappingFile, entry: MappingEntry) -> dict[str, Any]:
     """The fields of an entry over the defaults."""
-    fields = {**mapping.defaults, **entry.fields}
-    for name in NESTED & mapping.defaults.keys() & entry.fields.keys():
-        fields[name] = {**mapping.defaults[name], **entry.fields[name]}
+    fields = members.merged(mapping.defaults, entry.fields)
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -207,15 +187,10 @@ def _is_shift(text: str) -> bool:
 def _entry_problems(mapping: MappingFile, number: int, entry: MappingEntry) -> list[str]:
     at = f"touchpoints[{number}]"
     for where, said in (("defaults", mapping.defaults), (f"{at}.fields", entry.fields)):
-        wrong = [name for name in NESTED & said.keys() if not isinstance(said[name], dict)]
+        wrong = [name for name in members.NESTED & said.keys() if not isinstance(said[name], dict)]
         if wrong:
             return [f"{where}.{name}: say its members, like `{name}: {{…}}`" for name in sorted(wrong)]
     fields = fields_of(mapping, entry)
-    missing = [f"{at}: `{name}` is missing" for name in sorted(REQUIRED - fields.keys())]
-    unknown = [f"{at}: there is no field `{name}`{_hint(name)}" for name in sorted(fields.keys() - FIELDS)]
+    missing = [f"{at}: `{name}` is missing" for name in members.missing(fields)]
+    unknown = [f"{at}: there is no field `{name}`{hint}" for name, hint in members.unknown(fields)]
     return missing + unknown
-
-
-def _hint(name: str) -> str:
-    close = get_close_matches(name, FIELDS, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""

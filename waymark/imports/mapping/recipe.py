@@ -1,6 +1,6 @@
 """A mapping made ready for work: turns a row into touchpoints (as JSON documents) or into problems."""
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,21 +8,21 @@ from typing import Any
 
 from schemas import validation
 from schemas.field_errors import ErrorCode
+from services.ingest.forms.mapping.conditions import ConditionTest, every
+from services.ingest.forms.mapping.faults import MappingFileError, MappingRuleError, UnreadableValueError
+from services.ingest.forms.mapping.members import DURATIONS, TIMES
+from services.ingest.forms.mapping.rules import MappingRule
 from waymark.console import say
 from waymark.imports.mapping import mapping_file as mappings
 from waymark.imports.mapping.cells import UnreadableCellError, read_boolean, unit_named
 from waymark.imports.mapping.column_names import BUILT_IN, has, plain, twins
-from waymark.imports.mapping.mapping_file import AmbiguousError, ColumnCondition, MappingEntry, MappingFileError
+from waymark.imports.mapping.mapping_file import AmbiguousError, ColumnCondition, MappingEntry
 from waymark.imports.mapping.times import parse_shift
 from waymark.imports.mapping.values import (
-    DURATIONS,
-    TIMES,
-    CellProblem,
+    ColumnReader,
     ReadingOptions,
     Row,
-    ValueMaker,
-    ValueSpecProblem,
-    maker,
+    compile_column_value,
 )
 
 SCHEMA = "touchpoint.v1"
@@ -31,7 +31,6 @@ WORDS = frozenset({"text", "reason", "outcome", "queue", "agent", "attributes"})
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 Document = dict[str, Any]
-Test = Callable[[Row], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +53,8 @@ class LineProblem:
 class RecipeStep:
     """One mapping entry, ready for work."""
 
-    tests: Sequence[Test]
-    fields: Mapping[str, ValueMaker]
+    rule: MappingRule[Row]
+    fields: Mapping[str, ColumnReader]
 
 
 class RowRecipe:
@@ -75,7 +74,7 @@ class RowRecipe:
             raise MappingFileError(problems)
 
     def require(self, columns: Sequence[str]) -> None:
-        """Raise MappingError when the file lacks columns that the mapping reads."""
+        """Raise MappingFileError when the file lacks columns that the mapping reads."""
         missing = sorted(self.columns - set(columns) - BUILT_IN)
         if missing:
             problems = _lacks(missing, columns)
@@ -90,7 +89,7 @@ class RowRecipe:
         documents: list[Document] = []
         problems: list[LineProblem] = []
         for step in self.steps:
-            if not all(test(row) for test in step.tests):
+            if not step.rule.test(row):
                 continue
             document, found = _made(step, line, row)
             found = found or check(line, document, step.fields)
@@ -103,17 +102,17 @@ class RowRecipe:
         """When the touchpoints of a row occurred, of those whose time can be read."""
         found = []
         for step in self.steps:
-            if all(test(row) for test in step.tests):
+            if step.rule.test(row):
                 try:
-                    made = step.fields["occurred_at"].make(row)
-                except CellProblem:
+                    made = step.fields["occurred_at"].read(row)
+                except UnreadableValueError:
                     continue
                 found += [datetime.fromisoformat(made)] if made else []
         return found
 
 
 def load(path: Path) -> mappings.MappingFile:
-    """Read a mapping file that touchpoints can be made by; raises `MappingError` with everything that is wrong."""
+    """Read a mapping file that touchpoints can be made by; raises `MappingFileError` with everything that is wrong."""
     mapping = mappings.load(path, _against)
     RowRecipe(mapping)
     return mapping
@@ -135,7 +134,7 @@ def _against(mapping: mappings.MappingFile, number: int, entry: MappingEntry) ->
     return problems
 
 
-def check(line: int, document: Document, fields: Mapping[str, ValueMaker] | None = None) -> list[LineProblem]:
+def check(line: int, document: Document, fields: Mapping[str, ColumnReader] | None = None) -> list[LineProblem]:
     """Return what the contract has against a document; `fields` are the mapping that made it."""
     id_ = str(document.get("id", ""))
     problems = []
@@ -180,17 +179,10 @@ def year_problem(years: str) -> str:
 
 def _made(step: RecipeStep, line: int, row: Row) -> tuple[Document, list[LineProblem]]:
     document: Document = {}
-    problems = []
-    for name, part in step.fields.items():
-        try:
-            value = part.make(row)
-        except CellProblem as problem:
-            problems.append(
-                LineProblem(line=line, code="unreadable_value", field=name, column=problem.column, message=str(problem))
-            )
-            continue
-        if value is not None:
-            document[name] = value
+    problems = [
+        LineProblem(line=line, code="unreadable_value", field=one.member, column=one.place, message=one.message)
+        for one in step.rule.fill(document, row)
+    ]
     return document | {"replay": True}, problems
 
 
@@ -203,7 +195,7 @@ def _year_not_taken(value: object) -> int | None:
     return None if FIRST_YEAR <= year <= LAST_YEAR else year
 
 
-def _columns_at(fields: Mapping[str, ValueMaker], path: str) -> frozenset[str]:
+def _columns_at(fields: Mapping[str, ColumnReader], path: str) -> frozenset[str]:
     """The columns of the value at `path` (`customer.phone.value`), or of the deepest that it stands in."""
     columns: frozenset[str] = frozenset()
     members = fields
@@ -247,16 +239,18 @@ def _unit_doubts(mapping: mappings.MappingFile, entry: MappingEntry) -> Iterator
 def _step(
     mapping: mappings.MappingFile, number: int, entry: MappingEntry, reading: ReadingOptions, problems: list[str]
 ) -> RecipeStep:
-    fields: dict[str, ValueMaker] = {}
+    fields: dict[str, ColumnReader] = {}
     for name, spec in mappings.fields_of(mapping, entry).items():
         try:
-            fields[name] = maker(spec, at=(name,), reading=reading)
-        except ValueSpecProblem as problem:
+            fields[name] = compile_column_value(spec, at=(name,), reading=reading)
+        except MappingRuleError as problem:
             problems.append(f"touchpoints[{number}].fields.{name}: {problem}")
-    return RecipeStep(tests=[_test(plain(column), wanted) for column, wanted in entry.when.items()], fields=fields)
+    tests = [_test(plain(column), wanted) for column, wanted in entry.when.items()]
+    rule = MappingRule(members={name: made.read for name, made in fields.items()}, test=every(tests))
+    return RecipeStep(rule=rule, fields=fields)
 
 
-def _test(column: str, wanted: Any) -> Test:
+def _test(column: str, wanted: Any) -> ConditionTest[Row]:
     if isinstance(wanted, ColumnCondition):
         return _condition(column, wanted)
     many = wanted if isinstance(wanted, list) else [wanted]
@@ -272,7 +266,7 @@ def _among(text: str, values: Container[str]) -> bool:
     return text in values or text.strip() in values
 
 
-def _condition(column: str, wanted: ColumnCondition) -> Test:
+def _condition(column: str, wanted: ColumnCondition) -> ConditionTest[Row]:
     def test(row: Row) -> bool:
         text = row[column]
         in_list = wanted.one_of is None or _among(text, wanted.one_of)

@@ -14,7 +14,7 @@ class MappingFileError(Exception):
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
-        self.problems = problems
+        self.problems = list(problems)
 
 
 class MappingRuleError(Exception):
