@@ -93,6 +93,12 @@ _SMUGGLED = [
     ("journey", "services/journey/store/customers.py", "import services.journey.apply.applier"),
     ("journey", "services/journey/helpers.py", "import schemas"),
     ("journey-domain", "services/journey/domain/effort.py", "import services.journey.domain.projection"),
+    ("journey-rules", "services/journey/domain/rules/matching.py", "import services.journey.domain.rules.units"),
+    (
+        "journey-rule-shapes",
+        "services/journey/domain/rules/shapes/count.py",
+        "import services.journey.domain.rules.shapes.absence",
+    ),
     ("journey-apply", "services/journey/apply/batch.py", "import services.journey.apply.applier"),
     ("journey-consume", "services/journey/consume/intake.py", "import services.journey.consume.stream"),
     ("pure-domain", "services/journey/repair/differences.py", "import services.runtime.clock"),

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.book import Rulebook, RuleEvaluation
-from services.journey.domain.rules.shape import RuleFailure
+from services.journey.domain.rules.rule import RuleFailure
 from services.journey.rulebook import rules_file
 from tests.fixtures.journey_bench import JourneyBench, open_bench, touchpoint
 

@@ -14,7 +14,7 @@ from services.journey.domain.history import CustomerHistory
 from services.journey.domain.journey import JourneyPolicy, JourneySegment, segment
 from services.journey.domain.names import TimerId
 from services.journey.domain.rules.book import Rulebook
-from services.journey.domain.rules.shape import RuleFailure
+from services.journey.domain.rules.rule import RuleFailure
 from services.journey.domain.timer import Timer
 from services.journey.domain.touchpoint import RecordedTouchpoint
 

@@ -9,16 +9,18 @@ A file is checked against `schemas/rules.v1.schema.json`, then rule by rule; eve
 """
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import inspect
 
 from schemas import data_files, validation
 from schemas.strict_yaml.yaml_text import UnreadableTextError, YamlText
 from services.journey.domain.rules.book import Rulebook, RuleRefusedError
-from services.journey.domain.rules.shape import AnyRule
+from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.settings import WorkerSettings
 from services.runtime.settings import SettingsError
 
@@ -27,7 +29,6 @@ DEFAULT = Path(__file__).parent / "default.yaml"
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"(\d+)([smhd])")
-_DURATIONS = frozenset({"within", "grace", "cooldown"})
 
 
 class RulesRefusedError(ValueError):
@@ -149,6 +150,25 @@ def _standing(document: dict[str, Any], problem: str) -> str:
     if isinstance(changes := document.get("change"), dict) and path in changes:
         path = f"change.{path}"
     return path
+
+
+def _members_with_durations(node: inspect.Type) -> Iterator[str]:
+    """Yield the name of each member below `node`, at any depth, that takes a duration."""
+    match node:
+        case inspect.StructType(fields=fields):
+            for field in fields:
+                alternatives = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
+                if any(isinstance(one, inspect.TimeDeltaType) for one in alternatives):
+                    yield field.encode_name
+                yield from _members_with_durations(field.type)
+        case inspect.UnionType(types=types):
+            for one in types:
+                yield from _members_with_durations(one)
+        case inspect.VarTupleType(item_type=item):
+            yield from _members_with_durations(item)
+
+
+_DURATIONS = frozenset(_members_with_durations(inspect.type_info(AnyRule)))
 
 
 def _with_durations(node: Any) -> Any:

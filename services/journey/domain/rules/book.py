@@ -1,23 +1,19 @@
 """The rulebook: prepares rules and evaluates them one by one, each in isolation."""
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import msgspec
 
 from services.journey.domain.friction import BilingualText, RuleFinding
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import FrictionId, timer_id
-from services.journey.domain.rules.absence import AbsenceRule
-from services.journey.domain.rules.count import CountRule
-from services.journey.domain.rules.findings import build_finding, within_limits
+from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
+from services.journey.domain.rules.findings import apply_cooldown_and_cap, build_finding
 from services.journey.domain.rules.matching import InvalidRuleError, mentions_field
-from services.journey.domain.rules.rule_checks import check_rule
+from services.journey.domain.rules.rule import RuleFailure
+from services.journey.domain.rules.rule_checks import check_shared
 from services.journey.domain.rules.rule_texts import RuleTexts
-from services.journey.domain.rules.scope import FindingCandidate
-from services.journey.domain.rules.sequence import PatternRule, StepsRule
-from services.journey.domain.rules.shape import AbsenceShape, AnyRule, CountShape, RuleFailure, ThresholdShape
-from services.journey.domain.rules.threshold import ThresholdRule
+from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.domain.timer import Timer
 
 
@@ -27,14 +23,6 @@ class RuleRefusedError(ValueError):
     def __init__(self, rule: str, why: str) -> None:
         """Name the rule by its id, and say `why` it cannot be used."""
         super().__init__(f"{rule}: {why}")
-
-
-class PreparedRule(Protocol):
-    """A rule that is prepared to be evaluated."""
-
-    def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:
-        """Yield the candidates in `history`, in any order of their anchors."""
-        ...
 
 
 class RuleEvaluation(msgspec.Struct, frozen=True, gc=False):
@@ -52,28 +40,29 @@ class Rulebook:
         """Prepare `rules`, disabled ones too; raise `RuleRefusedError` for one that cannot be used."""
         self.rules = tuple(rules)
         self._texts: dict[str, RuleTexts] = {}
-        self._ready: list[tuple[AnyRule, PreparedRule]] = []
+        self._evaluators: list[tuple[AnyRule, RuleEvaluator]] = []
         for rule in self.rules:
             if rule.id in self._texts:
                 raise RuleRefusedError(rule.id, "this id is given twice")
             try:
-                check_rule(rule)
+                check_shared(rule)
+                rule.check()
                 self._texts[rule.id] = RuleTexts(rule)
-                ready = _ready(rule)
+                evaluator = rule.evaluator()
             except InvalidRuleError as error:
                 raise RuleRefusedError(rule.id, str(error)) from error
             if rule.enabled:
-                self._ready.append((rule, ready))
-        self._asks_for_level = any(mentions_field(rule, "service_level") for rule, _ in self._ready)
+                self._evaluators.append((rule, evaluator))
+        self._asks_for_level = any(mentions_field(rule, "service_level") for rule, _ in self._evaluators)
 
     def evaluate(self, history: CustomerHistory) -> RuleEvaluation:
         """Evaluate every rule over `history`; a rule that raises is reported and does not affect the others."""
         if self._asks_for_level:
             history.spread_service_levels()
         evaluation = RuleEvaluation([], [], [])
-        for rule, ready in self._ready:
+        for rule, evaluator in self._evaluators:
             try:
-                candidates = list(ready.evaluate(history))
+                candidates = list(evaluator.evaluate(history))
                 if candidates:
                     self._settle(rule, candidates, history, evaluation)
             except Exception as error:  # noqa: BLE001 - a rule's failure is a value: the worker counts it by name
@@ -101,21 +90,11 @@ class Rulebook:
             else:
                 timers.append(timer)
         findings: dict[FrictionId, RuleFinding] = {}
-        for candidate in within_limits(rule, standing):
+        for candidate in apply_cooldown_and_cap(rule, standing):
             found = build_finding(rule, candidate, history)
             findings.setdefault(found.id, found)  # of several at one anchor the first stands
         into.timers.extend(timers)
         into.findings.extend(findings.values())
-
-
-def _ready(rule: AnyRule) -> PreparedRule:
-    if isinstance(rule, CountShape):
-        return CountRule(rule)
-    if isinstance(rule, ThresholdShape):
-        return ThresholdRule(rule)
-    if isinstance(rule, AbsenceShape):
-        return AbsenceRule(rule)
-    return PatternRule(rule) if rule.pattern else StepsRule(rule)
 
 
 def _timer(rule: AnyRule, candidate: FindingCandidate, history: CustomerHistory) -> Timer | None:

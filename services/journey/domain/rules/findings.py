@@ -12,12 +12,13 @@ from services.journey.domain.friction import (
 )
 from services.journey.domain.history import Contact, CountedUnit, CustomerHistory
 from services.journey.domain.names import FrictionId, friction_id
-from services.journey.domain.rules.scope import FindingCandidate
-from services.journey.domain.rules.shape import AnyRule, CountShape, RuleScope, SequenceShape, ThresholdShape
+from services.journey.domain.rules.evaluator import FindingCandidate
+from services.journey.domain.rules.rule import RuleScope
+from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.domain.touchpoint import Touchpoint
 
 
-def within_limits(rule: AnyRule, candidates: Iterable[FindingCandidate]) -> Sequence[FindingCandidate]:
+def apply_cooldown_and_cap(rule: AnyRule, candidates: Iterable[FindingCandidate]) -> Sequence[FindingCandidate]:
     """Return the candidates that the cool-down and the cap of `rule` allow, in the order of their anchors."""
     ordered = sorted(candidates, key=lambda candidate: candidate.anchor.order)
     if rule.cooldown is None and rule.cap is None:
@@ -71,8 +72,9 @@ def _id(rule: AnyRule, anchor: CountedUnit) -> FrictionId:
 
 def _interaction_id(rule: AnyRule, anchor: CountedUnit) -> str | None:
     """Return the interaction that anchors the finding; None if a touchpoint does."""
-    by_interaction = isinstance(rule, CountShape | SequenceShape | ThresholdShape) and rule.per is RuleScope.INTERACTION
-    return anchor.at.interaction_id if isinstance(anchor, Contact) or by_interaction else None
+    if isinstance(anchor, Contact) or rule.per is RuleScope.INTERACTION:
+        return anchor.at.interaction_id
+    return None
 
 
 def _anchor(anchor: CountedUnit, interaction_id: str | None) -> Anchor:

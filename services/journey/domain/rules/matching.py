@@ -10,7 +10,7 @@ from operator import attrgetter
 
 import msgspec
 
-from services.journey.domain.rules.shape import Clause, FieldCondition, Matcher, Scalar
+from services.journey.domain.rules.rule import Clause, FieldCondition, Matcher, Scalar
 from services.journey.domain.touchpoint import Touchpoint
 
 Get = Callable[[Touchpoint], object]
@@ -191,11 +191,11 @@ def _score_on(scale: int) -> Get:
 
 
 def _nested(path: str) -> Get:
-    mentions_field = path.split(".")
+    names = path.split(".")
 
     def read(touchpoint: Touchpoint) -> object:
         node: object = touchpoint.attributes
-        for name in mentions_field:
+        for name in names:
             node = node.get(name) if isinstance(node, dict) else None
         return node
 

@@ -1,110 +1,16 @@
 """Titles and explanations of findings: templates with named placeholders, filled in English and in Korean.
 
-A template is plain text with placeholders in braces. Only the names below are allowed, so a rules file can neither
-reach into the program nor print anything that points to a person.
+A template is plain text with placeholders in braces. Only those of the rule's shape and those allowed anywhere are
+known, so a rules file can neither reach into the program nor print anything that points to a person.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from string import Formatter
 
-from services.journey.domain.friction import BilingualText, Number, RuleFinding
+from services.journey.domain.friction import BilingualText, RuleFinding
 from services.journey.domain.rules.matching import InvalidRuleError
-from services.journey.domain.rules.shape import AbsenceShape, AnyRule, CountShape, SequenceShape, ThresholdShape
-
-Fill = Callable[[RuleFinding, str], str]
-"""Returns the text for one placeholder of a finding, in a language."""
-
-_UNITS = {
-    "en": (
-        (86_400, " day", " days"),
-        (3_600, " hour", " hours"),
-        (60, " minute", " minutes"),
-        (1, " second", " seconds"),
-    ),
-    "ko": ((86_400, "일", "일"), (3_600, "시간", "시간"), (60, "분", "분"), (1, "초", "초")),
-}
-
-_CHANNELS = {
-    "web": ("web", "웹"),
-    "app": ("app", "앱"),
-    "phone": ("phone", "전화"),
-    "ivr": ("IVR", "ARS"),
-    "chat": ("chat", "채팅"),
-    "email": ("e-mail", "이메일"),
-    "sms": ("text message", "문자"),
-    "social": ("social media", "소셜 미디어"),
-    "messenger": ("messenger", "메신저"),
-    "store": ("store", "매장"),
-    "kiosk": ("kiosk", "키오스크"),
-    "field": ("field service", "방문 서비스"),
-    "device": ("device", "기기"),
-    "mail": ("mail", "우편"),
-    "api": ("API", "API"),
-}
-
-_UNKNOWN = {"en": "not known", "ko": "알 수 없음"}
-
-
-def duration(seconds: float, language: str) -> str:
-    """Return `seconds` in words, in the two largest units: "6 minutes 52 seconds", "6분 52초"."""
-    rest = int(seconds)
-    words = []
-    for size, one, many in _UNITS[language]:
-        number, rest = divmod(rest, size)
-        if number:
-            words.append(f"{number}{one if number == 1 else many}")
-    return " ".join(words[:2]) or f"0{_UNITS[language][-1][2]}"
-
-
-def _number(value: Number) -> str:
-    if isinstance(value, float):
-        return f"{value:.1f}".removesuffix(".0")
-    return str(value)
-
-
-def _plain(name: str, finding: RuleFinding, language: str) -> str:
-    return _number(finding.evidence.get(name, _UNKNOWN[language]))
-
-
-def _time(name: str, finding: RuleFinding, language: str) -> str:
-    value = finding.evidence.get(name)
-    return duration(value, language) if isinstance(value, int | float) else _UNKNOWN[language]
-
-
-def _channel(finding: RuleFinding, language: str) -> str:
-    names = _CHANNELS.get(finding.at.channel, (finding.at.channel, finding.at.channel))
-    return names[1 if language == "ko" else 0]
-
-
-def _reason(finding: RuleFinding, language: str) -> str:
-    return finding.reason or _UNKNOWN[language]
-
-
-def _due_at(finding: RuleFinding, language: str) -> str:  # noqa: ARG001 - one signature for all places
-    return f"{finding.stale_from:%Y-%m-%d %H:%M} UTC"
-
-
-_EVERYWHERE: Mapping[str, Fill] = {"channel": _channel, "reason": _reason}
-
-PLACES: Mapping[type, Mapping[str, Fill]] = {
-    CountShape: {
-        **_EVERYWHERE,
-        "count": partial(_plain, "count"),
-        "span": partial(_time, "span_s"),
-        "within": partial(_time, "within_s"),
-    },
-    SequenceShape: {**_EVERYWHERE, "span": partial(_time, "span_s"), "values": partial(_plain, "values")},
-    ThresholdShape: {
-        **_EVERYWHERE,
-        "value": partial(_plain, "value"),
-        "limit": partial(_plain, "limit"),
-        "value_time": partial(_time, "value"),
-        "limit_time": partial(_time, "limit"),
-    },
-    AbsenceShape: {**_EVERYWHERE, "due_at": _due_at, "waited": partial(_time, "waited_s")},
-}
-"""The placeholders that are allowed, by shape."""
+from services.journey.domain.rules.placeholders import ANYWHERE, Fill, Placeholders
+from services.journey.domain.rules.shapes.registry import AnyRule
 
 
 class RuleTexts:
@@ -114,9 +20,9 @@ class RuleTexts:
 
     def __init__(self, rule: AnyRule) -> None:
         """Parse the templates; raise `InvalidRuleError` for one that does not parse or names an unknown placeholder."""
-        places = PLACES[type(rule)]
-        self._title = {"en": _parsed(rule.title.en, places), "ko": _parsed(rule.title.ko, places)}
-        self._explanation = {"en": _parsed(rule.explanation.en, places), "ko": _parsed(rule.explanation.ko, places)}
+        allowed = {**ANYWHERE, **rule.placeholders}
+        self._title = {"en": _parsed(rule.title.en, allowed), "ko": _parsed(rule.title.ko, allowed)}
+        self._explanation = {"en": _parsed(rule.explanation.en, allowed), "ko": _parsed(rule.explanation.ko, allowed)}
 
     def title(self, finding: RuleFinding) -> BilingualText:
         """Return the title: one line for people."""
@@ -130,16 +36,16 @@ class RuleTexts:
 _Template = tuple[tuple[str, Fill | None], ...]
 
 
-def _parsed(template: str, places: Mapping[str, Fill]) -> _Template:
+def _parsed(template: str, allowed: Placeholders) -> _Template:
     try:
         pieces = list(Formatter().parse(template))
     except ValueError as error:
         raise InvalidRuleError(f"the text {template!r} has a stray brace") from error
     parsed = []
     for literal, name, spec, conversion in pieces:
-        if name is not None and (name not in places or spec or conversion):
-            raise InvalidRuleError(f"{{{name}}} is not one of {', '.join(sorted(places))}")
-        parsed.append((literal, None if name is None else places[name]))
+        if name is not None and (name not in allowed or spec or conversion):
+            raise InvalidRuleError(f"{{{name}}} is not one of {', '.join(sorted(allowed))}")
+        parsed.append((literal, None if name is None else allowed[name]))
     return tuple(parsed)
 
 

@@ -15,7 +15,7 @@ from services.journey.domain.journey import Journey, JourneyState
 from services.journey.domain.names import JourneyId
 from services.journey.domain.projection import project
 from services.journey.domain.rules.book import Rulebook
-from services.journey.domain.rules.shape import RuleFailure
+from services.journey.domain.rules.rule import RuleFailure
 from services.journey.domain.timer import TimerState
 from tests.unit.journey.domain.making import (
     ABSENT,

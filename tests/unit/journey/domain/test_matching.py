@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.journey.domain.rules.matching import InvalidRuleError, compile_matcher, field_getter
-from services.journey.domain.rules.shape import Clause, FieldCondition
+from services.journey.domain.rules.rule import Clause, FieldCondition
 from services.journey.domain.touchpoint import Identifier, MonetaryValue, SurveyScore, Touchpoint
 from tests.unit.journey.domain.making import at, seen
 

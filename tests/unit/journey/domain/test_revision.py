@@ -15,7 +15,7 @@ from services.journey.domain.friction import (
 )
 from services.journey.domain.names import FrictionId, JourneyId, friction_id
 from services.journey.domain.projection import project
-from services.journey.domain.rules.shape import RuleFailure
+from services.journey.domain.rules.rule import RuleFailure
 from services.journey.domain.touchpoint import RecordedTouchpoint
 from tests.unit.journey.domain.making import DAYS, HOURS, POLICY, REPEAT, Shelf, at, call, events, seen, step
 

@@ -8,18 +8,12 @@ import pytest
 
 from services.journey.domain.friction import BilingualText, FrictionSeverity
 from services.journey.domain.rules.book import Rulebook, RuleRefusedError
-from services.journey.domain.rules.shape import (
-    AbsenceShape,
-    AnyRule,
-    CountShape,
-    FieldCondition,
-    FrictionCap,
-    RuleScope,
-    SequenceShape,
-    SequenceStep,
-    ThresholdLimit,
-    ThresholdShape,
-)
+from services.journey.domain.rules.rule import FieldCondition, FrictionCap, RuleScope
+from services.journey.domain.rules.shapes.absence import AbsenceRule
+from services.journey.domain.rules.shapes.count import CountRule
+from services.journey.domain.rules.shapes.registry import AnyRule
+from services.journey.domain.rules.shapes.sequence import SequenceRule, SequenceStep
+from services.journey.domain.rules.shapes.threshold import ThresholdLimit, ThresholdRule
 
 NOTHING, SECOND = timedelta(0), timedelta(seconds=1)
 WORDS = BilingualText(en="a title", ko="제목")
@@ -27,26 +21,24 @@ SHARED: dict[str, Any] = {"id": "mine", "severity": FrictionSeverity.LOW, "title
 STEPS = (SequenceStep(of={"kind": "order_placed"}), SequenceStep(contacts=True))
 
 
-def count(**members: Any) -> CountShape:
-    return CountShape(**{**SHARED, "at_least": 2, **members})
+def count(**members: Any) -> CountRule:
+    return CountRule(**{**SHARED, "at_least": 2, **members})
 
 
-def steps(**members: Any) -> SequenceShape:
-    return SequenceShape(**{**SHARED, "steps": STEPS, **members})
+def steps(**members: Any) -> SequenceRule:
+    return SequenceRule(**{**SHARED, "steps": STEPS, **members})
 
 
-def pattern(*letters: str, **members: Any) -> SequenceShape:
-    return SequenceShape(**{**SHARED, "field": "queue", "pattern": letters, **members})
+def pattern(*letters: str, **members: Any) -> SequenceRule:
+    return SequenceRule(**{**SHARED, "field": "queue", "pattern": letters, **members})
 
 
-def threshold(**members: Any) -> ThresholdShape:
-    return ThresholdShape(**{**SHARED, "field": "wait_s", "limits": (ThresholdLimit(gt=120),), **members})
+def threshold(**members: Any) -> ThresholdRule:
+    return ThresholdRule(**{**SHARED, "field": "wait_s", "limits": (ThresholdLimit(gt=120),), **members})
 
 
-def absence(**members: Any) -> AbsenceShape:
-    return AbsenceShape(
-        **{**SHARED, "after": {"kind": "complaint_made"}, "expect": {"kind": "message_sent"}, **members}
-    )
+def absence(**members: Any) -> AbsenceRule:
+    return AbsenceRule(**{**SHARED, "after": {"kind": "complaint_made"}, "expect": {"kind": "message_sent"}, **members})
 
 
 @pytest.mark.parametrize(

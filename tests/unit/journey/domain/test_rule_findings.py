@@ -8,7 +8,7 @@ import pytest
 from services.journey.domain.friction import TimelineEntry
 from services.journey.domain.names import timer_id
 from services.journey.domain.projection import project
-from services.journey.domain.rules.shape import RuleFailure
+from services.journey.domain.rules.rule import RuleFailure
 from services.journey.domain.timer import Timer
 from services.journey.domain.touchpoint import RecordedTouchpoint, SurveyScore
 from tests.unit.journey.domain.making import (

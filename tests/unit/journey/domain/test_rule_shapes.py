@@ -6,7 +6,7 @@ import pytest
 
 from services.journey.domain.friction import FrictionSeverity
 from services.journey.domain.history import CustomerHistory
-from services.journey.domain.rules.count import MOST_COUNTED
+from services.journey.domain.rules.shapes.count import MOST_COUNTED
 from services.journey.domain.touchpoint import RecordedTouchpoint
 from services.journey.rulebook.rules_file import RulesRefusedError
 from tests.unit.journey.domain.making import DAYS, HOURS, POLICY, a_rule, anchors, call, found, seen

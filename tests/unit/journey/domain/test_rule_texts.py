@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.journey.domain.rules.rule_texts import duration
+from services.journey.domain.rules.placeholders import duration
 from services.journey.domain.touchpoint import RecordedTouchpoint
 from tests.unit.journey.domain.making import DAYS, a_rule, at, call, found, seen
 

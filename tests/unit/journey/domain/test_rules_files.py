@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.journey.domain.rules.shape import CountShape, ThresholdShape
+from services.journey.domain.rules.shapes.count import CountRule
+from services.journey.domain.rules.shapes.threshold import ThresholdRule
 from services.journey.rulebook import rules_file
 from services.journey.rulebook.rules_file import RulesRefusedError
 
@@ -44,7 +45,7 @@ def test_a_change_replaces_members_and_leaves_the_others() -> None:
     rules = {rule.id: rule for rule in rules_file.load(VALID["shipped-rules-changed"]).rules}
     shipped = {rule.id: rule for rule in rules_file.load().rules}
     changed, before = rules["long_wait"], shipped["long_wait"]
-    assert isinstance(changed, ThresholdShape)
+    assert isinstance(changed, ThresholdRule)
     assert ([limit.gt for limit in changed.limits], changed.version) == ([60, 40], 2)
     assert (changed.title, changed.severity) == (before.title, before.severity)
     assert not rules["channel_switch"].enabled
@@ -57,7 +58,7 @@ def test_durations_add_up() -> None:
         " cap: {max: 1, within: 90s}, title: {en: a, ko: b}, explanation: {en: a, ko: b}}]",
         name="x",
     ).rules
-    assert isinstance(rule, CountShape)
+    assert isinstance(rule, CountRule)
     assert rule.within == timedelta(days=1, hours=2, minutes=3, seconds=4)
     assert rule.cap is not None
     assert rule.cap.within == timedelta(seconds=90)

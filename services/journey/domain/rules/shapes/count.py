@@ -1,28 +1,64 @@
-"""Evaluates the shape *count*: too many of the same within a time (docs/semantics.md, count)."""
+"""The shape *count*: too many of the same within a time (docs/semantics.md, count)."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from itertools import pairwise
+from typing import ClassVar
 
 from services.journey.domain.history import CountedUnit, CustomerHistory
+from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
 from services.journey.domain.rules.matching import field_getter
-from services.journey.domain.rules.scope import (
-    FieldAgreement,
-    FindingCandidate,
-    RuleBarrier,
-    UnitPicker,
-    grouped,
-    key_of,
-)
-from services.journey.domain.rules.shape import CountShape
+from services.journey.domain.rules.placeholders import Placeholders, duration_of, number_of
+from services.journey.domain.rules.rule import Matcher, Rule, RuleScope
+from services.journey.domain.rules.rule_checks import demand, positive
+from services.journey.domain.rules.units import FieldAgreement, RuleBarrier, UnitPicker, grouped, key_of
 
 MOST_COUNTED = 200
 """Most units that one anchor counts, itself included: it bounds the work for customers with very many touchpoints."""
 
 
-class CountRule:
+class CountRule(Rule, frozen=True, kw_only=True, tag="count"):
+    """Too many of the same: `at_least` units that match `of`, `within` a time. The last unit is the anchor.
+
+    `distinct` counts different values of a field instead; `changes` counts how often it changed from one unit to the
+    next. A unit counts only if it agrees with the anchor on the fields in `same` and lies after the last touchpoint
+    `without`.
+    """
+
+    at_least: int
+    of: Matcher = ()
+    contacts: bool = False
+    within: timedelta | None = None
+    same: tuple[str, ...] = ()
+    per: RuleScope = RuleScope.CUSTOMER
+    distinct: str | None = None
+    changes: str | None = None
+    without: Matcher | None = None
+
+    placeholders: ClassVar[Placeholders] = {
+        "count": number_of("count"),
+        "span": duration_of("span_s"),
+        "within": duration_of("within_s"),
+    }
+
+    def check(self) -> None:
+        """Raise `InvalidRuleError` if the members of the shape do not fit together."""
+        positive("within", self.within)
+        most = MOST_COUNTED if self.changes is None else MOST_COUNTED - 1  # so many units have one change less
+        demand(1 <= self.at_least <= most, f"at_least is 1 to {most}")
+        demand(self.distinct is None or self.changes is None, "distinct and changes exclude one another")
+        demand(self.per is not RuleScope.TOUCHPOINT or self.at_least == 1, "one touchpoint cannot be counted twice")
+        demand(self.per is not RuleScope.TOUCHPOINT or self.changes is None, "in one touchpoint nothing changes")
+
+    def evaluator(self) -> RuleEvaluator:
+        """Return what evaluates this rule; raise `InvalidRuleError` if it cannot be prepared."""
+        return CountEvaluator(self)
+
+
+class CountEvaluator:
     """A prepared count rule."""
 
-    def __init__(self, rule: CountShape) -> None:
+    def __init__(self, rule: CountRule) -> None:
         """Prepare `rule`; raise `InvalidRuleError` if it cannot be prepared."""
         self._at_least = rule.at_least
         self._within = rule.within

@@ -1,9 +1,13 @@
-"""Evaluates the shape *threshold*: a number over or under a limit (docs/semantics.md, threshold)."""
+"""The shape *threshold*: a number over or under a limit (docs/semantics.md, threshold)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import ge, gt, le, lt
+from typing import ClassVar
+
+import msgspec
 
 from services.journey.domain.history import CountedUnit, CustomerHistory
+from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
 from services.journey.domain.rules.matching import (
     CompiledMatcher,
     InvalidRuleError,
@@ -11,18 +15,61 @@ from services.journey.domain.rules.matching import (
     field_getter,
     number,
 )
-from services.journey.domain.rules.scope import FindingCandidate, UnitPicker, grouped, key_of
-from services.journey.domain.rules.shape import RuleScope, ThresholdLimit, ThresholdShape
+from services.journey.domain.rules.placeholders import Placeholders, duration_of, number_of
+from services.journey.domain.rules.rule import Matcher, Rule, RuleScope
+from services.journey.domain.rules.rule_checks import demand
+from services.journey.domain.rules.units import UnitPicker, grouped, key_of
 
 Crossed = Callable[[float, float], bool]
 
 _SIDES: dict[str, Crossed] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 
 
-class ThresholdRule:
+class ThresholdLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A limit for units that match `when`. Exactly one of the four bounds is given."""
+
+    when: Matcher = ()
+    gt: int | float | None = None
+    gte: int | float | None = None
+    lt: int | float | None = None
+    lte: int | float | None = None
+
+
+class ThresholdRule(Rule, frozen=True, kw_only=True, tag="threshold"):
+    """A number over or under a limit: `field` against the first of `limits` that applies to the unit.
+
+    With `total`, the numbers of all units in the scope are added up, in order. In a scope wider than the touchpoint,
+    only the first unit that crosses the limit counts.
+    """
+
+    field: str
+    limits: tuple[ThresholdLimit, ...]
+    of: Matcher = ()
+    contacts: bool = False
+    per: RuleScope = RuleScope.TOUCHPOINT
+    total: bool = False
+
+    placeholders: ClassVar[Placeholders] = {
+        "value": number_of("value"),
+        "limit": number_of("limit"),
+        "value_time": duration_of("value"),
+        "limit_time": duration_of("limit"),
+    }
+
+    def check(self) -> None:
+        """Raise `InvalidRuleError` if the members of the shape do not fit together."""
+        demand(bool(self.limits), "limits is empty")
+        demand(not self.total or self.per is not RuleScope.TOUCHPOINT, "total needs a scope wider than the touchpoint")
+
+    def evaluator(self) -> RuleEvaluator:
+        """Return what evaluates this rule; raise `InvalidRuleError` if it cannot be prepared."""
+        return ThresholdEvaluator(self)
+
+
+class ThresholdEvaluator:
     """A prepared threshold rule."""
 
-    def __init__(self, rule: ThresholdShape) -> None:
+    def __init__(self, rule: ThresholdRule) -> None:
         """Prepare `rule`; raise `InvalidRuleError` if it cannot be prepared."""
         self._picker = UnitPicker(rule.of, contacts=rule.contacts)
         self._number = number(field_getter(rule.field))

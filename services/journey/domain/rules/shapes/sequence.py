@@ -1,28 +1,72 @@
-"""Evaluates the shape *sequence*: steps in order, or a pattern of values (docs/semantics.md, sequence)."""
+"""The shape *sequence*: steps in order, or a pattern of values (docs/semantics.md, sequence)."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from operator import attrgetter
+from typing import ClassVar
+
+import msgspec
 
 from services.journey.domain.history import CountedUnit, CustomerHistory
-from services.journey.domain.rules import shape
+from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
 from services.journey.domain.rules.matching import field_getter
-from services.journey.domain.rules.scope import (
-    FieldAgreement,
-    FindingCandidate,
-    KeyOf,
-    RuleBarrier,
-    UnitPicker,
-    grouped,
-    key_of,
-)
+from services.journey.domain.rules.placeholders import Placeholders, duration_of, number_of
+from services.journey.domain.rules.rule import Matcher, Rule, RuleScope
+from services.journey.domain.rules.rule_checks import demand, positive
+from services.journey.domain.rules.units import FieldAgreement, KeyOf, RuleBarrier, UnitPicker, grouped, key_of
 
 
-class StepsRule:
+class SequenceStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step of a sequence: a touchpoint, or with `contacts` a contact, that matches `of`."""
+
+    of: Matcher = ()
+    contacts: bool = False
+
+
+class SequenceRule(Rule, frozen=True, kw_only=True, tag="sequence"):
+    """`steps` in order, or a `pattern` in the values of `field`. The last unit is the anchor.
+
+    In a pattern, equal letters are equal values and different letters different ones; repeated values count as one:
+    `[a, b, a]` is there and back again. With `once`, only the first completion after the step before it counts.
+    """
+
+    steps: tuple[SequenceStep, ...] = ()
+    field: str | None = None
+    pattern: tuple[str, ...] = ()
+    of: Matcher = ()
+    within: timedelta | None = None
+    same: tuple[str, ...] = ()
+    per: RuleScope = RuleScope.CUSTOMER
+    without: Matcher | None = None
+    once: bool = False
+
+    placeholders: ClassVar[Placeholders] = {"span": duration_of("span_s"), "values": number_of("values")}
+
+    def check(self) -> None:
+        """Raise `InvalidRuleError` if the members of the shape do not fit together."""
+        positive("within", self.within)
+        demand(bool(self.steps) != bool(self.pattern), "a sequence has either steps or a pattern")
+        demand(self.per is not RuleScope.TOUCHPOINT, "a sequence is more than one touchpoint")
+        if self.steps:
+            demand(len(self.steps) >= 2, "a sequence has at least two steps")
+            demand(self.field is None and not self.of, "field and of go with a pattern")
+            return
+        demand(self.field is not None, "a pattern needs a field")
+        demand(len(self.pattern) >= 2, "a pattern has at least two letters")
+        demand(all(one != other for one, other in pairwise(self.pattern)), "neighbouring letters of a pattern differ")
+        demand(not (self.same or self.without or self.once), "same, without and once go with steps")
+
+    def evaluator(self) -> RuleEvaluator:
+        """Return what evaluates this rule; raise `InvalidRuleError` if it cannot be prepared."""
+        return PatternEvaluator(self) if self.pattern else StepsEvaluator(self)
+
+
+class StepsEvaluator:
     """A prepared sequence rule with steps."""
 
-    def __init__(self, rule: shape.SequenceShape) -> None:
+    def __init__(self, rule: SequenceRule) -> None:
         """Prepare `rule`; raise `InvalidRuleError` if it cannot be prepared."""
         self._steps = tuple(UnitPicker(step.of, contacts=step.contacts) for step in rule.steps)
         self._within = rule.within
@@ -78,10 +122,10 @@ class StepsRule:
         return barrier is None or barrier.order <= chain[0].order
 
 
-class PatternRule:
+class PatternEvaluator:
     """A prepared sequence rule with a pattern of values."""
 
-    def __init__(self, rule: shape.SequenceShape) -> None:
+    def __init__(self, rule: SequenceRule) -> None:
         """Prepare `rule`, which must have a `field`; raise `InvalidRuleError` if it cannot be prepared."""
         self._picker = UnitPicker(rule.of)
         self._value = field_getter(rule.field or "")

@@ -1,19 +1,51 @@
-"""Evaluates the shape *absence*: a follow-up that did not come (docs/semantics.md, absence)."""
+"""The shape *absence*: a follow-up that did not come (docs/semantics.md, absence)."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
+from typing import ClassVar
 
 from services.journey.domain.history import CountedUnit, CustomerHistory
-from services.journey.domain.rules.scope import FieldAgreement, FindingCandidate, UnitPicker
-from services.journey.domain.rules.shape import AbsenceShape
+from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
+from services.journey.domain.rules.placeholders import Placeholders, duration_of, when_due
+from services.journey.domain.rules.rule import Matcher, Rule, RuleScope
+from services.journey.domain.rules.rule_checks import LONGEST, NOTHING, demand, positive
+from services.journey.domain.rules.units import FieldAgreement, UnitPicker
 
 
-class AbsenceRule:
+class AbsenceRule(Rule, frozen=True, kw_only=True, tag="absence"):
+    """A follow-up that did not come: a touchpoint that matches `after` waits for one that matches `expect`.
+
+    The follow-up counts until `within` after the arming touchpoint; without `within`, until the `due_at` of that
+    touchpoint plus `grace`. It must agree with the arming touchpoint on the fields in `same`.
+    """
+
+    after: Matcher
+    expect: Matcher
+    within: timedelta | None = None
+    grace: timedelta = timedelta(0)
+    same: tuple[str, ...] = ()
+    per: ClassVar[RuleScope] = RuleScope.CUSTOMER
+
+    placeholders: ClassVar[Placeholders] = {"due_at": when_due, "waited": duration_of("waited_s")}
+
+    def check(self) -> None:
+        """Raise `InvalidRuleError` if the members of the shape do not fit together."""
+        positive("within", self.within)
+        demand(self.grace >= NOTHING, "grace is not negative")
+        demand(self.grace <= LONGEST, f"grace is at most {LONGEST.days}d")
+        demand(self.within is None or self.grace == NOTHING, "grace goes with due_at, not with within")
+
+    def evaluator(self) -> RuleEvaluator:
+        """Return what evaluates this rule; raise `InvalidRuleError` if it cannot be prepared."""
+        return AbsenceEvaluator(self)
+
+
+class AbsenceEvaluator:
     """A prepared absence rule. Its candidates have a due time; whether it has passed is left to the rulebook."""
 
-    def __init__(self, rule: AbsenceShape) -> None:
+    def __init__(self, rule: AbsenceRule) -> None:
         """Prepare `rule`; raise `InvalidRuleError` if it cannot be prepared."""
         self._after = UnitPicker(rule.after)
         self._expect = UnitPicker(rule.expect)

@@ -1,27 +1,15 @@
-"""Selects the units that a rule looks at together: picks them by a matcher, groups them by a scope, compares fields."""
+"""Selects the units that a rule looks at together: picks and groups them, compares fields, finds what bars them."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from datetime import datetime
 from operator import attrgetter
-
-import msgspec
 
 from services.journey.domain.history import CountedUnit, CustomerHistory
 from services.journey.domain.rules.matching import CompiledMatcher, Get, compile_matcher, field_getter
-from services.journey.domain.rules.shape import Matcher, RuleScope
+from services.journey.domain.rules.rule import Matcher, RuleScope
 
 KeyOf = Callable[[CountedUnit, CustomerHistory], Hashable | None]
 """Returns the key of a unit's scope; None leaves the unit out."""
-
-
-class FindingCandidate(msgspec.Struct, frozen=True, gc=False):
-    """What a shape found: the anchor, the evidence (oldest first), the numbers, and the due time of an absence."""
-
-    anchor: CountedUnit
-    evidence: Sequence[CountedUnit]
-    numbers: dict[str, int | float | str]
-    due_at: datetime | None = None
 
 
 class UnitPicker:

@@ -1,0 +1,26 @@
+"""What every shape's evaluator is, and the candidates that it yields. What becomes of them is left to the rulebook."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from services.journey.domain.history import CountedUnit, CustomerHistory
+
+
+class FindingCandidate(msgspec.Struct, frozen=True, gc=False):
+    """What a shape found: the anchor, the evidence (oldest first), the numbers, and the due time of an absence."""
+
+    anchor: CountedUnit
+    evidence: Sequence[CountedUnit]
+    numbers: dict[str, int | float | str]
+    due_at: datetime | None = None
+
+
+class RuleEvaluator(Protocol):
+    """A rule that is prepared to be evaluated."""
+
+    def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:
+        """Yield the candidates in `history`, in any order of their anchors."""
+        ...

@@ -1,0 +1,81 @@
+"""The members of a rule that all shapes share, and the parts of a rule: conditions, scopes, caps. No expressions.
+
+The values are those of a rules file (`schemas/rules.v1.schema.json`, docs/rules.md), with durations already parsed.
+Each shape is a module of `services.journey.domain.rules.shapes`; reading files is left to `services.journey.rulebook`.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from services.journey.domain.friction import BilingualText, FrictionSeverity
+
+Scalar = str | int | float | bool
+
+
+class FieldCondition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"is_not": "not"}):
+    """What must hold for one field, all of it. An unknown field satisfies nothing but `exists: false`."""
+
+    exists: bool | None = None
+    is_not: Scalar | tuple[Scalar, ...] | None = None
+    gt: int | float | None = None
+    gte: int | float | None = None
+    lt: int | float | None = None
+    lte: int | float | None = None
+    contains: str | None = None
+
+
+Clause: TypeAlias = dict[str, Scalar | tuple[Scalar, ...] | FieldCondition]
+"""Maps a field to what must hold for it: a value, a list of values, or a `FieldCondition`. All must hold."""
+
+Matcher: TypeAlias = Clause | tuple[Clause, ...]
+"""One clause, or several; one of them must hold. An empty clause matches everything."""
+
+
+class RuleScope(StrEnum):
+    """The touchpoints among which a rule looks: all of the customer, or only those that share what is named.
+
+    `matter` is the case where one is given, otherwise the journey.
+    """
+
+    CUSTOMER = "customer"
+    JOURNEY = "journey"
+    CASE = "case"
+    MATTER = "matter"
+    INTERACTION = "interaction"
+    TOUCHPOINT = "touchpoint"
+
+
+class FrictionCap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """At most `max` frictions of the rule for one customer in any `within`."""
+
+    max: int
+    within: timedelta
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="shape"):
+    """One reason to call something friction: the members that all shapes share.
+
+    Raise `version` when you change the meaning. For `cooldown` after a friction of the rule, the customer gets no other
+    one. `severity_by_service_level` overrides `severity`.
+    """
+
+    id: str
+    severity: FrictionSeverity
+    title: BilingualText
+    explanation: BilingualText
+    version: int = 1
+    enabled: bool = True
+    severity_by_service_level: dict[str, FrictionSeverity] = {}
+    cooldown: timedelta | None = None
+    cap: FrictionCap | None = None
+
+
+class RuleFailure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A rule that raised. `error` is the type of the exception, never its text, which may quote a customer."""
+
+    rule: str
+    rule_version: int
+    error: str
