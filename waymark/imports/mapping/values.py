@@ -1,4 +1,4 @@
-"""Makes one field's value from a row: constants, templates like `{case}-{seq}`, value maps, numbers, durations, times.
+"""Reads one field's value out of a row: constants, templates like `{case}-{seq}`, value maps, numbers, times.
 
 Its readers are those of the mapping language (`services.ingest.forms.mapping`), over the cells of a row. What differs
 is in the cells: they are text as people of several countries write it, an empty one is absent, a template needs only
@@ -14,7 +14,7 @@ import msgspec
 from services.ingest.forms.mapping.faults import MappingRuleError, UnreadableValueError
 from services.ingest.forms.mapping.members import COUNTS, DURATIONS, NESTED, NUMBERS, PAIRS, TIMES
 from services.ingest.forms.mapping.readings import time_text, zone_named
-from services.ingest.forms.mapping.values import Reader, compile_template, object_of
+from services.ingest.forms.mapping.values import Reader, compile_template, constant, object_of
 from waymark.console import say
 from waymark.imports.mapping.cells import UNITS, UnreadableCellError, read_boolean, read_duration, read_number
 from waymark.imports.mapping.column_names import plain
@@ -71,15 +71,10 @@ def compile_column_value(spec: Any, *, at: At, reading: ReadingOptions) -> Colum
     if isinstance(spec, dict):
         if spec.keys() & {"column", "template"} and not (len(at) == 1 and at[0] in NESTED):
             return _column(_convert(spec), at, reading)
-        return _nested(
-            {
-                str(name): compile_column_value(value, at=(*at, str(name)), reading=reading)
-                for name, value in spec.items()
-            },
-            at,
-        )
+        inner = ((str(name), said) for name, said in spec.items())
+        return _nested({name: compile_column_value(said, at=(*at, name), reading=reading) for name, said in inner}, at)
     if not isinstance(spec, str):
-        return ColumnReader(read=lambda _: spec, columns=frozenset())
+        return ColumnReader(read=constant(spec), columns=frozenset())
     if at[0] in TIMES:
         return _column(ColumnSpec(template=spec) if "{" in spec else ColumnSpec(column=spec), at, reading)
     template = _template(spec)
@@ -156,14 +151,13 @@ def _template(text: str) -> ColumnReader:
 def _constant(text: str, at: At) -> ColumnReader:
     if at[0] in DURATIONS | COUNTS or ".".join(at) in NUMBERS:
         raise MappingRuleError(f"`{'.'.join(at)}` wants a number, not {text!r}")
-    return ColumnReader(read=lambda _: text, columns=frozenset())
+    return ColumnReader(read=constant(text), columns=frozenset())
 
 
 def _nested(members: Mapping[str, ColumnReader], at: At) -> ColumnReader:
     """Members that are empty are left out; a score, an amount or an identifier is nothing without what the row says."""
     whole = (len(at) == 1 and at[0] in PAIRS) or (at[0] == "customer" and len(at) == 2)
     told = [name for name, part in members.items() if part.columns and name != "verified"] if whole else []
-
     return ColumnReader(
         read=object_of({name: part.read for name, part in members.items()}, needs=told),
         columns=frozenset().union(*(part.columns for part in members.values())),
