@@ -120,7 +120,7 @@ class Bench:
                 FrictionRecord(partition=0, offset=self._next + at, timestamp=0, key=b"key", value=value)
                 for at, value in enumerate(values[first : first + BATCH])
             ]
-            await self.service.intake.apply(LINE, gather(arrivals, {0: self.claim}))
+            await self.service.intake.apply(LINE, gather(arrivals, {0: self.claim}), bury=False)
             self._next += len(arrivals)
         return self._pace("frictions in", count, began, before)
 

@@ -240,7 +240,7 @@ class Worker:
             running = await trailing(
                 connection, SCHEMA, self._connections.line, besides={PoisonCode.ID_CONFLICT}, most=most
             )
-        self._applier.limit.remember(running)
+        self._applier.attempt.limit.remember(running)
 
     # Checks.
 
@@ -276,24 +276,18 @@ class Worker:
         own, connections = self._own, self._connections
         limit = DeadLetterGuard(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))
         attempt = BatchTransaction(
+            pool=connections.pool,
             line=connections.line,
             resolver=IdentityResolver(policy=policies.identity(), new_id=new_id),
             renewer=renewer,
-            late_after=timedelta(seconds=own.late_after_s),
-            failpoints=failpoints,
-            admit=limit.admit,
-            step=self.intake.step,
-        )
-        return Applier(
-            pool=connections.pool,
-            attempt=attempt,
-            intake=self.intake,
             limit=limit,
             metrics=self._metrics,
             clock=self._clock,
             failpoints=failpoints,
             after_commit=self.relay.kick,
+            step=self.intake.step,
         )
+        return Applier(attempt=attempt, intake=self.intake, late_after=timedelta(seconds=own.late_after_s))
 
     def _timer_loop(self, renewer: CustomerRenewer, failpoints: Failpoints) -> TimerLoop:
         own = self._own

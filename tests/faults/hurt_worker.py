@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from services.journey import worker
-from services.journey.apply import batch
-from services.journey.consume.decoding import PoisonCode, PoisonRecord
+from services.journey.apply import applier
+from services.journey.consume.dead_letters import DeadLetter
+from services.journey.consume.decoding import PoisonCode, appended_at
 from services.journey.consume.intake import ConsumedRecord
 from services.journey.consume.transport import ChunkConsumer, ChunkTransport
 from services.journey.failpoints import WorkerFailpoint
@@ -54,9 +55,10 @@ class StallingConsumer(ChunkConsumer):
         await super()._fetch_chunks()
 
 
-def _misread(_record: ConsumedRecord) -> PoisonRecord:
+def _misread(partition: int, record: ConsumedRecord, _late_after: timedelta) -> DeadLetter:
     """What a release does whose reader is broken."""
-    return PoisonRecord(code=PoisonCode.NOT_A_TOUCHPOINT)
+    code = PoisonCode.NOT_A_TOUCHPOINT
+    return DeadLetter(partition=partition, record=record, code=code, faults=(), appended_at=appended_at(record))
 
 
 def _shift_clock(by: Path) -> None:
@@ -95,7 +97,7 @@ def main() -> None:
         StallingConsumer.stall, StallingConsumer.block = options.stall, options.block
         ChunkTransport.Consumer = StallingConsumer
     if options.misread:
-        vars(batch)["read"] = _misread
+        vars(applier)["decode_record"] = _misread
     if options.clock:
         _shift_clock(options.clock)
     asyncio.run(worker.run(WorkerProcessSettings.load(os.environ), failpoints=_hurts(options)))

@@ -12,16 +12,15 @@ import pytest_asyncio
 from msgspec import structs
 
 from schemas.documents import touchpoint as touchpoint_v1
-from services.journey.apply.batch import BatchRecord
-from services.journey.apply.transaction import AppliedBatch, BatchTransaction
-from services.journey.consume.decoding import PoisonCode
+from services.journey.apply.transaction import BatchTransaction
+from services.journey.consume.decoding import BatchRecord, PoisonCode
 from services.journey.consume.intake import Chunk
 from services.journey.consume.progress import SCHEMA
 from services.journey.domain.touchpoint import Touchpoint, first_fingerprint
 from services.journey.failpoints import WorkerFailpoint
 from services.runtime.log.batch import Batch, HoleInProgressError
 from services.runtime.log.dead_letters import DeadLetterLimit, DeadLetterLimitError, trailing
-from services.runtime.postgres.pools import Connection, acquire
+from services.runtime.postgres.pools import acquire
 from tests.fixtures.journey_bench import JourneyBench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
@@ -380,11 +379,11 @@ class Crowded(BatchTransaction):
 
     tried: list[int] = field(default_factory=list)
 
-    async def apply(self, connection: Connection, batch: Batch[BatchRecord], *, bury: bool = False) -> AppliedBatch:
+    async def apply(self, batch: Batch[BatchRecord], *, bury: bool) -> None:
         self.tried.append(batch.size)
         if batch.size > 150:
             raise asyncpg.LockNotAvailableError("canceling statement due to lock timeout")
-        return await super(Crowded, self).apply(connection, batch, bury=bury)
+        await super(Crowded, self).apply(batch, bury=bury)
 
 
 async def test_what_takes_too_long_for_others_is_applied_in_halves(bench: JourneyBench) -> None:

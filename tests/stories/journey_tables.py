@@ -10,9 +10,8 @@ from itertools import count
 from uuid import UUID
 
 from services.journey import policies
-from services.journey.apply.batch import BatchRecord, gather
-from services.journey.consume.decoding import PoisonCode, PoisonRecord, ReadableRecord
-from services.journey.consume.intake import Chunk
+from services.journey.consume.dead_letters import DeadLetter
+from services.journey.consume.decoding import BatchRecord, DecodedRecord, PoisonCode, decode_record
 from services.journey.consume.progress import PartitionMark
 from services.journey.domain.comparison.changes import diff
 from services.journey.domain.identity import (
@@ -25,12 +24,12 @@ from services.journey.domain.identity import (
 )
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import Projection, project
-from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, TouchpointKey, is_late
+from services.journey.domain.touchpoint import ALLOWED_LATENESS, RecordedTouchpoint, TouchpointKey
 from services.journey.renew import publication
 from services.journey.timers.horizon import stream_horizon
 from services.runtime.clock import Clock
 from services.runtime.kafka.record import ProducerRecord
-from services.runtime.log.batch import Batch, judge
+from services.runtime.log.batch import Batch, gather, judge
 from services.runtime.log.claims import Claim
 from services.runtime.log.progress import HeldPartition
 from tests.unit.journey.domain.making import POLICY, SHIPPED, Shelf
@@ -68,7 +67,7 @@ class JourneyTables:
     def __init__(self, clock: Clock) -> None:
         self.log: list[Appended] = []
         self.next_offset = 0
-        self.seen: dict[TouchpointKey, ReadableRecord] = {}
+        self.seen: dict[TouchpointKey, DecodedRecord] = {}
         self.duplicates = 0
         self.dead_letters: list[PoisonCode] = []
         self.owners: dict[IdentifierKey, CustomerId] = {}
@@ -96,7 +95,8 @@ class JourneyTables:
         """Apply records in the steps of `BatchTransaction.apply`; return the frictions to publish."""
         claim = Claim(partition=0, epoch=1, applied=self.next_offset, cursor=self.next_offset)
         held = HeldPartition(partition=0, epoch=1, next_offset=self.next_offset, last_hash=None)
-        batch = judge(gather([Chunk(claim=claim, records=records)] if records else []), {0: held})
+        decoded = [decode_record(0, record, ALLOWED_LATENESS) for record in records]
+        batch = judge(gather(decoded, {0: claim}), {0: held})
         fresh = self._filter_duplicates(batch)
         touched = self._resolve(fresh)
         published = self._renew(touched)
@@ -122,26 +122,25 @@ class JourneyTables:
         """Return the customer behind an identifier."""
         return self.customers[self.owners[type_, value]]
 
-    def _filter_duplicates(self, batch: Batch[BatchRecord]) -> list[tuple[BatchRecord, ReadableRecord]]:
+    def _filter_duplicates(self, batch: Batch[BatchRecord]) -> list[DecodedRecord]:
         """Keep what was never seen; the same content again is a duplicate, other content a conflict."""
         fresh = []
         for item in batch.items:
-            content = item.content
-            if isinstance(content, PoisonRecord):
-                self.dead_letters.append(content.code)
+            if isinstance(item, DeadLetter):
+                self.dead_letters.append(PoisonCode(item.code))
                 continue
-            known = self.seen.setdefault(content.touchpoint.key, content)
-            if known is content:
-                fresh.append((item, content))
-            elif known.fingerprint == content.fingerprint:
+            known = self.seen.setdefault(item.touchpoint.key, item)
+            if known is item:
+                fresh.append(item)
+            elif known.fingerprint == item.fingerprint:
                 self.duplicates += 1
             else:
                 self.dead_letters.append(PoisonCode.ID_CONFLICT)
         return fresh
 
-    def _resolve(self, fresh: Sequence[tuple[BatchRecord, ReadableRecord]]) -> dict[CustomerId, str | None]:
+    def _resolve(self, fresh: Sequence[DecodedRecord]) -> dict[CustomerId, str | None]:
         """Find whose each touchpoint is, merging customers; return the touched ones with their trace."""
-        ordered = sorted((content.touchpoint for _, content in fresh), key=lambda one: one.order)
+        ordered = sorted((one.touchpoint for one in fresh), key=lambda one: one.order)
         planned = plan(
             [identity_evidence(one, policies.identity()) for one in ordered],
             self._known(),
@@ -150,10 +149,10 @@ class JourneyTables:
         )
         self._write_identity(planned)
         traces: dict[CustomerId, str | None] = {}
-        for item, content in fresh:
-            customer = planned.customers[content.touchpoint.key]
-            self.customers[customer].history.append(_recorded(item, content.touchpoint))
-            traces[customer] = dict(item.record.headers).get("traceparent", b"").decode() or None
+        for one in fresh:
+            customer = planned.customers[one.touchpoint.key]
+            self.customers[customer].history.append(one.recorded)
+            traces[customer] = one.trace
         return traces
 
     def _known(self) -> KnownIdentity:
@@ -197,10 +196,6 @@ class JourneyTables:
     def _advance(self, batch: Batch[BatchRecord]) -> None:
         for run in batch.runs:
             self.next_offset = run.end
-
-
-def _recorded(item: BatchRecord, touchpoint: Touchpoint) -> RecordedTouchpoint:
-    return RecordedTouchpoint(touchpoint=touchpoint, appended_at=item.appended_at, late=is_late(touchpoint))
 
 
 def rules_of(kept: Kept) -> list[str]:

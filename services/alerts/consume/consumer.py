@@ -22,7 +22,7 @@ from services.runtime.clock import Clock
 from services.runtime.kafka.log_ends import close_consumer, cluster_line
 from services.runtime.log import identity
 from services.runtime.log.applying import BatchApplier
-from services.runtime.log.batch import Batch, Run, gather
+from services.runtime.log.batch import Run, gather
 from services.runtime.log.claims import Claim, ExaminedClaim, claim_and_examine
 from services.runtime.log.dead_letters import trailing
 from services.runtime.log.gaps import Hole, continue_at
@@ -84,8 +84,7 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
         self._pool = pool
         self._clock = clock
         self._metrics = metrics
-        self._line = TopicLine(name="", topic=settings.topic)
-        self._applier: BatchApplier[FrictionRecord] = BatchApplier(attempt=self._attempt, lost=self._lose)
+        self._use_line("")
         self._kafka: AIOKafkaConsumer | None = None
         self._claims: dict[int, Claim] = {}
         self._unclaimed: dict[int, float] = {}
@@ -141,8 +140,7 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
             self._pause(tp.partition)
 
     async def _member(self) -> None:
-        name = await cluster_line(self._settings.brokers, self._settings.line)
-        self._line = TopicLine(name=name, topic=self._settings.topic)
+        self._use_line(await cluster_line(self._settings.brokers, self._settings.line))
         await self._remember_dead_letters()
         session_ms = int(self._settings.session_timeout_s * 1000)
         consumer = AIOKafkaConsumer(
@@ -169,6 +167,10 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
         finally:
             await close_consumer(consumer)
 
+    def _use_line(self, name: str) -> None:
+        self._line = line = TopicLine(name=name, topic=self._settings.topic)
+        self._applier = BatchApplier(attempt=partial(self._intake.apply, line), lost=self._lose)
+
     async def _poll_once(self, consumer: AIOKafkaConsumer) -> None:
         self._alive_at = self._clock.monotonic()
         await self._claim_new(consumer)
@@ -178,7 +180,8 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
             arrivals += self._continue(consumer, tp, records)
         self._update_gauges(consumer)  # before applying, which waits for as long as the database is away
         if arrivals:
-            await self._apply(arrivals)
+            with self._metrics.processing_seconds.time():
+                await self._applier.apply(gather(arrivals, self._claims))
             self._update_gauges(consumer)
         await self._commit(consumer)
 
@@ -311,13 +314,6 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
             _log.warning("offsets missing, examining the log", partition=claim.partition, expected=claim.cursor)
             self._holes[claim.partition] = claim.cursor
             self._let_go(claim.partition, for_s=0.0)
-
-    async def _apply(self, arrivals: Sequence[FrictionRecord]) -> None:
-        with self._metrics.processing_seconds.time():
-            await self._applier.apply(gather(arrivals, self._claims))
-
-    async def _attempt(self, batch: Batch[FrictionRecord], *, bury: bool) -> None:
-        await self._intake.apply(self._line, batch, bury=bury)
 
     def _lose(self, run: Run[FrictionRecord]) -> None:
         if self._claims.get(run.claim.partition) is run.claim:

@@ -5,9 +5,9 @@ a dead letter in the same transaction. Trying again is left to `runtime.log`, an
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from services.alerts.consume import dead_letters
@@ -25,7 +25,7 @@ from services.runtime.log.batch import Batch, Run, judge
 from services.runtime.log.dead_letters import DeadLetterGuard
 from services.runtime.log.identity import fingerprint
 from services.runtime.log.progress import Advance, ProgressTable, TopicLine
-from services.runtime.postgres.pools import Connection, Pool, transaction
+from services.runtime.postgres.pools import Pool, transaction
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -47,14 +47,6 @@ class FrictionRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ReadFriction:
-    """A friction that was read from a record, and its document."""
-
-    friction: ReportedFriction
-    document: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FrictionIntake:
     """Applies batches of records to issues."""
 
@@ -67,7 +59,7 @@ class FrictionIntake:
     reopen_window: timedelta
     limit: DeadLetterGuard
 
-    async def apply(self, line: TopicLine, batch: Batch[FrictionRecord], *, bury: bool = False) -> None:
+    async def apply(self, line: TopicLine, batch: Batch[FrictionRecord], *, bury: bool) -> None:
         """Try once to apply what is new in `batch`; with `bury`, make dead letters of its records.
 
         Raises:
@@ -80,83 +72,59 @@ class FrictionIntake:
             batch = judge(batch, held)
             if not batch.runs:
                 return
-            read, letters = _read_all(list(batch.items), reject_all=bury)
-            placement, plans = await self._place(connection, read, now)
-            rejected = {(arrival.partition, arrival.offset) for arrival, _ in letters}
-            dead = [(arrival.partition, arrival.offset) in rejected for arrival in batch.items]
+            frictions, letters = _read_all(batch.items, bury=bury)
+            context = await issue_store.load_context(connection, frictions, now=now, reopen_window=self.reopen_window)
+            placement = place(context, frictions, now=now, new_id=self.new_id, reopen_window=self.reopen_window)
+            plans = await self.writer.write(connection, placement.changes, now)
+            await issue_store.save_placement(connection, placement, now)
+            buried = {(letter.partition, letter.offset) for letter in letters}
+            dead = [(record.partition, record.offset) in buried for record in batch.items]
             self.limit.admit(dead)
-            await dead_letters.add(connection, line, [_letter(arrival, why) for arrival, why in letters], now)
+            await dead_letters.add(connection, line, letters, now)
             await PROGRESS.advance(connection, line, [_advance(run) for run in batch.runs])
         self.limit.committed(dead)
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_APPLIED)
         self._count(placement, plans, letters)
 
-    async def _place(
-        self, connection: Connection, read: Sequence[_ReadFriction], now: datetime
-    ) -> tuple[PlacementPlan | None, list[NotificationPlan]]:
-        if not read:
-            return None, []
-        frictions = [r.friction for r in read]
-        known = await issue_store.load_context(
-            connection,
-            (f.id for f in frictions),
-            (f.fingerprint for f in frictions),
-            now=now,
-            reopen_window=self.reopen_window,
-        )
-        placement = place(known, frictions, now=now, new_id=self.new_id, reopen_window=self.reopen_window)
-        plans = await self.writer.write(connection, placement.changes, now)
-        documents = {
-            (r.friction.id, r.friction.revision): r.document for r in reversed(read)
-        }  # the first of equal ones counts
-        await issue_store.save_frictions(connection, placement.frictions, documents, now)
-        await issue_store.save_occurrences(connection, placement.occurrences)
-        return placement, plans
-
     def _count(
-        self,
-        placement: PlacementPlan | None,
-        plans: Sequence[NotificationPlan],
-        letters: Sequence[tuple[FrictionRecord, UnreadableFrictionError]],
+        self, placement: PlacementPlan, plans: Sequence[NotificationPlan], letters: Sequence[FrictionDeadLetter]
     ) -> None:
         """Count and log what was committed."""
         self.writer.count(plans)
-        if placement is not None:
-            for outcome in placement.outcomes.values():
-                self.metrics.intake.frictions.labels(outcome).inc()
-            self.metrics.intake.frictions.labels("stale").inc(placement.stale)
-        for arrival, why in letters:
-            self.metrics.intake.dead_lettered.labels(why.code).inc()
-            _log.warning("friction dead-lettered", code=why.code, partition=arrival.partition, offset=arrival.offset)
+        for outcome in placement.outcomes.values():
+            self.metrics.intake.frictions.labels(outcome).inc()
+        self.metrics.intake.frictions.labels("stale").inc(placement.stale)
+        for letter in letters:
+            self.metrics.intake.dead_lettered.labels(letter.code).inc()
+            _log.warning("friction dead-lettered", code=letter.code, partition=letter.partition, offset=letter.offset)
 
 
 def _read_all(
-    arrivals: Sequence[FrictionRecord], *, reject_all: bool
-) -> tuple[list[_ReadFriction], list[tuple[FrictionRecord, UnreadableFrictionError]]]:
-    read: list[_ReadFriction] = []
-    letters: list[tuple[FrictionRecord, UnreadableFrictionError]] = []
-    for arrival in arrivals:
+    records: Iterable[FrictionRecord], *, bury: bool
+) -> tuple[list[ReportedFriction], list[FrictionDeadLetter]]:
+    """Return the frictions in `records` in their order, and a dead letter for each record without one."""
+    frictions: list[ReportedFriction] = []
+    letters: list[FrictionDeadLetter] = []
+    for record in records:
         try:
-            if reject_all:
+            if bury:
                 raise UnreadableFrictionError("unstorable", message="PostgreSQL refuses a value in it.")
-            friction = read_friction(arrival.value)
-        except UnreadableFrictionError as rejected:
-            letters.append((arrival, rejected))
-        else:
-            read.append(_ReadFriction(friction=friction, document=(arrival.value or b"").decode()))
-    return read, letters
+            frictions.append(read_friction(record.value))
+        except UnreadableFrictionError as why:
+            letters.append(_letter(record, why))
+    return frictions, letters
 
 
-def _letter(arrival: FrictionRecord, rejected: UnreadableFrictionError) -> FrictionDeadLetter:
+def _letter(record: FrictionRecord, why: UnreadableFrictionError) -> FrictionDeadLetter:
     return FrictionDeadLetter(
-        partition=arrival.partition,
-        offset=arrival.offset,
-        code=rejected.code,
-        at=rejected.at,
-        message=rejected.message,
-        key=arrival.key,
-        value=arrival.value,
-        headers=[(name, base64.b64encode(value or b"").decode()) for name, value in arrival.headers],
+        partition=record.partition,
+        offset=record.offset,
+        code=why.code,
+        at=why.at,
+        message=why.message,
+        key=record.key,
+        value=record.value,
+        headers=[(name, base64.b64encode(value or b"").decode()) for name, value in record.headers],
     )
 
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from services.alerts.deliver import delivery_store
@@ -114,7 +115,10 @@ class Dispatcher:
         if leased:
             await self.failpoints.reached(AlertsFailpoint.DELIVERIES_LEASED)
         for delivery in leased:
-            self._start(delivery, signing.get(delivery.endpoint_id, ()))
+            self._in_flight.add(delivery.id)
+            sending = partial(self._carry_out, delivery, signing.get(delivery.endpoint_id, ()))
+            self.tasks.start(f"webhook {delivery.id}", sending, may_end=True)
+        self.metrics.in_flight.set(len(self._in_flight))
 
     async def _lease(self, room: int) -> tuple[list[LeasedDelivery], Secrets]:
         """Lease up to `room` deliveries and read the secrets that sign them."""
@@ -127,27 +131,21 @@ class Dispatcher:
                 return [], {}
             return leased, await secret_store.of_endpoints(connection, {d.endpoint_id for d in leased}, now)
 
-    def _start(self, delivery: LeasedDelivery, signing: Sequence[SecretMaterial]) -> None:
-        self._in_flight.add(delivery.id)
-        self.metrics.in_flight.set(len(self._in_flight))
-        self.tasks.start(f"webhook {delivery.id}", lambda: self._carry_out(delivery, signing), may_end=True)
-
     async def _carry_out(self, delivery: LeasedDelivery, signing: Sequence[SecretMaterial]) -> None:
+        """Sign and send one delivery, and pass on its result."""
         if self.clock.now() >= delivery.lease_until:  # this process was frozen: another one may have it by now
             _log.warning("lease ran out before sending", delivery=delivery.id, attempt=delivery.attempt)
             self._release([delivery])
             return
-        self._results.add(delivery, await self._send(delivery, signing))
-
-    async def _send(self, delivery: LeasedDelivery, signing: Sequence[SecretMaterial]) -> SendResult:
         try:
             headers = self.signer.headers(delivery.id, delivery.body, signing, self.clock.now())
         except MissingMasterKeyError as error:
             _log.error("secret cannot be made", endpoint=str(delivery.endpoint_id), master_key=str(error))
-            return SendResult(answer=ReceiverAnswer(failure=AttemptFailure.SIGNING), seconds=0.0)
-        sent = await self.sender.send(delivery.url, delivery.body, headers)
-        await self.failpoints.reached(AlertsFailpoint.WEBHOOK_ANSWERED)
-        return sent
+            sent = SendResult(answer=ReceiverAnswer(failure=AttemptFailure.SIGNING), seconds=0.0)
+        else:
+            sent = await self.sender.send(delivery.url, delivery.body, headers)
+            await self.failpoints.reached(AlertsFailpoint.WEBHOOK_ANSWERED)
+        self._results.add(delivery, sent)
 
     def _release(self, done: Sequence[LeasedDelivery]) -> None:
         """Forget deliveries whose result is written or given up, and wake whoever waits for that."""

@@ -43,10 +43,10 @@ def read_friction(value: bytes | None) -> ReportedFriction:
         wire = friction_v1.decode(value)
     except UndecodableError as error:
         raise UnreadableFrictionError("not_a_friction", at=error.path, message=error.message) from error
-    return _friction(wire)
+    return _friction(wire, value.decode())
 
 
-def _friction(wire: friction_v1.FrictionDocument) -> ReportedFriction:
+def _friction(wire: friction_v1.FrictionDocument, document: str) -> ReportedFriction:
     if wire.revision < 1:
         raise UnreadableFrictionError("not_a_friction", at="revision", message="Revisions start at 1.")
     try:
@@ -68,6 +68,7 @@ def _friction(wire: friction_v1.FrictionDocument) -> ReportedFriction:
         revised_at=wire.revised_at or wire.detected_at,
         quiet=wire.quiet,
         title=LocalizedTitle(en=wire.title.en, ko=wire.title.ko),
+        document=document,
         refs=wire.refs,
         timeline=tuple(_step(entry) for entry in wire.timeline),
     )

@@ -11,27 +11,22 @@ from uuid import UUID
 
 from services.alerts.issues.contract import read_friction
 from services.alerts.issues.json_columns import decode_issue, encode_issue, encode_json
-from services.alerts.issues.model import Issue, IssueChange, PlacedFriction
-from services.alerts.issues.placement import PlacementContext
+from services.alerts.issues.model import Issue, IssueChange, PlacedFriction, ReportedFriction
+from services.alerts.issues.placement import PlacementContext, PlacementPlan
 from services.runtime.postgres.pools import ConcurrentChangeError, Connection, Row, columns
 
 
 async def load_context(
-    connection: Connection,
-    friction_ids: Iterable[str],
-    arriving: Iterable[str],
-    *,
-    now: datetime,
-    reopen_window: timedelta,
+    connection: Connection, arriving: Sequence[ReportedFriction], *, now: datetime, reopen_window: timedelta
 ) -> PlacementContext:
-    """Lock and return everything that frictions with these ids and the fingerprints in `arriving` can change.
+    """Lock and return everything that the frictions in `arriving` can change.
 
     Raises:
         ConcurrentChangeError: an issue moved meanwhile; roll back and call again.
     """
-    frictions = await _lock_frictions(connection, sorted(set(friction_ids)), now)
+    frictions = await _lock_frictions(connection, sorted({friction.id for friction in arriving}), now)
     homes = {placed.issue_id for placed in frictions.values() if placed.issue_id is not None}
-    fingerprints = set(arriving) | await _fingerprints_of(connection, homes)
+    fingerprints = {friction.fingerprint for friction in arriving} | await _fingerprints_of(connection, homes)
     occurrences = await lock_fingerprints(connection, fingerprints)
     issues = await _lock_issues(connection, homes, fingerprints, since=now - reopen_window)
     if any(issue.fingerprint not in occurrences for issue in issues.values()):
@@ -145,10 +140,13 @@ async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, boo
     return issue, superseded
 
 
-async def save_frictions(
-    connection: Connection, placed: Sequence[PlacedFriction], documents: Mapping[tuple[str, int], str], now: datetime
-) -> None:
-    """Write frictions with their issues; `documents` maps id and revision to friction v1."""
+async def save_placement(connection: Connection, plan: PlacementPlan, now: datetime) -> None:
+    """Write where frictions were placed, and how many issues each fingerprint has had."""
+    await _save_frictions(connection, plan.frictions, now)
+    await _save_occurrences(connection, plan.occurrences)
+
+
+async def _save_frictions(connection: Connection, placed: Sequence[PlacedFriction], now: datetime) -> None:
     if not placed:
         return
     await connection.execute(
@@ -166,7 +164,7 @@ async def save_frictions(
                 p.friction.revision,
                 "detected" if p.friction.stands else "retracted",
                 p.issue_id,
-                documents[p.friction.id, p.friction.revision],
+                p.friction.document,
             )
             for p in placed
         ),
@@ -174,8 +172,7 @@ async def save_frictions(
     )
 
 
-async def save_occurrences(connection: Connection, occurrences: Mapping[str, int]) -> None:
-    """Write how many issues each fingerprint has had."""
+async def _save_occurrences(connection: Connection, occurrences: Mapping[str, int]) -> None:
     if not occurrences:
         return
     await connection.execute(

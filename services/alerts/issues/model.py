@@ -82,7 +82,10 @@ def fingerprint(customer_id: str, journey_id: str | None, reason: str | None) ->
 
 @dataclass(frozen=True, kw_only=True)
 class ReportedFriction:
-    """A friction as the alert service sees it; `stands` is false once it is retracted."""
+    """A friction as the alert service sees it; `stands` is false once it is retracted.
+
+    `document` is friction v1 as it was published, which is what the database keeps.
+    """
 
     id: str
     revision: int
@@ -98,6 +101,7 @@ class ReportedFriction:
     revised_at: datetime
     quiet: bool
     title: LocalizedTitle
+    document: str = field(repr=False)
     refs: Mapping[str, str] = field(default_factory=dict)
     timeline: tuple[TimelineStep, ...] = ()
 

@@ -69,20 +69,27 @@ def plan_notification(
     issue = replace(change.after, team=routing.team) if change.after.unresolved else change.after
     audience = _audience(issue, routing, directory)
     if decision.notify and not audience:
-        decision = NotificationDecision(
-            notify=False, reason=NotificationReason.MUTED if routing.muted else NotificationReason.NO_ROUTE
-        )
+        why_not = NotificationReason.MUTED if routing.muted else NotificationReason.NO_ROUTE
+        decision = NotificationDecision(notify=False, reason=why_not)
     if not decision.notify:
-        return NotificationPlan(
-            change=_without_notification(change, issue, decision, now), decision=decision, notification=None
-        )
+        silent = _without_notification(change, issue, decision, now)
+        return NotificationPlan(change=silent, decision=decision, notification=None)
+    notification = _notification(change, issue, decision, audience, now=now, new_id=new_id)
+    told = replace(change, after=notification.issue, events=(*change.events, _event_of(notification)))
+    return NotificationPlan(change=told, decision=decision, notification=notification)
+
+
+def _notification(
+    change: IssueChange,
+    issue: Issue,
+    decision: NotificationDecision,
+    audience: tuple[UUID, ...],
+    *,
+    now: datetime,
+    new_id: Callable[[], UUID],
+) -> Notification:
     issue = replace(issue, told=_record_of(issue, audience, now), unheard_since=None)
-    event = IssueEvent(
-        kind=IssueEventKind.TOLD,
-        actor=SYSTEM,
-        detail={"reason": decision.reason, "type": decision.type, "endpoints": [str(e) for e in audience]},
-    )
-    notification = Notification(
+    return Notification(
         id=new_id(),
         issue=issue,
         sequence=issue.told.sequence,
@@ -91,11 +98,6 @@ def plan_notification(
         endpoints=audience,
         revised_at=change.revised_at,
         created_at=now,
-    )
-    return NotificationPlan(
-        change=replace(change, after=issue, events=(*change.events, event)),
-        decision=decision,
-        notification=notification,
     )
 
 
@@ -108,6 +110,15 @@ def _audience(issue: Issue, routing: RoutingResult, directory: RoutingDirectory)
         return tuple(endpoint for endpoint in routing.endpoints if endpoint not in issue.told.endpoints)
     before = [endpoint for endpoint in issue.told.endpoints if endpoint in directory.endpoints]
     return tuple(dict.fromkeys([*before, *routing.endpoints] if issue.unresolved else before))
+
+
+def _event_of(notification: Notification) -> IssueEvent:
+    endpoints = [str(endpoint) for endpoint in notification.endpoints]
+    return IssueEvent(
+        kind=IssueEventKind.TOLD,
+        actor=SYSTEM,
+        detail={"reason": notification.reason, "type": notification.type, "endpoints": endpoints},
+    )
 
 
 def _record_of(issue: Issue, audience: tuple[UUID, ...], now: datetime) -> NotificationRecord:

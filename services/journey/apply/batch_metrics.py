@@ -1,10 +1,32 @@
 """Counts committed batches in the metrics: one call for each batch, so that counting costs nothing for each record."""
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from services.journey.apply.transaction import AppliedBatch
+from services.journey.consume.decoding import BatchRecord, PoisonCode
 from services.journey.metrics import FrictionMetrics, WorkerMetrics
 from services.journey.renew.writer import WriteCounts
+from services.runtime.log.batch import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedBatch:
+    """What a transaction did.
+
+    `dead` has one flag for each record, in order: whether it is a dead letter that counts towards the limit.
+    """
+
+    runs: Sequence[Run[BatchRecord]]
+    touchpoints: int
+    late: int
+    duplicates: int
+    merges: int
+    refused: Counter[PoisonCode]
+    quarantined: Counter[str]
+    dead: Sequence[bool]
+    written: WriteCounts
 
 
 def count_batch(metrics: WorkerMetrics, applied: AppliedBatch, seconds: float, now: datetime) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.journey.domain.identity import (
+    CustomerMerge,
     IdentifierKey,
     IdentifierLink,
     IdentityEvidence,
@@ -48,55 +49,34 @@ class IdentityResolver:
     policy: IdentityPolicy
     new_id: Callable[[], UUID]
 
-    async def resolve(self, connection: Connection, touchpoints: Sequence[Touchpoint]) -> IdentityResolution:
-        """Return the customer of each touchpoint, and write identifiers, links, customers and merges.
-
-        Raises:
-            ConcurrentChangeError: see the class.
-        """
-        if not touchpoints:
-            return IdentityResolution()
+    def evidence(self, touchpoints: Sequence[Touchpoint]) -> list[IdentityEvidence]:
+        """Return what touchpoints say of identity, in event order."""
         ordered = sorted(touchpoints, key=lambda touchpoint: touchpoint.order)
-        return await self.resolve_evidence(
-            connection, [identity_evidence(touchpoint, self.policy) for touchpoint in ordered]
-        )
+        return [identity_evidence(touchpoint, self.policy) for touchpoint in ordered]
 
-    async def resolve_evidence(
-        self, connection: Connection, evidence: Sequence[IdentityEvidence]
-    ) -> IdentityResolution:
-        """Do the same for evidence of identity, which is in event order.
+    async def resolve(self, connection: Connection, evidence: Sequence[IdentityEvidence]) -> IdentityResolution:
+        """Return the customer of each piece of `evidence`, and write identifiers, links, customers and merges.
 
         Raises:
             ConcurrentChangeError: see the class.
         """
+        if not evidence:
+            return IdentityResolution()
         mentions = _mentions(evidence)
         pointed = await identifiers.touch(connection, mentions)
         links = await _kept_links(connection, evidence)
         known, roots = await _known(connection, links, pointed)
         planned = plan(evidence, known, self.policy, self.new_id)
-        absorptions = [_absorption(merge.absorbed, merge.survivor, merge.link) for merge in planned.merges]
         if planned.created:
             await customers.create(connection, planned.created)
-        if absorptions:
-            await customers.absorb(connection, absorptions)
+        if planned.merges:
+            await customers.absorb(connection, [_absorption(merge) for merge in planned.merges])
         await _keep_links(connection, planned, links)
-        finals = {absorption.absorbed: absorption.survivor for absorption in absorptions}
-        owners: dict[IdentifierKey, UUID] = {
-            key: final for key, raw in pointed.items() if (final := finals.get(roots[raw], roots[raw])) != raw
-        }
-        owners.update(planned.attached)
-        if owners:
-            await identifiers.point(connection, owners)
+        await _point(connection, planned, {key: (raw, roots[raw]) for key, raw in pointed.items()})
         unclaimed = mentions.keys() - pointed.keys() - {key for key, _ in planned.attached}
         if unclaimed:
             await identifiers.drop_new(connection, unclaimed)
-        return IdentityResolution(
-            owners=planned.customers,
-            absorbed=_by_survivor(planned),
-            new_identifiers=Counter(customer for _, customer in planned.attached),
-            nobody=frozenset(planned.nobody),
-            quarantined=planned.quarantined,
-        )
+        return _resolution(planned)
 
 
 async def _kept_links(connection: Connection, evidence: Sequence[IdentityEvidence]) -> dict[LinkKey, KeptLink]:
@@ -128,6 +108,19 @@ async def _keep_links(connection: Connection, planned: IdentityPlan, kept: Mappi
         await identifiers.keep_links(connection, rows)
 
 
+async def _point(
+    connection: Connection, planned: IdentityPlan, pointed: Mapping[IdentifierKey, tuple[UUID, UUID]]
+) -> None:
+    """Point identifiers to their customers; `pointed` has what each pointed to, and the root of that."""
+    survivors: dict[UUID, UUID] = {merge.absorbed: merge.survivor for merge in planned.merges}
+    owners: dict[IdentifierKey, UUID] = {
+        key: final for key, (raw, root) in pointed.items() if (final := survivors.get(root, root)) != raw
+    }
+    owners.update(planned.attached)
+    if owners:
+        await identifiers.point(connection, owners)
+
+
 def _mentions(evidence: Sequence[IdentityEvidence]) -> dict[IdentifierKey, IdentifierMention]:
     """Return what `evidence`, in event order, says about each identifier that may point to a customer."""
     mentions: dict[IdentifierKey, IdentifierMention] = {}
@@ -154,16 +147,22 @@ def _known_customer(row: LockedCustomer) -> KnownCustomer:
     )
 
 
-def _by_survivor(planned: IdentityPlan) -> dict[CustomerId, list[UUID]]:
-    grouped: dict[CustomerId, list[UUID]] = {}
+def _resolution(planned: IdentityPlan) -> IdentityResolution:
+    absorbed: dict[CustomerId, list[UUID]] = {}
     for merge in planned.merges:
-        grouped.setdefault(merge.survivor, []).append(merge.absorbed)
-    return grouped
+        absorbed.setdefault(merge.survivor, []).append(merge.absorbed)
+    return IdentityResolution(
+        owners=planned.customers,
+        absorbed=absorbed,
+        new_identifiers=Counter(customer for _, customer in planned.attached),
+        nobody=frozenset(planned.nobody),
+        quarantined=planned.quarantined,
+    )
 
 
-def _absorption(absorbed: UUID, survivor: UUID, link: IdentifierLink) -> MergeRow:
-    evidence = link.evidence
-    return MergeRow(absorbed=absorbed, survivor=survivor, source=evidence.source, touchpoint_id=evidence.id)
+def _absorption(merge: CustomerMerge) -> MergeRow:
+    evidence = merge.link.evidence
+    return MergeRow(absorbed=merge.absorbed, survivor=merge.survivor, source=evidence.source, touchpoint_id=evidence.id)
 
 
 def _link_rows(planned: IdentityPlan) -> list[LinkRow]:

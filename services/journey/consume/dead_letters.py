@@ -32,6 +32,11 @@ class DeadLetter:
     source: str | None = None
     touchpoint_id: str | None = None
 
+    @property
+    def offset(self) -> int:
+        """The offset of the record in its partition."""
+        return self.record.offset
+
 
 _ADD = """
 INSERT INTO journey.dead_letters (line, topic, partition, "offset", code, errors, source, touchpoint_id,
@@ -46,6 +51,8 @@ ON CONFLICT DO NOTHING"""
 
 async def add(connection: Connection, line: TopicLine, letters: Sequence[DeadLetter]) -> None:
     """Keep the letters; each place in the log has at most one."""
+    if not letters:
+        return
     await connection.execute(
         _ADD,
         line.name,

@@ -1,4 +1,4 @@
-"""Decodes records of the log into touchpoints of the domain, or into the reason why a record is none."""
+"""Decodes each record of the log once: into a touchpoint with all that its batch needs of it, or into a dead letter."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -9,9 +9,9 @@ import msgspec
 
 from schemas.codec import UndecodableError, holds_nul
 from schemas.documents import touchpoint as touchpoint_v1
-from services.journey.consume.dead_letters import RecordFault
+from services.journey.consume.dead_letters import DeadLetter, RecordFault
 from services.journey.consume.intake import ConsumedRecord
-from services.journey.domain.touchpoint import Touchpoint, fingerprint
+from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, fingerprint, is_late
 
 MOST_BYTES = 1024 * 1024
 """Longest record that is decoded; the limit of ingest for one item is 64 KiB."""
@@ -40,21 +40,83 @@ class PoisonCode(StrEnum):
     NOT_STORABLE = "not_storable"
 
 
-class PoisonRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A record that is no touchpoint, with its source and id if they could be read."""
+class DecodedRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A record that holds a touchpoint, as the whole batch uses it: filtered, resolved, projected and stored.
 
-    code: PoisonCode
-    faults: tuple[RecordFault, ...] = ()
-    source: str | None = None
-    touchpoint_id: str | None = None
+    `payload` is the JSON as it was read, `fingerprint` that of the content. `appended_at` is the broker's time, and a
+    `late` touchpoint is only kept.
+    """
 
-
-class ReadableRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A record that is a touchpoint: the value, its fingerprint, and the JSON as it was read."""
-
+    partition: int
+    record: ConsumedRecord
     touchpoint: Touchpoint
     fingerprint: bytes
     payload: str
+    appended_at: datetime
+    late: bool
+
+    @property
+    def offset(self) -> int:
+        """The offset of the record in its partition."""
+        return self.record.offset
+
+    @property
+    def recorded(self) -> RecordedTouchpoint:
+        """The touchpoint in the form that the domain takes."""
+        return RecordedTouchpoint(touchpoint=self.touchpoint, appended_at=self.appended_at, late=self.late)
+
+    @property
+    def trace(self) -> str | None:
+        """The W3C trace context of the record, None without one."""
+        for name, value in self.record.headers:
+            if name == "traceparent":
+                return value.decode("ascii", "replace")
+        return None
+
+
+BatchRecord = DecodedRecord | DeadLetter
+"""One record of a batch: what it holds, or why that can never be applied."""
+
+
+def decode_record(partition: int, record: ConsumedRecord, late_after: timedelta) -> BatchRecord:
+    """Return the touchpoint in `record`, or why there is none. It never raises, whatever the log holds.
+
+    A touchpoint is late if it was received more than `late_after` after it happened.
+    """
+    value = record.value
+    if not value:
+        return _letter(partition, record, PoisonCode.EMPTY)
+    if len(value) > MOST_BYTES:
+        return _letter(partition, record, PoisonCode.TOO_LARGE)
+    try:
+        payload = value.decode()
+        touchpoint = _decode(value)
+    except UnicodeDecodeError:
+        return _letter(partition, record, PoisonCode.NOT_UTF8)
+    except UndecodableError as error:
+        fault = RecordFault(path=error.path, message=error.message)
+        return _letter(partition, record, PoisonCode.NOT_A_TOUCHPOINT, (fault,), _names(value))
+    refused = _refusal(touchpoint, value)
+    if refused is not None:
+        code, where = refused
+        fault = RecordFault(path=where, message=_MESSAGES[code])
+        return _letter(partition, record, code, (fault,), _Names(touchpoint.source, touchpoint.id))
+    return DecodedRecord(
+        partition=partition,
+        record=record,
+        touchpoint=touchpoint,
+        fingerprint=fingerprint(touchpoint),
+        payload=payload,
+        appended_at=appended_at(record),
+        late=is_late(touchpoint, late_after),
+    )
+
+
+def refuse(decoded: DecodedRecord, code: PoisonCode) -> DeadLetter:
+    """Return the dead letter of a touchpoint that was decoded and yet cannot be applied."""
+    names = _Names(decoded.touchpoint.source, decoded.touchpoint.id)
+    fault = RecordFault(path=_MEMBERS.get(code, ""), message=_MESSAGES[code])
+    return _letter(decoded.partition, decoded.record, code, (fault,), names)
 
 
 def appended_at(record: ConsumedRecord) -> datetime:
@@ -62,25 +124,30 @@ def appended_at(record: ConsumedRecord) -> datetime:
     return _EPOCH + timedelta(milliseconds=max(record.timestamp, 0))
 
 
-def decode_record(record: ConsumedRecord) -> ReadableRecord | PoisonRecord:
-    """Return the touchpoint in `record`, or why there is none. It never raises, whatever the log holds."""
-    value = record.value
-    if not value:
-        return PoisonRecord(code=PoisonCode.EMPTY)
-    if len(value) > MOST_BYTES:
-        return PoisonRecord(code=PoisonCode.TOO_LARGE)
-    try:
-        payload = value.decode()
-        touchpoint = _decode(value)
-    except UnicodeDecodeError:
-        return PoisonRecord(code=PoisonCode.NOT_UTF8)
-    except UndecodableError as error:
-        fault = RecordFault(path=error.path, message=error.message)
-        return PoisonRecord(code=PoisonCode.NOT_A_TOUCHPOINT, faults=(fault,), **_names(value))
-    refused = _refuse(touchpoint, value)
-    if refused is not None:
-        return refused
-    return ReadableRecord(touchpoint=touchpoint, fingerprint=fingerprint(touchpoint), payload=payload)
+class _Names(msgspec.Struct, frozen=True):
+    source: str | None = None
+    id: str | None = None
+
+
+_NAMELESS = _Names()
+
+
+def _letter(
+    partition: int,
+    record: ConsumedRecord,
+    code: PoisonCode,
+    faults: tuple[RecordFault, ...] = (),
+    names: _Names = _NAMELESS,
+) -> DeadLetter:
+    return DeadLetter(
+        partition=partition,
+        record=record,
+        code=code,
+        faults=faults,
+        appended_at=appended_at(record),
+        source=names.source,
+        touchpoint_id=names.id,
+    )
 
 
 def _decode(value: bytes) -> Touchpoint:
@@ -91,22 +158,16 @@ def _decode(value: bytes) -> Touchpoint:
         return _DECODER.decode(touchpoint_v1.encode(checked))
 
 
-def _refuse(touchpoint: Touchpoint, value: bytes) -> PoisonRecord | None:
-    code: PoisonCode | None = None
-    where = ""
+def _refusal(touchpoint: Touchpoint, value: bytes) -> tuple[PoisonCode, str] | None:
+    """Return why a touchpoint of the contract cannot be applied, and the path of the member at fault."""
     if not touchpoint.source or not touchpoint.id:
-        code, where = PoisonCode.NAMELESS, "id" if touchpoint.source else "source"
-    elif b"\\u0000" in value and holds_nul(msgspec.to_builtins(touchpoint)):
-        code = PoisonCode.NUL
-    elif _has_huge_number(touchpoint):
-        code = PoisonCode.NUMBER_OUT_OF_RANGE
-    else:
-        where = _odd_time(touchpoint)
-        code = PoisonCode.TIME_OUT_OF_RANGE if where else None
-    if code is None:
-        return None
-    fault = RecordFault(path=where, message=_MESSAGES[code])
-    return PoisonRecord(code=code, faults=(fault,), source=touchpoint.source, touchpoint_id=touchpoint.id)
+        return PoisonCode.NAMELESS, "id" if touchpoint.source else "source"
+    if b"\\u0000" in value and holds_nul(msgspec.to_builtins(touchpoint)):
+        return PoisonCode.NUL, ""
+    if _has_huge_number(touchpoint):
+        return PoisonCode.NUMBER_OUT_OF_RANGE, ""
+    odd = _odd_time(touchpoint)
+    return (PoisonCode.TIME_OUT_OF_RANGE, odd) if odd else None
 
 
 _MESSAGES = {
@@ -114,7 +175,11 @@ _MESSAGES = {
     PoisonCode.NUL: "Leave out the character U+0000, which cannot be stored.",
     PoisonCode.TIME_OUT_OF_RANGE: "Give a time between the years 2000 and 2100.",
     PoisonCode.NUMBER_OUT_OF_RANGE: "Send numbers of more than 64 bits as text.",
+    PoisonCode.ID_CONFLICT: "This id was used before with other content: send a new id.",
+    PoisonCode.NO_USABLE_IDENTIFIER: "No identifier in it points to one person.",
+    PoisonCode.NOT_STORABLE: "The database refuses a value in it.",
 }
+_MEMBERS = {PoisonCode.ID_CONFLICT: "id", PoisonCode.NO_USABLE_IDENTIFIER: "customer"}
 
 
 _TIMES = ("occurred_at", "received_at", "due_at", "sent_at", "reported_at")
@@ -158,17 +223,12 @@ def _holds_huge(node: Any) -> bool:
     return isinstance(node, list | tuple) and any(map(_holds_huge, node))
 
 
-class _Names(msgspec.Struct):
-    source: str | None = None
-    id: str | None = None
-
-
 _NAMES = msgspec.json.Decoder(_Names)
 
 
-def _names(value: bytes) -> dict[str, str | None]:
+def _names(value: bytes) -> _Names:
+    """Return the source and the id, if they can be read from what is no touchpoint."""
     try:
-        names = _NAMES.decode(value)
+        return _NAMES.decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return {}
-    return {"source": names.source, "touchpoint_id": names.id}
+        return _NAMELESS

@@ -18,10 +18,15 @@ _CLAIM_LOCK = 7_215_309  # any number that nothing else in this database uses
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingRecord:
-    """A record to publish, with its customer."""
+    """A document to publish; the records of one customer are published in their order."""
 
     customer_id: UUID
     record: ProducerRecord
+
+    @property
+    def document(self) -> str:
+        """The document as text, for a json column."""
+        return (self.record.value or b"").decode()
 
 
 _COLUMNS = ("topic", "key", "customer_id", "headers", "value")

@@ -3,7 +3,6 @@
 The values of the domain have the members of friction v1 and, except for the parts of the effort, of journey v1.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -23,35 +22,20 @@ _ORIGIN = origin("journey")
 _FRICTION = Codec(Friction)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedDocument:
-    """A document ready to be stored (`payload`, text for a json column) and to be published (`record`)."""
-
-    record: ProducerRecord
-
-    @property
-    def payload(self) -> str:
-        """The document as text."""
-        return (self.record.value or b"").decode()
-
-    def to(self, customer_id: UUID) -> OutgoingRecord:
-        """Return the record for the outbox; the records of one customer are published in their order."""
-        return OutgoingRecord(customer_id=customer_id, record=self.record)
-
-
-def friction(said: Friction, trace: str | None) -> PublishedDocument:
+def friction(said: Friction, trace: str | None) -> OutgoingRecord:
     """Return a friction as friction v1, keyed by its customer; `trace` is the W3C trace context of its cause."""
     revised_at = said.revised_at or said.detected_at
     attributes = headers(
         CloudEventType.FRICTION, id=f"{said.id}.{said.revision}", origin=_ORIGIN, time=revised_at, traceparent=trace
     )
     key = str(said.customer_id).encode()
-    return PublishedDocument(
-        record=ProducerRecord(topic=friction_v1.TOPIC, key=key, value=_FRICTION.encode(said), headers=attributes)
+    return OutgoingRecord(
+        customer_id=said.customer_id,
+        record=ProducerRecord(topic=friction_v1.TOPIC, key=key, value=_FRICTION.encode(said), headers=attributes),
     )
 
 
-def journey(said: Journey, now: datetime, trace: str | None) -> PublishedDocument:
+def journey(said: Journey, now: datetime, trace: str | None) -> OutgoingRecord:
     """Return a journey as journey v1, updated `now`, keyed by its id."""
     members = msgspec.structs.asdict(said)
     for name in ("id", "customer_id"):
@@ -59,10 +43,10 @@ def journey(said: Journey, now: datetime, trace: str | None) -> PublishedDocumen
     members.pop("idle_at")
     members["effort"] = said.effort.score
     members["updated_at"] = now
-    return _journey(msgspec.convert(members, journey_v1.JourneyDocument), trace)
+    return _journey(said.customer_id, msgspec.convert(members, journey_v1.JourneyDocument), trace)
 
 
-def gone_journey(last: str, gone: RetiredJourney, now: datetime, trace: str | None) -> PublishedDocument:
+def gone_journey(last: str, gone: RetiredJourney, now: datetime, trace: str | None) -> OutgoingRecord:
     """Return the final record of a retired journey, made from the document published `last`."""
     target = gone.merged_into
     said = msgspec.structs.replace(
@@ -73,12 +57,12 @@ def gone_journey(last: str, gone: RetiredJourney, now: datetime, trace: str | No
         merged_into=None if target is None else str(target),
         updated_at=now,
     )
-    return _journey(said, trace)
+    return _journey(gone.customer_id, said, trace)
 
 
-def _journey(said: journey_v1.JourneyDocument, trace: str | None) -> PublishedDocument:
+def _journey(customer_id: UUID, said: journey_v1.JourneyDocument, trace: str | None) -> OutgoingRecord:
     value = journey_v1.encode(said)
     record = ProducerRecord(
         topic=journey_v1.TOPIC, key=said.id.encode(), value=value, headers=journey_v1.headers(said, trace)
     )
-    return PublishedDocument(record=record)
+    return OutgoingRecord(customer_id=customer_id, record=record)

@@ -80,31 +80,27 @@ class CustomerRenewer:
     ) -> WriteCounts:
         """Write the changes of each customer; `now` is the time of the database, `step` is called for each group."""
         written = WriteCounts()
-        session = _Session(
-            connection=connection,
-            updates=updates,
-            latest=self.history + 1,
-            writer=self.writer,
-            now=now,
-            written=written,
-            step=step,
-        )
+        if not updates:
+            return written
+        session = _Session(renewer=self, connection=connection, updates=updates, now=now, written=written, step=step)
         customers = sorted(updates)
         groups = [customers[first : first + GROUP] for first in range(0, len(customers), GROUP)]
-        kept = await session.load(next(iter(groups), ()))
+        kept = await session.load(groups[0])
         compared: Sequence[CustomerComparison] = ()
         for group, following in zip_longest(groups, groups[1:], fillvalue=()):
             done = asyncio.Event()
             async with run_beside("renewal", session.meanwhile(compared, following, done)) as moving:
-                compared = await self._compare_all(group, updates, kept, now)
+                compared = await self._compare(group, updates, kept, now)
                 done.set()
             kept = moving.result()
-        await session.write(compared)
+        await self.writer.write(connection, compared, now, written)
+        step()
         return written
 
-    async def _compare_all(
+    async def _compare(
         self, group: Sequence[CustomerId], updates: Mapping[CustomerId, CustomerUpdate], kept: _Kept, now: datetime
     ) -> list[CustomerComparison]:
+        """Project each customer of a group, and compare the projection with what is stored."""
         loop = asyncio.get_running_loop()
         comparisons = []
         turn_ends = loop.time()
@@ -112,36 +108,43 @@ class CustomerRenewer:
             if loop.time() >= turn_ends:  # at once, so that what is beside begins before the first customer
                 await asyncio.sleep(0)
                 turn_ends = loop.time() + TURN_S
-            comparisons.append(self._compare(customer, updates[customer], kept, now))
+            update = updates[customer]
+            recorded, stored = self._combine(customer, update, kept)
+            fired = frozenset(timer.id for timer in stored.timers if timer.state is TimerState.FIRED)
+            projection = project(recorded, fired=fired, rulebook=self.rulebook, policy=self.policy)
+            context = ComparisonContext(
+                customer_id=customer, now=now, new_id=self.new_id, stale_after_s=self.stale_after_s
+            )
+            changes = diff(projection, stored, self.rulebook, context)
+            comparisons.append(
+                CustomerComparison(customer_id=customer, update=update, projection=projection, changes=changes)
+            )
         return comparisons
 
-    def _compare(self, customer: CustomerId, update: CustomerUpdate, kept: _Kept, now: datetime) -> CustomerComparison:
+    def _combine(
+        self, customer: CustomerId, update: CustomerUpdate, kept: _Kept
+    ) -> tuple[list[RecordedTouchpoint], StoredCustomer]:
+        """Return the history of a customer with what is new, and what is stored of it and of absorbed customers."""
         recorded = [*kept.histories.get(customer, ()), *(fresh.recorded for fresh in update.fresh if not fresh.late)]
         truncated = len(recorded) > self.history
         if truncated:
             recorded = sorted(recorded, key=in_order)[-self.history :]
         everyone = (customer, *update.absorbed)
-        stored = StoredCustomer(
+        return recorded, StoredCustomer(
             frictions=[friction for one in everyone for friction in kept.frictions.get(one, ())],
             journeys=[journey for one in everyone for journey in kept.journeys.get(one, ())],
             timers=kept.timers.get(customer, ()),
             truncated=truncated,
         )
-        fired = frozenset(timer.id for timer in stored.timers if timer.state is TimerState.FIRED)
-        projection = project(recorded, fired=fired, rulebook=self.rulebook, policy=self.policy)
-        moment = ComparisonContext(customer_id=customer, now=now, new_id=self.new_id, stale_after_s=self.stale_after_s)
-        changes = diff(projection, stored, self.rulebook, moment)
-        return CustomerComparison(customer_id=customer, update=update, projection=projection, changes=changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Session:
     """The statements of one renewal, one after the other, on the connection that holds the locks."""
 
+    renewer: CustomerRenewer
     connection: Connection
     updates: Mapping[CustomerId, CustomerUpdate]
-    latest: int
-    writer: CustomerWriter
     now: datetime
     written: WriteCounts
     step: ProgressCallback
@@ -150,9 +153,10 @@ class _Session:
         """Read what is stored about a group."""
         if not group:
             return _NOTHING
-        histories = await touchpoints.history(self.connection, group, self.latest)
+        latest = self.renewer.history + 1
+        histories = await touchpoints.history(self.connection, group, latest)
         since: dict[UUID, datetime | None] = {
-            customer: _floor(histories[customer]) if len(histories.get(customer, ())) >= self.latest else None
+            customer: _floor(histories[customer]) if len(histories.get(customer, ())) >= latest else None
             for customer in group
         }
         absorbed = dict.fromkeys(one for customer in group for one in self.updates[customer].absorbed)
@@ -163,17 +167,13 @@ class _Session:
             timers=await timer_rows.load(self.connection, since),
         )
 
-    async def write(self, compared: Sequence[CustomerComparison]) -> None:
-        """Write the changes of a group."""
-        if compared:
-            await self.writer.write(self.connection, compared, self.now, self.written)
-            self.step()
-
     async def meanwhile(
         self, compared: Sequence[CustomerComparison], following: Sequence[CustomerId], done: asyncio.Event
     ) -> _Kept:
         """Write the previous group, load the next, and keep the transaction alive until the present one is `done`."""
-        await self.write(compared)
+        if compared:
+            await self.renewer.writer.write(self.connection, compared, self.now, self.written)
+            self.step()
         kept = await self.load(following)
         while not done.is_set():
             try:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from services.journey.consume.decoding import DecodedRecord
 from services.journey.domain.comparison.changes import DissolvedJourney, JourneyAlias, JourneyChange
 from services.journey.domain.comparison.revision import FrictionChange, FrictionEvent
 from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import OutgoingRecord
 from services.journey.renew import contested_changes, publication
-from services.journey.renew.contested_changes import ContestedChange as SaidChange
-from services.journey.renew.customer_update import CustomerComparison, NewTouchpoint
-from services.journey.renew.publication import PublishedDocument
+from services.journey.renew.contested_changes import ContestedChange
+from services.journey.renew.customer_update import CustomerComparison
 from services.journey.store import customers, frictions, journeys, timer_rows, touchpoints
 from services.journey.store.customers import CustomerNoteRow
 from services.journey.store.frictions import FrictionRow, RuleFailureRow
@@ -60,7 +60,7 @@ class CustomerWriter:
 
 def _note(comparison: CustomerComparison) -> CustomerNoteRow:
     counted = comparison.projection.history
-    times = [fresh.content.touchpoint.occurred_at for fresh in comparison.update.fresh]
+    times = [fresh.touchpoint.occurred_at for fresh in comparison.update.fresh]
     times += [one.touchpoint.occurred_at for one in (*counted[:1], *counted[-1:])]
     levels = (one.touchpoint.service_level for one in reversed(counted))
     return CustomerNoteRow(
@@ -78,7 +78,7 @@ async def _write_touchpoints(connection: Connection, comparisons: Sequence[Custo
     for comparison in comparisons:
         placed = {placement.touchpoint: placement for placement in comparison.changes.placements}
         for fresh in comparison.update.fresh:
-            placement = placed.pop(fresh.content.touchpoint.key, None)
+            placement = placed.pop(fresh.touchpoint.key, None)
             rows.append(_touchpoint_row(comparison.customer_id, fresh, placement.journey_id if placement else None))
         moved += [
             PlacementRow(source=key[0], id=key[1], occurred_at=placement.occurred_at, journey_id=placement.journey_id)
@@ -90,14 +90,14 @@ async def _write_touchpoints(connection: Connection, comparisons: Sequence[Custo
         await touchpoints.place(connection, moved)
 
 
-def _touchpoint_row(customer_id: UUID, fresh: NewTouchpoint, journey_id: UUID | None) -> TouchpointRow:
+def _touchpoint_row(customer_id: UUID, fresh: DecodedRecord, journey_id: UUID | None) -> TouchpointRow:
     return TouchpointRow(
-        touchpoint=fresh.content.touchpoint,
+        touchpoint=fresh.touchpoint,
         customer_id=customer_id,
         journey_id=journey_id,
         appended_at=fresh.appended_at,
         late=fresh.late,
-        payload=fresh.content.payload,
+        payload=fresh.payload,
     )
 
 
@@ -109,12 +109,11 @@ async def _write_journeys(
     if changes:
         rows = [_journey_row(change, one) for (_, change), one in zip(changes, said, strict=True)]
         await journeys.write(connection, rows, now)
-    outgoing = [one.to(change.journey.customer_id) for (_, change), one in zip(changes, said, strict=True)]
-    return outgoing + await _retire_journeys(connection, comparisons, now)
+    return said + await _retire_journeys(connection, comparisons, now)
 
 
-def _journey_row(change: JourneyChange, said: PublishedDocument) -> JourneyRow:
-    return JourneyRow(journey=change.journey, digest=change.digest, payload=said.payload)
+def _journey_row(change: JourneyChange, said: OutgoingRecord) -> JourneyRow:
+    return JourneyRow(journey=change.journey, digest=change.digest, payload=said.document)
 
 
 async def _retire_journeys(
@@ -129,11 +128,7 @@ async def _retire_journeys(
         return []
     last = await journeys.payloads(connection, [one.what.id for _, one in gone])
     await journeys.retire(connection, [one for _, one in gone], now)
-    return [
-        publication.gone_journey(last[one.what.id], one, now, trace).to(one.customer_id)
-        for trace, one in gone
-        if one.what.id in last
-    ]
+    return [publication.gone_journey(last[one.what.id], one, now, trace) for trace, one in gone if one.what.id in last]
 
 
 def _gone(comparison: CustomerComparison) -> list[JourneyAlias | DissolvedJourney]:
@@ -161,25 +156,29 @@ async def _write_frictions(
 
 
 async def _write_changes(
-    connection: Connection, changes: Sequence[SaidChange], now: datetime, yielding: Sequence[UUID], written: WriteCounts
-) -> tuple[list[OutgoingRecord], list[SaidChange]]:
+    connection: Connection,
+    changes: Sequence[ContestedChange],
+    now: datetime,
+    yielding: Sequence[UUID],
+    written: WriteCounts,
+) -> tuple[list[OutgoingRecord], list[ContestedChange]]:
     """Write changes; return what to publish, and the changes whose friction another customer holds and keeps."""
     said = [publication.friction(change.friction, one.update.trace) for one, change in changes]
     rows = [_friction_row(change, one) for (_, change), one in zip(changes, said, strict=True)]
     ours = await frictions.write(connection, rows, now, yielding) if rows else set()
     outgoing, lost = [], []
     for one, document in zip(changes, said, strict=True):
-        comparison, change = one
+        change = one[1]
         if change.friction.id in ours:
             written.frictions[change.friction.rule, change.event, change.friction.quiet] += 1
-            outgoing.append(document.to(comparison.customer_id))
+            outgoing.append(document)
         else:
             lost.append(one)
     return outgoing, lost
 
 
-def _friction_row(change: FrictionChange, said: PublishedDocument) -> FrictionRow:
-    return FrictionRow(friction=change.friction, digest=change.digest, payload=said.payload)
+def _friction_row(change: FrictionChange, said: OutgoingRecord) -> FrictionRow:
+    return FrictionRow(friction=change.friction, digest=change.digest, payload=said.document)
 
 
 async def _hand_over(connection: Connection, comparisons: Sequence[CustomerComparison]) -> None:

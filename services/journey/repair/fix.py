@@ -101,9 +101,7 @@ class IdentityRepairer:
             if link.active
         }
         evidence = [_first_evidence(link) for link in sorted(links, key=_first) if link.key in active]
-        resolution = await self.resolver.resolve_evidence(connection, evidence) if evidence else None
-        if resolution is None:
-            return RepairCounts()
+        resolution = await self.resolver.resolve(connection, evidence)
         refused = [(one.link.key, str(one.reason)) for one in resolution.quarantined]
         if refused:
             await stored_identity.quarantine(connection, refused)

@@ -39,6 +39,7 @@ def a_friction(number: int = 1, **members: Any) -> ReportedFriction:
         "revised_at": NOW,
         "quiet": False,
         "title": LocalizedTitle(en=f"Friction {number}", ko=f"불편 {number}"),
+        "document": "{}",
     }
     return ReportedFriction(**given | members)
 

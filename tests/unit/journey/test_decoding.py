@@ -7,8 +7,9 @@ from typing import get_args
 import msgspec
 import pytest
 
-from services.journey.consume.decoding import PoisonCode, PoisonRecord, ReadableRecord, appended_at, decode_record
-from services.journey.domain.touchpoint import Touchpoint
+from services.journey.consume.dead_letters import DeadLetter
+from services.journey.consume.decoding import BatchRecord, DecodedRecord, PoisonCode, appended_at, decode_record
+from services.journey.domain.touchpoint import ALLOWED_LATENESS, Touchpoint
 from tests.unit.journey.records import FakeRecord
 
 GOOD = (
@@ -22,31 +23,44 @@ def changed(old: bytes, new: bytes) -> bytes:
     return GOOD.replace(old, new)
 
 
-def refused(value: bytes | None) -> PoisonRecord:
-    found = decode_record(FakeRecord(offset=0, value=value))
-    assert isinstance(found, PoisonRecord)
+def decoded(value: bytes | None) -> BatchRecord:
+    return decode_record(3, FakeRecord(offset=7, value=value), ALLOWED_LATENESS)
+
+
+def refused(value: bytes | None) -> DeadLetter:
+    found = decoded(value)
+    assert isinstance(found, DeadLetter)
+    assert (found.partition, found.offset) == (3, 7)
     return found
 
 
 def test_a_touchpoint_is_read_and_its_text_is_kept() -> None:
-    found = decode_record(FakeRecord(offset=0, value=GOOD))
-    assert isinstance(found, ReadableRecord)
+    found = decoded(GOOD)
+    assert isinstance(found, DecodedRecord)
     assert found.touchpoint.key == ("ivr", "a")
     assert found.touchpoint.occurred_at == datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
     assert found.payload.encode() == GOOD
+    assert (found.partition, found.offset, found.late) == (3, 7, False)
+
+
+def test_what_was_received_long_after_it_happened_is_late() -> None:
+    found = decoded(changed(b'"received_at":"2026-11-22T', b'"received_at":"2026-11-26T'))
+    assert isinstance(found, DecodedRecord)
+    assert found.late
+    assert found.recorded.late
 
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:
-    found = decode_record(FakeRecord(offset=0, value=changed(b'"kind"', b'"transfers":2.0,"kind"')))
-    assert isinstance(found, ReadableRecord)
+    found = decoded(changed(b'"kind"', b'"transfers":2.0,"kind"'))
+    assert isinstance(found, DecodedRecord)
     assert found.touchpoint.transfers == 2
 
 
 def test_what_transport_adds_does_not_change_the_fingerprint() -> None:
     later = changed(b"00:15:01", b"07:00:00")
-    one, other = (decode_record(FakeRecord(offset=0, value=value)) for value in (GOOD, later))
-    assert isinstance(one, ReadableRecord)
-    assert isinstance(other, ReadableRecord)
+    one, other = (decoded(value) for value in (GOOD, later))
+    assert isinstance(one, DecodedRecord)
+    assert isinstance(other, DecodedRecord)
     assert one.fingerprint == other.fingerprint
 
 
@@ -103,7 +117,7 @@ def test_a_number_of_more_than_64_bits_is_poison_wherever_it_stands(name: str) -
 
 def test_the_longest_numbers_are_read() -> None:
     members = b'"wait_s":9223372036854775807,"attributes":{"n":[-9223372036854775808,1e15,true,null]},"kind"'
-    assert isinstance(decode_record(FakeRecord(offset=0, value=changed(b'"kind"', members))), ReadableRecord)
+    assert isinstance(decoded(changed(b'"kind"', members)), DecodedRecord)
 
 
 def test_every_member_that_may_hold_a_number_is_looked_at() -> None:
@@ -119,7 +133,7 @@ def test_poison_says_where_and_whose_but_never_quotes() -> None:
 
 
 def test_a_backslash_before_u0000_is_text_and_no_nul() -> None:
-    assert isinstance(decode_record(FakeRecord(offset=0, value=changed(b'"a"', b'"\\\\u0000"'))), ReadableRecord)
+    assert isinstance(decoded(changed(b'"a"', b'"\\\\u0000"')), DecodedRecord)
 
 
 def test_a_record_without_a_time_was_appended_long_ago() -> None:
