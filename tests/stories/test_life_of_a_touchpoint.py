@@ -1,28 +1,39 @@
-"""The life of one touchpoint, told in the nine hops of docs/life-of-a-touchpoint.md; read them side by side.
+"""The life of one touchpoint, as docs/life-of-a-touchpoint.md tells it; read them side by side.
 
-The interpreter is watched while the story is told, so a hop that the document names and the story does not take fails.
+The interpreter is watched while the story is told: it fails if the page names a function that the story does not take,
+or one that another function calls than the page says.
 """
 
 import gzip
 import re
 import unicodedata
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import pytest
+import pytest_asyncio
 
 from schemas.documents import friction as friction_v1
 from schemas.documents import touchpoint as touchpoint_v1
 from services.alerts.deliver.retry import AttemptOutcome
-from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.decision import NotificationReason
 from services.journey.consume.decoding import PoisonCode
 from services.journey.domain.names import friction_id
 from services.runtime.kafka.record import ProducerRecord
 from tests.stories.company import Company, at
-from tests.stories.hops import HOPS, IN_SQL, ROOT, STAND_IN, STEPS, Hop, calls, code_of, definition, length, watched
 from tests.stories.journey_tables import rules_of
-
-DOCUMENT = ROOT / "docs" / "life-of-a-touchpoint.md"
-LINES_IN_ALL = 160
+from tests.stories.spine import (
+    LINK,
+    PAGE,
+    FunctionPlace,
+    definition,
+    functions_in,
+    length,
+    read_spine,
+    recorded_calls,
+    steps_of,
+    untrue,
+)
+from tests.stories.whole_way import WholeWay, open_whole_way
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -48,82 +59,102 @@ CALL = {
 # --- the story ---------------------------------------------------------------------------------------------------
 
 
-async def test_one_touchpoint_from_http_to_the_signed_webhook(company: Company) -> None:
-    await company.hears(
-        "chatbot",
-        "chat_ended",
-        at("17:40", day=21),
-        id="chat-330",
-        channel="chat",
-        direction="inbound",
-        customer={"customer_id": "C-1009"},
-        reason="billing",
-        refs={"case_id": "T-77"},
-    )
-    company.clock.set(at("09:16"))
+@pytest_asyncio.fixture
+async def way(database: str) -> AsyncIterator[WholeWay]:
+    """Return the three services on an empty database."""
+    async with open_whole_way(database) as opened:
+        yield opened
 
-    with watched() as taken:
-        # 1. Bytes come in; the source is known by its key, and the answer says what became of each touchpoint.
-        answer = await company.post("ivr", CALL, traceparent=TRACE)
+
+@pytest.mark.local
+async def test_one_touchpoint_from_http_to_the_signed_webhook(way: WholeWay) -> None:
+    now = way.clock.now()
+    await yesterdays_chat(way, now - timedelta(hours=15))
+
+    with recorded_calls() as calls:
+        # 1 to 3. Bytes come in; the source is known by its key, and the answer says what became of each touchpoint.
+        happened = now - timedelta(minutes=1)
+        answer = await way.post("ivr", CALL | {"occurred_at": happened.isoformat()}, traceparent=TRACE)
         assert (answer.status, answer.outcomes) == (202, ["accepted"])
-
-        (record,) = company.carry()
+        (record,) = way.deliver()
         published = touchpoint_v1.decode(record.value or b"")
 
-        # 2. It was held to the contract, and its text put into one spelling.
+        # 4 to 7. It was held to the contract and accepted in its normal form: one spelling of text and phone, UTC.
         assert published.text == WORDS != CALL["text"]
-
-        # 3. It was accepted in its normal form: one spelling of the phone, UTC, whose it is and when it came.
         assert published.customer["phone"].value == "+821012345678"
         assert (published.source, published.id) == ("ivr", "call-8841-end")
-        assert published.occurred_at == at("09:15")
-        assert published.received_at == at("09:16")
+        assert (published.occurred_at, published.received_at) == (happened, now)
 
-        # 4. Kafka has acknowledged it: the id and the trace are headers, and the key tells nobody's number.
+        # 8. Kafka has acknowledged it: the id and the trace are headers, and the key tells nobody's number.
         assert header(record, "ce_source") == "/waymark/ingest/ivr"
         assert header(record, "ce_id") == "call-8841-end"
         assert header(record, "traceparent") == TRACE
         assert b"C-1009" not in (record.key or b"")
 
-        # 5. The worker applies it, and when it is delivered again it is not applied again.
-        frictions = company.journey.read_on()
-        assert company.journey.read_on(rewind=2) == []
-        customer = company.journey.of("customer_id", "C-1009")
-        assert company.journey.of("phone", "+821012345678") is customer
-
-        # 6. The customer's touchpoints, ordered, are one journey: yesterday's chat and this call.
-        assert customer.projection is not None
-        (journey,) = customer.projection.journeys
-        assert (journey.contact_count, journey.channels) == (2, ("chat", "phone"))
-
-        # 7. Rules find what is hard about it. Each friction names its evidence, and the trace goes with it.
-        assert rules_of(customer) == ["long_wait", "repeat_contact_24h", "repeat_contact_7d"]
+        # 9 to 19. The worker applies it in one transaction, and publishes frictions with their evidence and the trace.
+        frictions = await way.apply()
+        rules = [read(one).rule for one in frictions]
+        assert sorted(rules) == ["long_wait", "repeat_contact_24h", "repeat_contact_7d"]
         repeat = next(one for one in map(read, frictions) if one.rule == "repeat_contact_24h")
         assert repeat.id == str(
             friction_id("repeat_contact_24h", "ivr", interaction_id="call-8841", touchpoint_id="call-8841-end")
         )
-        assert [(one.source, one.id) for one in repeat.touchpoints] == [
-            ("chatbot", "chat-330"),
-            ("ivr", "call-8841-end"),
-        ]
+        evidence = [(one.source, one.id) for one in repeat.touchpoints]
+        assert evidence == [("chatbot", "chat-330"), ("ivr", "call-8841-end")]
         assert {header(one, "traceparent") for one in frictions} == {TRACE}
 
-        # 8. All three are one issue of the billing team, who are told at once.
-        (told,) = company.alerts.apply(frictions)
-        issue = company.issue()
-        assert (issue.severity, issue.count, issue.team) == (AlertSeverity.CRITICAL, 3, "요금상담팀")
-        assert (told.reason, told.type) == (NotificationReason.FIRST, "issue.opened")
+        # 20 to 25. All three are one issue, and its webhook is signed, sent, and believed by who knows the secret.
+        webhook = await way.notify(frictions)
 
-        # 9. The webhook is signed, sent, and believed by a receiver that knows the secret.
-        assert await company.alerts.deliver() == [AttemptOutcome.DELIVERED]
-        (webhook,) = company.alerts.desk.received
-        assert webhook.headers["webhook-id"].startswith("msg_")
-        assert webhook.document["data"]["title"]["ko"] == "24시간 안에 다시 문의한 고객"
-        assert repeat.id in webhook.document["data"]["frictions"]
-        assert not any(clear in str(webhook.document) for clear in ("C-1009", "12345678", WORDS))
+    assert (webhook.type, webhook.document["reason"], webhook.issue["count"]) == ("issue.opened", "first", 3)
+    assert webhook.webhook_id.startswith("msg_")
+    assert repeat.id in webhook.issue["frictions"]
+    assert not any(clear in str(webhook.document) for clear in ("C-1009", "12345678", WORDS))
 
-    assert [hop for hop in HOPS if code_of(hop) not in taken] == [IN_SQL]
-    assert code_of(STAND_IN) in taken
+    page = PAGE.read_text(encoding="utf-8")
+    assert untrue(page, calls) == []
+    assert [what for what, wrong in wrong_pages(page).items() if not untrue(wrong, calls)] == []
+
+
+async def yesterdays_chat(way: WholeWay, when: datetime) -> None:
+    """Let a customer chat, and let that be applied; nothing is hard about it yet."""
+    way.clock.set(when)
+    answer = await way.post(
+        "chatbot",
+        {
+            "id": "chat-330",
+            "occurred_at": when.isoformat(),
+            "channel": "chat",
+            "kind": "chat_ended",
+            "direction": "inbound",
+            "customer": {"customer_id": "C-1009"},
+            "reason": "billing",
+            "refs": {"case_id": "T-77"},
+        },
+    )
+    assert answer.outcomes == ["accepted"]
+    way.deliver()
+    assert await way.apply() == []
+    way.clock.set(when + timedelta(hours=15))
+
+
+def wrong_pages(page: str) -> dict[str, str]:
+    """Return pages that say a little less than the truth, by what is wrong with them."""
+    rows = [line for line in page.splitlines() if re.match(r"\| *\d+ *\|", line)]
+    wrong = {f"row {number} left out": page.replace(row, "") for number, row in enumerate(rows, start=1)}
+    for upper, lower in zip(read_spine(page), read_spine(page)[1:], strict=False):
+        if upper.function != lower.function:
+            first, second = rows[upper.number - 1], rows[lower.number - 1]
+            links = [found[0] for found in map(LINK.search, (first, second)) if found]
+            swapped = page.replace(first, first.replace(links[0], links[1]))
+            wrong[f"rows {upper.number} and {lower.number} exchanged"] = swapped.replace(
+                second, second.replace(links[1], links[0])
+            )
+    wrong["a function that is gone"] = page.replace("`project`", "`projected`")
+    wrong["a function that the way does not take"] = page.replace("`filter_duplicates`", "`bury_batch`")
+    wrong["a caller that calls something else"] = page.replace("`project` | 15 |", "`project` | 14 |")
+    wrong["a boundary that is none"] = page.replace("| table `outbox` |", "| table `frictions` |")
+    return wrong
 
 
 # --- if it fails -------------------------------------------------------------------------------------------------
@@ -199,67 +230,34 @@ async def test_9_a_receiver_that_is_away_is_tried_again_and_told_once(company: C
     assert len(company.alerts.desk.received) == 1
 
 
-# --- the document ------------------------------------------------------------------------------------------------
+# --- the page ----------------------------------------------------------------------------------------------------
 
-_LINK = re.compile(r"\[`(?P<file>[^`\]]+)`\]\((?P<target>[^)#]+)\) `(?P<function>[\w.]+)`")
+TRANSACTION = ("services/journey/apply/transaction.py", "BatchTransaction.apply")
+STAND_IN = ("tests/stories/journey_tables.py", "JourneyTables.apply")
+"""What takes the steps of the transaction in the other stories, without a database."""
 
-
-def rows() -> list[list[str]]:
-    """Return the cells of the document's table of hops."""
-    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if re.match(r"\| *\d+ *\|", line)]
+STEPS = ("judge", "filter_duplicates", "resolve", "renew", "advance")
 
 
-def named(text: str) -> list[Hop]:
-    """Return the functions that a text names, by the files that its links lead to."""
-    return [
-        (str((DOCUMENT.parent / link["target"]).resolve().relative_to(ROOT)), link["function"])
-        for link in _LINK.finditer(text)
-    ]
+def test_what_the_page_links_to_is_there() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    links = list(LINK.finditer(text))
 
-
-def test_the_document_has_the_nine_hops_of_the_story() -> None:
-    assert [row[0] for row in rows()] == [str(number) for number in range(1, 10)]
-    assert [named(row[1]) for row in rows()] == [[hop] for hop in HOPS]
-
-
-def test_every_row_says_what_happens_and_what_happens_if_it_fails() -> None:
-    assert [row for row in rows() if len(row) != 4 or not all(row)] == []
-
-
-def test_the_document_says_what_stands_at_the_end_of_its_links() -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
-    links = list(_LINK.finditer(text))
-
-    assert len(links) > len(HOPS)
     assert text.count("[`") == len(links), "every link to code is followed by its function"
     assert [link[0] for link in links if not link["target"].endswith(link["file"])] == []
-    assert [function for function in named(text) if definition(function) is None] == []
+    assert [function for function in functions_in(text) if definition(function) is None] == []
 
 
-def test_each_hop_can_be_read_in_one_sitting() -> None:
-    lengths = {hop: length(hop) for hop in HOPS}
+def test_the_page_says_how_long_it_is_to_read() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    lines = sum(length(row.function) for row in read_spine(text))
 
-    assert {hop: lines for hop, lines in lengths.items() if lines > 30} == {}
-    assert sum(lengths.values()) <= LINES_IN_ALL
-
-
-@pytest.mark.parametrize("function", [IN_SQL, STAND_IN], ids=["worker", "stand-in"])
-def test_the_worker_and_its_stand_in_take_the_same_steps(function: Hop) -> None:
-    assert [step for step in calls(function) if step in STEPS] == list(STEPS)
+    assert f"they are {round(lines, -1)} lines in all" in " ".join(text.split())
 
 
-def test_the_document_names_the_steps_of_the_fifth_hop() -> None:
-    places = [rows()[4][2].find(f"`{step}`") for step in STEPS]
-
-    assert -1 not in places
-    assert places == sorted(places)
-
-
-def test_a_function_that_is_gone_would_be_noticed() -> None:
-    assert definition(("services/ingest/touchpoint/contract.py", "read")) is not None
-    assert definition(("services/ingest/touchpoint/contract.py", "gone")) is None
-    assert definition(("services/ingest/forms/native/post_touchpoints.py", "PostTouchpoints.gone")) is None
+@pytest.mark.parametrize("function", [TRANSACTION, STAND_IN], ids=["worker", "stand-in"])
+def test_the_worker_and_its_stand_in_take_the_same_steps(function: FunctionPlace) -> None:
+    assert [step for step in steps_of(function) if step in STEPS] == list(STEPS)
 
 
 def read(record: ProducerRecord) -> friction_v1.FrictionDocument:
