@@ -49,8 +49,9 @@ from services.ingest.privacy.value_sealing import ValueSealer
 from services.ingest.protection.admission import AdmissionControl
 from services.ingest.protection.rate_limits import RateLimiter, RateLimits
 from services.ingest.protection.wrong_keys import WrongKeyLimiter
+from services.ingest.publish.dead_letters import DeadLetterWriter
 from services.ingest.publish.duplicates import DuplicateMemory
-from services.ingest.publish.intake import IntakeDependencies, IntakeRules, TouchpointIntake
+from services.ingest.publish.intake import TouchpointIntake
 from services.ingest.settings import IngestProcessSettings, IngestSettings
 from services.ingest.sources.source_keys import SourceKeys, SourceKeyStore
 from services.ingest.sources.source_store import SourceStore
@@ -159,20 +160,28 @@ class IngestProcess:
         secret = settings.privacy_secret.get_secret_value().encode()
         self.suppressions = Suppressions(self.metrics, secret, refresh_s=settings.keys_refresh_s)
         limits = _item_limits(settings)
+        screen = _screen(settings, files.policy, self.suppressions)
         self.intake = TouchpointIntake(
-            publisher,
-            _intake_rules(settings, limits),
-            DuplicateMemory(settings.remembered_ids),
-            IntakeDependencies(
+            publisher=publisher,
+            dead_letters=DeadLetterWriter(
+                publisher=publisher,
+                screen=screen,
                 metrics=self.metrics,
                 clock=clock,
                 new_id=fresh_id,
-                rates=rates,
-                logbook=self.inspector.logbook,
                 replica=self.inspector.replica,
-                clocks=DeviceClocks(_timing_rules(settings)),
-                screen=_screen(settings, files.policy, self.suppressions),
+                timeout_s=settings.dead_letter_timeout_s,
             ),
+            limits=limits,
+            rules=_acceptance_rules(settings),
+            key_secret=settings.key_secret.get_secret_value().encode(),
+            rates=rates,
+            clocks=DeviceClocks(_timing_rules(settings)),
+            screen=screen,
+            duplicates=DuplicateMemory(settings.remembered_ids),
+            logbook=self.inspector.logbook,
+            metrics=self.metrics,
+            clock=clock,
         )
         self._admission = _admission(settings, self.metrics)
         self._body = _body_limits(settings)
@@ -317,14 +326,9 @@ def _screen(settings: IngestSettings, policy: PrivacyPolicy, suppressions: Suppr
     )
 
 
-def _intake_rules(settings: IngestSettings, limits: ItemLimits) -> IntakeRules:
-    return IntakeRules(
-        limits=limits,
-        policy=AcceptanceRules(
-            future_tolerance=timedelta(seconds=settings.future_tolerance_s), phone_region=settings.phone_region
-        ),
-        key_secret=settings.key_secret.get_secret_value().encode(),
-        dead_letter_timeout_s=settings.dead_letter_timeout_s,
+def _acceptance_rules(settings: IngestSettings) -> AcceptanceRules:
+    return AcceptanceRules(
+        future_tolerance=timedelta(seconds=settings.future_tolerance_s), phone_region=settings.phone_region
     )
 
 

@@ -3,7 +3,7 @@
 Nothing is stored or sent: both read a document and write another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,10 +15,11 @@ from schemas.validation import FieldError
 from services.ingest.privacy.policy import PrivacyPolicy
 from services.ingest.privacy.policy_applier import PolicyApplier
 from services.ingest.privacy.value_sealing import ValueSealer, is_sealed
+from services.ingest.results.item_result import ItemResult
 from services.ingest.sources.source import Source, SourceScope
 from services.ingest.timing import touchpoint_time
 from services.ingest.touchpoint import acceptance, contract
-from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, RejectedTouchpoint, TouchpointArrival
+from services.ingest.touchpoint.acceptance import AcceptedTouchpoint
 from services.runtime.credentials.sealing import CannotUnsealError
 from waymark.console import CommandError
 
@@ -61,12 +62,11 @@ class PolicyBench:
 
     def _accepted(self, payload: Mapping[str, Any], source: str, now: datetime) -> AcceptedTouchpoint:
         read = contract.read(dict(payload), {}, composed=False)
-        if isinstance(read, list):
-            raise CommandError(f"this is no touchpoint: {_said(read)}")
+        if isinstance(read, ItemResult):
+            raise CommandError(f"this is no touchpoint: {_said(read.errors)}")
         told_by = Source(name=source, scopes=frozenset(SourceScope))
-        arrival = TouchpointArrival(at=now, timed=touchpoint_time.as_reported(read))
-        decided = acceptance.accept(read, told_by, arrival, self.rules)
-        if isinstance(decided, RejectedTouchpoint):
+        decided = acceptance.accept(read, told_by, touchpoint_time.as_reported(read), now, self.rules)
+        if isinstance(decided, ItemResult):
             raise CommandError(f"this touchpoint would be refused: {decided.reason} ({decided.field})")
         return decided
 
@@ -129,5 +129,5 @@ def _document(found: TouchpointDocument) -> dict[str, Any]:
     return document
 
 
-def _said(errors: list[FieldError]) -> str:
+def _said(errors: Iterable[FieldError]) -> str:
     return "; ".join(f"{error.path or '(whole)'}: {error.message}" for error in errors)

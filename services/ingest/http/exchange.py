@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from schemas.languages import Language, preferred_language
+from schemas.languages import preferred_language
 from services.ingest.http import body
 from services.ingest.http.authentication import SourceAuthenticator
 from services.ingest.http.body import BodyLimits, ClientGoneError, IncomingBody
@@ -63,10 +63,13 @@ class HttpRequest:
 
     __slots__ = (
         "_authenticator",
-        "_held",
+        "_limits",
+        "_metrics",
         "_peer",
         "added",
+        "admitted",
         "headers",
+        "incoming",
         "language",
         "method",
         "params",
@@ -76,18 +79,29 @@ class HttpRequest:
         "source",
     )
 
-    def __init__(self, scope: Scope, language: Language, headers: Headers, authenticator: SourceAuthenticator) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        admitted: AdmittedRequest,
+        authenticator: SourceAuthenticator,
+        limits: BodyLimits,
+        metrics: IngestMetrics,
+    ) -> None:
         self._authenticator = authenticator
-        self._held: AdmittedRequest | None = None
+        self._limits = limits
+        self._metrics = metrics
         self._peer = scope.get("client")
+        self.admitted = admitted
+        self.incoming = IncomingBody(receive, arrived=BODY_ARRIVED in scope.get("extensions", ()))
         self.source: Source | None = None
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.route: str = getattr(scope.get("route"), "path", "")
         self.query: bytes = scope.get("query_string", b"")
         self.params: Mapping[str, str] = scope.get("path_params", {})
-        self.headers = headers
-        self.language = language
+        self.headers: Headers = dict(reversed(scope["headers"]))
+        self.language = preferred_language(self.headers.get(b"accept-language", b"").decode("latin-1"))
         self.added: dict[str, str] = {}
 
     def header(self, name: bytes) -> str:
@@ -98,6 +112,12 @@ class HttpRequest:
     def address(self) -> str:
         """The address of the client that sent it."""
         return client_address(self._peer, self.header(b"x-forwarded-for"), self._authenticator.trusted)
+
+    async def body(self) -> bytes:
+        """Return the whole body, inflated; raises `RequestRefusedError` or `ClientGoneError`."""
+        whole = await body.read(self.incoming, self.headers, self._limits, self.admitted.hold_more)
+        self._metrics.body_bytes.observe(len(whole))
+        return whole
 
     async def viewer(self, key: str | None) -> str | None:
         """Return the source that the key may inspect, or None for all sources; raises `RequestRefusedError`."""
@@ -110,44 +130,13 @@ class HttpRequest:
     def admit(self, source: Source) -> Source:
         """Count this request for `source`, which may be known without a key; raises `RequestRefusedError`."""
         self.source = source
-        if self._held is not None:
-            self._held.mark_known()
+        self.admitted.mark_known()
         self._authenticator.rates.take_request(source)
         return source
-
-    def track(self, held: AdmittedRequest) -> None:
-        """Keep what counts this request as in flight."""
-        self._held = held
 
     def rate_limit_headers(self) -> dict[str, str]:
         """Return the headers with what is left of the source's rate limits."""
         return self._authenticator.rates.headers(self.source) if self.source is not None else {}
-
-
-class RequestBody:
-    """The body of a request, counted as in flight until the response."""
-
-    __slots__ = ("_held", "_limits", "_metrics", "_request", "incoming")
-
-    def __init__(
-        self,
-        request: HttpRequest,
-        incoming: IncomingBody,
-        held: AdmittedRequest,
-        limits: BodyLimits,
-        metrics: IngestMetrics,
-    ) -> None:
-        self._request = request
-        self.incoming = incoming
-        self._held = held
-        self._limits = limits
-        self._metrics = metrics
-
-    async def read(self) -> bytes:
-        """Return the whole body, inflated; raises `RequestRefusedError` or `ClientGoneError`."""
-        whole = await body.read(self.incoming, self._request.headers, self._limits, self._held.hold_more)
-        self._metrics.body_bytes.observe(len(whole))
-        return whole
 
 
 class RouteHandler(Protocol):
@@ -157,7 +146,7 @@ class RouteHandler(Protocol):
     def methods(self) -> tuple[str, ...]:
         """The methods of the route; GET implies HEAD, OPTIONS is always answered, and all others are refused."""
 
-    async def answer(self, request: HttpRequest, request_body: RequestBody) -> HttpResponse | StreamedResponse:
+    async def answer(self, request: HttpRequest) -> HttpResponse | StreamedResponse:
         """Answer the request; raises `RequestRefusedError`, or passes `ClientGoneError` on."""
 
 
@@ -186,47 +175,39 @@ class HttpExchange:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request and write its response."""
-        headers: Headers = dict(reversed(scope["headers"]))
         request = HttpRequest(
-            scope,
-            preferred_language(headers.get(b"accept-language", b"").decode("latin-1")),
-            headers,
-            self._authenticator,
+            scope, receive, self._admission.request(), self._authenticator, self._limits, self._metrics
         )
-        incoming = IncomingBody(receive, arrived=BODY_ARRIVED in scope.get("extensions", ()))
         if request.method == "HEAD":
             send = without_body(send)
         try:
-            response = await self._respond(request, incoming)
+            response = self._method_response(request)
+            if response is None:
+                with request.admitted:
+                    response = await self._handler.answer(request)
         except RequestRefusedError as refused:
-            if refused.refusal is not RequestRefusal.BODY_TIMEOUT and b"expect" not in headers:
-                await incoming.discard(2 * self._limits.wire_bytes, self._limits.timeout_s)
-            await self._refuse(refused, request, incoming, scope, send)
+            await self._refuse(refused, request, scope, send)
         except ClientGoneError:
             await _send(send, request, HttpResponse(status=408, body=b"", headers=()))  # heard by nobody, but counted
         else:
-            await (
-                _send(send, request, response)
-                if isinstance(response, HttpResponse)
-                else _stream(send, receive, request, response)
-            )
+            if isinstance(response, HttpResponse):
+                await _send(send, request, response)
+            else:
+                await _stream(send, receive, request, response)
 
-    async def _respond(self, request: HttpRequest, incoming: IncomingBody) -> HttpResponse | StreamedResponse:
+    def _method_response(self, request: HttpRequest) -> HttpResponse | StreamedResponse | None:
+        """Return the response that a method alone gets: None where the handler has to answer."""
         taken = self._handler.methods
-        if request.method not in taken and not (request.method == "HEAD" and "GET" in taken):
-            if request.method == "OPTIONS":
-                return HttpResponse(status=204, body=b"", headers=((b"allow", allow(taken).encode()),))
-            raise RequestRefusedError(RequestRefusal.METHOD_NOT_ALLOWED, headers={"allow": allow(taken)})
-        with self._admission.request() as held:
-            request.track(held)
-            return await self._handler.answer(
-                request, RequestBody(request, incoming, held, self._limits, self._metrics)
-            )
+        if request.method in taken or (request.method == "HEAD" and "GET" in taken):
+            return None
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204, body=b"", headers=((b"allow", allow(taken).encode()),))
+        raise RequestRefusedError(RequestRefusal.METHOD_NOT_ALLOWED, headers={"allow": allow(taken)})
 
-    async def _refuse(
-        self, refused: RequestRefusedError, request: HttpRequest, incoming: IncomingBody, scope: Scope, send: Send
-    ) -> None:
-        reason = refused.refusal
+    async def _refuse(self, refused: RequestRefusedError, request: HttpRequest, scope: Scope, send: Send) -> None:
+        reason, incoming = refused.refusal, request.incoming
+        if reason is not RequestRefusal.BODY_TIMEOUT and b"expect" not in request.headers:
+            await incoming.discard(2 * self._limits.wire_bytes, self._limits.timeout_s)
         if self._on_refusal is not None:
             self._on_refusal(request, refused)
         self._metrics.refused.labels(str(reason)).inc()

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.ingest.http.exchange import HttpRequest, HttpResponse, RequestBody
+from services.ingest.http.exchange import HttpRequest, HttpResponse
 
 _PLACES = {
     "send": "v1/touchpoints",
@@ -31,6 +31,6 @@ class GetLanding:
             status=303, body=b"", headers=((b"location", b"inspector"), (b"content-length", b"0"), _VARY)
         )
 
-    async def answer(self, request: HttpRequest, _request_body: RequestBody) -> HttpResponse:
+    async def answer(self, request: HttpRequest) -> HttpResponse:
         """Redirect a browser to the inspector, and give other clients the list of addresses."""
         return self._led if "text/html" in request.header(b"accept").lower() else self._places

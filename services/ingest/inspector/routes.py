@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import msgspec
 
-from services.ingest.http.exchange import HttpRequest, HttpResponse, RequestBody, RouteHandler, StreamedResponse
+from services.ingest.http.exchange import HttpRequest, HttpResponse, RouteHandler, StreamedResponse
 from services.ingest.http.landing import GetLanding
 from services.ingest.http.presented_key import presented_key
 from services.ingest.http.raw_routes import Operation
@@ -43,7 +43,7 @@ class _InspectorRoute:
 class GetListing(_InspectorRoute):
     """The handler behind `GET /v1/inspector`."""
 
-    async def answer(self, request: HttpRequest, _: RequestBody) -> HttpResponse:
+    async def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer with the newest entries."""
         query = await self._query(request)
         body = _ENCODER.encode(await self._inspector.listing(query, request.language))
@@ -60,7 +60,7 @@ class GetListing(_InspectorRoute):
 class GetStream(_InspectorRoute):
     """The handler behind `GET /v1/inspector/stream`."""
 
-    async def answer(self, request: HttpRequest, _: RequestBody) -> StreamedResponse:
+    async def answer(self, request: HttpRequest) -> StreamedResponse:
         """Answer with what comes."""
         query = await self._query(request)
         if not self._inspector.has_room:
@@ -109,7 +109,7 @@ class GetPageFile:
             ),
         )
 
-    async def answer(self, _request: HttpRequest, _request_body: RequestBody) -> HttpResponse:
+    async def answer(self, _request: HttpRequest) -> HttpResponse:
         """Answer with the file."""
         return self._reply
 

@@ -15,7 +15,8 @@ from schemas.identifiers.pseudonyms import pseudonym
 from services.ingest.privacy.policy import PrivacyRules, PrivacyTreatment, Tree
 from services.ingest.privacy.value_sealing import ValueSealer
 from services.ingest.reasons import TouchpointRejection
-from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, RejectedTouchpoint
+from services.ingest.results.item_result import ItemResult, reject
+from services.ingest.touchpoint.acceptance import AcceptedTouchpoint
 
 _MAX_ATTRIBUTES = 100
 """Of one touchpoint, by the contract."""
@@ -30,14 +31,14 @@ class PolicyApplier:
         self._secret = secret
         self._sealer = sealer
 
-    def treat(self, accepted: AcceptedTouchpoint, rules: PrivacyRules) -> AcceptedTouchpoint | RejectedTouchpoint:
+    def treat(self, accepted: AcceptedTouchpoint, rules: PrivacyRules) -> AcceptedTouchpoint | ItemResult:
         """Return what may be published of an accepted touchpoint."""
         found = accepted.touchpoint
         customer = self._customer(found.customer, rules.identifiers)
         strongest = identifier_types.strongest({name: given.value for name, given in customer.items()})
         if strongest is None:
-            return RejectedTouchpoint(
-                reason=TouchpointRejection.NO_USABLE_IDENTIFIER, field="customer", dropped=accepted.dropped
+            return reject(
+                TouchpointRejection.NO_USABLE_IDENTIFIER, id_=found.id, field="customer", dropped=accepted.dropped
             )
         touchpoint = msgspec.structs.replace(
             found,

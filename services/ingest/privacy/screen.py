@@ -8,7 +8,8 @@ from services.ingest.privacy.policy import PrivacyPolicy
 from services.ingest.privacy.policy_applier import PolicyApplier
 from services.ingest.privacy.suppressions import Suppressions
 from services.ingest.reasons import TouchpointRejection, UnavailabilityReason
-from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, RejectedTouchpoint
+from services.ingest.results.item_result import ItemResult, reject
+from services.ingest.touchpoint.acceptance import AcceptedTouchpoint
 
 _JSON = msgspec.json.Decoder()
 _TEXTS = re.compile(rb'"([^"\\]{3,255})"')
@@ -28,16 +29,13 @@ class PrivacyScreen:
         self._phone_region = phone_region
         self._open = policy.inert
 
-    @property
-    def open(self) -> bool:
-        """Whether everything passes as it is: there is no policy, and nobody is suppressed."""
-        return self._open and not self._suppressions
-
-    def screen(self, accepted: AcceptedTouchpoint) -> AcceptedTouchpoint | RejectedTouchpoint:
-        """Return what may be published of an accepted touchpoint."""
+    def screen(self, accepted: AcceptedTouchpoint) -> AcceptedTouchpoint | ItemResult:
+        """Return what may be published of an accepted touchpoint, or reject it."""
+        if self._open and not self._suppressions:  # there is no policy, and nobody is suppressed
+            return accepted
         found = accepted.touchpoint
         if self._suppressions and self._suppressions.name((type_, one.value) for type_, one in found.customer.items()):
-            return RejectedTouchpoint(reason=TouchpointRejection.SUPPRESSED, field="customer")
+            return reject(TouchpointRejection.SUPPRESSED, id_=found.id, field="customer")
         rules = self._policy.of(found.source)
         return accepted if rules.inert else self._treating.treat(accepted, rules)
 

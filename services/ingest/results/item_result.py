@@ -1,14 +1,28 @@
-"""The result of one item, before it is put into sentences. Pure."""
+"""The result of one item, from the decision about it to its response, before it is put into sentences. Pure."""
+
+from collections.abc import Mapping
 
 import msgspec
 
+from schemas.identifiers.spelling import DropReason
 from schemas.validation import FieldError
-from services.ingest.reasons import ItemOutcome, TouchpointRejection, UnavailabilityReason
-from services.ingest.touchpoint.acceptance import DroppedIdentifier, RejectedTouchpoint
-from services.ingest.touchpoint.document import UnreadableItem
-from services.ingest.touchpoint.repair import MemberRepair
+from services.ingest.reasons import ItemOutcome, RepairKind, TouchpointRejection, UnavailabilityReason
 
-Facts = dict[str, str | int | float]
+Facts = Mapping[str, str | int | float]
+
+
+class DroppedIdentifier(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An identifier that was left out: its type and why."""
+
+    type: str
+    reason: DropReason
+
+
+class MemberRepair(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One repair: its path, without names that may be personal, and its kind."""
+
+    path: str
+    how: RepairKind
 
 
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -24,29 +38,24 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     repairs: tuple[MemberRepair, ...] = ()
 
 
-def reject_unreadable(why: UnreadableItem) -> ItemResult:
-    """Return the result for bytes that are no object that can be kept."""
-    return ItemResult(outcome=ItemOutcome.REJECTED, reason=why.reason, facts={"limit": why.limit})
+def reject(
+    reason: TouchpointRejection,
+    *,
+    id_: str | None = None,
+    field: str = "",
+    dropped: tuple[DroppedIdentifier, ...] = (),
+    **facts: str | int | float,
+) -> ItemResult:
+    """Return the result for an item that will never be accepted as it is."""
+    return ItemResult(outcome=ItemOutcome.REJECTED, id=id_, reason=reason, field=field, facts=facts, dropped=dropped)
 
 
-def reject_fields(id_: str | None, errors: list[FieldError]) -> ItemResult:
-    """Return the result for an object that violates the contract."""
+def reject_fields(id_: object, errors: list[FieldError]) -> ItemResult:
+    """Return the result for an object that violates the contract; an id that is no text is not one."""
     return ItemResult(
         outcome=ItemOutcome.REJECTED,
-        id=id_,
+        id=id_ if isinstance(id_, str) else None,
         reason=TouchpointRejection.INVALID_FIELD,
         field=errors[0].path,
         errors=tuple(errors),
-    )
-
-
-def reject(id_: str, why: RejectedTouchpoint) -> ItemResult:
-    """Return the result for a touchpoint that acceptance rejected."""
-    return ItemResult(
-        outcome=ItemOutcome.REJECTED,
-        id=id_,
-        reason=why.reason,
-        field=why.field,
-        facts={"limit": why.fact, "allowed": why.fact},
-        dropped=why.dropped,
     )

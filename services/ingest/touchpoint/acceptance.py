@@ -15,6 +15,7 @@ from schemas.identifiers import identifier_types, spelling
 from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Direction
 from services.ingest.reasons import TouchpointRejection
+from services.ingest.results.item_result import DroppedIdentifier, ItemResult, reject
 from services.ingest.sources.source import Source, SourceScope
 from services.ingest.timing.touchpoint_time import TouchpointTime
 
@@ -27,20 +28,6 @@ class AcceptanceRules:
     phone_region: str
 
 
-class TouchpointArrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The time of receipt of a touchpoint, and the time at which it happened."""
-
-    at: datetime
-    timed: TouchpointTime
-
-
-class DroppedIdentifier(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An identifier that was left out: its type and why."""
-
-    type: str
-    reason: DropReason
-
-
 class AcceptedTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint in its normal form; `key` is the (type, value) of the identifier that keys its record."""
 
@@ -49,35 +36,29 @@ class AcceptedTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dropped: tuple[DroppedIdentifier, ...] = ()
 
 
-class RejectedTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A touchpoint that will never be accepted as it is: why, which member, and the fact that the wording needs."""
-
-    reason: TouchpointRejection
-    field: str
-    fact: str = ""
-    dropped: tuple[DroppedIdentifier, ...] = ()
-
-
 def accept(
-    posted: PostedTouchpoint, source: Source, arrival: TouchpointArrival, policy: AcceptanceRules
-) -> AcceptedTouchpoint | RejectedTouchpoint:
-    """Decide about one touchpoint that `source` posted."""
-    refused = _not_allowed(posted, source) or _untimely(arrival, policy)
-    if refused is not None:
-        return refused
-    customer, dropped = _usable(posted, policy.phone_region)
+    posted: PostedTouchpoint, source: Source, timed: TouchpointTime, received_at: datetime, rules: AcceptanceRules
+) -> AcceptedTouchpoint | ItemResult:
+    """Decide about one touchpoint that `source` posted: whether it may, the time can be right, and who is meant."""
+    rejected = _not_allowed(posted, source) or _untimely(posted, timed, received_at, rules)
+    if rejected is not None:
+        return rejected
+    customer, dropped = _usable(posted, rules.phone_region)
     if not customer:
-        return RejectedTouchpoint(reason=TouchpointRejection.NO_USABLE_IDENTIFIER, field="customer", dropped=dropped)
-    normal = _normal(posted, customer, source, arrival)
+        return reject(TouchpointRejection.NO_USABLE_IDENTIFIER, id_=posted.id, field="customer", dropped=dropped)
+    normal = _normal(posted, customer, source, timed, received_at)
     strongest = min(customer, key=_strength)
     return AcceptedTouchpoint(touchpoint=normal, key=(strongest, customer[strongest].value), dropped=dropped)
 
 
 def _normal(
-    posted: PostedTouchpoint, customer: dict[str, IdentifierValue], source: Source, arrival: TouchpointArrival
+    posted: PostedTouchpoint,
+    customer: dict[str, IdentifierValue],
+    source: Source,
+    timed: TouchpointTime,
+    received_at: datetime,
 ) -> TouchpointDocument:
     """Return the normal form; every member is named, which is twice as fast as a loop over their names."""
-    timed = arrival.timed
     return TouchpointDocument(
         id=posted.id,
         occurred_at=timed.occurred_at,
@@ -107,7 +88,7 @@ def _normal(
         time_quality=timed.quality,
         customer=customer,
         source=source.name,
-        received_at=arrival.at,
+        received_at=received_at,
         replay=posted.replay,
     )
 
@@ -116,23 +97,25 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment.astimezone(UTC) if moment is not None else None
 
 
-def _not_allowed(posted: PostedTouchpoint, source: Source) -> RejectedTouchpoint | None:
+def _not_allowed(posted: PostedTouchpoint, source: Source) -> ItemResult | None:
     if posted.source is not None and posted.source != source.name:
-        return RejectedTouchpoint(reason=TouchpointRejection.SOURCE_MISMATCH, field="source")
+        return reject(TouchpointRejection.SOURCE_MISMATCH, id_=posted.id, field="source")
     if not source.allows(posted.channel):
         allowed = ", ".join(sorted(source.channels or ()))
-        return RejectedTouchpoint(reason=TouchpointRejection.CHANNEL_NOT_ALLOWED, field="channel", fact=allowed)
+        return reject(TouchpointRejection.CHANNEL_NOT_ALLOWED, id_=posted.id, field="channel", allowed=allowed)
     if posted.replay and SourceScope.REPLAY not in source.scopes:
-        return RejectedTouchpoint(reason=TouchpointRejection.REPLAY_NOT_ALLOWED, field="replay")
+        return reject(TouchpointRejection.REPLAY_NOT_ALLOWED, id_=posted.id, field="replay")
     if not posted.replay and SourceScope.WRITE not in source.scopes:
-        return RejectedTouchpoint(reason=TouchpointRejection.WRITE_NOT_ALLOWED, field="replay")
+        return reject(TouchpointRejection.WRITE_NOT_ALLOWED, id_=posted.id, field="replay")
     return None
 
 
-def _untimely(arrival: TouchpointArrival, policy: AcceptanceRules) -> RejectedTouchpoint | None:
-    if arrival.timed.occurred_at > arrival.at + policy.future_tolerance:
-        limit = f"{policy.future_tolerance.total_seconds():g}"
-        return RejectedTouchpoint(reason=TouchpointRejection.OCCURRED_AT_IN_FUTURE, field="occurred_at", fact=limit)
+def _untimely(
+    posted: PostedTouchpoint, timed: TouchpointTime, received_at: datetime, rules: AcceptanceRules
+) -> ItemResult | None:
+    if timed.occurred_at > received_at + rules.future_tolerance:
+        limit = f"{rules.future_tolerance.total_seconds():g}"
+        return reject(TouchpointRejection.OCCURRED_AT_IN_FUTURE, id_=posted.id, field="occurred_at", limit=limit)
     return None
 
 

@@ -14,6 +14,7 @@ from schemas.codec import UndecodableError
 from schemas.documents import touchpoint
 from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.validation import FieldError
+from services.ingest.results.item_result import ItemResult, reject_fields
 from services.ingest.touchpoint import normalisation
 from services.ingest.touchpoint.document import JsonObject
 
@@ -23,8 +24,8 @@ _OBJECTS_OF_MANY = ("customer", "refs", "attributes")
 
 def read(
     found: JsonObject, defaults: Mapping[str, Any], *, composed: bool, shallow: bool = False
-) -> PostedTouchpoint | list[FieldError]:
-    """Return the touchpoint that `found` is, or what is wrong with it. `found` is used up.
+) -> PostedTouchpoint | ItemResult:
+    """Return the touchpoint that `found` is, or reject it for what is wrong with it. `found` is used up.
 
     A member that is null counts as absent: many producers write all the fields they know. `composed` says that all
     of its text is in NFC already, `shallow` that it is nested no deeper than `validation.MAX_DEPTH`.
@@ -39,10 +40,10 @@ def read(
         normalisation.compose(found, verbatim="id")  # an id is its producer's, to the byte
     deepened = len(defaults) > ("channel" in defaults)  # a channel nests nothing
     errors = validation.errors(touchpoint.SCHEMA, found, shallow=shallow and not deepened)
-    return errors or _typed(found)
+    return reject_fields(found.get("id"), errors) if errors else _typed(found)
 
 
-def _typed(found: JsonObject) -> PostedTouchpoint | list[FieldError]:
+def _typed(found: JsonObject) -> PostedTouchpoint | ItemResult:
     try:
         return msgspec.convert(found, PostedTouchpoint)
     except msgspec.ValidationError:
@@ -50,14 +51,13 @@ def _typed(found: JsonObject) -> PostedTouchpoint | list[FieldError]:
     try:
         return touchpoint.decode_posted(msgspec.json.encode(found))  # takes 2.0 for 2, as the schema does
     except UndecodableError as error:
-        return [
-            FieldError(
-                path=error.path,
-                code=validation.ErrorCode.FORMAT,
-                message="Send it as the schema says.",
-                message_ko="스키마에 맞게 보내 주세요.",
-            )
-        ]
+        misfit = FieldError(
+            path=error.path,
+            code=validation.ErrorCode.FORMAT,
+            message="Send it as the schema says.",
+            message_ko="스키마에 맞게 보내 주세요.",
+        )
+        return reject_fields(found.get("id"), [misfit])
 
 
 def _drop_nulls(node: JsonObject) -> None:

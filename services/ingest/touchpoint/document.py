@@ -15,6 +15,7 @@ import msgspec
 
 from schemas.codec import holds_nul
 from services.ingest.reasons import RequestRefusal, RequestRefusedError, TouchpointRejection
+from services.ingest.results.item_result import ItemResult, reject
 
 JsonObject = dict[str, Any]
 
@@ -43,21 +44,6 @@ class ItemLimits:
     depth: int
 
 
-class TouchpointEnvelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The touchpoints of a request, each as the bytes that were sent, and the API key if the body carried one."""
-
-    items: tuple[bytes, ...]
-    write_key: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadableItem:
-    """Why the bytes of a touchpoint cannot be kept as an object; `limit` is the one exceeded, or 0."""
-
-    reason: TouchpointRejection
-    limit: int = 0
-
-
 class _Outer(msgspec.Struct, rename={"write_key": "writeKey"}):
     """The object that holds many touchpoints, or one touchpoint by itself (then `touchpoints` is absent)."""
 
@@ -78,27 +64,29 @@ def stripped_body(body: bytes) -> bytes:
     return stripped
 
 
-def open_envelope(body: bytes, limits: ItemLimits) -> TouchpointEnvelope:
+def open_envelope(body: bytes, limits: ItemLimits) -> tuple[tuple[bytes, ...], str | None]:
     """Take the body apart: `{…}`, `[{…}, …]` or `{"touchpoints": [{…}, …], "writeKey": …}`.
+
+    Returns the touchpoints as they were sent, one slice of bytes each, and the API key if the body carried one.
 
     Raises:
         RequestRefusedError: the whole is no such document, is empty, or holds more than `limits.items`.
     """
-    envelope = _split(stripped_body(body), limits)
-    if not envelope.items:
+    items, write_key = _split(stripped_body(body), limits)
+    if not items:
         raise RequestRefusedError(RequestRefusal.NO_TOUCHPOINTS)
-    if len(envelope.items) > limits.items:
+    if len(items) > limits.items:
         raise RequestRefusedError(RequestRefusal.TOO_MANY_ITEMS, limit=limits.items)
-    return envelope
+    return items, write_key
 
 
-def _split(body: bytes, limits: ItemLimits) -> TouchpointEnvelope:
+def _split(body: bytes, limits: ItemLimits) -> tuple[tuple[bytes, ...], str | None]:
     # Half a surrogate pair is JSON by its grammar, but the parser stops at it and would lose the whole list for one
     # cut-off emoji. A NUL of the same length stands in for it, which then refuses that touchpoint alone.
     readable = without_lone_surrogates(body)
     try:
         if readable.startswith(b"["):
-            return TouchpointEnvelope(items=slices(body, readable, _LIST.decode(readable)))
+            return slices(body, readable, _LIST.decode(readable)), None
         if not readable.startswith(b"{"):
             _ANY.decode(readable)
             raise RequestRefusedError(RequestRefusal.INVALID_ENVELOPE)
@@ -110,8 +98,8 @@ def _split(body: bytes, limits: ItemLimits) -> TouchpointEnvelope:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RequestRefusedError(RequestRefusal.BODY_NOT_JSON) from None
     if isinstance(outer.touchpoints, msgspec.UnsetType):
-        return TouchpointEnvelope(items=(body,), write_key=outer.write_key)
-    return TouchpointEnvelope(items=slices(body, readable, outer.touchpoints), write_key=outer.write_key)
+        return (body,), outer.write_key
+    return slices(body, readable, outer.touchpoints), outer.write_key
 
 
 def slices(body: bytes, readable: bytes, raws: list[msgspec.Raw]) -> tuple[bytes, ...]:
@@ -139,20 +127,20 @@ def without_key(item: bytes) -> bytes:
     return _KEY_IN_BODY.sub(b"", item) if b"writeKey" in item or b"api_key" in item else item
 
 
-def read_item(item: bytes, limits: ItemLimits) -> JsonObject | UnreadableItem:
-    """Parse the bytes of one touchpoint into an object that can be kept, or return why they cannot."""
+def read_item(item: bytes, limits: ItemLimits) -> JsonObject | ItemResult:
+    """Parse the bytes of one touchpoint into an object that can be kept, or reject them."""
     if len(item) > limits.item_bytes:
-        return UnreadableItem(reason=TouchpointRejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
+        return reject(TouchpointRejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
     try:
         found = _ANY.decode(item)
     except RecursionError:
-        return UnreadableItem(reason=TouchpointRejection.TOO_DEEP, limit=limits.depth)
+        return reject(TouchpointRejection.TOO_DEEP, limit=limits.depth)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return UnreadableItem(reason=_why_not_json(item, error))
+        return reject(_why_not_json(item, error))
     reason = _unkeepable(item, found, limits.depth) if type(found) is dict else TouchpointRejection.NOT_AN_OBJECT
     if reason is None:
         return cast("JsonObject", found)
-    return UnreadableItem(reason=reason, limit=limits.depth if reason is TouchpointRejection.TOO_DEEP else 0)
+    return reject(reason, limit=limits.depth) if reason is TouchpointRejection.TOO_DEEP else reject(reason)
 
 
 def _why_not_json(item: bytes, error: Exception) -> TouchpointRejection:

@@ -7,13 +7,14 @@ It runs only on touchpoints that the contract rejects.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
+from schemas.documents.touchpoint import PostedTouchpoint
 from schemas.validation import FieldError
 from services.ingest.reasons import RepairKind
+from services.ingest.results.item_result import ItemResult, MemberRepair
+from services.ingest.touchpoint import contract
 from services.ingest.touchpoint.document import ItemLimits, JsonObject
 
 _SAFE: Final = (1 << 53) - 1
@@ -26,14 +27,17 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _UNKEEPABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
-class MemberRepair(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One repair: its path, without names that may be personal, and its kind."""
+def read_again(
+    found: JsonObject, rejected: ItemResult, defaults: Mapping[str, Any], *, composed: bool
+) -> tuple[PostedTouchpoint | ItemResult, tuple[MemberRepair, ...]]:
+    """Return the touchpoint that a rejected object is once it is repaired, with the repairs; `found` is used up."""
+    repairs = _repair_members(found, rejected.errors)
+    if not repairs:
+        return rejected, ()
+    return contract.read(found, defaults, composed=composed, shallow=True), repairs
 
-    path: str
-    how: RepairKind
 
-
-def repair_members(found: JsonObject, errors: Sequence[FieldError]) -> tuple[MemberRepair, ...]:
+def _repair_members(found: JsonObject, errors: Sequence[FieldError]) -> tuple[MemberRepair, ...]:
     """Repair `found` in place where `errors` allow it, and return the repairs, if any."""
     tops = [error.path.partition(".")[0].partition("[")[0] for error in errors]
     notes: list[MemberRepair] = []

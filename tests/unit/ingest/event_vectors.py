@@ -6,6 +6,7 @@ from typing import Any
 from services.ingest.forms.cloudevents import binary_mode, structured_mode
 from services.ingest.forms.cloudevents.binary_mode import EventReading
 from services.ingest.forms.cloudevents.event import CloudEvent
+from services.ingest.results.item_result import ItemResult
 from services.ingest.touchpoint.document import ItemLimits
 
 LIMITS = ItemLimits(items=10, item_bytes=64 * 1024, depth=16)
@@ -45,5 +46,5 @@ def event_of(found: EventReading) -> CloudEvent:
 
 
 def faults_of(found: EventReading) -> list[tuple[str, str]]:
-    assert isinstance(found, list), found
-    return [(error.path, str(error.code)) for error in found]
+    assert isinstance(found, ItemResult), found
+    return [(error.path, str(error.code)) for error in found.errors]

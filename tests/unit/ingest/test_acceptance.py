@@ -14,14 +14,12 @@ from schemas.documents.touchpoint import (
 from schemas.identifiers.spelling import DropReason
 from schemas.vocabulary import Channel, TimeQuality
 from services.ingest.reasons import TouchpointRejection
+from services.ingest.results.item_result import DroppedIdentifier, ItemResult, reject
 from services.ingest.sources.source import Source, SourceScope
 from services.ingest.timing.touchpoint_time import TouchpointTime, as_reported
 from services.ingest.touchpoint.acceptance import (
     AcceptanceRules,
     AcceptedTouchpoint,
-    DroppedIdentifier,
-    RejectedTouchpoint,
-    TouchpointArrival,
     accept,
 )
 from services.ingest.touchpoint.contract import read
@@ -33,10 +31,10 @@ IVR = Source(name="ivr")
 IMPORT = Source(name="import", scopes=frozenset({SourceScope.WRITE, SourceScope.REPLAY}))
 
 
-def decide(by: Source = IVR, /, **members: Any) -> AcceptedTouchpoint | RejectedTouchpoint:
+def decide(by: Source = IVR, /, **members: Any) -> AcceptedTouchpoint | ItemResult:
     posted = read(a_touchpoint(**members), by.defaults, composed=True)
     assert isinstance(posted, PostedTouchpoint), posted
-    return accept(posted, by, TouchpointArrival(at=NOW, timed=as_reported(posted)), POLICY)
+    return accept(posted, by, as_reported(posted), NOW, POLICY)
 
 
 def accepted(by: Source = IVR, /, **members: Any) -> AcceptedTouchpoint:
@@ -101,7 +99,7 @@ def test_nothing_that_was_posted_is_forgotten() -> None:
     )
     timed = TouchpointTime(occurred_at=NOW - HOUR, reported_at=NOW - 2 * HOUR, quality=TimeQuality.CORRECTED)
 
-    found = accept(posted, IMPORT, TouchpointArrival(at=NOW, timed=timed), POLICY)
+    found = accept(posted, IMPORT, timed, NOW, POLICY)
 
     assert isinstance(found, AcceptedTouchpoint)
     told = {
@@ -146,27 +144,27 @@ def test_the_direction_is_filled_in_where_the_kind_implies_it(kind: str, given: 
 def test_a_clock_that_is_wrong_is_noticed(occurred_at: str, reason: TouchpointRejection | None) -> None:
     found = decide(occurred_at=occurred_at)
 
-    assert (found.reason if isinstance(found, RejectedTouchpoint) else None) is reason
+    assert (found.reason if isinstance(found, ItemResult) else None) is reason
 
 
 def test_the_tolerance_is_said() -> None:
     found = decide(occurred_at=after(hours=1))
 
-    assert isinstance(found, RejectedTouchpoint)
-    assert (found.field, found.fact) == ("occurred_at", "300")
+    assert isinstance(found, ItemResult)
+    assert (found.field, found.facts) == ("occurred_at", {"limit": "300"})
 
 
 def test_a_source_may_send_its_channels_only() -> None:
     web = Source(name="shop", channels=frozenset({Channel.WEB, Channel.APP}))
 
     assert isinstance(decide(web, channel="web"), AcceptedTouchpoint)
-    assert decide(web, channel="phone") == RejectedTouchpoint(
-        reason=TouchpointRejection.CHANNEL_NOT_ALLOWED, field="channel", fact="app, web"
+    assert decide(web, channel="phone") == reject(
+        TouchpointRejection.CHANNEL_NOT_ALLOWED, id_="call-1", field="channel", allowed="app, web"
     )
 
 
 def test_a_source_whose_channels_are_all_unknown_may_send_none() -> None:
-    assert isinstance(decide(Source(name="old", channels=frozenset()), channel="web"), RejectedTouchpoint)
+    assert isinstance(decide(Source(name="old", channels=frozenset()), channel="web"), ItemResult)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +190,7 @@ def test_scopes_say_who_may_replay(scopes: set[SourceScope], replay: bool, reaso
 
 
 def test_another_sources_name_is_refused_and_ones_own_is_not() -> None:
-    assert decide(IVR, source="web") == RejectedTouchpoint(reason=TouchpointRejection.SOURCE_MISMATCH, field="source")
+    assert decide(IVR, source="web") == reject(TouchpointRejection.SOURCE_MISMATCH, id_="call-1", field="source")
     assert accepted(IVR, source="ivr").touchpoint.source == "ivr"
 
 
@@ -207,8 +205,9 @@ def test_an_identifier_that_names_nobody_is_left_out() -> None:
 
 
 def test_a_touchpoint_without_a_usable_identifier_is_rejected_with_what_was_left_out() -> None:
-    assert decide(customer={"phone": "114", "email": "kim@"}) == RejectedTouchpoint(
-        reason=TouchpointRejection.NO_USABLE_IDENTIFIER,
+    assert decide(customer={"phone": "114", "email": "kim@"}) == reject(
+        TouchpointRejection.NO_USABLE_IDENTIFIER,
+        id_="call-1",
         field="customer",
         dropped=(
             DroppedIdentifier(type="phone", reason=DropReason.SERVICE_NUMBER),

@@ -12,7 +12,7 @@ from services.ingest.forms.cloudevents import attribute_types, binary_mode, even
 from services.ingest.forms.cloudevents.event import CloudEvent
 from services.ingest.forms.cloudevents.event_faults import EventFault
 from services.ingest.forms.cloudevents.event_rules import EventRules
-from services.ingest.touchpoint.document import UnreadableItem
+from services.ingest.results.item_result import ItemResult
 from tests.unit.ingest.event_vectors import LIMITS
 
 _NAMES = st.sampled_from(["specversion", "id", "source", "type", "time", "subject", "data", "data_base64", "identity"])
@@ -55,7 +55,7 @@ def test_what_is_quoted_by_its_older_version_is_read_back(text: str) -> None:
 def test_any_headers_and_any_body_are_read_or_refused(headers: dict[bytes, bytes], body: bytes) -> None:
     found = binary_mode.read(headers, body, LIMITS)
 
-    assert isinstance(found, CloudEvent | UnreadableItem) or found
+    assert isinstance(found, CloudEvent | ItemResult)
     assert isinstance(json.loads(binary_mode.structured_bytes(headers, body)), dict)
 
 
@@ -65,7 +65,7 @@ def test_any_json_is_read_or_refused_and_what_is_read_becomes_json(members: dict
     whole = {"specversion": "1.0", "id": "1", "source": "/a", "type": "b.x", **members}
     found = structured_mode.read(json.dumps(whole).encode("utf-8", "surrogatepass"), LIMITS)
 
-    assert isinstance(found, CloudEvent | UnreadableItem) or found
+    assert isinstance(found, CloudEvent | ItemResult)
     if isinstance(found, CloudEvent):
         mapped = event_conversion.convert(found, _RULES)
         assert mapped

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from schemas.validation import FieldError
 from services.ingest.forms.cloudevents import binary_mode, structured_mode
 from services.ingest.forms.cloudevents.event import BinaryData, JsonData, TextData
-from services.ingest.touchpoint.document import UnreadableItem
+from services.ingest.results.item_result import ItemResult
 from tests.unit.ingest.event_vectors import LIMITS, event_of, faults_of, read_headers, read_json, the_event
 
 # --- HTTP 3.1.3.2 "HTTP Header Values" ---------------------------------------------------------------------------
@@ -103,7 +102,7 @@ def test_the_body_is_the_data(content_type: Any, body: bytes, data: Any) -> None
 def test_data_that_cannot_be_kept_is_refused(body: bytes, reason: str) -> None:
     found = read_headers({"content-type": "application/json"}, body)
 
-    assert isinstance(found, UnreadableItem)
+    assert isinstance(found, ItemResult)
     assert str(found.reason) == reason
 
 
@@ -166,7 +165,7 @@ def test_data_that_contradicts_itself_is_refused(members: dict[str, Any], expect
 def test_an_event_that_is_no_plain_json_object_is_refused(raw: bytes, reason: str) -> None:
     found = structured_mode.read(raw, LIMITS)
 
-    assert isinstance(found, UnreadableItem)
+    assert isinstance(found, ItemResult)
     assert str(found.reason) == reason
 
 
@@ -180,7 +179,7 @@ def test_data_may_be_as_deep_as_a_bare_touchpoint() -> None:
     for _ in range(15):
         deepest = {"a": deepest}
     assert event_of(read_json(data=deepest))
-    assert isinstance(read_json(data={"a": deepest}), UnreadableItem)
+    assert isinstance(read_json(data={"a": deepest}), ItemResult)
 
 
 # --- both modes say the same -------------------------------------------------------------------------------------
@@ -215,9 +214,9 @@ def test_no_complaint_quotes_what_was_sent() -> None:
     found = read_json(
         source="/marked value", time="marked", dataschema="marked", datacontenttype="marked", ext=["marked"], 표시="x"
     )
-    assert isinstance(found, list)
-    for error in found:
-        assert isinstance(error, FieldError)
+    assert isinstance(found, ItemResult)
+    assert found.errors
+    for error in found.errors:
         assert "marked" not in f"{error.path} {error.message} {error.message_ko}"
         assert error.message.isascii()
         assert not error.message_ko.isascii()

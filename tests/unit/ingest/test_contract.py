@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from schemas.documents.touchpoint import IdentifierValue, PostedTouchpoint
+from services.ingest.results.item_result import ItemResult
 from services.ingest.touchpoint.contract import read
 from tests.fixtures.ingest_bench import a_touchpoint
 
@@ -15,8 +16,8 @@ def posted(defaults: dict[str, Any] | None = None, /, **members: Any) -> PostedT
 
 def problems(**members: Any) -> list[tuple[str, str]]:
     found = read(a_touchpoint(**members), {}, composed=False)
-    assert isinstance(found, list), found
-    return [(error.path, str(error.code)) for error in found]
+    assert isinstance(found, ItemResult), found
+    return [(error.path, str(error.code)) for error in found.errors]
 
 
 def test_a_valid_touchpoint_gets_its_type() -> None:
@@ -98,8 +99,8 @@ def test_defaults_of_attributes_and_refs_fill_in_one_by_one() -> None:
 def test_defaults_are_held_to_the_contract_as_well() -> None:
     found = read(a_touchpoint(channel=...), {"channel": "fax"}, composed=True)
 
-    assert isinstance(found, list)
-    assert [error.path for error in found] == ["channel"]
+    assert isinstance(found, ItemResult)
+    assert [error.path for error in found.errors] == ["channel"]
 
 
 def test_text_is_composed_before_its_length_is_looked_at() -> None:

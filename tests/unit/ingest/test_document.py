@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingest.reasons import RequestRefusal, RequestRefusedError, TouchpointRejection
-from services.ingest.touchpoint.document import ItemLimits, TouchpointEnvelope, UnreadableItem, open_envelope, read_item
+from services.ingest.results.item_result import ItemResult
+from services.ingest.touchpoint.document import ItemLimits, open_envelope, read_item
 
 LIMITS = ItemLimits(items=3, item_bytes=200, depth=4)
 
@@ -36,7 +37,7 @@ objects = st.dictionaries(st.text(max_size=6), anything_json, max_size=5)
     ],
 )
 def test_an_envelope_is_opened(body: bytes, items: list[bytes], write_key: str | None) -> None:
-    assert open_envelope(body, LIMITS) == TouchpointEnvelope(items=tuple(items), write_key=write_key)
+    assert open_envelope(body, LIMITS) == (tuple(items), write_key)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_a_touchpoint_is_read(item: bytes, found: dict[str, Any]) -> None:
 def test_a_touchpoint_that_cannot_be_kept_is_rejected(item: bytes, reason: TouchpointRejection) -> None:
     found = read_item(item, LIMITS)
 
-    assert isinstance(found, UnreadableItem)
+    assert isinstance(found, ItemResult)
     assert found.reason is reason
 
 
@@ -142,8 +143,8 @@ def test_a_touchpoint_that_cannot_be_kept_is_rejected(item: bytes, reason: Touch
 def test_a_limit_that_was_passed_is_said(item: bytes, limit: int) -> None:
     found = read_item(item, LIMITS)
 
-    assert isinstance(found, UnreadableItem)
-    assert found.limit == limit
+    assert isinstance(found, ItemResult)
+    assert found.facts.get("limit", 0) == limit
 
 
 @pytest.mark.parametrize(
@@ -156,12 +157,12 @@ def test_a_limit_that_was_passed_is_said(item: bytes, limit: int) -> None:
     ],
 )
 def test_one_bad_touchpoint_does_not_spoil_the_list(bad: bytes) -> None:
-    envelope = open_envelope(b'[{"id":"\\ud83d\\ude00"}, ' + bad + b' , {"id":"3"}]', LIMITS)
+    items, _ = open_envelope(b'[{"id":"\\ud83d\\ude00"}, ' + bad + b' , {"id":"3"}]', LIMITS)
 
-    read = [read_item(item, LIMITS) for item in envelope.items]
+    read = [read_item(item, LIMITS) for item in items]
 
-    assert envelope.items[1] == bad  # the bytes that were sent, for the dead letter
-    assert (read[0], type(read[1]), read[2]) == ({"id": "😀"}, UnreadableItem, {"id": "3"})
+    assert items[1] == bad  # the bytes that were sent, for the dead letter
+    assert (read[0], type(read[1]), read[2]) == ({"id": "😀"}, ItemResult, {"id": "3"})
 
 
 @settings(deadline=None)  # the machine may be busy
@@ -170,7 +171,7 @@ def test_what_json_can_say_without_nul_or_depth_is_read_as_it_is(thing: dict[str
     wide = ItemLimits(items=1, item_bytes=100_000, depth=16)
     for ascii_only in (True, False):
         read = read_item(json.dumps(thing, ensure_ascii=ascii_only).encode(), wide)
-        if isinstance(read, UnreadableItem):
+        if isinstance(read, ItemResult):
             assert read.reason is TouchpointRejection.TEXT_NOT_ALLOWED
             assert "\\u0000" in json.dumps(thing)
         else:
@@ -181,17 +182,17 @@ def test_what_json_can_say_without_nul_or_depth_is_read_as_it_is(thing: dict[str
 @given(st.lists(objects, min_size=1, max_size=4), st.sampled_from([None, 1]))
 def test_the_slices_of_a_list_are_its_items(things: list[dict[str, Any]], indent: int | None) -> None:
     limits = ItemLimits(items=4, item_bytes=100_000, depth=16)
-    envelope = open_envelope(json.dumps(things, indent=indent).encode(), limits)
+    items, _ = open_envelope(json.dumps(things, indent=indent).encode(), limits)
 
-    assert [json.loads(item) for item in envelope.items] == things
+    assert [json.loads(item) for item in items] == things
 
 
 @settings(deadline=None)  # the machine may be busy
 @given(st.binary(max_size=60))
 def test_any_bytes_are_an_envelope_or_refused(body: bytes) -> None:
     try:
-        envelope = open_envelope(body, LIMITS)
+        items, _ = open_envelope(body, LIMITS)
     except RequestRefusedError:
         return
-    for item in envelope.items:
+    for item in items:
         read_item(item, LIMITS)

@@ -15,7 +15,8 @@ from services.ingest.privacy.policy import PrivacyPolicy
 from services.ingest.privacy.policy_applier import PolicyApplier
 from services.ingest.privacy.value_sealing import ValueSealer, is_sealed
 from services.ingest.reasons import TouchpointRejection
-from services.ingest.touchpoint.acceptance import AcceptedTouchpoint, DroppedIdentifier, RejectedTouchpoint
+from services.ingest.results.item_result import DroppedIdentifier, ItemResult, reject
+from services.ingest.touchpoint.acceptance import AcceptedTouchpoint
 from tests.fixtures.ingest_bench import NOW
 
 SECRET = b"a-secret-for-pseudonyms-that-is-long-enough"
@@ -36,7 +37,7 @@ def a_touchpoint(**members: Any) -> TouchpointDocument:
     return TouchpointDocument(**given | members)
 
 
-def treat(found: TouchpointDocument, **default: Any) -> AcceptedTouchpoint | RejectedTouchpoint:
+def treat(found: TouchpointDocument, **default: Any) -> AcceptedTouchpoint | ItemResult:
     accepted = AcceptedTouchpoint(touchpoint=found, key=("phone", "+821000008841"), dropped=LEFT_OUT)
     return PolicyApplier(SECRET, SEALER).treat(accepted, PrivacyPolicy({"default": default}).of("crm"))
 
@@ -118,8 +119,8 @@ def hidden() -> dict[str, Any]:
 
 
 def test_without_a_usable_identifier_nothing_is_published_and_what_was_left_out_is_said() -> None:
-    assert treat(a_touchpoint(), identifiers={"phone": "drop"}) == RejectedTouchpoint(
-        reason=TouchpointRejection.NO_USABLE_IDENTIFIER, field="customer", dropped=LEFT_OUT
+    assert treat(a_touchpoint(), identifiers={"phone": "drop"}) == reject(
+        TouchpointRejection.NO_USABLE_IDENTIFIER, id_="1", field="customer", dropped=LEFT_OUT
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Message, Scope
 
 from services.ingest.http.raw_routes import RawRoute, RouteTable
-from services.ingest.publish.intake import IntakeRequest
+from services.ingest.publish.intake_request import IntakeRequest
 from services.ingest.reasons import ItemOutcome, TouchpointRejection
 from services.ingest.results.item_result import ItemResult
 from services.ingest.sources.source import Source

@@ -11,7 +11,7 @@ from schemas.documents.touchpoint import PostedTouchpoint
 from services.ingest.publish import records
 from services.ingest.sources.source import Source
 from services.ingest.timing.touchpoint_time import as_reported
-from services.ingest.touchpoint.acceptance import AcceptanceRules, AcceptedTouchpoint, TouchpointArrival, accept
+from services.ingest.touchpoint.acceptance import AcceptanceRules, AcceptedTouchpoint, accept
 from services.ingest.touchpoint.contract import read
 from tests.fixtures.ingest_bench import NOW, a_touchpoint
 
@@ -22,9 +22,8 @@ FRESH = UUID("0123456789abcdeffedcba9876543210")
 def an_accepted(**members: object) -> AcceptedTouchpoint:
     posted = read(a_touchpoint(**members), {}, composed=True)
     assert isinstance(posted, PostedTouchpoint)
-    arrival = TouchpointArrival(at=NOW, timed=as_reported(posted))
     policy = AcceptanceRules(future_tolerance=timedelta(minutes=5), phone_region="KR")
-    found = accept(posted, Source(name="ivr"), arrival, policy)
+    found = accept(posted, Source(name="ivr"), as_reported(posted), NOW, policy)
     assert isinstance(found, AcceptedTouchpoint)
     return found
 

@@ -21,10 +21,11 @@ from services.ingest.forms.cloudevents.event import (
 )
 from services.ingest.forms.cloudevents.event_faults import EventFault, field_error
 from services.ingest.reasons import TouchpointRejection
-from services.ingest.touchpoint.document import ItemLimits, UnreadableItem, read_item
+from services.ingest.results.item_result import ItemResult, reject, reject_fields
+from services.ingest.touchpoint.document import ItemLimits, read_item
 
-EventReading = CloudEvent | UnreadableItem | list[FieldError]
-"""What reading an event comes to: the event, bytes that cannot be kept, or what is wrong with its attributes."""
+EventReading = CloudEvent | ItemResult
+"""What reading an event comes to: the event, or its rejection for bytes that cannot be kept or for its attributes."""
 
 PREFIX: Final = b"ce-"
 _CONTENT_TYPE: Final = "Content-Type"
@@ -53,9 +54,9 @@ def read(headers: Mapping[bytes, bytes], body: bytes, limits: ItemLimits) -> Eve
     known = {error.path for error in found}
     found += [error for error in errors_in(attributes, "ce-") if error.path not in known]
     if found:
-        return found
+        return reject_fields(None, found)
     data = _data(body, content_type, limits)
-    return data if isinstance(data, UnreadableItem) else event_of(attributes, data)
+    return data if isinstance(data, ItemResult) else event_of(attributes, data)
 
 
 def structured_bytes(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
@@ -107,7 +108,7 @@ def header_value(raw: bytes) -> str | EventFault:
         return EventFault.ENCODING
 
 
-def _data(body: bytes, content_type: str, limits: ItemLimits) -> EventData | UnreadableItem:
+def _data(body: bytes, content_type: str, limits: ItemLimits) -> EventData | ItemResult:
     if not body:
         return None
     if not attribute_types.is_json(content_type):
@@ -123,14 +124,15 @@ def text_of(raw: bytes) -> TextData | BinaryData:
         return BinaryData()
 
 
-def json_of(raw: bytes, limits: ItemLimits) -> JsonData | UnreadableItem:
+def json_of(raw: bytes, limits: ItemLimits) -> JsonData | ItemResult:
     """Return the value of JSON that can be kept, of any type, or the reason why it cannot be kept."""
     if len(raw) > limits.item_bytes:
-        return UnreadableItem(reason=TouchpointRejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
+        return reject(TouchpointRejection.ITEM_TOO_LARGE, limit=limits.item_bytes)
     roomy = replace(limits, item_bytes=limits.item_bytes + 16, depth=limits.depth + 1)
     found = read_item(b'{"data":' + raw.removeprefix(b"\xef\xbb\xbf") + b"}", roomy)
-    if isinstance(found, UnreadableItem):
-        return replace(found, limit=limits.depth) if found.reason is TouchpointRejection.TOO_DEEP else found
+    if isinstance(found, ItemResult):
+        too_deep = found.reason is TouchpointRejection.TOO_DEEP
+        return reject(TouchpointRejection.TOO_DEEP, limit=limits.depth) if too_deep else found
     if len(found) != 1:  # the bytes closed the object that was put around them
-        return UnreadableItem(reason=TouchpointRejection.INVALID_JSON)
+        return reject(TouchpointRejection.INVALID_JSON)
     return JsonData(value=found["data"])

@@ -13,13 +13,14 @@ from services.ingest.forms.cloudevents.binary_mode import EventReading
 from services.ingest.forms.cloudevents.event import CloudEvent
 from services.ingest.forms.cloudevents.event_rules import EventRules
 from services.ingest.forms.mapping.faults import MappingFileError
-from services.ingest.forms.wire_form import FormItems
-from services.ingest.http.exchange import Headers
+from services.ingest.http.exchange import Headers, HttpRequest
+from services.ingest.http.presented_key import presented_key
+from services.ingest.publish.intake_request import IntakeRequest
 from services.ingest.reasons import RequestRefusal, RequestRefusedError, TouchpointRejection
-from services.ingest.results.item_result import ItemResult, reject_fields, reject_unreadable
+from services.ingest.results.item_result import ItemResult, reject_fields
 from services.ingest.sources.source import Source
 from services.ingest.touchpoint import document
-from services.ingest.touchpoint.document import ItemLimits, UnreadableItem
+from services.ingest.touchpoint.document import ItemLimits
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -51,20 +52,31 @@ class CloudEventsForm:
         # Spelt out: this is asked of every request, and a loop costs more than all the rest of it.
         return b"ce-specversion" in headers or b"ce-id" in headers or b"ce-type" in headers or b"ce-source" in headers
 
-    def open(self, headers: Headers, body: bytes, source: Source) -> FormItems:
+    async def open(self, request: HttpRequest) -> IntakeRequest:
         """Split the events; raises `RequestRefusedError` when the body is empty, not JSON, or in an unknown format."""
+        source = await request.authenticate(presented_key(request.headers))
+        body = await request.body()
         rules = self._rules_of(source)
+        events, originals = self._events(request.headers, body)
+        traced = _trace(events[0]) if len(events) == 1 else ""
+        return IntakeRequest(
+            items=[_item(event, rules) for event in events],
+            originals=originals,
+            source=source,
+            traceparent=request.header(b"traceparent") or traced,
+        )
+
+    def _events(self, headers: Headers, body: bytes) -> tuple[list[EventReading], Sequence[bytes]]:
+        """Return the events of a request, with the bytes of each as it can be sent again."""
         content_type = headers.get(b"content-type", b"").lower()
         if not content_type.startswith(_FAMILY):
-            return _opened(
-                [binary_mode.read(headers, body, self._limits)], [binary_mode.structured_bytes(headers, body)], rules
-            )
+            return [binary_mode.read(headers, body, self._limits)], [binary_mode.structured_bytes(headers, body)]
         _check_charset(content_type)
         match content_type.partition(b";")[0].strip():
             case media_type if media_type == _STRUCTURED:
-                return self._structured(body, rules)
+                return self._structured(body)
             case media_type if media_type == _BATCHED:
-                return self._batched(body, rules)
+                return self._batched(body)
         raise _unsupported()
 
     def _rules_of(self, source: Source) -> EventRules:
@@ -76,23 +88,23 @@ class CloudEventsForm:
             held = self._rules[source.name] = (dialect, _rules(dialect, source.name))
         return held[1]
 
-    def _structured(self, body: bytes, rules: EventRules) -> FormItems:
+    def _structured(self, body: bytes) -> tuple[list[EventReading], Sequence[bytes]]:
         raw = body.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
         if not raw:
             raise RequestRefusedError(RequestRefusal.EMPTY_BODY)
         found = structured_mode.read(raw, self._limits)
-        if isinstance(found, UnreadableItem) and found.reason in _NOT_JSON:
+        if isinstance(found, ItemResult) and found.reason in _NOT_JSON:
             raise RequestRefusedError(RequestRefusal.INVALID_EVENT)
-        return _opened([found], [raw], rules)
+        return [found], [raw]
 
-    def _batched(self, body: bytes, rules: EventRules) -> FormItems:
+    def _batched(self, body: bytes) -> tuple[list[EventReading], Sequence[bytes]]:
         raw = body.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
         if raw[:1] == b"[" and raw[1:].strip(b" \t\r\n") == b"]":  # a batch of none is one (section 4.3)
-            return FormItems(items=(), originals=())
+            return [], ()
         if raw and raw[:1] != b"[":
             raise RequestRefusedError(RequestRefusal.INVALID_BATCH)
-        events = document.open_envelope(body, self._limits).items
-        return _opened([structured_mode.read(one, self._limits) for one in events], events, rules)
+        events, _ = document.open_envelope(body, self._limits)
+        return [structured_mode.read(one, self._limits) for one in events], events
 
 
 def _rules(dialect: Any, source: str) -> EventRules:
@@ -103,24 +115,16 @@ def _rules(dialect: Any, source: str) -> EventRules:
         return _NO_RULES
 
 
-def _opened(read: Sequence[EventReading], originals: Sequence[bytes], rules: EventRules) -> FormItems:
-    return FormItems(
-        items=[_item(found, rules) for found in read],
-        originals=originals,
-        traceparent=_trace(read[0]) if len(read) == 1 else "",
-    )
-
-
 def _trace(found: EventReading) -> str:
     """Return the trace context that an event carries (extension "Distributed Tracing")."""
     return str(found.extensions.get("traceparent", "")) if isinstance(found, CloudEvent) else ""
 
 
 def _item(found: EventReading, rules: EventRules) -> bytes | ItemResult:
-    if isinstance(found, CloudEvent):
-        mapped = event_conversion.convert(found, rules)
-        return reject_fields(found.id, mapped) if isinstance(mapped, list) else msgspec.json.encode(mapped)
-    return reject_unreadable(found) if isinstance(found, UnreadableItem) else reject_fields(None, found)
+    if isinstance(found, ItemResult):
+        return found
+    mapped = event_conversion.convert(found, rules)
+    return reject_fields(found.id, mapped) if isinstance(mapped, list) else msgspec.json.encode(mapped)
 
 
 def _check_charset(content_type: bytes) -> None:

@@ -19,7 +19,8 @@ from services.ingest.forms.cloudevents.event import (
     event_of,
 )
 from services.ingest.forms.cloudevents.event_faults import EventFault, field_error
-from services.ingest.touchpoint.document import ItemLimits, JsonObject, UnreadableItem, read_item
+from services.ingest.results.item_result import ItemResult, reject_fields
+from services.ingest.touchpoint.document import ItemLimits, JsonObject, read_item
 
 _DATA = ("data", "data_base64")
 _BROKEN: AttributeValue = "?"
@@ -29,17 +30,17 @@ _BROKEN: AttributeValue = "?"
 def read(raw: bytes, limits: ItemLimits) -> EventReading:
     """Return the event that a JSON object is."""
     found = read_item(raw, replace(limits, depth=limits.depth + 1))  # the data may be as deep as a bare touchpoint
-    if isinstance(found, UnreadableItem):
+    if isinstance(found, ItemResult):
         return found
     attributes, complaints = _attributes(found)
     known = {error.path for error in complaints}
     complaints += [error for error in errors_in(attributes, "") if error.path not in known]
     if complaints:
-        return complaints
+        return reject_fields(None, complaints)
     data = _data(found, str(attributes.get("datacontenttype", "")), limits)
-    if isinstance(data, UnreadableItem):
+    if isinstance(data, ItemResult):
         return data
-    return data if isinstance(data, list) else event_of(attributes, data)
+    return reject_fields(None, data) if isinstance(data, list) else event_of(attributes, data)
 
 
 def _attributes(found: JsonObject) -> tuple[dict[str, AttributeValue], list[FieldError]]:
@@ -68,7 +69,7 @@ def _type_fault(name: str, value: Any) -> EventFault | None:
     return EventFault.EXTENSION_TYPE
 
 
-def _data(found: JsonObject, content_type: str, limits: ItemLimits) -> EventData | UnreadableItem | list[FieldError]:
+def _data(found: JsonObject, content_type: str, limits: ItemLimits) -> EventData | ItemResult | list[FieldError]:
     encoded = found.get("data_base64")
     if encoded is not None:
         return (
@@ -86,7 +87,7 @@ def _data(found: JsonObject, content_type: str, limits: ItemLimits) -> EventData
 
 def _decoded(
     encoded: Any, content_type: str, limits: ItemLimits
-) -> JsonData | TextData | BinaryData | UnreadableItem | list[FieldError]:
+) -> JsonData | TextData | BinaryData | ItemResult | list[FieldError]:
     if not isinstance(encoded, str):
         return [field_error("data_base64", EventFault.TEXT)]
     try:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from services.ingest.forms.native import native_response
 from services.ingest.forms.wire_form import WireForm
-from services.ingest.http.exchange import Headers, HttpRequest, HttpResponse, RequestBody
+from services.ingest.http.exchange import Headers, HttpRequest, HttpResponse
 from services.ingest.http.presented_key import presented_key
-from services.ingest.publish.intake import IntakeRequest, TouchpointIntake
+from services.ingest.publish.intake import TouchpointIntake
+from services.ingest.publish.intake_request import IntakeRequest
 from services.ingest.reasons import RequestRefusal, RequestRefusedError
 from services.ingest.touchpoint import document
 from services.ingest.touchpoint.document import ItemLimits
 
-_DRY_RUN = b"waymark-dry-run"
 _JSON = b"application/json"
 _UTF8 = frozenset({b"utf-8", b"utf8"})
 
@@ -32,37 +32,25 @@ class PostTouchpoints:
         self._retry_after_s = retry_after_s
         self._forms = forms
 
-    async def answer(self, request: HttpRequest, request_body: RequestBody) -> HttpResponse:
+    async def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer with one result per touchpoint."""
         form = next((form for form in self._forms if form.claims(request.headers)), None)
-        intake_request = await (
-            self._native(request, request_body) if form is None else self._in(form, request, request_body)
-        )
-        results = await self._intake.take(intake_request)
-        return native_response.respond(results, request.language, self._retry_after_s, dry_run=intake_request.dry_run)
+        opened = await (self._open(request) if form is None else form.open(request))
+        dry_run = request.header(b"waymark-dry-run").lower() == "true"
+        results = await self._intake.take(opened, dry_run=dry_run)
+        return native_response.respond(results, request.language, self._retry_after_s, dry_run=dry_run)
 
-    async def _native(self, request: HttpRequest, request_body: RequestBody) -> IntakeRequest:
+    async def _open(self, request: HttpRequest) -> IntakeRequest:
+        """Authenticate a native request, by the key in its headers or in its body, and split it into touchpoints."""
         key = presented_key(request.headers)
         source = await request.authenticate(key) if key is not None else None
         _check_media_type(request.headers)
-        envelope = document.open_envelope(await request_body.read(), self._limits)
+        items, write_key = document.open_envelope(await request.body(), self._limits)
         return IntakeRequest(
-            items=envelope.items,
-            source=source if source is not None else await request.authenticate(envelope.write_key),
+            items=items,
+            source=source if source is not None else await request.authenticate(write_key),
             traceparent=request.header(b"traceparent"),
-            dry_run=request.header(_DRY_RUN).lower() == "true",
-            carries_key=envelope.write_key is not None,
-        )
-
-    async def _in(self, form: WireForm, request: HttpRequest, request_body: RequestBody) -> IntakeRequest:
-        source = await request.authenticate(presented_key(request.headers))
-        opened = form.open(request.headers, await request_body.read(), source)
-        return IntakeRequest(
-            items=opened.items,
-            originals=opened.originals,
-            source=source,
-            traceparent=request.header(b"traceparent") or opened.traceparent,
-            dry_run=request.header(_DRY_RUN).lower() == "true",
+            carries_key=write_key is not None,
         )
 
 

@@ -5,7 +5,7 @@ request gets 503 with Retry-After, because a library always resends a whole batc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -13,10 +13,9 @@ from schemas.languages import Language
 from services.ingest.http.exchange import JSON_TYPE, HttpResponse
 from services.ingest.reasons import ItemOutcome, ResponseSummary
 from services.ingest.results import result_view
-from services.ingest.results.item_result import ItemResult
+from services.ingest.results.item_result import ItemResult, MemberRepair
 from services.ingest.results.messages import say
-from services.ingest.results.result_view import MemberNote
-from services.ingest.touchpoint.repair import MemberRepair
+from services.ingest.results.result_view import ItemResultView, MemberNote
 from services.runtime.http.problems import Problem, problem_response
 
 _ENCODER = msgspec.json.Encoder()
@@ -34,16 +33,19 @@ _MEMBERS = {
 """The name in a message, under the default mapping, of a touchpoint's member."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallResult:
-    """The result of the message at `index`; no result means that the mapping ignores the message.
+_WORST_FIRST: Final = (ItemOutcome.UNAVAILABLE, ItemOutcome.REJECTED, ItemOutcome.ACCEPTED, ItemOutcome.DUPLICATE)
 
-    `repairs` are the repairs of the message itself, with the names that the message uses.
+
+class MappedCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A message of a request, and the items that it became; no items means that the mapping ignores the message.
+
+    `original` are its bytes as sent. `repairs` are the repairs of the message itself, with the names that the message
+    uses.
     """
 
-    index: int
-    message_id: str | None
-    result: ItemResult | None
+    message_id: str | None = None
+    original: bytes
+    items: Sequence[bytes | ItemResult]
     repairs: tuple[MemberRepair, ...] = ()
 
 
@@ -83,18 +85,31 @@ class CallsView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warnings: list[CallWarningView] = []
 
 
-def respond(told: Sequence[CallResult], language: Language, retry_after_s: int) -> HttpResponse:
-    """Return the response for the results of these calls."""
-    outcomes = [one.result.outcome if one.result is not None else None for one in told]
+def respond(
+    calls: Sequence[MappedCall], became: Sequence[Sequence[ItemResult]], language: Language, retry_after_s: int
+) -> HttpResponse:
+    """Return the response for these calls and the results of the items of each."""
+    worst = [min(results, key=_badness, default=None) for results in became]
+    outcomes = [result.outcome if result is not None else None for result in worst]
     if ItemOutcome.UNAVAILABLE in outcomes:
         return _unavailable(language, retry_after_s)
+    rejected: list[RejectedCallView] = []
+    warnings: list[CallWarningView] = []
+    for at, (call, result) in enumerate(zip(calls, worst, strict=True)):
+        if result is None:
+            continue
+        view = result_view.view_of(at, result, language, retry_after_s)
+        if result.outcome is ItemOutcome.REJECTED:
+            rejected.append(_rejected(call, view))
+        else:
+            warnings += _warnings(call, view, language)
     body = CallsView(
         success=True,
         accepted=outcomes.count(ItemOutcome.ACCEPTED),
         duplicate=outcomes.count(ItemOutcome.DUPLICATE),
         ignored=outcomes.count(None),
-        rejected=[_rejected(one, one.result, language, retry_after_s) for one in told if _is_rejected(one.result)],
-        warnings=[warned for one in told for warned in _warned(one, language)],
+        rejected=rejected,
+        warnings=warnings,
     )
     encoded = _ENCODER.encode(body)
     headers = (
@@ -105,16 +120,14 @@ def respond(told: Sequence[CallResult], language: Language, retry_after_s: int) 
     return HttpResponse(status=200, body=encoded, headers=headers)
 
 
-def _is_rejected(result: ItemResult | None) -> bool:
-    return result is not None and result.outcome is ItemOutcome.REJECTED
+def _badness(result: ItemResult) -> int:
+    return _WORST_FIRST.index(result.outcome)
 
 
-def _rejected(one: CallResult, result: ItemResult | None, language: Language, retry_after_s: int) -> RejectedCallView:
-    assert result is not None  # noqa: S101  only rejected ones come here
-    view = result_view.view_of(one.index, result, language, retry_after_s)
+def _rejected(call: MappedCall, view: ItemResultView) -> RejectedCallView:
     return RejectedCallView(
-        index=one.index,
-        message_id=one.message_id,
+        index=view.index,
+        message_id=call.message_id,
         code=view.code or "",
         message=view.message or "",
         field=message_path(view.field) if view.field else None,
@@ -122,32 +135,12 @@ def _rejected(one: CallResult, result: ItemResult | None, language: Language, re
     )
 
 
-def _warned(one: CallResult, language: Language) -> list[CallWarningView]:
-    if one.result is None or _is_rejected(one.result):
-        return []
-    repairs = [(note.path, note.how) for note in one.repairs]
-    repairs += [(message_path(note.path), note.how) for note in one.result.repairs]
+def _warnings(call: MappedCall, view: ItemResultView, language: Language) -> list[CallWarningView]:
+    notes = [(note.path, str(note.how), say(note.how, language)) for note in call.repairs]
+    notes += [(message_path(note.path), note.code, note.message) for note in view.warnings]
     return [
-        *(
-            CallWarningView(
-                index=one.index, message_id=one.message_id, code=str(how), message=say(how, language), field=path
-            )
-            for path, how in repairs
-        ),
-        *_left_out(one, one.result, language),
-    ]
-
-
-def _left_out(one: CallResult, result: ItemResult, language: Language) -> list[CallWarningView]:
-    return [
-        CallWarningView(
-            index=one.index,
-            message_id=one.message_id,
-            code=str(dropped.reason),
-            message=say(dropped.reason, language, type=dropped.type),
-            field=message_path(f"customer.{dropped.type}"),
-        )
-        for dropped in result.dropped
+        CallWarningView(index=view.index, message_id=call.message_id, code=code, message=message, field=path)
+        for path, code, message in notes
     ]
 
 

@@ -1,28 +1,26 @@
 """The handler of the addresses that Segment's, RudderStack's and Jitsu's libraries call."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from services.ingest.forms.mapping.faults import MappingFileError
 from services.ingest.forms.segment import batch, call_conversion, calls_response, cors, segment_mapping
-from services.ingest.forms.segment.batch import CallBatch
 from services.ingest.forms.segment.call_conversion import CallSender, NoTouchpointReason
-from services.ingest.forms.segment.calls_response import CallResult
+from services.ingest.forms.segment.calls_response import MappedCall
 from services.ingest.forms.segment.segment_mapping import CallType, SegmentMapping
-from services.ingest.http.exchange import HttpRequest, HttpResponse, RequestBody
+from services.ingest.http.exchange import HttpRequest, HttpResponse
 from services.ingest.http.presented_key import presented_key
 from services.ingest.metrics import IngestMetrics
-from services.ingest.publish.intake import IntakeRequest, TouchpointIntake
-from services.ingest.reasons import ItemOutcome, RequestRefusal, RequestRefusedError, TouchpointRejection
-from services.ingest.results.item_result import ItemResult, reject_unreadable
+from services.ingest.publish.intake import TouchpointIntake
+from services.ingest.publish.intake_request import IntakeRequest
+from services.ingest.reasons import RequestRefusal, RequestRefusedError, TouchpointRejection
+from services.ingest.results.item_result import ItemResult, MemberRepair, reject
 from services.ingest.sources.source import Source, SourceScope
 from services.ingest.sources.source_keys import SourceKeys
 from services.ingest.touchpoint import document, repair
-from services.ingest.touchpoint.document import ItemLimits, UnreadableItem
-from services.ingest.touchpoint.repair import MemberRepair
+from services.ingest.touchpoint.document import ItemLimits
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -31,8 +29,6 @@ DIALECT = "segment"
 
 _MEND_AFTER_S: Final = 60
 """Seconds until a source whose mapping is broken is worth another try: an operator has to come."""
-
-_WORST_FIRST: Final = (ItemOutcome.UNAVAILABLE, ItemOutcome.REJECTED, ItemOutcome.ACCEPTED, ItemOutcome.DUPLICATE)
 
 _JSON = msgspec.json.Encoder()
 
@@ -49,17 +45,6 @@ PATHS: Final[Mapping[str, CallType | None]] = {
 """The call type of each address; None where each message names its own type."""
 
 IMPORT_PATH: Final = "/v1/import"
-
-
-@dataclass(slots=True)
-class _MappedCalls:
-    """The messages of a request, and the touchpoints made of them: `of[i]` is the message that item `i` came from."""
-
-    ids: list[str | None]
-    repairs: list[tuple[MemberRepair, ...]]
-    items: list[bytes | ItemResult]
-    originals: list[bytes]
-    of: list[int]
 
 
 class PostCalls:
@@ -82,55 +67,53 @@ class PostCalls:
         self._retry_after_s = retry_after_s
         self._mappings: dict[str, tuple[object, SegmentMapping]] = {}
 
-    async def answer(self, request: HttpRequest, request_body: RequestBody) -> HttpResponse:
+    async def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer 200 with what became of the calls; raises `RequestRefusedError`."""
         cors.allow_origin(request, self._sources.origins)
         if request.method == "OPTIONS":
             return cors.preflight(request)
         key = presented_key(request.headers)
         source = await request.authenticate(key) if key is not None else None
-        calls = batch.open_calls(await request_body.read(), self._limits)
+        calls = batch.open_calls(await request.body(), self._limits)
         source = source if source is not None else await request.authenticate(calls.write_key)
         cors.check_origin(request, source)
-        mapped = self._map(calls, source, request.path)
-        results = await self._publish(mapped, source, request)
-        return calls_response.respond([*_call_results(mapped, results)], request.language, self._retry_after_s)
-
-    async def _publish(self, mapped: _MappedCalls, source: Source, request: HttpRequest) -> Sequence[ItemResult]:
-        if not mapped.items:
-            return ()
-        intake_request = IntakeRequest(
-            items=mapped.items,
-            originals=mapped.originals,
-            source=source,
-            traceparent=request.header(b"traceparent"),
-            untimed=range(len(mapped.items)),
-            allows_repairs=True,
+        sender = self._sender(source, request.path)
+        by_path = PATHS[request.path] if not calls.is_batch else None
+        mapped = [self._map(message, calls.shared, by_path, sender) for message in calls.messages]
+        items = [item for call in mapped for item in call.items]
+        results = iter(
+            await self._intake.take(
+                IntakeRequest(
+                    items=items,
+                    originals=[call.original for call in mapped for _ in call.items],
+                    source=source,
+                    traceparent=request.header(b"traceparent"),
+                    untimed=range(len(items)),
+                    allows_repairs=True,
+                )
+            )
+            if items
+            else ()
         )
-        return await self._intake.take(intake_request)
+        became = [[next(results) for _ in call.items] for call in mapped]
+        return calls_response.respond(mapped, became, request.language, self._retry_after_s)
 
-    def _map(self, calls: CallBatch, source: Source, path: str) -> _MappedCalls:
-        sender = self._sender(source, path)
-        mapped = _MappedCalls([], [], [], [], [])
-        for at, original in enumerate(calls.messages):
-            found, repairs = self._read(original)
-            mapped.repairs.append(repairs)
-            if isinstance(found, UnreadableItem):
-                mapped.ids.append(None)
-                made: Sequence[bytes | ItemResult] = (reject_unreadable(found),)
-            else:
-                whole = batch.with_batch_members(found, calls.shared)
-                mapped.ids.append(call_conversion.message_id(whole))
-                made = self._made(whole, PATHS[path] if not calls.is_batch else None, sender)
-            mapped.items += made
-            mapped.originals += [document.without_key(original)] * len(made)
-            mapped.of += [at] * len(made)
-        return mapped
+    def _map(self, original: bytes, shared: dict[str, Any], by_path: CallType | None, sender: CallSender) -> MappedCall:
+        found, repairs = self._read(original)
+        if isinstance(found, ItemResult):
+            return MappedCall(original=document.without_key(original), items=(found,), repairs=repairs)
+        whole = batch.with_batch_members(found, shared)
+        return MappedCall(
+            message_id=call_conversion.message_id(whole),
+            original=document.without_key(original),
+            items=self._made(whole, by_path, sender),
+            repairs=repairs,
+        )
 
-    def _read(self, original: bytes) -> tuple[dict[str, Any] | UnreadableItem, tuple[MemberRepair, ...]]:
+    def _read(self, original: bytes) -> tuple[dict[str, Any] | ItemResult, tuple[MemberRepair, ...]]:
         """Return a message, repaired if it has content that cannot be kept: its sender does not read the response."""
         found = document.read_item(original, self._limits)
-        repairs = repair.read_leniently(original, self._limits) if isinstance(found, UnreadableItem) else None
+        repairs = repair.read_leniently(original, self._limits) if isinstance(found, ItemResult) else None
         return repairs if repairs is not None else (found, ())
 
     def _made(
@@ -141,14 +124,8 @@ class PostCalls:
             self._metrics.ignored.labels(DIALECT).inc()
             return ()
         if isinstance(made, NoTouchpointReason):
-            return (
-                ItemResult(
-                    outcome=ItemOutcome.REJECTED,
-                    id=call_conversion.message_id(whole),
-                    reason=TouchpointRejection.UNKNOWN_CALL,
-                    field="type",
-                ),
-            )
+            id_ = call_conversion.message_id(whole)
+            return (reject(TouchpointRejection.UNKNOWN_CALL, id_=id_, field="type"),)
         return [_JSON.encode(touchpoint) for touchpoint in made]
 
     def _sender(self, source: Source, path: str) -> CallSender:
@@ -179,13 +156,3 @@ class PostCalls:
             ) from None
         self._mappings[source.name] = (document, read)
         return read
-
-
-def _call_results(mapped: _MappedCalls, results: Sequence[ItemResult]) -> Iterator[CallResult]:
-    by_message: dict[int, list[ItemResult]] = {}
-    for at, result in zip(mapped.of, results, strict=True):
-        by_message.setdefault(at, []).append(result)
-    for at, message_id in enumerate(mapped.ids):
-        found = by_message.get(at)
-        worst = min(found, key=lambda result: _WORST_FIRST.index(result.outcome)) if found else None
-        yield CallResult(index=at, message_id=message_id, result=worst, repairs=mapped.repairs[at])

@@ -17,11 +17,12 @@ from services.ingest.forms.webhooks.delivery import InboundDelivery, MalformedDe
 from services.ingest.forms.webhooks.mapping.compiler import VendorAnswer
 from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryContext, MappedDelivery, TooManyEventsError
 from services.ingest.forms.webhooks.signatures import SignatureFinding, is_allowed, verify
-from services.ingest.http.exchange import HttpRequest, HttpResponse, RequestBody
+from services.ingest.http.exchange import HttpRequest, HttpResponse
 from services.ingest.metrics import IngestMetrics
-from services.ingest.publish.intake import IntakeRequest, TouchpointIntake
+from services.ingest.publish.intake import TouchpointIntake
+from services.ingest.publish.intake_request import IntakeRequest
 from services.ingest.reasons import ItemOutcome, RequestRefusal, RequestRefusedError, TouchpointRejection
-from services.ingest.results.item_result import ItemResult
+from services.ingest.results.item_result import ItemResult, reject
 from services.runtime.clock import Clock
 from services.runtime.telemetry.logs import get_logger
 
@@ -84,12 +85,12 @@ class PostWebhook:
         self._clock = clock
         self._limits = limits
 
-    async def answer(self, request: HttpRequest, request_body: RequestBody) -> HttpResponse:
+    async def answer(self, request: HttpRequest) -> HttpResponse:
         """Verify, map and publish one delivery, and answer it."""
         binding = self._binding(request)
         system = binding.mapper.system.name
         try:
-            reply, became = await self._deliver(binding, request, request_body)
+            reply, became = await self._deliver(binding, request)
         except RequestRefusedError:
             self._metrics.webhooks.labels(system, InboundOutcome.REFUSED).inc()
             raise
@@ -109,11 +110,9 @@ class PostWebhook:
             raise RequestRefusedError(RequestRefusal.ADDRESS_NOT_ALLOWED)
         return found
 
-    async def _deliver(
-        self, binding: WebhookBinding, request: HttpRequest, request_body: RequestBody
-    ) -> tuple[HttpResponse, InboundOutcome]:
+    async def _deliver(self, binding: WebhookBinding, request: HttpRequest) -> tuple[HttpResponse, InboundOutcome]:
         now = self._clock.now()
-        delivery = _delivery(binding, request, await request_body.read())
+        delivery = _delivery(binding, request, await request.body())
         facts = DeliveryContext(received_at=now, options=binding.options)
         handshake = binding.mapper.handshake(delivery, facts, proven=False)
         if handshake is None:
@@ -188,9 +187,11 @@ def _intake_request(
     binding: WebhookBinding, delivery: InboundDelivery, opened: MappedDelivery | None, trace: str
 ) -> IntakeRequest:
     if opened is None:
-        refused = ItemResult(outcome=ItemOutcome.REJECTED, reason=TouchpointRejection.NOT_OF_SYSTEM)
         return IntakeRequest(
-            items=(refused,), originals=(keepable_body(delivery),), source=binding.source, traceparent=trace
+            items=(reject(TouchpointRejection.NOT_OF_SYSTEM),),
+            originals=(keepable_body(delivery),),
+            source=binding.source,
+            traceparent=trace,
         )
     return IntakeRequest(
         items=[msgspec.json.encode(mapped.document) for mapped in opened.mapped],
