@@ -81,7 +81,17 @@ class TouchpointIntake:
         """
         self.rates.take_touchpoints(request.source, len(request.items))
         trace = records.traceparent(request.traceparent, new_trace_id)
-        plan = await self._plan(request, trace)
+        plan = _Plan()
+        decided_bytes = 0
+        for item in request.items:
+            if isinstance(item, ItemResult):  # its wire form rejected it
+                plan.results.append(item)
+                continue
+            plan.results.append(self._decide(request, plan, item, trace))
+            decided_bytes += len(item)
+            if decided_bytes > _PAUSE_EVERY_BYTES:
+                decided_bytes = 0
+                await asyncio.sleep(0)
         if dry_run:
             return plan.results
         rejected = self.dead_letters.keepable(request, plan.results)
@@ -94,33 +104,15 @@ class TouchpointIntake:
         self.logbook.record_results(request.source.name, self.clock.now(), plan.results, plan.records, rejected)
         return plan.results
 
-    async def _plan(self, request: IntakeRequest, trace: str) -> _Plan:
-        """Decide about each item, and pause between them so that a long request holds up no short one."""
-        plan = _Plan()
-        decided_bytes = 0
-        for at, item in enumerate(request.items):
-            if isinstance(item, ItemResult):
-                plan.results.append(item)
-                continue
-            accepted, result = self._decide(request, at, item)
-            if accepted is not None:
-                result = self._schedule(request, plan, accepted, result, item, trace)
-            plan.results.append(result)
-            decided_bytes += len(item)
-            if decided_bytes > _PAUSE_EVERY_BYTES:
-                decided_bytes = 0
-                await asyncio.sleep(0)
-        return plan
-
-    def _decide(self, request: IntakeRequest, at: int, item: bytes) -> tuple[AcceptedTouchpoint | None, ItemResult]:
-        """Return the touchpoint that an item is, if it is accepted, and its result."""
+    def _decide(self, request: IntakeRequest, plan: _Plan, item: bytes, trace: str) -> ItemResult:
+        """Return the result that the next item of `plan` will have, and schedule its record if it is accepted."""
         found = document.read_item(item, self.limits)
         if isinstance(found, ItemResult):
-            return None, found
+            return found
         if request.carries_key:
             found.pop("writeKey", None)
         source, now = request.source, self.clock.now()
-        undated = at in request.untimed and "occurred_at" not in found
+        undated = len(plan.results) in request.untimed and "occurred_at" not in found
         if undated:
             found["occurred_at"] = now.isoformat()
         composed = normalisation.is_composed(item)
@@ -129,14 +121,15 @@ class TouchpointIntake:
         if isinstance(read, ItemResult) and request.allows_repairs:
             read, repairs = repair.read_again(found, read, source.defaults, composed=composed)
         if isinstance(read, ItemResult):
-            return None, read
+            return read
         timed = self._time(read, source, now, undated=undated)
         decided = acceptance.accept(read, source, timed, now, self.rules)
         if isinstance(decided, AcceptedTouchpoint):
             decided = self.screen.screen(decided)
         if isinstance(decided, ItemResult):
-            return None, decided
-        return decided, ItemResult(outcome=ItemOutcome.ACCEPTED, id=read.id, dropped=decided.dropped, repairs=repairs)
+            return decided
+        result = ItemResult(outcome=ItemOutcome.ACCEPTED, id=read.id, dropped=decided.dropped, repairs=repairs)
+        return self._schedule(request, plan, decided, result, item, trace)
 
     def _time(self, posted: PostedTouchpoint, source: Source, now: datetime, *, undated: bool) -> TouchpointTime:
         """Return when a touchpoint happened, by what is known of the clock that it was dated by."""

@@ -57,7 +57,7 @@ def test_another_path_finds_none(path: str) -> None:
 async def test_a_raw_route_that_fails_is_answered_and_counted_like_all_others(
     bench: IngestBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fails(*_ignored: object) -> None:
+    async def fails(*_ignored: object, **_too: object) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(bench.service.intake, "take", fails)
