@@ -4,7 +4,7 @@ No value stands in two of the lists, so a code means one thing. The sentences fo
 `services.ingest.results.messages`.
 
 The module also defines `RequestRefusedError`, which refuses a whole request. A rejected touchpoint is not an exception
-but a value (`acceptance.RejectedTouchpoint`); a failed publication is the runtime's.
+but a value (`results.item_result.ItemResult`); a failed publication is the runtime's.
 """
 
 from collections.abc import Mapping
