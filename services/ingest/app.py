@@ -161,28 +161,7 @@ class IngestProcess:
         self.suppressions = Suppressions(self.metrics, secret, refresh_s=settings.keys_refresh_s)
         limits = _item_limits(settings)
         screen = _screen(settings, files.policy, self.suppressions)
-        self.intake = TouchpointIntake(
-            publisher=publisher,
-            dead_letters=DeadLetterWriter(
-                publisher=publisher,
-                screen=screen,
-                metrics=self.metrics,
-                clock=clock,
-                new_id=fresh_id,
-                replica=self.inspector.replica,
-                timeout_s=settings.dead_letter_timeout_s,
-            ),
-            limits=limits,
-            rules=_acceptance_rules(settings),
-            key_secret=settings.key_secret.get_secret_value().encode(),
-            rates=rates,
-            clocks=DeviceClocks(_timing_rules(settings)),
-            screen=screen,
-            duplicates=DuplicateMemory(settings.remembered_ids),
-            logbook=self.inspector.logbook,
-            metrics=self.metrics,
-            clock=clock,
-        )
+        self.intake = self._intake(settings, publisher, rates, screen, clock, fresh_id)
         self._admission = _admission(settings, self.metrics)
         self._body = _body_limits(settings)
         where = binding_context(settings, files.systems)
@@ -194,6 +173,38 @@ class IngestProcess:
         self._segment = PostCalls(self.sources, self.intake, self.metrics, limits, settings.retry_after_s)
         self._touchpoints = PostTouchpoints(
             self.intake, limits, settings.retry_after_s, forms=(CloudEventsForm(limits),)
+        )
+
+    def _intake(
+        self,
+        settings: IngestSettings,
+        publisher: RecordPublisher,
+        rates: RateLimiter,
+        screen: PrivacyScreen,
+        clock: Clock,
+        fresh_id: Callable[[], UUID],
+    ) -> TouchpointIntake:
+        return TouchpointIntake(
+            publisher=publisher,
+            dead_letters=DeadLetterWriter(
+                publisher=publisher,
+                screen=screen,
+                metrics=self.metrics,
+                clock=clock,
+                new_id=fresh_id,
+                replica=self.inspector.replica,
+                timeout_s=settings.dead_letter_timeout_s,
+            ),
+            limits=_item_limits(settings),
+            rules=_acceptance_rules(settings),
+            key_secret=settings.key_secret.get_secret_value().encode(),
+            rates=rates,
+            clocks=DeviceClocks(_timing_rules(settings)),
+            screen=screen,
+            duplicates=DuplicateMemory(settings.remembered_ids),
+            logbook=self.inspector.logbook,
+            metrics=self.metrics,
+            clock=clock,
         )
 
     def health(self, *ready: Any) -> HealthChecks:
