@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.command import run_waymark
 from tests.waiting import until_sync
 
 LINES = 2_600
@@ -281,11 +282,8 @@ def test_beside_a_running_stack_no_key_is_needed(tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()
         up = {"pid": os.getpid(), "ingest": url, "keys": {"source": KEY}}
         (tmp_path / "data" / "up.json").write_text(json.dumps(up))
-        environment = {**os.environ, "WAYMARK_DATA_DIR": str(tmp_path / "data"), "LANG": "C.UTF-8"}
-        for name in ("WAYMARK_KEY_SOURCE", "WAYMARK_URL_INGEST"):
-            environment.pop(name, None)
-        command = [sys.executable, "-m", "waymark.cli", "import", str(path), "-m", str(mapping), "--json"]
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        environ = {"WAYMARK_DATA_DIR": str(tmp_path / "data"), "LANG": "C.UTF-8"}
+        ended = run_waymark("import", str(path), "-m", str(mapping), "--json", environ=environ)
     assert json.loads(ended.stdout)["accepted"] == 6, ended.stderr
 
 
@@ -317,16 +315,14 @@ def test_a_host_that_does_not_answer_is_named_within_seconds(file: Path) -> None
 
 def test_send_says_soon_that_a_host_does_not_answer(tmp_path: Path) -> None:
     with silent_host() as url:
-        environment = {
-            **os.environ,
+        environ = {
             "WAYMARK_URL_INGEST": url,
             "WAYMARK_KEY_SOURCE": KEY,
             "WAYMARK_DATA_DIR": str(tmp_path),
             "LANG": "C.UTF-8",
         }
-        command = [sys.executable, "-m", "waymark.cli", "send", "-k", "call_started", "-c", "phone=010-0000-8841"]
         began = time.monotonic()
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        ended = run_waymark("send", "-k", "call_started", "-c", "phone=010-0000-8841", environ=environ)
     assert ended.returncode == 1
     assert time.monotonic() - began < 25  # a call that is not answered, and the start of a process
     assert f"ingest at {url} does not answer (ConnectTimeout)" in ended.stderr

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from services.runtime.kafka.topics import ensure_topics
 from services.runtime.settings import CommonSettings
 from tests.fixtures.alerts_service import client_of
 from tests.fixtures.authority import Authority
+from tests.fixtures.command import WAYMARK, run_waymark
 from tests.fixtures.ingest import IngestServer, a_touchpoint, make_key
 from tests.fixtures.secured_kafka import PASSWORD, SecuredKafka, secured_kafka
 from tests.waiting import until
@@ -28,7 +28,6 @@ from waymark.topics.declared_topics import declared
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
-WAYMARK = Path(sys.executable).with_name("waymark")
 SOON_S = 15.0
 """A refused start is over after a second or two; a loaded machine needs longer to load Python."""
 
@@ -127,8 +126,7 @@ def start(processes: ExitStack, name: str, secured: SecuredKafka, database: str,
 
 
 def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    whole = {"PATH": os.environ["PATH"], "WAYMARK_DATA_DIR": "/nowhere", **environ}
-    return subprocess.run([WAYMARK, *arguments], env=whole, capture_output=True, text=True, timeout=60, check=False)
+    return run_waymark(*arguments, environ={"WAYMARK_DATA_DIR": "/nowhere", **environ})
 
 
 def wrong(secured: SecuredKafka, stranger: Authority) -> list[tuple[dict[str, str], str, str]]:

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +25,7 @@ from services.runtime.postgres.pools import (
 )
 from services.runtime.settings import CommonSettings, SettingsError
 from tests.fixtures.authority import Authority
+from tests.fixtures.command import run_waymark
 from tests.fixtures.pgbouncer import PgBouncer
 from tests.waiting import until
 from waymark.launchers.postgres import PostgresServer
@@ -34,7 +33,6 @@ from waymark.migrations.migrate import migrate
 
 pytestmark = pytest.mark.pgbouncer
 
-WAYMARK = Path(sys.executable).with_name("waymark")
 STATEMENT_S = 30.0
 DROPPED = "jit, statement_timeout, lock_timeout, idle_in_transaction_session_timeout, tcp_keepalives_idle, " + (
     "tcp_keepalives_interval, tcp_keepalives_count"
@@ -208,8 +206,8 @@ def findings(environ: dict[str, str]) -> dict[str, str]:
 
 
 def run(*arguments: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    whole = {"PATH": os.environ["PATH"], "WAYMARK_DATA_DIR": "/nowhere", "WAYMARK_KAFKA": "127.0.0.1:1", **environ}
-    return subprocess.run([WAYMARK, *arguments], env=whole, capture_output=True, text=True, timeout=60, check=False)
+    whole = {"WAYMARK_DATA_DIR": "/nowhere", "WAYMARK_KAFKA": "127.0.0.1:1", **environ}
+    return run_waymark(*arguments, environ=whole)
 
 
 async def test_a_pooler_is_believed_by_its_certificate_as_a_server_is(server: PostgresServer, tmp_path: Path) -> None:

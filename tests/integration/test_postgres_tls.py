@@ -3,9 +3,7 @@
 By both drivers, the services' and the commands', and by the real processes.
 """
 
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from services.runtime.postgres.pools import acquire, close_pool, create_pool, pi
 from services.runtime.process.startup import DependencyUnavailableError, open_postgres
 from services.runtime.settings import SettingsError
 from tests.fixtures.authority import Authority
+from tests.fixtures.command import run_waymark
 from tests.fixtures.tls_postgres import NAME, PASSWORD, TlsPostgres
 from waymark.console import CommandError
 from waymark.database import open_transaction
@@ -24,7 +23,6 @@ from waymark.migrations.migrate import migrate
 
 pytestmark = pytest.mark.tls
 
-WAYMARK = Path(sys.executable).with_name("waymark")
 SERVICES = ("ingest", "journey", "journey-api", "alerts")
 
 
@@ -188,10 +186,10 @@ async def test_a_server_that_is_away_is_no_wrong_setting(ground: Ground) -> None
 
 
 def run(*arguments: str, url: str) -> subprocess.CompletedProcess[str]:
-    environ = {"PATH": os.environ["PATH"], "WAYMARK_DATA_DIR": "/nowhere", "WAYMARK_POSTGRES": url}
+    environ = {"WAYMARK_DATA_DIR": "/nowhere", "WAYMARK_POSTGRES": url}
     environ |= {f"WAYMARK_{name}_PORT": "0" for name in ("INGEST", "JOURNEY", "JOURNEY_API", "ALERTS")}
     environ["WAYMARK_KAFKA"] = f"127.0.0.1:{free_port()}"
-    return subprocess.run([WAYMARK, *arguments], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    return run_waymark(*arguments, environ=environ)
 
 
 @pytest.mark.parametrize("arguments", [*(("serve", name) for name in SERVICES), ("migrate",), ("keys", "list")])

@@ -1,9 +1,7 @@
 """Dead letters against ingest and a broker: refused, mended, tried, sent again, once."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import psycopg
 import pytest
 
 from services.runtime.clock import new_id
+from tests.fixtures.command import run_waymark
 from tests.fixtures.ingest import IngestServer, a_touchpoint, ends, make_topics, read_back
 from waymark.database import open_transaction
 from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
@@ -64,15 +63,13 @@ class Operator:
     def waymark(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the command."""
         environ = {
-            "PATH": os.environ["PATH"],
             "LANG": "en_US.UTF-8",
             "WAYMARK_KAFKA": self.broker,
             "WAYMARK_KAFKA_IDEMPOTENCE": "false",
             "WAYMARK_POSTGRES": self.database,
             "WAYMARK_URL_INGEST": self.address,
         }
-        command = [str(Path(sys.executable).with_name("waymark")), *words]
-        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=100)
+        return run_waymark(*words, environ=environ, within=100.0)
 
     def key_labels(self) -> list[str]:
         """The labels of the source's keys."""
@@ -178,7 +175,6 @@ async def test_the_command_says_what_cannot_go_back_and_why(operator: Operator) 
 
 @pytest.mark.parametrize("words", [("--since", "yesterday"), ("--until", "2026-11-22T09:00:00"), ("--rate", "0")])
 def test_a_selection_that_makes_no_sense_is_wrong_usage(words: tuple[str, ...]) -> None:
-    command = [str(Path(sys.executable).with_name("waymark")), "dlq", "requeue", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    done = run_waymark("dlq", "requeue", *words, environ={})
 
     assert done.returncode == 2

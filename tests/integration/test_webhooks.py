@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import os
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from services.ingest.forms.webhooks.mapping.system_files import shipped
 from services.ingest.forms.webhooks.signatures import SignatureFinding, verify
 from services.runtime.credentials.sealing import SecretSealer
 from services.runtime.postgres.pools import close_pool, create_pool
+from tests.fixtures.command import run_waymark
 from tests.fixtures.ingest import IngestServer, ends, make_topics, read_back
 from tests.unit.ingest.webhooks.test_signatures import VECTORS, delivery_of
 from tests.waiting import until
@@ -128,11 +127,7 @@ async def test_the_set_up_of_another_dialect_is_left_alone(database: str) -> Non
 
 
 def command(database: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    environment = {"PATH": os.environ["PATH"], "WAYMARK_POSTGRES": database, "WAYMARK_INGEST_SECRET_KEYS": MASTER}
-    program = Path(sys.executable).with_name("waymark")
-    return subprocess.run(
-        [program, "sources", *words], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return run_waymark("sources", *words, environ={"WAYMARK_POSTGRES": database, "WAYMARK_INGEST_SECRET_KEYS": MASTER})
 
 
 def post(process: IngestServer, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:

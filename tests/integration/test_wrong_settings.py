@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.command import run_waymark
 from tests.fixtures.free_ports import free_block
 from tests.fixtures.secured_kafka import PASSWORD
 from waymark.launchers.child_process import free_port
 
-WAYMARK = Path(sys.executable).with_name("waymark")
 PROCESSES = {"ingest": "INGEST", "journey": "JOURNEY", "journey-api": "JOURNEY_API", "alerts": "ALERTS"}
 RULES = """\
 extends: default
@@ -35,10 +35,8 @@ rules:
 
 def started(process: str, **environ: str) -> subprocess.CompletedProcess[str]:
     ports = {f"WAYMARK_{name}_PORT": "0" for name in PROCESSES.values()}
-    whole = {"PATH": os.environ["PATH"], "WAYMARK_KAFKA": f"127.0.0.1:{free_port()}", **ports, **environ}
-    return subprocess.run(
-        [WAYMARK, "serve", process], env=whole, capture_output=True, text=True, timeout=30, check=False
-    )
+    whole = {"WAYMARK_KAFKA": f"127.0.0.1:{free_port()}", **ports, **environ}
+    return run_waymark("serve", process, environ=whole, within=30.0)
 
 
 def refused(process: str, variable: str, **environ: str) -> str:
@@ -94,8 +92,8 @@ def test_a_rules_file_with_mistakes_is_refused_with_every_mistake_and_its_line(t
 def test_doctor_names_the_mistakes_of_a_rules_file_too(tmp_path: Path, database: str) -> None:
     rules = tmp_path / "rules.yaml"
     rules.write_text(RULES, encoding="utf-8")
-    environ = {"PATH": os.environ["PATH"], "WAYMARK_POSTGRES": database, "WAYMARK_JOURNEY_RULES": str(rules)}
-    ended = subprocess.run([WAYMARK, "doctor"], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    environ = {"WAYMARK_POSTGRES": database, "WAYMARK_JOURNEY_RULES": str(rules)}
+    ended = run_waymark("doctor", environ=environ)
 
     assert ended.returncode == 1
     assert "(line 4)" in ended.stdout
@@ -138,10 +136,7 @@ def test_up_and_migrate_refuse_what_postgres_refuses_in_one_line_too(database: s
     credentials, _, place = database.rpartition("@")
     wrong = f"{credentials.rpartition(':')[0]}:wrong-word@{place}"
     for command in (("up", "--port-base", str(free_block())), ("migrate",)):
-        environ = {"PATH": os.environ["PATH"], "WAYMARK_POSTGRES": wrong, "WAYMARK_DATA_DIR": str(tmp_path / "data")}
-        ended = subprocess.run(
-            [WAYMARK, *command], env=environ, capture_output=True, text=True, timeout=60, check=False
-        )
+        ended = run_waymark(*command, environ={"WAYMARK_POSTGRES": wrong, "WAYMARK_DATA_DIR": str(tmp_path / "data")})
         assert ended.returncode == 2, ended.stderr
         assert "WAYMARK_POSTGRES: PostgreSQL refuses this user with this password" in ended.stderr
         assert "Traceback" not in ended.stderr
@@ -228,10 +223,7 @@ def tried(arguments: tuple[str, ...], environ: dict[str, str]) -> subprocess.Com
 
 
 def test_doctor_says_of_a_setting_that_several_processes_refuse_once_what_is_wrong() -> None:
-    environ = {"PATH": os.environ["PATH"], "WAYMARK_POSTGRES": RAW, "WAYMARK_DATA_DIR": "/nowhere"}
-    ended = subprocess.run(
-        [WAYMARK, "doctor", "--json"], env=environ, capture_output=True, text=True, timeout=60, check=False
-    )
+    ended = run_waymark("doctor", "--json", environ={"WAYMARK_POSTGRES": RAW, "WAYMARK_DATA_DIR": "/nowhere"})
     settings = next(one for one in json.loads(ended.stdout)["findings"] if one["name"] == "settings")
 
     assert settings["detail"].count("WAYMARK_POSTGRES: ") == 1

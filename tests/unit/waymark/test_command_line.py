@@ -1,18 +1,14 @@
-import os
 import subprocess
 import sys
 
 import pytest
 
+from tests.fixtures.command import run_waymark
+
 
 def waymark(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command, from beginning to end."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("WAYMARK_")}
-    clean |= {"LANG": "C.UTF-8", "LC_ALL": "", "COLUMNS": "100", "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "waymark.cli", *words]
-    return subprocess.run(
-        command, env={**clean, **environment}, capture_output=True, text=True, timeout=60, check=False
-    )
+    return run_waymark(*words, environ={"LANG": "C.UTF-8", "COLUMNS": "100", "NO_COLOR": "1", **environment})
 
 
 @pytest.mark.parametrize("command", ["up", "send", "import", "doctor", "dlq", "keys", "migrate", "topics", "serve"])
