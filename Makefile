@@ -9,6 +9,10 @@ SHARE  := -n auto --maxprocesses 4 --dist worksteal  # a process a core, each wi
 SLOWEST := --durations=10 --durations-min=1  # seconds; printed before the closing line
 
 .DEFAULT_GOAL := help
+
+# A suite starts hundreds of processes: where nothing compiled is kept, each compiles every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels check fmt bench mutate lock env-example dashboards metrics-page clean
 
 help:  ## print this

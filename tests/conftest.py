@@ -1,17 +1,16 @@
-"""What every test may ask for comes from `tests/fixtures`, a module a subject; `tests/README.md` lists it."""
+"""What every test may ask for comes from `tests/fixtures`, a module a subject; `tests/README.md` lists it.
+
+Only what is quickly imported stands here: a unit test should not load the services for fixtures that it does not use.
+"""
 
 import signal
 
 pytest_plugins = (
-    "tests.fixtures.alerts_service",
     "tests.fixtures.clock",
-    "tests.fixtures.ingest",
-    "tests.fixtures.journey_api",
     "tests.fixtures.kafka",
     "tests.fixtures.logging_state",
     "tests.fixtures.postgres",
     "tests.fixtures.shared_data",
-    "tests.fixtures.waymark_up",
 )
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

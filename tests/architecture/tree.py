@@ -1,6 +1,7 @@
 """The files that the house rules look at, and what every rule has to read: modules, texts, the words in them."""
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,11 +24,13 @@ def modules(*folders: str, root: Path = ROOT) -> Iterator[Path]:
 
 def texts(root: Path = ROOT) -> Iterator[Path]:
     """Yield every file that a person reads: code, documents, configuration; not the lock, not vendored assets."""
-    for path in sorted(root.rglob("*")):
-        parts = path.relative_to(root).parts
-        if _is_skipped(parts) or _is_hidden_folder(parts) or any(part.endswith(".egg-info") for part in parts):
-            continue
-        if path.is_file() and (path.suffix in _TEXT or path.name in _TEXT_NAMES or path.suffix == ".Dockerfile"):
+    found = []
+    for folder, below, names in os.walk(root):
+        # What is skipped is not entered: an environment has more files than the repository.
+        below[:] = [name for name in below if _is_read((Path(folder) / name).relative_to(root).parts)]
+        found += [Path(folder) / name for name in names]
+    for path in sorted(found):
+        if path.suffix in _TEXT or path.name in _TEXT_NAMES or path.suffix == ".Dockerfile":
             yield path
 
 
@@ -46,5 +49,8 @@ def _is_skipped(parts: tuple[str, ...]) -> bool:
     return bool(_SKIPPED & set(parts)) or parts[:2] == _MEASURED
 
 
-def _is_hidden_folder(parts: tuple[str, ...]) -> bool:
-    return any(part.startswith(".") and part != ".ci" for part in parts[:-1]) or parts[0] in {"var", "build", "dist"}
+def _is_read(parts: tuple[str, ...]) -> bool:
+    """Whether people read what is in a folder."""
+    hidden = parts[-1].startswith(".") and parts[-1] != ".ci"
+    made = parts[0] in {"var", "build", "dist"} or parts[-1].endswith(".egg-info")
+    return not (hidden or made or _is_skipped(parts))
