@@ -136,8 +136,12 @@ def _too_few(keyword: str, node: _Node) -> tuple[str, str]:
 
 
 def _range(_: str, node: _Node) -> tuple[str, str]:
-    low, high = node.get("minimum", "-∞"), node.get("maximum", "∞")
-    return f"Send a number from {low} to {high}.", f"{low}에서 {high} 사이의 숫자를 보내 주세요."
+    low = node.get("minimum", node.get("exclusiveMinimum", "-∞"))
+    high = node.get("maximum", node.get("exclusiveMaximum", "∞"))
+    outside = [str(node[name]) for name in ("exclusiveMinimum", "exclusiveMaximum") if name in node]
+    english = f"Send a number from {low} to {high}" + (f", but not {' or '.join(outside)}." if outside else ".")
+    korean = f"{low}에서 {high} 사이의 숫자를 보내 주세요" + (f"({', '.join(outside)} 제외)." if outside else ".")
+    return english, korean
 
 
 def _not_allowed(_: str, node: _Node) -> tuple[str, str]:

@@ -118,8 +118,7 @@ def _fields(members: Sequence[Fact], everything: Sequence[Fact]) -> Json:
 
 def find(rule: Json, who: Customer) -> dict[str, tuple[Key, ...]]:
     """The frictions of a rule, as a rules file has it: evidence by id."""
-    by_shape = {"count": _count, "sequence": _sequence, "threshold": _threshold, "absence": _absence}
-    said = sorted(by_shape[rule["shape"]](rule, who), key=lambda one: one.anchor.order)
+    said = sorted(BY_SHAPE[rule["shape"]](rule, who), key=lambda one: one.anchor.order)
     found: dict[str, tuple[Key, ...]] = {}
     for one in _restrained(rule, said):
         name = _id(rule, one.anchor)
@@ -277,6 +276,15 @@ def _due(rule: Json, arming: Unit) -> int | None:
     if promised is None or microseconds(promised) < arming.at:
         return None
     return microseconds(promised) + duration(rule.get("grace", "0s"))
+
+
+BY_SHAPE: Final[dict[str, Callable[[Json, Customer], Iterable[Said]]]] = {
+    "count": _count,
+    "sequence": _sequence,
+    "threshold": _threshold,
+    "absence": _absence,
+}
+"""What each shape says of a customer."""
 
 
 def _picked(rule: Json, who: Customer) -> list[Unit]:

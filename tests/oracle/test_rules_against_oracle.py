@@ -22,7 +22,7 @@ from tests.oracle.dense import stories
 from tests.oracle.facts import fact
 from tests.oracle.journeys import journeys
 from tests.oracle.rule_making import a_rule
-from tests.oracle.rule_shapes import Customer, customer, find
+from tests.oracle.rule_shapes import BY_SHAPE, Customer, customer, find
 
 Json = dict[str, Any]
 
@@ -66,4 +66,4 @@ def test_any_rule_finds_what_its_definition_says(round_: int) -> None:
             definition = find(rule, who)
             assert engine.get(rule["id"], {}) == definition, (rule, documents)
             fires[rule["shape"]] += len(definition)
-    assert min(fires[shape] for shape in ("count", "sequence", "threshold", "absence")) > 10, fires
+    assert min(fires[shape] for shape in BY_SHAPE) > 10, fires

@@ -3,9 +3,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from schemas import validation
+from schemas.field_errors import to_field_errors
 from schemas.validation import ErrorCode
 
 LEAST: dict[str, Any] = {
@@ -146,6 +148,22 @@ def test_the_published_form_asks_for_more() -> None:
         ("customer.cookie", ErrorCode.TYPE),
         ("occurred_at", ErrorCode.FORMAT),
     }
+
+
+@pytest.mark.parametrize(
+    ("bounds", "fix"),
+    [
+        ({"minimum": 1}, "from 1 to ∞."),
+        ({"maximum": 9}, "from -∞ to 9."),
+        ({"exclusiveMinimum": 0, "maximum": 9}, "from 0 to 9, but not 0."),
+        ({"exclusiveMinimum": 0, "exclusiveMaximum": 9}, "from 0 to 9, but not 0 or 9."),
+    ],
+)
+def test_a_range_says_where_it_ends_and_whether_the_end_is_in_it(bounds: dict[str, Any], fix: str) -> None:
+    [violation] = jsonschema_rs.validator_for(bounds).iter_errors(-1 if bounds != {"maximum": 9} else 10)
+    [error] = to_field_errors(violation, bounds, "")
+    assert (error.code, error.message) == (ErrorCode.RANGE, f"Send a number {fix}")
+    assert [bound for bound in bounds.values() if str(bound) not in error.message_ko] == []
 
 
 @pytest.mark.parametrize("name", ["touchpoint", "touchpoint.v2", "touchpoint.v1#nothing", "../pyproject"])

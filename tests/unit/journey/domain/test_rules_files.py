@@ -83,8 +83,6 @@ def test_every_example_for_analysts_works(text: str) -> None:
     assert rules_file.read(text, name="docs/rules.md").rules
 
 
-def test_the_document_for_analysts_lists_every_shipped_rule_and_every_member() -> None:
+def test_the_document_for_analysts_lists_every_shipped_rule() -> None:
     for rule in rules_file.load().rules:
         assert f"| `{rule.id}` |" in DOCUMENT
-        for member in rule.__struct_fields__:
-            assert f"`{member}`" in DOCUMENT
