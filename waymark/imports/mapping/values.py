@@ -144,8 +144,13 @@ def _text(name: str) -> ColumnReader:
 
 def _template(text: str) -> ColumnReader:
     """`{column}` stands for the column, `{{` for a brace. With all its columns empty, the field is left out."""
-    template = compile_template(text, lambda name: _text(plain(name)).read, needs_all=False)
-    return ColumnReader(read=template.fill, columns=frozenset(map(plain, template.paths)))
+    columns: set[str] = set()
+
+    def find(name: str) -> Reader[Row]:
+        columns.add(plain(name))
+        return _text(plain(name)).read
+
+    return ColumnReader(read=compile_template(text, find, needs_all=False), columns=frozenset(columns))
 
 
 def _constant(text: str, at: At) -> ColumnReader:

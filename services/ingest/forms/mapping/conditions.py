@@ -7,6 +7,7 @@ case does matter, blanks around a cell do not, and true is also what a person of
 import hmac
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from services.ingest.forms.mapping.definitions import EventCondition, Scalar, Wanted, When
 from services.ingest.forms.mapping.faults import MappingRuleError
@@ -61,8 +62,8 @@ def _condition(get: Reader[Context], wanted: EventCondition, find: PathCompiler[
     compared = [
         compare(get, find(other))
         for other, compare in (
-            (wanted.same_as, _same),
-            (wanted.differs_from, _different),
+            (wanted.same_as, partial(_compared, same=True)),
+            (wanted.differs_from, partial(_compared, same=False)),
             (wanted.not_in, _not_in),
             (wanted.other_domain_than, _of_other_domain),
         )
@@ -71,14 +72,6 @@ def _condition(get: Reader[Context], wanted: EventCondition, find: PathCompiler[
     if not tests and not compared:
         raise MappingRuleError("a condition that says nothing")
     return lambda view: all(test(_text(get, view)) for test in tests) and all(test(view) for test in compared)
-
-
-def _same(get: Reader[Context], other: Reader[Context]) -> ConditionTest[Context]:
-    return _compared(get, other, same=True)
-
-
-def _different(get: Reader[Context], other: Reader[Context]) -> ConditionTest[Context]:
-    return _compared(get, other, same=False)
 
 
 def _compared(get: Reader[Context], other: Reader[Context], *, same: bool) -> ConditionTest[Context]:

@@ -6,9 +6,8 @@ which a front gives, is its language of paths: it compiles the text of a path in
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -102,15 +101,7 @@ def _worked_on(found: Any, steps: Sequence[ValueStep[Context]], context: Context
     return None if found == "" else found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Template(Generic[Context]):
-    """A compiled template: what fills it in, and the paths that stand in it."""
-
-    fill: Reader[Context]
-    paths: frozenset[str]
-
-
-def compile_template(text: str, find: PathCompiler[Context], *, needs_all: bool = True) -> Template[Context]:
+def compile_template(text: str, find: PathCompiler[Context], *, needs_all: bool = True) -> Reader[Context]:
     """Return what fills in each `{path}` of a template; `{{` is a brace.
 
     The text is absent when a value in it is, or, where it does not need all of them, when all of its values are.
@@ -119,18 +110,15 @@ def compile_template(text: str, find: PathCompiler[Context], *, needs_all: bool 
         MappingRuleError: a brace has no partner, or a path cannot be read.
     """
     pieces: list[str | Reader[Context]] = []
-    paths: set[str] = set()
     end = 0
     for found in _PLACEHOLDER.finditer(text):
         pieces.append(text[end : found.start()])
         end = found.end()
         if found[0] in "{}":
             raise MappingRuleError(f"a brace without its partner in {text!r}; write {{{{ for a brace")
-        if found[1]:
-            paths.add(found[1])
         pieces.append(find(found[1]) if found[1] else found[0][0])
     pieces.append(text[end:])
-    return Template(fill=_filled([piece for piece in pieces if piece != ""], needs_all), paths=frozenset(paths))
+    return _filled([piece for piece in pieces if piece != ""], needs_all)
 
 
 def _filled(pieces: Sequence[str | Reader[Context]], needs_all: bool) -> Reader[Context]:
@@ -166,7 +154,7 @@ def _converted(spec: Mapping[str, Any]) -> ValueSpec:
 
 
 def _found(value: ValueSpec, name: str, find: PathCompiler[Context]) -> Reader[Context]:
-    finds = [compile_template(text, find).fill for text in many(value.template)] or [*map(find, many(value.path))]
+    finds = [compile_template(text, find) for text in many(value.template)] or [*map(find, many(value.path))]
     return first_of(finds, _steps(value, name, find))
 
 

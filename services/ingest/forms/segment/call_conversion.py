@@ -17,7 +17,7 @@ from schemas.vocabulary import Channel
 from services.ingest.forms.mapping.members import put
 from services.ingest.forms.mapping.paths import walk
 from services.ingest.forms.segment.fields import Message, id_text, native_members
-from services.ingest.forms.segment.segment_mapping import KINDS, CallRule, CallType, SegmentMapping, slug
+from services.ingest.forms.segment.segment_mapping import KINDS, CallTarget, CallType, SegmentMapping, slug
 
 _WELL_KNOWN: Mapping[str, str] = {
     "order_completed": "order_placed",
@@ -92,26 +92,26 @@ def touchpoints(
     if call is None:
         return NoTouchpointReason.UNKNOWN_CALL
     event = id_text(message.get("event")) or ""
-    rule = sender.mapping.rule_for(call, event)
-    if rule is None:
+    target = sender.mapping.target(call, event)
+    if target is None:
         return NoTouchpointReason.LEFT_OUT
     properties = _object(message.get("properties"))
     members, used = native_members(properties)
     touchpoint: dict[str, Any] = {
         "id": message_id(message),
-        "kind": rule.kind or KINDS.get(call) or _kind_of(event),
+        "kind": target.kind or KINDS.get(call) or _kind_of(event),
         "customer": _customer(message, call, sender.mapping),
         **_times(message),
     }
-    channel = _channel(message, call, rule, sender)
+    channel = _channel(message, call, target, sender)
     if channel is not None:
         touchpoint["channel"] = channel
     if sender.replays:
         touchpoint["replay"] = True
     for name, found in members.items():
         put(touchpoint, name, found)
-    rule.members.fill(touchpoint, message)
-    if rule.keeps_properties:
+    target.rule.fill(touchpoint, message)
+    if target.attributes:
         _keep(message, call, {name: held for name, held in properties.items() if name not in used}, touchpoint)
     return _aliased(touchpoint, message, sender.mapping) if call is CallType.ALIAS else [touchpoint]
 
@@ -134,12 +134,12 @@ def _customer(message: Message, call: CallType, mapping: SegmentMapping) -> dict
     return customer
 
 
-def _channel(message: Message, call: CallType, rule: CallRule, sender: CallSender) -> str | None:
+def _channel(message: Message, call: CallType, target: CallTarget, sender: CallSender) -> str | None:
     """Return the customer's channel; root `channel` and `context.channel` say how a library runs, not where it was."""
     said = walk(message, ("properties", "channel"))
     if isinstance(said, str) and said in _CHANNELS:
         return said
-    settled = rule.channel or sender.mapping.channel or sender.only_channel
+    settled = target.channel or sender.mapping.channel or sender.only_channel
     if settled is not None or sender.has_default_channel:
         return settled
     return _likely_channel(message, call)

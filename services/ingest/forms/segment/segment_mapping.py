@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -56,7 +57,7 @@ class IdentifierTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     verified: bool = False
 
 
-class CallTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CallTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """What a call becomes. `fields` are other members of a touchpoint; `attributes`: whether properties are kept."""
 
     kind: str | None = None
@@ -64,6 +65,13 @@ class CallTarget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     direction: Direction | None = None
     fields: dict[str, Expression] = {}
     attributes: bool = True
+
+    @cached_property
+    def rule(self) -> MappingRule[Message]:
+        """The rule that `fields` and `direction` mean."""
+        members = {name: _reader(name, expression) for name, expression in self.fields.items()}
+        fixed = {} if self.direction is None else {"direction": constant(self.direction)}
+        return MappingRule(members={**fixed, **members})
 
 
 IDENTIFIERS: Final[Mapping[str, str]] = {
@@ -105,16 +113,6 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallRule:
-    """What a call becomes: a touchpoint of this kind on this channel (None: not said), with members from a rule."""
-
-    kind: str | None
-    channel: Channel | None
-    keeps_properties: bool
-    members: MappingRule[Message]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentMapping:
     """A checked mapping. `events` are found by their exact name, else by their slug; None leaves a call out.
 
@@ -124,12 +122,12 @@ class SegmentMapping:
     channel: Channel | None
     identifiers: tuple[tuple[tuple[str, ...], IdentifierTarget], ...]
     previous_id: tuple[str, ...]
-    calls: Mapping[CallType, CallRule | None]
-    events: Mapping[str, CallRule | None]
-    slugs: Mapping[str, CallRule | None]
-    other_events: CallRule | None
+    calls: Mapping[CallType, CallTarget | None]
+    events: Mapping[str, CallTarget | None]
+    slugs: Mapping[str, CallTarget | None]
+    other_events: CallTarget | None
 
-    def rule_for(self, call: CallType, event: str) -> CallRule | None:
+    def target(self, call: CallType, event: str) -> CallTarget | None:
         """Return what a call becomes, None when it is left out."""
         if call is not CallType.TRACK:
             return self.calls[call]
@@ -161,29 +159,14 @@ def read(document: Any) -> SegmentMapping:
     )
     calls: dict[CallType, CallTarget | None] = {call: CallTarget() if call in KINDS else None for call in CallType}
     calls.update(file.calls)
-    events = {name: _rule(target) for name, target in file.events.items()}
     return SegmentMapping(
         channel=file.channel,
         identifiers=tuple((tuple(path.removeprefix(_PATH).split(".")), to) for path, to in named),
         previous_id=file.previous_id,
-        calls={call: _rule(target) for call, target in calls.items()},
-        events=events,
-        slugs={slug(name): rule for name, rule in events.items() if slug(name)},
-        other_events=_rule(CallTarget() if file.other_events is msgspec.UNSET else file.other_events),
-    )
-
-
-def _rule(target: CallTarget | None) -> CallRule | None:
-    if target is None:
-        return None
-    members = {name: _reader(name, expression) for name, expression in target.fields.items()}
-    if target.direction is not None:
-        members = {"direction": constant(target.direction), **members}
-    return CallRule(
-        kind=target.kind,
-        channel=target.channel,
-        keeps_properties=target.attributes,
-        members=MappingRule(members=members),
+        calls=calls,
+        events=file.events,
+        slugs={slug(name): target for name, target in file.events.items() if slug(name)},
+        other_events=CallTarget() if file.other_events is msgspec.UNSET else file.other_events,
     )
 
 

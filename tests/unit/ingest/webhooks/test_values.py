@@ -100,7 +100,7 @@ def test_what_is_no_path_is_refused(path: str) -> None:
     ],
 )
 def test_a_template_is_filled_or_left_out_whole(text: str, made: str | None) -> None:
-    assert compile_template(text, compile_event_path).fill(VIEW) == made
+    assert compile_template(text, compile_event_path)(VIEW) == made
 
 
 @pytest.mark.parametrize(

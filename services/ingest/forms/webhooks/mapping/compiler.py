@@ -163,5 +163,5 @@ def _filler(node: Any) -> Reader[EventContext]:
         parts = [_filler(child) for child in node]
         return lambda view: [fill(view) for fill in parts]
     if isinstance(node, str) and "{" in node:
-        return compile_template(node, compile_event_path).fill
+        return compile_template(node, compile_event_path)
     return constant(node)
