@@ -124,7 +124,8 @@ def test_no_query_flaps_averages_averages_or_sums_before_the_rate() -> None:
 
 
 def test_a_gauge_that_every_replica_shows_is_never_summed_over_replicas() -> None:
-    shared = r"waymark_journey_(open|recent)_\w+|waymark_alerts_(issues|deliveries|endpoints|unpublished_changes)\{"
+    ours = "issues|deliveries|endpoints|unpublished_changes|ways|dead_endpoints|living_endpoints|unheard_issues"
+    shared = rf"waymark_journey_(open|recent)_\w+|waymark_alerts_({ours})\{{"
     naked = rf"sum(?: by \([\w, ]+\))? ?\((?:{shared})"
 
     assert re.search(naked, "sum by (state) (waymark_alerts_issues{})")
