@@ -8,6 +8,7 @@ import signal
 pytest_plugins = (
     "tests.fixtures.clock",
     "tests.fixtures.kafka",
+    "tests.fixtures.logged_errors",
     "tests.fixtures.logging_state",
     "tests.fixtures.postgres",
     "tests.fixtures.shared_data",

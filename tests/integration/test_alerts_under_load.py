@@ -1,7 +1,6 @@
 """What keeps alerts quick and right when there is much to tell: order of leases, kept connections, sleepers, relays."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,12 +17,12 @@ from services.alerts.live import feed_store
 from services.alerts.live.relay import IssueRelay
 from services.runtime.clock import SystemClock
 from services.runtime.failpoints import NO_FAILPOINTS
-from services.runtime.kafka.record import ProducerRecord
 from services.runtime.postgres.pools import Pool, acquire, transaction
 from services.runtime.process.tasks import TaskOwner
 from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
 from tests.fixtures.alerts_service import a_friction, a_receiver, again
 from tests.fixtures.clock import SteppingClock
+from tests.ports.recording_publisher import RecordingPublisher
 from tests.waiting import until
 
 pytestmark = pytest.mark.local
@@ -157,18 +156,10 @@ async def test_a_stream_that_moves_to_a_slower_replica_repeats_nothing(database:
     assert str(newest).encode() in seen[2]
 
 
-class RecordingPublisher:
-    """A publisher that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.records: list[ProducerRecord] = []
-
-    async def publish(self, records: Sequence[ProducerRecord]) -> None:
-        self.records += records
-
-    def versions(self, issue: UUID) -> list[int]:
-        issues = [issue_v1.decode(record.value or b"") for record in self.records]
-        return [one.version for one in issues if one.id == str(issue)]
+def versions(publisher: RecordingPublisher, issue: UUID) -> list[int]:
+    """The versions of one issue that were published."""
+    issues = [issue_v1.decode(value or b"") for value in publisher.values]
+    return [one.version for one in issues if one.id == str(issue)]
 
 
 class CutRelaySessions:
@@ -215,7 +206,7 @@ async def test_a_relay_that_lost_its_session_publishes_the_latest_again(database
         async with transaction(engine.pool) as connection:
             while await successor.publish(connection, "line"):
                 pass
-        assert shelf.versions(issue) == [1, 1, 2]
+        assert versions(shelf, issue) == [1, 1, 2]
         meanwhile.set()
-        await until(lambda: len(shelf.versions(issue)) > 3)
-    assert shelf.versions(issue)[-1] == 2
+        await until(lambda: len(versions(shelf, issue)) > 3)
+    assert versions(shelf, issue)[-1] == 2

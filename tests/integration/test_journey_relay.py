@@ -1,8 +1,7 @@
 """The relay on a real outbox: in order, at least once, never two at a time for one customer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,32 +17,12 @@ from services.runtime.kafka.producer import PublishError
 from services.runtime.kafka.record import ProducerRecord
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import Pool, transaction
+from tests.ports.recording_publisher import RecordingPublisher
 from tests.waiting import until
 
 pytestmark = pytest.mark.local
 
 ONE, OTHER = uuid4(), uuid4()
-
-
-@dataclass(slots=True)
-class RecordingPublisher:
-    """Takes records, but for those it is told to refuse; waits where it is told to."""
-
-    taken: list[ProducerRecord] = field(default_factory=list)
-    refuse: set[bytes] = field(default_factory=set)
-    hold: asyncio.Event | None = None
-
-    async def publish(self, records: Sequence[ProducerRecord]) -> None:
-        if self.hold is not None:
-            await self.hold.wait()
-        failed = frozenset(place for place, record in enumerate(records) if record.value in self.refuse)
-        self.taken += [record for place, record in enumerate(records) if place not in failed]
-        if failed:
-            raise PublishError("refused", failed)
-
-    @property
-    def values(self) -> list[bytes | None]:
-        return [record.value for record in self.taken]
 
 
 @pytest_asyncio.fixture
@@ -89,12 +68,13 @@ async def test_records_of_a_customer_leave_in_their_order_with_their_headers(poo
     await queue(pool, ONE, b"3")
     assert await relay(pool, publisher).once() == 4
     assert [value for value in publisher.values if value != b"x"] == [b"1", b"2", b"3"]
-    assert publisher.taken[0].headers == (("a", b"1"),)
+    assert publisher.records[0].headers == (("a", b"1"),)
     assert await relay(pool, publisher).once() == 0
 
 
 async def test_what_is_being_published_holds_up_what_comes_after_for_the_same_customer(pool: Pool) -> None:
-    slow, quick = RecordingPublisher(hold=asyncio.Event()), RecordingPublisher()
+    slow, quick = RecordingPublisher(), RecordingPublisher()
+    slow.stuck = "frictions"
     await queue(pool, ONE, b"1")
     first = asyncio.create_task(relay(pool, slow).once())
     await answers(pool, "SELECT count(*) = 1 FROM journey.outbox WHERE lease_until IS NOT NULL")
@@ -102,21 +82,21 @@ async def test_what_is_being_published_holds_up_what_comes_after_for_the_same_cu
     await queue(pool, OTHER, b"x")
     assert await relay(pool, quick).once() == 1
     assert quick.values == [b"x"]
-    assert slow.hold is not None
-    slow.hold.set()
+    slow.release()
     await first
     await relay(pool, quick).once()
     assert quick.values == [b"x", b"2"]
 
 
 async def test_what_was_not_acknowledged_is_sent_again_and_nothing_overtakes_it(pool: Pool) -> None:
-    publisher = RecordingPublisher(refuse={b"2"})
+    publisher = RecordingPublisher()
+    publisher.refuse_values = {b"2"}
     await queue(pool, ONE, b"1", b"2", b"3")
     await queue(pool, OTHER, b"x")
     sender = relay(pool, publisher)
     with pytest.raises(PublishError):
         await sender.once()
-    publisher.refuse.clear()
+    publisher.refuse_values.clear()
     await sender.once()
     assert publisher.values == [b"1", b"3", b"x", b"2", b"3"]
 
@@ -151,7 +131,7 @@ async def test_a_commit_wakes_the_relay_at_once(pool: Pool) -> None:
     running = asyncio.create_task(sender.run())
     await queue(pool, ONE, b"1")
     sender.kick()
-    await until(lambda: publisher.taken)
+    await until(lambda: publisher.records)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert publisher.values == [b"1"]

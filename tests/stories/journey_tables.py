@@ -40,7 +40,7 @@ LATE_GRACE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
-    """A record at its place in the log. Satisfies `services.journey.consume.intake.Record`."""
+    """A record at its place in the log. Satisfies `services.journey.consume.intake.ConsumedRecord`."""
 
     offset: int
     timestamp: int

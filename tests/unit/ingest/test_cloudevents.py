@@ -365,6 +365,7 @@ def test_a_dialect_that_makes_no_sense_is_refused(dialect: Any) -> None:
         EventRules(dialect)
 
 
+@pytest.mark.logs_error("a source's dialect is not valid")
 async def test_a_dialect_that_went_bad_in_the_table_stops_nobody(clock: SteppingClock) -> None:
     bench = IngestBench(clock=clock)
     bench.key = bench.keys.add(Source(name="shop", dialects={"cloudevents": {"types": 3}}))

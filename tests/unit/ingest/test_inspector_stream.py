@@ -11,6 +11,7 @@ from schemas.documents import dead_letter
 from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage, preserve
 from tests.fixtures.clock import SteppingClock
 from tests.fixtures.ingest_bench import IngestBench, a_touchpoint, bench_with
+from tests.ports.rejection_tail import TailInMemory
 from tests.waiting import until
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
@@ -156,27 +157,6 @@ async def test_streams_end_when_the_process_does(bench: IngestBench) -> None:
 # --- other replicas ----------------------------------------------------------------------------------------------
 
 
-class FakeTail:
-    """The end of `touchpoints-rejected` with some letters on it. Satisfies `other_replicas.Tail`."""
-
-    def __init__(self, letters: list[bytes]) -> None:
-        self.letters = letters
-        self.opened = 0
-
-    async def __aenter__(self) -> "FakeTail":
-        self.opened += 1
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        return
-
-    async def pieces(self) -> Any:
-        yield self.letters
-        while True:
-            yield []
-            await asyncio.sleep(0)
-
-
 def a_letter(source: str, **headers: str) -> DeadLetterDocument:
     value, length = preserve(json.dumps(a_touchpoint(replay=True)).encode())
     error = DeadLetterError(path="replay", code="replay_not_allowed", message="`replay` needs a source with …")
@@ -196,7 +176,7 @@ def a_letter(source: str, **headers: str) -> DeadLetterDocument:
 async def test_what_other_replicas_rejected_is_shown_once_in_the_language_asked_for(bench: IngestBench) -> None:
     inspector = bench.service.inspector
     letters = [a_letter("ivr"), a_letter("web"), a_letter("ivr", replica=inspector.replica)]
-    tail = FakeTail([*map(dead_letter.encode, letters), b"nonsense"])
+    tail = TailInMemory([*map(dead_letter.encode, letters), b"nonsense"])
     inspector.other_replicas.read_from(lambda: tail, (ConnectionError,))
     reading = asyncio.create_task(inspector.other_replicas.run())
     try:
@@ -219,7 +199,7 @@ async def test_without_kafka_the_listing_says_that_it_is_of_this_replica_alone(
 ) -> None:
     monkeypatch.setattr("services.ingest.inspector.other_replicas._PATIENCE_S", 0.05)
 
-    def fails() -> FakeTail:
+    def fails() -> TailInMemory:
         raise ConnectionRefusedError
 
     bench.service.inspector.other_replicas.read_from(fails, (ConnectionError,))

@@ -22,13 +22,13 @@ from services.ingest.sources.source import Source, SourceScope
 from services.runtime.telemetry.logs import configure
 from tests.fixtures.clock import SteppingClock
 from tests.fixtures.ingest_bench import IngestBench, Response, a_touchpoint, bench_with
+from tests.ports.suppression_list import SECRET, ListInMemory
 from tests.unit.ingest.test_suppressions import ListInMemory
 
 MARK = "Zq7Marked"
 MARKED_PHONE = "010-7391-5527"
 MARKS = (MARK, MARK.lower(), "73915527", "7391-5527", base64.b64encode(MARK.encode()).decode()[:8])
 
-SECRET = "a-secret-for-pseudonyms-that-is-long-enough"
 
 CUSTOMER = {"phone": MARKED_PHONE, "customer_id": MARK, "email": f"{MARK}@b.example"}
 

@@ -54,6 +54,7 @@ def test_another_path_finds_none(path: str) -> None:
     assert TABLE.find(path) is None
 
 
+@pytest.mark.logs_error("request failed")
 async def test_a_raw_route_that_fails_is_answered_and_counted_like_all_others(
     bench: IngestBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -289,6 +289,7 @@ async def test_the_source_s_mapping_counts(clock: SteppingClock) -> None:
     assert bench.sample("waymark_ingest_messages_ignored_total", dialect="segment") == 1
 
 
+@pytest.mark.logs_error("segment mapping cannot be used")
 async def test_a_mapping_that_was_broken_by_hand_loses_nothing(clock: SteppingClock) -> None:
     bench = await with_source(clock, dialects={"segment": {"events": 7}})
 

@@ -7,45 +7,20 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from schemas.identifiers.pseudonyms import pseudonym
 from schemas.identifiers.spelling import MAX_IDENTIFIER_LENGTH
 from services.ingest.metrics import IngestMetrics
 from services.ingest.privacy.policy import PrivacyPolicy
 from services.ingest.privacy.policy_applier import PolicyApplier
 from services.ingest.privacy.screen import PrivacyScreen
-from services.ingest.privacy.suppressions import PROBE, SuppressionList, Suppressions
+from services.ingest.privacy.suppressions import SuppressionList, Suppressions
 from services.ingest.privacy.value_sealing import ValueSealer
 from services.runtime.telemetry.health import CheckResult
 from tests.fixtures.clock import SteppingClock
 from tests.fixtures.ingest_bench import IngestBench, a_touchpoint, bench_with
+from tests.ports.suppression_list import SECRET, ListInMemory
 from tests.waiting import until
 
-SECRET = "a-secret-for-pseudonyms-that-is-long-enough"
 PHONE = "+821012345678"
-
-
-class ListInMemory:
-    """A suppression list that can be taken away. Satisfies `SuppressionListStore`."""
-
-    outages: tuple[type[BaseException], ...] = (ConnectionError,)
-
-    def __init__(self, *identifiers: tuple[str, str], secret: str = SECRET) -> None:
-        self.identifiers = list(identifiers)
-        self.secret = secret.encode()
-        self.version = 1
-        self.away = False
-
-    async def read(self, known: int) -> SuppressionList | None:
-        if self.away:
-            raise ConnectionRefusedError
-        if known == self.version:
-            return None
-        return SuppressionList(
-            version=self.version,
-            pseudonyms=frozenset(pseudonym(self.secret, *one) for one in self.identifiers),
-            types=frozenset(type_ for type_, _ in self.identifiers),
-            probe=pseudonym(self.secret, *PROBE),
-        )
 
 
 async def with_suppressed(clock: SteppingClock, *identifiers: tuple[str, str]) -> IngestBench:
@@ -117,6 +92,7 @@ async def test_a_change_of_the_list_counts_at_the_next_refresh_and_an_outage_cha
     assert outcomes == ["accepted", "suppressed", "suppressed", "accepted"]
 
 
+@pytest.mark.logs_error("the suppression list was written with another privacy secret")
 async def test_a_list_written_with_another_secret_is_not_ready(clock: SteppingClock) -> None:
     bench = await bench_with(clock, privacy_secret=SECRET).started()
     await bench.service.suppressions.watch(ListInMemory(("phone", PHONE), secret="another-secret-that-is-long-enough"))

@@ -162,3 +162,5 @@ async def test_each_of_many_is_given_up_at_its_own_time_and_what_is_over_is_left
     assert loop.time() - began >= 0.06
     assert not patient.done()
     patient.cancel()
+    producer.sent[0][2].set_result(None)  # what was sent is waited for, whoever gave it up
+    await commits.settle(1)

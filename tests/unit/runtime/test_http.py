@@ -86,7 +86,11 @@ async def client(health: HealthChecks) -> AsyncIterator[httpx2.AsyncClient]:
         pytest.param("/v1/items/seven", 422, "invalid_request", id="validation"),
         pytest.param("/v1/refused", 409, "taken", id="problem"),
         pytest.param("/v1/nowhere", 404, "no_such_route", id="unknown route"),
-        pytest.param("/v1/bug", 500, "internal_error", id="bug"),
+        pytest.param(
+            *("/v1/bug", 500, "internal_error"),
+            id="bug",
+            marks=pytest.mark.logs_error("request failed", "Exception in ASGI application"),
+        ),
     ],
 )
 async def test_every_error_is_a_problem_document_with_code_and_message(

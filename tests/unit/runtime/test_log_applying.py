@@ -141,6 +141,7 @@ async def test_a_batch_that_waits_too_long_for_locks_is_cut_until_parts_are_smal
     assert max(size for size in database.sizes if size <= UNDIVIDED) == UNDIVIDED
 
 
+@pytest.mark.logs_error("batch failed")
 async def test_a_bug_is_raised_with_nothing_tried_again() -> None:
     def refuse(_batch: Batch[Item], _bury: bool) -> None:
         raise KeyError("a bug")

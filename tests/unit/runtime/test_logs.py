@@ -17,6 +17,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
+@pytest.mark.logs_error("Unable to connect")
 def test_what_a_library_repeats_is_written_once(capsys: pytest.CaptureFixture[str]) -> None:
     configure("test")
 
@@ -39,6 +40,7 @@ def test_what_was_held_back_is_counted_when_it_is_said_again() -> None:
     assert record.repeated == 4  # type: ignore[attr-defined]  # what the filter adds to the record
 
 
+@pytest.mark.logs_error("not one of those")
 def test_our_own_events_are_written_every_time(capsys: pytest.CaptureFixture[str]) -> None:
     configure("test")
 
@@ -77,6 +79,7 @@ def a_value_of_the_wrong_type() -> ValidationError:
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.logs_error("request failed", "never retrieved", "in the application", "process ends by a failure")
 def test_a_failure_is_logged_with_its_place_and_without_values(
     capsys: pytest.CaptureFixture[str], log_format: str
 ) -> None:

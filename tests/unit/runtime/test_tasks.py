@@ -9,6 +9,7 @@ async def forever() -> None:
     await asyncio.Event().wait()
 
 
+@pytest.mark.logs_error("task failed")
 async def test_a_failing_task_ends_the_body_and_its_siblings() -> None:
     stopped = asyncio.Event()
 
@@ -29,6 +30,7 @@ async def test_a_failing_task_ends_the_body_and_its_siblings() -> None:
     assert stopped.is_set()
 
 
+@pytest.mark.logs_error("task failed")
 async def test_a_task_that_ends_without_leave_is_a_failure() -> None:
     async def ends() -> None:
         return None

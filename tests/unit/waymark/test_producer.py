@@ -155,6 +155,7 @@ def test_large_crowds_go_in_requests_of_bounded_size() -> None:
     assert max(len(request) for request in ingest.requests) <= MOST_TOUCHPOINTS
 
 
+@pytest.mark.logs_error("on_result failed")
 def test_a_callback_that_fails_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     def broken(_: TouchpointResult) -> None:
         raise ValueError("mine")
@@ -215,6 +216,7 @@ async def test_a_wrong_key_ends_the_asynchronous_producer_too(ingest: IngestBenc
     assert producer.counts == {TouchpointStatus.UNAVAILABLE: 1}
 
 
+@pytest.mark.logs_error("on_result failed")
 async def test_a_callback_that_fails_does_not_end_the_asynchronous_producer(
     ingest: IngestBench, caplog: pytest.LogCaptureFixture
 ) -> None:

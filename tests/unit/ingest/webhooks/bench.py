@@ -29,7 +29,7 @@ class BindingsInMemory:
         self.away = False
 
     def add(self, source: Source, setup: Mapping[str, Any], *secrets: str) -> None:
-        """Bind a source, with secrets that are not sealed."""
+        """Bind a source, with secrets that are not sealed, the newest first."""
         stored = [StoredWebhookSecret(sealed=SealedSecret(material=text.encode(), master_key=None)) for text in secrets]
         dialects = Source(name=source.name, dialects={DIALECT: dict(setup)}, disabled=source.disabled)
         self.rows[source.name] = StoredBinding(source=dialects, setup=setup, secrets=stored)

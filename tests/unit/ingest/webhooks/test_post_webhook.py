@@ -231,6 +231,7 @@ async def test_a_source_that_nobody_bound_is_404_and_a_disabled_one_403(bench: W
         ({"system": "line"}, StoredWebhookSecret(mounted="not-there"), BindingProblem.SECRET),
     ],
 )
+@pytest.mark.logs_error("a webhook cannot be served")
 async def test_a_source_whose_set_up_is_broken_is_told_to_come_again(
     bench: WebhookBench, setup: dict[str, str], secret: StoredWebhookSecret, trouble: BindingProblem
 ) -> None:
@@ -243,6 +244,7 @@ async def test_a_source_whose_set_up_is_broken_is_told_to_come_again(
     assert int(answer.headers["retry-after"]) > 0
 
 
+@pytest.mark.logs_error("a webhook is not set up completely")
 async def test_without_a_public_url_who_signs_it_is_told_to_come_again(clock: SteppingClock) -> None:
     clock.set(NOW)
     bench = await WebhookBench(clock=clock, settings=settings(public_url="")).started()
