@@ -23,7 +23,6 @@ from services.runtime.telemetry.logs import configure
 from tests.fixtures.clock import SteppingClock
 from tests.fixtures.ingest_bench import IngestBench, Response, a_touchpoint, bench_with
 from tests.ports.suppression_list import SECRET, ListInMemory
-from tests.unit.ingest.test_suppressions import ListInMemory
 
 MARK = "Zq7Marked"
 MARKED_PHONE = "010-7391-5527"
