@@ -75,7 +75,7 @@ class ResultWriter:
             self.done([one.delivery for one in batch])
 
     async def _write_or_give_up(self, batch: Sequence[FinishedAttempt]) -> None:
-        results = [_result_of(one, jitter=self.jitter()) for one in batch]
+        results = [result_of(one, jitter=self.jitter()) for one in batch]
         with tolerated(_log, "results not written", count=len(batch)) as outage:
             counted, changes = await retrying(lambda: self._write(batch, results), within_s=WRITE_WITHIN_S)
         if outage:
@@ -147,7 +147,8 @@ class ResultWriter:
         )
 
 
-def _result_of(one: FinishedAttempt, *, jitter: float) -> DeliveryResult:
+def result_of(one: FinishedAttempt, *, jitter: float) -> DeliveryResult:
+    """Return what to write about an attempt: whether its delivery is over, and when it is tried again."""
     delivery, verdict, now = one.delivery, one.verdict, one.at
     state, step, next_at = "delivered", delivery.step, now
     if verdict.outcome is AttemptOutcome.GONE:

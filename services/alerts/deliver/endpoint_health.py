@@ -13,7 +13,14 @@ import msgspec
 from schemas.codec import utc_text
 from services.alerts.deliver import delivery_store, endpoint_store
 from services.alerts.deliver.endpoint_store import Endpoint
-from services.alerts.deliver.retry import AttemptOutcome, AttemptVerdict, EndpointHealth, HealthChange, health_after
+from services.alerts.deliver.retry import (
+    AttemptFailure,
+    AttemptOutcome,
+    AttemptVerdict,
+    EndpointHealth,
+    HealthChange,
+    health_after,
+)
 from services.alerts.issues.model import SYSTEM
 from services.alerts.metrics import DeliveryMetrics
 from services.runtime.postgres.pools import Connection
@@ -42,20 +49,18 @@ class HealthRecorder:
         endpoint = await endpoint_store.find_endpoint(connection, endpoint_id)
         if endpoint is None:
             return [HealthChange.UNCHANGED] * len(verdicts)
-        changes: list[HealthChange] = []
-        before = endpoint
-        for verdict in verdicts:
-            health, change = health_after(endpoint.health, verdict, now=now)
-            endpoint = _changed(endpoint, health, verdict, change, now)
-            changes.append(change)
-            if change is not HealthChange.UNCHANGED:
-                detail = {"reason": verdict.failure, "failures": health.consecutive_failures}
-                await endpoint_store.add_event(connection, endpoint_id, change, actor=SYSTEM, now=now, detail=detail)
-        await endpoint_store.save_endpoint(connection, endpoint)
-        if before.enabled and not endpoint.enabled:
-            disabling = next(change for change in changes if change in _DISABLING)
-            await self._notify_others(connection, endpoint, disabling, now)
-        return changes
+        after, steps = apply_verdicts(endpoint, verdicts, now)
+        for step in steps:
+            if step.change is not HealthChange.UNCHANGED:
+                detail = {"reason": step.reason, "failures": step.failures}
+                await endpoint_store.add_event(
+                    connection, endpoint_id, step.change, actor=SYSTEM, now=now, detail=detail
+                )
+        await endpoint_store.save_endpoint(connection, after)
+        if endpoint.enabled and not after.enabled:
+            disabling = next(step.change for step in steps if step.change in _DISABLING)
+            await self._notify_others(connection, after, disabling, now)
+        return [step.change for step in steps]
 
     async def _notify_others(
         self, connection: Connection, endpoint: Endpoint, change: HealthChange, now: datetime
@@ -80,6 +85,27 @@ class HealthRecorder:
             await delivery_store.add_operational(
                 connection, type_="endpoint.disabled", reason=change, body=body, ids=ids, now=now
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthStep:
+    """What one verdict changed: the reason of its failure, and the failures in a row after it."""
+
+    change: HealthChange
+    reason: AttemptFailure
+    failures: int
+
+
+def apply_verdicts(
+    endpoint: Endpoint, verdicts: Sequence[AttemptVerdict], now: datetime
+) -> tuple[Endpoint, list[HealthStep]]:
+    """Return the endpoint after these verdicts, in their order, and what each of them changed."""
+    steps = []
+    for verdict in verdicts:
+        health, change = health_after(endpoint.health, verdict, now=now)
+        endpoint = _changed(endpoint, health, verdict, change, now)
+        steps.append(HealthStep(change=change, reason=verdict.failure, failures=health.consecutive_failures))
+    return endpoint, steps
 
 
 def _changed(

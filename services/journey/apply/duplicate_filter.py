@@ -1,6 +1,6 @@
 """Filters a batch: tells new touchpoints from duplicates, and from records that can never be applied."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.journey.apply import seen_touchpoints
@@ -33,13 +33,7 @@ class FilteredBatch:
 
 async def filter_duplicates(connection: Connection, batch: Batch[BatchRecord]) -> FilteredBatch:
     """Remember new touchpoints; tell duplicates (same content) from conflicts (same id, other content)."""
-    filtered = FilteredBatch()
-    again: list[DecodedRecord] = []
-    for item in batch.items:
-        if isinstance(item, DeadLetter):
-            filtered.letters.append(item)
-        elif filtered.fresh.setdefault(item.touchpoint.key, item) is not item:
-            again.append(item)
+    filtered, again = first_of_each(batch)
     known = await seen_touchpoints.remember(connection, filtered.fresh)
     again += [filtered.fresh.pop(key) for key in sorted(known)]
     if again:
@@ -49,15 +43,44 @@ async def filter_duplicates(connection: Connection, batch: Batch[BatchRecord]) -
 
 async def _tell_apart(connection: Connection, filtered: FilteredBatch, again: Sequence[DecodedRecord]) -> None:
     known = await seen_touchpoints.fingerprints(connection, list({one.touchpoint.key for one in again}))
+    others = count_equal(filtered, again, known)
+    if others:
+        stored = await touchpoints.stored(connection, list({one.touchpoint.key for one in others}))
+        judge_others(filtered, others, known, stored)
+
+
+def first_of_each(batch: Batch[BatchRecord]) -> tuple[FilteredBatch, list[DecodedRecord]]:
+    """Return the batch with the first record of each touchpoint as fresh, and the records that repeat one of these."""
+    filtered = FilteredBatch()
+    again: list[DecodedRecord] = []
+    for item in batch.items:
+        if isinstance(item, DeadLetter):
+            filtered.letters.append(item)
+        elif filtered.fresh.setdefault(item.touchpoint.key, item) is not item:
+            again.append(item)
+    return filtered, again
+
+
+def count_equal(
+    filtered: FilteredBatch, again: Sequence[DecodedRecord], known: Mapping[TouchpointKey, bytes]
+) -> list[DecodedRecord]:
+    """Count as duplicates the records with a `known` fingerprint, and return those with another one."""
     others = [one for one in again if known[one.touchpoint.key] != one.fingerprint]
     filtered.duplicates += len(again) - len(others)
-    if not others:
-        return
-    stored = await touchpoints.stored(connection, list({one.touchpoint.key for one in others}))
-    stored |= {key: one.touchpoint for key, one in filtered.fresh.items()}
+    return others
+
+
+def judge_others(
+    filtered: FilteredBatch,
+    others: Sequence[DecodedRecord],
+    known: Mapping[TouchpointKey, bytes],
+    stored: Mapping[TouchpointKey, Touchpoint],
+) -> None:
+    """Compare records of another fingerprint with what is `stored` or fresh: each is a duplicate, or a conflict."""
+    before = {**stored, **{key: one.touchpoint for key, one in filtered.fresh.items()}}
     for one in others:
         key = one.touchpoint.key
-        if is_repeat(one.touchpoint, known[key], stored.get(key)):
+        if is_repeat(one.touchpoint, known[key], before.get(key)):
             filtered.duplicates += 1
         else:
             filtered.letters.append(refuse(one, PoisonCode.ID_CONFLICT))

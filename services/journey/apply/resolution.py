@@ -62,7 +62,7 @@ class IdentityResolver:
         """
         if not evidence:
             return IdentityResolution()
-        mentions = _mentions(evidence)
+        mentions = mentions_in(evidence)
         pointed = await identifiers.touch(connection, mentions)
         links = await _kept_links(connection, evidence)
         known, roots = await _known(connection, links, pointed)
@@ -72,7 +72,8 @@ class IdentityResolver:
         if planned.merges:
             await customers.absorb(connection, [_absorption(merge) for merge in planned.merges])
         await _keep_links(connection, planned, links)
-        await _point(connection, planned, {key: (raw, roots[raw]) for key, raw in pointed.items()})
+        if owners := new_owners(planned, {key: (raw, roots[raw]) for key, raw in pointed.items()}):
+            await identifiers.point(connection, owners)
         unclaimed = mentions.keys() - pointed.keys() - {key for key, _ in planned.attached}
         if unclaimed:
             await identifiers.drop_new(connection, unclaimed)
@@ -103,25 +104,26 @@ async def _known(
 
 async def _keep_links(connection: Connection, planned: IdentityPlan, kept: Mapping[LinkKey, KeptLink]) -> None:
     """Add to the ledger what is new, because writing a row that changes nothing still writes a page."""
-    rows = [row for row in _link_rows(planned) if row.key not in kept or not kept[row.key].covers(row)]
+    rows = [row for row in link_rows(planned) if row.key not in kept or not kept[row.key].covers(row)]
     if rows:
         await identifiers.keep_links(connection, rows)
 
 
-async def _point(
-    connection: Connection, planned: IdentityPlan, pointed: Mapping[IdentifierKey, tuple[UUID, UUID]]
-) -> None:
-    """Point identifiers to their customers; `pointed` has what each pointed to, and the root of that."""
+def new_owners(
+    planned: IdentityPlan, pointed: Mapping[IdentifierKey, tuple[UUID, UUID]]
+) -> dict[IdentifierKey, UUID]:
+    """Return the customers of identifiers that are new, or that point to a customer who was merged away.
+
+    `pointed` has what each identifier pointed to, and the root of that.
+    """
     survivors: dict[UUID, UUID] = {merge.absorbed: merge.survivor for merge in planned.merges}
     owners: dict[IdentifierKey, UUID] = {
         key: final for key, (raw, root) in pointed.items() if (final := survivors.get(root, root)) != raw
     }
-    owners.update(planned.attached)
-    if owners:
-        await identifiers.point(connection, owners)
+    return owners | dict(planned.attached)
 
 
-def _mentions(evidence: Sequence[IdentityEvidence]) -> dict[IdentifierKey, IdentifierMention]:
+def mentions_in(evidence: Sequence[IdentityEvidence]) -> dict[IdentifierKey, IdentifierMention]:
     """Return what `evidence`, in event order, says about each identifier that may point to a customer."""
     mentions: dict[IdentifierKey, IdentifierMention] = {}
     for one in evidence:
@@ -165,7 +167,8 @@ def _absorption(merge: CustomerMerge) -> MergeRow:
     return MergeRow(absorbed=merge.absorbed, survivor=merge.survivor, source=evidence.source, touchpoint_id=evidence.id)
 
 
-def _link_rows(planned: IdentityPlan) -> list[LinkRow]:
+def link_rows(planned: IdentityPlan) -> list[LinkRow]:
+    """Return the links of a plan as rows; a link that is also quarantined is stored as quarantined."""
     rows = {link.key: _link_row(link, "active", "counted") for link in planned.links}
     for one in planned.quarantined:
         rows[one.link.key] = _link_row(one.link, "quarantined", one.reason)
