@@ -109,9 +109,7 @@ async def _keep_links(connection: Connection, planned: IdentityPlan, kept: Mappi
         await identifiers.keep_links(connection, rows)
 
 
-def new_owners(
-    planned: IdentityPlan, pointed: Mapping[IdentifierKey, tuple[UUID, UUID]]
-) -> dict[IdentifierKey, UUID]:
+def new_owners(planned: IdentityPlan, pointed: Mapping[IdentifierKey, tuple[UUID, UUID]]) -> dict[IdentifierKey, UUID]:
     """Return the customers of identifiers that are new, or that point to a customer who was merged away.
 
     `pointed` has what each identifier pointed to, and the root of that.
