@@ -23,8 +23,9 @@ from services.runtime.kafka.record import ProducerRecord
 from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
 from tests.fixtures.alerts_service import ReceivedCall, Receiver, a_receiver
 from tests.fixtures.clock import SteppingClock
-from tests.fixtures.ingest_bench import IngestBench, RecordingPublisher, Response
+from tests.fixtures.ingest_bench import IngestBench, Response
 from tests.fixtures.journey_bench import JourneyBench, LoggedRecord, open_bench
+from tests.ports.recording_publisher import RecordingPublisher
 from tests.waiting import until
 
 
