@@ -16,7 +16,6 @@ from pathlib import Path
 from random import Random
 
 import orjson
-import psycopg
 
 from benchmarks import ground, racing
 from benchmarks.ground import Ground
@@ -25,7 +24,9 @@ from benchmarks.peers import fastapi_idiom
 from benchmarks.racing import RaceError
 from benchmarks.traffic import touchpoint
 from benchmarks.watching import Watch, memory_mib
-from waymark.keys.key_store import SourceSpec, create_source_key
+from services.ingest.sources.source_administration import SourceSpec
+from waymark.database import run_in_transaction
+from waymark.keys.key_store import create_source_key
 from waymark.launchers.child_process import ChildProcess, accepts, await_ready, free_port
 from waymark.local.service_processes import ask, make_service
 from waymark.topics.declared_topics import make_topics
@@ -94,8 +95,8 @@ def _stand(here: Ground, seed: int) -> Stand:
     make_topics(here.bootstrap, replication=1)
     ground.make_topic(here, fastapi_idiom.TOPIC)
     url = ground.database(here, "ingest")
-    with psycopg.connect(url) as connection:
-        key = create_source_key(connection, SourceSpec(name="bench"), label="benchmark").text
+    spec = SourceSpec(name="bench")
+    key = run_in_transaction(url, lambda connection: create_source_key(connection, spec, label="benchmark")).text
     payload = here.folder / "payload"
     payload.write_bytes(b"".join(_rest(seed)))
     environment = {

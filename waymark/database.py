@@ -1,64 +1,102 @@
-"""Connections to the database for one command, with errors that say what to do."""
+"""Sessions with the database for one command, on the services' own driver, with errors that say what to do.
+
+A session works through every kind of pooler and without one: it prepares nothing that outlives a transaction, and each
+statement outside a transaction gets one of its own.
+"""
 
 import asyncio
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar, cast
 
-import psycopg
-from psycopg import conninfo
-
+from services.runtime.postgres.pools import Connection, is_transient
+from services.runtime.postgres.sessions import CONNECT_FAILURES, DatabaseSession, open_command_session
+from services.runtime.process.startup import NOT_MIGRATED, find_refusal, refusal_of
 from waymark.console import CommandError, masked, settings_wrong
+from waymark.libpq import find_unmet_demand
 from waymark.target import VARIABLE, check_url
 
-CONNECT_S = 5
+CLOSE_S = 2.0
+
+T = TypeVar("T")
 
 
-def unusable(url: str, error: Exception | None, variable: str = VARIABLE) -> CommandError:
-    """Return the error for a database that refused us: in the services' own words, else in the driver's."""
-    if (wrong := find_refusal_reason(url)) is not None:
-        return CommandError(settings_wrong([f"{variable}: {wrong}"]), exit_code=2)
-    reason = " ".join(str(error).split())
-    return CommandError(f"{variable}: PostgreSQL cannot be used: {masked(url)}: {reason}")
+class UnusableDatabaseError(CommandError):
+    """The database refused us, or is away. `wrong` says what no waiting mends, in the services' own words.
 
-
-def find_refusal_reason(url: str) -> str | None:
-    """Return what is wrong with a URL that a server refuses.
-
-    libpq words it in the server's language, asyncpg gives a code.
+    `reason` is the driver's, for everything else.
     """
-    from services.runtime.process.startup import find_refusal
 
-    with ThreadPoolExecutor(max_workers=1) as beside:  # the caller may stand in a loop of its own
-        return beside.submit(asyncio.run, find_refusal(url)).result()
-
-
-def open_connection(url: str, name: str, *, writes: bool = True) -> psycopg.Connection:
-    """Connect under `name`; with `writes` only to a server that takes them. What the URL itself says takes precedence.
-
-    No statement is prepared: behind a pooler it would stay with a server that others get next.
-
-    Raises:
-        psycopg.OperationalError: no server of the URL answers and is good for it.
-    """
-    usual = {"connect_timeout": str(CONNECT_S), "target_session_attrs": "read-write" if writes else "any"}
-    given = conninfo.conninfo_to_dict(url)
-    settings = {name: value for name, value in usual.items() if name not in given}
-    return psycopg.connect(url, application_name=name, prepare_threshold=None, **settings)  # type: ignore[arg-type]  # strings for libpq
+    def __init__(self, url: str, *, wrong: str | None, reason: str, variable: str = VARIABLE) -> None:
+        self.wrong = wrong
+        self.reason = " ".join(reason.split())
+        if wrong is not None:
+            super().__init__(settings_wrong([f"{variable}: {wrong}"]), exit_code=2)
+        else:
+            super().__init__(f"{variable}: PostgreSQL cannot be used: {masked(url)}: {self.reason}")
 
 
-@contextmanager
-def open_transaction(url: str) -> Iterator[psycopg.Connection]:
+def run_in_transaction(url: str, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run `work` in one transaction, which is committed if it returns; raises `CommandError` as `open_transaction`."""
+
+    async def run() -> T:
+        async with open_transaction(url) as connection:
+            return await work(connection)
+
+    return asyncio.run(run())
+
+
+@asynccontextmanager
+async def open_transaction(url: str) -> AsyncIterator[Connection]:
     """Open one transaction on Waymark's database.
 
     Raises:
         CommandError: it does not answer, or `waymark migrate` was never run there.
     """
+    async with open_session(url, "waymark") as connection, connection.transaction():
+        yield connection
+
+
+@asynccontextmanager
+async def open_session(url: str, name: str, *, writes: bool = True) -> AsyncIterator[Connection]:
+    """Open a session under `name`; with `writes` only with a server that takes them, unless the URL says otherwise.
+
+    Raises:
+        CommandError: as `open_transaction`.
+    """
     check_url(url)
+    session = await _connect(url, name, writes=writes)
     try:
-        with open_connection(url, "waymark") as connection:
-            yield connection
-    except psycopg.OperationalError as error:
-        raise unusable(url, error) from error
-    except psycopg.errors.UndefinedTable as error:
+        yield cast(Connection, session)  # what a pool lends is a session behind a proxy; stores ask no more of it
+    except NOT_MIGRATED as error:
         raise CommandError("the tables are missing: run `waymark migrate`") from error
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        raise UnusableDatabaseError(url, wrong=None, reason=_reason(error)) from error
+    finally:
+        with suppress(*CONNECT_FAILURES):
+            await session.close(timeout=CLOSE_S)
+
+
+async def _connect(url: str, name: str, *, writes: bool) -> DatabaseSession:
+    if (unmet := find_unmet_demand(url)) is not None:
+        raise UnusableDatabaseError(url, wrong=await find_refusal(url), reason=unmet)
+    try:
+        return await open_command_session(url, application_name=name, writes=writes)
+    except CONNECT_FAILURES as error:
+        raise UnusableDatabaseError(url, wrong=refusal_of(error), reason=_reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an error says, in words; asyncio gives numbers for most of what a network does."""
+    if isinstance(error, socket.gaierror):
+        return "the host name is not known"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    numbers = re.findall(r"\[Errno (\d+)\]", str(error)) if isinstance(error, OSError) else []
+    words = dict.fromkeys(os.strerror(int(number)) for number in numbers)
+    return ", ".join(words) or str(error).strip() or type(error).__name__

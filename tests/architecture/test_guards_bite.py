@@ -1,6 +1,7 @@
 """Each guard is shown a violation, in a copy of the tree, and must refuse it: what never bites guards nothing."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -113,6 +114,7 @@ _SMUGGLED = [
     ("faust", "services/journey/timers/timer_loop.py", "import faust"),
     ("aiokafka", "services/ingest/publish/intake.py", "import aiokafka"),
     ("asyncpg", "services/journey/timers/timer_loop.py", "import asyncpg"),
+    ("psycopg", "waymark/keys/key_store.py", "import psycopg"),
     ("fastapi", "services/ingest/touchpoint/acceptance.py", "import fastapi"),
     ("prometheus", "services/ingest/publish/intake.py", "import prometheus_client"),
     ("outbound-http", "services/alerts/admin/administration.py", "import httpx2"),
@@ -191,3 +193,43 @@ def test_the_guard_of_black_box_tests_bites(tmp_path: Path) -> None:
     (tmp_path / "test_peeking.py").write_text("def test_it():\n    from services.ingest import app\n")
 
     assert imports_of_the_project(tmp_path / "test_peeking.py") == {"services.ingest"}
+
+
+_STATEMENT = re.compile(
+    r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|TRUNCATE|COPY|SET|GRANT|LISTEN|NOTIFY|DO)\s"
+    r"|.*\b(?i:from|into|update|join|table)\s+(ingest|journey|alerts)\.[a-z_]+",
+    re.DOTALL,
+)
+
+
+def statements_in(path: Path) -> list[str]:
+    """Return where a module has texts of SQL; what a docstring says is none."""
+    tree = parsed(path)
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        f"{path.name}:{node.lineno}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if id(node) not in said and _STATEMENT.match(node.value)
+    ]
+
+
+def test_the_command_leaves_sql_to_the_services() -> None:
+    by_hand = (path for path in modules("waymark") if "migrations" not in path.parts)  # which lock, and make a schema
+
+    assert [found for path in by_hand for found in statements_in(path)] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ASK = 'SELECT 1'",
+        'ASK = """\n  UPDATE t SET a = 1"""',
+        "def ask(connection: C) -> None:\n    connection.execute(f'DELETE FROM {table}')",
+        "ASK = 'select label from ingest.source_keys'",
+    ],
+)
+def test_the_guard_of_sql_bites(tmp_path: Path, code: str) -> None:
+    (tmp_path / "peeking.py").write_text(f'"""SELECT nothing from ingest.sources here."""\n\n{code}\n')
+
+    assert len(statements_in(tmp_path / "peeking.py")) == 1

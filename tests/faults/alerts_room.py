@@ -16,7 +16,6 @@ from uuid import UUID
 import aiohttp
 import asyncpg
 import psutil
-import psycopg
 from aiokafka import AIOKafkaProducer
 
 from schemas.documents import friction as friction_v1
@@ -28,7 +27,7 @@ from tests.faults.fleet import READY_WITHIN_S, Engines, Fleet, Process
 from tests.faults.lab import Lab
 from tests.faults.log_reading import LogReader
 from tests.faults.receivers import Manner, Receiver, fine
-from waymark.keys.key_store import create_role_key
+from tests.fixtures.administration import role_key
 from waymark.launchers.child_process import await_ready
 
 TOPIC = "frictions"
@@ -173,8 +172,7 @@ async def open_room(lab: Lab, seed: int, *, replicas: int = 1, **settings: str) 
     for _ in range(replicas):
         fleet.add_alerts()
     await asyncio.to_thread(fleet.start)
-    with psycopg.connect(engines.database, autocommit=True) as connection:
-        key = create_role_key(connection, KeyKind.ADMIN, label="fault lab").text
+    key = role_key(engines.database, KeyKind.ADMIN, label="fault lab")
     room = Room(lab=lab, engines=engines, fleet=fleet, rng=Random(f"{seed} alerts"), key=key)
     room.producer = AIOKafkaProducer(bootstrap_servers=engines.kafka.bootstrap, acks="all", linger_ms=2)
     await room.producer.start()

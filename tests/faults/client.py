@@ -13,11 +13,11 @@ from typing import Any
 
 import aiohttp
 import orjson
-import psycopg
 
+from services.ingest.sources.source_administration import SourceSpec
 from tests.faults.workload import Sending, What
+from tests.fixtures.administration import source_key
 from tests.oracle.facts import Json, Key
-from waymark.keys.key_store import SourceSpec, create_source_key
 
 BATCH = 20
 IN_FLIGHT = 8
@@ -177,8 +177,7 @@ class Batch:
 
 def make_keys(database: str, sources: Sequence[str]) -> dict[str, str]:
     """A key for each source."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        return {name: create_source_key(connection, SourceSpec(name=name)).text for name in sources}
+    return {name: source_key(database, SourceSpec(name=name)) for name in sources}
 
 
 def posted(sending: Sending) -> Json:

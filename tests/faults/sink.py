@@ -16,11 +16,10 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
-import psycopg
 from aiohttp import web
 
 from services.runtime.credentials.api_keys import KeyKind
-from waymark.keys.key_store import create_role_key
+from tests.fixtures.administration import role_key
 
 TOLERANCE_S = 300
 
@@ -72,8 +71,7 @@ class Sink:
 
     async def subscribe(self, alerts: str, database: str) -> None:
         """Become an endpoint that gets every issue."""
-        with psycopg.connect(database, autocommit=True) as connection:
-            key = create_role_key(connection, KeyKind.ADMIN, label="fault lab").text
+        key = role_key(database, KeyKind.ADMIN, label="fault lab")
         body = {"name": "sink", "kind": "standard_webhook", "url": self.url, "catch_all": True}
         headers = {"Authorization": f"Bearer {key}"}
         async with (

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from schemas.vocabulary import Severity
+from services.alerts.admin.operator_access import read_health
 from services.alerts.api.reachability_resource import ReachabilityView
 from services.alerts.consume import log_health
 from services.alerts.deliver.retry import EndpointHealth
@@ -31,7 +32,7 @@ from tests.fixtures.alerts_service import (
 )
 from tests.fixtures.clock import SteppingClock
 from tests.waiting import until
-from waymark.database import open_connection
+from waymark.database import open_session
 from waymark.doctor.finding import DoctorFinding, FindingVerdict
 from waymark.doctor.postgres_checks import examine_postgres
 from waymark.doctor.team_checks import examine_teams
@@ -184,9 +185,10 @@ async def rows_of(pool: Any) -> list[tuple[UUID, str, str]]:
         ]
 
 
-def diagnosed(database: str, now: datetime) -> dict[str, DoctorFinding]:
-    with open_connection(database, "test", writes=False) as connection:
-        return {finding.name: finding for finding in examine_teams(connection, now)}
+async def diagnosed(database: str, now: datetime) -> dict[str, DoctorFinding]:
+    async with open_session(database, "test", writes=False) as connection:
+        health = await read_health(connection, now, longer_than_s=0.0)
+    return {finding.name: finding for finding in examine_teams(health.reachability, now)}
 
 
 async def gauges(engine: AlertsEngine) -> dict[str, float]:
@@ -205,7 +207,7 @@ async def test_a_receiver_that_is_dead_is_named_with_since_when_and_what_waits(
         await engine.endpoint("https://desk.example.com/", name="desk", health=health)
         await engine.take(a_friction())
         shown = await gauges(engine)
-        found = await asyncio.to_thread(diagnosed, database, now)
+        found = await diagnosed(database, now)
         async with acquire(engine.pool) as connection:
             heard = report_reachability(await reachability_store.load_survey(connection), now=now)
 
@@ -243,10 +245,10 @@ async def test_a_message_behind_an_older_one_of_its_issue_is_not_due(database: s
 
 async def test_all_is_well_with_a_living_endpoint_that_catches_all(database: str, clock: SteppingClock) -> None:
     async with alerts_engine(database, clock, dispatching=False) as engine:
-        before = await asyncio.to_thread(diagnosed, database, clock.now())
+        before = await diagnosed(database, clock.now())
         await engine.endpoint("https://desk.example.com/")
         shown = await gauges(engine)
-        after = await asyncio.to_thread(diagnosed, database, clock.now())
+        after = await diagnosed(database, clock.now())
 
     assert {name: one.verdict for name, one in before.items()} == {"endpoints": FindingVerdict.LOOK}
     assert {name: one.verdict for name, one in after.items()} == {
@@ -262,11 +264,11 @@ async def test_the_doctor_names_issues_and_routes_that_nobody_hears(database: st
         administration = engine.service.parts.administration
         await administration.edit_routes(lambda routes: [*routes, route], actor="test", change="route added")
         endpoint, _ = await engine.endpoint("https://desk.example.com/")
-        caught = await asyncio.to_thread(diagnosed, database, clock.now())
+        caught = await diagnosed(database, clock.now())
         await administration.remove_endpoint(endpoint, actor="test", force=True)
         await engine.take(a_friction(reason="billing"))
         shown = await gauges(engine)
-        unheard = await asyncio.to_thread(diagnosed, database, clock.now())
+        unheard = await diagnosed(database, clock.now())
 
     assert (caught["routes"].verdict, "billing" in caught["routes"].detail) == (FindingVerdict.LOOK, True)
     assert unheard["routes"].verdict is FindingVerdict.BROKEN
@@ -347,7 +349,7 @@ async def test_the_doctor_fails_over_what_lies_for_too_long(
             " VALUES (gen_random_uuid(), 1, '', now() - make_interval(mins => $1))",
             minutes,
         )
-    found = await asyncio.to_thread(lambda: list(examine_postgres(database, "", SystemClock().now)))
+    found = await examine_postgres(database, "", SystemClock().now)
 
     assert {one.name: one.verdict for one in found if one.name in {"dead letters", "outbox"}} == {
         "dead letters": verdict,

@@ -3,7 +3,6 @@ import json
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -12,6 +11,7 @@ from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, D
 from services.runtime.kafka.producer import KafkaProducer, PublishError
 from services.runtime.kafka.record import ProducerRecord
 from services.runtime.kafka.topics import TopicSpec, ensure_topics
+from services.runtime.postgres.pools import Connection
 from waymark.database import open_transaction
 from waymark.dead_letters.letters import DeadLetterSelection, find_letters, republish
 from waymark.dead_letters.rejections import find_rejections
@@ -20,13 +20,13 @@ from waymark.topics.declared_topics import declared
 pytestmark = pytest.mark.local
 
 
-def add_letter(connection: psycopg.Connection, topic: str, offset: int, *, code: str = "undecodable") -> None:
+async def add_letter(connection: Connection, topic: str, offset: int, *, code: str = "undecodable") -> None:
     """A dead letter of the journey worker."""
-    connection.execute(
+    await connection.execute(
         """INSERT INTO journey.dead_letters
                (line, topic, partition, "offset", code, errors, source, key, value, headers, appended_at)
-           VALUES ('line-1', %s, 0, %s, %s, '[{"path": "id", "message": "too long"}]', 'ivr', %s, %s, %s, now())""",
-        (topic, offset, code, b"key", b"value \xff", json.dumps([["ce_id", base64.b64encode(b"7").decode()]])),
+           VALUES ('line-1', $1, 0, $2, $3, '[{"path": "id", "message": "too long"}]', 'ivr', $4, $5, $6, now())""",
+        *(topic, offset, code, b"key", b"value \xff", json.dumps([["ce_id", base64.b64encode(b"7").decode()]])),
     )
 
 
@@ -47,13 +47,16 @@ async def test_a_requeued_letter_is_the_original_record_and_is_sent_once(databas
     topic = f"requeued-{uuid4()}"
     await ensure_topics(broker, [TopicSpec(name=topic, partitions=1, replication=1, config={})], configure=False)
     producer = KafkaProducer(broker, client_id="test", idempotent=False)
-    with open_transaction(database) as connection:
-        add_letter(connection, topic, 5)
-        add_letter(connection, topic, 9, code="conflict")
-        letters = find_letters(connection, DeadLetterSelection(code="undecodable"))
+    async with open_transaction(database) as connection:
+        await add_letter(connection, topic, 5)
+        await add_letter(connection, topic, 9, code="conflict")
+        letters = await find_letters(connection, DeadLetterSelection(code="undecodable"))
         assert await republish(connection, letters, producer) == 1
-        assert [letter.offset for letter in find_letters(connection, DeadLetterSelection())] == [9]
-        assert [letter.offset for letter in find_letters(connection, DeadLetterSelection(requeued=True))] == [5, 9]
+        assert [letter.offset for letter in await find_letters(connection, DeadLetterSelection())] == [9]
+        assert [letter.offset for letter in await find_letters(connection, DeadLetterSelection(requeued=True))] == [
+            5,
+            9,
+        ]
     await producer.stop()
     (record,) = await published(broker, topic, 1)
     assert (record.key, record.value, list(record.headers)) == (b"key", b"value \xff", [("ce_id", b"7")])
@@ -61,12 +64,13 @@ async def test_a_requeued_letter_is_the_original_record_and_is_sent_once(databas
 
 async def test_what_kafka_does_not_take_stays_a_dead_letter(database: str) -> None:
     producer = KafkaProducer("127.0.0.1:1", client_id="test", idempotent=False, request_timeout_s=0.5)
-    with open_transaction(database) as connection:
-        add_letter(connection, "nowhere", 1)
-    with pytest.raises(PublishError), open_transaction(database) as connection:
-        await republish(connection, find_letters(connection, DeadLetterSelection()), producer)
-    with open_transaction(database) as connection:
-        assert [letter.requeued_at for letter in find_letters(connection, DeadLetterSelection())] == [None]
+    async with open_transaction(database) as connection:
+        await add_letter(connection, "nowhere", 1)
+    with pytest.raises(PublishError):
+        async with open_transaction(database) as connection:
+            await republish(connection, await find_letters(connection, DeadLetterSelection()), producer)
+    async with open_transaction(database) as connection:
+        assert [letter.requeued_at for letter in await find_letters(connection, DeadLetterSelection())] == [None]
 
 
 async def test_what_ingest_rejected_is_read_from_its_topic(broker: str) -> None:
@@ -111,22 +115,22 @@ async def test_what_ingest_rejected_is_read_from_its_topic(broker: str) -> None:
     assert (waiting, [letter.requeued_at for letter in everything]) == ([], [at])
 
 
-def test_letters_are_found_by_ref_stage_code_and_source(database: str) -> None:
-    with open_transaction(database) as connection:
-        add_letter(connection, "t", 1)
-        add_letter(connection, "t", 2, code="conflict")
-        connection.execute(
+async def test_letters_are_found_by_ref_stage_code_and_source(database: str) -> None:
+    async with open_transaction(database) as connection:
+        await add_letter(connection, "t", 1)
+        await add_letter(connection, "t", 2, code="conflict")
+        await connection.execute(
             """INSERT INTO alerts.dead_letters (line, topic, partition, "offset", code, value, first_seen)
                VALUES ('line-1', 'frictions', 3, 4, 'undecodable', 'x', now())"""
         )
-        every = find_letters(connection, DeadLetterSelection())
+        every = await find_letters(connection, DeadLetterSelection())
         assert len({letter.ref for letter in every}) == 3
-        by_stage = find_letters(connection, DeadLetterSelection(stage="alerts"))
+        by_stage = await find_letters(connection, DeadLetterSelection(stage="alerts"))
         assert [(letter.topic, letter.offset) for letter in by_stage] == [("frictions", 4)]
-        assert len(find_letters(connection, DeadLetterSelection(source="ivr"))) == 2
-        assert [letter.code for letter in find_letters(connection, DeadLetterSelection(code="conflict"))] == [
+        assert len(await find_letters(connection, DeadLetterSelection(source="ivr"))) == 2
+        assert [letter.code for letter in await find_letters(connection, DeadLetterSelection(code="conflict"))] == [
             "conflict"
         ]
-        chosen = find_letters(connection, DeadLetterSelection(refs=[every[0].ref]))
+        chosen = await find_letters(connection, DeadLetterSelection(refs=[every[0].ref]))
         assert [letter.ref for letter in chosen] == [every[0].ref]
-        assert len(find_letters(connection, DeadLetterSelection(limit=2))) == 2
+        assert len(await find_letters(connection, DeadLetterSelection(limit=2))) == 2

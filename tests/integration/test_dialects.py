@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.ingest.sources.source import Source
+from services.ingest.sources.source_administration import SourceReading
 from services.ingest.sources.source_store import SourceStore
 from services.ingest.timing.touchpoint_time import ClockMode
 from services.runtime.postgres import pools
@@ -12,9 +13,9 @@ from tests.fixtures.ingest import make_key
 from waymark.console import CommandError
 from waymark.database import open_transaction
 from waymark.sources.source_reading import (
-    SourceReading,
     checked_channel,
     checked_origins,
+    dialects_of,
     read_mapping,
     read_rules,
     set_reading,
@@ -38,11 +39,13 @@ async def the_source(database: str) -> Source:
 
 async def test_what_is_set_is_what_ingest_reads(database: str) -> None:
     make_key(database, "web")
-    with open_transaction(database) as connection:
-        connection.execute("""UPDATE ingest.sources SET dialects = '{"channels": {"system": "x"}}'""")
+    async with open_transaction(database) as connection:
+        await connection.execute("""UPDATE ingest.sources SET dialects = '{"channels": {"system": "x"}}'""")
         mapping = read_mapping(EXAMPLE)
         origins = checked_origins(["https://Shop.example.com/", "https://shop.example.com"])
-        set_reading(connection, "web", SourceReading(segment=mapping, origins=origins, clock="formula"))
+        await set_reading(
+            connection, "web", SourceReading(dialects=dialects_of(mapping, None), origins=origins, clock="formula")
+        )
 
     source = await the_source(database)
 
@@ -52,12 +55,14 @@ async def test_what_is_set_is_what_ingest_reads(database: str) -> None:
 
 async def test_what_is_not_said_stays_and_an_empty_mapping_takes_the_own_one_away(database: str) -> None:
     make_key(database, "web")
-    with open_transaction(database) as connection:
-        set_reading(connection, "web", SourceReading(segment={"channel": "web"}, origins=["*"], clock="true_time"))
-        set_reading(connection, "web", SourceReading(clock="estimate"))
+    async with open_transaction(database) as connection:
+        await set_reading(
+            connection, "web", SourceReading(dialects={"segment": {"channel": "web"}}, origins=["*"], clock="true_time")
+        )
+        await set_reading(connection, "web", SourceReading(clock="estimate"))
     assert (await the_source(database)).dialects == {"segment": {"channel": "web"}}
-    with open_transaction(database) as connection:
-        set_reading(connection, "web", SourceReading(segment={}, origins=[]))
+    async with open_transaction(database) as connection:
+        await set_reading(connection, "web", SourceReading(dialects={"segment": {}}, origins=[]))
 
     source = await the_source(database)
     assert (source.dialects, source.origins, source.clock) == ({}, frozenset(), ClockMode.ESTIMATE)
@@ -65,22 +70,22 @@ async def test_what_is_not_said_stays_and_an_empty_mapping_takes_the_own_one_awa
 
 async def test_a_default_channel_is_set_changed_and_taken_away(database: str) -> None:
     make_key(database, "web")
-    with open_transaction(database) as connection:
-        connection.execute("""UPDATE ingest.sources SET defaults = '{"queue": "q"}'""")
-        set_reading(connection, "web", SourceReading(channel="web"))
-        set_reading(connection, "web", SourceReading(clock="formula"))
+    async with open_transaction(database) as connection:
+        await connection.execute("""UPDATE ingest.sources SET defaults = '{"queue": "q"}'""")
+        await set_reading(connection, "web", SourceReading(channel="web"))
+        await set_reading(connection, "web", SourceReading(clock="formula"))
     assert (await the_source(database)).defaults == {"queue": "q", "channel": "web"}
-    with open_transaction(database) as connection:
-        set_reading(connection, "web", SourceReading(channel=""))
+    async with open_transaction(database) as connection:
+        await set_reading(connection, "web", SourceReading(channel=""))
     assert (await the_source(database)).defaults == {"queue": "q"}
 
 
 async def test_the_one_channel_of_a_source_is_its_default_and_another_is_refused(database: str) -> None:
     make_key(database, "ivr")
-    with open_transaction(database) as connection:
-        connection.execute("UPDATE ingest.sources SET channels = '{phone}'")
+    async with open_transaction(database) as connection:
+        await connection.execute("UPDATE ingest.sources SET channels = '{phone}'")
         with pytest.raises(CommandError, match="may use phone"):
-            set_reading(connection, "ivr", SourceReading(channel="web"))
+            await set_reading(connection, "ivr", SourceReading(channel="web"))
 
     assert (await the_source(database)).defaults == {"channel": "phone"}
 
@@ -95,11 +100,11 @@ def test_a_default_channel_is_a_channel() -> None:
 async def test_the_rules_for_cloudevents_lie_beside_the_mapping(database: str) -> None:
     make_key(database, "shop")
     rules = read_rules(EXAMPLES / "cloudevents" / "shop.yaml")
-    with open_transaction(database) as connection:
-        set_reading(connection, "shop", SourceReading(segment={"channel": "web"}, cloudevents=rules))
+    async with open_transaction(database) as connection:
+        await set_reading(connection, "shop", SourceReading(dialects=dialects_of({"channel": "web"}, rules)))
     both = (await the_source(database)).dialects
-    with open_transaction(database) as connection:
-        set_reading(connection, "shop", SourceReading(cloudevents={}))
+    async with open_transaction(database) as connection:
+        await set_reading(connection, "shop", SourceReading(dialects=dialects_of(None, {})))
 
     assert both == {"segment": {"channel": "web"}, "cloudevents": rules}
     assert (await the_source(database)).dialects == {"segment": {"channel": "web"}}
@@ -115,9 +120,10 @@ def test_rules_are_checked_before_they_are_kept(tmp_path: Path, text: str) -> No
         read_rules(file)
 
 
-def test_a_source_that_is_not_there_is_told(database: str) -> None:
-    with open_transaction(database) as connection, pytest.raises(CommandError, match="no source 'wab'"):
-        set_reading(connection, "wab", SourceReading(clock="estimate"))
+async def test_a_source_that_is_not_there_is_told(database: str) -> None:
+    async with open_transaction(database) as connection:
+        with pytest.raises(CommandError, match="no source 'wab'"):
+            await set_reading(connection, "wab", SourceReading(clock="estimate"))
 
 
 @pytest.mark.parametrize("text", ["channel: fax", "a: [", "events: {A: {kind: Not A Kind}}"])

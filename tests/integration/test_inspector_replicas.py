@@ -5,14 +5,13 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from services.runtime.clock import new_id
 from services.runtime.credentials.api_keys import KeyKind
+from tests.fixtures.administration import role_key
 from tests.fixtures.ingest import IngestServer, a_touchpoint, make_key, make_topics
 from tests.waiting import until
-from waymark.keys.key_store import create_role_key
 
 pytestmark = pytest.mark.local
 
@@ -32,8 +31,7 @@ async def test_what_one_replica_rejected_is_seen_at_the_other_and_what_it_took_i
     await make_topics(broker)
     source = f"ivr-{new_id().hex[-12:]}"
     key = make_key(database, source)
-    with psycopg.connect(database, autocommit=True) as connection:
-        operator = create_role_key(connection, KeyKind.READER).text
+    operator = role_key(database, KeyKind.READER)
     with (
         IngestServer(folder=tmp_path, database=database, bootstrap=broker) as one,
         IngestServer(folder=tmp_path, database=database, bootstrap=broker) as other,

@@ -23,6 +23,7 @@ from waymark.migrations.migrate import migrate
 
 pytestmark = pytest.mark.tls
 
+_USES_TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 SERVICES = ("ingest", "journey", "journey-api", "alerts")
 
 
@@ -68,10 +69,16 @@ async def uses_tls(url: str) -> bool:
     try:
         assert (await ping(pool)).ok
         async with acquire(pool) as connection:
-            found: bool = await connection.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+            found: bool = await connection.fetchval(_USES_TLS)
             return found
     finally:
         await close_pool(pool)
+
+
+async def commands_use_tls(url: str) -> bool:
+    async with open_transaction(url) as command:
+        found: bool = await command.fetchval(_USES_TLS)
+        return found
 
 
 async def refused_to_services(url: str) -> str:
@@ -81,9 +88,10 @@ async def refused_to_services(url: str) -> str:
     return problem
 
 
-def refused_to_commands(url: str) -> str:
-    with pytest.raises(CommandError) as refused, open_transaction(url):
-        pass
+async def refused_to_commands(url: str) -> str:
+    with pytest.raises(CommandError) as refused:
+        async with open_transaction(url):
+            pass
     assert refused.value.exit_code == 2, refused.value
     return str(refused.value).splitlines()[-1].strip()
 
@@ -91,7 +99,7 @@ def refused_to_commands(url: str) -> str:
 async def refused(url: str) -> str:
     """What both drivers' refusals say, which is the same."""
     problem = await refused_to_services(url)
-    assert refused_to_commands(url) == problem
+    assert await refused_to_commands(url) == problem
     assert problem.startswith("WAYMARK_POSTGRES: ")
     assert PASSWORD not in problem
     return problem
@@ -102,8 +110,7 @@ async def test_services_migrations_and_commands_verify_the_server_in_full(ground
 
     assert await uses_tls(url)
     assert migrate(url).up_to_date
-    with open_transaction(url) as command:
-        assert command.pgconn.ssl_in_use
+    assert await commands_use_tls(url)
 
 
 async def test_a_server_that_another_authority_vouches_for_is_refused(ground: Ground) -> None:
@@ -140,8 +147,7 @@ async def test_whom_the_machine_trusts_is_believed_and_nobody_else(
     assert "the server's certificate is refused: " in await refused(url)
     monkeypatch.setenv("SSL_CERT_FILE", str(ground.ours.file))  # now the machine trusts it
     assert await uses_tls(url)
-    with open_transaction(url) as command:
-        assert command.pgconn.ssl_in_use
+    assert await commands_use_tls(url)
 
 
 async def test_nobody_to_believe_is_said_with_both_ways_to_name_somebody(
@@ -160,8 +166,7 @@ async def test_a_certificate_of_our_own_is_shown_where_the_server_asks_for_one(m
     url = mutual.server.url(mutual.full(mutual.ours, shown))
 
     assert await uses_tls(url)
-    with open_transaction(url) as command:
-        assert command.pgconn.ssl_in_use
+    assert await commands_use_tls(url)
     without = await refused(mutual.server.url(mutual.full(mutual.ours)))
     assert "does not let this user in" in without
 
@@ -177,11 +182,9 @@ async def test_a_server_that_is_away_is_no_wrong_setting(ground: Ground) -> None
 
     with pytest.raises(DependencyUnavailableError, match="WAYMARK_POSTGRES: no PostgreSQL answered"):
         await open_postgres(lambda: create_pool(url, application_name="test"), within_s=0.1, pause_s=0.05)
-    with (
-        pytest.raises(CommandError, match=r"WAYMARK_POSTGRES: PostgreSQL cannot be used: .* refused") as away,
-        open_transaction(url),
-    ):
-        pass
+    with pytest.raises(CommandError, match=r"WAYMARK_POSTGRES: PostgreSQL cannot be used: .* refused") as away:
+        async with open_transaction(url):
+            pass
     assert away.value.exit_code == 1
 
 

@@ -9,12 +9,15 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.ingest.publish.requeued_letters import letters_requeued
+from services.ingest.sources.source_administration import SourceSpec
 from services.runtime.clock import new_id
+from tests.fixtures.administration import source_key
 from tests.fixtures.command import run_waymark
 from tests.fixtures.ingest import IngestServer, a_touchpoint, ends, make_topics, read_back
-from waymark.database import open_transaction
+from waymark.database import open_session
 from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
-from waymark.dead_letters.rejections import find_rejections, letters_sent_again
+from waymark.dead_letters.rejections import find_rejections
 from waymark.dead_letters.requeue import (
     RequeueObstacle,
     RequeueOptions,
@@ -23,7 +26,6 @@ from waymark.dead_letters.requeue import (
     resend_through_ingest,
     split_by_destination,
 )
-from waymark.keys.key_store import SourceSpec, create_source_key
 
 pytestmark = pytest.mark.local
 
@@ -39,19 +41,18 @@ class Operator:
 
     def source_key(self, *channels: str) -> str:
         """Make a key of the source, which may speak of these channels."""
-        with psycopg.connect(self.database, autocommit=True) as connection:
-            return create_source_key(connection, SourceSpec(name=self.source, channels=channels)).text
+        return source_key(self.database, SourceSpec(name=self.source, channels=channels))
 
     async def letters(self, *, everything: bool = False) -> list[ListedDeadLetter]:
         """What ingest refused of the source and nobody sent again."""
-        with open_transaction(self.database) as connection:
-            known = letters_sent_again(connection)
+        async with open_session(self.database, "test") as connection:
+            known = await letters_requeued(connection)
         return await find_rejections(self.broker, DeadLetterSelection(source=self.source, requeued=everything), known)
 
     async def requeue(self, **manner: Any) -> list[RequeueResult]:
         """Send again what waits."""
         through, _, fates = split_by_destination(await self.letters())
-        with open_transaction(self.database) as connection:
+        async with open_session(self.database, "test") as connection:
             await resend_through_ingest(connection, through, RequeueOptions(url=self.address, **manner), fates.append)
         return fates
 
@@ -142,7 +143,7 @@ async def test_letters_go_back_as_fast_as_is_allowed_and_no_faster(operator: Ope
     operator.source_key()
     taken: list[float] = []
     begun = time.monotonic()
-    with open_transaction(operator.database) as connection:
+    async with open_session(operator.database, "test") as connection:
         await resend_through_ingest(
             connection,
             await operator.letters(),

@@ -6,15 +6,21 @@ from pathlib import Path
 import pytest
 
 from schemas.documents import dead_letter
+from services.ingest.privacy.suppression_administration import (
+    ForeignSecretError,
+    SuppressionChange,
+    lift,
+    list_suppressions,
+    suppress,
+)
 from services.ingest.privacy.suppression_store import PostgresSuppressionStore
 from services.journey.read.lookup import IdentifierReference, parse
 from services.runtime.postgres import pools
 from tests.fixtures.ingest import IngestServer, a_touchpoint, ends, make_key, make_topics, read_back
 from tests.unit.waymark.test_command_line import waymark
 from tests.waiting import until
-from waymark.console import CommandError
 from waymark.database import open_transaction
-from waymark.privacy.suppression_list import PseudonymMaker, SuppressionChange, lift, listed, suppress
+from waymark.privacy.pseudonym_maker import PseudonymMaker
 
 pytestmark = pytest.mark.local
 
@@ -22,17 +28,17 @@ SECRET = "a-secret-for-pseudonyms-that-is-long-enough"
 PERSON = {"phone": "010-1234-5678"}
 
 
-def test_the_list_holds_pseudonyms_and_keeps_what_was_lifted(database: str) -> None:
+async def test_the_list_holds_pseudonyms_and_keeps_what_was_lifted(database: str) -> None:
     speller = PseudonymMaker(secret=SECRET.encode(), region="KR")
     subjects = [speller.subject("phone:010-1234-5678"), speller.subject("customer_id:C-1009")]
-    with open_transaction(database) as connection:
-        first = suppress(connection, speller.secret, subjects, note="request 118")
-        again = suppress(connection, speller.secret, subjects[:1])
-        lifted = lift(connection, speller.secret, subjects[1:])
-        nobody = lift(connection, speller.secret, subjects[1:])
-        in_force, every = listed(connection), listed(connection, lifted=True)
-        rows = connection.execute("SELECT * FROM ingest.suppressions").fetchall()
-        back = suppress(connection, speller.secret, subjects[1:], note="request 119")
+    async with open_transaction(database) as connection:
+        first = await suppress(connection, speller.secret, subjects, note="request 118")
+        again = await suppress(connection, speller.secret, subjects[:1])
+        lifted = await lift(connection, speller.secret, subjects[1:])
+        nobody = await lift(connection, speller.secret, subjects[1:])
+        in_force, every = await list_suppressions(connection), await list_suppressions(connection, lifted=True)
+        rows = [tuple(row) for row in await connection.fetch("SELECT * FROM ingest.suppressions")]
+        back = await suppress(connection, speller.secret, subjects[1:], note="request 119")
 
     assert (first, again) == ([SuppressionChange.SUPPRESSED] * 2, [SuppressionChange.SUPPRESSED_BEFORE])
     assert (lifted, nobody, back) == (
@@ -46,13 +52,17 @@ def test_the_list_holds_pseudonyms_and_keeps_what_was_lifted(database: str) -> N
     assert "C-1009" not in str(rows)
 
 
-def test_a_list_is_not_written_with_two_secrets(database: str) -> None:
+async def test_a_list_is_not_written_with_two_secrets(database: str) -> None:
     speller = PseudonymMaker(secret=SECRET.encode(), region="KR")
     subject = speller.subject("phone:010-1234-5678")
-    with open_transaction(database) as connection:
-        suppress(connection, speller.secret, [subject])
-    with pytest.raises(CommandError, match="another secret"), open_transaction(database) as connection:
-        suppress(connection, b"another", [subject])
+    async with open_transaction(database) as connection:
+        await suppress(connection, speller.secret, [subject])
+    with pytest.raises(ForeignSecretError):
+        async with open_transaction(database) as connection:
+            await suppress(connection, b"another", [subject])
+    other = {"WAYMARK_INGEST_PRIVACY_SECRET": "another-secret-that-is-long-enough", "WAYMARK_POSTGRES": database}
+    refused = waymark("suppress", "add", "phone:010-1234-5678", **other)
+    assert (refused.returncode, "written with another secret" in refused.stderr) == (1, True)
 
 
 async def test_ingest_sees_by_the_version_that_the_list_changed(database: str) -> None:
@@ -61,8 +71,8 @@ async def test_ingest_sees_by_the_version_that_the_list_changed(database: str) -
     try:
         store = PostgresSuppressionStore(pool)
         empty = await store.read(-1)
-        with open_transaction(database) as connection:
-            suppress(connection, speller.secret, [speller.subject("email:a@b.example")])
+        async with open_transaction(database) as connection:
+            await suppress(connection, speller.secret, [speller.subject("email:a@b.example")])
             during = await store.read(0)
         after = await store.read(0)
         same = await store.read(1)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from services.ingest.forms.webhooks.binding_administration import SourceBinding, end_secrets, list_bindings, unbind
 from services.ingest.forms.webhooks.binding_store import PostgresBindingStore
 from services.ingest.forms.webhooks.bindings import (
     BindingContext,
@@ -29,8 +29,8 @@ from tests.unit.ingest.webhooks.test_signatures import VECTORS, delivery_of
 from tests.waiting import until
 from waymark.cli import app
 from waymark.console import CommandError
-from waymark.sources import bindings
-from waymark.sources.bindings import add_mounted, add_secret, bind, end_secrets, list_bindings, unbind
+from waymark.database import open_session
+from waymark.sources.webhook_secrets import add_mounted, add_secret, bind
 
 pytestmark = pytest.mark.local
 
@@ -58,14 +58,13 @@ def ground(tmp_path: Path, *keys: str) -> BindingContext:
 async def test_a_bound_source_is_read_with_its_secrets_which_do_not_stand_in_the_database(
     database: str, tmp_path: Path
 ) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
-        bind(connection, bindings.SourceBinding(name="line-shop", system="line", channels=["messenger"]))
-        add_secret(connection, "line-shop", LINE["secret"], SecretSealer([MASTER]))
-        row = connection.execute("SELECT material FROM ingest.source_secrets").fetchone()
+    async with open_session(database, "test") as connection:
+        await bind(connection, SourceBinding(name="line-shop", system="line", channels=["messenger"]))
+        await add_secret(connection, "line-shop", LINE["secret"], SecretSealer([MASTER]))
+        material = await connection.fetchval("SELECT material FROM ingest.source_secrets")
     found = (await read(database, ground(tmp_path, MASTER))).find("line-shop")
 
-    assert row is not None
-    assert LINE["secret"].encode() not in row[0]
+    assert LINE["secret"].encode() not in material
     assert isinstance(found, WebhookBinding)
     assert (found.url, found.source.channels) == (
         "https://waymark.example.com/v1/sources/line-shop/webhook",
@@ -76,12 +75,12 @@ async def test_a_bound_source_is_read_with_its_secrets_which_do_not_stand_in_the
 
 
 async def test_a_rotated_secret_proves_until_the_overlap_is_over(database: str, tmp_path: Path) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
-        bind(connection, bindings.SourceBinding(name="line-shop", system="line"))
-        add_secret(connection, "line-shop", LINE["secret"], SecretSealer([]))
-        assert end_secrets(connection, "line-shop", overlap_h=1) == 1
-        add_secret(connection, "line-shop", "the new one", SecretSealer([]))
-        assert [each.secrets for each in list_bindings(connection)] == [2]
+    async with open_session(database, "test") as connection:
+        await bind(connection, SourceBinding(name="line-shop", system="line"))
+        await add_secret(connection, "line-shop", LINE["secret"], SecretSealer([]))
+        assert await end_secrets(connection, "line-shop", overlap_h=1) == 1
+        await add_secret(connection, "line-shop", "the new one", SecretSealer([]))
+        assert [each.secrets for each in await list_bindings(connection)] == [2]
     found = (await read(database, ground(tmp_path))).find("line-shop")
     assert isinstance(found, WebhookBinding)
     signature = found.mapper.system.signature
@@ -96,11 +95,11 @@ async def test_a_rotated_secret_proves_until_the_overlap_is_over(database: str, 
 
 async def test_a_mounted_secret_is_read_from_its_file_and_from_nowhere_else(database: str, tmp_path: Path) -> None:
     (tmp_path / "line.secret").write_text(LINE["secret"] + "\n")
-    with psycopg.connect(database, autocommit=True) as connection:
-        bind(connection, bindings.SourceBinding(name="line-shop", system="line"))
-        add_mounted(connection, "line-shop", "line.secret")
+    async with open_session(database, "test") as connection:
+        await bind(connection, SourceBinding(name="line-shop", system="line"))
+        await add_mounted(connection, "line-shop", "line.secret")
         with pytest.raises(Exception, match="no file's name"):
-            add_mounted(connection, "line-shop", "../line.secret")
+            await add_mounted(connection, "line-shop", "../line.secret")
     found = (await read(database, ground(tmp_path))).find("line-shop")
 
     assert isinstance(found, WebhookBinding)
@@ -108,22 +107,22 @@ async def test_a_mounted_secret_is_read_from_its_file_and_from_nowhere_else(data
 
 
 async def test_a_removed_webhook_is_gone_with_its_secrets_and_the_source_stays(database: str, tmp_path: Path) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
-        bind(connection, bindings.SourceBinding(name="line-shop", system="line"))
-        add_secret(connection, "line-shop", "s", SecretSealer([]))
-        assert unbind(connection, "line-shop")
-        assert not unbind(connection, "line-shop")
-        assert connection.execute("SELECT count(*) FROM ingest.source_secrets").fetchone() == (0,)
-        assert connection.execute("SELECT count(*) FROM ingest.sources").fetchone() == (1,)
+    async with open_session(database, "test") as connection:
+        await bind(connection, SourceBinding(name="line-shop", system="line"))
+        await add_secret(connection, "line-shop", "s", SecretSealer([]))
+        assert await unbind(connection, "line-shop")
+        assert not await unbind(connection, "line-shop")
+        assert await connection.fetchval("SELECT count(*) FROM ingest.source_secrets") == 0
+        assert await connection.fetchval("SELECT count(*) FROM ingest.sources") == 1
     assert (await read(database, ground(tmp_path))).find("line-shop") is None
 
 
 async def test_the_set_up_of_another_dialect_is_left_alone(database: str) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("INSERT INTO ingest.sources (name, dialects) VALUES ('web', '{\"segment\": {}}')")
-        bind(connection, bindings.SourceBinding(name="web", system="line"))
-        assert unbind(connection, "web")
-        assert connection.execute("SELECT dialects FROM ingest.sources").fetchone() == ({"segment": {}},)
+    async with open_session(database, "test") as connection:
+        await connection.execute("INSERT INTO ingest.sources (name, dialects) VALUES ('web', '{\"segment\": {}}')")
+        await bind(connection, SourceBinding(name="web", system="line"))
+        assert await unbind(connection, "web")
+        assert await connection.fetchval("SELECT dialects FROM ingest.sources") == '{"segment": {}}'
 
 
 def command(database: str, *words: str) -> "subprocess.CompletedProcess[str]":

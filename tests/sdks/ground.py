@@ -19,9 +19,10 @@ from typing import Any, Self
 import psycopg
 
 from schemas.documents.dead_letter import decode
+from services.ingest.sources.source_administration import SourceSpec
+from tests.fixtures.administration import source_key
 from tests.fixtures.ingest import IngestServer, ends, make_topics, read_back
 from tests.waiting import until
-from waymark.keys.key_store import SourceSpec, create_source_key
 from waymark.launchers.child_process import ChildProcess, await_ready, free_port
 from waymark.launchers.kafka import KafkaCluster
 from waymark.launchers.postgres import PostgresServer
@@ -117,9 +118,7 @@ class Ground:
     def source(self, *, requests_per_s: float | None = None) -> tuple[str, str]:
         """Make a source of its own for one check; return its name and its key."""
         name = f"s-{secrets.token_hex(4)}"
-        with psycopg.connect(self.database, autocommit=True) as connection:
-            key = create_source_key(connection, SourceSpec(name=name, requests_per_s=requests_per_s))
-        return name, key.text
+        return name, source_key(self.database, SourceSpec(name=name, requests_per_s=requests_per_s))
 
     def refusals(self) -> Counter[str]:
         """Return how many requests this ingest refused so far, by reason."""

@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
+from services.ingest.forms.webhooks.binding_administration import SourceBinding
 from services.ingest.forms.webhooks.mapping.system_files import SHIPPED
 from services.runtime.credentials.sealing import SecretSealer
+from services.runtime.postgres.pools import Connection
+from tests.fixtures.administration import administer
 from tests.sdks.ground import Ground
 from tests.sdks.kit import HERE, python_home
-from waymark.sources.bindings import SourceBinding, add_secret, bind
+from waymark.sources.webhook_secrets import add_secret, bind
 
 EXAMPLES = HERE.parents[1] / "examples" / "sources"
 PUBLIC = "https://waymark.example.com"
@@ -120,9 +121,12 @@ def connected(ground: Ground, vendor: Vendor, addresses: tuple[str, ...] | None 
         public_url=f"{PUBLIC}/v1/sources/{source}/webhook",
         addresses=addresses if vendor.system == "naver_talktalk" else None,
     )
-    with psycopg.connect(ground.database, autocommit=True) as connection:
-        bind(connection, binding)
-        add_secret(connection, source, vendor.secret, SecretSealer([]))
+
+    async def work(connection: Connection) -> None:
+        await bind(connection, binding)
+        await add_secret(connection, source, vendor.secret, SecretSealer([]))
+
+    administer(ground.database, work)
     return source
 
 

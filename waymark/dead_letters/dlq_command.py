@@ -3,6 +3,7 @@
 import os
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,8 +14,7 @@ from waymark.options import AsJson, examples
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from psycopg import Connection
-
+    from services.runtime.postgres.pools import Connection
     from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
     from waymark.dead_letters.requeue import OnResult, RequeueOptions, RequeueResult
     from waymark.target import CommandTarget
@@ -189,15 +189,12 @@ def _send(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from services.runtime.kafka.producer import PublishError
-    from waymark.database import open_transaction
+    from waymark.database import open_session
     from waymark.dead_letters.requeue import split_by_destination
 
     through, straight, results = split_by_destination(letters)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}"))
-    with (
-        open_transaction(target.postgres) as connection,
-        Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as progress,
-    ):
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as progress:
         shown = progress.add_task(say("sending", "보내는 중"), total=len(through) + len(straight), pace="")
 
         def on_result(result: "RequeueResult") -> None:
@@ -206,8 +203,12 @@ def _send(
             speed = progress.tasks[0].speed
             progress.update(shown, pace=f"{speed:.0f}/s" if speed else "")
 
+        async def resend() -> None:
+            async with open_session(target.postgres, "waymark") as connection:
+                await _resend_all(target, connection, (through, straight), options, on_result)
+
         try:
-            asyncio.run(_resend_all(target, connection, (through, straight), options, on_result))
+            asyncio.run(resend())
         except PublishError as error:
             raise CommandError(
                 f"Kafka at {target.kafka} did not take all of them: {error.reason}; try again"
@@ -283,18 +284,19 @@ def _find(selection: "DeadLetterSelection") -> "list[ListedDeadLetter]":
     """Return the selected letters of all stages."""
     import asyncio
 
-    from waymark.database import open_transaction
+    from services.ingest.publish.requeued_letters import letters_requeued
+    from waymark.database import run_in_transaction
     from waymark.dead_letters.letters import find_letters
-    from waymark.dead_letters.rejections import find_rejections, letters_sent_again
+    from waymark.dead_letters.rejections import find_rejections
     from waymark.target import find_target
 
     _check(selection)
     target = find_target(os.environ)
-    letters: list[ListedDeadLetter] = []
-    with open_transaction(target.postgres) as connection:
-        if selection.stage != "ingest":
-            letters = find_letters(connection, selection)
-        sent_again = letters_sent_again(connection)
+
+    async def read(connection: "Connection") -> "tuple[list[ListedDeadLetter], Mapping[str, datetime]]":
+        return await find_letters(connection, selection), await letters_requeued(connection)
+
+    letters, sent_again = run_in_transaction(target.postgres, read)
     if selection.stage in {None, "ingest"}:
         letters += asyncio.run(find_rejections(target.brokers, selection, sent_again))
     return sorted(letters, key=lambda letter: letter.first_seen)

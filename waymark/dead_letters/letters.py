@@ -9,18 +9,20 @@ kinds of letters go back is `waymark.dead_letters.requeue`'s to say.
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
-from psycopg import sql
-from psycopg.rows import class_row
-
+from services.alerts.admin import operator_access as alerts
+from services.journey import administration as journey
 from services.runtime.kafka.producer import KafkaProducer
 from services.runtime.kafka.record import ProducerRecord
+from services.runtime.log.letter_table import LetterQuery
+from services.runtime.log.progress import TopicLine
+from services.runtime.postgres.pools import Connection
 
 STAGES = ("ingest", "journey", "alerts")
+TABLES = {"journey": journey.LETTERS, "alerts": alerts.LETTERS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,59 +71,39 @@ class DeadLetterSelection:
     limit: int = 100
 
 
-_LETTERS = """
-SELECT * FROM (
-    SELECT left(md5(concat_ws('/', 'journey', line, topic, partition, "offset")), 10) AS ref, 'journey' AS stage,
-           line, topic, partition, "offset", code, errors, source, touchpoint_id, key, value, headers, first_seen,
-           requeued_at
-      FROM journey.dead_letters
-    UNION ALL
-    SELECT left(md5(concat_ws('/', 'alerts', line, topic, partition, "offset")), 10), 'alerts',
-           line, topic, partition, "offset", code, errors, NULL, NULL, key, value, headers, first_seen, requeued_at
-      FROM alerts.dead_letters
-) AS letters
-WHERE (%(refs)s::text[] = '{}' OR ref = ANY(%(refs)s))
-  AND (%(stage)s::text IS NULL OR stage = %(stage)s)
-  AND (%(code)s::text IS NULL OR code = %(code)s)
-  AND (%(source)s::text IS NULL OR source = %(source)s)
-  AND (%(requeued)s OR requeued_at IS NULL)
-  AND (%(since)s::timestamptz IS NULL OR first_seen >= %(since)s)
-  AND (%(until)s::timestamptz IS NULL OR first_seen < %(until)s)
-ORDER BY first_seen, line, topic, partition, "offset" LIMIT %(limit)s"""
-
-
-def find_letters(connection: psycopg.Connection, selection: DeadLetterSelection) -> list[ListedDeadLetter]:
+async def find_letters(connection: Connection, selection: DeadLetterSelection) -> list[ListedDeadLetter]:
     """Return the selected letters, oldest first."""
-    wanted = {
-        "refs": list(selection.refs),
-        "stage": selection.stage,
-        "code": selection.code,
-        "source": selection.source,
-        "requeued": selection.requeued,
-        "since": selection.since,
-        "until": selection.until,
-        "limit": selection.limit,
-    }
-    with connection.cursor(row_factory=class_row(ListedDeadLetter)) as cursor:
-        return cursor.execute(_LETTERS, wanted).fetchall()
+    query = LetterQuery(
+        refs=selection.refs,
+        code=selection.code,
+        source=selection.source,
+        requeued=selection.requeued,
+        since=selection.since,
+        until=selection.until,
+        limit=selection.limit,
+    )
+    letters = [
+        ListedDeadLetter(stage=stage, **asdict(letter))
+        for stage, table in TABLES.items()
+        if selection.stage in {None, stage}
+        for letter in await table.find(connection, query)
+    ]
+    return sorted(letters, key=_age)[: selection.limit]
 
 
-async def republish(
-    connection: psycopg.Connection, letters: Sequence[ListedDeadLetter], producer: KafkaProducer
-) -> int:
+def _age(letter: ListedDeadLetter) -> tuple[datetime, str, str, int, int]:
+    return letter.first_seen, letter.line, letter.topic, letter.partition, letter.offset
+
+
+async def republish(connection: Connection, letters: Sequence[ListedDeadLetter], producer: KafkaProducer) -> int:
     """Publish the letters again, record it, and return how many they were.
 
     Raises:
         PublishError: some were not acknowledged, and none is recorded, so the same call may be repeated.
     """
     await producer.publish([letter.record() for letter in letters])
-    for letter in letters:
-        _note(connection, letter)
-    connection.commit()
+    async with connection.transaction():
+        for letter in letters:
+            line = TopicLine(name=letter.line, topic=letter.topic)
+            await TABLES[letter.stage].mark_requeued(connection, line, letter.partition, letter.offset)
     return len(letters)
-
-
-def _note(connection: psycopg.Connection, letter: ListedDeadLetter) -> None:
-    statement = 'UPDATE {} SET requeued_at = now() WHERE line = %s AND topic = %s AND partition = %s AND "offset" = %s'
-    place = (letter.line, letter.topic, letter.partition, letter.offset)
-    connection.execute(sql.SQL(statement).format(sql.Identifier(letter.stage, "dead_letters")), place)

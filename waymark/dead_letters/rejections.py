@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import orjson
-import psycopg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -47,12 +46,6 @@ async def find_rejections(
         (letter for record in records for letter in _letters(record, sent_again)), key=lambda one: one.first_seen
     )
     return [letter for letter in letters if _selected(letter, selection)][-selection.limit :]
-
-
-def letters_sent_again(connection: psycopg.Connection) -> dict[str, datetime]:
-    """Return when each letter was sent again, by the letter's id."""
-    rows = connection.execute("SELECT letter_id, requeued_at FROM ingest.requeued_letters").fetchall()
-    return dict(rows)
 
 
 def _selected(letter: ListedDeadLetter, selection: DeadLetterSelection) -> bool:

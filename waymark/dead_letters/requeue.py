@@ -8,20 +8,21 @@ Sending twice is harmless, because the pair of source and id identifies a touchp
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import httpx2
 import orjson
-import psycopg
 
+from services.ingest.publish.requeued_letters import note_requeued
+from services.ingest.sources.source_administration import UnknownSourceError, lend_source_key, take_source_key_back
 from services.runtime.kafka.producer import KafkaProducer
+from services.runtime.postgres.pools import Connection
 from waymark.console import CommandError, say
 from waymark.dead_letters.letters import ListedDeadLetter, republish
-from waymark.keys.key_store import lend_key, take_key_back
 from waymark.producer import exchange
 
 AT_A_TIME = 100
@@ -126,7 +127,7 @@ def split_by_destination(
 
 
 async def resend_through_ingest(
-    connection: psycopg.Connection, letters: Sequence[ListedDeadLetter], options: RequeueOptions, on_result: OnResult
+    connection: Connection, letters: Sequence[ListedDeadLetter], options: RequeueOptions, on_result: OnResult
 ) -> None:
     """Post the letters to ingest again, one source after the other.
 
@@ -136,16 +137,17 @@ async def resend_through_ingest(
     async with httpx2.AsyncClient(timeout=httpx2.Timeout(30.0, connect=CONNECT_S)) as client:
         for source in sorted({letter.source or "" for letter in letters}):
             own = [letter for letter in letters if letter.source == source]
-            with _lent_key(connection, source, options) as key:
+            async with _lent_key(connection, source, options) as key:
                 for some in _at_rate(own, options.per_s):
-                    for result in await _post(client, options, key, await some):
-                        _note(connection, result, options)
+                    results = await _post(client, options, key, await some)
+                    if not options.dry_run:
+                        await _note(connection, results)
+                    for result in results:
                         on_result(result)
-                    connection.commit()
 
 
 async def resend_to_topic(
-    connection: psycopg.Connection,
+    connection: Connection,
     letters: Sequence[ListedDeadLetter],
     producer: KafkaProducer,
     options: RequeueOptions,
@@ -173,16 +175,17 @@ def _at_rate(letters: Sequence[ListedDeadLetter], per_s: float) -> Iterator[Any]
         yield due(at)
 
 
-@contextmanager
-def _lent_key(connection: psycopg.Connection, source: str, options: RequeueOptions) -> Iterator[str]:
+@asynccontextmanager
+async def _lent_key(connection: Connection, source: str, options: RequeueOptions) -> AsyncIterator[str]:
     """Lend a key of `source` for the length of the block, because nobody has the producer's own."""
-    key = lend_key(connection, source, "write" if options.live else "replay")
-    connection.commit()
+    try:
+        key = await lend_source_key(connection, source, "write" if options.live else "replay")
+    except UnknownSourceError as error:
+        raise CommandError(f"there is no source {source!r} any more") from error
     try:
         yield key.text
     finally:
-        take_key_back(connection, key.key_id)
-        connection.commit()
+        await take_source_key_back(connection, key.key_id)
 
 
 async def _post(
@@ -246,10 +249,10 @@ def _object(value: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _note(connection: psycopg.Connection, result: RequeueResult, options: RequeueOptions) -> None:
-    if not options.dry_run:
-        connection.execute(
-            """INSERT INTO ingest.requeued_letters (letter_id, source, outcome, code) VALUES (%s, %s, %s, %s)
-               ON CONFLICT (letter_id) DO UPDATE SET outcome = excluded.outcome, code = excluded.code""",
-            (result.letter.letter_id, result.letter.source, result.outcome, result.code),
-        )
+async def _note(connection: Connection, results: Iterable[RequeueResult]) -> None:
+    async with connection.transaction():
+        for result in results:
+            letter = result.letter
+            await note_requeued(
+                connection, letter.letter_id, source=letter.source or "", outcome=result.outcome, code=result.code
+            )

@@ -3,12 +3,15 @@
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Self
 
 import psutil
-import psycopg
+
+from services.alerts.admin import operator_access as alerts
+from services.journey import administration as journey
+from services.runtime.postgres.pools import Connection
 
 SAMPLE_S = 1.0
 
@@ -25,27 +28,11 @@ class DemoCounts:
     frictions: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_counts(url: str) -> DemoCounts:
+async def read_counts(connection: Connection) -> DemoCounts:
     """Count what the services wrote."""
-    with psycopg.connect(url) as connection:
-        frictions = connection.execute(
-            "SELECT rule, count(*) FROM journey.frictions WHERE state = 'detected' GROUP BY rule ORDER BY 2 DESC, 1"
-        ).fetchall()
-        return DemoCounts(
-            customers=_count(connection, "SELECT count(*) FROM journey.customers WHERE merged_into IS NULL"),
-            touchpoints=_count(connection, "SELECT count(*) FROM journey.touchpoints"),
-            troubled=_count(
-                connection, "SELECT count(DISTINCT customer_id) FROM journey.frictions WHERE state = 'detected'"
-            ),
-            issues=_count(connection, "SELECT count(*) FROM alerts.issues"),
-            delivered=_count(connection, "SELECT count(*) FROM alerts.deliveries WHERE state = 'delivered'"),
-            frictions={str(rule): int(count) for rule, count in frictions},
-        )
-
-
-def _count(connection: psycopg.Connection, query: "psycopg.abc.QueryNoTemplate") -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    journeys = await journey.count_all(connection)
+    inbox = await alerts.count_all(connection)
+    return DemoCounts(**asdict(journeys), **asdict(inbox))
 
 
 class PeakMemory:

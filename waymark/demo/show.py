@@ -7,20 +7,22 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import psycopg
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from services.ingest.sources.source_administration import SourceSpec
 from services.runtime.clock import SystemClock
+from services.runtime.postgres.pools import Connection
 from waymark.console import is_korean, out, print_json
+from waymark.database import run_in_transaction
 from waymark.demo.bars import bar
 from waymark.demo.outcome import DemoCounts, PeakMemory, read_counts
 from waymark.demo.play import DemoPace, DemoPlay, DemoStage, PlayCounts
 from waymark.demo.retailer import HOUR_S, SOURCES, RetailHour, invent
 from waymark.demo.story import DemoStory
 from waymark.demo.words import ENGLISH, KOREAN
-from waymark.keys.key_store import SourceSpec, create_source_key
+from waymark.keys.key_store import create_source_key
 from waymark.local.local_stack import LocalStack
 from waymark.local.plan import StackPlan
 
@@ -93,7 +95,7 @@ class DemoShow:
         live = nullcontext() if story.plain or story.silent else Live(story, console=out, refresh_per_second=6)
         with live:
             tally = asyncio.run(self._run(play, stack, story))
-        result = self._sum_up(play, tally, read_counts(stack.target.postgres), memory)
+        result = self._sum_up(play, tally, run_in_transaction(stack.target.postgres, read_counts), memory)
         self._tell(result, hour)
         return result
 
@@ -111,16 +113,17 @@ class DemoShow:
         return await playing
 
     def _stage(self, stack: LocalStack) -> DemoStage:
-        with psycopg.connect(stack.target.postgres) as connection:
-            keys = {
-                name: create_source_key(connection, SourceSpec(name=name, channels=channels), label="demo").text
+        async def make_keys(connection: Connection) -> dict[str, str]:
+            return {
+                name: (await create_source_key(connection, SourceSpec(name=name, channels=channels), label="demo")).text
                 for name, channels in SOURCES.items()
             }
+
         return DemoStage(
             ingest=stack.target.ingest,
             alerts=stack.target.alerts,
             admin_key=stack.target.keys["admin"],
-            source_keys=keys,
+            source_keys=run_in_transaction(stack.target.postgres, make_keys),
         )
 
     def _sum_up(self, play: DemoPlay, tally: PlayCounts, outcome: DemoCounts, memory: PeakMemory) -> ShowResult:

@@ -19,6 +19,6 @@ def examine(environ: Mapping[str, str]) -> Iterator[DoctorFinding]:
     yield from examine_machine(environ, data_dir(environ))
     kafka, line = asyncio.run(examine_kafka(target))
     yield from kafka
-    yield from examine_postgres(target.postgres, line, SystemClock().now)
+    yield from asyncio.run(examine_postgres(target.postgres, line, SystemClock().now))
     yield from asyncio.run(examine_sessions(environ))
     yield from examine_processes(target)

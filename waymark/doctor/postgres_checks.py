@@ -1,14 +1,17 @@
 """Checks of PostgreSQL: does it answer, tables, clocks, and what the services left in it for somebody to look at."""
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-
-import psycopg
+from collections.abc import Callable
+from datetime import datetime
 
 from schemas import topics
+from services.alerts.admin import operator_access as alerts
+from services.journey import administration as journey
 from services.runtime.addresses import postgres_url
+from services.runtime.log.progress import TopicLine
+from services.runtime.postgres.pools import Connection
+from services.runtime.postgres.server_facts import ServerFacts, read_facts
 from waymark.console import masked, say
-from waymark.database import find_refusal_reason, open_connection
+from waymark.database import UnusableDatabaseError, open_session
 from waymark.doctor.finding import DoctorFinding, broken, fine, look
 from waymark.doctor.team_checks import examine_teams
 from waymark.migrations.migrate import status
@@ -19,44 +22,46 @@ OLDEST_POSTGRES = 150_000
 MOST_DEAD_LETTERS = 100
 """So many that could not be applied are no stray records: something writes what nobody can read."""
 
+WAITS_S = 60.0
+"""A record that waits longer to be published is worth a word."""
+
 LONGEST_UNPUBLISHED_S = 600
 
 
-def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> Iterable[DoctorFinding]:
+async def examine_postgres(url: str, line: str, now: Callable[[], datetime]) -> list[DoctorFinding]:
     """Return every finding about the database. `line` is the log's, empty where Kafka does not answer."""
     if problems := postgres_url.problems(url):
         detail = "; ".join(f"WAYMARK_POSTGRES: {problem}" for problem in problems)
-        yield broken("postgres", detail, say("correct this variable", "이 변수를 바로잡으세요"))
-        return
+        return [broken("postgres", detail, say("correct this variable", "이 변수를 바로잡으세요"))]
+    findings: list[DoctorFinding] = []
     try:
-        connection = open_connection(url, "waymark-doctor", writes=False)
-    except psycopg.OperationalError as error:
-        if (wrong := find_refusal_reason(url)) is not None:
-            yield broken(
-                "postgres", f"WAYMARK_POSTGRES: {wrong}", say("correct this variable", "이 변수를 바로잡으세요")
-            )
-            return
-        reason = str(error).strip().splitlines()[0]
-        fix = say(
-            "start it (`waymark up` brings one), or set WAYMARK_POSTGRES to its URL",
-            "PostgreSQL을 시작하거나(`waymark up`에 포함) WAYMARK_POSTGRES에 URL을 지정하세요",
-        )
-        detail = say(f"{masked(url)} cannot be used: {reason}", f"{masked(url)}: 접속할 수 없습니다 ({reason})")
-        yield broken("postgres", detail, fix)
-        return
-    with connection:
-        connection.autocommit = True
-        yield _version(connection, url)
-        yield _writing(connection)
-        yield _clock(connection, now)
-        migrations = _migrations(url)
-        yield migrations
-        if not migrations.fix:
-            yield from _state(connection, line, now)
+        async with open_session(url, "waymark-doctor", writes=False) as connection:
+            facts = await read_facts(connection, now)
+            findings += [_version(facts, url), _writing(facts), _clock(facts)]
+            migrations = _migrations(url)
+            findings.append(migrations)
+            if not migrations.fix:
+                findings += await _state(connection, line, now)
+    except UnusableDatabaseError as error:
+        findings.append(_unusable(url, error))
+    return findings
 
 
-def _version(connection: psycopg.Connection, url: str) -> DoctorFinding:
-    version = connection.info.server_version
+def _unusable(url: str, error: UnusableDatabaseError) -> DoctorFinding:
+    if error.wrong is not None:
+        detail = f"WAYMARK_POSTGRES: {error.wrong}"
+        return broken("postgres", detail, say("correct this variable", "이 변수를 바로잡으세요"))
+    fix = say(
+        "start it (`waymark up` brings one), or set WAYMARK_POSTGRES to its URL",
+        "PostgreSQL을 시작하거나(`waymark up`에 포함) WAYMARK_POSTGRES에 URL을 지정하세요",
+    )
+    reason = error.reason
+    detail = say(f"{masked(url)} cannot be used: {reason}", f"{masked(url)}: 접속할 수 없습니다 ({reason})")
+    return broken("postgres", detail, fix)
+
+
+def _version(facts: ServerFacts, url: str) -> DoctorFinding:
+    version = facts.version
     number = f"{version // 10_000}.{version % 10_000}"
     detail = say(f"{masked(url)} answers, version {number}", f"{masked(url)}: 정상 응답, 버전 {number}")
     if version < OLDEST_POSTGRES:
@@ -66,17 +71,15 @@ def _version(connection: psycopg.Connection, url: str) -> DoctorFinding:
     return fine("postgres", detail)
 
 
-def _writing(connection: psycopg.Connection) -> DoctorFinding:
+def _writing(facts: ServerFacts) -> DoctorFinding:
     """Check that the server takes writes; a standby answers everything else just as well."""
-    row = connection.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')").fetchone()
-    standby, limited = row or (False, "off")
-    if standby:
+    if facts.standby:
         fix = say(
             "name all servers in WAYMARK_POSTGRES, with ?target_session_attrs=read-write, or promote this one",
             "WAYMARK_POSTGRES에 모든 서버를 ?target_session_attrs=read-write와 함께 적거나 이 서버를 승격하세요",
         )
         return broken("writes", say("this server is a standby", "이 서버는 대기(standby) 서버입니다"), fix)
-    if limited == "on":
+    if facts.read_only:
         fix = say(
             "see who set default_transaction_read_only: ALTER SYSTEM, ALTER DATABASE or ALTER ROLE",
             "default_transaction_read_only를 설정한 곳을 확인하세요: ALTER SYSTEM, ALTER DATABASE, ALTER ROLE",
@@ -85,13 +88,9 @@ def _writing(connection: psycopg.Connection) -> DoctorFinding:
     return fine("writes", say("taken", "받음"))
 
 
-def _clock(connection: psycopg.Connection, now: Callable[[], datetime]) -> DoctorFinding:
-    """Compare the database's time with ours, read before and after the query."""
-    before = now()
-    row = connection.execute("SELECT clock_timestamp()").fetchone()
-    after = now()
-    theirs = row[0] if row else before
-    skew = abs((theirs.astimezone(UTC) - before - (after - before) / 2).total_seconds())
+def _clock(facts: ServerFacts) -> DoctorFinding:
+    """Compare the database's time with ours."""
+    skew = abs(facts.ahead_s)
     if skew > MOST_SKEW_S:
         detail = say(
             f"this machine and PostgreSQL differ by {skew:.1f} s",
@@ -111,51 +110,42 @@ def _migrations(url: str) -> DoctorFinding:
     return broken("migrations", detail, say("run `waymark migrate`", "`waymark migrate`를 실행하세요"))
 
 
-def _state(connection: psycopg.Connection, line: str, now: Callable[[], datetime]) -> Iterable[DoctorFinding]:
-    yield _partitions(connection, line)
-    yield _counted(
-        connection,
-        "dead letters",
-        "SELECT (SELECT count(*) FROM journey.dead_letters WHERE requeued_at IS NULL)"
-        " + (SELECT count(*) FROM alerts.dead_letters WHERE requeued_at IS NULL)",
-        say("records could not be applied", "처리하지 못한 레코드"),
-        "waymark dlq list",
-        broken_from=MOST_DEAD_LETTERS,
-    )
-    yield _counted(
-        connection,
-        "rules",
-        "SELECT count(DISTINCT rule) FROM journey.rule_failures",
-        say("rules failed for some customers", "일부 고객에게서 평가에 실패한 규칙"),
-        say(
-            "see journey.rule_failures and the worker's log; mend the rule and restart the worker",
-            "journey.rule_failures와 워커 로그를 확인하고, 규칙을 고친 뒤 워커를 다시 시작하세요",
+async def _state(connection: Connection, line: str, now: Callable[[], datetime]) -> list[DoctorFinding]:
+    partitions = await _partitions(connection, line)
+    worker = await journey.read_health(connection, longer_than_s=WAITS_S)
+    inbox = await alerts.read_health(connection, now(), longer_than_s=WAITS_S)
+    return [
+        partitions,
+        _counted(
+            "dead letters",
+            worker.dead_letters + inbox.dead_letters,
+            say("records could not be applied", "처리하지 못한 레코드"),
+            "waymark dlq list",
+            broken_from=MOST_DEAD_LETTERS,
         ),
-    )
-    yield _outbox(connection)
-    yield from examine_teams(connection, now())
+        _counted(
+            "rules",
+            worker.failing_rules,
+            say("rules failed for some customers", "일부 고객에게서 평가에 실패한 규칙"),
+            say(
+                "see journey.rule_failures and the worker's log; mend the rule and restart the worker",
+                "journey.rule_failures와 워커 로그를 확인하고, 규칙을 고친 뒤 워커를 다시 시작하세요",
+            ),
+        ),
+        _outbox(worker.unpublished + inbox.unpublished, max(worker.oldest_unpublished_s, inbox.oldest_unpublished_s)),
+        *examine_teams(inbox.reachability, now()),
+    ]
 
 
-def _counted(
-    connection: psycopg.Connection, name: str, question: str, what: str, fix: str, *, broken_from: int | None = None
-) -> DoctorFinding:
-    row = connection.execute(question.encode()).fetchone()
-    count = int(row[0]) if row else 0
+def _counted(name: str, count: int, what: str, fix: str, *, broken_from: int | None = None) -> DoctorFinding:
     detail = say(f"{count} {what}", f"{what} {count}건")
     if broken_from is not None and count >= broken_from:
         return broken(name, detail, fix)
     return look(name, detail, fix) if count else fine(name, detail)
 
 
-def _outbox(connection: psycopg.Connection) -> DoctorFinding:
+def _outbox(count: int, oldest_s: float) -> DoctorFinding:
     """Check how long rows wait to be published; after a while, nobody downstream hears of anything."""
-    row = connection.execute(
-        """SELECT count(*) FILTER (WHERE age > 60), coalesce(max(age), 0) FROM
-             (SELECT extract(epoch FROM clock_timestamp() - created_at) AS age FROM
-                (SELECT created_at FROM journey.outbox WHERE published_at IS NULL
-                 UNION ALL SELECT created_at FROM alerts.issue_outbox WHERE published_at IS NULL) AS waiting) AS aged"""
-    ).fetchone()
-    count, oldest_s = (int(row[0]), float(row[1])) if row else (0, 0.0)
     minutes = int(oldest_s // 60)
     detail = say(
         f"{count} records wait for more than a minute to be published, the oldest for {minutes} min",
@@ -172,18 +162,13 @@ def _outbox(connection: psycopg.Connection) -> DoctorFinding:
     return fine("outbox", say("nothing waits for more than a minute", "1분 넘게 기다리는 레코드 없음"))
 
 
-def _partitions(connection: psycopg.Connection, line: str) -> DoctorFinding:
+async def _partitions(connection: Connection, line: str) -> DoctorFinding:
     """Find partitions that hold the horizon back: timers do not fire while one of them has no recent mark."""
     topic = topics.load()["touchpoints"]
     if not line:
         detail = say("unknown while Kafka does not answer", "Kafka가 응답하지 않아 알 수 없습니다")
         return look("partitions", detail, say("see kafka above", "위의 kafka 항목을 확인하세요"))
-    rows = connection.execute(
-        """SELECT partition, extract(epoch FROM clock_timestamp() - greatest(applied_append_time, caught_up_at))
-             FROM journey.progress WHERE line = %s AND topic = %s""",
-        (line, topic.name),
-    ).fetchall()
-    behind: dict[int, float | None] = dict(rows)
+    behind = await journey.partition_ages(connection, TopicLine(name=line, topic=topic.name))
     never = [number for number in range(topic.partitions) if behind.get(number) is None]
     stale = [number for number, age in behind.items() if age is not None and age > STALE_S]
     if never or stale:

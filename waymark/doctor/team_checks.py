@@ -3,29 +3,19 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-import psycopg
-from psycopg.rows import dict_row
-
 from services.alerts.notify.reachability import (
     Reachability,
     ReachabilityReport,
     SilenceReason,
     SilentEndpoint,
     Way,
-    report_reachability,
 )
-from services.alerts.notify.reachability_store import SURVEY_QUERY, read_survey
 from waymark.console import say
 from waymark.doctor.finding import DoctorFinding, broken, fine, look
 
 
-def examine_teams(connection: psycopg.Connection, now: datetime) -> Iterable[DoctorFinding]:
+def examine_teams(heard: ReachabilityReport, now: datetime) -> Iterable[DoctorFinding]:
     """Return every finding about who is told; a broken one leaves somebody uninformed through no choice of theirs."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(SURVEY_QUERY.encode()).fetchone()
-    if row is None:
-        return
-    heard = report_reachability(read_survey(row), now=now)
     if not heard.endpoints and not heard.begun:
         yield _nobody_yet()
         return

@@ -16,6 +16,7 @@ import msgspec
 
 from services.ingest.inspector.masking import name, shape
 from services.journey import policies
+from services.journey.administration import check_tables
 from services.journey.apply.resolution import IdentityResolver
 from services.journey.domain.identity import IdentifierKey
 from services.journey.repair.check import IdentityChecker, IdentityFindings
@@ -30,7 +31,7 @@ from services.runtime.postgres.pools import ConcurrentChangeError, Pool
 from services.runtime.settings import SettingsError
 from services.runtime.telemetry import logs
 from waymark.console import CommandError, masked
-from waymark.database import open_transaction
+from waymark.database import run_in_transaction
 
 EXAMPLES = 5
 """Of each difference; the numbers are complete."""
@@ -103,8 +104,7 @@ def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> 
 def _reach(url: str) -> None:
     """Find out first whether the tables exist."""
     try:
-        with open_transaction(url) as connection:
-            connection.execute("SELECT FROM journey.customers LIMIT 0")
+        run_in_transaction(url, check_tables)
     except CommandError as error:
         raise CommandError(str(error), exit_code=2) from error
 

@@ -1,8 +1,8 @@
 """`waymark keys`: make, list, rotate and revoke the keys of producers and of people."""
 
 import os
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -10,10 +10,11 @@ from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
-    from services.runtime.credentials.api_keys import KeyKind
+    from services.runtime.credentials.api_keys import KeyKind, MintedKey
+    from services.runtime.postgres.pools import Connection
     from waymark.keys.key_store import ListedKey
+
+T = TypeVar("T")
 
 Name = Annotated[
     str | None,
@@ -103,22 +104,25 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make one key and show it."""
+    from services.ingest.sources.source_administration import SourceSpec
     from services.runtime.credentials.api_keys import KeyKind
-    from waymark.keys.key_store import SourceSpec, create_role_key, create_source_key
+    from waymark.keys.key_store import create_role_key, create_source_key
 
     kind = _kind(source, role, channels, scopes)
-    with _database() as connection:
+    spec = SourceSpec(
+        name=source or "",
+        channels=tuple(channels or ()),
+        replay=bool(scopes),
+        requests_per_s=requests_per_s,
+        touchpoints_per_s=touchpoints_per_s,
+    )
+
+    async def make(connection: "Connection") -> "MintedKey":
         if kind is KeyKind.SOURCE:
-            spec = SourceSpec(
-                name=source or "",
-                channels=tuple(channels or ()),
-                replay=bool(scopes),
-                requests_per_s=requests_per_s,
-                touchpoints_per_s=touchpoints_per_s,
-            )
-            key = create_source_key(connection, spec, label=label, days=days, only=_scopes(only or []))
-        else:
-            key = create_role_key(connection, kind, label=label, days=days)
+            return await create_source_key(connection, spec, label=label, days=days, only=_scopes(only or []))
+        return await create_role_key(connection, kind, label=label, days=days)
+
+    key = _in_transaction(make)
     if as_json:
         print_json({"key": key.text, "key_id": key.key_id, "kind": kind.value})
         return
@@ -133,8 +137,7 @@ def rotate(
     """Make a key that replaces another after an overlap."""
     from waymark.keys.key_store import rotate_key
 
-    with _database() as connection:
-        rotation = rotate_key(connection, key_id, overlap_h=overlap_h)
+    rotation = _in_transaction(lambda connection: rotate_key(connection, key_id, overlap_h=overlap_h))
     if as_json:
         document = {"key": rotation.key.text, "key_id": rotation.key.key_id, "kind": rotation.key.kind.value}
         print_json(document | {"replaces": key_id, "old_ends": rotation.old_ends})
@@ -160,8 +163,7 @@ def show(as_json: AsJson = False) -> None:
 
     from waymark.keys.key_store import list_keys
 
-    with _database() as connection:
-        found = list_keys(connection)
+    found = _in_transaction(list_keys)
     if as_json:
         print_json([asdict(key) for key in found])
         return
@@ -196,9 +198,8 @@ def revoke(
     """Revoke one key by its id."""
     from waymark.keys.key_store import revoke_key
 
-    with _database() as connection:
-        if not revoke_key(connection, key_id):
-            raise CommandError(f"there is no key {key_id}; `waymark keys list` shows them")
+    if not _in_transaction(lambda connection: revoke_key(connection, key_id)):
+        raise CommandError(f"there is no key {key_id}; `waymark keys list` shows them")
     if as_json:
         print_json({"key_id": key_id, "revoked": True})
     else:
@@ -230,8 +231,8 @@ def _scopes(only: list[str]) -> list[str]:
     return only
 
 
-def _database() -> "AbstractContextManager[Connection]":
-    from waymark.database import open_transaction
+def _in_transaction(work: "Callable[[Connection], Awaitable[T]]") -> T:
+    from waymark.database import run_in_transaction
     from waymark.target import find_target
 
-    return open_transaction(find_target(os.environ).postgres)
+    return run_in_transaction(find_target(os.environ).postgres, work)

@@ -18,9 +18,6 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-import psycopg
-from psycopg import sql
-
 from waymark.launchers.child_process import ChildProcess, StackError, await_ready, free_port
 
 SUPERUSER = "waymark"
@@ -136,17 +133,25 @@ class PostgresServer:
         return [self._bin / "postgres", "-D", HERE, *settings]
 
     def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
-        except psycopg.OperationalError:
-            return False
-        return True
+        return self._run_client("pg_isready", "--quiet", "--timeout=2", "--dbname=postgres").returncode == 0
 
     def _make_database(self) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
-            if known is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        """Make the database unless somebody can connect to it."""
+        if self._run_client("psql", "--no-psqlrc", "--command=", f"--dbname={DATABASE}").returncode:
+            made = self._run_client("createdb", DATABASE)
+            if made.returncode:
+                raise StackError(f"the database {DATABASE} could not be made:\n{made.stderr.strip()}")
+
+    def _run_client(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        password = (self.folder / "password").read_text().strip()
+        place = ("--host=127.0.0.1", f"--port={self.port}", f"--username={SUPERUSER}")
+        return subprocess.run(
+            [self._bin / program, *place, *arguments],
+            env={**_ENV, "PGPASSWORD": password},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def _initialise(self) -> None:
         """Run initdb beside the final place and rename, so that an interrupted first start leaves nothing half made."""

@@ -5,10 +5,12 @@ import secrets
 from pathlib import Path
 
 import orjson
-import psycopg
 
+from services.ingest.sources.source_administration import SourceSpec
 from services.runtime.credentials.api_keys import KeyKind
-from waymark.keys.key_store import SourceSpec, create_role_key, create_source_key, still_valid
+from services.runtime.postgres.pools import Connection
+from waymark.database import run_in_transaction
+from waymark.keys.key_store import create_role_key, create_source_key, still_valid
 
 DEMO_SOURCE = SourceSpec(name="demo", replay=True)
 ROLES = (KeyKind.READER, KeyKind.AGENT, KeyKind.ADMIN)
@@ -18,13 +20,18 @@ def demo_keys(folder: Path, url: str) -> dict[str, str]:
     """One key of each kind (`source`, `reader`, `agent`, `admin`), the same at each start while they are valid."""
     path = folder / "keys.json"
     known: dict[str, str] = orjson.loads(path.read_bytes()) if path.exists() else {}
-    with psycopg.connect(url) as connection:
-        keys = {name: text for name, text in known.items() if still_valid(connection, text)}
+
+    async def complete(connection: Connection) -> dict[str, str]:
+        keys = {name: text for name, text in known.items() if await still_valid(connection, text)}
         if "source" not in keys:
-            keys["source"] = create_source_key(connection, DEMO_SOURCE, label="waymark up").text
+            keys["source"] = (await create_source_key(connection, DEMO_SOURCE, label="waymark up")).text
         for role in ROLES:
             if role.value not in keys:
-                keys[role.value] = create_role_key(connection, role, label=f"waymark up ({role.value})").text
+                label = f"waymark up ({role.value})"
+                keys[role.value] = (await create_role_key(connection, role, label=label)).text
+        return keys
+
+    keys = run_in_transaction(url, complete)
     write_private(path, orjson.dumps(keys, option=orjson.OPT_INDENT_2))
     return keys
 

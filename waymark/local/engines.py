@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from sqlalchemy.exc import OperationalError
 
 from services.runtime.addresses.brokers import Brokers
-from waymark.database import unusable
 from waymark.launchers.child_process import ChildProcess, StackError
 from waymark.launchers.kafka import KafkaCluster
 from waymark.launchers.postgres import PostgresServer
 from waymark.launchers.tansu import TansuBroker
 from waymark.local.plan import BrokerKind, StackPlan
-from waymark.migrations.migrate import migrate
+from waymark.migrations.migrate import migrate, unusable
 from waymark.target import brokers_at
 from waymark.topics.declared_topics import make_topics
 
@@ -72,7 +71,7 @@ def prepare(broker: RunningBroker, database: RunningDatabase) -> None:
     try:
         migrate(database.url)
     except OperationalError as error:
-        raise unusable(database.url, error.orig) from error
+        raise unusable(database.url, error) from error
     replication = None if broker.kind is BrokerKind.GIVEN else 1
     problems = make_topics(broker.brokers or broker.bootstrap, replication=replication, configure=broker.idempotent)
     if problems:

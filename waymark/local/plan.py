@@ -1,5 +1,6 @@
 """What the local stack is to run, and where: decided once, before anything starts."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -90,9 +91,9 @@ def check_settings(plan: StackPlan, environ: Mapping[str, str]) -> None:
     if problems := refusals({**environ, **given, **plan.environment}):
         raise CommandError(settings_wrong(problems), exit_code=2)
     if plan.postgres is not None:
-        from waymark.database import find_refusal_reason
+        from services.runtime.process.startup import find_refusal
 
-        if (wrong := find_refusal_reason(plan.postgres)) is not None:
+        if (wrong := asyncio.run(find_refusal(plan.postgres))) is not None:
             raise CommandError(settings_wrong([f"WAYMARK_POSTGRES: {wrong}"]), exit_code=2)
 
 

@@ -3,6 +3,7 @@
 The version table stands in the schema `waymark`; what the migrations make stands in the services' own schemas.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +14,13 @@ from alembic.operations import Operations
 from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 import services
-from waymark.database import open_connection
+from services.runtime.process.startup import find_refusal
+from waymark.database import UnusableDatabaseError
+from waymark.libpq import open_connection
+from waymark.target import VARIABLE
 
 SCHEMA = "waymark"
 LOCK_KEY = 7_294_601  # any constant; it names this lock among the database's advisory locks
@@ -55,6 +60,12 @@ def status(url: str) -> MigrationStatus:
     with _connected(url) as connection:
         current = _context(connection, scripts).get_current_heads()
     return MigrationStatus(current=tuple(sorted(current)), wanted=tuple(sorted(scripts.get_heads())))
+
+
+def unusable(url: str, error: OperationalError, variable: str = VARIABLE) -> UnusableDatabaseError:
+    """Return the error for a database that refused us, or went away: in the services' own words, else in libpq's."""
+    wrong = asyncio.run(find_refusal(url))
+    return UnusableDatabaseError(url, wrong=wrong, reason=str(error.orig), variable=variable)
 
 
 def _context(connection: Connection, scripts: ScriptDirectory) -> MigrationContext:

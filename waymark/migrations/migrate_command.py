@@ -41,14 +41,13 @@ def migrate(
 
     from sqlalchemy.exc import OperationalError  # after that: what is wrong is said at once
 
-    from waymark.database import unusable
     from waymark.migrations.migrate import migrate as apply
-    from waymark.migrations.migrate import status
+    from waymark.migrations.migrate import status, unusable
 
     try:
         found = status(url) if check else apply(url)
     except OperationalError as error:
-        raise unusable(url, error.orig, variable) from error
+        raise unusable(url, error, variable) from error
     if as_json:
         print_json({"current": found.current, "wanted": found.wanted, "up_to_date": found.up_to_date})
     else:

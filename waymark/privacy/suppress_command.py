@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,9 +11,8 @@ from waymark.console import CommandError, out, print_json, say
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
-    from waymark.privacy.suppression_list import SuppressionChange, SuppressionSubject
+    from services.ingest.privacy.suppression_administration import SuppressionChange, SuppressionSubject
+    from services.runtime.postgres.pools import Connection
 
 Who = Annotated[
     list[str] | None,
@@ -54,7 +53,7 @@ def register(app: typer.Typer) -> None:
 
 def add(who: Who = None, *, note: Note = "", as_json: AsJson = False) -> None:
     """Put identifiers on the list."""
-    from waymark.privacy.suppression_list import suppress
+    from services.ingest.privacy.suppression_administration import suppress
 
     _change(
         who, as_json=as_json, how=lambda connection, secret, subjects: suppress(connection, secret, subjects, note=note)
@@ -63,7 +62,7 @@ def add(who: Who = None, *, note: Note = "", as_json: AsJson = False) -> None:
 
 def remove(who: Who = None, *, as_json: AsJson = False) -> None:
     """Take identifiers off the list."""
-    from waymark.privacy.suppression_list import lift
+    from services.ingest.privacy.suppression_administration import lift
 
     _change(who, as_json=as_json, how=lift)
 
@@ -72,12 +71,14 @@ def show(*, lifted: Lifted = False, limit: Limit = 1000, as_json: AsJson = False
     """List the suppressions in force."""
     from dataclasses import asdict
 
-    from waymark.database import open_transaction
-    from waymark.privacy.suppression_list import listed
+    from services.ingest.privacy.suppression_administration import list_suppressions
+    from waymark.database import run_in_transaction
     from waymark.target import find_target
 
-    with open_transaction(find_target(os.environ).postgres) as connection:
-        found = listed(connection, lifted=lifted, limit=limit)
+    found = run_in_transaction(
+        find_target(os.environ).postgres,
+        lambda connection: list_suppressions(connection, lifted=lifted, limit=limit),
+    )
     if as_json:
         print_json([asdict(row) for row in found])
         return
@@ -91,10 +92,11 @@ def _change(
     who: Sequence[str] | None,
     *,
     as_json: bool,
-    how: "Callable[[Connection, bytes, Sequence[SuppressionSubject]], list[SuppressionChange]]",
+    how: "Callable[[Connection, bytes, Sequence[SuppressionSubject]], Awaitable[list[SuppressionChange]]]",
 ) -> None:
-    from waymark.database import open_transaction
-    from waymark.privacy.suppression_list import PseudonymMaker
+    from services.ingest.privacy.suppression_administration import ForeignSecretError
+    from waymark.database import run_in_transaction
+    from waymark.privacy.pseudonym_maker import PseudonymMaker
     from waymark.target import find_target
 
     references = who or [line.strip() for line in sys.stdin if line.strip()]
@@ -103,8 +105,14 @@ def _change(
     secret = _secret().encode()
     speller = PseudonymMaker(secret=secret, region=os.environ.get("WAYMARK_INGEST_PHONE_REGION") or "KR")
     subjects = [speller.subject(reference) for reference in references]
-    with open_transaction(find_target(os.environ).postgres) as connection:
-        changes = how(connection, secret, subjects)
+    try:
+        changes = run_in_transaction(
+            find_target(os.environ).postgres, lambda connection: how(connection, secret, subjects)
+        )
+    except ForeignSecretError as error:
+        raise CommandError(
+            "the list was written with another secret: set WAYMARK_INGEST_PRIVACY_SECRET to the one that ingest has"
+        ) from error
     if as_json:
         print_json(
             [

@@ -70,12 +70,13 @@ def set_up(
     dry_run: DryRun = False,
 ) -> None:
     """Set how a source is read."""
+    from services.ingest.sources.source_administration import SourceReading
     from services.ingest.timing.touchpoint_time import ClockMode
-    from waymark.database import open_transaction
+    from waymark.database import run_in_transaction
     from waymark.sources.source_reading import (
-        SourceReading,
         checked_channel,
         checked_origins,
+        dialects_of,
         read_mapping,
         read_rules,
         set_reading,
@@ -90,8 +91,10 @@ def set_up(
             "say what to set: --default-channel, --segment-mapping, --cloudevents, --origin or --clock", exit_code=2
         )
     reading = SourceReading(
-        segment=read_mapping(segment_mapping) if segment_mapping is not None else None,
-        cloudevents=read_rules(cloudevents) if cloudevents is not None else None,
+        dialects=dialects_of(
+            read_mapping(segment_mapping) if segment_mapping is not None else None,
+            read_rules(cloudevents) if cloudevents is not None else None,
+        ),
         origins=[] if no_origins else checked_origins(origins) if origins else None,
         clock=clock,
         channel=checked_channel(default_channel) if default_channel is not None else None,
@@ -99,6 +102,5 @@ def set_up(
     if dry_run:
         out.print(say("nothing is wrong with it", "문제가 없습니다"))
         return
-    with open_transaction(find_target(os.environ).postgres) as connection:
-        set_reading(connection, name, reading)
+    run_in_transaction(find_target(os.environ).postgres, lambda connection: set_reading(connection, name, reading))
     out.print(say(f"set: {name}", f"설정됨: {name}"), highlight=False)

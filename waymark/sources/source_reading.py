@@ -1,13 +1,9 @@
-"""Sets how ingest reads a source: what its calls and events become, its web origins, its clock."""
+"""Checks how ingest is to read a source: what its calls and events become, its web origins; and sets it."""
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import psycopg
-from psycopg.types.json import Jsonb
 
 from schemas.strict_yaml import yaml_text
 from schemas.strict_yaml.yaml_text import YamlText
@@ -17,21 +13,12 @@ from services.ingest.forms.cloudevents.event_rules import EventRules
 from services.ingest.forms.mapping.faults import MappingFileError
 from services.ingest.forms.segment import segment_mapping
 from services.ingest.forms.segment.post_calls import DIALECT as SEGMENT
+from services.ingest.sources import source_administration
+from services.ingest.sources.source_administration import ForbiddenChannelError, SourceReading, UnknownSourceError
+from services.runtime.postgres.pools import Connection
 from waymark.console import CommandError
 
 _ORIGIN = re.compile(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|null")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceReading:
-    """What to set; None leaves a setting as it is. An empty mapping or empty rules remove the source's own."""
-
-    segment: dict[str, Any] | None = None
-    cloudevents: dict[str, Any] | None = None
-    origins: Sequence[str] | None = None
-    clock: str | None = None
-    channel: str | None = None
-    """The default channel; an empty one takes the default away."""
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -82,39 +69,20 @@ def checked_channel(channel: str) -> str:
     return channel
 
 
-def _check_allowed(connection: psycopg.Connection, source: str, channel: str) -> None:
-    row = connection.execute("SELECT channels FROM ingest.sources WHERE name = %s", (source,)).fetchone()
-    allowed = row[0] if row is not None else None
-    if channel and allowed and channel not in allowed:
-        raise CommandError(f"{source} may not use {channel}; it may use {', '.join(sorted(allowed))}", exit_code=2)
+def dialects_of(segment: dict[str, Any] | None, cloudevents: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Return what was given, by the name of its wire form."""
+    given = {SEGMENT: segment, CLOUDEVENTS: cloudevents}
+    return {name: dialect for name, dialect in given.items() if dialect is not None}
 
 
-def set_reading(connection: psycopg.Connection, source: str, reading: SourceReading) -> None:
+async def set_reading(connection: Connection, source: str, reading: SourceReading) -> None:
     """Set how a source is read; raises `CommandError` for an unknown source. Replicas notice within seconds."""
-    if reading.channel:
-        _check_allowed(connection, source, reading.channel)
-    given = {SEGMENT: reading.segment, CLOUDEVENTS: reading.cloudevents}
-    set_anew = [name for name, dialect in given.items() if dialect is not None]
-    added = {name: dialect for name, dialect in given.items() if dialect}
-    origins = None if reading.origins is None else list(reading.origins)
-    found = connection.execute(
-        """UPDATE ingest.sources
-              SET dialects = (dialects - %(set_anew)s::text[]) || %(added)s,
-                  origins = coalesce(%(origins)s::text[], origins),
-                  clock = coalesce(%(clock)s, clock),
-                  defaults = CASE WHEN %(channel)s::text IS NULL THEN defaults
-                                  ELSE (defaults - 'channel')
-                                       || jsonb_strip_nulls(jsonb_build_object('channel', nullif(%(channel)s, '')))
-                             END
-            WHERE name = %(source)s""",
-        {
-            "set_anew": set_anew,
-            "added": Jsonb(added),
-            "origins": origins,
-            "clock": reading.clock,
-            "channel": reading.channel,
-            "source": source,
-        },
-    )
-    if not found.rowcount:
-        raise CommandError(f"there is no source {source!r}; `waymark keys create --source {source}` makes it")
+    try:
+        await source_administration.set_reading(connection, source, reading)
+    except ForbiddenChannelError as error:
+        allowed = ", ".join(error.allowed)
+        raise CommandError(f"{source} may not use {reading.channel}; it may use {allowed}", exit_code=2) from error
+    except UnknownSourceError as error:
+        raise CommandError(
+            f"there is no source {source!r}; `waymark keys create --source {source}` makes it"
+        ) from error

@@ -1,8 +1,8 @@
 """`waymark sources`: channel systems, and the sources that are bound to them with the secrets they sign with."""
 
 import os
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -12,10 +12,10 @@ from waymark.sources import set_command, trial_command
 from waymark.sources.trial_command import Options, SecretText
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    from services.ingest.forms.webhooks.binding_administration import ListedBinding
+    from services.runtime.postgres.pools import Connection
 
-    from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMapper
-    from waymark.sources.bindings import ListedBinding
+T = TypeVar("T")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help=say("The source.", "소스 이름입니다."))]
 System = Annotated[str, typer.Option("--system", help=say("Its channel system; see `list`.", "채널 시스템입니다."))]
@@ -103,7 +103,7 @@ def show_all(as_json: AsJson = False) -> None:
     """List systems, and the sources that are bound to one."""
     from dataclasses import asdict
 
-    from waymark.sources.bindings import list_bindings
+    from services.ingest.forms.webhooks.binding_administration import list_bindings
     from waymark.sources.channel_systems import facts_of, systems
 
     facts = [facts_of(recipe) for _, recipe in sorted(systems().items())]
@@ -111,8 +111,8 @@ def show_all(as_json: AsJson = False) -> None:
         out.print(say("Channel systems:", "채널 시스템:"), style="bold")
     for each in () if as_json else facts:
         out.print(f"  {each.name:<20} {each.signature:<44} {each.shown_title}", markup=False, highlight=False)
-    with _database() as connection:  # may be away; the systems are shown by then
-        bound = [_shown(each) for each in list_bindings(connection)]
+    found = _in_transaction(list_bindings)  # the database may be away; the systems are shown by then
+    bound = [_shown(each) for each in found]
     if as_json:
         print_json({"systems": [asdict(each) for each in facts], "sources": bound})
         return
@@ -149,13 +149,16 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Bind a source to a system."""
-    from waymark.sources.bindings import SourceBinding, bind, list_bindings
+    from services.ingest.forms.webhooks.binding_administration import SourceBinding, list_bindings
     from waymark.sources.channel_systems import options_of, system_of, url_of
+    from waymark.sources.webhook_secrets import bind, secret_to_store, store_secret
 
     recipe = system_of(system)
     allowed = _known(channels or [])
-    with _database() as connection:
-        held = next((each for each in list_bindings(connection) if each.name == name), None)
+    kept = secret_to_store(secret, mounted)
+
+    async def work(connection: "Connection") -> tuple[str | None, dict[str, str]]:
+        held = next((each for each in await list_bindings(connection) if each.name == name), None)
         known = held.setup.get("options", {}) if held is not None and held.system == recipe.system.name else {}
         chosen, made_options = options_of(recipe, trial_command.pairs(options), known)
         binding = SourceBinding(
@@ -166,8 +169,10 @@ def add(
             options=chosen,
             addresses=tuple(addresses) if addresses else None,
         )
-        bind(connection, binding)
-        made = _store_secret(connection, name, secret, mounted, recipe)
+        await bind(connection, binding)
+        return await store_secret(connection, name, kept, recipe), made_options
+
+    made, made_options = _in_transaction(work)
     url = url_of(name, recipe, said=public_url, secret=made or "")
     if as_json:
         told = {"source": name, "system": recipe.system.name, "url": url, "secret": made}
@@ -177,6 +182,11 @@ def add(
     out.print(f"{say('webhook', '웹훅 주소')}: {url}", markup=False, highlight=False, soft_wrap=True)
     for option, value in made_options.items():
         out.print(f"{option}: {value}", markup=False, highlight=False)
+    _hint_at_public_address(url)
+
+
+def _hint_at_public_address(url: str) -> None:
+    """Say what to put before a URL that names no host."""
     if url.startswith("/"):
         hint = say(
             "Put the address that the vendor reaches you by before it, or set WAYMARK_INGEST_PUBLIC_URL here and for "
@@ -195,15 +205,20 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Add a secret and let the others end after an overlap."""
-    from waymark.sources.bindings import end_secrets, list_bindings
+    from services.ingest.forms.webhooks.binding_administration import end_secrets, list_bindings
     from waymark.sources.channel_systems import system_of
+    from waymark.sources.webhook_secrets import secret_to_store, store_secret
 
-    with _database() as connection:
-        bound = next((each for each in list_bindings(connection) if each.name == name), None)
+    kept = secret_to_store(secret, mounted)
+
+    async def work(connection: "Connection") -> tuple[int, str | None]:
+        bound = next((each for each in await list_bindings(connection) if each.name == name), None)
         if bound is None:
             raise _not_bound(name)
-        ended = end_secrets(connection, name, overlap_h=overlap_h)
-        made = _store_secret(connection, name, secret, mounted, system_of(bound.system))
+        ended = await end_secrets(connection, name, overlap_h=overlap_h)
+        return ended, await store_secret(connection, name, kept, system_of(bound.system))
+
+    ended, made = _in_transaction(work)
     if as_json:
         print_json({"source": name, "secret": made, "ended": ended, "overlap_h": overlap_h})
         return
@@ -214,11 +229,10 @@ def rotate(
 
 def remove(name: Name, as_json: AsJson = False) -> None:
     """Remove a source's webhook and its secrets."""
-    from waymark.sources.bindings import unbind
+    from services.ingest.forms.webhooks.binding_administration import unbind
 
-    with _database() as connection:
-        if not unbind(connection, name):
-            raise _not_bound(name)
+    if not _in_transaction(lambda connection: unbind(connection, name)):
+        raise _not_bound(name)
     if as_json:
         print_json({"source": name, "removed": True})
     else:
@@ -244,37 +258,8 @@ def _known(channels: list[str]) -> tuple[str, ...]:
     return tuple(channels)
 
 
-def _store_secret(
-    connection: "Connection", source: str, secret: str | None, mounted: str | None, recipe: "DeliveryMapper"
-) -> str | None:
-    """Store the given secret, or a generated one where the vendor repeats ours; return the generated one."""
-    import secrets
-
-    from services.ingest.forms.webhooks.mapping.system_schema import TokenSignature
-    from services.runtime.credentials.sealing import SecretSealer
-    from waymark.sources.bindings import add_mounted, add_secret
-    from waymark.sources.channel_systems import settings
-
-    if mounted is not None:
-        add_mounted(connection, source, mounted)
-        return None
-    signature = recipe.system.signature
-    if secret is None and (not isinstance(signature, TokenSignature) or signature.from_vendor):
-        raise CommandError("say --secret (or --mounted): the one that the vendor signs with", exit_code=2)
-    made = secrets.token_urlsafe(32) if secret is None else None
-    seal = SecretSealer(settings().master_keys)
-    add_secret(connection, source, made or trial_command.secret_text(secret or ""), seal)
-    if not seal.protects:
-        warning = say(
-            "stored as it is: set WAYMARK_INGEST_SECRET_KEYS here and for ingest to have it sealed",
-            "암호화하지 않고 저장했습니다. WAYMARK_INGEST_SECRET_KEYS를 설정하면 암호화합니다",
-        )
-        err.print(warning, style="yellow", highlight=False)
-    return made
-
-
-def _database() -> "AbstractContextManager[Connection]":
-    from waymark.database import open_transaction
+def _in_transaction(work: "Callable[[Connection], Awaitable[T]]") -> T:
+    from waymark.database import run_in_transaction
     from waymark.target import find_target
 
-    return open_transaction(find_target(os.environ).postgres)
+    return run_in_transaction(find_target(os.environ).postgres, work)

@@ -176,6 +176,19 @@ async def unpublished(connection: Connection, limit: int) -> list[OutboxRow]:
     return [OutboxRow(id=row["id"], issue_id=row["issue_id"], value=row["value"]) for row in rows]
 
 
+async def waiting(connection: Connection, *, longer_than_s: float) -> tuple[int, float]:
+    """Return how many changes wait for so long already to be published, and for how many seconds the oldest has."""
+    row = await connection.fetchrow(
+        """
+        SELECT count(*) FILTER (WHERE created_at <= clock_timestamp() - make_interval(secs => $1)) AS changes,
+               coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS age_s
+          FROM alerts.issue_outbox WHERE published_at IS NULL
+        """,
+        longer_than_s,
+    )
+    return (row["changes"], row["age_s"]) if row is not None else (0, 0.0)
+
+
 async def mark_published(connection: Connection, ids: Sequence[int], line: str, now: datetime) -> None:
     """Record that rows are on the topic of `line`."""
     await connection.execute(

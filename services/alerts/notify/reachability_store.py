@@ -1,12 +1,8 @@
-"""Reads the data of a reachability report: endpoints, routes, their backlogs, and issues that nobody was notified of.
+"""Reads the data of a reachability report: endpoints, routes, their backlogs, and issues nobody was notified of."""
 
-The query is a constant, so that `waymark doctor` can run it over its own connection.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -17,7 +13,7 @@ from services.alerts.notify.directory_store import DIRECTORY_COLUMNS, read_direc
 from services.alerts.notify.reachability import DeliveryBacklog, ReachabilitySurvey, UnheardIssues
 from services.runtime.postgres.pools import Connection
 
-SURVEY_QUERY = f"""
+_SURVEY = f"""
 SELECT {DIRECTORY_COLUMNS},
     coalesce((SELECT json_agg(json_build_object(
                 'endpoint_id', endpoint_id, 'count', pending.n, 'since', pending.since, 'given_up', exhausted.n))
@@ -44,12 +40,8 @@ class _BacklogRow(msgspec.Struct, frozen=True, kw_only=True):
 
 async def load_survey(connection: Connection) -> ReachabilitySurvey:
     """Return the survey as it is in this transaction."""
-    [found] = await connection.fetch(SURVEY_QUERY)
-    return read_survey(dict(found))
-
-
-def read_survey(found: Mapping[str, Any]) -> ReachabilitySurvey:
-    """Return the survey in a row of `SURVEY_QUERY`."""
+    [row] = await connection.fetch(_SURVEY)
+    found = dict(row)
     rows = msgspec.json.decode(found["waiting"], type=list[_BacklogRow])
     return ReachabilitySurvey(
         directory=read_directory(found),

@@ -13,6 +13,7 @@ from services.ingest.sources.source_keys import SourceKey
 from services.ingest.timing.touchpoint_time import ClockMode
 from services.runtime.credentials.api_keys import KeyKind, StoredKey
 from services.runtime.postgres.pools import TRANSIENT, Pool, Row, acquire
+from services.runtime.role_keys import RoleKeyTable
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -20,6 +21,8 @@ _log = get_logger(__name__)
 SOURCE_COLUMNS = """s.name, s.channels, s.defaults::text AS defaults, s.dialects::text AS dialects, s.origins, s.clock,
        s.requests_per_s, s.touchpoints_per_s, s.disabled_at IS NOT NULL AS disabled"""
 """What `source_of` reads of `ingest.sources s`, beside `scopes`."""
+
+_ROLE_KEYS = RoleKeyTable("ingest")
 
 _KEYS = f"""
 SELECT k.key_id, k.secret_hash, k.expires_at, k.revoked_at IS NOT NULL AS revoked,
@@ -52,17 +55,7 @@ class SourceStore:
     async def one_operator(self, key_id: str) -> StoredKey | None:
         """Return the operator's key with that id, revoked or not."""
         async with acquire(self._pool) as connection:
-            row = await connection.fetchrow("SELECT * FROM ingest.api_keys WHERE key_id = $1", key_id)
-        if row is None:
-            return None
-        return StoredKey(
-            kind=KeyKind(row["kind"]),
-            key_id=row["key_id"],
-            subject=row["label"],
-            secret_hash=bytes(row["secret_hash"]),
-            expires_at=row["expires_at"],
-            revoked=row["revoked_at"] is not None,
-        )
+            return await _ROLE_KEYS.find(connection, key_id)
 
     async def mark_used(self, key_ids: frozenset[str], at: datetime) -> None:
         """Note when keys were last used."""

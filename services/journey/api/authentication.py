@@ -1,23 +1,19 @@
 """Authenticates readers by the keys of `journey.api_keys` for readers, agents and admins, sent as bearer tokens.
 
-The form of keys and their comparison are left to `services.runtime.credentials.api_keys`. This module reads the rows
-and writes nothing.
+The form of keys and their comparison are left to `services.runtime.credentials.api_keys`, the table to
+`services.runtime.role_keys`. This module writes nothing.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
 
 from services.journey.api.messages import ReadRefusal
 from services.runtime.clock import Clock
 from services.runtime.credentials.api_keys import KeyKind, KeyRing, KeyVerdict, StoredKey, parse
 from services.runtime.postgres.pools import TRANSIENT, Pool, acquire
+from services.runtime.role_keys import RoleKeyTable
 
-_FIND: Final = """
-SELECT kind, key_id, label, secret_hash, expires_at, revoked_at IS NOT NULL AS revoked
-  FROM journey.api_keys
- WHERE key_id = $1
-"""
+_ROLE_KEYS = RoleKeyTable("journey")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,16 +64,6 @@ def stored_key_loader(pool: Pool) -> Callable[[str], Awaitable[StoredKey | None]
 
     async def load(key_id: str) -> StoredKey | None:
         async with acquire(pool) as connection:
-            row = await connection.fetchrow(_FIND, key_id)
-        if row is None:
-            return None
-        return StoredKey(
-            kind=KeyKind(row["kind"]),
-            key_id=row["key_id"],
-            subject=row["label"],
-            secret_hash=row["secret_hash"],
-            expires_at=row["expires_at"],
-            revoked=row["revoked"],
-        )
+            return await _ROLE_KEYS.find(connection, key_id)
 
     return load

@@ -151,13 +151,14 @@ async def forget(connection: Connection, line: str, days: int, most: int) -> int
 
 
 _WAITING = """
-SELECT count(*) AS records, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS age_s
+SELECT count(*) FILTER (WHERE created_at <= clock_timestamp() - make_interval(secs => $1)) AS records,
+       coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS age_s
   FROM journey.outbox WHERE published_at IS NULL"""
 
 
-async def waiting(connection: Connection) -> tuple[int, float]:
-    """Return how many records wait, and for how many seconds the oldest has waited."""
-    row = await connection.fetchrow(_WAITING)
+async def waiting(connection: Connection, *, longer_than_s: float = 0.0) -> tuple[int, float]:
+    """Return how many records wait for so long already, and for how many seconds the oldest has waited."""
+    row = await connection.fetchrow(_WAITING, longer_than_s)
     return (row["records"], row["age_s"]) if row is not None else (0, 0.0)
 
 

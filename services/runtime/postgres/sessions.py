@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import asyncpg
 from asyncpg.transaction import Transaction
 
-from services.runtime.postgres.address import DatabaseAddress, PoolerMode, ServerAddress
+from services.runtime.postgres.address import DatabaseAddress, PoolerMode, ServerAddress, read
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -40,6 +40,15 @@ NEXT_SERVER: Final = (
     asyncpg.TargetServerAttributeNotMatched,
 )
 """Failures of one server, after which the next one of the URL is asked."""
+
+CONNECT_FAILURES: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What an attempt to connect may end with: the network, the server's refusal, a URL that the driver cannot follow."""
 
 
 class _Transaction(Transaction):
@@ -224,6 +233,31 @@ class SessionOpener:
         if self.pooler is not PoolerMode.NONE:
             return "any"
         return self.address.target or (WRITABLE if self.writes else None)
+
+
+class CommandSessionOpener(SessionOpener):
+    """Opens sessions as for a pooler that lends transactions, which are good for any other server as well.
+
+    A server has to be good for what is asked all the same: what a pooler answers for is the one that is asked here.
+    """
+
+    def _target(self) -> str:
+        return self.address.target or (WRITABLE if self.writes else "any")
+
+
+async def open_command_session(url: str, *, application_name: str, writes: bool) -> DatabaseSession:
+    """Open one session for a command, which is not told whether a pooler stands there; `writes` as for a pool.
+
+    Raises:
+        CONNECT_FAILURES: no server of the URL is good for it.
+    """
+    opener = CommandSessionOpener(
+        address=read(url),
+        pooler=PoolerMode.TRANSACTION,
+        settings={"application_name": application_name},
+        writes=writes,
+    )
+    return await opener.connect(connection_class=TransactionSession)
 
 
 def demands_writing(connection: Any) -> bool:

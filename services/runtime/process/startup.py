@@ -15,9 +15,8 @@ import asyncpg
 
 from services.runtime.addresses.brokers import Brokers
 from services.runtime.kafka.access_check import find_problem
-from services.runtime.postgres.address import PoolerMode, read
 from services.runtime.postgres.pools import Pool, is_transient, not_believed
-from services.runtime.postgres.sessions import DatabaseSession, SessionOpener
+from services.runtime.postgres.sessions import CONNECT_FAILURES, open_command_session
 from services.runtime.settings import CommonSettings, Settings, SettingsError
 from services.runtime.telemetry.logs import get_logger
 
@@ -39,7 +38,8 @@ _REFUSED = {
     asyncpg.CantChangeRuntimeParamError: "a parameter that stands after the `?` cannot be set by a client; take it out",
     asyncpg.InvalidParameterValueError: "PostgreSQL does not take the value of a parameter that stands after the `?`",
 }
-_NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.UndefinedColumnError)
+NOT_MIGRATED = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.UndefinedColumnError)
+"""What a statement meets in a database without our tables, or with older ones."""
 
 
 class DependencyUnavailableError(Exception):
@@ -51,7 +51,7 @@ def explain_missing_tables() -> Iterator[None]:
     """Turn the error of a database without our tables into `DependencyUnavailableError`."""
     try:
         yield
-    except _NOT_MIGRATED:
+    except NOT_MIGRATED:
         raise DependencyUnavailableError(
             "WAYMARK_POSTGRES: tables are missing there; run `waymark migrate` first"
         ) from None
@@ -76,7 +76,7 @@ async def open_postgres(
         try:
             return await open_pool()
         except Exception as error:
-            if (wrong := _refusal(error)) is not None:
+            if (wrong := refusal_of(error)) is not None:
                 refused = SettingsError([f"{variable}: {wrong}"])
             elif not is_transient(error):
                 raise
@@ -96,19 +96,18 @@ async def open_postgres(
 
 
 async def find_refusal(url: str, *, within_s: float = WITHIN_S) -> str | None:
-    """Open one session as the services do, and return what is wrong with the URL that waiting will not correct."""
-    opener = SessionOpener(address=read(url), pooler=PoolerMode.SESSION, settings={}, writes=False)
+    """Open one session as the commands do, and return what is wrong with the URL that waiting will not correct."""
     try:
         async with asyncio.timeout(within_s):
-            session = await opener.connect(connection_class=DatabaseSession)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        return _refusal(error)
+            session = await open_command_session(url, application_name="waymark", writes=False)
+    except CONNECT_FAILURES as error:
+        return refusal_of(error)
     session.terminate()
     return None
 
 
-def _refusal(error: Exception) -> str | None:
-    """Return what is wrong with the URL where no waiting mends it."""
+def refusal_of(error: BaseException) -> str | None:
+    """Return what is wrong with the URL where no waiting mends it, after this failure to connect."""
     for kind, text in _REFUSED.items():
         if isinstance(error, kind):
             return text

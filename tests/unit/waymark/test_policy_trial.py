@@ -16,7 +16,7 @@ from services.ingest.touchpoint import acceptance
 from tests.unit.waymark.test_command_line import waymark
 from waymark.console import CommandError
 from waymark.privacy.policy_trial import PolicyBench, opened
-from waymark.privacy.suppression_list import PseudonymMaker
+from waymark.privacy.pseudonym_maker import PseudonymMaker
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
 KEY = "a-key-for-what-is-encrypted-long-enough"
