@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from services.runtime.addresses.libpq import PARAMETERS
 from services.runtime.addresses.postgres_url import problems
 from services.runtime.postgres.pools import acquire, close_pool, create_pool
+from waymark.console import CommandError
+from waymark.database import open_session
 
 pytestmark = pytest.mark.local
 
@@ -41,7 +42,8 @@ async def test_the_services_and_the_commands_come_in_with_it(name: str, postgres
         url = postgres_url
 
     assert problems(url) == []
-    psycopg.connect(url).close()
+    async with open_session(url, "test") as connection:
+        assert await connection.fetchval("SELECT '한'") == "한"
     pool = await create_pool(url, application_name="test", size=1)
     try:
         async with acquire(pool) as connection:
@@ -49,6 +51,12 @@ async def test_the_services_and_the_commands_come_in_with_it(name: str, postgres
             assert await connection.fetchval("SELECT current_setting('geqo')") == ("off" if name == "options" else "on")
     finally:
         await close_pool(pool)
+
+
+async def test_a_demand_that_the_server_does_not_meet_is_told_by_a_command_before_it_works(postgres_url: str) -> None:
+    with pytest.raises(CommandError, match=r"cannot be used: .* channel binding"):
+        async with open_session(f"{postgres_url}?channel_binding=require", "test"):
+            pass
 
 
 async def test_a_file_of_passwords_is_read_by_both(postgres_url: str, tmp_path: Path) -> None:
@@ -59,6 +67,7 @@ async def test_a_file_of_passwords_is_read_by_both(postgres_url: str, tmp_path: 
     file.chmod(0o600)
     url = f"postgresql://{user}@{place}?passfile={file}"
 
-    psycopg.connect(url).close()
+    async with open_session(url, "test") as connection:
+        assert await connection.fetchval("SELECT 1") == 1
     pool = await create_pool(url, application_name="test", size=1)
     await close_pool(pool)

@@ -1,1 +1,1 @@
-"""Administration: teams, endpoints with their secrets, routes, API keys. HTTP is left to `api`."""
+"""Administration: teams, endpoints with their secrets, routes, API keys; HTTP is left to `api`."""

@@ -1,4 +1,5 @@
 """The producer systems: what each may send, its keys, and both in PostgreSQL.
 
-Leaves presented keys and wrong ones to `services.ingest.http` and `services.ingest.protection`.
+`source_administration` is what the operator may do with them. Leaves presented keys and wrong ones to
+`services.ingest.http` and `services.ingest.protection`.
 """

@@ -1,7 +1,7 @@
 """Every parameter that a PostgreSQL URL may have: its values, and who follows it.
 
-The commands speak through libpq, the services through asyncpg, which follows fewer of its parameters and takes any
-other for a setting of the server. This is the one place that says which is which.
+Migrations speak through libpq, the services and all other commands through asyncpg, which follows fewer of its
+parameters and takes any other for a setting of the server. This is the one place that says which is which.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class ParameterReach(Enum):
     """Their driver does not know it; what it asks for is done, or is the case, all the same."""
 
     COMMANDS = auto()
-    """Commands follow it, services do not, and say so when they start."""
+    """Commands follow it, by a connection of libpq's; services do not, and say so when they start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
