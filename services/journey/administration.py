@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from services.journey.consume import progress
 from services.journey.outbox import outbox_rows
 from services.journey.store import frictions
+from services.runtime.key_tables import RoleKeyTable
 from services.runtime.log.letter_table import LetterTable
 from services.runtime.log.progress import TopicLine
 from services.runtime.postgres.pools import Connection
-from services.runtime.role_keys import RoleKeyTable
 
-ROLE_KEYS = RoleKeyTable(progress.SCHEMA)
+ROLE_KEYS = RoleKeyTable("journey.api_keys")
 LETTERS = LetterTable(schema=progress.SCHEMA, of_touchpoints=True)
 
 

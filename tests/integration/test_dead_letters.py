@@ -11,9 +11,10 @@ from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, D
 from services.runtime.kafka.producer import KafkaProducer, PublishError
 from services.runtime.kafka.record import ProducerRecord
 from services.runtime.kafka.topics import TopicSpec, ensure_topics
+from services.runtime.log.letter_table import DeadLetterSelection
 from services.runtime.postgres.pools import Connection
 from waymark.database import open_transaction
-from waymark.dead_letters.letters import DeadLetterSelection, find_letters, republish
+from waymark.dead_letters.letters import find_letters, republish
 from waymark.dead_letters.rejections import find_rejections
 from waymark.topics.declared_topics import declared
 

@@ -12,11 +12,11 @@ import pytest
 from services.ingest.publish.requeued_letters import letters_requeued
 from services.ingest.sources.source_administration import SourceSpec
 from services.runtime.clock import new_id
+from services.runtime.log.letter_table import DeadLetterSelection, ListedDeadLetter
 from tests.fixtures.administration import source_key
 from tests.fixtures.command import run_waymark
 from tests.fixtures.ingest import IngestServer, a_touchpoint, ends, make_topics, read_back
 from waymark.database import open_session
-from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
 from waymark.dead_letters.rejections import find_rejections
 from waymark.dead_letters.requeue import (
     RequeueObstacle,

@@ -14,8 +14,8 @@ from waymark.options import AsJson, examples
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from services.runtime.log.letter_table import DeadLetterSelection, ListedDeadLetter
     from services.runtime.postgres.pools import Connection
-    from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
     from waymark.dead_letters.requeue import OnResult, RequeueOptions, RequeueResult
     from waymark.target import CommandTarget
 
@@ -93,7 +93,7 @@ def show_list(
     as_json: AsJson = False,
 ) -> None:
     """List the selected dead letters."""
-    from waymark.dead_letters.letters import DeadLetterSelection
+    from services.runtime.log.letter_table import DeadLetterSelection
 
     begin, end = _time(since, "--since"), _time(until, "--until")
     letters = _find(
@@ -120,7 +120,7 @@ def show_list(
 
 def show(ref: Annotated[str, typer.Argument()], value: Value = False, as_json: AsJson = False) -> None:
     """Show one dead letter with its reasons."""
-    from waymark.dead_letters.letters import DeadLetterSelection
+    from services.runtime.log.letter_table import DeadLetterSelection
     from waymark.dead_letters.requeue import find_obstacle
 
     letters = _find(DeadLetterSelection(refs=[ref], requeued=True))
@@ -159,7 +159,7 @@ def requeue(
     as_json: AsJson = False,
 ) -> None:
     """Send the selected dead letters again."""
-    from waymark.dead_letters.letters import DeadLetterSelection
+    from services.runtime.log.letter_table import DeadLetterSelection
     from waymark.dead_letters.requeue import RequeueOptions
     from waymark.target import find_target
 

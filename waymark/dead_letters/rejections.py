@@ -14,8 +14,8 @@ from schemas.documents import dead_letter
 from services.ingest.inspector.other_replicas import MAPPED_HEADER
 from services.runtime.addresses.brokers import Brokers, brokers_of
 from services.runtime.kafka.access_check import find_problem
+from services.runtime.log.letter_table import DeadLetterSelection, ListedDeadLetter
 from waymark.console import CommandError
-from waymark.dead_letters.letters import DeadLetterSelection, ListedDeadLetter
 
 STAGE = "ingest"
 QUIET_MS = 1_000

@@ -20,9 +20,10 @@ import orjson
 from services.ingest.publish.requeued_letters import note_requeued
 from services.ingest.sources.source_administration import UnknownSourceError, lend_source_key, take_source_key_back
 from services.runtime.kafka.producer import KafkaProducer
+from services.runtime.log.letter_table import ListedDeadLetter
 from services.runtime.postgres.pools import Connection
 from waymark.console import CommandError, say
-from waymark.dead_letters.letters import ListedDeadLetter, republish
+from waymark.dead_letters.letters import republish
 from waymark.producer import exchange
 
 AT_A_TIME = 100

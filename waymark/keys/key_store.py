@@ -5,37 +5,19 @@ the answer of `create_*`; only its hash is stored.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.alerts.admin import operator_access as alerts
 from services.ingest.sources import source_administration as sources
-from services.ingest.sources.source_administration import ListedSourceKey, SourceSpec
+from services.ingest.sources.source_administration import SourceSpec
 from services.journey import administration as journey
 from services.runtime.credentials.api_keys import KeyKind, MintedKey, mint, parse
+from services.runtime.key_tables import ListedKey
 from services.runtime.postgres.pools import Connection
-from services.runtime.role_keys import ListedRoleKey
 from waymark.console import CommandError
 
 ROLE_TABLES = (sources.ROLE_KEYS, journey.ROLE_KEYS, alerts.ROLE_KEYS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedKey:
-    """A key as it may be shown: never its secret."""
-
-    key_id: str
-    kind: str
-    subject: str
-    channels: list[str]
-    scopes: list[str]
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-    rotated_to: str | None
-    requests_per_s: float | None
-    touchpoints_per_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,28 +84,9 @@ async def list_keys(connection: Connection) -> list[ListedKey]:
     of_roles: dict[str, ListedKey] = {}
     for table in ROLE_TABLES:
         for row in await table.list_all(connection):
-            key = _of_role(row)
-            of_roles[key.key_id] = _merged(of_roles.get(key.key_id, key), key)
-    keys = [*map(_of_source, await sources.list_source_keys(connection)), *of_roles.values()]
+            of_roles[row.key_id] = _merged(of_roles.get(row.key_id, row), row)
+    keys = [*await sources.list_source_keys(connection), *of_roles.values()]
     return sorted(sorted(keys, key=lambda key: key.key_id), key=lambda key: key.created_at, reverse=True)
-
-
-def _of_source(row: ListedSourceKey) -> ListedKey:
-    members = asdict(row)
-    return ListedKey(kind=KeyKind.SOURCE.value, subject=members.pop("source"), **members)
-
-
-def _of_role(row: ListedRoleKey) -> ListedKey:
-    members = asdict(row)
-    return ListedKey(
-        subject=members.pop("label"),
-        channels=[],
-        scopes=[],
-        rotated_to=None,
-        requests_per_s=None,
-        touchpoints_per_s=None,
-        **members,
-    )
 
 
 def _merged(one: ListedKey, other: ListedKey) -> ListedKey:
@@ -139,9 +102,7 @@ def _merged(one: ListedKey, other: ListedKey) -> ListedKey:
 
 async def revoke_key(connection: Connection, key_id: str) -> bool:
     """Revoke a key wherever it stands, and return whether there was one. Replicas notice within seconds."""
-    found = [await sources.revoke_source_key(connection, key_id)]
-    found += [await table.revoke(connection, key_id) for table in ROLE_TABLES]
-    return any(found)
+    return any([await table.revoke(connection, key_id) for table in (sources.KEYS, *ROLE_TABLES)])
 
 
 async def still_valid(connection: Connection, text: str) -> bool:
@@ -149,6 +110,5 @@ async def still_valid(connection: Connection, text: str) -> bool:
     presented = parse(text)
     if presented is None:
         return False
-    if presented.kind is KeyKind.SOURCE:
-        return await sources.admits_source_key(connection, presented)
-    return all([await table.admits(connection, presented) for table in ROLE_TABLES])
+    tables = (sources.KEYS,) if presented.kind is KeyKind.SOURCE else ROLE_TABLES
+    return all([await table.admits(connection, presented) for table in tables])

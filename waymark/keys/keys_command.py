@@ -11,8 +11,8 @@ from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
     from services.runtime.credentials.api_keys import KeyKind, MintedKey
+    from services.runtime.key_tables import ListedKey
     from services.runtime.postgres.pools import Connection
-    from waymark.keys.key_store import ListedKey
 
 T = TypeVar("T")
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from services.runtime.credentials.api_keys import StoredKey
+from services.runtime.key_tables import RoleKeyTable
 from services.runtime.postgres.pools import Connection
-from services.runtime.role_keys import RoleKeyTable
 
-_ROLE_KEYS = RoleKeyTable("alerts")
+_ROLE_KEYS = RoleKeyTable("alerts.api_keys")
 
 
 async def find(connection: Connection, key_id: str) -> StoredKey | None:

@@ -6,11 +6,11 @@ from datetime import datetime
 from services.alerts.live import feed_store
 from services.alerts.notify.reachability import ReachabilityReport, report_reachability
 from services.alerts.notify.reachability_store import load_survey
+from services.runtime.key_tables import RoleKeyTable
 from services.runtime.log.letter_table import LetterTable
 from services.runtime.postgres.pools import Connection
-from services.runtime.role_keys import RoleKeyTable
 
-ROLE_KEYS = RoleKeyTable("alerts")
+ROLE_KEYS = RoleKeyTable("alerts.api_keys")
 LETTERS = LetterTable(schema="alerts", of_touchpoints=False)
 
 

@@ -12,11 +12,12 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from services.runtime.credentials.api_keys import KeyKind, MintedKey, PresentedKey, mint
+from services.runtime.credentials.api_keys import KeyKind, MintedKey, mint
+from services.runtime.key_tables import KeyTable, ListedKey, RoleKeyTable
 from services.runtime.postgres.pools import Connection
-from services.runtime.role_keys import RoleKeyTable
 
-ROLE_KEYS = RoleKeyTable("ingest")
+KEYS = KeyTable("ingest.source_keys")
+ROLE_KEYS = RoleKeyTable("ingest.api_keys")
 
 
 class SourceNameError(Exception):
@@ -52,23 +53,6 @@ class SourceSpec:
     def scopes(self) -> list[str]:
         """The scopes as they are stored."""
         return ["write", "inspect", "replay"] if self.replay else ["write", "inspect"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedSourceKey:
-    """A source's key as it may be shown, with what it and its source may do: never its secret."""
-
-    key_id: str
-    source: str
-    channels: list[str]
-    scopes: list[str]
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-    rotated_to: str | None
-    requests_per_s: float | None
-    touchpoints_per_s: float | None
 
 
 _SOURCE = """
@@ -127,16 +111,16 @@ async def take_source_key_back(connection: Connection, key_id: str) -> None:
 
 
 _LIST = """
-SELECT k.key_id, k.source, s.channels, coalesce(k.scopes, s.scopes) AS scopes, k.created_at, k.expires_at,
-       coalesce(k.revoked_at, s.disabled_at) AS revoked_at, k.last_used_at, k.rotated_to,
+SELECT k.key_id, 'src' AS kind, k.source AS subject, s.channels, coalesce(k.scopes, s.scopes) AS scopes,
+       k.created_at, k.expires_at, coalesce(k.revoked_at, s.disabled_at) AS revoked_at, k.last_used_at, k.rotated_to,
        coalesce(k.requests_per_s, s.requests_per_s) AS requests_per_s,
        coalesce(k.touchpoints_per_s, s.touchpoints_per_s) AS touchpoints_per_s
   FROM ingest.source_keys AS k JOIN ingest.sources AS s ON s.name = k.source"""
 
 
-async def list_source_keys(connection: Connection) -> list[ListedSourceKey]:
+async def list_source_keys(connection: Connection) -> list[ListedKey]:
     """Return every source's keys, in no order."""
-    return [ListedSourceKey(**dict(row)) for row in await connection.fetch(_LIST)]
+    return [ListedKey(**dict(row)) for row in await connection.fetch(_LIST)]
 
 
 _COPY = """
@@ -163,25 +147,6 @@ async def replace_source_key(
         return None
     ends: datetime = await connection.fetchval(_END, overlap_h, fresh.key_id, key_id)
     return ends
-
-
-async def revoke_source_key(connection: Connection, key_id: str) -> bool:
-    """Revoke a key unless it is revoked already, and return whether there is one. Replicas notice within seconds."""
-    done = await connection.execute(
-        "UPDATE ingest.source_keys SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = $1", key_id
-    )
-    return not done.endswith(" 0")
-
-
-_ADMITS = """
-SELECT EXISTS (SELECT FROM ingest.source_keys WHERE key_id = $1 AND secret_hash = $2 AND revoked_at IS NULL
-                  AND (expires_at IS NULL OR expires_at > now()))"""
-
-
-async def admits_source_key(connection: Connection, key: PresentedKey) -> bool:
-    """Return whether a key with this id and secret is stored, and neither revoked nor expired."""
-    admitted: bool = await connection.fetchval(_ADMITS, key.key_id, key.secret_hash)
-    return admitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

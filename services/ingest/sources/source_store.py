@@ -12,8 +12,8 @@ from services.ingest.sources.source import Source, SourcePace, SourceScope
 from services.ingest.sources.source_keys import SourceKey
 from services.ingest.timing.touchpoint_time import ClockMode
 from services.runtime.credentials.api_keys import KeyKind, StoredKey
+from services.runtime.key_tables import RoleKeyTable
 from services.runtime.postgres.pools import TRANSIENT, Pool, Row, acquire
-from services.runtime.role_keys import RoleKeyTable
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -22,7 +22,7 @@ SOURCE_COLUMNS = """s.name, s.channels, s.defaults::text AS defaults, s.dialects
        s.requests_per_s, s.touchpoints_per_s, s.disabled_at IS NOT NULL AS disabled"""
 """What `source_of` reads of `ingest.sources s`, beside `scopes`."""
 
-_ROLE_KEYS = RoleKeyTable("ingest")
+_ROLE_KEYS = RoleKeyTable("ingest.api_keys")
 
 _KEYS = f"""
 SELECT k.key_id, k.secret_hash, k.expires_at, k.revoked_at IS NOT NULL AS revoked,

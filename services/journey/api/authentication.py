@@ -1,7 +1,7 @@
 """Authenticates readers by the keys of `journey.api_keys` for readers, agents and admins, sent as bearer tokens.
 
 The form of keys and their comparison are left to `services.runtime.credentials.api_keys`, the table to
-`services.runtime.role_keys`. This module writes nothing.
+`services.runtime.key_tables`. This module writes nothing.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from services.journey.api.messages import ReadRefusal
 from services.runtime.clock import Clock
 from services.runtime.credentials.api_keys import KeyKind, KeyRing, KeyVerdict, StoredKey, parse
+from services.runtime.key_tables import RoleKeyTable
 from services.runtime.postgres.pools import TRANSIENT, Pool, acquire
-from services.runtime.role_keys import RoleKeyTable
 
-_ROLE_KEYS = RoleKeyTable("journey")
+_ROLE_KEYS = RoleKeyTable("journey.api_keys")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

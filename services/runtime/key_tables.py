@@ -1,4 +1,4 @@
-"""The table of role keys that every service has in its own schema: one shape, one set of statements.
+"""The tables of API keys: what they have in common, and the one shape that every service has for the keys of roles.
 
 A role's key opens every API, so it stands in each of these tables with the same id and hash. Checking a presented key
 is left to `services.runtime.credentials.api_keys`, putting the tables together to the operator's command.
@@ -12,23 +12,45 @@ from services.runtime.postgres.pools import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListedRoleKey:
-    """A role's key as it may be shown: never its secret."""
+class ListedKey:
+    """A key as it may be shown: never its secret. Channels, scopes and limits per second are those of a source's."""
 
     key_id: str
     kind: str
-    label: str
+    subject: str
+    channels: list[str]
+    scopes: list[str]
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    rotated_to: str | None
+    requests_per_s: float | None
+    touchpoints_per_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class RoleKeyTable:
-    """The table `api_keys` of a service's schema."""
+class KeyTable:
+    """A table of keys by `name`, with its schema."""
 
-    schema: str
+    name: str
+
+    async def revoke(self, connection: Connection, key_id: str) -> bool:
+        """Revoke a key unless it is revoked already, and return whether there is one. Processes notice in seconds."""
+        done = await connection.execute(self._of(_REVOKE), key_id)
+        return not done.endswith(" 0")
+
+    async def admits(self, connection: Connection, key: PresentedKey) -> bool:
+        """Return whether a key with this id and secret is stored, and neither revoked nor expired."""
+        admitted: bool = await connection.fetchval(self._of(_ADMITS), key.key_id, key.secret_hash)
+        return admitted
+
+    def _of(self, statement: str) -> str:
+        return statement.format(table=self.name)
+
+
+class RoleKeyTable(KeyTable):
+    """A table of keys of roles."""
 
     async def find(self, connection: Connection, key_id: str) -> StoredKey | None:
         """Return a key by its id, revoked or not; None if the id is unknown. Its subject is its label."""
@@ -61,22 +83,9 @@ class RoleKeyTable:
         ends: datetime = await connection.fetchval(self._of(_END), overlap_h, key_id)
         return ends
 
-    async def list_all(self, connection: Connection) -> list[ListedRoleKey]:
+    async def list_all(self, connection: Connection) -> list[ListedKey]:
         """Return every key of the table, in no order."""
-        return [ListedRoleKey(**dict(row)) for row in await connection.fetch(self._of(_LIST))]
-
-    async def revoke(self, connection: Connection, key_id: str) -> bool:
-        """Revoke a key unless it is revoked already, and return whether there is one."""
-        done = await connection.execute(self._of(_REVOKE), key_id)
-        return not done.endswith(" 0")
-
-    async def admits(self, connection: Connection, key: PresentedKey) -> bool:
-        """Return whether a key with this id and secret is stored, and neither revoked nor expired."""
-        admitted: bool = await connection.fetchval(self._of(_ADMITS), key.key_id, key.secret_hash)
-        return admitted
-
-    def _of(self, statement: str) -> str:
-        return statement.format(table=f"{self.schema}.api_keys")
+        return [ListedKey(**dict(row)) for row in await connection.fetch(self._of(_LIST))]
 
 
 _FIND = """
@@ -91,7 +100,10 @@ SELECT $1, $2, kind, label, now() + (expires_at - created_at)
 _END = """
 UPDATE {table} SET expires_at = least(expires_at, now() + $1::float8 * interval '1 hour') WHERE key_id = $2
 RETURNING expires_at"""
-_LIST = "SELECT key_id, kind, label, created_at, expires_at, revoked_at, last_used_at FROM {table}"
+_LIST = """
+SELECT key_id, kind, label AS subject, '{{}}'::text[] AS channels, '{{}}'::text[] AS scopes, created_at, expires_at,
+       revoked_at, last_used_at, NULL AS rotated_to, NULL AS requests_per_s, NULL AS touchpoints_per_s
+  FROM {table}"""
 _REVOKE = "UPDATE {table} SET revoked_at = coalesce(revoked_at, now()) WHERE key_id = $1"
 _ADMITS = """
 SELECT EXISTS (SELECT FROM {table} WHERE key_id = $1 AND secret_hash = $2 AND revoked_at IS NULL
