@@ -21,7 +21,7 @@ ENDS_WITHIN_S = 30
 OTHER = "everything else"
 
 STAGES: tuple[tuple[str, str], ...] = (
-    ("decode", r"consume/decoding\.py|^_item .*apply/batch\.py|^gather "),
+    ("decode", r"consume/decoding\.py|^gather "),
     ("seen before?", r"apply/(duplicate_filter|seen_touchpoints)\.py"),
     ("identity", r"apply/resolution\.py|domain/identity\.py|store/identifiers\.py|repair/ledger\.py"),
     ("diff", r"domain/comparison/|^diff "),

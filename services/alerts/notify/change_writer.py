@@ -17,7 +17,7 @@ from services.alerts.live import feed_store
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify import directory_store, notification_store
 from services.alerts.notify.decision import NotificationReason
-from services.alerts.notify.notification import Notification, NotificationPlan, plan_notification
+from services.alerts.notify.notification import NotificationPlan, plan_notification
 from services.alerts.notify.webhook_body import render_webhook
 from services.runtime.postgres.pools import Connection
 
@@ -52,26 +52,15 @@ class ChangeWriter:
         await issue_store.save_changes(connection, [plan.change for plan in plans])
         publications = [_publication(plan.change) for plan in plans]
         await feed_store.add(connection, publications, now)
-        notified = [
-            (plan.notification, publication.document)
-            for plan, publication in zip(plans, publications, strict=True)
+        bodies = [
+            (plan.notification, render_webhook(plan.notification, public_url=self.public_url, document=issue.document))
+            for plan, issue in zip(plans, publications, strict=True)
             if plan.notification is not None
         ]
-        await self._notify(connection, notified, directory.version)
+        if bodies:
+            await notification_store.add(connection, bodies, self.new_id, route_version=directory.version)
+            await delivery_store.wake(connection)
         return plans
-
-    async def _notify(
-        self, connection: Connection, notified: Sequence[tuple[Notification, bytes]], route_version: int | None
-    ) -> None:
-        """Write notifications with their bodies; each body contains the issue as it was published."""
-        if not notified:
-            return
-        bodies = [(n, render_webhook(n, public_url=self.public_url, document=document)) for n, document in notified]
-        ids = {
-            (n.id, endpoint): delivery_store.delivery_id(self.new_id()) for n, _ in notified for endpoint in n.endpoints
-        }
-        await notification_store.add(connection, bodies, ids, route_version=route_version)
-        await delivery_store.wake(connection)
 
     def count(self, plans: Sequence[NotificationPlan]) -> None:
         """Count the changes and notifications that were committed."""

@@ -3,9 +3,10 @@
 Leasing and sending deliveries is left to `deliver`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from services.alerts.deliver.delivery_store import delivery_id
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.notification import Notification
 from services.runtime.postgres.pools import Connection, columns
@@ -14,14 +15,11 @@ from services.runtime.postgres.pools import Connection, columns
 async def add(
     connection: Connection,
     notifications: Sequence[tuple[Notification, bytes]],
-    ids: Mapping[tuple[UUID, UUID], str],
+    new_id: Callable[[], UUID],
     *,
     route_version: int | None,
 ) -> None:
-    """Write notifications with their bodies, and one delivery per endpoint that is due at once.
-
-    `ids` maps each pair of notification and endpoint to a webhook-id.
-    """
+    """Write notifications with their bodies, and one delivery per endpoint that is due at once."""
     await connection.execute(
         """
         INSERT INTO alerts.notifications (
@@ -45,7 +43,7 @@ async def add(
                AS d (id, notification_id, endpoint_id, issue_id, sequence, created_at, urgent)
         """,
         *columns(
-            (ids[n.id, endpoint], n.id, endpoint, n.issue.id, n.sequence, n.created_at, _is_urgent(n))
+            (delivery_id(new_id()), n.id, endpoint, n.issue.id, n.sequence, n.created_at, _is_urgent(n))
             for n, _ in notifications
             for endpoint in n.endpoints
         ),
