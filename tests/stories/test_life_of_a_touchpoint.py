@@ -27,7 +27,6 @@ from tests.stories.spine import (
     FunctionPlace,
     definition,
     functions_in,
-    length,
     read_spine,
     recorded_calls,
     steps_of,
@@ -72,26 +71,26 @@ async def test_one_touchpoint_from_http_to_the_signed_webhook(way: WholeWay) -> 
     await yesterdays_chat(way, now - timedelta(hours=15))
 
     with recorded_calls() as calls:
-        # 1 to 3. Bytes come in; the source is known by its key, and the answer says what became of each touchpoint.
+        # 1 and 2. Bytes come in; the source is known by its key, and the answer says what became of each touchpoint.
         happened = now - timedelta(minutes=1)
         answer = await way.post("ivr", CALL | {"occurred_at": happened.isoformat()}, traceparent=TRACE)
         assert (answer.status, answer.outcomes) == (202, ["accepted"])
         (record,) = way.deliver()
         published = touchpoint_v1.decode(record.value or b"")
 
-        # 4 to 7. It was held to the contract and accepted in its normal form: one spelling of text and phone, UTC.
+        # 3 to 5. It was held to the contract and accepted in its normal form: one spelling of text and phone, UTC.
         assert published.text == WORDS != CALL["text"]
         assert published.customer["phone"].value == "+821012345678"
         assert (published.source, published.id) == ("ivr", "call-8841-end")
         assert (published.occurred_at, published.received_at) == (happened, now)
 
-        # 8. Kafka has acknowledged it: the id and the trace are headers, and the key tells nobody's number.
+        # 6. Kafka has acknowledged it: the id and the trace are headers, and the key tells nobody's number.
         assert header(record, "ce_source") == "/waymark/ingest/ivr"
         assert header(record, "ce_id") == "call-8841-end"
         assert header(record, "traceparent") == TRACE
         assert b"C-1009" not in (record.key or b"")
 
-        # 9 to 19. The worker applies it in one transaction, and publishes frictions with their evidence and the trace.
+        # 7 to 17. The worker applies it in one transaction, and publishes frictions with their evidence and the trace.
         frictions = await way.apply()
         rules = [read(one).rule for one in frictions]
         assert sorted(rules) == ["long_wait", "repeat_contact_24h", "repeat_contact_7d"]
@@ -103,7 +102,7 @@ async def test_one_touchpoint_from_http_to_the_signed_webhook(way: WholeWay) -> 
         assert evidence == [("chatbot", "chat-330"), ("ivr", "call-8841-end")]
         assert {header(one, "traceparent") for one in frictions} == {TRACE}
 
-        # 20 to 25. All three are one issue, and its webhook is signed, sent, and believed by who knows the secret.
+        # 18 to 22. All three are one issue, and its webhook is signed, sent, and believed by who knows the secret.
         webhook = await way.notify(frictions)
 
     assert (webhook.type, webhook.document["reason"], webhook.issue["count"]) == ("issue.opened", "first", 3)
@@ -152,7 +151,7 @@ def wrong_pages(page: str) -> dict[str, str]:
             )
     wrong["a function that is gone"] = page.replace("`project`", "`projected`")
     wrong["a function that the way does not take"] = page.replace("`filter_duplicates`", "`bury_batch`")
-    wrong["a caller that calls something else"] = page.replace("`project` | 15 |", "`project` | 14 |")
+    wrong["a caller that calls something else"] = page.replace("`project` | 13 |", "`project` | 12 |")
     wrong["a boundary that is none"] = page.replace("| table `outbox` |", "| table `frictions` |")
     return wrong
 
@@ -160,7 +159,7 @@ def wrong_pages(page: str) -> dict[str, str]:
 # --- if it fails -------------------------------------------------------------------------------------------------
 
 
-async def test_1_a_body_that_is_too_large_is_refused_as_a_whole(company: Company) -> None:
+async def test_a_body_that_is_too_large_is_refused_as_a_whole(company: Company) -> None:
     company.clock.set(at("09:16"))
     bomb = gzip.compress(b"[" + b" " * 17_000_000 + b"]")
 
@@ -170,7 +169,7 @@ async def test_1_a_body_that_is_too_large_is_refused_as_a_whole(company: Company
     assert company.carry() == []
 
 
-async def test_2_what_breaks_the_contract_is_rejected_with_the_member_that_does(company: Company) -> None:
+async def test_what_breaks_the_contract_is_rejected_with_the_member_that_does(company: Company) -> None:
     company.clock.set(at("09:16"))
 
     answer = await company.post("ivr", {**CALL, "channel": "fax"})
@@ -179,7 +178,7 @@ async def test_2_what_breaks_the_contract_is_rejected_with_the_member_that_does(
     assert company.ingest.publisher.dead_letters[0].code == "invalid_field"
 
 
-async def test_3_what_cannot_be_right_is_rejected_for_a_reason(company: Company) -> None:
+async def test_what_cannot_be_right_is_rejected_for_a_reason(company: Company) -> None:
     company.clock.set(at("08:00"))
 
     answer = await company.post("ivr", CALL)
@@ -187,7 +186,7 @@ async def test_3_what_cannot_be_right_is_rejected_for_a_reason(company: Company)
     assert (answer.status, answer.outcomes) == (422, ["occurred_at_in_future"])
 
 
-async def test_4_without_the_acknowledgement_nothing_is_called_accepted(company: Company) -> None:
+async def test_without_the_acknowledgement_nothing_is_called_accepted(company: Company) -> None:
     company.clock.set(at("09:16"))
     company.ingest.publisher.refuse = {touchpoint_v1.TOPIC}
 
@@ -197,7 +196,7 @@ async def test_4_without_the_acknowledgement_nothing_is_called_accepted(company:
     assert answer.results[0]["status"] == "unavailable"
 
 
-async def test_5_a_record_that_is_no_touchpoint_is_buried_and_the_next_one_applied(company: Company) -> None:
+async def test_a_record_that_is_no_touchpoint_is_buried_and_the_next_one_applied(company: Company) -> None:
     company.clock.set(at("09:16"))
     company.journey.append(ProducerRecord(topic=touchpoint_v1.TOPIC, key=b"k", value="아무 말".encode()))
     await company.post("ivr", CALL)
@@ -208,7 +207,7 @@ async def test_5_a_record_that_is_no_touchpoint_is_buried_and_the_next_one_appli
     assert rules_of(company.journey.of("customer_id", "C-1009")) == ["long_wait"]
 
 
-async def test_8_an_older_revision_changes_nothing(company: Company) -> None:
+async def test_an_older_revision_changes_nothing(company: Company) -> None:
     company.clock.set(at("09:16"))
     await company.post("ivr", CALL)
     frictions = company.follow()
@@ -217,7 +216,7 @@ async def test_8_an_older_revision_changes_nothing(company: Company) -> None:
     assert company.alerts.apply(frictions) == []
 
 
-async def test_9_a_receiver_that_is_away_is_tried_again_and_told_once(company: Company) -> None:
+async def test_a_receiver_that_is_away_is_tried_again_and_told_once(company: Company) -> None:
     company.clock.set(at("09:16"))
     await company.post("ivr", CALL)
     company.alerts.apply(company.follow())
@@ -246,13 +245,6 @@ def test_what_the_page_links_to_is_there() -> None:
     assert text.count("[`") == len(links), "every link to code is followed by its function"
     assert [link[0] for link in links if not link["target"].endswith(link["file"])] == []
     assert [function for function in functions_in(text) if definition(function) is None] == []
-
-
-def test_the_page_says_how_long_it_is_to_read() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    lines = sum(length(row.function) for row in read_spine(text))
-
-    assert f"they are {round(lines, -1)} lines in all" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("function", [TRANSACTION, STAND_IN], ids=["worker", "stand-in"])

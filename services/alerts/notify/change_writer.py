@@ -17,7 +17,7 @@ from services.alerts.live import feed_store
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify import directory_store, notification_store
 from services.alerts.notify.decision import NotificationReason
-from services.alerts.notify.notification import NotificationPlan, plan_notification
+from services.alerts.notify.notification import Notification, NotificationPlan, plan_notification
 from services.alerts.notify.webhook_body import render_webhook
 from services.runtime.postgres.pools import Connection
 
@@ -52,15 +52,20 @@ class ChangeWriter:
         await issue_store.save_changes(connection, [plan.change for plan in plans])
         publications = [_publication(plan.change) for plan in plans]
         await feed_store.add(connection, publications, now)
-        bodies = [
+        if bodies := self._bodies(plans, publications):
+            await notification_store.add(connection, bodies, self.new_id, route_version=directory.version)
+            await delivery_store.wake(connection)
+        return plans
+
+    def _bodies(
+        self, plans: Sequence[NotificationPlan], publications: Sequence[feed_store.IssuePublication]
+    ) -> list[tuple[Notification, bytes]]:
+        """Return the notifications with their bodies; each body contains the issue as it was published."""
+        return [
             (plan.notification, render_webhook(plan.notification, public_url=self.public_url, document=issue.document))
             for plan, issue in zip(plans, publications, strict=True)
             if plan.notification is not None
         ]
-        if bodies:
-            await notification_store.add(connection, bodies, self.new_id, route_version=directory.version)
-            await delivery_store.wake(connection)
-        return plans
 
     def count(self, plans: Sequence[NotificationPlan]) -> None:
         """Count the changes and notifications that were committed."""
