@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from schemas.documents.dead_letter import DeadLetterError
+from schemas.documents import dead_letter
+from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
 from schemas.languages import Language
 from services.ingest.inspector.other_replicas import MAPPED_HEADER, REPLICA_HEADER
 from services.ingest.metrics import IngestMetrics
 from services.ingest.privacy.screen import PrivacyScreen
-from services.ingest.publish import records
 from services.ingest.publish.intake_request import IntakeRequest
 from services.ingest.reasons import ItemOutcome, TouchpointRejection
 from services.ingest.results.item_result import ItemResult
@@ -71,15 +71,23 @@ class DeadLetterWriter:
             headers[REPLICA_HEADER] = self.replica
         if request.originals is not None:
             headers[MAPPED_HEADER] = "true"
-        return records.dead_letter_record(
-            id_=self.new_id().hex,
-            item=item,
-            source=request.source.name,
+        value_base64, value_bytes = dead_letter.preserve(item)
+        letter = DeadLetterDocument(
+            id=self.new_id().hex,
+            stage=DeadLetterStage.INGEST,
             code=str(result.reason),
+            value_base64=value_base64,
+            value_bytes=value_bytes,
+            first_seen=self.clock.now(),
             errors=_errors(result),
-            now=self.clock.now(),
             headers=headers,
-            trace=trace,
+            source=request.source.name,
+        )
+        return ProducerRecord(
+            topic=dead_letter.TOPIC,
+            key=request.source.name.encode(),
+            value=dead_letter.encode(letter),
+            headers=dead_letter.headers(letter, trace),
         )
 
 

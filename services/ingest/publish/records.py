@@ -1,4 +1,4 @@
-"""Builds the records for Kafka: an accepted touchpoint for `touchpoints`, a rejected one as a dead letter.
+"""Builds the records of accepted touchpoints for Kafka.
 
 The record's key is an HMAC of the strongest identifier: one customer stays on one partition, and who reads keys (tools,
 metrics of hot keys, logs of the broker) reads nobody's phone number.
@@ -6,12 +6,10 @@ metrics of hot keys, logs of the broker) reads nobody's phone number.
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
 from functools import lru_cache
 
-from schemas.documents import dead_letter, touchpoint
-from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
+from schemas.documents import touchpoint
 from services.ingest.touchpoint.acceptance import AcceptedTouchpoint
 from services.runtime.kafka.record import ProducerRecord
 
@@ -42,36 +40,4 @@ def touchpoint_record(accepted: AcceptedTouchpoint, secret: bytes, trace: str) -
         key=key_of(*accepted.key, secret),
         value=touchpoint.encode(accepted.touchpoint),
         headers=touchpoint.headers(accepted.touchpoint, trace),
-    )
-
-
-def dead_letter_record(  # noqa: PLR0913  a dead letter is all of this
-    *,
-    id_: str,
-    item: bytes,
-    source: str,
-    code: str,
-    errors: tuple[DeadLetterError, ...],
-    now: datetime,
-    headers: Mapping[str, str],
-    trace: str,
-) -> ProducerRecord:
-    """Return the record of a rejected touchpoint, with the bytes that were sent."""
-    value_base64, value_bytes = dead_letter.preserve(item)
-    letter = DeadLetterDocument(
-        id=id_,
-        stage=DeadLetterStage.INGEST,
-        code=code,
-        value_base64=value_base64,
-        value_bytes=value_bytes,
-        first_seen=now,
-        errors=errors,
-        headers=dict(headers),
-        source=source,
-    )
-    return ProducerRecord(
-        topic=dead_letter.TOPIC,
-        key=source.encode(),
-        value=dead_letter.encode(letter),
-        headers=dead_letter.headers(letter, trace),
     )

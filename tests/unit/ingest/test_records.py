@@ -6,14 +6,13 @@ from uuid import UUID
 import pytest
 
 from schemas import validation
-from schemas.documents.dead_letter import DeadLetterError
 from schemas.documents.touchpoint import PostedTouchpoint
 from services.ingest.publish import records
 from services.ingest.sources.source import Source
 from services.ingest.timing.touchpoint_time import as_reported
 from services.ingest.touchpoint.acceptance import AcceptanceRules, AcceptedTouchpoint, accept
 from services.ingest.touchpoint.contract import read
-from tests.fixtures.ingest_bench import NOW, a_touchpoint
+from tests.fixtures.ingest_bench import NOW, IngestBench, a_touchpoint
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 FRESH = UUID("0123456789abcdeffedcba9876543210")
@@ -90,18 +89,10 @@ def test_a_valid_trace_context_is_passed_on_and_any_other_replaced(given: str, k
     assert records.traceparent(given, lambda: FRESH.hex) == (given if kept else fresh)
 
 
-def test_a_dead_letter_keeps_the_bytes_that_were_sent() -> None:
+async def test_a_dead_letter_keeps_the_bytes_that_were_sent(bench: IngestBench) -> None:
     item = b'{"id": "1", "text": "\xff"}'
-    record = records.dead_letter_record(
-        id_="d1",
-        item=item,
-        source="ivr",
-        code="invalid_json",
-        errors=(DeadLetterError(path="", code="invalid_json", message="Send JSON."),),
-        now=NOW,
-        headers={"traceparent": TRACE},
-        trace=TRACE,
-    )
+    await bench.post(item)
+    (record,) = bench.publisher.records
 
     value = json.loads(record.value or b"")
     assert validation.errors("dead_letter.v1", value) == []
