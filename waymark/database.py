@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TypeVar, cast
 
 from services.runtime.postgres.pools import Connection, is_transient
-from services.runtime.postgres.sessions import CONNECT_FAILURES, DatabaseSession, open_command_session
+from services.runtime.postgres.sessions import CONNECT_FAILURES, NO_FIT_SERVER, DatabaseSession, open_command_session
 from services.runtime.process.startup import NOT_MIGRATED, find_refusal, refusal_of
 from waymark.console import CommandError, masked, settings_wrong
 from waymark.libpq import find_unmet_demand
@@ -97,6 +97,8 @@ def _reason(error: BaseException) -> str:
         return "the host name is not known"
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, NO_FIT_SERVER):
+        return "no server there takes writes, or is what target_session_attrs asks for"
     numbers = re.findall(r"\[Errno (\d+)\]", str(error)) if isinstance(error, OSError) else []
     words = dict.fromkeys(os.strerror(int(number)) for number in numbers)
     return ", ".join(words) or str(error).strip() or type(error).__name__

@@ -59,6 +59,12 @@ async def test_a_demand_that_the_server_does_not_meet_is_told_by_a_command_befor
             pass
 
 
+async def test_a_server_that_is_not_what_the_url_asks_for_is_told(postgres_url: str) -> None:
+    with pytest.raises(CommandError, match=r"cannot be used: .* target_session_attrs"):
+        async with open_session(f"{postgres_url}?target_session_attrs=standby", "test"):
+            pass
+
+
 async def test_a_file_of_passwords_is_read_by_both(postgres_url: str, tmp_path: Path) -> None:
     credentials, _, place = postgres_url.rpartition("@")
     user, _, password = credentials.partition("://")[2].partition(":")

@@ -51,6 +51,10 @@ CONNECT_FAILURES: Final = (
 """What an attempt to connect may end with: the network, the server's refusal, a URL that the driver cannot follow."""
 
 
+NO_FIT_SERVER: Final = asyncpg.TargetServerAttributeNotMatched
+"""What it ends with where servers answer, and none of them is what is asked for."""
+
+
 class _Transaction(Transaction):
     """A transaction that sends no ROLLBACK to a server that has just shown that it answers nothing."""
 
