@@ -64,12 +64,12 @@ class BatchTransaction:
                 filtered.refuse_fresh(resolution.nobody, PoisonCode.NO_USABLE_IDENTIFIER)
                 self.step()
                 await self.failpoints.reached(WorkerFailpoint.MID_TRANSACTION)
-                updates = _updates(filtered.fresh.values(), resolution)
+                updates = customer_updates(filtered.fresh.values(), resolution)
                 written = await self.renewer.renew(connection, updates, now, self.step)
-                applied = _account(batch, filtered, resolution, written)
+                applied = account_for(batch, filtered, resolution, written)
                 self.limit.admit(applied.dead)
                 await dead_letters.add(connection, self.line, filtered.letters)
-                await PROGRESS.advance(connection, self.line, [_advance(run) for run in batch.runs])
+                await PROGRESS.advance(connection, self.line, [advance_over(run) for run in batch.runs])
                 await self.failpoints.reached(WorkerFailpoint.BEFORE_COMMIT)
         self.limit.committed(applied.dead)
         count_batch(self.metrics, applied, self.clock.monotonic() - started, self.clock.now())
@@ -77,7 +77,9 @@ class BatchTransaction:
         self.after_commit()
 
 
-def _updates(fresh: Iterable[DecodedRecord], resolution: IdentityResolution) -> dict[CustomerId, CustomerUpdate]:
+def customer_updates(
+    fresh: Iterable[DecodedRecord], resolution: IdentityResolution
+) -> dict[CustomerId, CustomerUpdate]:
     """Return what is new about each customer, its records in the order of the log."""
     theirs: dict[CustomerId, list[DecodedRecord]] = {customer: [] for customer in resolution.absorbed}
     for one in fresh:
@@ -92,9 +94,10 @@ def _updates(fresh: Iterable[DecodedRecord], resolution: IdentityResolution) -> 
     }
 
 
-def _account(
+def account_for(
     batch: Batch[BatchRecord], filtered: FilteredBatch, resolution: IdentityResolution, written: WriteCounts
 ) -> AppliedBatch:
+    """Return what the transaction did; an id that was used before does not count towards the dead-letter limit."""
     broken = {(letter.partition, letter.offset) for letter in filtered.letters if letter.code != PoisonCode.ID_CONFLICT}
     return AppliedBatch(
         runs=batch.runs,
@@ -109,7 +112,8 @@ def _account(
     )
 
 
-def _advance(run: Run[BatchRecord]) -> Advance:
+def advance_over(run: Run[BatchRecord]) -> Advance:
+    """Return the progress behind a run, with the time of its latest replayed touchpoint."""
     replayed = [item.appended_at for item in run.items if isinstance(item, DecodedRecord) and item.touchpoint.replay]
     last = run.items[-1]
     return Advance(

@@ -1,6 +1,6 @@
 """Which records of a batch are new touchpoints, which repeat one, and which can never be applied."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,36 +12,11 @@ from services.journey.apply.duplicate_filter import (
     first_of_each,
     judge_others,
 )
-from services.journey.consume.decoding import BatchRecord, DecodedRecord, PoisonCode, decode_record
+from services.journey.consume.decoding import PoisonCode
 from services.journey.domain.touchpoint import Touchpoint
-from services.runtime.log.batch import Batch, gather
-from tests.unit.journey.records import FakeRecord, claim
+from tests.unit.journey.log_records import a_batch, decoded, document
 
 KEY = ("crm", "call-1")
-
-
-def document(id_: str = "call-1", **members: Any) -> bytes:
-    whole = {
-        "source": "crm",
-        "id": id_,
-        "occurred_at": "2026-11-22T09:00:00Z",
-        "received_at": "2026-11-22T09:00:01Z",
-        "channel": "phone",
-        "kind": "call_ended",
-        "customer": {"customer_id": {"value": "C-1"}},
-    }
-    return msgspec.json.encode(whole | members)
-
-
-def a_batch(*values: bytes | None) -> Batch[BatchRecord]:
-    records = [FakeRecord(offset=offset, value=value) for offset, value in enumerate(values)]
-    return gather([decode_record(3, record, timedelta(hours=1)) for record in records], {3: claim(3)})
-
-
-def decoded(value: bytes) -> DecodedRecord:
-    (record,) = a_batch(value).items
-    assert isinstance(record, DecodedRecord)
-    return record
 
 
 def test_the_first_record_of_a_touchpoint_is_fresh_and_the_next_ones_repeat_it() -> None:
@@ -57,7 +32,7 @@ def test_a_record_that_is_no_touchpoint_stays_a_dead_letter_with_its_place_and_t
 
     (letter,) = filtered.letters
     assert (letter.partition, letter.offset, letter.source) == (3, 0, None)
-    assert letter.appended_at == datetime.fromtimestamp(1_700_000_000, UTC)
+    assert letter.appended_at == datetime(2026, 11, 22, 9, tzinfo=UTC)
     assert (list(filtered.fresh), again) == ([KEY], [])
 
 
