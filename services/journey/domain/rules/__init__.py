@@ -1,1 +1,1 @@
-"""Rules: the reasons to call something friction. They are data of four shapes; this package evaluates them."""
+"""Rules: the reasons to call something friction. They are data, each of one shape; this package evaluates them."""

@@ -1,4 +1,4 @@
-"""Selects the units that a rule looks at together: picks and groups them, compares fields, finds what bars them."""
+"""Selects the units that a rule looks at together: picks and groups them, compares fields, finds barriers."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence

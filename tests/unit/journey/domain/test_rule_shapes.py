@@ -1,4 +1,4 @@
-"""What the four shapes can say beyond the shipped rules."""
+"""What the shapes can say beyond the shipped rules."""
 
 from typing import Any
 
