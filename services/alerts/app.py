@@ -25,9 +25,9 @@ from services.alerts.consume.intake import FrictionIntake
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.dispatcher import Dispatcher, DispatcherSettings
 from services.alerts.deliver.endpoint_health import HealthRecorder
-from services.alerts.deliver.webhook.sender import WebhookSender
+from services.alerts.deliver.http.sender import EndpointSender
+from services.alerts.deliver.http.target_guard import TargetGuard, TargetPolicy
 from services.alerts.deliver.webhook.signing import WebhookSigner
-from services.alerts.deliver.webhook.target_guard import TargetGuard, TargetPolicy
 from services.alerts.failpoints import AlertsFailpoints
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live import feed_store
@@ -149,7 +149,7 @@ class AlertsProcess:
             limit=DeadLetterGuard(DeadLetterLimit(ratio=1.0, run=alerts.poison_limit)),
         )
         self._consumer = self._make_consumer()
-        self.sender = WebhookSender(self._guard, clock)
+        self.sender = EndpointSender(self._guard, clock)
         self.live = LiveStream(
             pool=pool,
             wakeups=self.wakeups,

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.alerts.deliver.http.sender import EndpointSender, retry_after
+from services.alerts.deliver.http.target_guard import TargetGuard, TargetPolicy
 from services.alerts.deliver.retry import AttemptFailure
-from services.alerts.deliver.webhook.sender import WebhookSender, retry_after
-from services.alerts.deliver.webhook.target_guard import TargetGuard, TargetPolicy
 from services.runtime.clock import SystemClock
 from tests.fixtures.alerts_service import a_receiver
 from tests.fixtures.clock import SteppingClock
@@ -46,7 +46,7 @@ async def test_a_name_that_resolves_to_the_inside_reaches_nothing(
     async with a_receiver() as canary:
         port = canary.url.rsplit(":", 1)[1].partition("/")[0]
         resolver = FakeDns(*answers)
-        async with WebhookSender(guard, clock, resolver=resolver) as sender:  # type: ignore[arg-type]  # has the shape
+        async with EndpointSender(guard, clock, resolver=resolver) as sender:  # type: ignore[arg-type]  # has the shape
             sent = await sender.send(f"http://evil.example:{port}/", b"{}", {})
 
     assert (sent.answer.failure, canary.calls) == (AttemptFailure.FORBIDDEN_TARGET, [])
@@ -85,7 +85,7 @@ async def test_a_hostile_receiver_costs_a_bounded_time(
     script: bytes, every_s: float, chunks: int, failure: AttemptFailure
 ) -> None:
     server, url = await raw_server(script, every_s=every_s, chunks=chunks, head=b"HTTP/1.1 200 OK\r\nX: a")
-    async with server, WebhookSender(TargetGuard(TargetPolicy(loopback=True)), SystemClock(), total_s=1.0) as sender:
+    async with server, EndpointSender(TargetGuard(TargetPolicy(loopback=True)), SystemClock(), total_s=1.0) as sender:
         sent = await sender.send(url, b"{}", {})
 
     assert sent.answer.failure is failure
@@ -119,7 +119,7 @@ async def test_the_status_line_decides_whatever_the_body_does(packets: list[byte
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server, WebhookSender(TargetGuard(TargetPolicy(loopback=True)), SystemClock()) as sender:
+    async with server, EndpointSender(TargetGuard(TargetPolicy(loopback=True)), SystemClock()) as sender:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         sent = [await sender.send(url, b"{}", {}) for _ in range(2)]
 
@@ -128,7 +128,7 @@ async def test_the_status_line_decides_whatever_the_body_does(packets: list[byte
 
 async def test_a_body_that_drips_is_read_for_two_seconds_and_the_status_counts() -> None:
     server, url = await raw_server(b"a", every_s=0.2, chunks=50, head=b"HTTP/1.1 200 OK\r\n\r\n")
-    async with server, WebhookSender(TargetGuard(TargetPolicy(loopback=True)), SystemClock(), total_s=1.0) as sender:
+    async with server, EndpointSender(TargetGuard(TargetPolicy(loopback=True)), SystemClock(), total_s=1.0) as sender:
         sent = await sender.send(url, b"{}", {})
 
     assert (sent.answer.status, sent.answer.failure) == (200, AttemptFailure.NONE)
@@ -164,7 +164,7 @@ def test_a_wait_is_read_in_every_form_and_none_is_none(value: str, seconds: int 
 async def test_of_an_endless_body_only_the_start_is_read(clock: SteppingClock) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
     server, url = await raw_server(head + b"x" * 65_536, every_s=0.0, chunks=1000)
-    async with server, WebhookSender(TargetGuard(TargetPolicy(loopback=True)), clock) as sender:
+    async with server, EndpointSender(TargetGuard(TargetPolicy(loopback=True)), clock) as sender:
         sent = await sender.send(url, b"{}", {})
 
     assert (sent.answer.status, sent.excerpt) == (200, "x" * 1024)
@@ -172,14 +172,14 @@ async def test_of_an_endless_body_only_the_start_is_read(clock: SteppingClock) -
 
 async def test_what_is_not_http_is_a_failure(clock: SteppingClock) -> None:
     server, url = await raw_server(b"\x00\x01 not http\r\n\r\n", every_s=0.0, chunks=1)
-    async with server, WebhookSender(TargetGuard(TargetPolicy(loopback=True)), clock) as sender:
+    async with server, EndpointSender(TargetGuard(TargetPolicy(loopback=True)), clock) as sender:
         sent = await sender.send(url, b"{}", {})
 
     assert sent.answer.failure is AttemptFailure.PROTOCOL
 
 
 async def test_nothing_listens(clock: SteppingClock) -> None:
-    async with WebhookSender(TargetGuard(TargetPolicy(loopback=True)), clock) as sender:
+    async with EndpointSender(TargetGuard(TargetPolicy(loopback=True)), clock) as sender:
         sent = await sender.send("http://127.0.0.1:1/", b"{}", {})
 
     assert sent.answer.failure is AttemptFailure.CONNECT

@@ -10,8 +10,8 @@ from schemas.documents import issue as issue_v1
 from schemas.vocabulary import Severity
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.delivery_store import LeasedDelivery
-from services.alerts.deliver.webhook.sender import WebhookSender
-from services.alerts.deliver.webhook.target_guard import TargetGuard, TargetPolicy
+from services.alerts.deliver.http.sender import EndpointSender
+from services.alerts.deliver.http.target_guard import TargetGuard, TargetPolicy
 from services.alerts.failpoints import AlertsFailpoint
 from services.alerts.live import feed_store
 from services.alerts.live.relay import IssueRelay
@@ -129,7 +129,7 @@ async def test_a_kept_connection_that_died_is_not_a_failure() -> None:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    async with server, WebhookSender(TargetGuard(TargetPolicy(loopback=True)), SystemClock()) as sender:
+    async with server, EndpointSender(TargetGuard(TargetPolicy(loopback=True)), SystemClock()) as sender:
         first, second = await sender.send(url, b"{}", {}), await sender.send(url, b"{}", {})
     assert (first.answer.status, second.answer.status) == (200, 200)
     assert requests == [0, 1, 0]

@@ -13,10 +13,10 @@ from uuid import UUID
 import standardwebhooks
 
 from services.alerts.deliver.delivery_store import delivery_id
+from services.alerts.deliver.http.sender import EndpointSender
+from services.alerts.deliver.http.target_guard import TargetGuard, TargetPolicy
 from services.alerts.deliver.retry import AttemptOutcome, ReceiverAnswer, judge_answer
-from services.alerts.deliver.webhook.sender import WebhookSender
 from services.alerts.deliver.webhook.signing import WebhookSigner
-from services.alerts.deliver.webhook.target_guard import TargetGuard, TargetPolicy
 from services.alerts.issues.contract import read_friction
 from services.alerts.issues.model import Issue
 from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, NotificationReason
@@ -50,7 +50,7 @@ class Webhook:
     document: dict[str, Any]
 
 
-class Desk(WebhookSender):
+class Desk(EndpointSender):
     """A sender whose webhooks end at a receiver in the same process; around the POST it is the service's own.
 
     The receiver knows the endpoint's secret, verifies with the library of Standard Webhooks, and answers 400 to what it

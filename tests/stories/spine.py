@@ -23,7 +23,7 @@ BOUNDARIES = (
 )
 """Where no function calls the next one: something is written down, and read by another task or process."""
 
-LAST = ("services/alerts/deliver/webhook/sender.py", "WebhookSender.send")
+LAST = ("services/alerts/deliver/http/sender.py", "EndpointSender.send")
 """Where the way ends."""
 
 FunctionPlace = tuple[str, str]

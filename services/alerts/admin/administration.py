@@ -12,14 +12,14 @@ from services.alerts.admin import team_store
 from services.alerts.admin.team_store import Team
 from services.alerts.deliver import delivery_store, endpoint_store
 from services.alerts.deliver.endpoint_store import Endpoint
+from services.alerts.deliver.http.sender import EndpointSender, SendResult
+from services.alerts.deliver.operational_messages import render_test_message
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.deliver.webhook import secret_store
-from services.alerts.deliver.webhook.sender import SendResult, WebhookSender
 from services.alerts.deliver.webhook.signing import MATERIAL_BYTES, MOST_OLD_SECRETS, WebhookSigner
 from services.alerts.notify import directory_store
 from services.alerts.notify.reachability import ReachabilityLoss, reachability_loss
 from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
-from services.alerts.notify.webhook_body import render_test_webhook
 from services.runtime.clock import Clock
 from services.runtime.postgres.pools import Connection, Pool, transaction
 
@@ -79,7 +79,7 @@ class Administration:
     pool: Pool
     clock: Clock
     signer: WebhookSigner
-    sender: WebhookSender
+    sender: EndpointSender
     new_id: Callable[[], UUID]
     random_bytes: Callable[[int], bytes]
 
@@ -180,7 +180,7 @@ class Administration:
                 return None
             signing = await secret_store.of_endpoint(connection, endpoint_id, now)
             await endpoint_store.add_event(connection, endpoint_id, "tested", actor=actor, now=now, detail={})
-        body = render_test_webhook(now, endpoint.name)
+        body = render_test_message(now, endpoint.name)
         headers = self.signer.headers(delivery_store.delivery_id(self.new_id()), body, signing, now)
         return await self.sender.send(endpoint.url, body, headers)
 

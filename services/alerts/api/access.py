@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
 from services.alerts.admin.administration import Administration
-from services.alerts.deliver.webhook.target_guard import TargetGuard
+from services.alerts.deliver.http.target_guard import TargetGuard
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live.live_stream import LiveStream
 from services.runtime.clock import Clock

@@ -25,9 +25,9 @@ from services.alerts.api.views import AttemptView, DeliveryDetailView, DeliveryP
 from services.alerts.deliver import delivery_history, endpoint_store
 from services.alerts.deliver.delivery_history import DeliveryPageStart, DeliveryRow
 from services.alerts.deliver.endpoint_store import Endpoint
+from services.alerts.deliver.http.target_guard import ForbiddenTargetError
 from services.alerts.deliver.retry import AttemptOutcome, EndpointHealth, judge_answer
 from services.alerts.deliver.webhook.signing import MissingMasterKeyError
-from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError
 from services.alerts.notify.reachability import ReachabilityLoss
 from services.runtime.http.fields import PlainText
 from services.runtime.http.problems import FieldProblem, Problem

@@ -14,8 +14,8 @@ from uuid import UUID
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.delivery_store import DeliveryResult, LeasedDelivery
 from services.alerts.deliver.endpoint_health import HealthRecorder
+from services.alerts.deliver.http.sender import SendResult
 from services.alerts.deliver.retry import AttemptOutcome, AttemptVerdict, HealthChange, judge_answer, next_attempt
-from services.alerts.deliver.webhook.sender import SendResult
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.metrics import DeliveryMetrics
 from services.runtime.clock import Clock

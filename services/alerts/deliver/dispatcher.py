@@ -16,10 +16,10 @@ from services.alerts.deliver import delivery_store
 from services.alerts.deliver.delivery_results import ResultWriter
 from services.alerts.deliver.delivery_store import LeasedDelivery
 from services.alerts.deliver.endpoint_health import HealthRecorder
+from services.alerts.deliver.http.sender import EndpointSender, SendResult
 from services.alerts.deliver.retry import AttemptFailure, ReceiverAnswer
 from services.alerts.deliver.webhook import secret_store
 from services.alerts.deliver.webhook.secret_store import SecretMaterial
-from services.alerts.deliver.webhook.sender import SendResult, WebhookSender
 from services.alerts.deliver.webhook.signing import MissingMasterKeyError, WebhookSigner
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.metrics import DeliveryMetrics
@@ -58,7 +58,7 @@ class Dispatcher:
     settings: DispatcherSettings
     pool: Pool
     clock: Clock
-    sender: WebhookSender
+    sender: EndpointSender
     signer: WebhookSigner
     health: HealthRecorder
     wakeups: Wakeups

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
-from schemas.codec import utc_text
 from services.alerts.deliver import delivery_store, endpoint_store
 from services.alerts.deliver.endpoint_store import Endpoint
+from services.alerts.deliver.operational_messages import render_disabled_message
 from services.alerts.deliver.retry import (
     AttemptFailure,
     AttemptOutcome,
@@ -73,13 +71,7 @@ class HealthRecorder:
             for other in await endpoint_store.list_endpoints(connection)
             if other.catch_all and other.enabled and other.id != endpoint.id
         ]
-        body = msgspec.json.encode(
-            {
-                "type": "endpoint.disabled",
-                "timestamp": utc_text(now),
-                "data": {"endpoint": str(endpoint.id), "name": endpoint.name, "reason": change},
-            }
-        )
+        body = render_disabled_message(now, endpoint.id, endpoint.name, change)
         ids = {other: delivery_store.delivery_id(self.new_id()) for other in others}
         if ids:
             await delivery_store.add_operational(

@@ -5,8 +5,6 @@ drop 3 after 5), and a `url` if the address of the console is known. It has at m
 and then signed and sent as they are. Signing and sending are left to `deliver`.
 """
 
-from datetime import datetime
-
 import msgspec
 
 from schemas.codec import utc_text
@@ -58,10 +56,3 @@ def _body(notification: Notification, document: bytes, public_url: str) -> bytes
     if public_url:
         head["url"] = f"{public_url.rstrip('/')}/#{notification.issue.id}"
     return msgspec.json.encode(head)
-
-
-def render_test_webhook(now: datetime, endpoint: str) -> bytes:
-    """Return the body of a test message."""
-    return msgspec.json.encode(
-        {"type": "endpoint.test", "timestamp": utc_text(now), "data": {"test": True, "endpoint": endpoint}}
-    )

@@ -10,6 +10,7 @@ from services.alerts.deliver.delivery_results import FinishedAttempt, result_of
 from services.alerts.deliver.delivery_store import LeasedDelivery
 from services.alerts.deliver.endpoint_health import apply_verdicts
 from services.alerts.deliver.endpoint_store import Endpoint
+from services.alerts.deliver.http.sender import SendResult
 from services.alerts.deliver.retry import (
     BREAKER_OPENS_AFTER,
     DISABLE_AFTER,
@@ -21,7 +22,6 @@ from services.alerts.deliver.retry import (
     ReceiverAnswer,
     judge_answer,
 )
-from services.alerts.deliver.webhook.sender import SendResult
 from tests.unit.alerts.builders import NOW
 
 DELIVERED = judge_answer(ReceiverAnswer(status=204))

@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from services.alerts.deliver.webhook.target_guard import (
+from services.alerts.deliver.http.target_guard import (
     ForbiddenTargetError,
     TargetGuard,
     TargetPolicy,

@@ -1,1 +1,1 @@
-"""Standard Webhooks: addresses that are allowed, signatures and their secrets, one HTTP attempt."""
+"""The notifier of Standard Webhooks: its signatures, and the secrets that sign."""

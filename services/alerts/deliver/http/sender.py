@@ -20,8 +20,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 
+from services.alerts.deliver.http.target_guard import ForbiddenTargetError, TargetGuard
 from services.alerts.deliver.retry import AttemptFailure, ReceiverAnswer
-from services.alerts.deliver.webhook.target_guard import ForbiddenTargetError, TargetGuard
 from services.runtime.clock import Clock
 
 TOTAL_S = 15.0
@@ -91,8 +91,8 @@ class _HeadBeforeBody(ResponseHandler):
             super().data_received(data[start:end])
 
 
-class WebhookSender:
-    """Sends webhooks to any URL that the guard allows; an async context manager.
+class EndpointSender:
+    """Posts bytes to any URL that the guard allows; an async context manager.
 
     `resolver` defaults to the one of the system.
     """

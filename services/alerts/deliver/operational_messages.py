@@ -1,0 +1,22 @@
+"""Renders messages about endpoints: `endpoint.test`, `endpoint.disabled`. Those about issues are left to `notify`."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from schemas.codec import utc_text
+
+
+def render_test_message(now: datetime, name: str) -> bytes:
+    """Return the body of a test message to the endpoint called `name`."""
+    return _body("endpoint.test", now, {"test": True, "endpoint": name})
+
+
+def render_disabled_message(now: datetime, endpoint_id: UUID, name: str, reason: str) -> bytes:
+    """Return the body that tells others that an endpoint was disabled because of its answers."""
+    return _body("endpoint.disabled", now, {"endpoint": str(endpoint_id), "name": name, "reason": reason})
+
+
+def _body(type_: str, now: datetime, data: dict[str, object]) -> bytes:
+    return msgspec.json.encode({"type": type_, "timestamp": utc_text(now), "data": data})
