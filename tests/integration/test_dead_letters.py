@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.documents import dead_letter
 from schemas.documents.dead_letter import DeadLetterDocument, DeadLetterError, DeadLetterStage
@@ -13,6 +12,7 @@ from services.runtime.kafka.record import ProducerRecord
 from services.runtime.kafka.topics import TopicSpec, ensure_topics
 from services.runtime.log.letter_table import DeadLetterSelection
 from services.runtime.postgres.pools import Connection
+from tests.fixtures.ingest import first_records
 from waymark.database import open_transaction
 from waymark.dead_letters.letters import find_letters, republish
 from waymark.dead_letters.rejections import find_rejections
@@ -31,19 +31,6 @@ async def add_letter(connection: Connection, topic: str, offset: int, *, code: s
     )
 
 
-async def published(bootstrap: str, topic: str, count: int) -> list[ConsumerRecord]:
-    """The first records of a topic."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partition = TopicPartition(topic, 0)
-        consumer.assign([partition])
-        await consumer.seek_to_beginning(partition)
-        return [await consumer.getone() for _ in range(count)]
-    finally:
-        await consumer.stop()
-
-
 async def test_a_requeued_letter_is_the_original_record_and_is_sent_once(database: str, broker: str) -> None:
     topic = f"requeued-{uuid4()}"
     await ensure_topics(broker, [TopicSpec(name=topic, partitions=1, replication=1, config={})], configure=False)
@@ -59,7 +46,7 @@ async def test_a_requeued_letter_is_the_original_record_and_is_sent_once(databas
             9,
         ]
     await producer.stop()
-    (record,) = await published(broker, topic, 1)
+    (record,) = await first_records(broker, topic, 1)
     assert (record.key, record.value, list(record.headers)) == (b"key", b"value \xff", [("ce_id", b"7")])
 
 

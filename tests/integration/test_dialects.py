@@ -120,7 +120,7 @@ def test_rules_are_checked_before_they_are_kept(tmp_path: Path, text: str) -> No
         read_rules(file)
 
 
-async def test_a_source_that_is_not_there_is_told(database: str) -> None:
+async def test_a_source_that_is_not_there_is_reported(database: str) -> None:
     async with open_transaction(database) as connection:
         with pytest.raises(CommandError, match="no source 'wab'"):
             await set_reading(connection, "wab", SourceReading(clock="estimate"))

@@ -129,7 +129,7 @@ async def test_a_database_of_the_old_worker_becomes_what_the_new_one_makes(
         await everything_agrees(bench, sent)
 
 
-async def test_a_chain_that_was_split_is_told_by_its_links_and_mended_once(
+async def test_a_chain_that_was_split_is_reported_by_its_links_and_mended_once(
     bench: JourneyBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chain(bench)

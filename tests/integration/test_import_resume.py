@@ -143,7 +143,7 @@ def test_a_finished_import_can_be_repeated(file: Path) -> None:
     assert json.loads(second[1])["duplicate"] == LINES
 
 
-def test_rejected_touchpoints_are_told_with_their_lines_and_fail_the_command(file: Path) -> None:
+def test_rejected_touchpoints_are_reported_with_their_lines_and_fail_the_command(file: Path) -> None:
     file.write_text(file.read_text() + "not json\n")
     ingest = FakeIngest()
     ingest.reject = {"t-00000"}
@@ -259,7 +259,7 @@ def test_ids_that_repeat_within_the_file_are_warned_of_and_counted(tmp_path: Pat
     assert told in json.loads(dry)["warnings"][0]
 
 
-def test_times_of_another_age_are_told_once_with_the_line_that_takes_them(tmp_path: Path) -> None:
+def test_times_of_another_age_are_reported_once_with_the_line_that_takes_them(tmp_path: Path) -> None:
     path, mapping = calls(tmp_path, 50)
     path.write_text(path.read_text().replace("2026-", "1980-"))
     ingest = FakeIngest()

@@ -120,7 +120,7 @@ async def test_problems_speak_korean_to_those_who_prefer_it(reader: httpx2.Async
     assert "식별자" in answer.json()["message"]
 
 
-async def test_without_a_key_nothing_is_told(stranger: httpx2.AsyncClient, journey_rows: Rows) -> None:
+async def test_without_a_key_nothing_is_reported(stranger: httpx2.AsyncClient, journey_rows: Rows) -> None:
     await _story(journey_rows)
     answer = await stranger.get(_customer("phone:+821012345678"))
     assert (answer.status_code, answer.json()["code"]) == (401, "key_missing")

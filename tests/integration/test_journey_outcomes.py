@@ -67,7 +67,7 @@ async def test_each_touchpoint_is_told_what_became_of_it(bench: JourneyBench, as
     assert await told(ask) == []
 
 
-async def test_a_dead_letter_is_told_with_its_code(bench: JourneyBench, ask: JourneyApi) -> None:
+async def test_a_dead_letter_is_reported_with_its_code(bench: JourneyBench, ask: JourneyApi) -> None:
     nobody = touchpoint("nobody", 1, customer={"customer_id": "unknown"})
     out_of_range = touchpoint("old", 0, occurred_at=touchpoint("x", 0).occurred_at.replace(year=1980))
     await apply(bench, nobody, out_of_range)
@@ -87,7 +87,7 @@ async def test_another_sources_touchpoint_of_that_id_is_nothing_to_this_one(
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer wrong", f"Basic {SECRET}"])
-async def test_without_the_secret_nothing_is_told(address: str, authorization: str) -> None:
+async def test_without_the_secret_nothing_is_reported(address: str, authorization: str) -> None:
     async with httpx2.AsyncClient(base_url=address) as client:
         headers = {"authorization": authorization} if authorization else {}
         answer = await client.post("/v1/touchpoints/outcomes", json={"touchpoints": []}, headers=headers)

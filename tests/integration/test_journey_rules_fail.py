@@ -50,7 +50,7 @@ async def found(bench: JourneyBench) -> list[str]:
     return [row["rule"] for row in rows]
 
 
-async def test_the_other_rules_answer_and_the_failure_is_told_by_name(bench: JourneyBench) -> None:
+async def test_the_other_rules_answer_and_the_failure_is_reported_by_name(bench: JourneyBench) -> None:
     await bench.apply()
     assert await found(bench) == ["repeat_contact_7d"]
     assert bench.registry.get_sample_value("waymark_journey_rule_failures_total", {"rule": RULE}) == 1

@@ -59,7 +59,7 @@ async def test_a_demand_that_the_server_does_not_meet_is_told_by_a_command_befor
             pass
 
 
-async def test_a_server_that_is_not_what_the_url_asks_for_is_told(postgres_url: str) -> None:
+async def test_a_server_that_is_not_what_the_url_asks_for_is_reported(postgres_url: str) -> None:
     with pytest.raises(CommandError, match=r"cannot be used: .* target_session_attrs"):
         async with open_session(f"{postgres_url}?target_session_attrs=standby", "test"):
             pass

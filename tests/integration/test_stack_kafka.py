@@ -3,12 +3,12 @@ import gc
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.runtime.kafka.log_ends import cluster_line
 from services.runtime.kafka.producer import KafkaProducer, PublishError
 from services.runtime.kafka.record import ProducerRecord
 from services.runtime.kafka.topics import TopicSpec, ensure_topics
+from tests.fixtures.ingest import first_records
 from tests.waiting import until
 from waymark.launchers.kafka import KafkaCluster
 
@@ -27,7 +27,8 @@ async def test_acknowledged_records_survive_the_kill_of_the_node(kafka_cluster: 
     kafka_cluster.kill()
     kafka_cluster.start()
 
-    assert await _values(kafka_cluster.bootstrap, topic.name, 50) == [str(n).encode() for n in range(50)]
+    records = await first_records(kafka_cluster.bootstrap, topic.name, 50)
+    assert [record.value for record in records] == [str(n).encode() for n in range(50)]
     assert await cluster_line(kafka_cluster.bootstrap) == line
 
 
@@ -68,15 +69,3 @@ async def test_an_idempotent_producer_that_is_discarded_leaves_nothing_behind(
     del publications, outcomes
     gc.collect()
     assert [one.getMessage() for one in caplog.records if one.name == "asyncio"] == []
-
-
-async def _values(bootstrap: str, topic: str, count: int) -> list[bytes]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partition = TopicPartition(topic, 0)
-        consumer.assign([partition])
-        await consumer.seek_to_beginning(partition)
-        return [(await consumer.getone()).value for _ in range(count)]
-    finally:
-        await consumer.stop()

@@ -124,7 +124,7 @@ def test_a_variable_that_nothing_reads_is_a_warning_with_the_nearest_name(databa
     assert "did you mean WAYMARK_KAFKA?" in ended.stderr
 
 
-def test_a_database_without_tables_is_told_what_is_missing(postgres_url: str) -> None:
+def test_a_database_without_tables_is_reported_with_what_is_missing(postgres_url: str) -> None:
     ended = started("ingest", WAYMARK_POSTGRES=postgres_url)
 
     assert ended.returncode == 1

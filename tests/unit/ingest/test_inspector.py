@@ -16,13 +16,6 @@ from tests.fixtures.ingest_bench import IngestBench, a_touchpoint
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
 
 
-async def entries(bench: IngestBench, query: str = "", **headers: str) -> list[dict[str, Any]]:
-    answer = await bench.inspect(query, **headers)
-    assert answer.status == 200, answer.json
-    found: list[dict[str, Any]] = answer.json["entries"]
-    return found
-
-
 # --- what is shown -----------------------------------------------------------------------------------------------
 
 
@@ -31,7 +24,7 @@ async def test_an_accepted_touchpoint_is_shown_as_it_was_published_with_its_pers
         a_touchpoint(text="다시 전화했어요", refs={"case_id": "T-77"}, customer={"phone": "010-1234-5678"})
     )
 
-    (seen,) = await entries(bench)
+    (seen,) = await bench.entries()
 
     assert (seen["outcome"], seen["id"], seen["source"]) == ("accepted", "call-1", "ivr")
     became = seen["became"]
@@ -48,7 +41,7 @@ async def test_a_rejected_touchpoint_is_shown_with_its_fault_the_shape_of_what_s
 ) -> None:
     await bench.post(a_touchpoint(occurred_at="2026-11-22 09:14:00", channel="fax"))
 
-    (seen,) = await entries(bench)
+    (seen,) = await bench.entries()
 
     assert (seen["outcome"], seen["code"], seen["field"]) == ("rejected", "invalid_field", "occurred_at")
     faults = {fault["path"]: fault for fault in seen["errors"]}
@@ -61,7 +54,7 @@ async def test_a_rejected_touchpoint_is_shown_with_its_fault_the_shape_of_what_s
 async def test_a_request_that_is_refused_as_a_whole_is_shown_too(bench: IngestBench) -> None:
     await bench.post(b"id=1", content_type="application/x-www-form-urlencoded")
 
-    (seen,) = await entries(bench)
+    (seen,) = await bench.entries()
 
     assert (seen["outcome"], seen["code"]) == ("refused", "unsupported_media_type")
     assert seen["request"] == {
@@ -77,7 +70,7 @@ async def test_duplicates_and_what_kafka_did_not_take_are_shown(bench: IngestBen
     bench.publisher.refuse = {"touchpoints"}
     await bench.post(a_touchpoint(id="call-2"))
 
-    assert [(seen["outcome"], seen.get("code")) for seen in await entries(bench)] == [
+    assert [(seen["outcome"], seen.get("code")) for seen in await bench.entries()] == [
         ("unavailable", "not_acknowledged"),
         ("duplicate", None),
         ("accepted", None),
@@ -87,7 +80,7 @@ async def test_duplicates_and_what_kafka_did_not_take_are_shown(bench: IngestBen
 async def test_the_sentences_are_those_of_the_answer_in_the_language_asked_for(bench: IngestBench) -> None:
     answer = await bench.post(a_touchpoint(replay=True), accept_language="ko")
 
-    (seen,) = await entries(bench, accept_language="ko")
+    (seen,) = await bench.entries(accept_language="ko")
 
     assert seen["message"] == answer.results[0]["message"]
     assert seen["errors"] == [
@@ -98,7 +91,7 @@ async def test_the_sentences_are_those_of_the_answer_in_the_language_asked_for(b
 async def test_an_identifier_that_was_left_out_is_warned_of_with_its_shape(bench: IngestBench) -> None:
     await bench.post(a_touchpoint(customer={"phone": "1588-1234"}))
 
-    (seen,) = await entries(bench)
+    (seen,) = await bench.entries()
 
     assert seen["code"] == "no_usable_identifier"
     (warning,) = seen["warnings"]
@@ -162,14 +155,14 @@ def test_a_structure_of_anything_can_be_written_as_json(document: Any) -> None:
 async def test_entries_are_filtered_by_outcome_code_and_id(bench: IngestBench) -> None:
     await bench.post([a_touchpoint(id="1"), a_touchpoint(id="2", channel="fax"), 7, a_touchpoint(id="4", replay=True)])
 
-    assert [seen["id"] for seen in await entries(bench, "outcome=accepted")] == ["1"]
-    assert [seen["code"] for seen in await entries(bench, "outcome=rejected")] == [
+    assert [seen["id"] for seen in await bench.entries("outcome=accepted")] == ["1"]
+    assert [seen["code"] for seen in await bench.entries("outcome=rejected")] == [
         "replay_not_allowed",
         "not_an_object",
         "invalid_field",
     ]
-    assert [seen["id"] for seen in await entries(bench, "outcome=rejected,accepted&code=invalid_field")] == ["2"]
-    assert [seen["outcome"] for seen in await entries(bench, "id=4")] == ["rejected"]
+    assert [seen["id"] for seen in await bench.entries("outcome=rejected,accepted&code=invalid_field")] == ["2"]
+    assert [seen["outcome"] for seen in await bench.entries("id=4")] == ["rejected"]
 
 
 async def test_a_cursor_goes_through_all_of_them_once_and_ends(bench: IngestBench) -> None:
@@ -205,7 +198,7 @@ async def test_a_source_sees_its_own_and_nobody_elses(bench: IngestBench) -> Non
     await bench.post(a_touchpoint(id="mine"))
     other = bench.keys.add(Source(name="web"))
 
-    assert await entries(bench, key=other.text) == []
+    assert await bench.entries(key=other.text) == []
     asked = await bench.inspect("source=ivr", key=other.text)
     assert (asked.status, asked.json["code"]) == (403, "inspect_not_allowed")
 
@@ -224,11 +217,11 @@ async def test_an_operator_sees_every_source_and_strangers(bench: IngestBench, k
     await bench.call("POST", [b"{}"], {"authorization": "Bearer nonsense"})
     operator = bench.keys.add_operator(kind)
 
-    assert [(seen["source"], seen["outcome"]) for seen in await entries(bench, key=operator.text)] == [
+    assert [(seen["source"], seen["outcome"]) for seen in await bench.entries(key=operator.text)] == [
         ("", "refused"),
         ("ivr", "accepted"),
     ]
-    assert [seen["source"] for seen in await entries(bench, "source=ivr", key=operator.text)] == ["ivr"]
+    assert [seen["source"] for seen in await bench.entries("source=ivr", key=operator.text)] == ["ivr"]
 
 
 @pytest.mark.parametrize("key", ["nonsense", "wm_src_000000000000_00", "wm_reader_000000000000_00"])

@@ -3,23 +3,15 @@
 import gc
 import tracemalloc
 from datetime import UTC, datetime
-from typing import Any
 
 from services.ingest.inspector.logbook import Logbook, LogbookLimits, RecordedRefusal
 from services.ingest.reasons import ItemOutcome, RequestRefusal, TouchpointRejection
 from services.ingest.results.item_result import ItemResult
 from services.runtime.kafka.record import ProducerRecord
 from tests.fixtures.clock import SteppingClock
-from tests.fixtures.ingest_bench import IngestBench, a_touchpoint, bench_with
+from tests.fixtures.ingest_bench import a_touchpoint, bench_with
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
-
-
-async def entries(bench: IngestBench, query: str = "", **headers: str) -> list[dict[str, Any]]:
-    answer = await bench.inspect(query, **headers)
-    assert answer.status == 200, answer.json
-    found: list[dict[str, Any]] = answer.json["entries"]
-    return found
 
 
 async def test_good_touchpoints_of_a_busy_source_do_not_push_out_the_bad_ones(clock: SteppingClock) -> None:
@@ -28,8 +20,8 @@ async def test_good_touchpoints_of_a_busy_source_do_not_push_out_the_bad_ones(cl
     for number in range(200):
         await bench.post(a_touchpoint(id=str(number)))
 
-    assert [seen["id"] for seen in await entries(bench, "outcome=rejected")] == ["bad"]
-    assert len(await entries(bench, "outcome=accepted&limit=200")) == 20
+    assert [seen["id"] for seen in await bench.entries("outcome=rejected")] == ["bad"]
+    assert len(await bench.entries("outcome=accepted&limit=200")) == 20
 
 
 async def test_nothing_is_kept_when_it_is_turned_off(clock: SteppingClock) -> None:
@@ -37,7 +29,7 @@ async def test_nothing_is_kept_when_it_is_turned_off(clock: SteppingClock) -> No
     await bench.post([a_touchpoint(), 7])
     await bench.post(b"")
 
-    assert await entries(bench) == []
+    assert await bench.entries() == []
 
 
 def _fill(logbook: Logbook, source: str, count: int) -> None:

@@ -78,7 +78,7 @@ class Watching:
         await self._bench.app(scope, receive, send)
 
 
-async def test_what_comes_is_told_at_once_and_masked(bench: IngestBench) -> None:
+async def test_what_comes_is_reported_at_once_and_masked(bench: IngestBench) -> None:
     async with Watching(bench) as watching:
         await bench.post([a_touchpoint(id="1"), a_touchpoint(id="2", channel="fax")])
         await until(lambda: len(watching.events) == 2, within=5)

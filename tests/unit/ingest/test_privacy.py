@@ -246,7 +246,7 @@ def test_a_file_that_makes_no_sense_is_named_with_each_problem(tmp_path: Path) -
     assert raised.value.problems == [f"{file}: default.text: use one of 'keep', 'drop', 'hmac' or 'encrypt' (line 1)"]
 
 
-def test_a_name_given_twice_and_a_treatment_that_there_is_not_are_told_together(tmp_path: Path) -> None:
+def test_a_name_given_twice_and_a_treatment_that_there_is_not_are_reported_together(tmp_path: Path) -> None:
     file = tmp_path / "privacy.yaml"
     file.write_text("default:\n  agent: drop\n  agent: hmac\n  text: hide\n")
 

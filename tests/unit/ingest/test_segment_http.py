@@ -179,7 +179,9 @@ async def test_a_time_of_sending_that_is_none_is_left_out(bench: IngestBench) ->
 # --- what is wrong --------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_wrong_with_one_call_is_told_in_its_own_words_and_kept_as_it_was_sent(bench: IngestBench) -> None:
+async def test_what_is_wrong_with_one_call_is_reported_in_its_own_words_and_kept_as_it_was_sent(
+    bench: IngestBench,
+) -> None:
     bad = [a_track(messageId="m-1", userId=None, anonymousId=None), a_track(messageId="m-2", timestamp="yesterday")]
     answer = await send(bench, {"batch": [TRACK, *bad, {"type": "order", "messageId": "m-3"}, 7]})
 

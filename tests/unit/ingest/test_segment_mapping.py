@@ -208,7 +208,7 @@ def test_calls_can_be_left_out(found: dict[str, Any], rules: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("type_", [..., "order", 7, None])
-def test_a_call_that_does_not_exist_is_told(type_: Any) -> None:
+def test_a_call_that_does_not_exist_is_reported(type_: Any) -> None:
     assert all_mapped(a_message(type=type_)) is NoTouchpointReason.UNKNOWN_CALL
 
 

@@ -25,7 +25,7 @@ ODD: list[Any] = [
 
 
 @pytest.mark.parametrize(("written", "kept", "code"), ODD)
-async def test_an_odd_property_is_kept_as_it_can_be_and_told(
+async def test_an_odd_property_is_kept_as_it_can_be_and_reported(
     bench: IngestBench, written: str, kept: Any, code: str
 ) -> None:
     odd = json.dumps(a_track(messageId="1", properties={"tweet_id": "HERE", "fine": 1})).replace('"HERE"', written)

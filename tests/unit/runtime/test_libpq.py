@@ -56,7 +56,7 @@ def test_a_parameter_goes_to_the_driver_or_is_kept_from_it_or_is_refused(name: s
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if PARAMETERS[name].choices])
-def test_no_choice_is_taken_that_libpq_lacks_and_all_are_told(name: str) -> None:
+def test_no_choice_is_taken_that_libpq_lacks_and_all_are_reported(name: str) -> None:
     (problem,) = problems(f"{URL}?{name}=nothing")
 
     assert problem == f"{name} is none of {', '.join(PARAMETERS[name].choices)}"
@@ -76,7 +76,7 @@ def test_encryption_that_services_cannot_do_is_not_left_out_in_silence() -> None
     assert problems(f"{URL}?gssencmode=disable") == []
 
 
-def test_demands_that_only_commands_keep_are_told_and_preferences_are_not() -> None:
+def test_demands_that_only_commands_keep_are_reported_and_preferences_are_not() -> None:
     asked = read(f"{URL}?channel_binding=require&require_auth=scram-sha-256&sslcertmode=allow&keepalives=1")
 
     assert asked.for_commands == ("channel_binding", "require_auth")

@@ -55,7 +55,7 @@ def test_variables_that_do_not_fit_together_are_named_by_their_prefix() -> None:
         _Pair.load({"WAYMARK_PAIR_LOW": "3"})
 
 
-def test_the_problems_of_both_parts_are_told_together() -> None:
+def test_the_problems_of_both_parts_are_reported_together() -> None:
     with pytest.raises(SettingsError) as caught:
         load_with_common({"WAYMARK_LOG_LEVEL": "loud", "WAYMARK_SAMPLE_PORT": "0"}, _Sample)
     assert [problem.partition(":")[0] for problem in caught.value.problems] == [

@@ -175,7 +175,7 @@ def test_a_file_that_may_not_be_read_is_named_as_such(tmp_path: Path, monkeypatc
     assert "cannot be read by this user" in refused(CommonSettings, "kafka_ca_file", str(closed))[0]
 
 
-def test_a_variable_that_nothing_reads_is_told_with_the_nearest_that_something_does() -> None:
+def test_a_variable_that_nothing_reads_is_reported_with_the_nearest_that_something_does() -> None:
     environ = {
         "WAYMARK_KAFKAA": "x",
         "WAYMARK_JORNEY_RULES": "y",

@@ -55,7 +55,7 @@ def test_a_document_of_its_shape_is_told_nothing() -> None:
     assert msgspec.convert(good, Whole)
 
 
-def test_all_that_is_wrong_is_told_with_its_place() -> None:
+def test_all_that_is_wrong_is_reported_with_its_place() -> None:
     wrong = {
         "parts": [{"name": 1}, {"nam": "a"}, "b"],
         "named": {"x.y": {"size": "big", "name": "b"}},
@@ -79,7 +79,7 @@ def test_all_that_is_wrong_is_told_with_its_place() -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "text", 3, {"parts": None}, {1: 2}, {"form": {"form": "oval"}}])
-def test_whatever_msgspec_refuses_is_told_and_the_other_way_round(document: Any) -> None:
+def test_whatever_msgspec_refuses_is_reported_and_the_other_way_round(document: Any) -> None:
     assert told(document)
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(document, Whole)

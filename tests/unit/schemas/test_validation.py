@@ -94,7 +94,7 @@ def test_a_bad_date_is_one_mistake() -> None:
     assert len(errors(occurred_at="2026-11-22")) == 1
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_every_mistake_is_reported_at_once() -> None:
     found = {(error.path, error.code) for error in errors(id="", kind="X Y", due_at="soon", transfers=-1)}
     assert found == {
         ("id", ErrorCode.TOO_SHORT),

@@ -39,7 +39,7 @@ def test_a_place_has_the_line_of_what_is_there_or_of_what_stands_above(place: st
     assert YamlText(TEXT).located(place) == (f"{place} (line {line})" if line else place)
 
 
-def test_a_key_that_is_given_twice_is_told_with_both_lines_wherever_it_stands() -> None:
+def test_a_key_that_is_given_twice_is_reported_with_both_lines_wherever_it_stands() -> None:
     text = YamlText("a: 1\nb:\n  - c: 1\n    d: 2\n    c: 3\na: 4\n")
 
     assert sorted(text.doubled) == [

@@ -63,7 +63,7 @@ def test_settings_that_are_wrong_are_all_named_before_anything_starts() -> None:
     assert "did you mean WAYMARK_INGEST_MAX_ITEMS?" in refused.stderr
 
 
-def test_a_broken_database_is_told_in_one_line_without_its_password() -> None:
+def test_a_broken_database_is_reported_in_one_line_without_its_password() -> None:
     refused = waymark("migrate", "--check", WAYMARK_POSTGRES="postgresql://waymark:secret@127.0.0.1:1/waymark")
     assert refused.returncode == 1
     assert "PostgreSQL cannot be used" in refused.stderr

@@ -65,7 +65,7 @@ def test_the_examples_are_good_once_what_they_leave_open_is_filled_in(tmp_path: 
 
 
 @pytest.mark.parametrize("raw", ["값".encode("cp949"), b"\xff\xfeA\x00=\x00"])
-def test_a_file_in_another_encoding_is_told(raw: bytes, tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_is_reported(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "compose.env"
     path.write_bytes(raw)
 

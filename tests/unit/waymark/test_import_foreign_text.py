@@ -142,7 +142,7 @@ def test_a_korean_header_alone_tells_the_encoding(tmp_path: Path) -> None:
         lines_of(path)
 
 
-def test_a_declared_encoding_that_is_wrong_is_told_with_the_right_one(tmp_path: Path) -> None:
+def test_a_declared_encoding_that_is_wrong_is_reported_with_the_right_one(tmp_path: Path) -> None:
     path = written(tmp_path, "\n".join([HEADER, *[row(n, "배송이 늦어요") for n in range(1, 5)]]))
     with pytest.raises(EncodingError, match=r"not in ascii; it looks like utf-8"):
         imported(path, encoding="ascii")
@@ -152,7 +152,7 @@ def test_a_declared_encoding_that_is_wrong_is_told_with_the_right_one(tmp_path: 
         imported(path, encoding="cp9499")
 
 
-def test_json_lines_of_korean_systems_are_told_and_read_too(tmp_path: Path) -> None:
+def test_json_lines_of_korean_systems_are_reported_and_read_too(tmp_path: Path) -> None:
     path = written(tmp_path, '{"id": "1", "사유": "배송이 늦어요"}\n{"id": "2", "사유": "환불"}\n'.encode("cp949"))
     with pytest.raises(EncodingError, match="looks like cp949"):
         list(read_jsonl(path))
@@ -174,7 +174,7 @@ def test_a_compressed_file_that_ends_early_gives_its_whole_lines_and_says_so(tmp
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
-def test_an_empty_file_is_told_as_such(tmp_path: Path, name: str) -> None:
+def test_an_empty_file_is_reported_as_such(tmp_path: Path, name: str) -> None:
     with pytest.raises(CommandError, match=f"{name} is empty"):
         imported(written(tmp_path, "", name))
 
@@ -208,7 +208,7 @@ def test_a_file_without_a_header_line_has_the_columns_of_the_mapping(tmp_path: P
         "+82 10-1234-5678,C-1",
     ],
 )
-def test_a_first_line_that_is_a_row_is_told_as_such_and_not_quoted(tmp_path: Path, first: str) -> None:
+def test_a_first_line_that_is_a_row_is_reported_as_such_and_not_quoted(tmp_path: Path, first: str) -> None:
     path = written(tmp_path, f"{first}\n{first}\n")
     with pytest.raises(
         MappingFileError, match=r"looks like a row: .* name the columns with `columns: \[\.\.\.\]`"
@@ -233,7 +233,7 @@ def test_names_of_columns_are_found_however_they_are_spelled(tmp_path: Path) -> 
     assert lines_of(path)[0].row == {"상담번호": "1", "통화 시간": "2", "column 3": "3"}
 
 
-def test_titles_above_the_header_and_another_delimiter_are_told(tmp_path: Path) -> None:
+def test_titles_above_the_header_and_another_delimiter_are_reported(tmp_path: Path) -> None:
     path = written(tmp_path, f"Calls of November\n\n{HEADER}\n{row(1)}\n")
     with pytest.raises(MappingFileError, match="say `skip_rows: 2`"):
         imported(path)

@@ -110,12 +110,12 @@ def test_every_problem_names_its_column(fields: dict[str, Any], row: dict[str, s
     assert problem.column in {"x", "x, y"}
 
 
-def test_all_that_is_wrong_with_a_row_is_told_at_once() -> None:
+def test_all_that_is_wrong_with_a_row_is_reported_at_once() -> None:
     _, problems = tried({"wait_s": "{x}", "occurred_at": "{y}"}, {"x": "long", "y": "late"})
     assert {problem.column for problem in problems} == {"x", "y"}
 
 
-def test_what_is_required_and_empty_is_told_with_the_condition_that_leaves_such_rows_out() -> None:
+def test_what_is_required_and_empty_is_reported_with_the_condition_that_leaves_such_rows_out() -> None:
     problem = complaint({"customer": {"email": "{x}"}}, {"x": ""})
     assert (problem.code, problem.field) == ("missing", "customer")
     assert "column 'x' says nothing here; `when: {x: {empty: false}}` leaves out" in problem.message
@@ -217,7 +217,7 @@ def test_a_day_and_a_month_that_may_change_places_are_both_offered() -> None:
         ("2026年11月", "%Y年%m月"),
     ],
 )
-def test_a_month_without_a_day_is_told_with_its_format(text: str, form: str) -> None:
+def test_a_month_without_a_day_is_reported_with_its_format(text: str, form: str) -> None:
     assert f'`format: "{form}"`' in complaint({"occurred_at": "{x}"}, {"x": text}).message
     assert made({"occurred_at": {"column": "x", "format": form}}, {"x": text})["occurred_at"].startswith("2026-")
 
@@ -303,7 +303,7 @@ def grouped(path: Path, **mapping: Any) -> tuple[list[str], ProblemGroups]:
     return times, groups
 
 
-def test_a_year_that_is_not_taken_is_told_as_such_once_with_a_count_and_a_shift_takes_it(tmp_path: Path) -> None:
+def test_a_year_that_is_not_taken_is_reported_as_such_once_with_a_count_and_a_shift_takes_it(tmp_path: Path) -> None:
     path = tmp_path / "moved.csv"
     path.write_text("case,at,who\na,1980-01-05T09:15:00Z,C\nb,1980-02-28T09:15:00Z,C\nc,1981-03-01T10:15:00Z,C\n")
     _, groups = grouped(path)
@@ -328,7 +328,7 @@ def test_a_shift_keeps_every_interval_and_every_hour(tmp_path: Path) -> None:
         grouped(path, shift="later")
 
 
-def test_a_native_touchpoint_of_another_age_is_told_by_its_year(tmp_path: Path) -> None:
+def test_a_native_touchpoint_of_another_age_is_reported_by_its_year(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(
         '{"id":"1","occurred_at":"1970-01-05T09:15:00Z","channel":"web","kind":"k","customer":{"cookie":"c"}}\n'

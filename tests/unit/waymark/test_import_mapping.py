@@ -116,7 +116,7 @@ def test_a_row_becomes_every_touchpoint_whose_conditions_hold() -> None:
         ({"channel": "{state}"}, {"state": "fax"}, "channel"),
     ],
 )
-def test_a_bad_row_is_told_by_line_and_field_and_never_quoted(
+def test_a_bad_row_is_reported_by_line_and_field_and_never_quoted(
     fields: dict[str, Any], row: dict[str, str], told: str
 ) -> None:
     said = complaint(fields, row)

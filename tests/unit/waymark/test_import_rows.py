@@ -143,7 +143,7 @@ def test_members_of_parquet_s_structures_are_columns_and_whole_numbers_stay_whol
     assert not any(rows[1].values())
 
 
-def test_a_damaged_parquet_file_is_told_as_such(tmp_path: Path) -> None:
+def test_a_damaged_parquet_file_is_reported_as_such(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1 and no more")
@@ -151,7 +151,7 @@ def test_a_damaged_parquet_file_is_told_as_such(tmp_path: Path) -> None:
         list(read_parquet(path, on_columns=lambda _: None))
 
 
-def test_a_column_that_no_row_has_is_told(tmp_path: Path) -> None:
+def test_a_column_that_no_row_has_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"case": "T-1", "at": "2026-11-22T09:15:00Z"}\n')
     fields = {"id": "{case}", "occurred_at": "{at}", "channel": "web", "kind": "k", "customer": {"email": "{mail}"}}
@@ -161,7 +161,7 @@ def test_a_column_that_no_row_has_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("id_", "told"), [("{case}", 1), ("calls/{case}", 0), ("20261122000{case}", 0)])
-def test_ids_that_only_count_are_told_since_those_of_another_file_are_the_same(
+def test_ids_that_only_count_are_reported_since_those_of_another_file_are_the_same(
     tmp_path: Path, id_: str, told: int
 ) -> None:
     path = tmp_path / "a.csv"

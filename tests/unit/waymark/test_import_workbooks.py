@@ -105,7 +105,7 @@ def test_of_several_sheets_the_one_with_the_columns_is_read_and_others_by_name(t
         imported(path, sheet="Juni")
 
 
-def test_titles_above_the_header_are_told_and_columns_of_one_name_numbered(tmp_path: Path) -> None:
+def test_titles_above_the_header_are_reported_and_columns_of_one_name_numbered(tmp_path: Path) -> None:
     rows: list[list[Cell]] = [["November"], [], HEADER, ["1", AT, "143", "C-1009", None]]
     path = write_workbook(tmp_path / "a.xlsx", {"a": rows})
     with pytest.raises(MappingFileError, match="say `skip_rows: 2`"):
@@ -135,7 +135,7 @@ def test_titles_above_the_header_are_told_and_columns_of_one_name_numbered(tmp_p
         (b"", "it is empty"),
     ],
 )
-def test_what_is_only_called_a_workbook_is_told_with_what_it_is(tmp_path: Path, content: bytes, told: str) -> None:
+def test_what_is_only_called_a_workbook_is_reported_with_what_it_is(tmp_path: Path, content: bytes, told: str) -> None:
     path = tmp_path / "calls.xls"
     path.write_bytes(content)
     with pytest.raises(CommandError, match=rf"calls\.xls is no workbook.*{told}"):

@@ -70,7 +70,7 @@ def test_a_signature_is_verified_and_a_wrong_one_fails(tmp_path: Path) -> None:
     assert "wrong" in wrong.stdout
 
 
-def test_every_problem_is_told_by_path(tmp_path: Path) -> None:
+def test_every_problem_is_reported_by_path(tmp_path: Path) -> None:
     (tmp_path / "acme.yaml").write_text(OWN, encoding="utf-8")
     body = payload(tmp_path, {"id": "", "at": "never", "who": "C-1009", "wait": "long"})
     answer = RUN.invoke(app, ["sources", "test", str(tmp_path / "acme.yaml"), "--payload", body])
@@ -80,7 +80,7 @@ def test_every_problem_is_told_by_path(tmp_path: Path) -> None:
         assert told in answer.stdout
 
 
-def test_a_file_that_cannot_be_used_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "acme.yaml"
     path.write_text(OWN.replace("phone", "fax"), encoding="utf-8")
     answer = RUN.invoke(app, ["sources", "show", str(path)])

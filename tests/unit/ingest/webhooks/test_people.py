@@ -106,7 +106,7 @@ def message_of_twilio(sid: str, **fields: str) -> bytes:
     return urlencode(whole).encode()
 
 
-async def test_a_whatsapp_user_without_a_number_is_the_one_whose_number_is_told_later(bench: WebhookBench) -> None:
+async def test_a_whatsapp_user_without_a_number_is_the_one_whose_number_is_reported_later(bench: WebhookBench) -> None:
     hidden = message_of_twilio("SM1", From=f"whatsapp:{USER}", ExternalUserId=USER)
     both = message_of_twilio("SM2", From="whatsapp:+821012345678", ExternalUserId=USER)
     [first] = await deliver(bench, "twilio_sms/whatsapp_user_name", hidden)

@@ -43,7 +43,7 @@ def test_a_company_s_file_of_the_same_name_takes_the_place_of_ours(tmp_path: Pat
     assert system_files.shipped()["line"].system.title.en != "Acme CRM"
 
 
-def test_a_folder_that_is_not_there_is_told() -> None:
+def test_a_folder_that_is_not_there_is_reported() -> None:
     with pytest.raises(SystemFilesError, match="there is no such folder"):
         system_files.load(Path("/nowhere/at/all"))
 
@@ -87,7 +87,7 @@ HMAC = "scheme: hmac, header: X-Acme-Signature, encoding: hex"
         (("title: {en", "title: {en: [}"), ":2: this is no YAML"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_with_its_line(change: tuple[str, str], wanted: str) -> None:
+def test_what_is_wrong_is_reported_with_its_line(change: tuple[str, str], wanted: str) -> None:
     assert change[0] in GOOD
     told = problems(GOOD.replace(*change))
     shown = [line.replace("touchpoints[0].fields.", "…").replace("touchpoints[0].", "…") for line in told]
@@ -95,17 +95,17 @@ def test_what_is_wrong_is_told_with_its_line(change: tuple[str, str], wanted: st
     assert any(wanted in line for line in shown), shown
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     text = GOOD.replace("channel: phone", "channel: fax").replace("wait_s:", "wait:").replace('"{who}"', '"{who"')
 
     assert len(problems(text)) == 3
 
 
-def test_an_empty_file_is_told() -> None:
+def test_an_empty_file_is_reported() -> None:
     assert problems("") == ["acme_crm.yaml:1: Expected `object`, got `null`"]
 
 
-def test_a_file_without_touchpoints_is_told() -> None:
+def test_a_file_without_touchpoints_is_reported() -> None:
     head = GOOD.partition("touchpoints:")[0]
 
     assert problems(head + "touchpoints: []\n") == [

@@ -132,7 +132,7 @@ def test_a_friction_whose_touchpoints_were_all_loaded_is_taken_back_though_older
     assert events(step(shelf, FIRST, OF_DELIVERY, truncated=True)) == [(FrictionEvent.RETRACTED, 2)]
 
 
-def test_frictions_are_told_in_the_order_of_the_findings_and_then_of_what_is_gone() -> None:
+def test_frictions_are_reported_in_the_order_of_the_findings_and_then_of_what_is_gone() -> None:
     shelf = Shelf()
     third = call("c", 20, refs=ORDER, reason="billing")
     step(shelf, FIRST, SECOND, third)

@@ -84,7 +84,7 @@ def test_a_timer_tells_when_its_record_came_and_whether_it_was_a_replay() -> Non
     )
 
 
-def test_a_rule_that_raises_is_told_by_its_name_and_version_and_never_by_what_it_read() -> None:
+def test_a_rule_that_raises_is_reported_by_its_name_and_version_and_never_by_what_it_read() -> None:
     class Broken(str):
         __slots__ = ()
 

@@ -25,7 +25,7 @@ from tests.unit.journey.domain.making import DAYS, a_rule, at, call, found, seen
         (2 * 86_400 + 3 * 3_600 + 4 * 60 + 5, "2 days 3 hours", "2일 3시간"),
     ],
 )
-def test_a_duration_is_told_in_its_two_largest_units(seconds: float, english: str, korean: str) -> None:
+def test_a_duration_is_reported_in_its_two_largest_units(seconds: float, english: str, korean: str) -> None:
     assert (duration(seconds, "en"), duration(seconds, "ko")) == (english, korean)
 
 

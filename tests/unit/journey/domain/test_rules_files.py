@@ -30,7 +30,7 @@ def test_an_invalid_example_is_refused_with_the_words_it_expects(name: str) -> N
     assert str(refused.value).startswith(f"{name}.yaml cannot be used:")
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_every_problem_is_reported_at_once() -> None:
     words = "title: {en: a, ko: b}, explanation: {en: a, ko: b}"
     rules = [
         f"{{id: one, shape: count, severity: low, at_least: 2, of: {{colour: red}}, {words}}}",
