@@ -328,6 +328,13 @@ def test_a_shift_keeps_every_interval_and_every_hour(tmp_path: Path) -> None:
         grouped(path, shift="later")
 
 
+@pytest.mark.parametrize("value", [7, "soon"])
+def test_a_time_from_a_table_that_is_none_is_a_problem_of_its_row_also_with_a_shift(value: object) -> None:
+    fields = {**MINIMAL, "occurred_at": {"column": "x", "map": {"a": value}}}
+    recipe = RowRecipe(parse({"shift": "to 2026-11-22", "touchpoints": [{"fields": fields}]}))
+    assert recipe.times({**ROW, "x": "a"}) == []
+
+
 def test_a_native_touchpoint_of_another_age_is_reported_by_its_year(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(

@@ -1,6 +1,7 @@
 """A mapping made ready for work: turns a row into touchpoints (as JSON documents) or into problems."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -103,11 +104,9 @@ class RowRecipe:
         found = []
         for step in self.steps:
             if step.rule.test(row):
-                try:
+                with suppress(UnreadableValueError, ValueError):  # `check` reports it when the row becomes a touchpoint
                     made = step.fields["occurred_at"].read(row)
-                except UnreadableValueError:
-                    continue
-                found += [datetime.fromisoformat(made)] if made else []
+                    found += [datetime.fromisoformat(made)] if isinstance(made, str) else []
         return found
 
 
