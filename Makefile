@@ -6,6 +6,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 SHARE  := -n auto --maxprocesses 4 --dist worksteal  # a process a core, each with engines of its own; ARGS="-n 0": one
+# One process more than cores, up to four: many tests wait for a process that they started.
+MORE    = -n $(shell $(PYTHON) -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
 SLOWEST := --durations=10 --durations-min=1  # seconds; printed before the closing line
 
 .DEFAULT_GOAL := help
@@ -32,7 +34,7 @@ up: $(STAMP)  ## run everything on this machine until Ctrl-C
 	@$(BIN)/waymark up
 
 test: $(STAMP)  ## every test that needs nothing but PyPI: unit, contract, stories, architecture, local integration
-	@$(PYTEST) $(SHARE) $(SLOWEST) -m "not kafka and not prometheus and not pgbouncer and not tls" $(ARGS)
+	@$(PYTEST) $(SHARE) $(MORE) $(SLOWEST) -m "not kafka and not prometheus and not pgbouncer and not tls" $(ARGS)
 
 test-kafka: $(STAMP)  ## the tests against Apache Kafka 4 (Java 17 and mvn; jars from Maven Central)
 	@$(PYTEST) $(SHARE) $(SLOWEST) -m kafka $(ARGS)
