@@ -126,6 +126,7 @@ async def test_a_receiver_that_recovers_gets_everything_once_and_in_order(databa
     assert {call.document["sequence"] for call in receiver.calls[:6]} == {1}
 
 
+@pytest.mark.logs_error("endpoint disabled")
 async def test_gone_disables_the_endpoint_and_tells_the_others(database: str, clock: SteppingClock) -> None:
     async with a_receiver(answering(410)) as gone, a_receiver() as other, alerts_engine(database, clock) as engine:
         endpoint, _ = await engine.endpoint(gone.url, name="gone")
@@ -144,6 +145,7 @@ async def test_gone_disables_the_endpoint_and_tells_the_others(database: str, cl
     assert len(gone.calls) == 1
 
 
+@pytest.mark.logs_error("endpoint disabled")
 async def test_five_days_of_failures_disable_and_what_waits_is_sent_after_enabling(
     database: str, clock: SteppingClock
 ) -> None:

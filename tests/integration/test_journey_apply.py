@@ -23,7 +23,7 @@ from services.runtime.log.dead_letters import DeadLetterLimit, DeadLetterLimitEr
 from services.runtime.postgres.pools import acquire
 from tests.fixtures.journey_bench import JourneyBench, open_bench, touchpoint
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.may_log_error("batch failed")]
 
 
 @pytest_asyncio.fixture
