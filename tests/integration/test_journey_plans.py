@@ -24,7 +24,7 @@ ASKED_AT_REST: dict[str, tuple[str, tuple[Any, ...]]] = {
     "journeys that went idle": (journeys._IDLE, (timedelta(days=30), 100)),
     "timers that are due": (timer_rows._DUE, (THEN, THEN, 100)),
     "rules that failed": (frictions._FAILED, (100,)),
-    "what waits to be published": (outbox_rows._WAITING, ()),
+    "what waits to be published": (outbox_rows._WAITING, (0.0,)),
     "what to publish": (outbox_rows._CLAIM, (100, 30.0, 1000)),
     "what was published on another line": (outbox_rows._AGAIN, ("line-1", 100)),
     "what was published long ago": (outbox_rows._FORGET, ("line-1", 30, 100)),
