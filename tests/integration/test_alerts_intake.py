@@ -176,6 +176,7 @@ async def test_a_partition_that_was_claimed_by_another_is_left_to_it(database: s
         assert await old.value(ISSUES) == 1
 
 
+@pytest.mark.logs_error("batch failed")
 async def test_a_hole_under_our_own_claim_stops_us(database: str, clock: SteppingClock) -> None:
     async with alerts_engine(database, clock, dispatching=False) as engine:
         await engine.take(a_friction(), a_friction())
@@ -187,6 +188,7 @@ async def test_a_hole_under_our_own_claim_stops_us(database: str, clock: Steppin
         assert await engine.value(ISSUES) == 2
 
 
+@pytest.mark.logs_error("batch failed")
 async def test_too_many_refusals_in_a_row_stop_us_before_they_are_written(database: str, clock: SteppingClock) -> None:
     async with alerts_engine(database, clock, dispatching=False, WAYMARK_ALERTS_POISON_LIMIT="3") as engine:
         await engine.take_raw([b"{}", b"{}"])
@@ -197,6 +199,7 @@ async def test_too_many_refusals_in_a_row_stop_us_before_they_are_written(databa
         assert await engine.value("SELECT next_offset FROM alerts.progress") == 2
 
 
+@pytest.mark.logs_error("batch failed")
 async def test_a_restart_makes_no_room_for_more_refusals(database: str, clock: SteppingClock) -> None:
     async with alerts_engine(database, clock, dispatching=False, WAYMARK_ALERTS_POISON_LIMIT="3") as engine:
         await engine.take_raw([b"{}", b"{}"])

@@ -309,6 +309,7 @@ async def followed(api: AlertsClient) -> float:
     return float(line.split()[1])
 
 
+@pytest.mark.may_log_error("aiokafka")
 async def test_a_service_whose_kafka_goes_away_is_not_ready(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,7 @@ async def both_own(database: str) -> bool:
         return bool(await connection.fetchval("SELECT count(DISTINCT owner) = 2 FROM alerts.progress"))
 
 
+@pytest.mark.logs_error("partition refused")
 async def test_a_log_that_was_made_anew_is_refused_loudly(database: str, friction_log: FrictionLog) -> None:
     async with rows(database) as connection:
         for partition in (0, 1):
@@ -164,6 +165,7 @@ async def test_a_log_that_was_made_anew_is_refused_loudly(database: str, frictio
         assert await api.issues() == []
 
 
+@pytest.mark.logs_error("partition refused")
 async def test_recreated_is_refused(database: str, friction_log: FrictionLog) -> None:
     async with rows(database) as connection:
         for partition in (0, 1):

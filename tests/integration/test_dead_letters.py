@@ -50,6 +50,7 @@ async def test_a_requeued_letter_is_the_original_record_and_is_sent_once(databas
     assert (record.key, record.value, list(record.headers)) == (b"key", b"value \xff", [("ce_id", b"7")])
 
 
+@pytest.mark.logs_error("aiokafka")
 async def test_what_kafka_does_not_take_stays_a_dead_letter(database: str) -> None:
     producer = KafkaProducer("127.0.0.1:1", client_id="test", idempotent=False, request_timeout_s=0.5)
     async with open_transaction(database) as connection:

@@ -110,6 +110,7 @@ async def test_groups_written_and_read_beside_one_another_give_the_same_result(
     assert await applied(database, points, rng) == plain
 
 
+@pytest.mark.logs_error("batch failed")
 async def test_a_group_that_cannot_be_compared_leaves_nothing_behind(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ async def test_a_worker_asked_to_stop_in_the_middle_ends_well_and_another_goes_o
     await verify(stage, 400)
 
 
+@pytest.mark.may_log_error("services.journey.consume.transport")
 async def test_a_frozen_worker_is_fenced_by_its_successor_and_does_no_harm(stage: WorkerStage) -> None:
     await stage.send(calls(30))
     zombie = await stage.start("--freeze-at", f"{WorkerFailpoint.BEFORE_COMMIT}:2", batch_records=8)
@@ -122,6 +123,7 @@ async def test_a_worker_asked_to_stop_while_the_database_is_away_ends_in_time(
         postgres_server.start()
 
 
+@pytest.mark.logs_error("worker cannot go on", "process ends by a failure")
 async def test_a_log_that_was_made_anew_is_refused_with_advice(stage: WorkerStage) -> None:
     first = await stage.start()
     await stage.send(calls(10))
@@ -158,6 +160,7 @@ async def test_chunks_lost_on_the_way_are_fetched_again(stage: WorkerStage) -> N
     assert worker.says("hole in the delivery")
 
 
+@pytest.mark.logs_error("batch failed", "worker cannot go on", "process ends by a failure")
 async def test_too_many_dead_letters_stop_the_worker_and_a_higher_limit_lets_it_go_on(stage: WorkerStage) -> None:
     await stage.producer.publish([ProducerRecord(topic=stage.topic, key=b"k", value=b"{") for _ in range(50)])
     stage.sent += 50

@@ -35,6 +35,7 @@ async def run(database: str, *statements: str) -> None:
         await connection.close()
 
 
+@pytest.mark.logs_error("request failed", "uvicorn.error")
 async def test_alerts_says_which_constraint_refused_a_note_and_not_the_note(
     database: str, tansu: TansuBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -56,6 +57,7 @@ async def test_alerts_says_which_constraint_refused_a_note_and_not_the_note(
     assert "constraint_name=no_calls" in said
 
 
+@pytest.mark.logs_error("request failed")
 async def test_the_journey_api_says_what_kind_of_value_could_not_be_read_and_not_the_value(
     database: str, pool: Pool, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,6 +85,7 @@ async def test_the_journey_api_says_what_kind_of_value_could_not_be_read_and_not
     assert "[22P02]" in said
 
 
+@pytest.mark.logs_error("process ends by a failure")
 async def test_ingest_ends_with_the_kind_of_the_failure_and_not_with_what_stood_in_the_row(
     database: str, broker: str, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ async def test_an_unmarked_connection_comes_back_without_a_word_to_the_server(da
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.logs_error("asyncio")
 async def test_an_unmarked_connection_is_not_lent_again_with_its_transaction_open(database: str) -> None:
     pool = await create_pool(database, application_name="test", size=1, kind=UnmarkedSession)
     try:

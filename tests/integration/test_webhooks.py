@@ -55,6 +55,7 @@ def ground(tmp_path: Path, *keys: str) -> BindingContext:
     )
 
 
+@pytest.mark.logs_error("a webhook cannot be served")
 async def test_a_bound_source_is_read_with_its_secrets_which_do_not_stand_in_the_database(
     database: str, tmp_path: Path
 ) -> None:
