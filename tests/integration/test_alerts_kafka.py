@@ -73,6 +73,7 @@ async def test_a_replica_that_goes_away_is_replaced(
     assert max(repeats.values()) <= 2  # at most once more for what was under way
 
 
+@pytest.mark.logs_error("partition refused")
 async def test_records_that_retention_takes_under_our_hands_are_not_passed_over_in_silence(
     database: str, log: FrictionLog, tmp_path: Path
 ) -> None:

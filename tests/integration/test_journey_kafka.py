@@ -68,6 +68,7 @@ async def test_an_idle_topic_counts_as_read_so_that_timers_can_fire(stage: Worke
     await stage.until(f"SELECT count(caught_up_at) = {PARTITIONS} FROM journey.progress")
 
 
+@pytest.mark.logs_error("worker cannot go on", "process ends by a failure")
 async def test_a_topic_that_was_deleted_and_made_again_is_refused(stage: WorkerStage, kafka: str) -> None:
     await applied_and_stopped(stage, 20)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
@@ -87,6 +88,7 @@ async def test_a_topic_that_was_deleted_and_made_again_is_refused(stage: WorkerS
     assert worker.says("WAYMARK_KAFKA_LINE")
 
 
+@pytest.mark.logs_error("worker cannot go on", "process ends by a failure")
 async def test_records_that_retention_took_unread_are_not_passed_over_in_silence(
     stage: WorkerStage, kafka: str
 ) -> None:
