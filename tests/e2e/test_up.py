@@ -12,9 +12,8 @@ from tests.waiting import until_sync
 pytestmark = [
     pytest.mark.local,
     pytest.mark.timeout(240),
-    pytest.mark.may_log_error("aiokafka", "Task exception was never retrieved", "task did not stop"),
+    pytest.mark.may_log_error("task did not stop"),  # a relay may wait for a broker that was killed before it
 ]
-"""When a stack stops, how aiokafka reports a broker that goes away depends on the moment."""
 
 Start = Callable[..., WaymarkUp]
 

@@ -5,9 +5,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import pytest
 
 from services.alerts.migrations import alerts_0006_hearing as hearing
 from tests.fixtures.alerts_service import rows
+
+pytestmark = pytest.mark.local
 
 DESK = str(uuid4())
 

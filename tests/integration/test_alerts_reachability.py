@@ -38,6 +38,8 @@ from waymark.doctor.postgres_checks import examine_postgres
 from waymark.doctor.team_checks import examine_teams
 from waymark.launchers.tansu import TansuBroker
 
+pytestmark = pytest.mark.local
+
 BILLING = {"matchers": {"reasons": ["billing"]}}
 
 
@@ -309,7 +311,6 @@ async def followed(api: AlertsClient) -> float:
     return float(line.split()[1])
 
 
-@pytest.mark.may_log_error("aiokafka")
 async def test_a_service_whose_kafka_goes_away_is_not_ready(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

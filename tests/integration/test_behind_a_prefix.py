@@ -20,6 +20,8 @@ from services.runtime.telemetry.health import HealthChecks
 from tests.fixtures.clock import SteppingClock
 from tests.fixtures.ingest_bench import bench_with
 
+pytestmark = pytest.mark.local
+
 PREFIX = "/desk/waymark"
 
 

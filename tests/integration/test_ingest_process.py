@@ -90,7 +90,6 @@ async def test_an_outage_of_postgresql_does_not_stop_acceptance(
     await until(lambda: ingest.post(newer, a_touchpoint("1"))[0] == 202)
 
 
-@pytest.mark.may_log_error("aiokafka")
 async def test_without_kafka_it_says_503_and_comes_back_by_itself(database: str, tmp_path: Path) -> None:
     with TansuBroker(tmp_path) as broker:
         await make_topics(broker.bootstrap)

@@ -76,7 +76,6 @@ async def test_a_discarded_producer_leaves_nothing_running(
     own_broker.child.send(signal.SIGCONT)
 
 
-@pytest.mark.may_log_error("aiokafka")
 async def test_whoever_waits_for_an_answer_does_not_wait_for_the_funeral(
     own_broker: TansuBroker, producer: KafkaProducer
 ) -> None:
