@@ -74,7 +74,7 @@ async def open_session(url: str, name: str, *, writes: bool = True) -> AsyncIter
     except NOT_MIGRATED as error:
         raise CommandError("the tables are missing: run `waymark migrate`") from error
     except Exception as error:
-        if not is_transient(error):
+        if not is_transient(error):  # a bug: it ends the command as what it is
             raise
         raise UnusableDatabaseError(url, wrong=None, reason=_reason(error)) from error
     finally:

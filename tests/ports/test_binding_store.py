@@ -10,8 +10,8 @@ import pytest
 from services.ingest.forms.webhooks.binding_store import PostgresBindingStore
 from services.ingest.forms.webhooks.bindings import DIALECT, BindingStore
 from services.ingest.sources.source import Source
-from services.runtime.postgres import pools
 from services.runtime.postgres.pools import Pool
+from tests.ports.real_pool import real_pool
 from tests.unit.ingest.webhooks.bench import BindingsInMemory
 
 SETUP = {"system": "zendesk"}
@@ -61,9 +61,8 @@ async def case(request: pytest.FixtureRequest) -> AsyncIterator[BindingCase]:
     if request.param == "memory":
         yield in_memory()
         return
-    pool = await pools.create_pool(request.getfixturevalue("database"), application_name="test", size=1)
-    yield in_postgres(pool)
-    await pools.close_pool(pool)
+    async with real_pool(request) as pool:
+        yield in_postgres(pool)
 
 
 async def test_without_bindings_there_is_an_empty_list(case: BindingCase) -> None:

@@ -10,9 +10,9 @@ from services.ingest.sources.source import Source
 from services.ingest.sources.source_keys import SourceKeyStore
 from services.ingest.sources.source_store import SourceStore
 from services.runtime.credentials.api_keys import KeyKind, MintedKey, mint
-from services.runtime.postgres import pools
 from services.runtime.postgres.pools import Pool
 from tests.fixtures.ingest_bench import KeysInMemory
+from tests.ports.real_pool import real_pool
 
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -103,9 +103,8 @@ async def table(request: pytest.FixtureRequest) -> AsyncIterator[KeyTable]:
     if request.param == "memory":
         yield MemoryTable()
         return
-    pool = await pools.create_pool(request.getfixturevalue("database"), application_name="test", size=2)
-    yield PostgresTable(pool)
-    await pools.close_pool(pool)
+    async with real_pool(request, size=2) as pool:
+        yield PostgresTable(pool)
 
 
 async def test_a_key_is_found_with_its_source(table: KeyTable) -> None:

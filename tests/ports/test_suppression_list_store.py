@@ -8,8 +8,8 @@ import pytest
 from schemas.identifiers.pseudonyms import pseudonym
 from services.ingest.privacy.suppression_store import PostgresSuppressionStore
 from services.ingest.privacy.suppressions import PROBE, SuppressionListStore
-from services.runtime.postgres import pools
 from services.runtime.postgres.pools import Pool, transaction
+from tests.ports.real_pool import real_pool
 from tests.ports.suppression_list import SECRET, ListInMemory
 
 ONE, OTHER = ("phone", "+821012345678"), ("email", "a@b.example")
@@ -63,9 +63,8 @@ async def case(request: pytest.FixtureRequest) -> AsyncIterator[ListCase]:
     if request.param == "memory":
         yield in_memory()
         return
-    pool = await pools.create_pool(request.getfixturevalue("database"), application_name="test", size=1)
-    yield in_postgres(pool)
-    await pools.close_pool(pool)
+    async with real_pool(request) as pool:
+        yield in_postgres(pool)
 
 
 async def test_a_list_that_nobody_wrote_is_read_as_empty_once(case: ListCase) -> None:

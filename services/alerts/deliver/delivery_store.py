@@ -63,20 +63,23 @@ async def wake(connection: Connection) -> None:
     await connection.execute("SELECT pg_notify($1, '')", WAKE)
 
 
-# The inner ORDER BY makes the index `deliveries_line` the only cheap plan. Written as NOT EXISTS, it became a join over
+# The ORDER BY makes the index `deliveries_line` the only cheap plan. Written as NOT EXISTS, it became a join over
 # all pending deliveries of the endpoint whenever a burst of issues came before new statistics did (measured).
-_HEADS = """
-    SELECT d.delivery_id FROM alerts.deliveries d
-     WHERE d.endpoint_id = e.endpoint_id AND d.state = 'pending' AND d.next_at <= $1 AND {which}
-       AND (d.lease_until IS NULL OR d.lease_until <= $1)
-       AND (d.issue_id IS NULL OR d.sequence = (
+FIRST_OF_ITS_ISSUE = """(d.issue_id IS NULL OR d.sequence = (
            SELECT p.sequence FROM alerts.deliveries p
             WHERE p.endpoint_id = d.endpoint_id AND p.issue_id = d.issue_id AND p.state = 'pending'
-            ORDER BY p.endpoint_id, p.issue_id, p.sequence LIMIT 1))
+            ORDER BY p.endpoint_id, p.issue_id, p.sequence LIMIT 1))"""
+"""Whether no older message about its issue waits for the endpoint of a pending delivery `d`."""
+
+_HEADS = f"""
+    SELECT d.delivery_id FROM alerts.deliveries d
+     WHERE d.endpoint_id = e.endpoint_id AND d.state = 'pending' AND d.next_at <= $1 AND {{which}}
+       AND (d.lease_until IS NULL OR d.lease_until <= $1)
+       AND {FIRST_OF_ITS_ISSUE}
      ORDER BY d.next_at
      LIMIT greatest(0, (CASE WHEN e.consecutive_failures >= $5 THEN 1 ELSE e.max_in_flight END) - busy.flying)
        FOR UPDATE SKIP LOCKED
-"""
+"""  # noqa: S608  made of the constant above alone
 
 
 _LEASE = f"""
