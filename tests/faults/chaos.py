@@ -8,7 +8,6 @@ watches the victim's own database connections and strikes when one of them is in
 """
 
 import asyncio
-import signal
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -80,9 +79,9 @@ async def rage(plan: Plan, victims: list[Process], database: str, postgres_port:
 
 async def _strike(blow: Blow, victim: Process, plan: Plan, rng: Random) -> None:
     if blow is Blow.FREEZE:
-        victim.child.send(signal.SIGSTOP)
+        victim.child.freeze()
         await asyncio.sleep(plan.frozen_s)
-        victim.child.send(signal.SIGCONT)
+        victim.child.resume()
         return
     victim.kill()
     await asyncio.sleep(rng.random() * plan.rest_s)

@@ -2,11 +2,9 @@
 
 import asyncio
 import gc
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer
 
@@ -43,12 +41,6 @@ async def producer(own_broker: TansuBroker) -> KafkaProducer:
     return made
 
 
-async def freeze(broker: TansuBroker) -> None:
-    """Connections stay open, nobody answers; a busy machine takes a while to stop a process."""
-    broker.child.send(signal.SIGSTOP)
-    await until(lambda: psutil.Process(broker.pid).status() == psutil.STATUS_STOPPED)
-
-
 def running() -> list[str]:
     """What aiokafka still does."""
     tasks = ((task.get_name(), task.get_coro()) for task in asyncio.all_tasks())
@@ -59,7 +51,7 @@ async def test_a_discarded_producer_leaves_nothing_running(
     own_broker: TansuBroker, producer: KafkaProducer, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = asyncio.all_tasks()
-    await freeze(own_broker)
+    own_broker.child.freeze()
 
     publications = [asyncio.create_task(producer.publish([RECORD]))]
     while not publications[0].done():  # when the first fails, the last has just been handed over: it cannot be flushed
@@ -73,7 +65,7 @@ async def test_a_discarded_producer_leaves_nothing_running(
     del publications, outcomes
     gc.collect()
     assert [one.getMessage() for one in caplog.records if one.name == "asyncio"] == []
-    own_broker.child.send(signal.SIGCONT)
+    own_broker.child.resume()
 
 
 async def test_whoever_waits_for_an_answer_does_not_wait_for_the_funeral(
@@ -94,10 +86,10 @@ async def test_whoever_waits_for_an_answer_does_not_wait_for_the_funeral(
 async def test_a_new_producer_takes_the_place_of_a_discarded_one(
     own_broker: TansuBroker, producer: KafkaProducer
 ) -> None:
-    await freeze(own_broker)
+    own_broker.child.freeze()
     with pytest.raises(PublishError):
         await producer.publish([RECORD])
-    own_broker.child.send(signal.SIGCONT)
+    own_broker.child.resume()
 
     async def works() -> bool:
         try:

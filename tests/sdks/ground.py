@@ -7,7 +7,6 @@ import json
 import os
 import re
 import secrets
-import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -134,16 +133,15 @@ class Ground:
     @contextmanager
     def broker_away(self) -> Iterator[None]:
         """Freeze the broker for the length of the block: ingest answers 503."""
-        pids = (
-            [self._broker.pid] if isinstance(self._broker, TansuBroker) else [node.pid for node in self._broker.nodes]
-        )
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        broker = self._broker
+        processes = [broker.child] if isinstance(broker, TansuBroker) else [node.child for node in broker.nodes]
+        for process in processes:
+            process.freeze()
         try:
             yield
         finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+            for process in processes:
+                process.resume()
 
     async def marks(self) -> dict[str, dict[int, int]]:
         """Return where the topics end now, for `stood`."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 TICK_S = 0.02
 TAIL_BYTES = 16_384
+FREEZE_S = 10.0
 
 
 class StackError(Exception):
@@ -92,6 +93,20 @@ class ChildProcess:
         if self.alive:
             os.kill(self.pid, number)
 
+    def freeze(self) -> None:
+        """Stop it where it stands (SIGSTOP), and return once all of its threads do: the kernel stops them one by one.
+
+        Raises:
+            StackError: it still runs after `FREEZE_S`.
+        """
+        self.send(signal.SIGSTOP)
+        if not wait_until(lambda: not self.alive or self._has_stopped(), within_s=FREEZE_S):
+            raise StackError(f"{self.name} (pid {self.pid}) still runs {FREEZE_S:g} s after SIGSTOP")
+
+    def resume(self) -> None:
+        """Continue a frozen process."""
+        self.send(signal.SIGCONT)
+
     def wait(self, within_s: float) -> bool:
         """Wait for the end of the process; says whether it came in time."""
         return wait_until(lambda: not self.alive, within_s=within_s)
@@ -108,6 +123,9 @@ class ChildProcess:
         """End the process at once (SIGKILL), also when it is paused, and reap it."""
         self.send(signal.SIGKILL)
         self.wait(10.0)
+
+    def _has_stopped(self) -> bool:
+        return os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG) is not None
 
     def log_tail(self, lines: int = 15) -> str:
         """The last lines of the log, for a person who must find out why it ended."""

@@ -69,12 +69,12 @@ class KafkaNode:
         self.start()
 
     def pause(self) -> None:
-        """Freeze the JVM (SIGSTOP): connections stay open, nothing answers."""
-        self.child.send(signal.SIGSTOP)
+        """Freeze the JVM: connections stay open, nothing answers any more."""
+        self.child.freeze()
 
     def resume(self) -> None:
         """Continue a paused process."""
-        self.child.send(signal.SIGCONT)
+        self.child.resume()
 
     def _says_started(self) -> bool:
         with self.child.log.open("rb") as log:

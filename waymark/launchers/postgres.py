@@ -122,11 +122,11 @@ class PostgresServer:
 
     def pause(self) -> None:
         """Stop the postmaster from answering new connections without ending it."""
-        self._child.send(signal.SIGSTOP)
+        self._child.freeze()
 
     def resume(self) -> None:
         """Continue a paused process."""
-        self._child.send(signal.SIGCONT)
+        self._child.resume()
 
     def _args(self) -> list[str | Path]:
         settings = [part for setting in (*self._settings, f"port={self.port}") for part in ("-c", setting)]

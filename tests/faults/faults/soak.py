@@ -7,7 +7,6 @@ and `SOAK_REPORT` (where the samples go, JSON) may be set.
 
 import asyncio
 import os
-import signal
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -133,9 +132,9 @@ async def _term(_scene: Scene, process: Process) -> None:
 
 
 async def _freeze(_scene: Scene, process: Process) -> None:
-    process.child.send(signal.SIGSTOP)
+    process.child.freeze()
     await asyncio.sleep(FROZEN_S)
-    process.child.send(signal.SIGCONT)
+    process.child.resume()
 
 
 async def _start(process: Process) -> None:
