@@ -103,6 +103,11 @@ _SMUGGLED = [
     ("journey-apply", "services/journey/apply/batch.py", "import services.journey.apply.applier"),
     ("journey-consume", "services/journey/consume/intake.py", "import services.journey.consume.stream"),
     ("pure-domain", "services/journey/repair/differences.py", "import services.runtime.clock"),
+    (
+        "journey-api-resources",
+        "services/journey/api/resources/journey_resource.py",
+        "import services.journey.api.resources.customer_resource",
+    ),
     ("read-only", "services/journey/read/views.py", "import services.journey.store.customers"),
     ("alerts", "services/alerts/live/feed_store.py", "import services.alerts.consume.intake"),
     ("alerts", "services/alerts/helpers.py", "import schemas"),

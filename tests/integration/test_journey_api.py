@@ -36,6 +36,7 @@ async def _story(journey_rows: Rows) -> None:
         pytest.param("phone:010-1234-5678", id="phone as Koreans write it"),
         pytest.param("email:MinSeo@Mail.Example", id="e-mail in any case"),
         pytest.param(f"id:{named('minseo')}", id="customer id"),
+        pytest.param(str(named("minseo")), id="customer id alone"),
     ],
 )
 async def test_a_customer_is_found_by_any_identifier(
@@ -206,6 +207,33 @@ async def test_a_timeline_can_be_narrowed_to_a_stretch_of_event_time(
         _customer("phone:+821012345678", "/timeline"), params={"from": query["to"], "to": query["from"]}
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "range_empty")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 50])
+async def test_a_timeline_newest_first_is_the_other_way_round(
+    reader: httpx2.AsyncClient, journey_rows: Rows, limit: int
+) -> None:
+    await journey_rows.customer("caller")
+    await journey_rows.customer("visitor", merged_into="caller")
+    await journey_rows.identifier("caller", "phone", "+821012345678")
+    for number in range(8):  # pairs at one time, told apart by sequence, source and id; half of them the visitor's
+        await journey_rows.touchpoint(
+            "caller" if number % 3 else "visitor", f"t{number}", number // 2, sequence=number % 2 + number // 4
+        )
+    address = _customer("phone:+821012345678", "/timeline")
+    forward = await _pages(reader, address, limit=limit)
+    backward = await _pages(reader, address, limit=limit, order="newest_first")
+    ids = [[one["id"] for page in pages for one in page["touchpoints"]] for pages in (forward, backward)]
+    assert ids[0] == [f"t{number}" for number in range(8)]
+    assert ids[1] == ids[0][::-1]
+
+
+async def test_a_cursor_of_the_other_order_is_refused(reader: httpx2.AsyncClient, journey_rows: Rows) -> None:
+    await _story(journey_rows)
+    address = _customer("phone:+821012345678", "/timeline")
+    cursor = (await reader.get(address, params={"limit": 1, "order": "newest_first"})).json()["next_cursor"]
+    answer = await reader.get(address, params={"limit": 1, "cursor": cursor})
+    assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
 
 
 async def test_paging_a_timeline_meets_everything_once_though_touchpoints_arrive_meanwhile(

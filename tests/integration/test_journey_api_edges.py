@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from services.journey.read import cursors
-from services.journey.read.queries import TimeSpan
+from services.journey.read.timeline import TimelineOrder, TimeSpan
 from tests.fixtures.journey_rows import Rows, named
 
 pytestmark = pytest.mark.local
@@ -52,7 +52,7 @@ async def test_a_cursor_that_somebody_made_is_refused_where_no_row_can_be(
     """The seal is no secret: it guards against accidents."""
     await a_caller(journey_rows)
     who = ("phone", ("+821012345678",))
-    scope = cursors.scope("timeline", [("who", who), ("span", TimeSpan())])
+    scope = cursors.scope("timeline", [("who", who), ("span", TimeSpan()), ("order", TimelineOrder.OLDEST_FIRST)])
     cursor = cursors.encode(cursors.CursorPosition(scope, (*key, str(named("caller")))))
     answer = await reader.get(TIMELINE, params={"cursor": cursor})
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")

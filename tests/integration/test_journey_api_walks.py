@@ -69,6 +69,7 @@ async def test_a_walk_meets_everything_that_was_there_when_it_began_once(
     await changes.begin()
     for address, query, (table, column), name in (
         (TIMELINE, {}, ("touchpoints", "id"), "touchpoints"),
+        (TIMELINE, {"order": "newest_first"}, ("touchpoints", "id"), "touchpoints"),
         (JOURNEYS, {}, ("journeys", "journey_id"), "journeys"),
         (JOURNEYS, {"customer": f"phone:{PHONE}"}, ("journeys", "journey_id"), "journeys"),
     ):

@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from services.journey.outbox import outbox_rows
+from services.journey.read import timeline
 from services.journey.store import frictions, journeys, timer_rows
 
 pytestmark = pytest.mark.local
@@ -58,6 +59,17 @@ SCAN = re.compile(r"(?:Seq Scan on|Scan using|Bitmap Index Scan on) (?P<what>[a-
 @pytest.mark.parametrize("question", ASKED_AT_REST)
 async def test_nothing_large_is_read_as_a_whole(database: str, question: str) -> None:
     assert read_as_a_whole(await plan(database, *ASKED_AT_REST[question])) == []
+
+
+@pytest.mark.parametrize("order", timeline.TimelineOrder)
+@pytest.mark.parametrize("after", [None, THEN])
+async def test_a_page_of_a_timeline_is_read_in_the_order_of_an_index(
+    database: str, order: timeline.TimelineOrder, after: datetime | None
+) -> None:
+    place = (after, None, None, None) if after is None else (after, 0, "ivr", "call-1")
+    found = await plan(database, timeline._PAGES[order], ([uuid4()], None, None, *place, 51))
+    assert read_as_a_whole(found) == []
+    assert "Presorted Key: t.occurred_at" in found or "Presorted Key: t_1.occurred_at" in found, found
 
 
 async def test_a_condition_that_changes_from_row_to_row_is_seen(database: str) -> None:

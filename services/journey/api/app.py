@@ -18,8 +18,10 @@ from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
 from services.journey.api.authentication import build_authenticator
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.overview import OverviewMetrics, keep_overview
-from services.journey.api.routes import ReadApi, mount
+from services.journey.api.resources import customer_resource, journey_resource, outcome_resource
+from services.journey.api.resources.access import ReadApi
 from services.journey.read.queries import JourneyReader
+from services.journey.read.timeline import TimelineReader
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.http.application import build_api, field_problems, http_problem
 from services.runtime.http.problems import problem_response
@@ -66,13 +68,15 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
     app.state.read_api = ReadApi(
         pool=pool,
         reader=JourneyReader(pool),
+        timelines=TimelineReader(pool),
         authenticator=build_authenticator(pool, clock),
         metrics=ApiMetrics(registry),
         phone_region=settings.phone_region,
         privacy_secret=settings.privacy_secret.get_secret_value().encode(),
         outcomes_secret=settings.outcomes_secret.get_secret_value().encode(),
     )
-    mount(app)
+    for resource in (customer_resource, journey_resource, outcome_resource):
+        app.include_router(resource.router)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     for kind in TRANSIENT:

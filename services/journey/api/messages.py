@@ -71,9 +71,9 @@ _SAID: Final = {
     ),
     ReadRefusal.IDENTIFIER_MALFORMED: _Said(
         status=400,
-        en="A customer is named as `type:value`, URL-encoded, for example `phone:%2B821012345678` or `id:` and a "
-        "customer id; this is not one, or the value does not have the form of its type.",
-        ko="고객은 URL 인코딩한 `유형:값`으로 지정합니다. 예: `phone:%2B821012345678`, `id:` 뒤에 고객 ID. "
+        en="A customer is named as `type:value`, URL-encoded, for example `phone:%2B821012345678`, or by the customer "
+        "id alone; this is neither, or the value does not have the form of its type.",
+        ko="고객은 URL 인코딩한 `유형:값`(예: `phone:%2B821012345678`)이나 고객 ID로 지정합니다. "
         "형식이 다르거나 값이 그 유형에 맞지 않습니다.",
     ),
     ReadRefusal.IDENTIFIER_BLOCKED: _Said(

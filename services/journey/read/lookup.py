@@ -1,4 +1,4 @@
-"""Parses a reference to a customer: `type:value` in the address, normalised as ingest published the value.
+"""Parses a reference to a customer: `type:value` or a bare id, normalised as ingest published the value.
 
 The spelling is that of the contract, which ingest uses too. If ingest publishes pseudonyms, the caller still asks by
 the value: with the secret that both services share, the pseudonym of the value is looked up as well.
@@ -32,16 +32,18 @@ class IdentifierReference:
 
 
 def parse(reference: str, phone_region: str, secret: bytes = b"") -> UUID | IdentifierReference | LookupFault:
-    """Parse `reference` (`type:value`, already URL-decoded).
+    """Parse `reference` (`type:value` or a customer id, already URL-decoded).
 
     Args:
-        reference: `phone:+821012345678`, `email:a@b.example`, or `id:` with a customer id.
+        reference: `phone:+821012345678`, `email:a@b.example`, or a customer id, bare or after `id:`.
         phone_region: region of phone numbers written without a country code, as ingest has it.
         secret: what ingest makes pseudonyms with; empty where it makes none.
     """
     type_, colon, value = reference.partition(":")
+    if not colon:
+        type_, value = BY_ID, reference
     value = value.strip()
-    if not colon or not type_ or not value or len(type_) > _MAX_TYPE or len(value) > _MAX_VALUE or "\x00" in reference:
+    if not type_ or not value or len(type_) > _MAX_TYPE or len(value) > _MAX_VALUE or "\x00" in reference:
         return LookupFault.MALFORMED
     if type_ == BY_ID:
         return _customer_id(value)

@@ -1,51 +1,19 @@
-"""The queries of the read API to PostgreSQL. Each answer comes from one consistent snapshot.
+"""Customers and journeys as the read API tells them. Each answer comes from one consistent snapshot."""
 
-Every transaction is REPEATABLE READ and READ ONLY, so an answer never shows half of a batch. Customers are read through
-their merges: rows that still name an absorbed customer belong to the survivor.
-"""
-
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from services.journey.read import view_rows
-from services.journey.read.views import (
-    CustomerView,
-    FrictionView,
-    JourneySummaryView,
-    JourneyView,
-    TimelineTouchpointView,
-)
-from services.runtime.postgres.pools import Connection, Pool, Row, acquire
+from services.journey.read.snapshots import CustomerReference, absorbed, customer_of, roots, snapshot, stay
+from services.journey.read.views import CustomerView, JourneySummaryView, JourneyView
+from services.runtime.postgres.pools import Connection, Pool
 
 OPEN_JOURNEYS: Final = 100
 FRICTIONS: Final = 200
 JOURNEY_TOUCHPOINTS: Final = 200
 
-_ROOTS: Final = """
-WITH RECURSIVE up AS (
-    SELECT customer_id AS asked, customer_id, merged_into FROM journey.customers WHERE customer_id = ANY($1)
-    UNION ALL
-    SELECT up.asked, c.customer_id, c.merged_into
-      FROM journey.customers c JOIN up ON c.customer_id = up.merged_into
-)
-SELECT asked, customer_id FROM up WHERE merged_into IS NULL
-"""
-_ALIASES: Final = """
-WITH RECURSIVE down AS (
-    SELECT customer_id FROM journey.customers WHERE merged_into = $1
-    UNION ALL
-    SELECT c.customer_id FROM journey.customers c JOIN down ON c.merged_into = down.customer_id
-)
-SELECT customer_id FROM down ORDER BY customer_id
-"""
-_OWNER: Final = """
-SELECT customer_id FROM journey.identifiers WHERE type = $1 AND value = ANY($2)
- ORDER BY array_position($2, value) LIMIT 1
-"""
 _CUSTOMER: Final = "SELECT customer_id, service_level, first_at, last_at FROM journey.customers WHERE customer_id = $1"
 _IDENTIFIERS: Final = """
 SELECT type, value, verified, first_seen, last_seen FROM journey.identifiers
@@ -83,34 +51,12 @@ _FRICTIONS_OF_JOURNEY: Final = """
 SELECT f.* FROM journey.frictions f
  WHERE f.journey_id = $1 ORDER BY f.occurred_at DESC, f.friction_id DESC LIMIT $2
 """
-_FRICTIONS_ON_PAGE: Final = """
-SELECT f.* FROM journey.frictions f
- WHERE f.customer_id = ANY($1)
-   AND EXISTS (SELECT FROM json_array_elements(f.payload -> 'touchpoints') AS ref
-                JOIN unnest($2::text[], $3::text[]) AS page (source, id)
-                  ON ref ->> 'source' = page.source AND ref ->> 'id' = page.id)
- ORDER BY f.occurred_at, f.friction_id
-"""
-_TIMELINE: Final = """
-SELECT t.* FROM journey.touchpoints t
- WHERE t.customer_id = ANY($1)
-   AND ($2::timestamptz IS NULL OR t.occurred_at >= $2)
-   AND ($3::timestamptz IS NULL OR t.occurred_at < $3)
-   AND ($4::timestamptz IS NULL
-        OR (t.occurred_at, t.sequence, t.source COLLATE "C", t.id COLLATE "C") > ($4, $5::bigint, $6::text, $7::text))
- ORDER BY t.occurred_at, t.sequence, t.source COLLATE "C", t.id COLLATE "C"
- LIMIT $8
-"""
 _JOURNEY_TOUCHPOINTS: Final = """
 SELECT t.* FROM journey.touchpoints t
  WHERE t.customer_id = ANY($1) AND t.journey_id = $2
  ORDER BY t.occurred_at, t.sequence, t.source COLLATE "C", t.id COLLATE "C"
  LIMIT $3
 """
-
-
-CustomerReference = UUID | tuple[str, tuple[str, ...]]
-"""A customer: by an id that was given out, or by an identifier: its type, and the values it may be stored under."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,46 +74,12 @@ class JourneyFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimeSpan:
-    """A span of event time; `since` is included, `until` is not."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimelinePosition:
-    """The position of a touchpoint in the event order of its customer, and who that was when the page was read."""
-
-    customer_id: UUID
-    occurred_at: datetime
-    sequence: int
-    source: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class JourneyListPosition:
     """The position of a journey in the order of creation, and the customer whose journeys were asked for, if any."""
 
     created_at: datetime
     id: UUID
     customer_id: UUID | None
-
-
-class CustomerMovedError(Exception):
-    """The identifier belongs to another customer than on the page before, so the next page would be somebody else's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineResult:
-    """One page of touchpoints in event order, what they belong to, and where the next page starts."""
-
-    customer_id: UUID
-    touchpoints: list[TimelineTouchpointView]
-    journeys: list[JourneySummaryView]
-    frictions: list[FrictionView]
-    next: TimelinePosition | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,12 +103,12 @@ class JourneyReader:
 
     async def customer(self, who: CustomerReference) -> CustomerView | None:
         """Return everything about one customer, through any merge."""
-        async with self._snapshot() as connection:
-            root = await _resolve(connection, who)
+        async with snapshot(self._pool) as connection:
+            root = await customer_of(connection, who)
             if root is None:
                 return None
             row = await connection.fetchrow(_CUSTOMER, root)
-            aliases = await _aliases(connection, root)
+            aliases = await absorbed(connection, root)
             everyone = [root, *aliases]
             identifiers = await connection.fetch(_IDENTIFIERS, everyone)
             journeys = await connection.fetch(_OPEN_JOURNEYS, everyone, OPEN_JOURNEYS)
@@ -209,33 +121,6 @@ class JourneyReader:
             [view_rows.friction(one, root) for one in frictions],
         )
 
-    async def timeline(
-        self, who: CustomerReference, span: TimeSpan, after: TimelinePosition | None, limit: int
-    ) -> TimelineResult | None:
-        """Return up to `limit` touchpoints of one customer that follow `after`; raise `CustomerMovedError`."""
-        async with self._snapshot() as connection:
-            root = await _resolve(connection, who)
-            if root is None:
-                return None
-            everyone = [root, *await _aliases(connection, root)]
-            _stay(after, everyone)
-            place = (None,) * 4 if after is None else (after.occurred_at, after.sequence, after.source, after.id)
-            found = await connection.fetch(_TIMELINE, everyone, span.since, span.until, *place, limit + 1)
-            page = found[:limit]
-            sources, ids = [row["source"] for row in page], [row["id"] for row in page]
-            frictions = await connection.fetch(_FRICTIONS_ON_PAGE, everyone, sources, ids)
-            named = {row["journey_id"] for row in page if row["journey_id"] is not None}
-            journeys = await connection.fetch(_JOURNEYS_BY_ID, sorted(named))
-        shown = [view_rows.friction(row, root) for row in frictions]
-        evidence = view_rows.evidence_of(shown)
-        return TimelineResult(
-            customer_id=root,
-            touchpoints=[view_rows.touchpoint(row, evidence) for row in page],
-            journeys=sorted((view_rows.journey(row, root) for row in journeys), key=lambda one: one.opened_at),
-            frictions=shown,
-            next=_place(page[-1], root) if len(found) > limit else None,
-        )
-
     async def journeys(
         self, wanted: JourneyFilter, after: JourneyListPosition | None, limit: int
     ) -> JourneyListResult | None:
@@ -244,40 +129,40 @@ class JourneyReader:
         Raises:
             CustomerMovedError: the wanted identifier has another customer than on the page before.
         """
-        async with self._snapshot() as connection:
+        async with snapshot(self._pool) as connection:
             root = everyone = None
             if wanted.customer is not None:
-                root = await _resolve(connection, wanted.customer)
+                root = await customer_of(connection, wanted.customer)
                 if root is None:
                     return None
-                everyone = [root, *await _aliases(connection, root)]
-                _stay(after, everyone)
+                everyone = [root, *await absorbed(connection, root)]
+                stay(None if after is None else after.customer_id, everyone)
             place = (None, None) if after is None else (after.created_at, after.id)
             narrowed = (wanted.state, wanted.reason, wanted.min_effort, wanted.updated_since, everyone)
             about = (wanted.channel, wanted.rule, wanted.severity)
             found = await connection.fetch(_JOURNEYS, *narrowed, *about, *place, limit + 1)
             page = found[:limit]
-            roots = await _roots(connection, [row["customer_id"] for row in page])
+            owners = await roots(connection, [row["customer_id"] for row in page])
         last = page[-1] if len(found) > limit else None
         following = None
         if last is not None:
             following = JourneyListPosition(created_at=last["created_at"], id=last["journey_id"], customer_id=root)
         return JourneyListResult(
-            journeys=[view_rows.journey(row, roots.get(row["customer_id"], row["customer_id"])) for row in page],
+            journeys=[view_rows.journey(row, owners.get(row["customer_id"], row["customer_id"])) for row in page],
             next=following,
         )
 
     async def journey(self, journey_id: UUID) -> JourneyView | DissolvedJourneyId | None:
         """Return one whole journey, through any merge."""
-        async with self._snapshot() as connection:
+        async with snapshot(self._pool) as connection:
             current = await _current_journey(connection, journey_id)
             if current is None or isinstance(current, DissolvedJourneyId):
                 return current
             row = await connection.fetchrow(_JOURNEYS_BY_ID, [current])
             if row is None:
                 return None
-            owner = await _resolve(connection, row["customer_id"]) or row["customer_id"]
-            everyone = [owner, *await _aliases(connection, owner)]
+            owner = await customer_of(connection, row["customer_id"]) or row["customer_id"]
+            everyone = [owner, *await absorbed(connection, owner)]
             frictions = await connection.fetch(_FRICTIONS_OF_JOURNEY, current, FRICTIONS)
             touchpoints = await connection.fetch(_JOURNEY_TOUCHPOINTS, everyone, current, JOURNEY_TOUCHPOINTS)
             aliases = await connection.fetch(_ALIASES_OF, current)
@@ -289,27 +174,6 @@ class JourneyReader:
             frictions=[view_rows.friction(one, owner) for one in frictions],
             touchpoints=touchpoints,
         )
-
-    @asynccontextmanager
-    async def _snapshot(self) -> AsyncIterator[Connection]:
-        async with (
-            acquire(self._pool) as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            yield connection
-
-
-async def _resolve(connection: Connection, who: CustomerReference) -> UUID | None:
-    owner: UUID | None = who if isinstance(who, UUID) else await connection.fetchval(_OWNER, *who)
-    return None if owner is None else (await _roots(connection, [owner])).get(owner)
-
-
-async def _roots(connection: Connection, customers: list[UUID]) -> dict[UUID, UUID]:
-    return {row["asked"]: row["customer_id"] for row in await connection.fetch(_ROOTS, customers)}
-
-
-async def _aliases(connection: Connection, customer_id: UUID) -> list[UUID]:
-    return [row["customer_id"] for row in await connection.fetch(_ALIASES, customer_id)]
 
 
 async def _current_journey(connection: Connection, journey_id: UUID) -> UUID | DissolvedJourneyId | None:
@@ -324,19 +188,3 @@ async def _current_journey(connection: Connection, journey_id: UUID) -> UUID | D
             return DissolvedJourneyId()
         asked = alias["merged_into"]
     return None
-
-
-def _stay(after: TimelinePosition | JourneyListPosition | None, everyone: Sequence[UUID]) -> None:
-    """Raise `CustomerMovedError` unless `everyone` includes the customer of the page before."""
-    if after is not None and after.customer_id not in everyone:
-        raise CustomerMovedError
-
-
-def _place(row: Row, customer_id: UUID) -> TimelinePosition:
-    return TimelinePosition(
-        customer_id=customer_id,
-        occurred_at=row["occurred_at"],
-        sequence=row["sequence"],
-        source=row["source"],
-        id=row["id"],
-    )

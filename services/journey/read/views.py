@@ -1,7 +1,7 @@
 """The answers of the read API: one frozen, documented model with examples for each.
 
 The models are promises to callers: fields are added, never renamed or removed. Reading them from the database is left
-to `services.journey.read.queries`, sending them over HTTP to `services.journey.api.routes`.
+to `services.journey.read.queries`, sending them over HTTP to `services.journey.api.resources`.
 """
 
 from datetime import datetime
@@ -167,10 +167,10 @@ class CustomerView(FrozenView):
 
 
 class TimelinePageView(FrozenView):
-    """One page of a customer's touchpoints in event order."""
+    """One page of a customer's touchpoints in event order, or in its reverse."""
 
     customer_id: UUID = Field(description="Whose timeline.")
-    touchpoints: list[TimelineTouchpointView] = Field(description="In event order, oldest first.")
+    touchpoints: list[TimelineTouchpointView] = Field(description="In event order, oldest or newest first as asked.")
     journeys: list[JourneySummaryView] = Field(description="The journeys that the touchpoints of this page belong to.")
     frictions: list[FrictionView] = Field(description="The frictions that they are evidence of.")
     next_cursor: str | None = Field(None, description="Ask with it for the next page; absent on the last.")

@@ -31,6 +31,10 @@ from services.journey.read.lookup import IdentifierReference, LookupFault, parse
             "id:01890a5d-ac96-774b-bcce-b302099a8057", UUID("01890a5d-ac96-774b-bcce-b302099a8057"), id="by id"
         ),
         pytest.param(
+            "01890a5d-ac96-774b-bcce-b302099a8057", UUID("01890a5d-ac96-774b-bcce-b302099a8057"), id="by the id alone"
+        ),
+        pytest.param("C-1009", LookupFault.MALFORMED, id="a value without its type"),
+        pytest.param(
             "phone:０１０－１２３４－５６７８",
             IdentifierReference(type="phone", values=("+821012345678",)),
             id="full width",

@@ -1,0 +1,107 @@
+"""Customers and their timelines."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import Field
+
+from services.journey.api.messages import ReadRefusal, refuse
+from services.journey.api.resources.access import Api, Language, problems, reader_router
+from services.journey.api.resources.lookups import Reference, count_lookup, customer_named
+from services.journey.api.resources.paging import PageQuery, microseconds, moment_of, position_of
+from services.journey.read import cursors
+from services.journey.read.snapshots import CustomerMovedError
+from services.journey.read.timeline import TimelineOrder, TimelinePosition, TimeSpan
+from services.journey.read.views import CustomerView, TimelinePageView
+from services.runtime.http.fields import Moment
+
+router = reader_router()
+
+
+class TimelineQuery(PageQuery):
+    """The part of a timeline that is asked for."""
+
+    since: Moment | None = Field(None, alias="from", description="Event time, included.")
+    until: Moment | None = Field(None, alias="to", description="Event time, not included.")
+    order: TimelineOrder = Field(TimelineOrder.OLDEST_FIRST, description="Which end comes first.")
+
+
+@router.get(
+    "/customers/{reference:path}/timeline",
+    summary="A customer's touchpoints in event order",
+    tags=["customers"],
+    responses=problems(404, 410),
+    response_model_exclude_none=True,
+)
+async def read_timeline(
+    api: Api,
+    reference: Reference,
+    query: Annotated[TimelineQuery, Query()],
+    accept_language: Language = None,
+) -> TimelinePageView:
+    """What happened to one customer, with the journeys and frictions that this page is about.
+
+    Oldest first, or newest first with `order=newest_first`; `from` and `to` say where to begin and where to end.
+
+    Touchpoints that arrive while you page are not lost: they stand where they belong by event time. Where the
+    identifier goes over to another customer meanwhile, the walk ends with 410 instead of going on with somebody else.
+    """
+    span = TimeSpan(since=query.since, until=query.until)
+    if span.since is not None and span.until is not None and span.since >= span.until:
+        raise refuse(ReadRefusal.RANGE_EMPTY, accept_language)
+    who = customer_named(api, reference, accept_language)
+    scope = cursors.scope("timeline", [("who", who), ("span", span), ("order", query.order)])
+    after = position_of(query.cursor, scope, (int, int, str, str, str), _place, accept_language)
+    try:
+        page = await api.timelines.timeline(who, span, after, query.limit, query.order)
+    except CustomerMovedError as error:
+        raise refuse(ReadRefusal.CUSTOMER_MOVED, accept_language) from error
+    count_lookup(api, found=page is not None)
+    if page is None:
+        raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
+    following = None
+    if page.next is not None:
+        place = page.next
+        moment, customer = microseconds(place.occurred_at), str(place.customer_id)
+        key = (moment, place.sequence, place.source, place.id, customer)
+        following = cursors.encode(cursors.CursorPosition(scope, key))
+    return TimelinePageView(
+        customer_id=page.customer_id,
+        touchpoints=page.touchpoints,
+        journeys=page.journeys,
+        frictions=page.frictions,
+        next_cursor=following,
+    )
+
+
+@router.get(
+    "/customers/{reference:path}",
+    summary="A customer by any identifier",
+    tags=["customers"],
+    responses=problems(404),
+    response_model_exclude_none=True,
+)
+async def read_customer(api: Api, reference: Reference, accept_language: Language = None) -> CustomerView:
+    """Who they are, what they were promised, which journeys are open, how hard it has been, and every friction.
+
+    Identifiers that were found to be one person lead to the same customer, whichever of them you ask for.
+    """
+    customer = await api.reader.customer(customer_named(api, reference, accept_language))
+    count_lookup(api, found=customer is not None)
+    if customer is None:
+        raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
+    return customer
+
+
+def _place(key: tuple[Any, ...]) -> TimelinePosition:
+    at, sequence, source, touchpoint_id, customer = key
+    if not -(2**63) <= sequence < 2**63 or "\x00" in source + touchpoint_id:
+        raise ValueError("no row of PostgreSQL's can be there")
+    return TimelinePosition(
+        customer_id=UUID(customer),
+        occurred_at=moment_of(at),
+        sequence=sequence,
+        source=source,
+        id=touchpoint_id,
+    )
