@@ -20,6 +20,7 @@ from waymark.local import up_command
 from waymark.migrations import migrate_command
 from waymark.privacy import privacy_command, suppress_command
 from waymark.processes import serve_command
+from waymark.rules import rules_command
 from waymark.sources import sources_command
 from waymark.topics import topics_command
 from waymark.touchpoints import send_command, tail_command
@@ -60,6 +61,7 @@ for module in (
     dlq_command,
     identity_command,
     keys_command,
+    rules_command,
     sources_command,
     privacy_command,
     suppress_command,
