@@ -11,17 +11,13 @@ system's cache they may be gone in between: some systems, virtual machines above
 touched for half a minute. What a cold disk adds to a customer is told by the disk, not by the worker.
 """
 
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-import psycopg
-from psycopg import sql
-
-from benchmarks import ground, prefill, racing, worker
+from benchmarks import ground, prefill, racing, stored_samples, worker
 from benchmarks.ground import Ground
 from benchmarks.machine import memory_bytes
 from benchmarks.measuring import Benchmark, Better, Lap, Measure, Plan, Ratio, Report, Teller
@@ -43,8 +39,6 @@ DIFFERENT = 10_000
 AGO = timedelta(hours=12)
 """When the stored touchpoints happened: timers are long due or far from it, no journey is closed."""
 
-QUIET_S = 3.0
-QUIET_WITHIN_S = 120.0
 SHARE_OF_MEMORY = 0.67
 """Of the machine's memory, for PostgreSQL's shared buffers: the database of a million customers, but for the outbox."""
 
@@ -52,10 +46,6 @@ COPY_BELOW_BYTES = 3 * 2**30
 """A database smaller than this is copied for each lap; on a larger one the laps' own touchpoints make no difference."""
 
 EVENLY, ONCE = "drawn evenly", "each once"
-_APPLIED = "SELECT coalesce(sum(next_offset), 0) FROM journey.progress WHERE topic = '{}'"
-_UNFINISHED = """
-SELECT (SELECT count(*) FROM journey.outbox WHERE published_at IS NULL)
-     + (SELECT count(*) FROM journey.timers WHERE state = 'pending' AND due_at < now())"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,36 +94,19 @@ def _apply_sample(here: Ground, seed: int) -> None:
     dice.shuffle(customers)
     ground.fill(here, "sample", list(passers_by(customers, seed=seed, ends=datetime.now(UTC) - AGO)))
     child = worker.process(here, url, "sample", WAYMARK_JOURNEY_LATE_GRACE_S="1")  # timers shall fire now
-    with racing.running(child), racing.stored_progress(url, _APPLIED.format("sample")) as progress:
+    with racing.running(child), racing.stored_progress(url, stored_samples.APPLIED.format("sample")) as progress:
         racing.run(Race(records=len(customers), progress=progress, others={}), [child])
-        _until_quiet(url)
-
-
-def _until_quiet(url: str) -> None:
-    """Wait until every due timer has fired and everything is published. Raises RaceError."""
-    deadline = time.monotonic() + QUIET_WITHIN_S
-    with racing.stored_progress(url, _UNFINISHED) as unfinished:
-        while left := unfinished():
-            if time.monotonic() > deadline:
-                raise RaceError(f"the sample does not come to rest: {left} timers and records are left")
-            time.sleep(0.2)
-    time.sleep(QUIET_S)
+        stored_samples.until_quiet(url)
 
 
 def _filled(here: Ground, customers: int, teller: Teller) -> Population:
     teller.step(f"filling a database with {customers:,} customers, {customers * EACH:,} touchpoints")
     name = f"customers_{customers}"
-    _copy_database(here, "sample", name)
+    stored_samples.copy_database(here, "sample", name)
     filled = prefill.fill(here.postgres.url(name), customers // SAMPLE)
     if (filled.customers, filled.touchpoints) != (customers, customers * EACH):
         raise RaceError(f"the database holds {filled}")
     return Population(customers=customers, name=name, filled=filled)
-
-
-def _copy_database(here: Ground, name: str, copy: str) -> None:
-    statement = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
-    with psycopg.connect(here.postgres.url(), autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(copy), sql.Identifier(name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +138,8 @@ def _lap(course: Course, number: int, seed: int) -> Lap:
     is_small = population.filled.bytes < COPY_BELOW_BYTES
     if is_small:
         name = topic.replace("-", "_")
-        _copy_database(here, population.name, name)
-    _warm(here, name)
+        stored_samples.copy_database(here, population.name, name)
+    stored_samples.warm(here, name)
     finish = _race(here, name, topic, len(records))
     if is_small:
         ground.drop_database(here, name)
@@ -179,36 +152,17 @@ def _lap(course: Course, number: int, seed: int) -> Lap:
     return Lap(round=number, contestant=population.label, case=course.case, measures=measures, cpu_us=finish.cpu_us)
 
 
-_WARM = """
-SELECT coalesce(sum(pg_prewarm(oid::regclass)), 0) FROM pg_class
- WHERE relnamespace = 'journey'::regnamespace AND relkind IN ('r', 'i') AND relname <> 'outbox'"""
-
-
-def _warm(here: Ground, database: str) -> None:
-    """Have PostgreSQL hold what the service reads of a database, as far as it fits."""
-    with psycopg.connect(here.postgres.url(database), autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
-        connection.execute(_WARM)
-
-
 def _race(here: Ground, database: str, topic: str, count: int) -> Finish:
     url = here.postgres.url(database)
     child = worker.process(here, url, topic)
-    had = _stored(url)
+    had = stored_samples.touchpoints_in(url)
     with ExitStack() as stack:
         stack.enter_context(racing.running(child))
-        progress = stack.enter_context(racing.stored_progress(url, _APPLIED.format(topic)))
+        progress = stack.enter_context(racing.stored_progress(url, stored_samples.APPLIED.format(topic)))
         finish = racing.run(Race(records=count, progress=progress, others=here.roots), [child])
-    if (added := _stored(url) - had) != count:
+    if (added := stored_samples.touchpoints_in(url) - had) != count:
         raise RaceError(f"{count} touchpoints were sent, {added} are new in the database")
     return finish
-
-
-def _stored(url: str) -> int:
-    with psycopg.connect(url) as connection:
-        row = connection.execute("SELECT count(*) FROM journey.touchpoints").fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def _report(populations: Sequence[Population], laps: Sequence[Lap], count: int, buffers_mib: int) -> Report:

@@ -94,6 +94,11 @@ def await_start(progress: Progress, contestant: ChildProcess) -> None:
     _await(Race(records=0, progress=progress, others={}), [contestant], lambda done: done > 0)
 
 
+def await_all(progress: Progress, contestant: ChildProcess, records: int) -> None:
+    """Wait until a contestant has done `records`. Raises RaceError."""
+    _await(Race(records=records, progress=progress, others={}), [contestant], lambda done: done >= records)
+
+
 def _await(race: Race, children: Sequence[ChildProcess], enough: Callable[[int], bool]) -> int:
     deadline = time.monotonic() + WITHIN_S
     while not enough(done := race.progress()):

@@ -5,13 +5,27 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from benchmarks import delivering, display, document, growth, ingest, latency, recovery, reference, results, worker
+from benchmarks import (
+    delivering,
+    display,
+    document,
+    growth,
+    history,
+    ingest,
+    latency,
+    recovery,
+    reference,
+    results,
+    worker,
+)
 from benchmarks.environments import PeerMissingError
 from benchmarks.measuring import Benchmark, Plan
 from benchmarks.racing import RaceError
 from waymark.launchers.child_process import StackError
 
-KNOWN = tuple(module.BENCHMARK for module in (ingest, reference, worker, latency, delivering, recovery, growth))
+KNOWN = tuple(
+    module.BENCHMARK for module in (ingest, reference, worker, latency, delivering, recovery, growth, history)
+)
 
 
 class UnknownBenchmarkError(Exception):
