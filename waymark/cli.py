@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from waymark.console import CommandError, err, say
+from waymark.customer import customer_command
 from waymark.dead_letters import dlq_command
 from waymark.demo import demo_command
 from waymark.doctor import doctor_command
@@ -56,6 +57,7 @@ for module in (
     demo_command,
     send_command,
     tail_command,
+    customer_command,
     import_command,
     doctor_command,
     dlq_command,

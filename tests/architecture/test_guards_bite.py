@@ -75,6 +75,7 @@ _SMUGGLED = [
     ("schemas-identifiers", "schemas/identifiers/telephone.py", "import schemas.identifiers.spelling"),
     ("runtime", "services/runtime/kafka/producer.py", "import services.runtime.postgres.pools"),
     ("command", "waymark/target.py", "import waymark.local.plan"),
+    ("command-customer", "waymark/customer/story_words.py", "import waymark.customer.customer_story"),
     ("command-imports", "waymark/imports/mapping/recipe.py", "import waymark.imports.run"),
     ("command-import-formats", "waymark/imports/formats/texts.py", "import waymark.imports.formats.rows"),
     ("command-import-mapping", "waymark/imports/mapping/values.py", "import waymark.imports.mapping.recipe"),

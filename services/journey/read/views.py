@@ -141,6 +141,11 @@ class TimelineTouchpointView(FrozenView):
     reason: str | None = Field(None, description="What it was about.", examples=["billing"])
     interaction_id: str | None = Field(None, description="The call, chat or visit it is part of.")
     queue: str | None = Field(None, description="The group that held it.", examples=["billing-ko"])
+    wait_s: float | None = Field(None, description="Seconds the customer waited.", examples=[412])
+    duration_s: float | None = Field(None, description="Seconds it lasted.", examples=[655])
+    hold_s: float | None = Field(None, description="Seconds on hold.", examples=[90])
+    transfers: int | None = Field(None, description="How often the customer was passed on.", examples=[2])
+    due_at: Instant | None = Field(None, description="By when what was promised is due.")
     text: str | None = Field(None, description="What was said, where the source sends it.")
     sealed_text: str | list[str] | None = Field(
         None, description="What was said, encrypted when it came in; `waymark privacy open` opens it."

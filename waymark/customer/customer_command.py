@@ -1,0 +1,146 @@
+"""`waymark customer`: who a customer is, what happened to them, and where it got hard, told as one story."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from waymark.console import CommandError, is_korean, out, say
+from waymark.options import AsJson, examples
+
+if TYPE_CHECKING:
+    from waymark.customer.customer_reading import CustomerAnswers
+    from waymark.customer.customer_story import CustomerStory, StoryMoment
+    from waymark.customer.story_words import StoryWords
+
+MOST_LANES = 6
+"""Channels that are drawn as lanes; more are written out."""
+
+Reference = Annotated[
+    str,
+    typer.Argument(
+        metavar="TYPE:VALUE",
+        help=say("Any identifier, or a customer id.", "식별자(유형:값) 또는 고객 ID."),
+        show_default=False,
+    ),
+]
+Whole = Annotated[
+    bool,
+    typer.Option("--timeline", help=say("Every touchpoint, not only the latest.", "최근 것만이 아니라 모든 접점.")),
+]
+Last = Annotated[int, typer.Option("--last", min=1, help=say("How many of the latest touchpoints.", "최근 접점 수."))]
+Key = Annotated[
+    str | None,
+    typer.Option(help=say("A key that may read; else the environment's.", "조회 키."), show_default=False),
+]
+Url = Annotated[
+    str | None, typer.Option(help=say("Where the journey API answers.", "여정 API 주소."), show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `customer` to the application."""
+    app.command(
+        "customer",
+        help=say(
+            "Tell one customer's story: who they are, what happened on which channel, what they said, and where it got "
+            "hard, with the touchpoints that each friction rests on.",
+            "고객 한 명의 이야기를 들려줍니다. 누구인지, 어느 채널에서 무슨 일이 있었고 무슨 말을 했는지, "
+            "어디서 불편을 겪었는지를 근거 접점과 함께 보여 줍니다.",
+        ),
+        epilog=examples(
+            "waymark customer phone:010-1234-5678",
+            "waymark customer customer_id:C-1009 --timeline",
+            "waymark customer email:minseo@mail.example --json | jq .customer.effort",
+        ),
+    )(customer)
+
+
+def customer(
+    reference: Reference,
+    *,
+    whole: Whole = False,
+    last: Last = 20,
+    key: Key = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the story, or what the API said."""
+    import httpx2
+
+    from waymark.customer.customer_reading import CustomerReader
+    from waymark.target import find_target
+
+    target = find_target(os.environ)
+    known = key or target.keys.get("reader") or target.keys.get("agent") or target.keys.get("admin")
+    if not known:
+        raise CommandError(
+            say(
+                "a key is needed: --key, WAYMARK_KEY_READER, or a running `waymark up`",
+                "키가 필요합니다: --key, WAYMARK_KEY_READER 또는 실행 중인 `waymark up`",
+            )
+        )
+    with httpx2.Client(timeout=30.0) as client:
+        reader = CustomerReader(url=(url or target.journey_api).rstrip("/"), key=known, client=client)
+        answers = reader.read(reference, None if whole else last)
+    if as_json:
+        _print_document(answers)
+    else:
+        _print_story(answers)
+
+
+def _print_document(answers: "CustomerAnswers") -> None:
+    import msgspec
+
+    document = {"customer": answers.raw_customer, "touchpoints": answers.raw_touchpoints, "earlier": answers.earlier}
+    out.file.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+
+
+def _print_story(answers: "CustomerAnswers") -> None:
+    from schemas.kinds import load as load_kinds
+    from waymark.customer.customer_story import StoryTeller
+    from waymark.customer.story_words import ENGLISH, KOREAN
+
+    words = KOREAN if is_korean() else ENGLISH
+    story = StoryTeller(words=words, kinds=load_kinds()).tell(answers)
+    for line in (*story.opening, *story.left_out):
+        out.print(line, markup=False, highlight=False)
+    for drawn_line in drawn(story, words):
+        out.print(drawn_line)
+
+
+def drawn(story: "CustomerStory", words: "StoryWords") -> list[Text]:
+    """Return the moments as lines: a lane for each channel where there are few, else its name."""
+    lanes = story.channels if len(story.channels) <= MOST_LANES else []
+    names = {channel: words.channels.get(channel, channel) for channel in story.channels}
+    widths = {channel: Text(names[channel]).cell_len for channel in lanes}
+    lines = [Text()]
+    if lanes:
+        lines.append(Text("  ".join(names[channel] for channel in lanes), style="cyan"))
+    empty = _lanes(widths, None)
+    for moment in story.moments:
+        if moment.pause:
+            lines.append(Text.assemble(empty, (f"── {moment.pause} ──", "dim")))
+        lead = _lanes(widths, moment.channel) if lanes else Text()
+        where = "" if lanes else f"{names[moment.channel]}: "
+        lines += _told(moment, lead, empty, where)
+    return lines
+
+
+def _told(moment: "StoryMoment", lead: Text, empty: Text, where: str) -> list[Text]:
+    indent = " " * 18
+    marks = (f"  {moment.marks}" if moment.marks else "", "bold red")
+    lines = [Text.assemble(lead, (f"{moment.at:%Y-%m-%d %H:%M}  ", "dim"), where, moment.sentence, marks)]
+    if moment.quote:
+        lines.append(Text.assemble(empty, indent, (moment.quote, "italic")))
+    return [*lines, *(Text.assemble(empty, indent, (pin, "yellow")) for pin in moment.pins)]
+
+
+def _lanes(widths: dict[str, int], channel: str | None) -> Text:
+    """Return one lane for each channel, with a dot in that of `channel`."""
+    parts: list[tuple[str, str]] = []
+    for one, width in widths.items():
+        left = (width - 1) // 2
+        parts.append((" " * left + ("●" if one == channel else "│") + " " * (width - left + 1), "cyan"))
+    return Text.assemble(*parts)

@@ -1,0 +1,226 @@
+"""Makes one story of what the journey API says of a customer: who they are, what happened, where it got hard.
+
+Every function is pure: sentences from answers, in the words and the time zone given. Printing is left to the command.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from schemas.kinds import KindCatalogue
+from waymark.customer.customer_documents import (
+    AnswerCustomer,
+    AnswerFriction,
+    AnswerJourney,
+    AnswerTouchpoint,
+)
+from waymark.customer.customer_reading import CustomerAnswers
+from waymark.customer.story_words import StoryWords
+
+LONG_PAUSE = timedelta(hours=6)
+"""A pause that is told in words."""
+
+_MARKS = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
+
+Ref = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryMoment:
+    """One touchpoint of the story. `pins` tell the frictions that it completes, `quote` is what was said."""
+
+    at: datetime
+    channel: str
+    sentence: str
+    marks: str = ""
+    pause: str = ""
+    quote: str = ""
+    pins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerStory:
+    """A story: what is so now, what rests on touchpoints that are not shown, and the moments, oldest first."""
+
+    opening: tuple[str, ...]
+    left_out: tuple[str, ...]
+    moments: tuple[StoryMoment, ...]
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels, in the order of their first use."""
+        return list(dict.fromkeys(moment.channel for moment in self.moments))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryTeller:
+    """Tells stories in one language and one time zone."""
+
+    words: StoryWords
+    kinds: KindCatalogue
+    zone: tzinfo | None = None
+
+    def tell(self, answers: CustomerAnswers) -> CustomerStory:
+        """Return the story of one customer."""
+        shown = {(one.source, one.id) for one in answers.touchpoints}
+        standing = [one for one in reversed(answers.customer.frictions) if one.state == "detected"]
+        pinned = [one for one in standing if _completed_by(one, shown) is not None]
+        return CustomerStory(
+            opening=tuple(self._opening(answers.customer, standing)),
+            left_out=tuple(self._left_out(answers, [one for one in standing if one not in pinned])),
+            moments=tuple(self._moments(answers.touchpoints, pinned, shown)),
+        )
+
+    def _opening(self, customer: AnswerCustomer, standing: Sequence[AnswerFriction]) -> Iterator[str]:
+        words = self.words
+        yield words.known_by.format(
+            identifiers=", ".join(
+                f"{one.type} {one.value}" + (f" ({words.verified})" if one.verified else "")
+                for one in customer.identifiers
+            )
+        )
+        if customer.merged_from:
+            yield words.same_person.format(customers=self._counted("customers", len(customer.merged_from)))
+        if customer.first_seen_at and customer.last_seen_at:
+            level = words.levels.get(customer.service_level or "", "")
+            first, last = self._day(customer.first_seen_at), self._day(customer.last_seen_at)
+            yield words.seen.format(level=level, first=first, last=last)
+        if customer.journeys:
+            journeys = self._counted("journeys", len(customer.journeys))
+            yield words.effort.format(effort=customer.effort, journeys=journeys)
+            for journey in customer.journeys:
+                yield self._journey(journey)
+        else:
+            yield words.no_journey
+        retracted = len(customer.frictions) - len(standing)
+        if retracted:
+            yield words.retracted.format(frictions=self._counted("frictions", retracted))
+        if standing:
+            yield words.frictions.format(frictions=self._counted("standing", len(standing)))
+
+    def _journey(self, journey: AnswerJourney) -> str:
+        refs = [f"{name} {value}" for name, value in journey.refs.items()]
+        what = ", ".join([*([journey.reason] if journey.reason else []), *refs])
+        return self.words.journey.format(
+            state=self.words.states.get(journey.state, journey.state),
+            about=self.words.journey_about.format(what=what) if what else "",
+            contacts=self._counted("contacts", journey.contact_count),
+            touchpoints=self._counted("touchpoints", journey.touchpoint_count),
+            since=self._day(journey.opened_at),
+            outcome=f", {self._outcome(journey.outcome)}" if journey.outcome else "",
+            effort=journey.effort,
+        )
+
+    def _left_out(self, answers: CustomerAnswers, unpinned: Sequence[AnswerFriction]) -> Iterator[str]:
+        for one in unpinned:
+            yield self.words.pinned_earlier.format(when=self._day(one.occurred_at), **self._said(one))
+        if answers.earlier:
+            yield self.words.earlier
+        if not answers.touchpoints:
+            yield self.words.nothing
+
+    def _moments(
+        self, touchpoints: Sequence[AnswerTouchpoint], pinned: Sequence[AnswerFriction], shown: set[Ref]
+    ) -> Iterator[StoryMoment]:
+        marks: defaultdict[Ref, list[str]] = defaultdict(list)
+        pins: defaultdict[Ref, list[str]] = defaultdict(list)
+        places = {(one.source, one.id): place for place, one in enumerate(touchpoints)}
+        completed = {one.id: max(places[ref] for ref in _evidence(one) if ref in shown) for one in pinned}
+        for number, one in enumerate(sorted(pinned, key=lambda friction: completed[friction.id])):
+            mark = _MARKS[number] if number < len(_MARKS) else f"({number + 1})"
+            for ref in _evidence(one):
+                marks[ref].append(mark)
+            last = touchpoints[completed[one.id]]
+            pins[last.source, last.id].append(self.words.pinned.format(marks=mark, **self._said(one)))
+        before: datetime | None = None
+        for touchpoint in touchpoints:
+            ref = touchpoint.source, touchpoint.id
+            yield StoryMoment(
+                at=touchpoint.occurred_at.astimezone(self.zone),
+                channel=touchpoint.channel,
+                sentence=self._sentence(touchpoint),
+                marks="".join(marks[ref]),
+                pause=self._pause(before, touchpoint.occurred_at),
+                quote=self._quote(touchpoint),
+                pins=tuple(pins[ref]),
+            )
+            before = touchpoint.occurred_at
+
+    def _sentence(self, one: AnswerTouchpoint) -> str:
+        return ", ".join([self._title(one.kind), *self._circumstances(one), *self._trouble(one)])
+
+    def _title(self, kind: str) -> str:
+        known = self.kinds.get(kind)
+        if known is None:
+            return kind.replace("_", " ").capitalize()
+        return known.title.ko if self.words.language == "ko" else known.title.en
+
+    def _circumstances(self, one: AnswerTouchpoint) -> Iterator[str]:
+        if one.direction == "outbound":
+            yield self.words.by_us
+        if one.outcome:
+            yield self._outcome(one.outcome)
+        if one.reason:
+            yield self.words.about.format(reason=one.reason)
+        if one.queue:
+            yield one.queue
+
+    def _trouble(self, one: AnswerTouchpoint) -> Iterator[str]:
+        words = self.words
+        if one.wait_s:
+            yield words.wait.format(time=self._lasting(one.wait_s))
+        if one.hold_s:
+            yield words.hold.format(time=self._lasting(one.hold_s))
+        if one.transfers:
+            yield words.transfers.format(transfers=self._counted("transfers", one.transfers))
+        if one.due_at:
+            yield words.due.format(when=f"{one.due_at.astimezone(self.zone):%m-%d %H:%M}")
+        if one.late:
+            yield words.late
+
+    def _quote(self, one: AnswerTouchpoint) -> str:
+        if one.text:
+            return self.words.quote.format(text=" ".join(one.text.split()))
+        return self.words.sealed if one.sealed_text else ""
+
+    def _pause(self, before: datetime | None, at: datetime) -> str:
+        if before is None or at - before < LONG_PAUSE:
+            return ""
+        pause = at - before
+        unit, number = ("day", pause.days) if pause.days else ("hour", round(pause / timedelta(hours=1)))
+        one, many = self.words.later[unit]
+        return (one if number == 1 else many).format(n=number)
+
+    def _said(self, one: AnswerFriction) -> dict[str, str]:
+        language = self.words.language
+        return {
+            "title": getattr(one.title, language),
+            "severity": self.words.severities.get(one.severity, one.severity),
+            "explanation": getattr(one.explanation, language),
+        }
+
+    def _lasting(self, seconds: float) -> str:
+        if seconds < 90:
+            return self._counted("seconds", round(seconds))
+        return self._counted("minutes", round(seconds / 60))
+
+    def _counted(self, what: str, number: int) -> str:
+        one, many = self.words.plurals[what]
+        return (one if number == 1 else many).format(n=number)
+
+    def _outcome(self, outcome: str) -> str:
+        return self.words.outcomes.get(outcome, outcome.replace("_", " "))
+
+    def _day(self, at: datetime) -> str:
+        return at.astimezone(self.zone).strftime(self.words.day)
+
+
+def _evidence(friction: AnswerFriction) -> list[Ref]:
+    return [(ref.source, ref.id) for ref in friction.touchpoints]
+
+
+def _completed_by(friction: AnswerFriction, shown: Iterable[Ref]) -> Ref | None:
+    """Return the latest touchpoint of the evidence, None if it is not among those shown."""
+    evidence = _evidence(friction)
+    return evidence[-1] if evidence and evidence[-1] in shown else None

@@ -1,0 +1,160 @@
+"""The words of a customer's story, in English and Korean."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryWords:
+    """The sentences of one language; the braces are filled in by `customer_story`.
+
+    `mark` stands behind a touchpoint that a friction rests on, `counted` turns a number and a word into one phrase.
+    """
+
+    language: str
+    known_by: str
+    verified: str
+    same_person: str
+    seen: str
+    effort: str
+    no_journey: str
+    frictions: str
+    retracted: str
+    journey: str
+    journey_about: str
+    earlier: str
+    nothing: str
+    later: Mapping[str, tuple[str, str]]
+    pinned: str
+    pinned_earlier: str
+    about: str
+    wait: str
+    hold: str
+    transfers: str
+    due: str
+    by_us: str
+    late: str
+    sealed: str
+    quote: str
+    day: str
+    levels: Mapping[str, str]
+    severities: Mapping[str, str]
+    states: Mapping[str, str]
+    channels: Mapping[str, str]
+    outcomes: Mapping[str, str]
+    plurals: Mapping[str, tuple[str, str]]
+
+
+ENGLISH = StoryWords(
+    language="en",
+    known_by="Known by {identifiers}.",
+    verified="verified",
+    same_person="{customers} turned out to be this same person.",
+    seen="{level}Seen from {first} to {last}.",
+    effort="Effort now {effort:g} of 100, that of the hardest of {journeys}.",
+    no_journey="No journey is open.",
+    frictions="{frictions}, marked at the touchpoints that show it.",
+    retracted="{frictions} taken back when later data came.",
+    journey="{state} journey{about}: {contacts} in {touchpoints} since {since}{outcome}, effort {effort:g}.",
+    journey_about=" about {what}",
+    earlier="… earlier touchpoints are left out; --timeline shows all",
+    nothing="No touchpoint is kept.",
+    later={"day": ("{n} day later", "{n} days later"), "hour": ("{n} hour later", "{n} hours later")},
+    pinned="{marks} {title} ({severity}): {explanation}",
+    pinned_earlier="{title} ({severity}), on {when}: {explanation}",
+    about="about {reason}",
+    wait="after a wait of {time}",
+    hold="on hold for {time}",
+    transfers="{transfers}",
+    due="due {when}",
+    by_us="by us",
+    late="came too late for the rules",
+    sealed="[encrypted: waymark privacy open]",
+    quote="“{text}”",
+    day="%-d %b %Y",
+    levels={"basic": "Basic service. ", "enhanced": "Enhanced service. ", "premium": "Premium service. "},
+    severities={"low": "low", "medium": "medium", "high": "high", "critical": "critical"},
+    states={"open": "Open", "closed": "Closed"},
+    channels={},
+    outcomes={},
+    plurals={
+        "customers": ("{n} other customer", "{n} other customers"),
+        "journeys": ("{n} open journey", "{n} open journeys"),
+        "frictions": ("{n} friction", "{n} frictions"),
+        "standing": ("{n} friction stands", "{n} frictions stand"),
+        "contacts": ("{n} contact", "{n} contacts"),
+        "touchpoints": ("{n} touchpoint", "{n} touchpoints"),
+        "transfers": ("{n} transfer", "{n} transfers"),
+        "minutes": ("{n} min", "{n} min"),
+        "seconds": ("{n} s", "{n} s"),
+    },
+)
+
+KOREAN = StoryWords(
+    language="ko",
+    known_by="식별자: {identifiers}",
+    verified="확인됨",
+    same_person="다른 {customers}이 같은 사람으로 밝혀졌습니다.",
+    seen="{level}{first}부터 {last}까지 접점이 있습니다.",
+    effort="지금 노력 점수는 100점 만점에 {effort:g}점입니다({journeys} 중 가장 힘든 것).",
+    no_journey="열린 여정이 없습니다.",
+    frictions="불편 {frictions}이 남아 있으며, 근거가 되는 접점에 표시했습니다.",
+    retracted="나중에 온 데이터로 취소된 불편: {frictions}",
+    journey="{state} 여정{about}: {since}부터 접점 {touchpoints}, 연락 {contacts}{outcome}. 노력 점수 {effort:g}점.",
+    journey_about="({what})",
+    earlier="… 이전 접점은 생략했습니다. 모두 보려면 --timeline",
+    nothing="남아 있는 접점이 없습니다.",
+    later={"day": ("{n}일 뒤", "{n}일 뒤"), "hour": ("{n}시간 뒤", "{n}시간 뒤")},
+    pinned="{marks} {title} ({severity}): {explanation}",
+    pinned_earlier="{title} ({severity}), {when}: {explanation}",
+    about="사유 {reason}",
+    wait="대기 {time}",
+    hold="통화 중 대기 {time}",
+    transfers="상담원 연결 전환 {transfers}",
+    due="기한 {when}",
+    by_us="회사에서 보냄",
+    late="너무 늦게 와서 규칙이 보지 않음",
+    sealed="[암호화됨: waymark privacy open]",
+    quote="“{text}”",
+    day="%Y년 %-m월 %-d일",
+    levels={"basic": "기본 등급 고객. ", "enhanced": "우대 등급 고객. ", "premium": "프리미엄 등급 고객. "},
+    severities={"low": "낮음", "medium": "보통", "high": "높음", "critical": "긴급"},
+    states={"open": "열린", "closed": "닫힌"},
+    channels={
+        "web": "웹",
+        "app": "앱",
+        "phone": "전화",
+        "ivr": "ARS",
+        "chat": "채팅",
+        "email": "이메일",
+        "sms": "문자",
+        "social": "소셜",
+        "messenger": "메신저",
+        "store": "매장",
+        "kiosk": "키오스크",
+        "field": "방문",
+        "device": "기기",
+        "mail": "우편",
+        "api": "API",
+    },
+    outcomes={
+        "resolved": "해결",
+        "unresolved": "미해결",
+        "abandoned": "중도 포기",
+        "failed": "실패",
+        "escalated": "상위 이관",
+        "completed": "완료",
+        "transferred": "전환",
+    },
+    plurals={
+        "customers": ("고객 {n}명", "고객 {n}명"),
+        "journeys": ("열린 여정 {n}개", "열린 여정 {n}개"),
+        "frictions": ("{n}건", "{n}건"),
+        "standing": ("{n}건", "{n}건"),
+        "contacts": ("{n}회", "{n}회"),
+        "touchpoints": ("{n}건", "{n}건"),
+        "transfers": ("{n}회", "{n}회"),
+        "minutes": ("{n}분", "{n}분"),
+        "seconds": ("{n}초", "{n}초"),
+    },
+)
