@@ -17,7 +17,7 @@ class DataFileError(ValueError):
     """A data file of the contract is wrong; the message names the file and the place."""
 
 
-class _StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """YAML that refuses a key given twice, which plain YAML quietly overwrites."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -38,7 +38,7 @@ def read(path: Path, shape: type[T]) -> T:
 def parse(text: str, shape: type[T], *, name: str) -> T:
     """Return the YAML `text` as `shape`; `name` stands in the error message."""
     try:
-        return msgspec.convert(yaml.load(text, Loader=_StrictLoader), shape)  # noqa: S506 - a SafeLoader underneath
+        return msgspec.convert(yaml.load(text, Loader=StrictLoader), shape)  # noqa: S506 - a SafeLoader underneath
     except (msgspec.ValidationError, yaml.YAMLError) as error:
         msg = f"{name}: {error}"
         raise DataFileError(msg) from error

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from waymark.alerts import alerts_command
 from waymark.console import CommandError, err, say
 from waymark.customer import customer_command
 from waymark.dead_letters import dlq_command
@@ -61,6 +62,7 @@ for module in (
     import_command,
     doctor_command,
     dlq_command,
+    alerts_command,
     identity_command,
     keys_command,
     rules_command,

@@ -116,6 +116,7 @@ _SMUGGLED = [
     ("alerts-consume", "services/alerts/consume/log_health.py", "import services.alerts.consume.intake"),
     ("alerts-deliver", "services/alerts/deliver/helpers.py", "import schemas"),
     ("alerts-issues", "services/alerts/issues/model.py", "import services.alerts.issues.lifecycle"),
+    ("alerts-policy", "services/alerts/policy/hours.py", "import services.alerts.policy.tree"),
     ("alerts-notify", "services/alerts/notify/routing.py", "import services.alerts.notify.notification"),
     ("faust", "services/journey/timers/timer_loop.py", "import faust"),
     ("aiokafka", "services/ingest/publish/intake.py", "import aiokafka"),

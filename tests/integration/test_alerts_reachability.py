@@ -17,7 +17,7 @@ from services.alerts.consume import log_health
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.notify import reachability_store
 from services.alerts.notify.reachability import SilenceReason, report_reachability
-from services.alerts.notify.routing import Route
+from services.alerts.policy.tree import Route
 from services.runtime.clock import SystemClock
 from services.runtime.postgres.pools import acquire
 from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine

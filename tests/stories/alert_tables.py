@@ -21,8 +21,9 @@ from services.alerts.issues.contract import read_friction
 from services.alerts.issues.model import Issue
 from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, NotificationReason
 from services.alerts.notify.notification import Notification, NotificationPlan, plan_notification
-from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
+from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory
 from services.alerts.notify.webhook_body import render_webhook
+from services.alerts.policy.tree import Route
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka.record import ProducerRecord
 from tests.unit.alerts.builders import World

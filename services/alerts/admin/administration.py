@@ -19,7 +19,8 @@ from services.alerts.deliver.webhook import secret_store
 from services.alerts.deliver.webhook.signing import MATERIAL_BYTES, MOST_OLD_SECRETS, WebhookSigner
 from services.alerts.notify import directory_store
 from services.alerts.notify.reachability import ReachabilityLoss, reachability_loss
-from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
+from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory
+from services.alerts.policy.tree import Route
 from services.runtime.clock import Clock
 from services.runtime.postgres.pools import Connection, Pool, transaction
 

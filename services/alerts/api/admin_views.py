@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from services.alerts.api.views import Name, ResponseView, StrictRequestBody, Words
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.routing import Route, RouteMatch
+from services.alerts.policy.tree import Route, RouteMatch
 
 
 class TeamBody(StrictRequestBody):

@@ -23,7 +23,8 @@ from services.alerts.api.admin_views import (
 )
 from services.alerts.inbox import issue_details
 from services.alerts.notify import directory_store
-from services.alerts.notify.routing import Route, RoutingFacts, evaluate_routes, routing_facts
+from services.alerts.notify.routing import evaluate_routes
+from services.alerts.policy.tree import Route, RoutingFacts, routing_facts
 from services.runtime.http.problems import Problem
 from services.runtime.postgres.pools import acquire
 

@@ -10,7 +10,8 @@ from enum import StrEnum
 
 from services.alerts.issues.lifecycle import reopen_issue
 from services.alerts.issues.model import SYSTEM, Issue, IssueChange, IssueEvent, IssueEventKind, IssueState
-from services.alerts.notify.routing import RoutingDirectory, any_alive, evaluate_routes, routing_facts
+from services.alerts.notify.routing import RoutingDirectory, any_alive, evaluate_routes
+from services.alerts.policy.tree import routing_facts
 
 LONGEST_SNOOZE = timedelta(days=366)
 """The longest snooze: an issue that should stay silent for longer should be resolved."""

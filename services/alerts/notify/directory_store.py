@@ -12,7 +12,8 @@ import msgspec
 
 from services.alerts.issues.json_columns import encode_json
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
+from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory
+from services.alerts.policy.tree import Route
 from services.runtime.postgres.pools import Connection
 
 

@@ -18,7 +18,8 @@ from services.alerts.issues.model import (
     NotificationRecord,
 )
 from services.alerts.notify.decision import NotificationDecision, NotificationReason, decide
-from services.alerts.notify.routing import RoutingDirectory, RoutingResult, evaluate_routes, routing_facts
+from services.alerts.notify.routing import RoutingDirectory, RoutingResult, evaluate_routes
+from services.alerts.policy.tree import routing_facts
 
 AUDITED_REASONS = frozenset(
     {

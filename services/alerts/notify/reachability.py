@@ -12,7 +12,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory, any_alive, route_targets
+from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory, any_alive, route_targets
+from services.alerts.policy.tree import Route, enabled_routes
 
 
 class Reachability(StrEnum):
@@ -163,10 +164,10 @@ def silence_reason(endpoint: RoutedEndpoint, now: datetime) -> SilenceReason | N
 def _ways(directory: RoutingDirectory, now: datetime) -> Iterator[Way]:
     catching = any(e.catch_all and e.alive(now) for e in directory.endpoints.values())
     covered = False
-    for route in directory.routes:
-        if route.enabled:
-            yield Way(route=route, reached=_reached(route, directory, catching=catching, now=now))
-            covered = covered or (matches_everything(route) and not route.continues)
+    for one in enabled_routes(directory.routes):
+        yield Way(route=one.route, reached=_reached(one.people, directory, catching=catching, now=now))
+        takes_all = matches_everything(one.route) and not one.route.continues
+        covered = covered or (takes_all and one.route in directory.routes)
     if not covered:
         yield Way(route=None, reached=Reachability.HEARD if catching else Reachability.UNHEARD)
 
@@ -182,7 +183,7 @@ def _reached(route: Route, directory: RoutingDirectory, *, catching: bool, now: 
 def matches_everything(route: Route) -> bool:
     """Return whether a route matches every issue."""
     narrow = (route.rules and "*" not in route.rules) or route.service_levels or route.channels or route.reasons
-    return not narrow and route.min_severity is AlertSeverity.LOW
+    return not narrow and not route.matchers and route.min_severity is AlertSeverity.LOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +222,8 @@ def _name(way: Way) -> UUID | None:
 def _served(directory: RoutingDirectory, endpoint_id: UUID) -> set[UUID | None]:
     """Return the ways that an endpoint serves: routes that name it or its team, or all if it is catch-all."""
     catch_all = directory.endpoints[endpoint_id].catch_all
-    telling = (route for route in directory.routes if route.enabled and not route.tells_nobody)
+    telling = (one for one in enabled_routes(directory.routes) if not one.people.tells_nobody)
     served: set[UUID | None] = {None} if catch_all else set()
-    return served | {r.id for r in telling if catch_all or endpoint_id in route_targets(r, directory.endpoints)}
+    return served | {
+        one.route.id for one in telling if catch_all or endpoint_id in route_targets(one.people, directory.endpoints)
+    }

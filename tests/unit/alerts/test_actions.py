@@ -29,7 +29,8 @@ from services.alerts.issues.model import (
     IssueState,
     NotificationRecord,
 )
-from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
+from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory
+from services.alerts.policy.tree import Route
 from tests.unit.alerts.builders import NOW, an_issue
 
 OPEN = an_issue()

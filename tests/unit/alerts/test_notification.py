@@ -20,7 +20,8 @@ from services.alerts.issues.model import (
 )
 from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, NotificationReason
 from services.alerts.notify.notification import NotificationPlan, plan_notification
-from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
+from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory
+from services.alerts.policy.tree import Route
 from tests.unit.alerts.builders import NOW, an_issue
 
 DESK, NIGHT, GONE = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -20,7 +20,8 @@ from services.alerts.notify.reachability import (
     report_reachability,
     silence_reason,
 )
-from services.alerts.notify.routing import Route, RoutedEndpoint, RoutingDirectory
+from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory
+from services.alerts.policy.tree import Route
 from tests.unit.alerts.builders import NOW
 
 DESK, NIGHT, PHONE = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -9,16 +9,8 @@ import pytest
 
 from services.alerts.deliver.retry import BREAKER_OPENS_AFTER, SILENT_AFTER, EndpointHealth
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.notify.routing import (
-    Route,
-    RoutedEndpoint,
-    RouteMatch,
-    RoutingDirectory,
-    RoutingFacts,
-    evaluate_routes,
-    match_route,
-    routing_facts,
-)
+from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory, evaluate_routes
+from services.alerts.policy.tree import Route, RouteMatch, RoutingFacts, match_route, routing_facts
 from tests.unit.alerts.builders import NOW, an_issue
 
 DESK, PHONE, NIGHT = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -41,7 +33,14 @@ def test_routes_look_at_what_the_issue_says() -> None:
         loud_severity=AlertSeverity.HIGH,
     )
 
-    assert routing_facts(issue) == replace(FACTS, rules=("transfers",), severity=AlertSeverity.HIGH)
+    assert routing_facts(issue) == replace(
+        FACTS,
+        rules=("transfers",),
+        severity=AlertSeverity.HIGH,
+        customer=issue.customer_id,
+        journey=issue.journey_id,
+        more=tuple((f"ref_{name}", value) for name, value in issue.refs.items()),
+    )
 
 
 def a_directory(*routes: Route) -> RoutingDirectory:
