@@ -7,6 +7,8 @@ import typer
 
 from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
+from waymark.rules import backtest_command
+from waymark.rules.rules_reading import load_rules
 
 if TYPE_CHECKING:
     from services.journey.domain.rules.book import Rulebook
@@ -29,7 +31,6 @@ RulesFile = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(no_args_is_help=True)
-    group.callback()(_group)
     group.command(
         "test",
         help=say(
@@ -44,11 +45,8 @@ def register(app: typer.Typer) -> None:
             "waymark rules test cases.yaml --json",
         ),
     )(run_cases)
+    backtest_command.register(group)
     app.add_typer(group, name="rules", help=say("Rules of friction.", "불편을 찾는 규칙."))
-
-
-def _group() -> None:
-    """Keep `test` a command of the group while it is the only one."""
 
 
 def run_cases(files: CaseFiles, *, rules: RulesFile = None, as_json: AsJson = False) -> None:
@@ -76,18 +74,6 @@ def run_cases(files: CaseFiles, *, rules: RulesFile = None, as_json: AsJson = Fa
         _advise(list(undirected), failed)
     if failed:
         raise typer.Exit(1)
-
-
-def load_rules(path: Path | None) -> "Rulebook":
-    """Return the rules in the file at `path`, or the shipped ones; raises `CommandError` (exit code 2)."""
-    from services.journey.rulebook import rules_file
-
-    try:
-        return rules_file.load(path)
-    except rules_file.RulesRefusedError as error:
-        raise CommandError(str(error), exit_code=2) from error
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}", exit_code=2) from error
 
 
 def _demand_known_rules(path: Path, rulebook: "Rulebook", expected: list[str]) -> None:

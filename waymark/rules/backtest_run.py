@@ -1,0 +1,133 @@
+"""Runs a backtest over the stored customers: pages of them, judged by several processes. It writes nothing.
+
+Each page is read in one snapshot, so every customer is seen as one transaction left it; the whole need not be.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from uuid import UUID
+
+from services.journey import policies
+from services.journey.administration import check_tables
+from services.journey.rulebook import rules_file
+from services.journey.trial import stored_histories
+from services.journey.trial.backtest import Backtest, BacktestTally, BacktestWindow
+from services.runtime.postgres.pools import Connection
+from waymark.console import CommandError
+from waymark.database import open_session
+
+CUSTOMERS_AT_ONCE = 400
+"""Customers in one page. The number bounds the memory of a process, and how long a snapshot is held."""
+
+PAGES_AHEAD = 3
+"""Pages that wait for each process, so that none is idle."""
+
+NAME = "waymark-backtest"
+
+Told = Callable[[int, int, int], None]
+"""Told how many customers are judged, of how many, and how many touchpoints were read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestOrder:
+    """What to try on whom: the text of a rules file, checked already, and the window. Goes to every process."""
+
+    url: str
+    rules: str
+    name: str
+    window: BacktestWindow
+    latest: int
+
+
+def run(order: BacktestOrder, workers: int, told: Told) -> tuple[BacktestTally, float]:
+    """Judge every customer of the window; return the sum, and the seconds that it took.
+
+    Raises:
+        CommandError: the database cannot be used, or a process ended before its work was done.
+    """
+    began = time.monotonic()
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+    try:
+        tally = asyncio.run(_run(order, pool, workers, told))
+    except BrokenProcessPool as error:
+        raise CommandError("a process of the backtest ended, perhaps for want of memory: try --workers 1") from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return tally, time.monotonic() - began
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the parent, which ends the others in order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+async def _run(order: BacktestOrder, pool: ProcessPoolExecutor, workers: int, told: Told) -> BacktestTally:
+    loop = asyncio.get_running_loop()
+    whole = _backtest(order).empty()
+    async with open_session(order.url, NAME, writes=False) as connection:
+        await check_tables(connection)
+        number = await stored_histories.count_customers(connection, order.window)
+        told(0, number, 0)
+        waiting: set[asyncio.Future[BacktestTally]] = set()
+        async for page in stored_histories.pages(connection, order.window, CUSTOMERS_AT_ONCE):
+            waiting.add(loop.run_in_executor(pool, _judge_page, order, page))
+            if len(waiting) >= workers * PAGES_AHEAD:
+                waiting = await _collect(waiting, whole, asyncio.FIRST_COMPLETED)
+                told(whole.judged, max(number, whole.judged), whole.read)
+        while waiting:
+            waiting = await _collect(waiting, whole, asyncio.FIRST_COMPLETED)
+            told(whole.judged, max(number, whole.judged), whole.read)
+    return whole
+
+
+async def _collect(
+    waiting: set[asyncio.Future[BacktestTally]], into: BacktestTally, until: str
+) -> set[asyncio.Future[BacktestTally]]:
+    """Add the pages that are done to the whole; return those that are not."""
+    done, pending = await asyncio.wait(waiting, return_when=until)
+    for one in done:
+        into.add(one.result())
+    return pending
+
+
+def _judge_page(order: BacktestOrder, customers: list[UUID]) -> BacktestTally:
+    """Read and judge one page. Runs in a process of its own."""
+    try:
+        return asyncio.run(_judge(order, customers))
+    except CommandError as error:
+        raise CommandError(str(error)) from None  # of the plain type, which can travel between processes
+
+
+async def _judge(order: BacktestOrder, customers: list[UUID]) -> BacktestTally:
+    async with _snapshot(order.url) as connection:
+        histories = await stored_histories.read(connection, customers, order.window, order.latest)
+    return _backtest(order).judge(histories)
+
+
+@asynccontextmanager
+async def _snapshot(url: str) -> AsyncIterator[Connection]:
+    async with (
+        open_session(url, NAME, writes=False) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection
+
+
+@lru_cache(maxsize=1)
+def _backtest(order: BacktestOrder) -> Backtest:
+    rulebook = rules_file.read(order.rules, name=order.name)
+    return Backtest(rulebook, policies.projection(), order.window, time.perf_counter)
+
+
+def default_workers() -> int:
+    """Return how many processes there are for the machine's processors."""
+    return len(os.sched_getaffinity(0))
