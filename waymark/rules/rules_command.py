@@ -7,8 +7,8 @@ import typer
 
 from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
-from waymark.rules import backtest_command
-from waymark.rules.rules_reading import load_rules
+from waymark.rules import backtest_command, explain_command
+from waymark.rules.rules_reading import load_rules, no_such_rule
 
 if TYPE_CHECKING:
     from services.journey.domain.rules.book import Rulebook
@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
         ),
     )(run_cases)
     backtest_command.register(group)
+    explain_command.register(group)
     app.add_typer(group, name="rules", help=say("Rules of friction.", "불편을 찾는 규칙."))
 
 
@@ -78,8 +79,6 @@ def run_cases(files: CaseFiles, *, rules: RulesFile = None, as_json: AsJson = Fa
 
 def _demand_known_rules(path: Path, rulebook: "Rulebook", expected: list[str]) -> None:
     """Refuse a file that expects frictions of rules that do not run: such a case would fail for ever."""
-    from difflib import get_close_matches
-
     running = [rule.id for rule in rulebook.rules if rule.enabled]
     problems = []
     for rule in dict.fromkeys(expected):
@@ -88,9 +87,7 @@ def _demand_known_rules(path: Path, rulebook: "Rulebook", expected: list[str]) -
         if any(one.id == rule for one in rulebook.rules):
             problems.append(say(f"{rule}: this rule is switched off", f"{rule}: 꺼져 있는 규칙입니다"))
             continue
-        near = get_close_matches(rule, running, n=1)
-        hint = say(f"; did you mean {near[0]}?", f". {near[0]} 아닌가요?") if near else ""
-        problems.append(say(f"{rule}: there is no such rule{hint}", f"{rule}: 그런 규칙이 없습니다{hint}"))
+        problems.append(no_such_rule(rule, running))
     if problems:
         head = say(f"{path} cannot be used:", f"{path} 파일을 쓸 수 없습니다:")
         raise CommandError("\n  ".join([head, *problems]), exit_code=2)

@@ -9,6 +9,7 @@ import msgspec
 
 from services.journey.domain import friction as frictions
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint
+from services.journey.read.snapshots import CustomerReference, customer_of
 from services.journey.trial.backtest import BacktestWindow, FrictionInForce, StoredHistory
 from services.runtime.postgres.pools import Connection
 
@@ -47,6 +48,9 @@ SELECT h.* FROM unnest($1::uuid[]) AS c (customer_id) CROSS JOIN LATERAL (
      WHERE t.customer_id = c.customer_id AND NOT t.late AND t.occurred_at < $2
      ORDER BY t.occurred_at DESC LIMIT $3) AS h"""
 
+_ALL = """
+SELECT payload, appended_at FROM journey.touchpoints WHERE customer_id = $1 AND NOT late"""
+
 _FRICTIONS = """
 SELECT customer_id, payload FROM journey.frictions
  WHERE customer_id = ANY($1::uuid[]) AND state = 'detected'"""
@@ -67,6 +71,17 @@ async def read(
     return [
         StoredHistory(customer_id=customer, touchpoints=histories[customer], in_force=stored[customer])
         for customer in customers
+    ]
+
+
+async def read_customer(connection: Connection, who: CustomerReference) -> list[RecordedTouchpoint] | None:
+    """Return every touchpoint of one customer that counts, in no order; None if there is no such customer."""
+    customer = await customer_of(connection, who)
+    if customer is None:
+        return None
+    rows = await connection.fetch(_ALL, customer)
+    return [
+        RecordedTouchpoint(touchpoint=_DECODER.decode(row["payload"]), appended_at=row["appended_at"]) for row in rows
     ]
 
 

@@ -1,4 +1,4 @@
-"""`waymark rules backtest` on what a worker stored: the rules in force change nothing, others say what would change."""
+"""`waymark rules backtest` and `explain` on what a worker stored, from beginning to end."""
 
 import asyncio
 import json
@@ -115,3 +115,37 @@ async def test_wrong_usage_says_what_to_write(database: str, tmp_path: Path) -> 
         ran = await asyncio.to_thread(waymark, "rules", "backtest", *arguments, WAYMARK_POSTGRES=database)
         assert ran.returncode == 2
         assert said in ran.stderr
+
+
+async def test_a_rule_is_explained_for_a_customer(bench: JourneyBench, database: str) -> None:
+    ran = await asyncio.to_thread(
+        waymark, "rules", "explain", "customer_id:C-1", "repeat_contact_24h", "--json", WAYMARK_POSTGRES=database
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["fired"], told["looked_at"], told["units"]) == ([], 2, 2)
+    assert {one["member"]: one["found"] for one in told["conditions"] if not one["holds"]} == {
+        "at_least": "1",
+        "within": "2d",
+    }
+    shown = await asyncio.to_thread(
+        waymark, "rules", "explain", "customer_id:C-2", "callback_missed", WAYMARK_POSTGRES=database
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "evidence: promise" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("customer", "rule", "code", "said"),
+    [
+        ("customer_id:C-9", "long_wait", 1, "there is no such customer"),
+        ("customer_id:C-1", "long_wat", 2, "did you mean long_wait?"),
+        ("nobody", "long_wait", 2, "names no customer"),
+    ],
+)
+async def test_what_cannot_be_explained_says_why(
+    bench: JourneyBench, database: str, customer: str, rule: str, code: int, said: str
+) -> None:
+    ran = await asyncio.to_thread(waymark, "rules", "explain", customer, rule, WAYMARK_POSTGRES=database)
+    assert ran.returncode == code
+    assert said in ran.stderr

@@ -1,0 +1,300 @@
+"""Explains what one rule says about one customer: why it fired, or which of its conditions keeps it from firing.
+
+Every answer comes from the rule's own evaluator: a condition is asked about by leaving it out, and by the values at
+which the rule without it would fire. So an explanation cannot disagree with the rule. Pure.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from math import ceil
+from typing import TypeVar, assert_never
+
+import msgspec
+
+from services.journey.domain.friction import RuleFinding
+from services.journey.domain.history import CustomerHistory
+from services.journey.domain.journey import segment
+from services.journey.domain.projection import ProjectionPolicy
+from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.rules.evaluator import FindingCandidate
+from services.journey.domain.rules.matching import field_getter
+from services.journey.domain.rules.rule import Clause, Matcher, Rule, RuleScope
+from services.journey.domain.rules.shapes.absence import AbsenceRule
+from services.journey.domain.rules.shapes.count import CountRule
+from services.journey.domain.rules.shapes.registry import AnyRule
+from services.journey.domain.rules.shapes.sequence import SequenceRule
+from services.journey.domain.rules.shapes.threshold import ThresholdLimit, ThresholdRule
+from services.journey.domain.rules.units import UnitPicker
+from services.journey.domain.timer import Timer
+from services.journey.domain.touchpoint import RecordedTouchpoint
+
+ENDLESS = 10**12
+"""A number that no limit of a rule reaches."""
+
+MOST_VALUES = 3
+"""Values that an explanation names; a field may have as many as there are touchpoints."""
+
+Shaped = TypeVar("Shaped", bound=Rule)
+
+
+class ConditionExplanation(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition of a rule; which kinds of touchpoints it looks at is none, their number is `looked_at`.
+
+    `holds` is false if the condition alone keeps the rule from firing: left out, the rule fires. `wanted` is what the
+    rule says. `found` is the value at which it would have fired, the nearest that there is; None where there is none.
+    """
+
+    member: str
+    wanted: str
+    holds: bool
+    found: str | None = None
+
+
+class RuleExplanation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule says about a customer. `waiting` are absences whose time has not come.
+
+    `looked_at` is the number of units (touchpoints or contacts) that match the rule's first condition, of `units`.
+    """
+
+    rule: str
+    enabled: bool
+    units: int
+    looked_at: int
+    fired: tuple[RuleFinding, ...]
+    waiting: tuple[Timer, ...]
+    conditions: tuple[ConditionExplanation, ...]
+
+
+def explain(
+    rule: AnyRule, touchpoints: Iterable[RecordedTouchpoint], now: datetime, policy: ProjectionPolicy
+) -> RuleExplanation:
+    """Explain what `rule` says about the customer with these touchpoints at `now`; a rule that is off is asked too."""
+    history = CustomerHistory(touchpoints, policy.contact_kinds)
+    segment(history, policy.journeys)
+    asked = msgspec.structs.replace(rule, enabled=True)
+    said = Rulebook([asked]).evaluate(history)
+    due = {timer.id for timer in said.timers if timer.due_at <= now}
+    if due:
+        history.fired = due
+        said = Rulebook([asked]).evaluate(history)
+    matched, units = _looked_at(asked, history)
+    return RuleExplanation(
+        rule=rule.id,
+        enabled=rule.enabled,
+        units=units,
+        looked_at=matched,
+        fired=tuple(said.findings),
+        waiting=tuple(said.timers),
+        conditions=() if said.findings or said.timers else tuple(_conditions(asked, history)),
+    )
+
+
+def _candidates(rule: AnyRule, history: CustomerHistory) -> list[FindingCandidate]:
+    return list(rule.evaluator().evaluate(history))
+
+
+def _fires(rule: AnyRule, history: CustomerHistory) -> bool:
+    return next(iter(rule.evaluator().evaluate(history)), None) is not None
+
+
+def _looked_at(rule: AnyRule, history: CustomerHistory) -> tuple[int, int]:
+    """Return how many units match the first condition of the rule, and of how many."""
+    match rule:
+        case CountRule() | ThresholdRule():
+            matcher, contacts = rule.of, rule.contacts
+        case SequenceRule(steps=(first, *_)):
+            matcher, contacts = first.of, first.contacts
+        case SequenceRule():
+            matcher, contacts = rule.of, False
+        case AbsenceRule():
+            matcher, contacts = rule.after, False
+        case _:
+            assert_never(rule)
+    every = history.contacts if contacts else history.units
+    return len(UnitPicker(matcher, contacts=contacts).pick(history)), len(every)
+
+
+def _conditions(rule: AnyRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    match rule:
+        case CountRule():
+            yield from _of_count(rule, history)
+        case SequenceRule():
+            yield from _of_sequence(rule, history)
+        case ThresholdRule():
+            yield from _of_threshold(rule, history)
+        case AbsenceRule():
+            yield from _of_absence(rule, history)
+        case _:
+            assert_never(rule)
+
+
+def _of_count(rule: CountRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    most = next((n for n in range(rule.at_least - 1, 0, -1) if _fires(_with(rule, at_least=n), history)), 0)
+    yield ConditionExplanation(member="at_least", wanted=str(rule.at_least), holds=most == 0, found=str(most))
+    yield from _of_within(rule, history)
+    yield from _of_shared(rule, history)
+    yield from _of_matcher(
+        _MatcherPlace(
+            member="of", matcher=rule.of, contacts=rule.contacts, replaced=lambda matcher: _with(rule, of=matcher)
+        ),
+        history,
+    )
+
+
+def _of_sequence(rule: SequenceRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    for at, step in enumerate(rule.steps):
+        replaced = partial(_with_step, rule, at)
+        place = _MatcherPlace(member=f"steps[{at}]", matcher=step.of, contacts=step.contacts, replaced=replaced)
+        yield from _of_matcher(place, history)
+    yield from _of_within(rule, history)
+    yield from _of_shared(rule, history)
+    if rule.once:
+        holds = not _fires(_with(rule, once=False), history)
+        yield ConditionExplanation(member="once", wanted="true", holds=holds)
+
+
+def _with_step(rule: SequenceRule, at: int, matcher: Matcher) -> SequenceRule:
+    steps = list(rule.steps)
+    steps[at] = msgspec.structs.replace(steps[at], of=matcher)
+    return _with(rule, steps=tuple(steps))
+
+
+def _of_threshold(rule: ThresholdRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    for at, limit in enumerate(rule.limits):
+        [side] = [name for name in ("gt", "gte", "lt", "lte") if getattr(limit, name) is not None]
+        free = ThresholdLimit(when=limit.when, **{side: ENDLESS if side in {"lt", "lte"} else -ENDLESS})
+        reached = [
+            value
+            for one in _candidates(_with(rule, limits=(*rule.limits[:at], free, *rule.limits[at + 1 :])), history)
+            if isinstance(value := one.numbers["value"], int | float)
+        ]
+        nearest = None if not reached else max(reached) if side in {"gt", "gte"} else min(reached)
+        yield ConditionExplanation(
+            member=f"limits[{at}].{side}",
+            wanted=f"{getattr(limit, side):g}",
+            holds=nearest is None,
+            found=None if nearest is None else f"{nearest:g}",
+        )
+    yield from _of_matcher(
+        _MatcherPlace(
+            member="of", matcher=rule.of, contacts=rule.contacts, replaced=lambda matcher: _with(rule, of=matcher)
+        ),
+        history,
+    )
+
+
+def _of_absence(rule: AbsenceRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    never = _with(rule, expect={"kind": "\x00"})
+    unfollowed = _candidates(never, history)
+    yield ConditionExplanation(
+        member="expect", wanted=_text(rule.expect), holds=not unfollowed, found=_follow_ups(rule, unfollowed, history)
+    )
+    yield from _of_matcher(
+        _MatcherPlace(
+            member="after", matcher=rule.after, contacts=False, replaced=lambda matcher: _with(rule, after=matcher)
+        ),
+        history,
+    )
+
+
+def _follow_ups(rule: AbsenceRule, waited: Sequence[FindingCandidate], history: CustomerHistory) -> str | None:
+    """Return the times of the follow-ups that came in time, of the latest arming touchpoint."""
+    if not waited:
+        return None
+    last = waited[-1]
+    follow_ups = UnitPicker(rule.expect).pick(history)
+    times = [
+        unit.time for unit in follow_ups if last.due_at is not None and last.anchor.time <= unit.time <= last.due_at
+    ]
+    return times[0].isoformat() if times else None
+
+
+def _of_within(rule: CountRule | SequenceRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    if rule.within is None:
+        return
+    shortest = min((_needed(rule, one) for one in _candidates(_with(rule, within=None), history)), default=None)
+    yield ConditionExplanation(
+        member="within",
+        wanted=_duration(rule.within),
+        holds=shortest is None,
+        found=None if shortest is None else _duration(shortest),
+    )
+
+
+def _needed(rule: CountRule | SequenceRule, one: FindingCandidate) -> timedelta:
+    """Return the shortest `within` that a candidate needs: of a plain count, its latest `at_least` units will do."""
+    evidence = one.evidence
+    is_plain = isinstance(rule, CountRule) and rule.distinct is None and rule.changes is None
+    first = evidence[-rule.at_least] if isinstance(rule, CountRule) and is_plain else evidence[0]
+    return one.anchor.time - first.time
+
+
+def _of_shared(rule: CountRule | SequenceRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    for field in rule.same:
+        others = tuple(one for one in rule.same if one != field)
+        yield ConditionExplanation(member="same", wanted=field, holds=not _fires(_with(rule, same=others), history))
+    if rule.per is not RuleScope.CUSTOMER:
+        holds = not _fires(_with(rule, per=RuleScope.CUSTOMER), history)
+        yield ConditionExplanation(member="per", wanted=str(rule.per), holds=holds)
+    if rule.without is not None:
+        holds = not _fires(_with(rule, without=None), history)
+        yield ConditionExplanation(member="without", wanted=_text(rule.without), holds=holds)
+
+
+class _MatcherPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a matcher stands in a rule: its path, itself, and the rule with another one in its place."""
+
+    member: str
+    matcher: Matcher
+    contacts: bool
+    replaced: Callable[[Matcher], AnyRule]
+
+
+def _of_matcher(place: _MatcherPlace, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    """Ask about each field of each clause: would the rule fire without it, and which values are there?"""
+    clauses = place.matcher if isinstance(place.matcher, tuple) else (place.matcher,)
+    for clause in clauses:
+        for field, wanted in clause.items():
+            if field == "kind":  # what a touchpoint is; how many there are is `looked_at`
+                continue
+            looser: Clause = {name: one for name, one in clause.items() if name != field}
+            matcher = tuple(looser if one is clause else one for one in clauses)
+            holds = not _fires(place.replaced(matcher), history)
+            yield ConditionExplanation(
+                member=f"{place.member}.{field}",
+                wanted=_text(wanted),
+                holds=holds,
+                found=None if holds else _values(field, looser, place.contacts, history),
+            )
+
+
+def _values(field: str, clause: Clause, contacts: bool, history: CustomerHistory) -> str | None:
+    """Return the values of `field` among the units that match the rest of the clause, the commonest first."""
+    get = field_getter(field)
+    units = UnitPicker(clause, contacts=contacts).pick(history)
+    values = Counter(str(value) for unit in units if (value := get(unit.view)) is not None)
+    return ", ".join(value for value, _ in values.most_common(MOST_VALUES)) or None
+
+
+def _text(value: object) -> str:
+    """Return a condition as a rules file would write it, in one line."""
+    return (
+        msgspec.json.encode(msgspec.to_builtins(value)).decode().replace('"', "").replace(",", ", ").replace(":", ": ")
+    )
+
+
+def _duration(length: timedelta) -> str:
+    """Return a duration as a rules file writes it, rounded up to seconds."""
+    rest = ceil(length.total_seconds())
+    parts = []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+        number, rest = divmod(rest, size)
+        if number:
+            parts.append(f"{number}{unit}")
+    return " ".join(parts) or "0s"
+
+
+def _with(rule: Shaped, **changes: object) -> Shaped:
+    return msgspec.structs.replace(rule, **changes)
