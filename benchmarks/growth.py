@@ -14,33 +14,18 @@ touched for half a minute. What a cold disk adds to a customer is told by the di
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from random import Random
 
-from benchmarks import ground, prefill, racing, stored_samples, worker
+from benchmarks import ground, populations, racing, stored_samples, worker
 from benchmarks.ground import Ground
-from benchmarks.machine import memory_bytes
 from benchmarks.measuring import Benchmark, Better, Lap, Measure, Plan, Ratio, Report, Teller
-from benchmarks.prefill import Filled
+from benchmarks.populations import EACH, SAMPLE, Population
 from benchmarks.racing import Finish, Race, RaceError
 from benchmarks.traffic import passers_by
-from benchmarks.twins import COPY_ROOM
 from waymark.topics.declared_topics import make_topics
-
-EACH = 10
-"""Stored touchpoints a customer."""
-
-SAMPLE = 1000
-"""Customers in the sample."""
 
 DIFFERENT = 10_000
 """Customers who come once each."""
-
-AGO = timedelta(hours=12)
-"""When the stored touchpoints happened: timers are long due or far from it, no journey is closed."""
-
-SHARE_OF_MEMORY = 0.67
-"""Of the machine's memory, for PostgreSQL's shared buffers: the database of a million customers, but for the outbox."""
 
 COPY_BELOW_BYTES = 3 * 2**30
 """A database smaller than this is copied for each lap; on a larger one the laps' own touchpoints make no difference."""
@@ -48,65 +33,24 @@ COPY_BELOW_BYTES = 3 * 2**30
 EVENLY, ONCE = "drawn evenly", "each once"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Population:
-    """A prefilled database."""
-
-    customers: int
-    name: str
-    filled: Filled
-
-    @property
-    def label(self) -> str:
-        """How it reads in the table."""
-        return f"{self.customers:,} customers"
-
-    def number(self, index: int) -> int:
-        """Return the number of the customer with this index."""
-        copy, place = divmod(index, SAMPLE)
-        return copy * COPY_ROOM + place
-
-
 def run(plan: Plan, teller: Teller) -> Report:
     """Fill the databases, then measure each in every round."""
     sizes = plan.size((10_000, 20_000), (10_000, 100_000), (10_000, 100_000, 1_000_000))
     count = plan.size(20_000, 40_000)
     laps: list[Lap] = []
-    buffers_mib = round(SHARE_OF_MEMORY * memory_bytes() / 2**20)
+    buffers_mib = populations.buffers_mib()
     with ground.laid_out(teller, settings=(f"shared_buffers={buffers_mib}MB",)) as here:
         make_topics(here.bootstrap, replication=1)
         teller.step(f"a sample of {SAMPLE:,} customers, applied by the worker")
-        _apply_sample(here, plan.seed)
-        populations = [_filled(here, customers, teller) for customers in sizes]
+        populations.apply_sample(here, plan.seed)
+        filled = [populations.fill(here, customers, teller) for customers in sizes]
         for number in range(1, plan.rounds + 1):
-            for population in populations:
+            for population in filled:
                 for case in (EVENLY, ONCE):
                     teller.step(f"round {number} of {plan.rounds}: {population.label}, {case}")
                     laps.append(_lap(Course(here, population, case, count), number, plan.seed))
                     teller.lap(laps[-1])
-    return _report(populations, laps, count, buffers_mib)
-
-
-def _apply_sample(here: Ground, seed: int) -> None:
-    url = ground.database(here, "sample")
-    dice = Random(seed)
-    customers = [number for number in range(SAMPLE) for _ in range(EACH)]
-    dice.shuffle(customers)
-    ground.fill(here, "sample", list(passers_by(customers, seed=seed, ends=datetime.now(UTC) - AGO)))
-    child = worker.process(here, url, "sample", WAYMARK_JOURNEY_LATE_GRACE_S="1")  # timers shall fire now
-    with racing.running(child), racing.stored_progress(url, stored_samples.APPLIED.format("sample")) as progress:
-        racing.run(Race(records=len(customers), progress=progress, others={}), [child])
-        stored_samples.until_quiet(url)
-
-
-def _filled(here: Ground, customers: int, teller: Teller) -> Population:
-    teller.step(f"filling a database with {customers:,} customers, {customers * EACH:,} touchpoints")
-    name = f"customers_{customers}"
-    stored_samples.copy_database(here, "sample", name)
-    filled = prefill.fill(here.postgres.url(name), customers // SAMPLE)
-    if (filled.customers, filled.touchpoints) != (customers, customers * EACH):
-        raise RaceError(f"the database holds {filled}")
-    return Population(customers=customers, name=name, filled=filled)
+    return _report(filled, laps, count, buffers_mib)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +109,8 @@ def _race(here: Ground, database: str, topic: str, count: int) -> Finish:
     return finish
 
 
-def _report(populations: Sequence[Population], laps: Sequence[Lap], count: int, buffers_mib: int) -> Report:
-    smallest, largest = populations[0].label, populations[-1].label
+def _report(filled: Sequence[Population], laps: Sequence[Lap], count: int, buffers_mib: int) -> Report:
+    smallest, largest = filled[0].label, filled[-1].label
     return Report(
         laps=laps,
         measures=(

@@ -13,6 +13,7 @@ from benchmarks import (
     history,
     ingest,
     latency,
+    reading,
     recovery,
     reference,
     results,
@@ -24,7 +25,7 @@ from benchmarks.racing import RaceError
 from waymark.launchers.child_process import StackError
 
 KNOWN = tuple(
-    module.BENCHMARK for module in (ingest, reference, worker, latency, delivering, recovery, growth, history)
+    module.BENCHMARK for module in (ingest, reference, worker, latency, delivering, recovery, growth, history, reading)
 )
 
 

@@ -6,11 +6,16 @@ partition that went elsewhere. The offsets of the plain loops stand in `bench.pr
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import asyncpg
+import asyncpg.pool
 
 from benchmarks import reference_job
 from benchmarks.reference_job import Journey
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+"""A connection, or one that a pool lends."""
 
 BATCH_RECORDS = 5000
 """Records in one transaction, for all who batch."""
@@ -42,9 +47,7 @@ class Journeys:
         """Read them from the table again when they are needed."""
         self._kept.clear()
 
-    async def apply(
-        self, connection: asyncpg.Connection, records: Sequence[tuple[bytes, bytes]]
-    ) -> list[tuple[bytes, bytes]]:
+    async def apply(self, connection: Connection, records: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Do the job for (key, value) pairs and store what they touched; return the frictions to publish."""
         await self._recall(connection, {key for key, _ in records} - self._kept.keys())
         kept, update, decode = self._kept, reference_job.update, reference_job.decode
@@ -60,7 +63,7 @@ class Journeys:
         await connection.execute(_REMEMBER, list(touched), states)
         return frictions
 
-    async def _recall(self, connection: asyncpg.Connection, customers: Iterable[bytes]) -> None:
+    async def _recall(self, connection: Connection, customers: Iterable[bytes]) -> None:
         missing = list(customers)
         if not missing:
             return
@@ -79,7 +82,7 @@ async def begin(pool: asyncpg.Pool, partitions: int) -> dict[int, int]:
     return {row["partition"]: row["next_offset"] for row in rows}
 
 
-async def advance(connection: asyncpg.Connection, moves: Mapping[int, tuple[int, int]]) -> None:
+async def advance(connection: Connection, moves: Mapping[int, tuple[int, int]]) -> None:
     """Move partitions from one offset to another, or raise: somebody else moved them."""
     partitions = sorted(moves)
     await connection.fetch(_LOCK)

@@ -92,23 +92,18 @@ def _applier(
     own = settings.worker
     limit = DeadLetterGuard(DeadLetterLimit(ratio=own.dead_letter_ratio, run=own.dead_letter_run))
     attempt = BatchTransaction(
+        pool=pool,
         line=line,
         resolver=IdentityResolver(policy=identity(), new_id=new_id),
         renewer=worker.build_renewer(own),
-        late_after=timedelta(seconds=own.late_after_s),
-        failpoints=NO_FAILPOINTS,
-        admit=limit.admit,
-    )
-    return Applier(
-        pool=pool,
-        attempt=attempt,
-        intake=Intake(capacity=own.queue_records),
         limit=limit,
         metrics=metrics,
         clock=SystemClock(),
         failpoints=NO_FAILPOINTS,
         after_commit=relay.kick,
     )
+    intake = Intake(capacity=own.queue_records)
+    return Applier(attempt=attempt, intake=intake, late_after=timedelta(seconds=own.late_after_s))
 
 
 if __name__ == "__main__":

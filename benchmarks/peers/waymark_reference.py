@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.peers import durable
-from services.journey import worker
 from services.journey.consume.batch_size import BatchSize
 from services.journey.consume.intake import Chunk, Intake
 from services.journey.consume.progress import PROGRESS
@@ -26,7 +25,7 @@ from services.journey.settings import WorkerProcessSettings
 from services.runtime.kafka.log_ends import LogEnds, cluster_line
 from services.runtime.log.claims import Claim
 from services.runtime.log.identity import fingerprint
-from services.runtime.log.progress import Advance, TopicLine
+from services.runtime.log.progress import Advance, DatabaseLedger, TopicLine
 from services.runtime.postgres.pools import Pool, create_pool, transaction
 from services.runtime.process.garbage_collection import collect_less_often
 from services.runtime.telemetry import logs
@@ -96,7 +95,7 @@ async def main(topic: str, run: str) -> None:
     await ends.start()
     failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
     intake = Intake(capacity=settings.worker.queue_records)
-    ledger = worker.PoolLedger(pool, line, run)
+    ledger = DatabaseLedger(pool=pool, table=PROGRESS, line=line, owner=run, patient=True)
     app = build_app(
         settings, TransportWiring(topic=topic, intake=intake, ledger=ledger, log=ends, fatal=failure.set_result)
     )

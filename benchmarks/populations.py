@@ -1,0 +1,78 @@
+"""Databases of many customers with ten touchpoints each: copies of a sample that the worker itself applied."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from benchmarks import ground, prefill, racing, stored_samples, worker
+from benchmarks.ground import Ground
+from benchmarks.machine import memory_bytes
+from benchmarks.measuring import Teller
+from benchmarks.prefill import Filled
+from benchmarks.racing import Race, RaceError
+from benchmarks.traffic import passers_by
+from benchmarks.twins import COPY_ROOM
+
+EACH = 10
+"""Stored touchpoints a customer."""
+
+SAMPLE = 1000
+"""Customers in the sample."""
+
+AGO = timedelta(hours=12)
+"""When the stored touchpoints happened: timers are long due or far from it, no journey is closed."""
+
+SHARE_OF_MEMORY = 0.67
+"""Of the machine's memory, for PostgreSQL's shared buffers: the database of a million customers, but for the outbox."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """A prefilled database."""
+
+    customers: int
+    name: str
+    filled: Filled
+
+    @property
+    def label(self) -> str:
+        """How it reads in the table."""
+        return f"{self.customers:,} customers"
+
+    def number(self, index: int) -> int:
+        """Return the number of the customer with this index."""
+        copy, place = divmod(index, SAMPLE)
+        return copy * COPY_ROOM + place
+
+
+def buffers_mib() -> int:
+    """Return the size of PostgreSQL's shared buffers, in MiB."""
+    return round(SHARE_OF_MEMORY * memory_bytes() / 2**20)
+
+
+def apply_sample(here: Ground, seed: int) -> None:
+    """Make the database `sample`, and have the worker apply the touchpoints of its customers."""
+    url = ground.database(here, "sample")
+    dice = Random(seed)
+    customers = [number for number in range(SAMPLE) for _ in range(EACH)]
+    dice.shuffle(customers)
+    ground.fill(here, "sample", list(passers_by(customers, seed=seed, ends=datetime.now(UTC) - AGO)))
+    child = worker.process(here, url, "sample", WAYMARK_JOURNEY_LATE_GRACE_S="1")  # timers shall fire now
+    with racing.running(child), racing.stored_progress(url, stored_samples.APPLIED.format("sample")) as progress:
+        racing.run(Race(records=len(customers), progress=progress, others={}), [child])
+        stored_samples.until_quiet(url)
+
+
+def fill(here: Ground, customers: int, teller: Teller) -> Population:
+    """Make a database of so many customers, copies of the sample.
+
+    Raises:
+        RaceError: it does not hold what it should.
+    """
+    teller.step(f"filling a database with {customers:,} customers, {customers * EACH:,} touchpoints")
+    name = f"customers_{customers}"
+    stored_samples.copy_database(here, "sample", name)
+    filled = prefill.fill(here.postgres.url(name), customers // SAMPLE)
+    if (filled.customers, filled.touchpoints) != (customers, customers * EACH):
+        raise RaceError(f"the database holds {filled}")
+    return Population(customers=customers, name=name, filled=filled)
