@@ -25,7 +25,8 @@ import schemas.documents.friction
 from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TouchpointRefDocument
 from services.alerts.app import AlertsProcess
-from services.alerts.consume.intake import PROGRESS, FrictionRecord
+from services.alerts.consume.intake import PROGRESS
+from services.alerts.consume.records import ConsumedRecord
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.retry import EndpointHealth
@@ -117,7 +118,7 @@ class Bench:
         before, began = self.spent(), time.monotonic()
         for first in range(0, count, BATCH):
             arrivals = [
-                FrictionRecord(partition=0, offset=self._next + at, timestamp=0, key=b"key", value=value)
+                ConsumedRecord(partition=0, offset=self._next + at, timestamp=0, key=b"key", value=value)
                 for at, value in enumerate(values[first : first + BATCH])
             ]
             await self.service.intake.apply(LINE, gather(arrivals, {0: self.claim}), bury=False)

@@ -97,7 +97,7 @@ def _as_compared(said: journey_v1.JourneyDocument, effort_parts: str) -> Journey
         "idle_at": said.last_at + JourneyPolicy().idle_after,
         "effort": Effort(float(said.effort), parts),
     }
-    return msgspec.convert(members | more, Journey)
+    return msgspec.convert(members | more, Journey, from_attributes=True)
 
 
 def of_timer(row: Row, copy: int) -> Row:

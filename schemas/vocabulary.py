@@ -93,6 +93,13 @@ class TouchpointRefDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False)
     id: str
 
 
+class MoneyDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is at stake, in units (not cents) of an ISO 4217 `currency`; for priority, not for accounting."""
+
+    amount: int | float
+    currency: str
+
+
 class TimelineEntryDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One line of a timeline excerpt: what a message to a team may show of a touchpoint."""
 
@@ -101,3 +108,23 @@ class TimelineEntryDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defa
     kind: str
     outcome: str | None = None
     reason: str | None = None
+
+
+class JourneyStepDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a reader of journeys may know of one touchpoint of a journey."""
+
+    occurred_at: Moment
+    channel: Channel
+    kind: str
+    direction: Direction | None = None
+    outcome: str | None = None
+    reason: str | None = None
+
+
+class ClosingDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A later touchpoint that settles a friction: one of these kinds; an empty member fits everything."""
+
+    kind: tuple[str, ...]
+    direction: Direction | None = None
+    outcome: tuple[str, ...] = ()
+    channel: tuple[Channel, ...] = ()

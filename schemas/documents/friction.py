@@ -14,6 +14,7 @@ from schemas import cloudevents
 from schemas.codec import Codec
 from schemas.vocabulary import (
     Channel,
+    ClosingDocument,
     Moment,
     ServiceLevel,
     Severity,
@@ -72,6 +73,11 @@ class FrictionDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     evidence: dict[str, int | float | str | bool] = {}
     timeline: tuple[TimelineEntryDocument, ...] = ()
     quiet: bool = False
+    queue: str | None = None
+    product: str | None = None
+    playbook: TextDocument | None = None
+    implies: tuple[str, ...] = ()
+    closes_when: tuple[ClosingDocument, ...] = ()
 
 
 _FRICTION = Codec(FrictionDocument)

@@ -8,7 +8,16 @@ import msgspec
 
 from schemas import cloudevents
 from schemas.codec import Codec
-from schemas.vocabulary import Channel, Moment, ServiceLevel, Severity, TextDocument, TimelineEntryDocument
+from schemas.vocabulary import (
+    Channel,
+    JourneyStepDocument,
+    Moment,
+    MoneyDocument,
+    ServiceLevel,
+    Severity,
+    TextDocument,
+    TimelineEntryDocument,
+)
 
 SCHEMA = "issue.v1"
 TOPIC = "issues"
@@ -20,6 +29,18 @@ class IssueDocumentState(StrEnum):
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
+
+
+class JourneySituationDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The journey of an issue as it is now; `since` are the touchpoints after the last friction, oldest first."""
+
+    state: str
+    last_at: Moment
+    effort: int | float
+    contact_count: int
+    outcome: str | None = None
+    value: MoneyDocument | None = None
+    since: tuple[JourneyStepDocument, ...] = ()
 
 
 class IssueDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,6 +80,7 @@ class IssueDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     snoozed_until: Moment | None = None
     merged_into: str | None = None
     timeline: tuple[TimelineEntryDocument, ...] = ()
+    journey: JourneySituationDocument | None = None
 
 
 _ISSUE = Codec(IssueDocument)

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas import cloudevents
 from schemas.codec import Codec
-from schemas.vocabulary import Channel, Moment, ServiceLevel
+from schemas.vocabulary import Channel, JourneyStepDocument, Moment, MoneyDocument, ServiceLevel
 
 SCHEMA = "journey.v1"
 TOPIC = "journeys"
@@ -27,7 +27,8 @@ class JourneyDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """One journey as it stands now.
 
     `version` rises with every change; readers keep the highest. Counts are recomputed from the ordered touchpoints.
-    `effort` is 0 (none) to 100. `merged_into` names the journey that holds this one's touchpoints now.
+    `effort` is 0 (none) to 100. `merged_into` names the journey that holds this one's touchpoints now. `latest` has the
+    latest touchpoint of each kind, direction and outcome, oldest first.
     """
 
     id: str
@@ -48,6 +49,8 @@ class JourneyDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     outcome: str | None = None
     closed_at: Moment | None = None
     merged_into: str | None = None
+    value: MoneyDocument | None = None
+    latest: tuple[JourneyStepDocument, ...] = ()
 
 
 _JOURNEY = Codec(JourneyDocument)

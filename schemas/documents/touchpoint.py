@@ -15,7 +15,7 @@ import msgspec
 
 from schemas import cloudevents
 from schemas.codec import Codec, utc_text
-from schemas.vocabulary import Channel, Direction, Moment, ServiceLevel, TimeQuality
+from schemas.vocabulary import Channel, Direction, Moment, MoneyDocument, ServiceLevel, TimeQuality
 
 SCHEMA = "touchpoint.v1"
 TOPIC = "touchpoints"
@@ -40,13 +40,6 @@ class ScoreDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     metric: str
     value: int | float
     scale: int | float
-
-
-class MoneyDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is at stake, in units (not cents) of an ISO 4217 `currency`; for priority, not for accounting."""
-
-    amount: int | float
-    currency: str
 
 
 class _TouchpointFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

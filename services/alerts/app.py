@@ -10,6 +10,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from random import SystemRandom
@@ -20,8 +21,9 @@ from services.alerts.admin import key_store
 from services.alerts.admin.administration import Administration
 from services.alerts.api.access import ApiParts
 from services.alerts.api.application import build
-from services.alerts.consume.consumer import ConsumerSettings, FrictionConsumer, current_line
+from services.alerts.consume.consumer import ConsumerSettings, TopicConsumer, current_line
 from services.alerts.consume.intake import FrictionIntake
+from services.alerts.consume.journey_intake import JourneyIntake
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.dispatcher import Dispatcher, DispatcherSettings
 from services.alerts.deliver.endpoint_health import HealthRecorder
@@ -148,7 +150,9 @@ class AlertsProcess:
             reopen_window=timedelta(seconds=alerts.reopen_window_s),
             limit=DeadLetterGuard(DeadLetterLimit(ratio=1.0, run=alerts.poison_limit)),
         )
+        self.journey_intake = self._make_journey_intake()
         self._consumer = self._make_consumer()
+        self._journey_consumer = self._make_journey_consumer() if alerts.follow_journeys else None
         self.sender = EndpointSender(self._guard, clock)
         self.live = LiveStream(
             pool=pool,
@@ -177,6 +181,8 @@ class AlertsProcess:
         owner.start("relay", relay.run)
         owner.start("upkeep", self.upkeep().run)
         owner.start("consumer", self._consumer.run)
+        if self._journey_consumer is not None:
+            owner.start("journeys", self._journey_consumer.run)
 
     def upkeep(self) -> UpkeepLoop:
         """Return the loop of the periodic work."""
@@ -222,9 +228,33 @@ class AlertsProcess:
 
         return HealthChecks(registry=self.registry, ready=(database, self._consumer.check))
 
-    def _make_consumer(self) -> FrictionConsumer:
+    def _make_journey_intake(self) -> JourneyIntake:
+        return JourneyIntake(
+            pool=self._pool,
+            clock=self._clock,
+            writer=self._writer,
+            metrics=self.metrics,
+            failpoints=self._failpoints,
+            limit=DeadLetterGuard(DeadLetterLimit(ratio=1.0, run=self._settings.alerts.poison_limit)),
+        )
+
+    def _make_consumer(self) -> TopicConsumer:
+        settings = self._consumer_settings()
+        metrics = self.metrics.following_frictions
+        return TopicConsumer(settings, self.intake, pool=self._pool, clock=self._clock, metrics=metrics)
+
+    def _make_journey_consumer(self) -> TopicConsumer:
+        """Return the reader of journeys: a group of its own, so that one topic never waits for the other."""
+        alerts = self._settings.alerts
+        settings = replace(
+            self._consumer_settings(), group=f"{alerts.group}-journeys", topic=alerts.journeys_topic, check="journeys"
+        )
+        metrics = self.metrics.following_journeys
+        return TopicConsumer(settings, self.journey_intake, pool=self._pool, clock=self._clock, metrics=metrics)
+
+    def _consumer_settings(self) -> ConsumerSettings:
         alerts, common = self._settings.alerts, self._settings.common
-        settings = ConsumerSettings(
+        return ConsumerSettings(
             brokers=common.brokers,
             line=common.kafka_line,
             group=alerts.group,
@@ -233,7 +263,6 @@ class AlertsProcess:
             batch=alerts.batch,
             topic=alerts.frictions_topic,
         )
-        return FrictionConsumer(settings, self.intake, pool=self._pool, clock=self._clock, metrics=self.metrics.intake)
 
     def _make_parts(self) -> ApiParts:
         async def load(key_id: str) -> StoredKey | None:

@@ -13,6 +13,9 @@ class AlertsFailpoint(StrEnum):
     FRICTIONS_APPLIED = "frictions_applied"
     """The transaction is committed; the consumer has not been told yet."""
 
+    JOURNEYS_APPLIED = "journeys_applied"
+    """The transaction with newer journeys is committed; the consumer has not been told yet."""
+
     DELIVERIES_LEASED = "deliveries_leased"
     """The deliveries are leased; nothing is sent yet."""
 

@@ -11,12 +11,9 @@ PATIENCE = (60, 300, 900, 1800, 3600, 4 * 3600, 12 * 3600, 86_400, 3 * 86_400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntakeMetrics:
-    """Metrics of reading and applying frictions."""
+class FollowingMetrics:
+    """Metrics of following one topic."""
 
-    frictions: Counter
-    dead_lettered: Counter
-    issues_opened: Counter
     processing_seconds: Histogram
     lag: Gauge
     refused_partitions: Gauge
@@ -25,46 +22,70 @@ class IntakeMetrics:
     rebalances: Counter
 
     @classmethod
+    def register(cls, registry: CollectorRegistry, prefix: str, of: str) -> "FollowingMetrics":
+        """Declare these metrics in `registry`: their names begin with `prefix`, their help speaks `of` the records."""
+        return cls(
+            processing_seconds=Histogram(
+                f"{prefix}_intake_seconds",
+                f"Seconds that a batch of {of} took, from Kafka to the commit.",
+                buckets=SECONDS,
+                registry=registry,
+            ),
+            lag=Gauge(
+                f"{prefix}_lag_records",
+                f"{of.capitalize()} in the partitions of this process that are not applied.",
+                registry=registry,
+            ),
+            refused_partitions=Gauge(
+                f"{prefix}_refused_partitions",
+                f"Partitions of {of} that are not read, because their log is not the one that was read before.",
+                registry=registry,
+            ),
+            unclaimed_partitions=Gauge(
+                f"{prefix}_unclaimed_partitions",
+                f"Partitions of {of} that this process was given and has not taken up: broker or database keep it "
+                "from that.",
+                registry=registry,
+            ),
+            followed=Gauge(
+                f"{prefix}_followed_timestamp_seconds",
+                f"When the log of {of} was last followed: the loop turned, and Kafka answered for every partition of "
+                "ours.",
+                registry=registry,
+            ),
+            rebalances=Counter(
+                f"{prefix}_rebalances", f"Times that this process got other partitions of {of}.", registry=registry
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeMetrics:
+    """Metrics of applying frictions and journeys."""
+
+    frictions: Counter
+    journeys: Counter
+    dead_lettered: Counter
+    issues_opened: Counter
+
+    @classmethod
     def register(cls, registry: CollectorRegistry) -> "IntakeMetrics":
         """Declare these metrics in `registry`."""
         return cls(
             frictions=Counter(
                 "waymark_alerts_frictions", "Frictions read, by what became of them.", ("fate",), registry=registry
             ),
+            journeys=Counter(
+                "waymark_alerts_journeys",
+                "Journeys read: kept, or passed over (older than what is known, or without friction).",
+                ("fate",),
+                registry=registry,
+            ),
             dead_lettered=Counter(
                 "waymark_alerts_dead_letters", "Records that can never be applied.", ("code",), registry=registry
             ),
             issues_opened=Counter(
                 "waymark_alerts_issues_opened", "Issues opened, by severity.", ("severity",), registry=registry
-            ),
-            processing_seconds=Histogram(
-                "waymark_alerts_intake_seconds",
-                "Seconds that a batch of frictions took, from Kafka to the commit.",
-                buckets=SECONDS,
-                registry=registry,
-            ),
-            lag=Gauge(
-                "waymark_alerts_lag_records",
-                "Frictions in the partitions of this process that are not applied.",
-                registry=registry,
-            ),
-            refused_partitions=Gauge(
-                "waymark_alerts_refused_partitions",
-                "Partitions that are not read, because their log is not the one that was read before.",
-                registry=registry,
-            ),
-            unclaimed_partitions=Gauge(
-                "waymark_alerts_unclaimed_partitions",
-                "Partitions that this process was given and has not taken up: broker or database keep it from that.",
-                registry=registry,
-            ),
-            followed=Gauge(
-                "waymark_alerts_followed_timestamp_seconds",
-                "When the log was last followed: the loop turned, and Kafka answered for every partition of ours.",
-                registry=registry,
-            ),
-            rebalances=Counter(
-                "waymark_alerts_rebalances", "Times that this process got other partitions.", registry=registry
             ),
         )
 
@@ -258,6 +279,8 @@ class AlertsMetrics:
     """All metrics of the alert service."""
 
     intake: IntakeMetrics
+    following_frictions: FollowingMetrics
+    following_journeys: FollowingMetrics
     delivery: DeliveryMetrics
     state: StateMetrics
     reachability: ReachabilityMetrics
@@ -267,6 +290,8 @@ class AlertsMetrics:
         """Declare all metrics in `registry`."""
         return cls(
             intake=IntakeMetrics.register(registry),
+            following_frictions=FollowingMetrics.register(registry, "waymark_alerts", "frictions"),
+            following_journeys=FollowingMetrics.register(registry, "waymark_alerts_journeys", "journeys"),
             delivery=DeliveryMetrics.register(registry),
             state=StateMetrics.register(registry),
             reachability=ReachabilityMetrics.register(registry),

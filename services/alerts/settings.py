@@ -30,6 +30,10 @@ class AlertsSettings(Settings):
         "waymark-alerts", description="Kafka consumer group; it distributes partitions, not offsets."
     )
     frictions_topic: value_forms.TopicName = Field("frictions", description="Topic to read frictions from.")
+    journeys_topic: value_forms.TopicName = Field(
+        "journeys", description="Topic to read journeys from, so that open issues say what happened since."
+    )
+    follow_journeys: bool = Field(True, description="Read journeys; without, issues say what their frictions say.")
     issues_topic: value_forms.TopicName = Field("issues", description="Topic to publish issues on.")
     session_timeout_s: float = Field(
         6.0, ge=1, le=1800, description="Seconds after which a silent replica loses its partitions."

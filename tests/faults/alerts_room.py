@@ -31,6 +31,7 @@ from tests.fixtures.administration import role_key
 from waymark.launchers.child_process import await_ready
 
 TOPIC = "frictions"
+PLACED = "SELECT coalesce(sum(next_offset), 0) FROM alerts.progress WHERE topic = 'frictions'"
 RULES = ("repeat_contact_24h", "callback_missed", "payment_declined", "long_wait")
 
 
@@ -128,7 +129,7 @@ class Room:
 
             async def missing() -> list[str]:
                 ends = await log.ends()
-                done = await self.value("SELECT coalesce(sum(next_offset), 0) FROM alerts.progress")
+                done = await self.value(PLACED)
                 left = sum(ends.values()) - int(done)
                 return [f"{left} frictions not placed"] if left > 0 else []
 

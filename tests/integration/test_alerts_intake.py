@@ -196,7 +196,7 @@ async def test_too_many_refusals_in_a_row_stop_us_before_they_are_written(databa
             await engine.take_raw([b"{}"])
 
         assert await engine.value("SELECT count(*) FROM alerts.dead_letters") == 2
-        assert await engine.value("SELECT next_offset FROM alerts.progress") == 2
+        assert await engine.value("SELECT next_offset FROM alerts.progress WHERE topic = 'frictions'") == 2
 
 
 @pytest.mark.logs_error("batch failed")

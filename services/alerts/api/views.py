@@ -50,6 +50,31 @@ class TimelineStepView(ResponseView):
     reason: str | None = None
 
 
+class MoneyView(ResponseView):
+    """An amount in units of an ISO 4217 currency."""
+
+    amount: float
+    currency: str
+
+
+class JourneyStepView(TimelineStepView):
+    """One of the latest touchpoints of the journey."""
+
+    direction: str | None = None
+
+
+class JourneySituationView(ResponseView):
+    """The journey of the issue as it is now."""
+
+    state: str
+    last_at: datetime
+    effort: float = Field(description="How hard it has been so far: 0 (not at all) to 100.")
+    contact_count: int = Field(description="How often the customer turned to us.")
+    outcome: str | None = None
+    value: MoneyView | None = Field(None, description="What was last said to be at stake.")
+    since: list[JourneyStepView] = Field([], description="What happened after the last friction, oldest first.")
+
+
 class IssueView(ResponseView):
     """Issue v1, with its occurrence and whether people are notified of it."""
 
@@ -83,6 +108,7 @@ class IssueView(ResponseView):
     snoozed_until: datetime | None = None
     merged_into: UUID | None = None
     timeline: list[TimelineStepView] = []
+    journey: JourneySituationView | None = None
 
     @classmethod
     def of(cls, issue: Issue) -> Self:

@@ -1,4 +1,4 @@
-"""Reads the topic `frictions` as a member of a consumer group and passes batches to `intake`.
+"""Reads one topic as a member of a consumer group and passes batches to its intake.
 
 The group only distributes partitions; the position of each one is in PostgreSQL. After an assignment the loop claims
 each partition, compares the log with what was read before (`runtime.log`), seeks, and only then takes its records.
@@ -9,22 +9,23 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.alerts.consume.intake import PROGRESS, SCHEMA, FrictionIntake, FrictionRecord
+from services.alerts.consume.intake import PROGRESS, SCHEMA
 from services.alerts.consume.log_health import STALLED_AFTER_S, LogHealth
-from services.alerts.metrics import IntakeMetrics
+from services.alerts.consume.records import ConsumedRecord
+from services.alerts.metrics import FollowingMetrics
 from services.runtime.addresses.brokers import Brokers
 from services.runtime.clock import Clock
 from services.runtime.kafka.log_ends import close_consumer, cluster_line
 from services.runtime.log import identity
 from services.runtime.log.applying import BatchApplier
-from services.runtime.log.batch import Run, gather
+from services.runtime.log.batch import Batch, Run, gather
 from services.runtime.log.claims import Claim, ExaminedClaim, claim_and_examine
-from services.runtime.log.dead_letters import trailing
+from services.runtime.log.dead_letters import DeadLetterGuard, trailing
 from services.runtime.log.gaps import Hole, continue_at
 from services.runtime.log.identity import LogVerdict
 from services.runtime.log.progress import DatabaseLedger, TopicLine
@@ -45,7 +46,7 @@ PAUSE_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSettings:
-    """Settings of the consumer, as values; an empty `line` means the id of the cluster."""
+    """Settings of a consumer, as values. An empty `line` means the id of the cluster; `check` names it in `/readyz`."""
 
     brokers: Brokers
     line: str
@@ -54,6 +55,7 @@ class ConsumerSettings:
     session_timeout_s: float
     batch: int
     topic: str
+    check: str = "intake"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,22 @@ class _ConsumerBounds:
         return {tp.partition: offset for tp, offset in found.items()}
 
 
-class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """Reads and applies frictions until it is cancelled."""
+class RecordIntake(Protocol):
+    """Applies the records of one topic, each once."""
+
+    @property
+    def limit(self) -> DeadLetterGuard:
+        """What stops the process when too many records in a row become dead letters."""
+
+    async def apply(self, line: TopicLine, batch: Batch[ConsumedRecord], *, bury: bool) -> None:
+        """Try once to apply what is new in `batch`; with `bury`, make dead letters of its records."""
+
+
+class TopicConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Reads and applies the records of a topic until it is cancelled."""
 
     def __init__(
-        self, settings: ConsumerSettings, intake: FrictionIntake, *, pool: Pool, clock: Clock, metrics: IntakeMetrics
+        self, settings: ConsumerSettings, intake: RecordIntake, *, pool: Pool, clock: Clock, metrics: FollowingMetrics
     ) -> None:
         self._settings = settings
         self._intake = intake
@@ -113,13 +126,13 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
         now = self._clock.monotonic()
         if self._refused:
             named = ", ".join(f"{partition}: {verdict}" for partition, verdict in sorted(self._refused.items()))
-            return CheckResult(name="intake", ok=False, detail=f"partitions refused ({named})")
+            return CheckResult(name=self._settings.check, ok=False, detail=f"partitions refused ({named})")
         if not self._joined:
-            return CheckResult(name="intake", ok=False, detail="not a member of the group yet")
+            return CheckResult(name=self._settings.check, ok=False, detail="not a member of the group yet")
         if trouble := self._health.trouble(now):
-            return CheckResult(name="intake", ok=False, detail=trouble)
+            return CheckResult(name=self._settings.check, ok=False, detail=trouble)
         ok = now - self._alive_at < STALLED_AFTER_S
-        return CheckResult(name="intake", ok=ok, detail=f"{len(self._claims)} partitions")
+        return CheckResult(name=self._settings.check, ok=ok, detail=f"{len(self._claims)} partitions")
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Forget partitions; a batch in progress notices it by the epoch."""
@@ -175,7 +188,7 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
         self._alive_at = self._clock.monotonic()
         await self._claim_new(consumer)
         fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.batch)
-        arrivals: list[FrictionRecord] = []
+        arrivals: list[ConsumedRecord] = []
         for tp, records in fetched.items():
             arrivals += self._continue(consumer, tp, records)
         self._update_gauges(consumer)  # before applying, which waits for as long as the database is away
@@ -225,13 +238,13 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
             self._unclaimed |= dict.fromkeys(self._unclaimed.keys() & set(wanted), again)
         return not outage
 
-    async def _read_at(self, consumer: AIOKafkaConsumer, offsets: Mapping[int, int]) -> dict[int, FrictionRecord]:
+    async def _read_at(self, consumer: AIOKafkaConsumer, offsets: Mapping[int, int]) -> dict[int, ConsumedRecord]:
         """Return the first record at or after an offset, by partition; only what arrives in time is returned."""
         missing = {TopicPartition(self._settings.topic, partition): offset for partition, offset in offsets.items()}
         for tp, offset in missing.items():
             consumer.seek(tp, offset)
             consumer.resume(tp)
-        found: dict[int, FrictionRecord] = {}
+        found: dict[int, ConsumedRecord] = {}
         deadline = self._clock.monotonic() + PROBE_WITHIN_S
         while missing and self._clock.monotonic() < deadline:
             for tp, records in (await consumer.getmany(*missing, timeout_ms=POLL_MS, max_records=1)).items():
@@ -289,7 +302,7 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
         if self._kafka is not None and tp in self._kafka.assignment():
             self._kafka.pause(tp)
 
-    def _continue(self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[Any]) -> list[FrictionRecord]:
+    def _continue(self, consumer: AIOKafkaConsumer, tp: TopicPartition, records: Sequence[Any]) -> list[ConsumedRecord]:
         """Return the records that continue the log: drop repeats, and ask again for missing ones."""
         claim = self._claims.get(tp.partition)
         if claim is None:
@@ -315,7 +328,7 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
             self._holes[claim.partition] = claim.cursor
             self._let_go(claim.partition, for_s=0.0)
 
-    def _lose(self, run: Run[FrictionRecord]) -> None:
+    def _lose(self, run: Run[ConsumedRecord]) -> None:
         if self._claims.get(run.claim.partition) is run.claim:
             self._let_go(run.claim.partition, for_s=PAUSE_S)
 
@@ -350,8 +363,8 @@ class FrictionConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiok
             _log.info("lag indicator not committed", reason=type(error).__name__)
 
 
-def _arrival(record: Any) -> FrictionRecord:
-    return FrictionRecord(
+def _arrival(record: Any) -> ConsumedRecord:
+    return ConsumedRecord(
         partition=record.partition,
         offset=record.offset,
         timestamp=record.timestamp,

@@ -10,7 +10,7 @@ from services.runtime.postgres.pools import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrictionDeadLetter:
+class RecordDeadLetter:
     """A record as it is in the log, and what is wrong with it; the values of `headers` are base64."""
 
     partition: int
@@ -23,7 +23,7 @@ class FrictionDeadLetter:
     headers: Sequence[tuple[str, str]] = field(repr=False)
 
 
-async def add(connection: Connection, line: TopicLine, letters: Sequence[FrictionDeadLetter], now: datetime) -> None:
+async def add(connection: Connection, line: TopicLine, letters: Sequence[RecordDeadLetter], now: datetime) -> None:
     """Insert dead letters; existing ones stay as they are."""
     if not letters:
         return

@@ -4,27 +4,25 @@ A `kill -9` at any moment therefore loses nothing and applies nothing twice. A r
 a dead letter in the same transaction. Trying again is left to `runtime.log`, and Kafka to `consumer`.
 """
 
-import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from services.alerts.consume import dead_letters
-from services.alerts.consume.dead_letters import FrictionDeadLetter
+from services.alerts.consume.dead_letters import RecordDeadLetter
+from services.alerts.consume.records import ConsumedRecord, advance, buried, read_all
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.issues import issue_store
-from services.alerts.issues.contract import UnreadableFrictionError, read_friction
-from services.alerts.issues.model import ReportedFriction
+from services.alerts.issues.contract import read_friction
 from services.alerts.issues.placement import PlacementPlan, place
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.alerts.notify.notification import NotificationPlan
 from services.runtime.clock import Clock
-from services.runtime.log.batch import Batch, Run, judge
+from services.runtime.log.batch import Batch, judge
 from services.runtime.log.dead_letters import DeadLetterGuard
-from services.runtime.log.identity import fingerprint
-from services.runtime.log.progress import Advance, ProgressTable, TopicLine
+from services.runtime.log.progress import ProgressTable, TopicLine
 from services.runtime.postgres.pools import Pool, transaction
 from services.runtime.telemetry.logs import get_logger
 
@@ -32,18 +30,6 @@ _log = get_logger(__name__)
 
 SCHEMA = "alerts"
 PROGRESS = ProgressTable(f"{SCHEMA}.progress", append_times=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrictionRecord:
-    """A record as it came from Kafka; `timestamp` is in milliseconds since 1970."""
-
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +45,7 @@ class FrictionIntake:
     reopen_window: timedelta
     limit: DeadLetterGuard
 
-    async def apply(self, line: TopicLine, batch: Batch[FrictionRecord], *, bury: bool) -> None:
+    async def apply(self, line: TopicLine, batch: Batch[ConsumedRecord], *, bury: bool) -> None:
         """Try once to apply what is new in `batch`; with `bury`, make dead letters of its records.
 
         Raises:
@@ -72,22 +58,21 @@ class FrictionIntake:
             batch = judge(batch, held)
             if not batch.runs:
                 return
-            frictions, letters = _read_all(batch.items, bury=bury)
+            frictions, letters = read_all(batch.items, read_friction, bury=bury)
             context = await issue_store.load_context(connection, frictions, now=now, reopen_window=self.reopen_window)
             placement = place(context, frictions, now=now, new_id=self.new_id, reopen_window=self.reopen_window)
             plans = await self.writer.write(connection, placement.changes, now)
             await issue_store.save_placement(connection, placement, now)
-            buried = {(letter.partition, letter.offset) for letter in letters}
-            dead = [(record.partition, record.offset) in buried for record in batch.items]
+            dead = buried(batch.items, letters)
             self.limit.admit(dead)
             await dead_letters.add(connection, line, letters, now)
-            await PROGRESS.advance(connection, line, [_advance(run) for run in batch.runs])
+            await PROGRESS.advance(connection, line, [advance(run) for run in batch.runs])
         self.limit.committed(dead)
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_APPLIED)
         self._count(placement, plans, letters)
 
     def _count(
-        self, placement: PlacementPlan, plans: Sequence[NotificationPlan], letters: Sequence[FrictionDeadLetter]
+        self, placement: PlacementPlan, plans: Sequence[NotificationPlan], letters: Sequence[RecordDeadLetter]
     ) -> None:
         """Count and log what was committed."""
         self.writer.count(plans)
@@ -97,43 +82,3 @@ class FrictionIntake:
         for letter in letters:
             self.metrics.intake.dead_lettered.labels(letter.code).inc()
             _log.warning("friction dead-lettered", code=letter.code, partition=letter.partition, offset=letter.offset)
-
-
-def _read_all(
-    records: Iterable[FrictionRecord], *, bury: bool
-) -> tuple[list[ReportedFriction], list[FrictionDeadLetter]]:
-    """Return the frictions in `records` in their order, and a dead letter for each record without one."""
-    frictions: list[ReportedFriction] = []
-    letters: list[FrictionDeadLetter] = []
-    for record in records:
-        try:
-            if bury:
-                raise UnreadableFrictionError("unstorable", message="PostgreSQL refuses a value in it.")
-            frictions.append(read_friction(record.value))
-        except UnreadableFrictionError as why:
-            letters.append(_letter(record, why))
-    return frictions, letters
-
-
-def _letter(record: FrictionRecord, why: UnreadableFrictionError) -> FrictionDeadLetter:
-    return FrictionDeadLetter(
-        partition=record.partition,
-        offset=record.offset,
-        code=why.code,
-        at=why.at,
-        message=why.message,
-        key=record.key,
-        value=record.value,
-        headers=[(name, base64.b64encode(value or b"").decode()) for name, value in record.headers],
-    )
-
-
-def _advance(run: Run[FrictionRecord]) -> Advance:
-    last = run.items[-1]
-    return Advance(
-        partition=run.claim.partition,
-        epoch=run.claim.epoch,
-        was=run.first,
-        next_offset=run.end,
-        last_hash=fingerprint(last),
-    )

@@ -74,7 +74,8 @@ def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool, note: s
         return ActionVerdict(outcome=ActionOutcome.MERGED)
     if superseded:
         return ActionVerdict(outcome=ActionOutcome.SUPERSEDED)
-    return _done(issue, reopen_issue(issue, now), _event(IssueEventKind.REOPENED, actor, note), now)
+    reopened = replace(reopen_issue(issue, now), kept_open_at=now)
+    return _done(issue, reopened, _event(IssueEventKind.REOPENED, actor, note), now)
 
 
 def snooze(issue: Issue, *, actor: str, now: datetime, until: datetime, note: str | None = None) -> ActionVerdict:

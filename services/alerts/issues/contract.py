@@ -1,6 +1,6 @@
-"""Converts documents of the contract: friction v1 into a reported friction, and an issue into issue v1.
+"""Converts documents of the contract: friction v1 and journey v1 into our values, and an issue into issue v1.
 
-Only this module knows both forms. A record that is no valid friction raises `UnreadableFrictionError` with a code and a
+Only this module knows both forms. A record that is neither raises `UnreadableRecordError` with a code and a
 message that quotes nothing of the record.
 """
 
@@ -9,15 +9,36 @@ from uuid import UUID
 from schemas.codec import UndecodableError
 from schemas.documents import friction as friction_v1
 from schemas.documents import issue as issue_v1
-from schemas.vocabulary import Channel, ServiceLevel, TextDocument, TimelineEntryDocument
+from schemas.documents import journey as journey_v1
+from schemas.vocabulary import (
+    Channel,
+    ClosingDocument,
+    Direction,
+    JourneyStepDocument,
+    MoneyDocument,
+    ServiceLevel,
+    TextDocument,
+    TimelineEntryDocument,
+)
 from schemas.vocabulary import Severity as WireSeverity
-from services.alerts.issues.model import AlertSeverity, Issue, LocalizedTitle, ReportedFriction, TimelineStep
+from services.alerts.issues.model import (
+    AlertSeverity,
+    ClosingStep,
+    Issue,
+    JourneyNow,
+    JourneySituation,
+    LatestStep,
+    LocalizedTitle,
+    ReportedFriction,
+    TimelineStep,
+    ValueAtStake,
+)
 
-MAX_FRICTION_BYTES = 262_144
-"""A friction has at most 50 touchpoints and 10 timeline steps; nothing near this size is a friction."""
+MAX_RECORD_BYTES = 262_144
+"""A friction has at most 50 touchpoints, a journey 20 steps; nothing near this size is one of them."""
 
 
-class UnreadableFrictionError(Exception):
+class UnreadableRecordError(Exception):
     """A record that can never be applied: a `code` for programs, and a path (`at`) and a `message` for people."""
 
     def __init__(self, code: str, *, at: str = "", message: str) -> None:
@@ -31,28 +52,74 @@ def read_friction(value: bytes | None) -> ReportedFriction:
     """Return the friction in the value of a record.
 
     Raises:
-        UnreadableFrictionError: the value is no valid friction.
+        UnreadableRecordError: the value is no valid friction.
     """
-    if value is None:
-        raise UnreadableFrictionError("no_value", message="A friction is never deleted by a tombstone; retract it.")
-    if len(value) > MAX_FRICTION_BYTES:
-        raise UnreadableFrictionError("too_large", message=f"At most {MAX_FRICTION_BYTES} bytes are read.")
-    if b"\\u0000" in value:
-        raise UnreadableFrictionError("nul_character", message="PostgreSQL keeps no U+0000; leave it out.")
+    value = _readable(value, no_value="A friction is never deleted by a tombstone; retract it.")
     try:
         wire = friction_v1.decode(value)
     except UndecodableError as error:
-        raise UnreadableFrictionError("not_a_friction", at=error.path, message=error.message) from error
+        raise UnreadableRecordError("not_a_friction", at=error.path, message=error.message) from error
     return _friction(wire, value.decode())
+
+
+def _readable(value: bytes | None, *, no_value: str) -> bytes:
+    """Return the bytes of a record that may be decoded; raise `UnreadableRecordError` otherwise."""
+    if value is None:
+        raise UnreadableRecordError("no_value", message=no_value)
+    if len(value) > MAX_RECORD_BYTES:
+        raise UnreadableRecordError("too_large", message=f"At most {MAX_RECORD_BYTES} bytes are read.")
+    if b"\\u0000" in value:
+        raise UnreadableRecordError("nul_character", message="PostgreSQL keeps no U+0000; leave it out.")
+    return value
+
+
+def read_journey(value: bytes | None) -> JourneyNow:
+    """Return the journey in the value of a record.
+
+    Raises:
+        UnreadableRecordError: the value is no valid journey.
+    """
+    value = _readable(value, no_value="A journey ends as merged or dissolved, never by a tombstone.")
+    try:
+        wire = journey_v1.decode(value)
+    except UndecodableError as error:
+        raise UnreadableRecordError("not_a_journey", at=error.path, message=error.message) from error
+    if wire.version < 1:
+        raise UnreadableRecordError("not_a_journey", at="version", message="Versions start at 1.")
+    return JourneyNow(
+        id=wire.id,
+        version=wire.version,
+        state=wire.state.value,
+        last_at=wire.last_at,
+        effort=float(wire.effort),
+        contact_count=wire.contact_count,
+        friction_count=wire.friction_count,
+        outcome=wire.outcome,
+        service_level=wire.service_level.value if wire.service_level else None,
+        value=ValueAtStake(amount=float(wire.value.amount), currency=wire.value.currency) if wire.value else None,
+        latest=tuple(_latest(step) for step in wire.latest),
+        merged_into=wire.merged_into,
+    )
+
+
+def _latest(step: JourneyStepDocument) -> LatestStep:
+    return LatestStep(
+        occurred_at=step.occurred_at,
+        channel=step.channel.value,
+        kind=step.kind,
+        direction=step.direction.value if step.direction else None,
+        outcome=step.outcome,
+        reason=step.reason,
+    )
 
 
 def _friction(wire: friction_v1.FrictionDocument, document: str) -> ReportedFriction:
     if wire.revision < 1:
-        raise UnreadableFrictionError("not_a_friction", at="revision", message="Revisions start at 1.")
+        raise UnreadableRecordError("not_a_friction", at="revision", message="Revisions start at 1.")
     try:
         UUID(wire.id)
     except ValueError as error:
-        raise UnreadableFrictionError("not_a_friction", at="id", message="The id of a friction is a UUID.") from error
+        raise UnreadableRecordError("not_a_friction", at="id", message="The id of a friction is a UUID.") from error
     return ReportedFriction(
         id=wire.id,
         revision=wire.revision,
@@ -71,6 +138,16 @@ def _friction(wire: friction_v1.FrictionDocument, document: str) -> ReportedFric
         document=document,
         refs=wire.refs,
         timeline=tuple(_step(entry) for entry in wire.timeline),
+        closes_when=tuple(_closing(one) for one in wire.closes_when),
+    )
+
+
+def _closing(one: ClosingDocument) -> ClosingStep:
+    return ClosingStep(
+        kind=one.kind,
+        direction=one.direction.value if one.direction else None,
+        outcome=one.outcome,
+        channel=tuple(channel.value for channel in one.channel),
     )
 
 
@@ -115,6 +192,29 @@ def write_issue(issue: Issue) -> issue_v1.IssueDocument:
         snoozed_until=issue.snoozed_until,
         merged_into=str(issue.merged_into) if issue.merged_into else None,
         timeline=tuple(_entry(step) for step in issue.timeline),
+        journey=_situation(issue.journey) if issue.journey else None,
+    )
+
+
+def _situation(journey: JourneySituation) -> issue_v1.JourneySituationDocument:
+    return issue_v1.JourneySituationDocument(
+        state=journey.state,
+        last_at=journey.last_at,
+        effort=journey.effort,
+        contact_count=journey.contact_count,
+        outcome=journey.outcome,
+        value=MoneyDocument(amount=journey.value.amount, currency=journey.value.currency) if journey.value else None,
+        since=tuple(
+            JourneyStepDocument(
+                occurred_at=step.occurred_at,
+                channel=Channel(step.channel),
+                kind=step.kind,
+                direction=Direction(step.direction) if step.direction else None,
+                outcome=step.outcome,
+                reason=step.reason,
+            )
+            for step in journey.since
+        ),
     )
 
 

@@ -1,14 +1,16 @@
 """Issues as the database keeps them: reads under lock what a decision needs, and writes what was decided.
 
-Locks are taken in the order frictions (by id), fingerprints (sorted), issues (by id). Whoever decides about the issues
+Locks are taken in the order journeys, frictions, fingerprints, issues, each sorted. Whoever decides about the issues
 of a fingerprint locks its row, so two processes can never both find no issue and both open one. The decisions are left
 to `placement` and `inbox`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.alerts.issues import journey_store
 from services.alerts.issues.contract import read_friction
 from services.alerts.issues.json_columns import decode_issue, encode_issue, encode_json
 from services.alerts.issues.model import Issue, IssueChange, PlacedFriction, ReportedFriction
@@ -24,6 +26,7 @@ async def load_context(
     Raises:
         ConcurrentChangeError: an issue moved meanwhile; roll back and call again.
     """
+    await journey_store.await_journeys(connection, [f.journey_id for f in arriving if f.journey_id], now)
     frictions = await _lock_frictions(connection, sorted({friction.id for friction in arriving}), now)
     homes = {placed.issue_id for placed in frictions.values() if placed.issue_id is not None}
     fingerprints = {friction.fingerprint for friction in arriving} | await _fingerprints_of(connection, homes)
@@ -32,7 +35,8 @@ async def load_context(
     if any(issue.fingerprint not in occurrences for issue in issues.values()):
         raise ConcurrentChangeError
     frictions |= await _frictions_on(connection, issues)
-    return PlacementContext(frictions=frictions, issues=issues, occurrences=occurrences)
+    journeys = await journey_store.find(connection, [f.journey_id for f in arriving if f.journey_id])
+    return PlacementContext(frictions=frictions, issues=issues, occurrences=occurrences, journeys=journeys)
 
 
 async def _lock_frictions(connection: Connection, ids: Sequence[str], now: datetime) -> dict[str, PlacedFriction]:
@@ -113,6 +117,42 @@ async def _frictions_on(connection: Connection, issue_ids: Iterable[UUID]) -> di
         wanted,
     )
     return {row["friction_id"]: _placed(row) for row in rows}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIssue:
+    """An unresolved issue under lock, with the frictions on it that stand."""
+
+    issue: Issue
+    standing: tuple[ReportedFriction, ...]
+
+
+async def load_open_on_journeys(connection: Connection, journey_ids: Sequence[str]) -> list[OpenIssue]:
+    """Lock and return the unresolved issues on these journeys, in the order of their ids.
+
+    Raises:
+        ConcurrentChangeError: an issue moved meanwhile; roll back and call again.
+    """
+    query = "SELECT issue_id, fingerprint FROM alerts.issues WHERE journey_id = ANY($1) AND state <> 'resolved'"
+    rows = await connection.fetch(query, list(journey_ids))
+    if not rows:
+        return []
+    occurrences = await lock_fingerprints(connection, {row["fingerprint"] for row in rows})
+    locked = await connection.fetch(
+        """
+        SELECT document FROM alerts.issues WHERE issue_id = ANY($1) AND state <> 'resolved'
+         ORDER BY issue_id FOR UPDATE
+        """,
+        [row["issue_id"] for row in rows],
+    )
+    issues = [decode_issue(row["document"]) for row in locked]
+    if any(issue.fingerprint not in occurrences for issue in issues):
+        raise ConcurrentChangeError
+    standing: dict[UUID | None, list[ReportedFriction]] = {}
+    for placed in (await _frictions_on(connection, [issue.id for issue in issues])).values():
+        if placed.friction.stands:
+            standing.setdefault(placed.issue_id, []).append(placed.friction)
+    return [OpenIssue(issue=issue, standing=tuple(standing.get(issue.id, ()))) for issue in issues]
 
 
 async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, bool] | None:

@@ -79,4 +79,5 @@ def reopen_issue(issue: Issue, now: datetime) -> Issue:
         resolution=None,
         merged_into=None,
         snoozed_until=None,
+        kept_open_at=None,
     )

@@ -73,6 +73,72 @@ class TimelineStep:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatestStep:
+    """What is known of one of the latest touchpoints of a journey."""
+
+    occurred_at: datetime
+    channel: str
+    kind: str
+    direction: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueAtStake:
+    """An amount in units of an ISO 4217 currency; negative when the customer gets it."""
+
+    amount: float
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyNow:
+    """A journey as it was published last; `latest` has one step of each kind, direction and outcome, oldest first."""
+
+    id: str
+    version: int
+    state: str
+    last_at: datetime
+    effort: float
+    contact_count: int
+    friction_count: int
+    outcome: str | None = None
+    service_level: str | None = None
+    value: ValueAtStake | None = None
+    latest: tuple[LatestStep, ...] = ()
+    merged_into: str | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was dissolved, or merged into one that nothing is known of."""
+        return self.state not in {"open", "closed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneySituation:
+    """What an issue says of its journey; `since` are the steps after its last friction, oldest first."""
+
+    state: str
+    last_at: datetime
+    effort: float
+    contact_count: int
+    outcome: str | None = None
+    value: ValueAtStake | None = None
+    since: tuple[LatestStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosingStep:
+    """A later touchpoint that settles a friction: one of these kinds; an empty member fits everything."""
+
+    kind: tuple[str, ...]
+    direction: str | None = None
+    outcome: tuple[str, ...] = ()
+    channel: tuple[str, ...] = ()
+
+
 def fingerprint(customer_id: str, journey_id: str | None, reason: str | None) -> str:
     """Return the fingerprint that groups frictions into one issue; the package's docstring gives the exact rule."""
     group = ("journey", journey_id) if journey_id else ("reason", reason or "")
@@ -104,6 +170,8 @@ class ReportedFriction:
     document: str = field(repr=False)
     refs: Mapping[str, str] = field(default_factory=dict)
     timeline: tuple[TimelineStep, ...] = ()
+    closes_when: tuple[ClosingStep, ...] = ()
+    """What settles it when it comes after its anchor; if empty, only people settle it."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -171,6 +239,10 @@ class Issue:
     told: NotificationRecord = field(default_factory=NotificationRecord)
     unheard_since: datetime | None = None
     """Since when it waits for an endpoint to notify; None if it does not wait."""
+    journey: JourneySituation | None = None
+    """Its journey as it is now, as far as is known."""
+    kept_open_at: datetime | None = None
+    """When a person opened it again; what happened before does not close it."""
 
     @property
     def unresolved(self) -> bool:

@@ -21,9 +21,11 @@ from services.alerts.issues.model import (
     IssueEvent,
     IssueEventKind,
     IssueResolution,
+    JourneyNow,
     PlacedFriction,
     ReportedFriction,
 )
+from services.alerts.issues.situation import follow
 
 REOPEN_WINDOW = timedelta(days=7)
 
@@ -54,6 +56,8 @@ class PlacementContext:
     frictions: Mapping[str, PlacedFriction]
     issues: Mapping[UUID, Issue]
     occurrences: Mapping[str, int]
+    journeys: Mapping[str, JourneyNow | None] = field(default_factory=dict)
+    """What is known of the journeys of the arrivals; None for one that is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +157,7 @@ class _Workspace:
         self.touched: dict[UUID, None] = {}
         self.occurrences: dict[str, int] = dict(context.occurrences)
         self.outcomes: dict[str, PlacementOutcome] = {}
+        self.journeys = context.journeys
 
     def move_whole(self, held: Iterable[UUID], fresh: Mapping[str, ReportedFriction]) -> None:
         """Move whole issues whose frictions all go to one new fingerprint without an unresolved issue.
@@ -181,6 +186,7 @@ class _Workspace:
             customer_id=target.customer_id,
             journey_id=target.journey_id,
             reason=target.reason,
+            journey=None,
         )
         self._index(draft.issue)
         self._touch(draft.issue.id)
@@ -366,6 +372,9 @@ class _Workspace:
                 resolution=issue.resolution,
                 merged_into=str(issue.merged_into) if issue.merged_into else None,
             )
+        elif issue.unresolved and issue.journey_id is not None:
+            issue, closed = follow(issue, self.journeys.get(issue.journey_id), standing, now=self.now)
+            draft.events += [closed] if closed else []
         version = was.version if was else 0
         return IssueChange(
             before=was,

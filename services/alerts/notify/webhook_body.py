@@ -37,12 +37,21 @@ def _shorter(notification: Notification, public_url: str) -> bytes:
             timeline=issue.timeline[-lines:] if lines else (),
             refs=dict(list(issue.refs.items())[:refs]),
             rules=issue.rules[:10],
+            journey=_shorter_journey(issue.journey, lines),
             title=TextDocument(en=issue.title.en[:_TITLE], ko=issue.title.ko[:_TITLE]),
         )
         body = _body(notification, issue_v1.encode(issue), public_url)
         if len(body) <= MAX_BYTES:
             break
     return body
+
+
+def _shorter_journey(
+    journey: issue_v1.JourneySituationDocument | None, steps: int
+) -> issue_v1.JourneySituationDocument | None:
+    if journey is None:
+        return None
+    return msgspec.structs.replace(journey, since=journey.since[-steps:] if steps else ())
 
 
 def _body(notification: Notification, document: bytes, public_url: str) -> bytes:

@@ -134,7 +134,7 @@ class UpkeepLoop:
         """Delete rows that are no longer needed, a bounded number at a time."""
         now = self.clock.now()
         await self._prune(store.OUTBOX, now - OUTBOX_KEPT)
-        for statement in (store.ATTEMPTS, store.DELIVERIES, store.NOTIFICATIONS):
+        for statement in (store.ATTEMPTS, store.DELIVERIES, store.NOTIFICATIONS, store.JOURNEYS):
             await self._prune(statement, now - self.history_kept)
         async with transaction(self.pool) as connection:
             await feed_store.prune(connection, now - self.feed_kept, AT_ONCE * 10)

@@ -31,6 +31,14 @@ DELETE FROM alerts.issue_outbox WHERE id IN (
      WHERE o.published_at < $1
        AND EXISTS (SELECT FROM alerts.issue_outbox n WHERE n.issue_id = o.issue_id AND n.version > o.version) LIMIT $2)
 """
+JOURNEYS = """
+DELETE FROM alerts.journeys WHERE journey_id IN (
+    SELECT j.journey_id FROM alerts.journeys j
+     WHERE j.updated_at < $1
+       AND NOT EXISTS (SELECT FROM alerts.issues i WHERE i.journey_id = j.journey_id AND i.state <> 'resolved')
+       AND NOT EXISTS (SELECT FROM alerts.journeys m WHERE m.merged_into = j.journey_id) LIMIT $2)
+"""
+"""Journeys that no open issue is on. A later friction finds its journey again: both are published together."""
 
 
 _DELIVERIES_NOT_DONE = f"""

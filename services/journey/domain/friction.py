@@ -71,6 +71,23 @@ class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     reason: str | None = None
 
 
+class FrictionClosing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A later touchpoint that settles a friction: one of these kinds; an empty member fits everything."""
+
+    kind: tuple[str, ...]
+    direction: str | None = None
+    outcome: tuple[str, ...] = ()
+    channel: tuple[str, ...] = ()
+
+
+class FrictionAdvice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a rule says about its frictions beside their texts: what to do, what settles them, what they imply."""
+
+    playbook: BilingualText | None = None
+    implies: tuple[str, ...] = ()
+    closes_when: tuple[FrictionClosing, ...] = ()
+
+
 class RuleFinding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a rule found in the touchpoints alone. It has no revision, no clock and no customer.
 
@@ -126,6 +143,11 @@ class Friction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc
     evidence: dict[str, Number] = {}
     timeline: tuple[TimelineEntry, ...] = ()
     quiet: bool = False
+    queue: str | None = None
+    product: str | None = None
+    playbook: BilingualText | None = None
+    implies: tuple[str, ...] = ()
+    closes_when: tuple[FrictionClosing, ...] = ()
 
 
 class StoredFriction(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -4,7 +4,7 @@
 any order of arrival. Which stored id a segment keeps is left to `services.journey.domain.comparison.journey_ids`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
@@ -14,7 +14,10 @@ import msgspec
 from services.journey.domain.effort import Effort, measure
 from services.journey.domain.history import Contact, CountedUnit, CustomerHistory
 from services.journey.domain.names import CustomerId, JourneyId
-from services.journey.domain.touchpoint import Touchpoint
+from services.journey.domain.touchpoint import MonetaryValue, Touchpoint
+
+MOST_LATEST = 20
+"""How many of its latest touchpoints a journey names: one of each kind, direction and outcome."""
 
 
 class JourneyPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +44,17 @@ class JourneyState(StrEnum):
     CLOSED = "closed"
 
 
+class JourneyStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What readers of the topic may know of one touchpoint of a journey; nothing in it points to a person."""
+
+    occurred_at: datetime
+    channel: str
+    kind: str
+    direction: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+
+
 class JourneySegment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One journey as the touchpoints show it; `members` are positions in the ordered history of the projection.
 
@@ -60,6 +74,8 @@ class JourneySegment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     refs: dict[str, str]
     service_level: str | None
     outcome: str | None
+    value: MonetaryValue | None
+    latest: tuple[JourneyStep, ...]
 
 
 class Journey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -82,14 +98,21 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     service_level: str | None = None
     outcome: str | None = None
     closed_at: datetime | None = None
+    value: MonetaryValue | None = None
+    latest: tuple[JourneyStep, ...] = ()
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
 def digest(journey: Journey) -> bytes:
-    """Return 16 bytes that change exactly when the content of the journey changes; `journey` has no version yet."""
-    return blake2b(_ENCODER.encode(journey), digest_size=16).digest()
+    """Return 16 bytes that change exactly when the content of the journey changes; `journey` has no version yet.
+
+    `value` and `latest` do not count: they change only with the touchpoints, whose number and times do, and journeys
+    that earlier releases stored have none.
+    """
+    said = msgspec.structs.replace(journey, value=None, latest=())
+    return blake2b(_ENCODER.encode(said), digest_size=16).digest()
 
 
 class StoredJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -223,15 +246,19 @@ def _described(
 ) -> JourneySegment:
     """Return the journey that these ordered touchpoints describe."""
     reason = service_level = outcome = None
+    value: MonetaryValue | None = None
     refs: dict[str, str] = {}
+    last_of: dict[tuple[str, str | None, str | None], Touchpoint] = {}
     for one in touchpoints:
         if reason is None:
             reason = one.reason
         service_level = one.service_level or service_level
         outcome = one.outcome or outcome
-        for type_, value in one.refs.items():
+        value = one.value or value
+        last_of[one.kind, one.direction, one.outcome] = one
+        for type_, named in one.refs.items():
             if type_ not in policy.ignored_refs:
-                refs.setdefault(type_, value)
+                refs.setdefault(type_, named)
     last_at = touchpoints[-1].occurred_at
     return JourneySegment(
         members=tuple(members),
@@ -246,6 +273,24 @@ def _described(
         refs=refs,
         service_level=service_level,
         outcome=outcome,
+        value=value,
+        latest=_latest(last_of.values()),
+    )
+
+
+def _latest(touchpoints: Iterable[Touchpoint]) -> tuple[JourneyStep, ...]:
+    """Return the latest of `touchpoints` as steps, oldest first."""
+    ordered = sorted(touchpoints, key=lambda one: one.order)[-MOST_LATEST:]
+    return tuple(
+        JourneyStep(
+            occurred_at=one.occurred_at,
+            channel=one.channel,
+            kind=one.kind,
+            direction=one.direction,
+            outcome=one.outcome,
+            reason=one.reason,
+        )
+        for one in ordered
     )
 
 

@@ -43,7 +43,7 @@ def journey(said: Journey, now: datetime, trace: str | None) -> OutgoingRecord:
     members.pop("idle_at")
     members["effort"] = said.effort.score
     members["updated_at"] = now
-    return _journey(said.customer_id, msgspec.convert(members, journey_v1.JourneyDocument), trace)
+    return _journey(said.customer_id, msgspec.convert(members, journey_v1.JourneyDocument, from_attributes=True), trace)
 
 
 def gone_journey(last: str, gone: RetiredJourney, now: datetime, trace: str | None) -> OutgoingRecord:

@@ -20,6 +20,7 @@ from msgspec import inspect
 from schemas import data_files, validation
 from schemas.strict_yaml.yaml_text import UnreadableTextError, YamlText
 from services.journey.domain.rules.book import Rulebook, RuleRefusedError
+from services.journey.domain.rules.rule_checks import implication_problems
 from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.settings import WorkerSettings
 from services.runtime.settings import SettingsError
@@ -74,7 +75,7 @@ def read(text: str, *, name: str) -> Rulebook:
         raise RulesRefusedError(name, ["there is nothing in it: give rules, or extend the shipped ones"])
     rules, problems = _resolved(document)
     shaped, more = _compiled(rules)
-    problems += more
+    problems += more + implication_problems(shaped)
     if problems or written.doubled:
         told = [written.located(_standing(document, problem), problem) for problem in problems]
         raise RulesRefusedError(name, [*written.doubled, *told])

@@ -185,7 +185,8 @@ def _progress(database: str) -> list[tuple[object, ...]]:
     with psycopg.connect(database) as connection:
         return connection.execute(
             "SELECT 'journey', line, partition, next_offset, last_hash FROM journey.progress"
-            " UNION ALL SELECT 'alerts', line, partition, next_offset, last_hash FROM alerts.progress ORDER BY 1, 3"
+            " UNION ALL SELECT 'alerts', line, partition, next_offset, last_hash FROM alerts.progress"
+            "  WHERE topic = 'frictions' ORDER BY 1, 3"
         ).fetchall()
 
 

@@ -12,6 +12,7 @@ from services.alerts.issues.model import (
     Issue,
     IssueChange,
     IssueState,
+    JourneyNow,
     LocalizedTitle,
     PlacedFriction,
     ReportedFriction,
@@ -78,12 +79,15 @@ class World:
     frictions: dict[str, PlacedFriction] = field(default_factory=dict)
     issues: dict[UUID, Issue] = field(default_factory=dict)
     occurrences: dict[str, int] = field(default_factory=dict)
+    journeys: dict[str, JourneyNow | None] = field(default_factory=dict)
     now: datetime = NOW
     _numbers: count = field(default_factory=lambda: count(1))  # type: ignore[type-arg]  # generic in the stub only
 
     def take(self, *arrivals: ReportedFriction) -> PlacementPlan:
         """Apply frictions together."""
-        board = PlacementContext(frictions=self.frictions, issues=self.issues, occurrences=self.occurrences)
+        board = PlacementContext(
+            frictions=self.frictions, issues=self.issues, occurrences=self.occurrences, journeys=self.journeys
+        )
         placement = place(board, arrivals, now=self.now, new_id=self._new_id)
         for placed in placement.frictions:
             self.frictions[placed.friction.id] = placed

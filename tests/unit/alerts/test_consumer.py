@@ -7,10 +7,10 @@ from typing import Any, cast
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from services.alerts.consume.consumer import ConsumerSettings, FrictionConsumer
-from services.alerts.consume.intake import FrictionIntake, FrictionRecord
+from services.alerts.consume.consumer import ConsumerSettings, RecordIntake, TopicConsumer
 from services.alerts.consume.log_health import STALLED_AFTER_S
-from services.alerts.metrics import IntakeMetrics
+from services.alerts.consume.records import ConsumedRecord
+from services.alerts.metrics import FollowingMetrics
 from services.runtime.addresses.brokers import Brokers
 from services.runtime.log.batch import Batch
 from services.runtime.log.claims import Claim, ExaminedClaim
@@ -62,25 +62,23 @@ class FakeKafka:
 class WaitingIntake:
     """Notes what the gauge says while it has a batch in its hands."""
 
-    metrics: IntakeMetrics
+    metrics: FollowingMetrics
     lags: list[float] = field(default_factory=list)
 
-    async def apply(self, _line: TopicLine, _batch: Batch[FrictionRecord], *, bury: bool) -> None:
+    async def apply(self, _line: TopicLine, _batch: Batch[ConsumedRecord], *, bury: bool) -> None:
         assert not bury
         self.lags.append(self.metrics.lag._value.get())
 
 
-async def a_consumer(clock: SteppingClock) -> tuple[FrictionConsumer, WaitingIntake, FakeKafka]:
-    metrics = IntakeMetrics.register(CollectorRegistry())
+async def a_consumer(clock: SteppingClock) -> tuple[TopicConsumer, WaitingIntake, FakeKafka]:
+    metrics = FollowingMetrics.register(CollectorRegistry(), "waymark_alerts", "frictions")
     intake = WaitingIntake(metrics)
-    consumer = FrictionConsumer(
-        SETTINGS, cast(FrictionIntake, intake), pool=cast(Any, None), clock=clock, metrics=metrics
-    )
+    consumer = TopicConsumer(SETTINGS, cast(RecordIntake, intake), pool=cast(Any, None), clock=clock, metrics=metrics)
     await consumer.on_partitions_assigned([TP])
     return consumer, intake, FakeKafka()
 
 
-def begin(consumer: FrictionConsumer, kafka: FakeKafka) -> None:
+def begin(consumer: TopicConsumer, kafka: FakeKafka) -> None:
     claim = Claim(partition=0, epoch=1, applied=0, cursor=0)
     position = Position(partition=0, next_offset=0, last_hash=None, log_start=0, log_end=7)
     consumer._begin(cast(Any, kafka), ExaminedClaim(claim=claim, position=position, verdict=LogVerdict.SAME))

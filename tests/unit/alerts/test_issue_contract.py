@@ -11,8 +11,8 @@ import pytest
 
 from schemas.documents import issue as issue_v1
 from services.alerts.issues.contract import (
-    MAX_FRICTION_BYTES,
-    UnreadableFrictionError,
+    MAX_RECORD_BYTES,
+    UnreadableRecordError,
     read_friction,
     write_issue,
 )
@@ -51,7 +51,7 @@ def test_a_friction_of_an_earlier_release_was_revised_when_it_was_detected() -> 
     ("value", "code", "at"),
     [
         pytest.param(lambda: None, "no_value", "", id="a tombstone"),
-        pytest.param(lambda: b" " * (MAX_FRICTION_BYTES + 1), "too_large", "", id="too large"),
+        pytest.param(lambda: b" " * (MAX_RECORD_BYTES + 1), "too_large", "", id="too large"),
         pytest.param(lambda: example(rule="a\u0000b"), "nul_character", "", id="a character that no column keeps"),
         pytest.param(lambda: b"nonsense", "not_a_friction", "", id="no JSON"),
         pytest.param(lambda: example(revision=0), "not_a_friction", "revision", id="a revision before the first"),
@@ -62,7 +62,7 @@ def test_a_friction_of_an_earlier_release_was_revised_when_it_was_detected() -> 
 def test_what_is_no_friction_is_refused_with_a_code_and_a_place(
     value: Callable[[], bytes | None], code: str, at: str
 ) -> None:
-    with pytest.raises(UnreadableFrictionError) as raised:
+    with pytest.raises(UnreadableRecordError) as raised:
         read_friction(value())
 
     assert (raised.value.code, raised.value.at) == (code, at)
@@ -70,7 +70,7 @@ def test_what_is_no_friction_is_refused_with_a_code_and_a_place(
 
 
 def test_a_refusal_quotes_nothing_of_the_record() -> None:
-    with pytest.raises(UnreadableFrictionError) as raised:
+    with pytest.raises(UnreadableRecordError) as raised:
         read_friction(example(severity="010-1234-5678"))
 
     assert "1234" not in raised.value.message

@@ -6,13 +6,12 @@ import pytest
 
 from schemas.documents.touchpoint import (
     IdentifierValue,
-    MoneyDocument,
     PostedTouchpoint,
     ScoreDocument,
     TouchpointDocument,
 )
 from schemas.identifiers.spelling import DropReason
-from schemas.vocabulary import Channel, TimeQuality
+from schemas.vocabulary import Channel, MoneyDocument, TimeQuality
 from services.ingest.reasons import TouchpointRejection
 from services.ingest.results.item_result import DroppedIdentifier, ItemResult, reject
 from services.ingest.sources.source import Source, SourceScope

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from schemas.documents.touchpoint import MoneyDocument, PostedTouchpoint, ScoreDocument
+from schemas.documents.touchpoint import PostedTouchpoint, ScoreDocument
+from schemas.vocabulary import MoneyDocument
 from services.ingest.forms.mapping.faults import MappingRuleError
 
 REQUIRED: Final = frozenset({"id", "occurred_at", "channel", "kind", "customer"})

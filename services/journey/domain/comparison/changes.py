@@ -177,6 +177,8 @@ def _named(segment: JourneySegment, journey_id: JourneyId, friction_count: int, 
         service_level=segment.service_level,
         outcome=segment.outcome,
         closed_at=closed_at,
+        value=segment.value,
+        latest=segment.latest,
     )
 
 

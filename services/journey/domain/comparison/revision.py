@@ -25,6 +25,9 @@ from services.journey.domain.rules.book import Rulebook
 STALE_AFTER = timedelta(hours=24)
 """A friction is quiet if it is found longer than this after it could first be known."""
 
+MOST_OF_A_LABEL = 128
+"""How many characters a label of the contract has at most."""
+
 
 class FrictionEvent(StrEnum):
     """Why a friction is published."""
@@ -110,6 +113,7 @@ class _Revising:
 
     def _friction(self, finding: RuleFinding, journeys: tuple[JourneyId, ...], kept: StoredFriction | None) -> Friction:
         title, explanation = self._rulebook.texts(finding)
+        advice = self._rulebook.advice(finding.rule)
         return Friction(
             id=finding.id,
             rule=finding.rule,
@@ -135,6 +139,11 @@ class _Revising:
             quiet=self._is_quiet(finding) if kept is None else kept.quiet,
             title=title,
             explanation=explanation,
+            queue=finding.at.queue,
+            product=_product(finding),
+            playbook=advice.playbook,
+            implies=advice.implies,
+            closes_when=advice.closes_when,
         )
 
     def _again(self, kept: StoredFriction, event: FrictionEvent) -> FrictionChange:
@@ -166,3 +175,12 @@ class _Revising:
         if any((one.source, one.id) not in self._looked_at for one in said.touchpoints):
             return True
         return bool(said.timeline) and said.timeline[0].occurred_at < self._history[0].touchpoint.occurred_at
+
+
+def _product(finding: RuleFinding) -> str | None:
+    """Return what the anchor is about: its attribute `product`, else its reference `product_id`; None if unclear."""
+    attribute = finding.at.attributes.get("product")
+    named = attribute if isinstance(attribute, str) else finding.at.refs.get("product_id")
+    if not named or not named.isprintable() or named.startswith("sealed:"):
+        return None
+    return named[:MOST_OF_A_LABEL]

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.journey.domain.friction import BilingualText, RuleFinding
+from services.journey.domain.friction import BilingualText, FrictionAdvice, RuleFinding
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import FrictionId, timer_id
 from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
 from services.journey.domain.rules.findings import apply_cooldown_and_cap, build_finding
 from services.journey.domain.rules.matching import InvalidRuleError, mentions_field
-from services.journey.domain.rules.rule import RuleFailure
+from services.journey.domain.rules.rule import RuleFailure, advice_of
 from services.journey.domain.rules.rule_checks import check_shared
 from services.journey.domain.rules.rule_texts import RuleTexts
 from services.journey.domain.rules.shapes.registry import AnyRule
@@ -40,6 +40,7 @@ class Rulebook:
         """Prepare `rules`, disabled ones too; raise `RuleRefusedError` for one that cannot be used."""
         self.rules = tuple(rules)
         self._texts: dict[str, RuleTexts] = {}
+        self._advice: dict[str, FrictionAdvice] = {}
         self._evaluators: list[tuple[AnyRule, RuleEvaluator]] = []
         for rule in self.rules:
             if rule.id in self._texts:
@@ -48,6 +49,7 @@ class Rulebook:
                 check_shared(rule)
                 rule.check()
                 self._texts[rule.id] = RuleTexts(rule)
+                self._advice[rule.id] = advice_of(rule)
                 evaluator = rule.evaluator()
             except InvalidRuleError as error:
                 raise RuleRefusedError(rule.id, str(error)) from error
@@ -75,6 +77,10 @@ class Rulebook:
         """Return the title and the explanation of `found`."""
         texts = self._texts[found.rule]
         return texts.title(found), texts.explanation(found)
+
+    def advice(self, rule: str) -> FrictionAdvice:
+        """Return what the rule of this id says about its frictions beside their texts."""
+        return self._advice[rule]
 
     @staticmethod
     def _settle(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from services.journey.domain.friction import BilingualText, FrictionSeverity
+from services.journey.domain.friction import BilingualText, FrictionAdvice, FrictionClosing, FrictionSeverity
 
 Scalar = str | int | float | bool
 
@@ -55,11 +55,21 @@ class FrictionCap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     within: timedelta
 
 
+class ClosingCondition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A later touchpoint of the journey that settles a friction: its kind, and what else is given must fit too."""
+
+    kind: str | tuple[str, ...]
+    direction: str | None = None
+    outcome: str | tuple[str, ...] = ()
+    channel: str | tuple[str, ...] = ()
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="shape"):
     """One reason to call something friction: the members that all shapes share.
 
     Raise `version` when you change the meaning. For `cooldown` after a friction of the rule, the customer gets no other
-    one. `severity_by_service_level` overrides `severity`.
+    one. `severity_by_service_level` overrides `severity`. What `closes_when` names settles a friction when it comes
+    after the anchor. Rules that it `implies` have nothing to add on an issue where it has found something.
     """
 
     id: str
@@ -71,6 +81,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     severity_by_service_level: dict[str, FrictionSeverity] = {}
     cooldown: timedelta | None = None
     cap: FrictionCap | None = None
+    closes_when: tuple[ClosingCondition, ...] = ()
+    implies: tuple[str, ...] = ()
+    playbook: BilingualText | None = None
 
 
 class RuleFailure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -79,3 +92,21 @@ class RuleFailure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rule: str
     rule_version: int
     error: str
+
+
+def advice_of(rule: Rule) -> FrictionAdvice:
+    """Return what a rule says about its frictions beside their texts, in the form in which they carry it."""
+    return FrictionAdvice(
+        playbook=rule.playbook,
+        implies=rule.implies,
+        closes_when=tuple(
+            FrictionClosing(
+                kind=_words(one.kind), direction=one.direction, outcome=_words(one.outcome), channel=_words(one.channel)
+            )
+            for one in rule.closes_when
+        ),
+    )
+
+
+def _words(said: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else said

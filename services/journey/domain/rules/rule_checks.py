@@ -3,6 +3,7 @@
 What only one shape has is left to that shape, in its own words of `demand` and `positive`.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from services.journey.domain.rules.matching import InvalidRuleError
@@ -13,12 +14,22 @@ LONGEST = timedelta(days=3653)
 """Ten years. Nobody needs more, and adding centuries to a touchpoint's time would overflow."""
 
 
+CHANNELS = frozenset(
+    {"web", "app", "phone", "ivr", "chat", "email", "sms", "social", "messenger", "store", "kiosk", "field", "device"}
+    | {"mail", "api"}
+)
+
+
 def check_shared(rule: Rule) -> None:
     """Raise `InvalidRuleError` if the members that all shapes share do not fit together."""
     positive("cooldown", rule.cooldown)
     if rule.cap is not None:
         positive("cap.within", rule.cap.within)
         demand(rule.cap.max >= 1, "cap.max is at least 1")
+    for closing in rule.closes_when:
+        channels = (closing.channel,) if isinstance(closing.channel, str) else closing.channel
+        unknown = sorted(set(channels) - CHANNELS)
+        demand(not unknown, f"closes_when: {', '.join(unknown)} is no channel; there are {', '.join(sorted(CHANNELS))}")
 
 
 def positive(name: str, value: timedelta | None) -> None:
@@ -31,3 +42,27 @@ def demand(holds: bool, otherwise: str) -> None:
     """Raise `InvalidRuleError` with the message `otherwise` unless it holds."""
     if not holds:
         raise InvalidRuleError(otherwise)
+
+
+def implication_problems(rules: Sequence[Rule]) -> list[str]:
+    """Return what is wrong with `implies` in a whole rulebook: rules that do not exist, and circles."""
+    implied = {rule.id: rule.implies for rule in rules}
+    problems = [
+        f"{rule}: implies: there is no rule {name}"
+        for rule, names in implied.items()
+        for name in names
+        if name not in implied
+    ]
+    return problems + [
+        f"{rule}: implies: it implies itself, in the end" for rule in implied if rule in _reached(rule, implied)
+    ]
+
+
+def _reached(rule: str, implied: Mapping[str, Sequence[str]]) -> set[str]:
+    reached: set[str] = set()
+    left = list(implied[rule])
+    while left:
+        if (name := left.pop()) not in reached:
+            reached.add(name)
+            left += implied.get(name, ())
+    return reached

@@ -11,12 +11,13 @@ from services.journey.domain.comparison.changes import diff
 from services.journey.domain.comparison.revision import FrictionEvent
 from services.journey.domain.effort import Effort, EffortPart
 from services.journey.domain.friction import FrictionState
-from services.journey.domain.journey import Journey, JourneyState
+from services.journey.domain.journey import Journey, JourneyState, JourneyStep
 from services.journey.domain.names import JourneyId
 from services.journey.domain.projection import project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.rule import RuleFailure
 from services.journey.domain.timer import TimerState
+from services.journey.domain.touchpoint import MonetaryValue
 from tests.unit.journey.domain.making import (
     ABSENT,
     DAYS,
@@ -193,7 +194,7 @@ def test_a_journey_tells_everything_that_is_known_of_it() -> None:
     shelf = Shelf()
     history = (
         call("x", -DAYS / 2, refs={"case_id": "T-0"}),
-        call("a", 0, **known),
+        call("a", 0, **known, value=MonetaryValue(amount=129_000, currency="KRW")),
         call("b", 10, **known, channel="chat", kind="chat_ended", outcome="resolved"),
     )
     (_, told) = step(shelf, *history, minutes=HOURS).journeys
@@ -214,6 +215,18 @@ def test_a_journey_tells_everything_that_is_known_of_it() -> None:
         channels=("phone", "chat"),
         service_level="premium",
         outcome="resolved",
+        value=MonetaryValue(amount=129_000, currency="KRW"),
+        latest=(
+            JourneyStep(occurred_at=at(0), channel="phone", kind="call_ended", direction="inbound", reason="billing"),
+            JourneyStep(
+                occurred_at=at(10),
+                channel="chat",
+                kind="chat_ended",
+                direction="inbound",
+                outcome="resolved",
+                reason="billing",
+            ),
+        ),
     )
 
 

@@ -187,3 +187,15 @@ def test_when_a_journey_is_closed(kinds: list[str], closed_at: object) -> None:
 def test_silence_closes_a_journey_after_thirty_days() -> None:
     journey = only(seen("a"), seen("b", 9))
     assert journey.idle_at == at(9) + timedelta(days=30)
+
+
+def test_a_journey_names_the_latest_touchpoint_of_each_kind_however_many_pages_follow() -> None:
+    order = seen("o", 1, "order_placed", reason="x")
+    pages = [seen(f"p{number}", 2 + number, reason="x") for number in range(300)]
+    latest = [(one.kind, one.occurred_at) for one in only(order, *pages).latest]
+    assert latest == [("order_placed", at(1)), ("page_viewed", at(301))]
+
+
+def test_a_journey_names_the_twenty_latest_of_its_many_kinds() -> None:
+    history = [seen(f"t{number}", number, f"acme.k{number}", reason="x") for number in range(30)]
+    assert [one.kind for one in only(*history).latest] == [f"acme.k{number}" for number in range(10, 30)]

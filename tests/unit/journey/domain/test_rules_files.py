@@ -86,3 +86,16 @@ def test_every_example_for_analysts_works(text: str) -> None:
 def test_the_document_for_analysts_lists_every_shipped_rule() -> None:
     for rule in rules_file.load().rules:
         assert f"| `{rule.id}` |" in DOCUMENT
+
+
+def test_rules_that_imply_what_does_not_exist_or_themselves_are_refused() -> None:
+    words = "title: {en: a, ko: b}, explanation: {en: a, ko: b}"
+    rules = [
+        f"{{id: {name}, shape: count, severity: low, at_least: 2, implies: [{implied}], {words}}}"
+        for name, implied in (("one", "two"), ("two", "one"), ("three", "four"))
+    ]
+    with pytest.raises(RulesRefusedError) as refused:
+        rules_file.read(f"rules: [{', '.join(rules)}]", name="mine.yaml")
+    assert len(refused.value.problems) == 3
+    assert "three: implies: there is no rule four" in str(refused.value)
+    assert "two: implies: it implies itself, in the end" in str(refused.value)
