@@ -26,6 +26,10 @@ _MARKS = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 Ref = tuple[str, str]
 
 
+MOST_EARLIER = 5
+"""Frictions that are told although their touchpoints are left out: the latest; the others are counted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryMoment:
     """One touchpoint of the story. `pins` tell the frictions that it completes, `quote` is what was said."""
@@ -113,7 +117,9 @@ class StoryTeller:
         )
 
     def _left_out(self, answers: CustomerAnswers, unpinned: Sequence[AnswerFriction]) -> Iterator[str]:
-        for one in unpinned:
+        if (before := len(unpinned) - MOST_EARLIER) > 0:
+            yield self.words.more_earlier.format(frictions=self._counted("frictions", before))
+        for one in unpinned[-MOST_EARLIER:]:
             yield self.words.pinned_earlier.format(when=self._day(one.occurred_at), **self._said(one))
         if answers.earlier:
             yield self.words.earlier

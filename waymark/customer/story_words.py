@@ -23,6 +23,7 @@ class StoryWords:
     journey: str
     journey_about: str
     earlier: str
+    more_earlier: str
     nothing: str
     later: Mapping[str, tuple[str, str]]
     pinned: str
@@ -57,6 +58,7 @@ ENGLISH = StoryWords(
     retracted="{frictions} taken back when later data came.",
     journey="{state} journey{about}: {contacts} in {touchpoints} since {since}{outcome}, effort {effort:g}.",
     journey_about=" about {what}",
+    more_earlier="… {frictions} earlier still; --timeline shows all",
     earlier="… earlier touchpoints are left out; --timeline shows all",
     nothing="No touchpoint is kept.",
     later={"day": ("{n} day later", "{n} days later"), "hour": ("{n} hour later", "{n} hours later")},
@@ -102,6 +104,7 @@ KOREAN = StoryWords(
     retracted="나중에 온 데이터로 취소된 불편: {frictions}",
     journey="{state} 여정{about}: {since}부터 접점 {touchpoints}, 연락 {contacts}{outcome}. 노력 점수 {effort:g}점.",
     journey_about="({what})",
+    more_earlier="… 그보다 앞선 불편 {frictions}은 생략했습니다. 모두 보려면 --timeline",
     earlier="… 이전 접점은 생략했습니다. 모두 보려면 --timeline",
     nothing="남아 있는 접점이 없습니다.",
     later={"day": ("{n}일 뒤", "{n}일 뒤"), "hour": ("{n}시간 뒤", "{n}시간 뒤")},

@@ -160,6 +160,19 @@ def test_a_friction_whose_last_touchpoint_is_not_shown_is_told_before_the_moment
     )
 
 
+def test_of_many_earlier_frictions_the_latest_are_told_and_the_others_counted() -> None:
+    newest_first = [_friction(f"f{n}", ["t1"], occurred_at=(BEGAN + timedelta(days=n)).isoformat()) for n in range(8)]
+    customer = {**CUSTOMER, "frictions": newest_first[::-1]}
+
+    def api(request: httpx2.Request) -> httpx2.Response:
+        return _api(request) if request.url.path.endswith("/timeline") else httpx2.Response(200, json=customer)
+
+    story = StoryTeller(words=KOREAN, kinds=load_kinds(), zone=UTC).tell(_reader(api).read(REFERENCE, 1))
+    assert story.left_out[0] == "… 그보다 앞선 불편 3건은 생략했습니다. 모두 보려면 --timeline"
+    assert [line.split("11월 ")[1].split(":")[0] for line in story.left_out[1:6]] == [f"{23 + n}일" for n in range(5)]
+    assert len(story.left_out) == 7
+
+
 @pytest.mark.parametrize("last", [None, 1, 3, 4, 5])
 def test_so_many_of_the_latest_are_read_over_any_number_of_pages(
     monkeypatch: pytest.MonkeyPatch, last: int | None
