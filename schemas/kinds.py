@@ -1,12 +1,13 @@
 """The catalogue of well-known kinds of touchpoints (`kinds.yaml`). `kind` is an open vocabulary: others are welcome.
 
 The catalogue says which kinds are a *contact* (the customer turning to us, when the direction is inbound) and which
-imply their direction, so that ingest can fill it in.
+imply their direction, so that ingest can fill it in, and who speaks in them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from functools import cache
 
 import msgspec
@@ -15,16 +16,26 @@ from schemas import data_files
 from schemas.vocabulary import Channel, Direction, TextDocument
 
 
+class Speaker(StrEnum):
+    """Who says something to the other side: the customer, the company (a person, or a system in its name), or a bot."""
+
+    CUSTOMER = "customer"
+    COMPANY = "company"
+    BOT = "bot"
+
+
 class TouchpointKind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One well-known kind.
 
-    `channels` are the usual ones, not a limit. `fields` are members of a touchpoint that rules hope to find.
+    `speaker` is who speaks in such a touchpoint, None if nobody does. `channels` are the usual ones, not a limit.
+    `fields` are members of a touchpoint that rules hope to find.
     """
 
     title: TextDocument
     description: str
     contact: bool = False
     implied_direction: Direction | None = None
+    speaker: Speaker | None = None
     channels: tuple[Channel, ...] = ()
     fields: tuple[str, ...] = ()
 
@@ -49,6 +60,11 @@ class KindCatalogue(Mapping[str, TouchpointKind]):
     def contacts(self) -> frozenset[str]:
         """Kinds that are a contact when their direction is inbound."""
         return frozenset(name for name, kind in self._kinds.items() if kind.contact)
+
+    @property
+    def speakers(self) -> dict[str, Speaker]:
+        """Who speaks, by kind; kinds in which nobody speaks are left out."""
+        return {name: kind.speaker for name, kind in self._kinds.items() if kind.speaker is not None}
 
     def is_contact(self, name: str) -> bool:
         """Whether `name` is a contact kind; an unknown kind is not."""

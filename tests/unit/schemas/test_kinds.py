@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 from schemas import kinds
+from schemas.kinds import Speaker
 from schemas.vocabulary import Direction
 
 CATALOGUE = kinds.load()
@@ -43,6 +44,22 @@ def test_only_kinds_that_cannot_be_otherwise_imply_a_direction() -> None:
     implied = {name: CATALOGUE.implied_direction(name) for name in CATALOGUE if CATALOGUE.implied_direction(name)}
     assert implied == dict.fromkeys(("email_received", "message_received", "store_visited"), Direction.INBOUND)
     assert CATALOGUE.implied_direction("acme.loan_offered") is None
+
+
+def test_the_catalogue_says_who_speaks() -> None:
+    speakers = CATALOGUE.speakers
+    assert {name for name, who in speakers.items() if who is Speaker.CUSTOMER} == {
+        *("case_opened", "chat_started", "email_received", "message_received")
+    }
+    assert {name for name, who in speakers.items() if who is Speaker.COMPANY} == {"message_sent"}
+    assert {name for name, who in speakers.items() if who is Speaker.BOT} == {
+        *("bot_escalated", "bot_no_match", "bot_replied")
+    }
+
+
+def test_a_kind_in_which_the_customer_speaks_is_a_contact() -> None:
+    for name, who in CATALOGUE.speakers.items():
+        assert CATALOGUE.is_contact(name) == (who is Speaker.CUSTOMER), name
 
 
 def test_the_kinds_that_the_first_rules_rest_on_are_known() -> None:
