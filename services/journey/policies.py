@@ -1,10 +1,11 @@
-"""Builds the policies of the domain from the catalogues of the contract: contact kinds, and identifiers that link."""
+"""Builds the policies of the domain from the catalogues of the contract: who speaks, and which identifiers link."""
 
 from functools import lru_cache
 from typing import Final
 
 from schemas import kinds
 from schemas.identifiers import blocked, identifier_types
+from services.journey.domain.contacts.contact_policy import ContactPolicy, ContactSpeaker, KindRole
 from services.journey.domain.identity import IdentityPolicy
 from services.journey.domain.projection import ProjectionPolicy
 
@@ -14,7 +15,17 @@ REMEMBERED: Final = 8192
 
 def projection() -> ProjectionPolicy:
     """Return the policy of projections."""
-    return ProjectionPolicy(contact_kinds=kinds.load().contacts)
+    return ProjectionPolicy(contacts=contacts())
+
+
+def contacts() -> ContactPolicy:
+    """Return the policy that gathers touchpoints into contacts."""
+    roles = {
+        name: KindRole(kind.contact, None if kind.speaker is None else ContactSpeaker(kind.speaker.value))
+        for name, kind in kinds.load().items()
+        if kind.contact or kind.speaker is not None
+    }
+    return ContactPolicy(roles=roles)
 
 
 def identity() -> IdentityPolicy:

@@ -95,6 +95,11 @@ _SMUGGLED = [
     ("journey", "services/journey/store/customers.py", "import services.journey.apply.applier"),
     ("journey", "services/journey/helpers.py", "import schemas"),
     ("journey-domain", "services/journey/domain/effort.py", "import services.journey.domain.projection"),
+    (
+        "journey-contacts",
+        "services/journey/domain/contacts/contact_policy.py",
+        "import services.journey.domain.contacts.contact",
+    ),
     ("journey-rules", "services/journey/domain/rules/matching.py", "import services.journey.domain.rules.units"),
     (
         "journey-rule-shapes",

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas import kinds
-from services.journey.domain.projection import Projection, ProjectionPolicy, project
+from services.journey import policies
+from services.journey.domain.projection import Projection, project
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
 from services.journey.rulebook.rules_file import load
 from tests.fixtures.journey_bench import JourneyBench, open_bench
@@ -47,7 +47,7 @@ def projections(documents: list[Json]) -> list[Projection]:
             touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint)
         )
         people.setdefault(components.owner(facts[touchpoint.key]), []).append(recorded)
-    rulebook, policy = load(), ProjectionPolicy(contact_kinds=kinds.load().contacts)
+    rulebook, policy = load(), policies.projection()
     return [project(history, rulebook=rulebook, policy=policy) for history in people.values()]
 
 

@@ -18,7 +18,7 @@ KINDS: Final = (
     *("call_started", "call_ended", "chat_started", "chat_ended", "email_received", "message_received"),
     *("store_visited", "case_opened", "case_worked", "case_waiting", "case_resolved", "case_closed"),
     *("callback_promised", "callback_made", "checkout_started", "order_placed", "payment_declined"),
-    *("survey_answered", "page_viewed"),
+    *("survey_answered", "page_viewed", "message_sent", "bot_replied", "bot_escalated"),
 )
 STARTS: Final = (
     datetime(2026, 11, 22, 3, tzinfo=UTC),
@@ -36,10 +36,10 @@ ZONES: Final = (
 )
 EDGES: Final = tuple(
     timedelta(seconds=seconds)
-    for minutes in (0, 15, 30, 45, 60, 24 * 60, 7 * 24 * 60, 14 * 24 * 60)
+    for minutes in (0, 10, 15, 30, 45, 60, 12 * 60, 24 * 60, 7 * 24 * 60, 14 * 24 * 60)
     for seconds in (minutes * 60 - 1e-6, minutes * 60, minutes * 60 + 1e-6)
 )
-"""Distances at which the shipped rules and the journeys change their mind, one microsecond to each side."""
+"""Distances at which contacts, the shipped rules and the journeys change their mind, one microsecond to each side."""
 
 
 def stories(seed: int, count: int) -> Iterator[list[Json]]:
@@ -70,15 +70,17 @@ def _document(random: Random, moment: datetime, kind: str) -> Json:
         return random.choice((None, *values)) if random.random() < 0.6 else None
 
     refs = {"case_id": maybe("1", "2"), "order_id": maybe("1", "8"), "cart_id": maybe("8"), "session_id": maybe("s")}
+    if kind in {"email_received", "message_sent"}:
+        refs["thread_id"] = maybe("1", "2")  # one reads like a case
     document = {
         "source": random.choice(("crm", "ivr")),
         "occurred_at": moment.astimezone(random.choice(ZONES)).isoformat(timespec="microseconds"),
         "received_at": instant(moment + random.choice((timedelta(0), timedelta(hours=72), timedelta(hours=72.1)))),
-        "channel": random.choice(("phone", "chat", "web")),
+        "channel": random.choice(("phone", "chat", "email", "messenger", "web")),
         "kind": kind,
         "direction": random.choice(("inbound", "inbound", "outbound", None)),
         "reason": maybe("billing", "delivery"),
-        "outcome": maybe("resolved", "unresolved", "abandoned"),
+        "outcome": maybe("resolved", "unresolved", "abandoned", "delivered"),
         "refs": {name: value for name, value in refs.items() if value} or None,
         "interaction_id": maybe("1", "i2"),  # one reads like the id of a touchpoint
         "sequence": maybe(0, 1, 2),

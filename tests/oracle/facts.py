@@ -6,6 +6,7 @@ Part of the oracle: it imports nothing of Waymark, on purpose. A mistake that tw
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -33,6 +34,28 @@ CONTACT_KINDS: Final = frozenset(
         "case_opened",
     }
 )
+
+SPEAKER: Final = {
+    "case_opened": "customer",
+    "chat_started": "customer",
+    "email_received": "customer",
+    "message_received": "customer",
+    "message_sent": "company",
+    "bot_escalated": "bot",
+    "bot_no_match": "bot",
+    "bot_replied": "bot",
+}
+QUIET_TIME: Final = {
+    "chat": 10 * MINUTE,
+    "messenger": 30 * MINUTE,
+    "sms": 30 * MINUTE,
+    "email": 12 * HOUR,
+    "social": 12 * HOUR,
+}
+"""How long nobody may write in a conversation, by message-like channel."""
+
+THREADS: Final = ("thread_id", "case_id")
+"""References that tell one e-mail conversation from another; the first that is given does."""
 
 
 def microseconds(text: str) -> int:
@@ -84,7 +107,7 @@ def agree(one: Any, other: Any) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Contact:
-    """The customer turning to us once: a call, a chat, a letter. `first` is its touchpoint."""
+    """One conversation in which the customer turned to us: a call, a chat, letters. `first` is its touchpoint."""
 
     first: Fact
     interaction: Key | None
@@ -93,6 +116,7 @@ class Contact:
     transfers: float | None
     refs: dict[str, str]
     service_level: str | None
+    everything: tuple[Fact, ...] = ()
 
     @property
     def at(self) -> int:
@@ -107,14 +131,45 @@ class Contact:
 
 def contacts(history: list[Fact]) -> list[Contact]:
     """The contacts of one customer, in order; `history` is ordered and without late ones."""
-    members: dict[tuple[str, Key], list[Fact]] = {}
-    everything: dict[tuple[str, Key], list[Fact]] = {}
+    found = [(one, [each for each in one if qualifies(each)]) for one in _conversations(history)]
+    return sorted((_contact(members, all_) for all_, members in found if members), key=lambda one: one.order)
+
+
+def qualifies(one: Fact) -> bool:
+    """The customer turns to us in it."""
+    return one.get("kind") in CONTACT_KINDS and one.get("direction") == "inbound"
+
+
+def speaker(one: Fact) -> str | None:
+    """Who speaks in a touchpoint: customer, company, bot or nobody."""
+    who = SPEAKER.get(one.get("kind"))
+    if who != "customer":
+        return who
+    return {"inbound": "customer", "outbound": "company"}.get(one.get("direction") or "")
+
+
+def _conversations(history: list[Fact]) -> list[list[Fact]]:
+    """Which touchpoints are one conversation: first by what names it, the rest by silence."""
+    named: dict[tuple[str | None, ...], list[Fact]] = {}
+    written: dict[str, list[Fact]] = {channel: [] for channel in QUIET_TIME}
     for one in history:
-        name = ("i", one.interaction) if one.interaction else ("t", one.key)
-        everything.setdefault(name, []).append(one)
-        if one.get("kind") in CONTACT_KINDS and one.get("direction") == "inbound":
-            members.setdefault(name, []).append(one)
-    return sorted((_contact(found, everything[name]) for name, found in members.items()), key=lambda one: one.order)
+        channel = one.get("channel")
+        threads = [(type_, one.ref(type_)) for type_ in THREADS if one.ref(type_) is not None]
+        if one.interaction is not None:
+            named.setdefault(("interaction", *one.interaction), []).append(one)
+        elif channel not in QUIET_TIME or not (qualifies(one) or speaker(one)):
+            named["alone", *one.key] = [one]
+        elif channel == "email" and threads:
+            named.setdefault(threads[0], []).append(one)
+        else:
+            written[channel].append(one)
+    return [*named.values(), *(part for channel in written for part in _parted(written[channel], QUIET_TIME[channel]))]
+
+
+def _parted(messages: list[Fact], quiet: int) -> list[list[Fact]]:
+    """Messages of one channel, parted where nobody wrote for longer than the quiet time."""
+    cuts = [place for place in range(1, len(messages)) if messages[place].at - messages[place - 1].at > quiet]
+    return [messages[start:end] for start, end in pairwise((0, *cuts, len(messages))) if start < end]
 
 
 def _contact(members: list[Fact], everything: list[Fact]) -> Contact:
@@ -126,10 +181,11 @@ def _contact(members: list[Fact], everything: list[Fact]) -> Contact:
         first=members[0],
         interaction=members[0].interaction,
         reason=first_known(one.get("reason") for one in members),
-        outcome=first_known(one.get("outcome") for one in reversed(everything)),
+        outcome=first_known(one.get("outcome") for one in reversed(everything) if speaker(one) != "company"),
         transfers=max(transfers, default=None),
         refs=refs,
         service_level=first_known(one.get("service_level") for one in everything),
+        everything=tuple(everything),
     )
 
 

@@ -26,6 +26,9 @@ HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
 TICK: Final = timedelta(microseconds=1)
 
+QUIET: Final = (HOUR / 2, HOUR / 2 + TICK, 12 * HOUR, 12 * HOUR + TICK)
+"""Borders at which messages without an interaction id become another contact."""
+
 LIVE: Final = 15 * MINUTE
 """How long after the end of the stories a promise may fall due. Absences of the shipped rules are known at the latest
 twice as long after that end (a promise's quarter of an hour of grace, a checkout's half hour)."""
@@ -151,10 +154,32 @@ def contact_again(teller: Teller, at: datetime) -> None:
     """Contact after contact, at gaps around and exactly on the borders of the windows."""
     rng = teller.rng
     reason = rng.choice(REASONS)
-    borders = (DAY, DAY + TICK, DAY - TICK, 7 * DAY, 7 * DAY + TICK, 2 * HOUR, 20 * HOUR, 3 * DAY, timedelta())
+    borders = (DAY, DAY + TICK, DAY - TICK, 7 * DAY, 7 * DAY + TICK, 2 * HOUR, 20 * HOUR, 3 * DAY, timedelta(), *QUIET)
     for _ in range(rng.randint(2, 4)):
         contact(teller, at, reason if rng.random() < 0.8 else rng.choice(REASONS))
         at += rng.choice(borders)
+
+
+def messages(teller: Teller, at: datetime) -> None:
+    """Lines to and fro in a messenger, by SMS or mail, some of them answered, with silences around the borders."""
+    rng = teller.rng
+    channel, kind, known_by = rng.choice(
+        (
+            ("messenger", "message_received", ("social",)),
+            ("sms", "message_received", ("phone",)),
+            ("email", "email_received", ("email",)),
+        )
+    )
+    known, reason = teller.who.known_by(*known_by), rng.choice(REASONS)
+    thread = {"thread_id": f"mail-{teller.who.number}-{len(teller.told)}"} if channel == "email" else None
+    for _ in range(rng.randint(2, 7)):
+        refs = thread if rng.random() < 0.5 else None
+        if rng.random() < 0.3:
+            outcome = rng.choice((None, "delivered", "failed"))
+            teller.tell(at, "message_sent", channel, known, direction="outbound", outcome=outcome, refs=refs)
+        else:
+            teller.tell(at, kind, channel, known, direction="inbound", reason=reason, refs=refs)
+        at += rng.choice((timedelta(), timedelta(seconds=9), 5 * MINUTE, 5 * MINUTE, *QUIET))
 
 
 def case_with_queues(teller: Teller, at: datetime) -> None:
@@ -257,6 +282,7 @@ def diamond(teller: Teller, at: datetime) -> None:
 
 STORIES: Final[tuple[tuple[Story, int], ...]] = (
     (contact_again, 30),
+    (messages, 10),
     (case_with_queues, 12),
     (callback, 16),
     (checkout, 14),

@@ -11,7 +11,6 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from tests.oracle.facts import (
-    CONTACT_KINDS,
     DAY,
     HOUR,
     MINUTE,
@@ -20,8 +19,11 @@ from tests.oracle.facts import (
     Json,
     Key,
     agree,
+    contacts,
     first_known,
     microseconds,
+    qualifies,
+    speaker,
 )
 
 NAMESPACE: Final = UUID("c2f7dece-e263-50d8-ba81-6db6433833df")
@@ -85,20 +87,15 @@ def _with_level(one: Unit, facts: Sequence[Fact]) -> Unit:
 
 
 def _contacts(facts: Sequence[Fact]) -> list[Unit]:
-    found = []
-    names = dict.fromkeys(_name(one) for one in facts)
-    for name in names:
-        everything = [one for one in facts if _name(one) == name]
-        members = [one for one in everything if one.get("kind") in CONTACT_KINDS and one.get("direction") == "inbound"]
-        if members:
-            first = members[0]
-            doc = _fields(members, everything)
-            found.append(Unit(doc=doc, fact=first, interaction=first.interaction, order=first.order))
-    return sorted(found, key=lambda one: one.order)
-
-
-def _name(one: Fact) -> tuple[bool, Key]:
-    return (False, one.key) if one.interaction is None else (True, one.interaction)
+    return [
+        Unit(
+            doc=_fields([each for each in one.everything if qualifies(each)], one.everything),
+            fact=one.first,
+            interaction=one.interaction,
+            order=one.order,
+        )
+        for one in contacts(list(facts))
+    ]
 
 
 def _fields(members: Sequence[Fact], everything: Sequence[Fact]) -> Json:
@@ -106,7 +103,7 @@ def _fields(members: Sequence[Fact], everything: Sequence[Fact]) -> Json:
     doc: Json = {name: first_known(one.get(name) for one in everything) for name in names}
     doc |= {name: members[0].get(name) for name in OF_ITS_TOUCHPOINT}
     doc["reason"] = first_known(one.get("reason") for one in members)
-    doc["outcome"] = first_known(one.get("outcome") for one in reversed(everything))
+    doc["outcome"] = first_known(one.get("outcome") for one in reversed(everything) if speaker(one) != "company")
     for name in LARGEST:
         doc[name] = max((one.get(name) for one in everything if one.get(name) is not None), default=None)
     for name in BY_KEY:

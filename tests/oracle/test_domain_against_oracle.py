@@ -14,11 +14,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from schemas import kinds
 from services.journey import policies
 from services.journey.domain.identity import KnownCustomer, KnownIdentity, identity_evidence, plan
 from services.journey.domain.names import timer_id
-from services.journey.domain.projection import Projection, ProjectionPolicy, project
+from services.journey.domain.projection import Projection, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
 from services.journey.rulebook.rules_file import load
@@ -100,7 +99,7 @@ rules:
 
 
 def _projections(documents: list[Json], rulebook: Rulebook) -> list[Projection]:
-    policy = ProjectionPolicy(contact_kinds=kinds.load().contacts)
+    policy = policies.projection()
     found = []
     for history in _people(documents):
         fired = {

@@ -15,7 +15,7 @@ from tests.oracle.people import DAY, HOUR, MINUTE, TICK, instant
 Json = dict[str, Any]
 
 
-def _touchpoint(number: int, after: timedelta, kind: str = "email_received", **rest: Any) -> Json:
+def _touchpoint(number: int, after: timedelta, kind: str = "call_started", **rest: Any) -> Json:
     at = instant(NOON + after)
     inbound = {"direction": "inbound"} if kind in {"email_received", "call_started", "call_ended"} else {}
     return {
@@ -23,7 +23,7 @@ def _touchpoint(number: int, after: timedelta, kind: str = "email_received", **r
         "source": "test",
         "occurred_at": at,
         "received_at": at,
-        "channel": "email",
+        "channel": "phone",
         "kind": kind,
         "customer": {"email": {"value": "a@mail.example", "verified": False}},
         **inbound,
@@ -69,6 +69,40 @@ def test_contacts_repeat_when_reasons_agree(first: str | None, second: str | Non
 def test_one_call_in_two_touchpoints_is_one_contact() -> None:
     call = {"channel": "phone", "interaction_id": "call-1"}
     assert _rules(_touchpoint(1, timedelta(), "call_started", **call), _touchpoint(2, HOUR, "call_ended", **call)) == []
+
+
+def _message(number: int, after: timedelta, kind: str = "message_received", **rest: Any) -> Json:
+    direction = "outbound" if kind == "message_sent" else "inbound"
+    return _touchpoint(number, after, kind, **{"channel": "messenger", "direction": direction, **rest})
+
+
+@pytest.mark.parametrize(
+    ("channel", "quiet"),
+    [("chat", 10 * MINUTE), ("messenger", HOUR / 2), ("sms", HOUR / 2), ("email", 12 * HOUR), ("social", 12 * HOUR)],
+)
+def test_messages_are_one_contact_until_the_quiet_time_has_passed(channel: str, quiet: timedelta) -> None:
+    first, within, after = (
+        _message(n, gap, channel=channel) for n, gap in enumerate((timedelta(), quiet, quiet + TICK))
+    )
+    assert _rules(first, within) == []
+    assert _rules(first, after) == ["repeat_contact_24h", "repeat_contact_7d"]
+
+
+def test_who_writes_keeps_a_conversation_going_but_we_begin_none() -> None:
+    first, last = _message(1, timedelta()), _message(3, HOUR)
+    assert _rules(first, _message(2, HOUR / 2, "message_sent", source="crm"), last) == []
+    assert _rules(first, _message(2, HOUR / 2, "message_sent", channel="sms"), last) != []
+    assert _rules(first, _message(2, HOUR, "message_sent"), _message(3, 2 * HOUR, "message_sent")) == []
+
+
+def test_letters_of_one_thread_are_one_contact_however_late() -> None:
+    mails = {
+        name: [_message(n, n * DAY, channel="email", refs={name: "x"}) for n in (0, 1)]
+        for name in ("thread_id", "case_id")
+    }
+    assert [_rules(*pair) for pair in mails.values()] == [[], []]
+    assert _rules(mails["thread_id"][0], mails["case_id"][1]) == ["repeat_contact_24h", "repeat_contact_7d"]
+    assert _rules(*(_message(n, n * DAY, refs={"thread_id": "x"}) for n in (0, 1))) != []
 
 
 def test_an_outbound_call_is_no_contact() -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas import kinds
+from services.journey import policies
 from services.journey.domain.names import timer_id
-from services.journey.domain.projection import ProjectionPolicy, project
+from services.journey.domain.projection import project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
 from services.journey.rulebook import rules_file
@@ -29,7 +29,7 @@ Json = dict[str, Any]
 SEED = int(os.environ.get("RULES_SEED", "1"))
 ROUNDS = int(os.environ.get("RULES_ROUNDS", "6"))
 RULES = 40
-STORIES = 30
+STORIES = 90
 
 
 def found(documents: list[Json], rules: Rulebook) -> dict[str, dict[str, tuple[tuple[str, str], ...]]]:
@@ -41,7 +41,7 @@ def found(documents: list[Json], rules: Rulebook) -> dict[str, dict[str, tuple[t
             RecordedTouchpoint(touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint))
         )
     fired = {timer_id(rule.id, *one.touchpoint.key) for one in history for rule in rules.rules}
-    said = project(history, fired=fired, rulebook=rules, policy=ProjectionPolicy(contact_kinds=kinds.load().contacts))
+    said = project(history, fired=fired, rulebook=rules, policy=policies.projection())
     assert said.failures == []
     evidence: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {}
     for finding in said.findings:

@@ -12,7 +12,9 @@ from math import exp
 
 import msgspec
 
-from services.journey.domain.history import Contact, CustomerHistory
+from services.journey.domain.contacts.contact import Contact
+from services.journey.domain.contacts.contact_policy import ContactPolicy
+from services.journey.domain.history import CustomerHistory
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint
 
 REPEAT_CONTACT = 6
@@ -67,9 +69,9 @@ class Effort(msgspec.Struct, frozen=True, gc=False):
 NO_EFFORT = Effort(0.0, ())
 
 
-def effort_of(touchpoints: Iterable[RecordedTouchpoint], contact_kinds: frozenset[str]) -> Effort:
+def effort_of(touchpoints: Iterable[RecordedTouchpoint], policy: ContactPolicy) -> Effort:
     """Return the effort of one journey from its touchpoints, in any order."""
-    history = CustomerHistory(touchpoints, contact_kinds)
+    history = CustomerHistory(touchpoints, policy)
     return measure([unit.at for unit in history.units], history.contacts)
 
 

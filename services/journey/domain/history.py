@@ -1,38 +1,21 @@
 """The history of one customer, ordered and indexed once so that many rules can look at it.
 
-A `CountedUnit` is what rules count: a touchpoint, or a contact (all inbound touchpoints of one call, chat or visit).
-docs/semantics.md defines each field of a contact.
+Rules count its touchpoints, or its contacts; which touchpoints are one contact is left to
+`services.journey.domain.contacts`.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
-from operator import attrgetter, itemgetter
-from typing import Any, TypeVar
+from operator import itemgetter
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
+from services.journey.domain.contacts.contact import Contact, CountedUnit
+from services.journey.domain.contacts.contact_policy import ContactPolicy
+from services.journey.domain.contacts.conversation import ConversationWalk
 from services.journey.domain.friction import TimelineEntry
-from services.journey.domain.touchpoint import OrderKey, RecordedTouchpoint, Touchpoint
-
-
-class CountedUnit(msgspec.Struct, frozen=True, gc=False):
-    """What rules count: a touchpoint, or a `Contact`.
-
-    `view` holds the fields that rules look at, including the service level of the customer where a rule asks for it.
-    `at` is the touchpoint that represents the unit, at `position` in the history.
-    """
-
-    view: Touchpoint
-    at: Touchpoint
-    position: int
-    time: datetime
-    order: OrderKey
-
-
-class Contact(CountedUnit, frozen=True, gc=False):
-    """One contact of the customer: the inbound touchpoints of one call, chat or visit."""
-
+from services.journey.domain.touchpoint import OrderKey, RecordedTouchpoint
 
 U = TypeVar("U", bound=CountedUnit)
 
@@ -44,10 +27,10 @@ class CustomerHistory:
     ids of the timers that have fired.
     """
 
-    __slots__ = ("by_kind", "contacts", "fired", "interactions", "journey_of", "recorded", "timelines", "units")
+    __slots__ = ("by_kind", "contacts", "fired", "journey_of", "recorded", "timelines", "units")
 
     def __init__(
-        self, recorded: Iterable[RecordedTouchpoint], contact_kinds: frozenset[str], fired: Collection[UUID] = ()
+        self, recorded: Iterable[RecordedTouchpoint], policy: ContactPolicy, fired: Collection[UUID] = ()
     ) -> None:
         """Order and index `recorded`, which may come in any order and contain duplicates."""
         self.fired = fired
@@ -55,31 +38,11 @@ class CustomerHistory:
         self.journey_of: Sequence[int] = ()
         self.timelines: dict[int, tuple[TimelineEntry, ...]] = {}
         self.by_kind: dict[str, list[CountedUnit]] = {}
-        self.interactions: dict[tuple[str, str], list[Touchpoint]] = {}
-        members: dict[tuple[str, str, bool], list[CountedUnit]] = {}
+        walk = ConversationWalk(policy)
         for unit in self.units:
-            touchpoint = unit.at
-            self.by_kind.setdefault(touchpoint.kind, []).append(unit)
-            interaction = touchpoint.interaction_id
-            if interaction is not None:
-                self.interactions.setdefault((touchpoint.source, interaction), []).append(touchpoint)
-            if touchpoint.direction == "inbound" and touchpoint.kind in contact_kinds:
-                name = touchpoint.id if interaction is None else interaction
-                members.setdefault((touchpoint.source, name, interaction is not None), []).append(unit)
-        self.contacts = self._contacts(members)
-
-    def _contacts(self, members: dict[tuple[str, str, bool], list[CountedUnit]]) -> list[Contact]:
-        """Return the contacts made of `members`, in order."""
-        contacts = []
-        for (source, name, by_interaction), units in members.items():
-            first = units[0]
-            everything = self.interactions[source, name] if by_interaction else (first.at,)
-            view = (
-                first.at if len(everything) == 1 else merge_contact(first.at, [unit.at for unit in units], everything)
-            )
-            contacts.append(Contact(view, first.at, first.position, first.time, first.order))
-        contacts.sort(key=attrgetter("order"))
-        return contacts
+            self.by_kind.setdefault(unit.at.kind, []).append(unit)
+            walk.take(unit)
+        self.contacts: list[Contact] = walk.contacts()
 
     def spread_service_levels(self) -> None:
         """Give each view that has no service level the last one known at or before its position.
@@ -130,31 +93,3 @@ def _ordered(recorded: Iterable[RecordedTouchpoint]) -> tuple[list[RecordedTouch
             units.append(CountedUnit(one.touchpoint, one.touchpoint, len(kept), order[0], order))
             kept.append(one)
     return kept, units
-
-
-_LARGEST = ("wait_s", "duration_s", "hold_s", "transfers")
-_FIRST = ("queue", "agent", "text", "sentiment", "score", "value", "service_level", "due_at")
-_EACH = ("refs", "attributes", "customer")
-
-
-def merge_contact(first: Touchpoint, members: Sequence[Touchpoint], everything: Sequence[Touchpoint]) -> Touchpoint:
-    """Return the fields of a contact that begins with the touchpoint `first`.
-
-    `members` are its inbound touchpoints; `everything` holds all touchpoints of the same interaction, in order.
-    """
-    fields: dict[str, Any] = {
-        "reason": _known("reason", members),
-        "outcome": _known("outcome", tuple(reversed(everything))),
-    }
-    for name in _LARGEST:
-        fields[name] = max((v for one in everything if (v := getattr(one, name)) is not None), default=None)
-    for name in _FIRST:
-        fields[name] = _known(name, everything)
-    for name in _EACH:
-        fields[name] = {key: v for one in reversed(everything) for key, v in getattr(one, name).items()}
-    return msgspec.structs.replace(first, **fields)
-
-
-def _known(name: str, touchpoints: Sequence[Touchpoint]) -> Any:
-    """Return the first known value of the field `name`."""
-    return next((value for one in touchpoints if (value := getattr(one, name)) is not None), None)

@@ -11,8 +11,9 @@ from hashlib import blake2b
 
 import msgspec
 
+from services.journey.domain.contacts.contact import Contact, CountedUnit
 from services.journey.domain.effort import Effort, measure
-from services.journey.domain.history import Contact, CountedUnit, CustomerHistory
+from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import CustomerId, JourneyId
 from services.journey.domain.touchpoint import MonetaryValue, Touchpoint
 

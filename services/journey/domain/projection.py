@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 
 import msgspec
 
+from services.journey.domain.contacts.contact_policy import ContactPolicy
 from services.journey.domain.friction import RuleFinding
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.journey import JourneyPolicy, JourneySegment, segment
@@ -20,9 +21,9 @@ from services.journey.domain.touchpoint import RecordedTouchpoint
 
 
 class ProjectionPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What a projection needs to know: `contact_kinds` come from the catalogue of kinds."""
+    """What a projection needs to know: what is one contact, and what is one journey."""
 
-    contact_kinds: frozenset[str]
+    contacts: ContactPolicy
     journeys: JourneyPolicy = JourneyPolicy()
 
 
@@ -49,7 +50,7 @@ def project(
     policy: ProjectionPolicy,
 ) -> Projection:
     """Return the projection of one customer from `history`, in any order; `fired` are the timers that have fired."""
-    index = CustomerHistory(history, policy.contact_kinds, fired)
+    index = CustomerHistory(history, policy.contacts, fired)
     journeys = segment(index, policy.journeys)
     said = rulebook.evaluate(index)
     return Projection(index.recorded, journeys, said.findings, said.timers, said.failures)

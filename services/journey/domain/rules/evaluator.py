@@ -6,7 +6,8 @@ from typing import Protocol
 
 import msgspec
 
-from services.journey.domain.history import CountedUnit, CustomerHistory
+from services.journey.domain.contacts.contact import CountedUnit
+from services.journey.domain.history import CustomerHistory
 
 
 class FindingCandidate(msgspec.Struct, frozen=True, gc=False):

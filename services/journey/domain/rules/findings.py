@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from services.journey.domain.contacts.contact import Contact, CountedUnit
 from services.journey.domain.friction import (
     MOST_EVIDENCE,
     MOST_TIMELINE,
@@ -10,7 +11,7 @@ from services.journey.domain.friction import (
     RuleFinding,
     TimelineEntry,
 )
-from services.journey.domain.history import Contact, CountedUnit, CustomerHistory
+from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import FrictionId, friction_id
 from services.journey.domain.rules.evaluator import FindingCandidate
 from services.journey.domain.rules.rule import RuleScope

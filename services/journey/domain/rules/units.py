@@ -4,7 +4,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from operator import attrgetter
 
-from services.journey.domain.history import CountedUnit, CustomerHistory
+from services.journey.domain.contacts.contact import CountedUnit
+from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.matching import CompiledMatcher, Get, compile_matcher, field_getter
 from services.journey.domain.rules.rule import Matcher, RuleScope
 

@@ -8,21 +8,21 @@ from uuid import UUID
 
 import msgspec
 
-from schemas import kinds
+from services.journey import policies
 from services.journey.domain import friction
 from services.journey.domain.comparison.changes import ComparisonContext, CustomerChanges, StoredCustomer, diff
 from services.journey.domain.comparison.revision import FrictionEvent
 from services.journey.domain.friction import RuleFinding, StoredFriction
 from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId, TimerId
-from services.journey.domain.projection import Projection, ProjectionPolicy, project
+from services.journey.domain.projection import Projection, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.timer import StoredTimer, TimerState
 from services.journey.domain.touchpoint import Identifier, RecordedTouchpoint, Touchpoint, TouchpointKey
 from services.journey.rulebook import rules_file
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
-POLICY = ProjectionPolicy(contact_kinds=kinds.load().contacts)
+POLICY = policies.projection()
 SHIPPED = rules_file.load()
 
 HOURS = 60
@@ -55,6 +55,17 @@ def call(id_: str, minutes: float = 0, **fields: Any) -> RecordedTouchpoint:
     """An inbound call: a contact."""
     given: dict[str, Any] = {"kind": "call_ended", "channel": "phone", "direction": "inbound", **fields}
     return seen(id_, minutes, **given)
+
+
+def note(id_: str, minutes: float = 0, kind: str = "message_received", **fields: Any) -> RecordedTouchpoint:
+    """A message of the customer in a messenger, without an interaction id."""
+    given: dict[str, Any] = {"channel": "messenger", "direction": "inbound", **fields}
+    return seen(id_, minutes, kind, **given)
+
+
+def mail(id_: str, minutes: float = 0, **fields: Any) -> RecordedTouchpoint:
+    """A mail of the customer, without an interaction id."""
+    return note(id_, minutes, "email_received", channel="email", **fields)
 
 
 def told(*history: RecordedTouchpoint, rules: Rulebook = SHIPPED, fired: Sequence[TimerId] = ()) -> Projection:

@@ -6,7 +6,7 @@ from tests.unit.journey.domain.making import POLICY, call, seen
 
 
 def parts(*history: RecordedTouchpoint) -> dict[str, tuple[int, int]]:
-    return {part.factor: (part.count, part.points) for part in effort.effort_of(history, POLICY.contact_kinds).parts}
+    return {part.factor: (part.count, part.points) for part in effort.effort_of(history, POLICY.contacts).parts}
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,11 @@ def test_what_weighs(history: list[RecordedTouchpoint], expected: dict[str, tupl
 
 
 def test_the_score_saturates() -> None:
-    assert effort.effort_of([call("a"), call("b", 1)], POLICY.contact_kinds).score == 25.9
+    assert effort.effort_of([call("a"), call("b", 1)], POLICY.contacts).score == 25.9
     many = [call(f"c{n}", n) for n in range(100)]
-    assert effort.effort_of(many, POLICY.contact_kinds).score == 100.0
+    assert effort.effort_of(many, POLICY.contacts).score == 100.0
 
 
 def test_the_heaviest_part_comes_first() -> None:
-    measured = effort.effort_of([call("a", wait_s=60), call("b", 1)], POLICY.contact_kinds)
+    measured = effort.effort_of([call("a", wait_s=60), call("b", 1)], POLICY.contacts)
     assert [part.factor for part in measured.parts] == ["repeat_contact", "wait"]

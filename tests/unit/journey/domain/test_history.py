@@ -3,13 +3,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.journey.domain.history import Contact, CustomerHistory
+from services.journey.domain.contacts.contact import Contact
+from services.journey.domain.history import CustomerHistory
 from services.journey.domain.touchpoint import MonetaryValue, RecordedTouchpoint, SurveyScore
 from tests.unit.journey.domain.making import POLICY, at, call, seen
 
 
 def contacts(*history: RecordedTouchpoint) -> list[Contact]:
-    return CustomerHistory(history, POLICY.contact_kinds).contacts
+    return CustomerHistory(history, POLICY.contacts).contacts
 
 
 def test_touchpoints_of_one_interaction_are_one_contact_at_the_time_of_the_first() -> None:
@@ -67,7 +68,7 @@ def test_numbers_are_the_largest_and_references_are_gathered() -> None:
 
 def test_late_touchpoints_and_doubles_are_left_out() -> None:
     once = call("a", 1)
-    history = CustomerHistory([once, call("b", 0, late=True), once], POLICY.contact_kinds)
+    history = CustomerHistory([once, call("b", 0, late=True), once], POLICY.contacts)
     assert [unit.at.id for unit in history.units] == ["a"]
 
 
@@ -103,12 +104,12 @@ def test_any_other_field_is_the_first_known_of_the_interaction(field: str, first
 def test_a_touchpoint_that_was_noted_twice_counts_once() -> None:
     once = call("a", 1)
     again = msgspec.structs.replace(once, appended_at=at(9))
-    assert [unit.at.id for unit in CustomerHistory([again, once], POLICY.contact_kinds).units] == ["a"]
+    assert [unit.at.id for unit in CustomerHistory([again, once], POLICY.contacts).units] == ["a"]
 
 
 def test_the_service_level_is_the_last_one_known_up_to_there() -> None:
     levels = [None, "basic", None, "premium"]
     history = CustomerHistory(
-        [seen(f"t{n}", n, service_level=level) for n, level in enumerate(levels)], POLICY.contact_kinds
+        [seen(f"t{n}", n, service_level=level) for n, level in enumerate(levels)], POLICY.contacts
     )
     assert [history.service_level_at(position) for position in range(4)] == [None, "basic", "basic", "premium"]

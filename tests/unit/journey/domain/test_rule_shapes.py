@@ -352,7 +352,7 @@ def test_a_touchpoint_with_a_level_from_elsewhere_does_not_satisfy_itself() -> N
 def test_no_view_is_made_anew_unless_a_rule_asks_for_the_level() -> None:
     history = [seen("said", 0, service_level="premium"), call("a", 1)]
     for rules, same in ((a_rule(**ERRORS), True), (a_rule(**WAIT), False)):
-        index = CustomerHistory(history, POLICY.contact_kinds)
+        index = CustomerHistory(history, POLICY.contacts)
         views = [unit.view for unit in (*index.units, *index.contacts)]
         rules.evaluate(index)
         now = [unit.view for unit in (*index.units, *index.contacts)]

@@ -7,7 +7,20 @@ import pytest
 from services.journey.domain.friction import FrictionSeverity
 from services.journey.domain.touchpoint import RecordedTouchpoint, SurveyScore
 from services.journey.rulebook import rules_file
-from tests.unit.journey.domain.making import DAYS, HOURS, SECOND, SHIPPED, anchors, at, call, found, seen, told
+from tests.unit.journey.domain.making import (
+    DAYS,
+    HOURS,
+    SECOND,
+    SHIPPED,
+    anchors,
+    at,
+    call,
+    found,
+    mail,
+    note,
+    seen,
+    told,
+)
 
 Row = tuple[str, list[RecordedTouchpoint], list[str]]
 
@@ -52,6 +65,36 @@ ROWS: dict[str, Row] = {
         "repeat_contact_24h",
         [call("a", interaction_id="c", kind="call_started"), call("b", 5, interaction_id="c")],
         [],
+    ),
+    "three lines in a messenger": (
+        "repeat_contact_24h",
+        [note("a"), note("b", 9 * SECOND), note("c", 20 * SECOND)],
+        [],
+    ),
+    "four texts within 40 seconds": (
+        "repeat_contact_24h",
+        [note(name, 13 * SECOND * number, channel="sms") for number, name in enumerate("abcd")],
+        [],
+    ),
+    "a messenger after half an hour": ("repeat_contact_24h", [note("a"), note("b", 30)], []),
+    "a messenger a second later": ("repeat_contact_24h", [note("a"), note("b", 30 + SECOND)], ["b"]),
+    "what we wrote keeps it going": (
+        "repeat_contact_24h",
+        [note("a"), note("b", 20, "message_sent", direction="outbound"), note("c", 50)],
+        [],
+    ),
+    "two mails of one thread": (
+        "repeat_contact_7d",
+        [
+            note(name, at, "email_received", channel="email", refs={"thread_id": "t"})
+            for name, at in [("a", 0), ("b", DAYS)]
+        ],
+        [],
+    ),
+    "a second mail of another thread": (
+        "repeat_contact_24h",
+        [mail(name, refs={"thread_id": name}) for name in "ab"],
+        ["b"],
     ),
     "a call from us": ("repeat_contact_24h", [call("a"), call("b", 1, direction="outbound")], []),
     "a late one does not count": ("repeat_contact_24h", [call("a", late=True), call("b", 1)], []),
@@ -142,8 +185,13 @@ ROWS: dict[str, Row] = {
     ),
     "no switch at the end": (
         "channel_switch",
-        [call("a", channel="chat"), call("b", 1), call("c", 2, channel="chat"), call("d", 3, channel="chat")],
+        [call("a", channel="chat"), call("b", 6), call("c", 12, channel="chat"), call("d", 24, channel="chat")],
         ["c"],
+    ),
+    "to a chat that still goes on": (
+        "channel_switch",
+        [call("a", channel="chat"), call("b", 6), call("c", 10, channel="chat"), call("d", 12, channel="email")],
+        ["d"],
     ),
     "for other matters": (
         "channel_switch",

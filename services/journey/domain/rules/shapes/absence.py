@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import ClassVar
 
-from services.journey.domain.history import CountedUnit, CustomerHistory
+from services.journey.domain.contacts.contact import CountedUnit
+from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
 from services.journey.domain.rules.placeholders import Placeholders, duration_of, when_due
 from services.journey.domain.rules.rule import Matcher, Rule, RuleScope

@@ -5,7 +5,8 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import ClassVar
 
-from services.journey.domain.history import CountedUnit, CustomerHistory
+from services.journey.domain.contacts.contact import CountedUnit
+from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
 from services.journey.domain.rules.matching import field_getter
 from services.journey.domain.rules.placeholders import Placeholders, duration_of, number_of

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import msgspec
 
-from services.journey.domain.history import CountedUnit, CustomerHistory
+from services.journey.domain.contacts.contact import CountedUnit
+from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
 from services.journey.domain.rules.matching import (
     CompiledMatcher,
