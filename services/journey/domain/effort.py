@@ -70,7 +70,7 @@ NO_EFFORT = Effort(0.0, ())
 
 
 def effort_of(touchpoints: Iterable[RecordedTouchpoint], policy: ContactPolicy) -> Effort:
-    """Return the effort of one journey from its touchpoints, in any order."""
+    """Return the effort of one journey whose contacts lie in it wholly, from its touchpoints in any order."""
     history = CustomerHistory(touchpoints, policy)
     return measure([unit.at for unit in history.units], history.contacts)
 
