@@ -39,9 +39,12 @@ class CustomerHistory:
         self.timelines: dict[int, tuple[TimelineEntry, ...]] = {}
         self.by_kind: dict[str, list[CountedUnit]] = {}
         walk = ConversationWalk(policy)
+        roles, by_kind = policy.roles, self.by_kind
         for unit in self.units:
-            self.by_kind.setdefault(unit.at.kind, []).append(unit)
-            walk.take(unit)
+            kind = unit.at.kind
+            by_kind.setdefault(kind, []).append(unit)
+            if kind in roles or unit.at.interaction_id is not None:  # nothing else can be part of a contact
+                walk.take(unit)
         self.contacts: list[Contact] = walk.contacts()
 
     def spread_service_levels(self) -> None:

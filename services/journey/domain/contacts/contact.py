@@ -5,7 +5,8 @@ docs/semantics.md defines each field of a contact.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -39,7 +40,12 @@ class Contact(CountedUnit, frozen=True, gc=False):
 
 _LARGEST = ("wait_s", "duration_s", "hold_s", "transfers")
 _FIRST = ("queue", "agent", "text", "sentiment", "score", "value", "service_level", "due_at")
-_EACH = ("refs", "attributes", "customer")
+
+T = TypeVar("T")
+
+_read = attrgetter(*_LARGEST, *_FIRST)
+_UNKNOWN = (None,) * (len(_LARGEST) + len(_FIRST))
+_BORDER = len(_LARGEST)
 
 
 def merge_contact(
@@ -47,21 +53,45 @@ def merge_contact(
 ) -> Touchpoint:
     """Return the fields of a contact that begins with the touchpoint `first`.
 
-    `members` are its inbound touchpoints of contact kinds; `everything` holds all its touchpoints, in order.
+    `members` are its inbound touchpoints of contact kinds; `everything` holds all its touchpoints, in order. One pass:
+    this is done anew for each touchpoint that a customer gets.
     """
-    fields: dict[str, Any] = {"reason": _known("reason", members), "outcome": _outcome(everything, policy)}
-    for name in _LARGEST:
-        fields[name] = max((v for one in everything if (v := getattr(one, name)) is not None), default=None)
-    for name in _FIRST:
-        fields[name] = _known(name, everything)
-    for name in _EACH:
-        fields[name] = {key: v for one in reversed(everything) for key, v in getattr(one, name).items()}
-    return msgspec.structs.replace(first, **fields)
+    values = _values(everything)
+    changes = {} if values == _read(first) else dict(zip(_LARGEST + _FIRST, values, strict=True))
+    return msgspec.structs.replace(
+        first,
+        reason=next((one.reason for one in members if one.reason is not None), None),
+        outcome=_outcome(everything, policy),
+        refs=_gathered([one.refs for one in everything]),
+        attributes=_gathered([one.attributes for one in everything]),
+        customer=_gathered([one.customer for one in everything]),
+        **changes,
+    )
 
 
-def _known(name: str, touchpoints: Sequence[Touchpoint]) -> Any:
-    """Return the first known value of the field `name`."""
-    return next((value for one in touchpoints if (value := getattr(one, name)) is not None), None)
+def _values(everything: Sequence[Touchpoint]) -> tuple[Any, ...]:
+    """Return the largest of each of `_LARGEST`, and the first of each of `_FIRST`, that is known."""
+    values: tuple[Any, ...] = _UNKNOWN
+    for one in everything:
+        said = _read(one)
+        if values is _UNKNOWN:
+            values = said
+        elif said not in (_UNKNOWN, values):
+            merged = list(values)
+            for index, value in enumerate(said):
+                if value is not None and (merged[index] is None or (index < _BORDER and value > merged[index])):
+                    merged[index] = value
+            values = tuple(merged)
+    return values
+
+
+def _gathered(dictionaries: Sequence[dict[str, T]]) -> dict[str, T]:
+    """Return the dictionaries as one; of each key the first value."""
+    gathered = dictionaries[0]
+    for more in dictionaries:
+        if more and not more.keys() <= gathered.keys():
+            gathered = {**more, **gathered}
+    return gathered
 
 
 def _outcome(everything: Sequence[Touchpoint], policy: ContactPolicy) -> str | None:

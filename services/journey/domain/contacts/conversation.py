@@ -40,8 +40,6 @@ class ConversationWalk:
         """Put the next touchpoint into its conversation, if it belongs to one."""
         touchpoint = unit.at
         role = self._policy.roles.get(touchpoint.kind)
-        if role is None and touchpoint.interaction_id is None:
-            return
         qualifies = role is not None and role.contact and touchpoint.direction == "inbound"
         conversation = self._conversation(touchpoint, qualifies=qualifies)
         if conversation is None:
