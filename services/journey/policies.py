@@ -1,5 +1,6 @@
 """Builds the policies of the domain from the catalogues of the contract: who speaks, and which identifiers link."""
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
@@ -13,19 +14,19 @@ REMEMBERED: Final = 8192
 """Identifiers for which the answer whether they are blocked is cached: the same ones come again and again."""
 
 
-def projection() -> ProjectionPolicy:
-    """Return the policy of projections."""
-    return ProjectionPolicy(contacts=contacts())
+def projection(conversations_since: datetime | None = None) -> ProjectionPolicy:
+    """Return the policy of projections; contacts are conversations from the given moment on, None for always."""
+    return ProjectionPolicy(contacts=contacts(conversations_since))
 
 
-def contacts() -> ContactPolicy:
-    """Return the policy that gathers touchpoints into contacts."""
+def contacts(since: datetime | None = None) -> ContactPolicy:
+    """Return the policy that gathers touchpoints into contacts, in force from `since` on, None for always."""
     roles = {
         name: KindRole(kind.contact, None if kind.speaker is None else ContactSpeaker(kind.speaker.value))
         for name, kind in kinds.load().items()
         if kind.contact or kind.speaker is not None
     }
-    return ContactPolicy(roles=roles)
+    return ContactPolicy(roles=roles, since=since)
 
 
 def identity() -> IdentityPolicy:

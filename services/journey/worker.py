@@ -29,6 +29,7 @@ from services.journey.consume.progress import PROGRESS, SCHEMA
 from services.journey.consume.stream import add_agent, build_app
 from services.journey.consume.transport import KAFKA_FAILURES, HoleFoundError, JourneyApp, TransportWiring
 from services.journey.consume.watchdog import ExitCode, LoopWatch, end_process
+from services.journey.domain.projection import ProjectionPolicy
 from services.journey.domain.rules.book import Rulebook
 from services.journey.failpoints import Failpoints
 from services.journey.metrics import WorkerMetrics
@@ -37,7 +38,7 @@ from services.journey.renew.renewal import CustomerRenewer
 from services.journey.renew.writer import CustomerWriter
 from services.journey.rulebook import rules_file
 from services.journey.settings import WorkerProcessSettings, WorkerSettings
-from services.journey.store import touchpoints
+from services.journey.store import moments, touchpoints
 from services.journey.timers.timer_loop import TimerDelays, TimerLoop
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
@@ -90,6 +91,7 @@ async def run(
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
         stack.push_async_callback(pools.close_pool, pool)
+        policy = await read_policy(pool)
         await await_kafka(common.brokers, within_s=START_WITHIN_S)
         line = TopicLine(name=await _line(common), topic=topic)
         ends = LogEnds(common.brokers, client_id="waymark-journey-ends")
@@ -100,7 +102,8 @@ async def run(
         )
         stack.push_async_callback(producer.stop)
         connections = WorkerConnections(pool=pool, ends=ends, producer=producer, line=line)
-        worker = Worker(settings, connections, failpoints, book)
+        renewer = build_renewer(own, policy, book)
+        worker = Worker(settings, connections, failpoints, renewer)
         await worker.work(on_ready)
     _log.info("worker stopped")
 
@@ -123,7 +126,7 @@ class Worker:
         settings: WorkerProcessSettings,
         connections: WorkerConnections,
         failpoints: Failpoints,
-        book: Rulebook | None = None,
+        renewer: CustomerRenewer,
     ) -> None:
         own = settings.worker
         self._own = own
@@ -134,7 +137,6 @@ class Worker:
         self._failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._stopping = False
         self.intake = Intake(capacity=own.queue_records, capacity_bytes=own.queue_bytes)
-        renewer = build_renewer(own, book)
         self.relay = self._relay(failpoints)
         self._applier = self._build_applier(renewer, failpoints)
         self._wiring = TransportWiring(
@@ -324,11 +326,17 @@ class Worker:
         )
 
 
-def build_renewer(own: WorkerSettings, book: Rulebook | None = None) -> CustomerRenewer:
-    """Return what projects customers and writes the difference, as the settings ask."""
+async def read_policy(pool: Pool) -> ProjectionPolicy:
+    """Return the policy of projections as it is in force in this database."""
+    async with acquire(pool) as connection:
+        return policies.projection(conversations_since=await moments.conversations(connection))
+
+
+def build_renewer(own: WorkerSettings, policy: ProjectionPolicy, book: Rulebook | None = None) -> CustomerRenewer:
+    """Return what projects customers by `policy` and writes the difference, as the settings ask."""
     return CustomerRenewer(
         rulebook=book or rules_file.from_settings(own),
-        policy=policies.projection(),
+        policy=policy,
         new_id=new_id,
         stale_after_s=own.stale_after_s,
         history=own.history_touchpoints,

@@ -6,7 +6,6 @@ Part of the oracle: it imports nothing of Waymark, on purpose. A mistake that tw
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -69,6 +68,7 @@ class Fact:
 
     key: Key
     at: int
+    received: int
     order: tuple[int, int, str, str]
     late: bool
     doc: Json = field(repr=False, compare=False)
@@ -94,6 +94,7 @@ def fact(doc: Json) -> Fact:
     return Fact(
         key=(doc["source"], doc["id"]),
         at=at,
+        received=received,
         order=(at, doc.get("sequence") or 0, doc["source"], doc["id"]),
         late=received - at > LATE_AFTER and not doc.get("replay", False),
         doc=doc,
@@ -129,10 +130,13 @@ class Contact:
         return self.first.order
 
 
-def contacts(history: list[Fact]) -> list[Contact]:
-    """The contacts of one customer, in order; `history` is ordered and without late ones."""
-    found = [(one, [each for each in one if qualifies(each)]) for one in _conversations(history)]
-    return sorted((_contact(members, all_) for all_, members in found if members), key=lambda one: one.order)
+def contacts(history: list[Fact], since: int = 0) -> list[Contact]:
+    """The contacts of one customer, in order; `history` is ordered and without late ones.
+
+    What was received before `since` is judged as it was before contacts were conversations.
+    """
+    found = [(one, [each for each in one if qualifies(each)]) for one in _conversations(history, since)]
+    return sorted((_contact(members, all_, since) for all_, members in found if members), key=lambda one: one.order)
 
 
 def qualifies(one: Fact) -> bool:
@@ -148,31 +152,52 @@ def speaker(one: Fact) -> str | None:
     return {"inbound": "customer", "outbound": "company"}.get(one.get("direction") or "")
 
 
-def _conversations(history: list[Fact]) -> list[list[Fact]]:
+def to_many(one: Fact) -> bool:
+    """What the company or a bot says in a campaign is said to nobody in particular."""
+    return speaker(one) in {"company", "bot"} and one.ref("campaign_id") is not None
+
+
+def _conversations(history: list[Fact], since: int) -> list[list[Fact]]:
     """Which touchpoints are one conversation: first by what names it, the rest by silence."""
     named: dict[tuple[str | None, ...], list[Fact]] = {}
     written: dict[str, list[Fact]] = {channel: [] for channel in QUIET_TIME}
     for one in history:
         channel = one.get("channel")
         threads = [(type_, one.ref(type_)) for type_ in THREADS if one.ref(type_) is not None]
+        if to_many(one) and one.received >= since:
+            continue
         if one.interaction is not None:
             named.setdefault(("interaction", *one.interaction), []).append(one)
-        elif channel not in QUIET_TIME or not (qualifies(one) or speaker(one)):
+        elif one.received < since or channel not in QUIET_TIME or not (qualifies(one) or speaker(one)):
             named["alone", *one.key] = [one]
         elif channel == "email" and threads:
             named.setdefault(threads[0], []).append(one)
         else:
             written[channel].append(one)
-    return [*named.values(), *(part for channel in written for part in _parted(written[channel], QUIET_TIME[channel]))]
+    return [*named.values(), *(talk for channel in written for talk in _talks(written[channel], QUIET_TIME[channel]))]
 
 
-def _parted(messages: list[Fact], quiet: int) -> list[list[Fact]]:
-    """Messages of one channel, parted where nobody wrote for longer than the quiet time."""
-    cuts = [place for place in range(1, len(messages)) if messages[place].at - messages[place - 1].at > quiet]
-    return [messages[start:end] for start, end in pairwise((0, *cuts, len(messages))) if start < end]
+def _talks(messages: list[Fact], quiet: int) -> list[list[Fact]]:
+    """Messages of one channel as conversations: whose they are by their sources, parted by the quiet time."""
+    talks: list[tuple[set[str], list[Fact]]] = []
+    for one in messages:
+        source = one.key[0]
+        running = [talk for talk in talks if one.at - talk[1][-1].at <= quiet]
+        running.sort(key=lambda talk: talk[1][-1].order)
+        own = [talk for talk in running if source in talk[0]]
+        unanswered = [talk for talk in running if not any(qualifies(each) for each in talk[1])]
+        fitting = own or (unanswered if qualifies(one) else running)
+        if not fitting:
+            talks.append(({source}, [one]))
+            continue
+        sources, written = fitting[-1]
+        written.append(one)
+        if qualifies(one):
+            sources.add(source)
+    return [written for _, written in talks]
 
 
-def _contact(members: list[Fact], everything: list[Fact]) -> Contact:
+def _contact(members: list[Fact], everything: list[Fact], since: int) -> Contact:
     refs: dict[str, str] = {}
     for one in everything:
         refs = {**(one.get("refs") or {}), **refs}
@@ -181,7 +206,9 @@ def _contact(members: list[Fact], everything: list[Fact]) -> Contact:
         first=members[0],
         interaction=members[0].interaction,
         reason=first_known(one.get("reason") for one in members),
-        outcome=first_known(one.get("outcome") for one in reversed(everything) if speaker(one) != "company"),
+        outcome=first_known(
+            one.get("outcome") for one in reversed(everything) if speaker(one) != "company" or one.received < since
+        ),
         transfers=max(transfers, default=None),
         refs=refs,
         service_level=first_known(one.get("service_level") for one in everything),

@@ -6,6 +6,7 @@ More: `RULES_SEED=7 RULES_ROUNDS=500 pytest tests/oracle/test_rules_against_orac
 import json
 import os
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -13,13 +14,14 @@ import msgspec
 import pytest
 
 from services.journey import policies
+from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import timer_id
 from services.journey.domain.projection import project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
 from services.journey.rulebook import rules_file
 from tests.oracle.dense import stories
-from tests.oracle.facts import fact
+from tests.oracle.facts import contacts, fact
 from tests.oracle.journeys import journeys
 from tests.oracle.rule_making import a_rule
 from tests.oracle.rule_shapes import BY_SHAPE, Customer, customer, find
@@ -32,14 +34,15 @@ RULES = 40
 STORIES = 90
 
 
+def recorded(documents: list[Json]) -> list[RecordedTouchpoint]:
+    """As the worker keeps them; the broker appends what it receives."""
+    touchpoints = [msgspec.convert(one, Touchpoint) for one in documents]
+    return [RecordedTouchpoint(touchpoint=one, appended_at=one.received_at, late=is_late(one)) for one in touchpoints]
+
+
 def found(documents: list[Json], rules: Rulebook) -> dict[str, dict[str, tuple[tuple[str, str], ...]]]:
     """Evidence by id by rule, every timer fired."""
-    history = []
-    for one in documents:
-        touchpoint = msgspec.convert(one, Touchpoint)
-        history.append(
-            RecordedTouchpoint(touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint))
-        )
+    history = recorded(documents)
     fired = {timer_id(rule.id, *one.touchpoint.key) for one in history for rule in rules.rules}
     said = project(history, fired=fired, rulebook=rules, policy=policies.projection())
     assert said.failures == []
@@ -67,3 +70,20 @@ def test_any_rule_finds_what_its_definition_says(round_: int) -> None:
             assert engine.get(rule["id"], {}) == definition, (rule, documents)
             fires[rule["shape"]] += len(definition)
     assert min(fires[shape] for shape in BY_SHAPE) > 10, fires
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_contacts_are_gathered_as_their_definition_says_from_any_moment_on(round_: int) -> None:
+    random = Random(f"{SEED}/{round_}")
+    sides: Counter[bool] = Counter()
+    for documents in stories(random.randrange(10**6), STORIES * 3):
+        facts = sorted((one for one in map(fact, documents) if not one.late), key=lambda one: one.order)
+        since = random.choice((0, *(one.received for one in facts)))
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=since)
+        said = CustomerHistory(recorded(documents), policies.contacts(since=moment)).contacts
+        definition = contacts(facts, since)
+        assert [(one.at.key, one.view.outcome, [each.key for each in one.everything]) for one in said] == [
+            (one.first.key, one.outcome, [each.key for each in one.everything]) for one in definition
+        ], documents
+        sides.update(one.first.received < since for one in definition if len(one.everything) > 1)
+    assert min(sides[True], sides[False]) > 10, sides

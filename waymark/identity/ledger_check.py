@@ -24,7 +24,7 @@ from services.journey.repair.differences import IdentityDifference
 from services.journey.repair.fix import IdentityRepairer, RepairCounts
 from services.journey.repair.unmerge import Unmerger
 from services.journey.settings import WorkerSettings
-from services.journey.worker import build_renewer
+from services.journey.worker import build_renewer, read_policy
 from services.runtime.clock import new_id
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import ConcurrentChangeError, Pool
@@ -115,7 +115,7 @@ async def _check(url: str, settings: WorkerSettings, told: Told, *, repair: bool
         url, application_name="waymark-identity", size=2, statement_timeout_s=STATEMENT_TIMEOUT_S
     )
     try:
-        repairer = _mender(pool, settings) if repair else None
+        repairer = await _mender(pool, settings) if repair else None
         report = await _repeat(IdentityChecker(pool=pool, policy=policies.identity()), repairer, told)
     finally:
         await pools.close_pool(pool)
@@ -195,8 +195,8 @@ def _masked(key: IdentifierKey) -> str:
     return f"{name(type_)}:{shape(value)}"
 
 
-def _mender(pool: Pool, settings: WorkerSettings) -> IdentityRepairer:
-    policy, renewer = policies.identity(), build_renewer(settings)
+async def _mender(pool: Pool, settings: WorkerSettings) -> IdentityRepairer:
+    policy, renewer = policies.identity(), build_renewer(settings, await read_policy(pool))
     return IdentityRepairer(
         pool=pool,
         resolver=IdentityResolver(policy=policy, new_id=new_id),

@@ -30,7 +30,7 @@ class JourneyPolicy(msgspec.Struct, frozen=True, kw_only=True):
     `passive_kinds` may follow its end.
     """
 
-    ignored_refs: frozenset[str] = frozenset({"campaign_id", "session_id", "store_id"})
+    ignored_refs: frozenset[str] = frozenset({"campaign_id", "session_id", "store_id", "thread_id"})
     reason_gap: timedelta = timedelta(days=14)
     unknown_gap: timedelta = timedelta(hours=24)
     idle_after: timedelta = timedelta(days=30)

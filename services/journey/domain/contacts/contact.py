@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.journey.domain.contacts.contact_policy import ContactPolicy, ContactSpeaker
 from services.journey.domain.touchpoint import OrderKey, Touchpoint
 
 
@@ -49,9 +48,9 @@ _BORDER = len(_LARGEST)
 
 
 def merge_contact(
-    first: Touchpoint, members: Sequence[Touchpoint], everything: Sequence[Touchpoint], policy: ContactPolicy
+    first: Touchpoint, members: Sequence[Touchpoint], everything: Sequence[Touchpoint], outcome: str | None
 ) -> Touchpoint:
-    """Return the fields of a contact that begins with the touchpoint `first`.
+    """Return the fields of a contact that begins with the touchpoint `first` and has the `outcome`.
 
     `members` are its inbound touchpoints of contact kinds; `everything` holds all its touchpoints, in order. One pass:
     this is done anew for each touchpoint that a customer gets.
@@ -61,7 +60,7 @@ def merge_contact(
     return msgspec.structs.replace(
         first,
         reason=next((one.reason for one in members if one.reason is not None), None),
-        outcome=_outcome(everything, policy),
+        outcome=outcome,
         refs=_gathered([one.refs for one in everything]),
         attributes=_gathered([one.attributes for one in everything]),
         customer=_gathered([one.customer for one in everything]),
@@ -92,11 +91,3 @@ def _gathered(dictionaries: Sequence[dict[str, T]]) -> dict[str, T]:
         if more and not more.keys() <= gathered.keys():
             gathered = {**more, **gathered}
     return gathered
-
-
-def _outcome(everything: Sequence[Touchpoint], policy: ContactPolicy) -> str | None:
-    """Return the outcome stated last; that of a message of the company is what became of the message."""
-    for one in reversed(everything):
-        if one.outcome is not None and policy.speaker_of(one) is not ContactSpeaker.COMPANY:
-            return one.outcome
-    return None

@@ -1,7 +1,7 @@
 """What is one contact, as values: who speaks in which kind, and how long silence may last on which channel."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -18,6 +18,8 @@ QUIET_FOR: Mapping[str, timedelta] = MappingProxyType(
         "social": timedelta(hours=12),
     }
 )
+"""The message-like channels, each with its quiet time: the only place where they are said."""
+
 THREAD_REFS: Mapping[str, tuple[str, ...]] = MappingProxyType({"email": ("thread_id", "case_id")})
 
 
@@ -46,15 +48,21 @@ class ContactPolicy(msgspec.Struct, frozen=True, kw_only=True):
     `roles` come from the catalogue of kinds; a kind that is missing is no contact, and nobody speaks in it. `quiet_for`
     names the message-like channels, and how long after a message another one without an interaction id may come and
     still belong to its contact. On the channels in `thread_refs` messages that have one of these references belong
-    together by it (the first that is given), however long it lasts. Touchpoints of `passive_kinds` do not prolong a
-    contact. `handover_kinds` say that a bot gave the conversation to a person.
+    together by it (the first that is given), however long it lasts. What the company says with one of `bulk_refs` it
+    says to many, and it belongs to no contact. Touchpoints of `passive_kinds` do not prolong a contact. Those of
+    `handover_kinds` say that a bot gave the conversation to a person.
+
+    `since` is when all this came into force, None if it always was. What the broker appended before it was judged
+    without: there each message is a contact of its own, and stays one.
     """
 
     roles: Mapping[str, KindRole]
     quiet_for: Mapping[str, timedelta] = QUIET_FOR
     thread_refs: Mapping[str, tuple[str, ...]] = THREAD_REFS
+    bulk_refs: frozenset[str] = frozenset({"campaign_id"})
     passive_kinds: frozenset[str] = frozenset({"survey_answered"})
     handover_kinds: frozenset[str] = frozenset({"bot_escalated"})
+    since: datetime | None = None
 
     def speaker_of(self, touchpoint: Touchpoint) -> ContactSpeaker | None:
         """Return who speaks in `touchpoint`, None if nobody does.
@@ -66,3 +74,9 @@ class ContactPolicy(msgspec.Struct, frozen=True, kw_only=True):
         if role is None or role.speaker is not ContactSpeaker.CUSTOMER or touchpoint.direction == "inbound":
             return None if role is None else role.speaker
         return ContactSpeaker.COMPANY if touchpoint.direction == "outbound" else None
+
+    def is_to_many(self, touchpoint: Touchpoint) -> bool:
+        """Return whether the company, or a bot, says the same to many in `touchpoint`: a newsletter, a campaign."""
+        if self.bulk_refs.isdisjoint(touchpoint.refs):
+            return False
+        return self.speaker_of(touchpoint) not in (None, ContactSpeaker.CUSTOMER)

@@ -1,26 +1,32 @@
 """Gathers the ordered touchpoints of one customer into contacts, in one pass (docs/semantics.md, Contacts)."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from services.journey.domain.contacts.contact import Contact, CountedUnit, merge_contact
-from services.journey.domain.contacts.contact_policy import ContactPolicy
-from services.journey.domain.touchpoint import Touchpoint
+from services.journey.domain.contacts.contact_policy import ContactPolicy, ContactSpeaker
+from services.journey.domain.touchpoint import OrderKey, Touchpoint
 
 
 class _Conversation:
     """A conversation while it is being gathered: all its touchpoints, and those in which the customer turns to us.
 
-    `first` is the unit of the first of those, `last` the time of its latest touchpoint.
+    `first` is the unit of the first of those, `last` where its latest touchpoint stands, `outcome` the one that was
+    stated last.
     """
 
-    __slots__ = ("everything", "first", "last", "members")
+    __slots__ = ("everything", "first", "last", "members", "outcome")
 
-    def __init__(self, last: datetime) -> None:
+    def __init__(self, last: OrderKey) -> None:
         self.everything: list[Touchpoint] = []
         self.members: list[Touchpoint] = []
         self.first: CountedUnit | None = None
         self.last = last
+        self.outcome: str | None = None
+
+    def is_running(self, at: datetime, quiet: timedelta) -> bool:
+        """Return whether a message may still come at the time `at`."""
+        return at - self.last[0] <= quiet
 
 
 class ConversationWalk:
@@ -33,57 +39,91 @@ class ConversationWalk:
         self._policy = policy
         self._by_interaction: dict[tuple[str, str], _Conversation] = {}
         self._by_thread: dict[tuple[str, str, str], _Conversation] = {}
-        self._running: dict[str, _Conversation] = {}
+        self._running: dict[str, dict[str, _Conversation]] = {}
         self._begun: list[_Conversation] = []
 
-    def take(self, unit: CountedUnit) -> None:
-        """Put the next touchpoint into its conversation, if it belongs to one."""
-        touchpoint = unit.at
-        role = self._policy.roles.get(touchpoint.kind)
+    def take(self, unit: CountedUnit, appended_at: datetime) -> None:
+        """Put the next touchpoint, which the broker appended at `appended_at`, into its conversation if it has one."""
+        touchpoint, policy = unit.at, self._policy
+        role = policy.roles.get(touchpoint.kind)
         qualifies = role is not None and role.contact and touchpoint.direction == "inbound"
-        conversation = self._conversation(touchpoint, qualifies=qualifies)
+        speaks = role is not None and role.speaker is not None
+        before = policy.since is not None and appended_at < policy.since
+        if speaks and touchpoint.refs and not before and policy.is_to_many(touchpoint):
+            return
+        conversation = self._conversation(unit, qualifies=qualifies, alone=before)
         if conversation is None:
             return
-        conversation.last = touchpoint.occurred_at
+        conversation.last = unit.order
         conversation.everything.append(touchpoint)
+        if touchpoint.outcome is not None and (before or not (speaks and self._says_company(touchpoint))):
+            conversation.outcome = touchpoint.outcome
         if qualifies:
             conversation.members.append(touchpoint)
             if conversation.first is None:
                 conversation.first = unit
                 self._begun.append(conversation)
 
-    def _conversation(self, touchpoint: Touchpoint, *, qualifies: bool) -> _Conversation | None:
-        """Return the conversation of `touchpoint`, a new one where none is there; None if it belongs to none."""
+    def _says_company(self, touchpoint: Touchpoint) -> bool:
+        """Return whether the company speaks; the outcome of its message is what became of the message."""
+        return self._policy.speaker_of(touchpoint) is ContactSpeaker.COMPANY
+
+    def _conversation(self, unit: CountedUnit, *, qualifies: bool, alone: bool) -> _Conversation | None:
+        """Return the conversation of `unit`, a new one where none is there; None if it belongs to none.
+
+        With `alone`, only an interaction id joins it to others.
+        """
+        touchpoint = unit.at
         interaction = touchpoint.interaction_id
         if interaction is not None:
             key = (touchpoint.source, interaction)
             known = self._by_interaction.get(key)
             if known is None:
-                known = self._by_interaction[key] = _Conversation(touchpoint.occurred_at)
+                known = self._by_interaction[key] = _Conversation(unit.order)
             return known
-        if touchpoint.channel in self._policy.quiet_for:
+        if touchpoint.channel in self._policy.quiet_for and not alone:
             speaks = qualifies or self._policy.speaker_of(touchpoint) is not None
-            return self._of_message(touchpoint) if speaks else None
-        return _Conversation(touchpoint.occurred_at) if qualifies else None
+            return self._of_message(unit, qualifies=qualifies) if speaks else None
+        return _Conversation(unit.order) if qualifies else None
 
-    def _of_message(self, touchpoint: Touchpoint) -> _Conversation:
-        """Return the conversation of a message without an interaction id: its thread's, or the running one."""
-        channel, time = touchpoint.channel, touchpoint.occurred_at
+    def _of_message(self, unit: CountedUnit, *, qualifies: bool) -> _Conversation:
+        """Return the conversation of a message without an interaction id: its thread's, or a running one."""
+        touchpoint = unit.at
+        channel, source = touchpoint.channel, touchpoint.source
         for type_ in self._policy.thread_refs.get(channel, ()):
             thread = touchpoint.refs.get(type_)
             if thread is not None:
-                return self._by_thread.setdefault((channel, type_, thread), _Conversation(time))
-        running = self._running.get(channel)
-        if running is None or time - running.last > self._policy.quiet_for[channel]:
-            running = self._running[channel] = _Conversation(time)
-        return running
+                return self._by_thread.setdefault((channel, type_, thread), _Conversation(unit.order))
+        quiet = self._policy.quiet_for[channel]
+        running = self._running.setdefault(channel, {})
+        own = running.get(source)
+        if own is not None and own.is_running(unit.time, quiet):
+            return own
+        other = _latest(
+            one for one in running.values() if one.is_running(unit.time, quiet) and _is_open(one, by_customer=qualifies)
+        )
+        if other is None or qualifies:
+            running[source] = other = other or _Conversation(unit.order)
+        return other
 
     def contacts(self) -> list[Contact]:
         """Return the conversations in which the customer turned to us, in the order of their touchpoints."""
-        return [_contact(one, first, self._policy) for one in self._begun if (first := one.first) is not None]
+        return [_contact(one, first) for one in self._begun if (first := one.first) is not None]
 
 
-def _contact(conversation: _Conversation, first: CountedUnit, policy: ContactPolicy) -> Contact:
-    everything: Sequence[Touchpoint] = conversation.everything
-    view = first.at if len(everything) == 1 else merge_contact(first.at, conversation.members, everything, policy)
+def _is_open(conversation: _Conversation, *, by_customer: bool) -> bool:
+    """Return whether a message of another source may join: the company's always, the customer's only as the first."""
+    return not by_customer or conversation.first is None
+
+
+def _latest(conversations: Iterable[_Conversation]) -> _Conversation | None:
+    """Return the conversation in which somebody wrote last."""
+    return max(conversations, key=lambda one: one.last, default=None)
+
+
+def _contact(conversation: _Conversation, first: CountedUnit) -> Contact:
+    everything = conversation.everything
+    view = first.at
+    if len(everything) > 1:
+        view = merge_contact(view, conversation.members, everything, conversation.outcome)
     return Contact(view, first.at, first.position, first.time, first.order, everything)

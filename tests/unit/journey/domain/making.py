@@ -15,7 +15,7 @@ from services.journey.domain.comparison.revision import FrictionEvent
 from services.journey.domain.friction import RuleFinding, StoredFriction
 from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId, TimerId
-from services.journey.domain.projection import Projection, project
+from services.journey.domain.projection import Projection, ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.timer import StoredTimer, TimerState
 from services.journey.domain.touchpoint import Identifier, RecordedTouchpoint, Touchpoint, TouchpointKey
@@ -195,9 +195,10 @@ def step(
     minutes: float = HOURS,
     rules: Rulebook = REPEAT,
     truncated: bool = False,
+    policy: ProjectionPolicy = POLICY,
 ) -> CustomerChanges:
     """Projects `history` at `minutes`, writes what is new, and tells it."""
-    projection = project(shelf.placed_history(history), fired=shelf.fired(), rulebook=rules, policy=POLICY)
+    projection = project(shelf.placed_history(history), fired=shelf.fired(), rulebook=rules, policy=policy)
     changes = diff(projection, shelf.stored(truncated=truncated), rules, shelf.moment(at(minutes)))
     shelf.write(changes, at(minutes))
     return changes

@@ -5,24 +5,33 @@ from itertools import permutations
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
+from services.journey import policies
+from services.journey.domain.comparison.revision import FrictionEvent
 from services.journey.domain.contacts.contact import Contact
 from services.journey.domain.contacts.contact_policy import ContactSpeaker
+from services.journey.domain.friction import RuleFinding
 from services.journey.domain.history import CustomerHistory
+from services.journey.domain.projection import ProjectionPolicy, project
 from services.journey.domain.touchpoint import RecordedTouchpoint
 from tests.unit.journey.domain.making import (
     DAYS,
     HOURS,
     POLICY,
+    REPEAT,
     SECOND,
+    Shelf,
     anchors,
     at,
     call,
+    events,
     found,
     mail,
     note,
     seen,
+    step,
     told,
 )
 
@@ -92,9 +101,82 @@ def test_what_we_write_begins_no_contact_and_belongs_to_the_next() -> None:
     assert [one.id for one in contact.everything] == ["a", "b", "c"]
 
 
-def test_a_contact_is_of_one_channel_and_of_every_source() -> None:
+def test_a_contact_is_of_one_channel() -> None:
     assert gathered(note("a"), note("b", 1, channel="sms"), note("c", 2), note("d", 3, channel="sms")) == ["ac", "bd"]
-    assert gathered(note("a"), sent("b", 20, source="crm"), note("c", 40, source="other")) == ["abc"]
+
+
+def line(id_: str, minutes: float = 0) -> RecordedTouchpoint:
+    return note(id_, minutes, source="line")
+
+
+def kakao(id_: str, minutes: float = 0) -> RecordedTouchpoint:
+    return note(id_, minutes, source="kakao")
+
+
+def crm(id_: str, minutes: float = 0) -> RecordedTouchpoint:
+    return sent(id_, minutes, source="crm")
+
+
+def test_two_messengers_are_two_contacts_and_neither_prolongs_the_other() -> None:
+    assert gathered(line("a"), kakao("b", 1), line("c", 2), kakao("d", 3)) == ["ac", "bd"]
+    assert gathered(line("a"), kakao("b", 20), line("c", 40)) == ["a", "b", "c"]
+    assert anchors("repeat_contact_24h", line("a"), kakao("b", 1)) == ["b"]
+
+
+def test_the_answer_may_come_from_another_system_than_the_question() -> None:
+    assert gathered(line("a"), crm("b", 20), line("c", 40)) == ["abc"]
+    assert gathered(line("a"), kakao("b", 10), crm("c", 11), line("d", 12), kakao("e", 40)) == ["ad", "bce"]
+    assert gathered(line("a"), kakao("b", 10), crm("c", 31), line("d", 32)) == ["a", "bc", "d"]
+
+
+def test_where_we_wrote_first_the_first_messenger_answers_and_keeps_the_conversation() -> None:
+    assert gathered(crm("a"), line("b", 5), kakao("c", 6), crm("d", 7), line("e", 8)) == ["abde", "c"]
+    assert gathered(crm("a"), crm("b", 31), line("c", 32)) == ["bc"]
+
+
+def test_a_newsletter_is_part_of_no_contact() -> None:
+    many = refs(campaign_id="spring")
+    for writes in ("message_sent", "bot_replied"):
+        news = note("n", 10 * HOURS, writes, channel="email", direction="outbound", **many)
+        assert gathered(mail("a"), news, mail("b", 13 * HOURS)) == ["a", "b"]
+    news = sent("n", 1, channel="email", refs={"campaign_id": "spring", "thread_id": "t"})
+    assert gathered(mail("a", **refs(thread_id="t")), news) == ["a"]
+    assert gathered(note("a", interaction_id="i"), sent("b", 1, interaction_id="i", outcome="failed", **many)) == ["a"]
+
+
+def test_who_answers_a_campaign_turns_to_us() -> None:
+    many = refs(campaign_id="spring")
+    assert gathered(sent("a", **many), note("b", 1, **many), note("c", 2, **many)) == ["bc"]
+
+
+def test_what_was_appended_before_conversations_is_gathered_as_it_was_then() -> None:
+    policy = msgspec.structs.replace(POLICY.contacts, since=at(10))
+    thread = refs(thread_id="t")
+    history = [
+        *(note("a"), sent("b", 1), note("c", 2), note("d", 9.99), note("e", 10), note("f", 11)),
+        *(mail("g", 3, **thread), mail("h", 4, **thread), mail("i", 12, **thread), mail("j", 13, **thread)),
+        *(call("k", 5, interaction_id="1"), sent("l", 6, interaction_id="1", outcome="failed")),
+        *(call("m", 14, interaction_id="2"), sent("n", 15, interaction_id="2", outcome="failed")),
+    ]
+    said = CustomerHistory(history, policy).contacts
+    assert ["".join(each.id for each in one.everything) for one in said] == [
+        *("a", "c", "g", "h", "kl", "d", "ef", "ij", "mn")
+    ]
+    assert [one.view.outcome for one in said if len(one.everything) == 2] == ["failed", None, None, None]
+
+
+def found_as(policy: ProjectionPolicy, *history: RecordedTouchpoint) -> list[RuleFinding]:
+    return project(history, rulebook=REPEAT, policy=policy).findings
+
+
+def test_no_friction_of_the_past_is_retracted_when_contacts_become_conversations() -> None:
+    lines, more = [note("a"), note("b", 1), note("c", 2)], [note("d", 10), note("e", 11)]
+    before, after = policies.projection(at(DAYS)), policies.projection(at(10))
+    shelf = Shelf()
+    step(shelf, *lines, policy=before)
+    assert [one.evidence["count"] for one in found_as(before, *lines)] == [2, 3]
+    assert events(step(shelf, *lines, *more, policy=after)) == [(FrictionEvent.DETECTED, 1)]
+    assert (FrictionEvent.RETRACTED, 2) in events(step(shelf, *lines, *more, policy=POLICY)), "the control"
 
 
 def test_an_interaction_id_parts_and_joins_whatever_the_time() -> None:
