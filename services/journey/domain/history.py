@@ -40,11 +40,12 @@ class CustomerHistory:
         self.by_kind: dict[str, list[CountedUnit]] = {}
         walk = ConversationWalk(policy)
         roles, by_kind = policy.roles, self.by_kind
-        for unit, one in zip(self.units, self.recorded, strict=True):
-            kind = unit.at.kind
+        for unit in self.units:
+            touchpoint = unit.at
+            kind = touchpoint.kind
             by_kind.setdefault(kind, []).append(unit)
-            if kind in roles or unit.at.interaction_id is not None:  # nothing else can be part of a contact
-                walk.take(unit, one.appended_at)
+            if kind in roles or touchpoint.interaction_id is not None:  # nothing else can be part of a contact
+                walk.take(unit, self.recorded[unit.position].appended_at)
         self.contacts: list[Contact] = walk.contacts()
 
     def spread_service_levels(self) -> None:
