@@ -93,6 +93,19 @@ async def test_other_rules_say_what_would_change_and_write_nothing(
     assert await bench.rows("SELECT * FROM journey.frictions ORDER BY friction_id") == before
 
 
+async def test_a_backtest_judges_contacts_by_the_definition_of_their_time(database: str) -> None:
+    async with open_bench(database) as before:
+        await before.execute("INSERT INTO journey.moments VALUES ('conversations', '9999-01-01T00:00:00Z')")
+    async with open_bench(database) as opened:
+        for id_, minutes in (("first", 0), ("second", 1)):
+            opened.log.append(0, touchpoint(id_, minutes, kind="message_received", channel="messenger"))
+        await opened.apply()
+        same = dict.fromkeys(("repeat_contact_24h", "repeat_contact_7d"), (1, 1, 0, 0))
+        assert counted(await backtest(database, "default")) == same
+        await opened.execute("TRUNCATE journey.moments")
+        assert counted(await backtest(database, "default")) == dict.fromkeys(same, (0, 1, 0, 1)), "the control"
+
+
 async def test_what_is_shown_names_what_changes(bench: JourneyBench, database: str, tmp_path: Path) -> None:
     path = tmp_path / "tried.yaml"
     path.write_text("extends: default\nchange: {repeat_contact_7d: {within: 1d}}\n")

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from multiprocessing import get_context
 from uuid import UUID
@@ -19,6 +20,7 @@ from uuid import UUID
 from services.journey import policies
 from services.journey.administration import check_tables
 from services.journey.rulebook import rules_file
+from services.journey.store import moments
 from services.journey.trial import stored_histories
 from services.journey.trial.backtest import Backtest, BacktestTally, BacktestWindow
 from services.runtime.postgres.pools import Connection
@@ -39,13 +41,17 @@ Told = Callable[[int, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestOrder:
-    """What to try on whom: the text of a rules file, checked already, and the window. Goes to every process."""
+    """What to try on whom: the text of a rules file, checked already, and the window. Goes to every process.
+
+    `conversations_since` is read from the database: since when contacts are conversations there.
+    """
 
     url: str
     rules: str
     name: str
     window: BacktestWindow
     latest: int
+    conversations_since: datetime | None = None
 
 
 def run(order: BacktestOrder, workers: int, told: Told) -> tuple[BacktestTally, float]:
@@ -72,9 +78,10 @@ def _ignore_interrupts() -> None:
 
 async def _run(order: BacktestOrder, pool: ProcessPoolExecutor, workers: int, told: Told) -> BacktestTally:
     loop = asyncio.get_running_loop()
-    whole = _backtest(order).empty()
     async with open_session(order.url, NAME, writes=False) as connection:
         await check_tables(connection)
+        order = replace(order, conversations_since=await moments.conversations(connection))
+        whole = _backtest(order).empty()
         number = await stored_histories.count_customers(connection, order.window)
         told(0, number, 0)
         waiting: set[asyncio.Future[BacktestTally]] = set()
@@ -125,7 +132,7 @@ async def _snapshot(url: str) -> AsyncIterator[Connection]:
 @lru_cache(maxsize=1)
 def _backtest(order: BacktestOrder) -> Backtest:
     rulebook = rules_file.read(order.rules, name=order.name)
-    return Backtest(rulebook, policies.projection(), order.window, time.perf_counter)
+    return Backtest(rulebook, policies.projection(order.conversations_since), order.window, time.perf_counter)
 
 
 def default_workers() -> int:

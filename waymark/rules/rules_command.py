@@ -57,6 +57,7 @@ def run_cases(files: CaseFiles, *, rules: RulesFile = None, as_json: AsJson = Fa
     from waymark.rules import case_file
 
     policy = policies.projection()
+    kinds = policy.contacts.contact_kinds
     results: list[tuple[Path, CaseResult]] = []
     undirected: dict[str, None] = {}
     for path in files:
@@ -66,7 +67,7 @@ def run_cases(files: CaseFiles, *, rules: RulesFile = None, as_json: AsJson = Fa
         for case in loaded.cases:
             result = run_case(case, rulebook, policy)
             results.append((path, result))
-            undirected |= dict.fromkeys(() if result.passed else undirected_contacts(case, policy.contact_kinds))
+            undirected |= dict.fromkeys(() if result.passed else undirected_contacts(case, kinds))
     failed = sum(not result.passed for _, result in results)
     if as_json:
         print_json({"passed": len(results) - failed, "failed": failed, "tests": [_document(*one) for one in results]})

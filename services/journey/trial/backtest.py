@@ -185,7 +185,7 @@ class Backtest:
 
     def _found(self, history: StoredHistory, tally: BacktestTally) -> dict[str, list[RuleFinding]]:
         """Return what each rule finds in the window, and note what it cost and whether it raised."""
-        index = CustomerHistory(history.touchpoints, self._policy.contact_kinds)
+        index = CustomerHistory(history.touchpoints, self._policy.contacts)
         segment(index, self._policy.journeys)
         found = {}
         for rule, book in self._books.items():

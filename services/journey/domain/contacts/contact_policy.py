@@ -64,6 +64,11 @@ class ContactPolicy(msgspec.Struct, frozen=True, kw_only=True):
     handover_kinds: frozenset[str] = frozenset({"bot_escalated"})
     since: datetime | None = None
 
+    @property
+    def contact_kinds(self) -> frozenset[str]:
+        """The kinds in which the customer turns to us, when the direction is inbound."""
+        return frozenset(kind for kind, role in self.roles.items() if role.contact)
+
     def speaker_of(self, touchpoint: Touchpoint) -> ContactSpeaker | None:
         """Return who speaks in `touchpoint`, None if nobody does.
 
