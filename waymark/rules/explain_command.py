@@ -57,8 +57,8 @@ def explain(customer: Customer, rule: RuleId, *, rules: RulesFile = None, as_jso
 
     rulebook = load_rules(rules)
     asked = demand_rule(rulebook, rule)
-    policy = policies.projection()
-    touchpoints = asyncio.run(_read(customer))
+    touchpoints, conversations_since = asyncio.run(_read(customer))
+    policy = policies.projection(conversations_since)
     told = explanation_of(asked, touchpoints, datetime.now(UTC), policy)
     if as_json:
         print_json(_document(told))
@@ -66,11 +66,16 @@ def explain(customer: Customer, rule: RuleId, *, rules: RulesFile = None, as_jso
         _show(told, rulebook, len(touchpoints))
 
 
-async def _read(customer: str) -> "Sequence[RecordedTouchpoint]":
-    """Return the touchpoints of the customer; raises `CommandError` if there is no such customer."""
+async def _read(customer: str) -> "tuple[Sequence[RecordedTouchpoint], datetime | None]":
+    """Return the touchpoints of the customer, and since when contacts are conversations in that database.
+
+    Raises:
+        CommandError: there is no such customer.
+    """
     from services.journey.api.api_settings import ApiSettings
     from services.journey.read import lookup
     from services.journey.read.lookup import LookupFault
+    from services.journey.store import moments
     from services.journey.trial import stored_histories
     from waymark.database import open_transaction
     from waymark.target import find_target
@@ -89,9 +94,10 @@ async def _read(customer: str) -> "Sequence[RecordedTouchpoint]":
     who = reference if isinstance(reference, UUID) else (reference.type, reference.values)
     async with open_transaction(target.postgres_direct or target.postgres) as connection:
         found = await stored_histories.read_customer(connection, who)
+        since = await moments.conversations(connection)
     if found is None:
         raise CommandError(say("there is no such customer", "그런 고객이 없습니다"))
-    return found
+    return found, since
 
 
 def _show(told: "RuleExplanation", rulebook: "Rulebook", touchpoints: int) -> None:

@@ -71,7 +71,7 @@ def explain(
     rule: AnyRule, touchpoints: Iterable[RecordedTouchpoint], now: datetime, policy: ProjectionPolicy
 ) -> RuleExplanation:
     """Explain what `rule` says about the customer with these touchpoints at `now`; a rule that is off is asked too."""
-    history = CustomerHistory(touchpoints, policy.contact_kinds)
+    history = CustomerHistory(touchpoints, policy.contacts)
     segment(history, policy.journeys)
     asked = msgspec.structs.replace(rule, enabled=True)
     said = Rulebook([asked]).evaluate(history)
