@@ -19,7 +19,7 @@ from services.journey.domain.journey import segment
 from services.journey.domain.projection import ProjectionPolicy
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.evaluator import FindingCandidate
-from services.journey.domain.rules.matching import field_getter
+from services.journey.domain.rules.matching import field_getter, number
 from services.journey.domain.rules.rule import Clause, Matcher, Rule, RuleScope
 from services.journey.domain.rules.shapes.absence import AbsenceRule
 from services.journey.domain.rules.shapes.count import CountRule
@@ -162,6 +162,9 @@ def _with_step(rule: SequenceRule, at: int, matcher: Matcher) -> SequenceRule:
 
 
 def _of_threshold(rule: ThresholdRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    read = number(field_getter(rule.field))
+    known = any(read(unit.view) is not None for unit in UnitPicker(rule.of, contacts=rule.contacts).pick(history))
+    yield ConditionExplanation(member="field", wanted=rule.field, holds=known)
     for at, limit in enumerate(rule.limits):
         [side] = [name for name in ("gt", "gte", "lt", "lte") if getattr(limit, name) is not None]
         free = ThresholdLimit(when=limit.when, **{side: ENDLESS if side in {"lt", "lte"} else -ENDLESS})

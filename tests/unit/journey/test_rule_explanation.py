@@ -45,7 +45,8 @@ def test_a_rule_that_fires_needs_no_conditions() -> None:
         ),
         ("repeat_contact_24h", [call("a", 0, reason="x"), call("b", 60, reason="y")], {"at_least": "1", "same": None}),
         ("long_wait", [call("a", 0, wait_s=118), call("b", 5, wait_s=20)], {"limits[0].gt": "118"}),
-        ("low_ces", [seen("a", 0, "survey_answered")], {}),
+        ("low_ces", [seen("a", 0, "survey_answered")], {"field": None}),
+        ("transfers", [call("a", 0)], {"field": None}),
         ("fcr_failed", [call("a", 0, outcome="abandoned"), call("b", 5)], {"steps[0].outcome": "abandoned"}),
         ("fcr_failed", [call("a", 0, outcome="resolved"), call("b", 8 * DAYS)], {"within": "8d"}),
         (
