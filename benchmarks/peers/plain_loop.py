@@ -26,6 +26,7 @@ from services.journey.outbox.relay import OutboxRelay
 from services.journey.policies import identity, projection
 from services.journey.settings import WorkerProcessSettings
 from services.journey.store import touchpoints
+from services.journey.versions.in_force import PolicyCache
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.kafka.log_ends import LogEnds, cluster_line
@@ -95,7 +96,7 @@ def _applier(
         pool=pool,
         line=line,
         resolver=IdentityResolver(policy=identity(), new_id=new_id),
-        renewer=worker.build_renewer(own, projection()),
+        renewer=worker.build_renewer(own, projection(), PolicyCache()),
         limit=limit,
         metrics=metrics,
         clock=SystemClock(),

@@ -143,13 +143,56 @@ class FrictionMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyMetrics:
+    """Metrics of the policies in force."""
+
+    version: Gauge
+    in_force_from_seconds: Gauge
+    unknown: Gauge
+    unreadable: Gauge
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "PolicyMetrics":
+        """Declare the metrics in `registry`."""
+        kind = ("kind",)
+        return cls(
+            version=Gauge(
+                "waymark_journey_policy_version", "The version in force, by kind of policy.", kind, registry=registry
+            ),
+            in_force_from_seconds=Gauge(
+                "waymark_journey_policy_in_force_from_seconds",
+                "Since when the version is in force, in seconds since 1970; 0 for the first version.",
+                kind,
+                registry=registry,
+            ),
+            unknown=Gauge(
+                "waymark_journey_policy_unknown",
+                "Parts of the version in force that this release does not know: a newer worker must judge by them.",
+                kind,
+                registry=registry,
+            ),
+            unreadable=Gauge(
+                "waymark_journey_policy_unreadable",
+                "Stored versions of which nothing can be read; the version before each stays in force.",
+                kind,
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerMetrics:
     """All metrics of the worker."""
 
     stream: StreamMetrics
     friction: FrictionMetrics
+    policy: PolicyMetrics
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "WorkerMetrics":
         """Declare all of them in `registry`."""
-        return cls(stream=StreamMetrics.register(registry), friction=FrictionMetrics.register(registry))
+        return cls(
+            stream=StreamMetrics.register(registry),
+            friction=FrictionMetrics.register(registry),
+            policy=PolicyMetrics.register(registry),
+        )

@@ -27,7 +27,8 @@ class WorkerSettings(Settings):
         "waymark-journey", description="Kafka consumer group; no offsets are kept in it, it may change."
     )
     rules: value_forms.FileName = Field(
-        "", description="File with the rule book; empty means the one that comes with Waymark."
+        "",
+        description="File with rules to begin with, applied once; empty: the shipped ones. Later: waymark rules apply.",
     )
     session_timeout_s: float = Field(
         6.0, gt=0, le=1800, description="Silence after which the group takes a worker for dead."

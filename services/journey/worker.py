@@ -30,7 +30,6 @@ from services.journey.consume.stream import add_agent, build_app
 from services.journey.consume.transport import KAFKA_FAILURES, HoleFoundError, JourneyApp, TransportWiring
 from services.journey.consume.watchdog import ExitCode, LoopWatch, end_process
 from services.journey.domain.projection import ProjectionPolicy
-from services.journey.domain.rules.book import Rulebook
 from services.journey.failpoints import Failpoints
 from services.journey.metrics import WorkerMetrics
 from services.journey.outbox.relay import OutboxRelay
@@ -40,6 +39,8 @@ from services.journey.rulebook import rules_file
 from services.journey.settings import WorkerProcessSettings, WorkerSettings
 from services.journey.store import moments, touchpoints
 from services.journey.timers.timer_loop import TimerDelays, TimerLoop
+from services.journey.versions.in_force import PolicySource
+from services.journey.versions.policy_watch import PolicyWatch
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.http.application import ops_app
@@ -86,7 +87,7 @@ async def run(
     common, own = settings.common, settings.worker
     logs.configure("journey", common.log_level, common.log_format)
     collect_less_often()
-    book = rules_file.from_settings(own)
+    rules = rules_file.from_settings(own)
     check_listening(WorkerSettings, own.host, own.port)
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
@@ -102,8 +103,8 @@ async def run(
         )
         stack.push_async_callback(producer.stop)
         connections = WorkerConnections(pool=pool, ends=ends, producer=producer, line=line)
-        renewer = build_renewer(own, policy, book)
-        worker = Worker(settings, connections, failpoints, renewer)
+        worker = Worker(settings, connections, failpoints, policy)
+        await worker.policies.begin(rules, file=own.rules)
         await worker.work(on_ready)
     _log.info("worker stopped")
 
@@ -126,7 +127,7 @@ class Worker:
         settings: WorkerProcessSettings,
         connections: WorkerConnections,
         failpoints: Failpoints,
-        renewer: CustomerRenewer,
+        policy: ProjectionPolicy,
     ) -> None:
         own = settings.worker
         self._own = own
@@ -137,6 +138,8 @@ class Worker:
         self._failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._stopping = False
         self.intake = Intake(capacity=own.queue_records, capacity_bytes=own.queue_bytes)
+        self.policies = PolicyWatch(pool=connections.pool, metrics=self._metrics.policy)
+        renewer = build_renewer(own, policy, self.policies.cache)
         self.relay = self._relay(failpoints)
         self._applier = self._build_applier(renewer, failpoints)
         self._wiring = TransportWiring(
@@ -160,9 +163,8 @@ class Worker:
 
     async def work(self, on_ready: OnReady | None) -> None:
         """Serve health, start everything, and go on until asked to stop or until something fails for good."""
-        health = HealthChecks(
-            registry=self._registry, ready=(self._database, self._connections.producer.check, self._stream)
-        )
+        ready = (self._database, self._connections.producer.check, self._stream, self.policies.check)
+        health = HealthChecks(registry=self._registry, ready=ready)
         async with AsyncExitStack() as stack:
             port = await stack.enter_async_context(
                 serving(ops_app(health), self._own.host, self._own.port, drain_s=1.0)
@@ -199,6 +201,7 @@ class Worker:
         owner.start("relay", self.relay.run)
         owner.start("timers", self.timers.run)
         owner.start("months", self._keep_months)
+        owner.start("policies", self.policies.run)
         owner.start("stream", self._run_stream)
 
     async def _run_stream(self) -> None:
@@ -332,10 +335,10 @@ async def read_policy(pool: Pool) -> ProjectionPolicy:
         return policies.projection(conversations_since=await moments.conversations(connection))
 
 
-def build_renewer(own: WorkerSettings, policy: ProjectionPolicy, book: Rulebook | None = None) -> CustomerRenewer:
-    """Return what projects customers by `policy` and writes the difference, as the settings ask."""
+def build_renewer(own: WorkerSettings, policy: ProjectionPolicy, in_force: PolicySource) -> CustomerRenewer:
+    """Return what projects customers by `policy` and writes the difference, as the settings and the rules ask."""
     return CustomerRenewer(
-        rulebook=book or rules_file.from_settings(own),
+        policies=in_force,
         policy=policy,
         new_id=new_id,
         stale_after_s=own.stale_after_s,

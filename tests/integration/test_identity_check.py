@@ -10,11 +10,11 @@ import pytest_asyncio
 
 from services.journey import policies
 from services.journey.apply.resolution import IdentityResolver
-from services.journey.consume import progress
 from services.journey.domain.identity import _Planning
 from services.journey.repair.check import IdentityChecker, IdentityFindings
 from services.journey.repair.fix import IdentityRepairer, RepairCounts
 from services.journey.repair.unmerge import Unmerger
+from services.journey.store import touchpoints
 from services.runtime.clock import new_id
 from tests.fixtures.journey_bench import JourneyBench, open_bench, touchpoint
 from tests.fixtures.journey_identity import cases, expected, groups, halving, send, stored
@@ -156,7 +156,7 @@ async def test_a_repair_that_dies_in_the_middle_leaves_nothing_half_done(
         await bench.apply()
     before = await state(bench)
     with monkeypatch.context() as dying:
-        dying.setattr(progress, "database_time", _die)
+        dying.setattr(touchpoints, "history", _die)
         with pytest.raises(ZeroDivisionError):
             await mend(bench)
     assert await state(bench) == before

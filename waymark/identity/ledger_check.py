@@ -23,7 +23,11 @@ from services.journey.repair.check import IdentityChecker, IdentityFindings
 from services.journey.repair.differences import IdentityDifference
 from services.journey.repair.fix import IdentityRepairer, RepairCounts
 from services.journey.repair.unmerge import Unmerger
+from services.journey.rulebook import rules_file
+from services.journey.rulebook.rules_file import ResolvedRules
 from services.journey.settings import WorkerSettings
+from services.journey.versions import storing
+from services.journey.versions.in_force import PolicyCache
 from services.journey.worker import build_renewer, read_policy
 from services.runtime.clock import new_id
 from services.runtime.postgres import pools
@@ -80,6 +84,12 @@ class LedgerReport:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _RepairTerms:
+    settings: WorkerSettings
+    rules: ResolvedRules
+
+
 def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> LedgerReport:
     """Compare, and with `repair` repair until nothing differs or nothing changes any more.
 
@@ -88,12 +98,13 @@ def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> 
     """
     try:
         settings = WorkerSettings.load(environ)
+        rules = rules_file.from_settings(settings)
     except SettingsError as error:
         raise CommandError("the settings are wrong:\n  " + "\n  ".join(error.problems), exit_code=2) from error
     logs.configure("identity", "WARNING", "text")
     _reach(url)
     try:
-        return asyncio.run(_check(url, settings, told, repair=repair))
+        return asyncio.run(_check(url, _RepairTerms(settings, rules), told, repair=repair))
     except ConcurrentChangeError as error:
         raise CommandError("customers kept merging meanwhile; what is mended is kept: run it again") from error
     except pools.TRANSIENT as error:
@@ -109,13 +120,13 @@ def _reach(url: str) -> None:
         raise CommandError(str(error), exit_code=2) from error
 
 
-async def _check(url: str, settings: WorkerSettings, told: Told, *, repair: bool) -> LedgerReport:
+async def _check(url: str, terms: _RepairTerms, told: Told, *, repair: bool) -> LedgerReport:
     begun = time.monotonic()
     pool = await pools.create_pool(
         url, application_name="waymark-identity", size=2, statement_timeout_s=STATEMENT_TIMEOUT_S
     )
     try:
-        repairer = await _mender(pool, settings) if repair else None
+        repairer = await _mender(pool, terms) if repair else None
         report = await _repeat(IdentityChecker(pool=pool, policy=policies.identity()), repairer, told)
     finally:
         await pools.close_pool(pool)
@@ -195,8 +206,12 @@ def _masked(key: IdentifierKey) -> str:
     return f"{name(type_)}:{shape(value)}"
 
 
-async def _mender(pool: Pool, settings: WorkerSettings) -> IdentityRepairer:
-    policy, renewer = policies.identity(), build_renewer(settings, await read_policy(pool))
+async def _mender(pool: Pool, terms: _RepairTerms) -> IdentityRepairer:
+    """Return what repairs; it stores the first version of the rules where no worker has yet."""
+    async with pools.transaction(pool) as connection:
+        first = storing.first_rules(terms.rules, file=terms.settings.rules)
+        await storing.begin(connection, first, named=False)
+    policy, renewer = policies.identity(), build_renewer(terms.settings, await read_policy(pool), PolicyCache())
     return IdentityRepairer(
         pool=pool,
         resolver=IdentityResolver(policy=policy, new_id=new_id),

@@ -1,1 +1,1 @@
-"""`waymark rules`: what rules say about cases and about stored customers, before they are in force."""
+"""`waymark rules`: what rules say about cases and about stored customers, and which of them are in force."""

@@ -29,7 +29,9 @@ RuleId = Annotated[str, typer.Argument(metavar="RULE", help=say("Id of the rule.
 RulesFile = Annotated[
     Path | None,
     typer.Option(
-        "--rules", help=say("Its rules file; the shipped one.", "규칙 파일(기본: 내장 규칙)."), show_default=False
+        "--rules",
+        help=say("Its rules file; the rules in force.", "규칙 파일(기본: 적용 중인 규칙)."),
+        show_default=False,
     ),
 ]
 
@@ -53,9 +55,10 @@ def explain(customer: Customer, rule: RuleId, *, rules: RulesFile = None, as_jso
     """Read the customer's touchpoints, and show what the rule says about them."""
     from services.journey import policies
     from services.journey.trial.explanation import explain as explanation_of
+    from waymark.rules import rule_store
     from waymark.rules.rules_reading import demand_rule, load_rules
 
-    rulebook = load_rules(rules)
+    rulebook = load_rules(rules) if rules is not None else rule_store.rules_in_force()
     asked = demand_rule(rulebook, rule)
     touchpoints, conversations_since = asyncio.run(_read(customer))
     policy = policies.projection(conversations_since)

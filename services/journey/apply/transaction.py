@@ -12,7 +12,7 @@ from services.journey.apply.duplicate_filter import FilteredBatch, bury_batch, f
 from services.journey.apply.resolution import IdentityResolution, IdentityResolver
 from services.journey.consume import dead_letters
 from services.journey.consume.decoding import BatchRecord, DecodedRecord, PoisonCode
-from services.journey.consume.progress import PROGRESS, database_time
+from services.journey.consume.progress import PROGRESS
 from services.journey.domain.names import CustomerId
 from services.journey.failpoints import Failpoints, WorkerFailpoint
 from services.journey.metrics import WorkerMetrics
@@ -58,14 +58,13 @@ class BatchTransaction:
             async with transaction(self.pool) as connection:
                 held = await PROGRESS.lock(connection, self.line, [run.claim.partition for run in batch.runs])
                 batch = judge(batch, held)
-                now = await database_time(connection)
                 filtered = bury_batch(batch) if bury else await filter_duplicates(connection, batch)
                 resolution = await self.resolver.resolve(connection, self.resolver.evidence(filtered.touchpoints))
                 filtered.refuse_fresh(resolution.nobody, PoisonCode.NO_USABLE_IDENTIFIER)
                 self.step()
                 await self.failpoints.reached(WorkerFailpoint.MID_TRANSACTION)
                 updates = customer_updates(filtered.fresh.values(), resolution)
-                written = await self.renewer.renew(connection, updates, now, self.step)
+                written = await self.renewer.renew(connection, updates, self.step)
                 applied = account_for(batch, filtered, resolution, written)
                 self.limit.admit(applied.dead)
                 await dead_letters.add(connection, self.line, filtered.letters)

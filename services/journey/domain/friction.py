@@ -93,12 +93,14 @@ class RuleFinding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `at` is the touchpoint of the anchor. `journeys` are positions in the projection's list of journeys; the anchor's
     journey comes first. `evidence` holds the numbers of the rule (docs/rules.md). `stale_from` is when the finding
-    could first be known: the due time of an absence, otherwise the time of the anchor.
+    could first be known: the due time of an absence, otherwise the time of the anchor. `edition` is the number of the
+    edition among those of the rule.
     """
 
     id: FrictionId
     rule: str
     rule_version: int
+    edition: int
     severity: FrictionSeverity
     anchor: Anchor
     at: Touchpoint

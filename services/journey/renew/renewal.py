@@ -16,12 +16,12 @@ from services.journey.domain.friction import StoredFriction
 from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import ProjectionPolicy, project
-from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.timer import StoredTimer, TimerState
 from services.journey.domain.touchpoint import RecordedTouchpoint, in_order
 from services.journey.renew.customer_update import CustomerComparison, CustomerUpdate
 from services.journey.renew.writer import CustomerWriter, WriteCounts
 from services.journey.store import frictions, journeys, timer_rows, touchpoints
+from services.journey.versions.in_force import HeldPolicies, PolicySource
 from services.runtime.postgres.pools import Connection
 from services.runtime.process.tasks import run_beside
 
@@ -64,7 +64,7 @@ _NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={})
 class CustomerRenewer:
     """Renews customers. `history` is the number of latest touchpoints that are looked at."""
 
-    rulebook: Rulebook
+    policies: PolicySource
     policy: ProjectionPolicy
     new_id: Callable[[], UUID]
     stale_after_s: float
@@ -75,13 +75,14 @@ class CustomerRenewer:
         self,
         connection: Connection,
         updates: Mapping[CustomerId, CustomerUpdate],
-        now: datetime,
         step: ProgressCallback = ignore_progress,
     ) -> WriteCounts:
-        """Write the changes of each customer; `now` is the time of the database, `step` is called for each group."""
+        """Write the changes of each customer by the policies in force; `step` is called for each group."""
         written = WriteCounts()
         if not updates:
             return written
+        held = await self.policies.hold(connection)
+        now = held.now
         session = _Session(renewer=self, connection=connection, updates=updates, now=now, written=written, step=step)
         customers = sorted(updates)
         groups = [customers[first : first + GROUP] for first in range(0, len(customers), GROUP)]
@@ -90,7 +91,7 @@ class CustomerRenewer:
         for group, following in zip_longest(groups, groups[1:], fillvalue=()):
             done = asyncio.Event()
             async with run_beside("renewal", session.meanwhile(compared, following, done)) as moving:
-                compared = await self._compare(group, updates, kept, now)
+                compared = await self._compare(group, updates, kept, held)
                 done.set()
             kept = moving.result()
         await self.writer.write(connection, compared, now, written)
@@ -98,7 +99,7 @@ class CustomerRenewer:
         return written
 
     async def _compare(
-        self, group: Sequence[CustomerId], updates: Mapping[CustomerId, CustomerUpdate], kept: _Kept, now: datetime
+        self, group: Sequence[CustomerId], updates: Mapping[CustomerId, CustomerUpdate], kept: _Kept, held: HeldPolicies
     ) -> list[CustomerComparison]:
         """Project each customer of a group, and compare the projection with what is stored."""
         loop = asyncio.get_running_loop()
@@ -111,11 +112,11 @@ class CustomerRenewer:
             update = updates[customer]
             recorded, stored = self._combine(customer, update, kept)
             fired = frozenset(timer.id for timer in stored.timers if timer.state is TimerState.FIRED)
-            projection = project(recorded, fired=fired, rulebook=self.rulebook, policy=self.policy)
+            projection = project(recorded, fired=fired, rulebook=held.rulebook, policy=self.policy)
             context = ComparisonContext(
-                customer_id=customer, now=now, new_id=self.new_id, stale_after_s=self.stale_after_s
+                customer_id=customer, now=held.now, new_id=self.new_id, stale_after_s=self.stale_after_s
             )
-            changes = diff(projection, stored, self.rulebook, context)
+            changes = diff(projection, stored, held.rulebook, context)
             comparisons.append(
                 CustomerComparison(customer_id=customer, update=update, projection=projection, changes=changes)
             )

@@ -14,7 +14,6 @@ from uuid import UUID
 import msgspec
 
 from services.journey.apply.resolution import IdentityResolver
-from services.journey.consume import progress
 from services.journey.domain.identity import IdentityEvidence
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import Identifier, Touchpoint
@@ -185,7 +184,7 @@ class IdentityRepairer:
             await self._renew_all(connection, {CustomerId(customer): CustomerUpdate()})
 
     async def _renew_all(self, connection: Connection, updates: dict[CustomerId, CustomerUpdate]) -> None:
-        await self.renewer.renew(connection, updates, await progress.database_time(connection))
+        await self.renewer.renew(connection, updates)
 
 
 def _first(link: LedgerLink) -> tuple[object, ...]:

@@ -12,7 +12,6 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from services.journey.consume import progress
 from services.journey.domain.identity import IdentifierKey, IdentityPolicy, LinkKey, components, usable
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import Touchpoint
@@ -108,9 +107,8 @@ class Unmerger:
         count = await ledger.move(connection, customer, moved)
         sizes = Counter(leaving.values())
         await ledger.resize(connection, {**sizes, customer: len(seen) - len(leaving)})
-        now = await progress.database_time(connection)
         for one in (customer, *new):  # in this order: what the old one takes back, a new one may say
-            await self.renewer.renew(connection, {CustomerId(one): CustomerUpdate()}, now)
+            await self.renewer.renew(connection, {CustomerId(one): CustomerUpdate()})
         return UnmergeResult(
             outcome=UnmergeOutcome.SPLIT, customer_id=customer, new_customers=new, touchpoints_moved=count
         )

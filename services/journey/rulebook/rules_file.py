@@ -19,7 +19,8 @@ from msgspec import inspect
 
 from schemas import data_files, validation
 from schemas.strict_yaml.yaml_text import UnreadableTextError, YamlText
-from services.journey.domain.rules.book import Rulebook, RuleRefusedError
+from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.rules.edition import RuleRefusedError, UnknownRuleError
 from services.journey.domain.rules.rule_checks import implication_problems
 from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.settings import WorkerSettings
@@ -42,21 +43,37 @@ class RulesRefusedError(ValueError):
         self.problems = tuple(problems)
 
 
+class ResolvedRules(msgspec.Struct, frozen=True, kw_only=True):
+    """A rules file that can be used: its `text`, the whole rules that it comes to, and the rulebook made of them.
+
+    `rules` are as the schema has them, with what the file extends and changes; they mean the same in every release.
+    """
+
+    text: str
+    rules: list[dict[str, Any]]
+    book: Rulebook
+
+
 def load(path: Path | None = None) -> Rulebook:
     """Return the rules of the file at `path`, or the shipped ones; raise `RulesRefusedError` or `OSError`."""
+    return resolve_file(path).book
+
+
+def resolve_file(path: Path | None = None) -> ResolvedRules:
+    """Return the file at `path`, or the shipped one, resolved; raise `RulesRefusedError` or `OSError`."""
     source = DEFAULT if path is None else path
     name = source.name
     try:
-        return read(source.read_text(encoding="utf-8"), name=name)
+        return resolve(source.read_text(encoding="utf-8"), name=name)
     except UnicodeDecodeError as error:
         raise RulesRefusedError(name, [f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"]) from None
 
 
-def from_settings(own: WorkerSettings) -> Rulebook:
-    """Return the rules of the file that the settings name; raise `SettingsError` with every mistake in it."""
+def from_settings(own: WorkerSettings) -> ResolvedRules:
+    """Return the file that the settings name, or the shipped one; raise `SettingsError` with every mistake in it."""
     variable = own.variable_of("rules")
     try:
-        return load(Path(own.rules) if own.rules else None)
+        return resolve_file(Path(own.rules) if own.rules else None)
     except RulesRefusedError as error:
         problems = [f"{variable}: {own.rules}: {problem}" for problem in error.problems]
     except OSError as error:
@@ -66,6 +83,11 @@ def from_settings(own: WorkerSettings) -> Rulebook:
 
 def read(text: str, *, name: str) -> Rulebook:
     """Return the rules of the YAML `text`; raise `RulesRefusedError` with every mistake. Messages give `name`."""
+    return resolve(text, name=name).book
+
+
+def resolve(text: str, *, name: str) -> ResolvedRules:
+    """Return the YAML `text` resolved; raise `RulesRefusedError` with every mistake. Messages give `name`."""
     try:
         written = YamlText(text)
     except UnreadableTextError as error:
@@ -80,9 +102,26 @@ def read(text: str, *, name: str) -> Rulebook:
         told = [written.located(_standing(document, problem), problem) for problem in problems]
         raise RulesRefusedError(name, [*written.doubled, *told])
     try:
-        return Rulebook(shaped)
+        return ResolvedRules(text=text, rules=rules, book=Rulebook(shaped))
     except RuleRefusedError as error:
         raise RulesRefusedError(name, [str(error)]) from error
+
+
+def read_rule(raw: dict[str, Any]) -> AnyRule:
+    """Return one whole rule, as the schema has it.
+
+    Raises:
+        UnknownRuleError: this release does not know it, or it has no meaning; the text says why.
+    """
+    complaints = _complaints(f"{SCHEMA}#rule", raw)
+    if complaints:
+        raise UnknownRuleError(complaints[0])
+    try:
+        rule: AnyRule = msgspec.convert(_with_durations(raw), AnyRule)
+        Rulebook([rule])
+    except (msgspec.ValidationError, RuleRefusedError) as error:
+        raise UnknownRuleError(str(error)) from error
+    return rule
 
 
 def _complaints(schema: str, document: dict[str, Any], at: str = "") -> list[str]:

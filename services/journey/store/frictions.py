@@ -175,6 +175,14 @@ async def failing_rules(connection: Connection) -> dict[str, int]:
     return {row["rule"]: row["customers"] for row in await connection.fetch(_FAILING)}
 
 
+_STANDING = "SELECT rule, count(*) AS frictions FROM journey.frictions WHERE state = 'detected' GROUP BY rule"
+
+
+async def standing(connection: Connection) -> dict[str, int]:
+    """Return the number of frictions of each rule that stand; it looks at every row."""
+    return {row["rule"]: row["frictions"] for row in await connection.fetch(_STANDING)}
+
+
 _REKEY = """
 UPDATE journey.frictions AS f SET customer_id = m.survivor
   FROM unnest($1::uuid[], $2::uuid[]) AS m (absorbed, survivor) WHERE f.customer_id = m.absorbed"""

@@ -8,7 +8,7 @@ have been idle too long, and customers for whom a rule raised.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from services.journey.apply.batch_metrics import count_written
@@ -119,9 +119,8 @@ class TimerLoop:
             roots = await customers.roots(connection, wanted)
             locked = await customers.lock(connection, set(roots.values()))
             fired = 0 if reach is None else await timer_rows.fire(connection, reach, list(locked))
-            now: datetime = await progress.database_time(connection)
             news = {CustomerId(customer): CustomerUpdate() for customer in locked}
-            written: WriteCounts = await self.renewer.renew(connection, news, now)
+            written: WriteCounts = await self.renewer.renew(connection, news)
             await self.failpoints.reached(WorkerFailpoint.TIMERS_FIRED)
         count_written(self.metrics, written)
         self.metrics.timers_fired.inc(fired)

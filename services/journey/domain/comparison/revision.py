@@ -113,7 +113,7 @@ class _Revising:
 
     def _friction(self, finding: RuleFinding, journeys: tuple[JourneyId, ...], kept: StoredFriction | None) -> Friction:
         title, explanation = self._rulebook.texts(finding)
-        advice = self._rulebook.advice(finding.rule)
+        advice = self._rulebook.advice(finding)
         return Friction(
             id=finding.id,
             rule=finding.rule,

@@ -1,28 +1,28 @@
 """The rulebook: prepares rules and evaluates them one by one, each in isolation."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Self
 
 import msgspec
 
 from services.journey.domain.friction import BilingualText, FrictionAdvice, RuleFinding
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import FrictionId, timer_id
-from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
-from services.journey.domain.rules.findings import apply_cooldown_and_cap, build_finding
-from services.journey.domain.rules.matching import InvalidRuleError, mentions_field
-from services.journey.domain.rules.rule import RuleFailure, advice_of
-from services.journey.domain.rules.rule_checks import check_shared
-from services.journey.domain.rules.rule_texts import RuleTexts
+from services.journey.domain.rules.edition import (
+    BEGINNING,
+    AppendSpan,
+    RuleEdition,
+    RuleRefusedError,
+    RulesVersion,
+    UnknownRule,
+)
+from services.journey.domain.rules.evaluator import FindingCandidate
+from services.journey.domain.rules.findings import JudgedCandidate, apply_cooldown_and_cap, build_finding
+from services.journey.domain.rules.matching import mentions_field
+from services.journey.domain.rules.rule import RuleFailure
 from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.domain.timer import Timer
-
-
-class RuleRefusedError(ValueError):
-    """A rule that cannot be used; the message names it and says why."""
-
-    def __init__(self, rule: str, why: str) -> None:
-        """Name the rule by its id, and say `why` it cannot be used."""
-        super().__init__(f"{rule}: {why}")
 
 
 class RuleEvaluation(msgspec.Struct, frozen=True, gc=False):
@@ -34,73 +34,111 @@ class RuleEvaluation(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rulebook:
-    """The rules in force. It is built once and shared, because it holds no state of any customer."""
+    """The rules of every version. It is built once and shared, because it holds no state of any customer.
+
+    `rules` are those of the latest version that this release knows, disabled ones too.
+    """
 
     def __init__(self, rules: Sequence[AnyRule]) -> None:
-        """Prepare `rules`, disabled ones too; raise `RuleRefusedError` for one that cannot be used."""
-        self.rules = tuple(rules)
-        self._texts: dict[str, RuleTexts] = {}
-        self._advice: dict[str, FrictionAdvice] = {}
-        self._evaluators: list[tuple[AnyRule, RuleEvaluator]] = []
-        for rule in self.rules:
-            if rule.id in self._texts:
-                raise RuleRefusedError(rule.id, "this id is given twice")
-            try:
-                check_shared(rule)
-                rule.check()
-                self._texts[rule.id] = RuleTexts(rule)
-                self._advice[rule.id] = advice_of(rule)
-                evaluator = rule.evaluator()
-            except InvalidRuleError as error:
-                raise RuleRefusedError(rule.id, str(error)) from error
-            if rule.enabled:
-                self._evaluators.append((rule, evaluator))
-        self._asks_for_level = any(mentions_field(rule, "service_level") for rule, _ in self._evaluators)
+        """Prepare `rules`, in force at all times; raise `RuleRefusedError` for one that cannot be used."""
+        self._take([RulesVersion(in_force_from=BEGINNING, rules=rules)])
+
+    @classmethod
+    def through(cls, versions: Sequence[RulesVersion]) -> Self:
+        """Return the rules of `versions`, which come in order; raise `RuleRefusedError` as for one version."""
+        book = cls.__new__(cls)
+        book._take(versions)
+        return book
+
+    def _take(self, versions: Sequence[RulesVersion]) -> None:
+        editions: dict[bytes, RuleEdition] = {}
+        by_rule: dict[str, list[RuleEdition]] = {}
+        for version, following in zip_longest(versions, versions[1:]):
+            ids: set[str] = set()
+            for rule in version.rules:
+                if rule.id in ids:
+                    raise RuleRefusedError(rule.id, "this id is given twice")
+                ids.add(rule.id)
+                content = rule.content if isinstance(rule, UnknownRule) else _CONTENT.encode(rule)
+                edition = editions.get(content)
+                if edition is None:
+                    wordings = by_rule.setdefault(rule.id, [])
+                    edition = editions[content] = RuleEdition(rule, len(wordings))
+                    wordings.append(edition)
+                if isinstance(rule, UnknownRule) or rule.enabled:
+                    edition.add_period(version.in_force_from, None if following is None else following.in_force_from)
+        latest = versions[-1].rules
+        self.rules: tuple[AnyRule, ...] = tuple(rule for rule in latest if not isinstance(rule, UnknownRule))
+        self.unknown: tuple[UnknownRule, ...] = tuple(rule for rule in latest if isinstance(rule, UnknownRule))
+        self._editions = {(one.rule.id, one.number): one for one in editions.values()}
+        asked = [[edition for edition in group if edition.is_ever_in_force] for group in by_rule.values()]
+        self._asked = tuple(group for group in asked if group)
+        self._is_constant = all(edition.is_always_in_force for group in self._asked for edition in group)
+        self._asks_for_level = any(
+            mentions_field(edition.rule, "service_level") for group in self._asked for edition in group
+        )
 
     def evaluate(self, history: CustomerHistory) -> RuleEvaluation:
         """Evaluate every rule over `history`; a rule that raises is reported and does not affect the others."""
         if self._asks_for_level:
             history.spread_service_levels()
         evaluation = RuleEvaluation([], [], [])
-        for rule, evaluator in self._evaluators:
+        span = None if self._is_constant else _append_span(history)
+        for editions in self._asked:
+            judged: list[JudgedCandidate] = []
+            failure: RuleFailure | None = None
+            for edition in editions:
+                try:
+                    judged += edition.candidates(history, span)
+                except Exception as error:  # noqa: BLE001 - a rule's failure is a value: the worker counts it by name
+                    failure = _failure(edition, error)
             try:
-                candidates = list(evaluator.evaluate(history))
-                if candidates:
-                    self._settle(rule, candidates, history, evaluation)
-            except Exception as error:  # noqa: BLE001 - a rule's failure is a value: the worker counts it by name
-                evaluation.failures.append(
-                    RuleFailure(rule=rule.id, rule_version=rule.version, error=type(error).__name__)
-                )
+                if judged:
+                    self._settle(judged, history, evaluation)
+            except Exception as error:  # noqa: BLE001 - as above
+                failure = _failure(editions[-1], error)
+            if failure is not None:
+                evaluation.failures.append(failure)
         return evaluation
 
     def texts(self, found: RuleFinding) -> tuple[BilingualText, BilingualText]:
-        """Return the title and the explanation of `found`."""
-        texts = self._texts[found.rule]
+        """Return the title and the explanation of `found`, in the words of the edition that found it."""
+        texts = self._editions[found.rule, found.edition].texts
         return texts.title(found), texts.explanation(found)
 
-    def advice(self, rule: str) -> FrictionAdvice:
-        """Return what the rule of this id says about its frictions beside their texts."""
-        return self._advice[rule]
+    def advice(self, found: RuleFinding) -> FrictionAdvice:
+        """Return what the edition that found `found` says about its frictions beside their texts."""
+        return self._editions[found.rule, found.edition].advice
 
     @staticmethod
-    def _settle(
-        rule: AnyRule, candidates: list[FindingCandidate], history: CustomerHistory, into: RuleEvaluation
-    ) -> None:
+    def _settle(judged: list[JudgedCandidate], history: CustomerHistory, into: RuleEvaluation) -> None:
         """Turn candidates into timers while the stream has not passed their due time, otherwise into findings."""
         timers = []
         standing = []
-        for candidate in candidates:
-            timer = _timer(rule, candidate, history)
+        for one in judged:
+            timer = _timer(one.rule, one.candidate, history)
             if timer is None or timer.id in history.fired:
-                standing.append(candidate)
+                standing.append(one)
             else:
                 timers.append(timer)
         findings: dict[FrictionId, RuleFinding] = {}
-        for candidate in apply_cooldown_and_cap(rule, standing):
-            found = build_finding(rule, candidate, history)
+        for one in apply_cooldown_and_cap(standing):
+            found = build_finding(one, history)
             findings.setdefault(found.id, found)  # of several at one anchor the first stands
         into.timers.extend(timers)
         into.findings.extend(findings.values())
+
+
+_CONTENT = msgspec.json.Encoder(order="deterministic")
+
+
+def _append_span(history: CustomerHistory) -> AppendSpan | None:
+    times = [one.appended_at for one in history.recorded]
+    return (min(times), max(times)) if times else None
+
+
+def _failure(edition: RuleEdition, error: Exception) -> RuleFailure:
+    return RuleFailure(rule=edition.rule.id, rule_version=edition.rule.version, error=type(error).__name__)
 
 
 def _timer(rule: AnyRule, candidate: FindingCandidate, history: CustomerHistory) -> Timer | None:

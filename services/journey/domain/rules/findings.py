@@ -1,6 +1,9 @@
 """Turns candidates into findings: applies the cool-down and the cap of a rule, and gathers what is known of each."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
 
 from services.journey.domain.contacts.contact import Contact, CountedUnit
 from services.journey.domain.friction import (
@@ -19,31 +22,60 @@ from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.domain.touchpoint import Touchpoint
 
 
-def apply_cooldown_and_cap(rule: AnyRule, candidates: Iterable[FindingCandidate]) -> Sequence[FindingCandidate]:
-    """Return the candidates that the cool-down and the cap of `rule` allow, in the order of their anchors."""
-    ordered = sorted(candidates, key=lambda candidate: candidate.anchor.order)
-    if rule.cooldown is None and rule.cap is None:
+class JudgedCandidate(msgspec.Struct, frozen=True, gc=False):
+    """A candidate with the rule that judges it, in the edition with the number `edition`."""
+
+    rule: AnyRule
+    edition: int
+    candidate: FindingCandidate
+
+
+def named_at(judged: JudgedCandidate, history: CustomerHistory) -> datetime:
+    """Return when the broker appended what names the friction: the first record of an interaction, or a touchpoint.
+
+    A record that is appended later does not change it.
+    """
+    anchor = judged.candidate.anchor
+    interaction_id = _interaction_id(judged.rule, anchor)
+    if interaction_id is None:
+        return history.recorded[anchor.position].appended_at
+    source = anchor.at.source
+    return min(
+        one.appended_at
+        for one in history.recorded
+        if one.touchpoint.interaction_id == interaction_id and one.touchpoint.source == source
+    )
+
+
+def apply_cooldown_and_cap(judged: Iterable[JudgedCandidate]) -> Sequence[JudgedCandidate]:
+    """Return the candidates of one rule that its cool-down and cap allow, in the order of their anchors.
+
+    Each edition of the rule looks back with its own cool-down and cap on what any edition found.
+    """
+    ordered = sorted(judged, key=lambda one: one.candidate.anchor.order)
+    if all(one.rule.cooldown is None and one.rule.cap is None for one in ordered):
         return ordered
-    accepted: list[FindingCandidate] = []
+    accepted: list[JudgedCandidate] = []
     said: set[FrictionId] = set()
-    for candidate in ordered:
-        time = candidate.anchor.time
-        id_ = _id(rule, candidate.anchor)
+    for one in ordered:
+        rule, time = one.rule, one.candidate.anchor.time
+        id_ = _id(rule, one.candidate.anchor)
         if id_ in said:  # the same friction once more takes no place under the cap and begins no cool-down
             continue
-        if rule.cooldown is not None and accepted and time - accepted[-1].anchor.time < rule.cooldown:
+        if rule.cooldown is not None and accepted and time - accepted[-1].candidate.anchor.time < rule.cooldown:
             continue
         if rule.cap is not None:
-            recent = sum(time - earlier.anchor.time < rule.cap.within for earlier in accepted)
+            recent = sum(time - earlier.candidate.anchor.time < rule.cap.within for earlier in accepted)
             if recent >= rule.cap.max:
                 continue
-        accepted.append(candidate)
+        accepted.append(one)
         said.add(id_)
     return accepted
 
 
-def build_finding(rule: AnyRule, candidate: FindingCandidate, history: CustomerHistory) -> RuleFinding:
-    """Return the finding that `rule` makes of `candidate`."""
+def build_finding(judged: JudgedCandidate, history: CustomerHistory) -> RuleFinding:
+    """Return the finding that a rule makes of a candidate."""
+    rule, candidate = judged.rule, judged.candidate
     anchor = candidate.anchor
     interaction_id = _interaction_id(rule, anchor)
     service_level = anchor.view.service_level or history.service_level_at(anchor.position)
@@ -52,6 +84,7 @@ def build_finding(rule: AnyRule, candidate: FindingCandidate, history: CustomerH
         id=_id(rule, anchor),
         rule=rule.id,
         rule_version=rule.version,
+        edition=judged.edition,
         severity=_severity(rule, service_level),
         anchor=_anchor(anchor, interaction_id),
         at=anchor.at,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from services.journey.domain.friction import BilingualText, FrictionSeverity
-from services.journey.domain.rules.book import Rulebook, RuleRefusedError
+from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.rules.edition import RuleRefusedError
 from services.journey.domain.rules.rule import FieldCondition, FrictionCap, RuleScope
 from services.journey.domain.rules.shapes.absence import AbsenceRule
 from services.journey.domain.rules.shapes.count import CountRule

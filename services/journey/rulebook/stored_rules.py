@@ -1,0 +1,55 @@
+"""Rules as they are stored: whole rules in JSON, so that a version means the same whatever file a release ships.
+
+A stored rule that this release cannot read becomes an `UnknownRule`: it fails for whoever it would judge, which keeps
+what others found, and leaves those customers to a release that knows it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from services.journey.domain.rules.edition import UnknownRule, UnknownRuleError
+from services.journey.domain.rules.shapes.registry import AnyRule
+from services.journey.rulebook.rules_file import read_rule
+
+
+class StoredRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is stored of a version of the rules."""
+
+    rules: list[dict[str, Any]]
+
+
+class _Named(msgspec.Struct):
+    id: str
+    version: int = 1
+    enabled: bool = True
+
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_DECODER = msgspec.json.Decoder(StoredRules)
+
+
+def encode(rules: Sequence[dict[str, Any]]) -> bytes:
+    """Return whole rules as they are stored; equal rules in equal order give equal bytes."""
+    return _ENCODER.encode(StoredRules(rules=list(rules)))
+
+
+def decode(document: bytes) -> tuple[AnyRule | UnknownRule, ...]:
+    """Return the rules of a stored version, except for unknown ones that are switched off.
+
+    Raises:
+        msgspec.ValidationError, msgspec.DecodeError: nothing of it can be read.
+    """
+    found = (_rule(raw) for raw in _DECODER.decode(document).rules)
+    return tuple(rule for rule in found if rule is not None)
+
+
+def _rule(raw: dict[str, Any]) -> AnyRule | UnknownRule | None:
+    try:
+        return read_rule(raw)
+    except UnknownRuleError as error:
+        named = msgspec.convert(raw, _Named)
+        if not named.enabled:
+            return None
+        return UnknownRule(id=named.id, version=named.version, content=_ENCODER.encode(raw), why=str(error))

@@ -1,0 +1,211 @@
+"""What `waymark rules` reads and writes: files of people, and the versions in the database."""
+
+import getpass
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.rules.edition import UnknownRule
+from services.journey.rulebook import rules_file, stored_rules
+from services.journey.rulebook.rules_file import ResolvedRules, RulesRefusedError
+from services.journey.store import frictions
+from services.journey.versions import policy_table, rule_changes, storing
+from services.journey.versions.policy_table import PolicyKind, PolicyVersion
+from services.journey.versions.rule_changes import RuleChanges
+from services.journey.versions.storing import PolicyApplication
+from services.runtime.postgres.pools import Connection
+from waymark.console import CommandError, say
+from waymark.database import run_in_transaction
+from waymark.target import find_target
+
+DEFAULT = "default"
+"""The word for the rules that come with this release, in place of a file."""
+
+T = TypeVar("T")
+
+
+def resolve(name: str) -> ResolvedRules:
+    """Return a rules file, or the shipped one for `default`; raise `RulesRefusedError` or `CommandError`."""
+    try:
+        return rules_file.resolve_file(None if name == DEFAULT else Path(name))
+    except OSError as error:
+        raise CommandError(f"{name} cannot be read: {error.strerror}", exit_code=2) from error
+
+
+def read_file(name: str) -> ResolvedRules:
+    """Return a rules file, or the shipped one for `default`; raise `CommandError` (exit code 2) with every mistake."""
+    try:
+        return resolve(name)
+    except RulesRefusedError as error:
+        raise CommandError(str(error), exit_code=2) from error
+
+
+def author() -> str:
+    """Return the name of the operating system's user, for the history."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may have a number and no name
+        return f"uid {os.getuid()}"
+
+
+def apply(resolved: ResolvedRules, *, by: str, note: str) -> tuple[PolicyApplication, RuleChanges]:
+    """Store a file as the next version and put it in force; return what came of it."""
+    return _apply(lambda connection: _file(connection, resolved, by, note))
+
+
+def apply_again(number: int, *, by: str, note: str) -> tuple[PolicyApplication, RuleChanges]:
+    """Put an earlier version in force again, as the next one; raise `CommandError` if it cannot be used."""
+    return _apply(lambda connection: _earlier(connection, number, by, note))
+
+
+def _apply(work: Callable[[Connection], Awaitable[PolicyApplication]]) -> tuple[PolicyApplication, RuleChanges]:
+    applied = _run(work)
+    before = applied.before
+    return applied, rule_changes.compare(before.document if before else None, applied.version.document)
+
+
+async def _file(connection: Connection, resolved: ResolvedRules, by: str, note: str) -> PolicyApplication:
+    return await storing.apply(connection, storing.of_rules(resolved, author=by, note=note))
+
+
+async def _earlier(connection: Connection, number: int, by: str, note: str) -> PolicyApplication:
+    version = _numbered(await policy_table.load(connection, PolicyKind.RULES), number)
+    new = policy_table.NewPolicy(
+        kind=version.kind,
+        document=version.document,
+        written=version.written,
+        author=by,
+        note=note or f"version {number} again",
+    )
+    return await storing.apply(connection, new)
+
+
+def versions() -> list[PolicyVersion]:
+    """Return all stored versions, oldest first; raise `CommandError` if there is none."""
+
+    async def load(connection: Connection) -> list[PolicyVersion]:
+        return await policy_table.load(connection, PolicyKind.RULES)
+
+    return _there(_run(load))
+
+
+def rules_in_force() -> Rulebook:
+    """Return the rules of the latest version that this release knows, or the shipped ones where nothing is stored."""
+
+    async def load(connection: Connection) -> list[PolicyVersion]:
+        return await policy_table.load(connection, PolicyKind.RULES)
+
+    stored = _run(load)
+    if not stored:
+        return rules_file.load()
+    rules = stored_rules.decode(stored[-1].document)
+    return Rulebook([rule for rule in rules if not isinstance(rule, UnknownRule)])
+
+
+def version(number: int | None) -> PolicyVersion:
+    """Return a stored version, None for the one in force; raise `CommandError` if there is none."""
+    stored = versions()
+    return stored[-1] if number is None else _numbered(stored, number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleListing:
+    """A rule in force: since which version it says what it says, and how many of its frictions stand."""
+
+    rule: dict[str, Any]
+    since: PolicyVersion
+    frictions: int
+    failing: int
+
+
+def listing() -> tuple[PolicyVersion, list[RuleListing]]:
+    """Return the version in force and its rules; raise `CommandError` if there is none."""
+
+    async def load(connection: Connection) -> tuple[list[PolicyVersion], dict[str, int], dict[str, int]]:
+        stored = await policy_table.load(connection, PolicyKind.RULES)
+        return stored, await frictions.standing(connection), await frictions.failing_rules(connection)
+
+    stored, standing, failing = _run(load)
+    documents = [rule_changes.rules_in(one.document) for one in _there(stored)]
+    rules = documents[-1]
+    return stored[-1], [
+        RuleListing(
+            rule=rule,
+            since=stored[_since(documents, id_)],
+            frictions=standing.get(id_, 0),
+            failing=failing.get(id_, 0),
+        )
+        for id_, rule in rules.items()
+    ]
+
+
+def _since(documents: Sequence[dict[str, dict[str, Any]]], id_: str) -> int:
+    """Return the place of the version since which the rule says what it says now."""
+    place = len(documents) - 1
+    while place > 0 and documents[place - 1].get(id_) == documents[-1][id_]:
+        place -= 1
+    return place
+
+
+def shipped_differs(version: PolicyVersion) -> RuleChanges:
+    """Return what the rules that come with this release would change."""
+    shipped = stored_rules.encode(rules_file.resolve_file().rules)
+    return rule_changes.compare(version.document, shipped)
+
+
+def whole_rule(version: PolicyVersion, id_: str) -> dict[str, Any]:
+    """Return a rule of a version; raise `CommandError` with the nearest ids if there is none."""
+    from difflib import get_close_matches
+
+    rules = rule_changes.rules_in(version.document)
+    if id_ in rules:
+        return rules[id_]
+    near = get_close_matches(id_, rules, n=3, cutoff=0.5)
+    hint = say("did you mean", "혹시") + f" {', '.join(near)}?" if near else ", ".join(rules)
+    raise CommandError(
+        say(
+            f"there is no rule {id_} in version {version.version}; {hint}",
+            f"버전 {version.version}에 {id_} 규칙이 없습니다. {hint}",
+        )
+    )
+
+
+def _there(stored: list[PolicyVersion]) -> list[PolicyVersion]:
+    if not stored:
+        raise CommandError(
+            say(
+                "no rules are stored yet: start a journey worker, or apply some: waymark rules apply default",
+                "아직 저장된 규칙이 없습니다. 여정 워커를 시작하거나 적용하세요: waymark rules apply default",
+            )
+        )
+    return stored
+
+
+def _numbered(stored: list[PolicyVersion], number: int) -> PolicyVersion:
+    for one in _there(stored):
+        if one.version == number:
+            return one
+    raise CommandError(
+        say(
+            f"there is no version {number}; the versions are 1 to {stored[-1].version}",
+            f"버전 {number}은(는) 없습니다. 1부터 {stored[-1].version}까지 있습니다",
+        )
+    )
+
+
+def _run(work: Callable[[Connection], Awaitable[T]]) -> T:
+    target = find_target(os.environ)
+    return run_in_transaction(target.postgres_direct or target.postgres, work)
+
+
+def as_yaml(document: Any) -> str:
+    """Return a document as YAML, in the order in which it was written."""
+    import yaml
+
+    text: str = yaml.safe_dump(msgspec.to_builtins(document), allow_unicode=True, sort_keys=False, width=120)
+    return text
