@@ -162,3 +162,24 @@ async def test_what_cannot_be_explained_says_why(
     ran = await asyncio.to_thread(waymark, "rules", "explain", customer, rule, WAYMARK_POSTGRES=database)
     assert ran.returncode == code
     assert said in ran.stderr
+
+
+async def test_what_came_before_is_told(bench: JourneyBench, database: str) -> None:
+    ran = await asyncio.to_thread(
+        waymark,
+        "rules",
+        "preceded",
+        "repeat_contact_7d",
+        *WINDOW,
+        "--within",
+        "7d",
+        "--json",
+        WAYMARK_POSTGRES=database,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["frictions"], told["others"], told["signs"], told["customers"]) == (1, 2, [], 3)
+    shown = await asyncio.to_thread(
+        waymark, "rules", "preceded", "repeat_contact_7d", *WINDOW, WAYMARK_POSTGRES=database
+    )
+    assert "nothing came before often enough" in shown.stdout

@@ -7,7 +7,7 @@ import typer
 
 from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
-from waymark.rules import backtest_command, explain_command, versions_command
+from waymark.rules import backtest_command, explain_command, preceded_command, versions_command
 from waymark.rules.rules_reading import load_rules, no_such_rule
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def register(app: typer.Typer) -> None:
     )(run_cases)
     backtest_command.register(group)
     explain_command.register(group)
+    preceded_command.register(group)
     versions_command.register(group)
     app.add_typer(group, name="rules", help=say("Rules of friction.", "불편을 찾는 규칙."))
 

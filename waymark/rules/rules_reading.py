@@ -38,3 +38,12 @@ def no_such_rule(rule: str, known: "Iterable[str]") -> str:
     near = get_close_matches(rule, list(known), n=1)
     hint = say(f"; did you mean {near[0]}?", f". {near[0]} 아닌가요?") if near else ""
     return say(f"{rule}: there is no such rule{hint}", f"{rule}: 그런 규칙이 없습니다{hint}")
+
+
+def rules_path(given: str) -> Path:
+    """Return the path of a rules file, `default` for the shipped one; raises `CommandError` if it cannot be used."""
+    from services.journey.rulebook import rules_file
+
+    path = rules_file.DEFAULT if given == "default" else Path(given)
+    load_rules(path)
+    return path

@@ -1,4 +1,6 @@
-"""Runs a backtest over the stored customers: pages of them, judged by several processes. It writes nothing.
+"""Has several processes judge the stored customers, page by page. It writes nothing.
+
+What is judged is left to a `PageTask`: a backtest, or what came before a rule's frictions.
 
 Each page is read in one snapshot, so every customer is seen as one transaction left it; the whole need not be.
 """
@@ -7,7 +9,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
@@ -15,14 +17,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from multiprocessing import get_context
+from typing import Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
 from services.journey import policies
 from services.journey.administration import check_tables
+from services.journey.domain.projection import ProjectionPolicy
+from services.journey.domain.rules.book import Rulebook
 from services.journey.rulebook import rules_file
 from services.journey.store import moments
 from services.journey.trial import stored_histories
-from services.journey.trial.backtest import Backtest, BacktestTally, BacktestWindow
+from services.journey.trial.backtest import BacktestWindow, StoredHistory
 from services.runtime.postgres.pools import Connection
 from waymark.console import CommandError
 from waymark.database import open_session
@@ -33,19 +38,53 @@ CUSTOMERS_AT_ONCE = 400
 PAGES_AHEAD = 3
 """Pages that wait for each process, so that none is idle."""
 
-NAME = "waymark-backtest"
+NAME = "waymark-rules"
+
+T = TypeVar("T", bound="Tally")
+T_co = TypeVar("T_co", bound="Tally", covariant=True)
 
 Told = Callable[[int, int, int], None]
 """Told how many customers are judged, of how many, and how many touchpoints were read."""
 
 
+class Tally(Protocol):
+    """What pages of customers give, to be added up in any order."""
+
+    judged: int
+    read: int
+
+    def add(self, other: Self) -> None:
+        """Add what another page gave."""
+
+
+class Judge(Protocol[T_co]):
+    """Judges customers with their histories."""
+
+    def empty(self) -> T_co:
+        """Return what no customers give."""
+        ...
+
+    def judge(self, histories: Iterable[StoredHistory]) -> T_co:
+        """Return what these customers give."""
+        ...
+
+
+class PageTask(Protocol[T_co]):
+    """What is to be done with each page. It goes to every process, and is equal where it says the same."""
+
+    def judge(self, rulebook: Rulebook, policy: ProjectionPolicy, window: BacktestWindow) -> Judge[T_co]:
+        """Return who judges."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BacktestOrder:
-    """What to try on whom: the text of a rules file, checked already, and the window. Goes to every process.
+class PageOrder(Generic[T]):
+    """What to do, with the text of a rules file, checked already, and the window. Goes to every process.
 
     `conversations_since` is read from the database: since when contacts are conversations there.
     """
 
+    task: PageTask[T]
     url: str
     rules: str
     name: str
@@ -54,7 +93,7 @@ class BacktestOrder:
     conversations_since: datetime | None = None
 
 
-def run(order: BacktestOrder, workers: int, told: Told) -> tuple[BacktestTally, float]:
+def run(order: PageOrder[T], workers: int, told: Told) -> tuple[T, float]:
     """Judge every customer of the window; return the sum, and the seconds that it took.
 
     Raises:
@@ -65,7 +104,9 @@ def run(order: BacktestOrder, workers: int, told: Told) -> tuple[BacktestTally, 
     try:
         tally = asyncio.run(_run(order, pool, workers, told))
     except BrokenProcessPool as error:
-        raise CommandError("a process of the backtest ended, perhaps for want of memory: try --workers 1") from error
+        raise CommandError(
+            "a process ended before its work was done, perhaps for want of memory: try --workers 1"
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return tally, time.monotonic() - began
@@ -76,15 +117,15 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-async def _run(order: BacktestOrder, pool: ProcessPoolExecutor, workers: int, told: Told) -> BacktestTally:
+async def _run(order: PageOrder[T], pool: ProcessPoolExecutor, workers: int, told: Told) -> T:
     loop = asyncio.get_running_loop()
     async with open_session(order.url, NAME, writes=False) as connection:
         await check_tables(connection)
         order = replace(order, conversations_since=await moments.conversations(connection))
-        whole = _backtest(order).empty()
+        whole: T = _judge_of(order).empty()
         number = await stored_histories.count_customers(connection, order.window)
         told(0, number, 0)
-        waiting: set[asyncio.Future[BacktestTally]] = set()
+        waiting: set[asyncio.Future[T]] = set()
         async for page in stored_histories.pages(connection, order.window, CUSTOMERS_AT_ONCE):
             waiting.add(loop.run_in_executor(pool, _judge_page, order, page))
             if len(waiting) >= workers * PAGES_AHEAD:
@@ -96,9 +137,7 @@ async def _run(order: BacktestOrder, pool: ProcessPoolExecutor, workers: int, to
     return whole
 
 
-async def _collect(
-    waiting: set[asyncio.Future[BacktestTally]], into: BacktestTally, until: str
-) -> set[asyncio.Future[BacktestTally]]:
+async def _collect(waiting: set[asyncio.Future[T]], into: T, until: str) -> set[asyncio.Future[T]]:
     """Add the pages that are done to the whole; return those that are not."""
     done, pending = await asyncio.wait(waiting, return_when=until)
     for one in done:
@@ -106,18 +145,20 @@ async def _collect(
     return pending
 
 
-def _judge_page(order: BacktestOrder, customers: list[UUID]) -> BacktestTally:
+def _judge_page(order: PageOrder[T], customers: list[UUID]) -> T:
     """Read and judge one page. Runs in a process of its own."""
     try:
-        return asyncio.run(_judge(order, customers))
+        tally: T = asyncio.run(_read_and_judge(order, customers))
     except CommandError as error:
         raise CommandError(str(error)) from None  # of the plain type, which can travel between processes
+    return tally
 
 
-async def _judge(order: BacktestOrder, customers: list[UUID]) -> BacktestTally:
+async def _read_and_judge(order: PageOrder[T], customers: list[UUID]) -> T:
     async with _snapshot(order.url) as connection:
         histories = await stored_histories.read(connection, customers, order.window, order.latest)
-    return _backtest(order).judge(histories)
+    tally: T = _judge_of(order).judge(histories)
+    return tally
 
 
 @asynccontextmanager
@@ -130,9 +171,9 @@ async def _snapshot(url: str) -> AsyncIterator[Connection]:
 
 
 @lru_cache(maxsize=1)
-def _backtest(order: BacktestOrder) -> Backtest:
+def _judge_of(order: PageOrder[T]) -> Judge[T]:
     rulebook = rules_file.read(order.rules, name=order.name)
-    return Backtest(rulebook, policies.projection(order.conversations_since), order.window, time.perf_counter)
+    return order.task.judge(rulebook, policies.projection(order.conversations_since), order.window)
 
 
 def default_workers() -> int:
