@@ -1,4 +1,4 @@
-"""(f) History: what one touchpoint costs a customer who has 20, 200, 2,000 or 20,000 of them.
+"""(g) History: what one touchpoint costs a customer who has 20, 200, 2,000 or 20,000 of them.
 
 The databases are prefilled with copies of lives that the worker itself applied (see `lives`, `prefill`). Then customers
 come back: *live*, touchpoints are appended one by one at 200 a second, and each is timed from when it was due until it

@@ -27,7 +27,7 @@ class CustomerHistory:
     ids of the timers that have fired.
     """
 
-    __slots__ = ("by_kind", "contacts", "fired", "journey_of", "recorded", "timelines", "units")
+    __slots__ = ("_levels", "by_kind", "contacts", "fired", "journey_of", "recorded", "timelines", "units")
 
     def __init__(
         self, recorded: Iterable[RecordedTouchpoint], policy: ContactPolicy, fired: Collection[UUID] = ()
@@ -37,6 +37,7 @@ class CustomerHistory:
         self.recorded, self.units = _ordered(recorded)
         self.journey_of: Sequence[int] = ()
         self.timelines: dict[int, tuple[TimelineEntry, ...]] = {}
+        self._levels: list[str | None] | None = None
         self.by_kind: dict[str, list[CountedUnit]] = {}
         walk = ConversationWalk(policy)
         roles, by_kind = policy.roles, self.by_kind
@@ -53,15 +54,13 @@ class CustomerHistory:
 
         Called only where a rule looks at the level. A customer without a level costs no new views.
         """
-        level = None
-        known: list[str | None] = []
+        known = self._known_levels()
+        if not known or known[-1] is None:
+            return
         for position, unit in enumerate(self.units):
-            level = unit.at.service_level or level
-            known.append(level)
+            level = known[position]
             if level is not None and unit.view.service_level is None:
                 self.units[position] = _with_level(unit, level)
-        if level is None:
-            return
         self.by_kind = {}
         for unit in self.units:
             self.by_kind.setdefault(unit.at.kind, []).append(unit)
@@ -74,10 +73,17 @@ class CustomerHistory:
 
     def service_level_at(self, position: int) -> str | None:
         """Return the last service level known at or before `position`."""
-        for unit in reversed(self.units[: position + 1]):
-            if unit.at.service_level is not None:
-                return unit.at.service_level
-        return None
+        return self._known_levels()[position]
+
+    def _known_levels(self) -> list[str | None]:
+        """Return the last level known at or before each position: gathered once, for a history may find very much."""
+        if self._levels is None:
+            level = None
+            self._levels = known = []
+            for unit in self.units:
+                level = unit.at.service_level or level
+                known.append(level)
+        return self._levels
 
 
 def _with_level(unit: U, level: str) -> U:

@@ -162,6 +162,8 @@ def _groups(units: Sequence[CountedUnit], ignored: frozenset[str]) -> tuple[dict
     with_reference = []
     for position, unit in enumerate(units):
         touchpoint = unit.at
+        if not touchpoint.refs and touchpoint.interaction_id is None:  # most of them: clicks
+            continue
         keys: list[tuple[str, ...]] = [ref for ref in touchpoint.refs.items() if ref[0] not in ignored]
         if keys:
             with_reference.append(position)
@@ -170,8 +172,11 @@ def _groups(units: Sequence[CountedUnit], ignored: frozenset[str]) -> tuple[dict
         for key in keys:
             _join(parent, first_with.setdefault(key, position), position)
     groups: dict[int, list[int]] = {}
-    for position in range(len(units)):
-        groups.setdefault(_root(parent, position), []).append(position)
+    for position, above in enumerate(parent):
+        if above == position:  # as every first one, before any other of its group
+            groups[position] = [position]
+        else:
+            groups[_root(parent, position)].append(position)
     return groups, {_root(parent, position) for position in with_reference}
 
 
