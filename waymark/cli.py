@@ -20,6 +20,7 @@ from waymark.keys import keys_command
 from waymark.launchers.child_process import StackError
 from waymark.local import up_command
 from waymark.migrations import migrate_command
+from waymark.paths import paths_command
 from waymark.privacy import privacy_command, suppress_command
 from waymark.processes import serve_command
 from waymark.rules import rules_command
@@ -64,6 +65,7 @@ for module in (
     dlq_command,
     alerts_command,
     identity_command,
+    paths_command,
     keys_command,
     rules_command,
     sources_command,

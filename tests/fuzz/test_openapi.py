@@ -26,7 +26,7 @@ from tests.fuzz.rooms import Opening, Room, alerts_room, ingest_room, journey_ro
 pytestmark = [pytest.mark.local, pytest.mark.timeout(400)]
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
-ENDLESS = frozenset({"/v1/inspector/stream", "/v1/stream"})
+ENDLESS = frozenset({"/v1/customers/{reference}/stream", "/v1/inspector/stream", "/v1/stream"})
 CHECKS: Any = (
     not_a_server_error,
     content_type_conformance,
@@ -72,7 +72,7 @@ class Served:
     ("opening", "among"),
     [
         pytest.param(ingest_room, {"/v1/touchpoints", "/v1/inspector", "/v1/batch"}, id="ingest"),
-        pytest.param(journey_room, {"/v1/customers/{reference}/timeline", "/v1/journeys"}, id="journey"),
+        pytest.param(journey_room, {"/v1/customers/{reference}/timeline", "/v1/journeys", "/v1/paths"}, id="journey"),
         pytest.param(alerts_room, {"/v1/issues", "/v1/endpoints/{endpoint_id}/deliveries"}, id="alerts"),
     ],
 )

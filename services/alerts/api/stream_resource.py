@@ -6,6 +6,7 @@ from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 
 from services.alerts.api.access import InjectedParts, Reader, problems
+from services.runtime.http.event_stream import HEADERS
 from services.runtime.http.problems import Problem
 
 router = APIRouter(prefix="/v1", tags=["issues"], responses=problems(401, 403, 503))
@@ -35,5 +36,5 @@ async def stream(
     return StreamingResponse(
         parts.live.stream(last_event_id),
         media_type="text/event-stream",
-        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+        headers=HEADERS,
     )

@@ -12,6 +12,8 @@ from services.alerts.live import feed_store
 from services.alerts.live.feed_store import FeedCursor, FeedEntry
 from services.alerts.metrics import StateMetrics
 from services.alerts.wakeups import Wakeups
+from services.runtime.http import event_stream
+from services.runtime.http.event_stream import StreamListener, StreamListeners, event_frame
 from services.runtime.postgres.pools import Pool, acquire
 from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
@@ -32,15 +34,6 @@ class _Frame:
     wire: bytes
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Listener:
-    """A connected client; `ended` says why nothing more will come."""
-
-    queue: asyncio.Queue[_Frame | None]
-    since: FeedCursor
-    ended: str = ""
-
-
 @dataclass(slots=True, kw_only=True)
 class LiveStream:
     """Reads the feed and streams it to any number of clients."""
@@ -51,9 +44,17 @@ class LiveStream:
     heartbeat_s: float
     most_clients: int
     queue_length: int
-    _listeners: set[_Listener] = field(default_factory=set, init=False)
+    _listeners: StreamListeners[_Frame] = field(init=False)
     _cursor: FeedCursor | None = field(default=None, init=False)
-    _closed: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._listeners = StreamListeners(
+            most=self.most_clients,
+            queue_length=self.queue_length,
+            heartbeat_s=self.heartbeat_s,
+            connected=self.metrics.live_clients.set,
+            dropped=lambda reason: self.metrics.live_clients_dropped.labels(reason).inc(),
+        )
 
     async def run(self) -> None:
         """Read new entries and pass them on, until cancelled."""
@@ -67,58 +68,49 @@ class LiveStream:
 
     def close(self) -> None:
         """End every stream; the clients resume at another replica."""
-        self._closed = True
-        for listener in list(self._listeners):
-            self._disconnect(listener, "restart")
+        self._listeners.close()
 
     async def stream(self, last_event_id: str | None) -> AsyncGenerator[bytes]:
         """Yield the wire form of a stream that resumes behind `last_event_id`, or starts now without one."""
-        listener = await self._join()
+        listener, since = await self._join()
         try:
-            yield b"retry: 2000\n\n"
-            seen = listener.since
-            async for first in self._beginning(last_event_id, listener.since):
+            yield event_stream.RETRY
+            seen = since
+            async for first in self._beginning(last_event_id, since):
                 seen = max(seen, first.cursor)
                 yield first.wire
-            async for frame in self._queued(listener):
+            async for frame in self._listeners.queued(listener):
                 if frame is None:
-                    yield b": \n\n"
+                    yield event_stream.ALIVE
                 elif frame.cursor > seen:
                     yield frame.wire
-            yield _frame("bye", None, f'{{"reason":"{listener.ended}"}}')
+            yield event_stream.bye_frame(listener.ended)
         finally:
-            self._leave(listener)
+            self._listeners.leave(listener)
 
     @property
     def has_room(self) -> bool:
         """Whether this process accepts another client."""
-        return not self._closed and len(self._listeners) < self.most_clients
+        return self._listeners.has_room
 
-    async def _join(self) -> _Listener:
+    async def _join(self) -> tuple[StreamListener[_Frame], FeedCursor]:
         if self._cursor is None:
             async with acquire(self.pool) as connection:
                 start = await feed_store.end_cursor(connection)
             self._cursor = self._cursor or start
-        listener = _Listener(queue=asyncio.Queue(self.queue_length), since=self._cursor)
-        self._listeners.add(listener)
-        self.metrics.live_clients.set(len(self._listeners))
-        return listener
-
-    def _leave(self, listener: _Listener) -> None:
-        self._listeners.discard(listener)
-        self.metrics.live_clients.set(len(self._listeners))
+        return self._listeners.join(), self._cursor
 
     async def _beginning(self, last_event_id: str | None, until: FeedCursor) -> AsyncIterator[_Frame]:
         """Yield what a client gets first: what it missed, up to where its queue begins."""
         if last_event_id is None:
-            yield _Frame(cursor=until, wire=_frame("ready", str(until), "{}"))
+            yield _Frame(cursor=until, wire=event_frame("ready", str(until), "{}"))
             return
         cursor = feed_store.parse_cursor(last_event_id)
         async with acquire(self.pool) as connection:
             if cursor is None or not await feed_store.can_resume(connection, cursor):
-                yield _Frame(cursor=until, wire=_frame("resync", str(until), "{}"))
+                yield _Frame(cursor=until, wire=event_frame("resync", str(until), "{}"))
                 return
-        yield _Frame(cursor=cursor, wire=b": \n\n")  # another replica may be ahead of this one
+        yield _Frame(cursor=cursor, wire=event_stream.ALIVE)  # another replica may be ahead of this one
         while cursor < until:
             async with acquire(self.pool) as connection:
                 entries = await feed_store.read_after(connection, cursor, PAGE)
@@ -127,19 +119,6 @@ class LiveStream:
             if len(entries) < PAGE:
                 return
             cursor = entries[-1].cursor
-
-    async def _queued(self, listener: _Listener) -> AsyncIterator[_Frame | None]:
-        """Yield frames as they come, and None as a sign of life, until the listener is disconnected."""
-        while True:
-            try:
-                async with asyncio.timeout(self.heartbeat_s):
-                    frame = await listener.queue.get()
-            except TimeoutError:
-                yield None
-                continue
-            if frame is None:
-                return
-            yield frame
 
     async def _read_late_rows(self) -> None:
         for pause in LATE_ROW_PAUSES_S:
@@ -159,32 +138,12 @@ class LiveStream:
             for entry in entries:
                 frame = _framed(entry)
                 self._cursor = entry.cursor
-                for listener in list(self._listeners):
-                    self._offer(listener, frame)
+                for listener in self._listeners.everyone():
+                    self._listeners.offer(listener, frame)
             count += len(entries)
             more = len(entries) == PAGE
         return count
 
-    def _offer(self, listener: _Listener, frame: _Frame) -> None:
-        try:
-            listener.queue.put_nowait(frame)
-        except asyncio.QueueFull:
-            self._disconnect(listener, "slow")
-
-    def _disconnect(self, listener: _Listener, reason: str) -> None:
-        listener.ended = reason
-        self._leave(listener)
-        self.metrics.live_clients_dropped.labels(reason).inc()
-        while not listener.queue.empty():
-            listener.queue.get_nowait()
-        listener.queue.put_nowait(None)
-
 
 def _framed(entry: FeedEntry) -> _Frame:
-    return _Frame(cursor=entry.cursor, wire=_frame(entry.type, str(entry.cursor), entry.document))
-
-
-def _frame(event: str, cursor: str | None, data: str) -> bytes:
-    """Return one event of `text/event-stream`; documents are single lines."""
-    name = f"id: {cursor}\n" if cursor is not None else ""
-    return f"{name}event: {event}\ndata: {data}\n\n".encode()
+    return _Frame(cursor=entry.cursor, wire=event_frame(entry.type, str(entry.cursor), entry.document))

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class LookupOutcome(StrEnum):
@@ -15,7 +15,7 @@ class LookupOutcome(StrEnum):
 
 
 class ApiMetrics:
-    """The counters of the read API, made once in each process."""
+    """The metrics of the read API, made once in each process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._lookups = Counter(
@@ -26,6 +26,15 @@ class ApiMetrics:
         )
         for outcome in LookupOutcome:
             self._lookups.labels(outcome)
+        self.live_clients = Gauge(
+            "waymark_journey_api_live_clients", "Clients of the live streams in this process.", registry=registry
+        )
+        self.live_clients_dropped = Counter(
+            "waymark_journey_api_live_clients_dropped",
+            "Clients of the live streams that were disconnected, by why: too slow, or this process stopped.",
+            ("reason",),
+            registry=registry,
+        )
 
     def looked_up(self, outcome: LookupOutcome) -> None:
         """Count one look-up of a customer."""

@@ -18,12 +18,21 @@ from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
 from services.journey.api.authentication import build_authenticator
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.overview import OverviewMetrics, keep_overview
-from services.journey.api.resources import customer_resource, journey_resource, outcome_resource
+from services.journey.api.resources import (
+    customer_resource,
+    journey_resource,
+    outcome_resource,
+    path_resource,
+    stream_resource,
+)
 from services.journey.api.resources.access import ReadApi
+from services.journey.live.live_changes import LiveChanges
+from services.journey.read.path_reading import PathReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.timeline import TimelineReader
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.http.application import build_api, field_problems, http_problem
+from services.runtime.http.event_stream import StreamListeners
 from services.runtime.http.problems import problem_response
 from services.runtime.http.server import OnReady, serving, until_stopped
 from services.runtime.postgres.pools import (
@@ -55,6 +64,7 @@ TAGS = (
     {"name": "customers", "description": "One person behind many identifiers, and what happened to them."},
     {"name": "touchpoints", "description": "What became of what was published; asked by ingest."},
     {"name": "journeys", "description": "Stories towards one end, and how hard they were."},
+    {"name": "paths", "description": "How customers go from touchpoint to touchpoint, all of them together."},
 )
 
 
@@ -65,17 +75,20 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
         title="Waymark journey API", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
     )
     app.state.health = health
+    metrics = ApiMetrics(registry)
     app.state.read_api = ReadApi(
         pool=pool,
         reader=JourneyReader(pool),
         timelines=TimelineReader(pool),
+        paths=PathReader(pool),
         authenticator=build_authenticator(pool, clock),
-        metrics=ApiMetrics(registry),
+        live=_live_changes(pool, settings, metrics),
+        metrics=metrics,
         phone_region=settings.phone_region,
         privacy_secret=settings.privacy_secret.get_secret_value().encode(),
         outcomes_secret=settings.outcomes_secret.get_secret_value().encode(),
     )
-    for resource in (customer_resource, journey_resource, outcome_resource):
+    for resource in (stream_resource, customer_resource, journey_resource, path_resource, outcome_resource):
         app.include_router(resource.router)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -108,11 +121,13 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
             ) as port,
         ):
             owner.start("pulse", lambda: keep_overview(pool, pulse, clock))
+            owner.start("live", app.state.read_api.live.run)
             _log.info("journey api ready", host=settings.api.host, port=port)
             if on_ready is not None:
                 await on_ready(port)
             await until_stopped()
             app.state.health.draining = True
+            app.state.read_api.live.close()
     _log.info("journey api stopped")
 
 
@@ -131,6 +146,19 @@ async def _open_pool(settings: ApiProcessSettings) -> Pool:
         application_name="waymark-journey-api",
         size=settings.api.database_connections,
         statement_timeout_s=settings.api.statement_timeout_s,
+    )
+
+
+def _live_changes(pool: Pool, settings: ApiSettings, metrics: ApiMetrics) -> LiveChanges:
+    return LiveChanges(
+        pool=pool,
+        listeners=StreamListeners(
+            most=settings.stream_clients,
+            queue_length=settings.stream_queue,
+            heartbeat_s=settings.heartbeat_s,
+            connected=metrics.live_clients.set,
+            dropped=lambda reason: metrics.live_clients_dropped.labels(reason).inc(),
+        ),
     )
 
 

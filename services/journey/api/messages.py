@@ -28,6 +28,7 @@ class ReadRefusal(StrEnum):
     JOURNEY_DISSOLVED = "journey_dissolved"
     CURSOR_INVALID = "cursor_invalid"
     RANGE_EMPTY = "range_empty"
+    STREAM_FULL = "stream_full"
     STORE_UNAVAILABLE = "store_unavailable"
     INVALID_REQUEST = "invalid_request"
     NO_SUCH_ROUTE = "no_such_route"
@@ -114,6 +115,11 @@ _SAID: Final = {
         status=400,
         en="`from` must lie before `to`.",
         ko="`from`은 `to`보다 앞서야 합니다.",
+    ),
+    ReadRefusal.STREAM_FULL: _Said(
+        status=503,
+        en="Too many streams are open here. Close one, or try again shortly.",
+        ko="열려 있는 스트림이 너무 많습니다. 하나를 닫거나 잠시 후 다시 시도해 주세요.",
     ),
     ReadRefusal.STORE_UNAVAILABLE: _Said(
         status=503,

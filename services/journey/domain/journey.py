@@ -15,6 +15,7 @@ from services.journey.domain.contacts.contact import Contact, CountedUnit
 from services.journey.domain.effort import Effort, measure
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import CustomerId, JourneyId
+from services.journey.domain.paths import PathTrack
 from services.journey.domain.touchpoint import MonetaryValue, Touchpoint
 
 MOST_LATEST = 20
@@ -117,7 +118,10 @@ def digest(journey: Journey) -> bytes:
 
 
 class StoredJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A journey as it is stored. `created_at` is when its id was given out; the oldest id is kept."""
+    """A journey as it is stored. `created_at` is when its id was given out; the oldest id is kept.
+
+    `track` is what the graph of paths has of it.
+    """
 
     id: JourneyId
     customer_id: CustomerId
@@ -125,6 +129,7 @@ class StoredJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     created_at: datetime
     last_at: datetime
     digest: bytes
+    track: PathTrack = PathTrack()
 
 
 def segment(history: CustomerHistory, policy: JourneyPolicy) -> tuple[JourneySegment, ...]:

@@ -94,13 +94,15 @@ class RecordedTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint with what the service recorded about it.
 
     `appended_at` is the broker's time of its record. A `late` touchpoint is kept as history and not projected.
-    `journey_id` is the journey in which it was placed last, None if it is new.
+    `journey_id` is the journey in which it was placed last, None if it is new. `friction` says whether a friction stood
+    at it then.
     """
 
     touchpoint: Touchpoint
     appended_at: datetime
     late: bool = False
     journey_id: UUID | None = None
+    friction: bool = False
 
 
 def in_order(recorded: RecordedTouchpoint) -> OrderKey:

@@ -10,14 +10,20 @@ from datetime import datetime
 from uuid import UUID
 
 from services.journey.consume.decoding import DecodedRecord
-from services.journey.domain.comparison.changes import DissolvedJourney, JourneyAlias, JourneyChange
+from services.journey.domain.comparison.changes import (
+    DissolvedJourney,
+    JourneyAlias,
+    JourneyChange,
+    TouchpointPlacement,
+)
 from services.journey.domain.comparison.revision import FrictionChange, FrictionEvent
+from services.journey.domain.paths import StepCounts
 from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import OutgoingRecord
 from services.journey.renew import contested_changes, publication
 from services.journey.renew.contested_changes import ContestedChange
 from services.journey.renew.customer_update import CustomerComparison
-from services.journey.store import customers, frictions, journeys, timer_rows, touchpoints
+from services.journey.store import customers, frictions, journeys, path_rows, timer_rows, touchpoints
 from services.journey.store.customers import CustomerNoteRow
 from services.journey.store.frictions import FrictionRow, RuleFailureRow
 from services.journey.store.journeys import JourneyRow, RetiredJourney
@@ -53,6 +59,7 @@ class CustomerWriter:
         await _hand_over(connection, comparisons)
         await _write_timers(connection, comparisons)
         await _write_failures(connection, comparisons, written)
+        await _write_paths(connection, comparisons)
         if outgoing:
             await outbox_rows.add(connection, outgoing)
             written.outgoing += len(outgoing)
@@ -79,9 +86,15 @@ async def _write_touchpoints(connection: Connection, comparisons: Sequence[Custo
         placed = {placement.touchpoint: placement for placement in comparison.changes.placements}
         for fresh in comparison.update.fresh:
             placement = placed.pop(fresh.touchpoint.key, None)
-            rows.append(_touchpoint_row(comparison.customer_id, fresh, placement.journey_id if placement else None))
+            rows.append(_touchpoint_row(comparison.customer_id, fresh, placement))
         moved += [
-            PlacementRow(source=key[0], id=key[1], occurred_at=placement.occurred_at, journey_id=placement.journey_id)
+            PlacementRow(
+                source=key[0],
+                id=key[1],
+                occurred_at=placement.occurred_at,
+                journey_id=placement.journey_id,
+                friction=placement.friction,
+            )
             for key, placement in placed.items()
         ]
     if rows:
@@ -90,11 +103,12 @@ async def _write_touchpoints(connection: Connection, comparisons: Sequence[Custo
         await touchpoints.place(connection, moved)
 
 
-def _touchpoint_row(customer_id: UUID, fresh: DecodedRecord, journey_id: UUID | None) -> TouchpointRow:
+def _touchpoint_row(customer_id: UUID, fresh: DecodedRecord, placement: TouchpointPlacement | None) -> TouchpointRow:
     return TouchpointRow(
         touchpoint=fresh.touchpoint,
         customer_id=customer_id,
-        journey_id=journey_id,
+        journey_id=placement.journey_id if placement else None,
+        friction=placement.friction if placement else False,
         appended_at=fresh.appended_at,
         late=fresh.late,
         payload=fresh.payload,
@@ -210,3 +224,11 @@ async def _write_failures(
     ]
     written.failures.update(failure.rule for failure in failures)
     await frictions.note_failures(connection, [one.customer_id for one in comparisons], failures)
+
+
+async def _write_paths(connection: Connection, comparisons: Sequence[CustomerComparison]) -> None:
+    counts = StepCounts()
+    for comparison in comparisons:
+        counts.merge(comparison.changes.paths)
+    if rows := counts.rows():
+        await path_rows.note(connection, rows)

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from services.journey.domain.touchpoint import Touchpoint
+from services.journey.store import path_rows
 from services.journey.store.identifiers import IdentifierKey, LinkKey
 from services.runtime.postgres.pools import Connection
 
@@ -91,7 +92,9 @@ async def move(connection: Connection, customer: UUID, moved: Mapping[UUID, Sequ
     sources = [point.source for point, _ in pairs]
     ids = [point.id for point, _ in pairs]
     new_owners = [new for _, new in pairs]
+    await path_rows.note_stored(connection, customer, sign=-1)
     await connection.execute(_MOVE, sources, ids, [point.occurred_at for point, _ in pairs], new_owners)
+    await path_rows.note_stored(connection, customer, sign=1)
     await connection.execute(_MOVE_TIMERS, sources, ids, new_owners, customer)
     return len(pairs)
 

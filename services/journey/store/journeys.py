@@ -11,11 +11,13 @@ import msgspec
 from services.journey.domain.comparison.changes import DissolvedJourney, JourneyAlias
 from services.journey.domain.journey import Journey, StoredJourney
 from services.journey.domain.names import CustomerId, JourneyId
+from services.journey.domain.paths import stored_track
 from services.journey.store.touchpoints import Since
 from services.runtime.postgres.pools import Connection
 
 _LOAD = """
-SELECT j.journey_id, j.customer_id, j.version, j.created_at, j.last_at, j.digest
+SELECT j.journey_id, j.customer_id, j.version, j.created_at, j.last_at, j.digest, j.reason, j.closed_at,
+       j.payload ->> 'service_level' AS service_level
   FROM unnest($1::uuid[], $2::timestamptz[]) AS w (customer_id, since)
   JOIN journey.journeys AS j ON j.customer_id = w.customer_id AND (w.since IS NULL OR j.last_at >= w.since)"""
 
@@ -32,6 +34,7 @@ async def load(connection: Connection, since: Since) -> Mapping[UUID, list[Store
                 created_at=row["created_at"],
                 last_at=row["last_at"],
                 digest=row["digest"],
+                track=stored_track(row["reason"], row["service_level"], row["last_at"], row["closed_at"]),
             )
         )
     return found

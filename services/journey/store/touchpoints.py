@@ -25,12 +25,13 @@ class TouchpointRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     journey_id: UUID | None
     appended_at: datetime
     late: bool
+    friction: bool
     payload: str
 
 
 _COLUMNS = (
     *("source", "id", "customer_id", "journey_id", "occurred_at", "received_at", "appended_at"),
-    *("sequence", "channel", "kind", "late", "replay", "payload"),
+    *("sequence", "channel", "kind", "late", "replay", "friction", "payload"),
 )
 
 
@@ -56,13 +57,14 @@ def _record(row: TouchpointRow) -> tuple[object, ...]:
         point.kind,
         row.late,
         point.replay,
+        row.friction,
         row.payload,
     )
 
 
 _HISTORY = """
 SELECT h.* FROM unnest($1::uuid[]) AS c (customer_id) CROSS JOIN LATERAL (
-    SELECT t.customer_id, t.payload, t.appended_at, t.journey_id FROM journey.touchpoints AS t
+    SELECT t.customer_id, t.payload, t.appended_at, t.journey_id, t.friction FROM journey.touchpoints AS t
      WHERE t.customer_id = c.customer_id AND NOT t.late ORDER BY t.occurred_at DESC LIMIT $2) AS h"""
 
 
@@ -71,10 +73,11 @@ async def history(
 ) -> Mapping[UUID, list[RecordedTouchpoint]]:
     """Return the `latest` touchpoints that count for each customer, in no order."""
     found: defaultdict[UUID, list[RecordedTouchpoint]] = defaultdict(list)
-    for customer_id, payload, appended_at, journey_id in await connection.fetch(_HISTORY, list(customers), latest):
+    rows = await connection.fetch(_HISTORY, list(customers), latest)
+    for customer_id, payload, appended_at, journey_id, friction in rows:
         touchpoint = _DECODER.decode(payload)
         found[customer_id].append(
-            RecordedTouchpoint(touchpoint=touchpoint, appended_at=appended_at, journey_id=journey_id)
+            RecordedTouchpoint(touchpoint=touchpoint, appended_at=appended_at, journey_id=journey_id, friction=friction)
         )
     return found
 
@@ -94,28 +97,31 @@ async def stored(connection: Connection, keys: Sequence[TouchpointKey]) -> dict[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementRow:
-    """A stored touchpoint that belongs to another journey now."""
+    """A stored touchpoint that belongs to another journey now, or at which a friction came or went."""
 
     source: str
     id: str
     occurred_at: datetime
     journey_id: UUID
+    friction: bool
 
 
 _PLACE = """
-UPDATE journey.touchpoints AS t SET journey_id = p.journey_id
-  FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[]) AS p (source, id, occurred_at, journey_id)
+UPDATE journey.touchpoints AS t SET journey_id = p.journey_id, friction = p.friction
+  FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::boolean[])
+       AS p (source, id, occurred_at, journey_id, friction)
  WHERE t.source = p.source AND t.id = p.id AND t.occurred_at = p.occurred_at"""
 
 
 async def place(connection: Connection, placed: Sequence[PlacementRow]) -> None:
-    """Move stored touchpoints to their journeys."""
+    """Move stored touchpoints to their journeys, and note where frictions stand."""
     await connection.execute(
         _PLACE,
         [p.source for p in placed],
         [p.id for p in placed],
         [p.occurred_at for p in placed],
         [p.journey_id for p in placed],
+        [p.friction for p in placed],
     )
 
 

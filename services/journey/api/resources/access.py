@@ -10,6 +10,8 @@ from fastapi.security import HTTPBearer
 from services.journey.api.api_metrics import ApiMetrics
 from services.journey.api.authentication import ReadAuthenticator
 from services.journey.api.messages import ReadRefusal, refuse
+from services.journey.live.live_changes import LiveChanges
+from services.journey.read.path_reading import PathReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.timeline import TimelineReader
 from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE
@@ -23,6 +25,8 @@ class ReadApi:
     pool: Pool
     reader: JourneyReader
     timelines: TimelineReader
+    paths: PathReader
+    live: LiveChanges
     authenticator: ReadAuthenticator
     metrics: ApiMetrics
     phone_region: str

@@ -12,10 +12,12 @@ from uuid import UUID
 import msgspec
 
 from services.journey.domain.comparison.journey_ids import JourneyIdAssignment, assign_journey_ids
+from services.journey.domain.comparison.path_changes import hard_positions, path_changes
 from services.journey.domain.comparison.revision import STALE_AFTER, FrictionChange, RevisionContext, revise
 from services.journey.domain.friction import StoredFriction
 from services.journey.domain.journey import Journey, JourneySegment, JourneyState, StoredJourney, digest
 from services.journey.domain.names import CustomerId, JourneyId, TimerId
+from services.journey.domain.paths import StepCounts
 from services.journey.domain.projection import Projection
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.timer import StoredTimer, Timer, TimerState
@@ -45,11 +47,12 @@ class DissolvedJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TouchpointPlacement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A touchpoint whose journey is new, or differs from the stored one."""
+    """A touchpoint whose journey is new or differs from the stored one, or at which a friction came or went."""
 
     touchpoint: TouchpointKey
     occurred_at: datetime
     journey_id: JourneyId
+    friction: bool
 
 
 class StoredCustomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +78,10 @@ class ComparisonContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CustomerChanges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What to write about one customer. `journeys` come before `aliased`, because they may be their targets."""
+    """What to write about one customer. `journeys` come before `aliased`, because they may be their targets.
+
+    `paths` is what changes in the graph of paths.
+    """
 
     frictions: Sequence[FrictionChange] = ()
     journeys: Sequence[JourneyChange] = ()
@@ -84,6 +90,7 @@ class CustomerChanges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     placements: Sequence[TouchpointPlacement] = ()
     armed: Sequence[Timer] = ()
     cancelled: Sequence[TimerId] = ()
+    paths: StepCounts = msgspec.field(default_factory=StepCounts)
 
     def __bool__(self) -> bool:
         """Return whether there is anything to write."""
@@ -96,6 +103,7 @@ def diff(
     """Return the changes that turn `stored` into `projection`."""
     succession = assign_journey_ids(projection.history, projection.journeys, stored.journeys, moment.new_id)
     armed, cancelled = _timers(projection, stored)
+    hard = hard_positions(projection, truncated=stored.truncated)
     circumstances = RevisionContext(
         customer_id=moment.customer_id,
         now=moment.now,
@@ -116,9 +124,10 @@ def diff(
             for journey in succession.emptied
             if not (stored.truncated and _is_older(journey, projection))
         ],
-        placements=_placements(projection, succession.ids),
+        placements=_placements(projection, succession.ids, hard),
         armed=armed,
         cancelled=cancelled,
+        paths=path_changes(projection, succession.ids, stored.journeys, hard, moment.now),
     )
 
 
@@ -127,15 +136,18 @@ def _is_older(journey: StoredJourney, projection: Projection) -> bool:
     return not projection.history or journey.last_at <= projection.history[0].touchpoint.occurred_at
 
 
-def _placements(projection: Projection, ids: Sequence[JourneyId]) -> list[TouchpointPlacement]:
+def _placements(projection: Projection, ids: Sequence[JourneyId], hard: frozenset[int]) -> list[TouchpointPlacement]:
     placements = []
     for segment, journey_id in zip(projection.journeys, ids, strict=True):
         for position in segment.members:
             recorded = projection.history[position]
-            if recorded.journey_id != journey_id:
+            friction = position in hard
+            if recorded.journey_id != journey_id or recorded.friction != friction:
                 one = recorded.touchpoint
                 placements.append(
-                    TouchpointPlacement(touchpoint=one.key, occurred_at=one.occurred_at, journey_id=journey_id)
+                    TouchpointPlacement(
+                        touchpoint=one.key, occurred_at=one.occurred_at, journey_id=journey_id, friction=friction
+                    )
                 )
     return placements
 

@@ -15,6 +15,7 @@ from services.journey.domain.comparison.revision import FrictionEvent
 from services.journey.domain.friction import RuleFinding, StoredFriction
 from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId, TimerId
+from services.journey.domain.paths import StepCounts, stored_track
 from services.journey.domain.projection import Projection, ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.timer import StoredTimer, TimerState
@@ -102,6 +103,8 @@ class Shelf:
         self.journeys: dict[UUID, StoredJourney] = {}
         self.timers: dict[UUID, StoredTimer] = {}
         self.placed: dict[TouchpointKey, UUID] = {}
+        self.hard: set[TouchpointKey] = set()
+        self.paths = StepCounts()
         self.gone: dict[UUID, UUID | None] = {}
         self.ids: Iterator[UUID] = (UUID(int=number) for number in count(customer * 1_000_000))
 
@@ -119,8 +122,13 @@ class Shelf:
         return ComparisonContext(customer_id=self.customer, now=now, new_id=lambda: next(self.ids))
 
     def placed_history(self, history: Sequence[RecordedTouchpoint]) -> list[RecordedTouchpoint]:
-        """`history` with the journeys that were stored."""
-        return [msgspec.structs.replace(one, journey_id=self.placed.get(one.touchpoint.key)) for one in history]
+        """`history` with what was stored of it: journeys, and where frictions stand."""
+        return [
+            msgspec.structs.replace(
+                one, journey_id=self.placed.get(one.touchpoint.key), friction=one.touchpoint.key in self.hard
+            )
+            for one in history
+        ]
 
     def fired(self) -> list[TimerId]:
         """Timers that have fired."""
@@ -138,6 +146,8 @@ class Shelf:
         self.journeys |= other.journeys
         self.timers |= other.timers
         self.placed |= other.placed
+        self.hard |= other.hard
+        self.paths.merge(other.paths)
 
     def write(self, changes: CustomerChanges, now: datetime) -> None:
         """Does what `changes` say."""
@@ -164,6 +174,7 @@ class Shelf:
                 created_at=now if old is None else old.created_at,
                 last_at=journey.last_at,
                 digest=row.digest,
+                track=stored_track(journey.reason, journey.service_level, journey.last_at, journey.closed_at),
             )
         for alias in changes.aliased:
             del self.journeys[alias.id]
@@ -171,8 +182,7 @@ class Shelf:
         for tombstone in changes.dissolved:
             del self.journeys[tombstone.id]
             self.gone[tombstone.id] = None
-        for placement in changes.placements:
-            self.placed[placement.touchpoint] = placement.journey_id
+        self._place(changes)
         for timer in changes.armed:
             self.timers[timer.id] = StoredTimer(
                 id=timer.id,
@@ -183,6 +193,14 @@ class Shelf:
             )
         for timer_id in changes.cancelled:
             self.timers[timer_id] = msgspec.structs.replace(self.timers[timer_id], state=TimerState.CANCELLED)
+
+    def _place(self, changes: CustomerChanges) -> None:
+        for placement in changes.placements:
+            self.placed[placement.touchpoint] = placement.journey_id
+            self.hard.discard(placement.touchpoint)
+            if placement.friction:
+                self.hard.add(placement.touchpoint)
+        self.paths.merge(changes.paths)
 
 
 REPEAT = a_rule(shape="count", contacts=True, at_least=2, within="24h", same=["reason"])

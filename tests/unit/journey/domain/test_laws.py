@@ -19,6 +19,7 @@ from services.journey.domain.friction import Friction, FrictionState
 from services.journey.domain.projection import Projection, project
 from services.journey.domain.touchpoint import RecordedTouchpoint, SurveyScore
 from tests.unit.journey.domain.making import DAYS, POLICY, SHIPPED, Shelf, at, seen
+from tests.unit.journey.domain.step_oracle import graph, steps_of
 
 LATER = at(60 * DAYS)
 
@@ -82,6 +83,7 @@ def settle(shelf: Shelf, history: Sequence[RecordedTouchpoint], now: datetime = 
     shelf.write(changes, now)
     again = diff(projected(history, shelf), shelf.stored(), SHIPPED, shelf.moment(now))
     assert not again, again
+    assert dict(graph(shelf.paths)) == dict(steps_of(shelf, history)), "the graph of paths is that of the touchpoints"
     return changes
 
 

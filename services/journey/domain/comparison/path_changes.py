@@ -1,0 +1,91 @@
+"""Compares the steps of a customer's journeys before and after: what the graph of paths gains, and what it loses.
+
+What was before is known from what is stored with the touchpoints (their journey, whether a friction stands there) and
+with the journeys (reason, service level, end). Steps before the first touchpoint that changed are the same before and
+after, so a touchpoint at the end of a long journey costs one step.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.journey.domain.journey import JourneySegment, StoredJourney
+from services.journey.domain.names import JourneyId
+from services.journey.domain.paths import CLOSED, DROPPED, PathTrack, StepCounts
+from services.journey.domain.projection import Projection
+from services.journey.domain.touchpoint import RecordedTouchpoint
+
+_NOWHERE = PathTrack()
+
+
+def hard_positions(projection: Projection, *, truncated: bool) -> frozenset[int]:
+    """Return the positions of touchpoints at which a friction stands.
+
+    Where the rules did not see everything (a truncated history, a rule that raised), what stands is left standing.
+    """
+    history = projection.history
+    keep = truncated or bool(projection.failures)
+    kept = {place for place, one in enumerate(history) if one.friction} if keep else set()
+    if not projection.findings:
+        return frozenset(kept)
+    anchors = {finding.at.key for finding in projection.findings}
+    return frozenset(kept | {place for place, one in enumerate(history) if one.touchpoint.key in anchors})
+
+
+def path_changes(
+    projection: Projection,
+    ids: Sequence[JourneyId],
+    stored: Sequence[StoredJourney],
+    hard: frozenset[int],
+    now: datetime,
+) -> StepCounts:
+    """Return the difference between the steps after and before; `hard` are the positions of frictions afterwards."""
+    history = projection.history
+    before: dict[UUID, list[int]] = {}
+    for place, one in enumerate(history):
+        if one.journey_id is not None:
+            before.setdefault(one.journey_id, []).append(place)
+    tracks = {journey.id: journey.track for journey in stored}
+    changed = hard.symmetric_difference(place for place, one in enumerate(history) if one.friction)
+    counts = StepCounts()
+    for segment, journey_id in zip(projection.journeys, ids, strict=True):
+        was = before.pop(journey_id, [])
+        track = PathTrack(segment.reason, segment.service_level, _end(segment, now))
+        _compare(counts, history, (was, tracks.get(journey_id, track)), (segment.members, track), hard, changed)
+    for left, was in before.items():
+        _compare(counts, history, (was, tracks.get(JourneyId(left), _NOWHERE)), ((), _NOWHERE), hard, changed)
+    return counts
+
+
+_Walked = tuple[Sequence[int], PathTrack]
+
+
+def _compare(
+    counts: StepCounts,
+    history: Sequence[RecordedTouchpoint],
+    before: _Walked,
+    after: _Walked,
+    hard: Collection[int],
+    changed: Collection[int],
+) -> None:
+    (was, old), (now, new) = before, after
+    first = 0
+    if (old.reason, old.service_level) == (new.reason, new.service_level):
+        most = min(len(was), len(now))
+        first = next((n for n in range(most) if was[n] != now[n] or now[n] in changed), most)
+    if first < len(was):
+        points = [history[place].touchpoint for place in was]
+        counts.add(points, [history[place].friction for place in was], old, first=first, sign=-1)
+    if first < len(now):
+        counts.add([history[place].touchpoint for place in now], [place in hard for place in now], new, first=first)
+    if old != new or was[-1:] != [*now[-1:]]:
+        if was:
+            counts.add_end(history[was[-1]].touchpoint, old, sign=-1)
+        if now:
+            counts.add_end(history[now[-1]].touchpoint, new)
+
+
+def _end(segment: JourneySegment, now: datetime) -> str | None:
+    if segment.closed_at is not None:
+        return CLOSED
+    return DROPPED if segment.idle_at <= now else None

@@ -1,0 +1,1 @@
+"""`waymark paths`: the graph of paths, held against the touchpoints."""
