@@ -52,7 +52,9 @@ async def test_a_cursor_that_somebody_made_is_refused_where_no_row_can_be(
     """The seal is no secret: it guards against accidents."""
     await a_caller(journey_rows)
     who = ("phone", ("+821012345678",))
-    scope = cursors.scope("timeline", [("who", who), ("span", TimeSpan()), ("order", TimelineOrder.OLDEST_FIRST)])
+    scope = cursors.scope(
+        "timeline", [("who", who), ("span", TimeSpan()), ("order", TimelineOrder.OLDEST_FIRST), ("as_of", None)]
+    )
     cursor = cursors.encode(cursors.CursorPosition(scope, (*key, str(named("caller")))))
     answer = await reader.get(TIMELINE, params={"cursor": cursor})
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")

@@ -1,6 +1,7 @@
 """`waymark customer`: who a customer is, what happened to them, and where it got hard, told as one story."""
 
 import os
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,18 @@ Whole = Annotated[
     typer.Option("--timeline", help=say("Every touchpoint, not only the latest.", "최근 것만이 아니라 모든 접점.")),
 ]
 Last = Annotated[int, typer.Option("--last", min=1, help=say("How many of the latest touchpoints.", "최근 접점 수."))]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help=say(
+            "How it stood then, by what was known: RFC 3339, your time zone if it names none.",
+            "그때 알려진 것으로 본 모습: RFC 3339, 시간대가 없으면 현지 시간.",
+        ),
+        show_default=False,
+    ),
+]
 Key = Annotated[
     str | None,
     typer.Option(help=say("A key that may read; else the environment's.", "조회 키."), show_default=False),
@@ -52,6 +65,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "waymark customer phone:010-1234-5678",
             "waymark customer customer_id:C-1009 --timeline",
+            "waymark customer customer_id:C-1009 --as-of 2026-11-22T09:15",
             "waymark customer email:minseo@mail.example --json | jq .customer.effort",
         ),
     )(customer)
@@ -62,6 +76,7 @@ def customer(
     *,
     whole: Whole = False,
     last: Last = 20,
+    as_of: AsOf = None,
     key: Key = None,
     url: Url = None,
     as_json: AsJson = False,
@@ -72,6 +87,7 @@ def customer(
     from waymark.customer.customer_reading import CustomerReader
     from waymark.target import find_target
 
+    moment = None if as_of is None else _moment(as_of)
     target = find_target(os.environ)
     known = key or target.keys.get("reader") or target.keys.get("agent") or target.keys.get("admin")
     if not known:
@@ -83,11 +99,25 @@ def customer(
         )
     with httpx2.Client(timeout=30.0) as client:
         reader = CustomerReader(url=(url or target.journey_api).rstrip("/"), key=known, client=client)
-        answers = reader.read(reference, None if whole else last)
+        answers = reader.read(reference, None if whole else last, moment)
     if as_json:
         _print_document(answers)
     else:
         _print_story(answers)
+
+
+def _moment(text: str) -> datetime:
+    """Return the time in `text`, in the time zone of this machine where it names none."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError) as error:
+        raise CommandError(
+            say(
+                "--as-of is no time: write 2026-11-22T09:15 or 2026-11-22T09:15:00+09:00",
+                "--as-of가 시각이 아닙니다. 2026-11-22T09:15 또는 2026-11-22T09:15:00+09:00처럼 써 주세요",
+            ),
+            exit_code=2,
+        ) from error
 
 
 def _print_document(answers: "CustomerAnswers") -> None:

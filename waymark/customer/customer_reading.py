@@ -1,6 +1,7 @@
 """Asks the journey API for one customer and for the touchpoints to tell."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -40,15 +41,16 @@ class CustomerReader:
     key: str = field(repr=False)
     client: httpx2.Client = field(repr=False)
 
-    def read(self, reference: str, last: int | None) -> CustomerAnswers:
-        """Return the customer with the `last` latest touchpoints, or with all of them for None.
+    def read(self, reference: str, last: int | None, as_of: datetime | None = None) -> CustomerAnswers:
+        """Return the customer with the `last` latest touchpoints, or with all of them for None; perhaps as they stood.
 
         Raises:
             CommandError: there is no such customer, or the API refuses or does not answer.
         """
         address = f"/v1/customers/{quote(reference, safe=':')}"
-        raw = self._get(address, {})
-        query = {"order": "newest_first", "limit": str(min(last or PAGE, PAGE))}
+        moment = {} if as_of is None else {"as_of": as_of.isoformat()}
+        raw = self._get(address, moment)
+        query = moment | {"order": "newest_first", "limit": str(min(last or PAGE, PAGE))}
         newest: list[msgspec.Raw] = []
         while True:
             answer = self._get(f"{address}/timeline", query)

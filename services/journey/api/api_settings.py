@@ -40,6 +40,9 @@ class ApiSettings(Settings):
         description="What ingest presents to ask what became of touchpoints (WAYMARK_INGEST_OUTCOMES_SECRET), 32 "
         "characters or more. Empty: nobody may ask.",
     )
+    history_touchpoints: int = Field(
+        2000, ge=10, description="Latest touchpoints of a customer that `as_of` looks at; the same as the worker's."
+    )
     heartbeat_s: float = Field(15.0, gt=0, description="Seconds between signs of life on the live streams.")
     stream_clients: int = Field(500, ge=1, description="Most clients of the live streams in this process.")
     stream_queue: int = Field(256, ge=1, description="Events that a client may be behind before it is disconnected.")

@@ -27,10 +27,11 @@ from services.journey.api.resources import (
 )
 from services.journey.api.resources.access import ReadApi
 from services.journey.live.live_changes import LiveChanges
+from services.journey.past.past_reading import PastReader
 from services.journey.read.path_reading import PathReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.timeline import TimelineReader
-from services.runtime.clock import Clock, SystemClock
+from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.http.application import build_api, field_problems, http_problem
 from services.runtime.http.event_stream import StreamListeners
 from services.runtime.http.problems import problem_response
@@ -80,6 +81,7 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
         pool=pool,
         reader=JourneyReader(pool),
         timelines=TimelineReader(pool),
+        past=PastReader(pool, new_id, settings.history_touchpoints),
         paths=PathReader(pool),
         authenticator=build_authenticator(pool, clock),
         live=_live_changes(pool, settings, metrics),

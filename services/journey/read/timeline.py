@@ -83,25 +83,29 @@ class TimelineResult:
     next: TimelinePosition | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelinePart:
+    """The part of a timeline that is asked for: up to `limit` touchpoints of a span, beyond a position."""
+
+    span: TimeSpan
+    after: TimelinePosition | None
+    limit: int
+    order: TimelineOrder = TimelineOrder.OLDEST_FIRST
+
+
 class TimelineReader:
     """Reads timelines from one pool."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def timeline(
-        self,
-        who: CustomerReference,
-        span: TimeSpan,
-        after: TimelinePosition | None,
-        limit: int,
-        order: TimelineOrder = TimelineOrder.OLDEST_FIRST,
-    ) -> TimelineResult | None:
-        """Return up to `limit` touchpoints of one customer beyond `after`; None if there is no such customer.
+    async def timeline(self, who: CustomerReference, part: TimelinePart) -> TimelineResult | None:
+        """Return a part of the timeline of one customer; None if there is no such customer.
 
         Raises:
             CustomerMovedError: the identifier has another customer than on the page before.
         """
+        span, after, limit = part.span, part.after, part.limit
         async with snapshot(self._pool) as connection:
             root = await customer_of(connection, who)
             if root is None:
@@ -109,7 +113,7 @@ class TimelineReader:
             everyone = [root, *await absorbed(connection, root)]
             stay(None if after is None else after.customer_id, everyone)
             place = (None,) * 4 if after is None else (after.occurred_at, after.sequence, after.source, after.id)
-            found = await connection.fetch(_PAGES[order], everyone, span.since, span.until, *place, limit + 1)
+            found = await connection.fetch(_PAGES[part.order], everyone, span.since, span.until, *place, limit + 1)
             page = found[:limit]
             sources, ids = [row["source"] for row in page], [row["id"] for row in page]
             frictions = await connection.fetch(_FRICTIONS_ON_PAGE, everyone, sources, ids)

@@ -87,6 +87,11 @@ class PolicyCache:
             raise NothingInForceError
         return self.state
 
+    async def look_at_rules(self, connection: Connection) -> Rulebook:
+        """Read the rules with all their versions without holding them; raises `NothingInForceError`."""
+        seen = await policy_table.look(connection, KINDS)
+        return await self._read(connection, seen.latest)
+
     async def _read(self, connection: Connection, latest: tuple[int, ...]) -> Rulebook:
         if self._rulebook is None or latest != self._latest:
             await self._renew(connection, latest)

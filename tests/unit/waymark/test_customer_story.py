@@ -230,3 +230,21 @@ def test_the_command_prints_the_story_or_the_document(monkeypatch: pytest.Monkey
         assert document["earlier"] is False
     else:
         assert "① 다시 연락함 (보통): 25시간 사이에 두 번 연락했습니다." in result.output
+
+
+def test_the_past_is_asked_for_in_the_time_zone_of_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+
+    def api(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.params.get("as_of"))
+        return _api(request)
+
+    client = httpx2.Client(transport=httpx2.MockTransport(api))
+    monkeypatch.setattr(httpx2, "Client", lambda **_: client)
+    moment = "2026-11-22T09:15:00+09:00"
+    result = CliRunner().invoke(app, ["customer", REFERENCE, "--key", "wm_reader_x", "--as-of", moment])
+    assert result.exit_code == 0, result.output
+    assert {datetime.fromisoformat(one or "") for one in asked} == {datetime.fromisoformat(moment)}
+    wrong = CliRunner().invoke(app, ["customer", REFERENCE, "--key", "wm_reader_x", "--as-of", "yesterday"])
+    assert isinstance(wrong.exception, CommandError)
+    assert wrong.exception.exit_code == 2

@@ -11,6 +11,7 @@ from services.journey.api.api_metrics import ApiMetrics
 from services.journey.api.authentication import ReadAuthenticator
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.live.live_changes import LiveChanges
+from services.journey.past.past_reading import PastReader
 from services.journey.read.path_reading import PathReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.timeline import TimelineReader
@@ -25,6 +26,7 @@ class ReadApi:
     pool: Pool
     reader: JourneyReader
     timelines: TimelineReader
+    past: PastReader
     paths: PathReader
     live: LiveChanges
     authenticator: ReadAuthenticator

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.resources.access import Api, Language, problems, reader_router
@@ -12,11 +12,25 @@ from services.journey.api.resources.lookups import Reference, count_lookup, cust
 from services.journey.api.resources.paging import PageQuery, microseconds, moment_of, position_of
 from services.journey.read import cursors
 from services.journey.read.snapshots import CustomerMovedError
-from services.journey.read.timeline import TimelineOrder, TimelinePosition, TimeSpan
+from services.journey.read.timeline import TimelineOrder, TimelinePart, TimelinePosition, TimeSpan
 from services.journey.read.views import CustomerView, TimelinePageView
 from services.runtime.http.fields import Moment
 
 router = reader_router()
+
+
+_AS_OF = (
+    "How it stood then: computed anew, by the same rules, from the touchpoints that the broker had appended by then. "
+    "Later data, merges and retractions have not happened."
+)
+
+
+class CustomerQuery(BaseModel):
+    """The moment that is asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    as_of: Moment | None = Field(None, description=_AS_OF)
 
 
 class TimelineQuery(PageQuery):
@@ -25,6 +39,7 @@ class TimelineQuery(PageQuery):
     since: Moment | None = Field(None, alias="from", description="Event time, included.")
     until: Moment | None = Field(None, alias="to", description="Event time, not included.")
     order: TimelineOrder = Field(TimelineOrder.OLDEST_FIRST, description="Which end comes first.")
+    as_of: Moment | None = Field(None, description=_AS_OF)
 
 
 @router.get(
@@ -51,10 +66,14 @@ async def read_timeline(
     if span.since is not None and span.until is not None and span.since >= span.until:
         raise refuse(ReadRefusal.RANGE_EMPTY, accept_language)
     who = customer_named(api, reference, accept_language)
-    scope = cursors.scope("timeline", [("who", who), ("span", span), ("order", query.order)])
+    scope = cursors.scope("timeline", [("who", who), ("span", span), ("order", query.order), ("as_of", query.as_of)])
     after = position_of(query.cursor, scope, (int, int, str, str, str), _place, accept_language)
+    part = TimelinePart(span=span, after=after, limit=query.limit, order=query.order)
     try:
-        page = await api.timelines.timeline(who, span, after, query.limit, query.order)
+        if query.as_of is None:
+            page = await api.timelines.timeline(who, part)
+        else:
+            page = await api.past.timeline(who, part, query.as_of)
     except CustomerMovedError as error:
         raise refuse(ReadRefusal.CUSTOMER_MOVED, accept_language) from error
     count_lookup(api, found=page is not None)
@@ -82,12 +101,16 @@ async def read_timeline(
     responses=problems(404),
     response_model_exclude_none=True,
 )
-async def read_customer(api: Api, reference: Reference, accept_language: Language = None) -> CustomerView:
+async def read_customer(
+    api: Api, reference: Reference, query: Annotated[CustomerQuery, Query()], accept_language: Language = None
+) -> CustomerView:
     """Who they are, what they were promised, which journeys are open, how hard it has been, and every friction.
 
-    Identifiers that were found to be one person lead to the same customer, whichever of them you ask for.
+    Identifiers that were found to be one person lead to the same customer, whichever of them you ask for. With `as_of`,
+    who they were and what stood at that moment; `version` and `revision` are 0 then, and journeys have today's ids.
     """
-    customer = await api.reader.customer(customer_named(api, reference, accept_language))
+    who = customer_named(api, reference, accept_language)
+    customer = await (api.reader.customer(who) if query.as_of is None else api.past.customer(who, query.as_of))
     count_lookup(api, found=customer is not None)
     if customer is None:
         raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
