@@ -55,6 +55,7 @@ WRONG = {
     "target_ports": ("0", "80,x", "99999"),
     "notify_on": ("opened,nothing_of_ours",),
     "frictions_topic": ("a b", "토픽", "x" * 250, "."),
+    "journeys_topic": ("a b", "토픽"),
     "issues_topic": ("a/b",),
     "group": ("x" * 256,),
     "kafka_line": ("x" * 256,),
