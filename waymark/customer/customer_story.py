@@ -170,7 +170,7 @@ class StoryTeller:
         if one.reason:
             yield self.words.about.format(reason=one.reason)
         if one.queue:
-            yield one.queue
+            yield self.words.queue.format(queue=one.queue)
 
     def _trouble(self, one: AnswerTouchpoint) -> Iterator[str]:
         words = self.words

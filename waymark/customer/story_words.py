@@ -29,6 +29,7 @@ class StoryWords:
     pinned: str
     pinned_earlier: str
     about: str
+    queue: str
     wait: str
     hold: str
     transfers: str
@@ -65,6 +66,7 @@ ENGLISH = StoryWords(
     pinned="{marks} {title} ({severity}): {explanation}",
     pinned_earlier="{title} ({severity}), on {when}: {explanation}",
     about="about {reason}",
+    queue="with {queue}",
     wait="after a wait of {time}",
     hold="on hold for {time}",
     transfers="{transfers}",
@@ -111,6 +113,7 @@ KOREAN = StoryWords(
     pinned="{marks} {title} ({severity}): {explanation}",
     pinned_earlier="{title} ({severity}), {when}: {explanation}",
     about="사유 {reason}",
+    queue="담당 {queue}",
     wait="대기 {time}",
     hold="통화 중 대기 {time}",
     transfers="상담원 연결 전환 {transfers}",

@@ -39,7 +39,7 @@ def _touchpoint(number: int, hours: float, **members: Any) -> dict[str, Any]:
 TOUCHPOINTS = [
     _touchpoint(0, 0, channel="web", kind="page_viewed", source="web"),
     _touchpoint(1, 1, outcome="unresolved", reason="billing", wait_s=412, transfers=2, text="세 번째\n전화예요"),
-    _touchpoint(2, 26, outcome="resolved", reason="billing"),
+    _touchpoint(2, 26, outcome="resolved", reason="billing", queue="billing-ko"),
     _touchpoint(3, 27, channel="email", kind="odd_kind", direction="outbound", sealed_text="wm:…"),
 ]
 
@@ -137,7 +137,7 @@ def test_moments_stand_oldest_first_with_what_was_said_and_the_friction_where_it
     assert [moment.sentence for moment in story.moments] == [
         "Page viewed",
         "Call ended, unresolved, about billing, after a wait of 7 min, 2 transfers",
-        "Call ended, resolved, about billing",
+        "Call ended, resolved, about billing, with billing-ko",
         "Odd kind, by us",
     ]
     assert [moment.marks for moment in story.moments] == ["", "①", "①", ""]
