@@ -25,10 +25,12 @@ from services.alerts.consume.consumer import ConsumerSettings, TopicConsumer, cu
 from services.alerts.consume.intake import FrictionIntake
 from services.alerts.consume.journey_intake import JourneyIntake
 from services.alerts.deliver import delivery_store
+from services.alerts.deliver.carrier import MessageCarrier
 from services.alerts.deliver.dispatcher import Dispatcher, DispatcherSettings
 from services.alerts.deliver.endpoint_health import HealthRecorder
 from services.alerts.deliver.http.sender import EndpointSender
 from services.alerts.deliver.http.target_guard import TargetGuard, TargetPolicy
+from services.alerts.deliver.smtp.mail_sender import MailSender
 from services.alerts.deliver.webhook.signing import WebhookSigner
 from services.alerts.failpoints import AlertsFailpoints
 from services.alerts.inbox.action_executor import ActionExecutor
@@ -42,6 +44,7 @@ from services.alerts.upkeep.upkeep_loop import UpkeepLoop
 from services.alerts.wakeups import Wakeups
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.credentials.api_keys import KeyRing, StoredKey
+from services.runtime.credentials.sealing import SecretSealer
 from services.runtime.failpoints import NO_FAILPOINTS
 from services.runtime.http.server import OnReady, serving, until_stopped
 from services.runtime.kafka.producer import KafkaProducer
@@ -83,7 +86,7 @@ async def running(settings: AlertsProcessSettings, failpoints: AlertsFailpoints 
     """Run the process for the length of the block and yield its port; drain on leaving."""
     common, alerts = settings.common, settings.alerts
     if not alerts.master_keys:
-        _log.warning("no master key is set: signing secrets stand in the database as they are")
+        _log.warning("no master key is set: signing secrets stand in the database as they are, vendors' are refused")
     check_listening(AlertsSettings, alerts.host, alerts.port)
     async with AsyncExitStack() as stack:
         pool = await open_postgres(lambda: _open_pool(common))
@@ -133,7 +136,7 @@ class AlertsProcess:
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.registry = CollectorRegistry()
         self.metrics = AlertsMetrics.register(self.registry)
-        self._signer = WebhookSigner(alerts.master_keys)
+        self._signer, self._seal = WebhookSigner(alerts.master_keys), SecretSealer(alerts.master_keys)
         self._guard = TargetGuard(_target_policy(alerts))
         self._writer = ChangeWriter(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
@@ -154,6 +157,7 @@ class AlertsProcess:
         self._consumer = self._make_consumer()
         self._journey_consumer = self._make_journey_consumer() if alerts.follow_journeys else None
         self.sender = EndpointSender(self._guard, clock)
+        self.carrier = self._make_carrier()
         self.live = LiveStream(
             pool=pool,
             wakeups=self.wakeups,
@@ -210,8 +214,7 @@ class AlertsProcess:
             ),
             pool=self._pool,
             clock=self._clock,
-            sender=self.sender,
-            signer=self._signer,
+            carrier=self.carrier,
             health=HealthRecorder(new_id=new_id, metrics=self.metrics.delivery),
             wakeups=self.wakeups,
             metrics=self.metrics.delivery,
@@ -227,6 +230,15 @@ class AlertsProcess:
             return await pools.ping(self._pool)
 
         return HealthChecks(registry=self.registry, ready=(database, self._consumer.check))
+
+    def _make_carrier(self) -> MessageCarrier:
+        return MessageCarrier(
+            sender=self.sender,
+            mail=MailSender(self._guard, self._clock),
+            signer=self._signer,
+            seal=self._seal,
+            clock=self._clock,
+        )
 
     def _make_journey_intake(self) -> JourneyIntake:
         return JourneyIntake(
@@ -278,7 +290,8 @@ class AlertsProcess:
                 pool=self._pool,
                 clock=self._clock,
                 signer=self._signer,
-                sender=self.sender,
+                carrier=self.carrier,
+                seal=self._seal,
                 new_id=new_id,
                 random_bytes=secrets.token_bytes,
             ),

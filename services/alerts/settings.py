@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -51,8 +52,14 @@ class AlertsSettings(Settings):
     )
     secret_keys: SecretStr = Field(
         SecretStr(""),
-        description="Master keys of signing secrets, comma separated, 32 characters or more each; the first is for "
-        "new secrets. Empty: secrets stand in the database as they are.",
+        description="Master keys of signing secrets and vendors' credentials, comma separated, 32 characters or more "
+        "each; the first is for new ones. Empty: signing secrets stand in the database as they are, and endpoints that "
+        "need a vendor's credentials are refused.",
+    )
+    secret_keys_file: str = Field(
+        "",
+        description="File with master keys, one a line, the first for new secrets; instead of SECRET_KEYS, for secrets "
+        "that are mounted.",
     )
     allow_private_targets: bool = Field(
         False, description="Allow webhooks to this machine (127.0.0.0/8, ::1), over http too; for the local stack."
@@ -101,6 +108,22 @@ class AlertsSettings(Settings):
             raise ValueError("a master key has at least 32 characters")
         return keys
 
+    @field_validator("secret_keys_file")
+    @classmethod
+    def _readable_keys(cls, path: str, info: ValidationInfo) -> str:
+        if not path:
+            return path
+        given = info.data.get("secret_keys")
+        if isinstance(given, SecretStr) and given.get_secret_value():
+            raise ValueError("give WAYMARK_ALERTS_SECRET_KEYS or a file, not both")
+        try:
+            keys = _lines(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"the file cannot be read: {type(error).__name__}") from None
+        if not keys or any(len(key) < 32 for key in keys):
+            raise ValueError("the file has one master key a line, of at least 32 characters each")
+        return path
+
     @field_validator("allowed_networks")
     @classmethod
     def _networks(cls, text: str) -> str:
@@ -146,12 +169,18 @@ class AlertsSettings(Settings):
 
     @property
     def master_keys(self) -> tuple[str, ...]:
-        """The keys in `secret_keys`; the first one is for new secrets."""
+        """The keys in `secret_keys` or its file; the first one is for new secrets."""
+        if self.secret_keys_file:
+            return tuple(_lines(self.secret_keys_file))
         return tuple(_words(self.secret_keys.get_secret_value()))
 
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _lines(path: str) -> list[str]:
+    return [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def _is_loopback(host: str) -> bool:

@@ -123,6 +123,7 @@ _SMUGGLED = [
     ("alerts-deliver", "services/alerts/deliver/helpers.py", "import schemas"),
     ("alerts-issues", "services/alerts/issues/model.py", "import services.alerts.issues.lifecycle"),
     ("alerts-policy", "services/alerts/policy/hours.py", "import services.alerts.policy.tree"),
+    ("alerts-notifiers", "services/alerts/deliver/notifiers/stray.py", "import msgspec"),
     ("alerts-notify", "services/alerts/notify/routing.py", "import services.alerts.notify.notification"),
     ("faust", "services/journey/timers/timer_loop.py", "import faust"),
     ("aiokafka", "services/ingest/publish/intake.py", "import aiokafka"),
@@ -131,6 +132,7 @@ _SMUGGLED = [
     ("fastapi", "services/ingest/touchpoint/acceptance.py", "import fastapi"),
     ("prometheus", "services/ingest/publish/intake.py", "import prometheus_client"),
     ("outbound-http", "services/alerts/admin/administration.py", "import httpx2"),
+    ("outbound-mail", "services/alerts/deliver/carrier.py", "import aiosmtplib"),
 ]
 
 

@@ -317,6 +317,7 @@ async def test_however_often_a_secret_is_rotated_the_header_stays_short(database
     [call] = receiver.calls
     header = call.headers["webhook-signature"]
     assert last is not None
+    assert last.secret is not None
     assert (header.count("v1,"), kept) == (11, 11)
     assert len(header) < 4096
     assert header.split()[0] == standardwebhooks.Webhook(last.secret).sign(

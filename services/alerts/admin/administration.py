@@ -3,16 +3,17 @@
 HTTP is left to `api`, and the decision which addresses are allowed to `target_guard`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.alerts.admin import team_store
 from services.alerts.admin.team_store import Team
-from services.alerts.deliver import delivery_store, endpoint_store
+from services.alerts.deliver import carrier, credential_store, delivery_store, endpoint_store
+from services.alerts.deliver.carrier import CarriedMessage, DeliveryAddress, MessageCarrier
 from services.alerts.deliver.endpoint_store import Endpoint
-from services.alerts.deliver.http.sender import EndpointSender, SendResult
+from services.alerts.deliver.notifiers.registry import notifiers
 from services.alerts.deliver.operational_messages import render_test_message
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.deliver.webhook import secret_store
@@ -22,15 +23,16 @@ from services.alerts.notify.reachability import ReachabilityLoss, reachability_l
 from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory
 from services.alerts.policy.tree import Route
 from services.runtime.clock import Clock
+from services.runtime.credentials.sealing import SecretSealer
 from services.runtime.postgres.pools import Connection, Pool, transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevealedSecret:
-    """An endpoint with its new secret, which is shown only once."""
+    """An endpoint with its new secret, which is shown only once; None for kinds that are not signed."""
 
     endpoint: Endpoint
-    secret: str
+    secret: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,32 +82,46 @@ class Administration:
     pool: Pool
     clock: Clock
     signer: WebhookSigner
-    sender: EndpointSender
+    carrier: MessageCarrier
+    seal: SecretSealer
     new_id: Callable[[], UUID]
     random_bytes: Callable[[int], bytes]
 
-    async def add_endpoint(self, endpoint: Endpoint, *, actor: str) -> RevealedSecret:
-        """Write a new endpoint with its first secret.
+    async def add_endpoint(
+        self, endpoint: Endpoint, *, actor: str, credentials: Mapping[str, str] | None = None
+    ) -> RevealedSecret:
+        """Write a new endpoint with its first secret and the vendor's credentials.
 
         Raises:
             UnknownTargetError: its team does not exist.
+            credential_store.NoMasterKeyError: there are credentials and nothing to seal them with.
         """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
             await self._check_targets(connection, (), [endpoint.team_id] if endpoint.team_id else [])
             await endpoint_store.save_endpoint(connection, endpoint)
-            secret = await self._new_secret(connection, endpoint.id, now, overlap=timedelta())
+            secret: str | None = None
+            if _is_signed(endpoint):
+                secret = await self._new_secret(connection, endpoint.id, now, overlap=timedelta())
+            await self._seal_credentials(connection, endpoint.id, credentials or {}, now)
             await endpoint_store.add_event(connection, endpoint.id, "created", actor=actor, now=now, detail={})
         return RevealedSecret(endpoint=endpoint, secret=secret)
 
     async def change_endpoint(
-        self, endpoint_id: UUID, change: Callable[[Endpoint], Endpoint], *, actor: str, force: bool = False
+        self,
+        endpoint_id: UUID,
+        change: Callable[[Endpoint], Endpoint],
+        *,
+        actor: str,
+        force: bool = False,
+        credentials: Mapping[str, str] | None = None,
     ) -> EndpointChange | None:
-        """Change an endpoint; a new address or enabling it again resets its health.
+        """Change an endpoint; a new address, new credentials or enabling it again resets its health.
 
         Raises:
             UnknownTargetError: its new team does not exist.
             UnheardWaysError: a way would be unheard, and `force` is not set.
+            credential_store.NoMasterKeyError: there are credentials and nothing to seal them with.
         """
         now = self.clock.now()
         async with transaction(self.pool) as connection:
@@ -117,8 +133,11 @@ class Administration:
             lost = NOTHING_LOST
             if set(_differences(before, after)) & {"enabled", "catch_all", "team_id"}:
                 lost = await self._loss(connection, endpoint_id, after, force=force)
+            if credentials:
+                await self._seal_credentials(connection, endpoint_id, credentials, now)
+                after = replace(after, health=EndpointHealth())
             await endpoint_store.save_endpoint(connection, after)
-            changed = _differences(before, after)
+            changed = [*_differences(before, after), *(f"credentials.{name}" for name in credentials or {})]
             await endpoint_store.add_event(
                 connection, endpoint_id, "changed", actor=actor, now=now, detail={"members": changed}
             )
@@ -165,6 +184,8 @@ class Administration:
             endpoint = await endpoint_store.find_endpoint(connection, endpoint_id)
             if endpoint is None:
                 return None
+            if not _is_signed(endpoint):
+                return RevealedSecret(endpoint=endpoint, secret=None)
             secret = await self._new_secret(connection, endpoint_id, now, overlap=overlap)
             detail = {"overlap_s": int(overlap.total_seconds())}
             await endpoint_store.add_event(
@@ -172,18 +193,25 @@ class Administration:
             )
         return RevealedSecret(endpoint=endpoint, secret=secret)
 
-    async def send_test_message(self, endpoint_id: UUID, *, actor: str) -> SendResult | None:
-        """Send a test message like any other message: with the same signer, guard and limits."""
+    async def _seal_credentials(
+        self, connection: Connection, endpoint_id: UUID, credentials: Mapping[str, str], now: datetime
+    ) -> None:
+        await credential_store.put(
+            connection, endpoint_id, credentials, seal=self.seal, random_bytes=self.random_bytes, now=now
+        )
+
+    async def send_test_message(self, endpoint_id: UUID, *, actor: str) -> CarriedMessage | None:
+        """Send a test message like any other message: by the same notifier, signer, guard and limits."""
         now = self.clock.now()
         async with transaction(self.pool) as connection:
             endpoint = await endpoint_store.find_endpoint(connection, endpoint_id)
             if endpoint is None:
                 return None
-            signing = await secret_store.of_endpoint(connection, endpoint_id, now)
+            address = DeliveryAddress(endpoint_id=endpoint.id, kind=endpoint.kind, url=endpoint.url, issue_id=None)
+            found = await carrier.provisions(connection, [address], now)
             await endpoint_store.add_event(connection, endpoint_id, "tested", actor=actor, now=now, detail={})
         body = render_test_message(now, endpoint.name)
-        headers = self.signer.headers(delivery_store.delivery_id(self.new_id()), body, signing, now)
-        return await self.sender.send(endpoint.url, body, headers)
+        return await self.carrier.carry(delivery_store.delivery_id(self.new_id()), body, found[address])
 
     async def replay(self, webhook_id: str) -> bool:
         """Send a delivery again under its old id; return false if there is none or it is in flight."""
@@ -259,9 +287,14 @@ def _with_reset_health(before: Endpoint, after: Endpoint, now: datetime) -> Endp
     return replace(after, health=EndpointHealth()) if after.url != before.url else after
 
 
+def _is_signed(endpoint: Endpoint) -> bool:
+    notifier = notifiers().get(endpoint.kind)
+    return notifier is not None and notifier.signed
+
+
 def _differences(before: Endpoint, after: Endpoint) -> list[str]:
     """Return the names of the changed members, never the address itself, which can contain a token."""
-    members = ("name", "url", "team_id", "catch_all", "enabled", "max_in_flight")
+    members = ("name", "url", "team_id", "catch_all", "enabled", "max_in_flight", "options")
     return [member for member in members if getattr(before, member) != getattr(after, member)]
 
 

@@ -1,13 +1,17 @@
 """The request bodies and response views of teams, endpoints and routes. Reading the data is left to the resources."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints
+import msgspec
+from pydantic import ConfigDict, Field, SecretStr, StringConstraints
 
 from services.alerts.api.views import Name, ResponseView, StrictRequestBody, Words
+from services.alerts.deliver.credential_store import CredentialNote
 from services.alerts.deliver.endpoint_store import Endpoint
+from services.alerts.deliver.notifiers.notifier import Notifier
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.policy.tree import Route, RouteMatch
 
@@ -27,12 +31,20 @@ class TeamView(ResponseView):
     updated_at: datetime
 
 
+EndpointUrl = Annotated[str, StringConstraints(max_length=2048)]
+Credentials = Annotated[dict[str, Annotated[SecretStr, Field(max_length=4096)]], Field(max_length=10)]
+
+
 class EndpointBody(StrictRequestBody):
     """The members of a new endpoint."""
 
     name: Name
-    kind: Literal["standard_webhook"] = "standard_webhook"
-    url: Annotated[str, StringConstraints(max_length=2048)]
+    kind: Annotated[str, StringConstraints(max_length=40)] = Field(
+        "standard_webhook", description="One of `GET /v1/endpoint-kinds`."
+    )
+    url: EndpointUrl | None = Field(None, description="Needed unless the kind has an address of its own.")
+    options: dict[str, Any] = Field({}, description="The options of the kind.")
+    credentials: Credentials = Field({}, description="Secrets of the vendor: sealed, never shown again.")
     team_id: UUID | None = None
     catch_all: bool = Field(False, description="It receives every issue that no working endpoint of a route receives.")
     max_in_flight: int = Field(8, ge=1, le=64, description="Most webhooks in flight to it at once.")
@@ -42,20 +54,32 @@ class EndpointPatchBody(StrictRequestBody):
     """The members to change; others stay. `enabled: true` starts a disabled endpoint afresh."""
 
     name: Name | None = None
-    url: Annotated[str, StringConstraints(max_length=2048)] | None = None
+    url: EndpointUrl | None = None
+    options: dict[str, Any] | None = Field(None, description="All options anew; those left out get their defaults.")
+    credentials: Credentials = Field({}, description="Those to replace.")
     team_id: UUID | None = None
     catch_all: bool | None = None
     enabled: bool | None = None
     max_in_flight: int | None = Field(None, ge=1, le=64)
 
 
+class CredentialView(ResponseView):
+    """A secret of the vendor that is set; its value is never shown."""
+
+    name: str
+    set_at: datetime
+    master_key: str = Field(description="Name of the master key that seals it; see `waymark alerts secrets`.")
+
+
 class EndpointView(ResponseView):
-    """An endpoint with its health."""
+    """An endpoint with its health; of a secret address only the host is shown."""
 
     id: UUID
     name: str
     kind: str
     url: str
+    options: dict[str, Any]
+    credentials: list[CredentialView]
     team_id: UUID | None
     catch_all: bool
     enabled: bool
@@ -70,25 +94,62 @@ class EndpointView(ResponseView):
     updated_at: datetime
 
     @classmethod
-    def of(cls, endpoint: Endpoint) -> Self:
+    def of(cls, endpoint: Endpoint, credentials: Sequence[CredentialNote]) -> Self:
         """Return the view of an endpoint."""
-        return cls.model_validate(endpoint_members(endpoint))
+        return cls.model_validate(endpoint_members(endpoint, credentials))
 
 
-def endpoint_members(endpoint: Endpoint) -> dict[str, Any]:
+def endpoint_members(endpoint: Endpoint, credentials: Sequence[CredentialNote]) -> dict[str, Any]:
     """Return the members of an endpoint that are shown."""
+    notes = [{"name": note.name, "set_at": note.set_at, "master_key": note.master_key} for note in credentials]
     names = ("id", "name", "kind", "url", "team_id", "catch_all", "enabled", "disabled_reason", "disabled_at")
     more = ("max_in_flight", "last_success_at", "created_at", "updated_at")
     health = ("consecutive_failures", "failing_since", "paused_until")
-    return {name: getattr(endpoint, name) for name in (*names, *more)} | {
-        name: getattr(endpoint.health, name) for name in health
-    }
+    shown = {name: getattr(endpoint, name) for name in (*names, *more)}
+    shown |= {name: getattr(endpoint.health, name) for name in health}
+    return {**shown, "options": dict(endpoint.options), "credentials": notes}
 
 
 class CreatedEndpointView(EndpointView):
     """A new endpoint with its signing secret, which is shown only once."""
 
-    secret: str = Field(description="`whsec_…`; receivers verify with it.")
+    secret: str | None = Field(description="`whsec_…`; receivers verify with it. Null where the kind is not signed.")
+
+
+class CredentialSpecView(ResponseView):
+    """A secret of the vendor that a kind takes."""
+
+    name: str
+    description: str
+    required: bool
+
+
+class EndpointKindView(ResponseView):
+    """One kind of endpoint and what it takes."""
+
+    kind: str
+    title: dict[str, str] = Field(description="Its name in English (`en`) and Korean (`ko`).")
+    url: str = Field(description="`public`, `secret` (it holds a token and is sealed), or `default` (may be left out).")
+    default_url: str | None
+    options: dict[str, Any] = Field(description="JSON Schema of its options.")
+    credentials: list[CredentialSpecView]
+    signed: bool = Field(description="Its messages are signed by Standard Webhooks.")
+
+    @classmethod
+    def of(cls, notifier: Notifier) -> Self:
+        """Return the view of a kind."""
+        return cls(
+            kind=notifier.kind,
+            title={"en": notifier.title_en, "ko": notifier.title_ko},
+            url=notifier.address,
+            default_url=notifier.default_url or None,
+            options=msgspec.json.schema(notifier.options)["$defs"][notifier.options.__name__],
+            credentials=[
+                CredentialSpecView(name=spec.name, description=spec.description, required=spec.required)
+                for spec in notifier.credentials
+            ],
+            signed=notifier.signed,
+        )
 
 
 class RotateSecretBody(StrictRequestBody):

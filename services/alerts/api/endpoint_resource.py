@@ -1,5 +1,6 @@
 """The resource of endpoints, for administrators: endpoints, their secrets, and their deliveries."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -9,10 +10,18 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 
 from services.alerts.admin.administration import UnheardWaysError, UnknownTargetError
-from services.alerts.api.access import Admin, Agent, ApiParts, InjectedParts, not_found, problems
+from services.alerts.admin.endpoint_form import (
+    CheckedEndpoint,
+    EndpointFormError,
+    GivenEndpoint,
+    check_change,
+    check_new,
+)
+from services.alerts.api.access import Admin, Agent, ApiParts, InjectedParts, Reader, not_found, problems
 from services.alerts.api.admin_views import (
     CreatedEndpointView,
     EndpointBody,
+    EndpointKindView,
     EndpointPatchBody,
     EndpointView,
     RotatedSecretView,
@@ -22,12 +31,12 @@ from services.alerts.api.admin_views import (
 )
 from services.alerts.api.cursors import cursor_of_deliveries, place_in_deliveries
 from services.alerts.api.views import AttemptView, DeliveryDetailView, DeliveryPageView, DeliveryView
-from services.alerts.deliver import delivery_history, endpoint_store
+from services.alerts.deliver import credential_store, delivery_history, endpoint_store
+from services.alerts.deliver.credential_store import CredentialNote, NoMasterKeyError
 from services.alerts.deliver.delivery_history import DeliveryPageStart, DeliveryRow
 from services.alerts.deliver.endpoint_store import Endpoint
-from services.alerts.deliver.http.target_guard import ForbiddenTargetError
-from services.alerts.deliver.retry import AttemptOutcome, EndpointHealth, judge_answer
-from services.alerts.deliver.webhook.signing import MissingMasterKeyError
+from services.alerts.deliver.notifiers.registry import notifiers
+from services.alerts.deliver.retry import AttemptFailure, AttemptOutcome, EndpointHealth
 from services.alerts.notify.reachability import ReachabilityLoss
 from services.runtime.http.fields import PlainText
 from services.runtime.http.problems import FieldProblem, Problem
@@ -54,20 +63,28 @@ router = APIRouter(prefix="/v1", tags=["endpoints"], responses=problems(400, 401
 async def list_endpoints(parts: InjectedParts, _: Admin) -> list[EndpointView]:
     """List all endpoints with their health, the oldest first."""
     async with acquire(parts.pool) as connection:
-        return [EndpointView.of(endpoint) for endpoint in await endpoint_store.list_endpoints(connection)]
+        found = await endpoint_store.list_endpoints(connection)
+        notes = await credential_store.notes(connection, [endpoint.id for endpoint in found])
+    return [EndpointView.of(endpoint, notes.get(endpoint.id, ())) for endpoint in found]
 
 
-@router.post("/endpoints", summary="Add an endpoint", status_code=201)
+@router.get("/endpoint-kinds", summary="List the kinds of endpoints")
+async def list_kinds(_: Reader) -> list[EndpointKindView]:
+    """List every kind with the options and credentials that it takes."""
+    return [EndpointKindView.of(notifier) for notifier in notifiers().values()]
+
+
+@router.post("/endpoints", summary="Add an endpoint", status_code=201, responses=problems(409))
 async def add_endpoint(parts: InjectedParts, caller: Admin, body: EndpointBody) -> CreatedEndpointView:
     """Add an endpoint; only this answer contains its signing secret."""
-    _check_target(parts, body.url)
+    checked = _checked(body, lambda given: check_new(body.kind, given, parts.guard))
     now = parts.clock.now()
     endpoint = Endpoint(
         id=parts.administration.new_id(),
         team_id=body.team_id,
         name=body.name,
         kind=body.kind,
-        url=body.url,
+        url=checked.url or "",
         catch_all=body.catch_all,
         enabled=True,
         disabled_reason=None,
@@ -77,12 +94,18 @@ async def add_endpoint(parts: InjectedParts, caller: Admin, body: EndpointBody) 
         last_success_at=None,
         created_at=now,
         updated_at=now,
+        options=checked.options or {},
     )
     try:
-        revealed = await parts.administration.add_endpoint(endpoint, actor=caller.label)
+        revealed = await parts.administration.add_endpoint(
+            endpoint, actor=caller.label, credentials=checked.credentials
+        )
     except UnknownTargetError:
         raise _unknown_team() from None
-    return CreatedEndpointView.model_validate({**endpoint_members(revealed.endpoint), "secret": revealed.secret})
+    except NoMasterKeyError:
+        raise _no_master_key() from None
+    members = endpoint_members(revealed.endpoint, await _notes(parts, endpoint.id))
+    return CreatedEndpointView.model_validate({**members, "secret": revealed.secret})
 
 
 @router.get("/endpoints/{endpoint_id}", summary="Read an endpoint", responses=problems(404))
@@ -92,7 +115,7 @@ async def read_endpoint(parts: InjectedParts, _: Admin, endpoint_id: UUID) -> En
         found = await endpoint_store.find_endpoint(connection, endpoint_id)
     if found is None:
         raise not_found("endpoint")
-    return EndpointView.of(found)
+    return EndpointView.of(found, await _notes(parts, endpoint_id))
 
 
 @router.patch(
@@ -110,22 +133,32 @@ async def change_endpoint(
 
     If no working endpoint would be left for what this one serves, the answer is 409 unless `force` is given.
     """
-    given: dict[str, Any] = body.model_dump(exclude_unset=True)
+    async with acquire(parts.pool) as connection:
+        before = await endpoint_store.find_endpoint(connection, endpoint_id)
+    if before is None:
+        raise not_found("endpoint")
+    checked = _checked(body, lambda given: check_change(before.kind, given, parts.guard))
+    given: dict[str, Any] = body.model_dump(exclude_unset=True, exclude={"credentials"})
     changes = {name: value for name, value in given.items() if value is not None or name == "team_id"}
-    if body.url is not None:
-        _check_target(parts, body.url)
+    changes |= {"url": checked.url} if checked.url is not None else {}
     try:
         changed = await parts.administration.change_endpoint(
-            endpoint_id, lambda endpoint: replace(endpoint, **changes), actor=caller.label, force=force
+            endpoint_id,
+            lambda endpoint: replace(endpoint, **changes),
+            actor=caller.label,
+            force=force,
+            credentials=checked.credentials,
         )
     except UnknownTargetError:
         raise _unknown_team() from None
+    except NoMasterKeyError:
+        raise _no_master_key() from None
     except UnheardWaysError as error:
         raise _unheard(error) from None
     if changed is None:
         raise not_found("endpoint")
     response.headers.update(_warning(changed.loss))
-    return EndpointView.of(changed.endpoint)
+    return EndpointView.of(changed.endpoint, await _notes(parts, endpoint_id))
 
 
 @router.delete(
@@ -151,14 +184,13 @@ async def remove_endpoint(parts: InjectedParts, caller: Admin, endpoint_id: UUID
 @router.post("/endpoints/{endpoint_id}/test", summary="Send a test message", responses=problems(404, 409))
 async def send_test_message(parts: InjectedParts, caller: Admin, endpoint_id: UUID) -> TestMessageView:
     """Send a message of the type `endpoint.test`, signed and guarded like any other, and return its result."""
-    try:
-        sent = await parts.administration.send_test_message(endpoint_id, actor=caller.label)
-    except MissingMasterKeyError:
-        message = "The master key of its secret is not in the settings; add it, or rotate the secret."
-        raise Problem(409, "master_key_missing", message) from None
-    if sent is None:
+    carried = await parts.administration.send_test_message(endpoint_id, actor=caller.label)
+    if carried is None:
         raise not_found("endpoint")
-    verdict = judge_answer(sent.answer)
+    sent, verdict = carried.sent, carried.verdict
+    if verdict.failure in {AttemptFailure.SIGNING, AttemptFailure.UNSEALABLE}:
+        message = "The master key of its secrets is not in the settings; add it, or make the secrets anew."
+        raise Problem(409, "master_key_missing", message)
     return TestMessageView(
         delivered=verdict.outcome is AttemptOutcome.DELIVERED,
         reason=verdict.failure,
@@ -169,7 +201,9 @@ async def send_test_message(parts: InjectedParts, caller: Admin, endpoint_id: UU
     )
 
 
-@router.post("/endpoints/{endpoint_id}/secret/rotate", summary="Rotate the signing secret", responses=problems(404))
+@router.post(
+    "/endpoints/{endpoint_id}/secret/rotate", summary="Rotate the signing secret", responses=problems(404, 409)
+)
 async def rotate_secret(
     parts: InjectedParts, caller: Admin, endpoint_id: UUID, body: RotateSecretBody | None = None
 ) -> RotatedSecretView:
@@ -178,6 +212,8 @@ async def rotate_secret(
     revealed = await parts.administration.rotate_secret(endpoint_id, overlap, actor=caller.label)
     if revealed is None:
         raise not_found("endpoint")
+    if revealed.secret is None:
+        raise Problem(409, "not_signed", "Messages to this kind of endpoint are not signed, so there is no secret.")
     return RotatedSecretView(secret=revealed.secret, overlap_until=parts.clock.now() + overlap)
 
 
@@ -233,13 +269,28 @@ def _place(last: DeliveryRow) -> DeliveryPageStart:
     return DeliveryPageStart(at=last.created_at, id=last.id)
 
 
-def _check_target(parts: ApiParts, url: str) -> None:
+async def _notes(parts: ApiParts, endpoint_id: UUID) -> Sequence[CredentialNote]:
+    async with acquire(parts.pool) as connection:
+        return (await credential_store.notes(connection, [endpoint_id])).get(endpoint_id, ())
+
+
+def _checked(
+    body: EndpointBody | EndpointPatchBody, check: Callable[[GivenEndpoint], CheckedEndpoint]
+) -> CheckedEndpoint:
+    credentials = {name: value.get_secret_value() for name, value in body.credentials.items()}
     try:
-        parts.guard.check_url(url)
-    except ForbiddenTargetError as error:
-        message = "Webhooks may not go to this address; docs/alerts.md says which are allowed, and why."
-        problem = FieldProblem(path="url", code=error.refusal, message=message)
-        raise Problem(422, "target_forbidden", message, errors=[problem]) from None
+        return check(GivenEndpoint(url=body.url, options=body.options, credentials=credentials))
+    except EndpointFormError as error:
+        errors = [FieldProblem(path=one.path, code=one.code, message=one.message) for one in error.mistakes]
+        raise Problem(422, error.code, error.mistakes[0].message, errors=errors) from None
+
+
+def _no_master_key() -> Problem:
+    message = (
+        "Credentials of vendors are kept sealed, and there is no master key: set WAYMARK_ALERTS_SECRET_KEYS (or "
+        "WAYMARK_ALERTS_SECRET_KEYS_FILE) to a text of 32 characters or more, start the service again, and try again."
+    )
+    return Problem(409, "master_key_missing", message)
 
 
 def _unknown_team() -> Problem:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from services.alerts.deliver import delivery_store
+from services.alerts.deliver import delivery_store, reference_store
+from services.alerts.deliver.carrier import CarriedMessage
 from services.alerts.deliver.delivery_store import DeliveryResult, LeasedDelivery
 from services.alerts.deliver.endpoint_health import HealthRecorder
-from services.alerts.deliver.http.sender import SendResult
-from services.alerts.deliver.retry import AttemptOutcome, AttemptVerdict, HealthChange, judge_answer, next_attempt
+from services.alerts.deliver.notifiers.notifier import ReferenceChange
+from services.alerts.deliver.reference_store import IssueReference
+from services.alerts.deliver.retry import AttemptOutcome, AttemptVerdict, HealthChange, next_attempt
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.metrics import DeliveryMetrics
 from services.runtime.clock import Clock
@@ -35,12 +37,25 @@ GATHER_S = 0.002
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedAttempt:
-    """An attempt that is over: its result, the verdict on it, and when it ended."""
+    """An attempt that is over: its result with the verdict on it, and when it ended."""
 
     delivery: LeasedDelivery
-    sent: SendResult
-    verdict: AttemptVerdict
+    carried: CarriedMessage
     at: datetime
+
+    @property
+    def verdict(self) -> AttemptVerdict:
+        """The verdict on the attempt."""
+        return self.carried.verdict
+
+    @property
+    def reference(self) -> IssueReference | None:
+        """The change of what the endpoint calls the issue; None if there is none."""
+        delivery, change = self.delivery, self.carried.change
+        if delivery.issue_id is None or change is ReferenceChange.KEEP:
+            return None
+        reference = self.carried.reference if change is ReferenceChange.SET else None
+        return IssueReference(endpoint_id=delivery.endpoint_id, issue_id=delivery.issue_id, reference=reference)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,10 +74,9 @@ class ResultWriter:
     done: Callable[[Sequence[LeasedDelivery]], None]
     _waiting: asyncio.Queue[FinishedAttempt] = field(default_factory=asyncio.Queue, init=False)
 
-    def add(self, delivery: LeasedDelivery, sent: SendResult) -> None:
+    def add(self, delivery: LeasedDelivery, carried: CarriedMessage) -> None:
         """Take the result of an attempt; `run` writes it."""
-        finished = FinishedAttempt(delivery=delivery, sent=sent, verdict=judge_answer(sent.answer), at=self.clock.now())
-        self._waiting.put_nowait(finished)
+        self._waiting.put_nowait(FinishedAttempt(delivery=delivery, carried=carried, at=self.clock.now()))
 
     async def run(self) -> None:
         """Write results as they arrive, until cancelled."""
@@ -91,10 +105,13 @@ class ResultWriter:
         """Write results and their effect on endpoints in one transaction; most successes have no such effect."""
         async with acquire(self.pool) as connection:
             touched = await self._touched(connection, batch)
-            if not touched:
+            if not touched and all(one.reference is None for one in batch):
                 return await delivery_store.write_results(connection, results), {}
             async with connection.transaction():
                 counted = await delivery_store.write_results(connection, results)
+                known = [one.reference for one in batch if one.delivery.id in counted]
+                if changes := [reference for reference in known if reference is not None]:
+                    await reference_store.write(connection, changes, self.clock.now())
                 return counted, await self._record_health(connection, touched, counted)
 
     async def _touched(
@@ -124,7 +141,7 @@ class ResultWriter:
 
     def _report(self, one: FinishedAttempt, *, counted: bool, change: HealthChange) -> None:
         """Count and log a result."""
-        delivery, sent, verdict = one.delivery, one.sent, one.verdict
+        delivery, sent, verdict = one.delivery, one.carried.sent, one.verdict
         self.metrics.attempts.labels(verdict.outcome).inc()
         self.metrics.attempt_seconds.labels(delivery.kind).observe(sent.seconds)
         if not counted:
@@ -149,9 +166,11 @@ class ResultWriter:
 
 def result_of(one: FinishedAttempt, *, jitter: float) -> DeliveryResult:
     """Return what to write about an attempt: whether its delivery is over, and when it is tried again."""
-    delivery, verdict, now = one.delivery, one.verdict, one.at
+    delivery, verdict, sent, now = one.delivery, one.verdict, one.carried.sent, one.at
     state, step, next_at = "delivered", delivery.step, now
-    if verdict.outcome is AttemptOutcome.GONE:
+    if verdict.outcome is AttemptOutcome.REFUSED:
+        state = "exhausted"
+    elif verdict.outcome is AttemptOutcome.GONE:
         state = "pending"  # the endpoint is disabled: parked until somebody enables it
     elif verdict.outcome is not AttemptOutcome.DELIVERED:
         retry = next_attempt(delivery.step, verdict, age=now - delivery.created_at, now=now, jitter=jitter)
@@ -165,8 +184,8 @@ def result_of(one: FinishedAttempt, *, jitter: float) -> DeliveryResult:
         step=step,
         next_at=next_at,
         outcome=verdict.outcome,
-        reason=one.sent.refusal or verdict.failure,
-        status=one.sent.answer.status,
-        seconds=one.sent.seconds,
-        excerpt=one.sent.excerpt,
+        reason=sent.refusal or verdict.failure,
+        status=sent.answer.status,
+        seconds=sent.seconds,
+        excerpt=sent.excerpt,
     )

@@ -25,6 +25,7 @@ class LeasedDelivery:
 
     id: str
     endpoint_id: UUID
+    issue_id: UUID | None
     url: str
     kind: str
     attempt: int
@@ -109,7 +110,7 @@ UPDATE alerts.deliveries d
    SET lease_until = $1::timestamptz + $3::interval, lease_owner = $4, attempt = d.attempt + 1
   FROM taken, alerts.notifications n
  WHERE d.delivery_id = taken.delivery_id AND n.notification_id = d.notification_id
-RETURNING d.delivery_id, d.endpoint_id, taken.url, taken.kind, d.attempt, d.step, n.body, n.type,
+RETURNING d.delivery_id, d.endpoint_id, d.issue_id, taken.url, taken.kind, d.attempt, d.step, n.body, n.type,
           d.created_at, coalesce(n.revised_at, n.detected_at) AS revised_at, d.lease_until
 """  # noqa: S608  made of the constant above alone
 
@@ -126,6 +127,7 @@ def _leased(row: Row) -> LeasedDelivery:
     return LeasedDelivery(
         id=row["delivery_id"],
         endpoint_id=row["endpoint_id"],
+        issue_id=row["issue_id"],
         url=row["url"],
         kind=row["kind"],
         attempt=row["attempt"],

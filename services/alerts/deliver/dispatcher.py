@@ -2,7 +2,7 @@
 
 Any number of replicas share the work. HTTP requests are made outside any transaction. If a process dies between a
 receiver's 2xx and the writing of the result, its lease stays behind; when the lease runs out, the delivery is sent once
-more under the same `webhook-id`. The dispatcher leaves the request itself to `webhook`.
+more under the same `webhook-id`. The dispatcher leaves the request itself to `carrier`.
 """
 
 import asyncio
@@ -10,17 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from uuid import UUID
 
-from services.alerts.deliver import delivery_store
+from services.alerts.deliver import carrier, delivery_store
+from services.alerts.deliver.carrier import DeliveryAddress, MessageCarrier, Provision
 from services.alerts.deliver.delivery_results import ResultWriter
 from services.alerts.deliver.delivery_store import LeasedDelivery
 from services.alerts.deliver.endpoint_health import HealthRecorder
-from services.alerts.deliver.http.sender import EndpointSender, SendResult
-from services.alerts.deliver.retry import AttemptFailure, ReceiverAnswer
-from services.alerts.deliver.webhook import secret_store
-from services.alerts.deliver.webhook.secret_store import SecretMaterial
-from services.alerts.deliver.webhook.signing import MissingMasterKeyError, WebhookSigner
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.metrics import DeliveryMetrics
 from services.alerts.wakeups import Wakeups
@@ -35,7 +30,7 @@ _log = get_logger(__name__)
 GATHER_S = 0.002
 """Pause before deliveries are leased while others are in flight: it makes the batches fewer and larger."""
 
-Secrets = Mapping[UUID, Sequence[SecretMaterial]]
+Provisions = Mapping[DeliveryAddress, Provision]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +53,7 @@ class Dispatcher:
     settings: DispatcherSettings
     pool: Pool
     clock: Clock
-    sender: EndpointSender
-    signer: WebhookSigner
+    carrier: MessageCarrier
     health: HealthRecorder
     wakeups: Wakeups
     metrics: DeliveryMetrics
@@ -109,19 +103,19 @@ class Dispatcher:
         if room <= 0 or not self.wakeups.alive:
             return
         with tolerated(_log, "deliveries not leased") as outage:
-            leased, signing = await self._lease(room)
+            leased, found = await self._lease(room)
         if outage:
             return
         if leased:
             await self.failpoints.reached(AlertsFailpoint.DELIVERIES_LEASED)
         for delivery in leased:
             self._in_flight.add(delivery.id)
-            sending = partial(self._carry_out, delivery, signing.get(delivery.endpoint_id, ()))
+            sending = partial(self._carry_out, delivery, found[_address_of(delivery)])
             self.tasks.start(f"webhook {delivery.id}", sending, may_end=True)
         self.metrics.in_flight.set(len(self._in_flight))
 
-    async def _lease(self, room: int) -> tuple[list[LeasedDelivery], Secrets]:
-        """Lease up to `room` deliveries and read the secrets that sign them."""
+    async def _lease(self, room: int) -> tuple[list[LeasedDelivery], Provisions]:
+        """Lease up to `room` deliveries and read what they need to be sent."""
         now = self.clock.now()
         async with acquire(self.pool) as connection:
             leased = await delivery_store.lease_due(
@@ -129,23 +123,17 @@ class Dispatcher:
             )
             if not leased:
                 return [], {}
-            return leased, await secret_store.of_endpoints(connection, {d.endpoint_id for d in leased}, now)
+            return leased, await carrier.provisions(connection, {_address_of(one) for one in leased}, now)
 
-    async def _carry_out(self, delivery: LeasedDelivery, signing: Sequence[SecretMaterial]) -> None:
-        """Sign and send one delivery, and pass on its result."""
+    async def _carry_out(self, delivery: LeasedDelivery, provision: Provision) -> None:
+        """Send one delivery, and pass on its result."""
         if self.clock.now() >= delivery.lease_until:  # this process was frozen: another one may have it by now
             _log.warning("lease ran out before sending", delivery=delivery.id, attempt=delivery.attempt)
             self._release([delivery])
             return
-        try:
-            headers = self.signer.headers(delivery.id, delivery.body, signing, self.clock.now())
-        except MissingMasterKeyError as error:
-            _log.error("secret cannot be made", endpoint=str(delivery.endpoint_id), master_key=str(error))
-            sent = SendResult(answer=ReceiverAnswer(failure=AttemptFailure.SIGNING), seconds=0.0)
-        else:
-            sent = await self.sender.send(delivery.url, delivery.body, headers)
-            await self.failpoints.reached(AlertsFailpoint.WEBHOOK_ANSWERED)
-        self._results.add(delivery, sent)
+        carried = await self.carrier.carry(delivery.id, delivery.body, provision)
+        await self.failpoints.reached(AlertsFailpoint.WEBHOOK_ANSWERED)
+        self._results.add(delivery, carried)
 
     def _release(self, done: Sequence[LeasedDelivery]) -> None:
         """Forget deliveries whose result is written or given up, and wake whoever waits for that."""
@@ -153,3 +141,9 @@ class Dispatcher:
         self.metrics.in_flight.set(len(self._in_flight))
         self._finished.set()
         self.wakeups.wake(delivery_store.WAKE)
+
+
+def _address_of(delivery: LeasedDelivery) -> DeliveryAddress:
+    return DeliveryAddress(
+        endpoint_id=delivery.endpoint_id, kind=delivery.kind, url=delivery.url, issue_id=delivery.issue_id
+    )

@@ -4,9 +4,11 @@ Teams are left to `admin`, routes to `notify`, and signing secrets to `webhook`.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.issues.json_columns import encode_json
@@ -34,6 +36,8 @@ class Endpoint:
     last_success_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    options: Mapping[str, object] = field(default_factory=dict)
+    """The options of its kind; none of them is secret."""
 
 
 async def list_endpoints(connection: Connection) -> list[Endpoint]:
@@ -48,6 +52,14 @@ async def find_endpoint(connection: Connection, endpoint_id: UUID) -> Endpoint |
         "SELECT * FROM alerts.endpoints WHERE endpoint_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE", endpoint_id
     )
     return _endpoint(row) if row else None
+
+
+async def details_of(connection: Connection, endpoint_ids: Iterable[UUID]) -> dict[UUID, tuple[str, str]]:
+    """Return the name and the options, as JSON, of endpoints."""
+    rows = await connection.fetch(
+        "SELECT endpoint_id, name, options FROM alerts.endpoints WHERE endpoint_id = ANY($1)", list(endpoint_ids)
+    )
+    return {row["endpoint_id"]: (row["name"], row["options"]) for row in rows}
 
 
 async def recently_healthy(connection: Connection, endpoint_ids: Iterable[UUID], now: datetime) -> set[UUID]:
@@ -72,14 +84,14 @@ async def save_endpoint(connection: Connection, endpoint: Endpoint) -> None:
         """
         INSERT INTO alerts.endpoints (
             endpoint_id, team_id, name, kind, url, catch_all, enabled, disabled_reason, disabled_at, max_in_flight,
-            consecutive_failures, failing_since, paused_until, last_success_at, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+            consecutive_failures, failing_since, paused_until, last_success_at, created_at, updated_at, options)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         ON CONFLICT (endpoint_id) DO UPDATE SET
             team_id = excluded.team_id, name = excluded.name, url = excluded.url, catch_all = excluded.catch_all,
             enabled = excluded.enabled, disabled_reason = excluded.disabled_reason, disabled_at = excluded.disabled_at,
             max_in_flight = excluded.max_in_flight, consecutive_failures = excluded.consecutive_failures,
             failing_since = excluded.failing_since, paused_until = excluded.paused_until,
-            last_success_at = excluded.last_success_at, updated_at = excluded.updated_at
+            last_success_at = excluded.last_success_at, updated_at = excluded.updated_at, options = excluded.options
         """,
         *(
             endpoint.id,
@@ -95,12 +107,12 @@ async def save_endpoint(connection: Connection, endpoint: Endpoint) -> None:
             endpoint.health.failing_since,
             endpoint.health.paused_until,
         ),
-        *(endpoint.last_success_at, endpoint.created_at, endpoint.updated_at),
+        *(endpoint.last_success_at, endpoint.created_at, endpoint.updated_at, encode_json(endpoint.options)),
     )
 
 
 async def remove_endpoint(connection: Connection, endpoint_id: UUID, now: datetime) -> bool:
-    """Delete an endpoint and its secrets; its row stays for the deliveries that refer to it."""
+    """Delete an endpoint and its secrets, of both sorts; its row stays for the deliveries that refer to it."""
     status = await connection.execute(
         """
         UPDATE alerts.endpoints SET deleted_at = $2, enabled = false, team_id = NULL
@@ -108,7 +120,8 @@ async def remove_endpoint(connection: Connection, endpoint_id: UUID, now: dateti
         """,
         *(endpoint_id, now),
     )
-    await connection.execute("DELETE FROM alerts.endpoint_secrets WHERE endpoint_id = $1", endpoint_id)
+    for table in ("endpoint_secrets", "endpoint_credentials", "endpoint_references"):
+        await connection.execute(f"DELETE FROM alerts.{table} WHERE endpoint_id = $1", endpoint_id)  # noqa: S608  made of the names above
     return status == "UPDATE 1"
 
 
@@ -142,4 +155,5 @@ def _endpoint(row: Row) -> Endpoint:
         last_success_at=row["last_success_at"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        options=msgspec.json.decode(row["options"]),
     )

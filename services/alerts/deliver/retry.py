@@ -45,7 +45,9 @@ class AttemptOutcome(StrEnum):
     PAUSE = "pause"
     """The receiver asks for time: this is not a failure, and the step of the schedule stays."""
     GONE = "gone"
-    """410: the receiver no longer wants messages."""
+    """410, or a vendor's word for it: the place or the permission to write there is gone."""
+    REFUSED = "refused"
+    """The receiver will never take this message, whatever its endpoint; the endpoint itself is well."""
 
 
 class AttemptFailure(StrEnum):
@@ -62,6 +64,14 @@ class AttemptFailure(StrEnum):
     """The secret cannot be derived: a master key is missing from the settings."""
     REDIRECT = "http_3xx"
     GONE = "http_410"
+    REVOKED = "revoked"
+    """The vendor says that the channel, the token or the flow is gone; the excerpt of the attempt has its word."""
+    REFUSED = "refused"
+    """The vendor says that this message is malformed or too long; sending it again changes nothing."""
+    RENDERING = "rendering"
+    """The message could not be rendered for this endpoint: a template of its own failed."""
+    UNSEALABLE = "unsealable"
+    """The endpoint's credentials cannot be opened: a master key is missing from the settings."""
     THROTTLED = "http_429"
     CLIENT_ERROR = "http_4xx"
     SERVER_ERROR = "http_5xx"
@@ -135,6 +145,7 @@ class HealthChange(StrEnum):
     RECOVERED = "recovered"
     BREAKER_OPENED = "breaker_opened"
     PAUSED = "paused"
+    REFUSED = "refused"
     DISABLED_GONE = "gone"
     DISABLED_FAILING = "failing"
 
@@ -178,6 +189,8 @@ def health_after(
             return EndpointHealth(), change
         case AttemptOutcome.GONE:
             return health, HealthChange.DISABLED_GONE
+        case AttemptOutcome.REFUSED:  # it answers, and it takes other messages: that is all that health is about
+            return health, HealthChange.REFUSED
         case AttemptOutcome.PAUSE:
             pause = now + (verdict.pause or BREAKER_FIRST)
             return replace(health, failing_since=health.failing_since or now, paused_until=pause), HealthChange.PAUSED

@@ -43,6 +43,15 @@ class SecretSealer:
         """Whether new secrets are sealed instead of kept as they are."""
         return self._current is not None
 
+    @property
+    def current(self) -> str | None:
+        """The name of the master key that seals new secrets; None without one."""
+        return self._current
+
+    def knows(self, master_key: str) -> bool:
+        """Whether a master key of this name is among ours."""
+        return master_key in self._keys
+
     def seal(self, secret: str, *, owner: str, nonce: bytes) -> SealedSecret:
         """Return `secret` as it is to be stored for `owner`; `nonce` is 12 random bytes, never used before."""
         if self._current is None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from services.alerts.deliver.carrier import CarriedMessage
 from services.alerts.deliver.delivery_results import FinishedAttempt, result_of
 from services.alerts.deliver.delivery_store import LeasedDelivery
 from services.alerts.deliver.endpoint_health import apply_verdicts
@@ -53,6 +54,7 @@ def finished(answer: ReceiverAnswer, *, step: int = 0, age: timedelta = timedelt
     delivery = LeasedDelivery(
         id="msg_1",
         endpoint_id=UUID(int=1),
+        issue_id=None,
         url="https://example.com/hook",
         kind="standard_webhook",
         attempt=3,
@@ -64,7 +66,8 @@ def finished(answer: ReceiverAnswer, *, step: int = 0, age: timedelta = timedelt
         lease_until=NOW,
     )
     result = SendResult(answer=answer, seconds=0.5, **sent)
-    return FinishedAttempt(delivery=delivery, sent=result, verdict=judge_answer(answer), at=NOW)
+    carried = CarriedMessage(sent=result, verdict=judge_answer(answer))
+    return FinishedAttempt(delivery=delivery, carried=carried, at=NOW)
 
 
 # --- the endpoint ------------------------------------------------------------------------------------------------
@@ -119,7 +122,7 @@ def test_an_endpoint_that_fails_for_days_is_disabled() -> None:
 
 
 def test_a_delivery_that_was_accepted_is_over() -> None:
-    result = result_of(finished(ReceiverAnswer(status=200), step=2, excerpt="ok"), jitter=0.0)
+    result = result_of(finished(ReceiverAnswer(status=200), step=2, body=b"ok"), jitter=0.0)
 
     assert (result.state, result.step, result.next_at) == ("delivered", 2, NOW)
     assert (result.attempt, result.status, result.excerpt, result.seconds) == (3, 200, "ok", 0.5)

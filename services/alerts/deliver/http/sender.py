@@ -8,7 +8,7 @@ address of each when it was opened, and a connection keeps its address. The mean
 import asyncio
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
@@ -49,8 +49,22 @@ class SendResult:
 
     answer: ReceiverAnswer
     seconds: float
-    excerpt: str = ""
+    body: bytes = b""
     refusal: str | None = None
+
+    @property
+    def excerpt(self) -> str:
+        """The first KiB of the body as text, for people."""
+        return self.body[:EXCERPT_BYTES].decode("utf-8", "replace").replace("\0", "�")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendExtent:
+    """How a request differs from the usual: its method, a shorter time, more bytes of the answer."""
+
+    method: str = "POST"
+    within_s: float | None = None
+    reads: int = BODY_BYTES
 
 
 class _GuardedResolver(AbstractResolver):
@@ -92,7 +106,7 @@ class _HeadBeforeBody(ResponseHandler):
 
 
 class EndpointSender:
-    """Posts bytes to any URL that the guard allows; an async context manager.
+    """Sends bytes to any URL that the guard allows; an async context manager.
 
     `resolver` defaults to the one of the system.
     """
@@ -136,12 +150,17 @@ class EndpointSender:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> SendResult:
+    async def send(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, extent: "SendExtent | None" = None
+    ) -> SendResult:
         """Post `body` and return the result; a failure is a result too."""
         started = self._clock.monotonic()
+        given = extent or SendExtent()
+        within_s = given.within_s
+        request = _Request(method=given.method, url=url, body=body, headers=headers, reads=given.reads)
         try:
-            async with asyncio.timeout(self._total_s) as limit:
-                answer, excerpt = await self._post_once_more(url, body, headers, limit)
+            async with asyncio.timeout(self._total_s if within_s is None else within_s) as limit:
+                answer, start = await self._send_once_more(request, limit)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             refused = next((e for e in _causes(error) if isinstance(e, ForbiddenTargetError)), None)
             failure = AttemptFailure.FORBIDDEN_TARGET if refused else _failure(error)
@@ -150,40 +169,58 @@ class EndpointSender:
                 seconds=self._clock.monotonic() - started,
                 refusal=refused.refusal if refused else None,
             )
-        return SendResult(answer=answer, seconds=self._clock.monotonic() - started, excerpt=excerpt)
+        return SendResult(answer=answer, seconds=self._clock.monotonic() - started, body=start)
 
-    async def _post_once_more(
-        self, url: str, body: bytes, headers: Mapping[str, str], limit: asyncio.Timeout
-    ) -> tuple[ReceiverAnswer, str]:
-        """Post, and post again on a new connection if a reused one broke before an answer."""
+    async def _send_once_more(self, request: "_Request", limit: asyncio.Timeout) -> tuple[ReceiverAnswer, bytes]:
+        """Send, and send again on a new connection if a reused one broke before an answer."""
         use = _ConnectionUse()
         try:
-            return await self._post(url, body, headers, use, limit)
+            return await self._send(request, use, limit)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientResponseError):
             if not use.reused:
                 raise
-        return await self._post(url, body, {**headers, "connection": "close"}, _ConnectionUse(), limit)
+        return await self._send(request.alone(), _ConnectionUse(), limit)
 
-    async def _post(
-        self, url: str, body: bytes, headers: Mapping[str, str], use: "_ConnectionUse", limit: asyncio.Timeout
-    ) -> tuple[ReceiverAnswer, str]:
+    async def _send(
+        self, request: "_Request", use: "_ConnectionUse", limit: asyncio.Timeout
+    ) -> tuple[ReceiverAnswer, bytes]:
         """Make one request; `limit` ends with the head of the answer, because nothing after it is a failure."""
         if self._session is None:
             raise RuntimeError("the sender was not started")
-        target = self._targets(url)
+        target = self._targets(request.url)
         self._posted += 1
         if self._posted % RENEWED_EVERY == 0:
-            headers = {**headers, "connection": "close"}
-        async with self._session.post(
-            target, data=body, headers=headers, allow_redirects=False, trace_request_ctx=use
+            request = request.alone()
+        async with self._session.request(
+            request.method,
+            target,
+            data=request.body,
+            headers=request.headers,
+            allow_redirects=False,
+            trace_request_ctx=use,
         ) as response:
             limit.reschedule(None)
-            start = await _start_of(response)
+            start = await _start_of(response, request.reads)
             answer = ReceiverAnswer(
                 status=response.status,
                 retry_after=retry_after(response.headers.get("retry-after"), self._clock.now()),
             )
-            return answer, start[:EXCERPT_BYTES].decode("utf-8", "replace").replace("\0", "�")
+            return answer, start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """One request to make."""
+
+    method: str
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+    reads: int
+
+    def alone(self) -> "_Request":
+        """Return the request on a connection of its own, which is closed afterwards."""
+        return replace(self, headers={**self.headers, "connection": "close"})
 
 
 @dataclass(slots=True)
@@ -202,12 +239,12 @@ def _trace_of_reuse() -> aiohttp.TraceConfig:
     return trace
 
 
-async def _start_of(response: aiohttp.ClientResponse) -> bytes:
-    """Read the body for at most 2 s and 16 KiB; a body without a proper end closes its connection."""
+async def _start_of(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """Read the body for at most 2 s and `most` bytes; a body without a proper end closes its connection."""
     start = bytearray()
     try:
         async with asyncio.timeout(EXCERPT_S):
-            while len(start) < BODY_BYTES and (chunk := await response.content.read(BODY_BYTES - len(start))):
+            while len(start) < most and (chunk := await response.content.read(most - len(start))):
                 start += chunk
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
         response.close()

@@ -18,6 +18,8 @@ from yarl import URL
 Network = IPv4Network | IPv6Network
 MAX_URL = 2048
 MAX_ADDRESSES = 16
+MAIL_PORTS = frozenset({25, 465, 587, 2525})
+_MAIL_DEFAULTS = {"smtp": 587, "smtps": 465}
 
 
 class TargetRefusal(StrEnum):
@@ -173,6 +175,34 @@ class TargetGuard:
         if refusal is not None:
             raise ForbiddenTargetError(refusal)
         return parsed
+
+    def check_mail_server(self, url: str) -> tuple[str, int]:
+        """Return host and port of a mail server, `smtp://host:587` or `smtps://host:465`, unless it is never allowed.
+
+        Raises:
+            ForbiddenTargetError: with the first thing that is wrong.
+        """
+        if not url or len(url) > MAX_URL or any(ord(c) <= 0x20 or c == "\\" or 0x7F <= ord(c) < 0xA0 for c in url):
+            raise ForbiddenTargetError(TargetRefusal.MALFORMED)
+        try:
+            parsed = URL(url)
+            port = parsed.explicit_port or _MAIL_DEFAULTS.get(parsed.scheme, 0)
+            refusal = self._of_mail_parts(parsed, url, port)
+        except ValueError:
+            raise ForbiddenTargetError(TargetRefusal.MALFORMED) from None
+        if refusal is not None:
+            raise ForbiddenTargetError(refusal)
+        return str(parsed.raw_host), port
+
+    def _of_mail_parts(self, url: URL, text: str, port: int) -> TargetRefusal | None:
+        if url.scheme not in _MAIL_DEFAULTS:
+            return TargetRefusal.SCHEME
+        if _USERINFO.match(text):
+            return TargetRefusal.USERINFO
+        if url.raw_path not in {"", "/"} or url.raw_query_string or "#" in text:
+            return TargetRefusal.MALFORMED
+        refusal = self._of_host(url.raw_host, port)
+        return None if refusal is TargetRefusal.PORT and port in MAIL_PORTS else refusal
 
     def _of_parts(self, url: URL, text: str) -> TargetRefusal | None:
         host = url.raw_host  # punycode already, where it was not ASCII

@@ -1,0 +1,1 @@
+"""Notifiers of chat systems: Slack, Microsoft Teams, JANDI, Dooray."""

@@ -1,0 +1,1 @@
+"""Notifiers that post a document to a program: Standard Webhooks, Alertmanager's body, a template of one's own."""

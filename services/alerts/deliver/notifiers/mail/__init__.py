@@ -1,0 +1,1 @@
+"""The notifier of e-mail, as a message with text and HTML."""

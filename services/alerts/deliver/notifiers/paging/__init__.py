@@ -1,0 +1,1 @@
+"""Notifiers that page people: PagerDuty."""

@@ -1,0 +1,1 @@
+"""Notifiers that keep a ticket or an event per issue: ServiceNow, Zendesk."""

@@ -1,0 +1,240 @@
+"""Says a message in words, in English or Korean: a headline, what is known in pairs, the journey line by line.
+
+Notifiers lay these words out and cut them to their limits; no notifier words anything itself that another one says too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from schemas import kinds
+from services.alerts.deliver.notifiers.cutting import cut
+from services.alerts.deliver.notifiers.notifier import ReaderOptions
+from services.alerts.deliver.notifiers.told_message import MessageKind, ToldIssue, ToldMessage, ToldStep
+from services.alerts.issues.model import AlertSeverity
+
+TITLE = 500
+VALUE = 300
+STEP = 400
+LABEL = 60
+"""The most characters of each text, so that no text of a producer crowds out the others; the link shows all of it."""
+
+_SEVERITIES = {
+    AlertSeverity.CRITICAL: {"en": "Critical", "ko": "긴급"},
+    AlertSeverity.HIGH: {"en": "High", "ko": "높음"},
+    AlertSeverity.MEDIUM: {"en": "Medium", "ko": "보통"},
+    AlertSeverity.LOW: {"en": "Low", "ko": "낮음"},
+}
+COLOURS = {
+    AlertSeverity.CRITICAL: "#B3261E",
+    AlertSeverity.HIGH: "#E8710A",
+    AlertSeverity.MEDIUM: "#F2B705",
+    AlertSeverity.LOW: "#5F6B7A",
+}
+RESOLVED_COLOUR = "#2E7D32"
+_CHANNELS = {
+    "web": "웹",
+    "app": "앱",
+    "phone": "전화",
+    "ivr": "ARS",
+    "chat": "채팅",
+    "email": "이메일",
+    "sms": "문자",
+    "social": "소셜",
+    "messenger": "메신저",
+    "store": "매장",
+    "kiosk": "키오스크",
+    "field": "방문",
+    "device": "기기",
+    "mail": "우편",
+    "api": "API",
+}
+_LEVELS = {"basic": "베이직", "enhanced": "인핸스드", "premium": "프리미엄"}
+_LABELS: Mapping[str, Mapping[str, str]] = {
+    "severity": {"en": "Severity", "ko": "심각도"},
+    "customer": {"en": "Customer", "ko": "고객"},
+    "service_level": {"en": "Service level", "ko": "서비스 등급"},
+    "channel": {"en": "Channel", "ko": "채널"},
+    "reason": {"en": "Reason", "ko": "사유"},
+    "count": {"en": "Frictions", "ko": "불편"},
+    "since": {"en": "Since", "ko": "시작"},
+    "team": {"en": "Team", "ko": "담당 팀"},
+    "effort": {"en": "Effort so far", "ko": "고객 노력도"},
+    "value": {"en": "At stake", "ko": "걸린 금액"},
+    "since_then": {"en": "since then:", "ko": "그 후:"},
+    "journey": {"en": "What happened", "ko": "있었던 일"},
+    "open": {"en": "Open in Waymark", "ko": "Waymark에서 보기"},
+    "acknowledge": {"en": "Take it", "ko": "내가 맡기"},
+    "resolve": {"en": "Resolve", "ko": "해결"},
+}
+_HEADLINES: Mapping[MessageKind, Mapping[str, str]] = {
+    MessageKind.OPENED: {"en": "{title}", "ko": "{title}"},
+    MessageKind.UPDATED: {"en": "Worse now: {title}", "ko": "더 심각해짐: {title}"},
+    MessageKind.REMINDER: {"en": "Still open: {title}", "ko": "아직 미해결: {title}"},
+    MessageKind.ACKNOWLEDGED: {"en": "Taken by {by}: {title}", "ko": "{by} 담당: {title}"},
+    MessageKind.REOPENED: {"en": "Back again: {title}", "ko": "다시 발생: {title}"},
+    MessageKind.RESOLVED: {"en": "Resolved: {title}", "ko": "해결됨: {title}"},
+}
+_ENDS: Mapping[str, Mapping[str, str]] = {
+    "withdrawn": {"en": "Withdrawn, it was no friction after all: {title}", "ko": "철회됨(불편이 아니었음): {title}"},
+    "merged": {"en": "Goes on in another issue: {title}", "ko": "다른 이슈로 통합됨: {title}"},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordedMessage:
+    """A message in words; `facts` are pairs of label and value, `steps` the journey, the oldest step first.
+
+    `status` is the one line of who did what, empty while nobody did anything.
+    """
+
+    language: str
+    headline: str
+    severity: str
+    status: str
+    facts: tuple[tuple[str, str], ...]
+    steps: tuple[str, ...]
+    colour: str
+    url: str
+
+    def label(self, name: str) -> str:
+        """Return a label in the language of the message."""
+        return _LABELS[name][self.language]
+
+    def earlier(self, count: int) -> str:
+        """Return the line that stands for steps that are not shown."""
+        return f"+{count} earlier" if self.language == "en" else f"이전 {count}건 더"
+
+    def plain(self) -> str:
+        """Return the headline with its severity as one line of plain text."""
+        return f"[{self.severity}] {self.headline}" if self.severity else self.headline
+
+
+def word_message(message: ToldMessage, options: ReaderOptions) -> WordedMessage:
+    """Return the message in the language and the time zone of its reader."""
+    if message.issue is None:
+        return _about_the_service(message, options)
+    issue, language = message.issue, options.language
+    title = _line(issue.title.ko if language == "ko" else issue.title.en, TITLE)
+    severity = _SEVERITIES[issue.severity][language]
+    texts = _ENDS.get(message.reason) or _HEADLINES.get(message.kind, _HEADLINES[MessageKind.OPENED])
+    headline = texts[language].format(title=title, by=_line(issue.acknowledged_by or "?", VALUE))
+    over = message.kind is MessageKind.RESOLVED
+    return WordedMessage(
+        language=language,
+        headline=headline,
+        severity=severity,
+        status=_line(_status(issue, language), VALUE),
+        facts=_facts(issue, options),
+        steps=_steps(issue, options),
+        colour=RESOLVED_COLOUR if over else COLOURS[issue.severity],
+        url=message.url,
+    )
+
+
+def _about_the_service(message: ToldMessage, options: ReaderOptions) -> WordedMessage:
+    korean = options.language == "ko"
+    if message.kind is MessageKind.TEST:
+        name = str(message.about.get("endpoint", ""))
+        text = f"Waymark 테스트 메시지: '{name}'(으)로 알림이 도착합니다." if korean else _TEST.format(name=name)
+    elif message.type == "endpoint.disabled":
+        about = {"name": message.about.get("name", ""), "reason": message.about.get("reason", "")}
+        text = (_DISABLED_KO if korean else _DISABLED).format(**about)
+    else:
+        text = str(message.about.get("message") or message.type)
+    return WordedMessage(
+        language=options.language,
+        headline=text,
+        severity="",
+        status="",
+        facts=(),
+        steps=(),
+        colour=COLOURS[AlertSeverity.LOW],
+        url=message.url,
+    )
+
+
+_TEST = "Test message from Waymark: notifications reach '{name}'."
+_DISABLED = "The endpoint '{name}' was disabled ({reason}). What waits for it is kept; enable it again once it answers."
+_DISABLED_KO = "'{name}' 엔드포인트가 중지되었습니다({reason}). 대기 중인 알림은 보관되며, 다시 켜면 전송됩니다."
+
+
+def _status(issue: ToldIssue, language: str) -> str:
+    if issue.resolved_at is not None:
+        by, how = issue.resolved_by or "Waymark", issue.resolution or ""
+        end = f" ({how})" if how and how != "resolved" else ""
+        return f"{by} 해결{end}" if language == "ko" else f"Resolved by {by}{end}"
+    if issue.acknowledged_by:
+        return f"{issue.acknowledged_by} 담당 중" if language == "ko" else f"Taken by {issue.acknowledged_by}"
+    return ""
+
+
+def _facts(issue: ToldIssue, options: ReaderOptions) -> tuple[tuple[str, str], ...]:
+    language = options.language
+    known = {
+        "severity": _SEVERITIES[issue.severity][language],
+        "customer": issue.customer_id,
+        "service_level": _in_korean(_LEVELS, issue.service_level, language),
+        "channel": _in_korean(_CHANNELS, issue.channel, language),
+        "reason": issue.reason,
+        "count": str(issue.count),
+        "since": clock_text(issue.first_at, _zone(options.time_zone)),
+        "team": issue.team,
+        **_situation(issue),
+    }
+    facts = [(_LABELS[name][language], value) for name, value in known.items() if value]
+    facts += list(issue.refs.items())[:4]
+    return tuple((_line(name, LABEL), _line(value, VALUE)) for name, value in facts)
+
+
+def _situation(issue: ToldIssue) -> dict[str, str]:
+    """Return what is known about the journey as it is now."""
+    now = issue.journey
+    if now is None:
+        return {}
+    value = f"{now.value.amount:,.0f} {now.value.currency}" if now.value else ""
+    return {"effort": f"{now.effort:.0f}/100", "value": value}
+
+
+def _steps(issue: ToldIssue, options: ReaderOptions) -> tuple[str, ...]:
+    """Return the journey up to the last friction, and then what happened since."""
+    language, zone = options.language, _zone(options.time_zone)
+    known = {(step.occurred_at, step.kind) for step in issue.timeline}
+    later = issue.journey.since if issue.journey else ()
+    since = [_step(step, language, zone) for step in later if (step.occurred_at, step.kind) not in known]
+    before = [_step(step, language, zone) for step in issue.timeline]
+    return (*before, *(f"{_LABELS['since_then'][language]} {step}" for step in since))
+
+
+def _line(text: str, limit: int) -> str:
+    """Return a text as one line of at most `limit` characters."""
+    return cut(" ".join(text.split()), limit)
+
+
+def _in_korean(words: Mapping[str, str], word: str | None, language: str) -> str | None:
+    return words.get(word, word) if word and language == "ko" else word
+
+
+def _step(step: ToldStep, language: str, zone: tzinfo) -> str:
+    known = _catalogue().get(step.kind)
+    title = getattr(known.title, language) if known else step.kind
+    more = " · ".join(part for part in (step.outcome, step.reason) if part)
+    channel = _in_korean(_CHANNELS, step.channel, language)
+    return _line(f"{clock_text(step.occurred_at, zone)} {channel} · {title}" + (f" · {more}" if more else ""), STEP)
+
+
+def clock_text(moment: datetime, zone: tzinfo) -> str:
+    """Return a time as people read it: `11-22 09:15`."""
+    return moment.astimezone(zone).strftime("%m-%d %H:%M")
+
+
+@cache
+def _catalogue() -> kinds.KindCatalogue:
+    return kinds.load()
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)

@@ -1,0 +1,1 @@
+"""Hands e-mails to mail servers, behind the same guard as HTTP."""
