@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from waymark.alerts import secrets_command
+from waymark.alerts import secrets_command, verify_command
 from waymark.alerts.policy_reading import WrongPolicyError, read_policy, read_text
 from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
@@ -64,6 +64,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples("waymark alerts import alertmanager.yml --label alertname=rule > alerts.yaml"),
     )(import_policy)
     secrets_command.add(group)
+    verify_command.add(group)
     route = typer.Typer(no_args_is_help=True)
     route.callback()(_route)
     route.command(

@@ -33,6 +33,17 @@ class RevealedSecret:
 
     endpoint: Endpoint
     secret: str | None
+    public_key: str | None = None
+    """The public key of `v1a`; None unless the endpoint wants it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKey:
+    """A public key that signs (`v1a`); `expires_at` is the end of a rotation's overlap."""
+
+    key: str
+    created_at: datetime
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +111,13 @@ class Administration:
         async with transaction(self.pool) as connection:
             await self._check_targets(connection, (), [endpoint.team_id] if endpoint.team_id else [])
             await endpoint_store.save_endpoint(connection, endpoint)
-            secret: str | None = None
+            self._check_signing(endpoint)
+            made = RevealedSecret(endpoint=endpoint, secret=None)
             if _is_signed(endpoint):
-                secret = await self._new_secret(connection, endpoint.id, now, overlap=timedelta())
+                made = await self._new_secret(connection, endpoint, now, overlap=timedelta())
             await self._seal_credentials(connection, endpoint.id, credentials or {}, now)
             await endpoint_store.add_event(connection, endpoint.id, "created", actor=actor, now=now, detail={})
-        return RevealedSecret(endpoint=endpoint, secret=secret)
+        return made
 
     async def change_endpoint(
         self,
@@ -129,6 +141,7 @@ class Administration:
             if before is None:
                 return None
             after = _with_reset_health(before, replace(change(before), updated_at=now), now)
+            self._check_signing(after)
             await self._check_targets(connection, (), [after.team_id] if after.team_id else [])
             lost = NOTHING_LOST
             if set(_differences(before, after)) & {"enabled", "catch_all", "team_id"}:
@@ -186,12 +199,12 @@ class Administration:
                 return None
             if not _is_signed(endpoint):
                 return RevealedSecret(endpoint=endpoint, secret=None)
-            secret = await self._new_secret(connection, endpoint_id, now, overlap=overlap)
+            made = await self._new_secret(connection, endpoint, now, overlap=overlap)
             detail = {"overlap_s": int(overlap.total_seconds())}
             await endpoint_store.add_event(
                 connection, endpoint_id, "secret_rotated", actor=actor, now=now, detail=detail
             )
-        return RevealedSecret(endpoint=endpoint, secret=secret)
+        return made
 
     async def _seal_credentials(
         self, connection: Connection, endpoint_id: UUID, credentials: Mapping[str, str], now: datetime
@@ -265,12 +278,29 @@ class Administration:
             )
         return RouteList(routes=tuple(edited), version=version)
 
-    async def _new_secret(self, connection: Connection, endpoint_id: UUID, now: datetime, *, overlap: timedelta) -> str:
+    def _check_signing(self, endpoint: Endpoint) -> None:
+        """Refuse public-key signatures where there is no master key to derive the private key from."""
+        if endpoint.options.get("asymmetric") and not self.signer.protected:
+            raise credential_store.NoMasterKeyError
+
+    async def public_keys(self, endpoint_id: UUID) -> list[PublicKey] | None:
+        """Return the public keys of an endpoint that sign now, the newest first; None if there is no endpoint."""
+        async with transaction(self.pool) as connection:
+            if await endpoint_store.find_endpoint(connection, endpoint_id) is None:
+                return None
+            stored = await secret_store.of_endpoint(connection, endpoint_id, self.clock.now())
+        keys = [(self.signer.public_key(one), one) for one in stored if one.asymmetric]
+        return [PublicKey(key=key, created_at=one.created_at, expires_at=one.expires_at) for key, one in keys if key]
+
+    async def _new_secret(
+        self, connection: Connection, endpoint: Endpoint, now: datetime, *, overlap: timedelta
+    ) -> RevealedSecret:
         fresh = self.signer.new_secret(
-            secret_id=self.new_id(), endpoint_id=endpoint_id, material=self.random_bytes(MATERIAL_BYTES), now=now
+            secret_id=self.new_id(), endpoint_id=endpoint.id, material=self.random_bytes(MATERIAL_BYTES), now=now
         )
         await secret_store.rotate(connection, fresh, overlap_until=now + overlap, most_old=MOST_OLD_SECRETS)
-        return self.signer.reveal(fresh)
+        public = self.signer.public_key(fresh) if endpoint.options.get("asymmetric") else None
+        return RevealedSecret(endpoint=endpoint, secret=self.signer.reveal(fresh), public_key=public)
 
     async def _check_targets(self, connection: Connection, endpoints: Sequence[UUID], teams: Sequence[UUID]) -> None:
         directory = await directory_store.load_directory(connection)

@@ -114,6 +114,7 @@ class CreatedEndpointView(EndpointView):
     """A new endpoint with its signing secret, which is shown only once."""
 
     secret: str | None = Field(description="`whsec_…`; receivers verify with it. Null where the kind is not signed.")
+    public_key: str | None = Field(description="`whpk_…`, of the option `asymmetric`; also at `/public-keys`.")
 
 
 class CredentialSpecView(ResponseView):
@@ -158,10 +159,19 @@ class RotateSecretBody(StrictRequestBody):
     overlap_s: int = Field(86_400, ge=0, le=7 * 86_400)
 
 
+class PublicKeyView(ResponseView):
+    """A public key that verifies signatures by `v1a`."""
+
+    public_key: str = Field(description="`whpk_…`")
+    created_at: datetime
+    expires_at: datetime | None
+
+
 class RotatedSecretView(ResponseView):
     """The new secret, which is shown only once."""
 
     secret: str
+    public_key: str | None
     overlap_until: datetime
 
 

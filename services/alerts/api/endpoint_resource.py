@@ -24,6 +24,7 @@ from services.alerts.api.admin_views import (
     EndpointKindView,
     EndpointPatchBody,
     EndpointView,
+    PublicKeyView,
     RotatedSecretView,
     RotateSecretBody,
     TestMessageView,
@@ -105,7 +106,7 @@ async def add_endpoint(parts: InjectedParts, caller: Admin, body: EndpointBody) 
     except NoMasterKeyError:
         raise _no_master_key() from None
     members = endpoint_members(revealed.endpoint, await _notes(parts, endpoint.id))
-    return CreatedEndpointView.model_validate({**members, "secret": revealed.secret})
+    return CreatedEndpointView.model_validate({**members, "secret": revealed.secret, "public_key": revealed.public_key})
 
 
 @router.get("/endpoints/{endpoint_id}", summary="Read an endpoint", responses=problems(404))
@@ -214,7 +215,18 @@ async def rotate_secret(
         raise not_found("endpoint")
     if revealed.secret is None:
         raise Problem(409, "not_signed", "Messages to this kind of endpoint are not signed, so there is no secret.")
-    return RotatedSecretView(secret=revealed.secret, overlap_until=parts.clock.now() + overlap)
+    return RotatedSecretView(
+        secret=revealed.secret, public_key=revealed.public_key, overlap_until=parts.clock.now() + overlap
+    )
+
+
+@router.get("/endpoints/{endpoint_id}/public-keys", summary="List the public keys", responses=problems(404))
+async def list_public_keys(parts: InjectedParts, _: Reader, endpoint_id: UUID) -> list[PublicKeyView]:
+    """List the keys that verify `v1a`, the newest first; two or more during a rotation, none without `asymmetric`."""
+    found = await parts.administration.public_keys(endpoint_id)
+    if found is None:
+        raise not_found("endpoint")
+    return [PublicKeyView(public_key=one.key, created_at=one.created_at, expires_at=one.expires_at) for one in found]
 
 
 @router.get("/endpoints/{endpoint_id}/deliveries", summary="List what was sent to an endpoint")

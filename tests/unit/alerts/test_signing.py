@@ -1,15 +1,23 @@
 """Signatures, verified by the library of Standard Webhooks and by Svix's, and against the published vector."""
 
 import base64
+import json
+import shutil
+import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 import standardwebhooks
 import svix.webhooks
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.alerts.deliver.webhook.secret_store import SecretMaterial
 from services.alerts.deliver.webhook.signing import MissingMasterKeyError, WebhookSigner
+from tests.architecture.tree import ROOT
+from waymark.webhooks import verify
 
 MASTER, OTHER = "m" * 32, "o" * 32
 ENDPOINT = UUID(int=1)
@@ -118,3 +126,82 @@ def test_a_secret_shows_no_material_when_it_is_printed() -> None:
     secret = material(WebhookSigner(()))
 
     assert repr(secret.material) not in repr(secret)
+
+
+# --- v1a: signatures that receivers verify with a public key ------------------------------------------------------
+
+
+def asymmetric(signer: WebhookSigner, number: int = 1) -> SecretMaterial:
+    return replace(material(signer, number), asymmetric=True)
+
+
+def test_a_public_key_verifies_and_libraries_that_know_v1_alone_go_on_working() -> None:
+    signer = WebhookSigner([MASTER])
+    secret = asymmetric(signer)
+    now = datetime.now(UTC)
+    public = signer.public_key(secret)
+    assert public is not None
+
+    headers = signer.headers("msg_1", BODY, [secret], now)
+
+    assert [token.partition(",")[0] for token in headers["webhook-signature"].split()] == ["v1", "v1a"]
+    assert verify(BODY, headers, [public], now=now).version == "v1a"
+    assert verify(BODY, headers, [signer.reveal(secret)], now=now).version == "v1"
+    standardwebhooks.Webhook(signer.reveal(secret)).verify(BODY, headers)
+    svix.webhooks.Webhook(signer.reveal(secret)).verify(BODY, headers)
+
+
+def test_node_verifies_what_we_sign(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("NOT TESTED: node is not installed")
+    signer = WebhookSigner([MASTER])
+    secret = asymmetric(signer)
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    vector = {
+        "name": "ours",
+        "keys": [signer.public_key(secret)],
+        "headers": signer.headers("msg_1", BODY, [secret], now),
+        "body_base64": base64.b64encode(BODY).decode(),
+        "now_s": now.timestamp(),
+        "result": "verified",
+    }
+    (tmp_path / "vectors.json").write_text(json.dumps({"vectors": [vector]}), "utf-8")
+
+    ran = subprocess.run(
+        [node, ROOT / "examples" / "receivers" / "verify.mjs", tmp_path / "vectors.json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.stdout.strip() == "1 passed, 0 failed", ran.stderr
+
+
+def test_who_knows_the_secret_cannot_make_the_private_key() -> None:
+    signer = WebhookSigner([MASTER])
+    secret = asymmetric(signer)
+    revealed = base64.b64decode(signer.reveal(secret).removeprefix("whsec_"))
+    public = Ed25519PrivateKey.from_private_bytes(revealed).public_key().public_bytes_raw()
+
+    assert signer.public_key(secret) != "whpk_" + base64.b64encode(public).decode()
+    assert signer.public_key(secret) != signer.public_key(asymmetric(signer, 2))
+
+
+def test_both_keys_sign_while_one_replaces_the_other() -> None:
+    signer = WebhookSigner([MASTER])
+    old, new = asymmetric(signer, 1), asymmetric(signer, 2)
+    now = datetime.now(UTC)
+
+    headers = signer.headers("msg_1", BODY, [new, old], now)
+
+    for one in (new, old):
+        assert verify(BODY, headers, [signer.public_key(one) or ""], now=now).version == "v1a"
+
+
+def test_without_a_master_key_there_is_no_key_pair() -> None:
+    signer = WebhookSigner(())
+
+    assert signer.public_key(asymmetric(signer)) is None
+    headers = signer.headers("msg_1", BODY, [asymmetric(signer)], datetime.now(UTC))
+    assert "v1a" not in headers["webhook-signature"]

@@ -22,6 +22,12 @@ class NotifierOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """The options of a kind that an administrator may set; kinds add members. None of them is secret."""
 
 
+class SignedOptions(NotifierOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The options of signed kinds: whether messages are signed by `v1a` (Ed25519, public key) beside `v1`."""
+
+    asymmetric: bool = False
+
+
 class ReaderOptions(NotifierOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of kinds that people read: the language, and the time zone (IANA) in which times are shown."""
 

@@ -10,7 +10,10 @@ from services.runtime.postgres.pools import Connection, Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretMaterial:
-    """One secret of an endpoint, valid until `expires_at`; without a `master_key` the material is the secret."""
+    """One secret of an endpoint, valid until `expires_at`; without a `master_key` the material is the secret.
+
+    `asymmetric` says that its endpoint wants signatures by `v1a` beside those by `v1`.
+    """
 
     id: UUID
     endpoint_id: UUID
@@ -18,6 +21,7 @@ class SecretMaterial:
     master_key: str | None
     created_at: datetime
     expires_at: datetime | None = None
+    asymmetric: bool = False
 
 
 async def of_endpoints(
@@ -26,9 +30,11 @@ async def of_endpoints(
     """Return the secrets that are valid `now`, by endpoint, the newest first."""
     rows = await connection.fetch(
         """
-        SELECT secret_id, endpoint_id, material, master_key, created_at, expires_at FROM alerts.endpoint_secrets
-         WHERE endpoint_id = ANY($1) AND (expires_at IS NULL OR expires_at > $2)
-         ORDER BY created_at DESC, secret_id DESC
+        SELECT s.secret_id, s.endpoint_id, s.material, s.master_key, s.created_at, s.expires_at,
+               coalesce((e.options->>'asymmetric')::boolean, false) AS asymmetric
+          FROM alerts.endpoint_secrets s JOIN alerts.endpoints e USING (endpoint_id)
+         WHERE s.endpoint_id = ANY($1) AND (s.expires_at IS NULL OR s.expires_at > $2)
+         ORDER BY s.created_at DESC, s.secret_id DESC
         """,
         *(list(endpoint_ids), now),
     )
@@ -51,6 +57,7 @@ def _secret(row: Row) -> SecretMaterial:
         master_key=row["master_key"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
+        asymmetric=row["asymmetric"],
     )
 
 

@@ -1,9 +1,11 @@
-"""Signs webhooks by the Standard Webhooks specification (`v1`) and derives the secrets that sign.
+"""Signs webhooks by the Standard Webhooks specification (`v1`, and `v1a` on demand) and derives the secrets that sign.
 
-With a master key in the settings, a secret is not stored: it is derived from random material in the database, so a copy
-of the database cannot sign. Without a master key the material is the secret; docs/alerts.md says so. The signature is
-implemented from the specification, because the library's `sign` takes text instead of bytes and reads a naive time as
-UTC; the tests verify signatures with that library and with Svix's. Storing secrets is left to `secret_store`.
+With a master key in the settings, a secret is not stored: it is derived from random material in the database, so a
+copy of the database cannot sign. Without a master key the material is the secret; docs/alerts.md says so. The
+signature is implemented from the specification, because the library's `sign` takes text instead of bytes and reads a
+naive time as UTC; the tests verify signatures with that library and with Svix's. `v1a` is Ed25519: its private key is
+derived from the master key apart from the secret, so who verifies with either can sign with neither; it needs a master
+key. Storing secrets is left to `secret_store`.
 """
 
 import base64
@@ -13,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.alerts.deliver.webhook.secret_store import SecretMaterial
 
@@ -24,7 +28,10 @@ MOST_OLD_SECRETS = 10
 OVERLAP = timedelta(hours=24)
 """How long an old secret stays valid after a rotation, unless the rotation says otherwise."""
 
+PUBLIC_PREFIX = "whpk_"
+
 _PURPOSE = b"waymark/endpoint-secret/v1"
+_PURPOSE_OF_PAIRS = b"waymark/endpoint-key-pair/v1"
 
 
 class MissingMasterKeyError(Exception):
@@ -53,6 +60,11 @@ class WebhookSigner:
         """Return the secret as its receiver gets it: `whsec_…`."""
         return PREFIX + base64.b64encode(self._secret(stored)).decode()
 
+    def public_key(self, stored: SecretMaterial) -> str | None:
+        """Return the public key of a secret as its receiver gets it, `whpk_…`; None without a master key."""
+        pair = self._pair(stored)
+        return PUBLIC_PREFIX + base64.b64encode(pair.public_key().public_bytes_raw()).decode() if pair else None
+
     def headers(self, webhook_id: str, body: bytes, secrets: Iterable[SecretMaterial], now: datetime) -> dict[str, str]:
         """Return the three headers of an attempt at `now`, signed with `secrets` in the order newest first.
 
@@ -60,19 +72,39 @@ class WebhookSigner:
         """
         timestamp = str(int(now.timestamp()))
         signed = b".".join((webhook_id.encode(), timestamp.encode(), body))
-        signatures = [
-            "v1," + base64.b64encode(hmac.digest(self._secret(stored), signed, "sha256")).decode()
-            for stored in islice(secrets, 1 + MOST_OLD_SECRETS)
-        ]
+        signatures: list[str] = []
+        for stored in islice(secrets, 1 + MOST_OLD_SECRETS):
+            signatures.append("v1," + _text(hmac.digest(self._secret(stored), signed, "sha256")))
+            pair = self._pair(stored) if stored.asymmetric else None
+            if pair is not None:
+                signatures.append("v1a," + _text(pair.sign(signed)))
         return {"webhook-id": webhook_id, "webhook-timestamp": timestamp, "webhook-signature": " ".join(signatures)}
+
+    def _pair(self, stored: SecretMaterial) -> Ed25519PrivateKey | None:
+        if stored.master_key is None:
+            return None
+        seed = hmac.digest(self._key(stored.master_key), _PURPOSE_OF_PAIRS + _bound(stored), "sha256")
+        return Ed25519PrivateKey.from_private_bytes(seed)
+
+    def _key(self, name: str) -> bytes:
+        key = self._keys.get(name)
+        if key is None:
+            raise MissingMasterKeyError(name)
+        return key
 
     def _secret(self, stored: SecretMaterial) -> bytes:
         if stored.master_key is None:
             return stored.material
-        key = self._keys.get(stored.master_key)
-        if key is None:
-            raise MissingMasterKeyError(stored.master_key)
-        return hmac.digest(key, _PURPOSE + stored.endpoint_id.bytes + stored.material, "sha256")
+        return hmac.digest(self._key(stored.master_key), _PURPOSE + _bound(stored), "sha256")
+
+
+def _bound(stored: SecretMaterial) -> bytes:
+    """Return what ties a derived key to its endpoint."""
+    return stored.endpoint_id.bytes + stored.material
+
+
+def _text(signature: bytes) -> str:
+    return base64.b64encode(signature).decode()
 
 
 def _name(master_key: str) -> str:

@@ -10,10 +10,10 @@ from services.alerts.deliver.notifiers.encoding import encode, moment
 from services.alerts.deliver.notifiers.notifier import (
     AddressUse,
     Notifier,
-    NotifierOptions,
     NotifierTarget,
     Outbound,
     OutboundRequest,
+    SignedOptions,
 )
 from services.alerts.deliver.notifiers.told_message import MessageKind, ToldIssue, ToldMessage
 
@@ -85,7 +85,7 @@ NOTIFIER = Notifier(
     kind="alertmanager_v4",
     title_en="Alertmanager webhook (version 4)",
     title_ko="Alertmanager 웹훅(버전 4)",
-    options=NotifierOptions,
+    options=SignedOptions,
     render=render,
     judge=standard_webhook.judge,
     address=AddressUse.PUBLIC,

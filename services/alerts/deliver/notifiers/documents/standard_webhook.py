@@ -6,12 +6,12 @@ Everything is retried, as the specification says: a bad deployment of a receiver
 from services.alerts.deliver.notifiers.notifier import (
     AddressUse,
     Notifier,
-    NotifierOptions,
     NotifierTarget,
     NotifierVerdict,
     Outbound,
     OutboundRequest,
     ReceiverReply,
+    SignedOptions,
 )
 from services.alerts.deliver.notifiers.told_message import ToldMessage
 from services.alerts.deliver.retry import judge_answer
@@ -34,7 +34,7 @@ NOTIFIER = Notifier(
     kind=KIND,
     title_en="Standard webhook",
     title_ko="표준 웹훅",
-    options=NotifierOptions,
+    options=SignedOptions,
     render=render,
     judge=judge,
     address=AddressUse.PUBLIC,

@@ -20,12 +20,12 @@ from services.alerts.deliver.notifiers.notifier import (
     AddressUse,
     CredentialSpec,
     Notifier,
-    NotifierOptions,
     NotifierTarget,
     NotifierVerdict,
     Outbound,
     OutboundRequest,
     ReceiverReply,
+    SignedOptions,
 )
 from services.alerts.deliver.notifiers.samples import sample_messages
 from services.alerts.deliver.notifiers.told_message import ToldMessage
@@ -50,7 +50,7 @@ class TemplateRefusedError(Exception):
         self.reason = reason
 
 
-class TemplateOptions(NotifierOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TemplateOptions(SignedOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of a template: the body, and the header that carries the credential `token` (a bearer token)."""
 
     body: dict[str, Any]
