@@ -22,6 +22,7 @@ from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Severity
 from services.alerts.deliver.credential_store import reseal, sealed_of
 from services.alerts.deliver.endpoint_store import Endpoint
+from services.alerts.deliver.notifiers.registry import notifiers
 from services.alerts.deliver.retry import AttemptFailure, AttemptOutcome, EndpointHealth
 from services.runtime.credentials.sealing import SecretSealer
 from services.runtime.postgres.pools import acquire, transaction
@@ -58,6 +59,7 @@ async def an_endpoint(
         created_at=now,
         updated_at=now,
         options=options or {},
+        coalesces=notifiers()[kind].coalesces,
     )
     added = await engine.service.parts.administration.add_endpoint(endpoint, actor="test", credentials=credentials)
     return added.endpoint.id

@@ -12,6 +12,7 @@ from services.alerts.admin import team_store
 from services.alerts.admin.team_store import Team
 from services.alerts.deliver import carrier, credential_store, delivery_store, endpoint_store
 from services.alerts.deliver.carrier import CarriedMessage, DeliveryAddress, MessageCarrier
+from services.alerts.deliver.delivery_store import ReplayRange
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.notifiers.registry import notifiers
 from services.alerts.deliver.operational_messages import render_test_message
@@ -44,6 +45,14 @@ class PublicKey:
     key: str
     created_at: datetime
     expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayedRange:
+    """How many deliveries are due again, and how many of the range are left as they are."""
+
+    replayed: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +242,30 @@ class Administration:
             await delivery_store.wake(connection)
         return found
 
+    async def replay_range(
+        self, wanted: ReplayRange, *, actor: str, limit: int, after_success: bool
+    ) -> ReplayedRange | None:
+        """Send deliveries of a range again; with `after_success`, those made after the endpoint last took a message.
+
+        A `limit` of 0 only counts. Return None if there is no endpoint.
+        """
+        now = self.clock.now()
+        async with transaction(self.pool) as connection:
+            endpoint = await endpoint_store.find_endpoint(connection, wanted.endpoint_id)
+            if endpoint is None:
+                return None
+            if after_success and endpoint.last_success_at is not None:
+                since = max(endpoint.last_success_at, wanted.since or endpoint.last_success_at)
+                wanted = replace(wanted, since=since)
+            replayed = await delivery_store.replay_range(connection, wanted, now, limit) if limit else 0
+            left = await delivery_store.count_range(connection, wanted)
+            if replayed:
+                await endpoint_store.add_event(
+                    connection, endpoint.id, "replayed", actor=actor, now=now, detail={"deliveries": replayed}
+                )
+                await delivery_store.wake(connection)
+        return ReplayedRange(replayed=replayed, left=left)
+
     async def add_team(self, name: str) -> Team | None:
         """Add a team; return None if another team has the name."""
         now = self.clock.now()
@@ -324,7 +357,7 @@ def _is_signed(endpoint: Endpoint) -> bool:
 
 def _differences(before: Endpoint, after: Endpoint) -> list[str]:
     """Return the names of the changed members, never the address itself, which can contain a token."""
-    members = ("name", "url", "team_id", "catch_all", "enabled", "max_in_flight", "options")
+    members = ("name", "url", "team_id", "catch_all", "enabled", "max_in_flight", "options", "rate_per_minute")
     return [member for member in members if getattr(before, member) != getattr(after, member)]
 
 

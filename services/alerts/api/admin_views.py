@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 import msgspec
-from pydantic import ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, Field, SecretStr, StringConstraints
 
 from services.alerts.api.views import Name, ResponseView, StrictRequestBody, Words
 from services.alerts.deliver.credential_store import CredentialNote
@@ -48,6 +48,9 @@ class EndpointBody(StrictRequestBody):
     team_id: UUID | None = None
     catch_all: bool = Field(False, description="It receives every issue that no working endpoint of a route receives.")
     max_in_flight: int = Field(8, ge=1, le=64, description="Most webhooks in flight to it at once.")
+    rate_per_minute: int | None = Field(
+        None, ge=0, le=60_000, description="Most messages in a minute, all replicas together; 0: none. Default by kind."
+    )
 
 
 class EndpointPatchBody(StrictRequestBody):
@@ -61,6 +64,7 @@ class EndpointPatchBody(StrictRequestBody):
     catch_all: bool | None = None
     enabled: bool | None = None
     max_in_flight: int | None = Field(None, ge=1, le=64)
+    rate_per_minute: int | None = Field(None, ge=0, le=60_000, description="0: no limit.")
 
 
 class CredentialView(ResponseView):
@@ -86,6 +90,8 @@ class EndpointView(ResponseView):
     disabled_reason: str | None = Field(description="by_hand, gone (it answered 410), failing (for five days).")
     disabled_at: datetime | None
     max_in_flight: int
+    rate_per_minute: int | None = Field(description="Most messages in a minute; null: no limit.")
+    coalesces: bool = Field(description="Of several waiting messages about an issue only the newest is sent.")
     consecutive_failures: int
     failing_since: datetime | None
     paused_until: datetime | None
@@ -103,7 +109,7 @@ def endpoint_members(endpoint: Endpoint, credentials: Sequence[CredentialNote]) 
     """Return the members of an endpoint that are shown."""
     notes = [{"name": note.name, "set_at": note.set_at, "master_key": note.master_key} for note in credentials]
     names = ("id", "name", "kind", "url", "team_id", "catch_all", "enabled", "disabled_reason", "disabled_at")
-    more = ("max_in_flight", "last_success_at", "created_at", "updated_at")
+    more = ("max_in_flight", "rate_per_minute", "coalesces", "last_success_at", "created_at", "updated_at")
     health = ("consecutive_failures", "failing_since", "paused_until")
     shown = {name: getattr(endpoint, name) for name in (*names, *more)}
     shown |= {name: getattr(endpoint.health, name) for name in health}
@@ -135,6 +141,8 @@ class EndpointKindView(ResponseView):
     options: dict[str, Any] = Field(description="JSON Schema of its options.")
     credentials: list[CredentialSpecView]
     signed: bool = Field(description="Its messages are signed by Standard Webhooks.")
+    coalesces: bool = Field(description="Of several waiting messages about an issue only the newest is sent.")
+    rate_per_minute: int | None = Field(description="Its usual rate.")
 
     @classmethod
     def of(cls, notifier: Notifier) -> Self:
@@ -150,7 +158,29 @@ class EndpointKindView(ResponseView):
                 for spec in notifier.credentials
             ],
             signed=notifier.signed,
+            coalesces=notifier.coalesces,
+            rate_per_minute=notifier.rate_per_minute,
         )
+
+
+class ReplayBody(StrictRequestBody):
+    """Which deliveries of an endpoint to send again; by default all that were given up."""
+
+    states: list[Literal["exhausted", "superseded", "delivered"]] = Field(["exhausted"], min_length=1)
+    since: AwareDatetime | None = Field(None, description="Made at this time or later.")
+    until: AwareDatetime | None = Field(None, description="Made before this time.")
+    since_last_success: bool = Field(False, description="Made after the endpoint last took a message.")
+    issue_id: UUID | None = None
+    types: Words = Field([], description="`issue.opened` …; empty: all.")
+    limit: int = Field(1000, ge=1, le=10_000)
+    dry_run: bool = Field(False, description="Only count.")
+
+
+class ReplayedView(ResponseView):
+    """How many deliveries are due again, and how many more are in the range."""
+
+    replayed: int
+    left: int
 
 
 class RotateSecretBody(StrictRequestBody):

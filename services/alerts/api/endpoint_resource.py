@@ -25,6 +25,8 @@ from services.alerts.api.admin_views import (
     EndpointPatchBody,
     EndpointView,
     PublicKeyView,
+    ReplayBody,
+    ReplayedView,
     RotatedSecretView,
     RotateSecretBody,
     TestMessageView,
@@ -35,6 +37,7 @@ from services.alerts.api.views import AttemptView, DeliveryDetailView, DeliveryP
 from services.alerts.deliver import credential_store, delivery_history, endpoint_store
 from services.alerts.deliver.credential_store import CredentialNote, NoMasterKeyError
 from services.alerts.deliver.delivery_history import DeliveryPageStart, DeliveryRow
+from services.alerts.deliver.delivery_store import ReplayRange
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.notifiers.registry import notifiers
 from services.alerts.deliver.retry import AttemptFailure, AttemptOutcome, EndpointHealth
@@ -79,6 +82,7 @@ async def list_kinds(_: Reader) -> list[EndpointKindView]:
 async def add_endpoint(parts: InjectedParts, caller: Admin, body: EndpointBody) -> CreatedEndpointView:
     """Add an endpoint; only this answer contains its signing secret."""
     checked = _checked(body, lambda given: check_new(body.kind, given, parts.guard))
+    notifier = notifiers()[body.kind]
     now = parts.clock.now()
     endpoint = Endpoint(
         id=parts.administration.new_id(),
@@ -96,6 +100,8 @@ async def add_endpoint(parts: InjectedParts, caller: Admin, body: EndpointBody) 
         created_at=now,
         updated_at=now,
         options=checked.options or {},
+        rate_per_minute=notifier.rate_per_minute if body.rate_per_minute is None else body.rate_per_minute or None,
+        coalesces=notifier.coalesces,
     )
     try:
         revealed = await parts.administration.add_endpoint(
@@ -142,6 +148,7 @@ async def change_endpoint(
     given: dict[str, Any] = body.model_dump(exclude_unset=True, exclude={"credentials"})
     changes = {name: value for name, value in given.items() if value is not None or name == "team_id"}
     changes |= {"url": checked.url} if checked.url is not None else {}
+    changes |= {"rate_per_minute": body.rate_per_minute or None} if body.rate_per_minute is not None else {}
     try:
         changed = await parts.administration.change_endpoint(
             endpoint_id,
@@ -234,7 +241,7 @@ async def list_deliveries(
     parts: InjectedParts,
     _: Admin,
     endpoint_id: UUID,
-    state: Literal["pending", "delivered", "exhausted"] | None = None,
+    state: Literal["pending", "delivered", "exhausted", "superseded"] | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> DeliveryPageView:
@@ -247,6 +254,31 @@ async def list_deliveries(
         deliveries=[DeliveryView.of(row) for row in page],
         next_cursor=cursor_of_deliveries(endpoint_id, state, _place(page[-1])) if len(found) > limit else None,
     )
+
+
+@router.post("/endpoints/{endpoint_id}/replay", summary="Send a range again", status_code=202, responses=problems(404))
+async def replay_range(
+    parts: InjectedParts, caller: Admin, endpoint_id: UUID, body: ReplayBody | None = None
+) -> ReplayedView:
+    """Send deliveries of a range again, the oldest first, each with its `webhook-id` and body and a new signature.
+
+    The endpoint's rate applies. Repeat the request until `left` is 0.
+    """
+    given = body or ReplayBody.model_validate({})
+    wanted = ReplayRange(
+        endpoint_id=endpoint_id,
+        states=tuple(given.states),
+        since=given.since,
+        until=given.until,
+        issue_id=given.issue_id,
+        types=tuple(given.types),
+    )
+    done = await parts.administration.replay_range(
+        wanted, actor=caller.label, limit=0 if given.dry_run else given.limit, after_success=given.since_last_success
+    )
+    if done is None:
+        raise not_found("endpoint")
+    return ReplayedView(replayed=done.replayed, left=done.left)
 
 
 @router.get("/deliveries/{delivery_id}", summary="Read a delivery", responses=problems(404))

@@ -1,10 +1,12 @@
 """Deliveries as the database keeps them: leased when they are due, with results that are written under a fence.
 
-For each endpoint, deliveries are leased up to its limit of concurrent requests: urgent ones (of critical issues) first,
-and of one issue only the oldest that is not delivered, so that the messages about an issue arrive in order. Endpoints
-with the fewest deliveries in flight come first, and none may hold more places than remain free, so slow endpoints
-always leave room for the others. While the breaker of an endpoint is open, nothing is leased for it; afterwards one
-probe at a time is. The meaning of an answer is left to `retry`.
+For each endpoint, deliveries are leased up to its limit of concurrent requests: urgent ones (of critical issues)
+first, and of one issue only the oldest that is not delivered, so that the messages about an issue arrive in order.
+Endpoints with the fewest deliveries in flight come first, and none may hold more places than remain free, so slow
+endpoints always leave room for the others. An endpoint with a rate gets no more than its rate allows, counted by all
+replicas together (the generic cell rate algorithm: `rate_full_at` moves on with each delivery). While the breaker of
+an endpoint is open, nothing is leased for it; afterwards one probe at a time is. The meaning of an answer is left to
+`retry`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -72,20 +74,33 @@ FIRST_OF_ITS_ISSUE = """(d.issue_id IS NULL OR d.sequence = (
             ORDER BY p.endpoint_id, p.issue_id, p.sequence LIMIT 1))"""
 """Whether no older message about its issue waits for the endpoint of a pending delivery `d`."""
 
+RATE_BURST = 10
+"""A burst may have a tenth of a minute's deliveries, and one at least."""
+
 _HEADS = f"""
     SELECT d.delivery_id FROM alerts.deliveries d
      WHERE d.endpoint_id = e.endpoint_id AND d.state = 'pending' AND d.next_at <= $1 AND {{which}}
        AND (d.lease_until IS NULL OR d.lease_until <= $1)
        AND {FIRST_OF_ITS_ISSUE}
      ORDER BY d.next_at
-     LIMIT greatest(0, (CASE WHEN e.consecutive_failures >= $5 THEN 1 ELSE e.max_in_flight END) - busy.flying)
+     LIMIT room.places
        FOR UPDATE SKIP LOCKED
 """  # noqa: S608  made of the constant above alone
 
 
 _LEASE = f"""
-WITH heads AS (
-    SELECT head.delivery_id, e.url, e.kind, busy.flying + head.place AS held,
+WITH rated AS MATERIALIZED (
+    SELECT endpoint_id, floor(
+               greatest(1, ceil(rate_per_minute::float8 / {RATE_BURST}))
+               - greatest(0, extract(epoch FROM coalesce(rate_full_at, $1) - $1)) * rate_per_minute / 60.0
+           )::int AS allowed
+      FROM alerts.endpoints e
+     WHERE rate_per_minute IS NOT NULL AND enabled AND deleted_at IS NULL
+       AND EXISTS (SELECT FROM alerts.deliveries d
+                    WHERE d.endpoint_id = e.endpoint_id AND d.state = 'pending' AND d.next_at <= $1)
+       FOR UPDATE SKIP LOCKED
+), heads AS (
+    SELECT head.delivery_id, e.endpoint_id, e.url, e.kind, busy.flying + head.place AS held,
            row_number() OVER (ORDER BY busy.flying + head.place) AS turn
       FROM alerts.endpoints e
      CROSS JOIN LATERAL (
@@ -93,18 +108,30 @@ WITH heads AS (
              WHERE f.endpoint_id = e.endpoint_id AND f.state = 'pending' AND f.lease_until IS NOT NULL
                AND f.lease_until > $1
            ) busy
+      LEFT JOIN rated ON rated.endpoint_id = e.endpoint_id
+     CROSS JOIN LATERAL (
+            SELECT greatest(0, least(
+                       (CASE WHEN e.consecutive_failures >= $5 THEN 1 ELSE e.max_in_flight END) - busy.flying,
+                       CASE WHEN e.rate_per_minute IS NULL THEN e.max_in_flight ELSE coalesce(rated.allowed, 0) END
+                   )) AS places
+           ) room
      CROSS JOIN LATERAL (
             SELECT delivery_id, row_number() OVER () AS place FROM (
                 SELECT urgent.delivery_id FROM ({_HEADS.format(which="d.urgent")}) urgent
                  UNION ALL
                 SELECT other.delivery_id FROM ({_HEADS.format(which="NOT d.urgent")}) other
-                 LIMIT greatest(0, (CASE WHEN e.consecutive_failures >= $5 THEN 1 ELSE e.max_in_flight END)
-                                   - busy.flying)
+                 LIMIT room.places
                 ) both_sorts
            ) head
      WHERE e.enabled AND e.deleted_at IS NULL AND (e.paused_until IS NULL OR e.paused_until <= $1)
 ), taken AS (
-    SELECT delivery_id, url, kind FROM heads WHERE held <= $2 - turn + 1
+    SELECT delivery_id, endpoint_id, url, kind FROM heads WHERE held <= $2 - turn + 1
+), paid AS (
+    UPDATE alerts.endpoints e
+       SET rate_full_at = greatest(coalesce(e.rate_full_at, $1), $1)
+                          + used.number * interval '60 seconds' / e.rate_per_minute
+      FROM (SELECT t.endpoint_id, count(*) AS number FROM taken t JOIN rated r USING (endpoint_id) GROUP BY 1) used
+     WHERE e.endpoint_id = used.endpoint_id
 )
 UPDATE alerts.deliveries d
    SET lease_until = $1::timestamptz + $3::interval, lease_owner = $4, attempt = d.attempt + 1
@@ -192,11 +219,75 @@ async def release_dead(connection: Connection, owner: str) -> int:
     return int(status.rpartition(" ")[2])
 
 
+async def supersede_older(connection: Connection, newer: Sequence[tuple[UUID, UUID, int, str]], now: datetime) -> None:
+    """Mark what waits for endpoints that coalesce as superseded by newer messages about the same issues.
+
+    `newer` are endpoint, issue, sequence and webhook-id. What is under way just now is left alone.
+    """
+    if newer:
+        await connection.execute(
+            """
+            UPDATE alerts.deliveries d SET state = 'superseded', superseded_by = n.delivery_id
+              FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[])
+                   AS n (endpoint_id, issue_id, sequence, delivery_id)
+              JOIN alerts.endpoints e ON e.endpoint_id = n.endpoint_id AND e.coalesces
+             WHERE d.endpoint_id = n.endpoint_id AND d.issue_id = n.issue_id AND d.sequence < n.sequence
+               AND d.state = 'pending' AND (d.lease_until IS NULL OR d.lease_until <= $5)
+            """,
+            *(*columns(newer), now),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayRange:
+    """Which deliveries of an endpoint are sent again; members that are None or empty leave nothing out."""
+
+    endpoint_id: UUID
+    states: tuple[str, ...]
+    since: datetime | None = None
+    until: datetime | None = None
+    issue_id: UUID | None = None
+    types: tuple[str, ...] = ()
+
+
+_IN_RANGE = """
+    FROM alerts.deliveries d JOIN alerts.notifications n USING (notification_id)
+   WHERE d.endpoint_id = $1 AND d.state = ANY($2) AND ($3::timestamptz IS NULL OR d.created_at >= $3)
+     AND ($4::timestamptz IS NULL OR d.created_at < $4) AND ($5::uuid IS NULL OR d.issue_id = $5)
+     AND ($6::text[] = '{}' OR n.type = ANY($6))
+"""
+
+
+def _arguments(wanted: ReplayRange) -> tuple[object, ...]:
+    types = list(wanted.types)
+    return (wanted.endpoint_id, list(wanted.states), wanted.since, wanted.until, wanted.issue_id, types)
+
+
+async def count_range(connection: Connection, wanted: ReplayRange) -> int:
+    """Count the deliveries in a range."""
+    return int(await connection.fetchval(f"SELECT count(*) {_IN_RANGE}", *_arguments(wanted)))
+
+
+async def replay_range(connection: Connection, wanted: ReplayRange, now: datetime, limit: int) -> int:
+    """Make up to `limit` deliveries of a range due again under their old ids, the oldest first; return how many."""
+    status = await connection.execute(
+        f"""
+        UPDATE alerts.deliveries
+           SET state = 'pending', step = 0, next_at = $7, delivered_at = NULL, superseded_by = NULL
+         WHERE delivery_id IN (SELECT d.delivery_id {_IN_RANGE} ORDER BY d.created_at, d.delivery_id LIMIT $8
+                                  FOR UPDATE OF d SKIP LOCKED)
+        """,  # noqa: S608  made of a constant of ours alone
+        *(*_arguments(wanted), now, limit),
+    )
+    return int(status.rpartition(" ")[2])
+
+
 async def replay(connection: Connection, webhook_id: str, now: datetime) -> bool:
     """Make a delivery due again under its old id; return false if there is none or it is leased."""
     status = await connection.execute(
         """
-        UPDATE alerts.deliveries SET state = 'pending', step = 0, next_at = $2, delivered_at = NULL
+        UPDATE alerts.deliveries
+           SET state = 'pending', step = 0, next_at = $2, delivered_at = NULL, superseded_by = NULL
          WHERE delivery_id = $1 AND (lease_until IS NULL OR lease_until <= $2)
         """,
         *(webhook_id, now),

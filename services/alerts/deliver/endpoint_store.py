@@ -36,6 +36,10 @@ class Endpoint:
     last_success_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    rate_per_minute: int | None = None
+    """Most messages in a minute, over all replicas; None for no limit."""
+    coalesces: bool = False
+    """Of several waiting messages about an issue only the newest is sent."""
     options: Mapping[str, object] = field(default_factory=dict)
     """The options of its kind; none of them is secret."""
 
@@ -84,14 +88,16 @@ async def save_endpoint(connection: Connection, endpoint: Endpoint) -> None:
         """
         INSERT INTO alerts.endpoints (
             endpoint_id, team_id, name, kind, url, catch_all, enabled, disabled_reason, disabled_at, max_in_flight,
-            consecutive_failures, failing_since, paused_until, last_success_at, created_at, updated_at, options)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+            consecutive_failures, failing_since, paused_until, last_success_at, created_at, updated_at, options,
+            rate_per_minute, coalesces)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         ON CONFLICT (endpoint_id) DO UPDATE SET
             team_id = excluded.team_id, name = excluded.name, url = excluded.url, catch_all = excluded.catch_all,
             enabled = excluded.enabled, disabled_reason = excluded.disabled_reason, disabled_at = excluded.disabled_at,
             max_in_flight = excluded.max_in_flight, consecutive_failures = excluded.consecutive_failures,
             failing_since = excluded.failing_since, paused_until = excluded.paused_until,
-            last_success_at = excluded.last_success_at, updated_at = excluded.updated_at, options = excluded.options
+            last_success_at = excluded.last_success_at, updated_at = excluded.updated_at, options = excluded.options,
+            rate_per_minute = excluded.rate_per_minute, coalesces = excluded.coalesces
         """,
         *(
             endpoint.id,
@@ -108,6 +114,7 @@ async def save_endpoint(connection: Connection, endpoint: Endpoint) -> None:
             endpoint.health.paused_until,
         ),
         *(endpoint.last_success_at, endpoint.created_at, endpoint.updated_at, encode_json(endpoint.options)),
+        *(endpoint.rate_per_minute, endpoint.coalesces),
     )
 
 
@@ -156,4 +163,6 @@ def _endpoint(row: Row) -> Endpoint:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         options=msgspec.json.decode(row["options"]),
+        rate_per_minute=row["rate_per_minute"],
+        coalesces=row["coalesces"],
     )

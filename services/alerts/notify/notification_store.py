@@ -6,7 +6,7 @@ Leasing and sending deliveries is left to `deliver`.
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from services.alerts.deliver.delivery_store import delivery_id
+from services.alerts.deliver import delivery_store
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.notification import Notification
 from services.runtime.postgres.pools import Connection, columns
@@ -34,6 +34,11 @@ async def add(
         ),
         route_version,
     )
+    deliveries = [
+        (delivery_store.delivery_id(new_id()), n.id, endpoint, n.issue.id, n.sequence, n.created_at, _is_urgent(n))
+        for n, _ in notifications
+        for endpoint in n.endpoints
+    ]
     await connection.execute(
         """
         INSERT INTO alerts.deliveries (
@@ -42,12 +47,10 @@ async def add(
           FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::boolean[])
                AS d (id, notification_id, endpoint_id, issue_id, sequence, created_at, urgent)
         """,
-        *columns(
-            (delivery_id(new_id()), n.id, endpoint, n.issue.id, n.sequence, n.created_at, _is_urgent(n))
-            for n, _ in notifications
-            for endpoint in n.endpoints
-        ),
+        *columns(deliveries),
     )
+    newer = [(endpoint, issue, sequence, key) for key, _, endpoint, issue, sequence, _, _ in deliveries if sequence > 1]
+    await delivery_store.supersede_older(connection, newer, notifications[0][0].created_at)
     await _make_urgent(connection, [n.issue.id for n, _ in notifications if _is_urgent(n) and n.sequence > 1])
 
 

@@ -16,7 +16,7 @@ DELETE FROM alerts.attempts WHERE ctid = ANY (ARRAY(
 DELIVERIES = """
 DELETE FROM alerts.deliveries WHERE delivery_id IN (
     SELECT d.delivery_id FROM alerts.deliveries d
-     WHERE d.state = 'delivered' AND d.delivered_at < $1
+     WHERE d.state IN ('delivered', 'superseded') AND coalesce(d.delivered_at, d.created_at) < $1
        AND NOT EXISTS (SELECT FROM alerts.attempts a WHERE a.delivery_id = d.delivery_id) LIMIT $2)
 """
 NOTIFICATIONS = """
