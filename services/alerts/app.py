@@ -25,6 +25,7 @@ from services.alerts.consume.consumer import ConsumerSettings, TopicConsumer, cu
 from services.alerts.consume.intake import FrictionIntake
 from services.alerts.consume.journey_intake import JourneyIntake
 from services.alerts.deliver import delivery_store
+from services.alerts.deliver.action_link import ActionLinks
 from services.alerts.deliver.carrier import MessageCarrier
 from services.alerts.deliver.dispatcher import Dispatcher, DispatcherSettings
 from services.alerts.deliver.endpoint_health import HealthRecorder
@@ -39,6 +40,7 @@ from services.alerts.live.live_stream import LiveStream
 from services.alerts.live.relay import IssueRelay
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify.change_writer import ChangeWriter
+from services.alerts.replies.reply_executor import ReplyExecutor
 from services.alerts.settings import AlertsProcessSettings, AlertsSettings
 from services.alerts.upkeep.upkeep_loop import UpkeepLoop
 from services.alerts.wakeups import Wakeups
@@ -136,7 +138,6 @@ class AlertsProcess:
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.registry = CollectorRegistry()
         self.metrics = AlertsMetrics.register(self.registry)
-        self._signer, self._seal = WebhookSigner(alerts.master_keys), SecretSealer(alerts.master_keys)
         self._guard = TargetGuard(_target_policy(alerts))
         self._writer = ChangeWriter(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
@@ -232,11 +233,13 @@ class AlertsProcess:
         return HealthChecks(registry=self.registry, ready=(database, self._consumer.check))
 
     def _make_carrier(self) -> MessageCarrier:
+        keys = self._settings.alerts.master_keys
         return MessageCarrier(
             sender=self.sender,
             mail=MailSender(self._guard, self._clock),
-            signer=self._signer,
-            seal=self._seal,
+            signer=WebhookSigner(keys),
+            seal=SecretSealer(keys),
+            links=ActionLinks(keys, self._settings.alerts.actions_url),
             clock=self._clock,
         )
 
@@ -289,14 +292,22 @@ class AlertsProcess:
             administration=Administration(
                 pool=self._pool,
                 clock=self._clock,
-                signer=self._signer,
+                signer=self.carrier.signer,
                 carrier=self.carrier,
-                seal=self._seal,
+                seal=self.carrier.seal,
                 new_id=new_id,
                 random_bytes=secrets.token_bytes,
             ),
             live=self.live,
             guard=self._guard,
+            replies=ReplyExecutor(
+                pool=self._pool,
+                clock=self._clock,
+                executor=self.executor,
+                links=self.carrier.links,
+                seal=self.carrier.seal,
+                sender=self.sender,
+            ),
         )
 
 

@@ -27,6 +27,11 @@ class AlertsSettings(Settings):
     public_url: value_forms.WebAddress = Field(
         "", description="Address of the console as people reach it; messages link to it."
     )
+    actions_url: value_forms.WebAddress = Field(
+        "",
+        description="Address of this API as people's browsers reach it; messages then hold a signed link to take an "
+        "issue. Needs a master key.",
+    )
     group: value_forms.Name = Field(
         "waymark-alerts", description="Kafka consumer group; it distributes partitions, not offsets."
     )

@@ -122,6 +122,7 @@ _SMUGGLED = [
     ("alerts-consume", "services/alerts/consume/log_health.py", "import services.alerts.consume.intake"),
     ("alerts-deliver", "services/alerts/deliver/helpers.py", "import schemas"),
     ("alerts-issues", "services/alerts/issues/model.py", "import services.alerts.issues.lifecycle"),
+    ("alerts-replies", "services/alerts/replies/stray.py", "import msgspec"),
     ("alerts-policy", "services/alerts/policy/hours.py", "import services.alerts.policy.tree"),
     ("alerts-notifiers", "services/alerts/deliver/notifiers/stray.py", "import msgspec"),
     ("alerts-notify", "services/alerts/notify/routing.py", "import services.alerts.notify.notification"),

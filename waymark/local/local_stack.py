@@ -167,6 +167,7 @@ class LocalStack:
             "WAYMARK_INGEST_OUTCOMES_SECRET": kept_secret(self._plan.folder, "outcomes-secret"),
             "WAYMARK_JOURNEY_API_OUTCOMES_SECRET": kept_secret(self._plan.folder, "outcomes-secret"),
             "WAYMARK_ALERTS_SECRET_KEYS": kept_secret(self._plan.folder, "alerts-secret-key"),
+            "WAYMARK_ALERTS_ACTIONS_URL": f"http://127.0.0.1:{self._plan.ports['alerts']}",
             "WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true",  # receivers on this machine are what one tries first
         }
         return {**os.environ, **own, **self._plan.environment}

@@ -15,6 +15,7 @@ from services.alerts.admin.administration import Administration
 from services.alerts.deliver.http.target_guard import TargetGuard
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live.live_stream import LiveStream
+from services.alerts.replies.reply_executor import ReplyExecutor
 from services.runtime.clock import Clock
 from services.runtime.credentials.api_keys import KeyKind, KeyRing, KeyVerdict
 from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
@@ -32,6 +33,7 @@ class ApiParts:
     administration: Administration
     live: LiveStream
     guard: TargetGuard
+    replies: ReplyExecutor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from services.alerts.api import (
     endpoint_resource,
     issue_resource,
     reachability_resource,
+    reply_resource,
     routing_resource,
     stream_resource,
 )
@@ -33,6 +34,7 @@ TAGS = (
     {"name": "issues", "description": "The inbox."},
     {"name": "endpoints", "description": "Where teams are reached, and what was sent there."},
     {"name": "routes", "description": "Who is notified of which issues."},
+    {"name": "replies", "description": "What readers of messages answer; signed by links or by vendors."},
     {"name": "teams", "description": "Names for the people behind endpoints."},
 )
 
@@ -48,6 +50,7 @@ def build(parts: ApiParts, health: HealthChecks) -> FastAPI:
         stream_resource.router,
         endpoint_resource.router,
         reachability_resource.router,
+        reply_resource.router,
         routing_resource.router,
         console.router,
     ):

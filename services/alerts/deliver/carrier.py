@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from services.alerts.deliver import credential_store, endpoint_store, reference_store
+from services.alerts.deliver.action_link import VALID_FOR, ActionLink, ActionLinks
 from services.alerts.deliver.http.sender import TOTAL_S, EndpointSender, SendExtent, SendResult
 from services.alerts.deliver.notifiers.documents import standard_webhook
 from services.alerts.deliver.notifiers.documents.template import TemplateRefusedError
@@ -27,7 +28,7 @@ from services.alerts.deliver.notifiers.notifier import (
     Render,
 )
 from services.alerts.deliver.notifiers.registry import notifiers
-from services.alerts.deliver.notifiers.told_message import read_message
+from services.alerts.deliver.notifiers.told_message import ToldMessage, read_message
 from services.alerts.deliver.retry import AttemptFailure, AttemptOutcome, AttemptVerdict, ReceiverAnswer, judge_answer
 from services.alerts.deliver.smtp.mail_sender import MailSender
 from services.alerts.deliver.webhook import secret_store
@@ -118,6 +119,7 @@ class MessageCarrier:
     mail: MailSender
     signer: WebhookSigner
     seal: SecretSealer
+    links: ActionLinks
     clock: Clock
 
     async def carry(self, webhook_id: str, body: bytes, provision: Provision) -> CarriedMessage:
@@ -145,7 +147,8 @@ class MessageCarrier:
         notifier = notifiers().get(provision.address.kind)
         if notifier is None:
             raise UnknownKindError(provision.address.kind)
-        message, target = read_message(body), self._target(notifier, webhook_id, provision)
+        message = read_message(body)
+        target = self._target(notifier, webhook_id, provision, message)
         ends_at = self.clock.monotonic() + TOTAL_S
         carried = await self._send_all(notifier, notifier.render(message, target), ends_at)
         plain: Render | None = notifier.render_plain
@@ -154,8 +157,15 @@ class MessageCarrier:
             carried = await self._send_all(notifier, plain(message, target), ends_at)
         return carried
 
-    def _target(self, notifier: Notifier, webhook_id: str, provision: Provision) -> NotifierTarget:
+    def _target(
+        self, notifier: Notifier, webhook_id: str, provision: Provision, message: ToldMessage
+    ) -> NotifierTarget:
         address, now = provision.address, self.clock.now()
+        link: str | None = None
+        if address.issue_id is not None:
+            ends = message.timestamp + VALID_FOR  # by the message, so that a repeated one holds the same link
+            claim = ActionLink(issue_id=address.issue_id, endpoint_id=address.endpoint_id, expires_at=ends)
+            link = self.links.url(claim)
         credentials = credential_store.opened(address.endpoint_id, provision.sealed, self.seal)
         return NotifierTarget(
             endpoint_id=address.endpoint_id,
@@ -167,6 +177,7 @@ class MessageCarrier:
             attempted_at=now,
             signature=lambda body: self.signer.headers(webhook_id, body, provision.signing, now),
             reference=provision.reference,
+            acknowledge_url=link,
         )
 
     async def _send_all(self, notifier: Notifier, requests: Sequence[Outbound], ends_at: float) -> CarriedMessage:

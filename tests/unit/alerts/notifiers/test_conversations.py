@@ -60,8 +60,8 @@ def test_buttons_offer_what_is_still_possible() -> None:
     }
 
     assert found == {
-        "opened": ["waymark_link", "waymark_open"],
-        "acknowledged": ["waymark_open"],
+        "opened": ["waymark_acknowledge", "waymark_resolve", "waymark_open"],
+        "acknowledged": ["waymark_resolve", "waymark_open"],
         "resolved": ["waymark_open"],
     }
 

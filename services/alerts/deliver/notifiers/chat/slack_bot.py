@@ -130,7 +130,14 @@ NOTIFIER = Notifier(
     check=check,
     address=AddressUse.DEFAULT,
     default_url="https://slack.com/api",
-    credentials=(CredentialSpec(name="bot_token", description="Bot token (`xoxb-…`) with the scope chat:write."),),
+    credentials=(
+        CredentialSpec(name="bot_token", description="Bot token (`xoxb-…`) with the scope chat:write."),
+        CredentialSpec(
+            name="signing_secret",
+            description="Signing secret of the Slack app; with it, messages have buttons that act.",
+            required=False,
+        ),
+    ),
     coalesces=True,
     rate_per_minute=60,
 )

@@ -13,6 +13,7 @@ from services.alerts.deliver.notifiers.chat.slack_blocks import SlackOptions, bl
 from services.alerts.deliver.notifiers.encoding import encode
 from services.alerts.deliver.notifiers.notifier import (
     AddressUse,
+    CredentialSpec,
     Notifier,
     NotifierTarget,
     NotifierVerdict,
@@ -68,6 +69,13 @@ NOTIFIER = Notifier(
     judge=judge,
     check=check_mention,
     address=AddressUse.SECRET,
+    credentials=(
+        CredentialSpec(
+            name="signing_secret",
+            description="Signing secret of the Slack app; with it, messages have buttons that act.",
+            required=False,
+        ),
+    ),
     coalesces=True,
     rate_per_minute=60,
 )

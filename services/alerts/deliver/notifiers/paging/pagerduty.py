@@ -121,7 +121,14 @@ NOTIFIER = Notifier(
     judge=judge,
     address=AddressUse.DEFAULT,
     default_url="https://events.pagerduty.com/v2/enqueue",
-    credentials=(CredentialSpec(name="routing_key", description="Integration key of the service, 32 characters."),),
+    credentials=(
+        CredentialSpec(name="routing_key", description="Integration key of the service, 32 characters."),
+        CredentialSpec(
+            name="webhook_secret",
+            description="Secret of the webhook subscription (v3) that tells Waymark who acknowledged.",
+            required=False,
+        ),
+    ),
     coalesces=True,
     rate_per_minute=120,
 )
