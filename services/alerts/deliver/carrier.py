@@ -18,6 +18,7 @@ from services.alerts.deliver.notifiers.documents import standard_webhook
 from services.alerts.deliver.notifiers.documents.template import TemplateRefusedError
 from services.alerts.deliver.notifiers.notifier import (
     URL,
+    AddressUse,
     Notifier,
     NotifierTarget,
     NotifierVerdict,
@@ -111,6 +112,16 @@ class UnknownKindError(Exception):
     """No installed notifier has the kind of the endpoint; the message is the kind."""
 
 
+_OBSTACLES: Mapping[type[Exception], tuple[str, AttemptFailure, AttemptOutcome]] = {
+    MissingMasterKeyError: ("secret cannot be made", AttemptFailure.SIGNING, AttemptOutcome.RETRY),
+    CannotUnsealError: ("credentials cannot be opened", AttemptFailure.UNSEALABLE, AttemptOutcome.RETRY),
+    UnknownKindError: ("no notifier of this kind", AttemptFailure.RENDERING, AttemptOutcome.RETRY),
+    msgspec.ValidationError: ("options do not fit", AttemptFailure.RENDERING, AttemptOutcome.RETRY),
+    TemplateRefusedError: ("message cannot be rendered", AttemptFailure.RENDERING, AttemptOutcome.REFUSED),
+}
+"""Why nothing was sent. What an operator can mend keeps its message waiting; a template that failed gives it up."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageCarrier:
     """Carries messages with the senders, signing keys and master keys of this process."""
@@ -130,18 +141,10 @@ class MessageCarrier:
                 sent = await self.sender.send(provision.address.url, body, headers)
                 return CarriedMessage(sent=sent, verdict=judge_answer(sent.answer))
             return await self._rendered(webhook_id, body, provision)
-        except MissingMasterKeyError as error:
-            _log.error("secret cannot be made", endpoint=str(provision.address.endpoint_id), master_key=str(error))
-            return _not_sent(AttemptFailure.SIGNING)
-        except CannotUnsealError as error:
-            _log.error("credentials cannot be opened", endpoint=str(provision.address.endpoint_id), reason=str(error))
-            return _not_sent(AttemptFailure.UNSEALABLE)
-        except UnknownKindError as error:
-            _log.error("no notifier of this kind", endpoint=str(provision.address.endpoint_id), kind=str(error))
-            return _not_sent(AttemptFailure.RENDERING)
-        except (TemplateRefusedError, msgspec.ValidationError) as error:
-            _log.error("message cannot be rendered", endpoint=str(provision.address.endpoint_id), reason=str(error))
-            return _not_sent(AttemptFailure.RENDERING, AttemptOutcome.REFUSED)
+        except tuple(_OBSTACLES) as error:
+            words, failure, outcome = _OBSTACLES[type(error)]
+            _log.error(words, endpoint=str(provision.address.endpoint_id), reason=str(error))
+            return _not_sent(failure, outcome)
 
     async def _rendered(self, webhook_id: str, body: bytes, provision: Provision) -> CarriedMessage:
         notifier = notifiers().get(provision.address.kind)
@@ -167,6 +170,10 @@ class MessageCarrier:
             claim = ActionLink(issue_id=address.issue_id, endpoint_id=address.endpoint_id, expires_at=ends)
             link = self.links.url(claim)
         credentials = credential_store.opened(address.endpoint_id, provision.sealed, self.seal)
+        needed = {spec.name for spec in notifier.credentials if spec.required}
+        needed |= {URL} if notifier.address is AddressUse.SECRET else set()
+        if needed - credentials.keys():
+            raise CannotUnsealError(f"not stored: {', '.join(sorted(needed - credentials.keys()))}")
         return NotifierTarget(
             endpoint_id=address.endpoint_id,
             name=provision.name,
