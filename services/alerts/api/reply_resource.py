@@ -3,7 +3,7 @@
 A link is a capability: `GET` only shows a page, and `POST` takes the issue, because mail scanners open every link.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -19,10 +19,15 @@ from services.runtime.http.problems import Problem
 
 Token = Annotated[PlainText, Path(max_length=200, description="The token of a signed link.")]
 
-router = APIRouter(prefix="/v1", tags=["replies"], responses=problems(413, 503))
+PAGES: dict[int | str, dict[str, Any]] = {
+    404: {"description": "A page: the link is not valid.", "content": {"text/html": {"schema": {"type": "string"}}}},
+    410: {"description": "A page: the link has expired.", "content": {"text/html": {"schema": {"type": "string"}}}},
+}
+
+router = APIRouter(prefix="/v1", tags=["replies"], responses=problems(400, 413, 422, 503))
 
 
-@router.get("/replies/{token}", summary="Ask whether to take an issue", response_class=HTMLResponse)
+@router.get("/replies/{token}", summary="Ask whether to take an issue", response_class=HTMLResponse, responses=PAGES)
 async def ask(parts: InjectedParts, request: Request, token: Token) -> HTMLResponse:
     """Show the page behind the link in a message; nothing changes."""
     korean = _is_korean(request)
@@ -32,7 +37,7 @@ async def ask(parts: InjectedParts, request: Request, token: Token) -> HTMLRespo
     return HTMLResponse(reply_page.question(found.issue, korean=korean), headers=reply_page.HEADERS)
 
 
-@router.post("/replies/{token}", summary="Take an issue by its link", response_class=HTMLResponse)
+@router.post("/replies/{token}", summary="Take an issue by its link", response_class=HTMLResponse, responses=PAGES)
 async def take(parts: InjectedParts, request: Request, token: Token) -> HTMLResponse:
     """Acknowledge the issue of the link. Repeating this has no effect."""
     korean = _is_korean(request)
@@ -47,7 +52,9 @@ async def take(parts: InjectedParts, request: Request, token: Token) -> HTMLResp
     return HTMLResponse(reply_page.question(result.issue, korean=korean), headers=reply_page.HEADERS)
 
 
-@router.post("/slack/interactions", summary="Take a press of a Slack button", responses=problems(401))
+@router.post(
+    "/slack/interactions", summary="Take a press of a Slack button", response_class=Response, responses=problems(401)
+)
 async def take_slack(parts: InjectedParts, request: Request) -> Response:
     """Verify Slack's signature and do what the button says; the request address of a Slack app's interactivity."""
     try:
@@ -57,7 +64,9 @@ async def take_slack(parts: InjectedParts, request: Request) -> Response:
     return Response(status_code=200)
 
 
-@router.post("/pagerduty/webhooks/{endpoint_id}", summary="Take PagerDuty's webhook", responses=problems(401))
+@router.post(
+    "/pagerduty/webhooks/{endpoint_id}", summary="Take PagerDuty's webhook", status_code=204, responses=problems(401)
+)
 async def take_pagerduty(parts: InjectedParts, request: Request, endpoint_id: UUID) -> Response:
     """Verify PagerDuty's signature and acknowledge, resolve or reopen the issue as was done there."""
     try:
