@@ -101,13 +101,11 @@ async def test_one_slack_message_follows_its_issue(database: str, clock: Steppin
     async with a_receiver(a_slack()) as slack, sealed_engine(database, clock) as engine:
         await an_endpoint(engine, "slack_bot", base_of(slack.url), options={"channel": "C012345"}, bot_token="xoxb-1")
         friction = a_friction()
-        for revision in (
-            friction,
-            again(friction, severity=Severity.HIGH),
-            again(friction, revision=3, severity=Severity.HIGH, state=FrictionDocumentState.RETRACTED),
-        ):
+        worse = again(friction, severity=Severity.HIGH)
+        over = again(worse, state=FrictionDocumentState.RETRACTED)
+        for number, revision in enumerate((friction, worse, over), 1):
             await engine.take(revision)
-        await settled(engine, ["delivered"] * 3)
+            await settled(engine, ["delivered"] * number)
 
     bodies = [call.document for call in slack.calls]
     assert [("ts" in body, "thread_ts" in body) for body in bodies] == [
@@ -253,7 +251,7 @@ class Mailbox:
     def login(self, _server: SMTP, _session: Session, _envelope: Envelope, _way: str, data: object) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password == b"open sesame")
+        return AuthResult(success=data.password == b"open sesame", handled=False)
 
 
 async def with_mail_server(box: Mailbox, use: Callable[[str], Awaitable[None]]) -> None:
