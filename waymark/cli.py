@@ -16,6 +16,7 @@ from waymark.demo import demo_command
 from waymark.doctor import doctor_command
 from waymark.identity import identity_command
 from waymark.imports import import_command
+from waymark.journeys import journeys_command
 from waymark.keys import keys_command
 from waymark.launchers.child_process import StackError
 from waymark.local import up_command
@@ -68,6 +69,7 @@ for module in (
     paths_command,
     keys_command,
     rules_command,
+    journeys_command,
     sources_command,
     privacy_command,
     suppress_command,

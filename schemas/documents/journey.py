@@ -23,12 +23,45 @@ class JourneyDocumentState(StrEnum):
     DISSOLVED = "dissolved"
 
 
+class JourneyEndName(StrEnum):
+    """How a defined journey ended."""
+
+    REACHED = "reached"
+    ABANDONED = "abandoned"
+    TIMED_OUT = "timed_out"
+
+
+class StageVisitDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A stage that a journey was in; `due_at` is by when it was to be left, `overdue` whether that has passed."""
+
+    stage: str
+    entered_at: Moment
+    left_at: Moment | None = None
+    due_at: Moment | None = None
+    overdue: bool = False
+
+
+class JourneyProgressDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far the customer has come in a journey that is defined; the last of `stages` is the present or final one."""
+
+    definition: str
+    version: int
+    entered_at: Moment
+    stage: str
+    stage_since: Moment
+    stages: tuple[StageVisitDocument, ...]
+    due_at: Moment | None = None
+    overdue: bool = False
+    end: JourneyEndName | None = None
+    ended_at: Moment | None = None
+
+
 class JourneyDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One journey as it stands now.
 
     `version` rises with every change; readers keep the highest. Counts are recomputed from the ordered touchpoints.
     `effort` is 0 (none) to 100. `merged_into` names the journey that holds this one's touchpoints now. `latest` has the
-    latest touchpoint of each kind, direction and outcome, oldest first.
+    latest touchpoint of each kind, direction and outcome, oldest first. `progress` has the defined journeys in it.
     """
 
     id: str
@@ -51,6 +84,7 @@ class JourneyDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     merged_into: str | None = None
     value: MoneyDocument | None = None
     latest: tuple[JourneyStepDocument, ...] = ()
+    progress: tuple[JourneyProgressDocument, ...] = ()
 
 
 _JOURNEY = Codec(JourneyDocument)

@@ -1,13 +1,9 @@
 """What `waymark rules` reads and writes: files of people, and the versions in the database."""
 
-import getpass
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-import msgspec
+from typing import Any
 
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.edition import UnknownRule
@@ -19,14 +15,11 @@ from services.journey.versions.policy_table import PolicyKind, PolicyVersion
 from services.journey.versions.rule_changes import RuleChanges
 from services.journey.versions.storing import PolicyApplication
 from services.runtime.postgres.pools import Connection
+from waymark import policy_versions
 from waymark.console import CommandError, say
-from waymark.database import run_in_transaction
-from waymark.target import find_target
 
 DEFAULT = "default"
 """The word for the rules that come with this release, in place of a file."""
-
-T = TypeVar("T")
 
 
 def resolve(name: str) -> ResolvedRules:
@@ -45,14 +38,6 @@ def read_file(name: str) -> ResolvedRules:
         raise CommandError(str(error), exit_code=2) from error
 
 
-def author() -> str:
-    """Return the name of the operating system's user, for the history."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may have a number and no name
-        return f"uid {os.getuid()}"
-
-
 def apply(resolved: ResolvedRules, *, by: str, note: str) -> tuple[PolicyApplication, RuleChanges]:
     """Store a file as the next version and put it in force; return what came of it."""
     return _apply(lambda connection: _file(connection, resolved, by, note))
@@ -60,11 +45,11 @@ def apply(resolved: ResolvedRules, *, by: str, note: str) -> tuple[PolicyApplica
 
 def apply_again(number: int, *, by: str, note: str) -> tuple[PolicyApplication, RuleChanges]:
     """Put an earlier version in force again, as the next one; raise `CommandError` if it cannot be used."""
-    return _apply(lambda connection: _earlier(connection, number, by, note))
+    return _apply(lambda connection: policy_versions.put_again(connection, PolicyKind.RULES, number, by, note))
 
 
 def _apply(work: Callable[[Connection], Awaitable[PolicyApplication]]) -> tuple[PolicyApplication, RuleChanges]:
-    applied = _run(work)
+    applied = policy_versions.run(work)
     before = applied.before
     return applied, rule_changes.compare(before.document if before else None, applied.version.document)
 
@@ -73,44 +58,13 @@ async def _file(connection: Connection, resolved: ResolvedRules, by: str, note: 
     return await storing.apply(connection, storing.of_rules(resolved, author=by, note=note))
 
 
-async def _earlier(connection: Connection, number: int, by: str, note: str) -> PolicyApplication:
-    version = _numbered(await policy_table.load(connection, PolicyKind.RULES), number)
-    new = policy_table.NewPolicy(
-        kind=version.kind,
-        document=version.document,
-        written=version.written,
-        author=by,
-        note=note or f"version {number} again",
-    )
-    return await storing.apply(connection, new)
-
-
-def versions() -> list[PolicyVersion]:
-    """Return all stored versions, oldest first; raise `CommandError` if there is none."""
-
-    async def load(connection: Connection) -> list[PolicyVersion]:
-        return await policy_table.load(connection, PolicyKind.RULES)
-
-    return _there(_run(load))
-
-
 def rules_in_force() -> Rulebook:
     """Return the rules of the latest version that this release knows, or the shipped ones where nothing is stored."""
-
-    async def load(connection: Connection) -> list[PolicyVersion]:
-        return await policy_table.load(connection, PolicyKind.RULES)
-
-    stored = _run(load)
+    stored = policy_versions.load(PolicyKind.RULES)
     if not stored:
         return rules_file.load()
     rules = stored_rules.decode(stored[-1].document)
     return Rulebook([rule for rule in rules if not isinstance(rule, UnknownRule)])
-
-
-def version(number: int | None) -> PolicyVersion:
-    """Return a stored version, None for the one in force; raise `CommandError` if there is none."""
-    stored = versions()
-    return stored[-1] if number is None else _numbered(stored, number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +84,8 @@ def listing() -> tuple[PolicyVersion, list[RuleListing]]:
         stored = await policy_table.load(connection, PolicyKind.RULES)
         return stored, await frictions.standing(connection), await frictions.failing_rules(connection)
 
-    stored, standing, failing = _run(load)
-    documents = [rule_changes.rules_in(one.document) for one in _there(stored)]
+    stored, standing, failing = policy_versions.run(load)
+    documents = [rule_changes.rules_in(one.document) for one in policy_versions.demand_any(PolicyKind.RULES, stored)]
     rules = documents[-1]
     return stored[-1], [
         RuleListing(
@@ -173,39 +127,3 @@ def whole_rule(version: PolicyVersion, id_: str) -> dict[str, Any]:
             f"버전 {version.version}에 {id_} 규칙이 없습니다. {hint}",
         )
     )
-
-
-def _there(stored: list[PolicyVersion]) -> list[PolicyVersion]:
-    if not stored:
-        raise CommandError(
-            say(
-                "no rules are stored yet: start a journey worker, or apply some: waymark rules apply default",
-                "아직 저장된 규칙이 없습니다. 여정 워커를 시작하거나 적용하세요: waymark rules apply default",
-            )
-        )
-    return stored
-
-
-def _numbered(stored: list[PolicyVersion], number: int) -> PolicyVersion:
-    for one in _there(stored):
-        if one.version == number:
-            return one
-    raise CommandError(
-        say(
-            f"there is no version {number}; the versions are 1 to {stored[-1].version}",
-            f"버전 {number}은(는) 없습니다. 1부터 {stored[-1].version}까지 있습니다",
-        )
-    )
-
-
-def _run(work: Callable[[Connection], Awaitable[T]]) -> T:
-    target = find_target(os.environ)
-    return run_in_transaction(target.postgres_direct or target.postgres, work)
-
-
-def as_yaml(document: Any) -> str:
-    """Return a document as YAML, in the order in which it was written."""
-    import yaml
-
-    text: str = yaml.safe_dump(msgspec.to_builtins(document), allow_unicode=True, sort_keys=False, width=120)
-    return text

@@ -1,6 +1,5 @@
 """Which rules are in force, what they were before, and putting others in force without a restart."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +8,6 @@ from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
-    from services.journey.versions.policy_table import PolicyVersion
     from services.journey.versions.rule_changes import RuleChanges
     from waymark.rules.rule_store import RuleListing
 
@@ -75,14 +73,15 @@ def register(group: typer.Typer) -> None:
 
 def list_(*, as_json: AsJson = False) -> None:
     """Show the rules in force."""
+    from waymark import policy_versions
     from waymark.rules import rule_store
 
     version, rules = rule_store.listing()
     shipped = rule_store.shipped_differs(version)
     if as_json:
-        print_json({**_version(version), "rules": [_listed(one) for one in rules]})
+        print_json({**policy_versions.version_document(version), "rules": [_listed(one) for one in rules]})
         return
-    out.print(_headline(version), markup=False, highlight=False)
+    out.print(policy_versions.headline(version), markup=False, highlight=False)
     _table(rules)
     if shipped.new:
         err.print(
@@ -96,12 +95,14 @@ def list_(*, as_json: AsJson = False) -> None:
 
 def show(id_: RuleId = None, *, version: Version = None, as_json: AsJson = False) -> None:
     """Show a rule, or a whole file."""
+    from services.journey.versions.policy_table import PolicyKind
+    from waymark import policy_versions
     from waymark.rules import rule_store
 
-    stored = rule_store.version(version)
+    stored = policy_versions.find(PolicyKind.RULES, version)
     if id_ is None:
         if as_json:
-            print_json({**_version(stored), "written": stored.written})
+            print_json({**policy_versions.version_document(stored), "written": stored.written})
         else:
             out.file.write(stored.written)
         return
@@ -109,7 +110,7 @@ def show(id_: RuleId = None, *, version: Version = None, as_json: AsJson = False
     if as_json:
         print_json(rule)
     else:
-        out.file.write(rule_store.as_yaml(rule))
+        out.file.write(policy_versions.as_yaml(rule))
 
 
 def check(file: File, *, as_json: AsJson = False) -> None:
@@ -148,26 +149,27 @@ def apply(
     as_json: AsJson = False,
 ) -> None:
     """Put a file, or an earlier version, in force."""
+    from waymark import policy_versions
     from waymark.rules import rule_store
 
     if (file is None) == (version is None):
         raise CommandError(
             say("give a rules file, or --version", "규칙 파일이나 --version 중 하나를 주세요"), exit_code=2
         )
-    by = author or rule_store.author()
+    by = author or policy_versions.user_name()
     if file is not None:
         applied, changes = rule_store.apply(rule_store.read_file(file), by=by, note=note)
     else:
         applied, changes = rule_store.apply_again(version or 1, by=by, note=note)
     now = applied.version
     if as_json:
-        print_json({**_version(now), "applied": applied.is_new, "changes": _changes(changes)})
+        print_json({**policy_versions.version_document(now), "applied": applied.is_new, "changes": _changes(changes)})
         return
     if not applied.is_new:
         said = say("nothing changes:", "바뀌는 것이 없습니다:")
-        out.print(f"{said} {_headline(now)}", markup=False, highlight=False)
+        out.print(f"{said} {policy_versions.headline(now)}", markup=False, highlight=False)
         return
-    out.print(_headline(now), markup=False, highlight=False)
+    out.print(policy_versions.headline(now), markup=False, highlight=False)
     _print_changes(changes)
     err.print(
         say(
@@ -184,45 +186,26 @@ def apply(
 def history(*, as_json: AsJson = False) -> None:
     """Show every version, the latest first."""
     from services.journey.versions import rule_changes
-    from waymark.rules import rule_store
+    from services.journey.versions.policy_table import PolicyKind
+    from waymark import policy_versions
 
-    versions = rule_store.versions()
+    versions = policy_versions.demand_any(PolicyKind.RULES, policy_versions.load(PolicyKind.RULES))
     before = [None, *(one.document for one in versions)]
     told = [(one, rule_changes.compare(earlier, one.document)) for one, earlier in zip(versions, before, strict=False)]
     if as_json:
-        print_json({"versions": [{**_version(one), "changes": _changes(changes)} for one, changes in reversed(told)]})
+        print_json(
+            {
+                "versions": [
+                    {**policy_versions.version_document(one), "changes": _changes(changes)}
+                    for one, changes in reversed(told)
+                ]
+            }
+        )
         return
     for one, changes in reversed(told):
-        out.print(_headline(one), markup=False, highlight=False)
+        out.print(policy_versions.headline(one), markup=False, highlight=False)
         if one.version > 1:
             _print_changes(changes)
-
-
-def _version(version: "PolicyVersion") -> dict[str, Any]:
-    return {
-        "version": version.version,
-        "in_force_from": _time(version.in_force_from),
-        "author": version.author,
-        "note": version.note,
-        "stored_at": _time(version.stored_at),
-    }
-
-
-def _headline(version: "PolicyVersion") -> str:
-    if version.version == 1:
-        since = say("from the beginning", "처음부터")
-    else:
-        since = say(f"in force from {_local(version.in_force_from)}", f"{_local(version.in_force_from)}부터 적용")
-    note = f": {version.note}" if version.note else ""
-    return f"{say('version', '버전')} {version.version}, {since} ({version.author}{note})"
-
-
-def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _local(moment: datetime) -> str:
-    return moment.astimezone().isoformat(sep=" ", timespec="seconds")
 
 
 def _changes(changes: "RuleChanges") -> dict[str, Any]:
@@ -249,6 +232,8 @@ def _print_changes(changes: "RuleChanges") -> None:
 
 
 def _listed(one: "RuleListing") -> dict[str, Any]:
+    from waymark import policy_versions
+
     return {
         "id": one.rule["id"],
         "shape": one.rule["shape"],
@@ -256,7 +241,7 @@ def _listed(one: "RuleListing") -> dict[str, Any]:
         "enabled": one.rule.get("enabled", True),
         "rule_version": one.rule.get("version", 1),
         "since_version": one.since.version,
-        "in_force_from": _time(one.since.in_force_from),
+        "in_force_from": policy_versions.time_text(one.since.in_force_from),
         "frictions": one.frictions,
         "customers_without_answer": one.failing,
         "title": one.rule["title"],

@@ -57,6 +57,42 @@ class JourneyStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     reason: str | None = None
 
 
+class JourneyEnd(StrEnum):
+    """How a defined journey ended."""
+
+    REACHED = "reached"
+    ABANDONED = "abandoned"
+    TIMED_OUT = "timed_out"
+
+
+class StageVisit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A stage that a journey was in: by when it was to be left, and whether that has passed."""
+
+    stage: str
+    entered_at: datetime
+    left_at: datetime | None = None
+    due_at: datetime | None = None
+    overdue: bool = False
+
+
+class JourneyProgress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """How far a customer has come in one journey that is defined (docs/journeys.md); `stages` in the order of visits.
+
+    The last visit is the present stage, or the one in which the journey ended.
+    """
+
+    definition: str
+    version: int
+    entered_at: datetime
+    stage: str
+    stage_since: datetime
+    stages: tuple[StageVisit, ...]
+    due_at: datetime | None = None
+    overdue: bool = False
+    end: JourneyEnd | None = None
+    ended_at: datetime | None = None
+
+
 class JourneySegment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One journey as the touchpoints show it; `members` are positions in the ordered history of the projection.
 
@@ -102,6 +138,7 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     closed_at: datetime | None = None
     value: MonetaryValue | None = None
     latest: tuple[JourneyStep, ...] = ()
+    progress: tuple[JourneyProgress, ...] = ()
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")

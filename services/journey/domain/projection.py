@@ -5,14 +5,15 @@ projection. What is new about it is left to `services.journey.domain.comparison`
 `services.journey.renew`.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
 from services.journey.domain.contacts.contact_policy import ContactPolicy
+from services.journey.domain.definitions.definition_book import DefinitionBook
 from services.journey.domain.friction import RuleFinding
 from services.journey.domain.history import CustomerHistory
-from services.journey.domain.journey import JourneyPolicy, JourneySegment, segment
+from services.journey.domain.journey import JourneyPolicy, JourneyProgress, JourneySegment, segment
 from services.journey.domain.names import TimerId
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.rule import RuleFailure
@@ -32,7 +33,7 @@ class Projection(msgspec.Struct, frozen=True, gc=False):
 
     `history` holds the touchpoints that count: in order, each once, without late ones. `timers` are those that should
     be waiting: they have not fired and their follow-up is missing. `failures` name the rules that raised; what those
-    would find is unknown.
+    would find is unknown. `progress` has the defined journeys by the position of the journey that each was entered in.
     """
 
     history: list[RecordedTouchpoint]
@@ -40,6 +41,13 @@ class Projection(msgspec.Struct, frozen=True, gc=False):
     findings: list[RuleFinding]
     timers: list[Timer]
     failures: list[RuleFailure]
+    progress: Mapping[int, tuple[JourneyProgress, ...]] = {}
+
+
+NO_DEFINITIONS = DefinitionBook()
+
+MOST_PROGRESS = 100
+"""How many defined journeys one journey tells of: the latest entered ones."""
 
 
 def project(
@@ -48,9 +56,24 @@ def project(
     fired: Collection[TimerId] = (),
     rulebook: Rulebook,
     policy: ProjectionPolicy,
+    definitions: DefinitionBook = NO_DEFINITIONS,
 ) -> Projection:
     """Return the projection of one customer from `history`, in any order; `fired` are the timers that have fired."""
     index = CustomerHistory(history, policy.contacts, fired)
     journeys = segment(index, policy.journeys)
     said = rulebook.evaluate(index)
-    return Projection(index.recorded, journeys, said.findings, said.timers, said.failures)
+    progress, deadlines = _followed(index, definitions, fired)
+    return Projection(index.recorded, journeys, said.findings, said.timers + deadlines, said.failures, progress)
+
+
+def _followed(
+    history: CustomerHistory, definitions: DefinitionBook, fired: Collection[TimerId]
+) -> tuple[dict[int, tuple[JourneyProgress, ...]], list[Timer]]:
+    """Return the defined journeys by the journey in which each was entered, and the timers of their deadlines."""
+    progress: dict[int, tuple[JourneyProgress, ...]] = {}
+    deadlines: list[Timer] = []
+    for passage in definitions.follow(history, fired):
+        held_by = history.journey_of[passage.members[0]]
+        progress[held_by] = (*progress.get(held_by, ()), passage.progress)[-MOST_PROGRESS:]
+        deadlines += passage.waiting
+    return progress, deadlines

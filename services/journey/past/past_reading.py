@@ -154,8 +154,10 @@ class PastReader:
         )
 
     async def _engine(self, connection: Connection) -> PastEngine:
+        looked_at = await self._policies.look_at_all(connection)
         return PastEngine(
-            rulebook=await self._policies.look_at_rules(connection),
+            rulebook=looked_at.rulebook,
+            definitions=looked_at.definitions,
             policy=policies.projection(await connection.fetchval(_CONVERSATIONS)),
             identity=policies.identity(),
             new_id=self._new_id,
@@ -208,6 +210,7 @@ def _journey(past: _Past, journey: Journey) -> JourneySummaryView:
         last_at=journey.last_at,
         closed_at=journey.closed_at,
         updated_at=past.at,
+        progress=view_rows.progress(journey.progress),
     )
 
 

@@ -11,21 +11,26 @@ from uuid import UUID
 import msgspec
 
 from services.journey.domain.comparison.changes import ComparisonContext, CustomerChanges, StoredCustomer, diff
+from services.journey.domain.definitions.definition_book import DefinitionBook
 from services.journey.domain.identity import IdentifierKey, IdentityPolicy, components, counted_links, usable
 from services.journey.domain.names import CustomerId, TimerId
-from services.journey.domain.projection import ProjectionPolicy, project
+from services.journey.domain.projection import NO_DEFINITIONS, ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import RecordedTouchpoint, TouchpointKey, in_order
 
 
 class PastEngine(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides: the rules with all their versions, and the policies. `history` is how many touchpoints count."""
+    """What decides: rules and definitions with all their versions, and the policies.
+
+    `history` is how many touchpoints count.
+    """
 
     rulebook: Rulebook
     policy: ProjectionPolicy
     identity: IdentityPolicy
     new_id: Callable[[], UUID]
     history: int
+    definitions: DefinitionBook = NO_DEFINITIONS
 
 
 class PastIdentifier(msgspec.Struct, frozen=True, gc=False):
@@ -69,7 +74,9 @@ def standing(
     counted = [one for one in mine if not one.late]
     truncated = len(counted) > engine.history
     unplaced = [msgspec.structs.replace(one, journey_id=None, friction=False) for one in counted[-engine.history :]]
-    projection = project(unplaced, fired=fired, rulebook=engine.rulebook, policy=engine.policy)
+    projection = project(
+        unplaced, fired=fired, rulebook=engine.rulebook, policy=engine.policy, definitions=engine.definitions
+    )
     changes = diff(projection, StoredCustomer(truncated=truncated), engine.rulebook, context)
     today = {one.touchpoint.key: one.journey_id for one in counted}
     journey_ids: dict[UUID, UUID] = {}

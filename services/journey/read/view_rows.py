@@ -8,18 +8,22 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
+import msgspec
 from pydantic import TypeAdapter
 
 from schemas.documents import friction as friction_v1
 from schemas.documents import journey as journey_v1
 from schemas.documents import touchpoint as touchpoint_v1
 from schemas.documents.friction import FrictionDocumentState as FrictionState
+from schemas.documents.journey import JourneyProgressDocument
 from schemas.vocabulary import ServiceLevel
+from services.journey.domain.journey import JourneyProgress
 from services.journey.read.views import (
     CustomerView,
     EffortPartView,
     FrictionView,
     IdentifierView,
+    JourneyProgressView,
     JourneyStateView,
     JourneySummaryView,
     JourneyView,
@@ -28,6 +32,8 @@ from services.journey.read.views import (
     TouchpointRefView,
 )
 from services.runtime.postgres.pools import Row
+
+_PROGRESS = TypeAdapter(list[JourneyProgressView])
 
 _EFFORT_PARTS = TypeAdapter(list[EffortPartView])
 
@@ -67,7 +73,13 @@ def journey(row: Row, owner: UUID) -> JourneySummaryView:
         last_at=row["last_at"],
         closed_at=row["closed_at"],
         updated_at=row["updated_at"],
+        progress=progress(stored.progress),
     )
+
+
+def progress(said: Sequence[JourneyProgressDocument | JourneyProgress]) -> list[JourneyProgressView]:
+    """Return how far a customer has come in defined journeys as views."""
+    return _PROGRESS.validate_python(msgspec.to_builtins(said))
 
 
 def friction(row: Row, owner: UUID) -> FrictionView:

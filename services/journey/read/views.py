@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from schemas.codec import utc_text
 from schemas.documents.friction import FrictionDocumentState as FrictionState
+from schemas.documents.journey import JourneyEndName
 from schemas.vocabulary import Channel, Direction, ServiceLevel, Severity, TimeQuality
 
 Instant = Annotated[datetime, PlainSerializer(utc_text, return_type=str, when_used="json")]
@@ -89,6 +90,31 @@ class FrictionView(FrozenView):
     retracted_at: Instant | None = Field(None, description="When it was taken back.")
 
 
+class StageVisitView(FrozenView):
+    """The time that a defined journey was in a stage."""
+
+    stage: str = Field(description="The stage, by its id in the definition.", examples=["on_the_way"])
+    entered_at: Instant = Field(description="When it began (event time).")
+    left_at: Instant | None = Field(None, description="When the journey went on, or ended; absent: it is there now.")
+    due_at: Instant | None = Field(None, description="By when it was to be left.")
+    overdue: bool = Field(False, description="Whether that passed while the journey was there.")
+
+
+class JourneyProgressView(FrozenView):
+    """How far the customer has come in a journey that is defined."""
+
+    definition: str = Field(description="The definition, by its id.", examples=["delivery"])
+    version: int = Field(description="The version that the definition gives itself.", examples=[1])
+    entered_at: Instant = Field(description="When it was entered (event time).")
+    stage: str = Field(description="The stage that it is in, or in which it ended.", examples=["on_the_way"])
+    stage_since: Instant = Field(description="Since when it is there.")
+    stages: list[StageVisitView] = Field(description="The latest 50 visits of stages, oldest first.")
+    due_at: Instant | None = Field(None, description="By when the present stage is to be left.")
+    overdue: bool = Field(False, description="Whether a stage was not left in time.")
+    end: JourneyEndName | None = Field(None, description="How it ended: `reached`, `abandoned` or `timed_out`.")
+    ended_at: Instant | None = Field(None, description="When it ended.")
+
+
 class JourneySummaryView(FrozenView):
     """One journey, as lists show it."""
 
@@ -109,6 +135,9 @@ class JourneySummaryView(FrozenView):
     last_at: Instant = Field(description="Its latest touchpoint (event time).")
     closed_at: Instant | None = Field(None, description="When it was closed (event time).")
     updated_at: Instant = Field(description="When Waymark last changed it.")
+    progress: list[JourneyProgressView] = Field(
+        default_factory=list, description="The defined journeys that were entered in it, in the order of their entries."
+    )
 
 
 class JourneyView(JourneySummaryView):

@@ -16,7 +16,7 @@ from services.journey.domain.friction import StoredFriction
 from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import ProjectionPolicy, project
-from services.journey.domain.timer import StoredTimer, TimerState
+from services.journey.domain.timer import StoredTimer
 from services.journey.domain.touchpoint import RecordedTouchpoint, in_order
 from services.journey.renew.customer_update import CustomerComparison, CustomerUpdate
 from services.journey.renew.writer import CustomerWriter, WriteCounts
@@ -81,8 +81,7 @@ class CustomerRenewer:
         written = WriteCounts()
         if not updates:
             return written
-        held = await self.policies.hold(connection)
-        now = held.now
+        now = (held := await self.policies.hold(connection)).now
         session = _Session(renewer=self, connection=connection, updates=updates, now=now, written=written, step=step)
         customers = sorted(updates)
         groups = [customers[first : first + GROUP] for first in range(0, len(customers), GROUP)]
@@ -111,8 +110,9 @@ class CustomerRenewer:
                 turn_ends = loop.time() + TURN_S
             update = updates[customer]
             recorded, stored = self._combine(customer, update, kept)
-            fired = frozenset(timer.id for timer in stored.timers if timer.state is TimerState.FIRED)
-            projection = project(recorded, fired=fired, rulebook=held.rulebook, policy=self.policy)
+            projection = project(
+                recorded, fired=stored.fired, rulebook=held.rulebook, policy=self.policy, definitions=held.definitions
+            )
             context = ComparisonContext(
                 customer_id=customer, now=held.now, new_id=self.new_id, stale_after_s=self.stale_after_s
             )

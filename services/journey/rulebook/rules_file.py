@@ -8,14 +8,10 @@
 A file is checked against `schemas/rules.v1.schema.json`, then rule by rule; every problem is reported at once.
 """
 
-import re
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import inspect
 
 from schemas import data_files, validation
 from schemas.strict_yaml.yaml_text import UnreadableTextError, YamlText
@@ -23,14 +19,12 @@ from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.edition import RuleRefusedError, UnknownRuleError
 from services.journey.domain.rules.rule_checks import implication_problems
 from services.journey.domain.rules.shapes.registry import AnyRule
+from services.journey.rulebook import durations
 from services.journey.settings import WorkerSettings
 from services.runtime.settings import SettingsError
 
 SCHEMA = "rules.v1"
 DEFAULT = Path(__file__).parent / "default.yaml"
-
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_DURATION = re.compile(r"(\d+)([smhd])")
 
 
 class RulesRefusedError(ValueError):
@@ -192,34 +186,8 @@ def _standing(document: dict[str, Any], problem: str) -> str:
     return path
 
 
-def _members_with_durations(node: inspect.Type) -> Iterator[str]:
-    """Yield the name of each member below `node`, at any depth, that takes a duration."""
-    match node:
-        case inspect.StructType(fields=fields):
-            for field in fields:
-                alternatives = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
-                if any(isinstance(one, inspect.TimeDeltaType) for one in alternatives):
-                    yield field.encode_name
-                yield from _members_with_durations(field.type)
-        case inspect.UnionType(types=types):
-            for one in types:
-                yield from _members_with_durations(one)
-        case inspect.VarTupleType(item_type=item):
-            yield from _members_with_durations(item)
-
-
-_DURATIONS = frozenset(_members_with_durations(inspect.type_info(AnyRule)))
+_DURATIONS = durations.members_of(AnyRule)
 
 
 def _with_durations(node: Any) -> Any:
-    """Return the same tree with durations parsed: `1h 30m` under a key that takes one."""
-    if isinstance(node, dict):
-        return {
-            key: _duration(value) if key in _DURATIONS and isinstance(value, str) else _with_durations(value)
-            for key, value in node.items()
-        }
-    return [_with_durations(value) for value in node] if isinstance(node, list) else node
-
-
-def _duration(text: str) -> timedelta:
-    return timedelta(seconds=sum(int(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text)))
+    return durations.parsed(node, _DURATIONS)

@@ -7,13 +7,13 @@ older one, which keeps what was found and leaves the customer to the newer one.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-import msgspec
-
+from services.journey.domain.definitions.definition_book import DefinitionBook, DefinitionsVersion
+from services.journey.domain.projection import NO_DEFINITIONS
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.edition import RulesVersion
-from services.journey.rulebook import stored_rules
+from services.journey.rulebook import definitions_file, stored_rules
 from services.journey.versions import policy_table
 from services.journey.versions.policy_table import PolicyKind, PolicyVersion
 from services.runtime.postgres.pools import Connection
@@ -21,7 +21,7 @@ from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 
-KINDS = (PolicyKind.RULES,)
+KINDS = (PolicyKind.RULES, PolicyKind.JOURNEYS)
 """The kinds that a worker reads."""
 
 
@@ -35,6 +35,7 @@ class HeldPolicies:
 
     now: datetime
     rulebook: Rulebook
+    definitions: DefinitionBook = NO_DEFINITIONS
 
 
 class PolicySource(Protocol):
@@ -59,75 +60,117 @@ class PolicyState:
     unreadable: int = 0
 
 
+BookT = TypeVar("BookT")
+VersionT = TypeVar("VersionT")
+
+
 @dataclass(slots=True)
+class _KindCache(Generic[BookT, VersionT]):
+    """The versions of one kind, each read once, and the book made of all of them."""
+
+    kind: PolicyKind
+    read: Callable[[PolicyVersion], VersionT]
+    bind: Callable[[Sequence[VersionT]], BookT]
+    unknown_in: Callable[[BookT], tuple[str, ...]]
+    book: BookT | None = None
+    state: PolicyState | None = None
+    _versions: list[VersionT] = field(default_factory=list)
+    _latest: int = 0
+    _unreadable: int = 0
+
+    async def refresh(self, connection: Connection, latest: int) -> bool:
+        """Read what is new up to the version `latest`; return whether there was anything."""
+        if latest == self._latest:
+            return False
+        known = self._latest if self._latest < latest else 0
+        rows = await policy_table.load(connection, self.kind, after=known)
+        versions, unreadable = self._readable(rows)
+        if known:
+            versions, unreadable = [*self._versions, *versions], self._unreadable + unreadable
+        if not versions:
+            return False
+        self._versions, self._unreadable, self._latest = versions, unreadable, latest
+        self.book = self.bind(versions)
+        self.state = PolicyState(
+            kind=self.kind,
+            version=rows[-1].version,
+            in_force_from=rows[-1].in_force_from,
+            unknown=self.unknown_in(self.book),
+            unreadable=unreadable,
+        )
+        return True
+
+    def _readable(self, rows: Sequence[PolicyVersion]) -> tuple[list[VersionT], int]:
+        """Return the versions that can be read; the one before one that cannot stays in force."""
+        versions = []
+        for row in rows:
+            try:
+                versions.append(self.read(row))
+            except ValueError as error:
+                _log.error("policy cannot be read", kind=row.kind, version=row.version, reason=type(error).__name__)
+        return versions, len(rows) - len(versions)
+
+
 class PolicyCache:
     """Prepares each version once. `changed` is called with the new state whenever another version is read."""
 
-    changed: Callable[[PolicyState], None] | None = None
-    state: PolicyState | None = None
-    _latest: tuple[int, ...] = ()
-    _rules: list[RulesVersion] = field(default_factory=list)
-    _unreadable: int = 0
-    _rulebook: Rulebook | None = None
+    def __init__(self, changed: Callable[[PolicyState], None] | None = None) -> None:
+        self._changed = changed
+        self._rules = _KindCache[Rulebook, RulesVersion](PolicyKind.RULES, _rules, Rulebook.through, _unknown_rules)
+        self._journeys = _KindCache[DefinitionBook, DefinitionsVersion](
+            PolicyKind.JOURNEYS, _journeys, DefinitionBook, lambda _: ()
+        )
+
+    @property
+    def states(self) -> list[PolicyState]:
+        """What is known of each kind of which a version is stored."""
+        return [one.state for one in (self._rules, self._journeys) if one.state is not None]
 
     async def hold(self, connection: Connection) -> HeldPolicies:
         """Return the policies of this transaction.
 
         Raises:
-            NothingInForceError: the first version is not stored yet.
+            NothingInForceError: the first version of the rules is not stored yet.
         """
         held = await policy_table.hold(connection, KINDS)
-        return HeldPolicies(now=held.at, rulebook=await self._read(connection, held.latest))
+        await self._refresh(connection, held.latest)
+        return self._bound(held.at)
 
-    async def look(self, connection: Connection) -> PolicyState:
-        """Read what is in force without holding it, and return the state; raises `NothingInForceError`."""
+    async def look(self, connection: Connection) -> None:
+        """Read what is in force without holding it."""
         seen = await policy_table.look(connection, KINDS)
-        await self._read(connection, seen.latest)
-        if self.state is None:
-            raise NothingInForceError
-        return self.state
+        await self._refresh(connection, seen.latest)
 
-    async def look_at_rules(self, connection: Connection) -> Rulebook:
-        """Read the rules with all their versions without holding them; raises `NothingInForceError`."""
+    async def look_at_all(self, connection: Connection) -> HeldPolicies:
+        """Return the policies with all their versions without holding them; raises `NothingInForceError`."""
         seen = await policy_table.look(connection, KINDS)
-        return await self._read(connection, seen.latest)
+        await self._refresh(connection, seen.latest)
+        return self._bound(seen.at)
 
-    async def _read(self, connection: Connection, latest: tuple[int, ...]) -> Rulebook:
-        if self._rulebook is None or latest != self._latest:
-            await self._renew(connection, latest)
-        if self._rulebook is None:
+    def _bound(self, now: datetime) -> HeldPolicies:
+        if self._rules.book is None:
             raise NothingInForceError
-        return self._rulebook
+        return HeldPolicies(now=now, rulebook=self._rules.book, definitions=self._journeys.book or NO_DEFINITIONS)
 
-    async def _renew(self, connection: Connection, latest: tuple[int, ...]) -> None:
-        known = self._latest[0] if self._latest and self._latest[0] < latest[0] else 0
-        rows = await policy_table.load(connection, PolicyKind.RULES, after=known)
-        versions, unreadable = _readable(rows)
-        if known:
-            versions, unreadable = [*self._rules, *versions], self._unreadable + unreadable
-        if not versions:
-            return
-        self._rules, self._unreadable, self._latest = versions, unreadable, latest
-        self._rulebook = Rulebook.through(versions)
-        self.state = PolicyState(
-            kind=PolicyKind.RULES,
-            version=rows[-1].version if rows else known,
-            in_force_from=versions[-1].in_force_from,
-            unknown=tuple(rule.id for rule in self._rulebook.unknown),
-            unreadable=unreadable,
-        )
-        if self.changed is not None:
-            self.changed(self.state)
+    async def _refresh(self, connection: Connection, latest: tuple[int, ...]) -> None:
+        rules, journeys = latest
+        if await self._rules.refresh(connection, rules):
+            self._tell(self._rules.state)
+        if await self._journeys.refresh(connection, journeys):
+            self._tell(self._journeys.state)
+
+    def _tell(self, state: PolicyState | None) -> None:
+        if state is not None and self._changed is not None:
+            self._changed(state)
 
 
-def _readable(rows: Sequence[PolicyVersion]) -> tuple[list[RulesVersion], int]:
-    """Return the versions that can be read; the one before one that cannot stays in force."""
-    versions = []
-    for row in rows:
-        try:
-            rules = stored_rules.decode(row.document)
-        except msgspec.MsgspecError as error:
-            _log.error("policy cannot be read", kind=row.kind, version=row.version, reason=type(error).__name__)
-        else:
-            versions.append(RulesVersion(in_force_from=row.in_force_from, rules=rules))
-    return versions, len(rows) - len(versions)
+def _rules(row: PolicyVersion) -> RulesVersion:
+    return RulesVersion(in_force_from=row.in_force_from, rules=stored_rules.decode(row.document))
+
+
+def _unknown_rules(book: Rulebook) -> tuple[str, ...]:
+    return tuple(rule.id for rule in book.unknown)
+
+
+def _journeys(row: PolicyVersion) -> DefinitionsVersion:
+    return DefinitionsVersion(in_force_from=row.in_force_from, definitions=definitions_file.decode(row.document))

@@ -22,6 +22,7 @@ class PolicyKind(StrEnum):
     """What is kept in versions."""
 
     RULES = "rules"
+    JOURNEYS = "journeys"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from services.journey.metrics import PolicyMetrics
 from services.journey.rulebook.rules_file import ResolvedRules
 from services.journey.versions import storing
-from services.journey.versions.in_force import NothingInForceError, PolicyCache, PolicyState
+from services.journey.versions.in_force import PolicyCache, PolicyState
 from services.runtime.postgres.pools import Pool, acquire, retrying, transaction
 from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.health import CheckResult
@@ -56,16 +56,11 @@ class PolicyWatch:
                     await self.cache.look(connection)
 
     async def check(self) -> CheckResult:
-        """Return which version is in force; fails while a part of it is unknown to this release."""
-        state = self.cache.state
-        if state is None:
-            return CheckResult(name="rules", ok=False, detail=str(NothingInForceError.__doc__))
-        detail = f"version {state.version}, in force from {state.in_force_from:%Y-%m-%dT%H:%M:%SZ}"
-        if state.unknown:
-            detail += f"; this release does not know {', '.join(state.unknown)}: upgrade this worker"
-        if state.unreadable:
-            detail += f"; {state.unreadable} stored versions cannot be read, the last good one is kept"
-        return CheckResult(name="rules", ok=not state.unknown and not state.unreadable, detail=detail, essential=False)
+        """Return which versions are in force; fails while a part of one is unknown to this release."""
+        states = self.cache.states
+        sound = bool(states) and not any(state.unknown or state.unreadable for state in states)
+        detail = "; ".join(map(_told, states)) or "no version is stored yet"
+        return CheckResult(name="policies", ok=sound, detail=detail, essential=False)
 
     def _tell(self, state: PolicyState) -> None:
         kind = state.kind
@@ -74,3 +69,12 @@ class PolicyWatch:
         self.metrics.unknown.labels(kind).set(len(state.unknown))
         self.metrics.unreadable.labels(kind).set(state.unreadable)
         _log.info("policy in force", kind=kind, version=state.version, unknown=len(state.unknown))
+
+
+def _told(state: PolicyState) -> str:
+    told = f"{state.kind} version {state.version}, in force from {state.in_force_from:%Y-%m-%dT%H:%M:%SZ}"
+    if state.unknown:
+        told += f"; this release does not know {', '.join(state.unknown)}: upgrade this worker"
+    if state.unreadable:
+        told += f"; {state.unreadable} stored versions cannot be read, the last good one is kept"
+    return told

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.journey.rulebook import stored_rules
+from services.journey.rulebook import definitions_file, stored_rules
+from services.journey.rulebook.definitions_file import DefinitionsFile
 from services.journey.rulebook.rules_file import ResolvedRules
 from services.journey.versions import policy_table
 from services.journey.versions.policy_table import NewPolicy, PolicyKind, PolicyVersion
@@ -25,6 +26,12 @@ def of_rules(resolved: ResolvedRules, *, author: str, note: str) -> NewPolicy:
     """Return a rules file as a version to store."""
     document = stored_rules.encode(resolved.rules)
     return NewPolicy(kind=PolicyKind.RULES, document=document, written=resolved.text, author=author, note=note)
+
+
+def of_journeys(file: DefinitionsFile, *, author: str, note: str) -> NewPolicy:
+    """Return a file of journey definitions as a version to store."""
+    document = definitions_file.encode(file.raw)
+    return NewPolicy(kind=PolicyKind.JOURNEYS, document=document, written=file.text, author=author, note=note)
 
 
 async def apply(connection: Connection, new: NewPolicy) -> PolicyApplication:

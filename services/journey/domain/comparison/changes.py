@@ -15,7 +15,14 @@ from services.journey.domain.comparison.journey_ids import JourneyIdAssignment, 
 from services.journey.domain.comparison.path_changes import hard_positions, path_changes
 from services.journey.domain.comparison.revision import STALE_AFTER, FrictionChange, RevisionContext, revise
 from services.journey.domain.friction import StoredFriction
-from services.journey.domain.journey import Journey, JourneySegment, JourneyState, StoredJourney, digest
+from services.journey.domain.journey import (
+    Journey,
+    JourneyProgress,
+    JourneySegment,
+    JourneyState,
+    StoredJourney,
+    digest,
+)
 from services.journey.domain.names import CustomerId, JourneyId, TimerId
 from services.journey.domain.paths import StepCounts
 from services.journey.domain.projection import Projection
@@ -66,6 +73,11 @@ class StoredCustomer(msgspec.Struct, frozen=True, kw_only=True):
     journeys: Sequence[StoredJourney] = ()
     timers: Sequence[StoredTimer] = ()
     truncated: bool = False
+
+    @property
+    def fired(self) -> frozenset[TimerId]:
+        """The timers that have fired."""
+        return frozenset(timer.id for timer in self.timers if timer.state is TimerState.FIRED)
 
 
 class ComparisonContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +171,7 @@ def _journeys(
     changes = []
     for number, (segment, journey_id) in enumerate(zip(projection.journeys, succession.ids, strict=True)):
         kept = succession.kept.get(journey_id)
-        journey = _named(segment, journey_id, frictions[number], moment)
+        journey = _named(segment, journey_id, frictions[number], projection.progress.get(number, ()), moment)
         now_said = digest(journey)
         if kept is None or kept.digest != now_said:
             version = 1 if kept is None else kept.version + 1
@@ -167,7 +179,13 @@ def _journeys(
     return changes
 
 
-def _named(segment: JourneySegment, journey_id: JourneyId, friction_count: int, moment: ComparisonContext) -> Journey:
+def _named(
+    segment: JourneySegment,
+    journey_id: JourneyId,
+    friction_count: int,
+    progress: tuple[JourneyProgress, ...],
+    moment: ComparisonContext,
+) -> Journey:
     """Return the journey as it is now, without its version."""
     idle = segment.idle_at <= moment.now
     closed_at = segment.closed_at or (segment.idle_at if idle else None)
@@ -191,6 +209,7 @@ def _named(segment: JourneySegment, journey_id: JourneyId, friction_count: int, 
         closed_at=closed_at,
         value=segment.value,
         latest=segment.latest,
+        progress=progress,
     )
 
 

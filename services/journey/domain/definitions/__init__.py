@@ -1,0 +1,1 @@
+"""Journeys as definitions: what begins one, which stages it has, by when, and how it ends."""
