@@ -80,6 +80,24 @@ _SAMPLES: dict[str, dict[str, Any]] = {
     "resolved": _about("issue.resolved", "resolved", 4, **{**_TAKEN, **_OVER}),
     "withdrawn": _about("issue.resolved", "withdrawn", 4, **{**_OVER, "resolution": "retracted"}),
     "reopened": _about("issue.reopened", "reopened", 5, version=5),
+    "group": {
+        "type": "group.firing",
+        "timestamp": "2026-11-22T01:00:01.120000Z",
+        "reason": "new_issues",
+        "sequence": 2,
+        "data": {
+            "group": {
+                "id": "01a2033b-0000-7000-8000-0000000000d1",
+                "route": "payments",
+                "labels": {"reason": "payment"},
+                "firing": 12,
+                "resolved": 1,
+                "severity": "critical",
+            },
+            "issues": [{**_ISSUE, "severity": "critical", "refs": {}, "timeline": []}],
+            "truncated": 12,
+        },
+    },
     "test": {
         "type": "endpoint.test",
         "timestamp": "2026-11-22T00:15:03.120000Z",

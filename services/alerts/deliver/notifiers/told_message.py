@@ -106,6 +106,19 @@ class ToldMessage(msgspec.Struct, frozen=True, kw_only=True):
     document: dict[str, Any]
     body: bytes
 
+    @property
+    def group(self) -> dict[str, Any] | None:
+        """The group that the message is about, with its labels and counts; None if it is about one issue or none."""
+        found = self.about.get("group") if self.issue is None else None
+        return found if isinstance(found, dict) else None
+
+    @property
+    def subject(self) -> str:
+        """What stays the same in all messages about one thing: the issue, the group, or the type of the message."""
+        if self.issue is not None:
+            return self.issue.id
+        return f"group:{self.group.get('id', '')}" if self.group else self.type
+
 
 _KINDS = {
     "issue.opened": MessageKind.OPENED,
@@ -114,6 +127,8 @@ _KINDS = {
     "issue.reopened": MessageKind.REOPENED,
     "issue.resolved": MessageKind.RESOLVED,
     "issue.merged": MessageKind.RESOLVED,
+    "group.firing": MessageKind.OPENED,
+    "group.resolved": MessageKind.RESOLVED,
     "endpoint.test": MessageKind.TEST,
 }
 _REMINDING = frozenset({"snooze_ended", "reminder", "repeat", "escalated"})

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from schemas import kinds
 from services.alerts.deliver.notifiers.cutting import cut
@@ -142,6 +145,8 @@ def _about_the_service(message: ToldMessage, options: ReaderOptions) -> WordedMe
     elif message.type == "endpoint.disabled":
         about = {"name": message.about.get("name", ""), "reason": message.about.get("reason", "")}
         text = (_DISABLED_KO if korean else _DISABLED).format(**about)
+    elif message.group is not None:
+        return _about_a_group(message, message.group, options)
     else:
         text = str(message.about.get("message") or message.type)
     return WordedMessage(
@@ -154,6 +159,39 @@ def _about_the_service(message: ToldMessage, options: ReaderOptions) -> WordedMe
         colour=COLOURS[AlertSeverity.LOW],
         url=message.url,
     )
+
+
+def _about_a_group(message: ToldMessage, group: Mapping[str, Any], options: ReaderOptions) -> WordedMessage:
+    """Return the words about a group: how many issues, what they share, and a line for each that the message holds."""
+    korean, over = options.language == "ko", message.kind is MessageKind.RESOLVED
+    firing, resolved = int(group.get("firing", 0)), int(group.get("resolved", 0))
+    worst = AlertSeverity(group["severity"]) if group.get("severity") else None
+    if over:
+        headline = f"이슈 {resolved}건 모두 해결됨" if korean else f"All {resolved} issues are resolved"
+    else:
+        headline = f"미해결 이슈 {firing}건" if korean else f"{firing} unresolved issues"
+    if resolved and not over:
+        headline += f", {resolved}건 해결됨" if korean else f", {resolved} resolved"
+    lines = [
+        _of_issue(msgspec.convert(one, ToldIssue, strict=False), options) for one in message.about.get("issues", ())
+    ]
+    if truncated := int(message.about.get("truncated", 0)):
+        lines.append(f"외 {truncated}건" if korean else f"+{truncated} more")
+    return WordedMessage(
+        language=options.language,
+        headline=headline,
+        severity=_SEVERITIES[worst][options.language] if worst else "",
+        status="",
+        facts=tuple((_line(str(name), LABEL), _line(str(value), VALUE)) for name, value in group["labels"].items()),
+        steps=tuple(lines),
+        colour=RESOLVED_COLOUR if over or worst is None else COLOURS[worst],
+        url=message.url,
+    )
+
+
+def _of_issue(issue: ToldIssue, options: ReaderOptions) -> str:
+    title = issue.title.ko if options.language == "ko" else issue.title.en
+    return _line(f"[{_SEVERITIES[issue.severity][options.language]}] {title}", STEP)
 
 
 _TEST = "Test message from Waymark: notifications reach '{name}'."

@@ -32,7 +32,7 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
     "servicenow": {"username": "waymark"},
     "template": {
         "body": {
-            "text": '{{ issue.title.ko if issue else about.endpoint }}: "{{ type }}"',
+            "text": '{{ issue.title.ko if issue else reason }}: "{{ type }}"',
             "count": "{{ issue.count if issue else 0 }}",
             "fields": ["{{ reason | upper }}", 7, None],
         }
@@ -92,7 +92,7 @@ def golden_of(kind: str) -> dict[str, Any]:
     """Everything that a kind sends, as it stands in its golden."""
     found: dict[str, Any] = {}
     for sample in sample_messages():
-        reference = REFERENCES.get(kind) if sample not in {"opened", "test", "disabled"} else None
+        reference = REFERENCES.get(kind) if sample not in {"opened", "group", "test", "disabled"} else None
         found[sample] = [_shown(one) for one in render(kind, sample, reference=reference)]
     return found
 

@@ -147,3 +147,19 @@ def test_no_credential_stands_in_a_body_but_pagerdutys_key() -> None:
     for kind in ("slack_webhook", "slack_bot", "teams_workflow", "zendesk", "servicenow", "template"):
         for sample in sample_messages():
             assert all(b"-of-the-vendor" not in one.body for one in requests(kind, sample))
+
+
+@pytest.mark.parametrize("kind", ["slack_webhook", "teams_workflow", "jandi", "dooray", "pagerduty", "servicenow"])
+def test_a_group_is_told_by_its_counts_and_what_it_shares(kind: str) -> None:
+    text = requests(kind, "group", language="ko")[0].body.decode()
+
+    assert "미해결 이슈 12건, 1건 해결됨" in text
+    assert "요금 문제로 세 번 전화" in text
+    assert "외 12건" in text
+
+
+def test_a_group_is_one_incident() -> None:
+    [event] = [document(one) for one in requests("pagerduty", "group")]
+
+    assert event["dedup_key"] == "waymark:group:01a2033b-0000-7000-8000-0000000000d1"
+    assert event["payload"]["custom_details"]["reason"] == "payment"

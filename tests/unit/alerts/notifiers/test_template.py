@@ -80,7 +80,7 @@ def test_a_template_is_tried_on_every_kind_of_message_when_it_is_saved() -> None
 
     found = list(check(TemplateOptions(body=wrong)))
 
-    assert found == [("options.body.title", "'None' has no attribute 'title' (for the message 'test')")]
+    assert found == [("options.body.title", "'None' has no attribute 'title' (for the message 'group')")]
     assert list(check(TemplateOptions(body={"title": "{{ issue.title.ko if issue else type }}"}))) == []
 
 

@@ -76,8 +76,10 @@ def _event(message: ToldMessage, target: NotifierTarget, action: Action) -> Outb
 
 
 def dedup_key(message: ToldMessage, target: NotifierTarget) -> str:
-    """Return the key of the incident: the issue, or this endpoint's test."""
-    return f"{KEY_PREFIX}{message.issue.id}" if message.issue else f"{KEY_PREFIX}{message.type}:{target.endpoint_id}"
+    """Return the key of the incident: the issue, the group, or this endpoint's test."""
+    if message.issue is not None or message.group is not None:
+        return KEY_PREFIX + message.subject
+    return f"{KEY_PREFIX}{message.type}:{target.endpoint_id}"
 
 
 def _trigger(message: ToldMessage, target: NotifierTarget) -> dict[str, object]:
@@ -91,7 +93,7 @@ def _trigger(message: ToldMessage, target: NotifierTarget) -> dict[str, object]:
     }
     more = {"component": options.component, "class": options.event_class, "group": (issue and issue.reason) or ""}
     payload |= {name: cut(value, 255) for name, value in more.items() if value}
-    if issue is not None:
+    if worded.facts or worded.steps:
         payload["custom_details"] = _details(worded)
     links = [{"href": worded.url, "text": worded.label("open")}] if worded.url else []
     if target.acknowledge_url and issue is not None and issue.state == "open":

@@ -71,7 +71,7 @@ def _record(message: ToldMessage, options: ServiceNowOptions) -> dict[str, str]:
     }
     return {
         **{name: cut(value, SHORT) for name, value in record.items()},
-        "message_key": f"waymark:{issue.id}" if issue else f"waymark:{message.type}",
+        "message_key": f"waymark:{message.subject}",
         "time_of_event": message.timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
         "description": cut("\n".join(lines), DESCRIPTION),
         "additional_info": encode(_more(message)).decode(),
