@@ -43,6 +43,14 @@ class JourneySituationDocument(msgspec.Struct, frozen=True, kw_only=True, omit_d
     since: tuple[JourneyStepDocument, ...] = ()
 
 
+class ToldStepDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What happened at one time, in a plain sentence; `since` if it came after the last friction."""
+
+    occurred_at: Moment
+    said: TextDocument
+    since: bool = False
+
+
 class IssueDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One matter for one team.
 
@@ -81,6 +89,9 @@ class IssueDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     merged_into: str | None = None
     timeline: tuple[TimelineEntryDocument, ...] = ()
     journey: JourneySituationDocument | None = None
+    why: TextDocument | None = None
+    playbook: TextDocument | None = None
+    story: tuple[ToldStepDocument, ...] = ()
 
 
 _ISSUE = Codec(IssueDocument)

@@ -75,6 +75,14 @@ class JourneySituationView(ResponseView):
     since: list[JourneyStepView] = Field([], description="What happened after the last friction, oldest first.")
 
 
+class ToldStepView(ResponseView):
+    """What happened at one time, in a plain sentence."""
+
+    occurred_at: datetime
+    said: TitleView
+    since: bool = Field(False, description="It came after the last friction.")
+
+
 class IssueView(ResponseView):
     """Issue v1, with its occurrence and whether people are notified of it."""
 
@@ -109,6 +117,9 @@ class IssueView(ResponseView):
     merged_into: UUID | None = None
     timeline: list[TimelineStepView] = []
     journey: JourneySituationView | None = None
+    why: TitleView | None = Field(None, description="Why it is open: the numbers, and what else was found.")
+    playbook: TitleView | None = Field(None, description="What to do about it, as the rule says.")
+    story: list[ToldStepView] = Field([], description="What happened, before and since, oldest first.")
 
     @classmethod
     def of(cls, issue: Issue) -> Self:

@@ -10,7 +10,7 @@ const WORDS = {
     acknowledge: "Take it", resolve: "Resolve", reopen: "Reopen", snooze: "Snooze for 1 h", note: "Note",
     noteAsk: "Note for the next person", open: "open", acknowledged: "in progress", resolved: "resolved",
     critical: "critical", high: "high", medium: "medium", low: "low", quiet: "no alerts",
-    frictions: (count) => `${count} ${count === 1 ? "friction" : "frictions"}`,
+    frictions: (count) => `${count} ${count === 1 ? "friction" : "frictions"}`, sinceThen: "since then",
     since: ["since ", ""], snoozedUntil: ["alerts off until ", ""],
     last: "last", timeline: "Journey", evidence: "Why", audit: "History",
     deliveries: "Alerts sent", attempts: (count) => `${count} ${count === 1 ? "attempt" : "attempts"}`, customer: "customer", none: "none", mergedInto: "merged into",
@@ -39,7 +39,7 @@ const WORDS = {
     acknowledge: "내가 담당", resolve: "해결", reopen: "다시 열기", snooze: "1시간 알림 끄기", note: "메모",
     noteAsk: "다음 담당자에게 남길 메모", open: "열림", acknowledged: "처리 중", resolved: "해결됨",
     critical: "긴급", high: "높음", medium: "보통", low: "낮음", quiet: "알림 없음",
-    frictions: (count) => `불편 ${count}건`, since: ["", "부터"], snoozedUntil: ["", "까지 알림 꺼짐"],
+    frictions: (count) => `불편 ${count}건`, sinceThen: "그 뒤", since: ["", "부터"], snoozedUntil: ["", "까지 알림 꺼짐"],
     last: "최근", timeline: "고객 여정", evidence: "발생 이유", audit: "처리 이력",
     deliveries: "알림 발송 내역", attempts: (count) => `${count}회 시도`, customer: "고객", none: "없음", mergedInto: "병합된 이슈",
     badKey: "이 키로는 콘솔을 열 수 없습니다.", offline: "서비스가 응답하지 않습니다. 잠시 후 다시 시도해 주세요.",
@@ -322,8 +322,9 @@ function detail(issue) {
   const left = issue.not_shown;
   const frictions = issue.evidence.map((f) => element("li", {}, f.explanation[state.language],
     f.state === "retracted" ? ` (${say("retracted")})` : "", " ", element("span", { className: "code" }, f.rule)));
-  const steps = (issue.timeline ?? []).map((s) => element("li", {}, clock(s.occurred_at), " ",
-    [say(s.channel), s.kind, s.outcome, s.reason].filter(Boolean).join(" · ")));
+  const steps = (issue.story ?? []).map((s) => element("li", {}, clock(s.occurred_at), " ", s.said[state.language],
+    s.since ? ` (${say("sinceThen")})` : ""));
+  const advice = [issue.why, issue.playbook].filter(Boolean).map((said) => element("p", {}, said[state.language]));
   const events = issue.events.map((e) => element("li", {}, clock(e.at), ` ${e.actor}: ${say({ snoozed: "snoozed_", note: "note_" }[e.kind] ?? e.kind)}`,
     e.detail.note ? ` “${e.detail.note}”` : e.detail.reason ? ` (${say(e.detail.reason)})` : ""));
   const told = issue.deliveries.map((d) => element("li", {}, clock(d.created_at),
@@ -334,7 +335,7 @@ function detail(issue) {
     const text = prompt(say("noteAsk"));
     if (text) act(issue, "note", { text });
   } }, say("note"));
-  return [head, element("div", { className: "row" }, ...actions(issue), ...extra, note),
+  return [head, ...advice, element("div", { className: "row" }, ...actions(issue), ...extra, note),
     element("h3", {}, say("evidence")), list(frictions), older(left.evidence),
     element("h3", {}, say("timeline")), list(steps), element("h3", {}, say("audit")), list(events), older(left.events),
     element("h3", {}, say("deliveries")), list(told), older(left.deliveries)].filter(Boolean);

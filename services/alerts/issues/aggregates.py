@@ -9,18 +9,36 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.alerts.issues.model import AlertSeverity, Issue, ReportedFriction, TimelineStep, worst_severity
+from services.alerts.issues.model import (
+    AlertSeverity,
+    Issue,
+    LocalizedTitle,
+    ReportedFriction,
+    TimelineStep,
+    worst_severity,
+)
 
 TIMELINE_LENGTH = 10
 FRICTIONS_NAMED = 100
 REFS_NAMED = 16
 RULES_NAMED = 50
+ALSO_NAMED = 3
+LONGEST_WHY = 500
 SERVICE_LEVELS = ("basic", "enhanced", "premium")
 
 
 def leading_friction(frictions: Sequence[ReportedFriction]) -> ReportedFriction:
     """Return the friction that gives the title: the most severe, then the latest, then the last by id."""
     return max(frictions, key=lambda f: (f.severity.rank, f.occurred_at, f.id))
+
+
+def speaking_frictions(frictions: Sequence[ReportedFriction]) -> list[ReportedFriction]:
+    """Return the frictions that have something to say: those whose rule no other one of them implies.
+
+    Rules files cannot have circles; where two versions of a file make one, all speak.
+    """
+    implied = {rule for friction in frictions for rule in friction.implies}
+    return [friction for friction in frictions if friction.rule not in implied] or list(frictions)
 
 
 def with_aggregates(issue: Issue, standing: Sequence[ReportedFriction], *, keep_severity: bool) -> Issue:
@@ -31,8 +49,9 @@ def with_aggregates(issue: Issue, standing: Sequence[ReportedFriction], *, keep_
     if not standing:
         return replace(issue, count=0, frictions=())
     ordered = sorted(standing, key=lambda f: (f.occurred_at, f.id))
-    lead = leading_friction(ordered)
-    highest = lead.severity
+    speaking = speaking_frictions(ordered)
+    lead = leading_friction(speaking)
+    highest = leading_friction(ordered).severity
     loud = worst_severity(*(f.severity for f in ordered if not f.quiet))
     if keep_severity:
         highest = worst_severity(highest, issue.severity) or highest
@@ -46,6 +65,8 @@ def with_aggregates(issue: Issue, standing: Sequence[ReportedFriction], *, keep_
         reason=issue.reason if issue.journey_id is None else _last(f.reason for f in ordered),
         service_level=_best_level(ordered),
         title=lead.title,
+        why=_why(lead, speaking),
+        playbook=lead.playbook,
         count=len(ordered),
         frictions=tuple(f.id for f in ordered[-FRICTIONS_NAMED:]),
         first_at=ordered[0].occurred_at,
@@ -89,3 +110,21 @@ def _timeline(frictions: Sequence[ReportedFriction]) -> tuple[TimelineStep, ...]
 def severity_rose(before: AlertSeverity | None, after: AlertSeverity | None) -> bool:
     """Return whether `after` is worse than `before`; None is the mildest."""
     return after is not None and (before is None or after.rank > before.rank)
+
+
+def _why(lead: ReportedFriction, speaking: Sequence[ReportedFriction]) -> LocalizedTitle:
+    """Return the explanation of `lead`, and the titles of what else was found, each rule once."""
+    said = lead.explanation or lead.title
+    latest = {friction.rule: friction for friction in speaking if friction.rule != lead.rule}
+    others = sorted(latest.values(), key=lambda f: (-f.severity.rank, f.rule))
+    more = len(others) - ALSO_NAMED
+    return LocalizedTitle(
+        en=_sentence(said.en, "Also: ", [f.title.en for f in others], f"{more} more" if more > 0 else "", "."),
+        ko=_sentence(said.ko, "그 밖에: ", [f.title.ko for f in others], f"외 {more}건" if more > 0 else "", ""),
+    )
+
+
+def _sentence(said: str, mark: str, titles: Sequence[str], more: str, end: str) -> str:
+    named = "; ".join([title.rstrip(".") for title in titles[:ALSO_NAMED]] + ([more] if more else []))
+    text = f"{said} {mark}{named}{end}" if named else said
+    return text if len(text) <= LONGEST_WHY else text[: LONGEST_WHY - 1].rstrip() + "…"

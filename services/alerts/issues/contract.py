@@ -33,6 +33,7 @@ from services.alerts.issues.model import (
     TimelineStep,
     ValueAtStake,
 )
+from services.alerts.issues.story import tell
 
 MAX_RECORD_BYTES = 262_144
 """A friction has at most 50 touchpoints, a journey 20 steps; nothing near this size is one of them."""
@@ -138,6 +139,9 @@ def _friction(wire: friction_v1.FrictionDocument, document: str) -> ReportedFric
         document=document,
         refs=wire.refs,
         timeline=tuple(_step(entry) for entry in wire.timeline),
+        explanation=LocalizedTitle(en=wire.explanation.en, ko=wire.explanation.ko),
+        playbook=LocalizedTitle(en=wire.playbook.en, ko=wire.playbook.ko) if wire.playbook else None,
+        implies=wire.implies,
         closes_when=tuple(_closing(one) for one in wire.closes_when),
     )
 
@@ -193,7 +197,19 @@ def write_issue(issue: Issue) -> issue_v1.IssueDocument:
         merged_into=str(issue.merged_into) if issue.merged_into else None,
         timeline=tuple(_entry(step) for step in issue.timeline),
         journey=_situation(issue.journey) if issue.journey else None,
+        why=_text(issue.why),
+        playbook=_text(issue.playbook),
+        story=tuple(
+            issue_v1.ToldStepDocument(
+                occurred_at=step.occurred_at, said=TextDocument(en=step.said.en, ko=step.said.ko), since=step.since
+            )
+            for step in tell(issue)
+        ),
     )
+
+
+def _text(said: LocalizedTitle | None) -> TextDocument | None:
+    return TextDocument(en=said.en, ko=said.ko) if said else None
 
 
 def _situation(journey: JourneySituation) -> issue_v1.JourneySituationDocument:

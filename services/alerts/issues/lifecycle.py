@@ -44,6 +44,8 @@ def _new_issue(friction: ReportedFriction, *, issue_id: UUID, occurrence: int, n
         channel=friction.channel,
         service_level=friction.service_level,
         title=friction.title,
+        why=friction.explanation or friction.title,
+        playbook=friction.playbook,
         count=0,
         frictions=(),
         first_at=friction.occurred_at,

@@ -170,6 +170,12 @@ class ReportedFriction:
     document: str = field(repr=False)
     refs: Mapping[str, str] = field(default_factory=dict)
     timeline: tuple[TimelineStep, ...] = ()
+    explanation: LocalizedTitle | None = None
+    """Why it is friction, in a sentence with the numbers."""
+    playbook: LocalizedTitle | None = None
+    """What to do about it, as its rule says."""
+    implies: tuple[str, ...] = ()
+    """Rules that have nothing to add where it was found."""
     closes_when: tuple[ClosingStep, ...] = ()
     """What settles it when it comes after its anchor; if empty, only people settle it."""
 
@@ -241,6 +247,10 @@ class Issue:
     """Since when it waits for an endpoint to notify; None if it does not wait."""
     journey: JourneySituation | None = None
     """Its journey as it is now, as far as is known."""
+    why: LocalizedTitle | None = None
+    """Why it is open, each fact once: a rule that implies others speaks for them."""
+    playbook: LocalizedTitle | None = None
+    """What to do about its leading friction."""
     kept_open_at: datetime | None = None
     """When a person opened it again; what happened before does not close it."""
 

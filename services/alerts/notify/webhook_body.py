@@ -38,6 +38,7 @@ def _shorter(notification: Notification, public_url: str) -> bytes:
             refs=dict(list(issue.refs.items())[:refs]),
             rules=issue.rules[:10],
             journey=_shorter_journey(issue.journey, lines),
+            story=issue.story[-lines:] if lines else (),
             title=TextDocument(en=issue.title.en[:_TITLE], ko=issue.title.ko[:_TITLE]),
         )
         body = _body(notification, issue_v1.encode(issue), public_url)
