@@ -1,13 +1,13 @@
-"""Builds the policies of the domain from the catalogues of the contract: who speaks, and which identifiers link."""
+"""Builds the policies of the domain from the catalogues of the contract: contacts, and identifiers that link."""
 
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from schemas import kinds
 from schemas.identifiers import blocked, identifier_types
-from services.journey.domain.contacts.contact_policy import ContactPolicy, ContactSpeaker, KindRole
+from services.journey.contact_catalogue import contact_policy
 from services.journey.domain.identity import IdentityPolicy
+from services.journey.domain.journey import JourneyPolicy
 from services.journey.domain.projection import ProjectionPolicy
 
 REMEMBERED: Final = 8192
@@ -16,17 +16,9 @@ REMEMBERED: Final = 8192
 
 def projection(conversations_since: datetime | None = None) -> ProjectionPolicy:
     """Return the policy of projections; contacts are conversations from the given moment on, None for always."""
-    return ProjectionPolicy(contacts=contacts(conversations_since))
-
-
-def contacts(since: datetime | None = None) -> ContactPolicy:
-    """Return the policy that gathers touchpoints into contacts, in force from `since` on, None for always."""
-    roles = {
-        name: KindRole(kind.contact, None if kind.speaker is None else ContactSpeaker(kind.speaker.value))
-        for name, kind in kinds.load().items()
-        if kind.contact or kind.speaker is not None
-    }
-    return ContactPolicy(roles=roles, since=since)
+    return ProjectionPolicy(
+        contacts=contact_policy(conversations_since), journeys=JourneyPolicy(since=conversations_since)
+    )
 
 
 def identity() -> IdentityPolicy:

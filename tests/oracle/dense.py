@@ -71,7 +71,11 @@ def _document(random: Random, moment: datetime, kind: str) -> Json:
 
     refs = {"case_id": maybe("1", "2"), "order_id": maybe("1", "8"), "cart_id": maybe("8"), "session_id": maybe("s")}
     if kind in {"email_received", "message_sent"}:
-        refs |= {"thread_id": maybe("1", "2"), "campaign_id": maybe("1")}  # one reads like a case
+        refs |= {
+            "thread_id": maybe("1", "2"),
+            "campaign_id": maybe("1"),
+            "message_id": maybe("1"),
+        }  # one reads like a case
     document = {
         "source": random.choice(("crm", "ivr", "ivr", "kakao")),
         "occurred_at": moment.astimezone(random.choice(ZONES)).isoformat(timespec="microseconds"),

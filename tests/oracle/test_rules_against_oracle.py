@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from services.journey import policies
+from services.journey.contact_catalogue import contact_policy
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import timer_id
 from services.journey.domain.projection import project
@@ -80,7 +81,7 @@ def test_contacts_are_gathered_as_their_definition_says_from_any_moment_on(round
         facts = sorted((one for one in map(fact, documents) if not one.late), key=lambda one: one.order)
         since = random.choice((0, *(one.received for one in facts)))
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=since)
-        said = CustomerHistory(recorded(documents), policies.contacts(since=moment)).contacts
+        said = CustomerHistory(recorded(documents), contact_policy(since=moment)).contacts
         definition = contacts(facts, since)
         assert [(one.at.key, one.view.outcome, [each.key for each in one.everything]) for one in said] == [
             (one.first.key, one.outcome, [each.key for each in one.everything]) for one in definition

@@ -25,13 +25,16 @@ MOST_LATEST = 20
 class JourneyPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How touchpoints are segmented into journeys.
 
-    `ignored_refs` are references that name a circumstance and not a purpose. A journey by reason ends after
-    `reason_gap` without a touchpoint. A touchpoint that gives neither a reference nor a reason joins the latest journey
-    within `unknown_gap`. A journey without a touchpoint for `idle_after` counts as closed. Touchpoints of
+    `ignored_refs` are references that name a circumstance and not a purpose, and so are `message_refs`, of what the
+    broker appended from `since` on (None: of everything). A journey by reason ends after `reason_gap` without a
+    touchpoint. A touchpoint that gives neither a reference nor a reason joins the latest journey within `unknown_gap`.
+    A journey without a touchpoint for `idle_after` counts as closed. Touchpoints of
     `passive_kinds` may follow its end.
     """
 
     ignored_refs: frozenset[str] = frozenset({"campaign_id", "session_id", "store_id", "thread_id"})
+    message_refs: frozenset[str] = frozenset({"message_id"})
+    since: datetime | None = None
     reason_gap: timedelta = timedelta(days=14)
     unknown_gap: timedelta = timedelta(hours=24)
     idle_after: timedelta = timedelta(days=30)
@@ -171,7 +174,8 @@ class StoredJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def segment(history: CustomerHistory, policy: JourneyPolicy) -> tuple[JourneySegment, ...]:
     """Return the journeys of `history` in the order of their first touchpoints, and set `history.journey_of`."""
-    journeys = sorted(_partition(history.units, policy))
+    ignored = _ignored(history, policy)
+    journeys = sorted(_partition(history.units, ignored, policy))
     journey_of = [0] * len(history.units)
     for number, members in enumerate(journeys):
         for position in members:
@@ -181,14 +185,24 @@ def segment(history: CustomerHistory, policy: JourneyPolicy) -> tuple[JourneySeg
     for contact in history.contacts:
         contacts[journey_of[contact.position]].append(contact)
     return tuple(
-        _described(members, [history.units[position].at for position in members], spoken, policy)
+        _described(members, [history.units[position].at for position in members], spoken, ignored, policy)
         for members, spoken in zip(journeys, contacts, strict=True)
     )
 
 
-def _partition(units: Sequence[CountedUnit], policy: JourneyPolicy) -> list[list[int]]:
+def _ignored(history: CustomerHistory, policy: JourneyPolicy) -> Sequence[frozenset[str]]:
+    """Return, for each position, the types of references that join nothing."""
+    since, now = policy.since, policy.ignored_refs | policy.message_refs
+    if since is None:
+        return [now] * len(history.recorded)
+    return [now if one.appended_at >= since else policy.ignored_refs for one in history.recorded]
+
+
+def _partition(
+    units: Sequence[CountedUnit], ignored: Sequence[frozenset[str]], policy: JourneyPolicy
+) -> list[list[int]]:
     """Return the positions of each journey, each list ascending."""
-    groups, referenced = _groups(units, policy.ignored_refs)
+    groups, referenced = _groups(units, ignored)
     journeys = [members for root, members in groups.items() if root in referenced]
     walk = _LooseWalk(policy)
     for root, members in groups.items():
@@ -197,7 +211,7 @@ def _partition(units: Sequence[CountedUnit], policy: JourneyPolicy) -> list[list
     return journeys + [sorted(loose.members) for loose in walk.journeys]
 
 
-def _groups(units: Sequence[CountedUnit], ignored: frozenset[str]) -> tuple[dict[int, list[int]], set[int]]:
+def _groups(units: Sequence[CountedUnit], ignored: Sequence[frozenset[str]]) -> tuple[dict[int, list[int]], set[int]]:
     """Return groups that share a reference or an interaction, by first position, and which groups have a reference."""
     parent = list(range(len(units)))
     first_with: dict[tuple[str, ...], int] = {}
@@ -206,7 +220,7 @@ def _groups(units: Sequence[CountedUnit], ignored: frozenset[str]) -> tuple[dict
         touchpoint = unit.at
         if not touchpoint.refs and touchpoint.interaction_id is None:  # most of them: clicks
             continue
-        keys: list[tuple[str, ...]] = [ref for ref in touchpoint.refs.items() if ref[0] not in ignored]
+        keys: list[tuple[str, ...]] = [ref for ref in touchpoint.refs.items() if ref[0] not in ignored[position]]
         if keys:
             with_reference.append(position)
         if touchpoint.interaction_id is not None:
@@ -290,14 +304,18 @@ class _LooseWalk:
 
 
 def _described(
-    members: list[int], touchpoints: Sequence[Touchpoint], contacts: Sequence[Contact], policy: JourneyPolicy
+    members: list[int],
+    touchpoints: Sequence[Touchpoint],
+    contacts: Sequence[Contact],
+    ignored: Sequence[frozenset[str]],
+    policy: JourneyPolicy,
 ) -> JourneySegment:
     """Return the journey that these ordered touchpoints describe."""
     reason = service_level = outcome = None
     value: MonetaryValue | None = None
     refs: dict[str, str] = {}
     last_of: dict[tuple[str, str | None, str | None], Touchpoint] = {}
-    for one in touchpoints:
+    for position, one in zip(members, touchpoints, strict=True):
         if reason is None:
             reason = one.reason
         service_level = one.service_level or service_level
@@ -305,7 +323,7 @@ def _described(
         value = one.value or value
         last_of[one.kind, one.direction, one.outcome] = one
         for type_, named in one.refs.items():
-            if type_ not in policy.ignored_refs:
+            if type_ not in ignored[position]:
                 refs.setdefault(type_, named)
     last_at = touchpoints[-1].occurred_at
     return JourneySegment(

@@ -2,9 +2,11 @@ from datetime import timedelta
 
 import pytest
 
+from services.journey import policies
 from services.journey.domain.journey import JourneySegment
+from services.journey.domain.projection import project
 from services.journey.domain.touchpoint import RecordedTouchpoint
-from tests.unit.journey.domain.making import DAYS, HOURS, SECOND, at, call, seen, told
+from tests.unit.journey.domain.making import DAYS, HOURS, SECOND, SHIPPED, at, call, note, seen, told
 
 
 def partition(*history: RecordedTouchpoint) -> list[str]:
@@ -199,3 +201,20 @@ def test_a_journey_names_the_latest_touchpoint_of_each_kind_however_many_pages_f
 def test_a_journey_names_the_twenty_latest_of_its_many_kinds() -> None:
     history = [seen(f"t{number}", number, f"acme.k{number}", reason="x") for number in range(30)]
     assert [one.kind for one in only(*history).latest] == [f"acme.k{number}" for number in range(10, 30)]
+
+
+def test_lines_of_a_messenger_are_one_journey_though_each_has_an_id() -> None:
+    lines = [note(id_, minutes, refs={"message_id": id_}) for id_, minutes in (("a", 0), ("b", 1), ("c", 2 * HOURS))]
+    journey = only(*lines)
+    assert (journey.contact_count, journey.refs) == (2, {})
+    assert [part.factor for part in journey.effort.parts] == ["repeat_contact"]
+
+
+def test_lines_from_before_keep_the_journeys_that_they_had() -> None:
+    lines = [note(id_, minutes, refs={"message_id": id_}) for id_, minutes in (("a", 0), ("b", 1), ("c", 5), ("d", 6))]
+    journeys = project(lines, rulebook=SHIPPED, policy=policies.projection(at(5))).journeys
+    assert [(journey.members, journey.refs) for journey in journeys] == [
+        ((0,), {"message_id": "a"}),
+        ((1,), {"message_id": "b"}),
+        ((2, 3), {}),
+    ]
