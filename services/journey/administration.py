@@ -56,6 +56,7 @@ class JourneyCounts:
 
     customers: int
     touchpoints: int
+    contacts: int
     troubled: int
     frictions: Mapping[str, int]
 
@@ -63,6 +64,7 @@ class JourneyCounts:
 _COUNTS = """
 SELECT (SELECT count(*) FROM journey.customers WHERE merged_into IS NULL) AS customers,
        (SELECT count(*) FROM journey.touchpoints) AS touchpoints,
+       (SELECT coalesce(sum((payload ->> 'contact_count')::bigint), 0)::bigint FROM journey.journeys) AS contacts,
        (SELECT count(DISTINCT customer_id) FROM journey.frictions WHERE state = 'detected') AS troubled"""
 _FRICTIONS = """
 SELECT rule, count(*) AS frictions FROM journey.frictions WHERE state = 'detected' GROUP BY rule ORDER BY 2 DESC, 1"""

@@ -22,6 +22,7 @@ class DemoCounts:
 
     customers: int
     touchpoints: int
+    contacts: int
     troubled: int
     issues: int
     delivered: int

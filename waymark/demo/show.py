@@ -168,6 +168,7 @@ class DemoShow:
             (names["accepted"], f"{result.accepted:,}"),
             (names["applied"], f"{result.outcome.touchpoints:,}"),
             (names["customers"], f"{result.outcome.customers:,}"),
+            (names["contacts"], f"{result.outcome.contacts:,}"),
             (names["frictions"], f"{sum(result.outcome.frictions.values()):,}"),
             (names["issues"], f"{result.outcome.issues:,}"),
             (names["verified"], f"{result.verified:,}"),
