@@ -365,7 +365,10 @@ async def test_the_process_is_ready_and_documents_itself_without_a_key(stranger:
     assert docs.status_code == 200
     assert "//cdn" not in docs.text
     paths = (await stranger.get("/openapi.json")).json()["paths"]
-    assert {"/v1/journeys", "/v1/journeys/{journey_id}", "/v1/customers/{reference}"} <= set(paths)
+    assert {
+        *("/v1/journeys", "/v1/journeys/{journey_id}"),
+        *("/v1/customers/{reference}", "/v1/customers/{reference}/timeline", "/v1/customers/{reference}/contacts"),
+    } <= set(paths)
 
 
 async def test_lookups_are_counted_by_outcome_and_requests_by_template(

@@ -28,6 +28,7 @@ from services.journey.api.resources import (
 from services.journey.api.resources.access import ReadApi
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
+from services.journey.read.contact_reading import ContactReader
 from services.journey.read.path_reading import PathReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.timeline import TimelineReader
@@ -83,6 +84,7 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
         timelines=TimelineReader(pool),
         past=PastReader(pool, new_id, settings.history_touchpoints),
         paths=PathReader(pool),
+        contacts=ContactReader(pool),
         authenticator=build_authenticator(pool, clock),
         live=_live_changes(pool, settings, metrics),
         metrics=metrics,

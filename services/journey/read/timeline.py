@@ -1,5 +1,6 @@
 """The timeline of a customer, page by page, oldest or newest first, from any moment of event time on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +10,7 @@ from uuid import UUID
 from services.journey.read import view_rows
 from services.journey.read.snapshots import CustomerReference, absorbed, customer_of, snapshot, stay
 from services.journey.read.views import FrictionView, JourneySummaryView, TimelineTouchpointView
-from services.runtime.postgres.pools import Pool, Row
+from services.runtime.postgres.pools import Connection, Pool, Row
 
 
 class TimelineOrder(StrEnum):
@@ -115,8 +116,7 @@ class TimelineReader:
             place = (None,) * 4 if after is None else (after.occurred_at, after.sequence, after.source, after.id)
             found = await connection.fetch(_PAGES[part.order], everyone, span.since, span.until, *place, limit + 1)
             page = found[:limit]
-            sources, ids = [row["source"] for row in page], [row["id"] for row in page]
-            frictions = await connection.fetch(_FRICTIONS_ON_PAGE, everyone, sources, ids)
+            frictions = await frictions_about(connection, everyone, [(row["source"], row["id"]) for row in page])
             named = {row["journey_id"] for row in page if row["journey_id"] is not None}
             journeys = await connection.fetch(_JOURNEYS_BY_ID, sorted(named))
         shown = [view_rows.friction(row, root) for row in frictions]
@@ -128,6 +128,14 @@ class TimelineReader:
             frictions=shown,
             next=_place(page[-1], root) if len(found) > limit else None,
         )
+
+
+async def frictions_about(
+    connection: Connection, everyone: Sequence[UUID], named: Sequence[tuple[str, str]]
+) -> list[Row]:
+    """Return the frictions of these customers that name one of these touchpoints `(source, id)` as evidence."""
+    sources, ids = [source for source, _ in named], [id_ for _, id_ in named]
+    return list(await connection.fetch(_FRICTIONS_ON_PAGE, everyone, sources, ids))
 
 
 def _place(row: Row, customer_id: UUID) -> TimelinePosition:

@@ -210,6 +210,47 @@ class TimelinePageView(FrozenView):
     next_cursor: str | None = Field(None, description="Ask with it for the next page; absent on the last.")
 
 
+class ContactView(FrozenView):
+    """One conversation of the customer with the company: a call, a visit, a chat, messages to and fro."""
+
+    touchpoint: TouchpointRefView = Field(description="The one in which the customer turned to us; rules anchor here.")
+    channel: Channel = Field(description="Where.", examples=["messenger"])
+    kind: str = Field(description="What it began with.", examples=["message_received"])
+    interaction_id: str | None = Field(None, description="The call, chat or visit it is, where its source names one.")
+    began_at: Instant = Field(description="Its first touchpoint; before `contacted_at` where we wrote first.")
+    contacted_at: Instant = Field(description="When the customer turned to us.")
+    ended_at: Instant = Field(description="Its latest touchpoint; a survey that follows does not count.")
+    outcome: str | None = Field(None, description="The last one stated.", examples=["resolved"])
+    reason: str | None = Field(None, description="What it was about, where known.", examples=["billing"])
+    service_level: ServiceLevel | None = Field(None, description="The first one that it states.")
+    refs: dict[str, str] = Field(description="Case, order and other references.", examples=[{"case_id": "T-77"}])
+    message_count: int = Field(description="Touchpoints in which somebody speaks; a call has none.", examples=[5])
+    turn_count: int = Field(description="How often somebody took the word: lines in a row are one.", examples=[3])
+    first_reply_after_s: float | None = Field(
+        None, description="Seconds from `contacted_at` until we first answered, a bot or a person.", examples=[41.5]
+    )
+    handed_over_at: Instant | None = Field(None, description="When a bot gave it to a person.")
+    wait_s: float | None = Field(None, description="Most seconds that a touchpoint of it says they waited.")
+    duration_s: float | None = Field(None, description="Most seconds that a touchpoint of it says it lasted.")
+    transfers: int | None = Field(None, description="How often the customer was passed on.", examples=[2])
+    touchpoint_count: int = Field(description="How many touchpoints.", examples=[6])
+    touchpoints: list[TouchpointRefView] = Field(description="They, oldest first, at most 200.")
+    journey_id: UUID | None = Field(None, description="The journey in which it counts: that of `touchpoint`.")
+    friction_ids: list[UUID] = Field(description="The standing frictions that its touchpoints are evidence of.")
+
+
+class ContactPageView(FrozenView):
+    """One page of a customer's contacts in the order of their touchpoints, or in its reverse."""
+
+    customer_id: UUID = Field(description="Whose contacts.")
+    contacts: list[ContactView] = Field(description="Oldest or newest first as asked.")
+    frictions: list[FrictionView] = Field(description="The standing frictions of this page's contacts.")
+    complete: bool = Field(
+        description="False where contacts before the customer's latest 10,000 touchpoints are missing."
+    )
+    next_cursor: str | None = Field(None, description="Ask with it for the next page; absent on the last.")
+
+
 class JourneyPageView(FrozenView):
     """One page of journeys, latest created first."""
 

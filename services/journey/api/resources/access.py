@@ -12,6 +12,7 @@ from services.journey.api.authentication import ReadAuthenticator
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
+from services.journey.read.contact_reading import ContactReader
 from services.journey.read.path_reading import PathReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.timeline import TimelineReader
@@ -29,6 +30,7 @@ class ReadApi:
     past: PastReader
     paths: PathReader
     live: LiveChanges
+    contacts: ContactReader
     authenticator: ReadAuthenticator
     metrics: ApiMetrics
     phone_region: str

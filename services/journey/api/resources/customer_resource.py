@@ -1,4 +1,4 @@
-"""Customers and their timelines."""
+"""Customers, their timelines and their contacts."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from services.journey.api.resources.paging import PageQuery, microseconds, momen
 from services.journey.read import cursors
 from services.journey.read.snapshots import CustomerMovedError
 from services.journey.read.timeline import TimelineOrder, TimelinePart, TimelinePosition, TimeSpan
-from services.journey.read.views import CustomerView, TimelinePageView
+from services.journey.read.views import ContactPageView, CustomerView, TimelinePageView
 from services.runtime.http.fields import Moment
 
 router = reader_router()
@@ -33,13 +33,24 @@ class CustomerQuery(BaseModel):
     as_of: Moment | None = Field(None, description=_AS_OF)
 
 
-class TimelineQuery(PageQuery):
-    """The part of a timeline that is asked for."""
+class SpanQuery(PageQuery):
+    """A page of what happened within a span of event time."""
 
     since: Moment | None = Field(None, alias="from", description="Event time, included.")
     until: Moment | None = Field(None, alias="to", description="Event time, not included.")
+
+
+class TimelineQuery(SpanQuery):
+    """The part of a timeline that is asked for."""
+
     order: TimelineOrder = Field(TimelineOrder.OLDEST_FIRST, description="Which end comes first.")
     as_of: Moment | None = Field(None, description=_AS_OF)
+
+
+class ContactsQuery(SpanQuery):
+    """The contacts that are asked for."""
+
+    order: TimelineOrder = Field(TimelineOrder.NEWEST_FIRST, description="Which end comes first.")
 
 
 @router.get(
@@ -62,9 +73,7 @@ async def read_timeline(
     Touchpoints that arrive while you page are not lost: they stand where they belong by event time. Where the
     identifier goes over to another customer meanwhile, the walk ends with 410 instead of going on with somebody else.
     """
-    span = TimeSpan(since=query.since, until=query.until)
-    if span.since is not None and span.until is not None and span.since >= span.until:
-        raise refuse(ReadRefusal.RANGE_EMPTY, accept_language)
+    span = _span(query, accept_language)
     who = customer_named(api, reference, accept_language)
     scope = cursors.scope("timeline", [("who", who), ("span", span), ("order", query.order), ("as_of", query.as_of)])
     after = position_of(query.cursor, scope, (int, int, str, str, str), _place, accept_language)
@@ -79,18 +88,53 @@ async def read_timeline(
     count_lookup(api, found=page is not None)
     if page is None:
         raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
-    following = None
-    if page.next is not None:
-        place = page.next
-        moment, customer = microseconds(place.occurred_at), str(place.customer_id)
-        key = (moment, place.sequence, place.source, place.id, customer)
-        following = cursors.encode(cursors.CursorPosition(scope, key))
     return TimelinePageView(
         customer_id=page.customer_id,
         touchpoints=page.touchpoints,
         journeys=page.journeys,
         frictions=page.frictions,
-        next_cursor=following,
+        next_cursor=_cursor(scope, page.next),
+    )
+
+
+@router.get(
+    "/customers/{reference:path}/contacts",
+    summary="A customer's conversations with the company",
+    tags=["customers"],
+    responses=problems(404, 410),
+    response_model_exclude_none=True,
+)
+async def read_contacts(
+    api: Api,
+    reference: Reference,
+    query: Annotated[ContactsQuery, Query()],
+    accept_language: Language = None,
+) -> ContactPageView:
+    """The contacts that rules count: calls, visits, chats, and messages to and fro until nobody wrote for a while.
+
+    Each says when it began and ended and how, how long the customer waited for the first answer, and when a bot gave it
+    to a person. A contact stands where the customer turned to us; what we write makes none.
+
+    A touchpoint that arrives late while you page can join two contacts, or begin one earlier.
+    """
+    span = _span(query, accept_language)
+    who = customer_named(api, reference, accept_language)
+    scope = cursors.scope("contacts", [("who", who), ("span", span), ("order", query.order)])
+    after = position_of(query.cursor, scope, (int, int, str, str, str), _place, accept_language)
+    part = TimelinePart(span=span, after=after, limit=query.limit, order=query.order)
+    try:
+        page = await api.contacts.contacts(who, part)
+    except CustomerMovedError as error:
+        raise refuse(ReadRefusal.CUSTOMER_MOVED, accept_language) from error
+    count_lookup(api, found=page is not None)
+    if page is None:
+        raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
+    return ContactPageView(
+        customer_id=page.customer_id,
+        contacts=page.contacts,
+        frictions=page.frictions,
+        complete=page.complete,
+        next_cursor=_cursor(scope, page.next),
     )
 
 
@@ -115,6 +159,19 @@ async def read_customer(
     if customer is None:
         raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
     return customer
+
+
+def _span(query: SpanQuery, accept_language: str | None) -> TimeSpan:
+    if query.since is not None and query.until is not None and query.since >= query.until:
+        raise refuse(ReadRefusal.RANGE_EMPTY, accept_language)
+    return TimeSpan(since=query.since, until=query.until)
+
+
+def _cursor(scope: str, place: TimelinePosition | None) -> str | None:
+    if place is None:
+        return None
+    key = (microseconds(place.occurred_at), place.sequence, place.source, place.id, str(place.customer_id))
+    return cursors.encode(cursors.CursorPosition(scope, key))
 
 
 def _place(key: tuple[Any, ...]) -> TimelinePosition:
