@@ -72,7 +72,7 @@ class Served:
     ("opening", "among"),
     [
         pytest.param(ingest_room, {"/v1/touchpoints", "/v1/inspector", "/v1/batch"}, id="ingest"),
-        pytest.param(journey_room, {"/v1/customers/{reference}/timeline", "/v1/journeys", "/v1/paths"}, id="journey"),
+        pytest.param(journey_room, {"/v1/customers/{reference}/contacts", "/v1/journeys", "/v1/paths"}, id="journey"),
         pytest.param(alerts_room, {"/v1/issues", "/v1/endpoints/{endpoint_id}/deliveries"}, id="alerts"),
     ],
 )

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from services.journey.outbox import outbox_rows
-from services.journey.read import timeline
+from services.journey.read import contact_reading, timeline
 from services.journey.store import frictions, journeys, timer_rows
 
 pytestmark = pytest.mark.local
@@ -59,6 +59,12 @@ SCAN = re.compile(r"(?:Seq Scan on|Scan using|Bitmap Index Scan on) (?P<what>[a-
 @pytest.mark.parametrize("question", ASKED_AT_REST)
 async def test_nothing_large_is_read_as_a_whole(database: str, question: str) -> None:
     assert read_as_a_whole(await plan(database, *ASKED_AT_REST[question])) == []
+
+
+async def test_the_touchpoints_of_a_customers_contacts_are_read_in_the_order_of_an_index(database: str) -> None:
+    found = await plan(database, contact_reading._LATEST, ([uuid4()], 10_001))
+    assert read_as_a_whole(found) == []
+    assert "Merge Append" in found, found
 
 
 @pytest.mark.parametrize("order", timeline.TimelineOrder)

@@ -25,15 +25,15 @@ MOST_LATEST = 20
 class JourneyPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How touchpoints are segmented into journeys.
 
-    `ignored_refs` are references that name a circumstance and not a purpose, and so are `message_refs`, of what the
-    broker appended from `since` on (None: of everything). A journey by reason ends after `reason_gap` without a
-    touchpoint. A touchpoint that gives neither a reference nor a reason joins the latest journey within `unknown_gap`.
-    A journey without a touchpoint for `idle_after` counts as closed. Touchpoints of
-    `passive_kinds` may follow its end.
+    `ignored_refs` are references that name a circumstance or a message, and not a purpose; `ignored_before` are those
+    of what the broker appended before `since` (None: nothing was). A journey by reason ends after `reason_gap` without
+    a touchpoint. A touchpoint that gives neither a reference nor a reason joins the latest journey within
+    `unknown_gap`. A journey without a touchpoint for `idle_after` counts as closed. Touchpoints of `passive_kinds` may
+    follow its end.
     """
 
-    ignored_refs: frozenset[str] = frozenset({"campaign_id", "session_id", "store_id", "thread_id"})
-    message_refs: frozenset[str] = frozenset({"message_id"})
+    ignored_refs: frozenset[str] = frozenset({"campaign_id", "message_id", "session_id", "store_id", "thread_id"})
+    ignored_before: frozenset[str] = frozenset({"campaign_id", "session_id", "store_id", "thread_id"})
     since: datetime | None = None
     reason_gap: timedelta = timedelta(days=14)
     unknown_gap: timedelta = timedelta(hours=24)
@@ -192,10 +192,10 @@ def segment(history: CustomerHistory, policy: JourneyPolicy) -> tuple[JourneySeg
 
 def _ignored(history: CustomerHistory, policy: JourneyPolicy) -> Sequence[frozenset[str]]:
     """Return, for each position, the types of references that join nothing."""
-    since, now = policy.since, policy.ignored_refs | policy.message_refs
+    since = policy.since
     if since is None:
-        return [now] * len(history.recorded)
-    return [now if one.appended_at >= since else policy.ignored_refs for one in history.recorded]
+        return [policy.ignored_refs] * len(history.recorded)
+    return [policy.ignored_refs if one.appended_at >= since else policy.ignored_before for one in history.recorded]
 
 
 def _partition(
@@ -312,19 +312,20 @@ def _described(
 ) -> JourneySegment:
     """Return the journey that these ordered touchpoints describe."""
     reason = service_level = outcome = None
+    referring = False
     value: MonetaryValue | None = None
     refs: dict[str, str] = {}
     last_of: dict[tuple[str, str | None, str | None], Touchpoint] = {}
-    for position, one in zip(members, touchpoints, strict=True):
+    for one in touchpoints:
         if reason is None:
             reason = one.reason
         service_level = one.service_level or service_level
         outcome = one.outcome or outcome
         value = one.value or value
         last_of[one.kind, one.direction, one.outcome] = one
-        for type_, named in one.refs.items():
-            if type_ not in ignored[position]:
-                refs.setdefault(type_, named)
+        referring = referring or bool(one.refs)
+    if referring:
+        refs = _shown_refs(zip(touchpoints, (ignored[position] for position in members), strict=True))
     last_at = touchpoints[-1].occurred_at
     return JourneySegment(
         members=tuple(members),
@@ -358,6 +359,16 @@ def _latest(touchpoints: Iterable[Touchpoint]) -> tuple[JourneyStep, ...]:
         )
         for one in ordered
     )
+
+
+def _shown_refs(touchpoints: Iterable[tuple[Touchpoint, frozenset[str]]]) -> dict[str, str]:
+    """Return the first reference of each type that is not among the ignored ones of its touchpoint."""
+    refs: dict[str, str] = {}
+    for one, ignored in touchpoints:
+        for type_, value in one.refs.items():
+            if type_ not in ignored:
+                refs.setdefault(type_, value)
+    return refs
 
 
 def _closed_at(touchpoints: Sequence[Touchpoint], policy: JourneyPolicy) -> datetime | None:
