@@ -61,10 +61,8 @@ async def test_nothing_large_is_read_as_a_whole(database: str, question: str) ->
     assert read_as_a_whole(await plan(database, *ASKED_AT_REST[question])) == []
 
 
-async def test_the_touchpoints_of_a_customers_contacts_are_read_in_the_order_of_an_index(database: str) -> None:
-    found = await plan(database, contact_reading._LATEST, ([uuid4()], 10_001))
-    assert read_as_a_whole(found) == []
-    assert "Merge Append" in found, found
+async def test_the_touchpoints_of_a_customers_contacts_are_found_by_an_index(database: str) -> None:
+    assert read_as_a_whole(await plan(database, contact_reading._LATEST, ([uuid4()], 10_001))) == []
 
 
 @pytest.mark.parametrize("order", timeline.TimelineOrder)

@@ -59,7 +59,7 @@ class ContactReader:
     async def contacts(self, who: CustomerReference, part: TimelinePart) -> ContactListResult | None:
         """Return a part of the contacts of one customer; None if there is no such customer.
 
-        A contact is in the span of the part, and has its place in the list, by the touchpoint in which the customer turned to us.
+        A contact is in the span, and has its place in the list, by the touchpoint in which the customer turned to us.
 
         Raises:
             CustomerMovedError: the identifier has another customer than on the page before.
@@ -72,10 +72,8 @@ class ContactReader:
             stay(None if part.after is None else part.after.customer_id, everyone)
             policy = contact_policy(await connection.fetchval(_CONVERSATIONS_SINCE))
             known, complete = await self._history(connection, everyone)
-            beyond = _beyond(
-                CustomerHistory(known, policy).contacts, span, None if after is None else _key(after), order
-            )
-            page = beyond[:limit]
+            beyond = _beyond(CustomerHistory(known, policy).contacts, part)
+            page = beyond[: part.limit]
             named = [one.key for contact in page for one in contact.everything]
             frictions = await frictions_about(connection, everyone, named)
         shown = [view_rows.friction(row, root) for row in frictions]
