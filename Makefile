@@ -55,7 +55,7 @@ test-panels: $(STAMP)  ## every panel shows something: the stack, a real Prometh
 	@$(PYTEST) -m prometheus $(ARGS)
 
 test-alertmanager: $(STAMP)  ## routing decides as Debian's Alertmanager does (ALERTMANAGER_TREE=folder of the unpacked package)
-	@$(PYTEST) -m alertmanager $(ARGS)
+	@$(PYTEST) -n 2 --dist loadfile tests/alertmanager -m alertmanager $(ARGS)
 
 test-poolers: $(STAMP)  ## PgBouncer before PostgreSQL, in session and transaction mode (PGBOUNCER=path of its program)
 	@$(PYTEST) -m pgbouncer $(ARGS)

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from services.alerts.admin import key_store
 from services.alerts.admin.administration import Administration
+from services.alerts.admin.policy_administration import PolicyAdministration
 from services.alerts.api.access import ApiParts
 from services.alerts.api.application import build
 from services.alerts.consume.consumer import ConsumerSettings, TopicConsumer, current_line
@@ -34,6 +35,7 @@ from services.alerts.deliver.http.target_guard import TargetGuard, TargetPolicy
 from services.alerts.deliver.smtp.mail_sender import MailSender
 from services.alerts.deliver.webhook.signing import WebhookSigner
 from services.alerts.failpoints import AlertsFailpoints
+from services.alerts.hold import wait_store
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live import feed_store
 from services.alerts.live.live_stream import LiveStream
@@ -42,7 +44,9 @@ from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.alerts.replies.reply_executor import ReplyExecutor
 from services.alerts.settings import AlertsProcessSettings, AlertsSettings
+from services.alerts.upkeep.group_flush import GroupFlusher
 from services.alerts.upkeep.upkeep_loop import UpkeepLoop
+from services.alerts.upkeep.wait_loop import WaitLoop
 from services.alerts.wakeups import Wakeups
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.credentials.api_keys import KeyRing, StoredKey
@@ -142,7 +146,8 @@ class AlertsProcess:
         self._writer = ChangeWriter(
             notify_on=alerts.reasons, public_url=alerts.public_url, new_id=new_id, metrics=self.metrics
         )
-        self.wakeups = Wakeups(self._sessions, (delivery_store.WAKE, feed_store.WAKE), owner=self._owner)
+        channels = (delivery_store.WAKE, feed_store.WAKE, wait_store.WAKE)
+        self.wakeups = Wakeups(self._sessions, channels, owner=self._owner)
         self.executor = ActionExecutor(pool=pool, clock=clock, writer=self._writer, metrics=self.metrics.state)
         self.intake = FrictionIntake(
             pool=pool,
@@ -185,6 +190,7 @@ class AlertsProcess:
         owner.start("live", self.live.run)
         owner.start("relay", relay.run)
         owner.start("upkeep", self.upkeep().run)
+        owner.start("waits", self.wait_loop().run)
         owner.start("consumer", self._consumer.run)
         if self._journey_consumer is not None:
             owner.start("journeys", self._journey_consumer.run)
@@ -201,6 +207,18 @@ class AlertsProcess:
             owner=self._owner,
             feed_kept=timedelta(days=alerts.feed_days),
             history_kept=timedelta(days=alerts.history_days),
+        )
+
+    def wait_loop(self) -> WaitLoop:
+        """Return the loop that looks at what is due."""
+        return WaitLoop(
+            pool=self._pool,
+            clock=self._clock,
+            executor=self.executor,
+            flusher=GroupFlusher(pool=self._pool, clock=self._clock, new_id=new_id, metrics=self.metrics.delivery),
+            wakeups=self.wakeups,
+            new_id=new_id,
+            poll_s=self._settings.alerts.poll_s,
         )
 
     def dispatcher(self, webhooks: TaskOwner) -> Dispatcher:
@@ -298,6 +316,7 @@ class AlertsProcess:
                 new_id=new_id,
                 random_bytes=secrets.token_bytes,
             ),
+            policy=PolicyAdministration(pool=self._pool, clock=self._clock, new_id=new_id),
             live=self.live,
             guard=self._guard,
             replies=ReplyExecutor(

@@ -96,6 +96,7 @@ class DeliveryMetrics:
 
     notifications: Counter
     suppressed: Counter
+    caught: Counter
     attempts: Counter
     failures: Counter
     attempt_seconds: Histogram
@@ -116,6 +117,9 @@ class DeliveryMetrics:
                 "Changes of issues that nobody was notified of, by reason.",
                 ("reason",),
                 registry=registry,
+            ),
+            caught=Counter(
+                "waymark_alerts_notifications_caught", "Notifications without a working route.", registry=registry
             ),
             attempts=Counter(
                 "waymark_alerts_delivery_attempts", "Delivery attempts, by outcome.", ("outcome",), registry=registry

@@ -7,10 +7,10 @@ from uuid import UUID, uuid5
 
 import yaml
 
+from services.alerts.hold.grouping import group_labels
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.policy.alert_policy import AlertPolicy
 from services.alerts.policy.alertmanager_file import import_alertmanager
-from services.alerts.policy.grouping import group_labels
 from services.alerts.policy.inhibition import InhibitionSource, find_inhibitor, sources_of
 from services.alerts.policy.matchers import Labels, Matcher, MatcherOperator
 from services.alerts.policy.policy_compiler import compile_policy, named_id

@@ -123,6 +123,7 @@ _SMUGGLED = [
     ("alerts-deliver", "services/alerts/deliver/helpers.py", "import schemas"),
     ("alerts-issues", "services/alerts/issues/model.py", "import services.alerts.issues.lifecycle"),
     ("alerts-replies", "services/alerts/replies/stray.py", "import msgspec"),
+    ("alerts-hold", "services/alerts/hold/waits.py", "import services.alerts.hold.groups"),
     ("alerts-policy", "services/alerts/policy/hours.py", "import services.alerts.policy.tree"),
     ("alerts-notifiers", "services/alerts/deliver/notifiers/stray.py", "import msgspec"),
     ("alerts-notify", "services/alerts/notify/routing.py", "import services.alerts.notify.notification"),

@@ -1,13 +1,17 @@
 """What a migration makes of rows that an earlier release left."""
 
 import json
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
+from services.alerts.issues.model import AlertSeverity
 from services.alerts.migrations import alerts_0006_hearing as hearing
+from services.alerts.notify import directory_store
+from services.alerts.policy.tree import RouteOptions, RoutingFacts
+from services.runtime.postgres.pools import Connection
 from tests.fixtures.alerts_service import rows
 
 pytestmark = pytest.mark.local
@@ -45,6 +49,18 @@ async def test_routes_that_were_emptied_on_purpose_tell_nobody(database: str) ->
         muted = await connection.fetch("SELECT route_id FROM alerts.routes WHERE tells_nobody")
 
     assert {row["route_id"] for row in muted} == {made_empty, emptied, lost_then_kept}
+
+
+async def test_routes_of_an_earlier_release_are_routes_of_the_tree(database: str) -> None:
+    key = uuid4()
+    async with rows(database) as connection:
+        await keep(connection, [("route added", {key: [DESK]})])
+        directory = await directory_store.load_directory(cast(Connection, connection))
+
+    [route] = directory.routes
+    assert (route.id, route.endpoints, route.matchers, route.routes) == (key, (UUID(DESK),), (), ())
+    assert route.options == RouteOptions()
+    assert not directory.policy.walk(RoutingFacts(rules=("x",), severity=AlertSeverity.LOW)).hits[0].options.grouped
 
 
 async def an_issue(connection: asyncpg.Connection, state: str, document: dict[str, Any], reason: str | None) -> UUID:

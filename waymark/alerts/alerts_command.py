@@ -1,9 +1,10 @@
 """`waymark alerts`: the commands about who is notified."""
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -39,6 +40,14 @@ Renames = Annotated[
     list[str] | None,
     typer.Option("--label", metavar="OLD=NEW", help=say("Rename a label.", "레이블 이름을 바꿉니다.")),
 ]
+OptionalPolicyFile = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[FILE]", help=say("The policy; without one, that in force.", "정책 파일, 없으면 시행 중인 정책.")
+    ),
+]
+Note = Annotated[str, typer.Option("--note", help=say("Why, for the history.", "이력에 남길 이유."))]
+IssueId = Annotated[str, typer.Argument(metavar="ISSUE", help=say("The id of an issue.", "이슈 id."))]
 ImportFile = Annotated[
     Path, typer.Argument(metavar="FILE", help=say("alertmanager.yml; - is stdin.", "alertmanager.yml, -는 표준 입력."))
 ]
@@ -56,6 +65,22 @@ def register(app: typer.Typer) -> None:
         epilog=examples("waymark alerts check alerts.yaml", "waymark alerts check alerts.yaml --json"),
     )(check)
     group.command(
+        "apply",
+        help=say(
+            "Check a policy and put it in force as a new version; what waits is looked at again.",
+            "정책을 검사하고 새 버전으로 시행합니다. 기다리던 알림은 다시 판단합니다.",
+        ),
+        epilog=examples('waymark alerts apply alerts.yaml --note "premium care is staffed on weekends"'),
+    )(apply)
+    group.command(
+        "explain",
+        help=say(
+            "Say why people were notified of an issue or were not, and what comes next.",
+            "이슈가 왜 알려졌는지(또는 아닌지), 다음에 무엇이 오는지 설명합니다.",
+        ),
+        epilog=examples("waymark alerts explain 01a2033b-5c0b-7d55-9f2a-7d0c6a4f1b11"),
+    )(explain)
+    group.command(
         "import",
         help=say(
             "Make a policy of an alertmanager.yml; what has no place here is named on standard error.",
@@ -65,6 +90,11 @@ def register(app: typer.Typer) -> None:
     )(import_policy)
     secrets_command.add(group)
     verify_command.add(group)
+    _register_routes(group)
+    app.add_typer(group, name="alerts", help=say("Who is notified, and when.", "누구에게 언제 알리는지."))
+
+
+def _register_routes(group: typer.Typer) -> None:
     route = typer.Typer(no_args_is_help=True)
     route.callback()(_route)
     route.command(
@@ -75,13 +105,10 @@ def register(app: typer.Typer) -> None:
         ),
         epilog=examples(
             "waymark alerts route test alerts.yaml -l reason=billing -l severity=high",
-            "waymark alerts route test alerts.yaml -l rule=long_wait --at 2026-02-17T10:00+09:00",
+            "waymark alerts route test -l rule=long_wait --at 2026-02-17T10:00+09:00",
         ),
     )(try_route)
     group.add_typer(route, name="route", help=say("Routes.", "경로."))
-    app.add_typer(
-        group, name="alerts", help=say("Who is notified of what, and when.", "누구에게 무엇을 언제 알리는지.")
-    )
 
 
 def _route() -> None:
@@ -139,16 +166,50 @@ def import_policy(file: ImportFile, *, labels: Renames = None, as_json: AsJson =
         err.print(f"{say('note', '참고')}: {note}", markup=False, highlight=False)
 
 
-def try_route(file: PolicyFileArgument, *, labels: Labels = None, at: At = None, as_json: AsJson = False) -> None:
+def apply(file: PolicyFileArgument, *, note: Note = "", as_json: AsJson = False) -> None:
+    """Put a policy in force."""
+    from waymark.alerts.policy_in_force import apply_file
+
+    try:
+        version = apply_file(_database(), file, note=note, now=datetime.now(UTC))
+    except WrongPolicyError as error:
+        _refuse(error, as_json=as_json)
+    if as_json:
+        print_json({"version": version})
+        return
+    out.print(say(f"in force: version {version}", f"시행됨: 버전 {version}"), highlight=False)
+
+
+def explain(issue: IssueId, *, as_json: AsJson = False) -> None:
+    """Explain the notifications of one issue."""
+    from services.alerts.inbox.explanation import explanation_document, explanation_lines
+    from waymark.alerts.policy_in_force import explain as explain_in
+
+    now = datetime.now(UTC)
+    if as_json:
+        print_json(explain_in(_database(), issue, now, explanation_document))
+        return
+    for line in explain_in(_database(), issue, now, explanation_lines):
+        out.print(say(line.en, line.ko), markup=False, highlight=False)
+
+
+def try_route(
+    file: OptionalPolicyFile = None, *, labels: Labels = None, at: At = None, as_json: AsJson = False
+) -> None:
     """Try the routes of a policy on the labels of an issue."""
     from services.alerts.policy.policy_compiler import compile_policy, named_people
+    from waymark.alerts.policy_in_force import read_in_force
     from waymark.alerts.route_trial import PeopleNames, facts_of, read_moment, sentences, try_routes
 
-    read = _read(file, as_json=as_json)
-    policy, _ = compile_policy(read.body)
     facts = facts_of(labels or ())
+    if file is None:
+        in_force = read_in_force(_database())
+        policy, names = in_force.policy, in_force.names
+    else:
+        read = _read(file, as_json=as_json)
+        policy, names = compile_policy(read.body)[0], PeopleNames(by_id=named_people(read.body))
     now = read_moment(at, datetime.now(UTC))
-    tried = try_routes(policy, facts, now, PeopleNames(by_id=named_people(read.body)))
+    tried = try_routes(policy, facts, now, names)
     if as_json:
         print_json(tried)
         return
@@ -161,7 +222,18 @@ def _read(file: Path, *, as_json: bool) -> "ReadPolicyFile":
     try:
         return read_policy(file)
     except WrongPolicyError as error:
-        if not as_json:
-            raise
-        print_json({"valid": False, "problems": error.problems, "warnings": []})
-        raise typer.Exit(1) from None
+        _refuse(error, as_json=as_json)
+
+
+def _refuse(error: WrongPolicyError, *, as_json: bool) -> NoReturn:
+    """Say what is wrong with a policy, as JSON where that is asked for."""
+    if not as_json:
+        raise error
+    print_json({"valid": False, "problems": error.problems, "warnings": []})
+    raise typer.Exit(1)
+
+
+def _database() -> str:
+    from waymark.target import find_target
+
+    return find_target(os.environ).postgres

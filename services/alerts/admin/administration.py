@@ -19,10 +19,11 @@ from services.alerts.deliver.operational_messages import render_test_message
 from services.alerts.deliver.retry import EndpointHealth
 from services.alerts.deliver.webhook import secret_store
 from services.alerts.deliver.webhook.signing import MATERIAL_BYTES, MOST_OLD_SECRETS, WebhookSigner
+from services.alerts.hold import wait_store
 from services.alerts.notify import directory_store
 from services.alerts.notify.reachability import ReachabilityLoss, reachability_loss
 from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory
-from services.alerts.policy.tree import Route
+from services.alerts.policy.tree import Route, all_routes
 from services.runtime.clock import Clock
 from services.runtime.credentials.sealing import SecretSealer
 from services.runtime.postgres.pools import Connection, Pool, transaction
@@ -181,10 +182,8 @@ class Administration:
             await endpoint_store.remove_endpoint(connection, endpoint_id, now)
             await endpoint_store.add_event(connection, endpoint_id, "deleted", actor=actor, now=now, detail={})
             routes = await directory_store.list_routes(connection)
-            if any(endpoint_id in route.endpoints for route in routes):
-                left = [
-                    replace(route, endpoints=tuple(e for e in route.endpoints if e != endpoint_id)) for route in routes
-                ]
+            if any(endpoint_id in route.endpoints for route in all_routes(routes)):
+                left = [_without_endpoint(route, endpoint_id) for route in routes]
                 await directory_store.replace_routes(connection, left, actor=actor, change="endpoint deleted", now=now)
         return EndpointChange(endpoint=found, loss=lost)
 
@@ -295,20 +294,23 @@ class Administration:
             ContradictoryRouteError: a route that notifies nobody names endpoints or teams.
         """
         async with transaction(self.pool) as connection:
+            await directory_store.lock_policy(connection)
             edited = edit(await directory_store.lock_routes(connection))
             if edited is None:
                 return None
             await self._check_targets(
                 connection,
-                [endpoint for route in edited for endpoint in route.endpoints],
-                [team for route in edited for team in route.teams],
+                [endpoint for route in all_routes(edited) for endpoint in route.endpoints],
+                [team for route in all_routes(edited) for team in route.teams],
             )
-            for route in edited:
+            for route in all_routes(edited):
                 if route.tells_nobody and (route.endpoints or route.teams):
                     raise ContradictoryRouteError(route.name)
             version = await directory_store.replace_routes(
                 connection, edited, actor=actor, change=change, now=self.clock.now()
             )
+            await wait_store.release_all(connection, self.clock.now())
+            await wait_store.wake(connection)
         return RouteList(routes=tuple(edited), version=version)
 
     def _check_signing(self, endpoint: Endpoint) -> None:
@@ -339,6 +341,15 @@ class Administration:
         directory = await directory_store.load_directory(connection)
         if set(endpoints) - directory.endpoints.keys() or set(teams) - directory.teams.keys():
             raise UnknownTargetError
+
+
+def _without_endpoint(route: Route, endpoint_id: UUID) -> Route:
+    """Return a route and those below it without an endpoint."""
+    return replace(
+        route,
+        endpoints=tuple(e for e in route.endpoints if e != endpoint_id),
+        routes=tuple(_without_endpoint(child, endpoint_id) for child in route.routes),
+    )
 
 
 def _with_reset_health(before: Endpoint, after: Endpoint, now: datetime) -> Endpoint:

@@ -62,7 +62,8 @@ async def remove_team(connection: Connection, team_id: UUID) -> bool:
         """
         DELETE FROM alerts.teams t WHERE team_id = $1
            AND NOT EXISTS (SELECT FROM alerts.endpoints e WHERE e.team_id = t.team_id AND e.deleted_at IS NULL)
-           AND NOT EXISTS (SELECT FROM alerts.routes r WHERE t.team_id = ANY(r.teams))
+           AND NOT EXISTS (SELECT FROM alerts.routes r WHERE t.team_id = ANY(r.teams)
+                              OR r.children::text LIKE '%' || t.team_id || '%')
         """,
         team_id,
     )

@@ -12,6 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 
 from services.alerts.admin.administration import Administration
+from services.alerts.admin.policy_administration import PolicyAdministration
 from services.alerts.deliver.http.target_guard import TargetGuard
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live.live_stream import LiveStream
@@ -31,6 +32,7 @@ class ApiParts:
     keys: KeyRing
     executor: ActionExecutor
     administration: Administration
+    policy: PolicyAdministration
     live: LiveStream
     guard: TargetGuard
     replies: ReplyExecutor

@@ -13,6 +13,8 @@ from services.alerts.deliver.credential_store import CredentialNote
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.notifiers.notifier import Notifier
 from services.alerts.issues.model import AlertSeverity
+from services.alerts.policy.policy_bodies import MatcherTexts, OptionsBody
+from services.alerts.policy.span_texts import write_duration
 from services.alerts.policy.tree import Route, RouteMatch
 
 
@@ -224,10 +226,11 @@ class MatchersBody(StrictRequestBody):
     service_levels: Words = Field([])
     channels: Words = Field([])
     reasons: Words = Field([])
+    labels: MatcherTexts = Field([], description='Matchers of labels, like `reason=~"pay.*"`.')
 
 
-class RouteBody(StrictRequestBody):
-    """A route: what it matches, and who is notified."""
+class RouteBody(OptionsBody):
+    """A route: what it matches, who is notified, and when; `routes` stand below it (docs/alert-policy.md)."""
 
     name: Name
     matchers: MatchersBody = MatchersBody()
@@ -238,6 +241,9 @@ class RouteBody(StrictRequestBody):
     tells_nobody: bool = Field(
         False, description="Its issues are only shown. Otherwise catch-all endpoints stand in if none works."
     )
+    active_time_intervals: list[Name] = Field([], max_length=50, description="Names of hours; outside it holds.")
+    mute_time_intervals: list[Name] = Field([], max_length=50)
+    routes: list["RouteBody"] = Field([], max_length=200)
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -248,7 +254,7 @@ class NewRouteBody(RouteBody):
     position: int | None = Field(None, ge=0, description="0 is evaluated first.")
 
 
-class RoutePatchBody(StrictRequestBody):
+class RoutePatchBody(OptionsBody):
     """The members to change; others stay. `position` moves the route."""
 
     name: Name | None = None
@@ -258,6 +264,9 @@ class RoutePatchBody(StrictRequestBody):
     continues: bool | None = Field(None, alias="continue")
     enabled: bool | None = None
     tells_nobody: bool | None = None
+    active_time_intervals: list[Name] | None = Field(None, max_length=50)
+    mute_time_intervals: list[Name] | None = Field(None, max_length=50)
+    routes: list[RouteBody] | None = Field(None, max_length=200)
     position: int | None = Field(None, ge=0)
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -272,24 +281,38 @@ class RouteView(RouteBody):
     @classmethod
     def of(cls, route: Route, position: int) -> Self:
         """Return the view of a route."""
-        matchers = MatchersBody(
+        return cls(id=route.id, position=position, **_route_members(route))
+
+
+def _route_members(route: Route) -> dict[str, Any]:
+    """Return the members of a route that are shown."""
+    options = route.options
+    repeats = options.repeat_interval
+    return {
+        "name": route.name,
+        "matchers": MatchersBody(
             rules=list(route.rules),
             min_severity=route.min_severity,
             service_levels=list(route.service_levels),
             channels=list(route.channels),
             reasons=list(route.reasons),
-        )
-        return cls(
-            id=route.id,
-            position=position,
-            name=route.name,
-            matchers=matchers,
-            endpoints=list(route.endpoints),
-            teams=list(route.teams),
-            continues=route.continues,
-            enabled=route.enabled,
-            tells_nobody=route.tells_nobody,
-        )
+            labels=[str(matcher) for matcher in route.matchers],
+        ),
+        "endpoints": list(route.endpoints),
+        "teams": list(route.teams),
+        "continues": route.continues,
+        "enabled": route.enabled,
+        "tells_nobody": route.tells_nobody,
+        "group_by": None if options.group_by is None else list(options.group_by),
+        "group_wait": None if options.group_wait is None else write_duration(options.group_wait),
+        "group_interval": None if options.group_interval is None else write_duration(options.group_interval),
+        "repeat_interval": None if repeats is None else [write_duration(pause) for pause in repeats],
+        "escalation": options.escalation,
+        "critical_waits": options.critical_waits,
+        "active_time_intervals": list(options.active_time_intervals),
+        "mute_time_intervals": list(options.mute_time_intervals),
+        "routes": [RouteBody(**_route_members(child)) for child in route.routes],
+    }
 
 
 class RouteListView(ResponseView):

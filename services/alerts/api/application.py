@@ -10,6 +10,7 @@ from services.alerts.api import (
     console,
     endpoint_resource,
     issue_resource,
+    policy_resource,
     reachability_resource,
     reply_resource,
     routing_resource,
@@ -35,6 +36,7 @@ TAGS = (
     {"name": "endpoints", "description": "Where teams are reached, and what was sent there."},
     {"name": "routes", "description": "Who is notified of which issues."},
     {"name": "replies", "description": "What readers of messages answer; signed by links or by vendors."},
+    {"name": "silences", "description": "What notifies nobody for a time."},
     {"name": "teams", "description": "Names for the people behind endpoints."},
 )
 
@@ -52,6 +54,7 @@ def build(parts: ApiParts, health: HealthChecks) -> FastAPI:
         reachability_resource.router,
         reply_resource.router,
         routing_resource.router,
+        policy_resource.router,
         console.router,
     ):
         app.include_router(router)

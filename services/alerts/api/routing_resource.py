@@ -24,7 +24,9 @@ from services.alerts.api.admin_views import (
 from services.alerts.inbox import issue_details
 from services.alerts.notify import directory_store
 from services.alerts.notify.routing import evaluate_routes
-from services.alerts.policy.tree import Route, RoutingFacts, routing_facts
+from services.alerts.policy.policy_bodies import matchers_of
+from services.alerts.policy.policy_compiler import named_id, options_of
+from services.alerts.policy.tree import Route, RouteOptions, RoutingFacts, routing_facts
 from services.runtime.http.problems import Problem
 from services.runtime.postgres.pools import acquire
 
@@ -165,8 +167,12 @@ def _placed(routes: Sequence[Route], fresh: Route, position: int | None) -> list
 
 
 def _route(route_id: UUID, body: RouteBody) -> Route:
+    """Return the route of a body; those below it get ids that last while their names do."""
     return Route(
         id=route_id,
+        matchers=matchers_of(body.matchers.labels),
+        options=options_of(body, active=tuple(body.active_time_intervals), mute=tuple(body.mute_time_intervals)),
+        routes=tuple(_route(named_id("route", f"{route_id}\x1f{child.name}"), child) for child in body.routes),
         name=body.name,
         rules=tuple(body.matchers.rules),
         min_severity=body.matchers.min_severity,
@@ -192,9 +198,14 @@ def _patched(before: Route, body: RoutePatchBody) -> Route:
             service_levels=tuple(words.service_levels),
             channels=tuple(words.channels),
             reasons=tuple(words.reasons),
+            matchers=matchers_of(words.labels),
         )
     return replace(
         after,
+        options=_patched_options(before.options, body),
+        routes=before.routes
+        if body.routes is None
+        else tuple(_route(named_id("route", f"{before.id}\x1f{child.name}"), child) for child in body.routes),
         name=before.name if body.name is None else body.name,
         endpoints=before.endpoints if body.endpoints is None else tuple(body.endpoints),
         teams=before.teams if body.teams is None else tuple(body.teams),
@@ -202,6 +213,14 @@ def _patched(before: Route, body: RoutePatchBody) -> Route:
         enabled=before.enabled if body.enabled is None else body.enabled,
         tells_nobody=before.tells_nobody if body.tells_nobody is None else body.tells_nobody,
     )
+
+
+def _patched_options(before: RouteOptions, body: RoutePatchBody) -> RouteOptions:
+    """Return the options with the members that the body gives, null ones too: those are inherited again."""
+    active, mute = body.active_time_intervals, body.mute_time_intervals
+    given = options_of(body, active=tuple(active or ()), mute=tuple(mute or ()))
+    named = {name for name in RouteOptions.__dataclass_fields__ if name in body.model_fields_set}
+    return replace(before, **{name: getattr(given, name) for name in named})
 
 
 def _shown(listed: RouteList) -> RouteListView:

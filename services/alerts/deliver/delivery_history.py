@@ -49,19 +49,23 @@ class DeliveryRow:
 
 
 _DELIVERY = """
-SELECT d.*, n.type, n.reason, e.name AS endpoint
+SELECT d.*, n.type, n.reason, n.group_id, e.name AS endpoint
   FROM alerts.deliveries d
   JOIN alerts.notifications n USING (notification_id)
   JOIN alerts.endpoints e USING (endpoint_id)
 """
 
 
+_OF_ISSUE = f"""{_DELIVERY}
+ WHERE d.issue_id = $1 OR d.notification_id = ANY(ARRAY(
+       SELECT notification_id FROM alerts.notification_issues WHERE issue_id = $1))
+ ORDER BY d.created_at DESC, d.sequence DESC, d.delivery_id LIMIT $2
+"""  # noqa: S608  made of the constant above alone
+
+
 async def deliveries_of_issue(connection: Connection, issue_id: UUID) -> list[DeliveryRow]:
-    """Return the deliveries about an issue, the latest first."""
-    rows = await connection.fetch(
-        _DELIVERY + " WHERE d.issue_id = $1 ORDER BY d.sequence DESC, d.delivery_id LIMIT $2",
-        *(issue_id, DELIVERIES_SHOWN),
-    )
+    """Return the deliveries about an issue or a group that it was in, the latest first."""
+    rows = await connection.fetch(_OF_ISSUE, issue_id, DELIVERIES_SHOWN)
     return [_delivery(row) for row in rows]
 
 
@@ -98,7 +102,7 @@ async def delivery(connection: Connection, webhook_id: str) -> tuple[DeliveryRow
 def _delivery(row: Row) -> DeliveryRow:
     return DeliveryRow(
         id=row["delivery_id"],
-        issue_id=row["issue_id"],
+        issue_id=None if row["group_id"] is not None else row["issue_id"],
         endpoint_id=row["endpoint_id"],
         endpoint=row["endpoint"],
         type=row["type"],

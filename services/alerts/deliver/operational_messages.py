@@ -18,5 +18,11 @@ def render_disabled_message(now: datetime, endpoint_id: UUID, name: str, reason:
     return _body("endpoint.disabled", now, {"endpoint": str(endpoint_id), "name": name, "reason": reason})
 
 
+def render_silence_message(now: datetime, silence_id: UUID, matchers: list[str], ends_at: datetime, held: int) -> bytes:
+    """Return the body that tells that a silence ends soon, and how many notifications it holds until then."""
+    data = {"silence": str(silence_id), "matchers": matchers, "ends_at": utc_text(ends_at), "held": held}
+    return _body("silence.ending", now, data)
+
+
 def _body(type_: str, now: datetime, data: dict[str, object]) -> bytes:
     return msgspec.json.encode({"type": type_, "timestamp": utc_text(now), "data": data})

@@ -5,7 +5,7 @@ of a fingerprint locks its row, so two processes can never both find no issue an
 to `placement` and `inbox`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -178,6 +178,22 @@ async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, boo
         issue_id,
     )
     return issue, superseded
+
+
+async def unresolved_issues(connection: Connection) -> AsyncIterator[Issue]:
+    """Yield every unresolved issue, by its id, a thousand at a time; nothing is locked."""
+    last = UUID(int=0)
+    while True:
+        rows = await connection.fetch(
+            "SELECT issue_id, document FROM alerts.issues WHERE state <> 'resolved' AND issue_id > $1"
+            " ORDER BY issue_id LIMIT 1000",
+            last,
+        )
+        for row in rows:
+            yield decode_issue(row["document"])
+        if not rows:
+            return
+        last = rows[-1]["issue_id"]
 
 
 async def save_placement(connection: Connection, plan: PlacementPlan, now: datetime) -> None:

@@ -33,6 +33,18 @@ class NotificationReason(StrEnum):
     """There is no endpoint to notify."""
     MUTED = "muted"
     """Only routes that notify nobody matched."""
+    REPEATED = "repeated"
+    """Nobody has acknowledged it since it was told."""
+    ESCALATED = "escalated"
+    """Nobody has acknowledged it for the time of a step of its escalation."""
+    OUT_OF_HOURS = "out_of_hours"
+    """Held until the hours of its routes open."""
+    SILENCED = "silenced"
+    """Held by a silence."""
+    INHIBITED = "inhibited"
+    """Held by an issue that stands for it."""
+    GROUPED = "grouped"
+    """A message about its group will tell of it."""
 
 
 NOTIFICATION_TYPES = {
@@ -44,6 +56,8 @@ NOTIFICATION_TYPES = {
     NotificationReason.RESOLVED: "issue.resolved",
     NotificationReason.WITHDRAWN: "issue.resolved",
     NotificationReason.MERGED: "issue.merged",
+    NotificationReason.REPEATED: "issue.updated",
+    NotificationReason.ESCALATED: "issue.updated",
 }
 """The `type` of a webhook by the reason for sending it."""
 
@@ -96,17 +110,17 @@ def _reason_of_unresolved(before: Issue | None, issue: Issue, now: datetime) -> 
             return NotificationReason.QUIET
         return (
             NotificationReason.SNOOZED
-            if _is_snoozed(issue, now)
+            if is_snoozed(issue, now)
             else NotificationReason.FIRST
             if told.severity is None
             else NotificationReason.REOPENED
         )
     if severity_rose(told.severity, issue.loud_severity):
-        return NotificationReason.SNOOZED if _is_snoozed(issue, now) else NotificationReason.SEVERITY_RAISED
+        return NotificationReason.SNOOZED if is_snoozed(issue, now) else NotificationReason.SEVERITY_RAISED
     return _reason_of_action(before, issue)
 
 
-def _is_snoozed(issue: Issue, now: datetime) -> bool:
+def is_snoozed(issue: Issue, now: datetime) -> bool:
     """Return whether a snooze holds the notification back; a critical issue that is not quiet breaks through."""
     snoozed = issue.snoozed_until is not None and issue.snoozed_until > now
     return snoozed and issue.loud_severity is not AlertSeverity.CRITICAL

@@ -1,4 +1,4 @@
-"""The routing directory as the database keeps it: routes, endpoints as routing sees them, and names of teams.
+"""The routing directory as the database keeps it: the policy, endpoints as routing sees them, and names of teams.
 
 Changes of endpoints are left to `deliver`, and those of teams to `admin`.
 """
@@ -10,10 +10,16 @@ from uuid import UUID
 
 import msgspec
 
+from services.alerts.hold.silence_store import SILENCE_COLUMNS, read_silences
 from services.alerts.issues.json_columns import encode_json
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory
-from services.alerts.policy.tree import Route
+from services.alerts.policy.alert_policy import AlertPolicy
+from services.alerts.policy.escalation import Escalation
+from services.alerts.policy.hours import NamedHours
+from services.alerts.policy.inhibition import InhibitRule
+from services.alerts.policy.matchers import Matcher
+from services.alerts.policy.tree import Route, RouteOptions
 from services.runtime.postgres.pools import Connection
 
 
@@ -38,9 +44,21 @@ class _RouteRow(msgspec.Struct, frozen=True, kw_only=True):
     continues: bool
     enabled: bool
     tells_nobody: bool
+    label_matchers: tuple[Matcher, ...] = ()
+    options: RouteOptions = RouteOptions()
+    children: tuple[Route, ...] = ()
 
 
-DIRECTORY_COLUMNS = """
+class _Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The row of `policy_settings` in the JSON that PostgreSQL returns."""
+
+    root: RouteOptions = RouteOptions()
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    hours: tuple[NamedHours, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
+
+
+DIRECTORY_COLUMNS = f"""
     coalesce((SELECT json_agg(json_build_object(
                 'id', endpoint_id, 'team_id', team_id, 'catch_all', catch_all, 'name', name, 'enabled', enabled,
                 'disabled_reason', disabled_reason, 'disabled_at', disabled_at,
@@ -48,11 +66,26 @@ DIRECTORY_COLUMNS = """
                                             'failing_since', failing_since, 'paused_until', paused_until))
                 ORDER BY endpoint_id)
                 FROM alerts.endpoints WHERE deleted_at IS NULL), '[]')::text AS endpoints,
-    coalesce((SELECT json_object_agg(team_id, name) FROM alerts.teams), '{}')::text AS teams,
+    coalesce((SELECT json_object_agg(team_id, name) FROM alerts.teams), '{{}}')::text AS teams,
     coalesce((SELECT json_agg(r ORDER BY position, route_id) FROM alerts.routes r), '[]')::text AS routes,
+    coalesce((SELECT row_to_json(s) FROM alerts.policy_settings s)::text, '{{}}') AS settings,
+    {SILENCE_COLUMNS},
     (SELECT max(version) FROM alerts.route_versions) AS version
-"""
+"""  # noqa: S608  made of constants of ours alone
 """The columns that `read_directory` needs."""
+
+POLICY_LOCK = 7_405_142_027
+"""Writers of issues share this lock, and a new policy takes it alone: what follows from both is then of one policy."""
+
+
+async def share_policy(connection: Connection) -> None:
+    """Keep the policy as it is until this transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock_shared($1)", POLICY_LOCK)
+
+
+async def lock_policy(connection: Connection) -> None:
+    """Wait for the writers of issues and keep them away until this transaction ends; take it before any other lock."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", POLICY_LOCK)
 
 
 async def load_directory(connection: Connection) -> RoutingDirectory:
@@ -64,11 +97,17 @@ async def load_directory(connection: Connection) -> RoutingDirectory:
 def read_directory(found: Mapping[str, Any]) -> RoutingDirectory:
     """Return the directory in a row with `DIRECTORY_COLUMNS`."""
     endpoints = msgspec.json.decode(found["endpoints"], type=list[RoutedEndpoint])
+    settings = msgspec.json.decode(found["settings"], type=_Settings)
     return RoutingDirectory(
         routes=tuple(_route(row) for row in msgspec.json.decode(found["routes"], type=list[_RouteRow])),
         endpoints={endpoint.id: endpoint for endpoint in endpoints},
         teams=msgspec.json.decode(found["teams"], type=dict[UUID, str]),
         version=found["version"],
+        root=settings.root,
+        inhibit_rules=settings.inhibit_rules,
+        hours=settings.hours,
+        escalations=settings.escalations,
+        silences=read_silences(found["silences"]),
     )
 
 
@@ -89,36 +128,66 @@ def _route(row: _RouteRow) -> Route:
         service_levels=row.matchers.service_levels,
         channels=row.matchers.channels,
         reasons=row.matchers.reasons,
+        matchers=row.label_matchers,
         endpoints=row.endpoints,
         teams=row.teams,
         continues=row.continues,
         enabled=row.enabled,
         tells_nobody=row.tells_nobody,
+        options=row.options,
+        routes=row.children,
     )
 
 
 async def replace_routes(
     connection: Connection, ordered: Sequence[Route], *, actor: str, change: str, now: datetime
 ) -> int:
-    """Write the whole list of routes as a new version and return its number."""
+    """Write the whole list of routes as a new version and return its number; the rest of the policy stays."""
+    await _write_routes(connection, ordered, now)
+    return await _write_version(connection, ordered, actor=actor, change=change, now=now)
+
+
+async def replace_policy(
+    connection: Connection, policy: AlertPolicy, *, actor: str, change: str, now: datetime, note: str = ""
+) -> int:
+    """Write the whole policy as a new version and return its number."""
+    await _write_routes(connection, policy.routes, now)
+    await connection.execute(
+        "UPDATE alerts.policy_settings SET root = $1, inhibit_rules = $2, hours = $3, escalations = $4",
+        *(encode_json(policy.root), encode_json(policy.inhibit_rules), encode_json(policy.hours)),
+        encode_json(policy.escalations),
+    )
+    return await _write_version(connection, policy.routes, actor=actor, change=change, now=now, note=note)
+
+
+async def _write_routes(connection: Connection, ordered: Sequence[Route], now: datetime) -> None:
     await connection.execute("DELETE FROM alerts.routes")
     await connection.executemany(
         """
-        INSERT INTO alerts.routes (
-            route_id, position, name, matchers, endpoints, teams, continues, enabled, tells_nobody, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        INSERT INTO alerts.routes (route_id, position, name, matchers, endpoints, teams, continues, enabled,
+                                   tells_nobody, updated_at, label_matchers, options, children)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """,
         [
             (
                 *(route.id, position, route.name, encode_json(_matchers(route)), list(route.endpoints)),
                 *(list(route.teams), route.continues, route.enabled, route.tells_nobody, now),
+                *(encode_json(route.matchers), encode_json(route.options), encode_json(route.routes)),
             )
             for position, route in enumerate(ordered)
         ],
     )
+
+
+async def _write_version(
+    connection: Connection, ordered: Sequence[Route], *, actor: str, change: str, now: datetime, note: str = ""
+) -> int:
     version: int = await connection.fetchval(
-        "INSERT INTO alerts.route_versions (at, actor, change, document) VALUES ($1, $2, $3, $4) RETURNING version",
-        *(now, actor, change, encode_json(list(ordered))),
+        """
+        INSERT INTO alerts.route_versions (at, actor, change, document, settings, note)
+        VALUES ($1, $2, $3, $4, (SELECT row_to_json(s) FROM alerts.policy_settings s), $5) RETURNING version
+        """,
+        *(now, actor, change, encode_json(list(ordered)), note),
     )
     return version
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from services.alerts.hold.waits import WaitKind
 from services.alerts.issues.model import (
     SYSTEM,
     Issue,
@@ -17,7 +18,15 @@ from services.alerts.issues.model import (
     IssueState,
     NotificationRecord,
 )
-from services.alerts.notify.decision import NotificationDecision, NotificationReason, decide
+from services.alerts.notify.decision import NotificationDecision, NotificationReason, decide, is_snoozed
+from services.alerts.notify.holding import (
+    NOTHING_HELD,
+    NOTHING_STANDS,
+    HoldingPlan,
+    LaneMoment,
+    StandingFacts,
+    plan_holding,
+)
 from services.alerts.notify.routing import RoutingDirectory, RoutingResult, evaluate_routes
 from services.alerts.policy.tree import routing_facts
 
@@ -31,6 +40,16 @@ AUDITED_REASONS = frozenset(
     }
 )
 """Reasons against notifying that the audit records; the others would only fill it."""
+
+HOLDING_REASONS = frozenset(
+    {
+        NotificationReason.OUT_OF_HOURS,
+        NotificationReason.SILENCED,
+        NotificationReason.INHIBITED,
+        NotificationReason.GROUPED,
+    }
+)
+"""Reasons to notify later, which the audit records once and not with every change while they last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +68,14 @@ class Notification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationPlan:
-    """A change, the decision about notifying people of it, and the notification if there is one."""
+    """A change, the decision about notifying people of it, the notification if there is one, and what waits."""
 
     change: IssueChange
     decision: NotificationDecision
     notification: Notification | None
+    holding: HoldingPlan = NOTHING_HELD
+    caught: bool = False
+    """No endpoint of a route works: catch-all endpoints stand in."""
 
 
 def plan_notification(
@@ -63,21 +85,65 @@ def plan_notification(
     now: datetime,
     notify_on: Collection[NotificationReason],
     new_id: Callable[[], UUID],
+    standing: StandingFacts = NOTHING_STANDS,
 ) -> NotificationPlan:
-    """Plan the notification of `change`: whether there is one, and to which endpoints."""
+    """Plan the notification of `change`: whether there is one, to which endpoints, and what waits for later."""
     decision = decide(change.before, change.after, now=now, notify_on=notify_on)
     routing = evaluate_routes(routing_facts(change.after), directory, now=now)
     issue = replace(change.after, team=routing.team) if change.after.unresolved else change.after
-    audience = _audience(issue, routing, directory)
+    moment = LaneMoment(directory=directory, now=now, notify_on=notify_on, snoozed=is_snoozed(issue, now))
+    holding = plan_holding(issue, routing.lanes, decision, standing, moment)
+    if not decision.notify and holding.due_reason is not None:
+        decision = NotificationDecision(notify=True, reason=holding.due_reason)
+    audience = _audience(issue, holding, directory)
     if decision.notify and not audience:
-        why_not = NotificationReason.MUTED if routing.muted else NotificationReason.NO_ROUTE
-        decision = NotificationDecision(notify=False, reason=why_not)
+        decision = NotificationDecision(notify=False, reason=_why_not(routing, holding))
     if not decision.notify:
-        silent = _without_notification(change, issue, decision, now)
-        return NotificationPlan(change=silent, decision=decision, notification=None)
+        silent = _without_notification(change, issue, decision, now, news=holding.news)
+        return NotificationPlan(change=silent, decision=decision, notification=None, holding=holding)
     notification = _notification(change, issue, decision, audience, now=now, new_id=new_id)
     told = replace(change, after=notification.issue, events=(*change.events, _event_of(notification)))
+    return NotificationPlan(
+        change=told,
+        decision=decision,
+        notification=notification,
+        holding=holding,
+        caught=routing.caught and any(lane.route is not None for lane in routing.lanes),
+    )
+
+
+def plan_escalation(
+    issue: Issue,
+    endpoints: tuple[UUID, ...],
+    *,
+    now: datetime,
+    notify_on: Collection[NotificationReason],
+    new_id: Callable[[], UUID],
+) -> NotificationPlan | None:
+    """Plan the notification of a step of an escalation; None if nobody is to be notified of those."""
+    if NotificationReason.ESCALATED not in notify_on or not endpoints:
+        return None
+    change = IssueChange(before=issue, after=replace(issue, version=issue.version + 1, updated_at=now), events=())
+    decision = NotificationDecision(notify=True, reason=NotificationReason.ESCALATED)
+    notification = _notification(change, change.after, decision, endpoints, now=now, new_id=new_id)
+    told = replace(change, after=notification.issue, events=(_event_of(notification),))
     return NotificationPlan(change=told, decision=decision, notification=notification)
+
+
+_HELD_REASONS = {
+    WaitKind.HOURS: NotificationReason.OUT_OF_HOURS,
+    WaitKind.SILENCE: NotificationReason.SILENCED,
+    WaitKind.INHIBITION: NotificationReason.INHIBITED,
+}
+
+
+def _why_not(routing: RoutingResult, holding: HoldingPlan) -> NotificationReason:
+    if routing.muted:
+        return NotificationReason.MUTED
+    held_by = next((wait.kind for wait in holding.waits if wait.kind in _HELD_REASONS), None)
+    if held_by is not None:
+        return _HELD_REASONS[held_by]
+    return NotificationReason.GROUPED if holding.grouped else NotificationReason.NO_ROUTE
 
 
 def _notification(
@@ -102,15 +168,20 @@ def _notification(
     )
 
 
-def _audience(issue: Issue, routing: RoutingResult, directory: RoutingDirectory) -> tuple[UUID, ...]:
-    """Return the endpoints of the routes and all that were notified before; the latter alone for a resolved issue.
+def _audience(issue: Issue, holding: HoldingPlan, directory: RoutingDirectory) -> tuple[UUID, ...]:
+    """Return the endpoints that nothing holds and all that were notified before; the latter alone for a resolved issue.
 
-    A repeated notification goes only to endpoints that were not notified yet: the others have a delivery waiting.
+    A repeated notification goes only to endpoints that were not notified yet: the others have a delivery waiting. What
+    is due by itself goes to the endpoints that waited alone.
     """
+    if holding.due_reason is not None:
+        return holding.endpoints
     if issue.told.severity is None:
-        return tuple(endpoint for endpoint in routing.endpoints if endpoint not in issue.told.endpoints)
-    before = [endpoint for endpoint in issue.told.endpoints if endpoint in directory.endpoints]
-    return tuple(dict.fromkeys([*before, *routing.endpoints] if issue.unresolved else before))
+        return tuple(endpoint for endpoint in holding.endpoints if endpoint not in issue.told.endpoints)
+    before = [e for e in issue.told.endpoints if e in directory.endpoints]
+    if not issue.unresolved:
+        return tuple(before)
+    return tuple(dict.fromkeys([*(e for e in before if e not in holding.held_back), *holding.endpoints]))
 
 
 def _event_of(notification: Notification) -> IssueEvent:
@@ -133,10 +204,10 @@ def _record_of(issue: Issue, audience: tuple[UUID, ...], now: datetime) -> Notif
 
 
 def _without_notification(
-    change: IssueChange, issue: Issue, decision: NotificationDecision, now: datetime
+    change: IssueChange, issue: Issue, decision: NotificationDecision, now: datetime, *, news: bool
 ) -> IssueChange:
     events = change.events
-    if decision.reason in AUDITED_REASONS:
+    if decision.reason in AUDITED_REASONS or (news and decision.reason in HOLDING_REASONS):
         events = (*events, IssueEvent(kind=IssueEventKind.NOT_TOLD, actor=SYSTEM, detail={"reason": decision.reason}))
     told = issue.told
     if not issue.unresolved and told.severity is not None:

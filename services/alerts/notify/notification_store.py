@@ -4,6 +4,8 @@ Leasing and sending deliveries is left to `deliver`.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from services.alerts.deliver import delivery_store
@@ -52,6 +54,67 @@ async def add(
     newer = [(endpoint, issue, sequence, key) for key, _, endpoint, issue, sequence, _, _ in deliveries if sequence > 1]
     await delivery_store.supersede_older(connection, newer, notifications[0][0].created_at)
     await _make_urgent(connection, [n.issue.id for n, _ in notifications if _is_urgent(n) and n.sequence > 1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupNotification:
+    """One message about a group to some endpoints; deliveries keep the order of the group's messages."""
+
+    id: UUID
+    group_id: UUID
+    sequence: int
+    type: str
+    reason: str
+    endpoints: tuple[UUID, ...]
+    issues: tuple[UUID, ...]
+    urgent: bool
+    body: bytes
+
+
+async def add_groups(
+    connection: Connection,
+    messages: Sequence[GroupNotification],
+    new_id: Callable[[], UUID],
+    *,
+    route_version: int | None,
+    now: datetime,
+) -> None:
+    """Write messages about groups, which issues each tells of, and one delivery per endpoint that is due at once."""
+    if not messages:
+        return
+    await connection.execute(
+        """
+        INSERT INTO alerts.notifications (
+            notification_id, group_id, sequence, type, reason, route_version, body, created_at)
+        SELECT id, group_id, sequence, type, reason, $7, body, $8
+          FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::bytea[])
+               AS n (id, group_id, sequence, type, reason, body)
+        """,
+        *columns((m.id, m.group_id, m.sequence, m.type, m.reason, m.body) for m in messages),
+        *(route_version, now),
+    )
+    await connection.execute(
+        """
+        INSERT INTO alerts.notification_issues (notification_id, issue_id)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[])
+        """,
+        *columns((m.id, issue) for m in messages for issue in m.issues),
+    )
+    await connection.execute(
+        """
+        INSERT INTO alerts.deliveries (
+            delivery_id, notification_id, endpoint_id, issue_id, sequence, state, next_at, created_at, urgent)
+        SELECT id, notification_id, endpoint_id, group_id, sequence, 'pending', $7, $7, urgent
+          FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::boolean[])
+               AS d (id, notification_id, endpoint_id, group_id, sequence, urgent)
+        """,
+        *columns(
+            (delivery_id(new_id()), m.id, endpoint, m.group_id, m.sequence, m.urgent)
+            for m in messages
+            for endpoint in m.endpoints
+        ),
+        now,
+    )
 
 
 def _is_urgent(notification: Notification) -> bool:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.notify.routing import RoutedEndpoint, RoutingDirectory, any_alive, route_targets
-from services.alerts.policy.tree import Route, enabled_routes
+from services.alerts.policy.tree import Route, inherited_routes
 
 
 class Reachability(StrEnum):
@@ -164,7 +164,7 @@ def silence_reason(endpoint: RoutedEndpoint, now: datetime) -> SilenceReason | N
 def _ways(directory: RoutingDirectory, now: datetime) -> Iterator[Way]:
     catching = any(e.catch_all and e.alive(now) for e in directory.endpoints.values())
     covered = False
-    for one in enabled_routes(directory.routes):
+    for one in inherited_routes(directory.routes):
         yield Way(route=one.route, reached=_reached(one.people, directory, catching=catching, now=now))
         takes_all = matches_everything(one.route) and not one.route.continues
         covered = covered or (takes_all and one.route in directory.routes)
@@ -222,7 +222,7 @@ def _name(way: Way) -> UUID | None:
 def _served(directory: RoutingDirectory, endpoint_id: UUID) -> set[UUID | None]:
     """Return the ways that an endpoint serves: routes that name it or its team, or all if it is catch-all."""
     catch_all = directory.endpoints[endpoint_id].catch_all
-    telling = (one for one in enabled_routes(directory.routes) if not one.people.tells_nobody)
+    telling = (one for one in inherited_routes(directory.routes) if not one.people.tells_nobody)
     served: set[UUID | None] = {None} if catch_all else set()
     return served | {
         one.route.id for one in telling if catch_all or endpoint_id in route_targets(one.people, directory.endpoints)

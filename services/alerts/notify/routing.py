@@ -13,11 +13,13 @@ from functools import cached_property
 from uuid import UUID
 
 from services.alerts.deliver.retry import EndpointHealth
+from services.alerts.hold.waits import ROOT_ID
 from services.alerts.policy.alert_policy import AlertPolicy
+from services.alerts.policy.escalation import Escalation, EscalationStep
 from services.alerts.policy.hours import NamedHours
 from services.alerts.policy.inhibition import InhibitRule
 from services.alerts.policy.silences import Silence
-from services.alerts.policy.tree import DEFAULT_OPTIONS, Route, RouteCheck, RouteOptions, RoutingFacts
+from services.alerts.policy.tree import DEFAULT_OPTIONS, Route, RouteCheck, RouteOptions, RoutingFacts, inherited_routes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,18 @@ class RoutingDirectory:
     inhibit_rules: tuple[InhibitRule, ...] = ()
     hours: tuple[NamedHours, ...] = ()
     silences: tuple[Silence, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
 
     @cached_property
     def policy(self) -> AlertPolicy:
         """The policy as one value."""
-        return AlertPolicy(routes=self.routes, root=self.root, inhibit_rules=self.inhibit_rules, hours=self.hours)
+        return AlertPolicy(
+            routes=self.routes,
+            root=self.root,
+            inhibit_rules=self.inhibit_rules,
+            hours=self.hours,
+            escalations=self.escalations,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +117,24 @@ def evaluate_routes(about: RoutingFacts, directory: RoutingDirectory, *, now: da
         heard=any_alive(found, directory, now),
         team=_team(owners, found, directory),
     )
+
+
+def step_targets(step: EscalationStep, endpoints: Mapping[UUID, RoutedEndpoint]) -> tuple[UUID, ...]:
+    """Return the endpoints of a step that exist, directly named or by team."""
+    named = [endpoint for endpoint in step.endpoints if endpoint in endpoints]
+    of_teams = [e.id for e in endpoints.values() if e.team_id is not None and e.team_id in step.teams]
+    return tuple(dict.fromkeys([*named, *of_teams]))
+
+
+def find_lane(route_id: UUID, directory: RoutingDirectory) -> Lane | None:
+    """Return the lane of a route that is enabled, or of the root; None if there is no such route."""
+    endpoints, root = directory.endpoints, directory.policy.root_options
+    if route_id == ROOT_ID:
+        return Lane(route=None, options=root, endpoints=tuple(e.id for e in endpoints.values() if e.catch_all))
+    for hit in inherited_routes(directory.routes, root):
+        if hit.route.id == route_id:
+            return Lane(route=hit.route, options=hit.options, endpoints=tuple(route_targets(hit.people, endpoints)))
+    return None
 
 
 def any_alive(endpoint_ids: Iterable[UUID], directory: RoutingDirectory, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from services.alerts.policy.escalation import Escalation
 from services.alerts.policy.hours import NamedHours, are_open, next_opening
 from services.alerts.policy.inhibition import InhibitRule
 from services.alerts.policy.tree import DEFAULT_OPTIONS, Route, RouteOptions, RouteWalk, RoutingFacts, walk
@@ -18,11 +19,16 @@ class AlertPolicy:
     root: RouteOptions = DEFAULT_OPTIONS
     inhibit_rules: tuple[InhibitRule, ...] = ()
     hours: tuple[NamedHours, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
 
     @cached_property
     def hours_by_name(self) -> Mapping[str, NamedHours]:
         """The named hours by their names."""
         return {one.name: one for one in self.hours}
+
+    def escalation(self, options: RouteOptions) -> Escalation | None:
+        """Return the escalation of a route with these options."""
+        return next((one for one in self.escalations if one.name == options.escalation), None)
 
     @cached_property
     def root_options(self) -> RouteOptions:

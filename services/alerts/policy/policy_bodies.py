@@ -135,6 +135,9 @@ class OptionsBody(PolicyPart):
     repeat_interval: Annotated[list[Duration], BeforeValidator(_listed)] | None = Field(
         None, max_length=20, description="Pauses between repeats while nobody acknowledges: `[1h, 4h, 24h]`."
     )
+    escalation: str | None = Field(
+        None, max_length=200, description="Name of the escalation that begins when people are told; empty for none."
+    )
     critical_waits: bool | None = Field(None, description="A critical issue waits in groups and for hours as well.")
 
 
@@ -177,9 +180,33 @@ class InhibitPart(PolicyPart):
     equal: list[Name] = Field([], max_length=20, description="Labels that must have the same values on both.")
 
 
+class StepPart(PolicyPart):
+    """People who are told after a time without an acknowledgement."""
+
+    after: Duration
+    teams: list[Name] = Field([], max_length=100)
+    endpoints: list[Name] = Field([], max_length=100)
+
+    @model_validator(mode="after")
+    def _names_people(self) -> "StepPart":
+        if not self.teams and not self.endpoints:
+            raise ValueError("a step names teams or endpoints")
+        return self
+
+
+class EscalationPart(PolicyPart):
+    """Who is told next while nobody acknowledges."""
+
+    name: Name
+    steps: list[StepPart] = Field(min_length=1, max_length=20)
+    repeat: int = Field(0, ge=0, le=10, description="Rounds after the first one.")
+    active_time_interval: Name | None = Field(None, description="Hours outside which steps are held.")
+
+
 class PolicyFile(PolicyPart):
     """The whole file of the policy."""
 
     route: RootPart = RootPart()
     inhibit_rules: list[InhibitPart] = Field([], max_length=1000)
     time_intervals: list[HoursBody] = Field([], max_length=500)
+    escalations: list[EscalationPart] = Field([], max_length=200)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from services.alerts.policy.alert_policy import AlertPolicy
+from services.alerts.policy.escalation import Escalation, EscalationStep
 from services.alerts.policy.hours import HourSpan, NamedHours
 from services.alerts.policy.inhibition import InhibitRule
 from services.alerts.policy.policy_bodies import (
@@ -81,8 +82,28 @@ def compile_policy(body: PolicyFile, known: KnownPeople | None = None) -> tuple[
         root=options_of(body.route),
         inhibit_rules=tuple(_rule(rule, number) for number, rule in enumerate(body.inhibit_rules)),
         hours=tuple(hours_of(hours) for hours in body.time_intervals),
+        escalations=tuple(_escalations(body, namer)),
     )
     return policy, namer.problems
+
+
+def _escalations(body: PolicyFile, namer: "_Namer") -> Iterator[Escalation]:
+    hours = {one.name: hours_of(one) for one in body.time_intervals}
+    for number, part in enumerate(body.escalations):
+        here: Place = ("escalations", number, "steps")
+        yield Escalation(
+            name=part.name,
+            steps=tuple(
+                EscalationStep(
+                    after=step.after,
+                    endpoints=namer.ids(step.endpoints, "endpoint", (*here, place, "endpoints")),
+                    teams=namer.ids(step.teams, "team", (*here, place, "teams")),
+                )
+                for place, step in enumerate(part.steps)
+            ),
+            repeat=part.repeat,
+            hours=hours.get(part.active_time_interval or ""),
+        )
 
 
 def _routes(parts: Sequence[RoutePart], path: tuple[str, ...], place: Place, namer: _Namer) -> Iterator[Route]:
@@ -115,6 +136,7 @@ def options_of(body: OptionsBody, *, active: tuple[str, ...] = (), mute: tuple[s
         group_interval=body.group_interval,
         repeat_interval=None if body.repeat_interval is None else tuple(body.repeat_interval),
         critical_waits=body.critical_waits,
+        escalation=body.escalation,
         active_time_intervals=active,
         mute_time_intervals=mute,
     )

@@ -12,6 +12,7 @@ from schemas.data_files import StrictLoader
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.policy.matchers import parse_matchers
 from services.alerts.policy.policy_bodies import (
+    EscalationPart,
     HoursBody,
     InhibitPart,
     OptionsBody,
@@ -19,6 +20,7 @@ from services.alerts.policy.policy_bodies import (
     RootPart,
     RoutePart,
     SpanBody,
+    StepPart,
     TimesBody,
 )
 from services.alerts.policy.tree import EACH_ISSUE, LABELS, REF_PREFIX
@@ -120,6 +122,8 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "inhibit_rules": InhibitPart,
     "time_intervals": HoursBody,
     "times": TimesBody,
+    "escalations": EscalationPart,
+    "steps": StepPart,
 }
 
 
@@ -161,10 +165,30 @@ def _contradictions(body: PolicyFile, known_labels_only: bool) -> Iterator[tuple
         if name in names[:number]:
             yield ("time_intervals", number, "name"), f"{name!r} is given twice"
     yield from _of_routes(body.route.routes, ("route", "routes"), names, known_labels_only)
+    yield from _of_escalations(body, names)
     if known_labels_only:
         yield from _unknown_group_labels(body.route, ("route",))
         for number, rule in enumerate(body.inhibit_rules):
             yield from _of_rule(rule, ("inhibit_rules", number))
+
+
+def _of_escalations(body: PolicyFile, hours: Sequence[str]) -> Iterator[tuple[Place, str]]:
+    known = [part.name for part in body.escalations]
+    for number, part in enumerate(body.escalations):
+        if part.name in known[:number]:
+            yield ("escalations", number, "name"), f"{part.name!r} is given twice"
+        if part.active_time_interval is not None and part.active_time_interval not in hours:
+            message = f"there are no hours {part.active_time_interval!r}; {nearest(part.active_time_interval, hours)}"
+            yield ("escalations", number, "active_time_interval"), message
+
+    def look(options: OptionsBody, routes: Sequence[RoutePart], place: Place) -> Iterator[tuple[Place, str]]:
+        if options.escalation and options.escalation not in known:
+            message = f"there is no escalation {options.escalation!r}; {nearest(options.escalation, known)}"
+            yield (*place, "escalation"), message
+        for number, route in enumerate(routes):
+            yield from look(route, route.routes, (*place, "routes", number))
+
+    yield from look(body.route, body.route.routes, ("route",))
 
 
 def _of_rule(rule: InhibitPart, place: Place) -> Iterator[tuple[Place, str]]:

@@ -89,6 +89,8 @@ class RouteOptions:
     repeat_interval: tuple[timedelta, ...] | None = None
     critical_waits: bool | None = None
     """Whether a critical issue waits too, in a group and for the hours."""
+    escalation: str | None = None
+    """The name of the escalation that begins when people are told; empty for none."""
     active_time_intervals: tuple[str, ...] = ()
     mute_time_intervals: tuple[str, ...] = ()
 
@@ -223,21 +225,16 @@ def _match_words(about: RoutingFacts, candidate: Route) -> RouteMatch:
     return RouteMatch.MATCHED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteWithPeople:
-    """A route of the tree, and the route that names its people."""
-
-    route: Route
-    people: Route
-
-
-def enabled_routes(routes: Sequence[Route], people: Route | None = None) -> Iterator[RouteWithPeople]:
-    """Yield every route that is enabled, with its ancestors; parents before their children."""
+def inherited_routes(
+    routes: Sequence[Route], options: RouteOptions = DEFAULT_OPTIONS, people: Route | None = None
+) -> Iterator[RouteHit]:
+    """Yield every route that is enabled, with its ancestors, as it would take an issue."""
     for route in routes:
         if route.enabled:
+            inherited = route.options.inherit(options)
             named = route if route.names_people or people is None else people
-            yield RouteWithPeople(route=route, people=named)
-            yield from enabled_routes(route.routes, named)
+            yield RouteHit(route=route, options=inherited, people=named)
+            yield from inherited_routes(route.routes, inherited, named)
 
 
 def all_routes(routes: Sequence[Route]) -> Iterator[Route]:

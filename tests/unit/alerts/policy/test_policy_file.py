@@ -95,6 +95,47 @@ def test_a_mistake_is_named_with_its_line_and_the_nearest_word(
     assert problem.within("alerts.yaml").startswith(f"alerts.yaml:{problem.line}: ")
 
 
+ESCALATING = """
+route: {escalation: leaders, routes: [{name: desk, escalation: ""}]}
+escalations:
+  - name: leaders
+    repeat: 2
+    active_time_interval: business
+    steps: [{after: 15m, teams: [leads]}, {after: 1h, endpoints: [head]}]
+time_intervals:
+  - {name: business, time_intervals: [{weekdays: [monday:friday]}]}
+"""
+
+
+def test_an_escalation_has_steps_rounds_and_hours() -> None:
+    found = policy(ESCALATING)
+    escalation = found.escalation(found.root_options)
+
+    assert escalation is not None
+    assert ([step.after for step in escalation.steps], escalation.repeat) == (
+        [timedelta(minutes=15), timedelta(hours=1)],
+        2,
+    )
+    assert escalation.hours == found.hours[0]
+    assert found.escalation(found.routes[0].options.inherit(found.root_options)) is None
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        ("escalation: leaders", "escalation: leader", "did you mean 'leaders'"),
+        ("interval: business", "interval: busines", "did you mean 'business'"),
+        ("teams: [leads]", "team: [leads]", "did you mean 'teams'"),
+        (", teams: [leads]", "", "a step names teams or endpoints"),
+    ],
+)
+def test_a_wrong_escalation_is_refused(right: str, wrong: str, message: str) -> None:
+    with pytest.raises(PolicyFileError) as refused:
+        read_policy_file(ESCALATING.replace(right, wrong))
+
+    assert any(message in problem.message for problem in refused.value.problems)
+
+
 def test_an_empty_file_is_a_policy_that_leaves_all_to_the_catch_all_endpoints() -> None:
     assert policy("") == AlertPolicy(root=policy("").root)
 

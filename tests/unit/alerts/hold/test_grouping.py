@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.alerts.policy.grouping import (
+from services.alerts.hold.grouping import (
     FlushReason,
     GroupRecord,
     decide_flush,

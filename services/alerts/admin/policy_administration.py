@@ -1,0 +1,144 @@
+"""Changes the policy of notifying and its silences; each change is one transaction, and releases what waits.
+
+HTTP is left to `api`, and files to the command.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.alerts.hold import inhibition_store, silence_store, wait_store
+from services.alerts.issues.issue_store import unresolved_issues
+from services.alerts.issues.model import Issue
+from services.alerts.notify import directory_store
+from services.alerts.policy.alert_policy import AlertPolicy
+from services.alerts.policy.inhibition import InhibitRule
+from services.alerts.policy.matchers import Matcher, all_match
+from services.alerts.policy.silences import Silence, SilenceState, check_silence, expire, keeps_id
+from services.alerts.policy.tree import routing_facts
+from services.runtime.clock import Clock
+from services.runtime.postgres.pools import Connection, Pool, acquire, transaction
+
+PREVIEW_SHOWN = 20
+ENDED_SHOWN = timedelta(days=1)
+"""Silences that ended longer ago are not listed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilencePreview:
+    """What a silence would hold now: how many open issues, and some of them."""
+
+    count: int
+    issues: tuple[Issue, ...]
+
+
+async def apply_policy(
+    connection: Connection, policy: AlertPolicy, *, actor: str, change: str, now: datetime, note: str = ""
+) -> int:
+    """Put a policy in force as a new version, look again at everything that waits, and return the version.
+
+    It keeps the writers of issues away until the transaction ends, so that all that follows is of one policy.
+    """
+    await directory_store.lock_policy(connection)
+    await directory_store.lock_routes(connection)
+    before = await directory_store.load_directory(connection)
+    version = await directory_store.replace_policy(connection, policy, actor=actor, change=change, now=now, note=note)
+    if before.inhibit_rules != policy.inhibit_rules:
+        await inhibition_store.rebuild(connection, policy.inhibit_rules)
+    await wait_store.release_all(connection, now)
+    await wait_store.wake(connection)
+    return version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyAdministration:
+    """Carries out the changes of administrators to inhibition and silences."""
+
+    pool: Pool
+    clock: Clock
+    new_id: Callable[[], UUID]
+
+    async def apply(self, policy: AlertPolicy, *, actor: str, change: str, note: str = "") -> int:
+        """Put a policy in force and return its version."""
+        async with transaction(self.pool) as connection:
+            return await apply_policy(connection, policy, actor=actor, change=change, now=self.clock.now(), note=note)
+
+    async def edit_inhibitions(
+        self, edit: Callable[[Sequence[InhibitRule]], Sequence[InhibitRule] | None], *, actor: str
+    ) -> bool:
+        """Change the rules of inhibition; return false if `edit` found nothing to change."""
+        async with transaction(self.pool) as connection:
+            await directory_store.lock_policy(connection)
+            directory = await directory_store.load_directory(connection)
+            edited = edit(directory.inhibit_rules)
+            if edited is None:
+                return False
+            policy = replace(directory.policy, inhibit_rules=tuple(edited))
+            await apply_policy(connection, policy, actor=actor, change="inhibitions changed", now=self.clock.now())
+        return True
+
+    async def list_silences(self) -> list[Silence]:
+        """Return the silences that are not over for longer than a day."""
+        async with acquire(self.pool) as connection:
+            return await silence_store.list_silences(connection, ended_after=self.clock.now() - ENDED_SHOWN)
+
+    async def add_silence(self, silence: Silence) -> None:
+        """Add a silence.
+
+        Raises:
+            SilenceError: it would hold everything or nothing.
+        """
+        async with transaction(self.pool) as connection:
+            await self._check(connection, silence)
+            await silence_store.save_silence(connection, silence)
+
+    async def change_silence(self, silence_id: UUID, change: Callable[[Silence], Silence]) -> Silence | None:
+        """Change a silence; one that says something else from then on gets a new id, and the old one ends.
+
+        Raises:
+            SilenceError: it would hold everything or nothing.
+        """
+        now = self.clock.now()
+        async with transaction(self.pool) as connection:
+            before = await silence_store.lock_silence(connection, silence_id)
+            if before is None:
+                return None
+            after = replace(change(before), updated_at=now, warned_at=None)
+            if not keeps_id(before, after, now):
+                await silence_store.save_silence(connection, expire(before, now))
+                after = replace(after, id=self.new_id(), starts_at=max(after.starts_at, now))
+            await self._check(connection, after)
+            await silence_store.save_silence(connection, after)
+            await self._let_go(connection, silence_id)
+        return after
+
+    async def end_silence(self, silence_id: UUID) -> Silence | None:
+        """End a silence now and let go what it holds; one that is over stays as it is."""
+        async with transaction(self.pool) as connection:
+            before = await silence_store.lock_silence(connection, silence_id)
+            if before is None:
+                return None
+            after = expire(before, self.clock.now())
+            if before.state(self.clock.now()) is not SilenceState.EXPIRED:
+                await silence_store.save_silence(connection, after)
+                await self._let_go(connection, silence_id)
+        return after
+
+    async def preview(self, matchers: Sequence[Matcher]) -> SilencePreview:
+        """Return which open issues a silence with these matchers would hold now."""
+        count, shown = 0, []
+        async with acquire(self.pool) as connection:
+            async for issue in unresolved_issues(connection):
+                if all_match(matchers, routing_facts(issue).labels):
+                    count += 1
+                    shown += [issue] if count <= PREVIEW_SHOWN else []
+        return SilencePreview(count=count, issues=tuple(shown))
+
+    async def _check(self, connection: Connection, silence: Silence) -> None:
+        directory = await directory_store.load_directory(connection)
+        check_silence(silence, list(directory.policy.hours_by_name), self.clock.now())
+
+    async def _let_go(self, connection: Connection, silence_id: UUID) -> None:
+        await wait_store.release(connection, [str(silence_id)], self.clock.now())
+        await wait_store.wake(connection)
