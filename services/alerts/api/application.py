@@ -10,13 +10,13 @@ from services.alerts.api import (
     console,
     endpoint_resource,
     issue_resource,
-    policy_resource,
     reachability_resource,
     reply_resource,
     routing_resource,
     stream_resource,
 )
 from services.alerts.api.access import ApiParts
+from services.alerts.api.policy import policy_resource
 from services.runtime.http.application import build_api
 from services.runtime.http.problems import Problem, problem_response
 from services.runtime.postgres.pools import TRANSIENT, is_transient

@@ -109,7 +109,7 @@ async def add_groups(
                AS d (id, notification_id, endpoint_id, group_id, sequence, urgent)
         """,
         *columns(
-            (delivery_id(new_id()), m.id, endpoint, m.group_id, m.sequence, m.urgent)
+            (delivery_store.delivery_id(new_id()), m.id, endpoint, m.group_id, m.sequence, m.urgent)
             for m in messages
             for endpoint in m.endpoints
         ),
