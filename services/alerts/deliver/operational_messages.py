@@ -20,7 +20,9 @@ def render_disabled_message(now: datetime, endpoint_id: UUID, name: str, reason:
 
 def render_silence_message(now: datetime, silence_id: UUID, matchers: list[str], ends_at: datetime, held: int) -> bytes:
     """Return the body that tells that a silence ends soon, and how many notifications it holds until then."""
-    data = {"silence": str(silence_id), "matchers": matchers, "ends_at": utc_text(ends_at), "held": held}
+    ends = utc_text(ends_at)
+    said = f"A silence ends at {ends}; it holds {held} notifications. / 침묵이 {ends}에 끝납니다. 보류된 알림 {held}건."
+    data = {"message": said, "silence": str(silence_id), "matchers": matchers, "ends_at": ends, "held": held}
     return _body("silence.ending", now, data)
 
 

@@ -37,6 +37,7 @@ def render_group(group: AlertGroup, plan: FlushPlan, *, route: str, sequence: in
             "reason": plan.reason,
             "sequence": sequence,
             "data": {
+                "message": _sentence(group, plan, route),
                 "group": {
                     "id": str(group.id),
                     "route": route,
@@ -50,6 +51,14 @@ def render_group(group: AlertGroup, plan: FlushPlan, *, route: str, sequence: in
             },
         }
     )
+
+
+def _sentence(group: AlertGroup, plan: FlushPlan, route: str) -> str:
+    """Return what the message says, in English and Korean, for receivers that show one sentence."""
+    shared = ", ".join(f"{name}={value[:100]}" for name, value in group.labels.items())
+    what = f"{route} ({shared})" if shared else route
+    fire, over = len(plan.firing), len(plan.resolved)
+    return f"{what}: {fire} open, {over} resolved / 열린 이슈 {fire}건, 해결 {over}건"
 
 
 def _rank(issue: Issue) -> tuple[bool, int, float]:
