@@ -164,7 +164,7 @@ async def test_a_repair_that_dies_in_the_middle_leaves_nothing_half_done(
     assert await is_sound(bench)
 
 
-async def _die(connection: object) -> None:
+async def _die(*_: object) -> None:
     raise ZeroDivisionError
 
 

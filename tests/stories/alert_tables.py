@@ -13,7 +13,7 @@ from uuid import UUID
 import standardwebhooks
 
 from services.alerts.deliver.delivery_store import delivery_id
-from services.alerts.deliver.http.sender import EndpointSender
+from services.alerts.deliver.http.sender import EndpointSender, SenderRequest
 from services.alerts.deliver.http.target_guard import TargetGuard, TargetPolicy
 from services.alerts.deliver.retry import AttemptOutcome, ReceiverAnswer, judge_answer
 from services.alerts.deliver.webhook.signing import WebhookSigner
@@ -64,18 +64,16 @@ class Desk(EndpointSender):
         self.busy = False
         self._verifier = standardwebhooks.Webhook(secret)
 
-    async def _post_once_more(
-        self, url: str, body: bytes, headers: Mapping[str, str], _limit: asyncio.Timeout
-    ) -> tuple[ReceiverAnswer, str]:
-        self._guard.check_url(url)
+    async def _send_once_more(self, request: SenderRequest, limit: asyncio.Timeout) -> tuple[ReceiverAnswer, bytes]:
+        self._guard.check_url(request.url)
         if self.busy:
-            return ReceiverAnswer(status=503), ""
+            return ReceiverAnswer(status=503), b""
         try:
-            document = self._verifier.verify(body, dict(headers))
+            document = self._verifier.verify(request.body, dict(request.headers))
         except standardwebhooks.WebhookVerificationError:
-            return ReceiverAnswer(status=400), "who are you?"
-        self.received.append(Webhook(headers=headers, document=document))
-        return ReceiverAnswer(status=204), ""
+            return ReceiverAnswer(status=400), b"who are you?"
+        self.received.append(Webhook(headers=request.headers, document=document))
+        return ReceiverAnswer(status=204), b""
 
 
 class AlertTables:

@@ -21,7 +21,7 @@ class BacktestTask:
     """Judge each page with a backtest."""
 
     def judge(self, rulebook: "Rulebook", policy: "ProjectionPolicy", window: "BacktestWindow") -> "Backtest":
-        """Return the backtest."""
+        """Return the backtest that judges each page."""
         from services.journey.trial.backtest import Backtest
 
         return Backtest(rulebook, policy, window, time.perf_counter)

@@ -73,7 +73,7 @@ class PageTask(Protocol[T_co]):
     """What is to be done with each page. It goes to every process, and is equal where it says the same."""
 
     def judge(self, rulebook: Rulebook, policy: ProjectionPolicy, window: BacktestWindow) -> Judge[T_co]:
-        """Return who judges."""
+        """Return who judges the pages of customers."""
         ...
 
 

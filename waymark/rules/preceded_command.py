@@ -40,7 +40,7 @@ class PrecedenceTask:
     within: timedelta
 
     def judge(self, rulebook: "Rulebook", policy: "ProjectionPolicy", window: "BacktestWindow") -> "Precedence":
-        """Return who looks back."""
+        """Return who looks back from the frictions."""
         from services.journey.trial.precedence import Precedence
 
         return Precedence(rulebook, policy, window, self.rule, self.within)

@@ -122,6 +122,12 @@ _OBSTACLES: Mapping[type[Exception], tuple[str, AttemptFailure, AttemptOutcome]]
 """Why nothing was sent. What an operator can mend keeps its message waiting; a template that failed gives it up."""
 
 
+def _obstructed(error: Exception, endpoint_id: UUID) -> CarriedMessage:
+    words, failure, outcome = _OBSTACLES[type(error)]
+    _log.error(words, endpoint=str(endpoint_id), reason=str(error))
+    return _not_sent(failure, outcome)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageCarrier:
     """Carries messages with the senders, signing keys and master keys of this process."""
@@ -142,9 +148,7 @@ class MessageCarrier:
                 return CarriedMessage(sent=sent, verdict=judge_answer(sent.answer))
             return await self._rendered(webhook_id, body, provision)
         except tuple(_OBSTACLES) as error:
-            words, failure, outcome = _OBSTACLES[type(error)]
-            _log.error(words, endpoint=str(provision.address.endpoint_id), reason=str(error))
-            return _not_sent(failure, outcome)
+            return _obstructed(error, provision.address.endpoint_id)
 
     async def _rendered(self, webhook_id: str, body: bytes, provision: Provision) -> CarriedMessage:
         notifier = notifiers().get(provision.address.kind)

@@ -156,22 +156,15 @@ class EndpointSender:
         """Post `body` and return the result; a failure is a result too."""
         started = self._clock.monotonic()
         given = extent or SendExtent()
-        within_s = given.within_s
-        request = _Request(method=given.method, url=url, body=body, headers=headers, reads=given.reads)
+        request = SenderRequest(method=given.method, url=url, body=body, headers=headers, reads=given.reads)
         try:
-            async with asyncio.timeout(self._total_s if within_s is None else within_s) as limit:
+            async with asyncio.timeout(given.within_s or self._total_s) as limit:
                 answer, start = await self._send_once_more(request, limit)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            refused = next((e for e in _causes(error) if isinstance(e, ForbiddenTargetError)), None)
-            failure = AttemptFailure.FORBIDDEN_TARGET if refused else _failure(error)
-            return SendResult(
-                answer=ReceiverAnswer(failure=failure),
-                seconds=self._clock.monotonic() - started,
-                refusal=refused.refusal if refused else None,
-            )
+            return _not_answered(error, self._clock.monotonic() - started)
         return SendResult(answer=answer, seconds=self._clock.monotonic() - started, body=start)
 
-    async def _send_once_more(self, request: "_Request", limit: asyncio.Timeout) -> tuple[ReceiverAnswer, bytes]:
+    async def _send_once_more(self, request: "SenderRequest", limit: asyncio.Timeout) -> tuple[ReceiverAnswer, bytes]:
         """Send, and send again on a new connection if a reused one broke before an answer."""
         use = _ConnectionUse()
         try:
@@ -182,7 +175,7 @@ class EndpointSender:
         return await self._send(request.alone(), _ConnectionUse(), limit)
 
     async def _send(
-        self, request: "_Request", use: "_ConnectionUse", limit: asyncio.Timeout
+        self, request: "SenderRequest", use: "_ConnectionUse", limit: asyncio.Timeout
     ) -> tuple[ReceiverAnswer, bytes]:
         """Make one request; `limit` ends with the head of the answer, because nothing after it is a failure."""
         if self._session is None:
@@ -208,8 +201,16 @@ class EndpointSender:
             return answer, start
 
 
+def _not_answered(error: Exception, seconds: float) -> SendResult:
+    """Return the result of a request without an answer: the guard refused its target, or it failed."""
+    refused = next((one for one in _causes(error) if isinstance(one, ForbiddenTargetError)), None)
+    failure = AttemptFailure.FORBIDDEN_TARGET if refused else _failure(error)
+    refusal = refused.refusal if refused else None
+    return SendResult(answer=ReceiverAnswer(failure=failure), seconds=seconds, refusal=refusal)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
+class SenderRequest:
     """One request to make."""
 
     method: str
@@ -218,7 +219,7 @@ class _Request:
     headers: Mapping[str, str]
     reads: int
 
-    def alone(self) -> "_Request":
+    def alone(self) -> "SenderRequest":
         """Return the request on a connection of its own, which is closed afterwards."""
         return replace(self, headers={**self.headers, "connection": "close"})
 
