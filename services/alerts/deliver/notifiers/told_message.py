@@ -33,7 +33,7 @@ class ToldText(msgspec.Struct, frozen=True):
     ko: str
 
 
-class ToldStep(msgspec.Struct, frozen=True):
+class MessageStep(msgspec.Struct, frozen=True):
     """One step of the excerpt of the journey."""
 
     occurred_at: datetime
@@ -58,7 +58,7 @@ class ToldSituation(msgspec.Struct, frozen=True, kw_only=True):
     contact_count: int
     outcome: str | None = None
     value: ToldMoney | None = None
-    since: tuple[ToldStep, ...] = ()
+    since: tuple[MessageStep, ...] = ()
 
 
 class ToldIssue(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +88,7 @@ class ToldIssue(msgspec.Struct, frozen=True, kw_only=True):
     resolved_by: str | None = None
     resolution: str | None = None
     merged_into: str | None = None
-    timeline: tuple[ToldStep, ...] = ()
+    timeline: tuple[MessageStep, ...] = ()
     journey: ToldSituation | None = None
 
 

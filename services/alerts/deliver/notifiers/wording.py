@@ -15,7 +15,7 @@ import msgspec
 from schemas import kinds
 from services.alerts.deliver.notifiers.cutting import cut
 from services.alerts.deliver.notifiers.notifier import ReaderOptions
-from services.alerts.deliver.notifiers.told_message import MessageKind, ToldIssue, ToldMessage, ToldStep
+from services.alerts.deliver.notifiers.told_message import MessageKind, MessageStep, ToldIssue, ToldMessage
 from services.alerts.issues.model import AlertSeverity
 
 TITLE = 500
@@ -255,7 +255,7 @@ def _in_korean(words: Mapping[str, str], word: str | None, language: str) -> str
     return words.get(word, word) if word and language == "ko" else word
 
 
-def _step(step: ToldStep, language: str, zone: tzinfo) -> str:
+def _step(step: MessageStep, language: str, zone: tzinfo) -> str:
     known = _catalogue().get(step.kind)
     title = getattr(known.title, language) if known else step.kind
     more = " · ".join(part for part in (step.outcome, step.reason) if part)
