@@ -141,3 +141,12 @@ def _undecodable(complaint: str) -> UndecodableError:
     if missing := _MISSING.search(complaint):
         return UndecodableError(f"{path}.{missing['name']}".lstrip("."), "Add this member.")
     return UndecodableError(path, "Send this member with the type that the schema says.")
+
+
+def holds_half_a_pair(node: object) -> bool:
+    """Return whether a text anywhere in `node`, names included, holds half of a surrogate pair: no UTF-8 can say it."""
+    if isinstance(node, str):
+        return not node.isascii() and any("\ud800" <= character <= "\udfff" for character in node)
+    if isinstance(node, dict):
+        return any(map(holds_half_a_pair, (*node.keys(), *node.values())))
+    return isinstance(node, list | tuple) and any(map(holds_half_a_pair, node))

@@ -32,6 +32,8 @@ PAGES = tuple(
     )
 )
 NOT_HTTP = b"Invalid HTTP request received."
+FOR_PEOPLE = "/v1/replies/"
+"""Links in messages: people open them, so a refusal is a page too."""
 
 
 def wrong(edge: Edge, answer: Answer) -> str:
@@ -54,6 +56,8 @@ def _wrong_refusal(edge: Edge, answer: Answer) -> str:
         return ""
     if SECRET.encode() in answer.body or b"gil-dong" in answer.body:
         return "the answer repeats what was sent"
+    if FOR_PEOPLE in edge.target and answer.media_type == "text/html":
+        return ""
     named = answer.media_type == "application/problem+json" and {"code", "message"} <= set(json.loads(answer.body))
     return "" if named else f"status {answer.status} as {answer.media_type}, no problem with code and message"
 

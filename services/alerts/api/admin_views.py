@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 import msgspec
-from pydantic import AwareDatetime, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
-from services.alerts.api.views import Name, ResponseView, StrictRequestBody, Words
+from services.alerts.api.views import Name, ResponseView, StrictRequestBody, Words, refuse_half_pairs
 from services.alerts.deliver.credential_store import CredentialNote
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.notifiers.notifier import Notifier
@@ -16,6 +16,7 @@ from services.alerts.issues.model import AlertSeverity
 from services.alerts.policy.policy_bodies import MatcherTexts, OptionsBody
 from services.alerts.policy.span_texts import write_duration
 from services.alerts.policy.tree import Route, RouteMatch
+from services.runtime.http.fields import Moment
 
 
 class TeamBody(StrictRequestBody):
@@ -169,8 +170,8 @@ class ReplayBody(StrictRequestBody):
     """Which deliveries of an endpoint to send again; by default all that were given up."""
 
     states: list[Literal["exhausted", "superseded", "delivered"]] = Field(["exhausted"], min_length=1)
-    since: AwareDatetime | None = Field(None, description="Made at this time or later.")
-    until: AwareDatetime | None = Field(None, description="Made before this time.")
+    since: Moment | None = Field(None, description="Made at this time or later.")
+    until: Moment | None = Field(None, description="Made before this time.")
     since_last_success: bool = Field(False, description="Made after the endpoint last took a message.")
     issue_id: UUID | None = None
     types: Words = Field([], description="`issue.opened` …; empty: all.")
@@ -229,7 +230,16 @@ class MatchersBody(StrictRequestBody):
     labels: MatcherTexts = Field([], description='Matchers of labels, like `reason=~"pay.*"`.')
 
 
-class RouteBody(OptionsBody):
+class _OptionsToKeep(OptionsBody):
+    """Options that come over HTTP, where a text may be one that no database keeps."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_kept(cls, given: object) -> object:
+        return refuse_half_pairs(given)
+
+
+class RouteBody(_OptionsToKeep):
     """A route: what it matches, who is notified, and when; `routes` stand below it (docs/alert-policy.md)."""
 
     name: Name
@@ -254,7 +264,7 @@ class NewRouteBody(RouteBody):
     position: int | None = Field(None, ge=0, description="0 is evaluated first.")
 
 
-class RoutePatchBody(OptionsBody):
+class RoutePatchBody(_OptionsToKeep):
     """The members to change; others stay. `position` moves the route."""
 
     name: Name | None = None

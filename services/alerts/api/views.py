@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from schemas.codec import holds_half_a_pair
 from services.alerts.deliver.delivery_history import AttemptRow, DeliveryRow
 from services.alerts.inbox.actions import LONGEST_SNOOZE
 from services.alerts.inbox.issue_details import IssueEventRow
@@ -21,10 +22,22 @@ Words = Annotated[list[Annotated[PlainText, StringConstraints(min_length=1, max_
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
 
 
+def refuse_half_pairs(given: object) -> object:
+    """Return what a body is read from; raise ValueError if a text in it could not be kept."""
+    if holds_half_a_pair(given):
+        raise ValueError("a text holds half of a surrogate pair, which no database keeps; cut between characters")
+    return given
+
+
 class StrictRequestBody(BaseModel):
-    """The base of request bodies: unknown members are refused."""
+    """The base of request bodies: unknown members are refused, and half of a surrogate pair wherever it stands."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_kept(cls, given: object) -> object:
+        return refuse_half_pairs(given)
 
 
 class ResponseView(BaseModel):

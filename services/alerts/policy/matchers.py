@@ -86,20 +86,20 @@ def parse_matcher(text: str) -> Matcher:
     """
     found = _FORM.match(text)
     if found is None:
-        raise MatcherError(f'{text!r} is no matcher; write one like reason="billing" or severity=~"high|critical"')
+        raise MatcherError('this is no matcher; write one like reason="billing" or severity=~"high|critical"')
     name, operator, raw = found.groups()
-    matcher = Matcher(name=name, operator=MatcherOperator(operator), value=_value(raw, text))
+    matcher = Matcher(name=name, operator=MatcherOperator(operator), value=_value(raw))
     if operator in {"=~", "!~"}:
         try:
             _compiled(matcher.value)
         except re2.error as error:
             said = error.args[0]
             why = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-            raise MatcherError(f"the pattern of {text!r} cannot be read: {why}") from None
+            raise MatcherError(f"its pattern cannot be read: {why}") from None
     return matcher
 
 
-def _value(raw: str, text: str) -> str:
+def _value(raw: str) -> str:
     """Return the value of a matcher without its quotes and escapes, by Alertmanager's rules."""
     quoted = raw.startswith('"')
     rest = raw[1:] if quoted else raw
@@ -114,12 +114,12 @@ def _value(raw: str, text: str) -> str:
             escaped = True
         elif sign == '"':
             if not quoted or not last:
-                raise MatcherError(f'{text!r} has a quotation mark inside its value; write it as \\"')
+                raise MatcherError('it has a quotation mark inside its value; write it as \\"')
             return "".join(value)
         else:
             value.append(sign)
     if quoted:
-        raise MatcherError(f"the value of {text!r} begins with a quotation mark and does not end with one")
+        raise MatcherError("its value begins with a quotation mark and does not end with one")
     return "".join(value)
 
 
@@ -132,7 +132,7 @@ def parse_matchers(text: str) -> tuple[Matcher, ...]:
     inner = text.strip()
     if inner.startswith("{"):
         if not inner.endswith("}"):
-            raise MatcherError(f"{text!r} opens a brace and does not close it")
+            raise MatcherError("it opens a brace and does not close it")
         inner = inner[1:-1]
     return tuple(parse_matcher(part) for part in _parted(inner) if part.strip())
 

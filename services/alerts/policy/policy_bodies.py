@@ -32,7 +32,7 @@ def _zone(value: object) -> object:
     try:
         ZoneInfo(str(value))
     except (ValueError, OSError, LookupError):
-        raise ValueError(f"{value!r} is no time zone; write one like Asia/Seoul") from None
+        raise ValueError("this is no time zone; write one like Asia/Seoul") from None
     return value
 
 
@@ -42,7 +42,7 @@ def _holidays(value: object) -> object:
     except UnknownHolidaysError:
         known = holiday_places()
         raise ValueError(
-            f"there are no holidays for {value!r}; write a country like KR, or a part of one like DE-BY "
+            "there are no holidays for this; write a country like KR, or a part of one like DE-BY "
             f"({len(known)} countries)"
         ) from None
     return value

@@ -27,7 +27,7 @@ def parse_duration(text: object) -> timedelta:
         milliseconds = sum(int(n or 0) * unit for n, unit in zip(numbers, _UNITS.values(), strict=False))
         if milliseconds <= 366 * _UNITS["d"]:
             return timedelta(milliseconds=milliseconds)
-    raise ValueError(f"{text!r} is no duration of at most a year; write 30s, 5m, 1h30m or 2d")
+    raise ValueError("this is no duration of at most a year; write 30s, 5m, 1h30m or 2d")
 
 
 def write_duration(duration: timedelta) -> str:

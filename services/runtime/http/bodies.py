@@ -7,7 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 class BodyLimit:
     """An ASGI middleware that lets an application read no more than `most` bytes.
 
-    A body that nobody reads is not refused: it is not held either.
+    A body that nobody reads is not refused: it is not held either. That of a GET or HEAD is passed over, however large:
+    a stream listens for the client's end beside its answer, and a refusal would come after the answer began.
     """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
@@ -19,6 +20,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limited = scope["method"] not in {"GET", "HEAD"}
         announced = _announced(scope)
         read = 0
         answered = False
@@ -30,9 +32,11 @@ class BodyLimit:
 
         async def receiving() -> Message:
             nonlocal read
-            if announced > self._most and not answered:
+            if limited and announced > self._most and not answered:
                 raise HTTPException(413)
             message = await receive()
+            if not limited:
+                return {**message, "body": b""} if "body" in message else message
             read += len(message.get("body", b""))
             if read > self._most and not answered:
                 raise HTTPException(413)

@@ -21,7 +21,8 @@ CLOSED = [
 WRONG = {
     **dict.fromkeys(("host",), ("서울", "a b", "http://127.0.0.1", "10.0.0.300", "127.0.0.1:80", "a..b", "-x")),
     **dict.fromkeys(
-        ("rules", "privacy", "kafka_ca_file", "kafka_cert_file", "kafka_key_file"), ("/nowhere/f", "/", "없음")
+        ("rules", "privacy", "kafka_ca_file", "kafka_cert_file", "kafka_key_file", "secret_keys_file"),
+        ("/nowhere/f", "/", "없음"),
     ),
     **dict.fromkeys(("systems", "secrets_dir"), ("/nowhere/folder", __file__)),
     "kafka": (
@@ -38,13 +39,16 @@ WRONG = {
         ("postgres", "postgres_direct"),
         ("localhost", f"postgresql://u:{SECRET}/@h/db", f"postgresql://u:{SECRET}@h:5432x/db", "서울"),
     ),
-    "public_url": (
-        "shop.example.com",
-        "ftp://h",
-        f"https://u:{SECRET}@h",
-        "https://h?x=1",
-        "https://서울/",
-        "https://h:99999",
+    **dict.fromkeys(
+        ("public_url", "actions_url"),
+        (
+            "shop.example.com",
+            "ftp://h",
+            f"https://u:{SECRET}@h",
+            "https://h?x=1",
+            "https://서울/",
+            "https://h:99999",
+        ),
     ),
     "journey_api": ("127.0.0.1:8081", f"http://u:{SECRET}@h:8081", "http://h:99999", "서울"),
     "outcomes_secret": (SECRET[:31],),

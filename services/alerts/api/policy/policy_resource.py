@@ -30,7 +30,7 @@ LONGEST_SILENCE = timedelta(days=366)
 def _known_labels(texts: list[str]) -> list[str]:
     for matcher in matchers_of(texts):
         if not is_label(matcher.name):
-            raise ValueError(f"no issue has a label {matcher.name!r}; there are {', '.join(LABELS)} and ref_NAME")
+            raise ValueError(f"no issue has this label; there are {', '.join(LABELS)} and ref_NAME")
     return texts
 
 
