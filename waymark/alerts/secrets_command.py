@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from waymark.console import CommandError, out, print_json, say, settings_wrong
-from waymark.database import run_in_transaction
 from waymark.options import AsJson, examples
-from waymark.target import find_target
 
 if TYPE_CHECKING:
     from services.alerts.deliver.credential_store import ResealCount
@@ -46,6 +44,8 @@ def show_secrets(*, reseal: Reseal = False, as_json: AsJson = False) -> None:
     from services.alerts.deliver import credential_store
     from services.runtime.credentials.sealing import SecretSealer
     from services.runtime.postgres.pools import Connection
+    from waymark.database import run_in_transaction
+    from waymark.target import find_target
 
     seal = SecretSealer(_settings().master_keys)
     if not seal.protects:
