@@ -16,6 +16,14 @@ from tests.oracle.shipped_rules import Found
 
 EXAMPLES = 3
 
+CALLED_BACK = frozenset({"callback_made", "call_started", "call_ended"})
+SETTLED_BY = {
+    "payment_declines": frozenset({"order_placed", "payment_succeeded"}),
+    "checkout_abandoned": frozenset({"order_placed"}),
+    "callback_missed": CALLED_BACK,
+}
+"""The kinds that settle what a rule finds, said again: an issue whose frictions are all settled closes itself."""
+
 H = TypeVar("H", bound=Hashable)
 
 
@@ -167,9 +175,27 @@ def _one_issue_each(expected: Expected, observed: Observed) -> Check:
     problems = [
         *_difference("on no issue", expected.frictions.keys() - observed.issues.keys()),
         *_difference("on an issue but wrong", observed.issues.keys() - expected.frictions.keys()),
-        *_difference("on a resolved issue", {n for n, i in observed.issues.items() if i not in observed.fingerprints}),
+        *_difference(
+            "on a resolved issue",
+            {n for n, i in observed.issues.items() if i not in observed.fingerprints and i not in observed.settled},
+        ),
+        *_difference(
+            "on an issue that closed by itself although nothing can settle them",
+            {
+                name
+                for name, issue in observed.issues.items()
+                if name in expected.frictions
+                and issue in observed.settled
+                and not _may_settle(expected.frictions[name].rule, observed.settled[issue])
+            },
+        ),
     ]
     return verdict("every friction is on exactly one issue", problems, f"{len(observed.issues)} frictions")
+
+
+def _may_settle(rule: str, kind: str) -> bool:
+    """Return whether a friction of `rule` can be on an issue that closed itself by `kind`, its own or another's."""
+    return rule in SETTLED_BY and any(kind in kinds for kinds in SETTLED_BY.values())
 
 
 def _groups(expected: Expected, observed: Observed) -> Check:

@@ -84,6 +84,9 @@ class Observed:
     fingerprints: dict[str, str]
     """The fingerprint of each issue that holds a standing friction and is not resolved."""
 
+    settled: dict[str, str]
+    """The kind of touchpoint by which an issue that holds a standing friction closed by itself."""
+
     published: list[Published]
     orphans: list[str]
     """References that lead nowhere, in words."""
@@ -112,6 +115,7 @@ async def observe(database: str, bootstrap: str) -> Observed:
                 retracted=await _retracted(connection),
                 issues=await _pairs(connection, _ISSUES),
                 fingerprints=await _pairs(connection, _FINGERPRINTS),
+                settled=await _pairs(connection, _SETTLED),
                 published=await read_frictions(bootstrap),
                 orphans=[row["what"] for row in await connection.fetch(_ORPHANS)],
             )
@@ -123,6 +127,11 @@ _ISSUES = "SELECT friction_id, issue_id::text FROM alerts.frictions WHERE state 
 _FINGERPRINTS = """
 SELECT issue_id::text, fingerprint FROM alerts.issues
  WHERE state <> 'resolved' AND issue_id IN (SELECT issue_id FROM alerts.frictions WHERE state = 'detected')
+"""
+_SETTLED = """
+SELECT issue_id::text, resolution FROM alerts.issues
+ WHERE state = 'resolved' AND resolved_by = 'waymark' AND resolution NOT IN ('merged', 'retracted')
+   AND issue_id IN (SELECT issue_id FROM alerts.frictions WHERE state = 'detected')
 """
 _ORPHANS = """
 SELECT 'identifier of nobody: ' || type AS what FROM journey.identifiers i

@@ -51,6 +51,7 @@ def perfect(expected: Expected) -> Observed:
         retracted=set(),
         issues={name: str(number) for number, group in enumerate(expected.groups) for name in group},
         fingerprints={str(number): f"f{number}" for number in range(len(expected.groups))},
+        settled={},
         published=[
             Published(id=name, revision=1, state="detected", document=found.document)
             for name, found in frictions.items()
@@ -164,3 +165,18 @@ def test_what_is_wrong_is_noticed(
 def test_a_repeated_record_is_no_mistake(expected: Expected, perfect: Observed) -> None:
     repeated = replace(perfect, published=[*perfect.published, *perfect.published[:5]])
     assert _failed(check(expected, repeated, LEDGER)) == set()
+
+
+def test_an_issue_that_closed_itself_holds_only_what_can_be_settled(expected: Expected, perfect: Observed) -> None:
+    def closed(name: str) -> Observed:
+        issue = perfect.issues[name]
+        fingerprints = {one: text for one, text in perfect.fingerprints.items() if one != issue}
+        return replace(perfect, fingerprints=fingerprints, settled={issue: "order_placed"})
+
+    wrong = "every friction is on exactly one issue"
+    alone = [next(iter(group)) for group in expected.groups if len(group) == 1]
+    payments = [name for name in alone if expected.frictions[name].rule in {"payment_declines", "checkout_abandoned"}]
+    contacts = [name for name in alone if expected.frictions[name].rule.startswith("repeat_contact")]
+    assert payments or contacts
+    assert all(_failed(check(expected, closed(name), LEDGER)) == set() for name in payments[:3])
+    assert all(wrong in _failed(check(expected, closed(name), LEDGER)) for name in contacts[:3])
