@@ -129,8 +129,9 @@ SELECT issue_id::text, fingerprint FROM alerts.issues
  WHERE state <> 'resolved' AND issue_id IN (SELECT issue_id FROM alerts.frictions WHERE state = 'detected')
 """
 _SETTLED = """
-SELECT issue_id::text, resolution FROM alerts.issues
- WHERE state = 'resolved' AND resolved_by = 'waymark' AND resolution NOT IN ('merged', 'retracted')
+SELECT issue_id::text, document->>'resolution' FROM alerts.issues
+ WHERE state = 'resolved' AND document->>'resolved_by' = 'waymark'
+   AND document->>'resolution' NOT IN ('merged', 'retracted')
    AND issue_id IN (SELECT issue_id FROM alerts.frictions WHERE state = 'detected')
 """
 _ORPHANS = """
