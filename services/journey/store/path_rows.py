@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from asyncpg.exceptions import UniqueViolationError
+
 from services.journey.domain.paths import CLOSED, DROPPED, GAP_BOUNDS_US, NO_GAP, START, StepKey
-from services.runtime.postgres.pools import Connection
+from services.runtime.postgres.pools import ConcurrentChangeError, Connection
 
 StepRow = tuple[StepKey, int, int, int]
 """A key with its steps, how many of them led to a friction, and their microseconds."""
@@ -67,13 +69,19 @@ async def fold(connection: Connection, most: int) -> bool:
 
     The transaction must be REPEATABLE READ, so that every change that is folded is one whose step was named. Where
     another worker folds, nothing is done.
+
+    Raises:
+        ConcurrentChangeError: somebody named the same step meanwhile, which this snapshot does not see.
     """
     if not await connection.fetchval(_ALONE):
         return False
     last = await connection.fetchval(_LAST, most)
     if last is None:
         return False
-    await connection.execute(_NAME, last)
+    try:
+        await connection.execute(_NAME, last)
+    except UniqueViolationError as error:
+        raise ConcurrentChangeError("a step was named meanwhile") from error
     await connection.execute(_FOLD, last)
     return True
 

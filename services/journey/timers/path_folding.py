@@ -7,10 +7,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from asyncpg.exceptions import UniqueViolationError
-
 from services.journey.store import path_rows
-from services.runtime.postgres.pools import Pool, acquire, retrying
+from services.runtime.postgres.pools import ConcurrentChangeError, Pool, acquire, retrying
 from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 
@@ -31,7 +29,7 @@ class PathFolder:
         """Fold round after round; never return."""
         while True:
             await asyncio.sleep(EVERY_S)
-            with tolerated(_log, "paths not folded", also=(UniqueViolationError,)):  # a batch named the step meanwhile
+            with tolerated(_log, "paths not folded", also=(ConcurrentChangeError,)):
                 await self.fold_all()
 
     async def fold_all(self, at_once: int = AT_ONCE) -> None:
