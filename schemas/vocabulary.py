@@ -6,6 +6,7 @@ Open vocabularies (kinds, reasons, outcomes, identifier types) are catalogues, n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypeAlias
@@ -34,6 +35,26 @@ class Channel(StrEnum):
     DEVICE = "device"
     MAIL = "mail"
     API = "api"
+
+
+CHANNELS_IN_KOREAN: Mapping[str, str] = {
+    "web": "웹",
+    "app": "앱",
+    "phone": "전화",
+    "ivr": "ARS",
+    "chat": "채팅",
+    "email": "이메일",
+    "sms": "문자",
+    "social": "소셜",
+    "messenger": "메신저",
+    "store": "매장",
+    "kiosk": "키오스크",
+    "field": "방문",
+    "device": "기기",
+    "mail": "우편",
+    "api": "API",
+}
+"""What a reader of Korean calls each channel, short enough for a lane or a label."""
 
 
 class Direction(StrEnum):

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from schemas.vocabulary import CHANNELS_IN_KOREAN
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryWords:
@@ -126,23 +128,7 @@ KOREAN = StoryWords(
     levels={"basic": "기본 등급 고객. ", "enhanced": "우대 등급 고객. ", "premium": "프리미엄 등급 고객. "},
     severities={"low": "낮음", "medium": "보통", "high": "높음", "critical": "긴급"},
     states={"open": "열린", "closed": "닫힌"},
-    channels={
-        "web": "웹",
-        "app": "앱",
-        "phone": "전화",
-        "ivr": "ARS",
-        "chat": "채팅",
-        "email": "이메일",
-        "sms": "문자",
-        "social": "소셜",
-        "messenger": "메신저",
-        "store": "매장",
-        "kiosk": "키오스크",
-        "field": "방문",
-        "device": "기기",
-        "mail": "우편",
-        "api": "API",
-    },
+    channels=CHANNELS_IN_KOREAN,
     outcomes={
         "resolved": "해결",
         "unresolved": "미해결",

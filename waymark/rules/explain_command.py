@@ -11,6 +11,7 @@ import typer
 
 from waymark.console import CommandError, out, print_json, say
 from waymark.options import AsJson, examples
+from waymark.rules.page_command import RuleId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,6 @@ Customer = Annotated[
         metavar="TYPE:VALUE", help=say("The customer, or its bare id.", "고객 또는 고객 id."), show_default=False
     ),
 ]
-RuleId = Annotated[str, typer.Argument(metavar="RULE", help=say("Id of the rule.", "규칙 id."), show_default=False)]
 RulesFile = Annotated[
     Path | None,
     typer.Option(

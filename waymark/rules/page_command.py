@@ -26,6 +26,7 @@ Rules = Annotated[
         metavar="FILE", help=say("A rules file, or `default`.", "규칙 파일 또는 `default`."), show_default=False
     ),
 ]
+RuleId = Annotated[str, typer.Argument(metavar="RULE", help=say("Id of the rule.", "규칙 id."), show_default=False)]
 Since = Annotated[
     str, typer.Option("--since", metavar="TIME", help=say("From when on: 7d, 12h, or a time.", "시작: 7d, 12h, 시각."))
 ]

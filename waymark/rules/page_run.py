@@ -129,17 +129,17 @@ async def _run(order: PageOrder[T], pool: ProcessPoolExecutor, workers: int, tol
         async for page in stored_histories.pages(connection, order.window, CUSTOMERS_AT_ONCE):
             waiting.add(loop.run_in_executor(pool, _judge_page, order, page))
             if len(waiting) >= workers * PAGES_AHEAD:
-                waiting = await _collect(waiting, whole, asyncio.FIRST_COMPLETED)
+                waiting = await _collect(waiting, whole)
                 told(whole.judged, max(number, whole.judged), whole.read)
         while waiting:
-            waiting = await _collect(waiting, whole, asyncio.FIRST_COMPLETED)
+            waiting = await _collect(waiting, whole)
             told(whole.judged, max(number, whole.judged), whole.read)
     return whole
 
 
-async def _collect(waiting: set[asyncio.Future[T]], into: T, until: str) -> set[asyncio.Future[T]]:
+async def _collect(waiting: set[asyncio.Future[T]], into: T) -> set[asyncio.Future[T]]:
     """Add the pages that are done to the whole; return those that are not."""
-    done, pending = await asyncio.wait(waiting, return_when=until)
+    done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     for one in done:
         into.add(one.result())
     return pending

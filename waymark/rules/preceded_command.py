@@ -10,7 +10,7 @@ from rich.table import Table
 
 from waymark.console import out, print_json, say
 from waymark.options import AsJson, examples
-from waymark.rules.page_command import Since, Until, Workers, Zone, duration_of, order_of, run_pages, window_of
+from waymark.rules.page_command import RuleId, Since, Until, Workers, Zone, duration_of, order_of, run_pages, window_of
 
 if TYPE_CHECKING:
     from services.journey.domain.projection import ProjectionPolicy
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 20
 
-RuleId = Annotated[str, typer.Argument(metavar="RULE", help=say("Id of the rule.", "규칙 id."), show_default=False)]
 RulesFile = Annotated[
     Path | None,
     typer.Option(

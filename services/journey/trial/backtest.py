@@ -18,6 +18,7 @@ from services.journey.domain.journey import segment
 from services.journey.domain.projection import ProjectionPolicy
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import RecordedTouchpoint, TouchpointKey
+from services.journey.trial.evaluation import evaluate_when_due
 
 MOST_LISTED = 1_000
 """Most frictions that a list names, for each rule; the counts are complete."""
@@ -190,11 +191,7 @@ class Backtest:
         found = {}
         for rule, book in self._books.items():
             began = self._timer()
-            index.fired = ()
-            said = book.evaluate(index)
-            if due := frozenset(timer.id for timer in said.timers if timer.due_at < self._window.until):
-                index.fired = due
-                said = book.evaluate(index)
+            said = evaluate_when_due(book, index, lambda timer: timer.due_at < self._window.until)
             of = tally.rules[rule]
             of.seconds += self._timer() - began
             of.failures += len(said.failures)

@@ -29,6 +29,7 @@ from services.journey.domain.rules.shapes.threshold import ThresholdLimit, Thres
 from services.journey.domain.rules.units import UnitPicker
 from services.journey.domain.timer import Timer
 from services.journey.domain.touchpoint import RecordedTouchpoint
+from services.journey.trial.evaluation import evaluate_when_due
 
 ENDLESS = 10**12
 """A number that no limit of a rule reaches."""
@@ -74,11 +75,7 @@ def explain(
     history = CustomerHistory(touchpoints, policy.contacts)
     segment(history, policy.journeys)
     asked = msgspec.structs.replace(rule, enabled=True)
-    said = Rulebook([asked]).evaluate(history)
-    due = {timer.id for timer in said.timers if timer.due_at <= now}
-    if due:
-        history.fired = due
-        said = Rulebook([asked]).evaluate(history)
+    said = evaluate_when_due(Rulebook([asked]), history, lambda timer: timer.due_at <= now)
     matched, units = _looked_at(asked, history)
     return RuleExplanation(
         rule=rule.id,

@@ -21,6 +21,7 @@ from services.journey.domain.projection import ProjectionPolicy
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
 from services.journey.trial.backtest import BacktestWindow, StoredHistory
+from services.journey.trial.evaluation import evaluate_when_due
 
 FEWEST: Final = 5
 """Fewest looks before frictions in which a sign must occur: below that, a share is chance."""
@@ -122,10 +123,7 @@ class Precedence:
     def _judge(self, history: StoredHistory, tally: PrecedenceTally) -> None:
         index = CustomerHistory(history.touchpoints, self._policy.contacts)
         segment(index, self._policy.journeys)
-        said = self._book.evaluate(index)
-        if due := frozenset(timer.id for timer in said.timers if timer.due_at < self._window.until):
-            index.fired = due
-            said = self._book.evaluate(index)
+        said = evaluate_when_due(self._book, index, lambda timer: timer.due_at < self._window.until)
         touchpoints = {unit.at.key: unit.at for unit in index.units}
         evidence = {one.at.key: _rests_on(one, touchpoints) for one in said.findings}
         counted = {one.at.key for one in said.findings if self._window.holds(one.stale_from)}

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from schemas import kinds
+from schemas.vocabulary import CHANNELS_IN_KOREAN
 from services.alerts.deliver.notifiers.cutting import cut
 from services.alerts.deliver.notifiers.notifier import ReaderOptions
 from services.alerts.deliver.notifiers.told_message import MessageKind, MessageStep, ToldIssue, ToldMessage
@@ -37,23 +38,6 @@ COLOURS = {
     AlertSeverity.LOW: "#5F6B7A",
 }
 RESOLVED_COLOUR = "#2E7D32"
-_CHANNELS = {
-    "web": "웹",
-    "app": "앱",
-    "phone": "전화",
-    "ivr": "ARS",
-    "chat": "채팅",
-    "email": "이메일",
-    "sms": "문자",
-    "social": "소셜",
-    "messenger": "메신저",
-    "store": "매장",
-    "kiosk": "키오스크",
-    "field": "방문",
-    "device": "기기",
-    "mail": "우편",
-    "api": "API",
-}
 _LEVELS = {"basic": "베이직", "enhanced": "인핸스드", "premium": "프리미엄"}
 _LABELS: Mapping[str, Mapping[str, str]] = {
     "severity": {"en": "Severity", "ko": "심각도"},
@@ -215,7 +199,7 @@ def _facts(issue: ToldIssue, options: ReaderOptions) -> tuple[tuple[str, str], .
         "severity": _SEVERITIES[issue.severity][language],
         "customer": issue.customer_id,
         "service_level": _in_korean(_LEVELS, issue.service_level, language),
-        "channel": _in_korean(_CHANNELS, issue.channel, language),
+        "channel": _in_korean(CHANNELS_IN_KOREAN, issue.channel, language),
         "reason": issue.reason,
         "count": str(issue.count),
         "since": clock_text(issue.first_at, _zone(options.time_zone)),
@@ -259,7 +243,7 @@ def _step(step: MessageStep, language: str, zone: tzinfo) -> str:
     known = _catalogue().get(step.kind)
     title = getattr(known.title, language) if known else step.kind
     more = " · ".join(part for part in (step.outcome, step.reason) if part)
-    channel = _in_korean(_CHANNELS, step.channel, language)
+    channel = _in_korean(CHANNELS_IN_KOREAN, step.channel, language)
     return _line(f"{clock_text(step.occurred_at, zone)} {channel} · {title}" + (f" · {more}" if more else ""), STEP)
 
 

@@ -1,6 +1,7 @@
 """Customers, their timelines and their contacts."""
 
-from typing import Annotated, Any
+from collections.abc import Awaitable
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Query
@@ -17,6 +18,8 @@ from services.journey.read.views import ContactPageView, CustomerView, TimelineP
 from services.runtime.http.fields import Moment
 
 router = reader_router()
+
+Page = TypeVar("Page")
 
 
 _AS_OF = (
@@ -78,16 +81,9 @@ async def read_timeline(
     scope = cursors.scope("timeline", [("who", who), ("span", span), ("order", query.order), ("as_of", query.as_of)])
     after = position_of(query.cursor, scope, (int, int, str, str, str), _place, accept_language)
     part = TimelinePart(span=span, after=after, limit=query.limit, order=query.order)
-    try:
-        if query.as_of is None:
-            page = await api.timelines.timeline(who, part)
-        else:
-            page = await api.past.timeline(who, part, query.as_of)
-    except CustomerMovedError as error:
-        raise refuse(ReadRefusal.CUSTOMER_MOVED, accept_language) from error
-    count_lookup(api, found=page is not None)
-    if page is None:
-        raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
+    as_of = query.as_of
+    asked = api.timelines.timeline(who, part) if as_of is None else api.past.timeline(who, part, as_of)
+    page = await _page_of_customer(api, asked, accept_language)
     return TimelinePageView(
         customer_id=page.customer_id,
         touchpoints=page.touchpoints,
@@ -122,13 +118,7 @@ async def read_contacts(
     scope = cursors.scope("contacts", [("who", who), ("span", span), ("order", query.order)])
     after = position_of(query.cursor, scope, (int, int, str, str, str), _place, accept_language)
     part = TimelinePart(span=span, after=after, limit=query.limit, order=query.order)
-    try:
-        page = await api.contacts.contacts(who, part)
-    except CustomerMovedError as error:
-        raise refuse(ReadRefusal.CUSTOMER_MOVED, accept_language) from error
-    count_lookup(api, found=page is not None)
-    if page is None:
-        raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
+    page = await _page_of_customer(api, api.contacts.contacts(who, part), accept_language)
     return ContactPageView(
         customer_id=page.customer_id,
         contacts=page.contacts,
@@ -159,6 +149,18 @@ async def read_customer(
     if customer is None:
         raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
     return customer
+
+
+async def _page_of_customer(api: Api, asked: Awaitable[Page | None], accept_language: str | None) -> Page:
+    """Return the page that was asked for; refuse a customer who is unknown, or who moved since the page before."""
+    try:
+        page = await asked
+    except CustomerMovedError as error:
+        raise refuse(ReadRefusal.CUSTOMER_MOVED, accept_language) from error
+    count_lookup(api, found=page is not None)
+    if page is None:
+        raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
+    return page
 
 
 def _span(query: SpanQuery, accept_language: str | None) -> TimeSpan:
