@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 
 from services.journey.store import path_rows
 from services.journey.store.path_rows import PathDifferences
 from services.journey.timers.path_folding import PathFolder
-from services.runtime.postgres.pools import acquire
+from services.runtime.postgres.pools import acquire, is_transient
 from tests.fixtures.journey_api import caller_with_key
 from tests.fixtures.journey_bench import START, JourneyBench, at, open_bench, touchpoint
 from tests.integration.test_journey_order import story
@@ -290,3 +291,20 @@ async def test_an_empty_span_and_a_misspelt_filter_are_refused(reader: httpx2.As
     assert (await reader.get("/v1/paths", params={"chanel": "web"})).status_code == 422
     last = {"from": "9999-12-31T23:30:00Z", "to": "9999-12-31T23:59:59.999999Z"}
     assert (await paths(reader, **last))["edges"] == []
+
+
+async def test_a_fold_whose_snapshot_is_older_than_another_fold_begins_again(bench: JourneyBench) -> None:
+    for number in range(4):
+        bench.log.append(0, touchpoint(f"t{number}", number))
+    await bench.apply()
+    async with acquire(bench.pool) as connection:
+        behind = connection.transaction(isolation="repeatable_read")
+        await behind.start()
+        await connection.execute("SELECT FROM journey.path_changes")
+        await PathFolder(bench.pool).fold_all()
+        with pytest.raises(asyncpg.SerializationError) as raised:
+            await path_rows.fold(connection, 100)
+        await behind.rollback()
+    assert is_transient(raised.value)
+    await PathFolder(bench.pool).fold_all()
+    assert await is_sound(bench)

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from asyncpg.exceptions import UniqueViolationError
-
 from services.journey.domain.paths import CLOSED, DROPPED, GAP_BOUNDS_US, NO_GAP, START, StepKey
-from services.runtime.postgres.pools import ConcurrentChangeError, Connection
+from services.runtime.postgres.pools import Connection
 
 StepRow = tuple[StepKey, int, int, int]
 """A key with its steps, how many of them led to a friction, and their microseconds."""
@@ -47,7 +45,8 @@ _LAST = "SELECT max(id) FROM (SELECT id FROM journey.path_changes ORDER BY id LI
 _NAME = _statement("""
 INSERT INTO journey.path_steps ({names})
 SELECT DISTINCT {names} FROM journey.path_changes WHERE id <= $1
-EXCEPT SELECT {names} FROM journey.path_steps""")
+EXCEPT SELECT {names} FROM journey.path_steps
+ON CONFLICT DO NOTHING""")
 _FOLD = _statement("""
 WITH taken AS (
     DELETE FROM journey.path_changes WHERE id <= $1 RETURNING *
@@ -71,17 +70,14 @@ async def fold(connection: Connection, most: int) -> bool:
     another worker folds, nothing is done.
 
     Raises:
-        ConcurrentChangeError: somebody named the same step meanwhile, which this snapshot does not see.
+        asyncpg.SerializationError: another worker folded after this snapshot was taken; begin again.
     """
     if not await connection.fetchval(_ALONE):
         return False
     last = await connection.fetchval(_LAST, most)
     if last is None:
         return False
-    try:
-        await connection.execute(_NAME, last)
-    except UniqueViolationError as error:
-        raise ConcurrentChangeError("a step was named meanwhile") from error
+    await connection.execute(_NAME, last)
     await connection.execute(_FOLD, last)
     return True
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.journey.store import path_rows
-from services.runtime.postgres.pools import ConcurrentChangeError, Pool, acquire, retrying
+from services.runtime.postgres.pools import Pool, acquire, retrying
 from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 
@@ -29,7 +29,7 @@ class PathFolder:
         """Fold round after round; never return."""
         while True:
             await asyncio.sleep(EVERY_S)
-            with tolerated(_log, "paths not folded", also=(ConcurrentChangeError,)):
+            with tolerated(_log, "paths not folded"):
                 await self.fold_all()
 
     async def fold_all(self, at_once: int = AT_ONCE) -> None:
