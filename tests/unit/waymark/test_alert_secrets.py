@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.alerts.deliver.credential_store import ResealCount
-from waymark.alerts import secrets_command
+from waymark import database
 from waymark.cli import app
 from waymark.console import CommandError
 
@@ -16,7 +16,7 @@ def run(monkeypatch: pytest.MonkeyPatch, found: ResealCount, *flags: str) -> Any
     monkeypatch.setenv("WAYMARK_ALERTS_SECRET_KEYS", "n" * 32 + "," + "o" * 32)
     monkeypatch.setenv("WAYMARK_POSTGRES", "postgresql://nobody@127.0.0.1:9/waymark")
     monkeypatch.setenv("LC_ALL", "C")
-    monkeypatch.setattr(secrets_command, "run_in_transaction", lambda _url, _work: found)
+    monkeypatch.setattr(database, "run_in_transaction", lambda _url, _work: found)
     return CliRunner().invoke(app, ["alerts", "secrets", *flags])
 
 
