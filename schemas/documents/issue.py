@@ -51,13 +51,45 @@ class ToldStepDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     since: bool = False
 
 
+class PriorityFactorDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One part of a priority: what it looks at, what it saw, and the points that it gave or took."""
+
+    factor: str
+    points: int
+    value: str | int | float | None = None
+
+
+class PriorityDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """How urgent an issue is, from 0 to 100, why, and until when its service level promises what."""
+
+    score: int
+    service_level: ServiceLevel
+    respond_by: Moment | None = None
+    resolve_by: Moment | None = None
+    factors: tuple[PriorityFactorDocument, ...] = ()
+
+
+class OutbreakDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One cause that many customers meet: exact counts, where, since when, and how many are usual in five minutes."""
+
+    started_at: Moment
+    usual: int | float
+    frictions: int
+    customers: int
+    segment: str | None = None
+    value: str | None = None
+    lately: int | None = None
+    segments: dict[str, dict[str, int]] = {}
+    over_at: Moment | None = None
+
+
 class IssueDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One matter for one team.
 
     `version` rises with every change; readers keep the highest. `count` is how many frictions it holds, `frictions`
     names the latest of them. `first_at` and `last_at` are event times of the frictions; `updated_at` is when this
     version was written. `resolution` is a word: resolved, retracted, merged or a team's own. `merged_into` names the
-    issue that took this one over.
+    issue that took this one over, `held_by` that of the outbreak which it belongs to. Only an outbreak has no customer.
     """
 
     id: str
@@ -67,12 +99,12 @@ class IssueDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     severity: Severity
     title: TextDocument
     rules: tuple[str, ...]
-    customer_id: str
     count: int
     first_at: Moment
     last_at: Moment
     opened_at: Moment
     updated_at: Moment
+    customer_id: str | None = None
     journey_id: str | None = None
     channel: Channel | None = None
     reason: str | None = None
@@ -92,6 +124,9 @@ class IssueDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     why: TextDocument | None = None
     playbook: TextDocument | None = None
     story: tuple[ToldStepDocument, ...] = ()
+    priority: PriorityDocument | None = None
+    held_by: str | None = None
+    outbreak: OutbreakDocument | None = None
 
 
 _ISSUE = Codec(IssueDocument)

@@ -42,6 +42,8 @@ from services.alerts.live.live_stream import LiveStream
 from services.alerts.live.relay import IssueRelay
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify.change_writer import ChangeWriter
+from services.alerts.outbreaks.outbreak_gate import OutbreakGate
+from services.alerts.outbreaks.outbreak_watch import OutbreakWatch
 from services.alerts.replies.reply_executor import ReplyExecutor
 from services.alerts.settings import AlertsProcessSettings, AlertsSettings
 from services.alerts.upkeep.group_flush import GroupFlusher
@@ -149,16 +151,8 @@ class AlertsProcess:
         channels = (delivery_store.WAKE, feed_store.WAKE, wait_store.WAKE)
         self.wakeups = Wakeups(self._sessions, channels, owner=self._owner)
         self.executor = ActionExecutor(pool=pool, clock=clock, writer=self._writer, metrics=self.metrics.state)
-        self.intake = FrictionIntake(
-            pool=pool,
-            clock=clock,
-            writer=self._writer,
-            metrics=self.metrics,
-            new_id=new_id,
-            failpoints=self._failpoints,
-            reopen_window=timedelta(seconds=alerts.reopen_window_s),
-            limit=DeadLetterGuard(DeadLetterLimit(ratio=1.0, run=alerts.poison_limit)),
-        )
+        self.outbreaks = OutbreakWatch(pool=pool, clock=clock, writer=self._writer, executor=self.executor)
+        self.intake = self._make_intake()
         self.journey_intake = self._make_journey_intake()
         self._consumer = self._make_consumer()
         self._journey_consumer = self._make_journey_consumer() if alerts.follow_journeys else None
@@ -202,6 +196,7 @@ class AlertsProcess:
             pool=self._pool,
             clock=self._clock,
             executor=self.executor,
+            outbreaks=self.outbreaks,
             metrics=self.metrics.state,
             reachability=self.metrics.reachability,
             owner=self._owner,
@@ -259,6 +254,20 @@ class AlertsProcess:
             seal=SecretSealer(keys),
             links=ActionLinks(keys, self._settings.alerts.actions_url),
             clock=self._clock,
+        )
+
+    def _make_intake(self) -> FrictionIntake:
+        alerts = self._settings.alerts
+        return FrictionIntake(
+            pool=self._pool,
+            clock=self._clock,
+            writer=self._writer,
+            metrics=self.metrics,
+            new_id=new_id,
+            failpoints=self._failpoints,
+            reopen_window=timedelta(seconds=alerts.reopen_window_s),
+            limit=DeadLetterGuard(DeadLetterLimit(ratio=1.0, run=alerts.poison_limit)),
+            gate=OutbreakGate(limits=alerts.outbreak_limits, new_id=new_id),
         )
 
     def _make_journey_intake(self) -> JourneyIntake:

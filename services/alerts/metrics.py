@@ -91,6 +91,25 @@ class IntakeMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseMetrics:
+    """Metrics of what service levels promise."""
+
+    service_targets: Counter
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "PromiseMetrics":
+        """Declare these metrics in `registry`."""
+        return cls(
+            service_targets=Counter(
+                "waymark_alerts_service_targets",
+                "Issues taken (respond) and resolved (resolve), by service level, and whether in time (met).",
+                ("target", "level", "met"),
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryMetrics:
     """Metrics of notifications and their deliveries."""
 
@@ -163,6 +182,7 @@ class StateMetrics:
     """Metrics of the state of the database and of the live stream."""
 
     issues: Gauge
+    outbreaks: Gauge
     oldest_unacknowledged: Gauge
     time_to_acknowledge: Histogram
     deliveries: Gauge
@@ -176,6 +196,7 @@ class StateMetrics:
     def register(cls, registry: CollectorRegistry) -> "StateMetrics":
         """Declare these metrics in `registry`."""
         return cls(
+            outbreaks=Gauge("waymark_alerts_outbreaks", "Outbreaks that are not over.", registry=registry),
             issues=Gauge(
                 "waymark_alerts_issues",
                 "Unresolved issues, by state and severity.",
@@ -285,6 +306,7 @@ class AlertsMetrics:
     intake: IntakeMetrics
     following_frictions: FollowingMetrics
     following_journeys: FollowingMetrics
+    promises: PromiseMetrics
     delivery: DeliveryMetrics
     state: StateMetrics
     reachability: ReachabilityMetrics
@@ -296,6 +318,7 @@ class AlertsMetrics:
             intake=IntakeMetrics.register(registry),
             following_frictions=FollowingMetrics.register(registry, "waymark_alerts", "frictions"),
             following_journeys=FollowingMetrics.register(registry, "waymark_alerts_journeys", "journeys"),
+            promises=PromiseMetrics.register(registry),
             delivery=DeliveryMetrics.register(registry),
             state=StateMetrics.register(registry),
             reachability=ReachabilityMetrics.register(registry),

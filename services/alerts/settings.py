@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from services.alerts.notify.decision import DEFAULT_NOTIFY_ON, NOTIFICATION_TYPES, NotificationReason
+from services.alerts.outbreaks.detection import OutbreakLimits, parse_limits
 from services.runtime.addresses import value_forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
@@ -50,6 +51,11 @@ class AlertsSettings(Settings):
     )
     reopen_window_s: float = Field(
         7 * 86_400.0, ge=0, description="Seconds after a resolution in which a new friction reopens the issue."
+    )
+    outbreaks: str = Field(
+        "*=10x4",
+        description="When frictions are an outbreak, by rule: RULE=FLOORxFACTOR (at least so many in five minutes, "
+        "so many times the usual) or RULE=off, comma separated; `*` is every other rule.",
     )
     notify_on: str = Field(
         ",".join(sorted(DEFAULT_NOTIFY_ON)),
@@ -104,6 +110,12 @@ class AlertsSettings(Settings):
             raise ValueError(
                 f"holds no reason to tell; there are {', '.join(sorted(reason.value for reason in NOTIFICATION_TYPES))}"
             )
+        return text
+
+    @field_validator("outbreaks")
+    @classmethod
+    def _readable_limits(cls, text: str) -> str:
+        parse_limits(text)
         return text
 
     @field_validator("secret_keys")
@@ -161,6 +173,11 @@ class AlertsSettings(Settings):
     def reasons(self) -> frozenset[NotificationReason]:
         """The reasons in `notify_on` as values."""
         return frozenset(NotificationReason(word) for word in _words(self.notify_on))
+
+    @property
+    def outbreak_limits(self) -> OutbreakLimits:
+        """The limits in `outbreaks` as values."""
+        return parse_limits(self.outbreaks)
 
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -124,6 +124,8 @@ _SMUGGLED = [
     ("alerts-issues", "services/alerts/issues/model.py", "import services.alerts.issues.lifecycle"),
     ("alerts-replies", "services/alerts/replies/stray.py", "import msgspec"),
     ("alerts-hold", "services/alerts/hold/waits.py", "import services.alerts.hold.groups"),
+    ("alerts-outbreaks", "services/alerts/outbreaks/detection.py", "import services.alerts.outbreaks.outbreak_holding"),
+    ("alerts-priority", "services/alerts/priority/service_levels.py", "import services.alerts.priority.ranking"),
     ("alerts-policy", "services/alerts/policy/hours.py", "import services.alerts.policy.tree"),
     ("alerts-notifiers", "services/alerts/deliver/notifiers/stray.py", "import msgspec"),
     ("alerts-notify", "services/alerts/notify/routing.py", "import services.alerts.notify.notification"),

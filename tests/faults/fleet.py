@@ -31,6 +31,7 @@ SHORTENED: Mapping[str, str] = {
     "WAYMARK_JOURNEY_SESSION_TIMEOUT_S": "6",
     "WAYMARK_JOURNEY_STALE_AFTER_S": str(400 * 86_400),
     "WAYMARK_ALERTS_SESSION_TIMEOUT_S": "6",
+    "WAYMARK_ALERTS_OUTBREAKS": "*=off",  # each issue is followed to its receiver; a flood of one rule would hold them
 }
 """Waiting times cut down so that an hour's worth of faults fits into minutes. `stale_after` is the other way round: the
 stories lie days back, and quiet frictions would let issues rest."""

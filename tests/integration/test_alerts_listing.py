@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from schemas.documents.friction import FrictionDocument, FrictionDocumentState
-from schemas.vocabulary import Severity
+from schemas.vocabulary import ServiceLevel, Severity
 from services.alerts.api import cursors
 from services.alerts.api.issue_resource import read_issue
 from services.alerts.deliver import delivery_history
@@ -22,8 +22,9 @@ from services.alerts.live import feed_store
 from services.runtime.http.problems import Problem
 from services.runtime.postgres.pools import acquire
 from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
-from tests.fixtures.alerts_service import NOW, a_friction, again
+from tests.fixtures.alerts_service import NOW, FrictionLog, a_friction, again, alerts
 from tests.fixtures.clock import SteppingClock
+from tests.waiting import until
 
 pytestmark = pytest.mark.local
 
@@ -355,3 +356,37 @@ async def test_a_walk_over_deliveries_misses_none_while_others_come_and_are_sent
 
     assert set(seen) == there
     assert len(seen) == len(there)
+
+
+async def test_the_most_urgent_come_first_and_a_walk_by_priority_misses_none(
+    database: str, friction_log: FrictionLog
+) -> None:
+    levels = (None, ServiceLevel.ENHANCED, ServiceLevel.PREMIUM)
+    severities = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
+    frictions = [a_friction(severity=severity, service_level=level) for severity in severities for level in levels]
+    async with alerts(database, friction_log) as api:
+        await friction_log.write(frictions)
+
+        async def all_there() -> bool:
+            return len(await api.issues()) == len(frictions)
+
+        await until(all_there)
+        walked: list[dict[str, Any]] = []
+        cursor = ""
+        while True:
+            page = await api.call("GET", f"/v1/issues?sort=priority&limit=5{cursor}", role="reader")
+            walked += page["issues"]
+            if page.get("next_cursor") is None:
+                break
+            cursor = f"&cursor={page['next_cursor']}"
+
+        scores = [issue["priority"]["score"] for issue in walked]
+        assert scores == sorted(scores, reverse=True)
+        assert {issue["id"] for issue in walked} == {issue["id"] for issue in await api.issues()}
+        assert (walked[0]["severity"], walked[0]["service_level"]) == ("critical", "premium")
+
+        await api.call("POST", f"/v1/issues/{walked[0]['id']}/acknowledge", role="agent")
+        kept = await api.call("GET", "/v1/issues/attainment", role="reader")
+        premium = next(level for level in kept["levels"] if level["level"] == "premium")
+        assert (premium["issues"], premium["responded_in_time"], premium["responded_late"]) == (4, 1, 0)
+        assert (await api.call("GET", "/v1/outbreaks", role="reader")) == {"outbreaks": []}

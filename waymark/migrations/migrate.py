@@ -81,8 +81,13 @@ def _context(connection: Connection, scripts: ScriptDirectory) -> MigrationConte
 
 def _scripts() -> ScriptDirectory:
     root = Path(next(iter(services.__path__)))
-    folders = sorted(str(folder) for folder in root.glob("*/migrations") if folder.is_dir())
-    return ScriptDirectory(str(root), version_locations=folders)
+    return ScriptDirectory(str(root), version_locations=sorted(str(folder) for folder in _folders(root)))
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """Yield where the services keep their migrations: a folder each, and one in it for every dozen more."""
+    yield from (folder for folder in root.glob("*/migrations") if folder.is_dir())
+    yield from (folder for folder in root.glob("*/migrations/from_*") if folder.is_dir())
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from services.alerts.api import (
     stream_resource,
 )
 from services.alerts.api.access import ApiParts
+from services.alerts.api.overview import overview_resource
 from services.alerts.api.policy import policy_resource
 from services.runtime.http.application import build_api
 from services.runtime.http.problems import Problem, problem_response
@@ -33,6 +34,7 @@ by `next_cursor`.
 """
 TAGS = (
     {"name": "issues", "description": "The inbox."},
+    {"name": "outbreaks", "description": "What many customers meet at once."},
     {"name": "endpoints", "description": "Where teams are reached, and what was sent there."},
     {"name": "routes", "description": "Who is notified of which issues."},
     {"name": "replies", "description": "What readers of messages answer; signed by links or by vendors."},
@@ -48,6 +50,7 @@ def build(parts: ApiParts, health: HealthChecks) -> FastAPI:
     )
     app.state.parts = parts
     for router in (
+        overview_resource.router,
         issue_resource.router,
         stream_resource.router,
         endpoint_resource.router,

@@ -16,12 +16,13 @@ from uuid import UUID
 from services.alerts.deliver.delivery_history import DeliveryPageStart
 from services.alerts.inbox import issue_list
 from services.alerts.inbox.issue_list import ChangedPageStart, IssueFilter, IssueOrder, OrderedPageStart
-from services.alerts.issues.model import AlertSeverity
 from services.runtime.http.problems import Problem
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _XIDS = 2**64
+MOST_RANKS = 100
+"""The highest priority; severities have fewer ranks."""
 _DELIVERY_ID = re.compile(r"[\x21-\x7e]{1,80}")
 P = TypeVar("P")
 
@@ -113,7 +114,7 @@ def _transaction(text: str) -> int:
 
 def _rank(text: str) -> int:
     number = int(text)
-    if not 0 <= number < len(AlertSeverity):
+    if not 0 <= number <= MOST_RANKS:
         raise ValueError(text)
     return number
 

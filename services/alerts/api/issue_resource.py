@@ -46,6 +46,8 @@ class FilterQuery(BaseModel):
     channel: PlainText | None = Field(None, max_length=40)
     customer: PlainText | None = Field(None, max_length=200, description="The opaque id of a customer.")
     team: PlainText | None = Field(None, max_length=200, description="The name of a team.")
+    outbreak: UUID | None = Field(None, description="Issues that this outbreak holds.")
+    held: bool | None = Field(None, description="Issues that an outbreak holds: only these, or none of them.")
     quiet: bool | None = Field(None, description="Issues that nobody is notified of: only these, or none of them.")
 
     def wanted(self) -> IssueFilter:
@@ -61,6 +63,8 @@ class FilterQuery(BaseModel):
             customer_id=self.customer,
             team=self.team,
             quiet=self.quiet,
+            outbreak=str(self.outbreak) if self.outbreak else None,
+            held=self.held,
         )
 
 
@@ -69,7 +73,8 @@ class IssuesQuery(FilterQuery):
 
     sort: IssueOrder = Field(
         IssueOrder.LATEST,
-        description="`latest`: the latest friction first; `severity`: the most severe first, and of those the latest.",
+        description="`latest`: the latest friction first; `severity`: the most severe first, and of those the latest; "
+        "`priority`: the most urgent first, and of those the latest.",
     )
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=200)

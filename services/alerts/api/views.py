@@ -96,6 +96,38 @@ class ToldStepView(ResponseView):
     since: bool = Field(False, description="It came after the last friction.")
 
 
+class PriorityFactorView(ResponseView):
+    """One part of a priority."""
+
+    factor: str
+    points: int
+    value: str | float | None = Field(None, description="What it saw.")
+
+
+class PriorityView(ResponseView):
+    """How urgent an issue is, and why."""
+
+    score: int = Field(description="0 to 100; the sum of the points.")
+    service_level: str = Field(description="The level whose deadlines count.")
+    respond_by: datetime | None = Field(None, description="Until when somebody should have taken it.")
+    resolve_by: datetime | None = Field(None, description="Until when it should be resolved.")
+    factors: list[PriorityFactorView] = []
+
+
+class OutbreakFactsView(ResponseView):
+    """One cause that many customers meet at once."""
+
+    started_at: datetime
+    over_at: datetime | None = None
+    segment: str | None = Field(None, description="`channel`, `queue` or `product`, if it is not everywhere.")
+    value: str | None = None
+    usual: float = Field(description="How many come in five minutes at this hour otherwise.")
+    frictions: int
+    customers: int
+    lately: int | None = Field(None, description="How many came in the last fifteen minutes.")
+    segments: dict[str, dict[str, int]] = Field({}, description="The most frequent values, by field.")
+
+
 class IssueView(ResponseView):
     """Issue v1, with its occurrence and whether people are notified of it."""
 
@@ -108,7 +140,7 @@ class IssueView(ResponseView):
     quiet: bool = Field(description="It has only replayed or old frictions: it is shown, and nobody is notified.")
     title: TitleView
     rules: list[str]
-    customer_id: str
+    customer_id: str | None = Field(None, description="Absent where the issue is an outbreak.")
     journey_id: str | None = None
     channel: str | None = None
     reason: str | None = None
@@ -133,6 +165,9 @@ class IssueView(ResponseView):
     why: TitleView | None = Field(None, description="Why it is open: the numbers, and what else was found.")
     playbook: TitleView | None = Field(None, description="What to do about it, as the rule says.")
     story: list[ToldStepView] = Field([], description="What happened, before and since, oldest first.")
+    priority: PriorityView | None = Field(None, description="How urgent it is, and why.")
+    held_by: UUID | None = Field(None, description="The outbreak that it belongs to: nobody is notified of this one.")
+    outbreak: OutbreakFactsView | None = Field(None, description="What many customers meet at once; exact counts.")
 
     @classmethod
     def of(cls, issue: Issue) -> Self:

@@ -10,7 +10,9 @@ const WORDS = {
     acknowledge: "Take it", resolve: "Resolve", reopen: "Reopen", snooze: "Snooze for 1 h", note: "Note",
     noteAsk: "Note for the next person", open: "open", acknowledged: "in progress", resolved: "resolved",
     critical: "critical", high: "high", medium: "medium", low: "low", quiet: "no alerts",
-    frictions: (count) => `${count} ${count === 1 ? "friction" : "frictions"}`, sinceThen: "since then",
+    frictions: (count) => `${count} ${count === 1 ? "friction" : "frictions"}`,
+    customers: (count) => `${count} ${count === 1 ? "customer" : "customers"}`, held: "part of an outbreak", handed_out: "handed out by an outbreak",
+    sinceThen: "since then",
     since: ["since ", ""], snoozedUntil: ["alerts off until ", ""],
     last: "last", timeline: "Journey", evidence: "Why", audit: "History",
     deliveries: "Alerts sent", attempts: (count) => `${count} ${count === 1 ? "attempt" : "attempts"}`, customer: "customer", none: "none", mergedInto: "merged into",
@@ -39,7 +41,8 @@ const WORDS = {
     acknowledge: "내가 담당", resolve: "해결", reopen: "다시 열기", snooze: "1시간 알림 끄기", note: "메모",
     noteAsk: "다음 담당자에게 남길 메모", open: "열림", acknowledged: "처리 중", resolved: "해결됨",
     critical: "긴급", high: "높음", medium: "보통", low: "낮음", quiet: "알림 없음",
-    frictions: (count) => `불편 ${count}건`, sinceThen: "그 뒤", since: ["", "부터"], snoozedUntil: ["", "까지 알림 꺼짐"],
+    customers: (count) => `고객 ${count}명`, held: "동시 다발 이슈에 포함", handed_out: "동시 다발 이슈에서 분리", sinceThen: "그 뒤",
+    frictions: (count) => `불편 ${count}건`, since: ["", "부터"], snoozedUntil: ["", "까지 알림 꺼짐"],
     last: "최근", timeline: "고객 여정", evidence: "발생 이유", audit: "처리 이력",
     deliveries: "알림 발송 내역", attempts: (count) => `${count}회 시도`, customer: "고객", none: "없음", mergedInto: "병합된 이슈",
     badKey: "이 키로는 콘솔을 열 수 없습니다.", offline: "서비스가 응답하지 않습니다. 잠시 후 다시 시도해 주세요.",
@@ -118,12 +121,12 @@ function explain(error) {
 const PAGE = 200;
 const RESOLVED = 100;
 
-const loud = () => ($("with-quiet").checked ? "" : "&quiet=false");
+const loud = () => ($("with-quiet").checked ? "" : "&quiet=false&held=false");
 const isOpen = (issue) => issue.state !== "resolved";
 const number = (count) => count.toLocaleString(state.language);
 
 function wanted(issue) {
-  return (isOpen(issue) || $("with-resolved").checked) && (!issue.quiet || $("with-quiet").checked);
+  return (isOpen(issue) || $("with-resolved").checked) && (!(issue.quiet || issue.held_by) || $("with-quiet").checked);
 }
 
 // As the service orders them: unresolved ones by severity, then the latest.
@@ -257,6 +260,8 @@ function line(issue) {
     issue.snoozed_until && isOpen(issue) ? element("span", { className: "chip" }, around("snoozedUntil", issue.snoozed_until)) : null,
     element("span", {}, [issue.channel && say(issue.channel), issue.reason].filter(Boolean).join(" · ")),
     element("span", {}, say("frictions")(issue.count)),
+    issue.outbreak ? element("span", { className: "chip" }, say("customers")(issue.outbreak.customers)) : null,
+    issue.held_by ? element("span", { className: "chip" }, say("held")) : null,
     element("span", {}, `${say("last")} `, clock(issue.last_at)),
     issue.team ? element("span", { className: "chip" }, issue.team) : null,
   ];
@@ -316,7 +321,8 @@ function detail(issue) {
     element("span", { className: "severity" }, say(issue.severity)), element("span", {}, say(issue.state) + who(issue)),
     around("since", issue.first_at),
     issue.snoozed_until ? around("snoozedUntil", issue.snoozed_until) : null,
-    element("span", { className: "code" }, `${say("customer")} ${issue.customer_id}`),
+    element("span", { className: "code" }, issue.outbreak ? say("customers")(issue.outbreak.customers) : `${say("customer")} ${issue.customer_id}`),
+    issue.held_by ? element("span", { className: "code" }, `${say("held")} ${issue.held_by}`) : null,
     issue.merged_into ? element("span", { className: "code" }, `${say("mergedInto")} ${issue.merged_into}`) : null);
   const older = (count) => (count ? element("p", { className: "code" }, say("older")(number(count))) : null);
   const left = issue.not_shown;

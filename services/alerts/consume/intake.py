@@ -19,6 +19,7 @@ from services.alerts.issues.placement import PlacementPlan, place
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.alerts.notify.notification import NotificationPlan
+from services.alerts.outbreaks.outbreak_gate import OutbreakGate
 from services.runtime.clock import Clock
 from services.runtime.log.batch import Batch, judge
 from services.runtime.log.dead_letters import DeadLetterGuard
@@ -44,6 +45,7 @@ class FrictionIntake:
     failpoints: AlertsFailpoints
     reopen_window: timedelta
     limit: DeadLetterGuard
+    gate: OutbreakGate
 
     async def apply(self, line: TopicLine, batch: Batch[ConsumedRecord], *, bury: bool) -> None:
         """Try once to apply what is new in `batch`; with `bury`, make dead letters of its records.
@@ -61,7 +63,8 @@ class FrictionIntake:
             frictions, letters = read_all(batch.items, read_friction, bury=bury)
             context = await issue_store.load_context(connection, frictions, now=now, reopen_window=self.reopen_window)
             placement = place(context, frictions, now=now, new_id=self.new_id, reopen_window=self.reopen_window)
-            plans = await self.writer.write(connection, placement.changes, now)
+            changes = await self.gate.pass_through(connection, context, placement, now)
+            plans = await self.writer.write(connection, changes, now)
             await issue_store.save_placement(connection, placement, now)
             dead = buried(batch.items, letters)
             self.limit.admit(dead)

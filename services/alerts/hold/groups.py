@@ -82,7 +82,8 @@ def is_critical(issue: Issue) -> bool:
 
 def view_of(issue: Issue, inhibitor: Inhibitor | None) -> IssueInView:
     """Return what holding looks at of an issue."""
-    return IssueInView(labels=routing_facts(issue).labels, critical=is_critical(issue), inhibitor=inhibitor)
+    labels = routing_facts(issue).labels
+    return IssueInView(labels=labels, critical=is_critical(issue), inhibitor=inhibitor, outbreak=issue.held_by)
 
 
 def join_group(issue: Issue, labels: Labels, route_id: UUID, options: RouteOptions, now: datetime) -> GroupJoin:

@@ -1,7 +1,7 @@
 """Decides whether a notification is held on its way to a route, why, and until when.
 
-Pure. In the order of Alertmanager: inhibition, hours, silences. Nothing that is held is dropped: a wait is looked at
-again when it is due, and as soon as the silence or the source that holds it ends.
+Pure. An outbreak first, then in the order of Alertmanager: inhibition, hours, silences. Nothing that is held is
+dropped: a wait is looked at again when it is due, and as soon as the silence or the source that holds it ends.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ ROOT_ID = UUID(int=0)
 """Stands for the catch-all endpoints where a route is named."""
 
 LOOK_AGAIN = timedelta(minutes=1)
-"""An inhibited notification is due this often even if nobody says that the source has ended."""
+"""What another issue holds is due this often even if nobody says that it has ended."""
 
 NEVER_OPEN = timedelta(days=30)
 """Hours that do not open within a year are asked again after this time: the policy may have changed."""
@@ -33,6 +33,8 @@ class WaitKind(StrEnum):
     HOURS = "hours"
     SILENCE = "silence"
     INHIBITION = "inhibition"
+    OUTBREAK = "outbreak"
+    """An outbreak holds the issue; what waits goes on when it is handed out."""
     REPEAT = "repeat"
     REROUTE = "reroute"
     """Its group was given up by a new policy; it finds its way again at once."""
@@ -63,17 +65,20 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueInView:
-    """What holding looks at of an issue: its labels, whether it is critical, and what inhibits it."""
+    """What holding looks at of an issue: its labels, whether it is critical, what inhibits it, and its outbreak."""
 
     labels: Labels
     critical: bool
     inhibitor: Inhibitor | None = None
+    outbreak: UUID | None = None
 
 
 def find_blocker(
     view: IssueInView, options: RouteOptions, policy: AlertPolicy, silences: Sequence[Silence], now: datetime
 ) -> Blocker | None:
     """Return what holds a notification of an issue on a route with these options; None if nothing does."""
+    if view.outbreak is not None:
+        return Blocker(kind=WaitKind.OUTBREAK, until=now + LOOK_AGAIN, blocker=str(view.outbreak))
     if view.inhibitor is not None:
         return Blocker(kind=WaitKind.INHIBITION, until=now + LOOK_AGAIN, blocker=view.inhibitor.key)
     if (options.critical_waits or not view.critical) and not policy.is_open(options, now):

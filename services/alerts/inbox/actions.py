@@ -119,6 +119,12 @@ def notify_again(issue: Issue, directory: RoutingDirectory, *, now: datetime) ->
     return ActionVerdict(outcome=ActionOutcome.DONE, change=IssueChange(before=issue, after=after, events=()))
 
 
+def verdict_of(change: IssueChange | None) -> ActionVerdict:
+    """Return the verdict about a change that no person asked for; without one there is nothing to do."""
+    outcome = ActionOutcome.ALREADY if change is None else ActionOutcome.DONE
+    return ActionVerdict(outcome=outcome, change=change)
+
+
 def add_note(issue: Issue, *, actor: str, now: datetime, text: str) -> ActionVerdict:
     """Add a note to the audit of an issue; it counts as a change, so that the live stream shows it."""
     return _done(issue, issue, _event(IssueEventKind.NOTE, actor, text), now)

@@ -130,6 +130,7 @@ _WHY_NOT = {
     "snoozed": (": a person snoozed it", ": 누군가 미뤄 둠"),
     "not_wanted": (": the reason is not among those to notify (WAYMARK_ALERTS_NOTIFY_ON)", ": 알릴 사유가 아님"),
     "no_route": (": there is no endpoint", ": 엔드포인트가 없음"),
+    "held": (": it belongs to an outbreak, which is told instead", ": 동시 다발 이슈에 속하며 그 이슈로 알림"),
     "muted": (": only routes that tell nobody take it", ": 알리지 않는 경로만 맞음"),
     "out_of_hours": (": outside the hours of its routes", ": 경로의 시간대 밖"),
     "silenced": (": silenced", ": 침묵 중"),
@@ -144,14 +145,21 @@ def _held(found: IssueExplanation) -> Iterator[ExplanationLine]:
             continue
         route = one.lane.route.name if one.lane.route else "catch-all"
         kind = one.blocker.kind
-        by = f" ({one.blocker.blocker})" if kind == "silence" else ""
+        by = f" ({one.blocker.blocker})" if kind in {"silence", "outbreak"} else ""
         yield ExplanationLine(
             en=f"{route}: held by {kind}{by} until {one.blocker.until:%Y-%m-%d %H:%M:%S}Z.",
             ko=f"{route}: {_KINDS[kind]}{by} 때문에 {one.blocker.until:%Y-%m-%d %H:%M:%S}Z까지 보류.",
         )
 
 
-_KINDS = {"hours": "시간대", "silence": "침묵", "inhibition": "억제", "repeat": "반복", "reroute": "경로 변경"}
+_KINDS = {
+    "hours": "시간대",
+    "silence": "침묵",
+    "inhibition": "억제",
+    "outbreak": "동시 다발",
+    "repeat": "반복",
+    "reroute": "경로 변경",
+}
 
 
 def _next(found: IssueExplanation) -> Iterator[ExplanationLine]:

@@ -25,6 +25,7 @@ class IssueOrder(StrEnum):
 
     LATEST = "latest"
     SEVERITY = "severity"
+    PRIORITY = "priority"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class IssueFilter:
     customer_id: str | None = None
     team: str | None = None
     quiet: bool | None = None
+    outbreak: str | None = None
+    held: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +104,20 @@ async def page(
         if len(found) > limit:
             last = found[limit - 1]
             since = oldest if place is None else place.since
-            behind = OrderedPageStart(since=since, rank=last.severity.rank, last_at=last.last_at, id=last.id)
+            behind = OrderedPageStart(since=since, rank=_rank(last, order), last_at=last.last_at, id=last.id)
             return IssueListPage(issues=found[:limit], next=behind)
         if place is None:
             return IssueListPage(issues=found, next=None)
         changes = ChangedPageStart(since=place.since, until=latest, id=_FIRST)
         rest = await listing.changed(changes, limit - len(found), but_not=[issue.id for issue in found])
         return IssueListPage(issues=[*found, *rest.issues], next=rest.next)
+
+
+def _rank(issue: Issue, order: IssueOrder) -> int:
+    """Return what comes first in the order of the list, where it is not the time."""
+    if order is IssueOrder.PRIORITY:
+        return issue.priority.score if issue.priority else 0
+    return issue.severity.rank
 
 
 async def summary(connection: Connection, wanted: IssueFilter) -> list[SeverityCount]:
@@ -149,6 +159,8 @@ class _Where:
             ("customer_id = {}", wanted.customer_id),
             ("document ->> 'team' = {}", wanted.team),
             ("quiet = {}", wanted.quiet),
+            ("held_by = {}", wanted.outbreak),
+            ("(held_by IS NOT NULL) = {}", wanted.held),
         )
         where = cls()
         for condition, value in aspects:
@@ -171,6 +183,7 @@ class _Where:
 
 _ORDERS = {
     IssueOrder.LATEST: ("last_at, issue_id", "({}::timestamptz, {}::uuid)"),
+    IssueOrder.PRIORITY: ("priority, last_at, issue_id", "({}::smallint, {}::timestamptz, {}::uuid)"),
     IssueOrder.SEVERITY: ("severity_rank, last_at, issue_id", "({}::smallint, {}::timestamptz, {}::uuid)"),
 }
 
@@ -192,7 +205,7 @@ class _Listing:
         where = _Where.of(self.wanted)
         if behind is not None:
             key = (behind.rank, behind.last_at, behind.id)
-            where.add(f"({columns}) < {values}", *(key if self.order is IssueOrder.SEVERITY else key[1:]))
+            where.add(f"({columns}) < {values}", *(key[1:] if self.order is IssueOrder.LATEST else key))
         order_by = ", ".join(f"{column} DESC" for column in columns.split(", "))
         return await self._issues(where, order_by, limit)
 

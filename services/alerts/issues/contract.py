@@ -25,10 +25,12 @@ from services.alerts.issues.model import (
     AlertSeverity,
     ClosingStep,
     Issue,
+    IssuePriority,
     JourneyNow,
     JourneySituation,
     LatestStep,
     LocalizedTitle,
+    OutbreakFacts,
     ReportedFriction,
     TimelineStep,
     ValueAtStake,
@@ -141,6 +143,8 @@ def _friction(wire: friction_v1.FrictionDocument, document: str) -> ReportedFric
         timeline=tuple(_step(entry) for entry in wire.timeline),
         explanation=LocalizedTitle(en=wire.explanation.en, ko=wire.explanation.ko),
         playbook=LocalizedTitle(en=wire.playbook.en, ko=wire.playbook.ko) if wire.playbook else None,
+        queue=wire.queue,
+        product=wire.product,
         implies=wire.implies,
         closes_when=tuple(_closing(one) for one in wire.closes_when),
     )
@@ -175,7 +179,7 @@ def write_issue(issue: Issue) -> issue_v1.IssueDocument:
         severity=WireSeverity(issue.severity.value),
         title=TextDocument(en=issue.title.en, ko=issue.title.ko),
         rules=issue.rules,
-        customer_id=issue.customer_id,
+        customer_id=issue.customer_id or None,
         journey_id=issue.journey_id,
         channel=Channel(issue.channel),
         reason=issue.reason,
@@ -205,11 +209,41 @@ def write_issue(issue: Issue) -> issue_v1.IssueDocument:
             )
             for step in tell(issue)
         ),
+        priority=_priority(issue.priority) if issue.priority else None,
+        held_by=str(issue.held_by) if issue.held_by else None,
+        outbreak=_outbreak(issue.outbreak) if issue.outbreak else None,
     )
 
 
 def _text(said: LocalizedTitle | None) -> TextDocument | None:
     return TextDocument(en=said.en, ko=said.ko) if said else None
+
+
+def _priority(priority: IssuePriority) -> issue_v1.PriorityDocument:
+    return issue_v1.PriorityDocument(
+        score=priority.score,
+        service_level=ServiceLevel(priority.deadlines.level),
+        respond_by=priority.deadlines.respond_by,
+        resolve_by=priority.deadlines.resolve_by,
+        factors=tuple(
+            issue_v1.PriorityFactorDocument(factor=one.factor, points=one.points, value=one.value)
+            for one in priority.factors
+        ),
+    )
+
+
+def _outbreak(facts: OutbreakFacts) -> issue_v1.OutbreakDocument:
+    return issue_v1.OutbreakDocument(
+        started_at=facts.started_at,
+        usual=facts.usual,
+        frictions=facts.frictions,
+        customers=facts.customers,
+        segment=facts.segment,
+        value=facts.value,
+        lately=facts.lately,
+        segments={name: dict(values) for name, values in facts.segments.items()},
+        over_at=facts.over_at,
+    )
 
 
 def _situation(journey: JourneySituation) -> issue_v1.JourneySituationDocument:

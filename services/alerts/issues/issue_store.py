@@ -199,7 +199,7 @@ async def unresolved_issues(connection: Connection) -> AsyncIterator[Issue]:
 async def save_placement(connection: Connection, plan: PlacementPlan, now: datetime) -> None:
     """Write where frictions were placed, and how many issues each fingerprint has had."""
     await _save_frictions(connection, plan.frictions, now)
-    await _save_occurrences(connection, plan.occurrences)
+    await save_occurrences(connection, plan.occurrences)
 
 
 async def _save_frictions(connection: Connection, placed: Sequence[PlacedFriction], now: datetime) -> None:
@@ -228,7 +228,21 @@ async def _save_frictions(connection: Connection, placed: Sequence[PlacedFrictio
     )
 
 
-async def _save_occurrences(connection: Connection, occurrences: Mapping[str, int]) -> None:
+async def latest_of(connection: Connection, fingerprint: str, *, since: datetime) -> Issue | None:
+    """Lock and return the latest issue of a fingerprint that is unresolved or was resolved `since`."""
+    document = await connection.fetchval(
+        """
+        SELECT document FROM alerts.issues
+         WHERE fingerprint = $1 AND (state <> 'resolved' OR resolved_at >= $2)
+         ORDER BY occurrence DESC LIMIT 1 FOR UPDATE
+        """,
+        *(fingerprint, since),
+    )
+    return decode_issue(document) if document is not None else None
+
+
+async def save_occurrences(connection: Connection, occurrences: Mapping[str, int]) -> None:
+    """Write how many issues each fingerprint has had; their rows are locked."""
     if not occurrences:
         return
     await connection.execute(

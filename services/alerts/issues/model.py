@@ -130,6 +130,53 @@ class JourneySituation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriorityFactor:
+    """One part of a priority: what it looks at, what it saw, and the points that it gave or took."""
+
+    factor: str
+    points: int
+    value: str | float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceDeadlines:
+    """What the service level of an issue promises; None if its hours do not open for more than a year."""
+
+    level: str
+    respond_by: datetime | None
+    resolve_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuePriority:
+    """The score (0 to 100) that orders the inbox, why it is so, and the second (since 1970) of its next step."""
+
+    score: int
+    factors: tuple[PriorityFactor, ...]
+    deadlines: ServiceDeadlines
+    next_at_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutbreakFacts:
+    """Exact counts of an outbreak. `usual` is how many come in five minutes otherwise, `lately` in the last fifteen.
+
+    `segment` and `value` say where it is (`channel`, `queue` or `product`), if not everywhere. `segments` are the most
+    frequent values by field.
+    """
+
+    started_at: datetime
+    usual: float
+    frictions: int
+    customers: int
+    segment: str | None = None
+    value: str | None = None
+    lately: int | None = None
+    segments: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    over_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClosingStep:
     """A later touchpoint that settles a friction: one of these kinds; an empty member fits everything."""
 
@@ -174,6 +221,8 @@ class ReportedFriction:
     """Why it is friction, in a sentence with the numbers."""
     playbook: LocalizedTitle | None = None
     """What to do about it, as its rule says."""
+    queue: str | None = None
+    product: str | None = None
     implies: tuple[str, ...] = ()
     """Rules that have nothing to add where it was found."""
     closes_when: tuple[ClosingStep, ...] = ()
@@ -251,6 +300,12 @@ class Issue:
     """Why it is open, each fact once: a rule that implies others speaks for them."""
     playbook: LocalizedTitle | None = None
     """What to do about its leading friction."""
+    priority: IssuePriority | None = None
+    """How urgent it is; None only before it is written for the first time."""
+    held_by: UUID | None = None
+    """The issue of the outbreak that it belongs to: while it holds it, nobody is notified of this one."""
+    outbreak: OutbreakFacts | None = None
+    """What is known of the outbreak that it stands for; such an issue has no customer."""
     kept_open_at: datetime | None = None
     """When a person opened it again; what happened before does not close it."""
 
@@ -283,6 +338,8 @@ class IssueEventKind(StrEnum):
     NOTE = "note"
     TOLD = "told"
     NOT_TOLD = "not_told"
+    HELD = "held"
+    HANDED_OUT = "handed_out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

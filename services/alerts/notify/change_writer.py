@@ -22,6 +22,8 @@ from services.alerts.notify.holding import StandingFacts, escalation_moves
 from services.alerts.notify.notification import Notification, NotificationPlan, plan_escalation, plan_notification
 from services.alerts.notify.routing import RoutingDirectory
 from services.alerts.notify.webhook_body import render_webhook
+from services.alerts.priority.ranking import kept_promises, prioritised
+from services.alerts.priority.service_levels import DEFAULT_LEVELS, ServiceLevels
 from services.runtime.postgres.pools import Connection
 
 _FEED_TYPES = (
@@ -40,6 +42,7 @@ class ChangeWriter:
     public_url: str
     new_id: Callable[[], UUID]
     metrics: AlertsMetrics
+    levels: ServiceLevels = DEFAULT_LEVELS
 
     async def write(
         self, connection: Connection, changes: Sequence[IssueChange], now: datetime
@@ -48,6 +51,7 @@ class ChangeWriter:
         if not changes:
             return []
         await directory_store.share_policy(connection)
+        changes = [prioritised(change, self.levels, now) for change in changes]
         directory = await directory_store.load_directory(connection)
         plans = await self._plan(connection, changes, directory, now)
         await self._save(connection, plans, directory, now)
@@ -61,7 +65,7 @@ class ChangeWriter:
         await directory_store.share_policy(connection)
         directory = await directory_store.load_directory(connection)
         change = IssueChange(before=issue, after=replace(issue, version=issue.version + 1, updated_at=now), events=())
-        plans = await self._plan(connection, [change], directory, now)
+        plans = await self._plan(connection, [prioritised(change, self.levels, now)], directory, now)
         after = plans[0].change.after
         if plans[0].notification is not None or after.unheard_since != issue.unheard_since:
             await self._save(connection, plans, directory, now)
@@ -168,6 +172,8 @@ class ChangeWriter:
         """Count the changes and notifications that were committed."""
         for plan in plans:
             issue = plan.change.after
+            for target, level, met in kept_promises(plan.change):
+                self.metrics.promises.service_targets.labels(target, level, "yes" if met else "no").inc()
             if plan.change.before is None:
                 self.metrics.intake.issues_opened.labels(issue.severity).inc()
             if plan.decision.notify:

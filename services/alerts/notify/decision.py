@@ -29,6 +29,8 @@ class NotificationReason(StrEnum):
     NOTHING_NEW = "nothing_new"
     NEVER_TOLD = "never_told"
     NOT_WANTED = "not_wanted"
+    HELD = "held"
+    """It belongs to an outbreak, of which people are notified instead."""
     NO_ROUTE = "no_route"
     """There is no endpoint to notify."""
     MUTED = "muted"
@@ -108,6 +110,8 @@ def _reason_of_unresolved(before: Issue | None, issue: Issue, now: datetime) -> 
     if told.severity is None or returned:
         if issue.quiet:
             return NotificationReason.QUIET
+        if issue.held_by is not None:
+            return NotificationReason.HELD
         return (
             NotificationReason.SNOOZED
             if is_snoozed(issue, now)
@@ -115,7 +119,7 @@ def _reason_of_unresolved(before: Issue | None, issue: Issue, now: datetime) -> 
             if told.severity is None
             else NotificationReason.REOPENED
         )
-    if severity_rose(told.severity, issue.loud_severity):
+    if severity_rose(told.severity, issue.loud_severity) and issue.held_by is None:
         return NotificationReason.SNOOZED if is_snoozed(issue, now) else NotificationReason.SEVERITY_RAISED
     return _reason_of_action(before, issue)
 

@@ -33,6 +33,7 @@ from services.alerts.policy.tree import routing_facts
 AUDITED_REASONS = frozenset(
     {
         NotificationReason.QUIET,
+        NotificationReason.HELD,
         NotificationReason.SNOOZED,
         NotificationReason.NOT_WANTED,
         NotificationReason.NO_ROUTE,
@@ -134,6 +135,7 @@ _HELD_REASONS = {
     WaitKind.HOURS: NotificationReason.OUT_OF_HOURS,
     WaitKind.SILENCE: NotificationReason.SILENCED,
     WaitKind.INHIBITION: NotificationReason.INHIBITED,
+    WaitKind.OUTBREAK: NotificationReason.HELD,
 }
 
 

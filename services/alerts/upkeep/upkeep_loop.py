@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 
 from services.alerts.deliver import delivery_store
 from services.alerts.inbox.action_executor import ActionExecutor
-from services.alerts.inbox.actions import end_snooze, notify_again
+from services.alerts.inbox.actions import end_snooze, notify_again, verdict_of
 from services.alerts.issues.model import AlertSeverity, IssueState
 from services.alerts.live import feed_store
 from services.alerts.metrics import ReachabilityMetrics, StateMetrics
 from services.alerts.notify import directory_store, reachability_store
 from services.alerts.notify.reachability import Reachability, ReachabilityReport, SilenceReason, report_reachability
+from services.alerts.outbreaks.outbreak_watch import OutbreakWatch
+from services.alerts.priority.ranking import grown_older
 from services.alerts.upkeep import upkeep_store as store
 from services.runtime.clock import Clock
 from services.runtime.postgres.pools import Pool, acquire, transaction
@@ -30,6 +32,8 @@ REFRESH_EVERY_S = 10.0
 PRUNE_EVERY_S = 300.0
 AT_ONCE = 1000
 OUTBOX_KEPT = timedelta(days=30)
+COUNTS_KEPT = timedelta(days=16)
+"""What is usual is asked of the fourteen days before."""
 NAN = float("nan")
 
 
@@ -40,6 +44,7 @@ class UpkeepLoop:
     pool: Pool
     clock: Clock
     executor: ActionExecutor
+    outbreaks: OutbreakWatch
     metrics: StateMetrics
     reachability: ReachabilityMetrics
     owner: str
@@ -52,9 +57,11 @@ class UpkeepLoop:
         while True:
             with tolerated(_log, "upkeep interrupted"):
                 await self.end_snoozes()
+                await self.grow_older()
                 await self.release_dead()
                 if self.clock.monotonic() >= refresh_at:
                     refresh_at = self.clock.monotonic() + REFRESH_EVERY_S
+                    self.metrics.outbreaks.set(await self.outbreaks.look())
                     await self.notify_unheard()
                     await self.refresh()
                 if self.clock.monotonic() >= prune_at:
@@ -68,6 +75,13 @@ class UpkeepLoop:
             due = await store.ended_snoozes(connection, self.clock.now(), AT_ONCE)
         for issue_id in due:
             await self.executor.execute(issue_id, lambda issue, _: end_snooze(issue, now=self.clock.now()))
+
+    async def grow_older(self) -> None:
+        """Bring the priorities up to date whose next step has come."""
+        async with acquire(self.pool) as connection:
+            due = await store.due_priorities(connection, self.clock.now(), AT_ONCE)
+        for issue_id in due:
+            await self.executor.execute(issue_id, lambda issue, _: verdict_of(grown_older(issue, now=self.clock.now())))
 
     async def notify_unheard(self) -> None:
         """Notify again of issues for which no working endpoint has received a notification."""
@@ -134,6 +148,7 @@ class UpkeepLoop:
         """Delete rows that are no longer needed, a bounded number at a time."""
         now = self.clock.now()
         await self._prune(store.OUTBOX, now - OUTBOX_KEPT)
+        await self._prune(store.FRICTION_COUNTS, now - COUNTS_KEPT)
         for statement in (store.ATTEMPTS, store.DELIVERIES, store.NOTIFICATIONS, store.JOURNEYS):
             await self._prune(statement, now - self.history_kept)
         async with transaction(self.pool) as connection:

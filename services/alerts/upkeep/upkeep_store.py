@@ -31,6 +31,10 @@ DELETE FROM alerts.issue_outbox WHERE id IN (
      WHERE o.published_at < $1
        AND EXISTS (SELECT FROM alerts.issue_outbox n WHERE n.issue_id = o.issue_id AND n.version > o.version) LIMIT $2)
 """
+FRICTION_COUNTS = """
+DELETE FROM alerts.friction_counts WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM alerts.friction_counts WHERE minute < $1 LIMIT $2))
+"""
 JOURNEYS = """
 DELETE FROM alerts.journeys WHERE journey_id IN (
     SELECT j.journey_id FROM alerts.journeys j
@@ -104,5 +108,17 @@ async def ended_snoozes(connection: Connection, now: datetime, limit: int) -> li
     """Return the issues whose snooze is over."""
     rows = await connection.fetch(
         "SELECT issue_id FROM alerts.issues WHERE snoozed_until <= $1 ORDER BY snoozed_until LIMIT $2", now, limit
+    )
+    return [row["issue_id"] for row in rows]
+
+
+async def due_priorities(connection: Connection, now: datetime, limit: int) -> list[UUID]:
+    """Return the open issues whose priority has reached its next step."""
+    rows = await connection.fetch(
+        """
+        SELECT issue_id FROM alerts.issues WHERE priority_next_s <= $1 AND state <> 'resolved'
+         ORDER BY priority_next_s LIMIT $2
+        """,
+        *(int(now.timestamp()), limit),
     )
     return [row["issue_id"] for row in rows]

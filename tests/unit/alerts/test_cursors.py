@@ -80,7 +80,7 @@ def test_a_cursor_of_another_endpoint_or_state_is_refused() -> None:
         pytest.param("é", id="no base64"),
         pytest.param(made_up(SCOPE), id="no place"),
         pytest.param(made_up(f"{SCOPE} sideways 1 1 1 {UUID(int=3)}"), id="an unknown kind"),
-        pytest.param(made_up(f"{SCOPE} behind 1 9 0 {UUID(int=3)}"), id="a rank that no severity has"),
+        pytest.param(made_up(f"{SCOPE} behind 1 101 0 {UUID(int=3)}"), id="a rank that nothing has"),
         pytest.param(made_up(f"{SCOPE} behind -1 1 0 {UUID(int=3)}"), id="a transaction below zero"),
         pytest.param(made_up(f"{SCOPE} behind {2**64} 1 0 {UUID(int=3)}"), id="a transaction too large"),
         pytest.param(made_up(f"{SCOPE} behind 1 1 {10**30} {UUID(int=3)}"), id="a time beyond the calendar"),

@@ -25,6 +25,7 @@ WRONG = {
         ("/nowhere/f", "/", "없음"),
     ),
     **dict.fromkeys(("systems", "secrets_dir"), ("/nowhere/folder", __file__)),
+    "outbreaks": ("10x4", "*=1x4", "*=10x0.5", "*=10", "서울=10x4", "*=10x4,long_wait=all", "*=9999999x4"),
     "kafka": (
         "kafka",
         "kafka:9092x",

@@ -1,0 +1,1 @@
+"""What concerns many issues at once: outbreaks, and how promises were kept."""

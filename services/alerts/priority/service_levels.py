@@ -1,0 +1,76 @@
+"""What customers of each service level were promised: to hear from us, and to have it settled, in business time.
+
+Pure. Business time stands still outside the hours of a level, on weekends and public holidays, over every change of the
+clocks. A level without hours is served around the clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from services.alerts.policy.hours import HourSpan, NamedHours, next_end, next_opening
+
+
+class ServiceTarget(StrEnum):
+    """What a service level promises: that somebody takes an issue, and that it is resolved."""
+
+    RESPOND = "respond"
+    RESOLVE = "resolve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePromise:
+    """How soon somebody responds to an issue, and how soon it is resolved; without `hours` around the clock."""
+
+    respond: timedelta
+    resolve: timedelta
+    hours: NamedHours | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLevels:
+    """The promises by service level, and how much of a currency is much.
+
+    `otherwise` is the level of customers without one.
+    """
+
+    promises: Mapping[str, ServicePromise]
+    otherwise: str
+    much: Mapping[str, float]
+
+    def level_of(self, name: str | None) -> str:
+        """Return the service level that counts for an issue of a customer of this one."""
+        return name if name is not None and name in self.promises else self.otherwise
+
+
+OFFICE_HOURS = NamedHours(
+    name="office hours",
+    spans=(HourSpan(times=((9 * 60, 18 * 60),), weekdays=((1, 5),), zone="Asia/Seoul", except_holidays="KR"),),
+)
+DEFAULT_LEVELS = ServiceLevels(
+    promises={
+        "basic": ServicePromise(respond=timedelta(hours=4), resolve=timedelta(hours=27), hours=OFFICE_HOURS),
+        "enhanced": ServicePromise(respond=timedelta(hours=1), resolve=timedelta(hours=9), hours=OFFICE_HOURS),
+        "premium": ServicePromise(respond=timedelta(minutes=15), resolve=timedelta(hours=4)),
+    },
+    otherwise="basic",
+    much={"KRW": 1_000_000, "USD": 750, "EUR": 700, "JPY": 110_000},
+)
+
+
+def due_at(start: datetime, promised: timedelta, hours: NamedHours | None) -> datetime | None:
+    """Return when `promised` business time has passed since `start`; None if the hours do not open for so long."""
+    moment = start.astimezone(UTC)  # in a zone, arithmetic would follow the hands of its clock
+    if hours is None:
+        return moment + promised
+    left = promised
+    while True:
+        opening = next_opening([hours], [], moment)
+        if opening is None:
+            return None
+        end = next_end([hours], opening)
+        if end is None or opening + left <= end:
+            return opening + left
+        left -= end - opening
+        moment = end
